@@ -1,13 +1,10 @@
-// Owns how the tests run: `unit` beside the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
-// file at a time; `attacks` likewise; `browser` in a real browser; `templates` beside Python's Jinja.
+// Owns how the tests run: `unit` next to the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
+// file at a time; `faults` two files at a time; `attacks` one at a time; `browser` in a real browser; `templates` compared with Python's Jinja.
+// WAGGLE_LONG=1 makes faults, attacks, several models and formats long: `pnpm test:long`.
 import { defineConfig } from "vitest/config";
 
 // A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
 const limits = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
-
-// Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
-const resolve = { conditions: ["waggle-source"] };
-const ssr = { resolve: { conditions: ["waggle-source"], externalConditions: ["waggle-source"] } };
 
 // A machine that counts tests names a file for the report.
 const report = process.env["WAGGLE_TEST_REPORT"];
@@ -25,6 +22,7 @@ const untimed = [
   "tests/engine-process.test.ts",
   "tests/gateway.test.ts",
   "tests/fleet-permissions.test.ts",
+  "tests/formats.test.ts",
   "tests/gpu-add.test.ts",
   "tests/hive-network.test.ts",
   "tests/llama-server.test.ts",
@@ -39,17 +37,15 @@ const untimed = [
   "tests/stream-facts.test.ts",
   "tests/traces.test.ts",
   // Replaces modules, which works only where no other test file has loaded them.
-  "apps/worker/src/daemon-start.test.ts",
-  "tools/xtask/src/commands/worker-bench.test.ts",
+  "apps/worker/src/process/daemon-start.test.ts",
+  "bench/worker.test.ts",
 ];
 
 /** What takes minutes by its nature: everything that a fault, a hostile client or a cheating worker can do. */
-const attacks = [
-  "tests/chaos.test.ts",
-  "tests/fleet-chaos.test.ts",
-  "tests/hostile.test.ts",
-  "tests/worker-test.test.ts",
-];
+const attacks = ["tests/fleet-faults.test.ts", "tests/hostile.test.ts", "tests/worker-test.test.ts"];
+const faults = "tests/faults/*.test.ts";
+/** Of what tests and benchmarks have next to them: no daemon. */
+const unitTestsOfTests = ["tests/{faults/lib,hostile,llama-server,several-models}/*.test.ts", "bench/*/*.test.ts"];
 
 /** Daemons start from a build twice as fast as from source. */
 const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { WAGGLE_DAEMONS: "build" } };
@@ -59,30 +55,25 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
       {
-        resolve,
-        ssr,
         test: {
           name: "unit",
           pool: "forks",
           // To import everything anew for each file took a third of the time.
           isolate: false,
           setupFiles: ["vitest.setup.ts"],
-          include: ["apps/*/src/**/*.test.ts", "packages/*/src/**/*.test.ts", "tools/*/src/**/*.test.ts"],
-          exclude: [
-            "**/node_modules/**",
-            "**/dist/**",
-            "**/main.test.ts",
-            "**/worker-bench.test.ts",
-            "**/daemon-start.test.ts",
+          include: [
+            "apps/*/src/**/*.test.ts",
+            "packages/*/src/**/*.test.ts",
+            "tools/*/src/**/*.test.ts",
+            ...unitTestsOfTests,
           ],
+          exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts", "**/daemon-start.test.ts"],
           maxWorkers: allCores,
           ...limits,
           sequence: { groupOrder: 0 },
         },
       },
       {
-        resolve,
-        ssr,
         test: {
           name: "daemons",
           pool: "forks",
@@ -95,24 +86,33 @@ export default defineConfig({
         },
       },
       {
-        resolve,
-        ssr,
         test: {
           name: "process",
           pool: "forks",
           setupFiles: ["vitest.setup.ts"],
           ...builtDaemons,
           // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
-          include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**", ...untimed, ...attacks],
+          include: ["tests/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", ...untimed, ...attacks],
           fileParallelism: false,
           ...limits,
           sequence: { groupOrder: 2 },
         },
       },
       {
-        resolve,
-        ssr,
+        test: {
+          name: "faults",
+          pool: "forks",
+          setupFiles: ["vitest.setup.ts"],
+          ...builtDaemons,
+          include: [faults],
+          // Each waits half of the time. With more of them the latencies that overload measures are those of the others.
+          maxWorkers: 2,
+          ...limits,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
         test: {
           name: "attacks",
           pool: "forks",
@@ -121,12 +121,10 @@ export default defineConfig({
           include: attacks,
           fileParallelism: false,
           ...limits,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
-        resolve,
-        ssr,
         test: {
           name: "browser",
           pool: "forks",
@@ -137,18 +135,16 @@ export default defineConfig({
           // They time nothing, and wait for their pages most of the time.
           maxWorkers: allCores,
           ...limits,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
       {
-        resolve,
-        ssr,
         test: {
           name: "templates",
           pool: "forks",
-          include: ["packages/chat-template/src/testing/*.compare.ts"],
+          include: ["packages/chat-format/src/testing/template/*.compare.ts"],
           ...limits,
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
     ],

@@ -1,84 +1,101 @@
 // What a long answer costs the chat page's main thread: the fake backend says prose with code, tables and formulas at a steady rate to a page in
 // chromium, and the browser's own counters and trace tell how busy the thread was and how long its tasks were.
-//   node --conditions=waggle-source --import tsx bench/pages.ts [--tokens 18500] [--rate 200] [--words] [--pages <another dist folder>] [--chromium <path>]
 import { readFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { createProcessGroups, markdownTable, percentile, startWorker } from "@waggle/harness";
+import {
+  guarded,
+  integerOf,
+  markdownTable,
+  percentile,
+  startWorker,
+  type ProcessGroups,
+} from "@waggle/testing/harness";
+import type { Command } from "commander";
 import { chromium, type CDPSession, type Page } from "playwright-core";
 
-const { values } = parseArgs({
-  options: {
-    tokens: { type: "string", default: "18500" },
-    rate: { type: "string", default: "200" },
-    /** One paragraph of words without end, rather than a document. */
-    words: { type: "boolean", default: false },
-    /** Built pages to measure instead of those of this checkout. */
-    pages: { type: "string" },
-    chromium: { type: "string", default: "/usr/bin/chromium" },
-  },
-});
-const tokens = Number(values.tokens);
-const stepDelayMs = 1_000 / Number(values.rate);
+interface Flags {
+  readonly tokens: string;
+  readonly rate: string;
+  readonly words?: true;
+  readonly pages?: string;
+  readonly chromium: string;
+}
+
+export function addPages(command: Command): void {
+  command
+    .option("--tokens <n>", "of the answer", "18500")
+    .option("--rate <n>", "tokens a second", "200")
+    .option("--words", "one paragraph of words without end, rather than a document")
+    .option("--pages <folder>", "built pages to measure instead of those of this checkout")
+    .option("--chromium <path>", "the browser", "/usr/bin/chromium")
+    .action((flags: Flags) => guarded("bench pages", (groups) => measure(groups, flags)));
+}
+
 /** As `PerformanceObserver` counts them. */
 const longTaskMs = 50;
 
-const groups = createProcessGroups("bench");
-await using worker = await startWorker(groups, {
-  flags: ["--backend", "fake", "--fake-step-delay", `${stepDelayMs}ms`, "--context-size", "65536"],
-});
-const browser = await chromium.launch({ executablePath: values.chromium, args: ["--no-sandbox", "--disable-gpu"] });
-const page = await browser.newPage({ viewport: { width: 1_280, height: 800 } });
-if (values.pages !== undefined) await serve(page, values.pages);
-await page.goto(worker.url);
-await direct(page);
-const devtools = await page.context().newCDPSession(page);
-await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
-const tasks = await tracedTasks(devtools);
-await page.getByRole("textbox", { name: "Message", exact: true }).fill("Go on.");
-const begun = performance.now();
-const before = await counters(devtools);
-await page.keyboard.press("Enter");
-await page.locator(".turn:last-child[data-phase=done]").waitFor({ timeout: 600_000 });
-const after = await counters(devtools);
-const seconds = (performance.now() - begun) / 1_000;
-const durations = await tasks.stop();
-const chars = (await page.locator(".answer .markdown").last().textContent())?.length ?? 0;
-await browser.close();
+async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
+  const tokens = integerOf("--tokens", flags.tokens, 1, 1_000_000);
+  const stepDelayMs = 1_000 / integerOf("--rate", flags.rate, 1, 100_000);
+  await using worker = await startWorker(groups, {
+    flags: ["--backend", "fake", "--fake-step-delay", `${stepDelayMs}ms`, "--context-size", "65536"],
+  });
+  const browser = await chromium.launch({ executablePath: flags.chromium, args: ["--no-sandbox", "--disable-gpu"] });
+  const page = await browser.newPage({ viewport: { width: 1_280, height: 800 } });
+  if (flags.pages !== undefined) await serve(page, flags.pages);
+  await page.goto(worker.url);
+  await direct(page, tokens, flags.words === true);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const tasks = await tracedTasks(devtools);
+  await page.getByRole("textbox", { name: "Message", exact: true }).fill("Continue.");
+  const begun = performance.now();
+  const before = await counters(devtools);
+  await page.keyboard.press("Enter");
+  await page.locator(".turn:last-child[data-phase=done]").waitFor({ timeout: 600_000 });
+  const after = await counters(devtools);
+  const seconds = (performance.now() - begun) / 1_000;
+  const durations = await tasks.stop();
+  const chars = (await page.locator(".answer .markdown").last().textContent())?.length ?? 0;
+  await browser.close();
 
-const share = (name: string): string =>
-  `${((100 * ((after[name] ?? 0) - (before[name] ?? 0))) / seconds).toFixed(1)} %`;
-const long = (list: readonly number[]): string => {
+  const share = (name: string): string =>
+    `${((100 * ((after[name] ?? 0) - (before[name] ?? 0))) / seconds).toFixed(1)} %`;
+  console.log(
+    markdownTable(
+      ["figure", "value"],
+      [
+        ["answer", `${tokens} tokens, ${chars} characters shown, ${seconds.toFixed(0)} s`],
+        ["main thread busy, of its CPU", share("TaskDuration")],
+        ["of it script", share("ScriptDuration")],
+        ["of it layout and style", `${share("LayoutDuration")} and ${share("RecalcStyleDuration")}`],
+        ["long tasks by the clock", longOf(durations.map(({ wallMs }) => wallMs))],
+        ["long tasks by CPU", longOf(durations.map(({ cpuMs }) => cpuMs))],
+        ["all tasks by the clock", allOf(durations.map(({ wallMs }) => wallMs))],
+        ["all tasks by CPU", allOf(durations.map(({ cpuMs }) => cpuMs))],
+      ],
+    ),
+  );
+}
+
+function longOf(list: readonly number[]): string {
   const those = list.filter((ms) => ms >= longTaskMs);
   const at = (p: number): string => percentile(those, p).toFixed(0);
   return those.length === 0
     ? `none over ${longTaskMs} ms`
     : `${those.length}; p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}, longest ${Math.max(...those).toFixed(0)} ms`;
-};
-const all = (list: readonly number[]): string =>
-  `${list.length}; p99 ${percentile(list, 0.99).toFixed(1)}, longest ${Math.max(...list).toFixed(0)} ms`;
-console.log(
-  markdownTable(
-    ["figure", "value"],
-    [
-      ["answer", `${tokens} tokens, ${chars} characters shown, ${seconds.toFixed(0)} s`],
-      ["main thread busy, of its CPU", share("TaskDuration")],
-      ["of it script", share("ScriptDuration")],
-      ["of it layout and style", `${share("LayoutDuration")} and ${share("RecalcStyleDuration")}`],
-      ["long tasks by the clock", long(durations.map(({ wallMs }) => wallMs))],
-      ["long tasks by CPU", long(durations.map(({ cpuMs }) => cpuMs))],
-      ["all tasks by the clock", all(durations.map(({ wallMs }) => wallMs))],
-      ["all tasks by CPU", all(durations.map(({ cpuMs }) => cpuMs))],
-    ],
-  ),
-);
+}
 
-/** What the page asks for goes on with the markers that make the fake say its document. */
-async function direct(to: Page): Promise<void> {
+function allOf(list: readonly number[]): string {
+  return `${list.length}; p99 ${percentile(list, 0.99).toFixed(1)}, longest ${Math.max(...list).toFixed(0)} ms`;
+}
+
+/** Adds to the page's requests the markers that make the fake say its document. */
+async function direct(to: Page, tokens: number, words: boolean): Promise<void> {
   await to.route("**/v1/jobs", async (route) => {
     if (route.request().method() !== "POST") return await route.continue();
     const asked = route.request().postDataJSON() as Record<string, unknown>;
-    const messages = [{ role: "user", content: `${values.words ? "" : "[document]"}[eog:${tokens}]` }];
+    const messages = [{ role: "user", content: `${words ? "" : "[document]"}[eog:${tokens}]` }];
     return await route.continue({ postData: JSON.stringify({ ...asked, messages, max_tokens: tokens + 1 }) });
   });
 }

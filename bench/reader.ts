@@ -1,46 +1,51 @@
 // What reading an answer costs the engine for each token: the text of a conversation in its parts, by formats derived from real templates,
-// beside the same answer to a plain prompt, which is text alone. The answers are what the templates themselves write.
-//   node --conditions=waggle-source --import tsx bench/reader.ts [--rounds 200]
-import { parseArgs } from "node:util";
-import { createReader } from "@waggle/chat-format";
-import { createAnswerText } from "@waggle/engine";
-import { markdownTable, median, percentile } from "@waggle/harness";
+// compared with the same answer to a plain prompt, which is text alone. The answers are what the templates themselves write.
+import { createReader } from "@waggle/chat-format/format";
+import { createAnswerParts } from "@waggle/engine";
+import { integerOf, markdownTable, median, percentile } from "@waggle/testing/harness";
+import type { Command } from "commander";
 import { openSubjects, type AnswerToken, type Subject } from "./lib/answers.ts";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "200" } } });
-const rounds = Number(values.rounds);
-/** Until V8 has compiled what runs. */
+/** Rounds until V8 has compiled the hot code. */
 const warmUpRounds = 30;
 /** Of the medians, in microseconds. */
 const limit = 2;
 
 interface Cost {
-  /** Nanoseconds of each token, the clock's own time taken off. */
+  /** Nanoseconds of each token, less the time that the clock itself takes. */
   readonly each: readonly number[];
   /** Nanoseconds of a token, with no clock in between. */
   readonly mean: number;
 }
 
-const subjects = await openSubjects();
-const clockNs = clockCost();
-const rows = subjects.map((subject): string[] => {
-  const read = costOf(subject, true);
-  const plain = costOf(subject, false);
-  return [subject.name, subject.template, String(subject.tokens.length), ...cellsOf(read), ...cellsOf(plain)];
-});
-console.log(
-  `Microseconds per token, ${rounds} answers each; the clock's own ${(clockNs / 1_000).toFixed(2)} taken off.\n`,
-);
-console.log(
-  markdownTable(["part", "template", "tokens", "read: median", "p99", "mean", "plain: median", "p99", "mean"], rows),
-);
-const slowest = Math.max(...rows.map((row) => Number(row[3])));
-console.log(`\nThe slowest median is ${slowest} us; below ${limit} is the aim.`);
-process.exitCode = slowest < limit ? 0 : 1;
+export function addReader(command: Command): void {
+  command.option("--rounds <n>", "answers of each", "200").action(async (flags: { readonly rounds: string }) => {
+    const rounds = integerOf("--rounds", flags.rounds, 1, 100_000);
+    const subjects = await openSubjects();
+    const clockNs = clockCost();
+    const rows = subjects.map((subject): string[] => {
+      const read = costOf(subject, true, rounds, clockNs);
+      const plain = costOf(subject, false, rounds, clockNs);
+      return [subject.name, subject.template, String(subject.tokens.length), ...cellsOf(read), ...cellsOf(plain)];
+    });
+    console.log(
+      `Microseconds per token, ${rounds} answers each; the clock's own ${(clockNs / 1_000).toFixed(2)} taken off.\n`,
+    );
+    console.log(
+      markdownTable(
+        ["part", "template", "tokens", "read: median", "p99", "mean", "plain: median", "p99", "mean"],
+        rows,
+      ),
+    );
+    const slowest = Math.max(...rows.map((row) => Number(row[3])));
+    console.log(`\nThe slowest median is ${slowest} us; below ${limit} is the aim.`);
+    process.exitCode = slowest < limit ? 0 : 1;
+  });
+}
 
-function costOf(subject: Subject, reads: boolean): Cost {
+function costOf(subject: Subject, reads: boolean, rounds: number, clockNs: number): Cost {
   for (let round = 0; round < warmUpRounds; round += 1) answer(subject, reads);
-  const each = Array.from({ length: rounds }, () => timedAnswer(subject, reads)).flat();
+  const each = Array.from({ length: rounds }, () => timedAnswer(subject, reads, clockNs)).flat();
   const means = Array.from({ length: rounds }, () => {
     const before = process.hrtime.bigint();
     answer(subject, reads);
@@ -50,7 +55,7 @@ function costOf(subject: Subject, reads: boolean): Cost {
 }
 
 function open({ format, tools, said }: Subject, reads: boolean) {
-  return createAnswerText([], reads ? createReader({ format, tools, start: { said } }) : undefined);
+  return createAnswerParts([], reads ? createReader({ format, tools, start: { said } }) : undefined);
 }
 
 /** The reader's own beginning counts, as it does in the engine. */
@@ -60,7 +65,7 @@ function answer(subject: Subject, reads: boolean): void {
   text.end();
 }
 
-function timedAnswer(subject: Subject, reads: boolean): number[] {
+function timedAnswer(subject: Subject, reads: boolean, clockNs: number): number[] {
   const text = open(subject, reads);
   return subject.tokens.map(({ bytes, mark }: AnswerToken) => {
     const before = process.hrtime.bigint();

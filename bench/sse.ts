@@ -1,68 +1,96 @@
 // What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend, next
 // to a bare node:http server that writes the same bytes to as many connections at the same pace. Rounds alternate between the two.
-//   node --conditions=waggle-source --import tsx bench/sse.ts [--streams 1000] [--rounds 3]
-import { parseArgs } from "node:util";
-import { createProcessGroups, mainThreadOf, markdownTable, median, repositoryPath } from "@waggle/harness";
-import { startDaemon, startWorker, stopwatch, waitFor, type Command } from "@waggle/harness";
-import { bareRound, daemonRound, flagsOf, openReaders, record, scenariosOf } from "./lib/rounds.ts";
-import type { Round, Scenario, Tally } from "./lib/rounds.ts";
+import {
+  guarded,
+  integerOf,
+  mainThreadOf,
+  markdownTable,
+  median,
+  repositoryPath,
+  startDaemon,
+  startWorker,
+  stopwatch,
+  waitFor,
+  type Command,
+  type ProcessGroups,
+} from "@waggle/testing/harness";
+import type { Command as Program } from "commander";
+import { alternate, ratioOf } from "./lib/alternate.ts";
+import { bareRound, daemonRound, flagsOf, openReaders, record, scenariosOf } from "./lib/sse-rounds.ts";
+import type { Round, Scenario, Tally } from "./lib/sse-rounds.ts";
 
 /** Longest time for all connections to open, and for all streams to end. */
 const openTimeoutMs = 60_000;
 const roundTimeoutMs = 180_000;
-/** As it is installed: its build, where there is one. */
+/** The installed worker: it runs from its build if one exists. */
 const workerCommand: Command = [process.execPath, repositoryPath("apps/worker/bin/waggle-worker.js")];
 const bareScript = repositoryPath("bench/lib/bare-server.ts");
 const bareCommand: Command = [process.execPath, "--import", import.meta.resolve("tsx"), bareScript];
 
 /** One round on one server. */
 interface Measured extends Tally {
-  /** Of the server's main thread. */
+  /** CPU time of the server's main thread. */
   readonly cpuMs: number;
   readonly wallMs: number;
 }
 
-const { values } = parseArgs({
-  options: { streams: { type: "string", default: "1000" }, rounds: { type: "string", default: "3" } },
-});
-const streams = count("streams");
-const rounds = count("rounds");
-const groups = createProcessGroups("bench");
-const results: string[][] = [];
-for (const scenario of scenariosOf(streams)) {
-  const sides = await runScenario(scenario);
-  const [daemon, bare] = sides.map((side) => median(side.map(usPerToken))) as [number, number];
-  const pace = sides.map((side) => Math.round(median(side.map(tokensPerSecond)))).join(", ");
-  // Of the medians: how many times the bare server's cost the daemon's is.
-  const costs = [`${daemon.toFixed(2)} us`, `${bare.toFixed(2)} us`, (daemon / bare).toFixed(2)];
-  results.push([scenario.name, ...costs, pace]);
+interface Flags {
+  readonly streams: string;
+  readonly rounds: string;
 }
-console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
-console.log(markdownTable(["load", "daemon", "bare node:http", "ratio", "tokens/s, daemon and bare"], results));
+
+export function addSse(command: Program): void {
+  command
+    .option("--streams <n>", "connections at the same time", "1000")
+    .option("--rounds <n>", "rounds after one that warms up", "3")
+    .action((flags: Flags) =>
+      guarded("bench sse", async (groups) => {
+        const streams = integerOf("--streams", flags.streams, 1, 100_000);
+        const rounds = integerOf("--rounds", flags.rounds, 1, 1_000);
+        const results: string[][] = [];
+        for (const scenario of scenariosOf(streams)) {
+          const sides = await runScenario(groups, scenario, streams, rounds);
+          const [daemon = [], bare = []] = sides.map((side) => side.map(usPerToken));
+          const pace = sides.map((side) => Math.round(median(side.map(tokensPerSecond)))).join(", ");
+          const costs = [daemon, bare].map((values) => `${median(values).toFixed(2)} us`);
+          results.push([scenario.name, ...costs, ratioOf(daemon, bare).toFixed(2), pace]);
+        }
+        console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
+        console.log(markdownTable(["load", "daemon", "bare node:http", "ratio", "tokens/s, daemon and bare"], results));
+      }),
+    );
+}
 
 /** The rounds of the daemon and those of the bare server. */
-async function runScenario(scenario: Scenario): Promise<readonly [Measured[], Measured[]]> {
+async function runScenario(
+  groups: ProcessGroups,
+  scenario: Scenario,
+  streams: number,
+  rounds: number,
+): Promise<readonly (readonly Measured[])[]> {
   await using worker = await startWorker(groups, { command: workerCommand, flags: flagsOf(scenario, streams) });
   const setup = JSON.stringify(await record(worker.url, scenario));
   await using bare = await startDaemon(groups, { name: "worker", command: bareCommand, flags: [setup] });
   const { url } = await bare.line("listening");
-  const daemonRounds: Measured[] = [];
-  const bareRounds: Measured[] = [];
-  // The first of each warms up, and does not count.
-  for (let round = 0; round <= rounds; round += 1) {
-    const ofDaemon = await runRound(scenario, await daemonRound(scenario, streams, worker), worker.pid);
-    const ofBare = await runRound(scenario, bareRound(scenario, streams, url), bare.pid);
-    progress(`${scenario.name}, daemon`, round, ofDaemon);
-    progress(`${scenario.name}, bare`, round, ofBare);
-    if (round === 0) continue;
-    daemonRounds.push(ofDaemon);
-    bareRounds.push(ofBare);
-  }
-  return [daemonRounds, bareRounds];
+  const sides = [
+    { name: "daemon", pid: worker.pid, round: () => daemonRound(scenario, streams, worker) },
+    { name: "bare", pid: bare.pid, round: async () => bareRound(scenario, streams, url) },
+  ];
+  return await alternate({
+    ...{ sides, rounds, warmUp: 1 },
+    play: async ({ pid, round }) => await runRound(scenario, await round(), pid, streams),
+    progress: ({ name }, round, measured) =>
+      `${scenario.name}, ${name}, ${round}: ${usPerToken(measured).toFixed(1)} us per token at ${Math.round(tokensPerSecond(measured))} tokens/s`,
+  });
 }
 
 /** From the moment when the tokens may flow, to every open connection, until every stream has ended. */
-async function runRound(scenario: Scenario, { requests, start }: Round, pid: number): Promise<Measured> {
+async function runRound(
+  scenario: Scenario,
+  { requests, start }: Round,
+  pid: number,
+  streams: number,
+): Promise<Measured> {
   const { over } = await waitFor("all streams to open", openReaders(requests), openTimeoutMs);
   const cpuBefore = mainThreadOf(pid).cpuMs;
   const elapsed = stopwatch();
@@ -82,16 +110,4 @@ function usPerToken({ cpuMs, tokens }: Measured): number {
 
 function tokensPerSecond({ tokens, wallMs }: Measured): number {
   return (tokens * 1_000) / wallMs;
-}
-
-function progress(who: string, round: number, measured: Measured): void {
-  const what = round === 0 ? "warm-up" : `round ${round}`;
-  const pace = `${Math.round(tokensPerSecond(measured))} tokens/s`;
-  console.error(`${who}, ${what}: ${usPerToken(measured).toFixed(1)} us per token at ${pace}`);
-}
-
-function count(option: "streams" | "rounds"): number {
-  const value = Number(values[option]);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new Error(`Cannot run with --${option} ${values[option]}: a positive integer is due`);
 }

@@ -1,4 +1,4 @@
-// Anthropic's client, and those that speak its dialect, against a real worker with a model that says what it is told.
+// Anthropic's client, and those that speak its dialect, against a real worker with a scripted model.
 import { createAnthropic } from "@ai-sdk/anthropic";
 import type { AnthropicProviderOptions } from "@ai-sdk/anthropic";
 import Anthropic from "@anthropic-ai/sdk";
@@ -6,7 +6,7 @@ import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { ChatAnthropic } from "@langchain/anthropic";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { AIMessageChunk, BaseMessage } from "@langchain/core/messages";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -22,7 +22,7 @@ const answer = "It will rain in both.";
 const calls = cities.map(
   (city) => `<tool_call>\n{"name": "get_weather", "arguments": ${JSON.stringify(city)}}\n</tool_call>`,
 );
-const thinking = (said: string): string => `<think>\n${thought}\n</think>\n\n${said}`;
+const thinking = (reply: string): string => `<think>\n${thought}\n</think>\n\n${reply}`;
 const calling = `I look.\n${calls.join("\n")}`;
 
 let worker: ScriptedWorker;
@@ -123,7 +123,7 @@ describe("Anthropic's client", () => {
     expect(content).toMatchObject([{ type: "text", text: answer }]);
   });
 
-  test("parses an answer after a schema, goes on with a beginning, and stops where it said", async () => {
+  test("parses an answer after a schema, continues a beginning, and stops at the stop string", async () => {
     const Weather = z.object({ city: z.string(), rain: z.boolean() });
     const parsed = await clientSaying('{"city": "Bern", "rain": true}').messages.parse({
       ...request(question),

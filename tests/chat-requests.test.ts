@@ -1,9 +1,9 @@
-// What a request may ask of an answer to messages, each switch by one request to a real worker whose model says what it is told.
+// What a request may ask of an answer to messages, each switch by one request to a real worker whose model says the text of a script.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Script } from "@waggle/synth";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import type { Script } from "@waggle/testing/models";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons } from "./support/daemon.ts";
 import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
@@ -19,7 +19,7 @@ const templates = llamaTemplates();
 const template = templates.get("Qwen-Qwen3-0.6B") as string;
 const folder = mkdtempSync(join(tmpdir(), "waggle-template-"));
 
-/** One of the model's own family, and one that is told to take the template of another, with other defaults. */
+/** One with the template of the model's family, and one whose settings name another template and other defaults. */
 let worker: ScriptedWorker;
 let overridden: ScriptedWorker;
 beforeAll(async () => {
@@ -114,13 +114,13 @@ describe("a request", () => {
       "tool_calls",
     ],
     [
-      "goes on with the last message",
+      "continues the last message",
       { messages: [...messages, { role: "assistant", content: "It rains in" }], continue_final_message: true },
       " Zürich.",
       { content: " Zürich." },
     ],
     [
-      "goes on with a thought",
+      "continues a thought",
       {
         messages: [...messages, { role: "assistant", content: "", reasoning_content: "I th" }],
         continue_final_message: true,
@@ -136,7 +136,7 @@ describe("a request", () => {
     ],
     ["wants JSON, or a call", { response_format: asJson, tools }, reading, { tool_calls: [read] }, "tool_calls"],
     [
-      "has a grammar of its own, which knows no parts",
+      "has a grammar from the request, which knows no parts",
       { grammar: "root ::= [^\\x00]*", tools },
       reading,
       {
@@ -167,7 +167,11 @@ describe("a request", () => {
     ["tool_choice", { tools, tool_choice: { type: "function", function: { name: "sing" } } }, 'no tool "sing"'],
     ["tool_choice", { tool_choice: "required" }, "no tools to choose from"],
     ["continue_final_message", { continue_final_message: true }, "is not the assistant's"],
-    ["grammar", { tools, tool_choice: "required", grammar: 'root ::= "a"' }, "a call that is due has one of its own"],
+    [
+      "grammar",
+      { tools, tool_choice: "required", grammar: 'root ::= "a"' },
+      "a required tool call already uses a grammar",
+    ],
   ])("is refused for its %s", async (field, body, reason) => {
     const response = await worker.post("/v1/chat/completions", { messages, ...body });
     expect(response.status).toBe(400);
@@ -179,21 +183,21 @@ describe("a request", () => {
 
 describe("a budget of thoughts", () => {
   const closing = "\n</think>\n\n";
-  // The model says what stands at each place: what is put in takes the places of so many of its letters.
-  const said = (thought: number): string => alphabet.slice(thought + worker.model.tokenize(closing).length);
+  // The model has one letter for each place: text that is put in covers as many of its letters.
+  const lettersAfter = (thought: number): string => alphabet.slice(thought + worker.model.tokenize(closing).length);
 
   it.each([5, 12])("of %d tokens ends the thought after so many, and the answer begins", async (budget) => {
     const script = `<think>${alphabet}`;
     const choice = await ask({ thinking_budget_tokens: budget }, script);
     // The first of them is the marker.
     const thought = alphabet.slice(0, budget - 1);
-    expect(choice.message).toMatchObject({ reasoning_content: thought, content: said(budget - 1) });
+    expect(choice.message).toMatchObject({ reasoning_content: thought, content: lettersAfter(budget - 1) });
     expect(choice.tokens).toBe(worker.model.tokenize(script).length + 1);
   });
 
   it("of none closes it at once", async () => {
     const { message } = await ask({ thinking_budget_tokens: 0 }, `<think>${alphabet}`);
-    expect(message).toEqual({ role: "assistant", content: said(0) });
+    expect(message).toEqual({ role: "assistant", content: lettersAfter(0) });
   });
 
   it("is nothing to a thought that is shorter, nor to content", async () => {
@@ -204,11 +208,11 @@ describe("a budget of thoughts", () => {
 
 describe("an answer", () => {
   it("that is cut within a call says so, and none of it is content", async () => {
-    const said = worker.model.tokenize(asking.slice(0, asking.indexOf("rich"))).length;
-    const choice = await ask({ tools, max_tokens: said }, asking);
+    const upToCut = worker.model.tokenize(asking.slice(0, asking.indexOf("rich"))).length;
+    const choice = await ask({ tools, max_tokens: upToCut }, asking);
     expect(choice.finish_reason).toBe("length");
     expect(choice.message).toMatchObject({ content: null, tool_calls: [{ function: { arguments: '{"city": "Zü' } }] });
-    expect(await endOf({ tools, max_tokens: said }, asking)).toMatchObject({
+    expect(await endOf({ tools, max_tokens: upToCut }, asking)).toMatchObject({
       finish_reason: "length",
       message: {
         content: null,
@@ -246,7 +250,7 @@ describe("an answer", () => {
   });
 });
 
-describe("a worker that is told its template and defaults", () => {
+describe("a worker whose settings name its template and defaults", () => {
   it("speaks as the template does", async () => {
     expect((await overridden.client.info()).chat).toMatchObject({ format: "gpt-oss", thinking: "always" });
     const prompts = await Promise.all(
@@ -262,11 +266,11 @@ describe("a worker that is told its template and defaults", () => {
   });
 
   it("ends an answer at its own limits, unless the request has others", async () => {
-    const said = (text: string): string => `<|channel|>final<|message|>${text}`;
-    const long = await ask({ max_tokens: undefined }, said(alphabet), overridden);
+    const final = (text: string): string => `<|channel|>final<|message|>${text}`;
+    const long = await ask({ max_tokens: undefined }, final(alphabet), overridden);
     expect(long).toMatchObject({ finish_reason: "length", tokens: 20 });
-    expect((await ask({}, said(alphabet), overridden)).message).toMatchObject({ content: alphabet });
-    const song = said("la ".repeat(40));
+    expect((await ask({}, final(alphabet), overridden)).message).toMatchObject({ content: alphabet });
+    const song = final("la ".repeat(40));
     expect((await endOf({ max_tokens: 300 }, song, overridden))["stopped_by"]).toBe("repetition");
     expect((await ask({ repetition_limit: 0 }, song, overridden)).finish_reason).toBe("stop");
   });

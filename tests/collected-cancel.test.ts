@@ -1,10 +1,10 @@
 // Answers that are not streamed can be ended in every phase by every route too, within a step, and without touching a neighbour.
 import { createWorkerClient } from "@waggle/client";
+import { poll } from "@waggle/testing/harness";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnDaemon } from "./support/daemon.ts";
-import type { Daemon } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
+import type { Listening } from "./support/daemon.ts";
 
 afterAll(killDaemons);
 
@@ -25,7 +25,7 @@ const statusOf: Readonly<Record<Route, number | undefined>> = {
   deadline: 504,
 };
 
-async function start(phase: Phase, route: Route): Promise<Daemon> {
+async function start(phase: Phase, route: Route): Promise<Listening> {
   const slots = phase === "queued" ? "1" : "2";
   const fake = ["--backend", "fake", "--fake-step-delay", "20", "--retry-grace", "0s"];
   const flags = ["--local-mode", "--port", "0", "--slots", slots, "--context-size", "32768", ...fake];
@@ -36,7 +36,7 @@ async function start(phase: Phase, route: Route): Promise<Daemon> {
   return worker;
 }
 
-function ask(worker: Daemon, prompt: string, signal: AbortSignal): Promise<Response> {
+function ask(worker: Listening, prompt: string, signal: AbortSignal): Promise<Response> {
   const body = JSON.stringify({ messages: [{ role: "user", content: prompt }] });
   const headers = { "x-session-id": "s", "x-request-id": "collected" };
   return fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body, headers, signal });
@@ -49,13 +49,13 @@ const cells = (["loading", "queued", "prefill", "decode"] as const).flatMap((pha
 describe("a collected answer when the worker leaves", () => {
   it.each([
     ["is finished by a drain", 1, 200, 0],
-    ["is told unavailable by an abort", 2, 503, 143],
+    ["is refused as unavailable by an abort", 2, 503, 143],
   ] as const)("%s", async (_, signals, status, code) => {
     const worker = await start("decode", "disconnect");
     const answer = ask(worker, signals === 1 ? "soon over [eog:40]" : endless, new AbortController().signal);
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     worker.signal("SIGTERM");
-    await worker.logged((line) => line["to"] === "draining");
+    await worker.log.line("a log line", (line) => line["to"] === "draining");
     if (signals === 2) {
       // Signals within 300 ms are one; the second one is to be another.
       await new Promise((resolve) => setTimeout(resolve, 400));
@@ -64,7 +64,7 @@ describe("a collected answer when the worker leaves", () => {
     const response = await answer;
     expect(response.status).toBe(status);
     if (status === 503) expect(OpenAiErrorSchema.parse(await response.json()).error.code).toBe("unavailable");
-    expect(await worker.exited).toBe(code);
+    expect((await worker.exited).code).toBe(code);
   });
 });
 
@@ -78,11 +78,12 @@ describe("a collected answer", () => {
       [Symbol.asyncIterator]();
     const first = await neighbour.next();
     expect(first.done).toBe(false);
-    if (phase !== "loading") await waitUntil(async () => (await client.slots()).some((slot) => slot.state !== "idle"));
+    if (phase !== "loading")
+      await poll("a condition to hold", async () => (await client.slots()).some((slot) => slot.state !== "idle"));
 
     const leave = new AbortController();
     const answer = ask(worker, phase === "prefill" ? long : endless, leave.signal).catch(() => undefined);
-    await waitUntil(async () => await reached(phase));
+    await poll("a condition to hold", async () => await reached(phase));
     if (route === "disconnect") leave.abort();
     if (route === "DELETE session") await client.cancelSession("s");
     const successor =
@@ -102,7 +103,7 @@ describe("a collected answer", () => {
     }
     expect(tokens).toBe(neighbourTokens);
     if (successor !== undefined && phase !== "loading") expect((await successor).status).toBe(200);
-    await waitUntil(async () => (await client.slots()).every((slot) => slot.state === "idle"));
+    await poll("a condition to hold", async () => (await client.slots()).every((slot) => slot.state === "idle"));
     expect((await client.health()).queue.depth).toBe(0);
     const metrics = await client.metrics();
     const bucket = (le: string) =>

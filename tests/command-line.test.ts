@@ -1,20 +1,19 @@
-// waggle as a person uses it: in a real terminal and in pipes, with a worker of its own that leaves with it, whatever ends it.
+// waggle as a person uses it: in a real terminal and in pipes, with a separate worker that leaves with it, whatever ends it.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { withoutSettings } from "@waggle/harness";
+import { poll, withoutSettings } from "@waggle/testing/harness";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openTerminal, processesWith, wagglePath } from "./support/terminal.ts";
-import { waitUntil } from "./support/wait.ts";
 
 let folder = "";
 let env: Record<string, string> = {};
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-cli-"));
-  // A port on which nobody listens: no worker of whoever runs this answers.
+  // No server listens on this port, so no other worker of this machine answers.
   env = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -99,7 +98,7 @@ it("waggle doctor tries the engine, and finds what is wrong with the settings", 
 });
 
 describe("waggle chat in a terminal", () => {
-  it("streams, stops an answer at Ctrl-C and goes on, and leaves at Ctrl-D", async () => {
+  it("streams, stops an answer at Ctrl-C and continues, and leaves at Ctrl-D", async () => {
     await using terminal = openTerminal(["chat"], { ...env, ...fake });
     await terminal.shows(/Ctrl-D leaves/);
     terminal.type("a long one [eog:100000]\r");
@@ -116,7 +115,7 @@ describe("waggle chat in a terminal", () => {
     await terminal.shows(/Cannot set temperature/);
     terminal.type("\u0004");
     expect(await terminal.exited).toBe(0);
-    await waitUntil(() => ours().length === 0);
+    await poll("a condition to hold", () => ours().length === 0);
     const kept = readFileSync(join(folder, "waggle", "chat-history"), "utf8")
       .split("\n")
       .slice(0, -1);
@@ -135,7 +134,7 @@ describe("waggle chat in a terminal", () => {
     expect(ours().some(({ command }) => command.includes("serve --local-mode"))).toBe(true);
     process.kill(chat?.pid ?? 0, "SIGKILL");
     await terminal.exited;
-    await waitUntil(() => ours().length === 0);
+    await poll("a condition to hold", () => ours().length === 0);
   });
 });
 
@@ -145,5 +144,5 @@ it("waggle serve tells a person what is served, and stops at Ctrl-C", async () =
   await terminal.shows(/is ready, after/);
   terminal.type("\u0003");
   expect(await terminal.exited).toBe(0);
-  await waitUntil(() => ours().length === 0);
+  await poll("a condition to hold", () => ours().length === 0);
 });

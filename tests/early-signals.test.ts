@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createProcessGroups, repositoryPath, withoutSettings } from "@waggle/harness";
+import { createProcessGroups, repositoryPath, withoutSettings } from "@waggle/testing/harness";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const groups = createProcessGroups("early-signals");
@@ -13,6 +13,8 @@ const programs = {
   // A gateway needs no NATS to start.
   gateway: ["apps/gateway/src/main.ts", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
   hive: ["apps/mock-hive/src/main.ts", ...port],
+  "waggle gateway": ["apps/cli/src/main.ts", "gateway", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
+  "waggle hive": ["apps/cli/src/main.ts", "hive", ...port],
   list: ["apps/cli/src/main.ts", "list", "--url", "http://127.0.0.1:2"],
 } as const;
 
@@ -53,7 +55,7 @@ async function start(name: keyof typeof programs, signal: NodeJS.Signals) {
     name,
     command: [
       process.execPath,
-      ...["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "--import", hookFor(signal)],
+      ...["--import", import.meta.resolve("tsx"), "--import", hookFor(signal)],
       repositoryPath(entry),
       ...flags,
     ],
@@ -70,15 +72,20 @@ test.each([
   ["serve", 0],
   ["gateway", 0],
   ["hive", 0],
+  ["waggle gateway", 0],
+  ["waggle hive", 0],
   ["list", 130],
 ] as const)("SIGTERM has %s leave in order", async (name, code) => {
   const { group } = await start(name, "SIGTERM");
   expect(await group.exited).toMatchObject({ code, signal: null });
 });
 
-test.each(["worker", "serve", "gateway", "hive"] as const)("SIGHUP keeps %s from nothing", async (name) => {
-  const { group, listening } = await start(name, "SIGHUP");
-  await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);
-  group.signal("SIGTERM");
-  expect(await group.exited).toMatchObject({ code: 0, signal: null });
-});
+test.each(["worker", "serve", "gateway", "hive", "waggle gateway", "waggle hive"] as const)(
+  "SIGHUP keeps %s from nothing",
+  async (name) => {
+    const { group, listening } = await start(name, "SIGHUP");
+    await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);
+    group.signal("SIGTERM");
+    expect(await group.exited).toMatchObject({ code: 0, signal: null });
+  },
+);

@@ -1,13 +1,13 @@
 // Models that read texts, in real workers: the clients that embed, unmodified, and what the clients that rank send, as recorded.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { OpenAIEmbeddings } from "@langchain/openai";
+import { poll } from "@waggle/testing/harness";
 import { embedMany } from "ai";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RankingSchema, ScoresSchema } from "@waggle/protocol";
 import { killDaemons } from "./support/daemon.ts";
 import { readingContext, readingWidth, spawnReadingWorker } from "./support/reading-worker.ts";
-import { waitUntil } from "./support/wait.ts";
 
 type Worker = Awaited<ReturnType<typeof spawnReadingWorker>>;
 
@@ -202,11 +202,11 @@ describe("a model that ranks", () => {
     const leaving = new AbortController();
     const many = Array.from({ length: 2_048 }, (_, i) => `document ${i} ${"on bees ".repeat(12)}`);
     const left = post(ranking, "/v1/rerank", { query, documents: many }, leaving.signal);
-    await waitUntil(async () => (await ranking.client.health()).slots.busy === 1);
+    await poll("a condition to hold", async () => (await ranking.client.health()).slots.busy === 1);
     expect(await rank("/v1/rerank", {})).toHaveLength(4);
     expect((await ranking.client.health()).slots.busy).toBe(1);
     leaving.abort();
     await expect(left).rejects.toThrow("aborted");
-    await waitUntil(async () => await isIdle(ranking));
+    await poll("a condition to hold", async () => await isIdle(ranking));
   });
 });

@@ -6,9 +6,9 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { withTimeout } from "@waggle/async";
 import { createWorkerClient } from "@waggle/client";
+import { poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 const children = new Set<ChildProcess>();
 const sockets = new Set<Socket>();
@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const fromSource = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")];
+const fromSource = ["--import", import.meta.resolve("tsx")];
 const readyz = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
 
 /** JSON text of so many arrays in one another. */
@@ -32,11 +32,10 @@ describe("the worker", () => {
     const worker = await spawnFakeWorker(["--watchdog-timeout", "1s"]);
     const { engine_pid: engine } = await worker.line("ready");
     process.kill(engine as number, "SIGSTOP");
-    const death = await worker.logged((line) => String(line["msg"]).startsWith("engine_died"));
-    expect(death).toMatchObject({ reason: "hung" });
-    expect(death["msg"]).toContain("while it was idle");
-    await worker.logged((line) => line["msg"] === "engine_start" && line["start"] === 2);
-    await waitUntil(async () => (await readyz(worker.url)) === 200);
+    const death = await worker.log.line("a log line", (line) => line["event"] === "engine_died");
+    expect(death).toMatchObject({ death: "hung", reason: expect.stringContaining("while it was idle") });
+    await worker.log.line("a log line", (line) => line["msg"] === "engine_start" && line["start"] === 2);
+    await poll("a condition to hold", async () => (await readyz(worker.url)) === 200);
     const events = [];
     for await (const event of worker.client.inference({ prompt: "a", max_tokens: 2 })) events.push(event.type);
     expect(events.at(-1)).toBe("end");
@@ -54,7 +53,7 @@ describe("the worker", () => {
       expect([200, 400, 413]).toContain(status);
     }
     expect(await readyz(worker.url)).toBe(200);
-    expect(worker.log()).not.toContain("uncaughtException");
+    expect(worker.log.text).not.toContain("uncaughtException");
   });
 
   it("without a descriptor left to start an engine with tries again, and has one when there are some", async () => {
@@ -82,13 +81,13 @@ describe("the worker", () => {
     worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
     let lines = "";
     worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
-    await waitUntil(() => lines.includes('"ready"')).catch(() => expect.fail(log));
+    await poll("a condition to hold", () => lines.includes('"ready"')).catch(() => expect.fail(log));
     const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
     await takeAllDescriptors(ready.url);
     process.kill(ready.engine_pid, "SIGKILL");
-    await waitUntil(() => log.includes("start_failed")).catch(() => expect.fail(log));
+    await poll("a condition to hold", () => log.includes("start_failed")).catch(() => expect.fail(log));
     for (const socket of sockets) socket.destroy();
-    await waitUntil(async () => (await readyz(ready.url)) === 200);
+    await poll("a condition to hold", async () => (await readyz(ready.url)) === 200);
     const { engine } = await createWorkerClient({ baseUrl: ready.url }).health();
     expect(engine.starts).toBe(2);
     expect(worker.exitCode).toBeNull();
@@ -112,64 +111,64 @@ async function takeAllDescriptors(url: string): Promise<void> {
 }
 
 describe("the engine's process", () => {
-  it("outlives a rejection that nobody waited for, as a library may leave one", async () => {
+  it("outlives an unhandled rejection, as a library may leave one", async () => {
     const engine = startEngine('process.on("SIGUSR2", () => Promise.reject(Error("lost")))');
-    await engine.heard("ready");
+    await engine.received("ready");
     engine.signal("SIGUSR2");
-    expect(await engine.heard("log")).toMatchObject({ level: "error" });
+    expect(await engine.received("log")).toMatchObject({ level: "error" });
     engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
-    expect(await engine.heard("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+    expect(await engine.received("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
-  it("says what nobody caught before it leaves", async () => {
+  it("reports an uncaught error before it leaves", async () => {
     const engine = startEngine('process.on("SIGUSR2", () => { throw Error("lost"); })');
-    await engine.heard("ready");
+    await engine.received("ready");
     engine.signal("SIGUSR2");
-    expect(await engine.heard("broken")).toMatchObject({ message: "lost" });
+    expect(await engine.received("broken")).toMatchObject({ message: "lost" });
     expect(await engine.exited).toBe("SIGKILL");
   });
 
   it("outlives a command that makes it throw, which fails alone", async () => {
-    // Stands for a defect that only one job meets.
+    // A defect that only one job meets.
     const engine = startEngine(`
       const { has } = Map.prototype;
       Map.prototype.has = function (key) {
         if (key === "j1") throw new Error("a defect");
         return has.call(this, key);
       };`);
-    await engine.heard("ready");
+    await engine.received("ready");
     engine.send({ type: "submit", job: { kind: "generate", jobId: "j1" } });
-    const { events } = await engine.heard("step");
+    const { events } = await engine.received("step");
     expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
     engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
-    expect(await engine.heard("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+    expect(await engine.received("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
   it("outlives an event that is no message: the jobs in it fail, and the next one runs", async () => {
-    // The word of the prompt stands for whatever an event may hold that JSON refuses.
+    // The word of the prompt makes an event hold a value that JSON refuses.
     const engine = startEngine(`
       const send = process.send.bind(process);
       process.send = (event, ...rest) => {
         if (JSON.stringify(event).includes('"type":"token","jobId":"j1"')) throw new RangeError("Invalid string length");
         return send(event, ...rest);
       };`);
-    await engine.heard("ready");
+    await engine.received("ready");
     const job = { kind: "generate", prompt: "a [eog:5]", maxTokens: 5, stop: [], sampling: {}, cacheScope: "" };
     const ended = (jobId: string) =>
       engine.events
         .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
         .find((event) => event.jobId === jobId && !["started", "token"].includes(event.type));
     engine.send({ type: "submit", job: { ...job, jobId: "j1" } });
-    await waitUntil(() => ended("j1") !== undefined);
+    await poll("a condition to hold", () => ended("j1") !== undefined);
     expect(ended("j1")).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(ended("j1")?.message).toContain("Invalid string length");
     engine.send({ type: "submit", job: { ...job, jobId: "j2" } });
-    await waitUntil(() => ended("j2") !== undefined);
+    await poll("a condition to hold", () => ended("j2") !== undefined);
     expect(ended("j2")).toMatchObject({ type: "finished" });
   });
 });
 
-type Heard = Record<string, unknown> & { readonly type: string };
+type EngineMessage = Record<string, unknown> & { readonly type: string };
 
 /** @param before what runs in its process before the engine's own code */
 function startEngine(before = "") {
@@ -181,8 +180,8 @@ function startEngine(before = "") {
     serialization: "json",
   });
   children.add(child);
-  const events: Heard[] = [];
-  child.on("message", (event) => events.push(event as Heard));
+  const events: EngineMessage[] = [];
+  child.on("message", (event) => events.push(event as EngineMessage));
   const fake = { stepDelayMs: 0, loadDelayMs: 0 };
   child.send({ type: "start", backend: "fake", settings: { slots: 2, threads: 1 }, maxThreads: 1, fake });
   return {
@@ -190,8 +189,8 @@ function startEngine(before = "") {
     send: (command: object) => void child.send(command),
     signal: (name: NodeJS.Signals) => void child.kill(name),
     exited: new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal))),
-    async heard(type: string): Promise<Heard> {
-      await waitUntil(() => events.some((event) => event.type === type));
+    async received(type: string): Promise<EngineMessage> {
+      await poll("a condition to hold", () => events.some((event) => event.type === type));
       return events.find((event) => event.type === type) ?? expect.fail();
     },
   };

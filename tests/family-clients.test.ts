@@ -1,7 +1,7 @@
 // A whole tool round trip in each of eleven families' own formats, with the clients that people use: real workers, real tokens, and models that
-// say what they are told.
+// say the text of a script.
 import type { Message } from "@waggle/protocol";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons } from "./support/daemon.ts";
 import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
@@ -33,7 +33,7 @@ interface Family {
   readonly answer: string;
 }
 
-/** Each in the words of its own templates. */
+/** Each in the words of its templates. */
 const families: readonly Family[] = [
   {
     template: "Qwen-Qwen3-0.6B",
@@ -150,10 +150,10 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
     expect(await response.json()).toEqual({ tokens: script });
   });
 
-  it("the worker reads back what it said before a call, and before the next one", async () => {
-    const said = ["Let me look that up.", "And once more."];
+  it("the worker reads back its text before a call, and before the next call", async () => {
+    const texts = ["Let me look that up.", "And once more."];
     const messages: Message[] = [{ role: "user", content: question }];
-    for (const [index, content] of said.entries()) {
+    for (const [index, content] of texts.entries()) {
       const id = `call_${index}`;
       const call = { id, type: "function", function: { name: weather.name, arguments: json } } as const;
       messages.push({ role: "assistant", content, tool_calls: [call] });
@@ -163,7 +163,7 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
     const prompt = await worker.post("/apply-template", body);
     expect(prompt.status, await prompt.clone().text()).toBe(200);
     const text = ((await prompt.json()) as { prompt: string }).prompt;
-    const words = [said[0], `${result} 0`, said[1], `${result} 1`].map((word) => text.indexOf(word ?? ""));
+    const words = [texts[0], `${result} 0`, texts[1], `${result} 1`].map((word) => text.indexOf(word ?? ""));
     expect(words).toEqual(words.toSorted((one, other) => one - other));
     expect(words[0]).toBeGreaterThan(text.indexOf(question));
     await worker.prepare({ body, say: family.answer });
@@ -194,6 +194,6 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
     );
     // What was called with what, and what came of it, is in the second prompt after all that the first one says.
     const added = second?.slice(first?.indexOf(question)) ?? "";
-    for (const said of [question, weather.name, "Zürich", "HB", "3", result]) expect(added).toContain(said);
+    for (const texts of [question, weather.name, "Zürich", "HB", "3", result]) expect(added).toContain(texts);
   });
 });

@@ -1,4 +1,4 @@
-// Shows that each role of a fleet gets along with the permissions that packaging/nats/fleet.conf gives it: streams, sessions across gateways, handing over, adopting.
+// Tests that the permissions of packaging/nats/fleet.conf are enough for each role of a fleet: streams, sessions across gateways, handovers, takeovers.
 import { join } from "node:path";
 import {
   createProcessGroups,
@@ -8,8 +8,8 @@ import {
   startGateway,
   startNats,
   startWorker,
-} from "@waggle/harness";
-import type { DaemonSpec } from "@waggle/harness";
+} from "@waggle/testing/harness";
+import type { DaemonSpec } from "@waggle/testing/harness";
 import { describeWithNats } from "@waggle/testing";
 import { afterAll, expect, test } from "vitest";
 
@@ -20,7 +20,7 @@ const configFile = join(import.meta.dirname, "..", "packaging", "nats", "fleet.c
 const passwords = { worker: "one", gateway: "two", hive: "three" };
 
 describeWithNats("a fleet whose members may do no more than they need", () => {
-  test("does all that a fleet does, and is refused nothing", async () => {
+  test("does everything that a fleet does without a refusal", async () => {
     const refused = new Set<string>();
     const env = Object.fromEntries(
       Object.entries(passwords).map(([role, word]) => [`WAGGLE_${role.toUpperCase()}_PASSWORD`, word]),

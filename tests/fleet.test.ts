@@ -1,20 +1,19 @@
-// Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them; and what a router of llm-d
-// finds of a worker: its endpoint in the hive's file, and its load in the worker's metrics.
+// Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them; and that llm-d's router finds a worker: its
+// endpoint in the hive's file, and its load in the worker's metrics.
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { createLeftoverCheck, parseMetrics } from "@waggle/harness";
+import { createLeftoverCheck, parseMetrics, poll } from "@waggle/testing/harness";
 import { describeWithNats } from "@waggle/testing";
 import { execa } from "execa";
 import { afterEach, expect, it } from "vitest";
 import { parse } from "yaml";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 const root = join(import.meta.dirname, "..");
-const command = ["--conditions=waggle-source", "--import", "tsx", "tools/xtask/src/main.ts", "fleet"];
+const command = ["--import", "tsx", "tools/xtask/src/main.ts", "dev"];
 afterEach(killDaemons);
 
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
@@ -24,8 +23,8 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));
   const hiveUrl = (): string => /^ {2}hive +(http:\S+)/m.exec(shown)?.[1] ?? "";
-  await waitUntil(() => hiveUrl() !== "");
-  await waitUntil(async () => {
+  await poll("a condition to hold", () => hiveUrl() !== "");
+  await poll("a condition to hold", async () => {
     const response = await fetch(`${hiveUrl()}/v1/workers`);
     const { workers } = HiveWorkersSchema.parse(await response.json());
     return workers.filter(({ state }) => state === "ready").length === 2;
@@ -50,11 +49,15 @@ describeWithNats("with --nats", () => {
     let shown = "";
     run.stdout.on("data", (text) => (shown += String(text)));
     const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
-    await waitUntil(() => gateway() !== "");
-    await waitUntil(async () => {
-      const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
-      return slots.total === 16;
-    }, 30_000);
+    await poll("a condition to hold", () => gateway() !== "");
+    await poll(
+      "a condition to hold",
+      async () => {
+        const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
+        return slots.total === 16;
+      },
+      30_000,
+    );
     expect(shown).toContain(`curl -N ${gateway()}/v1/inference`);
     const leftovers = createLeftoverCheck();
     await leftovers.observe([run.pid ?? 0]);
@@ -83,10 +86,10 @@ it("shows llm-d's router a worker that is ready, with its load, and not one that
     return listed;
   };
   const hive = await spawnDaemon("hive", ["--port", "0", "--endpoints-file", file]);
-  await waitUntil(async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]");
+  await poll("a condition to hold", async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]");
   const slow = ["--slots", "1", "--context-size", "256", "--fake-step-delay", "20ms"];
   const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...slow]);
-  await waitUntil(async () => JSON.stringify(await endpoints()) !== "[]");
+  await poll("a condition to hold", async () => JSON.stringify(await endpoints()) !== "[]");
   const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
   expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
 
@@ -97,17 +100,17 @@ it("shows llm-d's router a worker that is ready, with its load, and not one that
     const names = ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"];
     return names.map((name) => scrape.sum(`vllm:${name}`, { model_name: "waggle-fake" }));
   };
-  await waitUntil(async () => {
+  await poll("a condition to hold", async () => {
     const [running, waiting, cells = 0] = await load();
     return running === 1 && waiting === 1 && cells > 0.05;
   });
   for (const { job_id: id } of jobs) await worker.client.cancelJob(id);
-  await waitUntil(async () => (await load()).every((figure) => figure === 0));
+  await poll("a condition to hold", async () => (await load()).every((figure) => figure === 0));
   worker.signal("SIGTERM");
-  expect(await worker.exited).toBe(0);
-  await waitUntil(async () => JSON.stringify(await endpoints()) === "[]");
+  expect((await worker.exited).code).toBe(0);
+  await poll("a condition to hold", async () => JSON.stringify(await endpoints()) === "[]");
   hive.signal("SIGTERM");
-  expect(await hive.exited).toBe(0);
+  expect((await hive.exited).code).toBe(0);
   expect(await readFile(file, "utf8")).toBe("endpoints: []\n");
   await rm(folder, { recursive: true });
 });

@@ -1,5 +1,5 @@
-// Agent frameworks over OpenAI's chat completions, each unmodified: a whole tool round trip with a model that thinks and says what it is told.
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+// Agent frameworks over OpenAI's chat completions, each unmodified: a whole tool round trip with a model that thinks and says the text of a script.
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { killDaemons } from "./support/daemon.ts";
 import { withLlamaIndex, withOpenAiAgents } from "./support/framework-round-trips.ts";

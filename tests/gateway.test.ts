@@ -1,6 +1,6 @@
-// Shows with a real NATS, two workers and two gateways that a gateway is to its clients what a worker is.
-import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/harness";
-import type { Gateway, NatsServer, Worker } from "@waggle/harness";
+// Tests with a real NATS, two workers and two gateways that a gateway serves its clients as a worker does.
+import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/testing/harness";
+import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
 import { UsageReportSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
@@ -87,7 +87,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(await ask(one.url)).toBe(text);
   });
 
-  test("questions go to the workers that have the model loaded, and load it nowhere", async () => {
+  test("questions go to the workers that have the model loaded, and load it on no other worker", async () => {
     const [first] = workers;
     const unloaded = async (): Promise<string | undefined> => (await first?.client.models.list())?.models[0]?.state;
     await first?.client.models.unload("waggle-fake");
@@ -122,7 +122,7 @@ describeWithNats("two gateways over two workers", () => {
     expect((await accepted()) - before).toBe(2);
   });
 
-  test("a client that leaves frees it as well", async () => {
+  test("a client that leaves frees it too", async () => {
     const leaving = new AbortController();
     const stream = one.client.inference({ prompt: "[eog:2000] on and on" }, { signal: leaving.signal });
     await read(stream, ({ type }) => type === "token");
@@ -143,7 +143,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(await busySlots()).toBe(0);
   });
 
-  test("a worker that is killed takes no stream with it", async () => {
+  test("a killed worker ends no stream", async () => {
     const prompt = "[eog:120] a long tale";
     const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
     const streams = [0, 1, 2, 3].map(() => read(one.client.inference({ prompt, seed: 5 })));
@@ -175,7 +175,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(events.at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("a gateway that is killed leaves its clients to the other one, which has the identical tail", async () => {
+  test("clients of a killed gateway get the identical rest at the other one", async () => {
     const prompt = "[eog:100] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 5 })));
     const { job_id: id } = await one.client.createJob({ prompt, seed: 5 });
@@ -189,7 +189,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(after.at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("a gateway that starts again under its id goes on with the streams that it had", async () => {
+  test("a gateway that restarts under its id continues the streams that it had", async () => {
     const prompt = "[eog:300] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 6 })));
     const dying = await start("g4", 2);

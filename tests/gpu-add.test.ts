@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { engineVersion, gpuAdd, proveDevice } from "@waggle/gpu-packages";
-import { daemonCommand } from "@waggle/harness";
+import { engineVersion, gpuAdd, proveDevice } from "@waggle/models/gpu";
+import { daemonCommand } from "@waggle/testing/harness";
 
 let root: string;
 beforeEach(() => void (root = mkdtempSync(join(tmpdir(), "waggle-gpu-add-"))));
@@ -32,17 +32,17 @@ function npmOfTest(): string {
 it("says what it costs, adds it, and tells why it does not compute here", async () => {
   const folder = join(root, "cache/gpu");
   mkdirSync(join(root, "cache"));
-  const said: string[] = [];
+  const lines: string[] = [];
   const adding = gpuAdd({
     ...{ device: "vulkan", folder, workerCommand, env: process.env, npm: npmOfTest() },
     machine: { platform: "linux", arch: "x64" },
-    say: (line) => said.push(line),
-    confirm: async (question) => void said.push(question),
+    say: (line) => lines.push(line),
+    confirm: async (question) => void lines.push(question),
   });
   await expect(adding).rejects.toThrow(
     /^Cannot compute on vulkan: .*(does not load here|no binary for it is installed)/,
   );
-  const [costs, question, ...more] = said.slice(said[0]?.startsWith("No GPU") === true ? 1 : 0);
+  const [costs, question, ...more] = lines.slice(lines[0]?.startsWith("No GPU") === true ? 1 : 0);
   expect(costs).toMatch(/a download of \d+ MB, \d+ MB on disk, in /);
   expect([question, more.length]).toEqual([expect.stringMatching(/^Download \d+ MB\?$/), 1]);
   expect(existsSync(join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan"))).toBe(true);

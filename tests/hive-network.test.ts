@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHiveClient } from "@waggle/client";
+import { poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 afterEach(killDaemons);
 
@@ -49,7 +49,7 @@ describe("a hive on the network", () => {
       for await (const event of worker.client.streamJob(jobId)) events.push(event);
       return events;
     })();
-    await waitUntil(async () => {
+    await poll("a condition to hold", async () => {
       const load = (await hive.workers())[0]?.last_heartbeat?.load;
       return load?.itl !== undefined && load.clients?.[0]?.client === "local";
     });
@@ -59,10 +59,10 @@ describe("a hive on the network", () => {
 
     expect((await hive.drain("w1")).command).toBe("drain");
     expect((await stream).at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
-    expect(await worker.exited).toBe(0);
+    expect((await worker.exited).code).toBe(0);
     expect(await hive.workers()).toEqual([]);
-    expect(worker.log()).toContain("hive_command");
-    expect(worker.log()).not.toContain(token);
+    expect(worker.log.text).toContain("hive_command");
+    expect(worker.log.text).not.toContain(token);
   });
 
   it("lets a token do what its file says, and reads the file again on SIGHUP", async () => {
@@ -74,13 +74,13 @@ describe("a hive on the network", () => {
     const env = { WAGGLE_HIVE_TOKEN: "of-a-worker" };
     await spawnFakeWorker(["--hive-url", baseUrl, "--worker-id", "w1"], { env });
     const screen = createHiveClient({ baseUrl, token: "of-a-screen" });
-    await waitUntil(async () => (await screen.workers()).length === 1);
+    await poll("a condition to hold", async () => (await screen.workers()).length === 1);
     await expect(screen.drain("w1")).rejects.toMatchObject({ code: "forbidden" });
     const nosy = createHiveClient({ baseUrl, token: "of-a-worker" });
     await expect(nosy.workers()).rejects.toMatchObject({ code: "forbidden" });
     await writeFile(file, "worker:of-a-worker\nscreen:of-another-screen admin\n");
     hive.signal("SIGHUP");
-    await hive.logged((line) => line["msg"] === "tokens_reloaded");
+    await hive.log.line("a log line", (line) => line["msg"] === "tokens_reloaded");
     await expect(screen.workers()).rejects.toMatchObject({ code: "unauthenticated" });
     expect(await createHiveClient({ baseUrl, token: "of-another-screen" }).drain("w1")).toMatchObject({
       command: "drain",

@@ -1,8 +1,18 @@
-// What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
-// own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
+// What a hostile client may try, against a spawned worker with the embedded model and an honest stream at the same time. Each attack is a separate
+// case with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
+// A short run takes a sample of the values of each field; a long one takes all, and lets sixteen attackers loose for half an hour.
 import { deadlineSignal, withTimeout } from "@waggle/async";
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
-import { isOver, killProcess, messageOf, scaled } from "@waggle/harness";
+import {
+  createLeftoverCheck,
+  createProcessGroups,
+  endLeftovers,
+  isOver,
+  killProcess,
+  messageOf,
+  poll,
+  scaled,
+} from "@waggle/testing/harness";
 import { allWorkerRoutes, type Health } from "@waggle/protocol";
 import {
   ask,
@@ -21,22 +31,24 @@ import {
 } from "@waggle/testing/hostile";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { runHostile } from "./hostile/run.ts";
+import { hostileFailures } from "./hostile/verdict.ts";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
+import { howToRepeat, isLong, limitMs, say, seed } from "./support/long.ts";
 import { answerProblems } from "./support/verdict.ts";
-import { waitUntil } from "./support/wait.ts";
 import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "./support/watch.ts";
 
 /** From the sending of a request to the headers of its refusal. */
 const refusalMs = 2_000;
 /** What one request may take of the thread that serves everybody. */
 const mainThreadBudgetMs = 500;
-/** Longest pause of an honest stream, and longest silence of /livez, beside whatever is done. */
+/** Longest pause of an honest stream, and longest silence of /livez, during any attack. */
 const stallBudgetMs = 500;
 /** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
 const peakBudgetMib = 640;
 /** After an attack: whatever was asked has ended, or was given up. */
 const settleMs = 5_000;
-/** A request that nobody may push aside. */
+/** For a request that no attack may push aside. */
 const firstTokenMs = 5_000;
 /** One request, and one round of a storm, is over by then whatever it is. */
 const answerMs = 10_000;
@@ -48,7 +60,8 @@ const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
 /** Which of the large values a field gets, and which of the broken bodies a route: one of so many. */
 const brokenShare = 5;
-const sampleFrom = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Date.now());
+/** Of the run with sixteen attackers, and of the one before it with sixteen well-behaved clients. */
+const crowdMinutes = Number(process.env["WAGGLE_HOSTILE_MINUTES"] ?? 30);
 const routes = allWorkerRoutes;
 /** What two routes read by one schema is attacked in all its fields at the first of them, and as a whole at both. */
 const fields = fieldAttacks(routes).filter(
@@ -77,7 +90,7 @@ async function sound(): Promise<Subject> {
     "--retry-grace",
     "1s",
   ];
-  // Not every request can say how long its answer may become, and a long one takes its time whoever asks.
+  // Not every request can say how long its answer may become, and a long one takes its time for any client.
   brevity.push("--default-max-tokens", "64");
   const daemon = await spawnModelWorker([...flags, ...brevity]);
   // An honest request may wait for as long as any other.
@@ -86,7 +99,7 @@ async function sound(): Promise<Subject> {
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
   subject = { worker, enginePid, watch };
-  await waitUntil(() => watch.tokens > 0);
+  await poll("a condition to hold", () => watch.tokens > 0);
   return subject;
 }
 
@@ -103,7 +116,7 @@ function end({ worker, enginePid }: Subject): void {
   for (const pid of [worker.pid, enginePid]) killProcess(pid);
 }
 
-/** Ends a worker that has broken its budgets so far that the machine suffers; what waits for it hears of that. */
+/** Ends a worker that has broken its budgets so far that the machine suffers; each wait for it fails with that reason. */
 function guard(guarded: Subject, problems: string[]): Disposable {
   const startedAt = performance.now();
   const timer = setInterval(() => {
@@ -137,7 +150,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
   using _ = guard({ worker, enginePid, watch }, problems);
   for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
   watch.takeStalls();
-  const said = watch.problems.length;
+  const problemsBefore = watch.problems.length;
   try {
     await attack({ worker, enginePid, watch }, problems);
   } catch (error) {
@@ -157,23 +170,27 @@ async function brokenOnce(attack: Run): Promise<string[]> {
     const mib = peakMib(pid);
     if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
   }
-  problems.push(...watch.problems.slice(said));
+  problems.push(...watch.problems.slice(problemsBefore));
   if (problems.length > 0) await dispose();
   return problems;
 }
 
-/** Nothing of the attack runs or waits any more; the honest stream goes on. */
+/** Waits until no job of the attack runs or waits; the honest stream continues. */
 async function settled(client: WorkerClient): Promise<Health> {
   let last: Health | undefined;
-  await waitUntil(async () => {
-    const slots = await client.slots();
-    const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));
-    const health = await client.health();
-    expect({ left, queued: health.queue.depth }).toEqual({ left: [], queued: 0 });
-    last = health;
-    return true;
-  }, scaled(settleMs));
-  if (last === undefined) throw new Error("Nobody has looked");
+  await poll(
+    "a condition to hold",
+    async () => {
+      const slots = await client.slots();
+      const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));
+      const health = await client.health();
+      expect({ left, queued: health.queue.depth }).toEqual({ left: [], queued: 0 });
+      last = health;
+      return true;
+    },
+    scaled(settleMs),
+  );
+  if (last === undefined) throw new Error("The health was never read");
   return last;
 }
 
@@ -199,15 +216,12 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
   }
 }
 
-/** What the worker does at that moment, and what it said last: a hang is rare, and seen once only. */
+/** What the worker does at that moment, and its last log lines: a hang is rare, and seen once only. */
 async function whereItHangs({ worker }: Subject): Promise<string[]> {
   const slots = await worker.client.slots().catch(String);
   return [
     `slots: ${JSON.stringify(slots)}`,
-    ...worker
-      .logLines()
-      .slice(-8)
-      .map((line) => `log: ${JSON.stringify(line)}`),
+    ...worker.log.lines.slice(-8).map((line) => `log: ${JSON.stringify(line)}`),
   ];
 }
 
@@ -232,14 +246,12 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
-/**
- * For every second field one of all that is large for it, others in each run: its neighbours get the others, and `xtask worker:hostile` sends
- * all.
- */
-function sampledByRoute(): Map<string, HostileRequest[]> {
+/** For every second field one of all that is large for it, others in each run: its neighbours get the others. In a long run all, by field. */
+function largeRequests(): Map<string, readonly HostileRequest[]> {
+  if (isLong) return new Map(fields.map(({ name, large }) => [name, large]));
   const byRoute = new Map<string, HostileRequest[]>();
   for (const [index, { name, large }] of fields.entries()) {
-    const at = sampleFrom + index;
+    const at = seed + index;
     const request = at % 2 === 0 ? large[(at / 2) % large.length] : undefined;
     if (request === undefined) continue;
     // "POST /v1/jobs stop[]"
@@ -258,9 +270,9 @@ function numbered<T extends { readonly name: string }>(cases: readonly T[]): [st
   return cases.map((one, index) => [one.name, index, one]);
 }
 
-/** Of the ways in which it gets in, another one in each run; `xtask worker:hostile` takes all. */
-function oneOf(requests: readonly HostileRequest[], index: number): HostileRequest[] {
-  return requests.filter((_, way) => way === (sampleFrom + index) % requests.length);
+/** Of the ways in which it gets in, another one in each run; in a long run all. */
+function sampled(requests: readonly HostileRequest[], index: number): readonly HostileRequest[] {
+  return isLong ? requests : requests.filter((_, way) => way === (seed + index) % requests.length);
 }
 
 function stormOf(what: string): Attack {
@@ -270,45 +282,49 @@ function stormOf(what: string): Attack {
 }
 
 describe("each field, deep or in megabytes", () => {
-  it.each([...sampledByRoute()])("%s", async (_, requests) => {
-    expect(await broken((subject, problems) => judgeEach(requests, subject, problems))).toEqual([]);
+  it.each([...largeRequests()])("%s", async (_, requests) => {
+    expect(await broken((subject, problems) => judgeEach(requests, subject, problems)), howToRepeat).toEqual([]);
   });
-  it("bodies that are wrong as a whole", async () => {
-    const sample = brokenBodies(routes).filter((_, index) => (sampleFrom + index) % brokenShare === 0);
-    expect(await broken((subject, problems) => judgeEach(sample, subject, problems))).toEqual([]);
+  it.each(isLong ? [...Array(brokenShare).keys()] : [0])("bodies that are wrong as a whole, part %i", async (part) => {
+    const sample = brokenBodies(routes).filter((_, index) => (seed + part + index) % brokenShare === 0);
+    expect(await broken((subject, problems) => judgeEach(sample, subject, problems)), howToRepeat).toEqual([]);
   });
 });
 
 describe("each field, with all that is small and wrong", () => {
   const at = 20;
-  const runs = 20;
-  it(`${at * runs} requests, whichever field, and whatever else is in it`, async () => {
-    const request = fc.oneof(
-      fc.constantFrom(...fields.flatMap(({ small }) => small)),
-      fc.constantFrom(...wrongMethods(routes)),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.array(request, { minLength: at, maxLength: at }), async (requests) => {
-        const problems = await broken(async (subject, found) => {
-          await Promise.all(requests.map(async (one) => found.push(...(await judge(one, subject)))));
-        });
-        expect(problems).toEqual([]);
-      }),
-      { numRuns: runs, endOnFailure: true },
-    );
-  });
+  const runs = isLong ? 500 : 20;
+  it(
+    `${at * runs} requests, whichever field, and whatever else is in it`,
+    async () => {
+      const request = fc.oneof(
+        fc.constantFrom(...fields.flatMap(({ small }) => small)),
+        fc.constantFrom(...wrongMethods(routes)),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(request, { minLength: at, maxLength: at }), async (requests) => {
+          const problems = await broken(async (subject, found) => {
+            await Promise.all(requests.map(async (one) => found.push(...(await judge(one, subject)))));
+          });
+          expect(problems).toEqual([]);
+        }),
+        { numRuns: runs, endOnFailure: true },
+      );
+    },
+    limitMs,
+  );
 });
 
 describe("grammars", () => {
   it.each(numbered(hostileGrammars))("%s", async (_, index, { grammar }) => {
-    const request = oneOf(grammarRequests(grammar), index);
+    const request = sampled(grammarRequests(grammar), index);
     expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
   });
 });
 
 describe("schemas", () => {
   it.each(numbered(hostileSchemas))("%s", async (_, index, schema) => {
-    const request = oneOf(schemaRequests(schema), index);
+    const request = sampled(schemaRequests(schema), index);
     expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
   });
 
@@ -407,13 +423,35 @@ describe("names", () => {
   );
 });
 
+describe.runIf(isLong)("sixteen attackers, each trying one attack after the other", () => {
+  it(
+    "leave honest streams as whole, real and steady as sixteen well-behaved clients do",
+    { timeout: limitMs },
+    async ({ signal }) => {
+      await dispose();
+      const groups = createProcessGroups("hostile");
+      const leftovers = createLeftoverCheck();
+      const shared = { groups, leftovers, seed, minutes: crowdMinutes, progress: say, interrupted: signal };
+      try {
+        const control = await runHostile({ ...shared, kind: "control" });
+        const hostile = await runHostile({ ...shared, kind: "hostile" });
+        for (const { failures: _, ...figures } of [control, hostile]) say(JSON.stringify(figures, null, 2));
+        expect(hostileFailures(control, hostile), howToRepeat).toEqual([]);
+      } finally {
+        groups.killAll();
+      }
+      expect(endLeftovers(await leftovers.check())).toEqual([]);
+    },
+  );
+});
+
 describe("in the end", () => {
   it("the worker is as it was: no death, nothing of ours in the log, and it serves", async () => {
     const subject = await sound();
     expect(isOver(await honestFirstTokenMs(subject), firstTokenMs)).toBe(false);
     expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
     expect(subject.watch.problems).toEqual([]);
-    const bad = subject.worker.logLines().filter(({ level }) => level === "error" || level === "fatal");
+    const bad = subject.worker.log.lines.filter(({ level }) => level === "error" || level === "fatal");
     expect(bad).toEqual([]);
   });
 });

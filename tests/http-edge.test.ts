@@ -4,10 +4,10 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { request } from "node:http";
 import { withTimeout } from "@waggle/async";
+import { poll } from "@waggle/testing/harness";
 import { ErrorBodySchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
@@ -46,7 +46,7 @@ describe("bodies", () => {
     expect(text).toContain('"finish_reason":"stop"');
   });
 
-  it("of single bytes, each in a chunk of its own, are refused before they cost as many turns", async () => {
+  it("of single bytes, each in a separate chunk, are refused before they cost as many turns", async () => {
     const head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     const answer = await raw(`${head}${"1\r\nx\r\n".repeat(5_000)}0\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
@@ -75,7 +75,10 @@ describe("bodies", () => {
       socket.on("error", () => undefined);
       return new Promise((resolve) => socket.once("close", resolve));
     });
-    await waitUntil(() => answers.filter((answer) => answer.includes("resource_exhausted")).length >= 7);
+    await poll(
+      "a condition to hold",
+      () => answers.filter((answer) => answer.includes("resource_exhausted")).length >= 7,
+    );
     const honest = await fetch(`${crowded.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:2]"}' });
     expect(honest.status).toBe(200);
     expect(await honest.text()).toContain('"finish_reason":"stop"');
@@ -86,13 +89,16 @@ describe("bodies", () => {
     expect(answers).toHaveLength(12);
   });
 
-  it.each(["tools", "metadata", "response_format"])("nested as deep as can be, in %s, harm nobody", async (field) => {
-    const nested = `${"[".repeat(15_000)}${"]".repeat(15_000)}`;
-    const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${nested}}`;
-    const response = await fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body });
-    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("128 levels deep")]);
-    expect((await fetch(`${worker.url}/readyz`)).status).toBe(200);
-  });
+  it.each(["tools", "metadata", "response_format"])(
+    "nested as deep as can be, in %s, harm no other request",
+    async (field) => {
+      const nested = `${"[".repeat(15_000)}${"]".repeat(15_000)}`;
+      const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${nested}}`;
+      const response = await fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body });
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("128 levels deep")]);
+      expect((await fetch(`${worker.url}/readyz`)).status).toBe(200);
+    },
+  );
 
   it("on routes that take none do no harm", async () => {
     const response = await fetch(`${worker.url}/v1/jobs/nobody`, { method: "DELETE", body: "{}" });
@@ -104,7 +110,7 @@ describe("malformed HTTP", () => {
   it.each([
     ["garbage", "GARBAGE\r\n\r\n", 400],
     ["a negative length", "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400],
-    ["a Host that is none", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
+    ["a Host that is not valid", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
     ["no Host", "GET /v1/info HTTP/1.1\r\nConnection: close\r\n\r\n", 403],
     ["a strange Expect", "GET /v1/info HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nConnection: close\r\n\r\n", 400],
     ["huge headers", `GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: ${"x".repeat(40_000)}\r\n\r\n`, 413],
@@ -120,13 +126,13 @@ it("a client that does not close what was refused keeps no connection", async ()
   const narrow = await spawnFakeWorker(["--max-connections", "1"]);
   const target = { port: Number(new URL(narrow.url).port), host: "127.0.0.1", allowHalfOpen: true };
   // The worker's first probe may have the only connection until now.
-  await waitUntil(async () => {
+  await poll("a condition to hold", async () => {
     const socket = connect(target, () => socket.write("no HTTP\r\n\r\n"));
     socket.on("error", () => undefined).resume();
     await Promise.race([once(socket, "end"), once(socket, "close")]);
     return socket.bytesRead > 0;
   });
-  await waitUntil(async () => (await fetch(`${narrow.url}/health`)).ok);
+  await poll("a condition to hold", async () => (await fetch(`${narrow.url}/health`)).ok);
 });
 
 describe("a HEAD on a stream", () => {
@@ -144,14 +150,16 @@ describe("a HEAD on a stream", () => {
 });
 
 describe("a client that leaves", () => {
-  it("in the middle of its body is nobody's error but its own", async () => {
+  it("in the middle of its body causes no error of the worker", async () => {
     const call = request(`${worker.url}/v1/jobs`, { method: "POST", headers: { "content-length": "1000" } });
     call.on("error", () => {});
     call.write('{"prompt": "half');
-    await waitUntil(async () => (await worker.client.metrics()).includes("waggle_http_requests_total"));
+    await poll("a condition to hold", async () =>
+      (await worker.client.metrics()).includes("waggle_http_requests_total"),
+    );
     call.destroy();
     await worker.client.info();
-    expect(worker.log()).not.toContain("request_failed");
+    expect(worker.log.text).not.toContain("request_failed");
   });
 
   it.each(["/v1/inference", "/v1/completions"])("before its answer began leaves nothing behind: %s", async (path) => {
@@ -164,17 +172,17 @@ describe("a client that leaves", () => {
         socket.once("close", () => resolve());
       });
     }
-    await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
-    // One whose end was seen late has a job by then, whose prompt is computed on for whoever tries again: ten seconds long.
-    await waitUntil(async () => (await worker.client.health()).slots.busy === 0);
+    await poll("a condition to hold", async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
+    // One whose end was seen late has a job by then, whose prompt is computed to its end for a client that tries again: ten seconds long.
+    await poll("a condition to hold", async () => (await worker.client.health()).slots.busy === 0);
   });
 
   it("frees the slot", async () => {
-    // Before it has said anything, its prompt is computed on for whoever tries again.
+    // Before its first token, its prompt is computed to its end for a client that tries again.
     for await (const { type } of worker.client.inference({ prompt: "endless", job_id: "left" })) {
       if (type === "token") break;
     }
-    await worker.logged((line) => line["msg"] === "stream_end" && line["job"] === "left");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_end" && line["job"] === "left");
     expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
     // The stream has its end before the engine has left the slot.
     const allIdle = async (): Promise<boolean> => (await worker.client.slots()).every((slot) => slot.state === "idle");
@@ -190,7 +198,7 @@ describe("connections", () => {
     process.kill(pid, "SIGSTOP");
     const sockets = Array.from({ length: Math.min(700, most) }, () => connect(Number(new URL(url).port), "127.0.0.1"));
     try {
-      // Nobody accepts them: those without a place would be tried again, a second later and then ever more rarely.
+      // The server does not accept them: connections without a place would be tried again, a second later and then ever more rarely.
       await withTimeout(Promise.all(sockets.map((socket) => once(socket, "connect"))), 20_000, "They wait to connect");
     } finally {
       process.kill(pid, "SIGCONT");

@@ -7,10 +7,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { createHiveClient } from "@waggle/client";
-import { isOver } from "@waggle/harness";
+import { isOver, poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 afterEach(killDaemons);
 
@@ -29,7 +28,7 @@ describe("starting", () => {
   it.each([
     ["local mode with a token", ["--local-mode"], { WAGGLE_API_TOKEN: "secret-token-1" }, "WAGGLE_API_TOKEN"],
     ["other machines without one", ["--host", "0.0.0.0"], {}, "WAGGLE_API_TOKEN"],
-    ["a port that is none", ["--local-mode", "--port", "http"], {}, "--port"],
+    ["a port that is not a number", ["--local-mode", "--port", "http"], {}, "--port"],
     ["a variable that is wrong", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
   ] as const)("refuses %s with exit code 64 and names it", async (_, args, env, name) => {
     const { code, stdout, stderr } = await runDaemon("worker", args, { env });
@@ -51,9 +50,9 @@ describe("starting", () => {
     expect([await status(), await status("wrong-token-1"), await status("first-token-1")]).toEqual([401, 401, 200]);
     await writeFile(file, "alice:second-token\n");
     worker.signal("SIGHUP");
-    await worker.logged((line) => line["msg"] === "tokens_reloaded");
+    await worker.log.line("a log line", (line) => line["msg"] === "tokens_reloaded");
     expect([await status("first-token-1"), await status("second-token")]).toEqual([401, 200]);
-    expect(worker.log()).not.toContain("wrong-token-1");
+    expect(worker.log.text).not.toContain("wrong-token-1");
   });
 
   it("takes a SIGHUP from before the port is open as a request to read the tokens again", async () => {
@@ -119,9 +118,11 @@ describe("starting", () => {
     expect(progress).toContain('{"type":"failed","message":"Cannot load model x.gguf: not a GGUF file"}');
     expect(stream).toMatchObject({ broken: true });
     expect(stream.text).toContain('"code":"unavailable"');
-    expect(await worker.exited).toBe(75);
-    const errors = worker.logLines().filter(({ level }) => level === "error");
-    expect(errors.map(({ msg }) => msg)).toEqual(["model_failed: Cannot load model x.gguf: not a GGUF file"]);
+    expect((await worker.exited).code).toBe(75);
+    const errors = worker.log.lines.filter(({ level }) => level === "error");
+    expect(errors).toEqual([
+      expect.objectContaining({ event: "model_failed", reason: "Cannot load model x.gguf: not a GGUF file" }),
+    ]);
   });
 });
 
@@ -130,14 +131,14 @@ describe("leaving", () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
     const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
-    await waitUntil(async () =>
+    await poll("a condition to hold", async () =>
       (await client.workers()).some(
         ({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready",
       ),
     );
     const startedAt = performance.now();
     worker.signal("SIGTERM");
-    expect(await worker.exited).toBe(0);
+    expect((await worker.exited).code).toBe(0);
     expect(isOver(performance.now() - startedAt, 1_000)).toBe(false);
     expect(await client.workers()).toEqual([]);
     await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
@@ -146,7 +147,7 @@ describe("leaving", () => {
   it("under load on SIGTERM: what runs finishes, what waits ends unavailable, exit 0", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     const waiting = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"b"}' });
     worker.signal("SIGTERM");
     const queued = await readAll(waiting);
@@ -159,7 +160,7 @@ describe("leaving", () => {
     const finished = await readAll(await running);
     expect(finished).toMatchObject({ broken: false });
     expect(finished.text).toContain('"finish_reason":"stop"');
-    expect(await worker.exited).toBe(0);
+    expect((await worker.exited).code).toBe(0);
   });
 
   it.each([
@@ -168,34 +169,34 @@ describe("leaving", () => {
   ] as const)("on a second %s aborts with exit code %i", async (signal, code) => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     worker.signal(signal);
-    await worker.logged((line) => line["to"] === "draining");
+    await worker.log.line("a log line", (line) => line["to"] === "draining");
     // The time within which signals count as one is part of the contract, so here a wait is the thing tested.
     await new Promise((resolve) => setTimeout(resolve, 400));
     worker.signal(signal);
     const stream = await readAll(await running);
     expect(stream).toMatchObject({ broken: true });
     expect(stream.text).toContain('"code":"unavailable"');
-    expect(await worker.exited).toBe(code);
+    expect((await worker.exited).code).toBe(code);
   });
 
   it("on signals in quick succession drains once: they are one Ctrl-C", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     for (let count = 0; count < 3; count += 1) worker.signal("SIGINT");
     expect((await readAll(await running)).text).toContain('"finish_reason":"stop"');
-    expect(await worker.exited).toBe(0);
+    expect((await worker.exited).code).toBe(0);
   });
 
   it("when the drain takes too long aborts", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10", "--drain-timeout", "300ms"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     worker.signal("SIGTERM");
     expect(await readAll(await running)).toMatchObject({ broken: true });
-    expect(await worker.exited).toBe(143);
+    expect((await worker.exited).code).toBe(143);
   });
 
   it("killed outright under load leaves no engine behind, and breaks its streams", async () => {
@@ -203,16 +204,16 @@ describe("leaving", () => {
     const { engine_pid: engine } = await worker.line("ready");
     expect(engine).toBeTypeOf("number");
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.logged((line) => line["msg"] === "stream_start");
+    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
     worker.signal("SIGKILL");
     expect(await readAll(await running)).toMatchObject({ broken: true });
-    expect(await worker.exited).toBe("SIGKILL");
-    await waitUntil(() => !alive(engine as number));
+    expect((await worker.exited).signal).toBe("SIGKILL");
+    await poll("a condition to hold", () => !alive(engine as number));
   });
 
-  it("survives that nobody reads its stdout any more", async () => {
+  it("survives that the reader of its stdout has left", async () => {
     const root = new URL("../", import.meta.url).pathname;
-    const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
+    const entry = ["--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
     const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
     const listening = await new Promise<string>((resolve) =>
@@ -220,7 +221,7 @@ describe("leaving", () => {
     );
     child.stdout.destroy();
     const { url } = JSON.parse(listening) as { url: string };
-    await waitUntil(async () => (await fetch(`${url}/readyz`)).status === 200);
+    await poll("a condition to hold", async () => (await fetch(`${url}/readyz`)).status === 200);
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await exited).toBe(0);
@@ -253,13 +254,13 @@ Server.prototype.listen = function (...args) {
 };
 `,
   );
-  const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "--import", hold];
+  const entry = ["--import", import.meta.resolve("tsx"), "--import", hold];
   const flags = ["--port", "0", "--backend", "fake", "--log-level", "silent", "--api-token-file", tokens];
   const root = new URL("../", import.meta.url).pathname;
   const args = [...entry, "apps/worker/src/main.ts", ...flags];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
   const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-  await waitUntil(() => existsSync(held));
+  await poll("a condition to hold", () => existsSync(held));
   return {
     child,
     exited,

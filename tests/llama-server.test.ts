@@ -1,41 +1,71 @@
-// Owns llama-server's dialect through a real worker: the cases that are also put to llama-server itself (xtask llama-server:compare), and filling in
-// on a model that was made for it.
-import {
-  askCase,
-  caseContextSize,
-  caseSlots,
-  completionCases,
-  infillCases,
-  problemsOf,
-  serverCases,
-} from "@waggle/harness";
-import type { LlamaServerCase } from "@waggle/harness";
-import { infillVocabulary } from "@waggle/synth";
+// Tests llama-server's dialect through a real worker: cases with what must come of them, and filling in on a model that was made for it. Where
+// WAGGLE_LLAMA_SERVER names a llama-server, by the path of its program or by the address of one with the embedded model, each case is put to both,
+// and what differs must have a reason.
+import { createProcessGroups, repositoryPath } from "@waggle/testing/harness";
+import { infillVocabulary } from "@waggle/testing/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { caseContextSize, caseSlots, type LlamaServerCase } from "./llama-server/cases.ts";
+import { compareServers, tableOf, type CaseResult } from "./llama-server/compare.ts";
+import { completionCases } from "./llama-server/completion-cases.ts";
+import { infillCases } from "./llama-server/infill-cases.ts";
+import { startLlamaServer } from "./llama-server/llama-server.ts";
+import { serverCases } from "./llama-server/server-cases.ts";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
-import type { Daemon } from "./support/daemon.ts";
+import type { ListeningWorker } from "./support/daemon.ts";
 import { spawnScriptedWorker } from "./support/scripted-worker.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
-afterAll(killDaemons);
+const groups = createProcessGroups("llama-server");
+const results: CaseResult[] = [];
+afterAll(async () => {
+  groups.killAll();
+  await killDaemons();
+  if (llamaServer !== undefined) console.log(tableOf(results));
+});
+
+const llamaServer = process.env["WAGGLE_LLAMA_SERVER"];
+
+/** The address of the llama-server that is compared with; undefined where this model is not compared. */
+async function theirs(model: string, contextSize: number): Promise<string | undefined> {
+  if (llamaServer === undefined) return undefined;
+  const runs = /^https?:/.test(llamaServer);
+  // A server that runs already has the embedded model.
+  if (runs) return model === embeddedModel ? llamaServer : undefined;
+  return await startLlamaServer(groups, llamaServer, { model, contextSize });
+}
+
+const embeddedModel = repositoryPath("models/waggle-tiny-stories.gguf");
+/** Room for the most that is taken of the code near a hole. */
+const infillContextSize = 4_096;
+
+async function hold(each: LlamaServerCase, ours: string, other: string | undefined): Promise<void> {
+  const result = await compareServers(each, ours, other);
+  results.push(result);
+  expect(result.problems).toEqual([]);
+}
 
 const byName = (cases: readonly LlamaServerCase[]) => cases.map((each) => [each.name, each] as const);
 
 describe("on the embedded model", () => {
-  let worker: Daemon;
+  let worker: ListeningWorker;
+  let other: string | undefined;
   beforeAll(async () => {
     worker = await spawnModelWorker(["--slots", String(caseSlots), "--context-size", String(caseContextSize)]);
+    other = await theirs(embeddedModel, caseContextSize);
   });
 
   test.each(byName([...completionCases, ...serverCases]))("%s", async (_, each) => {
-    expect(problemsOf(await askCase(worker.url, each), each.otherwise?.expect ?? each.expect)).toEqual([]);
+    await hold(each, worker.url, other);
   });
 });
 
 describe("on a model that fills in", () => {
   let worker: ScriptedWorker;
+  let other: string | undefined;
   beforeAll(async () => {
-    worker = await spawnScriptedWorker({ template: "{{ messages[0].content }}", vocabulary: infillVocabulary });
+    const options = { template: "{{ messages[0].content }}", vocabulary: infillVocabulary };
+    worker = await spawnScriptedWorker(options, ["--slots", String(caseSlots)]);
+    other = await theirs(worker.model.path, infillContextSize);
   });
 
   test("says that it does", async () => {
@@ -43,7 +73,7 @@ describe("on a model that fills in", () => {
   });
 
   test.each(byName(infillCases))("%s", async (_, each) => {
-    expect(problemsOf(await askCase(worker.url, each), each.expect)).toEqual([]);
+    await hold(each, worker.url, other);
   });
 
   const hole = { input_prefix: "if x:\n", input_suffix: "\n", n_predict: 32, samplers: ["top_k", "infill"] };

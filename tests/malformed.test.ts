@@ -1,6 +1,7 @@
-// Ten thousand requests that nobody should send, over real connections to one worker. None may crash it, none is an internal error, every
+// Ten thousand requests that no client should send, over real connections to one worker. None may crash it, none is an internal error, every
 // refusal has its dialect's shape and repeats nothing of what it refuses; and afterwards the worker is as it was.
 //   WAGGLE_FUZZ_SEED=… repeats a run; fast-check prints the seed and the path of a failure.
+import { poll } from "@waggle/testing/harness";
 import type { StreamEvent } from "@waggle/protocol";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +11,6 @@ import type { BrokenRequest } from "./support/malformed-requests.ts";
 import { createProber } from "./support/probe.ts";
 import type { Answer, Prober } from "./support/probe.ts";
 import { errorProblems } from "./support/verdict.ts";
-import { waitUntil } from "./support/wait.ts";
 
 const seed = Number(process.env["WAGGLE_FUZZ_SEED"] ?? 20_261);
 /** Sent at the same time; each batch is one property run. */
@@ -57,7 +57,7 @@ function check(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): vo
   const { status = 0, contentType = "", body = "" } = answer ?? {};
   statuses[status] = (statuses[status] ?? 0) + 1;
   if (answer === undefined) return;
-  // Pages that were not built say so; they are none of the routes under test.
+  // Pages that were not built say so; they are not among the routes under test.
   if (contentType.startsWith("text/html")) return;
   expect(status).toBeGreaterThanOrEqual(100);
   // What this worker does not do at all is 501.
@@ -108,21 +108,21 @@ describe("ten thousand malformed requests", () => {
   it("leave the worker as it was: the same processes, idle slots, no open stream, and it serves", async () => {
     const health = await worker.client.health();
     expect(health).toMatchObject({ ready: true, engine: { deaths: 0 } });
-    await waitUntil(async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
+    await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
     for (const gauge of ["waggle_streams_open", "waggle_jobs_registered"]) {
-      await waitUntil(async () => {
+      await poll("a condition to hold", async () => {
         expect(`${gauge} ${await readGauge(gauge)}`).toBe(`${gauge} 0`);
         return true;
       });
     }
-    // Also of answers that nobody was there to take.
+    // Also of answers whose client had left.
     expect(await worker.client.metrics()).not.toContain('status="500"');
     const events: StreamEvent[] = [];
     for await (const event of worker.client.inference({ prompt: "still there? [eog:5]" })) events.push(event);
     expect(events.filter((event) => event.type === "token")).toHaveLength(5);
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
-    expect(worker.logLines().filter((line) => line["level"] === "error" || line["level"] === "fatal")).toEqual([]);
-    expect(worker.log()).not.toContain(canary);
+    expect(worker.log.lines.filter((line) => line["level"] === "error" || line["level"] === "fatal")).toEqual([]);
+    expect(worker.log.text).not.toContain(canary);
     expect(() => process.kill(worker.pid, 0)).not.toThrow();
   });
 });

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import type { ModelStatuses } from "@waggle/protocol";
-import { writeScriptedModel } from "@waggle/synth";
+import { writeScriptedModel } from "@waggle/testing/models";
 import { afterAll, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
 

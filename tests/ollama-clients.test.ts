@@ -1,9 +1,10 @@
 // The clients of Ollama that people use, against a real worker on Ollama's own listener: what they show is what our dialect is worth.
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { Ollama as LlamaIndexOllama, OllamaEmbedding } from "@llamaindex/ollama";
+import { poll } from "@waggle/testing/harness";
 import { Output, embedMany, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { Ollama } from "ollama";
 import type { ChatRequest, Message } from "ollama";
@@ -13,7 +14,6 @@ import { z } from "zod";
 import { killDaemons, spawnDaemon } from "./support/daemon.ts";
 import { spawnScriptedWorker } from "./support/scripted-worker.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
-import { waitUntil } from "./support/wait.ts";
 
 const model = "Tiny Bee";
 const publicName = "Tiny-Bee:latest";
@@ -32,7 +32,7 @@ const thought = "I should look, 🐝.";
 const answer = "It will rain in Zürich.";
 const call = (given: object): string =>
   `<tool_call>\n${JSON.stringify({ name: "get_weather", arguments: given })}\n</tool_call>`;
-const thinking = (said: string): string => `<think>\n${thought}\n</think>\n\n${said}`;
+const thinking = (reply: string): string => `<think>\n${thought}\n</think>\n\n${reply}`;
 
 let worker: ScriptedWorker;
 /** Of Ollama's own listener. */
@@ -74,7 +74,7 @@ describe("Ollama's own port", () => {
     const known = new Ollama({ host: guardedHost, headers: { authorization: `Bearer ${token}` } });
     expect((await known.list()).models).toHaveLength(1);
     guarded.signal("SIGTERM");
-    expect(await guarded.exited).toBe(0);
+    expect((await guarded.exited).code).toBe(0);
     await expect(fetch(guardedHost)).rejects.toThrow("fetch failed");
   });
 });
@@ -133,7 +133,7 @@ describe("the ollama client", () => {
     expect(bodies).toHaveLength(2);
   });
 
-  test("thinks when it is told to, and not when it is told not to", async () => {
+  test("thinks with think: true, and not with think: false", async () => {
     const ollama = client(thinking(answer), answer);
     const messages = [{ role: "user", content: question }];
     const asked = await ollama.chat({ model, messages, think: true });
@@ -167,9 +167,9 @@ describe("the ollama client", () => {
   test("pulls what is there, streamed and whole", async () => {
     const ollama = client();
     expect(await ollama.pull({ model })).toEqual({ status: "success" });
-    const told = [];
-    for await (const progress of await ollama.pull({ model, stream: true })) told.push(progress);
-    expect(told).toEqual([{ status: "success" }]);
+    const updates = [];
+    for await (const progress of await ollama.pull({ model, stream: true })) updates.push(progress);
+    expect(updates).toEqual([{ status: "success" }]);
   });
 
   test.each([
@@ -180,7 +180,7 @@ describe("the ollama client", () => {
     ["delete", 403, (ollama: Ollama) => ollama.delete({ model })],
     ["show", 404, (ollama: Ollama) => ollama.show({ model: "llama3.2" })],
     ["chat", 404, (ollama: Ollama) => ollama.chat({ model: "llama3.2", messages: [{ role: "user", content: "a" }] })],
-  ] as const)("is told why it cannot %s", async (_, status, act) => {
+  ] as const)("gets the reason why it cannot %s", async (_, status, act) => {
     await expect(act(new Ollama({ host }))).rejects.toMatchObject({
       ...{ name: "ResponseError", status_code: status, error: expect.stringMatching(/^(Cannot|model) /) },
     });
@@ -193,7 +193,7 @@ describe("the ollama client", () => {
         for await (const { response } of stream) if (response !== "") stream.abort();
       })(),
     ).rejects.toThrow("aborted");
-    await waitUntil(async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
+    await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
   });
 });
 
@@ -311,12 +311,12 @@ describe("LlamaIndex", () => {
     const { message } = await ollama.chat({ messages, tools });
     const [made] = (message.options as { toolCall?: { name: string; input: unknown; id: string }[] }).toolCall ?? [];
     expect(made).toMatchObject({ name: "get_weather", input: args });
-    const told = {
+    const toolMessage = {
       role: "user" as const,
       content: "",
       options: { toolResult: { id: made?.id ?? "", result, isError: false } },
     };
-    expect((await ollama.chat({ messages: [...messages, message, told], tools })).message.content).toBe(answer);
+    expect((await ollama.chat({ messages: [...messages, message, toolMessage], tools })).message.content).toBe(answer);
   });
 
   test("embeds a text", async () => {

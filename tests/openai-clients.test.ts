@@ -4,13 +4,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { ChatOpenAI } from "@langchain/openai";
+import { poll } from "@waggle/testing/harness";
 import { generateObject, generateText, jsonSchema, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 const story = [{ role: "user" as const, content: "Tell me a story about a dog and a ball." }];
 const Weather = z.object({
@@ -92,7 +92,7 @@ describe("the openai client", () => {
       if (chunk.choices[0]?.text !== "") break;
     }
     stream.controller.abort();
-    await waitUntil(slotsAreIdle);
+    await poll("a condition to hold", slotsAreIdle);
     const metrics = await worker.client.metrics();
     const [all, atMostOne] = [
       /cancel_steps_bucket{le="\+Inf",model=".+"} (\d+)/,
@@ -146,7 +146,7 @@ describe("the openai client", () => {
     expect(Weather.safeParse(answer.choices[0]?.message.parsed).success).toBe(true);
   });
 
-  it("is told by name which keyword of a schema cannot be had", async () => {
+  it("gets the name of the keyword of a schema that is not supported", async () => {
     const schema = { type: "object", properties: { a: { type: "array", uniqueItems: true } } };
     const refused = client.chat.completions.create({
       model: "m",
@@ -215,10 +215,10 @@ describe("the openai client", () => {
 
 describe("the openai client when things go wrong", () => {
   afterEach(async () => {
-    await waitUntil(slotsAreIdle);
+    await poll("a condition to hold", slotsAreIdle);
   });
 
-  it("retries a 429 after the time it was told", async () => {
+  it("retries a 429 after its Retry-After", async () => {
     const busy = await spawnFakeWorker(["--slots", "1", "--queue-capacity", "1", "--fake-step-delay", "20"]);
     const post = (prompt: string) => fetch(`${busy.url}/v1/jobs`, { method: "POST", body: JSON.stringify({ prompt }) });
     await post("runs [eog:20]");
@@ -235,19 +235,19 @@ describe("the openai client when things go wrong", () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(retryAfterMs * 0.95);
   });
 
-  it("hears a whole answer when the engine is killed under its stream", async () => {
+  it("gets a whole answer when the engine is killed under its stream", async () => {
     const victim = await spawnFakeWorker(["--fake-step-delay", "5"]);
     const { engine_pid: engine } = await victim.line("ready");
     const request = { model: "m", messages: story, max_tokens: 60, seed: 1 };
     const stream = await clientOf(victim.url).chat.completions.create({ ...request, stream: true });
-    let [said, finish] = ["", ""];
+    let [content, finish] = ["", ""];
     for await (const { choices } of stream) {
-      if (said === "" && (choices[0]?.delta.content ?? "") !== "") process.kill(engine as number, "SIGKILL");
-      said += choices[0]?.delta.content ?? "";
+      if (content === "" && (choices[0]?.delta.content ?? "") !== "") process.kill(engine as number, "SIGKILL");
+      content += choices[0]?.delta.content ?? "";
       finish = choices[0]?.finish_reason ?? finish;
     }
     const undisturbed = await clientOf(victim.url).chat.completions.create(request);
-    expect([said, finish]).toEqual([undisturbed.choices[0]?.message.content, "length"]);
+    expect([content, finish]).toEqual([undisturbed.choices[0]?.message.content, "length"]);
   });
 
   it("raises an error when a stream kills one engine after the other", async () => {

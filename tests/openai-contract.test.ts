@@ -1,10 +1,9 @@
 // What no single client shows: schemas by the hundred, characters that span tokens, every parameter, and a mix of everything at once.
 import { Ajv } from "ajv";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRandom } from "@waggle/harness";
+import { createRandom, poll } from "@waggle/testing/harness";
 import { killDaemons, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
 beforeAll(async () => {
@@ -188,7 +187,7 @@ describe("parameters are honoured", () => {
 });
 
 describe("everything at once", () => {
-  it("gives nobody another's answer, and leaves all slots idle", async () => {
+  it("mixes up no answers, and leaves all slots idle", async () => {
     const fake = await spawnFakeWorker(["--slots", "8", "--queue-capacity", "256", "--fake-step-delay", "1"]);
     const alone = new Map<string, string>();
     const bodyOf = (marker: number): Json => ({
@@ -253,7 +252,7 @@ describe("everything at once", () => {
     expect(others).toEqual({});
     expect(right + aborted).toBe(100);
     expect(right).toBeGreaterThanOrEqual(80);
-    await waitUntil(async () => (await fake.client.slots()).every((slot) => slot.state === "idle"));
+    await poll("a condition to hold", async () => (await fake.client.slots()).every((slot) => slot.state === "idle"));
     expect((await fake.client.health()).queue.depth).toBe(0);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamEvent } from "@waggle/protocol";
 import type { WorkerClient } from "@waggle/client";
-import { parseMetrics } from "@waggle/harness";
+import { parseMetrics } from "@waggle/testing/harness";
 import { afterEach, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
 
@@ -49,7 +49,7 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   await tell(worker.client, "Ben", opening("Ben"));
   const { engine_pid: engine } = await worker.line("ready");
   process.kill(engine as number, "SIGKILL");
-  await worker.logged((line) => line["msg"] === "engine_start" && line["start"] === 2);
+  await worker.log.line("a log line", (line) => line["msg"] === "engine_start" && line["start"] === 2);
   const revived = await tell(worker.client, "Anna", prompt);
   expect(revived.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
   expect(revived.text).toBe(back.text);

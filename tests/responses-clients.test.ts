@@ -1,7 +1,7 @@
-// The clients that people use with OpenAI's Responses API, against a real worker whose model says what it is told to: what they show, and what
+// The clients that people use with OpenAI's Responses API, against a real worker with a scripted model: what they show, and what
 // they send back.
 import { createOpenAI } from "@ai-sdk/openai";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { Agent, OpenAIResponsesModel, run, setTracingDisabled, tool as agentTool } from "@openai/agents";
 import { HumanMessage, ToolMessage, type BaseMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
@@ -68,7 +68,7 @@ describe("the openai client", () => {
     await expect(client.responses.retrieve(response.id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test("puts a stream together, calls a tool, and goes on from the response before", async () => {
+  test("puts a stream together, calls a tool, and continues from the previous response", async () => {
     const bodies: Body[] = [];
     const client = openai([calling, answering], (body) => bodies.push(body));
     const stream = client.responses.stream({ model: "m", input: question, tools: [weather] });
@@ -100,7 +100,7 @@ describe("the openai client", () => {
     expect(numbers).toEqual(events);
   });
 
-  test("parses what a schema holds, and the arguments of its own tools", async () => {
+  test("parses an answer after a schema, and the arguments of its tools", async () => {
     const Weather = z.object({ city: z.string(), rain: z.boolean() });
     const client = openai([thinking('{"city": "Bonn", "rain": true}'), calling]);
     const parsed = await client.responses.parse({
@@ -117,10 +117,12 @@ describe("the openai client", () => {
 
   test("gives free text to a custom tool, and finds a function in its namespace", async () => {
     const patch = '*** Begin Patch\n+print("🐝")\n*** End Patch';
-    const said = thinking(`${callOf("apply_patch", { input: patch })}\n${callOf("agents__close", { target: "a" })}`);
+    const bothCalls = thinking(
+      `${callOf("apply_patch", { input: patch })}\n${callOf("agents__close", { target: "a" })}`,
+    );
     const target = { type: "object" as const, properties: { target: { type: "string" } }, required: ["target"] };
     const close = { type: "function" as const, name: "close", parameters: target, strict: false };
-    const client = openai([said, answering]);
+    const client = openai([bothCalls, answering]);
     const tools: OpenAI.Responses.Tool[] = [
       { type: "custom", name: "apply_patch", description: "Edits files." },
       { type: "namespace", name: "agents", description: "Agents.", tools: [close] },
@@ -150,7 +152,7 @@ describe("the openai client", () => {
     expect(next.output_text).toBe(answer);
   });
 
-  test("is told what is wrong in the words that it knows", async () => {
+  test("gets errors with the codes that it knows", async () => {
     const client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
     const missing = client.responses.create({ model: "m", input: "a", previous_response_id: "resp_0" });
     await expect(missing).rejects.toMatchObject({

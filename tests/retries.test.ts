@@ -2,9 +2,9 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
-import type { Daemon } from "./support/daemon.ts";
+import type { Listening } from "./support/daemon.ts";
 
-let worker: Daemon;
+let worker: Listening;
 beforeAll(async () => {
   // Some two seconds for an answer: three steps of prefill, five of decoding.
   worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "250", "--prefill-budget", "16"]);

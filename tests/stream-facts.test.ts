@@ -1,11 +1,11 @@
 // What streams say of themselves, over real HTTP and of a real model: how far a prompt is, and a receipt that anybody can check.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { poll } from "@waggle/testing/harness";
 import type { EndEvent, StreamEvent } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
-import { waitUntil } from "./support/wait.ts";
 
 /** Of the embedded model, which has 512 tokens of context. */
 const longPrompt = "One day a little bee flew over the sunny meadow. ".repeat(20);
@@ -29,7 +29,7 @@ const textOf = (events: readonly StreamEvent[]): string =>
 
 test("a receipt names the text, the model's file and the chat template, and makes the answer repeatable", async () => {
   const modelSha256 = sha256(await readFile(new URL("../models/waggle-tiny-stories.gguf", import.meta.url)));
-  await waitUntil(async () => (await worker.client.info()).model_sha256 === modelSha256);
+  await poll("a condition to hold", async () => (await worker.client.info()).model_sha256 === modelSha256);
   const messages = [{ role: "user" as const, content: "Who are you?" }];
   const events = await collect({ messages, max_tokens: 30, temperature: 1.2 });
   const { receipt } = endOf(events);
@@ -46,16 +46,16 @@ test("a receipt names the text, the model's file and the chat template, and make
 
 test("a long prompt says how far it is before its first token", async () => {
   const events = await collect({ prompt: `1. ${longPrompt}`, max_tokens: 2 });
-  const told = events.flatMap((event) => (event.type === "status" ? [event.prompt_progress] : [])).filter(Boolean);
+  const reports = events.flatMap((event) => (event.type === "status" ? [event.prompt_progress] : [])).filter(Boolean);
   const { prompt_tokens: total } = endOf(events).usage;
-  // The first piece is always told; the others five times a second, and this model may be done sooner.
-  expect(told[0]).toMatchObject({ total, cached: expect.any(Number) });
-  for (const progress of told) expect(progress?.processed).toBeLessThan(total);
+  // The first piece is always reported; the others five times a second, and this model may be done sooner.
+  expect(reports[0]).toMatchObject({ total, cached: expect.any(Number) });
+  for (const progress of reports) expect(progress?.processed).toBeLessThan(total);
   const types = events.map(({ type }) => type);
   expect(types.lastIndexOf("status")).toBeLessThan(types.indexOf("token"));
 });
 
-test("a prompt that goes on differently says where", async () => {
+test("a prompt that continues differently says where", async () => {
   await collect({ prompt: "Once upon a time there was a cat", max_tokens: 2 });
   const events = await collect({ prompt: "Once upon a time there was a dog who ran", max_tokens: 2 });
   expect(events.find(({ type }) => type === "started")).toMatchObject({ differs_at: expect.stringMatching(/^ ?dog/) });
@@ -67,16 +67,16 @@ test("OpenAI's clients get the progress that llama-server gives", async () => {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ prompt: `2. ${longPrompt}`, max_tokens: 2, stream: true, return_progress: true }),
   });
-  const told: { total: number; cache: number; processed: number; time_ms: number }[] = [];
+  const reports: { total: number; cache: number; processed: number; time_ms: number }[] = [];
   if (response.body === null) throw new Error("No body");
   for await (const { data } of parseSse(response.body)) {
-    const chunk = data === "[DONE]" ? {} : (JSON.parse(data) as { prompt_progress?: (typeof told)[number] });
-    if (chunk.prompt_progress !== undefined) told.push(chunk.prompt_progress);
+    const chunk = data === "[DONE]" ? {} : (JSON.parse(data) as { prompt_progress?: (typeof reports)[number] });
+    if (chunk.prompt_progress !== undefined) reports.push(chunk.prompt_progress);
   }
-  const [first, last] = [told[0], told.at(-1)];
+  const [first, last] = [reports[0], reports.at(-1)];
   expect(first?.processed).toBe(first?.cache);
   expect(last?.processed).toBe(last?.total);
-  expect(told.map(({ processed }) => processed)).toEqual(
-    told.map(({ processed }) => processed).toSorted((a, b) => a - b),
+  expect(reports.map(({ processed }) => processed)).toEqual(
+    reports.map(({ processed }) => processed).toSorted((a, b) => a - b),
   );
 });

@@ -1,16 +1,16 @@
 // Tests worker:test against real processes: it passes for a worker that is sound, twice and side by side; it catches one that is
-// not; and whatever happens to it, no process of its own survives.
+// not; and whatever happens to it, no process of it survives.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
-import { createLeftoverCheck, familyOf, isOver, listProcesses, type ProcessEntry } from "@waggle/harness";
+import { createLeftoverCheck, familyOf, isOver, listProcesses, type ProcessEntry } from "@waggle/testing/harness";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "..");
-const source = ["--conditions=waggle-source", "--import", "tsx"];
+const source = ["--import", "tsx"];
 const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,13 +1,13 @@
-// Owns the answers that the reader is measured with: an assistant's turn as a real template writes it, in pieces as a tokenizer would make.
+// Makes the answers for the benchmark of the reader: an assistant's turn written by a real template, cut like a tokenizer's pieces.
 import { isDeepStrictEqual } from "node:util";
-import { createReader, deriveFormat, withMarks, type AnswerTool, type ChatFormat } from "@waggle/chat-format";
-import { createTemplateRenderer, type ChatTemplate, type TemplateValues } from "@waggle/chat-template";
-import { familyVocabulary } from "@waggle/synth";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { createReader, deriveFormat, withMarks, type AnswerTool, type ChatFormat } from "@waggle/chat-format/format";
+import { createTemplateRenderer, type ChatTemplate, type TemplateValues } from "@waggle/chat-format/template";
+import { familyVocabulary } from "@waggle/testing/models";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 
 export interface AnswerToken {
   readonly bytes: Uint8Array;
-  /** Of a marker that is a token of its own. */
+  /** The marker's text if the marker is a single token. */
   readonly mark: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface Subject {
   readonly template: string;
   readonly format: ChatFormat;
   readonly tools: readonly AnswerTool[];
-  /** What the prompt has said of the answer. */
+  /** The beginning of the answer, if the prompt already contains it. */
   readonly said: string;
   readonly tokens: readonly AnswerToken[];
 }
@@ -28,7 +28,7 @@ interface Part {
 }
 
 const prose =
-  "The rain came down over the harbour all morning, and nobody who had a choice went out. By noon it was 12 degrees; the boats lay " +
+  "The rain came down over the harbour all morning, and no one who had a choice went out. By noon it was 12 degrees; the boats lay " +
   "still, their ropes dark with water, and somewhere behind the warehouses a dog barked twice. ";
 const article = prose.repeat(5).trim();
 const call = {
@@ -70,7 +70,7 @@ const parts: readonly Part[] = [
   { name: "gemma", template: "google-gemma-4-31B-it", message: calls },
 ];
 
-/** A letter's worth of words, numbers and signs, much as byte pair encoding cuts them. */
+/** Short pieces of words, numbers and signs, similar to those of byte pair encoding. */
 const pieces = /\s?[A-Za-z]{1,6}|\s?\d{1,3}|\s+|[^\sA-Za-z\d]{1,2}/g;
 const encoder = new TextEncoder();
 
@@ -102,9 +102,9 @@ async function subjectOf(part: Part, source: string, template: ChatTemplate): Pr
   const shown = { tools: tools.map((tool) => ({ type: "function", function: tool })) };
   const prompt = await render({ messages: [user], ...shown, add_generation_prompt: true });
   const turn = await render({ messages: [user, part.message], ...shown, add_generation_prompt: false });
-  if (!turn.includes("nobody who had a choice"))
+  if (!turn.includes("no one who had a choice"))
     throw new Error(`Cannot measure ${part.template}: it leaves the text out`);
-  // What the prompt has said of an answer differs where it forestalls a thought, so the whole turn is the answer then.
+  // A prompt that forestalls a thought has another beginning of the answer: the whole turn is the answer then.
   const begins = Math.max(
     ...format.turnOpens.map((open) => (prompt.includes(open) ? prompt.lastIndexOf(open) + open.length : 0)),
   );
@@ -116,7 +116,7 @@ async function subjectOf(part: Part, source: string, template: ChatTemplate): Pr
   return subject;
 }
 
-/** A cost says nothing where the answer is not read as what it is. @throws Error */
+/** @throws Error when the reader does not find the answer's parts: its cost would mean nothing then */
 function checkReading({ template, format, said, tokens }: Subject, message: Part["message"]): void {
   const reader = createReader({ format, tools, start: { said } });
   const decoder = new TextDecoder();

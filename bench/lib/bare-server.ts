@@ -1,11 +1,11 @@
-// What the daemon is compared with: a bare node:http server that writes a recorded stream, frame by frame, to as many connections at the same
-// pace. It knows no jobs: after a POST to /start the first streams run, the others in their turn. Its one argument says what and how fast.
+// A bare node:http server to compare the daemon with. It writes a recorded stream, frame by frame, to as many connections at the same pace. It has
+// no jobs: after a POST to /start the first streams run, then the others in turn. Its only argument has the stream and the pace.
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface BareSetup {
-  /** One stream of the daemon, cut where its frames are. */
+  /** One stream of the daemon, cut into its frames. */
   readonly before: string;
   readonly tokens: readonly string[];
   readonly after: string;

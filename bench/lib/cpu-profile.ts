@@ -1,4 +1,4 @@
-// Owns where the time of a worker's two main threads goes: V8's sampling profiles of both processes, summed up by the parts of a token's way.
+// Profiles a worker's two main threads with V8's sampling profiler, and sums up the time by the parts of a token's path.
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +10,11 @@ import {
   type ProcessGroups,
   type Worker,
   type WorkerSpec,
-} from "@waggle/harness";
+} from "@waggle/testing/harness";
 
 const preload = pathToFileURL(repositoryPath("bench/lib/profiled.js")).href;
 
-/** A profile of V8's, as far as it is read here. Times are microseconds. */
+/** The used fields of a V8 profile. Times are in microseconds. */
 interface Profile {
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
@@ -47,14 +47,14 @@ const parts: readonly (readonly [part: string, frame: RegExp])[] = [
   ["supervisor and watchdog", /\/apps\/worker\//],
   ["plan", /\/engine\/.*\/(schedule|pacing|choice|threads|trials|pass-costs|prefill-budget|scoring-budget)\./],
   ["scheduling point", /\/engine\/.*\/(scheduling-point|kv-offload|embeddings)\./],
-  ["text and results", /\/engine\/.*\/(postprocess|sequence|answer-text|text|repetition)\.|\/chat-format\//],
+  ["text and results", /\/engine\/.*\/(postprocess|sequence|answer-parts|decode-text|repetition)\.|\/chat-format\//],
   ["outbox", /\/engine\/.*\/outbox\./],
   ["backend", /(fake-|engine-llama|node-llama-cpp)/],
   ["step loop", /\/engine\//],
 ];
 const idle = /^\((idle|program|root)\) /;
 
-/** @param play puts load to the worker; resolves with its tokens. Called twice: what comes first warms up, and does not count */
+/** @param play puts load on the worker and resolves with the number of tokens; called twice, and only the second call is measured */
 export async function profileWorker(
   groups: ProcessGroups,
   spec: Pick<WorkerSpec, "command" | "flags">,

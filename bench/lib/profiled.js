@@ -17,7 +17,7 @@ if (isMainThread && folder !== undefined) {
     session.post("Profiler.start");
   });
   process.on("exit", () => {
-    // Of this very thread, so the answer comes at once.
+    // The session is on the same thread, so the callback runs at once.
     session.post("Profiler.stop", (error, result) => {
       if (error === null) writeFileSync(join(folder, `${process.pid}.cpuprofile`), JSON.stringify(result.profile));
     });

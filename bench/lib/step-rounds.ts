@@ -1,8 +1,8 @@
-// Owns one round of conversations side by side, and what the worker's own metrics say of its steps meanwhile.
+// Runs one round of parallel conversations, and reads the times of the steps from the worker's metrics.
 import type { EndEvent } from "@waggle/protocol";
-import { mainThreadOf, percentile, send, times, type Metrics, type Worker } from "@waggle/harness";
+import { mainThreadOf, percentile, send, times, type Metrics, type Worker } from "@waggle/testing/harness";
 
-/** What is asked of a worker. */
+/** A kind of request to a worker. */
 export interface Variant {
   readonly name: string;
   readonly body: Readonly<Record<string, unknown>>;
@@ -13,24 +13,24 @@ export interface RoundFigures {
   /** Of decoding, all streams together, by the worker's own clock: this process may be late to read. */
   readonly tokensPerSecond: number;
   readonly ttftP50Ms: number;
-  /** From one pass's end to the next one's start, on average. */
+  /** Average time from the end of a pass to the start of the next one. */
   readonly gapUs: number;
-  /** A pass with its sampling, on average. */
+  /** Average time of a pass with its sampling. */
   readonly stepUs: number;
   /** CPU of the engine's main thread and of the daemon's, for each token. */
   readonly engineUs: number;
   readonly daemonUs: number;
 }
 
-/** Small, so that the embedded model has room for them. */
+/** A small schema, so that the tools fit into the embedded model's context. */
 const parameters = { type: "object", properties: { n: { type: "integer" } } };
 const tools = ["look", "take", "drop", "open", "shut"].map((name) => ({
   type: "function",
   function: { name, parameters },
 }));
 
-/** The first has no tools; those after it have the same ones, and differ in whether a grammar holds the answer: beside `ignore_eos` there is none. */
-export const variants: readonly Variant[] = [
+/** The first has no tools; those after it have the same ones, and differ in whether a grammar holds the answer: a request with `ignore_eos` has no grammar. */
+export const variants: readonly [Variant, ...Variant[]] = [
   { name: "no tools", body: {} },
   { name: "tools, read freely", body: { tools, ignore_eos: true } },
   { name: "tools, held to a grammar", body: { tools } },

@@ -1,9 +1,9 @@
-// Owns one round of streams side by side, and what it has cost the two main threads for each token.
+// Runs one round of parallel streams, and measures the cost of each token for the two main threads.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import type { Worker } from "@waggle/harness";
+import type { Worker } from "@waggle/testing/harness";
 import { playRound } from "./step-rounds.ts";
 
 export interface TokenFigures {
@@ -84,12 +84,12 @@ function grown(now: Written, before: Written, tokens: number): Written {
 async function countInstructions(pids: readonly number[]): Promise<() => Promise<readonly number[]>> {
   const counter = spawn("perf", ["stat", "-x", ";", "-e", "instructions:u", "--per-thread", "-t", pids.join(",")]);
   const gone = once(counter, "close").catch(() => undefined);
-  const said = text(counter.stderr);
+  const printed = text(counter.stderr);
   await once(counter, "spawn").catch(() => undefined);
   return async () => {
     counter.kill("SIGINT");
     await gone;
-    const lines = (await said).split("\n");
+    const lines = (await printed).split("\n");
     return pids.map((pid) => Number(lines.find((line) => line.split(";")[0]?.endsWith(`-${pid}`))?.split(";")[1]));
   };
 }

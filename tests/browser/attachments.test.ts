@@ -1,4 +1,4 @@
-// Shows files that go with a message: read in the browser, counted by the worker, sent as text, kept with the message.
+// Shows files attached to a message: read in the browser, counted by the worker, sent as text, kept with the message.
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { Page, Route } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -34,14 +34,14 @@ async function attach(page: Page, ...files: readonly Picked[]): Promise<void> {
   await (await choosing).setFiles([...files]);
 }
 
-/** What the next job says last. */
+/** The last message of the next job. */
 async function nextMessage(page: Page): Promise<unknown> {
   const request = await page.waitForRequest((asked) => asked.url().endsWith("/v1/jobs") && asked.method() === "POST");
   return GenerateRequestSchema.parse(request.postDataJSON()).messages?.at(-1)?.content;
 }
 
 describe("files", () => {
-  it("are read here, counted by the worker, sent as text, and kept with the message", async () => {
+  it("are read in the browser, counted by the worker, sent as text, and kept with the message", async () => {
     const { page, complaints, requests } = await visit(browser, url);
     const chat = chatPage(page);
     await attach(page, notes, report, { ...notes, name: "not-this.txt" });
@@ -87,9 +87,9 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("go on being read for the conversation that a suggestion begins, also while another one is shown", async () => {
+  it("are read on for the conversation that a suggestion begins, also while another one is shown", async () => {
     const { page, complaints } = await visit(browser, url);
-    // The reader of PDFs comes when it is let.
+    // The test holds back the reader of PDFs.
     const held = new Promise<Route>((resolve) => void page.route(/\/read-pdf-[^/]*\.js$/, resolve));
     await attach(page, report);
     await chatPage(page).box.fill("What does it say?");
@@ -107,9 +107,9 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("may go without a word, and come by drop and by paste", async () => {
+  it("can be sent without a text, and attached by drop and by paste", async () => {
     const { page, complaints } = await visit(browser, url);
-    // The page has begun to listen once it has put the caret into the box.
+    // The page listens once the caret is in the box.
     await page.locator("#message:focus").waitFor();
     const files = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
@@ -135,7 +135,7 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that are no text are refused, each with its reason", async () => {
+  it("without text are refused, each with its reason", async () => {
     const { page, complaints } = await visit(browser, url);
     const refusal = page.getByRole("alert");
     const cases: readonly [Picked, string][] = [
@@ -145,7 +145,7 @@ describe("files", () => {
       ],
       [
         { name: "scan.pdf", mimeType: "application/pdf", buffer: madePdf({ pages: ["", ""] }) },
-        "Cannot attach scan.pdf: it has no text layer.",
+        "Cannot attach scan.pdf: it has no text layer;",
       ],
       [
         { name: "locked.pdf", mimeType: "application/pdf", buffer: madePdf({ pages: ["secret"], locked: true }) },
@@ -153,7 +153,7 @@ describe("files", () => {
       ],
       [
         { name: "torn.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.7\nnothing more") },
-        "Cannot attach torn.pdf: it is damaged, or no PDF.",
+        "Cannot attach torn.pdf: it is damaged or not a PDF.",
       ],
       [
         { name: "long.txt", mimeType: "text/plain", buffer: Buffer.alloc(500_001, "a") },
@@ -178,7 +178,7 @@ describe("files", () => {
     ["dark", 1_280],
     ["light", 390],
     ["dark", 390],
-  ] as const)("can be read and fit, in %s, %i wide", async (colorScheme, width) => {
+  ] as const)("have enough contrast and fit, in %s, %i wide", async (colorScheme, width) => {
     const { page, complaints } = await visit(browser, url, { colorScheme, viewport: { width, height: 800 } });
     const long = { ...notes, name: `a-${"long-".repeat(30)}name.txt` };
     const png = { name: `${"x".repeat(90)}.png`, mimeType: "image/png", buffer: Buffer.from([0, 1, 2]) };

@@ -1,4 +1,4 @@
-// Shows that axe-core finds nothing serious on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
+// Shows that axe-core finds no serious problem on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
@@ -9,7 +9,7 @@ import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
-/** One colour that is wrong is wrong in a hundred places. */
+/** One wrong colour appears in many places. */
 const maxListed = 20;
 type Width = keyof typeof widths;
 const themes = ["light", "dark"] as const;
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 
 interface Scene {
-  /** Where it is seen; both by default. */
+  /** Widths to check; both by default. */
   readonly at?: readonly Width[];
   readonly open: (page: Page) => Promise<void>;
 }
@@ -51,7 +51,7 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.goto(workerUrl);
       await says(page, answer);
       const chat = chatPage(page);
-      await chat.send("Go on.");
+      await chat.send("Tell me more.");
       await chat.phase("done");
       await page.locator("mfrac").waitFor();
       await page.locator(".code-keyword").first().waitFor();
@@ -174,7 +174,7 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.goto(hiveUrl);
       await page.getByRole("button", { name: "Table" }).click();
       await page.getByRole("button", { name: "Drain bee-1" }).click();
-      await page.getByText("It takes no more jobs and leaves.").waitFor();
+      await page.getByText("The worker takes no more jobs and stops.").waitFor();
     },
   },
   "hive, faults": {
@@ -188,7 +188,7 @@ const scenes: Readonly<Record<string, Scene>> = {
 
 describe("axe finds nothing serious", () => {
   it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {
-    // Nothing moves while it is looked at.
+    // Without animations during the check.
     const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce" });
     await open(page);
     const found: string[] = [];

@@ -1,4 +1,4 @@
-// Shows what every page owes to everybody, whoever looks and with whatever: no errors, no strangers, enough contrast, little weight.
+// Shows the basics of each page, on each kind of screen: no errors, no requests to other hosts, enough contrast, few bytes.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { brotliCompressSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -9,9 +9,9 @@ import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
-/** Of what a page loads before anything is done with it, compressed with Brotli as it is served. */
+/** Limit of the files that a page loads at its start, compressed with Brotli as served. */
 const pageWeightLimitBytes = 150_000;
-const dist = new URL("../../apps/chat/dist/", import.meta.url);
+const dist = new URL("../../apps/pages/dist/", import.meta.url);
 
 const browser = useBrowser();
 let workerUrl: string;
@@ -21,7 +21,7 @@ beforeAll(async () => {
   workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
 });
 
-/** Each page with something on it. */
+/** Each page with some content. */
 const scenes: Readonly<Record<string, (options: Parameters<typeof visit>[2]) => Promise<Watched>>> = {
   welcome: async (options) => {
     const visited = await visit(browser, workerUrl, options);
@@ -73,7 +73,7 @@ describe.each(Object.keys(scenes))("%s", (name) => {
   });
 });
 
-it("switches its colours by hand, and remembers the choice", async () => {
+it("switches its colours by a button, and stores the choice", async () => {
   const { page, context } = await visit(browser, workerUrl, { colorScheme: "light" });
   const background = (): Promise<string> =>
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
@@ -99,7 +99,7 @@ it.each(["chat", "hive", "status", "reference"])("weighs little: %s", (page) => 
     0,
   );
   expect(files.size).toBeGreaterThan(2);
-  // What only some answers need comes when they need it.
+  // Files that only some answers need are loaded on demand.
   expect([...files].filter((file) => /formula-drawing|code-colours|javascript|python/.test(file))).toEqual([]);
   expect(bytes + brotliCompressSync(html).byteLength).toBeLessThan(pageWeightLimitBytes);
 });
@@ -112,7 +112,7 @@ it("has a compressed form of every file it serves", () => {
   for (const file of files) expect(existsSync(new URL(`${file}.br`, dist))).toBe(true);
 });
 
-/** What a script imports, and what that imports. */
+/** All scripts that a script imports. */
 function importsOf(asset: string): string[] {
   if (!asset.endsWith(".js")) return [];
   const text = readFileSync(new URL(asset, dist), "utf8");

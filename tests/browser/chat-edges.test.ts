@@ -1,8 +1,8 @@
-// Shows the chat where it is easily left without a way on: addresses that name nothing, browsers that keep nothing, answers on other branches.
+// Shows edge cases of the chat: broken addresses, browsers without storage, and other branches.
+import { poll } from "@waggle/testing/harness";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import type { ChatPage } from "./support/chat-page.ts";
@@ -28,7 +28,7 @@ it("begins a new conversation where the address is cut off", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("works where the browser forbids all storage, and says that nothing is kept", async () => {
+it("works in a browser that forbids all storage, with a notice", async () => {
   const context = await browser.newContext();
   await context.addInitScript(() => {
     const refuse = (): never => {
@@ -50,7 +50,7 @@ it("works where the browser forbids all storage, and says that nothing is kept",
   expect(complaints).toEqual([]);
 });
 
-it("shows the next conversation that is begun after the shown one was deleted", async () => {
+it("shows the conversation that begins after the shown one was deleted", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "one [eog:2]");
@@ -58,7 +58,7 @@ it("shows the next conversation that is begun after the shown one was deleted", 
   await say(chat, "two [eog:2]");
 });
 
-it("stays where the branches part, with the focus on their buttons", async () => {
+it("keeps the scroll position and the focus on the buttons when the branch changes", async () => {
   const { page } = await visit(browser, url, { viewport: { width: 800, height: 500 } });
   const chat = chatPage(page);
   await say(chat, "one [eog:2]");
@@ -70,14 +70,18 @@ it("stays where the branches part, with the focus on their buttons", async () =>
   expect(await scrolled()).toBeGreaterThan(300);
   await button(page, "Previous answer").click();
   await page.getByText("1 of 2").waitFor();
-  await waitUntil(() => button(page, "Next answer").evaluate((next) => next === document.activeElement));
+  await poll("a condition to hold", () =>
+    button(page, "Next answer").evaluate((next) => next === document.activeElement),
+  );
   await page.keyboard.press("Enter");
   await page.getByText("2 of 2").waitFor();
-  await waitUntil(() => button(page, "Previous answer").evaluate((other) => other === document.activeElement));
+  await poll("a condition to hold", () =>
+    button(page, "Previous answer").evaluate((other) => other === document.activeElement),
+  );
   expect(await scrolled()).toBeLessThan(300);
 });
 
-it("stops what comes on the shown branch, and nothing on another one", async () => {
+it("stops the answer of the shown branch, and no answer of another one", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "a story [eog:4]");
@@ -100,7 +104,7 @@ it("stops what comes on the shown branch, and nothing on another one", async () 
   await chat.phase("done");
 });
 
-it("goes on with the answer of a conversation that was left, also when the page is loaded again", async () => {
+it("continues the answer of a conversation that is not shown, also after a reload", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   let release = (): void => {};

@@ -1,18 +1,18 @@
-// Shows the chat as a visitor meets it: in a real browser, served by a real worker.
+// Shows the chat in a real browser, served by a real worker.
+import { poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
 
-/** Slow enough to look at. */
+/** Slow enough to observe. */
 const slow = ["--fake-step-delay", "30ms"];
-/** `[eog:30]` ends an answer with its 31st token, which is the end itself and has no text. Without one there is no end in sight. */
+/** `[eog:30]` ends an answer with its 31st token, the end token without text. Without the marker, an answer does not end during a test. */
 const endless = "tell me everything";
 
 async function busySlots(url: string): Promise<number> {
@@ -21,7 +21,7 @@ async function busySlots(url: string): Promise<number> {
 }
 
 describe("an answer", () => {
-  it("says how far the prompt is until the first token is there, then streams with its figures", async () => {
+  it("shows the progress of the prompt until the first token, then streams with its figures", async () => {
     const worker = await spawnFakeWorker([...slow, "--prefill-budget", "16"]);
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -38,7 +38,7 @@ describe("an answer", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that is stopped keeps what was said, frees its slot, and is no error", async () => {
+  it("that is stopped keeps its text, frees its slot, and is not an error", async () => {
     const worker = await spawnFakeWorker(slow);
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -46,15 +46,15 @@ describe("an answer", () => {
     await chat.phase("streaming");
     await chat.stop();
     await chat.phase("stopped");
-    const said = await chat.text();
-    expect(said).not.toBe("");
-    await waitUntil(async () => (await busySlots(worker.url)) === 0);
-    expect(await chat.text()).toBe(said);
+    const partial = await chat.text();
+    expect(partial).not.toBe("");
+    await poll("a condition to hold", async () => (await busySlots(worker.url)) === 0);
+    expect(await chat.text()).toBe(partial);
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(complaints).toEqual([]);
   });
 
-  it("tells its place in line while all slots are busy", async () => {
+  it("shows its queue position while all slots are busy", async () => {
     const worker = await spawnFakeWorker([...slow, "--slots", "1"]);
     for (let i = 0; i < 3; i++)
       await worker.client.createJob({ prompt: endless, on_disconnect: "continue", priority: 5 });
@@ -66,7 +66,7 @@ describe("an answer", () => {
     await chat.phase("stopped");
   });
 
-  it("says that the model is still loading, and comes when it has", async () => {
+  it("shows that the model is still loading, and starts afterwards", async () => {
     const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "3s"];
     const worker = await spawnDaemon("worker", flags);
     const { page, complaints } = await visit(browser, worker.url);
@@ -79,11 +79,11 @@ describe("an answer", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("shows HTML and scripts that a model says as text", async () => {
+  it("shows HTML and scripts of a model as text", async () => {
     const worker = await spawnModelWorker();
     const { page, complaints } = await visit(browser, worker.url);
     const evil = `<script>document.title = 'taken'</script><img src=x onerror=alert(1)> <b>bold</b> [go](javascript:alert(1))`;
-    // The real model says exactly this: what the page asks for goes on to the worker with a grammar added.
+    // The real model writes exactly this text: the test adds a grammar to the page's request.
     await page.route("**/v1/jobs", async (route) => {
       const asked = route.request().postDataJSON() as GenerateRequestInput;
       const grammar = `root ::= ${JSON.stringify(`${evil}\n\n${evil}`)}`;
@@ -129,7 +129,7 @@ describe("a conversation", () => {
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send("first");
-    // On a busy machine the first word of A takes longer than that.
+    // On a busy machine the first token of A takes longer than that.
     await Promise.all([
       page.waitForTimeout(100),
       chat.answers.first().locator(".markdown").filter({ hasText: /[a-z]/ }).waitFor(),
@@ -137,17 +137,17 @@ describe("a conversation", () => {
     await chat.send("second [unicode] [eog:40]");
     const before = await chat.answers.first().innerText();
     await chat.phase("done");
-    // B speaks another language than A, so one word of A in B's answer would show.
+    // B's answer has other words than A's, so a word of A in it would show.
     expect(before).toMatch(/[a-z]/);
     expect((await chat.text()).replaceAll(/né|für/g, "")).not.toMatch(/[a-z]{2}/);
     expect(await chat.answers.first().innerText()).toBe(before);
     expect(await chat.answers.count()).toBe(2);
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(complaints).toEqual([]);
-    await waitUntil(async () => (await busySlots(worker.url)) === 0);
+    await poll("a condition to hold", async () => (await busySlots(worker.url)) === 0);
   });
 
-  it("goes on side by side with another one in a second tab", async () => {
+  it("continues while another one streams in a second tab", async () => {
     const worker = await spawnFakeWorker(slow);
     const first = await visit(browser, worker.url);
     const second = await openTab(first.context, worker.url);
@@ -159,13 +159,13 @@ describe("a conversation", () => {
     await b.phase("stopped");
     expect(await b.text()).toMatch(/^[a-z ]+$/);
     const length = (await a.text()).length;
-    await waitUntil(async () => (await a.text()).length > length);
+    await poll("a condition to hold", async () => (await a.text()).length > length);
     await a.stop();
     await a.phase("stopped");
     expect([...first.complaints, ...second.complaints]).toEqual([]);
   });
 
-  it("sends its messages, its system prompt and its sampling, and edits a message and sends it again", async () => {
+  it("sends its messages, system prompt and sampling, and sends an edited message again", async () => {
     const worker = await spawnFakeWorker();
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -195,7 +195,7 @@ describe("a conversation", () => {
     expect(await chat.answers.count()).toBe(1);
   });
 
-  it("is kept, listed, found again and deleted", async () => {
+  it("is stored, listed, shown again and deleted", async () => {
     const worker = await spawnFakeWorker();
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -216,7 +216,7 @@ describe("a conversation", () => {
     expect(await page.locator(".entry").count()).toBe(1);
   });
 
-  it("leaves out its oldest messages when the context is full, and says so", async () => {
+  it("leaves out its oldest messages when the context is full, with a notice", async () => {
     const worker = await spawnFakeWorker(["--context-size", "256"]);
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -224,12 +224,12 @@ describe("a conversation", () => {
     await chat.phase("done");
     await chat.send(`${"pears ".repeat(20)}[eog:5]`);
     await chat.phase("done");
-    await chat.lastAnswer.getByText("Earlier messages left out, because the context is full: 2.").waitFor();
+    await chat.lastAnswer.getByText("Earlier messages left out because the context is full: 2.").waitFor();
   });
 });
 
 describe("a first visit", () => {
-  it("offers three prompts that suit the model, and sends the one that is chosen", async () => {
+  it("offers three prompts for the model, and sends the chosen one", async () => {
     const worker = await spawnModelWorker();
     const { page } = await visit(browser, worker.url);
     const suggestion = page.getByRole("button", { name: "Tell me a story about a dog and a ball." });
@@ -240,11 +240,11 @@ describe("a first visit", () => {
     expect((await chatPage(page).text()).length).toBeGreaterThan(50);
   });
 
-  it("goes without a mouse: write, send, stop, edit, send again", async () => {
+  it("works without a mouse: write, send, stop, edit, send again", async () => {
     const worker = await spawnFakeWorker(slow);
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
-    // Nobody types before the page has come up, and then the cursor is where one writes.
+    // A visitor types once the page is drawn, and then the caret is in the message box.
     await page.waitForFunction(() => document.activeElement instanceof HTMLTextAreaElement);
     await page.keyboard.type(endless);
     await page.keyboard.press("Shift+Enter");
@@ -267,7 +267,7 @@ describe("a first visit", () => {
 });
 
 describe("network mode", () => {
-  it("asks for the token once, says when it is wrong, and never puts it into an address", async () => {
+  it("asks for the token once, reports a wrong one, and never puts it into an address", async () => {
     const token = "a-token-of-the-tests-1234";
     const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
       env: { WAGGLE_API_TOKEN: token },

@@ -1,7 +1,7 @@
-// Shows that an answer survives what happens to connections, pages and workers, and says so when it cannot.
+// Shows that an answer survives failures of connections, pages and workers, and shows an error when it does not.
+import { poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { openProxy } from "./support/cuttable-proxy.ts";
@@ -9,10 +9,10 @@ import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
 
-/** `[eog:60]` ends an answer with its 61st token, which is the end itself and has no text. */
+/** `[eog:60]` ends an answer with its 61st token, the end token without text. */
 const slow = ["--fake-step-delay", "30ms"];
 
-/** The whole answer as the worker keeps it for replay. */
+/** The whole answer, as the worker stores it for replay. */
 async function replayed(url: string, streamPath: string): Promise<string> {
   const response = await fetch(url + streamPath, { headers: { accept: "application/x-ndjson" } });
   const events = (await response.text()).split("\n").filter((line) => line !== "");
@@ -24,12 +24,12 @@ async function streamsOpen(url: string): Promise<number> {
   return Number(/^waggle_streams_open (\d+)/m.exec(metrics)?.[1]);
 }
 
-it("picks the stream up again after a reload in mid-stream, with no word lost or twice", async () => {
+it("resumes the stream after a reload in mid-stream, without lost or repeated words", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page, complaints } = await visit(browser, worker.url);
   const chat = chatPage(page);
   const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
-  await chat.send("go on [eog:80]");
+  await chat.send("tell me more [eog:80]");
   const streamPath = new URL((await opened).url()).pathname;
   await chat.phase("streaming");
   const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
@@ -42,13 +42,13 @@ it("picks the stream up again after a reload in mid-stream, with no word lost or
   expect(complaints).toEqual([]);
 });
 
-it("resumes after the last token when the connection is lost, and says so meanwhile", async () => {
+it("resumes after the last token when the connection is lost, with a notice meanwhile", async () => {
   const worker = await spawnFakeWorker(slow);
   await using proxy = await openProxy(worker.url);
   const { page } = await visit(browser, proxy.url);
   const chat = chatPage(page);
   const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
-  await chat.send("go on [eog:120]");
+  await chat.send("tell me more [eog:120]");
   const streamPath = new URL((await opened).url()).pathname;
   await chat.phase("streaming");
   proxy.refuse = true;
@@ -63,51 +63,51 @@ it("resumes after the last token when the connection is lost, and says so meanwh
   expect(await chat.text()).toBe((await replayed(worker.url, streamPath)).trim());
 });
 
-it("loses nothing while the page is away: the worker goes on, and the page catches up", async () => {
+it("loses nothing while the page is closed: the worker continues, and the page catches up", async () => {
   const worker = await spawnFakeWorker(slow);
   const first = await visit(browser, worker.url);
-  await chatPage(first.page).send("go on [eog:60]");
+  await chatPage(first.page).send("tell me more [eog:60]");
   await chatPage(first.page).phase("streaming");
   const address = first.page.url();
   await first.page.close();
-  const job = await worker.logged((line) => line["msg"] === "stream_end");
+  const job = await worker.log.line("a log line", (line) => line["msg"] === "stream_end");
   expect(job).toBeDefined();
   const again = chatPage((await openTab(first.context, address)).page);
   await again.phase("done");
   await again.lastAnswer.getByText(/^61 tokens/).waitFor();
 });
 
-it("shows an answer as broken when its worker is killed, and has it continued when it is back", async () => {
+it("shows an answer as broken when its worker is killed, and continues it once the worker is back", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
-  await chat.send("go on [eog:90]");
+  await chat.send("tell me more [eog:90]");
   await chat.phase("streaming");
   worker.signal("SIGKILL");
   await page.getByText("Reconnecting…").waitFor();
   await page.getByText(/^Next try in [1-4] s$/).waitFor();
-  const said = await chat.text();
+  const before = await chat.text();
   await chat.phase("broken");
-  await page.getByText("Cannot reach the worker: it does not answer.").waitFor();
-  expect(await chat.text()).toContain(said);
+  await page.getByText("The worker does not answer", { exact: true }).waitFor();
+  expect(await chat.text()).toContain(before);
   await spawnFakeWorker(["--port", new URL(worker.url).port]);
   await page.getByRole("button", { name: "Retry" }).click();
-  await page.getByText("The worker was restarted while it answered. What you see is what had arrived.").waitFor();
-  expect(await chat.text()).toContain(said);
+  await page.getByText("The worker was restarted during the answer. The text shown is all that arrived.").waitFor();
+  expect(await chat.text()).toContain(before);
   await page.getByRole("button", { name: "Continue" }).click();
   await chat.phase("done");
-  expect(await chat.text()).toContain(said);
-  expect((await chat.text()).length).toBeGreaterThan(said.length);
+  expect(await chat.text()).toContain(before);
+  expect((await chat.text()).length).toBeGreaterThan(before.length);
   await chat.lastAnswer.getByText("continued").waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
   expect(await chat.answers.count()).toBe(1);
 });
 
-it("goes on with an answer whose engines die under it", async () => {
+it("continues an answer whose engines crash", async () => {
   const worker = await spawnFakeWorker([...slow, "--fake-crash-at-step", "60"]);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
-  await chat.send("go on [eog:150]");
+  await chat.send("tell me more [eog:150]");
   await chat.phase("done");
   await chat.lastAnswer.getByText(/^151 tokens/).waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
@@ -118,36 +118,36 @@ it("goes on with an answer whose engines die under it", async () => {
   ).toBe("2");
 });
 
-it("shows an answer as broken, with the reason, when it kills one engine after the other", async () => {
+it("shows an answer as broken, with the reason, when it crashes several engines", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
   await chat.send("the end [die:0]");
   await chat.phase("broken");
   expect(await page.getByRole("alert").innerText()).toMatch(/engine/i);
-  await waitUntil(async () => (await fetch(`${worker.url}/readyz`)).ok);
+  await poll("a condition to hold", async () => (await fetch(`${worker.url}/readyz`)).ok);
   await page.getByRole("button", { name: "New conversation" }).click();
-  await chat.send("go on");
+  await chat.send("tell me more");
   await chat.phase("streaming");
   await chat.stop();
 });
 
-it("disturbs nobody with a message that is refused: the answer before it goes on", async () => {
+it("continues the previous answer when a message is refused", async () => {
   const worker = await spawnFakeWorker([...slow, "--slots", "1", "--context-size", "512"]);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
-  await chat.send("go on");
+  await chat.send("tell me more");
   await chat.phase("streaming");
   await chat.send("too long ".repeat(100));
   await chat.phase("broken");
   expect(await page.getByRole("alert").innerText()).toContain("512");
   const answer = page.locator(".answer").first();
   const length = (await answer.innerText()).length;
-  await waitUntil(async () => (await answer.innerText()).length > length);
+  await poll("a condition to hold", async () => (await answer.innerText()).length > length);
   await page.keyboard.press("Escape");
 });
 
-it("holds one long-lived connection in a tab at most, also with two answers on their way", async () => {
+it("has at most one long-lived connection in a tab, also while two answers stream", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);

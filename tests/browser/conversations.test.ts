@@ -1,10 +1,10 @@
-// Shows that nothing that was written or said is ever lost to something else: branches, drafts, other tabs, full disks, many conversations.
+// Shows that no message or answer is lost: with branches, drafts, other tabs, full disks, many conversations.
 import { readFile } from "node:fs/promises";
+import { poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { BrowserContext, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import type { ChatPage } from "./support/chat-page.ts";
@@ -29,7 +29,7 @@ const entries = async (page: Page): Promise<string[]> =>
   await page.locator(".conversation-list .entry-title").allInnerTexts();
 
 describe("a branch", () => {
-  it("is kept when an answer is asked for again, a message is edited, or an answer is edited; only what is shown is sent", async () => {
+  it("stays when an answer is regenerated, or a message or an answer is edited; only the shown branch is sent", async () => {
     const { page, complaints } = await visit(browser, url);
     const chat = chatPage(page);
     const first = await say(chat, "one [eog:5]");
@@ -75,11 +75,11 @@ describe("a branch", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("can be left while its answer comes, and come back to", async () => {
+  it("can be left while its answer streams, and shown again", async () => {
     const { page } = await visit(browser, url);
     const chat = chatPage(page);
     const first = await say(chat, "a story [eog:4]");
-    // Answers take no time here: this one is held up on its way to the page.
+    // Answers take no time here: the test delays this one on its way to the page.
     await page.route("**/stream", async (route) => {
       await held;
       await route.continue();
@@ -93,11 +93,11 @@ describe("a branch", () => {
     release();
     await button(page, "Next answer").click();
     await chat.phase("done");
-    await waitUntil(async () => (await chat.text()) !== "");
+    await poll("a condition to hold", async () => (await chat.text()) !== "");
   });
 });
 
-it("goes on with an answer that was cut off at max tokens", async () => {
+it("continues an answer that was cut off at max tokens", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await page.route("**/v1/jobs", async (route) => {
@@ -117,7 +117,7 @@ it("goes on with an answer that was cut off at max tokens", async () => {
   expect(await chat.answers.count()).toBe(1);
 });
 
-it("keeps what stands in each message box over switching and reload", async () => {
+it("keeps each conversation's draft over switching and reload", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "first [eog:2]");
@@ -136,7 +136,7 @@ it("keeps what stands in each message box over switching and reload", async () =
   expect(await chat.box.inputValue()).toBe("something new");
 });
 
-it("keeps what each of two tabs has in its message box", async () => {
+it("keeps the drafts of two tabs", async () => {
   const { page, context } = await visit(browser, url);
   const a = chatPage(page);
   await a.box.fill("from a");
@@ -144,15 +144,15 @@ it("keeps what each of two tabs has in its message box", async () => {
   const b = chatPage(other.page);
   await b.box.fill("from b");
   await Promise.all([page.reload(), other.page.reload()]);
-  await waitUntil(async () => (await a.box.inputValue()) === "from a");
-  await waitUntil(async () => (await b.box.inputValue()) === "from b");
-  // A tab that sends what it has takes nothing from the other.
+  await poll("a condition to hold", async () => (await a.box.inputValue()) === "from a");
+  await poll("a condition to hold", async () => (await b.box.inputValue()) === "from b");
+  // A tab that sends its draft does not remove the other tab's.
   await say(a, "sent [eog:2]");
   await other.page.reload();
-  await waitUntil(async () => (await b.box.inputValue()) === "from b");
+  await poll("a condition to hold", async () => (await b.box.inputValue()) === "from b");
 });
 
-it("keeps what is half edited over switching, branches and reload, until it is sent or given up", async () => {
+it("keeps an unsent edit over switching, branches and reload, until it is sent or cancelled", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "first [eog:2]");
@@ -171,8 +171,8 @@ it("keeps what is half edited over switching, branches and reload, until it is s
   await message.waitFor();
   expect(await message.inputValue()).toBe("first, but longer [eog:2]");
   expect(await answer.inputValue()).toBe("Half of what");
-  // The next letter is for the message box.
-  await waitUntil(() => chat.box.evaluate((box) => box === document.activeElement));
+  // The next letter goes into the message box.
+  await poll("a condition to hold", () => chat.box.evaluate((box) => box === document.activeElement));
 
   await button(page, "Send again").click();
   await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
@@ -181,8 +181,10 @@ it("keeps what is half edited over switching, branches and reload, until it is s
   expect(await answer.inputValue()).toBe("Half of what");
   await answer.press("Escape");
   await answer.waitFor({ state: "detached" });
-  await waitUntil(() => button(page, "Edit answer").evaluate((edit) => edit === document.activeElement));
-  // From a version that is half edited there is a way to the others.
+  await poll("a condition to hold", () =>
+    button(page, "Edit answer").evaluate((edit) => edit === document.activeElement),
+  );
+  // The switch to other versions stays next to an unsent edit.
   await button(page, "Edit and send again").click();
   await message.fill("given up");
   await button(page, "Next message").click();
@@ -195,7 +197,7 @@ it("keeps what is half edited over switching, branches and reload, until it is s
   expect(await page.getByRole("textbox", { name: /^Edit the/ }).count()).toBe(0);
 });
 
-it("has in every tab what any tab has written", async () => {
+it("has the changes of each tab in all tabs", async () => {
   const first = await visit(browser, url);
   const a = chatPage(first.page);
   await say(a, "shared [eog:2]");
@@ -215,7 +217,7 @@ it("has in every tab what any tab has written", async () => {
   expect([...first.complaints, ...second.complaints]).toEqual([]);
 });
 
-it("is renamed, pinned, found by its words and shown where they are", async () => {
+it("is renamed, pinned, found by its words and shown at the hit", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "Crème brûlée, please [eog:2]");
@@ -238,7 +240,7 @@ it("is renamed, pinned, found by its words and shown where they are", async () =
   expect(await entries(page)).toEqual(["Sweets", "apples [eog:2]"]);
 });
 
-it("is there again when its deletion is undone, and gone for good when not, whatever becomes of the tab", async () => {
+it("is restored when its deletion is undone, and otherwise removed for good, also if the tab is closed", async () => {
   const { page, context } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "keep me [eog:2]");
@@ -260,17 +262,17 @@ it("is there again when its deletion is undone, and gone for good when not, what
   await button(later, "keep me [eog:2]").click();
   await later.locator(".bubble").waitFor();
   expect(await entries(later)).toEqual(["keep me [eog:2]"]);
-  await waitUntil(async () => (await recordsIn(later)).heads === 1);
+  await poll("a condition to hold", async () => (await recordsIn(later)).heads === 1);
   expect(await recordsIn(later)).toEqual({ heads: 1, turns: 2 });
   await button(later, "Delete “keep me [eog:2]”").click();
   await later.getByText("Deleted “").waitFor();
   await later.clock.runFor(13_000);
-  await waitUntil(async () => (await recordsIn(later)).heads === 0);
+  await poll("a condition to hold", async () => (await recordsIn(later)).heads === 0);
   expect(await recordsIn(later)).toEqual({ heads: 0, turns: 0 });
 });
 
 describe("a file", () => {
-  it("of all conversations brings them back elsewhere, and twice does no harm", async () => {
+  it("of all conversations can be imported in another browser, also twice", async () => {
     const { page } = await visit(browser, url);
     const chat = chatPage(page);
     const answer = await say(chat, "apples [eog:6]");
@@ -290,7 +292,7 @@ describe("a file", () => {
     await elsewhere.getByLabel("File to import").setInputFiles(file);
     await elsewhere.getByText("Imported 1 conversation.").waitFor();
     await elsewhere.getByLabel("File to import").setInputFiles(file);
-    await elsewhere.getByText("merged 1 conversation with what was here").waitFor();
+    await elsewhere.getByText("merged 1 conversation with existing ones").waitFor();
     await button(elsewhere, "apples [eog:6]").click();
     await elsewhere.getByText("2 of 2").waitFor();
     await button(elsewhere, "Previous answer").click();
@@ -299,7 +301,7 @@ describe("a file", () => {
     await elsewhere.getByText("Cannot import bees.json: it was not exported by this page.").waitFor();
   });
 
-  it("of more than a thousand conversations is listed and searched, and none falls off the end", async () => {
+  it("of more than a thousand conversations is listed and searched completely", async () => {
     const { page, context } = await visit(browser, url);
     await page.getByText("Export and import").click();
     const count = 1_200;
@@ -320,27 +322,10 @@ describe("a file", () => {
 });
 
 describe("a browser", () => {
-  it("with conversations of an older page has them carried over, and what cannot be read stays where it is", async () => {
-    const { page } = await visit(browser, url);
-    await page.evaluate((old) => {
-      localStorage.setItem("waggle.conversation.chat-old", JSON.stringify(old));
-      localStorage.setItem("waggle.conversation.broken", "{broken");
-      localStorage.setItem("waggle.settings", JSON.stringify(old.settings));
-    }, oldConversation);
-    await page.reload();
-    await button(page, "about bees").click();
-    await page.getByText("They dance.").waitFor();
-    expect(await bubbles(page)).toEqual(["about bees", "and then?"]);
-    const left = await page.evaluate(() => Object.keys(localStorage).filter((key) => /waggle\.(conv|sett)/.test(key)));
-    expect(left).toEqual(["waggle.conversation.broken"]);
-    await page.reload();
-    await page.getByText("They dance.").waitFor();
-  });
-
-  it("that is full says so, and the chat goes on and is written down when there is room", async () => {
+  it("that is full shows a notice, and the chat continues and is stored when there is room", async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
-    // Before anything is written: chromium looks at the room left every half minute only.
+    // Before the first write: chromium checks the quota only every half minute.
     await setQuota(context, page, 1);
     await page.goto(url);
     const chat = chatPage(page);
@@ -358,7 +343,7 @@ describe("a browser", () => {
     expect(await bubbles(page)).toHaveLength(3);
   });
 
-  it("that keeps nothing says so, and the chat goes on", async () => {
+  it("that stores nothing shows a notice, and the chat continues", async () => {
     const context = await browser.newContext();
     await context.addInitScript(() => {
       IDBFactory.prototype.open = () => {
@@ -392,7 +377,7 @@ async function setQuota(context: BrowserContext, page: Page, quotaSize: number):
   await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(url).origin, quotaSize });
 }
 
-/** How many there are of each, deleted ones that are still there included. */
+/** Numbers of records, including deleted conversations that are not removed. */
 async function recordsIn(page: Page): Promise<{ heads: number; turns: number }> {
   return await page.evaluate(
     async () =>
@@ -423,23 +408,9 @@ function many(count: number): Buffer {
       { role: "user", id: "q", text: `question number ${i}.`, sentAt: 0 },
       {
         ...{ role: "assistant", id: "a", parent: "q", sentAt: 1, jobId: `job-${i}`, phase: "done" },
-        ...{ text: `answer number ${i}. ${"So it goes on. ".repeat(60)}`, lastIndex: 3, tokens: 4 },
+        ...{ text: `answer number ${i}. ${"So it continues. ".repeat(60)}`, lastIndex: 3, tokens: 4 },
       },
     ],
   }));
   return Buffer.from(JSON.stringify({ format: "waggle-conversations", version: 1, conversations }));
 }
-
-const oldConversation = {
-  id: "chat-old",
-  updatedAt: 1_700_000_000_000,
-  settings: { system: "Be kind.", sampling: { top_k: 3 } },
-  turns: [
-    { role: "user", id: "t1", text: "about bees" },
-    {
-      ...{ role: "assistant", id: "t2", jobId: "job-old", phase: "done", text: "They dance." },
-      ...{ lastIndex: 1, sentAt: 5, tokens: 2 },
-    },
-    { role: "user", id: "t3", text: "and then?" },
-  ],
-};

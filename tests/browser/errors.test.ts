@@ -1,4 +1,4 @@
-// Shows errors as a visitor reads them: what happened, what to do, and how long to wait.
+// Shows errors on the page: what failed, what to do, and how long to wait.
 import { expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
@@ -8,7 +8,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const token = "a-token-of-the-tests-1234";
 const browser = useBrowser({ daemons: "each test" });
 
-it("counts down to when a used-up quota has room again", async () => {
+it("counts down until a used-up quota has room again", async () => {
   const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
     env: { WAGGLE_API_TOKEN: `${token} requests-per-minute=1` },
   });
@@ -32,7 +32,7 @@ it("counts down to when a used-up quota has room again", async () => {
   );
 });
 
-it("says of a message that is too long what to do, and keeps the server's own words at hand", async () => {
+it("advises on a message that is too long, with the server's message in the details", async () => {
   const worker = await spawnFakeWorker(["--context-size", "256"]);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);

@@ -1,9 +1,8 @@
-// Shows that the chat answers to what people do by habit: Back, Escape, words in the box beside a suggestion, a small screen, a script that
-// runs from right to left.
+// Shows that the chat supports common habits: Back, Escape, a draft when a suggestion is clicked, a small screen, a script from right to left.
+import { poll } from "@waggle/testing/harness";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
@@ -18,7 +17,7 @@ beforeAll(async () => {
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const bubble = (page: Page, text: string) => page.locator(".bubble").getByText(text, { exact: true });
 
-it("goes back and forward from conversation to conversation", async () => {
+it("goes back and forward between conversations", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.send("first [eog:2]");
@@ -40,7 +39,7 @@ it("goes back and forward from conversation to conversation", async () => {
   await bubble(page, "first [eog:2]").waitFor();
 });
 
-it("keeps what stands in the box when a suggestion is sent, in the conversation that begins, and can stop its answer", async () => {
+it("keeps the draft when a suggestion is sent, in the conversation that begins, and can stop its answer", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.box.fill("half of a thought");
@@ -57,7 +56,7 @@ it("keeps what stands in the box when a suggestion is sent, in the conversation 
   expect(await chat.box.inputValue()).toBe("");
 });
 
-it("leaves an edit alone while an input method composes in it", async () => {
+it("does not save an edit while an input method composes in it", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.send("hello [eog:2]");
@@ -66,14 +65,14 @@ it("leaves an edit alone while an input method composes in it", async () => {
   const box = page.getByRole("textbox", { name: "Edit the message" });
   await box.fill("konnichiwa");
   await box.dispatchEvent("keydown", { key: "Escape", isComposing: true, bubbles: true });
-  // As Safari tells of the Enter that confirms.
+  // Like Safari's event of the Enter that confirms.
   await box.dispatchEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true });
   expect(await box.inputValue()).toBe("konnichiwa");
   await box.press("Escape");
   await box.waitFor({ state: "detached" });
 });
 
-it("closes a conversation's menu on Escape, and goes on with the answer", async () => {
+it("closes a conversation's menu on Escape, and continues the answer", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.send("tell me everything");
@@ -85,7 +84,7 @@ it("closes a conversation's menu on Escape, and goes on with the answer", async 
   await page.getByRole("button", { name: "Rename" }).waitFor({ state: "detached" });
   expect(await more.evaluate((element) => element === document.activeElement)).toBe(true);
   const before = await chat.text();
-  await waitUntil(async () => (await chat.text()).length > before.length);
+  await poll("a condition to hold", async () => (await chat.text()).length > before.length);
   await page.keyboard.press("Escape");
   await chat.phase("stopped");
 });
@@ -100,7 +99,7 @@ it("shows the top of the empty state on a phone whose keyboard is open", async (
   expect(first?.y).toBeGreaterThanOrEqual(main?.y ?? Number.NaN);
 });
 
-it("lays out what runs from right to left from right to left, and code never", async () => {
+it("lays out text of a right-to-left script from right to left, but not code", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.send("hello [eog:2]");
@@ -121,6 +120,6 @@ it("lays out what runs from right to left from right to left, and code never", a
     page.locator(".answer ul").boundingBox(),
     page.locator(".answer li").boundingBox(),
   ]);
-  // The marker stands at the right.
+  // The marker is on the right.
   expect((item?.x ?? 0) + (item?.width ?? 0)).toBeLessThan((list?.x ?? 0) + (list?.width ?? 0));
 });

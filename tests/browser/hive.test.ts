@@ -1,8 +1,8 @@
-// Shows the hive's page with real workers that come, are killed, and come back; and the status page of one that works.
+// Shows the hive's page with real workers that join, are killed and return; and the status page of a busy worker.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createProcessGroups, startNats } from "@waggle/harness";
+import { createProcessGroups, startNats } from "@waggle/testing/harness";
 import type { HiveWorker } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
 import { expect, it } from "vitest";
@@ -18,7 +18,7 @@ const quick = ["--heartbeat-interval", "500ms"];
 it("shows a killed worker as late, then offline, then back", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
-  await page.getByText("There is no worker.").waitFor();
+  await page.getByText("No workers.").waitFor();
   const flags = ["--hive-url", hive.url, "--worker-id", "bee-1", ...quick];
   const worker = await spawnFakeWorker(flags);
   const card = page.locator("[data-worker=bee-1]");
@@ -37,14 +37,14 @@ it("shows a killed worker as late, then offline, then back", async () => {
   expect(await card.getByRole("link").count()).toBe(0);
   await spawnFakeWorker([...flags, "--port", new URL(worker.url).port]);
   await shows("alive");
-  const told = await page.locator(".events .badge").allInnerTexts();
-  expect(told.filter((text) => text !== "registered again")).toEqual([
+  const badges = await page.locator(".events .badge").allInnerTexts();
+  expect(badges.filter((text) => text !== "registered again")).toEqual([
     ...["is back online", "is offline", "is late", "joined"],
   ]);
   expect(complaints).toEqual([]);
 });
 
-it("ticks, follows the slots, and tells when a worker leaves", async () => {
+it("updates times and slots, and lists a worker's leaving", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const worker = await spawnFakeWorker([
     "--hive-url",
@@ -65,11 +65,11 @@ it("ticks, follows the slots, and tells when a worker leaves", async () => {
   await page.getByText(/^\d s ago$/).waitFor();
   await fetch(`${worker.url}${job.headers.get("location") ?? ""}`, { method: "DELETE" });
   worker.signal("SIGTERM");
-  await page.getByText("There is no worker.").waitFor();
+  await page.getByText("No workers.").waitFor();
   await page.locator(".events").getByText("left").waitFor();
 });
 
-it("asks for the token, and shows what an operator asks for", async () => {
+it("asks for the token, and shows totals, clients and charts", async () => {
   const env = { WAGGLE_HIVE_TOKEN: "of-the-whole-fleet" };
   const hive = await spawnDaemon("hive", ["--port", "0"], { env });
   const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick], { env });
@@ -87,16 +87,16 @@ it("asks for the token, and shows what an operator asks for", async () => {
   await chart("Time between tokens")
     .getByText(/^p95 \d/)
     .waitFor();
-  // One cursor goes through all charts, and long ago there was nothing.
+  // One cursor moves through all charts, and the oldest point has no value.
   await chart("CPU")
     .locator(".u-over")
     .hover({ position: { x: 1, y: 20 } });
   await chart("Memory").getByText("free –").waitFor();
-  // The browser tells of each request that the hive has refused.
+  // The browser reports each request that the hive has refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
 });
 
-it("drains and removes workers, and remembers that they are to stand in a table", async () => {
+it("drains and removes workers, and stores the choice of a table", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const flags = (id: string): string[] => ["--hive-url", hive.url, "--worker-id", id, ...quick];
   const worker = await spawnFakeWorker(flags("bee-1"));
@@ -107,23 +107,23 @@ it("drains and removes workers, and remembers that they are to stand in a table"
   await page.reload();
   const row = page.locator("tr[data-worker=bee-1]");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
-  await row.getByText("It takes no more jobs and leaves.").waitFor();
+  await row.getByText("The worker takes no more jobs and stops.").waitFor();
   // A key that is pressed twice drains nothing.
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
   await row.getByRole("button", { name: "Drain", exact: true }).click();
-  expect(await worker.exited).toBe(0);
+  expect((await worker.exited).code).toBe(0);
   await row.waitFor({ state: "detached" });
 
   const gone = page.locator("tr[data-worker=bee-2][data-liveness=gone]");
   await gone.getByRole("button", { name: "Remove bee-2" }).click();
   await gone.getByRole("button", { name: "Remove", exact: true }).click();
-  await page.getByText("There is no worker.").waitFor();
-  const told = await page.locator(".events .badge").allInnerTexts();
-  for (const text of ["was told to drain", "left", "is offline", "was removed"]) expect(told).toContain(text);
+  await page.getByText("No workers.").waitFor();
+  const badges = await page.locator(".events .badge").allInnerTexts();
+  for (const text of ["has to drain", "left", "is offline", "was removed"]) expect(badges).toContain(text);
 });
 
-it("says what a token may not do, and lets another one be given", async () => {
+it("reports what a token may not do, and takes another one", async () => {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
   const file = join(folder, "tokens");
   await writeFile(file, "worker:of-a-worker\nscreen:of-a-screen monitor\n");
@@ -144,7 +144,7 @@ it("says what a token may not do, and lets another one be given", async () => {
   await rm(folder, { recursive: true });
 });
 
-it("shows the models of a worker that has several, as it told them last", async () => {
+it("shows the models of a worker with several, as last reported", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
   const worker = {
@@ -178,7 +178,7 @@ it("shows the models of a worker that has several, as it told them last", async 
   expect(complaints).toEqual([]);
 });
 
-it("keeps long names and a hundred workers that are offline within the page, on a phone as well", async () => {
+it("keeps long names and a hundred offline workers within the page, also on a phone", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const longest = "w".repeat(128);
   const worker = {
@@ -205,7 +205,7 @@ it("keeps long names and a hundred workers that are offline within the page, on 
   await page.locator("canvas").first().waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
   expect(await page.locator("[data-worker=gone-7]").isVisible()).toBe(false);
-  // What happened to a worker stands beside its name, however long that is.
+  // An event is next to the worker's name, also if the name is long.
   const events = page.locator(".events");
   expect(await events.evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
   await folded.click();
@@ -246,12 +246,12 @@ it("switches faults on and off", async () => {
   expect(await (await fetch(`${hive.url}/v1/faults`)).json()).toEqual({ fault: "delay", delay_ms: 20 });
 });
 
-it("finds its way back when the hive was away", async () => {
+it("reconnects after the hive was away", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page } = await visit(browser, hive.url);
-  await page.getByText("There is no worker.").waitFor();
+  await page.getByText("No workers.").waitFor();
   hive.signal("SIGKILL");
-  await page.getByText("The hive does not answer. What stands below is old. Reconnecting…").waitFor();
+  await page.getByText("The hive does not answer; showing the last data. Reconnecting…").waitFor();
   const { port } = new URL(hive.url);
   const back = await spawnDaemon("hive", ["--port", port]);
   await spawnFakeWorker(["--hive-url", back.url, "--worker-id", "bee-2", ...quick]);
@@ -261,7 +261,7 @@ it("finds its way back when the hive was away", async () => {
   expect(workers.map(({ worker_id }) => worker_id)).toEqual(["bee-2"]);
 });
 
-it("shows a worker's slots and plots what it does", async () => {
+it("shows a worker's slots and charts of its work", async () => {
   const worker = await spawnFakeWorker(["--fake-step-delay", "20ms", "--worker-id", "bee-1"]);
   const { page, complaints } = await visit(browser, `${worker.url}/status`);
   await page.getByRole("heading", { name: "bee-1" }).waitFor();
@@ -272,8 +272,11 @@ it("shows a worker's slots and plots what it does", async () => {
   }
   await page.getByText("3 of 8 busy").waitFor();
   await page.locator(".slot[data-state=decoding]").nth(2).waitFor();
-  await page.getByText("3 rows per step").waitFor();
-  await page.getByText(/^[1-9]\d* tokens\/s$/).waitFor();
+  const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
+  await legend("Batch width").getByText("3", { exact: true }).waitFor();
+  await legend("Throughput")
+    .getByText(/^[1-9]\d*$/)
+    .waitFor();
   await page
     .getByText(/^p50 ≤ [\d.,]+$/)
     .first()
@@ -283,12 +286,12 @@ it("shows a worker's slots and plots what it does", async () => {
 });
 
 describeWithNats("a fleet on NATS", () => {
-  it("stands beside the workers that register, and the page says when NATS is away", async () => {
+  it("is listed with the registered workers, and the page shows when NATS is away", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const hive = await spawnDaemon("hive", ["--port", "0", "--nats-url", nats.url]);
     const { page, complaints } = await visit(browser, hive.url);
     await page.getByRole("heading", { name: "Gateways" }).waitFor();
-    await page.getByText("None is there.").waitFor();
+    await page.getByText("No gateways.").waitFor();
     await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
     const slow = ["--fake-step-delay", "100ms"];
     const far = await spawnFakeWorker(["--nats-url", nats.url, "--worker-id", "bee-2", ...slow]);
@@ -298,7 +301,7 @@ describeWithNats("a fleet on NATS", () => {
     const online = page.locator("[data-total='Workers online']");
     await online.getByText("2", { exact: true }).waitFor();
     expect(await page.getByRole("button", { name: "Drain bee-2" }).count()).toBe(0);
-    // What waits in a fleet waits at its gateways.
+    // Jobs of a fleet wait at its gateways.
     const gateway = await spawnDaemon("gateway", ["--local-mode", "--port", "0", "--nats-url", nats.url]);
     await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     const ids = Array.from({ length: 10 }, (_, i) => `job-${i}`);
@@ -313,7 +316,7 @@ describeWithNats("a fleet on NATS", () => {
     await page.locator(".events").getByText("left").waitFor();
     await online.getByText("1", { exact: true }).waitFor();
     await nats.stop("SIGKILL");
-    const away = page.getByText("NATS does not answer the hive.");
+    const away = page.getByText("The hive has no connection to NATS;");
     await away.waitFor();
     await nats.start();
     await away.waitFor({ state: "detached" });

@@ -1,5 +1,5 @@
-// Shows what an answer's markdown becomes in a real browser: colours, formulas, tables; and that nothing a model says can load, run or
-// lead anywhere it should not.
+// Shows an answer's markdown in a real browser: colours, formulas, tables; and that no text of a model can load or run anything, or link to
+// other places than the web and mail.
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
@@ -18,11 +18,11 @@ beforeAll(async () => {
 
 interface Told extends Watched {
   readonly chat: ChatPage;
-  /** What the page's policy has refused. */
+  /** Refusals by the page's policy. */
   readonly refused: () => Promise<readonly string[]>;
 }
 
-/** A page on which a model has said this. */
+/** A page with this text as a model's answer. */
 async function tell(text: string): Promise<Told> {
   const visited = await visit(browser, workerUrl);
   const { page } = visited;
@@ -35,7 +35,7 @@ async function tell(text: string): Promise<Told> {
   });
   await says(page, text);
   const chat = chatPage(page);
-  await chat.send("Go on.");
+  await chat.send("Tell me more.");
   await chat.phase("done");
   const refused = (): Promise<readonly string[]> =>
     page.evaluate(() => (globalThis as unknown as { readonly refused: readonly string[] }).refused);
@@ -54,67 +54,67 @@ const colour = (page: Page, selector: string): Promise<string> =>
     .evaluate((element) => getComputedStyle(element).color);
 
 describe("code", () => {
-  it("has colours where its language is known, and is plain where not", async () => {
+  it("has colours for a known language, and is plain otherwise", async () => {
     const code = '```py\ndef bee(n):\n    return "honey"  # sweet\n```\n\n```klingon\nreturn Qapla\n```\n';
-    const told = await tell(code);
-    await told.page.locator(".code-keyword").first().waitFor();
-    expect(await told.page.locator(".code-keyword").allInnerTexts()).toEqual(["def", "return"]);
-    expect(await told.page.locator(".code-string").innerText()).toBe('"honey"');
-    expect(await told.page.locator(".code-comment").innerText()).toBe("# sweet");
-    expect(await colour(told.page, ".code-keyword")).not.toBe(await colour(told.page, ".code pre"));
-    const plain = told.page.locator("figure.code").nth(1);
+    const shown = await tell(code);
+    await shown.page.locator(".code-keyword").first().waitFor();
+    expect(await shown.page.locator(".code-keyword").allInnerTexts()).toEqual(["def", "return"]);
+    expect(await shown.page.locator(".code-string").innerText()).toBe('"honey"');
+    expect(await shown.page.locator(".code-comment").innerText()).toBe("# sweet");
+    expect(await colour(shown.page, ".code-keyword")).not.toBe(await colour(shown.page, ".code pre"));
+    const plain = shown.page.locator("figure.code").nth(1);
     expect(await plain.locator("pre").innerText()).toBe("return Qapla");
     expect(await plain.locator("[class^=code-]").count()).toBe(0);
-    expect(told.complaints).toEqual([]);
-    expect(await told.refused()).toEqual([]);
+    expect(shown.complaints).toEqual([]);
+    expect(await shown.refused()).toEqual([]);
   });
 
-  it("of many lines is coloured to its end, and is what was said", async () => {
+  it("of many lines is coloured to its end, with its text unchanged", async () => {
     const lines = Array.from({ length: 200 }, (_, i) => `let a${i} = "x"; // ${i}`).join("\n");
-    const told = await tell(`\`\`\`js\n${lines}\n\`\`\`\n`);
-    await told.page.waitForFunction(() => document.querySelectorAll(".code-comment").length === 200);
-    expect(await told.page.locator("figure.code code").textContent()).toBe(lines);
+    const shown = await tell(`\`\`\`js\n${lines}\n\`\`\`\n`);
+    await shown.page.waitForFunction(() => document.querySelectorAll(".code-comment").length === 200);
+    expect(await shown.page.locator("figure.code code").textContent()).toBe(lines);
   });
 });
 
 describe("formulas", () => {
-  it("are drawn as mathematics, fetched when the first is shown, and prices stay prices", async () => {
+  it("are drawn as mathematics, loaded with the first one, and prices stay text", async () => {
     const text =
       "It costs $5 and $10, or $HOME/$USER.\n\nSo \\(a^2\\) and $b_1$:\n\n$$\n\\frac{1}{\\sqrt{2}} \\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}\n$$\n\n\\[ \\sum_{i=1}^n i \\]";
-    const told = await tell(text);
-    await told.page.waitForFunction(() => document.querySelectorAll("math").length === 4);
-    expect(told.requests.some((url) => url.includes("formula-drawing"))).toBe(true);
-    expect(await told.page.locator("mfrac msqrt").count()).toBe(1);
-    expect(await told.page.locator("mtable mtd").count()).toBe(4);
-    expect(await told.page.locator(".formula.display math[display=block]").count()).toBe(2);
-    expect(await told.page.locator(".markdown p").first().innerText()).toBe("It costs $5 and $10, or $HOME/$USER.");
-    expect(told.complaints).toEqual([]);
-    expect(await told.refused()).toEqual([]);
+    const shown = await tell(text);
+    await shown.page.waitForFunction(() => document.querySelectorAll("math").length === 4);
+    expect(shown.requests.some((url) => url.includes("formula-drawing"))).toBe(true);
+    expect(await shown.page.locator("mfrac msqrt").count()).toBe(1);
+    expect(await shown.page.locator("mtable mtd").count()).toBe(4);
+    expect(await shown.page.locator(".formula.display math[display=block]").count()).toBe(2);
+    expect(await shown.page.locator(".markdown p").first().innerText()).toBe("It costs $5 and $10, or $HOME/$USER.");
+    expect(shown.complaints).toEqual([]);
+    expect(await shown.refused()).toEqual([]);
   });
 
-  it("that are none stay as they were written, and can neither link nor load", async () => {
+  it("that are invalid stay as written, and can neither link nor load", async () => {
     const bad = ["$\\frac{1$", "$\\href{javascript:alert(1)}{x}$", "$\\includegraphics{http://evil.invalid/a.png}$"];
-    const told = await tell(`${bad.join("\n\n")}\n\n$x$`);
-    await told.page.locator("math").waitFor();
-    await told.page.waitForFunction(() => document.querySelectorAll(".formula").length === 4);
-    expect(await told.page.locator(".formula.source").allInnerTexts()).toEqual(bad);
-    expect(await told.chat.lastAnswer.locator(".markdown a, .markdown img").count()).toBe(0);
-    expect(strangers(told)).toEqual([]);
+    const shown = await tell(`${bad.join("\n\n")}\n\n$x$`);
+    await shown.page.locator("math").waitFor();
+    await shown.page.waitForFunction(() => document.querySelectorAll(".formula").length === 4);
+    expect(await shown.page.locator(".formula.source").allInnerTexts()).toEqual(bad);
+    expect(await shown.chat.lastAnswer.locator(".markdown a, .markdown img").count()).toBe(0);
+    expect(strangers(shown)).toEqual([]);
   });
 });
 
-it("a table has its columns aligned as it says, by no style of its own", async () => {
-  const told = await tell("| a | b | c | d |\n|:--|:-:|--:|---|\n| 1 | 2 | 3 | 4 |\n\n- [x] done\n- [ ] to do");
-  const cells = told.page.locator("td");
+it("a table has its columns aligned as written, without inline styles", async () => {
+  const shown = await tell("| a | b | c | d |\n|:--|:-:|--:|---|\n| 1 | 2 | 3 | 4 |\n\n- [x] done\n- [ ] to do");
+  const cells = shown.page.locator("td");
   const aligned = await cells.evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign));
   expect(aligned).toEqual(["start", "center", "right", "start"]);
-  expect(await told.page.locator(".markdown [style]").count()).toBe(0);
-  expect(await told.page.getByRole("checkbox", { name: "Done", exact: true }).isChecked()).toBe(true);
-  expect(await told.page.getByRole("checkbox", { name: "Not done" }).isChecked()).toBe(false);
-  expect(await told.refused()).toEqual([]);
+  expect(await shown.page.locator(".markdown [style]").count()).toBe(0);
+  expect(await shown.page.getByRole("checkbox", { name: "Done", exact: true }).isChecked()).toBe(true);
+  expect(await shown.page.getByRole("checkbox", { name: "Not done" }).isChecked()).toBe(false);
+  expect(await shown.refused()).toEqual([]);
 });
 
-it("nothing that a model says is loaded or run, or leads anywhere but to the web and to mail", async () => {
+it("no text of a model loads or runs anything, and links lead only to the web and to mail", async () => {
   const evil = [
     "<script>document.title = 'taken'</script>",
     "<img src=http://evil.invalid/a.png onerror=\"document.title='taken'\"> in a line <b onclick=alert(1)>bold</b>",
@@ -125,8 +125,8 @@ it("nothing that a model says is loaded or run, or leads anywhere but to the web
     "```html\n<script src=http://evil.invalid/f></script>\n```",
     "[pic]: http://evil.invalid/g.png",
   ];
-  const told = await tell(evil.join("\n\n"));
-  const answer = told.chat.lastAnswer.locator(".markdown");
+  const shown = await tell(evil.join("\n\n"));
+  const answer = shown.chat.lastAnswer.locator(".markdown");
   expect(
     await answer.locator("script, img, iframe, style, b, svg:not(.icon-picture), object, embed, link, form").count(),
   ).toBe(0);
@@ -143,19 +143,19 @@ it("nothing that a model says is loaded or run, or leads anywhere but to the web
       .locator("a")
       .evaluateAll((all) => all.every((link) => (link as HTMLAnchorElement).rel.includes("noopener"))),
   ).toBe(true);
-  expect(await told.page.title()).not.toBe("taken");
-  expect(strangers(told)).toEqual([]);
-  expect(await told.refused()).toEqual([]);
-  expect(told.complaints).toEqual([]);
+  expect(await shown.page.title()).not.toBe("taken");
+  expect(strangers(shown)).toEqual([]);
+  expect(await shown.refused()).toEqual([]);
+  expect(shown.complaints).toEqual([]);
 });
 
-it("blocks that stand are not touched while the answer grows", async () => {
+it("final blocks do not change while the answer grows", async () => {
   const { page } = await visit(browser, workerUrl);
   await directs(page, "[document][eog:1200]");
   const chat = chatPage(page);
-  await chat.send("Go on.");
+  await chat.send("Tell me more.");
   await page.locator(".markdown > .block").nth(8).waitFor({ state: "attached" });
-  // Whatever is changed in the first six from now on is counted.
+  // Counts all changes of the first six blocks.
   await page.evaluate(() => {
     const blocks = [...document.querySelectorAll(".markdown > .block")].slice(0, 6);
     const touched = { count: 0 };

@@ -1,4 +1,4 @@
-// Shows the models in the chat: switching, loading and downloading without leaving the conversation.
+// Shows the chat's models dialog: switching, loading and downloading without leaving the conversation.
 import { WaggleError } from "@waggle/protocol";
 import type { BrowserContextOptions } from "playwright-core";
 import { afterEach, beforeAll, expect, it } from "vitest";
@@ -52,7 +52,7 @@ it("loads a model with progress, also while the dialog is closed, and switches t
   expect(complaints).toEqual([]);
 });
 
-it("downloads a model, and says what became of it", async () => {
+it("downloads a model, and shows the result", async () => {
   const { page } = await open();
   const reference = "hf:bees/queen-GGUF:Q4_K_M";
   await page.getByLabel("Reference", { exact: true }).fill(reference);
@@ -64,16 +64,16 @@ it("downloads a model, and says what became of it", async () => {
   const queen = { ...large, name: "queen" };
   worker.tell(statusesOf([small, large, queen, vectors]));
   pull.send({ type: "done", model: queen });
-  await page.getByText(`${reference} is here, as queen.`).first().waitFor();
+  await page.getByText(`${reference} is downloaded as queen.`).first().waitFor();
   await page.getByRole("button", { name: "Use queen" }).click();
   expect(await page.getByLabel("Model", { exact: true }).inputValue()).toBe("queen");
 });
 
-it("offers no change to a token that may not, and tells a refusal where that is not known", async () => {
+it("offers no change to a token without the right, and shows a refusal where the right is unknown", async () => {
   const { page } = await open();
   await page.getByRole("button", { name: "Load bee-large" }).click();
   (await worker.next()).refuse(new WaggleError("forbidden", "No."));
-  await page.getByText("it needs an admin token.").waitFor();
+  await page.getByText("it requires an admin token.").waitFor();
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: "Models: Change failed" }).waitFor();
   const counts = { requests: { accepted: 0, refused: 0 }, jobs: { finished: 0, failed: 0, cancelled: 0 }, models: {} };
@@ -82,19 +82,19 @@ it("offers no change to a token that may not, and tells a refusal where that is 
     route.fulfill({ json: { since: new Date(0).toISOString(), clients: [{ ...mine, ...counts }] } }),
   );
   await page.getByRole("button", { name: /^Models/ }).click();
-  await page.getByText("To load or download models, this page needs an admin token.").waitFor();
+  await page.getByText("Loading and downloading models requires an admin token.").waitFor();
   expect(await page.getByRole("button", { name: /^Load |^Download$/ }).count()).toBe(0);
   await page.getByRole("button", { name: "Use bee-large" }).waitFor();
 });
 
-it("offers no change where none can be made: at a gateway, which has no memory for models", async () => {
+it("offers no change at a gateway, which has no memory for models", async () => {
   const { page } = await open();
   await page.getByRole("button", { name: "Load bee-large" }).waitFor();
   const { budget: _, ...ofGateway } = statusesOf([small, large, vectors]);
   worker.tell(ofGateway);
   await page.reload();
   await page.getByRole("button", { name: "Models" }).click();
-  await page.getByText("This is a gateway: models are loaded and downloaded at its workers.").waitFor();
+  await page.getByText("This is a gateway: load and download models at its workers.").waitFor();
   expect(await page.getByRole("button", { name: /^Load |^Download$|admin token/ }).count()).toBe(0);
   await page.getByRole("button", { name: "Use bee-large" }).waitFor();
 });
@@ -104,7 +104,7 @@ it.each([
   ["dark", 1_280],
   ["light", 390],
   ["dark", 390],
-] as const)("can be read and fits, in %s, %i wide", async (colorScheme, width) => {
+] as const)("has enough contrast and fits, in %s, %i wide", async (colorScheme, width) => {
   const { page } = await open({ colorScheme, viewport: { width, height: 800 } });
   await page.getByRole("button", { name: "Load bee-large" }).click();
   (await worker.next()).send({ type: "progress", stage: "loading", progress: 0.6 });

@@ -1,9 +1,9 @@
-// Shows the pages of a worker that has several models: choosing one, looking after all of them.
+// Shows the pages of a worker with several models: choosing one, and managing all of them.
+import { poll } from "@waggle/testing/harness";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelStatus, ModelStatuses } from "@waggle/protocol";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { waitUntil } from "../support/wait.ts";
 import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
@@ -32,7 +32,7 @@ describe("the chat", () => {
     return visited;
   }
 
-  it("offers the models with what is known of them, asks for the chosen one, and remembers it", async () => {
+  it("offers the models with their facts, requests the chosen one, and stores the choice", async () => {
     const { page, complaints } = await open();
     const picker = page.getByLabel("Model", { exact: true });
     expect(await picker.inputValue()).toBe("bee-small");
@@ -57,7 +57,7 @@ describe("the chat", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("says how far the model is that an answer waits for", async () => {
+  it("shows the progress of the model that an answer waits for", async () => {
     const busy = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "30ms"]);
     await busy.client.createJob({ prompt: "endless", on_disconnect: "continue", priority: 5 });
     worker = await openModelWorker(busy.url, statusesOf([small, large]));
@@ -66,7 +66,7 @@ describe("the chat", () => {
     await chatPage(page).send("hello [eog:2]");
     await page.getByText("Waiting (next in line)").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "waiting", reason: "bee-small has running jobs" }]));
-    await page.getByText("Waiting until there is memory for bee-large… (next in line)").waitFor();
+    await page.getByText("Waiting for memory for bee-large… (next in line)").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "loading", progress: 0.42 }]));
     await page.getByText("Loading bee-large (42 %)… (next in line)").waitFor();
     await page.locator("header").getByText("42 %").waitFor();
@@ -76,7 +76,7 @@ describe("the chat", () => {
     await chatPage(page).phase("stopped");
   });
 
-  it("looks as ever where there is one model, and names none", async () => {
+  it("names no model at a worker with one model", async () => {
     worker = await openModelWorker(fakeUrl, statusesOf([small]));
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -95,7 +95,7 @@ describe("the status page", () => {
     return visited;
   }
 
-  it("tells each model's state, memory and future, and what they take of the budget", async () => {
+  it("shows each model's state, memory and time to stay, and the use of the budget", async () => {
     const { page, complaints } = await open();
     const row = page.locator("[data-model=bee-small]");
     await page.getByText("Loaded models take 798 MB of 4.0 GB of memory · 4 threads for all").waitFor();
@@ -116,21 +116,21 @@ describe("the status page", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("shows all that is taken, also where no model is known to take it", async () => {
+  it("shows all used memory, also without a model that is known to use it", async () => {
     const { page } = await open();
     const { memory: _, ...unknown } = small;
-    const told = (...models: ModelStatus[]): ModelStatuses => ({
+    const statuses = (...models: ModelStatus[]): ModelStatuses => ({
       models,
       budget: { memory: { total: 4_000_000_000, used: 900_000_000 }, threads: 4 },
     });
-    worker.tell(told(unknown, large));
+    worker.tell(statuses(unknown, large));
     await page.getByText("all loaded models 900 MB").waitFor();
-    worker.tell(told(small, large));
+    worker.tell(statuses(small, large));
     await page.getByText("bee-small 650 MB").waitFor();
     await page.getByText("other files 250 MB").waitFor();
   });
 
-  it("loads a model with its progress, and says to listeners what became of it", async () => {
+  it("loads a model with its progress, and announces the result", async () => {
     const { page } = await open();
     await page.getByRole("button", { name: "Load bee-large" }).click();
     const load = await worker.next();
@@ -149,17 +149,17 @@ describe("the status page", () => {
     await page.getByRole("button", { name: "Unload bee-large" }).click();
     const unload = await worker.next();
     expect(unload.route).toBe("unloadModel");
-    await row.getByText("It is unloaded once its last job has ended…").waitFor();
+    await row.getByText("Unloading after the last job…").waitFor();
     worker.tell(statusesOf([small, large, vectors]));
     unload.answer(large);
     await page.getByText("bee-large is unloaded.").waitFor();
   });
 
-  it("asks before it deletes, naming the bytes, and says that it needs an admin token where it does", async () => {
+  it("asks before it deletes, naming the bytes, and reports that an admin token is required", async () => {
     const { page } = await open();
     const press = page.getByRole("button", { name: "Delete bee-large", exact: true });
     await press.click();
-    await page.getByText(/bee-large-Q4_K_M\.gguf \(2\.5 GB\) is deleted from the worker's disk/).waitFor();
+    await page.getByText(/deletes bee-large-Q4_K_M\.gguf \(2\.5 GB\) from the worker's disk/).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     expect(await press.evaluate((button) => button === document.activeElement)).toBe(true);
@@ -169,8 +169,8 @@ describe("the status page", () => {
     expect(refused).toMatchObject({ route: "deleteModel", path: "/v1/models/bee-large" });
     refused.refuse(new WaggleError("forbidden", "Cannot DELETE: the API token is not marked admin in the token file."));
     const row = page.locator("[data-model=bee-large]");
-    await row.getByRole("alert").getByText("it needs an admin token.").waitFor();
-    await row.getByRole("button", { name: "Give an admin token" }).click();
+    await row.getByRole("alert").getByText("it requires an admin token.").waitFor();
+    await row.getByRole("button", { name: "Enter an admin token" }).click();
     await page.getByLabel("API token", { exact: true }).fill("the-admins-token");
     await page.getByRole("button", { name: "Continue" }).click();
     await press.click();
@@ -178,23 +178,23 @@ describe("the status page", () => {
     const taken = await worker.next();
     worker.tell(statusesOf([small, vectors]));
     taken.answer({ id: "bee-large", object: "model", deleted: true, freed_bytes: 2_497_000_000 });
-    await page.getByText("bee-large is deleted: 2.5 GB are free again.").waitFor();
+    await page.getByText("bee-large is deleted: 2.5 GB freed.").waitFor();
     await row.waitFor({ state: "detached" });
   });
 
-  it("swaps a file, and tells both while both are there", async () => {
+  it("swaps a file, and shows both while both are loaded", async () => {
     const { page } = await open();
     await page.getByRole("button", { name: "Swap bee-small" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("File, model or reference").fill("bee-small-v2.gguf");
-    await dialog.getByLabel(/The old file may leave first/).check();
+    await dialog.getByLabel(/Unload the old file first/).check();
     await dialog.getByRole("button", { name: "Swap" }).click();
     const swap = await worker.next();
     expect(swap.body).toEqual({ model: "bee-small", reference: "bee-small-v2.gguf", unload_first: true });
     const replacing = { file: "bee-small-v2.gguf", state: "loading" as const, progress: 0.1 };
     worker.tell(statusesOf([{ ...small, replacing }, large, vectors]));
     const row = page.locator("[data-model=bee-small]");
-    await row.getByText("bee-small-v2.gguf takes its place: loading, 10 %").waitFor();
+    await row.getByText("bee-small-v2.gguf replaces it: loading, 10 %").waitFor();
     swap.refuse(new WaggleError("resource_exhausted", "Cannot swap: both files take 5 GB, and 4 GB are there."));
     await row.getByRole("alert").getByText("both files take 5 GB").waitFor();
     await row.getByRole("button", { name: "Dismiss: Swap bee-small" }).click();
@@ -203,7 +203,7 @@ describe("the status page", () => {
     await row.getByText("The file before this one finishes its last jobs.").waitFor();
   });
 
-  it("pulls a model with figures, and gives it up when told to", async () => {
+  it("pulls a model with figures, and cancels it", async () => {
     const { page, complaints } = await open();
     const reference = "hf:bees/queen-GGUF:Q4_K_M";
     const start = async (): Promise<void> => {
@@ -232,11 +232,11 @@ describe("the status page", () => {
     await line.waitFor({ state: "detached" });
     await start();
     (await worker.next()).send({ type: "done", model: { ...large, name: "queen" } });
-    await page.getByText(`${reference} is here, as queen.`).waitFor();
+    await page.getByText(`${reference} is downloaded as queen.`).waitFor();
     expect(complaints).toEqual([]);
   });
 
-  it("goes without a mouse", async () => {
+  it("works without a mouse", async () => {
     const { page } = await open();
     await page.getByRole("button", { name: "Swap bee-large" }).focus();
     await page.keyboard.press("Enter");
@@ -245,7 +245,7 @@ describe("the status page", () => {
     const swap = await worker.next();
     expect(swap.body).toMatchObject({ model: "bee-large", reference: "other.gguf", unload_first: false });
     swap.send({ type: "done", model: large });
-    await page.getByText("bee-large is answered by other.gguf from now on.").waitFor();
+    await page.getByText("bee-large is served from other.gguf.").waitFor();
   });
 });
 
@@ -255,7 +255,7 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
     [360, "/"],
     [1_200, "/status"],
     [360, "/status"],
-  ])("can be read and fits, %i wide: %s", async (width, path) => {
+  ])("has enough contrast and fits, %i wide: %s", async (width, path) => {
     const failed = {
       ...large,
       state: "failed" as const,
@@ -272,9 +272,9 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
       await page.getByLabel("Reference", { exact: true }).fill("https://example.com/a.gguf");
       await page.getByRole("button", { name: "Download", exact: true }).click();
       (await worker.next()).refuse(new WaggleError("forbidden", "No."));
-      await page.getByRole("button", { name: "Give an admin token" }).waitFor();
+      await page.getByRole("button", { name: "Enter an admin token" }).waitFor();
     }
-    await waitUntil(async () => (await page.getByText("failed", { exact: true }).count()) > 0);
+    await poll("a condition to hold", async () => (await page.getByText("failed", { exact: true }).count()) > 0);
     const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
     expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
     expect(complaints.filter((text) => !text.includes("403"))).toEqual([]);

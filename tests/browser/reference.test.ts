@@ -1,5 +1,5 @@
-// Shows that the API reference can be read and searched in both themes and on a phone, that what it says to copy works, and that a server
-// which wants a token shows it all the same and asks for the token where a route is tried.
+// Shows that the API reference can be read and searched in both themes and on a phone, that its commands work, and that a server with tokens
+// shows it without one and asks for a token where a route is tried.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { allWorkerRoutes } from "@waggle/protocol";
@@ -35,14 +35,14 @@ it.each([
   await route.getByRole("button", { name: "Try it" }).click();
   await page.getByRole("navigation", { name: "Contents" }).getByRole("link", { name: "Schemas" }).waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-  // The page as it opens is looked at in both widths elsewhere.
+  // Another test checks the page as it opens, at both widths.
   if (width === 390) expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
   expect(requests.every((request) => request.startsWith(url))).toBe(true);
   expect(await page.getByRole("dialog").count()).toBe(0);
 });
 
-it("has every route, and finds them by what they take", async () => {
+it("has all routes, and finds them by their fields", async () => {
   const { page } = await visit(browser, `${url}/reference`);
   const routes = page.locator("details:has(.method)");
   const shown = page.locator("details:has(.method) summary code");
@@ -60,7 +60,7 @@ it("has every route, and finds them by what they take", async () => {
   expect(await routes.count()).toBe(0);
 });
 
-it("leads from a route to its schemas, also out of a search", async () => {
+it("links from a route to its schemas, also during a search", async () => {
   const { page } = await visit(browser, `${url}/reference`);
   await page.getByRole("searchbox").fill("jobs run and wait");
   const route = page.locator("#get-v1-jobs");
@@ -72,7 +72,7 @@ it("leads from a route to its schemas, also out of a search", async () => {
   await page.locator("#schema-ListedJob").getByText("tokens_per_second", { exact: true }).waitFor();
 });
 
-it("gives commands that run as they stand", async () => {
+it("has commands that run unchanged", async () => {
   const { page } = await visit(browser, `${url}/reference#post-v1-chat-completions`);
   const command = await page.locator("#post-v1-chat-completions pre").first().innerText();
   expect(command).toContain("$WAGGLE_API_TOKEN");
@@ -81,7 +81,7 @@ it("gives commands that run as they stand", async () => {
   expect(stdout.trim().endsWith("data: [DONE]")).toBe(true);
 });
 
-it("tries a route out, and asks for the token that it wants", async () => {
+it("tries a route, and asks for the token that it requires", async () => {
   const { page } = await visit(browser, `${url}/reference#get-v1-jobs-id-`);
   const route = page.locator("#get-v1-jobs-id-");
   await route.getByRole("button", { name: "Try it" }).click();

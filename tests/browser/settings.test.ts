@@ -1,4 +1,4 @@
-// Shows a conversation's settings from the dialog to the request, the line and the meter that tell of them, and the keyboard's shortcuts.
+// Shows a conversation's settings from the dialog to the request, the system prompt's line, the context meter, and the keyboard shortcuts.
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -24,7 +24,7 @@ async function openSettings(options?: { address?: string }): Promise<Watched> {
 const group = (page: Page, title: string) => page.locator("summary", { hasText: title });
 const save = (page: Page) => page.getByRole("button", { name: "Save", exact: true });
 
-/** What the page asks of the worker with its next message. */
+/** The page's request for its next message. */
 async function asked(page: Page, text: string): Promise<unknown> {
   const request = page.waitForRequest((sent) => sent.method() === "POST" && sent.url().endsWith("/v1/jobs"));
   await chatPage(page).send(text);
@@ -32,7 +32,7 @@ async function asked(page: Page, text: string): Promise<unknown> {
 }
 
 describe("settings", () => {
-  it("go into the request as they were typed, in any step, and become the default where that is wanted", async () => {
+  it("are in the request as typed, and become the default if chosen", async () => {
     const { page, complaints } = await openSettings();
     await page.getByLabel("System prompt").fill("You are a bee.");
     await page.getByLabel("Temperature", { exact: true }).fill("0.123");
@@ -60,7 +60,7 @@ describe("settings", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that are wrong say so in their place, all at once, and nothing is saved until they are right", async () => {
+  it("that are invalid each show a problem, and are not saved until all are valid", async () => {
     const { page } = await openSettings();
     await page.getByLabel("Top-p", { exact: true }).fill("1.5");
     await group(page, "Stop strings").click();
@@ -77,7 +77,7 @@ describe("settings", () => {
     expect(await asked(page, "hello [eog:2]")).toMatchObject({ top_p: 0.5 });
   });
 
-  it("hold for this conversation alone where nothing else is said, and are reset one by one or all", async () => {
+  it("apply to this conversation only by default, and are reset one by one or all", async () => {
     const { page } = await openSettings();
     await page.getByRole("button", { name: "Creative" }).click();
     await page.getByLabel("Seed", { exact: true }).fill("5");
@@ -90,7 +90,7 @@ describe("settings", () => {
     expect(await asked(page, "again [eog:2]")).toMatchObject({ temperature: 0.8 });
   });
 
-  it("keep what is typed while another tab saves them, and what that has saved", async () => {
+  it("keep typed fields while another tab saves others", async () => {
     const { page, context } = await visit(browser, url);
     await chatPage(page).send("hello [eog:2]");
     await chatPage(page).phase("done");
@@ -106,7 +106,7 @@ describe("settings", () => {
     expect(await other.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
   });
 
-  it("are kept as a preset under a name, and put over others with a click", async () => {
+  it("are saved as a preset under a name, and applied with a click", async () => {
     const { page } = await openSettings();
     await page.getByLabel("System prompt").fill("You are a wasp.");
     await page.getByLabel("Name of a new preset").fill("Wasp");
@@ -121,7 +121,7 @@ describe("settings", () => {
     expect(await page.getByRole("button", { name: "Wasp", exact: true }).count()).toBe(0);
   });
 
-  it("offer what the model can be told about its thoughts, and nothing that it cannot", async () => {
+  it("offer only the model's switches for thinking", async () => {
     const { small, large } = severalModels();
     const abilities = { format: "derived", tools: false, parallel_tool_calls: false, switches: ["enable_thinking"] };
     const chat = { ...abilities, thinking: "switchable" as const, template_variables: [] };
@@ -141,7 +141,7 @@ describe("settings", () => {
     expect(await group(page, "Reasoning").count()).toBe(0);
   });
 
-  it("that the worker refuses are named, and one click away", async () => {
+  it("that the worker refuses are named, with a button to the settings", async () => {
     const { page } = await openSettings();
     await group(page, "Stop strings").click();
     await page.getByLabel("JSON schema", { exact: true }).fill('{"$dynamicRef": "#a"}');
@@ -153,7 +153,7 @@ describe("settings", () => {
   });
 });
 
-it("tells how full the context is, and what happens when it is nearly full", async () => {
+it("shows how full the context is, and a warning when it is nearly full", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.send("hello [eog:5]");
@@ -166,7 +166,7 @@ it("tells how full the context is, and what happens when it is nearly full", asy
 });
 
 describe("the keyboard", () => {
-  it("does by single keys what the list says, and never while somebody types", async () => {
+  it("runs the listed actions by single keys, and never while the visitor types", async () => {
     const { page, context } = await visit(browser, url);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const chat = chatPage(page);
@@ -176,8 +176,8 @@ describe("the keyboard", () => {
     expect(await chat.box.inputValue()).toBe("nmrs?");
     await page.keyboard.press("Escape");
     await page.keyboard.press("c");
-    const said = await chat.text();
-    await expect.poll(async () => (await page.evaluate(() => navigator.clipboard.readText())).trim()).toBe(said);
+    const answer = await chat.text();
+    await expect.poll(async () => (await page.evaluate(() => navigator.clipboard.readText())).trim()).toBe(answer);
     const request = page.waitForRequest((sent) => sent.method() === "POST");
     await page.keyboard.press("r");
     await request;
@@ -196,13 +196,13 @@ describe("the keyboard", () => {
     await page.getByRole("heading", { name: "What shall we talk about?" }).waitFor();
   });
 
-  it("lists its shortcuts at ?, where they are turned off too", async () => {
+  it("lists its shortcuts at ?, where they can be turned off", async () => {
     const { page } = await visit(browser, url);
     await chatPage(page).box.press("Escape");
     await page.keyboard.press("?");
     await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
     await page.getByText("Regenerate the last answer").waitFor();
-    await page.getByLabel("Use the single keys").uncheck();
+    await page.getByLabel("Use single keys").uncheck();
     await page.getByRole("button", { name: "Close" }).click();
     await page.keyboard.press("s");
     await page.reload();
@@ -210,6 +210,6 @@ describe("the keyboard", () => {
     await page.keyboard.press("s");
     await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
     expect(await page.getByRole("dialog").count()).toBe(1);
-    expect(await page.getByLabel("Use the single keys").isChecked()).toBe(false);
+    expect(await page.getByLabel("Use single keys").isChecked()).toBe(false);
   });
 });

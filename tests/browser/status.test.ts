@@ -1,8 +1,8 @@
-// Shows what an operator sees on the status page: jobs and how to end one, the log, figures, and that a worker that is gone looks gone.
+// Shows the status page: jobs and cancelling one, the log, figures, and an offline worker.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createProcessGroups, startNats } from "@waggle/harness";
+import { createProcessGroups, startNats } from "@waggle/testing/harness";
 import { describeWithNats } from "@waggle/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
 const browser = useBrowser();
 let folder: string;
-/** One for all tests but the last, in their order: nothing has happened on it before the first one. */
+/** The worker of all tests but the last, in their order: it has no jobs before the first test. */
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
   worker = await spawnFakeWorker(slow);
@@ -29,7 +29,7 @@ async function submit(url: string, body: object, token?: string): Promise<void> 
   const response = await fetch(`${url}/v1/jobs`, {
     method: "POST",
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    body: JSON.stringify({ prompt: "go on [eog:4000]", on_disconnect: "continue", max_tokens: 4_000, ...body }),
+    body: JSON.stringify({ prompt: "tell me more [eog:4000]", on_disconnect: "continue", max_tokens: 4_000, ...body }),
   });
   expect(response.status).toBe(202);
 }
@@ -41,7 +41,7 @@ async function giveToken(page: Page, token: string): Promise<void> {
 
 declare global {
   interface Window {
-    /** Times as text, of each drawing of a plot. */
+    /** Time labels of each drawing of a chart. */
     labels: string[][];
   }
 }
@@ -61,13 +61,13 @@ function recordLabels(): void {
   });
 }
 
-it("is empty where nothing has happened: no plot, and no axis with times that nobody measured", async () => {
+it("has no chart and no time axis before the first job", async () => {
   const { url } = worker;
   const { page, complaints } = await visit(browser, `${url}/status`);
   await page.getByText("0 of 1 busy").waitFor();
-  const quiet = page.locator(".plot").getByText("No requests yet");
+  const quiet = page.locator(".chart").getByText("No requests yet");
   await quiet.nth(5).waitFor();
-  // Also once there have been scrapes, which count nothing.
+  // Also after scrapes without any counts.
   await page.waitForResponse((response) => response.url().endsWith("/metrics"));
   await page.waitForResponse((response) => response.url().endsWith("/metrics"));
   expect(await quiet.count()).toBe(6);
@@ -78,7 +78,7 @@ it("is empty where nothing has happened: no plot, and no axis with times that no
   expect(complaints).toEqual([]);
 });
 
-it("lists the jobs that run and wait, and ends one after asking once", async () => {
+it("lists running and waiting jobs, and cancels one after a question", async () => {
   const { url } = worker;
   await submit(url, { job_id: "long-story", session_id: "evening" });
   await submit(url, { job_id: "next-story" });
@@ -88,8 +88,8 @@ it("lists the jobs that run and wait, and ends one after asking once", async () 
   await running.getByText("session evening").waitFor();
   await page.locator("[data-job=next-story]").getByText("waiting, next").waitFor();
   await page.getByText("1 running, 1 waiting").waitFor();
-  // The plots begin to have something to show.
-  await page.locator(".plot canvas").first().waitFor();
+  // The charts have their first lines.
+  await page.locator(".chart canvas").first().waitFor();
 
   const first = page.getByRole("button", { name: "Cancel job long-story" });
   await first.click();
@@ -108,13 +108,13 @@ it("lists the jobs that run and wait, and ends one after asking once", async () 
   expect(complaints).toEqual([]);
 });
 
-it("puts no time twice under a plot that has only begun", async () => {
+it("has no time label twice under a chart that has only begun", async () => {
   const { url } = worker;
   await submit(url, { job_id: "ticking" });
   const context = await browser.newContext();
   await context.addInitScript(recordLabels);
   const { page } = await openTab(context, `${url}/status`);
-  // Two seconds long: from then on the labels come closer together.
+  // Two seconds long: from then on the labels move closer together.
   const drawn = await page.waitForFunction(() => {
     const [times] = window.labels.filter((labels) => labels.length > 2);
     return times;
@@ -124,7 +124,7 @@ it("puts no time twice under a plot that has only begun", async () => {
   await fetch(`${url}/v1/jobs/ticking`, { method: "DELETE" });
 });
 
-it("shows the log, filtered, and still while it is paused", async () => {
+it("shows the log, filters it, and pauses it", async () => {
   const { url } = worker;
   const { page } = await visit(browser, `${url}/status`);
   const lines = page.getByLabel("Log lines, oldest first");
@@ -138,19 +138,19 @@ it("shows the log, filtered, and still while it is paused", async () => {
   await page.getByLabel("Filter the log").fill("job=j ");
   await lines.getByText("worker_state").first().waitFor({ state: "detached" });
   expect(await lines.locator("li").filter({ hasNotText: "job=j " }).count()).toBe(0);
-  await page.getByLabel("Least level").selectOption("error");
+  await page.getByLabel("Minimum level").selectOption("error");
   await page.getByText("No line matches.").waitFor();
 });
 
-it("looks gone when the worker is gone, and comes back with it", async () => {
+it("shows that the worker is offline, and reconnects when it returns", async () => {
   await fetch(`${worker.url}/v1/jobs/j`, { method: "DELETE" });
   await submit(worker.url, { job_id: "last" });
   const { page } = await visit(browser, `${worker.url}/status`, { viewport: { width: 390, height: 800 } });
   await page.locator("[data-job=last]").getByText("answering").waitFor();
-  await page.locator(".plot canvas").first().waitFor();
+  await page.locator(".chart canvas").first().waitFor();
   worker.signal("SIGKILL");
   await worker.exited;
-  const notice = page.getByRole("alert").filter({ hasText: /Offline\. Last seen at \d\d:\d\d:\d\d\./ });
+  const notice = page.getByRole("alert").filter({ hasText: /Offline\. Disconnected since \d\d:\d\d:\d\d;/ });
   await notice.waitFor();
   await page.locator(".badge").filter({ hasText: "offline" }).waitFor();
   expect(await page.getByRole("button", { name: "Cancel job last" }).isDisabled()).toBe(true);
@@ -159,9 +159,9 @@ it("looks gone when the worker is gone, and comes back with it", async () => {
     expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
     expect(await seriousFindings(page)).toEqual([]);
   }
-  // Nothing is drawn on: what was measured stays as it is.
+  // The charts do not change while the worker is offline.
   const plots = (): Promise<string[]> =>
-    page.locator(".plot canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
+    page.locator(".chart canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
   const before = await plots();
   await page.waitForEvent("requestfailed");
   await page.waitForEvent("requestfailed");
@@ -173,7 +173,7 @@ it("looks gone when the worker is gone, and comes back with it", async () => {
   await page.getByLabel("Log lines, oldest first").getByText("listening").first().waitFor();
 });
 
-it("shows each token what it may see", async () => {
+it("shows each token the jobs and the log that it may see", async () => {
   const tokens = join(folder, "tokens");
   await writeFile(tokens, "root:root-token admin\nalice:alice-token\nbob:bob-token\n", { mode: 0o600 });
   const args = ["--backend", "fake", "--port", "0", "--api-token-file", tokens, ...slow];
@@ -185,11 +185,11 @@ it("shows each token what it may see", async () => {
   const plain = await visit(browser, `${guarded.url}/status`);
   await giveToken(plain.page, "bob-token");
   await plain.page.locator("[data-job=of-bob]").waitFor();
-  await plain.page.getByText("The log is shown to an API token that is marked admin.").waitFor();
+  await plain.page.getByText("Only an API token marked admin shows the log.").waitFor();
   expect(await plain.page.locator("[data-job]").count()).toBe(1);
   await fetch(`${guarded.url}/v1/jobs/of-bob`, { method: "DELETE", headers: { authorization: "Bearer bob-token" } });
   // Alice's still runs.
-  await plain.page.getByText("None of your jobs is running or waiting.").waitFor();
+  await plain.page.getByText("You have no jobs running or waiting.").waitFor();
   await submit(guarded.url, { job_id: "of-bob-again" }, "bob-token");
 
   const { page } = await visit(browser, `${guarded.url}/status`);
@@ -201,14 +201,14 @@ it("shows each token what it may see", async () => {
   await page.getByRole("button", { name: "Cancel job of-alice" }).click();
   await job.getByRole("button", { name: "Yes, cancel" }).click();
   await job.waitFor({ state: "detached" });
-  // There is one client left, and whose job it is stands there still.
+  // The jobs of one client are left, and the table still names it.
   await page.locator("[data-job=of-bob-again]").getByText("bob", { exact: true }).waitFor();
   const ended = await fetch(`${guarded.url}/v1/jobs/of-alice`, { headers: { authorization: "Bearer alice-token" } });
   expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
 });
 
 describeWithNats("a gateway", () => {
-  it("shows what it does itself, and nothing that only its workers know or can do", async () => {
+  it("shows only the gateway's own data, and no data or actions of its workers", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const fleet = ["--nats-url", nats.url];
     await spawnFakeWorker([...fleet, ...slow]);
@@ -223,13 +223,14 @@ describeWithNats("a gateway", () => {
       .getByText(/^\d+ s$/)
       .waitFor();
     await page.getByText("Gateway process").waitFor();
-    const headings = await page.locator("h2").allInnerTexts();
-    expect(headings).toContain("Slots and queue");
-    for (const absent of ["Batch width", "Forward pass", "Engine and cache"]) expect(headings).not.toContain(absent);
+    await page.locator("[data-chart='Slots and queue']").waitFor();
+    for (const absent of ["Batch width", "Forward pass"])
+      expect(await page.locator(`[data-chart='${absent}']`).count()).toBe(0);
+    expect(await page.getByRole("heading", { name: "Engine and cache" }).count()).toBe(0);
     for (const absent of [/^Loaded models take/, "Worker process", "Free on this machine"])
       expect(await page.getByText(absent).count()).toBe(0);
     expect(await page.getByRole("button", { name: /^(Unload|Pin|Swap) |^Download$/ }).count()).toBe(0);
-    await page.getByText("This is a gateway: models are loaded and downloaded at its workers.").waitFor();
+    await page.getByText("This is a gateway: load and download models at its workers.").waitFor();
     for (const job_id of ["waits", "runs"]) await fetch(`${gateway.url}/v1/jobs/${job_id}`, { method: "DELETE" });
     expect(complaints).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// Shows the API token as a visitor meets it: asked for, not given, wrong, given, changed, forgotten, on each page that has one.
+// Shows the API token on each page: required, declined, wrong, accepted, changed, forgotten.
 import { beforeAll, expect, it } from "vitest";
 import { spawnDaemon } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
@@ -16,30 +16,30 @@ beforeAll(async () => {
   url = worker.url;
 });
 
-it.each(["/", "/status"])("on %s, who gives none is told so, and can give one later", async (path) => {
+it.each(["/", "/status"])("on %s, a visitor without a token gets a notice, and can enter one later", async (path) => {
   const { page } = await visit(browser, `${url}${path}`);
   await page.getByRole("dialog").waitFor();
-  // The browser closes a dialog at the second Escape, whatever the page says to the first.
+  // The browser closes a dialog at the second Escape, also if the page prevents the first.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
-  const notice = page.getByText("No API token: the server answers only with one.");
+  const notice = page.getByText("No API token: the server requires one.");
   await notice.waitFor();
   expect(await page.getByRole("dialog").count()).toBe(0);
-  await page.getByRole("button", { name: "Give a token" }).click();
+  await page.getByRole("button", { name: "Enter a token" }).click();
   await page.getByLabel("API token", { exact: true }).fill(token);
   await page.getByRole("button", { name: "Continue" }).click();
   await notice.waitFor({ state: "detached" });
   await page.getByText(path === "/" ? "A test backend that makes up words" : "0 of 8 busy").waitFor();
 });
 
-it("answers a message without a token with what is missing, and sends it once there is one", async () => {
+it("reports that a message has no token, and sends it once a token is entered", async () => {
   const { page } = await visit(browser, url);
   await page.getByRole("button", { name: "Cancel" }).click();
   const chat = chatPage(page);
   await chat.send("hello [eog:3]");
   await chat.phase("broken");
-  await chat.lastAnswer.getByText("No API token, or a wrong one").waitFor();
-  await chat.lastAnswer.getByRole("button", { name: "Give a token" }).click();
+  await chat.lastAnswer.getByText("API token missing or wrong").waitFor();
+  await chat.lastAnswer.getByRole("button", { name: "Enter a token" }).click();
   const field = page.getByLabel("API token", { exact: true });
   await field.fill("not-this-one");
   await page.getByRole("button", { name: "Continue" }).click();
@@ -55,7 +55,7 @@ it("changes a token, keeps the old one while the new one is wrong, and forgets i
   const { page, context } = await visit(browser, `${url}/status`);
   const field = page.getByLabel("API token", { exact: true });
   await field.fill(token);
-  await page.getByLabel("Keep it in this browser").check();
+  await page.getByLabel("Keep the token in this browser").check();
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByText("0 of 8 busy").waitFor();
   await page.getByRole("button", { name: "Change API token" }).click();
@@ -63,19 +63,19 @@ it("changes a token, keeps the old one while the new one is wrong, and forgets i
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByText("Wrong token").waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
-  // The old one is there yet: a new tab needs no other.
+  // The old token is still stored: a new tab asks for no other.
   const second = await context.newPage();
   await second.goto(url);
   await second.getByText("A test backend that makes up words").waitFor();
   await page.getByRole("button", { name: "Change API token" }).click();
   await page.getByRole("button", { name: "Forget the token" }).click();
-  await page.getByText("No API token: the server answers only with one.").waitFor();
+  await page.getByText("No API token: the server requires one.").waitFor();
   expect(await page.getByRole("button", { name: "Change API token" }).count()).toBe(0);
   await page.reload();
-  await page.getByRole("heading", { name: "An API token is needed" }).waitFor();
+  await page.getByRole("heading", { name: "API token required" }).waitFor();
 });
 
-it("takes a token that no header can carry for a wrong one", async () => {
+it("treats a token that no header can carry as wrong", async () => {
   const { page } = await visit(browser, url);
   await page.getByLabel("API token", { exact: true }).fill("жетон");
   await page.getByRole("button", { name: "Continue" }).click();

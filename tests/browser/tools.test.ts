@@ -1,5 +1,5 @@
-// Shows thoughts and calls of tools in the chat: a real worker, and a model that says what it is told in its family's own format.
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+// Shows thoughts and tool calls in the chat: a real worker with a scripted model in its family's format.
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import type { BrowserContextOptions, Page } from "playwright-core";
@@ -38,11 +38,11 @@ const call = '<tool_call>\n{"name": "get_weather", "arguments": {"city":"Bern","
 const thinking = "<think>\nI should look at the sky.\n</think>\n\n";
 
 interface Talk extends Watched {
-  /** What the page asked, in turn. */
+  /** The page's requests, in order. */
   readonly asked: readonly GenerateRequestInput[];
 }
 
-/** The nth request is answered with the nth of these. */
+/** Answers the nth request with the nth script. */
 async function talk(says: readonly string[], options: BrowserContextOptions = {}): Promise<Talk> {
   const visited = await visit(browser, worker.url, options);
   const asked: GenerateRequestInput[] = [];
@@ -62,7 +62,7 @@ async function offerTools(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Save", exact: true }).click();
 }
 
-it("shows a call as a card, takes its result, and goes on with it", async () => {
+it("shows a call as a card, takes its result, and continues with it", async () => {
   const { page, asked, complaints } = await talk([thinking + call, `${thinking}It will rain.`, "Snow, then."]);
   const chat = chatPage(page);
   await offerTools(page);
@@ -99,7 +99,7 @@ it("shows a call as a card, takes its result, and goes on with it", async () => 
   expect(complaints).toEqual([]);
 });
 
-it("goes on without a result when somebody writes instead", async () => {
+it("continues without a result when the visitor sends a message instead", async () => {
   const { page, asked } = await talk([call, "Well then."]);
   const chat = chatPage(page);
   await offerTools(page);
@@ -111,7 +111,7 @@ it("goes on without a result when somebody writes instead", async () => {
   expect(asked[1]?.messages).toEqual([{ role: "user", content: "The weather?\n\nNever mind." }]);
 });
 
-it("keeps thoughts closed, opens them by a click, and leaves the page where it is", async () => {
+it("keeps thoughts closed, opens them by a click, and keeps the scroll position", async () => {
   const { page } = await talk([`<think>\n${"Look, think, look again.\n\n".repeat(20)}</think>\n\nIt rains.`]);
   await chatPage(page).send("The weather?");
   await chatPage(page).phase("done");
@@ -128,7 +128,7 @@ it("keeps thoughts closed, opens them by a click, and leaves the page where it i
   expect(await top()).toBe(before);
 });
 
-it("does not take a list of tools that is none, and says what is wrong", async () => {
+it("refuses an invalid list of tools, with the problem", async () => {
   const { page } = await talk([]);
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByText("Tools", { exact: true }).first().click();
@@ -143,7 +143,7 @@ it.each([
   ["dark", 1_280],
   ["light", 390],
   ["dark", 390],
-] as const)("can be read and fits, in %s, %i wide", async (colorScheme, width) => {
+] as const)("has enough contrast and fits, in %s, %i wide", async (colorScheme, width) => {
   const { page, complaints } = await talk([thinking + call, thinking + call], {
     colorScheme,
     viewport: { width, height: 800 },

@@ -1,44 +1,23 @@
-// Owns how a test runs a real daemon: the harness's, with the log as text, its exit as one value, and gone when the test is over.
+// Owns the daemons of a test file: started as everywhere, and gone when the test is over.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
-import {
-  createProcessGroups,
-  daemonCommand,
-  startDaemon,
-  waitFor,
-  withoutSettings,
-  type DaemonName,
-  type Exit,
-  type LogLine,
-} from "@waggle/harness";
-import type { StdoutLine } from "@waggle/protocol";
+import { createProcessGroups, daemonCommand, startDaemon, waitFor, withoutSettings } from "@waggle/testing/harness";
+import type { Daemon, DaemonName, Exit } from "@waggle/testing/harness";
 
-export interface Daemon {
+export interface Listening extends Daemon {
   readonly url: string;
-  readonly pid: number;
-  /** All stdout lines so far, parsed. */
-  readonly lines: readonly StdoutLine[];
-  /** Everything on stderr so far. */
-  readonly log: () => string;
-  /** The log's JSON lines so far. */
-  readonly logLines: () => readonly LogLine[];
-  /** Resolves when a stdout line of this type has come. */
-  line<T extends StdoutLine["type"]>(type: T): Promise<Extract<StdoutLine, { type: T }>>;
-  /** Resolves when a log line fits, now or later. */
-  logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
-  signal(name: NodeJS.Signals): void;
-  /** Exit code, or the signal that ended it. */
-  readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+export interface ListeningWorker extends Listening {
+  readonly client: WorkerClient;
 }
 
 export interface SpawnOptions {
   readonly env?: Record<string, string>;
-  /** How long to wait for any one thing. */
-  readonly timeoutMs?: number;
 }
 
 const groups = createProcessGroups("tests");
 const running = new Set<Promise<Exit>>();
-const defaultTimeoutMs = 120_000;
+const leaveLimitMs = 120_000;
 
 /** For `afterEach`: whatever is left is killed, so that a failed test leaves nothing. */
 export async function killDaemons(): Promise<void> {
@@ -49,67 +28,41 @@ export async function killDaemons(): Promise<void> {
 
 /** No setting of the developer's shell reaches a test. */
 const envOf = ({ env }: SpawnOptions): NodeJS.ProcessEnv => ({ ...withoutSettings(process.env), ...env });
-const codeOf = ({ code, signal }: Exit): number | NodeJS.Signals => code ?? signal ?? -1;
 
-/** Resolves once it listens. @throws Error with its log when it leaves before */
+/** Resolves once it listens. @throws Error with the reason from its log when it leaves before */
 export async function spawnDaemon(
-  which: DaemonName,
+  name: DaemonName,
   args: readonly string[],
   options: SpawnOptions = {},
-): Promise<Daemon> {
-  const { timeoutMs = defaultTimeoutMs } = options;
-  const told: string[] = [];
-  const flags = ["--log-format", "json", ...args];
-  const daemon = await startDaemon(groups, {
-    name: which,
-    flags,
-    env: envOf(options),
-    onLogLine: (line) => told.push(line),
-  });
+): Promise<Listening> {
+  const daemon = await startDaemon(groups, { name, flags: ["--log-format", "json", ...args], env: envOf(options) });
   running.add(daemon.exited);
-  const log = (): string => told.join("\n");
-  const withLog = (error: unknown): never => {
-    throw new Error(`${String(error)}\n${log()}`, { cause: error });
-  };
-  const { url } = await daemon.line("listening", timeoutMs).catch(withLog);
-  return {
-    url,
-    pid: daemon.pid,
-    lines: daemon.lines,
-    log,
-    logLines: () => daemon.log.lines,
-    line: (type) => daemon.line(type, timeoutMs).catch(withLog),
-    logged: (fits) => daemon.log.line("a log line", fits, { limitMs: timeoutMs }).catch(withLog),
-    signal: daemon.signal,
-    exited: daemon.exited.then(codeOf),
-  };
+  const { url } = await daemon.line("listening");
+  return { ...daemon, url };
 }
 
 /** Runs to its end: for starts that must fail. */
 export async function runDaemon(
-  which: DaemonName,
+  name: DaemonName,
   args: readonly string[],
   options: SpawnOptions = {},
-): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
+): Promise<Exit & { stdout: string; stderr: string }> {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const { exited } = await groups.start({
-    name: which,
-    command: [...daemonCommand(which), ...args],
+    name,
+    command: [...daemonCommand(name), ...args],
     env: envOf(options),
     onStdoutLine: (line) => stdout.push(line),
     onLogLine: (line) => stderr.push(line),
   });
   running.add(exited);
-  const exit = await waitFor(`the ${which} to leave`, exited, options.timeoutMs ?? defaultTimeoutMs);
-  return { code: codeOf(exit), stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+  const exit = await waitFor(`the ${name} to leave`, exited, leaveLimitMs);
+  return { ...exit, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
 }
 
 /** A fake worker, ready. Extra flags win over these. */
-export function spawnFakeWorker(
-  args: readonly string[] = [],
-  options: SpawnOptions = {},
-): Promise<Daemon & { client: WorkerClient }> {
+export function spawnFakeWorker(args: readonly string[] = [], options: SpawnOptions = {}): Promise<ListeningWorker> {
   return spawnModelWorker(["--backend", "fake", ...args], options);
 }
 
@@ -117,7 +70,7 @@ export function spawnFakeWorker(
 export async function spawnModelWorker(
   args: readonly string[] = [],
   options: SpawnOptions = {},
-): Promise<Daemon & { client: WorkerClient }> {
+): Promise<ListeningWorker> {
   const daemon = await spawnDaemon("worker", ["--local-mode", "--port", "0", ...args], options);
   await daemon.line("ready");
   return { ...daemon, client: createWorkerClient({ baseUrl: daemon.url }) };

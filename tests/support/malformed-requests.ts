@@ -1,10 +1,10 @@
 // Owns what a hostile or broken client might send: arbitrary requests around the worker's own routes, most of them wrong in some way.
-import { streamDialects } from "@waggle/harness";
+import { streamDialects } from "@waggle/testing/harness";
 import { workerRouteGroups } from "@waggle/protocol";
 import { bodyFields } from "@waggle/testing/hostile";
 import fc from "fast-check";
 
-/** Stands in every prompt that is sent, so that an answer which repeats one can be told. */
+/** Is in every prompt that is sent, so that an answer which repeats a prompt is recognised. */
 export const canary = "c4n4ry-honey";
 
 export interface BrokenRequest {
@@ -68,7 +68,7 @@ interface Target {
   readonly path: string;
   /** The members of a body that could run; a short answer, should it be accepted after all. */
   readonly sound: readonly [name: string, json: string][];
-  /** What else may stand in it. */
+  /** Other names that it may have. */
   readonly names: readonly string[];
 }
 

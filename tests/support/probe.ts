@@ -16,7 +16,7 @@ const answerTimeoutMs = 15_000;
 export interface Prober {
   /** Over connections that are kept. @throws Error when no answer comes */
   send(request: BrokenRequest): Promise<Answer>;
-  /** Over a connection of its own; undefined when it was closed without a word. */
+  /** Over a separate connection; undefined when it was closed without a word. */
   sendRaw(bytes: Uint8Array): Promise<Answer | undefined>;
   close(): void;
 }
@@ -58,7 +58,7 @@ export function createProber(baseUrl: string, connections: number): Prober {
         );
         socket.on("data", (chunk) => chunks.push(chunk));
         socket.once("error", (error: NodeJS.ErrnoException) => {
-          // The other side closed first: what it said before that counts.
+          // The other side closed first: its answer before that counts.
           if (error.code === "ECONNRESET" || error.code === "EPIPE") resolve(parseAnswer(Buffer.concat(chunks)));
           else reject(error);
         });

@@ -2,9 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { WorkerClient } from "@waggle/client";
-import { writeRandomModel } from "@waggle/synth";
-import { spawnModelWorker, type Daemon } from "./daemon.ts";
+import { writeRandomModel } from "@waggle/testing/models";
+import { spawnModelWorker, type ListeningWorker } from "./daemon.ts";
 
 /** Tokens of a text. */
 export const readingContext = 160;
@@ -12,7 +11,7 @@ export const readingContext = 160;
 export const readingWidth = 64;
 
 /** Ready. It is gone with `killDaemons`, and its file with it. */
-export async function spawnReadingWorker(encoder: "embed" | "rerank"): Promise<Daemon & { client: WorkerClient }> {
+export async function spawnReadingWorker(encoder: "embed" | "rerank"): Promise<ListeningWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-reading-"));
   const path = join(folder, `${encoder}.gguf`);
   const matrices = { layers: 2, width: readingWidth, heads: 4, kvHeads: 4, feedForward: 128 };

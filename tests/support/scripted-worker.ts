@@ -2,24 +2,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { WorkerClient } from "@waggle/client";
-import { isAnswerPath, promptTokens, type Body } from "@waggle/harness";
-import { writeScriptedModel, type Script, type ScriptedModel, type ScriptedModelOptions } from "@waggle/synth";
-import { spawnModelWorker, type Daemon } from "./daemon.ts";
+import { isAnswerPath, promptTokens, type Body } from "@waggle/testing/harness";
+import { writeScriptedModel, type Script, type ScriptedModel, type ScriptedModelOptions } from "@waggle/testing/models";
+import { spawnModelWorker, type ListeningWorker } from "./daemon.ts";
 
-export interface ScriptedWorker extends Daemon {
-  readonly client: WorkerClient;
+export interface ScriptedWorker extends ListeningWorker {
   readonly model: ScriptedModel;
   /** Posts to the worker; whatever it answers. */
   post(path: string, body: Body): Promise<Response>;
   /**
    * From now on it answers each of these bodies of POST `path` so (of chat completions by default), and nothing else: asks how long each one's
-   * prompt is, and puts the answer after it. One call for all turns of a conversation: what an earlier one said is gone.
+   * prompt is, and puts the answer after it. One call for all turns of a conversation: the answers of an earlier call are gone.
    */
   prepare(...turns: readonly Turn[]): Promise<void>;
   /**
    * For clients that put their requests together themselves: the nth request for an answer that goes through it is answered with the nth
-   * script, whatever it asks; each body is told before. What asks for no answer goes through as it is.
+   * script, whatever it asks; `onBody` gets each body before. What asks for no answer goes through as it is.
    */
   fetchSaying(says: readonly Script[], onBody?: (body: Body) => void): typeof fetch;
 }

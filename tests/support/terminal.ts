@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { repositoryPath, waitFor, withoutSettings } from "@waggle/harness";
+import { repositoryPath, waitFor, withoutSettings } from "@waggle/testing/harness";
 
 export interface Terminal extends AsyncDisposable {
   type(keys: string): void;

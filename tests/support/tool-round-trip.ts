@@ -19,7 +19,7 @@ export interface RoundTripOptions {
 export interface RoundTrip {
   /** Absent where the client does not show thoughts. */
   readonly thoughts?: readonly string[];
-  /** What was said beside the calls, and at the end. */
+  /** The texts next to the calls, and at the end. */
   readonly texts: readonly string[];
   readonly calls: readonly { readonly name: string; readonly args: unknown }[];
   /** Pieces in which the arguments came. */

@@ -1,5 +1,5 @@
 // Owns what a worker may answer to a hostile request: a proper success, or a typed error of the dialect that is not the worker's own fault.
-import { createAnswerJudge, streamDialects } from "@waggle/harness";
+import { createAnswerJudge, streamDialects } from "@waggle/testing/harness";
 import {
   ErrorBodySchema,
   errorKinds,
@@ -8,7 +8,7 @@ import {
   type ErrorCode,
   type RouteGroup,
 } from "@waggle/protocol";
-import { createSseDecoder } from "@waggle/sse";
+import { createSseDecoder } from "@waggle/protocol/sse";
 import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
 /** Nothing that a client asks may lead to one of these. */

@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerClient } from "@waggle/client";
-import { messageOf } from "@waggle/harness";
+import { messageOf } from "@waggle/testing/harness";
 
 export interface Stalls {
   /** Longest time between two events of the honest stream. */
   readonly streamMs: number;
-  /** Longest answer of /livez: how long nobody was heard. */
+  /** Longest time until /livez answered. */
   readonly livezMs: number;
 }
 
@@ -34,7 +34,7 @@ const kibPerMib = 1_024;
 
 /**
  * Streams one honest answer after the other, and asks /livez all the while, until it is stopped. A pause counts as far as the worker's main
- * thread and the engine computed meanwhile: on a machine with other work, most of it is nobody's here.
+ * thread and the engine computed meanwhile: on a machine with other work, other processes cause most of it.
  */
 export function watchWorker(client: WorkerClient, url: string, workerPid: number, enginePid: number): Watch {
   const stopped = new AbortController();
@@ -63,7 +63,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
         )) {
           if (event.type === "error") problems.push(`an honest stream ended with ${event.code}: ${event.message}`);
           if (event.type !== "token") continue;
-          if (event.index !== next) problems.push(`an honest stream said token ${event.index} where ${next} was due`);
+          if (event.index !== next) problems.push(`an honest stream sent token ${event.index} where ${next} was due`);
           next = event.index + 1;
           tokens += 1;
           at = note("streamMs", at ?? performance.now());
@@ -71,7 +71,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
       } catch (error) {
         if (stopped.signal.aborted) return;
         problems.push(`an honest stream broke: ${messageOf(error)}`);
-        // Whoever has nobody to talk to does not try a thousand times a second.
+        // Without a worker that answers, it does not try a thousand times a second.
         await pause(pingIntervalMs, stopped.signal);
       }
     }

@@ -1,9 +1,9 @@
-// Owns how a command fails: a sentence with what to do, and an exit code; whatever else is thrown becomes one.
+// Defines how a command fails: with a sentence that says what to do, and an exit code. Also converts all other errors to this form.
 import { BrokenStreamError } from "@waggle/client";
-import { GgufError } from "@waggle/gguf";
+import { GgufError } from "@waggle/models/header";
 import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
-/** Those of all programs, in the words of commands. */
+/** The exit codes of all programs, with names that fit commands. */
 export const exitCodes = {
   ok: codes.ok,
   failed: codes.failed,
@@ -24,7 +24,7 @@ export class CliError extends Error {
   }
 }
 
-/** The reason with which everything is given up at a Ctrl-C. */
+/** The abort reason of a Ctrl-C. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 
@@ -34,7 +34,7 @@ export class InterruptedError extends Error {
 }
 
 export interface Failure {
-  /** Undefined: it needs no words. */
+  /** Undefined when nothing is to be printed. */
   readonly message: string | undefined;
   readonly exitCode: number;
 }
@@ -50,7 +50,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 function codeOf({ code, cause }: WaggleError): number {
-  // It is the file itself, and not the way to it.
+  // The file itself is faulty; reading it worked.
   if (cause instanceof GgufError) return exitCodes.fileUnusable;
   if (code === "invalid_argument") return exitCodes.wrongUse;
   return code === "unavailable" ? exitCodes.unavailable : exitCodes.failed;

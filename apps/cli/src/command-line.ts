@@ -1,14 +1,14 @@
-// Owns the way from words to a command: commander made from the table, and what comes of its errors.
+// Parses the command line: makes a commander program from the command table, and turns its errors into sentences.
 import { Command, CommanderError, Option } from "commander";
-import { complaint, usageProblem } from "@waggle/terminal";
-import type { CommandSpec, Context, Words } from "./command.ts";
+import { complaint, usageProblem } from "@waggle/daemon/terminal";
+import type { CommandSpec, Context, DaemonSpec, Words } from "./command.ts";
 import { commandLoaders } from "./command-loaders.ts";
-import { commandTable, serveCommand, type CommandName } from "./command-table.ts";
+import { commandTable, daemonTable, type CommandName } from "./command-table.ts";
 import { CliError, exitCodes, failureOf } from "./cli-error.ts";
 
 const helpColumns = 110;
 
-/** Resolves with the exit code, whatever happens; what went wrong stands on stderr as one sentence. */
+/** Always resolves with the exit code; a failure is one sentence on stderr. */
 export async function runCommandLine(argv: readonly string[], context: Context): Promise<number> {
   try {
     return await dispatch(argv, context);
@@ -35,10 +35,10 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   return await run(context, command.words);
 }
 
-/** Behind a command that there is not, an option would be the program's own: `waggle nonsense --help` asks for no list of commands. */
+/** Drops the words after an unknown command: commander would take `--help` in `waggle nonsense --help` as the program's and list the commands. */
 function wordsToParse(argv: readonly string[]): string[] {
   const [first = "--help", ...others] = argv;
-  const known = first.startsWith("-") || [serveCommand, ...commandTable].some(({ name }) => name === first);
+  const known = first.startsWith("-") || [...daemonTable, ...commandTable].some(({ name }) => name === first);
   return known ? [first, ...others] : [first];
 }
 
@@ -56,17 +56,17 @@ function createProgram(context: Context, choose: Choose): Command {
     .usage("<command> [options]")
     .version(`waggle ${context.config.version}`, "--version", "print the version")
     .helpCommand(false)
-    .addHelpText("after", "\nwaggle <command> --help tells more about each.");
-  program.addCommand(serveEntry(context));
+    .addHelpText("after", "\nwaggle <command> --help describes a command.");
+  for (const spec of daemonTable) program.addCommand(daemonEntry(spec, context));
   for (const spec of commandTable) {
     program.addCommand(commandOf(spec, context, (words) => choose(spec.name, words)));
   }
   return program;
 }
 
-/** For the list of commands alone: main hands its words to the worker before anything is parsed here. */
-function serveEntry(context: Context): Command {
-  return base(new Command(serveCommand.name), context).summary(serveCommand.summary).usage("[models...] [options]");
+/** Adds a daemon to the list of commands only: main passes a daemon's words to the daemon, which parses them. */
+function daemonEntry({ name, summary, usage }: DaemonSpec, context: Context): Command {
+  return base(new Command(name), context).summary(summary).usage(usage);
 }
 
 function commandOf(spec: CommandSpec, context: Context, choose: (words: Words) => void): Command {
@@ -93,7 +93,7 @@ function base(command: Command, { out }: Context): Command {
     .helpOption("-h, --help", "print this help")
     .configureOutput({
       writeOut: (text) => out.write(text),
-      // The error's sentence is ours to write.
+      // `runCommandLine` writes the sentence of an error.
       writeErr: () => {},
       getOutHelpWidth: () => helpColumns,
       getOutHasColors: () => false,

@@ -1,6 +1,7 @@
-// Owns where each command's code lies: whoever wants one does not wait for the others.
+// Loads the code of a command when the command runs, so that it does not wait for the code of the others. Only types are imported at the start.
+import type { OptionRows } from "@waggle/daemon";
 import type { Run } from "./command.ts";
-import type { CommandName } from "./command-table.ts";
+import type { CommandName, DaemonName } from "./command-table.ts";
 
 export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
   chat: () => import("./commands/chat.ts"),
@@ -18,4 +19,24 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   doctor: () => import("./commands/doctor.ts"),
   gpu: () => import("./commands/gpu.ts"),
   completion: () => import("./commands/completion.ts"),
+};
+
+type StartDaemon = (
+  process: NodeJS.Process,
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+) => Promise<void>;
+
+/** Runs a daemon in this process. The daemon listens for signals first, and sets the exit code at the end. */
+export const daemons: Readonly<Record<DaemonName, StartDaemon>> = {
+  serve: async (...start) => (await import("@waggle/worker")).serve(...start),
+  gateway: async (...start) => (await import("@waggle/gateway")).runGatewayProcess(...start, "waggle gateway"),
+  hive: async (...start) => (await import("@waggle/mock-hive")).runHiveProcess(...start, "waggle hive"),
+};
+
+/** The settings of each daemon, for completions. */
+export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRows>>> = {
+  serve: async () => (await import("@waggle/worker/settings")).optionTable,
+  gateway: async () => (await import("@waggle/gateway/settings")).gatewayOptions,
+  hive: async () => (await import("@waggle/mock-hive/settings")).hiveOptions,
 };

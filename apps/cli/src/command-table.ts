@@ -1,20 +1,20 @@
-// Owns which commands there are, in the order in which the help lists them.
-import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+// Owns the list of commands, in the order of the help.
+import type { ArgumentSpec, CommandSpec, DaemonSpec, OptionSpec } from "./command.ts";
 
 const url: OptionSpec = {
   flags: "--url <url>",
   help: "the worker's address (default: $WAGGLE_URL, or this machine's)",
 };
 const json: OptionSpec = { flags: "--json", help: "print JSON" };
-const yes: OptionSpec = { flags: "--yes", help: "do not ask" };
+const yes: OptionSpec = { flags: "--yes", help: "no questions" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",
-  help: "how long it stays loaded after the last job: 5m, or -1 for forever",
+  help: "time that it stays loaded after the last job: 5m, or -1 for forever",
 };
 const set: OptionSpec = {
   flags: "--set <name=value>",
-  help: "a setting of the request, such as temperature=0.5 (repeatable)",
+  help: "setting of the request, such as temperature=0.5 (repeatable)",
   repeatable: true,
 };
 const system: OptionSpec = { flags: "--system <text>", help: "system prompt" };
@@ -23,8 +23,8 @@ export const commandTable = [
   {
     name: "chat",
     summary: "talk to a model",
-    arguments: [{ name: "model", help: "name, file or reference; the worker's own by default", completion: "model" }],
-    options: [url, system, set, { flags: "--no-history", help: "do not read or save what was typed" }],
+    arguments: [{ name: "model", help: "name, file or reference; by default the worker's model", completion: "model" }],
+    options: [url, system, set, { flags: "--no-history", help: "no history of the typed lines" }],
     examples: ["waggle chat", "waggle chat ./qwen3-4b-q4_k_m.gguf", 'waggle chat --system "Answer in French."'],
   },
   {
@@ -33,7 +33,7 @@ export const commandTable = [
     arguments: [
       {
         name: "words",
-        help: "the prompt, with a model's name before it if you like; text from stdin is added to it",
+        help: "optional name of a model, then the prompt; text from stdin is added to the prompt",
         variadic: true,
         completion: "model",
       },
@@ -48,7 +48,7 @@ export const commandTable = [
   {
     name: "list",
     summary: "list the models",
-    options: [url, json, { flags: "--names", help: "print names only, and nothing if no worker answers" }],
+    options: [url, json, { flags: "--names", help: "print only names; print nothing if no worker answers" }],
     examples: ["waggle list", "waggle list --json"],
   },
   {
@@ -60,19 +60,19 @@ export const commandTable = [
   },
   {
     name: "fit",
-    summary: "show how much memory models need, and whether this machine has it",
+    summary: "show how much memory models need and this machine has",
     arguments: [
       {
         name: "models",
-        help: "files, folders, names of downloads, references; hf:user/repo means all quantizations there; all downloads by default",
+        help: "files, folders, downloads or references; hf:user/repo is all its quantizations; by default all downloads",
         variadic: true,
         completion: "model",
       },
     ],
     options: [
-      { flags: "--slots <n>", help: "jobs that run side by side (this and the others as for waggle serve)" },
-      { flags: "--context, --context-size <tokens>", help: "context of each slot" },
-      { flags: "--batch-size <tokens>", help: "most tokens in a forward pass" },
+      { flags: "--slots <n>", help: "number of jobs that run at the same time; this and the next ones as for serve" },
+      { flags: "--context, --context-size <tokens>", help: "context of each slot, in tokens" },
+      { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
       { flags: "--cache-type-v <type>", help: "number type of the V cache" },
       { flags: "--flash-attention <when>", help: "on, off or auto" },
@@ -87,7 +87,7 @@ export const commandTable = [
   },
   {
     name: "ps",
-    summary: "list the loaded models, with memory, slots and how long they stay",
+    summary: "list the loaded models, with memory, slots and keep-alive",
     options: [url, json],
     examples: ["waggle ps"],
   },
@@ -97,16 +97,16 @@ export const commandTable = [
     arguments: [
       {
         name: "reference",
-        help: "hf:user/repo:quant, ollama:name:tag, or a URL, with #sha256=… or without",
+        help: "hf:user/repo:quant, ollama:name:tag, or a URL, optionally with #sha256=…",
         required: true,
       },
     ],
-    options: [url, { flags: "--name <name>", help: "serve it under this name" }],
+    options: [url, { flags: "--name <name>", help: "name to serve it under" }],
     examples: ["waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },
   {
     name: "rm",
-    summary: "delete a model that was downloaded",
+    summary: "delete a downloaded model",
     arguments: [model],
     options: [url, yes],
     examples: ["waggle rm qwen3-4b"],
@@ -129,7 +129,7 @@ export const commandTable = [
     name: "pin",
     summary: "keep a model loaded",
     arguments: [model],
-    options: [url, { flags: "--off", help: "undo it" }],
+    options: [url, { flags: "--off", help: "unpin it" }],
     examples: ["waggle pin qwen3-4b", "waggle pin qwen3-4b --off"],
   },
   {
@@ -139,22 +139,22 @@ export const commandTable = [
       model,
       {
         name: "reference",
-        help: "a file next to the current one or in the models folder, a name, or a reference to download",
+        help: "a file next to the current one or in the models folder, a name, or a reference",
         required: true,
       },
     ],
-    options: [url, { flags: "--unload-first", help: "if both do not fit into memory, unload the old one first" }],
+    options: [url, { flags: "--unload-first", help: "unload the old one first if both do not fit into memory" }],
     examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],
   },
   {
     name: "doctor",
-    summary: "check this machine for common problems, and say what to do",
+    summary: "check this machine for common problems and print how to fix them",
     options: [json],
     examples: ["waggle doctor"],
   },
   {
     name: "gpu",
-    summary: "install what a GPU needs, and check that it works",
+    summary: "install the packages for a GPU and check them",
     arguments: [
       { name: "action", help: "add", required: true, completion: ["add"] },
       { name: "device", help: "cuda or vulkan", required: true, completion: ["cuda", "vulkan"] },
@@ -172,9 +172,28 @@ export const commandTable = [
 
 export type CommandName = (typeof commandTable)[number]["name"];
 
-/** Its flags are the worker's, and the worker reads them: it is no row of the table. */
-export const serveCommand = {
-  name: "serve",
-  summary: "start a worker: models, and any flag of waggle-worker",
-  examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
-} as const;
+/** The daemons. A daemon parses its flags itself, so the table has no rows for them. */
+export const daemonTable = [
+  {
+    name: "serve",
+    summary: "start a worker: a server of models",
+    usage: "[models...] [options]",
+    /** Of a word without a flag. */
+    completion: "file",
+    examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
+  },
+  {
+    name: "gateway",
+    summary: "start a gateway: one address for a fleet of workers",
+    usage: "[options]",
+    examples: ["waggle gateway --nats-url nats://127.0.0.1:4222"],
+  },
+  {
+    name: "hive",
+    summary: "start a hive: a list of workers, and a page with them",
+    usage: "[options]",
+    examples: ["waggle hive"],
+  },
+] as const satisfies readonly DaemonSpec[];
+
+export type DaemonName = (typeof daemonTable)[number]["name"];

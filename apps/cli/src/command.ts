@@ -1,8 +1,8 @@
-// Owns what a command is: the table's rows, from which the command line, the help and the completions are made.
+// Defines a row of the command table. The command line, the help and the completions are made from these rows.
 import type { CliConfig } from "./config.ts";
-import type { Output } from "@waggle/terminal";
+import type { Output } from "@waggle/daemon/terminal";
 
-/** What a shell offers where this word stands. */
+/** The completions that a shell offers for an argument or a value. */
 export type Completion = "model" | "file" | readonly string[];
 
 export interface ArgumentSpec {
@@ -14,7 +14,7 @@ export interface ArgumentSpec {
 }
 
 export interface OptionSpec {
-  /** `--url <url>`, `--json`. */
+  /** Such as `--url <url>` or `--json`. */
   readonly flags: string;
   readonly help: string;
   readonly repeatable?: true;
@@ -22,7 +22,7 @@ export interface OptionSpec {
 }
 
 export interface Words {
-  /** As they were typed, missing ones left out. */
+  /** The arguments as typed, without the missing ones. */
   readonly args: readonly string[];
   text(option: string): string | undefined;
   list(option: string): readonly string[];
@@ -38,7 +38,7 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Resolves with the exit code. @throws whatever `failureOf` has words for */
+/** Resolves with the exit code. @throws an error that `failureOf` can describe */
 export type Run = (context: Context, words: Words) => Promise<number>;
 
 export interface CommandSpec {
@@ -47,4 +47,11 @@ export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
   readonly examples: readonly string[];
+}
+
+/** A command that becomes a daemon. */
+export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options"> {
+  readonly usage: string;
+  /** Completion of arguments; undefined when the daemon takes none. */
+  readonly completion?: Completion;
 }

@@ -1,5 +1,5 @@
-// Owns what the environment says to the command line: where workers and models are, the token, and whether colours are wanted. What a
-// worker of our own is told beside it, the worker reads by itself.
+// Owns the command line's settings from the environment: the addresses of workers, the folder of models, the token, and the colours. A private
+// worker reads its other settings itself.
 import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { defaultGpuFolder, defaultModelsFolder, defaultPort } from "@waggle/worker/well-known";
@@ -8,24 +8,24 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface CliConfig {
   readonly version: string;
-  /** Where a worker is looked for. */
+  /** The address of the worker to use. */
   readonly url: string;
-  /** Somebody has said so: then no other worker will do. */
+  /** The address was set explicitly, so that no private worker is started instead. */
   readonly urlGiven: boolean;
   readonly token: string | undefined;
   readonly modelsFolder: string;
   /** Where workers look for packages for a GPU. */
   readonly gpuFolder: string;
-  /** For what is kept between two runs. */
+  /** Folder for data that is kept between runs. */
   readonly stateFolder: string;
   readonly colors: boolean;
-  /** How this program is started once more. */
+  /** The path and the Node arguments with which this program can be started again. */
   readonly entry: { readonly path: string; readonly execArgv: readonly string[] };
-  /** For the processes that it starts. */
+  /** The environment for child processes. */
   readonly env: Environment;
 }
 
-/** What the process knows of itself. */
+/** Facts that the process has about itself. */
 export interface ProcessFacts {
   readonly env: Environment;
   readonly homeFolder: string;

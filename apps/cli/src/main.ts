@@ -1,12 +1,11 @@
-// The command line's entry: `serve` becomes the worker, in this very process; everything else is a command that ends.
+// The entry of `waggle`: a daemon's command becomes that daemon, in this process; every other command runs and ends.
 import { homedir } from "node:os";
+import { daemons } from "./command-loaders.ts";
 import { hearInterrupts } from "./interrupt.ts";
 
-const [name, ...words] = process.argv.slice(2);
-if (name === "serve") {
-  const { serve } = await import("@waggle/worker");
-  await serve(process, words, process.env);
-} else {
+const [name = "", ...words] = process.argv.slice(2);
+if (Object.hasOwn(daemons, name)) await daemons[name as keyof typeof daemons](process, words, process.env);
+else {
   const interrupted = hearInterrupts(process);
   const { runProcess } = await import("./run-process.ts");
   await runProcess(process, {

@@ -1,11 +1,11 @@
-// Owns a command as a process: an interrupt becomes the reason with which all is given up, the command's outcome an exit code.
+// Runs a command as a process: an interrupt becomes an abort reason, and the command's outcome becomes an exit code.
 import { onAbort } from "@waggle/async";
 import { InterruptedError, exitCodes } from "./cli-error.ts";
 import { runCommandLine } from "./command-line.ts";
 import { readConfig, type ProcessFacts } from "./config.ts";
-import { createOutput } from "@waggle/terminal";
+import { createOutput } from "@waggle/daemon/terminal";
 
-/** Everything is over by then; whatever still holds the event loop is a defect, and must not hold the process. */
+/** The process exits this long after its command has ended. Anything that still keeps the event loop alive is a defect. */
 const lastResortMs = 1_000;
 
 export async function runProcess(
@@ -19,7 +19,7 @@ export async function runProcess(
   const config = readConfig(facts);
   const interrupt = new AbortController();
   onAbort(interrupted, () => interrupt.abort(new InterruptedError()));
-  // Whoever read our output has gone (`waggle list | head`); there is nobody left to work for.
+  // The reader of stdout has closed it (`waggle list | head`), so no work is left.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(exitCodes.failed));
   process.exitCode = await runCommandLine(argv, {
     config,

@@ -2,7 +2,6 @@
 // Starts the daemon from its build or, before there is one, from its source: in this very process, so that
 // signals, exit codes and the process id are the daemon's own.
 import { existsSync } from "node:fs";
-import { register } from "node:module";
 
 const built = new URL("../dist/main.js", import.meta.url);
 if (existsSync(built)) {
@@ -10,6 +9,5 @@ if (existsSync(built)) {
 } else {
   const { register: registerTsx } = await import("tsx/esm/api");
   registerTsx();
-  register("./source-condition.js", import.meta.url);
   await import(new URL("../src/main.ts", import.meta.url).href);
 }

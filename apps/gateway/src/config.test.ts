@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
-import { variableOf } from "@waggle/daemon";
-import type { OptionRow } from "@waggle/daemon";
+import type { Machine, OptionRow } from "@waggle/daemon";
 import { expect, it } from "vitest";
 import { gatewayOptions } from "./config/gateway-options.ts";
 import { parseConfig } from "./config.ts";
-import type { Machine } from "./config.ts";
 
 const machine: Machine = {
   hostname: "box",
@@ -12,18 +9,19 @@ const machine: Machine = {
   stdoutIsTerminal: false,
   stderrIsTerminal: false,
   version: "1.2.3",
-  readText: (path) => (path === "tokens" ? "alice:alice-secret\nbob:bob-secret\n" : readFileSync(path, "utf8")),
+  program: "waggle-gateway",
+  readText: (path) => (path === "tokens" ? "alice:alice-secret\nbob:bob-secret\n" : "nats-url: nats://a\nport: 7000\n"),
 };
 const local = ["--local-mode", "--nats-url", "nats://127.0.0.1:4222"];
 
 function errorsOf(argv: readonly string[], env = {}): string {
   const result = parseConfig(argv, env, machine);
-  if (result.kind === "run") throw new Error("It was accepted");
+  if (result.kind === "run") throw new Error("Accepted");
   expect(result.code).toBe(64);
   return result.stderr ?? "";
 }
 
-it("takes the worker's defaults, a port beside the worker's, and a name of its own", () => {
+it("takes the worker's defaults, but another port and name", () => {
   const result = parseConfig(local, {}, machine);
   expect(result).toMatchObject({
     kind: "run",
@@ -53,6 +51,32 @@ it("takes variables where there are no flags", () => {
   });
 });
 
+it("takes a settings file, over which flags and variables win", () => {
+  const read = (argv: readonly string[], env = {}): unknown =>
+    parseConfig(["--config", "/g.yaml", ...argv], env, machine);
+  expect(read([])).toMatchObject({ config: { natsUrl: "nats://a", port: 7_000, localMode: true } });
+  expect(read(["--port", "1"], { WAGGLE_NATS_URL: "nats://b" })).toMatchObject({
+    config: { natsUrl: "nats://b", port: 1 },
+  });
+});
+
+it("names the program as it was started", () => {
+  const result = parseConfig([], {}, { ...machine, program: "waggle gateway" });
+  expect(result).toMatchObject({
+    stderr: expect.stringMatching(/^waggle: .*\(waggle gateway --help says more\.\)\n$/),
+  });
+});
+
+it("lists at most 60 settings in --help, and all in --help-all", () => {
+  const flagsIn = (flag: string): number => {
+    const result = parseConfig([flag], {}, machine);
+    const help = (result.kind === "exit" && result.stdout) || "";
+    return Object.values<OptionRow>(gatewayOptions).filter((row) => help.includes(`\n  --${row.flag} `)).length;
+  };
+  expect(flagsIn("--help")).toBeLessThanOrEqual(60);
+  expect(flagsIn("--help-all")).toBe(Object.keys(gatewayOptions).length);
+});
+
 it.each([
   [["--local-mode"], "name its NATS server with --nats-url"],
   [["--nats-url", "nats://h", "--host", "0.0.0.0"], "--host 0.0.0.0 without a token"],
@@ -70,13 +94,4 @@ it("shows no password of a URL that it refuses", () => {
   const errors = errorsOf(["--local-mode", "--nats-url", `nats://user:secret@${"h".repeat(3_000)}`]);
   expect(errors).toContain("--nats-url");
   expect(errors).not.toContain("secret");
-});
-
-it("lists its settings in docs/operations.md, those that a worker has as well by their names alone", () => {
-  const page = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");
-  const section = page.split("\n## The gateway\n")[1]?.split("\n## ")[0] ?? "";
-  for (const row of Object.values<OptionRow>(gatewayOptions)) {
-    expect(section).toContain(`--${row.flag}`);
-    if (row.group === "Fleet") expect(section).toContain(variableOf(row));
-  }
 });

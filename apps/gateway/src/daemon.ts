@@ -1,22 +1,22 @@
-// Owns the whole: it joins the fleet, opens the port, and takes everything down again so that nothing is left.
+// Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
-import { createDeparture } from "@waggle/daemon";
+import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
 import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
-import type { TokenTable } from "@waggle/front";
+import type { TokenTable } from "@waggle/daemon/tokens";
 import type { StdoutLine } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
-import { addressToOpen, machineAddress } from "@waggle/terminal";
-import type { Banner, DaemonScreen } from "@waggle/terminal";
+import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
+import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
 import { createGatewayPages } from "./pages.ts";
 
 /** How long ended streams may take to reach their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
-/** Enough to tell the processes apart that have had one id. */
+/** Random bytes that distinguish two processes with the same configured id. */
 const processBytes = 6;
 
 export interface DaemonOptions {
@@ -29,11 +29,11 @@ export interface DaemonOptions {
   readonly tokens: () => TokenTable;
   /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
-  /** Where a person watches. */
+  /** Of a terminal. */
   readonly screen?: DaemonScreen | undefined;
 }
 
-/** @throws PortTakenError, or whatever else kept the port from opening; WaggleError invalid_argument for a server that must not be talked to */
+/** @throws ListenError where the port cannot be opened; WaggleError invalid_argument for a NATS server that must not be used */
 export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const { config, log, logLines, metrics, clock, tokens, print, screen } = options;
   const startedAt = new Date();
@@ -50,7 +50,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const side = createGatewaySide({
     connection,
-    // Its jobs are not those of one before it under the same id, whose clients may come back to this one.
+    // The random part separates this process's jobs from those of an earlier process with the same id, whose clients may come back here.
     id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
     self: () => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }),
     clock,
@@ -107,9 +107,9 @@ function bannerOf(
     title: `Waggle gateway ${version}`,
     rows: [
       ["Open", open],
-      ["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")],
+      ["Fleet", withoutCredentials(natsUrl)],
       ["Mode", localMode ? "local mode: this machine only, no token" : "network mode: a token is needed"],
     ],
-    more: [["Workers", `waggle serve --nats-url ${natsUrl.replace(/\/\/[^@/]*@/g, "//")}`]],
+    more: [["Workers", `waggle serve --nats-url ${withoutCredentials(natsUrl)}`]],
   };
 }

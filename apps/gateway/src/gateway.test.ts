@@ -20,13 +20,13 @@ async function errorOf(response: Response) {
   return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
 }
 
-/** Of the stream's events, read to its end. */
+/** The stream's events, read to its end. */
 async function readStream(response: Response): Promise<Record<string, unknown>[]> {
   const text = await response.text();
   return [...text.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json) as Record<string, unknown>);
 }
 
-it("streams what a worker says, and signs for the file that it said it from", async () => {
+it("streams a worker's output, with the worker's file in the receipt", async () => {
   const answer = gateway.post("/v1/inference", { prompt: "hi", seed: 7, priority: 2, session_id: "s" });
   const job = await publishedJob(fleet);
   expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 0 });
@@ -46,7 +46,7 @@ it("streams what a worker says, and signs for the file that it said it from", as
   expect(fleet.sessions.size).toBe(0);
 });
 
-it("gives each choice a job of its own, with its own seed", async () => {
+it("makes a separate job for each choice, with a different seed", async () => {
   const answer = gateway.post("/v1/completions", { prompt: "hi", n: 2, seed: 7 });
   const jobs = [await publishedJob(fleet, 0), await publishedJob(fleet, 1)];
   expect(jobs.map(({ spec }) => spec.kind === "generate" && spec.sampling.seed)).toEqual([7, 8]);
@@ -60,7 +60,7 @@ it("gives each choice a job of its own, with its own seed", async () => {
   expect(choices.map(({ text }) => text)).toEqual(["text 0", "text 1"]);
 });
 
-it("hands out no more than the workers have slots for; the others wait here, and hear where they stand", async () => {
+it("publishes no more jobs than the workers have slots; the others wait here, and get their positions", async () => {
   const ids = ["a", "b", "c"];
   for (const id of ids) expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: id })).status).toBe(202);
   await publishedJob(fleet, 1);
@@ -79,7 +79,7 @@ it("serves any name with its one model, as a worker does", async () => {
   expect((await gateway.post("/v1/chat/completions", chat)).status).toBe(200);
 });
 
-it("knows aliases, and answers names that nobody has with those that there are where there are several", async () => {
+it("knows aliases, and lists the models of a fleet with several in the error for an unknown name", async () => {
   expect((await gateway.post("/v1/jobs", { prompt: "x", model: "gpt-4o" })).status).toBe(202);
   expect((await publishedJob(fleet)).model).toBe("m");
   fleet.join({ id: "w2", model: "other", slots: 1 });
@@ -89,7 +89,7 @@ it("knows aliases, and answers names that nobody has with those that there are w
   });
 });
 
-it("tells that a model is unloaded which its workers have described while they had it loaded", async () => {
+it("reports a model as unloaded although its description is from when it was loaded", async () => {
   const description = { info: {}, status: { state: "ready" }, engine: null };
   fleet.answer = () => ({ kind: "describe", description: description as never });
   const stateNow = async (): Promise<unknown> =>
@@ -100,7 +100,7 @@ it("tells that a model is unloaded which its workers have described while they h
   expect(await stateNow()).toBe("unloaded");
 });
 
-it("refuses what NATS could not carry before it accepts it", async () => {
+it("refuses a job before acceptance that is too large for NATS", async () => {
   fleet.refuse(
     new WaggleError("payload_too_large", "Cannot hand the job to the fleet: it has 2 bytes, and NATS takes 1."),
   );
@@ -116,7 +116,7 @@ it("asks for the model's name where there are several", async () => {
   });
 });
 
-it("refuses before acceptance what a worker finds wrong", async () => {
+it("refuses a job before acceptance after a worker's failed preflight", async () => {
   fleet.answer = () => ({ kind: "failed", failure: { code: "invalid_argument", message: "Cannot read the grammar." } });
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject({
     status: 400,
@@ -125,13 +125,13 @@ it("refuses before acceptance what a worker finds wrong", async () => {
   expect(fleet.published).toEqual([]);
 });
 
-it("takes nothing more while the fleet's queue is full, which becomes 429 here", async () => {
+it("starts no jobs while the fleet's queue is full, and answers 429 when its queue is full too", async () => {
   await gateway.stop();
   gateway = createInlineGateway(fleet, { queueCapacity: 1 });
   fleet.refuse(new WaggleError("resource_exhausted", "The queue is full."));
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "first" })).status).toBe(202);
-  await until(() => expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_job_waits" })));
-  // A slot is free, and nobody gets it.
+  await until(() => expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_publish_failed" })));
+  // A slot is free, and no job gets it.
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "second" })).status).toBe(202);
   const refused = await gateway.post("/v1/jobs", { prompt: "x" });
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
@@ -142,14 +142,14 @@ it("takes nothing more while the fleet's queue is full, which becomes 429 here",
   expect(fleet.published[0]?.job.clientJob.id).toBe("first");
 });
 
-it("ends a job at once that nobody has taken", async () => {
+it("ends a job at once that no worker has taken", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const { id } = await publishedJob(fleet);
   expect(await (await gateway.delete("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", tokens: 0 });
   expect(fleet.cancelled).toEqual([id]);
 });
 
-it("ends a job that runs with what its worker says of it", async () => {
+it("ends a running job with its worker's counts", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
@@ -165,13 +165,13 @@ it("ends a job that runs with what its worker says of it", async () => {
   });
 });
 
-it("has a cancel by somebody else look like one", async () => {
+it("reports a cancel from elsewhere as a cancel", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   fleet.take(await publishedJob(fleet), "w1").release();
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", cancelled_by: "client" });
 });
 
-it("forgets a job's records once nobody can read it here", async () => {
+it("forgets a job's records once its stream can no longer be read here", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   await until(() => expect([...fleet.records.keys()]).toEqual(["local j"]));
@@ -189,7 +189,7 @@ it("computes vectors on a worker", async () => {
   const attempt = fleet.take(job, "w1");
   attempt.start();
   attempt.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
-  // Another worker begins again, and is told once.
+  // Another worker begins again, and its client gets each vector once.
   const second = fleet.take(job, "w2");
   second.start();
   second.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
@@ -205,11 +205,11 @@ it("computes vectors on a worker", async () => {
 it("changes no models", async () => {
   expect(await errorOf(await gateway.post("/v1/models/unload", { model: "m" }))).toMatchObject({
     status: 501,
-    message: expect.stringContaining("Ask a worker") as string,
+    message: expect.stringContaining("Send the request to a worker") as string,
   });
 });
 
-it("is content with a wish to load a model that a worker has ready, as Ollama's clients begin with one", async () => {
+it("accepts a request to load a model that a worker has ready, as Ollama's clients begin with one", async () => {
   const asked = await gateway.post("/api/generate", { model: "m", prompt: "", stream: false });
   expect([asked.status, await asked.json()]).toMatchObject([200, { done: true, done_reason: "load" }]);
   expect(await (await gateway.post("/v1/models/load", { model: "m" })).text()).toContain('"type":"done"');
@@ -217,7 +217,7 @@ it("is content with a wish to load a model that a worker has ready, as Ollama's 
   expect(await errorOf(await gateway.post("/v1/models/load", { model: "m" }))).toMatchObject({ status: 501 });
 });
 
-it("has its clients come again while there is no worker, which is no fault of theirs", async () => {
+it("answers with a retryable error while there is no worker", async () => {
   const again = { status: 503, code: "unavailable", retryable: true };
   const response = await createInlineGateway(createFakeFleet()).post("/v1/jobs", { prompt: "x", model: "m" });
   expect(response.headers.get("retry-after")).toBe("5");
@@ -237,7 +237,7 @@ it("is ready while a worker has a model ready", async () => {
   expect(await (await gateway.get("/health")).json()).toMatchObject({ reason: "there is no connection to NATS" });
 });
 
-it("tells its fleet on /metrics under the worker's names", async () => {
+it("reports its fleet on /metrics under the worker's names", async () => {
   await gateway.post("/v1/jobs", { prompt: "x" });
   await publishedJob(fleet);
   for (const prompt of ["y", "z"]) await gateway.post("/v1/jobs", { prompt });
@@ -250,12 +250,12 @@ it("tells its fleet on /metrics under the worker's names", async () => {
   expect(text).toContain('waggle_jobs_accepted_total{model="m"} 3');
 });
 
-it("says that it is a gateway, and nothing of memory, which is its workers'", async () => {
+it("describes itself as a gateway, without the memory of its workers", async () => {
   expect(await (await gateway.get("/v1/info")).json()).toMatchObject({ gateway: true });
   expect(await (await gateway.get("/v1/models/status")).json()).not.toHaveProperty("budget");
 });
 
-it("leaves when its streams have ended, and takes nothing new meanwhile", async () => {
+it("leaves when its streams have ended, and takes no jobs meanwhile", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   gateway.refuse();

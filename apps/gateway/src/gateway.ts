@@ -1,21 +1,22 @@
-// Owns the composition of a gateway: the worker's own HTTP front over a fleet instead of an engine. No process and no socket is opened here, so
-// tests run the very composition that the daemon runs.
+// Composes a gateway: the worker's HTTP front over a fleet instead of an engine. It starts no process and opens no socket, so tests run the
+// same composition as the daemon.
 import type { Clock } from "@waggle/async";
 import type { GatewayMember, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, TokenTable } from "@waggle/front";
+import type { App } from "@waggle/front";
+import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
-import type { Pages } from "@waggle/pages";
+import type { Pages } from "@waggle/daemon/pages";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import { createFleetModels } from "./fleet-models.ts";
-import { createAdoption } from "./jobs/adoption.ts";
+import { createFleetModels } from "./models/fleet-models.ts";
+import { createTakeover } from "./jobs/takeover.ts";
 import { createJobNames } from "./jobs/job-names.ts";
 import { watchOrphans } from "./jobs/orphans.ts";
 import { createSessionClaims } from "./jobs/session-claims.ts";
-import { createPlacement } from "./link/placement.ts";
+import { createAffinity } from "./link/affinity.ts";
 import { createCatalogue } from "./models/catalogue.ts";
 import { createNoControl } from "./models/control.ts";
 import { createFleetHost } from "./models/fleet-host.ts";
@@ -50,11 +51,11 @@ export interface Gateway {
   idle(): Promise<void>;
   /** Ends every job. */
   abort(): void;
-  /** The fleet is told, and what the front still computes ends. */
+  /** Leaves the fleet, and ends the front's computations. */
   stop(): Promise<void>;
 }
 
-/** What a gateway says of itself in the fleet. @param count the jobs that it has now */
+/** The gateway's heartbeat in the fleet. @param count the numbers of the gateway's jobs now */
 export function memberOf(
   config: Pick<GatewayConfig, "gatewayId">,
   url: string,
@@ -72,13 +73,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   const claims = createSessionClaims({ side, gateway, clock, log });
   const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
   const catalogue = createCatalogue({ side, clock, log });
-  const placement = createPlacement(side);
+  const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
   const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
   const served = createServed({ catalogue, findHost: models.find, self: report.self });
   const schemas = createSchemaCompiler({ clock });
-  const finder = createAdoption({ side, gateway, known: registry.get, models, names, claims, log });
-  const orphans = watchOrphans({ side, adopt: finder.adopt, clock, log });
+  const finder = createTakeover({ side, gateway, known: registry.get, models, names, claims, log });
+  const orphans = watchOrphans({ side, takeOver: finder.takeOver, clock, log });
   const app = createApp({
     schemas,
     access: { ...config, tokens: options.tokens },
@@ -110,7 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       key,
       model: () => catalogue.get(name),
       side,
-      placement,
+      affinity,
       claims,
       names,
       registry,
@@ -133,7 +134,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const forgetCancels = side.onCancel((fleetId) => {
     const job = names.waiting(fleetId);
-    // One that has left the queue hears of it from its worker.
+    // A job that has left the queue is cancelled by its worker.
     if (job !== undefined && isWaiting(job)) models.dispatcher.cancel(job, "client");
   });
   side.onEnd(async (client, jobId, by) => {

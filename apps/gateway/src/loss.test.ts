@@ -1,4 +1,4 @@
-// What a gateway does when a worker, all of them or NATS are lost.
+// Tests a gateway when one worker, all workers or NATS are lost.
 import { ErrorBodySchema } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createFakeFleet } from "./testing/fake-fleet.ts";
@@ -26,14 +26,14 @@ function tokensOf(id: string): (readonly [number, string])[] {
   return (log?.tokensFrom(0, 1_000) ?? []).map(({ index, text }) => [index, text] as const);
 }
 
-it("goes on where another worker goes on, and tells nothing twice", async () => {
+it("continues a stream that another worker continues, and sends no event twice", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const lost = fleet.take(job, "w1");
   lost.start();
   lost.tokens("a", "b");
   const next = fleet.take(job, "w2");
-  // What the one before has said after the other took over does not count.
+  // Records of the earlier worker after the takeover do not count.
   lost.tokens("stale");
   next.start();
   next.goOnAfter(1);
@@ -49,7 +49,7 @@ it("goes on where another worker goes on, and tells nothing twice", async () => 
   expect(log?.terminal).toMatchObject({ type: "end", usage: { completion_tokens: 3 } });
 });
 
-it("has nobody hear of a worker that was lost before it had said anything", async () => {
+it("sends no event for a worker that was lost before its first output", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   fleet.take(job, "w1").start();
@@ -62,7 +62,7 @@ it("has nobody hear of a worker that was lost before it had said anything", asyn
   expect(log?.terminal).toMatchObject({ type: "end" });
 });
 
-it("ends a job whose records are not whole, and frees its slot", async () => {
+it("ends a job with missing records, and frees its slot", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
@@ -74,7 +74,7 @@ it("ends a job whose records are not whole, and frees its slot", async () => {
   expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_records_broken" }));
 });
 
-it("accepts nothing while nobody serves the model, and says so by its name", async () => {
+it("accepts no job while no worker serves the model, with the model's name in the error", async () => {
   fleet.leave("w1");
   fleet.leave("w2");
   const refused = await gateway.post("/v1/jobs", { prompt: "x", model: "m" });
@@ -82,7 +82,7 @@ it("accepts nothing while nobody serves the model, and says so by its name", asy
   expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("serves m") as string });
 });
 
-it("ends what waits for a worker, and what a lost one has left, when none has come for a minute", async () => {
+it("ends jobs that wait for a worker, and jobs of a lost worker, after a minute without a worker", async () => {
   for (const id of ["runs", "b", "c", "d", "waits"])
     await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
@@ -100,7 +100,7 @@ it("ends what waits for a worker, and what a lost one has left, when none has co
   expect((await gateway.post("/v1/jobs", { prompt: "x" })).status).toBe(202);
 });
 
-it("lets a worker that leaves finish what it has, however long", async () => {
+it("lets a leaving worker finish its jobs, however long they take", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -114,7 +114,7 @@ it("lets a worker that leaves finish what it has, however long", async () => {
   expect(tokensOf("j")).toHaveLength(5);
 });
 
-it("ends a job whose worker is gone when no other goes on for two minutes", async () => {
+it("ends a job whose worker is gone when no other worker continues it for two minutes", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -127,7 +127,7 @@ it("ends a job whose worker is gone when no other goes on for two minutes", asyn
   });
 });
 
-it("keeps what comes while NATS is away, and goes on with what was there, when it is back in time", async () => {
+it("keeps new jobs while NATS is away, and continues the earlier ones when it is back in time", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -142,7 +142,7 @@ it("keeps what comes while NATS is away, and goes on with what was there, when i
   expect((await publishedJob(fleet, 1)).clientJob.id).toBe("late");
 });
 
-it("refuses what comes when NATS has been away for half a minute", async () => {
+it("refuses jobs when NATS has been away for half a minute", async () => {
   fleet.connect(false);
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "hopes" })).status).toBe(202);
   gateway.clock.advance(31_000);
@@ -151,7 +151,7 @@ it("refuses what comes when NATS has been away for half a minute", async () => {
   expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("NATS") as string });
 });
 
-it("ends what runs and what waits when NATS is away for half a minute, and takes jobs again when it is back", async () => {
+it("ends running and waiting jobs when NATS is away for half a minute, and takes jobs again when it is back", async () => {
   for (const id of ["a", "b", "c", "d", "waits"])
     await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
   await publishedJob(fleet, 3);
@@ -167,7 +167,7 @@ it("ends what runs and what waits when NATS is away for half a minute, and takes
   await publishedJob(fleet, 4);
 });
 
-it("lets go of a cancelled job that its worker never releases", async () => {
+it("releases a cancelled job that its worker never releases", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   fleet.take(await publishedJob(fleet), "w1").start();
   const cancelling = gateway.delete("/v1/jobs/j");

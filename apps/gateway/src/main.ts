@@ -1,6 +1,4 @@
-// The gateway daemon's entry. Signals are heard first, since the rest takes a while to load.
-import { listenForSignals } from "@waggle/daemon/signals";
+// The entry of `waggle-gateway`.
+import { runGatewayProcess } from "./process.ts";
 
-const signals = listenForSignals(process);
-const { runGateway } = await import("./run-gateway.ts");
-await runGateway(process.argv.slice(2), process.env, signals);
+await runGatewayProcess(process, process.argv.slice(2), process.env);

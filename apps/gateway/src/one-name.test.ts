@@ -1,4 +1,4 @@
-// A job_id names one job of its client in the whole fleet, from its acceptance on, whichever gateways its client asks and whichever of them are lost.
+// A job_id is the id of one job of its client in the whole fleet, from its acceptance on, at any gateway, and also after the loss of gateways.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createFakeFleet } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
@@ -28,7 +28,7 @@ async function statusOf(gateway: InlineGateway, id = "j"): Promise<unknown> {
   return await (await gateway.get(`/v1/jobs/${id}`)).json();
 }
 
-/** All slots of the fleet, as this gateway counts them. */
+/** Jobs that fill all slots of the fleet, as this gateway counts them. */
 async function fill(gateway: InlineGateway): Promise<void> {
   const before = fleet.published.length;
   for (let slot = 0; slot < slots; slot += 1) {
@@ -37,7 +37,7 @@ async function fill(gateway: InlineGateway): Promise<void> {
   await publishedJob(fleet, before + slots - 1);
 }
 
-/** Those that fill its slots end. */
+/** Ends the jobs that fill its slots. */
 function drain(gateway: InlineGateway): void {
   for (const { job: published } of fleet.published.filter(({ job: { clientJob } }) =>
     clientJob.id.startsWith(`${gateway.id}-fills`),
@@ -53,7 +53,7 @@ const publishedAs = (id: string): readonly string[] => [
 ];
 
 describe("one job_id at two gateways", () => {
-  it("is one job where both have the same request: both tell the same", async () => {
+  it("is one job with the same stream at both, if both have the same request", async () => {
     await one.post("/v1/jobs", job);
     const again = await other.post("/v1/jobs", job);
     expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
@@ -66,14 +66,14 @@ describe("one job_id at two gateways", () => {
     expect(await statusOf(one)).toMatchObject({ state: "finished", tokens: 2 });
   });
 
-  it("is one job where both accept it at the same moment", async () => {
+  it("is one job if both accept it at the same moment", async () => {
     const both = await Promise.all([one.post("/v1/jobs", job), other.post("/v1/jobs", job)]);
     expect(both.map(({ status }) => status)).toEqual([202, 202]);
     await publishedJob(fleet);
     expect(publishedAs("j")).toHaveLength(1);
   });
 
-  it("is a conflict for another request, which changes nothing of the job", async () => {
+  it("is a conflict for another request, which does not change the job", async () => {
     await one.post("/v1/jobs", job);
     const refused = await other.post("/v1/jobs", { ...job, prompt: "another" });
     expect(refused.status).toBe(409);
@@ -82,7 +82,7 @@ describe("one job_id at two gateways", () => {
     expect(other.registry.liveCount).toBe(0);
   });
 
-  it("names another job once the first one is forgotten, and where the first one was refused", async () => {
+  it("is free for another job once the first one is forgotten, or if the first one was refused", async () => {
     await one.post("/v1/jobs", { ...job, on_disconnect: "cancel" });
     fleet.take(await publishedJob(fleet), "w1").finish();
     one.clock.advance(3_600_000);
@@ -95,7 +95,7 @@ describe("one job_id at two gateways", () => {
 });
 
 describe("a job that waits in a gateway's queue", () => {
-  it("is gone on with by another gateway whose client asks for it, and says all from its beginning on", async () => {
+  it("is taken over by another gateway whose client asks for it, with the whole stream", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     fleet.silence("g1");
@@ -103,7 +103,7 @@ describe("a job that waits in a gateway's queue", () => {
     const reading = other.get("/v1/jobs/j/stream");
     await until(() => expect(publishedAs("j")).toHaveLength(1));
     const handed = fleet.published.at(-1)?.job;
-    // Whoever hands it over, its records have one subject.
+    // Its records have one subject, whichever gateway publishes it.
     expect(handed?.gateway).toBe("g1");
     const attempt = fleet.take(handed ?? (await publishedJob(fleet)), "w1");
     attempt.start();
@@ -132,7 +132,7 @@ describe("a job that waits in a gateway's queue", () => {
     });
   });
 
-  it("is handed over once where both gateways have it in their queues", async () => {
+  it("is published once if both gateways have it in their queues", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     await fill(other);
@@ -160,7 +160,7 @@ describe("a job that waits in a gateway's queue", () => {
     await until(() => expect(fleet.records.has("local j")).toBe(false));
   });
 
-  it("leaves nothing behind when it ends before its turn", async () => {
+  it("leaves no record when it ends before it starts", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     await one.delete("/v1/jobs/j");
@@ -168,7 +168,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect((await other.get("/v1/jobs/j")).status).toBe(404);
   });
 
-  it("runs without its client where that has asked for it, once its gateway is gone", async () => {
+  it("runs without its client after the loss of its gateway, with `on_disconnect: continue`", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     await one.post("/v1/jobs", { ...job, job_id: "with-its-client", on_disconnect: "cancel" });
@@ -178,7 +178,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect(publishedAs("with-its-client")).toEqual([]);
   });
 
-  it("stays where it is when the other gateway has no room for it", async () => {
+  it("stays at its gateway when the other gateway has no room for it", async () => {
     const full = createInlineGateway(fleet, { id: "g3", queueCapacity: 1 });
     await fill(one);
     await one.post("/v1/jobs", job);
@@ -190,7 +190,7 @@ describe("a job that waits in a gateway's queue", () => {
     await full.stop();
   });
 
-  it("tells NATS no more than it has to once it is handed over", async () => {
+  it("leaves only the necessary fields in its record once it is published", async () => {
     await one.post("/v1/jobs", { ...job, prompt: "a long prompt" });
     await publishedJob(fleet);
     await until(() => expect(JSON.stringify(fleet.records.get("local j"))).not.toContain("a long prompt"));
@@ -198,7 +198,7 @@ describe("a job that waits in a gateway's queue", () => {
 });
 
 describe("while NATS is away", () => {
-  it("accepts jobs, and keeps their names when it is back", async () => {
+  it("accepts jobs, and reserves their ids when it is back", async () => {
     fleet.connect(false);
     expect((await one.post("/v1/jobs", job)).status).toBe(202);
     expect(fleet.records.size).toBe(0);
@@ -207,7 +207,7 @@ describe("while NATS is away", () => {
     expect(fleet.records.get("local j")?.gateway).toBe("g1");
   });
 
-  it("makes one job of those that two gateways have accepted under one name for the same request", async () => {
+  it("makes one job of two that gateways have accepted with one id for the same request", async () => {
     const { seed: _, ...unseeded } = job;
     fleet.connect(false);
     await one.post("/v1/jobs", unseeded);
@@ -227,7 +227,7 @@ describe("while NATS is away", () => {
     expect(publishedAs("j")).toHaveLength(1);
   });
 
-  it("ends with a conflict the job whose name another gateway's job has by then", async () => {
+  it("ends a job with a conflict if another gateway's job has its id by then", async () => {
     fleet.connect(false);
     await one.post("/v1/jobs", job);
     await other.post("/v1/jobs", { ...job, prompt: "another" });

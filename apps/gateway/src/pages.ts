@@ -1,10 +1,10 @@
-// Owns which pages a gateway has, and where their build lies: the worker's own. The way is the same from the source and from the build.
+// Owns the pages of a gateway and the path of their build, which is the worker's. The path is the same from the source and from the build.
 import { fileURLToPath } from "node:url";
-import { createPages } from "@waggle/pages";
-import type { Pages } from "@waggle/pages";
+import { createPages } from "@waggle/daemon/pages";
+import type { Pages } from "@waggle/daemon/pages";
 
 export function createGatewayPages(): Pages {
-  const folder = fileURLToPath(new URL("../../chat/dist/", import.meta.url));
+  const folder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
   return createPages({
     folder,
     routes: { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" },

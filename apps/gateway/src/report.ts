@@ -1,4 +1,4 @@
-// Owns what the gateway says about itself, to clients and to probes.
+// Owns the gateway's description, health and gauges, for clients and probes.
 import type { Clock } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import type { ServedModel, StreamCounter, WorkerStateView } from "@waggle/front";
@@ -8,7 +8,7 @@ import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
 import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import type { FleetModels } from "./fleet-models.ts";
+import type { FleetModels } from "./models/fleet-models.ts";
 import type { Catalogue } from "./models/catalogue.ts";
 import { slotsTotal } from "./models/served.ts";
 import type { OwnFacts } from "./models/served.ts";
@@ -26,14 +26,14 @@ export interface ReportOptions {
 }
 
 export interface Report {
-  /** Of now: nothing changes it but the fleet, and that the gateway leaves. */
+  /** The present state: it follows from the fleet, and from `leave`. */
   readonly state: GatewayState;
   leave(): void;
   self(): OwnFacts;
-  /** @param main the model that speaks for the gateway */
+  /** @param main the model in the gateway's description */
   info(main: ServedModel | undefined): WorkerInfo;
   health(main: ServedModel | undefined): Health;
-  /** Sets the gauges that are read off rather than counted. */
+  /** Sets the gauges, which are read at each scrape. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
 
@@ -116,7 +116,7 @@ export function createReport(options: ReportOptions): Report {
           depth: sum(({ dispatcher }) => dispatcher.waiting),
           capacity: config.queueCapacity * Math.max(1, models.hosts().length),
         },
-        // They are the workers' own.
+        // Engines are the workers'.
         engine: { starts: 0, deaths: 0 },
       };
     },

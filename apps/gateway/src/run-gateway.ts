@@ -1,24 +1,30 @@
-// Owns the gateway as a process: what it is told becomes a daemon, and the daemon's end becomes an exit code.
+// Runs the gateway's process: starts a daemon from the configuration, and converts the daemon's end to an exit code.
 import { systemClock } from "@waggle/async";
-import { endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
+import { endOnDefects, leaveWith, startFailed } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
 import type { Signals } from "@waggle/daemon/signals";
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable, reloadTokens } from "@waggle/daemon/tokens";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import { createDaemonScreen, createOutput } from "@waggle/terminal";
-import { parseConfig } from "./config.ts";
+import { createDaemonScreen, createOutput } from "@waggle/daemon/terminal";
+import { describeGateway, parseConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
 
-export async function runGateway(argv: readonly string[], env: Environment, signals: Signals): Promise<void> {
-  const result = parseConfig(argv, env);
-  if (result.kind === "run") return await run(result.config, signals);
+/** @param program as a person types it */
+export async function runGateway(
+  argv: readonly string[],
+  env: Environment,
+  signals: Signals,
+  program = "waggle-gateway",
+): Promise<void> {
+  const result = parseConfig(argv, env, describeGateway(program));
+  if (result.kind === "run") return await run(result.config, signals, program);
   if (result.stdout !== undefined) process.stdout.write(result.stdout);
   if (result.stderr !== undefined) process.stderr.write(result.stderr);
   leaveWith(result.code);
 }
 
-async function run(config: GatewayConfig, signals: Signals): Promise<void> {
+async function run(config: GatewayConfig, signals: Signals, program: string): Promise<void> {
   const logLines = createLogRing();
   const screen =
     config.screen === undefined
@@ -27,7 +33,6 @@ async function run(config: GatewayConfig, signals: Signals): Promise<void> {
   const log = createLogger({
     quiet: config.quietLog,
     onLine: screen?.makeRoom,
-
     level: config.logLevel,
     format: config.logFormat,
     name: "waggle-gateway",
@@ -57,6 +62,6 @@ async function run(config: GatewayConfig, signals: Signals): Promise<void> {
     });
     leaveWith(await daemon.stopped);
   } catch (error) {
-    leaveWith(startFailed(error, { program: "waggle-gateway", screen: config.screen, log }));
+    leaveWith(startFailed(error, { program, screen: config.screen, log }));
   }
 }

@@ -1,4 +1,4 @@
-// What gateways of one fleet owe each other: a session's order, and that a client may come to any of them.
+// Tests several gateways of one fleet: the order of a session's jobs, and clients that move to another gateway.
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createFakeFleet } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
@@ -40,7 +40,7 @@ it("runs a session's next job when the one at another gateway is over", async ()
   await until(() => expect(fleet.sessions.size).toBe(0));
 });
 
-it("leaves another client's session of the same name alone, and the sessions of a gateway itself to its dispatcher", async () => {
+it("does not end another client's session of the same name, and leaves a gateway's sessions to its dispatcher", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
   await publishedJob(fleet);
   await one.post("/v1/jobs", { prompt: "x", job_id: "b", session_id: "s" });
@@ -51,7 +51,7 @@ it("leaves another client's session of the same name alone, and the sessions of 
 
 const bySupersession = { by: "superseded", timeoutMs: 1_500 } as const;
 
-it("cancels a session by its name at whichever gateway its client asks", async () => {
+it("cancels a session by its id at any gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -64,7 +64,7 @@ it("cancels a session by its name at whichever gateway its client asks", async (
   expect(await (await other.delete("/v1/sessions/s")).json()).toEqual({ session_id: "s", cancelled: false });
 });
 
-it("leaves the session's newest job alone when an older one is to end", async () => {
+it("does not end the session's newest job when an older one ends", async () => {
   for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
   await publishedJob(fleet, 1);
   await fleet.side("g3").end({ gateway: "g1", jobId: "a" }, "local", bySupersession);
@@ -73,7 +73,7 @@ it("leaves the session's newest job alone when an older one is to end", async ()
   expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
 });
 
-it("ends the session's job of a gateway that is gone by itself", async () => {
+it("ends the session's job of a lost gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
   await until(() => expect(fleet.records.size).toBe(1));
@@ -83,7 +83,7 @@ it("ends the session's job of a gateway that is gone by itself", async () => {
   expect(fleet.cancelled).toEqual([old.id]);
 });
 
-it("ends it as well when that gateway counts as alive and does not answer", async () => {
+it("ends it too when that gateway counts as alive and does not answer", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
   await until(() => expect(fleet.records.size).toBe(1));
@@ -93,7 +93,7 @@ it("ends it as well when that gateway counts as alive and does not answer", asyn
   expect(fleet.cancelled).toEqual([old.id]);
 });
 
-it("goes on with what it has begun before it was started again", async () => {
+it("continues the jobs of its earlier process after a restart", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -109,7 +109,7 @@ it("goes on with what it has begun before it was started again", async () => {
   await again.stop();
 });
 
-it("gives a client that comes from another gateway the identical tail, and the ids of its calls", async () => {
+it("gives a client that moves from another gateway the identical rest, and the ids of its calls", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   const call = { kind: "call", index: 0, name: "look" } as const;
@@ -133,7 +133,7 @@ it("gives a client that comes from another gateway the identical tail, and the i
   expect(fleet.records.get("local j")?.gateway).toBe("g2");
 });
 
-it("gives the same message and receipt, and no receipt where the beginning is not kept any more", async () => {
+it("gives the same message and receipt, and no receipt if the first records are too old", async () => {
   const messages = [{ role: "user", content: "x" }];
   const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 } };
   await one.post("/v1/jobs", { messages, ...sampling, job_id: "j", on_disconnect: "continue" });
@@ -164,16 +164,16 @@ it("gives the same message and receipt, and no receipt where the beginning is no
   await late.stop();
 });
 
-it("goes on with a job once, however many ask for it", async () => {
+it("takes a job over once, however many requests ask for it", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   fleet.take(await publishedJob(fleet), "w1").start();
   const both = await Promise.all([statusOf(other, "j"), statusOf(other, "j")]);
   expect(both).toEqual([both[0], both[0]]);
-  expect(other.logLines.filter(({ msg }) => msg === "job_adopted")).toHaveLength(1);
+  expect(other.logLines.filter(({ msg }) => msg === "job_taken_over")).toHaveLength(1);
   expect((await other.get("/v1/jobs/unknown")).status).toBe(404);
 });
 
-it("does not end a job for want of readers that reads at another gateway now", async () => {
+it("does not end a job without readers here that is read at another gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -188,7 +188,7 @@ it("does not end a job for want of readers that reads at another gateway now", a
   expect(await (await reading).text()).toContain('"type":"end"');
 });
 
-it("ends a job that began elsewhere when its client asks here", async () => {
+it("ends a job of another gateway when its client cancels it here", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
@@ -201,7 +201,7 @@ it("ends a job that began elsewhere when its client asks here", async () => {
   expect(await statusOf(one, "j")).toMatchObject({ state: "cancelled" });
 });
 
-it("prefers the worker that had the session, and asks it first", async () => {
+it("asks the worker first that had the session", async () => {
   fleet.join({ id: "w2", model: "m", slots: 4 });
   const run = async (nth: number, worker: string): Promise<void> => {
     await one.post("/v1/jobs", { prompt: "x", session_id: "s" });

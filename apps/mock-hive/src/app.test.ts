@@ -11,7 +11,7 @@ import {
   type HiveFleet,
   type Registration,
 } from "@waggle/protocol";
-import { createTokenTable } from "@waggle/front/tokens";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, it } from "vitest";
 import { createHiveApp, maxBodyBytes, type HiveAppOptions, type HiveEnv } from "./app.ts";
@@ -99,7 +99,7 @@ describe("the worker's routes", () => {
     expect(await (await call("GET", "/v1/workers")).json()).toEqual({ workers: [] });
   });
 
-  it("tell whoever registers nothing of what another one has said under the same id", async () => {
+  it("keep a registering worker from reading what another worker sent under the same id", async () => {
     const { register, beat } = createHive();
     await register();
     await beat(0);
@@ -301,7 +301,7 @@ describe("with tokens", () => {
     ["a worker's", bearer("of-a-worker"), { ...passed, read: closed(403), change: closed(403) }],
     ["one that may read", bearer("of-a-screen"), { ...passed, change: closed(403) }],
     ["an admin's", bearer("of-an-admin"), passed],
-  ])("whoever brings %s may do what it says", async (_, headers, expected) => {
+  ])("the rights of a request, by its token: %s", async (_, headers, expected) => {
     expect(await statusesOf({}, headers)).toEqual({ ...expected, open: [200, 200] });
   });
 
@@ -430,7 +430,7 @@ describe("a fault", () => {
   const set = (call: ReturnType<typeof createHive>["call"], body: unknown): Promise<Response> =>
     call("PUT", "/v1/faults", { body });
 
-  it("is none at first, and what was set until it is changed", async () => {
+  it("is absent at first, and keeps its value until it is changed", async () => {
     const { call, register } = createHive();
     expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "none" });
     expect(await (await set(call, { fault: "500" })).json()).toEqual({ fault: "500" });

@@ -1,6 +1,9 @@
-// Owns the hive's HTTP surface: every route of the table, its checks, its errors in the one shape. State lives in workers, faults, feed.
+// Serves the hive's HTTP routes: the handler, the access checks and the error body of each. workers, faults and feed own the state.
+import { fileURLToPath } from "node:url";
 import type { HttpBindings } from "@hono/node-server";
 import { sleep } from "@waggle/async";
+import { createPages } from "@waggle/daemon/pages";
+import type { Traces } from "@waggle/daemon/traces";
 import {
   FaultSchema,
   HeartbeatSchema,
@@ -20,9 +23,11 @@ import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import type { FleetView } from "./fleet-view.ts";
 import { feedBody } from "./feed-body.ts";
-import { checkHostAndOrigin, checkToken, type Errand, type HiveAccess } from "./gate.ts";
-import { createHivePages } from "./hive-pages.ts";
+import { checkHostAndOrigin, checkToken, type RequiredRight, type HiveAccess } from "./gate.ts";
 import type { WorkerRegistry } from "./workers.ts";
+
+/** The built pages; the path is the same from the source and from the build. */
+const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
 
 export const maxBodyBytes: number = 64 * 1024;
 
@@ -31,20 +36,22 @@ export type HiveEnv = { Bindings: Partial<HttpBindings> };
 
 export interface HiveAppOptions {
   readonly registry: WorkerRegistry;
-  /** Absent where the hive cannot be told to misbehave. */
+  /** Undefined when fault injection is off. */
   readonly faults: Faults | undefined;
   readonly access: HiveAccess;
   readonly feed: Feed;
-  /** Absent where it looks at none. */
+  /** The view of a fleet; undefined when the hive follows no fleet. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
+  /** Undefined when the hive writes no traces. */
+  readonly traces?: Pick<Traces, "begin"> | undefined;
 }
 
 type RouteName = keyof typeof hiveRoutes;
 type Handler = (context: Context<HiveEnv>) => Response | Promise<Response>;
 
-/** Faults apply to what workers send, and not to what an observer asks. */
-const errands: Readonly<Record<RouteName, Errand | "open">> = {
+/** The right that each route requires. Faults apply to the reports of workers, not to the requests of observers. */
+const requiredRights: Readonly<Record<RouteName, RequiredRight | "open">> = {
   register: "report",
   heartbeat: "report",
   deregister: "report",
@@ -69,7 +76,7 @@ const HeartbeatsQuerySchema = z.object({
 });
 
 export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
-  const { log, access, faults } = options;
+  const { log, access, faults, traces } = options;
   const app = new Hono<HiveEnv>();
   app.onError((error) => {
     const known = WaggleError.from(error);
@@ -93,12 +100,13 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     },
   });
   for (const [name, route] of Object.entries(hiveRoutes) as [RouteName, Route][]) {
-    const errand = errands[name];
-    if (errand !== "open") app.on(route.method, route.path, authorize(errand, access));
-    if (errand === "report" && faults !== undefined) app.on(route.method, route.path, misbehave(faults));
+    const right = requiredRights[name];
+    if (traces !== undefined && route.method !== "get") app.on(route.method, route.path, trace(traces, route.path));
+    if (right !== "open") app.on(route.method, route.path, authorize(right, access));
+    if (right === "report" && faults !== undefined) app.on(route.method, route.path, misbehave(faults));
     app.on(route.method, route.path, limitBody, handlers[name]);
   }
-  const pages = createHivePages();
+  const pages = createPages({ folder: pagesFolder, routes: { "/": "hive.html" } });
   app.get("*", async (context, next) => (await pages.answer(context.req.raw)) ?? (await next()));
   return app;
 }
@@ -110,7 +118,7 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       if (registration.worker_id !== context.req.param("id")) {
         throw new WaggleError("invalid_argument", 'Cannot accept field "worker_id": it is not the one in the path.');
       }
-      // Whoever may report may not read: what stood under this id before may be another worker's.
+      // The right to report does not include the right to read: an earlier heartbeat under this id may be from another worker.
       const { last_heartbeat: _, ...worker } = registry.register(registration);
       return Response.json(worker);
     },
@@ -136,7 +144,7 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       return Response.json({ heartbeats: registry.heartbeats({ workerId, limit }) });
     },
     heartbeatStream: (context) => {
-      // Nobody would ever read a HEAD's stream.
+      // A HEAD request has no reader for a stream.
       if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
       const first = {
@@ -153,20 +161,34 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
   };
 }
 
-/** @throws WaggleError not_found where there are none */
+/** @throws WaggleError not_found when fault injection is off */
 function switches(faults: Faults | undefined): Faults {
   if (faults !== undefined) return faults;
   throw new WaggleError("not_found", "Cannot find the faults: this hive was started without --faults.");
 }
 
-function authorize(errand: Errand, access: HiveAccess): MiddlewareHandler<HiveEnv> {
+/** Records a span for each request that changes something, as a worker does. Requests that only read would fill the traces. */
+function trace(traces: Pick<Traces, "begin">, route: string): MiddlewareHandler<HiveEnv> {
   return async (context, next) => {
-    checkToken(context.req.raw.headers, errand, access);
+    const { req } = context;
+    const span = traces.begin({
+      method: req.method,
+      traceParent: req.header("traceparent"),
+      traceState: req.header("tracestate"),
+    });
+    await next();
+    span?.end({ route, status: context.res.status, client: undefined });
+  };
+}
+
+function authorize(right: RequiredRight, access: HiveAccess): MiddlewareHandler<HiveEnv> {
+  return async (context, next) => {
+    checkToken(context.req.raw.headers, right, access);
     await next();
   };
 }
 
-/** Does to a worker's request what the fault in force says. */
+/** Applies the active fault to a worker's request. */
 function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
   return async (context, next) => {
     const { fault, delay_ms: delayMs = 0 } = faults.take();
@@ -176,17 +198,17 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
       case "forget":
         return next();
       case "500":
-        throw new WaggleError("internal", "The hive fails because it was told to.");
+        throw new WaggleError("internal", "The hive fails this request by an injected fault.");
       case "refuse":
         context.env.outgoing?.destroy();
-        return nobodyIsLeft();
+        return closedResponse();
       case "drop":
         context.env.incoming?.resume();
         await aborted(signal);
-        return nobodyIsLeft();
+        return closedResponse();
       case "delay":
         await sleep(delayMs, { signal, ref: false }).catch(() => {});
-        return signal.aborted ? nobodyIsLeft() : next();
+        return signal.aborted ? closedResponse() : next();
     }
   };
 }
@@ -198,8 +220,8 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What a handler returns when the connection is gone; nobody gets it. */
-function nobodyIsLeft(): Response {
+/** A response for a closed connection; it is not sent. */
+function closedResponse(): Response {
   return new Response(null, { status: 499 });
 }
 

@@ -1,51 +1,103 @@
+import { variableOf, type Machine, type OptionRow } from "@waggle/daemon";
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseConfig } from "./config.ts";
+import { parseConfig, type HiveConfig } from "./config.ts";
+import { hiveOptions } from "./config/hive-options.ts";
+
+const machine: Machine = {
+  hostname: "box",
+  pid: 42,
+  stdoutIsTerminal: false,
+  stderrIsTerminal: false,
+  version: "1.2.3",
+  program: "waggle-hive",
+  readText(path) {
+    if (path === "/h.yaml") return "port: 7000\nheartbeats-kept: 5\nallowed-host: [hive.lan]\n";
+    if (path === "/tokens") return "alice:alice-secret monitor\n";
+    throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+  },
+};
+const token = { WAGGLE_HIVE_TOKEN: "open-sesame" };
+
+function run(argv: readonly string[], env: Record<string, string> = {}, on = machine): HiveConfig {
+  const result = parseConfig(argv, env, on);
+  if (result.kind === "exit") throw new Error(result.stderr ?? result.stdout);
+  return result.config;
+}
+
+function problems(argv: readonly string[], env: Record<string, string> = {}): string {
+  const result = parseConfig(argv, env, machine);
+  if (result.kind === "run") throw new Error("Accepted");
+  expect(result).toMatchObject({ code: 64, stderr: expect.stringMatching(/^waggle-hive: .*says more\.\)\n$/s) });
+  return result.problems?.join("\n") ?? "";
+}
 
 describe("parseConfig", () => {
-  const defaults = {
-    port: 7700,
-    host: "127.0.0.1",
-    logLevel: "info",
-    logFormat: "pretty",
-    heartbeatsKept: 1000,
-    natsInsecure: false,
-    faults: false,
-    apiToken: undefined,
-    apiTokens: [],
-  };
-
   it("has defaults for everything", () => {
-    expect(parseConfig([], {})).toEqual({ kind: "run", config: defaults });
+    expect(run([])).toEqual({
+      version: "1.2.3",
+      screen: undefined,
+      traces: { settings: undefined, warnings: [] },
+      port: 7700,
+      host: "127.0.0.1",
+      localMode: true,
+      logLevel: "info",
+      logFormat: "json",
+      quietLog: false,
+      heartbeatsKept: 1000,
+      natsInsecure: false,
+      faults: false,
+      allowedHosts: [],
+      allowedOrigins: [],
+      apiTokens: [],
+    });
+  });
+
+  it("logs pretty lines only on a terminal", () => {
+    expect(run([], {}, { ...machine, stderrIsTerminal: true }).logFormat).toBe("pretty");
+    expect(run(["--log-format", "pretty"]).logFormat).toBe("pretty");
   });
 
   it("takes the path of a file of endpoints", () => {
-    const config = { ...defaults, endpointsFile: "/e/endpoints.yaml" };
-    expect(parseConfig(["--endpoints-file", "/e/endpoints.yaml"], {})).toEqual({ kind: "run", config });
-    expect(parseConfig([], { WAGGLE_HIVE_ENDPOINTS_FILE: "/e/endpoints.yaml" })).toEqual({ kind: "run", config });
+    expect(run(["--endpoints-file", "/e/endpoints.yaml"]).endpointsFile).toBe("/e/endpoints.yaml");
   });
 
   it("takes a fleet", () => {
     const flags = ["--nats-url", "nats://hub", "--nats-creds", "/c", "--nats-insecure"];
-    const config = { ...defaults, natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true };
-    expect(parseConfig(flags, {})).toEqual({ kind: "run", config });
+    expect(run(flags)).toMatchObject({ natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true });
   });
 
   it("takes the network with a token, whose holder may do everything", () => {
     const flags = ["--host", "0.0.0.0", "--allowed-host", "Hive.lan", "--allowed-host", "[::1]"];
-    const parsed = parseConfig(flags, { WAGGLE_HIVE_TOKEN: "open-sesame", WAGGLE_HIVE_FAULTS: "true" });
     const [apiToken, own] = ["open-sesame", { name: "default", admin: true, monitor: true }];
-    expect(parsed).toMatchObject({
-      config: {
-        ...{ host: "0.0.0.0", allowedHosts: ["hive.lan", "[::1]"], faults: true, apiToken },
-        apiTokens: [{ ...own, token: apiToken }],
-      },
+    expect(run(flags, { ...token, WAGGLE_FAULTS: "true" })).toMatchObject({
+      ...{ host: "0.0.0.0", allowedHosts: ["hive.lan", "[::1]"], faults: true, apiToken },
+      ...{ localMode: false, apiTokens: [{ ...own, token: apiToken }] },
+    });
+  });
+
+  it("takes its token from WAGGLE_API_TOKEN too, but WAGGLE_HIVE_TOKEN wins: workers show that one", () => {
+    expect(run([], { WAGGLE_API_TOKEN: "of-the-worker" }).apiTokens).toMatchObject([{ token: "of-the-worker" }]);
+    const both = run([], { ...token, WAGGLE_API_TOKEN: "of-the-worker" });
+    expect(both.apiTokens).toMatchObject([{ token: "open-sesame" }]);
+  });
+
+  it("takes a settings file, over which flags and variables win", () => {
+    const config = run(["--config", "/h.yaml", "--port", "1"], { ...token, WAGGLE_HEARTBEATS_KEPT: "6" });
+    expect(config).toMatchObject({ port: 1, heartbeatsKept: 6, allowedHosts: ["hive.lan"] });
+    expect(run([], { ...token, WAGGLE_CONFIG: "/h.yaml" })).toMatchObject({ port: 7_000, heartbeatsKept: 5 });
+  });
+
+  it("takes traces from OpenTelemetry's variables", () => {
+    const { traces } = run(["--port", "0"], { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" });
+    expect(traces.settings).toMatchObject({
+      url: "http://c:4318/v1/traces",
+      resource: { "service.name": "waggle-hive", "service.instance.id": "hive-box-p42" },
     });
   });
 
   it("takes a flag before its variable, and an empty variable as unset", () => {
-    const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_LOG_LEVEL: "debug", WAGGLE_HIVE_HOST: "" };
-    const config = { ...defaults, port: 0, logLevel: "debug" };
-    expect(parseConfig(["--port", "0"], env)).toEqual({ kind: "run", config });
+    const env = { WAGGLE_PORT: "1", WAGGLE_LOG_LEVEL: "debug", WAGGLE_HOST: "" };
+    expect(run(["--port", "0"], env)).toMatchObject({ port: 0, logLevel: "debug", host: "127.0.0.1" });
   });
 
   it.each([
@@ -54,19 +106,21 @@ describe("parseConfig", () => {
     [["--heartbeats-kept", "0"], {}, 'Cannot use --heartbeats-kept "0": '],
     [
       [],
-      { WAGGLE_HIVE_HEARTBEATS_KEPT: "x" },
-      'Cannot use --heartbeats-kept "x" (from the variable WAGGLE_HIVE_HEARTBEATS_KEPT): ',
+      { WAGGLE_HEARTBEATS_KEPT: "x" },
+      'Cannot use --heartbeats-kept "x" (from the variable WAGGLE_HEARTBEATS_KEPT): ',
     ],
     [
       ["--host", "0.0.0.0"],
       {},
-      "Cannot use --host 0.0.0.0 without a token: other machines could use it. Set WAGGLE_HIVE",
+      "Cannot use --host 0.0.0.0 without a token: other machines could use it. Set WAGGLE_API_TOKEN",
     ],
     [["--allowed-host", "a"], {}, "Cannot use --allowed-host without a token: it lets others in under that name. Set"],
+    [["--local-mode"], token, "Cannot use --local-mode with an API token (WAGGLE_HIVE_TOKEN)"],
     [["--host", "a:80"], {}, 'Cannot use --host "a:80": it must be a host name or an IP address, without a port'],
-    [["--allowed-host", "a b"], {}, 'Cannot use --allowed-host "a b": it must be host names without ports'],
-    [["--allowed-origin", "x.example"], {}, 'Cannot use --allowed-origin "x.example": it must be origins'],
+    [["--allowed-host", "a b"], {}, 'Cannot use --allowed-host "a b": it must be a list of host names without ports'],
+    [["--allowed-origin", "x.example"], {}, 'Cannot use --allowed-origin "x.example": it must be a list of origins'],
     [["--api-token-file", "/nowhere"], {}, "Cannot use --api-token-file /nowhere: no such file."],
+    [["--config", "/nowhere"], {}, "Cannot use --config /nowhere: no such file."],
     [
       [],
       { WAGGLE_HIVE_TOKEN: "short" },
@@ -74,21 +128,73 @@ describe("parseConfig", () => {
     ],
     [["--log-level", "loud"], {}, 'Cannot use --log-level "loud": it must be one of trace'],
     [["--log-format", "xml"], {}, 'Cannot use --log-format "xml": it must be one of pretty, json'],
-    [["--endpoints-file", ""], {}, 'Cannot use --endpoints-file "": it must be a path of 1 to 4096 characters'],
+    [["--endpoints-file", ""], {}, 'Cannot use --endpoints-file "": it must be 1 to 4096 characters'],
     [
       [],
-      { WAGGLE_HIVE_NATS_INSECURE: "perhaps" },
-      'Cannot use --nats-insecure "perhaps" (from the variable WAGGLE_HIVE_NATS_INSECURE)',
+      { WAGGLE_NATS_INSECURE: "perhaps" },
+      'Cannot use --nats-insecure "perhaps" (from the variable WAGGLE_NATS_INSECURE)',
     ],
     [["--colour"], {}, "Unknown option '--colour'"],
-    [["--port"], {}, "Option '--port <number>' argument missing"],
+    [["--port"], {}, "Option '--port <n>' argument missing"],
     [["extra"], {}, "Too many arguments"],
   ])("refuses %j with %j", (argv, env, message) => {
-    expect(() => parseConfig(argv, env)).toThrow(ConfigError);
-    expect(() => parseConfig(argv, env)).toThrow(message);
+    expect(problems(argv, env)).toContain(message);
+  });
+
+  it("shows no password of a URL that it refuses", () => {
+    const bad = problems(["--nats-url", `nats://user:secret@${"h".repeat(3_000)}`]);
+    expect(bad).toContain("--nats-url");
+    expect(bad).not.toContain("secret");
   });
 
   it("names every flag that is wrong", () => {
-    expect(() => parseConfig(["--port", "x", "--log-level", "y"], {})).toThrow(/--port "x".*\n.*--log-level "y"/);
+    expect(problems(["--port", "x", "--log-level", "y"])).toMatch(/--port "x".*\n.*--log-level "y"/);
+  });
+});
+
+/** Those of the hive before worker, gateway and hive shared a table. */
+const older = Object.values<OptionRow>(hiveOptions)
+  .filter((row) => row.oldVariables !== undefined)
+  .map((row) => ({
+    row,
+    flag: `--${row.flag}`,
+    variable: variableOf(row),
+    old: `WAGGLE_HIVE_${variableOf(row).slice(7)}`,
+  }));
+
+describe("older variables", () => {
+  it("exist for all settings but those that are newer", () => {
+    expect(older.map(({ row }) => row.flag).toSorted()).toEqual(
+      [
+        ...["allowed-host", "allowed-origin", "api-token-file", "endpoints-file", "faults", "heartbeats-kept", "host"],
+        ...["log-format", "log-level", "nats-creds", "nats-insecure", "nats-url", "port"],
+      ].toSorted(),
+    );
+  });
+
+  it("have the effect of the others", () => {
+    const env = { ...token, WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_API_TOKEN_FILE: "/tokens", WAGGLE_HIVE_FAULTS: "true" };
+    expect(run([], env)).toMatchObject({ port: 1, apiTokenFile: "/tokens", faults: true });
+    expect(run([], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "1" }).port).toBe(1);
+  });
+
+  it.each(older)("$old is refused by its name", ({ flag, old }) => {
+    const bad = problems([], { [old]: "x".repeat(5_000) });
+    expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
+  });
+
+  it("win over the variables that other programs read too", () => {
+    const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2", WAGGLE_HIVE_LOG_LEVEL: "warn", WAGGLE_LOG_LEVEL: "debug" };
+    expect(run([], env)).toMatchObject({ port: 1, logLevel: "warn" });
+    expect(run([], { ...env, WAGGLE_HIVE_PORT: "" }).port).toBe(2);
+  });
+
+  it.each(older)("$old is read before $variable", ({ flag, old, variable }) => {
+    const bad = problems([], { [old]: "x".repeat(5_000), [variable]: "y".repeat(5_000) });
+    expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
+  });
+
+  it("do not matter where the flag is given", () => {
+    expect(run(["--port", "3"], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2" }).port).toBe(3);
   });
 });

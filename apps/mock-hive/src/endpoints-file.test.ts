@@ -1,4 +1,4 @@
-// Tests that the file on disk follows the workers, is never seen half, and that a disk that refuses it is said once.
+// Tests that the file on disk follows the workers and is replaced whole, and that a failed write is logged once.
 import { mkdir, mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ async function namesIn(path: string): Promise<string[]> {
   return endpoints.map(({ name }) => name);
 }
 
-test("what happens while it writes is written too, and nothing lies beside it", async () => {
+test("a change during a write is written too, and no temporary file remains", async () => {
   const path = join(folder, "endpoints.yaml");
   const file = fileIn(path);
   file.update();
@@ -60,7 +60,7 @@ test("a file that says it already stays the one that it is", async () => {
   expect((await stat(path)).ino).toBe(ino);
 });
 
-test("a disk that refuses it is said once, and the next change tries again", async () => {
+test("a failed write is logged once, and the next change tries again", async () => {
   const path = join(folder, "later", "endpoints.yaml");
   const file = fileIn(path);
   file.update();
@@ -79,7 +79,7 @@ test("a disk that refuses it is said once, and the next change tries again", asy
   expect(String(log.error.mock.calls[0]?.[0])).toContain(`Cannot write the endpoints file ${path}: ENOENT`);
 });
 
-test("a worker that cannot be listed is told once, until it can be", async () => {
+test("a worker that cannot be listed is logged once, until it can be listed", async () => {
   const file = fileIn(join(folder, "endpoints.yaml"));
   workers.push(worker("w1", "http://bee.local:7711"));
   file.update();

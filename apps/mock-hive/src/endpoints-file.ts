@@ -1,10 +1,10 @@
-// Owns the file of endpoints on disk: whole at any moment, written again when what it says has changed, and never twice at a time.
+// Writes the file of endpoints: replaces it as a whole when the endpoints have changed, with one write at a time.
 import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import type { HiveWorker } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { endpointsFileBytes, endpointsOf, formatEndpoints } from "./endpoints.ts";
 
-/** Routers run as somebody else. */
+/** Readable to all, because routers run as another user. */
 const fileMode = 0o644;
 
 export interface EndpointsFileOptions {
@@ -14,9 +14,9 @@ export interface EndpointsFileOptions {
 }
 
 export interface EndpointsFile {
-  /** Something happened: the file is brought up to date, unless it is. A write that failed is tried again. */
+  /** Writes the file if the endpoints have changed, or if the last write failed. */
   update(): void;
-  /** Resolves when nothing is being written any more. The file stays as it is: the workers go on without the hive. */
+  /** Resolves when no write is running. The file is kept, because the workers continue without the hive. */
   close(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export function createEndpointsFile({ path, workers, log }: EndpointsFileOptions
   let wanted = "";
   let writing: Promise<void> | undefined;
   let closed = false;
-  /** What the log was told last, so that it is told once. */
+  /** The last problem that was logged, so that each is logged once. */
   let failure: string | undefined;
   let unlisted = new Set<string>();
 
@@ -44,12 +44,12 @@ export function createEndpointsFile({ path, workers, log }: EndpointsFileOptions
     if (bytes > endpointsFileBytes)
       throw new Error(`it has ${bytes} bytes, and routers read ${endpointsFileBytes} at most`);
     await writeFile(temporary, text, { mode: fileMode });
-    // The mode of a new file is less what the process' mask takes away.
+    // The umask of the process reduces the mode of a new file.
     await chmod(temporary, fileMode);
     await rename(temporary, path);
   }
 
-  /** Writes until nothing has changed meanwhile. What could not be written is not tried again by itself. */
+  /** Writes again if the endpoints have changed during the write. A failed write is repeated only at the next update. */
   async function writeAll(): Promise<void> {
     let tried: string | undefined;
     while (tried !== wanted) {

@@ -47,7 +47,7 @@ test.each([
   ["http://[::1]:7711", "[::1] is no IPv4 address"],
   ["https://10.0.0.1", "https://10.0.0.1 is not plain http"],
   ["http://10.0.0.1/waggle", "http://10.0.0.1/waggle has a path"],
-])("%s cannot be said in the file", (url, reason) => {
+])("%s cannot be written to the file", (url, reason) => {
   expect(endpointsOf([worker({ url })])).toEqual({ listed: [], unlisted: [{ workerId: "w1", reason }] });
 });
 

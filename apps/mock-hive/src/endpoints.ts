@@ -1,4 +1,4 @@
-// Owns which workers a router of llm-d may send requests to, and how its file of endpoints says so. Pure; who writes it is endpoints-file's.
+// Selects the workers to which a router of llm-d may send requests, and formats its file of endpoints. Pure; endpoints-file writes the file.
 //
 // The format is that of llm-d-router 0.9, plugin `file-discovery` (pkg/epp/framework/plugins/datalayer/discovery/file/plugin.go): a list
 // `endpoints` of { name, namespace, address, port, labels }, where the address is a literal IPv4 one, and the port is a string.
@@ -11,7 +11,7 @@ export const endpointsFileBytes: number = 1024 * 1024;
 
 export interface Endpoint {
   readonly name: string;
-  /** IPv4, never a name: the router resolves none, and does not start with one in its file. */
+  /** An IPv4 address. The router does not resolve host names, and does not start if its file has one. */
   readonly address: string;
   readonly port: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -23,9 +23,9 @@ export interface UnlistedWorker {
 }
 
 export interface Endpoints {
-  /** Of workers that are alive and ready, by name. */
+  /** The endpoints of workers that are alive and ready, sorted by name. */
   readonly listed: readonly Endpoint[];
-  /** Alive and ready, and yet the file cannot say where they are. */
+  /** Workers that are alive and ready, but whose address the file format does not allow. */
   readonly unlisted: readonly UnlistedWorker[];
 }
 
@@ -36,14 +36,14 @@ export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
     if (liveness !== "alive" || state !== "ready") continue;
     const place = placeOf(url);
     if (typeof place === "string") unlisted.push({ workerId: name, reason: place });
-    // The router looks for the engine's label to know which metrics to read: ours have vLLM's names.
+    // The router chooses the metrics to read by the engine's label. Our metrics have vLLM's names.
     else listed.push({ name, ...place, labels: { "llm-d.ai/engine-type": "vllm", model } });
   }
   listed.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { listed, unlisted };
 }
 
-/** The whole file. All values are quoted: the router's YAML is the older one, to which a model called `on` is no text. */
+/** Formats the whole file. All values are quoted, because the router reads YAML 1.1, where an unquoted `on` is a boolean and not a model name. */
 export function formatEndpoints(endpoints: readonly Endpoint[]): string {
   return stringify({ endpoints }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 });
 }

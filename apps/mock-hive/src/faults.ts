@@ -1,14 +1,14 @@
-// Owns which fault is in force and for how many more requests. What a fault does to a request is app's.
+// Keeps the active fault and the number of requests that it still applies to. app applies the fault.
 import { WaggleError, type Fault } from "@waggle/protocol";
 
 export interface Faults {
   /**
-   * Puts a fault in force and answers with what is in force then: after `forget`, which takes effect at once, that is none.
+   * Sets a fault and returns the fault in force afterwards: after `forget`, which takes effect at once, no fault.
    * @throws WaggleError invalid_argument when the fault does not take a field, or needs one
    */
   set(fault: Fault): Fault;
   current(): Fault;
-  /** The fault for one request, which is counted. */
+  /** Returns the fault for one request, and counts the request. */
   take(): Fault;
 }
 

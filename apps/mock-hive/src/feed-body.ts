@@ -1,10 +1,10 @@
-// Owns how the feed's items become the bytes of an SSE or NDJSON answer.
-import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/sse";
+// Encodes the feed's items as the body of an SSE or NDJSON response.
+import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import type { FeedItem } from "./feed.ts";
 
 /**
- * A body that reads one item at a time. The iterator is an explicit object and not an async generator, so that a reader who leaves is
- * noticed at once and not with the next item.
+ * Makes a body that reads one item at a time. The iterator is an explicit object and not an async generator, so that it ends as soon as the
+ * reader disconnects, and not at the next item.
  */
 export function feedBody(items: AsyncIterator<FeedItem, undefined>, ndjson: boolean): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();

@@ -1,10 +1,10 @@
-// Owns the fan-out of hive events to their readers, each with a bounded buffer of its own. It knows no HTTP and no text format.
+// Sends each hive event to all readers, which have separate buffers of limited size. This file does not depend on HTTP or a text format.
 import { createChannel, type Channel, type Clock, type TimerHandle } from "@waggle/async";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 
 /** Most readers at a time; a further one is refused. */
 export const feedReadersLimit = 64;
-/** Most events that wait for one reader; at the next one it is cut off. */
+/** Limit for the events that wait for one reader; one more event disconnects the reader. */
 export const feedBacklogLimit = 1_024;
 export const pingIntervalMs = 15_000;
 
@@ -13,14 +13,14 @@ export type FeedItem = HiveEvent | { readonly type: "ping" };
 
 export interface Feed {
   /**
-   * A reader that gets `first`, then everything published from now on, until it returns or the feed closes. One that falls behind by
-   * more than `feedBacklogLimit` is cut off: `onCutOff` is called at once, and its iterator ends with `slow_consumer`.
+   * Opens a reader that gets `first`, then every event published from now on, until it returns or the feed closes. A reader that falls behind
+   * by more than `feedBacklogLimit` is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
    * @throws WaggleError resource_exhausted at `feedReadersLimit`
    */
   open(first: HiveEvent, onCutOff: () => void): AsyncIterator<FeedItem, undefined>;
   publish(event: HiveEvent): void;
   readonly readers: number;
-  /** Ends every reader's stream after what is buffered for it. */
+  /** Ends every reader's stream after its buffered events. */
   close(): void;
 }
 

@@ -66,7 +66,7 @@ test("a worker joins with its first heartbeat, ticks with each further one, and 
   expect(tell()).toEqual([]);
 });
 
-test("gateways are told when one comes, changes or leaves, and the connection with them", () => {
+test("events report gateways that join, change or leave, and the state of the connection", () => {
   const { tell, view } = start();
   expect(events).toEqual([{ type: "fleet", at: "1970-01-01T00:00:00.000Z", fleet: { connected: true, gateways: [] } }]);
   events = [];
@@ -77,7 +77,7 @@ test("gateways are told when one comes, changes or leaves, and the connection wi
   expect(view.current()).toEqual({ connected: false, gateways: [{ gateway_id: "g1", ...shown }] });
 });
 
-test("a gateway's jobs that wait are told where it tells them", () => {
+test("a gateway's number of waiting jobs is shown when the gateway reports it", () => {
   const { tell, view } = start();
   tell({ ...gateway("g1"), waiting: 2 } as FleetMember, gateway("g2"));
   expect(view.current().gateways).toEqual([
@@ -86,7 +86,7 @@ test("a gateway's jobs that wait are told where it tells them", () => {
   ]);
 });
 
-test("a member that writes nonsense is told once in the log, and holds up nobody", () => {
+test("a member with an invalid entry is logged once, and does not affect other members", () => {
   const { tell, view, registry } = start();
   const bad: FleetMember = { kind: "worker", id: "bad", heartbeat: { worker_id: "bad" } };
   for (const seq of [0, 1]) tell(bad, gateway("g1", "javascript:alert(1)"), gateway("g2"), worker("w1", seq));

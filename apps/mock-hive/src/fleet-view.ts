@@ -1,12 +1,12 @@
-// Owns what the hive makes of a fleet's members: its workers go to the registry beside those that register here, its gateways are a list.
-// It knows no NATS; where the members come from is nats's.
+// Keeps the hive's view of a fleet: the fleet's workers are in the same registry as workers that register over HTTP, and its gateways
+// are in a list. This file does not depend on NATS; nats.ts provides the members.
 import { HeartbeatSchema, HiveGatewaySchema, hiveGatewaysLimit } from "@waggle/protocol";
 import type { HiveEvent, HiveFleet } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { z } from "zod";
 import type { WorkerRegistry } from "./workers.ts";
 
-/** As it wrote it itself, unchecked. */
+/** A member as it described itself, not validated. */
 export type FleetMember =
   | { readonly kind: "worker"; readonly id: string; readonly heartbeat: unknown }
   | {
@@ -20,10 +20,10 @@ export type FleetMember =
 
 export interface FleetMembers {
   readonly connected: boolean;
-  /** How often each tells of itself. */
+  /** The interval of a member's heartbeats. */
   readonly intervalMs: number;
   list(): readonly FleetMember[];
-  /** Calls back when a member has come, left or told something, and when the connection has come or gone. */
+  /** Calls the listener when a member has joined, left or changed, and when the connection has opened or closed. */
   onChange(listener: () => void): () => void;
 }
 
@@ -45,7 +45,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
   /** The last heartbeat of each worker, as text. */
   let heard = new Map<string, string>();
   let fleet: HiveFleet = { connected: false, gateways: [] };
-  /** What was wrong with members, told once. */
+  /** The members' problems that were logged, so that each is logged once. */
   let wrong = new Set<string>();
 
   function update(): void {
@@ -95,7 +95,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
   return { current: () => fleet, close: forget };
 }
 
-/** One line; a member of another version may be wrong in many ways. */
+/** Shortens the reason to one line, because a member of another version may have many invalid fields. */
 function reasonOf(error: unknown): string {
   const [first] = error instanceof z.ZodError ? error.issues : [];
   if (first !== undefined) return `${first.path.join(".")}: ${first.message}`;

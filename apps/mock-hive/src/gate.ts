@@ -1,24 +1,24 @@
-// Owns who may speak to the hive: Host, Origin, then the token and what it may do.
-import type { TokenTable } from "@waggle/front/tokens";
+// Owns the hive's access checks: Host, Origin, then the token and its rights.
+import type { TokenTable } from "@waggle/daemon/tokens";
 import { WaggleError } from "@waggle/protocol";
 
-/** What a request asks for: what workers send, what an observer reads, what an operator changes. */
-export type Errand = "report" | "read" | "change";
+/** The right that a request requires: workers report, observers read, operators change. */
+export type RequiredRight = "report" | "read" | "change";
 
 export interface HiveAccess {
-  /** Undefined: this machine only, and no token. */
+  /** Undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
-  /** Names that the Host header may carry, in lower case; none given: loopback names, with a token any. */
+  /** Allowed names in the Host header, in lower case. If empty: loopback names without a token, any name with a token. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
 
-/** Host names under which a loopback address is really meant; without a token any other one is DNS rebinding. */
+/** Host names that mean a loopback address. Without a token, any other name is treated as DNS rebinding. */
 const loopbackNames: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
-/** It may have been told to listen on another address of these. */
+/** The hive may listen on any of these addresses. */
 const loopbackAddress = /^127(?:\.\d{1,3}){3}$/;
 
-/** @throws WaggleError forbidden when Host is no name of the hive, or Origin is a page that does not belong here */
+/** @throws WaggleError forbidden when Host is not a name of the hive, or the page in Origin is not allowed */
 export function checkHostAndOrigin(headers: Headers, access: HiveAccess): void {
   const host = (headers.get("host") ?? "").toLowerCase();
   const name = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(host)?.[1] ?? "";
@@ -30,13 +30,13 @@ export function checkHostAndOrigin(headers: Headers, access: HiveAccess): void {
   }
   const origin = headers.get("origin")?.toLowerCase();
   if (origin === undefined || origin === `http://${host}` || access.allowedOrigins.includes(origin)) return;
-  // A proxy may have taken the TLS off.
+  // A proxy in front may have ended TLS, so https is the same origin.
   if (!isLocal && origin === `https://${host}`) return;
   throw new WaggleError("forbidden", "Cannot answer: the Origin header names a page that does not belong here.");
 }
 
-/** @throws WaggleError unauthenticated without a token or with a wrong one; forbidden when it may not do that */
-export function checkToken(headers: Headers, errand: Errand, access: HiveAccess): void {
+/** @throws WaggleError unauthenticated without a token or with a wrong one; forbidden when the token lacks the right */
+export function checkToken(headers: Headers, right: RequiredRight, access: HiveAccess): void {
   const tokens = access.tokens();
   if (tokens === undefined) return;
   const presented = /^Bearer +(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -46,10 +46,10 @@ export function checkToken(headers: Headers, errand: Errand, access: HiveAccess)
   const name = tokens.nameOf(presented.trim());
   if (name === undefined) throw new WaggleError("unauthenticated", "Cannot authenticate: the token is wrong.");
   const rights = tokens.rightsOf(name);
-  if (errand === "change" && rights?.admin !== true) {
+  if (right === "change" && rights?.admin !== true) {
     throw new WaggleError("forbidden", "Cannot do that: the token is not marked admin in the hive's token file.");
   }
-  if (errand === "read" && rights?.monitor !== true) {
+  if (right === "read" && rights?.monitor !== true) {
     throw new WaggleError(
       "forbidden",
       "Cannot show the workers: the token is marked neither monitor nor admin in the hive's token file.",

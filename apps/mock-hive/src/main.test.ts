@@ -1,18 +1,18 @@
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { request } from "node:http";
+import { createServer as createHttpServer, request } from "node:http";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { withTimeout } from "@waggle/async";
 import { createHiveClient, type HiveClient } from "@waggle/client";
-import { isOver, scaled } from "@waggle/harness";
-import { listPortsOf } from "@waggle/ports";
+import { isOver, scaled } from "@waggle/testing/harness";
+import { listPortsOf } from "@waggle/daemon/ports";
 import { StdoutLineSchema, type Heartbeat, type HiveEvent, type Registration } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 
-const source = ["--conditions=waggle-source", "--import", "tsx", new URL("main.ts", import.meta.url).pathname];
+const source = ["--import", "tsx", new URL("main.ts", import.meta.url).pathname];
 const startTimeoutMs = 20_000;
 /** To leave; where the machine is slow, in proportion. */
 const goneMs = 1_000;
@@ -38,8 +38,12 @@ afterEach(async () => {
   }
 });
 
-function start(args: readonly string[], stdio: StdioOptions = ["ignore", "pipe", "pipe"]): ChildProcess {
-  const child = spawn(process.execPath, [...source, ...args], { stdio });
+function start(
+  args: readonly string[],
+  stdio: StdioOptions = ["ignore", "pipe", "pipe"],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const child = spawn(process.execPath, [...source, ...args], { stdio, env: { ...process.env, ...env } });
   children.push(child);
   return child;
 }
@@ -51,8 +55,14 @@ async function exitOf(child: ChildProcess, ms = 5_000): Promise<unknown> {
   return code ?? signal;
 }
 
-async function startHive(...args: string[]): Promise<{ child: ChildProcess; url: string; hive: HiveClient }> {
-  const child = start(["--port", "0", "--faults", ...args], ["pipe", "pipe", "pipe", "ipc"]);
+type StartedHive = { readonly child: ChildProcess; readonly url: string; readonly hive: HiveClient };
+
+async function startHive(...args: string[]): Promise<StartedHive> {
+  return await startHiveWith({}, ...args);
+}
+
+async function startHiveWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<StartedHive> {
+  const child = start(["--port", "0", "--faults", ...args], ["pipe", "pipe", "pipe", "ipc"], env);
   const lines = createInterface(child.stdout as Readable);
   const [line] = (await withTimeout(once(lines, "line"), startTimeoutMs, "The hive did not start")) as [string];
   const { url, pid } = StdoutLineSchema.parse(JSON.parse(line));
@@ -79,7 +89,7 @@ async function isFree(url: string): Promise<boolean> {
 }
 
 describe("the hive's process", () => {
-  it("serves a worker's life, tells it on the feed, and leaves on SIGTERM with the feed open", async () => {
+  it("serves a worker's life, sends it on the feed, and leaves on SIGTERM with the feed open", async () => {
     const { child, url, hive } = await startHive("--log-format", "json");
     expect(await listPortsOf([child.pid as number])).toEqual([Number(new URL(url).port)]);
     const feed = hive.events()[Symbol.asyncIterator]();
@@ -89,7 +99,7 @@ describe("the hive's process", () => {
     await hive.heartbeat(heartbeat);
     expect(await next(feed)).toMatchObject({ type: "heartbeat", heartbeat: { seq: 0 } });
     expect(await hive.heartbeats({ workerId: "w1", limit: 1 })).toEqual([heartbeat]);
-    // Nobody beats any more, and liveness follows by itself.
+    // No further heartbeat is sent, and liveness follows by itself.
     expect(await next(feed)).toMatchObject({ type: "liveness", was: "alive", liveness: "stale" });
     expect(await next(feed)).toMatchObject({ type: "liveness", was: "stale", liveness: "gone" });
     expect(await hive.worker("w1")).toMatchObject({ liveness: "gone", heartbeats: 1 });
@@ -125,7 +135,7 @@ describe("the hive's process", () => {
     reader.destroy();
   });
 
-  it("misbehaves over real connections as it is told to", async () => {
+  it("misbehaves over real connections as the fault in force says", async () => {
     const { hive, url } = await startHive();
     const impatient = createHiveClient({ baseUrl: url, requestTimeoutMs: 100 });
     const unavailable = { code: "unavailable" };
@@ -143,7 +153,7 @@ describe("the hive's process", () => {
     await expect(hive.heartbeat(heartbeat)).rejects.toMatchObject({ code: "not_found" });
   });
 
-  it("goes on when stdin ends and when nobody reads its output, and follows its parent's channel", async () => {
+  it("continues when stdin ends and when no program reads its output, and follows its parent's channel", async () => {
     const { child, hive } = await startHive("--log-level", "debug");
     child.stdin?.end();
     child.stdout?.destroy();
@@ -153,6 +163,30 @@ describe("the hive's process", () => {
     expect((await hive.worker("w1")).heartbeats).toBe(1);
     child.disconnect();
     expect(await exitOf(child)).toBe(0);
+  });
+
+  it("sends spans of the requests that change something to a collector", async () => {
+    const posts: string[] = [];
+    const collector = createHttpServer((incoming, outgoing) => {
+      void text(incoming).then((body) => {
+        posts.push(`${incoming.url} ${body}`);
+        outgoing.end("{}");
+      });
+    }).listen(0, "127.0.0.1");
+    await once(collector, "listening");
+    const { port } = collector.address() as AddressInfo;
+    const { child, hive } = await startHiveWith({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    await hive.register(registration);
+    await hive.workers();
+    // What waits is sent when the hive leaves.
+    child.kill("SIGTERM");
+    expect(await exitOf(child)).toBe(0);
+    collector.close();
+    expect(posts).toHaveLength(1);
+    expect(posts[0]).toMatch(/^\/v1\/traces .*"stringValue":"waggle-hive"/);
+    const names = [...(posts[0] ?? "").matchAll(/"name":"([A-Z]+ [^"]*)"/g)].map(([, name]) => name);
+    expect(names).toEqual(["PUT /v1/workers/:id"]);
+    expect(posts[0]).toContain('{"key":"http.response.status_code","value":{"intValue":"200"}}');
   });
 
   it("answers what is no proper request with a typed error, and stays", async () => {
@@ -198,7 +232,7 @@ describe("the hive's process", () => {
     for (const [flag, expected] of [
       ["--version", /^waggle-hive \d+\.\d+\.\d+\n$/],
       ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    done[^]*\n  69   [^]*\n$/],
-      ["--help", /--heartbeats-kept <number>/],
+      ["--help", /--heartbeats-kept <n>/],
     ] as const) {
       const child = spawn(process.execPath, [bin, flag], { stdio: ["ignore", "pipe", "inherit"] });
       children.push(child);

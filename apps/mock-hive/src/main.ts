@@ -1,6 +1,4 @@
-// The hive daemon's entry. It installs its signal handlers first, because the rest takes a while to load.
-import { listenForSignals } from "@waggle/daemon/signals";
+// The entry of `waggle-hive`.
+import { runHiveProcess } from "./process.ts";
 
-const signals = listenForSignals(process);
-const { runHive } = await import("./run-hive.ts");
-await runHive(process.argv.slice(2), process.env, signals);
+await runHiveProcess(process, process.argv.slice(2), process.env);

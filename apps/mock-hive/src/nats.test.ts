@@ -1,9 +1,9 @@
-// Shows, with a real NATS, that the hive hears of a fleet's members as they come, tell and leave, and that it finds its way back.
+// Tests, with a real NATS, that the hive follows a fleet's members as they join, change and leave, and that it reconnects.
 import { systemClock } from "@waggle/async";
 import { createMembers, fleetVersion, openConnection } from "@waggle/fleet";
 import type { Member } from "@waggle/fleet";
-import { createProcessGroups, poll, startNats } from "@waggle/harness";
-import type { NatsServer } from "@waggle/harness";
+import { createProcessGroups, poll, startNats } from "@waggle/testing/harness";
+import type { NatsServer } from "@waggle/testing/harness";
 import { createLogger } from "@waggle/telemetry";
 import { describeWithNats } from "@waggle/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -36,7 +36,7 @@ describeWithNats("a fleet that the hive looks into", () => {
     jobs = 7;
     member.report();
     await poll(
-      "its jobs to be told",
+      "its jobs to be reported",
       () => fleet.list().some((one) => one.kind === "gateway" && one.jobs === 7),
       10_000,
     );
@@ -47,7 +47,7 @@ describeWithNats("a fleet that the hive looks into", () => {
     await fleet.close();
   });
 
-  it("is away while NATS is, and told so", async () => {
+  it("reports that it is disconnected while NATS is down", async () => {
     const fleet = await watchFleet({ url: nats.url, insecure: false, clock, log });
     const seen: boolean[] = [];
     fleet.onChange(() => {

@@ -1,4 +1,4 @@
-// Owns how the hive hears of a fleet's members: it looks into their bucket on NATS. The library is loaded only where there is a fleet.
+// Follows a fleet's members by watching their bucket on NATS. The NATS library is loaded only when a fleet is configured.
 import type { Clock } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { FleetMembers } from "./fleet-view.ts";
@@ -6,7 +6,7 @@ import type { FleetMembers } from "./fleet-view.ts";
 export interface WatchFleetOptions {
   readonly url: string;
   readonly credsFile?: string | undefined;
-  /** Lets a server on another machine be talked to without TLS or credentials. */
+  /** Allows a server on another machine without TLS or credentials. */
   readonly insecure: boolean;
   readonly clock: Clock;
   readonly log: Logger;
@@ -16,7 +16,7 @@ export interface WatchedFleet extends FleetMembers {
   close(): Promise<void>;
 }
 
-/** Connects in the background, and again whenever it has to. @throws WaggleError invalid_argument where it must not */
+/** Connects in the background, and reconnects when necessary. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function watchFleet({ url, credsFile, insecure, clock, log }: WatchFleetOptions): Promise<WatchedFleet> {
   const { createMembers, memberIntervalMs, openConnection } = await import("@waggle/fleet");
   const connection = openConnection({ url, credsFile, insecure, name: "waggle-hive", log, clock });

@@ -1,11 +1,12 @@
-// Owns the hive as a whole while it runs: registry, faults, feed and the socket; how it starts and how it closes.
+// Starts and closes the hive as a whole: registry, faults, feed and socket.
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
-import type { TokenTable } from "@waggle/front/tokens";
-import { findPortHolder, listenReason } from "@waggle/ports";
+import type { TokenTable } from "@waggle/daemon/tokens";
+import { findPortHolder, ListenError, listenReason, PortTakenError } from "@waggle/daemon/ports";
+import type { Traces } from "@waggle/daemon/traces";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
@@ -21,40 +22,36 @@ const connectionsLimit = 2_000;
 /** How long answers may take to finish once the hive closes. */
 const closeGraceMs = 250;
 
-/** The port cannot be opened; the message says why, and names the process that holds it, where that can be found. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-}
-
 export interface HiveOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** The port; 0 chooses a free one. */
   readonly port: number;
-  /** Undefined: this machine only, and no token. Asked at each request. */
+  /** Called for each request; undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
   readonly allowedHosts?: readonly string[] | undefined;
   readonly allowedOrigins?: readonly string[] | undefined;
-  /** It can be told to misbehave towards workers. */
+  /** Whether faults can be injected into workers' requests. */
   readonly faults: boolean;
   readonly heartbeatsKept: number;
-  /** Where routers of llm-d find the workers. */
+  /** Path of the file in which routers of llm-d find the workers. */
   readonly endpointsFile?: string | undefined;
-  /** The fleet to show as well. */
+  /** The NATS server of a fleet whose members are shown too. */
   readonly natsUrl?: string | undefined;
   readonly natsCreds?: string | undefined;
   readonly natsInsecure?: boolean | undefined;
   readonly log: Logger;
+  readonly traces?: Pick<Traces, "begin"> | undefined;
 }
 
 export interface Hive {
   readonly url: string;
-  /** Ends the feed's readers, then every connection; the port is free afterwards. Takes little longer than 250 ms at most. */
+  /** Ends the feed's readers, then every connection; the port is free afterwards. Takes at most a little longer than 250 ms. */
   close(): Promise<void>;
 }
 
-/** @throws ListenError; WaggleError for a NATS server that must not be talked to */
+/** @throws ListenError; WaggleError for a NATS server that is not allowed */
 export async function startHive(options: HiveOptions): Promise<Hive> {
-  const { log, heartbeatsKept } = options;
+  const { log, heartbeatsKept, traces } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
   const onEvent = (event: HiveEvent): void => {
@@ -72,7 +69,15 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   const members = await membersOf(options);
   const fleet =
     members === undefined ? undefined : createFleetView({ members, registry, wallClock: Date.now, onEvent, log });
-  const app = createHiveApp({ registry, faults, feed, fleet, log, access: { tokens, allowedHosts, allowedOrigins } });
+  const app = createHiveApp({
+    registry,
+    faults,
+    feed,
+    fleet,
+    log,
+    traces,
+    access: { tokens, allowedHosts, allowedOrigins },
+  });
   const answer = getRequestListener(app.fetch, {
     // Only HTTP/1.0 may leave Host out; the check in front of the routes then refuses it.
     hostname: "unknown",
@@ -119,7 +124,7 @@ async function listen(server: Server, { host, port }: HiveOptions): Promise<void
     }
     const holder = await findPortHolder(port);
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
-    throw new ListenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
+    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
   }
 }
 

@@ -68,20 +68,23 @@ describe("liveness", () => {
     [1_000, 1_500, 3_500],
     // As workers have it by default.
     [5_000, 6_500, 16_500],
-  ])("of a heartbeat each %i ms is stale after %i ms and gone after %i, each told once", (interval, stale, gone) => {
-    const { clock, registry, livenessOf, news } = createRegistry();
-    registry.register(registration("w1", interval));
-    clock.advance(stale - 1);
-    expect(livenessOf()).toBe("alive");
-    clock.advance(1);
-    expect(livenessOf()).toBe("stale");
-    clock.advance(gone - stale - 1);
-    expect(livenessOf()).toBe("stale");
-    clock.advance(1);
-    expect(livenessOf()).toBe("gone");
-    clock.advance(1_000_000);
-    expect(news()).toEqual(["w1 registered", "w1 alive->stale", "w1 stale->gone"]);
-  });
+  ])(
+    "of a heartbeat each %i ms is stale after %i ms and gone after %i, each reported once",
+    (interval, stale, gone) => {
+      const { clock, registry, livenessOf, news } = createRegistry();
+      registry.register(registration("w1", interval));
+      clock.advance(stale - 1);
+      expect(livenessOf()).toBe("alive");
+      clock.advance(1);
+      expect(livenessOf()).toBe("stale");
+      clock.advance(gone - stale - 1);
+      expect(livenessOf()).toBe("stale");
+      clock.advance(1);
+      expect(livenessOf()).toBe("gone");
+      clock.advance(1_000_000);
+      expect(news()).toEqual(["w1 registered", "w1 alive->stale", "w1 stale->gone"]);
+    },
+  );
 
   it("drops a worker that has been gone for a day, and then sets no timer any more", () => {
     const { clock, registry, news } = createRegistry();
@@ -121,7 +124,7 @@ describe("liveness", () => {
     expect(livenessOf()).toBe("stale");
   });
 
-  it("jumps to gone when nobody looked for long, as after a suspended machine", () => {
+  it("jumps to gone when no check ran for long, as after a suspended machine", () => {
     const { clock, registry, news } = createRegistry();
     registry.register(registration("slow", 10_000));
     registry.register(registration("fast", 100));
@@ -184,7 +187,7 @@ describe("liveness", () => {
 });
 
 describe("the registry", () => {
-  it("shows what the worker said last", () => {
+  it("shows the worker's last report", () => {
     const { clock, registry } = createRegistry();
     registry.register({ ...registration(), backend: "fake" });
     clock.advance(500);
@@ -225,7 +228,7 @@ describe("the registry", () => {
     expect(news().slice(3)).toEqual(["b deregistered", "a forgotten", "c forgotten"]);
   });
 
-  it("takes a worker of a fleet for one of its own that is told of there, until it registers here", () => {
+  it("lists a worker of a fleet by its fleet entry until the worker registers here", () => {
     const { clock, registry, livenessOf, news } = createRegistry();
     registry.hear(heartbeat(), 1_000);
     expect(registry.get("w1")).toMatchObject({ source: "nats", interval_ms: 1_000, heartbeats: 1, liveness: "alive" });
@@ -283,7 +286,7 @@ describe("the registry", () => {
     expect(registry.get("w0").liveness).toBe("gone");
   });
 
-  it("tells a worker to drain until it does, and whoever looks that it was told", () => {
+  it("asks a worker to drain until it does, and shows that it was asked", () => {
     const { registry, news } = createRegistry();
     registry.register({ ...registration(), obeys: ["drain"] });
     expect(registry.heartbeat({ ...heartbeat(), obeys: ["drain"] })).toBeUndefined();

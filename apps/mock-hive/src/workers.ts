@@ -1,5 +1,5 @@
-// Owns the registry: which workers there are, how alive each is, and their last heartbeats. Time and timers come from the clocks it is
-// given; it knows no HTTP.
+// Owns the registry of workers: their liveness and their last heartbeats. Time and timers come from the injected clocks; this file does not
+// depend on HTTP.
 import type { Clock, TimerHandle } from "@waggle/async";
 import {
   goneAfterMs,
@@ -14,19 +14,19 @@ import {
   type Registration,
 } from "@waggle/protocol";
 
-/** Most workers in the registry, in whatever state; a further one is refused. */
+/** Limit for workers in the registry in any state; one more is refused. */
 export const workersLimit = 1_000;
 /** Most gone workers that stay listed, for `goneKeptMs` at most; the one that has been gone longest is removed first. */
 export const goneWorkersLimit = 100;
 
-/** Who has missed a heartbeat of a fleet for as many intervals has not left in good order. */
+/** A fleet's worker that was removed after missing heartbeats for this many intervals has not deregistered; it may have crashed. */
 const overdueIntervals = 2;
 
 export interface WorkerRegistryOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970, for the timestamps that others read. */
   readonly wallClock: () => number;
-  /** Over all workers. */
+  /** Number of heartbeats to keep, of all workers together. */
   readonly heartbeatsKept: number;
   readonly onEvent: (event: HiveEvent) => void;
 }
@@ -38,31 +38,31 @@ export interface WorkerRegistry {
    */
   register(registration: Registration): HiveWorker;
   /**
-   * @returns what the worker is to do, if anything
+   * @returns a command for the worker, if any
    * @throws WaggleError not_found when the worker is not listed: it must register again
    */
   heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
-   * A worker is heard of elsewhere: in a fleet, every `intervalMs`. One that registers here itself is left to that, unless it is gone.
+   * Adds a heartbeat from a fleet, which reports a worker every `intervalMs`. Ignored for a worker that is registered here over HTTP and not gone.
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   hear(heartbeat: Heartbeat, intervalMs: number): void;
-  /** It is no longer told of there. One that was overdue already has not left: its time runs on. */
+  /** Called when the fleet has removed a worker. If its heartbeat was already overdue, the worker did not deregister, and its timeouts continue. */
   lose(workerId: string): void;
   /** @throws WaggleError not_found */
   deregister(workerId: string): void;
   /**
-   * The worker is told with its next heartbeat, and until it has begun or registers again. Idempotent.
-   * @throws WaggleError not_found; conflict when the worker is gone, or obeys no such command
+   * The worker gets the request with each heartbeat until it has begun to drain or registers again. Idempotent.
+   * @throws WaggleError not_found; conflict when the worker is gone, or does not support the command
    */
   drain(workerId: string): HiveWorker;
-  /** @throws WaggleError not_found; conflict when the worker is not gone: it would only come again */
+  /** @throws WaggleError not_found; conflict when the worker is not gone, because it would register again */
   remove(workerId: string): void;
   /** @throws WaggleError not_found */
   get(workerId: string): HiveWorker;
   /** In the order of their first registration. */
   list(): HiveWorker[];
-  /** The last `limit` ones, newest last. */
+  /** Returns the last `limit` heartbeats, newest last. */
   heartbeats(filter: { readonly workerId?: string | undefined; readonly limit: number }): Heartbeat[];
   /** Drops every worker; their next heartbeats are unknown. */
   forgetAll(): void;
@@ -73,9 +73,9 @@ export interface WorkerRegistry {
 
 interface Entry {
   readonly registeredAt: string;
-  /** Whether it registers here, or is heard of elsewhere. */
+  /** Whether the worker registers here, or is known from the fleet. */
   source: "here" | "nats";
-  /** What the worker said of itself last, registering or by heartbeat. */
+  /** The worker's last report, from its registration or a heartbeat. */
   report: Registration | Heartbeat;
   intervalMs: number;
   liveness: LivenessState;
@@ -84,7 +84,7 @@ interface Entry {
   lastSeenAt: string;
   heartbeats: number;
   lastHeartbeat?: Heartbeat;
-  /** Asked of it, and not yet begun. */
+  /** The command that the worker has not begun yet. */
   command?: HiveCommand | undefined;
 }
 
@@ -104,7 +104,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     return entry;
   }
 
-  /** The worker was heard of just now. */
+  /** Notes a report of the worker at the present time. */
   function see(entry: Entry, report: Registration | Heartbeat): void {
     entry.report = report;
     entry.seenAt = clock.now();
@@ -120,7 +120,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     onEvent({ type: "liveness", at: timestamp(), worker_id: entry.report.worker_id, liveness, was });
   }
 
-  /** One timer, for the next deadline of all. One that a heartbeat has made too early finds nothing to do and arms the next. */
+  /** Arms one timer for the next deadline of all workers. If a heartbeat has moved the deadline meanwhile, the timer only arms the next one. */
   function arm(dueAt: number): void {
     if (dueAt === Infinity || (timer !== undefined && timer.dueAt <= dueAt)) return;
     timer?.cancel();
@@ -188,7 +188,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       const entry = entries.get(registration.worker_id) ?? add(registration, registration.interval_ms);
       entry.source = "here";
       entry.intervalMs = registration.interval_ms;
-      // Somebody has started it anew since: what was asked of the one before is over with it.
+      // The worker was restarted, so that the command for its previous process no longer applies.
       entry.command = undefined;
       see(entry, registration);
       const worker = toWorker(entry);
@@ -263,13 +263,13 @@ function removalAt(entry: Entry): number {
 
 /** Why it cannot be drained from here, as the end of a sentence. */
 function refusalToDrain({ source, liveness, report }: Entry): string | undefined {
-  if (source === "nats") return "it is heard of on NATS only, and takes no commands from here";
+  if (source === "nats") return "it is known from NATS only, and takes no commands from this hive";
   if (liveness === "gone") return "it is gone";
   if (report.obeys?.includes("drain") !== true) return "it does not obey a hive that it shows no token to";
   return undefined;
 }
 
-/** When, without a further sign of life, the worker's liveness changes next, or it leaves the list. */
+/** The time when the worker's liveness changes, or the worker leaves the list, if no other heartbeat arrives. */
 function deadlineOf(entry: Entry): number {
   switch (entry.liveness) {
     case "alive":

@@ -1,15 +1,16 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { readTokens, variableOf } from "@waggle/daemon";
+import { variableOf } from "@waggle/daemon";
+import { readTokens } from "@waggle/daemon/tokens";
 import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
-import type { Machine } from "./config/machine.ts";
+import type { WorkerMachine } from "./config/machine.ts";
 import { isModelSetting } from "./config/model-settings.ts";
 import type { OptionRow } from "@waggle/daemon";
 import { optionRows } from "./config/option-table.ts";
 import type { OptionKey } from "./config/option-table.ts";
 
-const machine: Machine = {
+const machine: WorkerMachine = {
   hostname: "hive 7.example.org",
   cores: 8,
   pid: 4_242,
@@ -26,13 +27,13 @@ const machine: Machine = {
 
 const local = ["--local-mode"];
 
-function run(argv: readonly string[], env: Record<string, string> = {}, on: Machine = machine): WorkerConfig {
+function run(argv: readonly string[], env: Record<string, string> = {}, on: WorkerMachine = machine): WorkerConfig {
   const result = parseConfig(argv, env, on);
   if (result.kind === "exit") throw new Error(result.stderr ?? result.stdout);
   return result.config;
 }
 
-function refusal(argv: readonly string[], env: Record<string, string> = {}, on: Machine = machine): string {
+function refusal(argv: readonly string[], env: Record<string, string> = {}, on: WorkerMachine = machine): string {
   const result = parseConfig(argv, env, on);
   if (result.kind === "run") throw new Error("was accepted");
   expect(result.code).toBe(64);
@@ -171,7 +172,7 @@ function valueOf(config: WorkerConfig, key: OptionKey): unknown {
   return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 
-/** What else it takes for a setting to be accepted. */
+/** Further flags without which a setting is refused. */
 function company(key: OptionKey): readonly string[] {
   if (key === "localMode" || key === "apiTokenFile") return [];
   if (key === "natsCreds" || key === "natsInsecure") return [...local, "--nats-url", "nats://a"];
@@ -216,7 +217,7 @@ test.each(valued)("a bad value of $flag is refused by name", ({ key, row, flag, 
 });
 
 /** A machine whose settings file says this. */
-function withFile(text: string): Machine {
+function withFile(text: string): WorkerMachine {
   return { ...machine, readText: (path) => (path === "/w.yaml" ? text : machine.readText(path)) };
 }
 
@@ -230,7 +231,7 @@ function asYaml(row: OptionRow, text: string): string {
 const fileArgv = ["--config", "/w.yaml"];
 const inFile = settings.filter(({ key }) => key !== "configFile");
 
-test.each(inFile)("$flag stands in the settings file, and its variable wins over it", ({ key, row, variable }) => {
+test.each(inFile)("$flag is in the settings file, and its variable wins over it", ({ key, row, variable }) => {
   const [first, firstValue, second, secondValue] = samples[key];
   const file = withFile(asYaml(row, first));
   expect(valueOf(run([...company(key), ...fileArgv], {}, file), key)).toEqual(firstValue);
@@ -292,7 +293,7 @@ test("every default is a value that its own setting takes", () => {
   });
 });
 
-test("several problems are told at once", () => {
+test("several problems are reported at once", () => {
   const message = refusal(["--slots", "0", "--port", "x"], { WAGGLE_THREADS: "many" });
   expect(message.match(/^Cannot use/gm)).toHaveLength(3);
 });
@@ -350,7 +351,7 @@ test("local mode binds loopback only", () => {
   }
 });
 
-test("an address that leads nowhere is not advertised to a hive", () => {
+test("an address that is not one machine's is not advertised to a hive", () => {
   const argv = ["--host", "0.0.0.0", "--hive-url", "http://hive:7700"];
   expect(refusal(argv, { WAGGLE_API_TOKEN: "0123456789" })).toContain("--advertise-url");
   expect(run([...argv, "--advertise-url", "http://w:7711"], { WAGGLE_API_TOKEN: "0123456789" }).host).toBe("0.0.0.0");
@@ -360,7 +361,7 @@ test("a fake backend's faults need the fake backend", () => {
   expect(refusal([...local, "--fake-hang-at-step", "3"])).toContain("--fake-hang-at-step without --backend fake");
 });
 
-test("what a cache or its positions cannot have is refused before anything is loaded", () => {
+test("impossible settings of a cache or its positions are refused before a model is loaded", () => {
   expect(refusal([...local, "--cache-type-v", "q8_0", "--flash-attention", "off"])).toContain(
     "--cache-type-v q8_0 with --flash-attention off",
   );
@@ -370,18 +371,18 @@ test("what a cache or its positions cannot have is refused before anything is lo
   expect(stretched.modelSettings).toMatchObject({ ropeScaling: "yarn", ropeFreqScale: 0.5, yarnOrigCtx: 512 });
 });
 
-test("a relative adapter is one of the folder that the worker was started in", () => {
+test("a relative path of an adapter is below the worker's working folder", () => {
   expect(run([...local, "--lora", "a.gguf=2", "--lora", "b.gguf"]).modelSettings.lora).toEqual([
     { path: resolve("a.gguf"), scale: 2 },
     { path: resolve("b.gguf"), scale: 1 },
   ]);
 });
 
-test("one job's replay is no larger than everybody's", () => {
+test("one job's replay is no larger than that of all jobs", () => {
   expect(refusal([...local, "--replay-buffer", "2MiB", "--replay-total", "1MiB"])).toContain("--replay-buffer");
 });
 
-test("one body is no larger than all that may arrive at once", () => {
+test("one body is no larger than all bodies together", () => {
   expect(refusal([...local, "--max-body", "2MiB", "--max-bodies", "1MiB"])).toContain("--max-bodies");
 });
 
@@ -401,7 +402,7 @@ test("a file's tokens join the variable's, and share the queue", () => {
   ]);
 });
 
-test("a token's rights stand behind it, in the file and in the variable", () => {
+test("a token's rights follow it, in the file and in the variable", () => {
   const read = { ...machine, readText: () => "alice:alice-secret running-jobs=2\nroot:root-secret admin\n" };
   const { apiTokens } = run(
     ["--api-token-file", "/t"],
@@ -448,7 +449,7 @@ test("Ollama's port is another one than the worker's own", () => {
   expect(run([...local, "--ollama", "--port", "0", "--ollama-port", "0"]).ollamaPort).toBe(0);
 });
 
-test("a worker's default name is made of host and port, or of the process where the port is not known", () => {
+test("a worker's default name has its host and port, or its process id where the port is not known", () => {
   expect(run(local).workerId).toBe("worker-hive-7.example.org-7711");
   expect(run([...local, "--port", "0"]).workerId).toBe("worker-hive-7.example.org-p4242");
   expect(run(local, {}, { ...machine, hostname: "蜂".repeat(90) }).workerId).toBe("worker---7711");
@@ -461,7 +462,7 @@ test("downloads go below the cache folder of XDG, or of the home", () => {
   expect(run(local, { XDG_CACHE_HOME: "relative" }).modelsFolder).toBe("/home/bee/.cache/waggle/models");
 });
 
-test("the token for Hugging Face is the variable's, else the one that its tools have left", () => {
+test("the token for Hugging Face is the variable's, else the one that its tools have saved", () => {
   expect(run(local, { HF_TOKEN: "hf_x" }).huggingFaceToken).toBe("hf_x");
   const left = (env: Record<string, string>, files: Record<string, string>) => {
     const readText = (path: string): string => {
@@ -482,18 +483,18 @@ test("the token for the hive is the variable's or the file's, and an error shows
   expect(run(local).hiveToken).toBeUndefined();
   expect(run(local, { WAGGLE_HIVE_TOKEN: "open-sesame" }).hiveToken).toBe("open-sesame");
   expect(run([...local, "--hive-token-file", "/t"], {}, files("open-sesame\n")).hiveToken).toBe("open-sesame");
-  const said = [
+  const messages = [
     refusal(local, { WAGGLE_HIVE_TOKEN: "sesame" }),
     refusal([...local, "--hive-token-file", "/t"], {}, files("sesame")),
     refusal([...local, "--hive-token-file", "/t"], { WAGGLE_HIVE_TOKEN: "open-sesame" }, files("open-sesame")),
   ].join("");
-  expect(said).not.toContain("sesame");
-  expect(said).toContain("Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.");
-  expect(said).toContain("Cannot use --hive-token-file /t: a token has at least 8 characters.");
-  expect(said).toContain("only one of them can be meant");
+  expect(messages).not.toContain("sesame");
+  expect(messages).toContain("Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.");
+  expect(messages).toContain("Cannot use --hive-token-file /t: a token has at least 8 characters.");
+  expect(messages).toContain("only one of them can apply");
 });
 
-test("a token for Hugging Face that cannot be sent is refused without being shown; spaces around one are not its own", () => {
+test("a token for Hugging Face that cannot be sent is refused without being shown; spaces around it are removed", () => {
   expect(run(local, { HF_TOKEN: " hf_x\n" }).huggingFaceToken).toBe("hf_x");
   for (const token of ["hf_one\nhf_two", "hf_one hf_two", "hf_ümlaut", "  "]) {
     expect(refusal(local, { HF_TOKEN: token })).toBe(
@@ -507,13 +508,21 @@ test("logs are pretty on a terminal and JSON elsewhere", () => {
   expect(run(local, {}, { ...machine, stderrIsTerminal: true }).logFormat).toBe("pretty");
 });
 
-test("--help lists every flag but the hidden ones, with defaults, examples and exit codes", () => {
-  const result = parseConfig(["--help"], {}, machine);
+function helpOf(flag: "--help" | "--help-all"): string {
+  const result = parseConfig([flag], {}, machine);
   expect(result).toMatchObject({ kind: "exit", code: 0 });
-  const help = (result.kind === "exit" && result.stdout) || "";
-  const listed = settings.filter(({ flag }) => new RegExp(`^  ${flag}[ \n]`, "m").test(help));
-  expect(listed).toEqual(settings.filter(({ row }) => row.hidden !== true));
-  expect(help).not.toContain("--fake-");
+  return (result.kind === "exit" && result.stdout) || "";
+}
+
+function listedIn(help: string): readonly (typeof settings)[number][] {
+  return settings.filter(({ flag }) => new RegExp(`^  ${flag}[ \n]`, "m").test(help));
+}
+
+test("--help lists at most 60 settings, in groups, with defaults, examples and exit codes", () => {
+  const help = helpOf("--help");
+  expect(listedIn(help)).toEqual(settings.filter(({ row }) => row.hidden !== true && row.advanced !== true));
+  expect(listedIn(help).length).toBeLessThanOrEqual(60);
+  expect(help).toMatch(/^  --help-all +/m);
   expect(help).toMatch(/--slots <n> .*\(default: 8\)/);
   expect(help).toMatch(/^Limits:$/m);
   for (const code of [0, 64, 69, 70, 75, 130, 143]) expect(help).toMatch(new RegExp(`^ +${code} +\\S`, "m"));
@@ -524,13 +533,25 @@ test("--help lists every flag but the hidden ones, with defaults, examples and e
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
 });
 
+test("--help-all lists every setting but the hidden ones", () => {
+  const help = helpOf("--help-all");
+  expect(listedIn(help)).toEqual(settings.filter(({ row }) => row.hidden !== true));
+  expect(help).not.toContain("--fake-");
+  expect(help).toMatch(/--supersede-timeout <duration> .*\(default: 2s\)/);
+});
+
+test.each(settings)("the help of $flag is short", ({ row }) => {
+  expect(row.help.length).toBeLessThanOrEqual(80);
+  expect(row.help).not.toMatch(/\.$/);
+});
+
 test("--help of waggle serve says that models stand without a flag", () => {
   const { stdout: help } = parseConfig(["--help"], {}, { ...machine, program: "waggle serve" }) as { stdout: string };
   expect(help).toMatch(/^Usage: waggle serve \[models\.\.\.\] \[options\]$/m);
   expect(help).toContain("  waggle serve --ollama\n");
 });
 
-test("--version tells the version, whatever else is wrong", () => {
+test("--version prints the version, whatever else is wrong", () => {
   const result = parseConfig(["--version", "--slots", "0"], { WAGGLE_PORT: "x" }, machine);
   expect(result).toEqual({ kind: "exit", code: 0, stdout: "waggle-worker 1.2.3\n" });
 });

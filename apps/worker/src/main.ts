@@ -1,4 +1,4 @@
-// The worker daemon's entry: runs the worker with what it is told.
+// The entry of `waggle-worker`.
 import { runWorkerProcess } from "./process.ts";
 
 await runWorkerProcess(process, process.argv.slice(2), process.env);

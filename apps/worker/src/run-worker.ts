@@ -1,21 +1,21 @@
-// Owns the worker as a process: what it is told becomes a daemon, and the daemon's end becomes an exit code.
+// Owns the worker as a process: its configuration becomes a daemon, and the daemon's end becomes an exit code.
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
+import { StartError, endOnDefects, leaveWith, startFailed, startTraces } from "@waggle/daemon";
+import type { Environment } from "@waggle/daemon";
+import type { Signals } from "@waggle/daemon/signals";
+import { createTokenTable, reloadTokens } from "@waggle/daemon/tokens";
 import type { StdoutLine } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import { StartError, endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
 import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
-import { describeMachine } from "./config/machine.ts";
-import { startDaemon } from "./daemon.ts";
-import { createTokenTable } from "@waggle/front";
-import type { Signals } from "@waggle/daemon/signals";
-import { createWorkerScreen } from "./screen.ts";
-import { startTraces } from "./tracing.ts";
+import { describeWorker } from "./config/machine.ts";
+import { startDaemon } from "./process/daemon.ts";
+import { createWorkerScreen } from "./process/screen.ts";
 
 /**
- * What V8 is told before it has work, so that the daemon stays small. With its own choices it came to 235 MB over 10,000
- * jobs; with these it takes 110, at the same speed. A V8 that does not know a flag says so and goes on.
+ * Settings of V8 that keep the daemon small. By default it reaches 235 MB over 10,000 jobs; with these it takes 110, at
+ * the same speed. A V8 without one of these flags prints a warning and continues.
  */
 const heapFlags = [
   // How much the old generation may grow between two collections, in percent.
@@ -24,22 +24,16 @@ const heapFlags = [
   "--semi-space-growth-factor=1",
 ];
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface RunWorkerOptions {
-  /** What started it, as a person types it. */
-  readonly program?: string;
-}
-
+/** @param program as a person types it */
 export async function runWorker(
   argv: readonly string[],
   env: Environment,
   signals: Signals,
-  options: RunWorkerOptions = {},
+  program = "waggle-worker",
 ): Promise<void> {
   for (const flag of heapFlags) setFlagsFromString(flag);
-  const result = parseConfig(argv, env, describeMachine(options.program));
-  if (result.kind === "run") return await run(result.config, env, signals, options.program ?? "waggle-worker");
+  const result = parseConfig(argv, env, describeWorker(program));
+  if (result.kind === "run") return await run(result.config, env, signals, program);
   if (result.stdout !== undefined) process.stdout.write(result.stdout);
   if (result.stderr !== undefined) process.stderr.write(result.stderr);
   leaveWith(result.code);
@@ -64,7 +58,10 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals, pro
   const metrics = createWorkerMetrics();
   const shared = { config, log, logLines, metrics, clock: systemClock };
   try {
-    const tracing = await startTraces(shared);
+    const tracing = await startTraces({
+      ...shared,
+      onSpans: (outcome, count) => metrics.traceSpans.inc({ outcome }, count),
+    });
     const daemon = await startDaemon({
       ...shared,
       env,
@@ -87,7 +84,7 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals, pro
     const code = await daemon.stopped;
     screen?.stopped();
     await tracing?.stop();
-    // A log that is read as a log has said it.
+    // With a full log the failure is in the log already.
     if (daemon.failure !== undefined && config.quietLog) throw new StartError(daemon.failure, code);
     leaveWith(code);
   } catch (error) {

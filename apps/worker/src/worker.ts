@@ -1,29 +1,30 @@
 // Owns the composition of a worker: its models, what it says about itself, and the HTTP front. No process and no socket
 // is opened here, so tests and simulations run the very composition that the daemon runs.
 import type { Clock } from "@waggle/async";
-import { createFileDescriber } from "@waggle/model-chat";
+import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ClientAccounts, ModelControl, TokenTable } from "@waggle/front";
+import type { App, ClientAccounts, ModelControl } from "@waggle/front";
+import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
-import type { Traces } from "@waggle/tracing";
+import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
-import { createDescriptions } from "./models/descriptions.ts";
-import type { ModelEntry } from "./models/model-entry.ts";
-import type { ModelHost } from "./models/model-host-port.ts";
-import { createModels } from "./models/models.ts";
-import type { Models, ModelsOptions } from "./models/models.ts";
-import { downloadsOf } from "./models/operations.ts";
-import { createServed } from "./models/served.ts";
-import type { Served } from "./models/served.ts";
-import { createWorkerPages } from "./pages.ts";
-import { createReport } from "./report.ts";
-import type { Report } from "./report.ts";
-import { createWorkerState } from "./worker-state.ts";
-import type { WorkerState } from "./worker-state.ts";
+import { createDescriptions } from "./models/list/descriptions.ts";
+import type { ModelEntry } from "./models/list/model-entry.ts";
+import type { ModelHost } from "./models/run/model-host-port.ts";
+import { createModels } from "./models/list/models.ts";
+import type { Models, ModelsOptions } from "./models/list/models.ts";
+import { downloadsOf } from "./models/change/operations.ts";
+import { createServed } from "./report/served.ts";
+import type { Served } from "./report/served.ts";
+import { createWorkerPages } from "./process/pages.ts";
+import { createReport } from "./report/report.ts";
+import type { Report } from "./report/report.ts";
+import { createWorkerState } from "./report/worker-state.ts";
+import type { WorkerState } from "./report/worker-state.ts";
 
 export interface WorkerOptions extends Pick<
   ModelsOptions,
@@ -162,7 +163,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const { reason } = host.state;
     log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
     if (to === "failed" && !isLastLine(host))
-      log.error({ model: host.name }, `model_failed: ${host.failure ?? reason}`);
+      log.error({ event: "model_failed", model: host.name, reason: host.failure ?? reason }, "model_failed");
     if (state.name === "starting") return;
     if (to === "ready") {
       awaited.delete(host);
@@ -211,7 +212,7 @@ export function createWorker(options: WorkerOptions): Worker {
       preloaded = models.entries().filter(isNeeded);
       for (const { current } of preloaded) awaited.add(current.host);
       state.apply("listening", "the model is loading");
-      for (const { current } of preloaded) models.pool.want(current.host, "asked");
+      for (const { current } of preloaded) models.pool.loadNow(current.host);
       if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
     },
     refuse() {

@@ -1,5 +1,5 @@
-export { BrokenStreamError } from "./lib/broken-stream-error.ts";
-export type { CallOptions, ClientOptions } from "./lib/http.ts";
-export type { ModelCalls } from "./lib/model-calls.ts";
-export * from "./lib/worker-client.ts";
-export * from "./lib/hive-client.ts";
+export { BrokenStreamError } from "./stream.ts";
+export type { CallOptions, ClientOptions } from "./http.ts";
+export type { ModelCalls } from "./model-calls.ts";
+export * from "./worker-client.ts";
+export * from "./hive-client.ts";

@@ -1,2 +1,2 @@
-export type { LlamaDevice, LogLevel } from "./lib/llama.ts";
-export { loadLlamaBackend, type LlamaBackendOptions } from "./lib/load.ts";
+export type { LlamaDevice, LogLevel } from "./load/llama.ts";
+export { loadLlamaBackend, type LlamaBackendOptions } from "./load/load.ts";

@@ -1,9 +1,9 @@
-export { openConnection, type ConnectionOptions, type FleetConnection } from "./lib/connection.ts";
-export type { RecordFollower } from "./lib/event-feed.ts";
-export type { GatewaySide } from "./lib/gateway-port.ts";
-export { createGatewaySide, type GatewaySideOptions } from "./lib/gateway-side.ts";
-export { memberIntervalMs } from "./lib/heartbeats.ts";
-export { createMembers, type Members } from "./lib/members.ts";
-export * from "./lib/records.ts";
-export type { RunnableModel, WorkerPort } from "./lib/worker-port.ts";
-export { createWorkerSide, type WorkerSide } from "./lib/worker-side.ts";
+export { openConnection, type ConnectionOptions, type FleetConnection } from "./nats/connection.ts";
+export type { RecordListener } from "./events/event-feed.ts";
+export type { GatewaySide } from "./gateway/gateway-port.ts";
+export { createGatewaySide, type GatewaySideOptions } from "./gateway/gateway-side.ts";
+export { memberIntervalMs } from "./members/heartbeats.ts";
+export { createMembers, type Members } from "./members/members.ts";
+export * from "./queue/records.ts";
+export type { RunnableModel, WorkerPort } from "./worker/worker-port.ts";
+export { createWorkerSide, type WorkerSide } from "./worker/worker-side.ts";

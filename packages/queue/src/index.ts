@@ -1,3 +1,3 @@
-export { createAdmissionQueue } from "./lib/admission-queue.ts";
-export type { AdmissionQueue, AdmissionQueueOptions, Offer, QueueKey } from "./lib/admission-queue.ts";
-export * from "./lib/session-registry.ts";
+export { createAdmissionQueue } from "./admission-queue.ts";
+export type { AdmissionQueue, AdmissionQueueOptions, Offer, QueueKey } from "./admission-queue.ts";
+export * from "./session-registry.ts";

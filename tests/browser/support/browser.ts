@@ -1,4 +1,4 @@
-// Owns how a test looks at a page: Debian's chromium, a fresh profile, and a record of what must not happen on any page.
+// Owns the pages of a test: Debian's chromium, a fresh profile, and a record of errors and requests.
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
@@ -20,7 +20,7 @@ const flags = [
   "--disable-sync",
 ];
 
-/** @throws Error saying how to get a browser where there is none: a test without one has shown nothing */
+/** @throws Error with how to install a browser if there is no browser: a test must not pass without one */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = executables.find((path) => path !== "" && existsSync(path));
   if (executablePath === undefined) {
@@ -34,13 +34,13 @@ export async function launchBrowser(): Promise<Browser> {
 export interface Watched {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** Errors and warnings on the console, and errors that nobody caught. */
+  /** Errors and warnings on the console, and uncaught errors. */
   readonly complaints: string[];
-  /** Addresses asked for on any host. */
+  /** Addresses of all requests, to any host. */
   readonly requests: string[];
 }
 
-/** A page of a visitor who was never here. */
+/** A page of a new visitor. */
 export async function visit(
   browser: Pick<Browser, "newContext">,
   url: string,
@@ -50,7 +50,7 @@ export async function visit(
   return await openTab(context, url);
 }
 
-/** One more tab of the same visitor. */
+/** Another tab of the same visitor. */
 export async function openTab(context: BrowserContext, url: string): Promise<Watched> {
   const page = await context.newPage();
   const complaints: string[] = [];

@@ -1,4 +1,4 @@
-// Owns how a test handles the chat as a visitor does: by what is written and what can be pressed.
+// Owns a visitor's actions on the chat page: texts to read and buttons to press.
 import type { Locator, Page } from "playwright-core";
 
 export interface ChatPage {
@@ -7,7 +7,7 @@ export interface ChatPage {
   readonly answers: Locator;
   readonly lastAnswer: Locator;
   send(text: string): Promise<void>;
-  /** The last answer's text, once there is some. */
+  /** The last answer's text, once it has one. */
   text(): Promise<string>;
   /** Resolves when the last answer is in this phase. */
   phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken"): Promise<void>;
@@ -24,7 +24,7 @@ export function chatPage(page: Page): ChatPage {
     answers,
     lastAnswer,
     async send(text) {
-      // Once no dialog is in front of it: it would take the key.
+      // Once no dialog is open, which would take the key.
       await box.click();
       await box.fill(text);
       await box.press("Enter");
@@ -35,7 +35,7 @@ export function chatPage(page: Page): ChatPage {
   };
 }
 
-/** What is not drawn yet has no such text: a block that has just come may lie outside of what is shown until the next frame. */
+/** A block that is not drawn has no inner text: a new block may be outside of the view until the next frame. */
 function textOnceDrawn(element: HTMLElement | SVGElement): Promise<string> {
   return new Promise((resolve) => {
     const look = (): void => {

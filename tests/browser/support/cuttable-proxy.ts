@@ -1,10 +1,10 @@
-// Owns a wire that a test can cut: TCP to a daemon, byte for byte, until the connections are broken off.
+// Owns a proxy that a test can cut: TCP to a daemon, byte for byte, until the test closes the connections.
 import { createConnection, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 export interface CuttableProxy extends AsyncDisposable {
   readonly url: string;
-  /** Breaks off every connection; new ones are taken, or broken off at once while `refuse` is on. */
+  /** Closes all connections; new ones are accepted, or closed at once while `refuse` is on. */
   cut(): void;
   refuse: boolean;
 }

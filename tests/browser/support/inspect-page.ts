@@ -1,12 +1,12 @@
-// Owns a look at a page from inside: text that is hard to read, controls without a name, width that does not fit. Runs in the browser, so
-// it may use nothing from outside itself.
+// Owns checks of a page from inside: low contrast, controls without a name, overflow. It runs in the browser, so it can use nothing from
+// outside the function.
 
 export interface Inspection {
   /** Texts under 4.5 to 1, or 3 to 1 where they are large, with their ratio. */
   readonly lowContrast: string[];
-  /** Controls that a screen reader could only call "button". */
+  /** Controls without an accessible name. */
   readonly nameless: string[];
-  /** How much wider than the window the page is, in pixels. */
+  /** Pixels by which the page is wider than the window. */
   readonly overflow: number;
 }
 

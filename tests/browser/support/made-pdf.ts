@@ -1,4 +1,4 @@
-// Owns PDFs as small as they can be: pages with a line of text each, or none, and one that asks for a password.
+// Owns minimal PDFs: pages with one line of text or without any, optionally protected by a password.
 
 export interface MadePdf {
   /** A line for each page; an empty one is a page without text. ASCII, without parentheses. */
@@ -6,7 +6,7 @@ export interface MadePdf {
   readonly locked?: boolean;
 }
 
-/** ISO 32000-1, 7.5: a body of objects, a table of where they begin, a trailer. */
+/** ISO 32000-1, 7.5: a body of objects, a table of their offsets, a trailer. */
 export function madePdf({ pages, locked = false }: MadePdf): Buffer {
   const firstPage = 4;
   const refs = pages.map((_, i) => `${firstPage + 2 * i} 0 R`).join(" ");
@@ -21,7 +21,7 @@ export function madePdf({ pages, locked = false }: MadePdf): Buffer {
         `<< /Length ${drawn.length} >>\nstream\n${drawn}\nendstream`,
       ];
     }),
-    // Nothing can be opened with these: no password has such hashes.
+    // No password has these hashes, so the file cannot be opened.
     ...(locked ? [`<< /Filter /Standard /V 1 /R 2 /P -4 /O <${"ab".repeat(32)}> /U <${"cd".repeat(32)}> >>`] : []),
   ];
   let text = "%PDF-1.4\n";

@@ -1,5 +1,5 @@
-// Owns a worker with several models as the pages see one: a real worker for everything but the routes of its models, which a test answers
-// as it likes. What is asked and answered is held against the wire's own schemas.
+// Owns a worker with several models for the pages: a real worker, except for the routes of models, which the test answers. Requests and answers
+// are checked against the wire's schemas.
 import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
@@ -17,15 +17,15 @@ export interface AskedChange {
   send(event: ModelEvent): void;
   answer(body: object): void;
   refuse(error: WaggleError): void;
-  /** Resolves when the page has gone away. */
+  /** Resolves when the page closes the request. */
   readonly left: Promise<void>;
 }
 
 export interface ModelWorker extends AsyncDisposable {
   readonly url: string;
-  /** What `GET /v1/models/status` answers from now on. */
+  /** Sets the answer of `GET /v1/models/status`. */
   tell(statuses: ModelStatuses): void;
-  /** The next change that the page asks for. */
+  /** The next change that the page requests. */
   next(): Promise<AskedChange>;
   /** Bodies of `POST /v1/jobs` so far. */
   readonly jobs: readonly Record<string, unknown>[];
@@ -97,7 +97,7 @@ function answer(response: ServerResponse, body: object, status = 200): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-/** Streams go through as they come. */
+/** Streams pass through unchanged. */
 function pass(
   workerUrl: string,
   request: IncomingMessage,
@@ -116,7 +116,7 @@ function pass(
   onward.end(body);
 }
 
-/** Three models as a worker may have them. */
+/** Three example models. */
 export function severalModels(): { small: ModelStatus; large: ModelStatus; vectors: ModelStatus } {
   const shared = {
     aliases: [],

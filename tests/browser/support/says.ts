@@ -1,16 +1,16 @@
-// Owns what a fake worker says to a page, word for word: the page's own request goes on to it with the marker that makes it say that.
+// Owns the text of a fake worker's answers: the page's requests get the marker that makes the worker produce it.
 import type { Page } from "playwright-core";
 
 interface Asked {
   readonly messages: readonly { readonly role: string; readonly content: string }[];
 }
 
-/** From now on every answer to this page is this text, a byte per token. */
+/** Makes this text all answers to the page, a byte per token. */
 export async function says(page: Page, text: string): Promise<void> {
   await directs(page, `[say:${encodeURIComponent(text)}]`);
 }
 
-/** Adds the fake model's markers to what is asked. */
+/** Adds the fake model's markers to the request. */
 export async function directs(page: Page, markers: string): Promise<void> {
   await page.unroute("**/v1/jobs");
   await page.route("**/v1/jobs", async (route) => {

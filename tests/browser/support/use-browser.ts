@@ -1,16 +1,16 @@
-// Owns the browser of a test file and what its tests leave open: one browser for all of them, and after each test no page of it.
+// Owns the browser of a test file: one for all its tests, and no open page after each test.
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { killDaemons } from "../../support/daemon.ts";
 import { launchBrowser } from "./browser.ts";
 
-/** Ends a wait that hangs. Beside other work a page takes ten times as long as usual. */
+/** Ends a wait that hangs. On a busy machine a page takes ten times as long as usual. */
 const waitLimitMs = 120_000;
 
 export type Contexts = Pick<Browser, "newContext" | "contexts">;
 
 export interface UseBrowserOptions {
-  /** How long the daemons live that the file starts; all tests by default. */
+  /** Lifetime of the daemons that the file starts; all tests by default. */
   readonly daemons?: "each test" | "all tests";
 }
 

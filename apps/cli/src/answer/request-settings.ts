@@ -1,5 +1,4 @@
-// Owns the settings of a request that a person may set: which there are, and how their words become values. What a value may be, the
-// protocol's own schema says.
+// Defines the request settings that a person may set, and parses their values. The protocol's schema says which values are valid.
 import { GenerateRequestSchema, SamplingSchema, type GenerateRequestInput } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 
@@ -13,13 +12,13 @@ export const settingNames: readonly string[] = [
   ...Object.keys(SamplingSchema.shape).filter((name) => !tooLong.has(name)),
 ];
 
-/** `temperature=0.5`. @throws CliError naming the setting and what it takes */
+/** Parses a setting such as `temperature=0.5`. @throws CliError naming the setting and its valid values */
 export function parseSetting(text: string): readonly [name: string, value: unknown] {
   const [, name = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(text) ?? [];
   return [name.trim(), settingValue(name.trim(), value.trim())];
 }
 
-/** @throws CliError naming the setting and what it takes */
+/** @throws CliError naming the setting and its valid values */
 export function settingValue(name: string, text: string): unknown {
   if (!settingNames.includes(name)) {
     throw new CliError(`There is no setting "${name}". There are: ${settingNames.join(", ")}.`, exitCodes.wrongUse);

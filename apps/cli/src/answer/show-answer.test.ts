@@ -1,6 +1,6 @@
 import type { StreamEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 import { answerOf } from "../testing/fake-worker.ts";
 import { captureOutput } from "../testing/capture.ts";
 import { showAnswer, statsOf, type AnswerOutcome } from "./show-answer.ts";
@@ -65,7 +65,7 @@ describe("an answer for a person", () => {
   });
 });
 
-it("an answer for a program is what the model said", async () => {
+it("the output for a program is the model's text alone", async () => {
   const said = " a\u001b[31mb\r\n";
   expect((await show([token("Hm.", "reasoning"), token(said)], false)).text).toBe(said);
 });
@@ -98,7 +98,7 @@ it.each([
     { usage: { prompt_tokens: 9, completion_tokens: 1, total_tokens: 10, cached_tokens: 4 } },
     /, 4 of 9 prompt tokens cached$/,
   ],
-])("an end of %j is told", (more, words) => {
+])("an end of %j is reported", (more, words) => {
   const end = { ...(answerOf("a", "b").at(-1) as object), ...more } as AnswerOutcome["end"];
   expect(statsOf({ end })).toMatch(words);
   expect(statsOf({ end: undefined })).toBe("");

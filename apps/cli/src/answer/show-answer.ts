@@ -1,31 +1,31 @@
-// Owns how an answer reaches a person while it comes: status before the first token, thoughts dimmed, words wrapped, and what became of it.
+// Shows an answer while it streams: status before the first token, thoughts dimmed, words wrapped. Also returns the outcome.
 import type { EndEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
-import { type Output, type StatusLine, formatDuration, formatPercent } from "@waggle/terminal";
+import { type Output, type StatusLine, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
 export interface AnswerOutcome {
-  /** Without its thoughts. */
+  /** The answer's text without its thoughts. */
   readonly text: string;
   readonly reasoning: string;
-  /** Undefined where the stream had no end of its own: it failed, or was stopped. */
+  /** Undefined when the stream has no final event: it failed or was stopped. */
   readonly end: EndEvent | undefined;
   readonly error: { readonly code: string; readonly message: string } | undefined;
-  /** By the signal. */
+  /** The signal stopped the answer. */
   readonly stopped: boolean;
 }
 
 export interface ShowAnswerOptions {
   readonly out: Output;
   readonly status: StatusLine;
-  /** Thoughts are shown, and lines broken between words: for a person and not for a program. */
+  /** True shows thoughts and wraps lines between words, which a person wants and a program does not. */
   readonly forPerson: boolean;
-  /** Its abort stops the answer, which is an outcome and no error. */
+  /** Aborting it stops the answer; that is an outcome, not an error. */
   readonly signal: AbortSignal;
 }
 
 type Part = "content" | "reasoning";
 
-/** What is written ends with a newline, if there is anything. @throws what the stream throws, unless it was stopped */
+/** Writes the answer, and a newline after it unless it is empty. @throws what the stream throws, unless the signal stopped it */
 export async function showAnswer(
   events: AsyncIterable<StreamEvent>,
   options: ShowAnswerOptions,
@@ -59,7 +59,7 @@ export async function showAnswer(
   return { text: said.content, reasoning: said.reasoning, end, error, stopped: signal.aborted };
 }
 
-/** Calls of tools are not asked for here. */
+/** Returns undefined for tool calls: the command line requests none. */
 function partOf(part: string | undefined): Part | undefined {
   if (part === undefined || part === "content") return "content";
   return part === "reasoning" ? part : undefined;
@@ -90,7 +90,7 @@ interface Writer {
   finish(): void;
 }
 
-/** Escape sequences that a model says would be the terminal's to obey; what is left of them is harmless text. */
+/** Removes control characters, because the terminal would obey escape sequences in a model's output. The rest of a sequence is harmless text. */
 function withoutControls(text: string): string {
   return text.replaceAll(/(?![\t\n])\p{Cc}/gu, "");
 }
@@ -117,7 +117,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
       }
       if (part !== next) begun = false;
       part = next;
-      // Many models begin with a space or an empty line, which is nothing to look at.
+      // Many models begin with a space or an empty line; it is not shown.
       const seen = begun ? text : text.trimStart();
       begun ||= seen !== "";
       emit(wrap.push(seen));

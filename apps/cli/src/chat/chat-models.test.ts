@@ -48,7 +48,7 @@ it("a worker that runs has its models, and stays the chat's", async () => {
   expect([models.session === session, done]).toEqual([true, []]);
 });
 
-it("a worker of our own gives way to one with the download that is wanted, and comes back", async () => {
+it("the chat replaces its private worker to use a downloaded model, and starts the first one again for its model", async () => {
   const { models, done } = world(true);
   expect(await models.names()).toEqual(["The story teller", "bee", "broken", "wasp"]);
   await models.use("The story teller", never);
@@ -63,10 +63,10 @@ it("the model that the chat began with is listed once", async () => {
   expect(await world(true, "bee").models.names()).toEqual(["The bee", "broken", "wasp"]);
 });
 
-it("where the other cannot be loaded, or nobody waits for it, the former one answers on", async () => {
+it("the chat keeps the current model when the next one cannot be loaded or the load is stopped", async () => {
   const { models, done } = world(true);
   await expect(models.use("broken", never)).rejects.toThrow("Cannot load model broken: not a GGUF file.");
-  await expect(models.use("wasp", AbortSignal.abort())).rejects.toThrow("Stopped. The story teller answers on.");
+  await expect(models.use("wasp", AbortSignal.abort())).rejects.toThrow("Stopped. Still using The story teller.");
   expect(models.session.modelName).toBe("The story teller");
   expect(done).toEqual(["close undefined", "open undefined", "close undefined", "open undefined"]);
 });

@@ -1,31 +1,31 @@
-// Owns which models a chat can switch to, and the session with the one that answers. A worker that runs has several; one of our own has one, so
-// that another download takes another worker.
+// Owns which models a chat can switch to, and the session with the current one. A running worker has several models; a private worker has one,
+// so switching to another download starts another private worker.
 import { linkSignals } from "@waggle/async";
 import { CliError } from "../cli-error.ts";
 import type { Session } from "../worker/open-session.ts";
 
 export interface ChatModelsOptions {
   readonly session: Session;
-  /** What the session was opened with. */
+  /** The model that the session was opened with. */
   readonly model: string | undefined;
-  /** Names of models that the session's worker has and that write answers. */
+  /** Names of the models of the session's worker that generate text. */
   readonly served: (session: Session) => Promise<readonly string[]>;
-  /** Names of what has been downloaded. */
+  /** Names of the downloaded models. */
   readonly downloads: () => Promise<readonly string[]>;
-  /** A worker of our own with this model. @throws CliError when it cannot be loaded; the signal's reason when it aborts */
+  /** Starts a private worker with this model. @throws CliError when it cannot be loaded; the signal's reason when it aborts */
   readonly open: (model: string | undefined, signal: AbortSignal) => Promise<Session>;
-  /** Of the whole chat. */
+  /** Aborting it ends the whole chat. */
   readonly signal: AbortSignal;
 }
 
 export interface ChatModels {
-  /** With the worker that answers now. */
+  /** The session with the current worker. */
   readonly session: Session;
   names(): Promise<readonly string[]>;
   /**
-   * Sees to it that the session's worker has this model, one of `names`.
-   * @param stop gives up, and leaves all as it was
-   * @throws CliError when it cannot be loaded; the former one answers on
+   * Switches to this model, one of `names`.
+   * @param stop cancels the switch and keeps the current model
+   * @throws CliError when it cannot be loaded; the chat keeps the current model
    */
   use(name: string, stop: AbortSignal): Promise<void>;
 }
@@ -36,7 +36,7 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
   let session = options.session;
   let current = first;
 
-  /** Both at once might be more than the memory holds. */
+  /** Closes the current worker first: memory may not hold two. */
   async function replace(next: typeof first, stop: AbortSignal): Promise<void> {
     await session.close();
     try {
@@ -46,7 +46,7 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
     } catch (error) {
       signal.throwIfAborted();
       session = await open(current.model, signal);
-      if (stop.aborted) throw new CliError(`Stopped. ${current.name} answers on.`, undefined, { cause: error });
+      if (stop.aborted) throw new CliError(`Stopped. Still using ${current.name}.`, undefined, { cause: error });
       throw error;
     }
   }

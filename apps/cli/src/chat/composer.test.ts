@@ -5,7 +5,7 @@ it.each([
   ["a line", ["hello"], ["hello"]],
   ["a line that ends in a backslash", ["one\\", "two\\", "three", "four"], ["one\ntwo\nthree", "four"]],
   ["lines between quotes", ['"""', "one", "", "two\\", '"""', "next"], ["one\n\ntwo\\", "next"]],
-  ["quotes beside words", ['"""one', 'two"""'], ["one\ntwo"]],
+  ["quotes next to words", ['"""one', 'two"""'], ["one\ntwo"]],
   ["quotes on one line", ['"""one"""'], ["one"]],
   ["quotes within a line", ['say """ now'], ['say """ now']],
 ])("%s", (_, lines, messages) => {

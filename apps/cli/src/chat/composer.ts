@@ -1,13 +1,13 @@
-// Owns how several lines become one message: between """ and """, or with a backslash at a line's end.
+// Joins several lines into one message: lines between """ and """, or lines that end with a backslash.
 
 const quotes = '"""';
 
 export interface Composer {
-  /** The message, once this line has completed it. */
+  /** Adds a line. Returns the message when this line completes it. */
   add(line: string): string | undefined;
-  /** It has begun and is not complete. */
+  /** A message has begun and is not complete. */
   readonly open: boolean;
-  /** What has begun is forgotten. */
+  /** Drops the incomplete message. */
   reset(): void;
 }
 

@@ -1,4 +1,4 @@
-// Owns a conversation: what was said, and with which settings the next answer is asked for. Plain data and pure functions.
+// Owns a conversation: its messages, and the settings of the next request. Plain data and pure functions.
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { requestOf, type RequestSettings } from "../answer/request-settings.ts";
 import type { AnswerOutcome } from "../answer/show-answer.ts";
@@ -9,7 +9,7 @@ export interface Conversation {
   readonly system: string | undefined;
   readonly messages: readonly Message[];
   readonly settings: RequestSettings;
-  /** As requests name it; undefined: the worker's own. */
+  /** The model's name in requests; undefined for the worker's default model. */
   readonly model: string | undefined;
   /** A new prompt supersedes an older one of the same session. */
   readonly sessionId: string;
@@ -26,7 +26,7 @@ export function requestFor(conversation: Conversation, prompt: string): Generate
   });
 }
 
-/** With the turn, if anything was said: a prompt without an answer would stand twice when it is asked again. */
+/** Adds the turn only if the answer has text. Otherwise the prompt would be in the conversation twice when the person sends it again. */
 export function withTurn(conversation: Conversation, prompt: string, { text, reasoning }: AnswerOutcome): Conversation {
   if (text === "") return conversation;
   const answer: Message = {

@@ -39,7 +39,7 @@ it("is bounded, in entries and in bytes", () => {
   expect(createHistory(file()).entries.at(-1)).toMatch(/^199 /);
 });
 
-it("is not kept where nothing can be written, or nobody wants it", () => {
+it("is not kept when the file cannot be written or the history is turned off", () => {
   const nowhere = createHistory(join(folder, "file", "history"));
   writeFileSync(join(folder, "file"), "");
   chmodSync(join(folder, "file"), 0o400);

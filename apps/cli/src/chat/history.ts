@@ -1,16 +1,16 @@
-// Owns what was typed before: a file of JSON lines in the state folder, readable to its owner alone, and bounded.
+// Keeps the history of typed messages: a file of JSON lines in the state folder, of limited size, which only its owner can read.
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 const maxEntries = 1_000;
 const maxBytes = 1_048_576;
-/** A longer message is not kept: it was pasted, and the file is for what was typed. */
+/** A longer message is not kept: it was probably pasted, and the history is for typed messages. */
 const maxEntryChars = 16_384;
 
 export interface ChatHistory {
   /** Oldest first. */
   readonly entries: readonly string[];
-  /** Never throws: a chat goes on where its history cannot be kept. */
+  /** Never throws: a chat continues when its history cannot be written. */
   add(message: string): void;
 }
 
@@ -45,7 +45,7 @@ function parseEntry(line: string): string[] {
     const value: unknown = JSON.parse(line);
     return typeof value === "string" ? [value] : [];
   } catch {
-    // A line that was cut off, or somebody else's.
+    // The line was cut off, or another program wrote it.
     return [];
   }
 }
@@ -53,12 +53,12 @@ function parseEntry(line: string): string[] {
 function append(path: string, message: string): void {
   quietly(() => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // One write each: two chats at once keep whole lines.
+    // One write for each line, so that two chats at a time do not mix their lines.
     appendFileSync(path, `${JSON.stringify(message)}\n`, { mode: 0o600 });
   });
 }
 
-/** The newest ones that fit into half of the limit. */
+/** Keeps the newest entries that fit into half of the limit. */
 function rewrite(path: string, entries: readonly string[]): void {
   const kept: string[] = [];
   let bytes = 0;
@@ -79,6 +79,6 @@ function quietly(work: () => void): void {
   try {
     work();
   } catch {
-    // A folder that cannot be written is what `waggle doctor` is for.
+    // `waggle doctor` reports a folder that cannot be written.
   }
 }

@@ -32,7 +32,7 @@ function keyboard(): {
 }
 
 describe("the keyboard", () => {
-  it("hands keys on, and a paste as what stands for it, wherever its marks are cut", () => {
+  it("passes keys on, and a paste as its marker, wherever the paste's control sequences are cut", () => {
     const whole = "hi \u001b[200~a\nb\u001b[201~ there\u001b[A";
     for (let cut = 0; cut <= whole.length; cut++) {
       // A piece that ends in an Escape is a key by itself.
@@ -78,7 +78,7 @@ describe("the keyboard", () => {
     expect(read()).toBe("");
     keys.open();
     expect(read()).toBe("two\u0004");
-    // A Ctrl-D within a line only deletes: it goes on.
+    // A Ctrl-D within a line only deletes: the input stays open.
     await new Promise(setImmediate);
     expect(read()).toBe("three");
   });

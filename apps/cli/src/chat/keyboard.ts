@@ -1,5 +1,5 @@
-// Owns what comes from the keyboard: what is pasted becomes one line, a Ctrl-C during an answer stops it, and what is typed while nobody
-// reads a line waits for whoever reads the next one.
+// Owns the keyboard's input: a paste becomes one line, a Ctrl-C during an answer stops the answer, and keys that are typed between two
+// prompts wait for the next prompt.
 import { PassThrough } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
@@ -8,11 +8,11 @@ const pasteEnd = "\u001b[201~";
 const pasteOn = "\u001b[?2004h";
 const pasteOff = "\u001b[?2004l";
 const ctrlC = "\u0003";
-/** Enter, Ctrl-C and Ctrl-D may end a line; what follows them in the same piece belongs to the next one. */
+/** Enter, Ctrl-C and Ctrl-D may end a line; input after them in the same piece belongs to the next line. */
 const mayEnd = ["\r", "\n", ctrlC, "\u0004"];
-/** Of one paste; what comes after it is dropped. */
+/** Limit for one paste; the rest is dropped. */
 const maxPasteChars = 1_048_576;
-/** Of what waits; what comes after it is dropped. */
+/** Limit for keys that wait for the next prompt; the rest is dropped. */
 const maxAheadChars = 65_536;
 
 /** Node's line editor reads this as its terminal. */
@@ -20,27 +20,27 @@ export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean):
 
 export interface Keyboard {
   readonly input: EditorInput;
-  /** A line is read from now on. */
+  /** Starts passing keys to the line editor. */
   open(): void;
-  /** It has ended: keys wait. */
+  /** Keeps keys for the next line, because the current line has ended. */
   shut(): void;
-  /** Until the returned function is called, a Ctrl-C calls this. */
+  /** A Ctrl-C calls `onInterrupt` until the returned function is called. */
   hold(onInterrupt: () => void): () => void;
-  /** The terminal is as it was found. */
+  /** Restores the terminal. */
   close(): void;
 }
 
 export interface KeyboardOptions {
   readonly stdin: Pick<NodeJS.ReadStream, "on" | "off" | "pause" | "resume" | "setRawMode">;
   readonly write: (text: string) => void;
-  /** What stands in the line for a pasted text. */
+  /** Returns the text that the line shows for a paste. */
   readonly collapse: (text: string) => string;
 }
 
 export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Keyboard {
   const input = Object.assign(new PassThrough(), {
     isTTY: true as const,
-    // The editor switches to raw mode for each line; it stays on between them, so that a Ctrl-C is a key and no signal.
+    // The editor switches raw mode on for each line. It stays on between lines, so that a Ctrl-C is a key and not a signal.
     setRawMode: (raw: boolean) => (raw ? stdin.setRawMode(true) : undefined),
   });
   const utf8 = new StringDecoder("utf8");
@@ -65,7 +65,7 @@ export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Key
     const keys = ends.length === 0 ? waiting : waiting.slice(0, Math.min(...ends) + 1);
     waiting = waiting.slice(keys.length);
     input.write(keys);
-    // The editor takes a piece whole. Only when it has, it is known whether the line goes on.
+    // The editor reads a whole piece at once; only after that is it known whether the line is complete.
     if (waiting !== "") setImmediate(flush);
   }
 
@@ -106,7 +106,7 @@ function createPasteReader(collapse: (text: string) => string): { read(text: str
   function step(text: string): { readonly keys: string; readonly left: string } {
     const wanted = pasted === undefined ? pasteStart : pasteEnd;
     const at = text.indexOf(wanted);
-    // The mark may come in two pieces. A lone Escape is a key.
+    // The paste mark may arrive in two pieces. A single Escape is a key.
     const cut = at === -1 ? text.length - partialLength(text, wanted) : at;
     const before = text.slice(0, cut);
     const after = at === -1 ? "" : text.slice(at + wanted.length);

@@ -1,18 +1,17 @@
-// Owns a line that a person types: Node's own line editor on the keyboard, made anew for each line, so that nothing of it is in the way
-// of an answer.
+// Reads a line that a person types, with Node's line editor. Each line gets a new editor, so that none is active while an answer is shown.
 import { createInterface, type Interface } from "node:readline";
 import type { Keyboard } from "./keyboard.ts";
 
 export type TypedLine =
   | { readonly kind: "line"; readonly text: string }
-  /** Ctrl-C; `empty`: there was nothing to take back. */
+  /** Ctrl-C; `empty` when the line had no text. */
   | { readonly kind: "interrupt"; readonly empty: boolean }
-  /** Ctrl-D, or the terminal has gone. */
+  /** Ctrl-D, or the terminal was closed. */
   | { readonly kind: "end" };
 
 export interface LineRequest {
   readonly prompt: string;
-  /** Newest first, as the editor wants it, each on one line. */
+  /** Earlier messages, newest first as the editor requires, each on one line. */
   readonly history: readonly string[];
   readonly complete: (line: string) => [candidates: string[], replaced: string];
 }
@@ -33,7 +32,7 @@ export function readLine(
   });
   return new Promise((resolve) => {
     function settle(line: TypedLine): void {
-      // First: closing says that the input has ended.
+      // Before the editor closes, because closing reports the end of the input.
       keyboard.shut();
       resolve(line);
       editor.close();

@@ -23,7 +23,7 @@ describe("a paste", () => {
     expect(pastes.expand("[+5 characters #1][+800 characters #2]")).toBe(`\tb\u001b[A${"x".repeat(800)}`);
   });
 
-  it("leaves a marker that nobody made", () => {
+  it("leaves text that only looks like a marker", () => {
     expect(createPastes().expand("[+3 lines #1]")).toBe("[+3 lines #1]");
   });
 });

@@ -1,13 +1,13 @@
-// Owns pasted text that one line of input cannot show: its first words stand in the line, the rest is a marker such as `[+11 lines #3]`
-// until the line is sent.
+// Owns pasted text that one line of input cannot show: the line shows its first words and a marker such as `[+11 lines #3]` until
+// it is sent.
 
-/** More of a first line than this goes into the marker too. */
+/** A longer first line is cut here; the marker replaces the rest. */
 const maxShownChars = 200;
 
 export interface Pastes {
-  /** What stands in the line for this text. Text without line breaks and controls stays as it is. */
+  /** Returns the text that the line shows for this paste. Text without line breaks and control characters is unchanged. */
   collapse(text: string): string;
-  /** The line with what its markers stand for. */
+  /** Returns the line with its markers replaced by the pasted texts. */
   expand(line: string): string;
 }
 

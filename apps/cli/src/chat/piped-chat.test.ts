@@ -20,7 +20,7 @@ it("obeys its commands in a pipe, and sends none of them as a message", async ()
   ]);
 });
 
-it("ends at a command that makes no sense, since nobody can type it again", async () => {
+it("ends at an invalid command, since a pipe cannot correct it", async () => {
   await using worker = await startFakeWorker();
   const { code, err } = await runCommand(["chat", "--url", worker.url], { stdin: "/nonsense\nhi\n" });
   expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining("There is no /nonsense.") as string });

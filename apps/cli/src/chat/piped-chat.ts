@@ -1,10 +1,10 @@
-// Owns a chat without a terminal: each message on stdin is asked in its turn, and the answers stand on stdout one after the other. What its
-// commands say goes to stderr, so that it is no answer.
+// Owns a chat without a terminal: it sends each line of stdin as a message, and writes only the answers to stdout. The output of its commands
+// goes to stderr.
 import { createInterface } from "node:readline";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { CliError, InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 import type { Session } from "../worker/open-session.ts";
 import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
@@ -41,7 +41,7 @@ export async function chatThroughPipes(context: Context, session: Session, begin
   if (signal.aborted) throw new InterruptedError();
 }
 
-/** @throws CliError for a command that makes no sense: nobody is there to type it again */
+/** @throws CliError for an invalid command: a pipe cannot correct it */
 function obey({ err }: Context, message: string, world: SlashWorld): SlashOutcome {
   const outcome = runSlashCommand(message, world);
   if (outcome.say !== undefined) err.write(`${outcome.say}\n`);

@@ -12,7 +12,7 @@ const conversation: Conversation = {
 const world: SlashWorld = { conversation, modelName: "bee", models: ["bee", "wasp"], stats: "" };
 
 describe("a command of the chat", () => {
-  it("is a word after a slash, and a path is none", () => {
+  it("is a word after a slash, and not a path", () => {
     expect(["/help", "/", "/set a b", "/?"].map(isSlashCommand)).toEqual([true, true, true, true]);
     expect(["/etc/passwd is a file", "/ETC", "hi /help", "//"].map(isSlashCommand)).toEqual([
       false,
@@ -28,7 +28,7 @@ describe("a command of the chat", () => {
       conversation: { model: "wasp", messages: conversation.messages },
     });
     expect(runSlashCommand("/model", world).say).toBe("* bee\n  wasp");
-    expect(() => runSlashCommand("/model ant", world)).toThrow("There is no model ant. There is: bee, wasp.");
+    expect(() => runSlashCommand("/model ant", world)).toThrow("Unknown model ant. Available: bee, wasp.");
   });
 
   it("sets what requests know, and says what is wrong with a value", () => {

@@ -1,5 +1,4 @@
-// Owns the commands within a chat: what each does to the conversation, and what is said about it. It asks nobody: the names of models are
-// handed in.
+// Owns the commands within a chat: their effect on the conversation, and their replies. Pure: the caller passes the names of the models.
 import { settingNames, settingValue } from "../answer/request-settings.ts";
 import { CliError } from "../cli-error.ts";
 import type { Conversation } from "./conversation.ts";
@@ -8,9 +7,9 @@ export interface SlashWorld {
   readonly conversation: Conversation;
   /** The name of the model that answers. */
   readonly modelName: string;
-  /** What the worker has; empty where it could not be asked. */
+  /** The worker's models; empty when the worker did not answer. */
   readonly models: readonly string[];
-  /** Of the last answer. */
+  /** Tokens and times of the last answer. */
   readonly stats: string;
 }
 
@@ -47,14 +46,14 @@ const table: readonly SlashCommand[] = [
   { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
   { name: "exit", words: "", help: "leave; so does Ctrl-D", run: () => ({ leave: true }) },
 ];
-/** For fingers that know other programs. */
+/** Other chat programs leave with these commands. */
 const alsoExit = ["bye", "quit"];
 
 export function isSlashCommand(message: string): boolean {
   return /^\/[a-z?]*( |$)/.test(message);
 }
 
-/** @throws CliError with a sentence for what makes no sense; the chat goes on */
+/** @throws CliError when the command is invalid; the chat continues */
 export function runSlashCommand(message: string, world: SlashWorld): SlashOutcome {
   const [, name = "", rest = ""] = /^\/(\S*)\s*([^]*)$/.exec(message) ?? [];
   const wanted = alsoExit.includes(name) ? "exit" : name === "?" || name === "" ? "help" : name;
@@ -66,14 +65,14 @@ export function runSlashCommand(message: string, world: SlashWorld): SlashOutcom
 function model({ models, modelName, conversation }: SlashWorld, name: string): SlashOutcome {
   const list = models.map((other) => `${other === modelName ? "*" : " "} ${other}`).join("\n");
   if (name === "") return { say: list === "" ? modelName : list };
-  if (!models.includes(name)) throw new CliError(`There is no model ${name}. There is: ${models.join(", ")}.`);
+  if (!models.includes(name)) throw new CliError(`Unknown model ${name}. Available: ${models.join(", ")}.`);
   return { conversation: { ...conversation, model: name }, modelName: name, say: `${name} answers from now on.` };
 }
 
 function system({ conversation }: SlashWorld, text: string): SlashOutcome {
-  if (text === "") return { say: conversation.system ?? "There is none. /system <text> sets it." };
+  if (text === "") return { say: conversation.system ?? "No system prompt is set. /system <text> sets it." };
   if (text === "none") return { conversation: { ...conversation, system: undefined }, say: "The system text is gone." };
-  return { conversation: { ...conversation, system: text }, say: "It is told to the model from the next prompt on." };
+  return { conversation: { ...conversation, system: text }, say: "The system prompt applies from the next prompt." };
 }
 
 function set({ conversation }: SlashWorld, rest: string): SlashOutcome {
@@ -109,7 +108,7 @@ function helpText(): string {
   ].join("\n");
 }
 
-/** For the editor's Tab: what the line may go on as, and the part of it that this replaces. */
+/** For the editor's Tab: the possible completions of the line, and the part of the line that they replace. */
 export function completeSlash(line: string, models: readonly string[]): [candidates: string[], replaced: string] {
   const [, command, word = ""] = /^\/(model|set) +(\S*)$/.exec(line) ?? [];
   if (command !== undefined) {

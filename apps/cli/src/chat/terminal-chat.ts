@@ -1,11 +1,11 @@
-// Owns a chat in a terminal: reads a message, shows its answer, and again; until the person leaves.
+// Runs a chat in a terminal: reads a message, shows its answer, and repeats until the person leaves.
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { linkSignals, onAbort } from "@waggle/async";
 import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 import type { ChatModels } from "./chat-models.ts";
 import { createComposer } from "./composer.ts";
@@ -85,7 +85,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     out.write(`${out.style.red(createWordWrap(out.columns).push(text))}\n`);
   }
 
-  /** Whether the chat goes on. */
+  /** Runs a slash command. Returns whether the chat continues. */
   async function obey(message: string): Promise<boolean> {
     if (!isSlashCommand(message)) {
       await answer(message);
@@ -104,7 +104,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   try {
     await askModels();
     const { session } = models;
-    const where = session.ownWorker ? ", in a worker of its own" : ` at ${session.url}`;
+    const where = session.ownWorker ? ", in a private worker" : ` at ${session.url}`;
     say(`${modelName}${where}. /help lists the commands, Ctrl-D leaves.\n`);
     let interrupted = false;
     for (;;) {
@@ -139,7 +139,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   }
 }
 
-/** What a person can do something about; the chat goes on. */
+/** Shows an error that a person can correct; the chat continues. */
 function isTheirs(error: unknown): boolean {
   return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
 }

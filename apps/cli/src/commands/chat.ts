@@ -1,4 +1,4 @@
-// Owns `waggle chat`: with whom, and where it is shown.
+// Owns `waggle chat`: chooses the worker, the model, and between a terminal and pipes.
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -73,7 +73,7 @@ function modelsFor(
   });
 }
 
-/** @throws CliError for a model that embeds or ranks */
+/** @throws CliError for a model that generates no text: an embedding or reranking model */
 async function requireWriter({ client, model, modelName }: Session, signal: AbortSignal): Promise<void> {
   const { kind } = await client.info({ signal });
   if (kind === undefined || kind === "generate" || model !== undefined) return;

@@ -1,15 +1,16 @@
 // Owns `waggle completion`.
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { commandTable, serveCommand } from "../command-table.ts";
+import { daemonSettings } from "../command-loaders.ts";
+import { commandTable, daemonTable } from "../command-table.ts";
 import { bashScript } from "../completion/bash.ts";
 import { fishScript } from "../completion/fish.ts";
-import { wordsOf } from "../completion/words.ts";
+import { completedCommand, completedDaemon } from "../completion/words.ts";
 import { zshScript } from "../completion/zsh.ts";
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-export const run: Run = ({ out }, { args: [shell = ""] }) => {
+export const run: Run = async ({ out }, { args: [shell = ""] }) => {
   const write = Object.entries(scripts).find(([name]) => name === shell)?.[1];
   if (write === undefined) {
     throw new CliError(
@@ -17,6 +18,9 @@ export const run: Run = ({ out }, { args: [shell = ""] }) => {
       exitCodes.wrongUse,
     );
   }
-  out.write(write(wordsOf(serveCommand, commandTable)));
-  return Promise.resolve(exitCodes.ok);
+  const daemons = await Promise.all(
+    daemonTable.map(async (spec) => completedDaemon(spec, await daemonSettings[spec.name]())),
+  );
+  out.write(write([...daemons, ...commandTable.map(completedCommand)]));
+  return exitCodes.ok;
 };

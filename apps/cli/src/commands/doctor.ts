@@ -1,9 +1,9 @@
-// Owns `waggle doctor`: what it looks at is told as it is found, with what to do about it.
+// Owns `waggle doctor`: prints each finding with its remedy as soon as the check has ended.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
-import { type Style, createStatusLine } from "@waggle/terminal";
+import { type Style, createStatusLine } from "@waggle/daemon/terminal";
 
 const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", problem: "✗" };
 const nameColumns = 17;

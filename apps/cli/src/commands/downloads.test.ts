@@ -52,24 +52,24 @@ describe("without a worker", () => {
     const pulled = await waggle(["pull", reference]);
     expect(pulled).toMatchObject({
       code: 0,
-      out: "bee-7b-q4_k_m (1.00 MiB) is here. Talk to it: waggle chat bee-7b-q4_k_m\n",
+      out: "bee-7b-q4_k_m (1.0 MB) is here. Talk to it: waggle chat bee-7b-q4_k_m\n",
     });
-    expect(pulled.err).toMatch(/100 % {2}1\.00 MiB of 1\.00 MiB/);
-    expect((await waggle(["pull", reference])).out).toContain("(1.00 MiB) was here already.");
+    expect(pulled.err).toMatch(/100 % {2}1\.0 MB of 1\.0 MB/);
+    expect((await waggle(["pull", reference])).out).toContain("(1.0 MB) was here already.");
     const { out, err } = await waggle(["list"]);
-    expect(out).toMatch(/^bee-7b-q4_k_m +1\.00 MiB +on disk +http:/m);
+    expect(out).toMatch(/^bee-7b-q4_k_m +1\.0 MB +on disk +http:/m);
     expect(err).toContain(`downloads lie in ${folder}.\n`);
     expect(JSON.parse((await waggle(["list", "--json"])).out)).toMatchObject([{ name: "bee-7b-q4_k_m", sha256 }]);
     expect((await waggle(["list", "--names"])).out).toBe("bee-7b-q4_k_m\n");
-    expect((await waggle(["rm", "bee-7b-q4_k_m"])).err).toContain("Nobody is there to ask: add --yes.");
+    expect((await waggle(["rm", "bee-7b-q4_k_m"])).err).toContain("without a terminal. Add --yes to confirm.");
     expect((await waggle(["rm", "bee-7b-q4_k_m", "--yes"])).out).toBe(
-      "bee-7b-q4_k_m is deleted; 1.00 MiB are free again.\n",
+      "bee-7b-q4_k_m is deleted; 1.0 MB are free again.\n",
     );
     expect(readdirSync(folder)).toEqual([]);
     expect((await waggle(["list"])).err).toContain('There are none yet: "waggle pull" gets one.');
   });
 
-  it("a pull that is interrupted says that it can go on, and list shows how far it is", async () => {
+  it("an interrupted pull prints how to continue it, and list shows its progress", async () => {
     const interrupt = new AbortController();
     const pulling = waggle(["pull", `${url}/slow.gguf`], { signal: interrupt.signal });
     await once(hub, "request");
@@ -79,9 +79,9 @@ describe("without a worker", () => {
     interrupt.abort(new InterruptedError());
     expect(await pulling).toMatchObject({
       code: 130,
-      err: expect.stringContaining("What has come is kept: the same command goes on from there.\n") as string,
+      err: expect.stringContaining("The partial download is kept; run the same command to continue.\n") as string,
     });
-    expect((await waggle(["list"])).out).toMatch(/^slow +1\.00 MiB +begun, \d+ %/m);
+    expect((await waggle(["list"])).out).toMatch(/^slow +1\.0 MB +begun, \d+ %/m);
     for (const command of ["show", "run", "fit"]) {
       expect(await waggle([command, "slow", ...(command === "run" ? ["Hello"] : [])])).toMatchObject({
         code: 1,
@@ -105,7 +105,7 @@ describe("without a worker", () => {
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot use --slots "many" \(from the variable WAGGLE_SLOTS\)/) as string,
     });
-    const none = `waggle: There is no model bee: nothing has been downloaded to ${folder}. "waggle pull" does that.\n`;
+    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. "waggle pull" does that.\n`;
     for (const command of ["show", "rm", "chat"])
       expect(await waggle([command, "bee"])).toMatchObject({ code: 1, err: none });
   });
@@ -118,7 +118,7 @@ describe("waggle show of a file", () => {
     expect(out).toMatch(/^name +Waggle Tiny Stories$/m);
     expect(out).toMatch(/^can do +text$/m);
     expect(out).toMatch(/^architecture +llama$/m);
-    expect(out).toMatch(/^memory +1\d\d MiB with 8 x 512 tokens$/m);
+    expect(out).toMatch(/^memory +1\d\d MB with 8 x 512 tokens$/m);
     expect(out).toMatch(new RegExp(`^where +${storyTeller}$`, "m"));
     expect(JSON.parse((await waggle(["show", storyTeller, "--json"])).out)).toMatchObject({
       card: { architecture: "llama", kind: "generate" },

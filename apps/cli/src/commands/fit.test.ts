@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FitReport } from "@waggle/fit";
+import type { FitReport } from "@waggle/models/memory";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { firstGpu } from "../local/free-gpu.ts";
 import { runCommand } from "../testing/run-command.ts";
@@ -23,7 +23,7 @@ describe("waggle fit", () => {
     const { code, out } = await runCommand(["fit", stories, "--slots", "2"]);
     expect(code).toBe(0);
     expect(out).toMatch(/^waggle-tiny-stories\.gguf +F16 .* fits: 2 x \d+ tokens$/m);
-    expect(out).toMatch(/^ {2}KV cache of 2 x \d+ tokens +[\d.]+ MiB$/m);
+    expect(out).toMatch(/^ {2}KV cache of 2 x \d+ tokens +[\d.]+ MB$/m);
     expect(out).toMatch(/of memory are free\.\nTokens\/s are what memory allows/);
   });
 
@@ -45,7 +45,7 @@ describe("waggle fit", () => {
   it("says so where layers are to lie on a GPU that it knows nothing of", async () => {
     const env = { WAGGLE_DEVICE: "cpu" };
     const { code, err } = await runCommand(["fit", stories, "--gpu-layers", "all"], { config: { env } });
-    expect([code, err]).toEqual([0, expect.stringContaining("No GPU is known")]);
+    expect([code, err]).toEqual([0, expect.stringContaining("No GPU with readable free memory found")]);
     expect((await runCommand(["fit", stories], { config: { env } })).err).toBe("");
   });
 

@@ -1,5 +1,5 @@
-// Owns `waggle fit`: what models take in memory with the worker's settings, what of it this machine has, and how fast they may be; told from their
-// headers, before anything is loaded or downloaded.
+// Owns `waggle fit`: the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It reads only
+// the models' headers, before anything is loaded or downloaded.
 import {
   fitReport,
   measureMemoryBandwidth,
@@ -7,15 +7,15 @@ import {
   thisMachine,
   type FitReport,
   type Wanted,
-} from "@waggle/fit";
+} from "@waggle/models/memory";
 import { exitCodes } from "../cli-error.ts";
 import type { Run, Words } from "../command.ts";
 import { findFitModels } from "../local/fit-models.ts";
 import { findGpu } from "../local/free-gpu.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 
-/** As the worker has them; by the names that commander gives them. */
+/** The worker's flags by commander's names for them. */
 const flags = {
   slots: "--slots",
   contextSize: "--context-size",
@@ -39,9 +39,9 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
     const report = fitReport(models, thisMachine({ bandwidth, gpu }), wanted);
     line.clear();
     if (gpu === undefined && settings.gpuLayers !== "auto" && settings.gpuLayers !== 0) {
-      err.write("No GPU is known that says what it has free, so all layers are counted in this machine's memory.\n");
+      err.write("No GPU with readable free memory found; counting all layers as system memory.\n");
     }
-    if (leftOut > 0) err.write(`${leftOut} more are left out: a table has so many models of other shapes at most.\n`);
+    if (leftOut > 0) err.write(`${leftOut} more ${leftOut === 1 ? "model" : "models"} not shown.\n`);
     out.write(
       words.has("json") ? `${JSON.stringify(report satisfies FitReport, undefined, 2)}\n` : renderFitReport(report),
     );
@@ -51,7 +51,7 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   return exitCodes.ok;
 };
 
-/** In the worker's words, whose reader says what is wrong with them. */
+/** The options as arguments for the worker's parser, which reports invalid ones. */
 function wordsOf(words: Words): readonly string[] {
   return Object.entries(flags).flatMap(([name, flag]) => {
     const value = words.text(name);

@@ -1,4 +1,4 @@
-// Tests what `waggle gpu` is told; what comes of it is tested with real workers, in tests/gpu-add.
+// Tests the arguments of `waggle gpu`; tests/gpu-add tests its effect with real workers.
 import { expect, it } from "vitest";
 import { runCommand } from "../testing/run-command.ts";
 

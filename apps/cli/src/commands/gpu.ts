@@ -1,5 +1,5 @@
-// Owns `waggle gpu add`: what a GPU needs is fetched to where workers look for it, and the GPU has to prove that it computes.
-import { gpuAdd, gpuDevices } from "@waggle/gpu-packages";
+// Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for them, and tests the GPU with a computation.
+import { gpuAdd, gpuDevices } from "@waggle/models/gpu";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { confirm } from "../terminal/confirm.ts";

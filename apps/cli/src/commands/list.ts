@@ -1,4 +1,4 @@
-// Owns `waggle list`: every model that a worker has or, where none runs, every download.
+// Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { downloadSize, downloadState, listDownloads } from "../local/downloads.ts";
@@ -40,7 +40,7 @@ async function printDownloads({ config, out, err }: Context, json: boolean): Pro
   err.write(`${err.style.dim(rows.length > 0 ? where : `${where} There are none yet: "waggle pull" gets one.`)}\n`);
 }
 
-/** For completions: a shell has no use for an error. */
+/** Prints names for shell completions, and nothing on an error, because a shell cannot show it. */
 async function printNames(context: Context, url: string | undefined): Promise<number> {
   try {
     for (const name of await namesOf(context, url)) context.out.write(`${name}\n`);

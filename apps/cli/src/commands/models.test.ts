@@ -40,9 +40,9 @@ describe("waggle list", () => {
   it("is a table", async () => {
     expect((await ask(["list"], two)).out).toBe(
       [
-        "NAME                          SIZE  QUANTIZATION  STATE     SOURCE",
-        "bee, assistant (default)  1.50 GiB  Q4_K_M        ready     download",
-        "wasp                          10 B                unloaded  folder",
+        "NAME                        SIZE  QUANTIZATION  STATE     SOURCE",
+        "bee, assistant (default)  1.6 GB  Q4_K_M        ready     download",
+        "wasp                        10 B                unloaded  folder",
         "",
       ].join("\n"),
     );
@@ -65,9 +65,9 @@ describe("waggle list", () => {
 
 it("waggle ps tells what is loaded, how long it stays, and the budget", async () => {
   const { out } = await ask(["ps"], two);
-  expect(out).toMatch(/^bee +ready +1\.75 GiB +2\/8 +0 +4096 +(4 min 5\d s|4 min 4\d s) more$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
-  expect(out).toContain("Models take 1.00 GiB of 8.00 GiB and share 2 threads.");
+  expect(out).toContain("Models take 1.1 GB of 8.6 GB and share 2 threads.");
   const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
   expect(json.models).toEqual([bee]);
 });
@@ -75,7 +75,7 @@ it("waggle ps tells what is loaded, how long it stays, and the budget", async ()
 it("waggle ps tells of a gateway's models nothing that only its workers know", async () => {
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);
-  expect(out).toMatch(/^bee +ready +1\.75 GiB +2\/8 +0 +4096 *$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 *$/m);
   expect(out).not.toContain("Models take");
 });
 
@@ -85,16 +85,14 @@ describe("waggle show", () => {
     expect(out).toMatch(/^name {10}bee$/m);
     expect(out).toMatch(/^parameters +3\.1 B$/m);
     expect(out).toMatch(/^context +4096 tokens per slot, trained for 32768$/m);
-    expect(out).toMatch(
-      /^memory +1\.75 GiB \(weights 1\.00 GiB, KV cache 512 MiB, buffers 128 MiB, process 128 MiB\)$/m,
-    );
+    expect(out).toMatch(/^memory +1\.9 GB \(weights 1\.1 GB, KV cache 537 MB, buffers 134 MB, process 134 MB\)$/m);
     expect(out).not.toContain("SHA-256");
   });
 
   it("names what there is instead", async () => {
     expect(await ask(["show", "ant"], two)).toMatchObject({
       code: 1,
-      err: "waggle: There is no model ant. There is: bee, wasp.\n",
+      err: "waggle: Unknown model ant. Available: bee, wasp.\n",
     });
   });
 });
@@ -102,15 +100,15 @@ describe("waggle show", () => {
 describe("waggle rm", () => {
   it("deletes what was downloaded, and says how much that frees", async () => {
     const { code, out, asked } = await ask(["rm", "assistant", "--yes"], two);
-    expect({ code, out }).toEqual({ code: 0, out: "bee is deleted; 1.00 MiB are free again.\n" });
+    expect({ code, out }).toEqual({ code: 0, out: "bee is deleted; 1.0 MB are free again.\n" });
     expect(asked.at(-1)).toEqual(["DELETE", "/v1/models/bee", undefined]);
   });
 
-  it("deletes nothing that nobody confirms, and nothing that Waggle has not downloaded", async () => {
+  it("deletes nothing without confirmation, and nothing that Waggle has not downloaded", async () => {
     const unasked = await ask(["rm", "bee"], two);
     expect(unasked).toMatchObject({
       code: 64,
-      err: "waggle: Delete bee (1.50 GiB)? Nobody is there to ask: add --yes.\n",
+      err: 'waggle: Cannot ask "Delete bee (1.6 GB)?" without a terminal. Add --yes to confirm.\n',
     });
     const foreign = await ask(["rm", "wasp", "--yes"], two);
     expect(foreign.err).toContain("wasp is not deleted: Waggle did not download it.");
@@ -121,11 +119,11 @@ describe("waggle rm", () => {
 const progress: ModelEvent = { type: "progress", stage: "downloading", done_bytes: 5, total_bytes: 10 };
 
 describe("what takes time", () => {
-  it("is told and ends with the model", async () => {
+  it("shows progress and ends with the model", async () => {
     const script = { ...two, events: [progress, { type: "done", model: bee } as const] };
     const pulled = await ask(["pull", "hf:a/b:Q4_0", "--name", "bee"], script);
     expect(pulled).toMatchObject({ code: 0, err: " 50 %  5 B of 10 B\n" });
-    expect(pulled.out).toMatch(/^bee \(1\.50 GiB\) is served at http:/);
+    expect(pulled.out).toMatch(/^bee \(1\.6 GB\) is served at http:/);
     expect(pulled.asked).toEqual([["POST", "/v1/models/pull", { reference: "hf:a/b:Q4_0", name: "bee" }]]);
     const loaded = await ask(["load", "bee", "--keep-alive", "-1"], script);
     expect(loaded.out).toMatch(/^bee is ready \(4 min [45]\d s more\)\.$/m);
@@ -154,7 +152,7 @@ describe("what takes time", () => {
     }
   });
 
-  it("says at a Ctrl-C that what has come is kept", async () => {
+  it("says at a Ctrl-C that the partial download is kept", async () => {
     await using worker = await startFakeWorker({ events: [progress] });
     const interrupt = new AbortController();
     const pulling = runCommand(["pull", "hf:a/b", "--url", worker.url], { signal: interrupt.signal });
@@ -163,7 +161,7 @@ describe("what takes time", () => {
     interrupt.abort(new InterruptedError());
     expect(await pulling).toMatchObject({
       code: 130,
-      err: expect.stringContaining("the same command goes on from there") as string,
+      err: expect.stringContaining("run the same command to continue") as string,
     });
   });
 });

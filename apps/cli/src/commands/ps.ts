@@ -1,7 +1,7 @@
-// Owns `waggle ps`: what is loaded, what it takes, and the memory that models share.
+// Owns `waggle ps`: lists the loaded models with their memory, and the memory that models share.
 import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { formatBytes } from "@waggle/terminal";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { stateWords, stayWords } from "../worker/model-words.ts";
 import { needWorker } from "../worker/reach.ts";
@@ -32,7 +32,7 @@ export const run: Run = async (context, words) => {
     model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
     String(model.queued),
     String(model.context_size ?? ""),
-    // How long a gateway's workers keep theirs, they know.
+    // A gateway does not know how long its workers keep their models loaded.
     budget === undefined ? "" : stayWords(model, now),
   ]);
   context.out.write(formatTable(columns, rows));

@@ -1,9 +1,9 @@
-// Owns `waggle pull`: a worker that runs downloads the model and serves it at once; where none runs, it is downloaded for the next one.
-import { parsePullable, pullModel, type PullProgress } from "@waggle/models";
+// Owns `waggle pull`: a running worker downloads the model and serves it at once. If none runs, the command downloads it for the next worker.
+import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { hubOptions } from "../local/worker-settings.ts";
-import { formatBytes } from "@waggle/terminal";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
 import { sizeWords } from "../worker/model-words.ts";
@@ -20,7 +20,7 @@ export const run: Run = async (context, words) => {
       ? pullHere(context, reference, name, view)
       : pullThere(context, found, reference, name, view));
   } catch (error) {
-    if (context.signal.aborted) context.err.write("What has come is kept: the same command goes on from there.\n");
+    if (context.signal.aborted) context.err.write("The partial download is kept; run the same command to continue.\n");
     throw error;
   } finally {
     view.clear();

@@ -1,14 +1,14 @@
-// Owns `waggle run`: one prompt, one answer on stdout, and an exit code that tells how it went.
+// Owns `waggle run`: one prompt, the answer to stdout, and an exit code for its outcome.
 import { text } from "node:stream/consumers";
 import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { createProgressView } from "../terminal/progress.ts";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 import { isFileOrReference, openSession } from "../worker/open-session.ts";
 
-/** Of what is piped in. */
+/** Limit for text from stdin. */
 const maxInputBytes = 16 * 2 ** 20;
 
 export const run: Run = async (context, words) => {
@@ -27,7 +27,7 @@ export const run: Run = async (context, words) => {
       signal: context.signal,
     });
     const { out, err, signal } = context;
-    // The line belongs to the answer where both are the same terminal, and to nobody where stdout is a file.
+    // The line is part of the answer when stdout and stderr are the same terminal. When stdout is a file, there is no line.
     const outcome = await showAnswer(events, { out, status: createStatusLine(err), forPerson: out.isTerminal, signal });
     if (outcome.stopped) throw new InterruptedError();
     if (outcome.error !== undefined) throw new CliError(outcome.error.message);
@@ -64,7 +64,7 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-/** Two words are a model and a prompt; one is the prompt, or the model of a prompt that comes on stdin where it can only be that. */
+/** Two arguments are a model and a prompt. One argument is the prompt, or the model when the prompt comes from stdin and it can only be a model. */
 export function wishOf(
   args: Words["args"],
   piped: string,

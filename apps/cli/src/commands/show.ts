@@ -1,4 +1,4 @@
-// Owns `waggle show`: all that is known of one model, from the worker that has it or from its file's header.
+// Owns `waggle show`: prints the details of one model, from the worker that serves it or from the header of its file.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { pickPath } from "../local/downloads.ts";

@@ -20,7 +20,7 @@ export const run: Run = async (context, words) => {
   return exitCodes.ok;
 };
 
-/** A worker on this machine finds a file by its whole path; its own folder is not ours. */
+/** Makes a file's path absolute for a worker on this machine, whose working folder may be another. */
 function referenceAt(url: string, reference: string): string {
   const isHere = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
   return isHere && existsSync(reference) ? resolve(reference) : reference;

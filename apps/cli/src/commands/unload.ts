@@ -1,7 +1,7 @@
 // Owns `waggle unload`.
 import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { createStatusLine } from "@waggle/terminal";
+import { createStatusLine } from "@waggle/daemon/terminal";
 import { stateWords } from "../worker/model-words.ts";
 import { needWorker } from "../worker/reach.ts";
 

@@ -1,4 +1,4 @@
-// What a shell really offers: bash runs its script, with a waggle that names two models.
+// The offers of a real shell: bash runs its script, with a waggle that lists three models.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What stands in COMPREPLY for the last of these words. */
+/** COMPREPLY for the last of these words. */
 async function complete(...words: readonly string[]): Promise<string[]> {
   const program = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _waggle; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const env = { PATH: `${join(folder, "bin")}:/usr/bin:/bin` };
@@ -39,7 +39,7 @@ async function complete(...words: readonly string[]): Promise<string[]> {
 
 describe("bash", () => {
   it("completes commands", async () => {
-    expect(await complete("waggle", "")).toEqual(["serve", ...commandTable.map(({ name }) => name)]);
+    expect(await complete("waggle", "")).toEqual(["serve", "gateway", "hive", ...commandTable.map(({ name }) => name)]);
     expect(await complete("waggle", "un")).toEqual(["unload"]);
   });
 
@@ -52,7 +52,19 @@ describe("bash", () => {
     expect(await complete("waggle", "serve", "brood.gguf", "no")).toEqual(["notes.txt"]);
   });
 
-  it("completes options, fixed words, and nothing where a value stands", async () => {
+  it("completes the flags of daemons, and files as the values of some", async () => {
+    expect(await complete("waggle", "serve", "--slo")).toEqual(["--slots"]);
+    expect(await complete("waggle", "serve", "--supersede")).toEqual(["--supersede-timeout"]);
+    expect(await complete("waggle", "serve", "--fake")).toEqual([]);
+    expect(await complete("waggle", "serve", "--slots", "no")).toEqual([]);
+    expect(await complete("waggle", "serve", "--config", "no")).toEqual(["notes.txt"]);
+    expect(await complete("waggle", "serve", "--slots", "4", "no")).toEqual(["notes.txt"]);
+    expect(await complete("waggle", "gateway", "--gateway")).toEqual(["--gateway-id"]);
+    expect(await complete("waggle", "hive", "--heart")).toEqual(["--heartbeats-kept"]);
+    expect(await complete("waggle", "hive", "no")).toEqual([]);
+  });
+
+  it("completes options, fixed words, and no value of an option", async () => {
     expect(await complete("waggle", "pull", "--n")).toEqual(["--name"]);
     expect(await complete("waggle", "ps", "--")).toEqual(["--url", "--json", "--help"]);
     expect(await complete("waggle", "completion", "")).toEqual(["bash", "zsh", "fish"]);
@@ -77,5 +89,15 @@ it.each(["zsh", "fish"])("%s's script names every command and option", async (sh
           ?.slice(2),
       );
   }
+  for (const flag of ["slots", "gateway-id", "heartbeats-kept"]) expect(out).toContain(flag);
   expect(out).toContain("waggle list --names");
+});
+
+it("fish's script offers each argument at its place alone", async () => {
+  const { out } = await runCommand(["completion", "fish"]);
+  expect(out).toContain('complete -c waggle -n "__waggle_at gpu 1" -a "add"\n');
+  expect(out).toContain('complete -c waggle -n "__waggle_at gpu 2" -a "cuda vulkan"\n');
+  expect(out).toMatch(/^complete -c waggle -n "__waggle_at run 1\+ --url --system --set" -a "\(waggle list --names /m);
+  expect(out).toMatch(/^complete -c waggle -n "__waggle_at serve 1\+ [^"]*--slots[^"]*" -F$/m);
+  expect(out).toContain('complete -c waggle -n "__waggle_command serve" -l config -r -F -d ');
 });

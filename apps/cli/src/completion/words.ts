@@ -1,42 +1,59 @@
-// Owns what a shell can offer at each place, taken from the command table.
-import type { CommandSpec, Completion } from "../command.ts";
+// Lists the completions for each position of a command line, from the command table and the daemons' settings.
+import type { OptionRows } from "@waggle/daemon";
+import type { CommandSpec, Completion, DaemonSpec } from "../command.ts";
 
 export interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly CompletedOption[];
-  /** For each argument; the last one stands for all that follow where it may be repeated. */
+  /** The completion of each argument; if the last argument is repeatable, its completion is also used for all that follow. */
   readonly arguments: readonly (Completion | undefined)[];
   readonly variadic: boolean;
 }
 
 export interface CompletedOption {
-  /** With its dashes. */
+  /** The flag with its dashes. */
   readonly flag: string;
   readonly help: string;
-  readonly takesValue: boolean;
+  /** Undefined for a switch; "nothing" for a value without completions. */
+  readonly value: "file" | "nothing" | undefined;
 }
 
-export function wordsOf(
-  serve: Pick<CommandSpec, "name" | "summary">,
-  table: readonly CommandSpec[],
-): readonly CompletedCommand[] {
-  const { name, summary } = serve;
-  // Its flags are the worker's; what a shell offers for its models are files.
-  return [{ name, summary, options: [], arguments: ["file"], variadic: true }, ...table.map(completedCommand)];
+/** The value names in the settings whose values are paths. */
+const paths: readonly (string | undefined)[] = ["file", "file[=scale]", "folder", "path", "template", "[name=]model"];
+
+export function completedDaemon(spec: DaemonSpec, settings: OptionRows): CompletedCommand {
+  const { name, summary, completion } = spec;
+  return {
+    name,
+    summary,
+    options: [
+      ...Object.values(settings)
+        .filter(({ hidden }) => hidden !== true)
+        .map(({ flag, help, value }) => ({ flag: `--${flag}`, help, value: offerFor(value) })),
+      { flag: "--help-all", help: "print the help with all settings", value: undefined },
+    ],
+    arguments: completion === undefined ? [] : [completion],
+    variadic: completion !== undefined,
+  };
 }
 
-function completedCommand(spec: CommandSpec): CompletedCommand {
+function offerFor(value: string | undefined): CompletedOption["value"] {
+  if (value === undefined) return undefined;
+  return paths.includes(value) ? "file" : "nothing";
+}
+
+export function completedCommand(spec: CommandSpec): CompletedCommand {
   const { name, summary, options = [] } = spec;
   const words = spec.arguments ?? [];
   return {
     name,
     summary,
     options: options.map(({ flags, help }) => ({
-      // Of two names the second is the one that is documented everywhere else.
+      // A setting with two names is documented under the second one.
       flag: flags.match(/--[\w-]+/g)?.at(-1) ?? flags,
       help,
-      takesValue: flags.includes("<"),
+      value: flags.includes("<") ? "nothing" : undefined,
     })),
     arguments: words.map(({ completion }) => completion),
     variadic: words.at(-1)?.variadic === true,

@@ -1,4 +1,4 @@
-// Owns the completions as zsh wants them: a function over `_arguments`.
+// Owns the completions for zsh: a function over `_arguments`.
 import type { CompletedCommand } from "./words.ts";
 
 export function zshScript(commands: readonly CompletedCommand[]): string {
@@ -31,8 +31,9 @@ compdef _waggle waggle
 }
 
 function caseOf({ name, options, arguments: words, variadic }: CompletedCommand): string {
-  const flags = options.map(({ flag, help, takesValue }) =>
-    quoted(`${flag}[${help.replaceAll(/[[\]:]/g, " ")}]${takesValue ? ":value:" : ""}`),
+  const values = { file: ":value:_files", nothing: ":value:" } as const;
+  const flags = options.map(({ flag, help, value }) =>
+    quoted(`${flag}[${help.replaceAll(/[[\]:]/g, " ")}]${value === undefined ? "" : values[value]}`),
   );
   const places = words.map((word, i) => {
     const place = variadic && i === words.length - 1 ? "*" : String(i + 1);

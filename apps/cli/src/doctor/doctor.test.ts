@@ -9,7 +9,7 @@ import { checkHive, checkPort } from "./network.ts";
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
-/** Level, and a part of what is said with the remedy. */
+/** Level, and a part of the text with the remedy. */
 function expectFinding(finding: Finding | undefined, level: Finding["level"], words: RegExp): void {
   const { text = "", remedy = "" } = finding ?? {};
   expect([finding?.level, `${text}. ${remedy}`]).toEqual([level, expect.stringMatching(words)]);
@@ -40,11 +40,11 @@ describe("the machine", () => {
 
   it("memory", () => {
     const facts = { totalBytes: 16 * gib, availableBytes: 8 * gib, limitBytes: undefined };
-    expectFinding(checkMemory(facts), "ok", /8\.00 GiB of 16\.0 GiB available\./);
+    expectFinding(checkMemory(facts), "ok", /8\.6 GB of 17\.2 GB available\./);
     expectFinding(
       checkMemory({ ...facts, availableBytes: 600 * mib, limitBytes: gib }),
       "warning",
-      /limited to 1\.00 GiB/,
+      /limited to 1\.1 GB/,
     );
     expectFinding(checkMemory({ ...facts, availableBytes: 100 * mib }), "problem", /not even a small model/);
   });
@@ -74,7 +74,7 @@ describe("what computes", () => {
     ["Cannot compute on vulkan: the package in /gpu does not load here", /driver\. WAGGLE_DEVICE=cpu/],
     ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
     ["The engine was ended by SIGKILL", /memory/],
-    ["It said something new", /waggle serve --log-level debug/],
+    ["An unknown error", /waggle serve --log-level debug/],
   ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
   it("engine: well", () => {
@@ -97,8 +97,8 @@ describe("what computes", () => {
   const nvidiaDevices = ["/dev/nvidia0"];
   const renderDevices = ["/dev/dri/renderD128"];
   it.each([
-    ["none", {}, "ok", /none; the processor computes/],
-    ["used", { nvidia: [card], nvidiaDevices, device: "cuda" }, "ok", /H200, 141 GiB, driver 570\.1, used by cuda/],
+    ["none", {}, "ok", /no GPU; using the CPU/],
+    ["used", { nvidia: [card], nvidiaDevices, device: "cuda" }, "ok", /H200, 151 GB, driver 570\.1, used by cuda/],
     ["unused", { nvidia: [card], nvidiaDevices }, "warning", /H200.* is not used.*waggle gpu add cuda/],
     ["without a package", { nvidia: [card], arch: "arm64" }, "ok", /H200.* is not used: .*cuda on linux-arm64/],
     ["driver broken", { nvidiaDevices, nvidiaError: "version mismatch" }, "problem", /mismatch.*reboot/],
@@ -124,7 +124,7 @@ describe("files and folders", () => {
   });
 
   it("disk", () => {
-    expectFinding(checkDisk("/m", 100 * gib), "ok", /100 GiB free at \/m/);
+    expectFinding(checkDisk("/m", 100 * gib), "ok", /107 GB free at \/m/);
     expectFinding(checkDisk("/m", 2 * gib), "warning", /waggle rm/);
     expectFinding(checkDisk("/m", 5 * mib), "problem", /WAGGLE_MODELS_DIR/);
   });
@@ -133,21 +133,23 @@ describe("files and folders", () => {
     const bee = { name: "bee", reference: "hf:a/bee:Q4_0" };
     expect(checkModelFiles([]).map(({ text }) => text)).toEqual(["none downloaded; the embedded one is always there"]);
     const own = { name: "/m/x.gguf", reference: undefined, own: true };
-    expect(checkModelFiles([bee, own])[0]?.text).toBe("1 downloaded and 1 of your own, all whole");
-    expect(checkModelFiles([own])[0]?.text).toBe("1 of your own, all whole");
+    expect(checkModelFiles([bee, own])[0]?.text).toBe("1 downloaded and 1 other, all complete");
+    expect(checkModelFiles([own])[0]?.text).toBe("1 other, all complete");
     const [broken] = checkModelFiles([{ ...own, damage: "no such file" }]);
     expectFinding(broken, "problem", /^\/m\/x\.gguf: no such file\. Correct the path/);
-    expect(checkModelFiles([bee]).map(({ level, text }) => [level, text])).toEqual([["ok", "1 downloaded, all whole"]]);
+    expect(checkModelFiles([bee]).map(({ level, text }) => [level, text])).toEqual([
+      ["ok", "1 downloaded, all complete"],
+    ]);
     const [begun, damaged, nameless] = checkModelFiles([
       { ...bee, begun: 0.456 },
       { ...bee, damage: "not a GGUF file" },
       { name: "old", reference: undefined, begun: "unknown" },
     ]);
-    expectFinding(begun, "warning", /bee is begun, 45 %\. Go on with "waggle pull hf:a\/bee:Q4_0"/);
+    expectFinding(begun, "warning", /bee is incomplete, 45 %\. Continue with "waggle pull hf:a\/bee:Q4_0"/);
     expectFinding(damaged, "problem", /not a GGUF file.*"waggle rm bee" and "waggle pull hf:a\/bee:Q4_0"/);
     const [large] = checkModelFiles([{ ...bee, tooLarge: { needsBytes: 40 * gib, availableBytes: 2 * gib } }]);
-    expectFinding(large, "warning", /bee needs 40\.0 GiB of memory, and 2\.00 GiB are available\. .*waggle fit/);
-    expectFinding(nameless, "warning", /old is begun\./);
+    expectFinding(large, "warning", /bee needs 42\.9 GB of memory, and 2\.1 GB are available\. .*waggle fit/);
+    expectFinding(nameless, "warning", /old is incomplete\./);
   });
 
   it("token file", () => {

@@ -1,6 +1,6 @@
-// Owns how the engine and the GPU are looked at: a worker of our own computes an answer of the embedded model, and the system is asked for
-// drivers and devices.
-import { findGpuDevices } from "@waggle/gpu-packages";
+// Owns the probes of the engine and the GPU: a private worker generates text with the embedded model, and the system lists drivers and
+// devices.
+import { findGpuDevices } from "@waggle/models/gpu";
 import { WaggleError } from "@waggle/protocol";
 import type { Context } from "../command.ts";
 import { openOwnSession } from "../worker/open-session.ts";
@@ -9,7 +9,7 @@ import { runTool } from "./run-tool.ts";
 
 const trial = { prompt: "Once upon a time", max_tokens: 32, temperature: 0 } as const;
 
-/** Starts a worker with the embedded model and the user's own device, and takes it down again. */
+/** Starts a worker with the embedded model on the device from the user's settings, and stops it again. */
 export async function probeEngine(context: Context): Promise<EngineFacts> {
   const { env } = context.config;
   const withoutModels = Object.fromEntries(
@@ -56,7 +56,7 @@ export async function probeGpu(device: string | undefined, signal: AbortSignal):
   };
 }
 
-/** `NVIDIA H200, 570.86.15, 143771` a line; memory in MiB. */
+/** Parses lines such as `NVIDIA H200, 570.86.15, 143771`, with the memory in MiB. */
 export function parseNvidia(text: string): GpuFacts["nvidia"] {
   return text.split("\n").flatMap((line) => {
     const [name, driver, memory] = line.split(",").map((word) => word.trim());

@@ -1,10 +1,10 @@
-// Owns the checks of what computes: the engine, tried out, and the GPU, whose driver and package must both be there.
-import { hasGpuPackages, type GpuDevice } from "@waggle/gpu-packages";
-import { formatBytes } from "@waggle/terminal";
+// Checks that the engine generates a few tokens, and that the GPU has its driver and its package.
+import { hasGpuPackages, type GpuDevice } from "@waggle/models/gpu";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 export interface EngineFacts {
-  /** Why it did not compute; undefined: it did. */
+  /** Why the engine failed; undefined when it works. */
   readonly error: string | undefined;
   /** cpu, cuda, vulkan, metal. */
   readonly device?: string | undefined;
@@ -38,19 +38,19 @@ function engineRemedy(error: string): string {
 export interface GpuFacts {
   readonly platform: string;
   readonly arch: string;
-  /** What nvidia-smi lists. */
+  /** The GPUs that nvidia-smi lists. */
   readonly nvidia: readonly { readonly name: string; readonly driver: string; readonly memoryBytes: number }[];
-  /** Why nvidia-smi failed; undefined: it did not, or is not there. */
+  /** Why nvidia-smi failed; undefined when it works or is not installed. */
   readonly nvidiaError: string | undefined;
   /** /dev/nvidia0 and the like. */
   readonly nvidiaDevices: readonly string[];
-  /** Drivers for Vulkan that are installed, software ones left out. */
+  /** The installed Vulkan drivers, without software renderers. */
   readonly vulkanDrivers: readonly string[];
   /** /dev/dri/renderD128 and the like. */
   readonly renderDevices: readonly string[];
-  /** Those of them that this user may not open. */
+  /** The render devices that this user may not open. */
   readonly closedDevices: readonly string[];
-  /** What the engine computes on, if it does. */
+  /** The engine's device; undefined when the engine failed. */
   readonly device: string | undefined;
 }
 
@@ -80,7 +80,7 @@ export function checkGpu(facts: GpuFacts): Finding {
     const remedy = "Install its driver for Vulkan (mesa-vulkan-drivers), and run waggle doctor again.";
     return warning("GPU", `${renderDevices[0] ?? ""} is there without a driver for Vulkan`, remedy);
   }
-  return ok("GPU", "none; the processor computes");
+  return ok("GPU", "no GPU; using the CPU");
 }
 
 function unused(what: string, device: GpuDevice, { platform, arch }: GpuFacts): Finding {

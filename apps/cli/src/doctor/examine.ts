@@ -1,4 +1,4 @@
-// Owns the order of the checks: each looks and judges by itself, and one that cannot look says so.
+// Runs the checks in order. They are independent of each other; a check that cannot read its facts reports that.
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";
@@ -19,10 +19,10 @@ interface Check {
   readonly look: () => Promise<Found>;
 }
 
-/** Yields each finding when it is there. @param onLook told what is looked at next, as the engine takes seconds */
-export async function* examine(context: Context, onLook: (what: string) => void): AsyncGenerator<Finding> {
+/** Yields each finding as soon as it is known. @param onCheck called with the name of the check that starts: the engine's takes seconds */
+export async function* examine(context: Context, onCheck: (what: string) => void): AsyncGenerator<Finding> {
   for (const { name, look } of checksOf(context)) {
-    onLook(name);
+    onCheck(name);
     context.signal.throwIfAborted();
     let found: Found;
     try {

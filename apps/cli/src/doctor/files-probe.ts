@@ -1,14 +1,14 @@
-// Owns how folders, models and the token file are looked at.
+// Collects the facts about folders, models and the token file.
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { engineMemory } from "@waggle/fit";
-import { modelCardOf, readGgufFile, type GgufHeader } from "@waggle/gguf";
+import { engineMemory } from "@waggle/models/memory";
+import { modelCardOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
 import type { CliConfig } from "../config.ts";
 import { listDownloads } from "../local/downloads.ts";
 import { ownModelFiles } from "../local/worker-settings.ts";
 import type { FolderFacts, ModelFileFacts, TokenFileFacts } from "./files.ts";
 
-/** Of models whose headers are read: downloads, and others. */
+/** Limit for models whose headers are read: downloads and others. */
 const maxModels = 200;
 
 export async function probeFolder(path: string, purpose: string): Promise<FolderFacts> {
@@ -29,7 +29,7 @@ async function nearest(path: string): Promise<{ readonly existing: string; reado
   }
 }
 
-/** Bytes that this user may still write there. */
+/** Returns the bytes that this user may still write there. */
 export async function probeDisk(path: string): Promise<number> {
   const { bsize, bavail } = await statfs((await nearest(path)).existing);
   return bavail * bsize;
@@ -62,14 +62,14 @@ async function lookAt(path: string, signal: AbortSignal): Promise<Pick<ModelFile
   }
 }
 
-/** On the processor, with the least that a conversation takes; undefined where that much is there. */
+/** Compares the available memory with the least that a conversation on the CPU needs; undefined when it is enough. */
 export function tooLargeFor(availableBytes: number, header: GgufHeader): ModelFileFacts["tooLarge"] {
   if (modelCardOf(header).problem !== undefined) return undefined;
   const { total } = engineMemory(header, { slots: 1, contextSize: 256 });
   return total > availableBytes ? { needsBytes: total, availableBytes } : undefined;
 }
 
-/** @param path what WAGGLE_API_TOKEN_FILE says; what stands in the file is the settings' check */
+/** @param path the value of WAGGLE_API_TOKEN_FILE; the settings check the file's content */
 export async function probeTokenFile(path: string | undefined): Promise<TokenFileFacts | undefined> {
   if (path === undefined || path === "") return undefined;
   try {

@@ -1,5 +1,5 @@
-// Owns the checks of files and folders: may they be written, is there room, are the models whole, who can read the tokens.
-import { formatBytes } from "@waggle/terminal";
+// Checks files and folders: write permission, free space, whether models are complete, and who can read the token file.
+import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
@@ -7,9 +7,9 @@ const gib = 2 ** 30;
 
 export interface FolderFacts {
   readonly path: string;
-  /** What is to be written there. */
+  /** What Waggle writes there. */
   readonly purpose: string;
-  /** The folder itself or, until it is made, the nearest one above it. */
+  /** The folder itself or, if it does not exist yet, its nearest existing parent. */
   readonly existing: string;
   readonly isFolder: boolean;
   readonly writable: boolean;
@@ -36,17 +36,17 @@ export function checkDisk(folder: string, freeBytes: number): Finding {
 export interface ModelFileFacts {
   readonly name: string;
   readonly reference: string | undefined;
-  /** Undefined: whole. A share, where the size is known. */
+  /** The downloaded share if the size is known; undefined when the file is complete. */
   readonly begun?: number | "unknown" | undefined;
-  /** What is wrong with its header. */
+  /** The problem of the file's header. */
   readonly damage?: string | undefined;
-  /** What it needs at least, where there is less. */
+  /** Set when less memory is available than the model needs at least. */
   readonly tooLarge?: { readonly needsBytes: number; readonly availableBytes: number } | undefined;
-  /** Not downloaded by Waggle, which does not delete it. */
+  /** The file was not downloaded by Waggle, so Waggle does not delete it. */
   readonly own?: boolean;
 }
 
-/** One finding for each model that has something, or one for all. */
+/** Returns a finding for each model with a problem, or one finding when all models are fine. */
 export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Finding[] {
   const check = "Models";
   const found = models.flatMap(({ name, reference, begun, damage, tooLarge, own = false }) => {
@@ -54,7 +54,11 @@ export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Fin
     if (begun !== undefined) {
       const share = begun === "unknown" ? "" : `, ${Math.floor(begun * 100)} %`;
       return [
-        warning(check, `${name} is begun${share}`, `Go on with "${again}", or give it up with "waggle rm ${name}".`),
+        warning(
+          check,
+          `${name} is incomplete${share}`,
+          `Continue with "${again}", or delete it with "waggle rm ${name}".`,
+        ),
       ];
     }
     if (tooLarge !== undefined) {
@@ -72,14 +76,14 @@ export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Fin
   const own = models.filter((one) => one.own === true).length;
   const counts = [
     ...(models.length > own ? [`${models.length - own} downloaded`] : []),
-    ...(own > 0 ? [`${own} of your own`] : []),
+    ...(own > 0 ? [`${own} other`] : []),
   ];
-  return [ok(check, `${counts.join(" and ")}, all whole`)];
+  return [ok(check, `${counts.join(" and ")}, all complete`)];
 }
 
 export interface TokenFileFacts {
   readonly path: string;
-  /** Why it cannot be read; undefined: it can. */
+  /** Why the file cannot be read; undefined if it can. */
   readonly error: string | undefined;
   /** Its permission bits; undefined on Windows, which has none. */
   readonly mode: number | undefined;
@@ -102,7 +106,7 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
   return ok("Token file", path);
 }
 
-/** @param refusal what `waggle serve` would say in this environment; undefined: it would start */
+/** @param refusal the error of `waggle serve` in this environment; undefined if it would start */
 export function checkSettings(refusal: string | undefined, given: number): Finding {
   if (refusal !== undefined) {
     return problem("Settings", refusal, "Correct the variable that is named.");

@@ -1,5 +1,4 @@
-// Owns how the machine is asked for what its checks judge. Linux tells through /proc and /sys, macOS through sysctl; where nothing tells, a fact is
-// undefined.
+// Collects the facts for the checks of the machine: on Linux from /proc and /sys, on macOS from sysctl. An unavailable fact is undefined.
 import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import type { MemoryFacts, ProcessorFacts, SharedMemoryFacts } from "./machine.ts";
@@ -22,7 +21,7 @@ async function probeFlags(signal: AbortSignal): Promise<ReadonlySet<string> | un
   return stdout === undefined ? undefined : new Set(stdout.toLowerCase().replaceAll("avx1.0", "avx").split(/\s+/));
 }
 
-/** @param text of /proc/cpuinfo; undefined when it names none, as on other processors */
+/** @param text the text of /proc/cpuinfo @returns undefined when the text has no flags, as on processors other than x86 */
 export function flagsIn(text: string): ReadonlySet<string> | undefined {
   const flags = /^flags\s*:\s*(.*)$/m.exec(text)?.[1];
   return flags === undefined ? undefined : new Set(flags.trim().split(/\s+/));
@@ -33,7 +32,7 @@ export function probeMemory(): MemoryFacts {
   const limit = process.constrainedMemory();
   return {
     totalBytes,
-    // Of the machine, or of what its control group leaves.
+    // The available memory of the machine, or less if the control group has a limit.
     availableBytes: process.availableMemory(),
     limitBytes: limit > 0 && limit < totalBytes ? limit : undefined,
   };

@@ -1,14 +1,14 @@
 // Owns the checks of the machine itself: Node, processor, memory, shared memory and clock. Each is pure, over facts from machine-probe.
-import { formatBytes } from "@waggle/terminal";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
-/** package.json's floor. */
+/** The oldest version that package.json allows. */
 const oldestNode = [20, 19] as const;
 
-/** @param version as `process.versions.node` has it */
+/** @param version the value of `process.versions.node` */
 export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldMajor, oldMinor] = oldestNode;
@@ -21,7 +21,7 @@ export interface ProcessorFacts {
   readonly arch: string;
   readonly model: string;
   readonly cores: number;
-  /** As /proc/cpuinfo names them; undefined where they cannot be read. */
+  /** The CPU flags by their names in /proc/cpuinfo; undefined if they cannot be read. */
   readonly flags: ReadonlySet<string> | undefined;
 }
 
@@ -54,7 +54,7 @@ export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): F
 export interface MemoryFacts {
   readonly totalBytes: number;
   readonly availableBytes: number;
-  /** A container's; undefined: none. */
+  /** The memory limit of a container; undefined without a limit. */
   readonly limitBytes: number | undefined;
 }
 
@@ -78,13 +78,13 @@ export function checkMemory({ totalBytes, availableBytes, limitBytes }: MemoryFa
   return ok("Memory", text);
 }
 
-/** Sizes of /dev/shm; undefined where there is none, as on macOS and Windows. */
+/** Sizes of /dev/shm; undefined where it does not exist, as on macOS and Windows. */
 export interface SharedMemoryFacts {
   readonly totalBytes: number;
   readonly freeBytes: number;
 }
 
-/** What the worker wants of it: packages there below take a folder on disk instead. */
+/** With less than this, the worker unpacks to a folder on disk instead. */
 const enoughSharedBytes = 256 * mib;
 
 export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding | undefined {
@@ -99,14 +99,14 @@ export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding
   );
 }
 
-/** This version did not exist before. */
+/** A clock that shows an earlier date is wrong: this version did not exist then. */
 const releasedMs = Date.UTC(2026, 0, 1);
-/** Of another machine's clock. */
+/** Allowed difference from the clock of another machine. */
 const allowedSkewMs = 60_000;
 
 export interface ClockFacts {
   readonly nowMs: number;
-  /** Of the hive, where one was asked. */
+  /** The time on the hive's machine; absent when no hive was asked. */
   readonly otherMs?: number | undefined;
 }
 

@@ -1,8 +1,8 @@
-// Owns how ports and the hive are looked at.
+// Collects the facts about ports and the hive.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createHiveClient, createWorkerClient } from "@waggle/client";
-import { findPortHolder } from "@waggle/ports";
+import { findPortHolder } from "@waggle/daemon/ports";
 import type { HiveFacts, PortFacts } from "./network.ts";
 
 const timeoutMs = 3_000;
@@ -50,7 +50,7 @@ async function oursAt(port: number, signal: AbortSignal): Promise<string | undef
   }
 }
 
-/** @param url what WAGGLE_HIVE_URL says */
+/** @param url the value of WAGGLE_HIVE_URL */
 export async function probeHive(
   url: string | undefined,
   signal: AbortSignal,

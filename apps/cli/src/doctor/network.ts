@@ -1,16 +1,16 @@
-// Owns the checks of what listens: the ports that Waggle wants, and the hive.
+// Checks that the ports which Waggle uses are free, and that the hive answers.
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 export interface PortFacts {
   readonly port: number;
-  /** What takes it: `the worker`, `--ollama`, `the hive`. */
+  /** The user of the port: `the worker`, `--ollama`, `the hive`. */
   readonly wantedBy: string;
   readonly taken: boolean;
   /** The holder's process id and command, where they can be found. */
   readonly holder: string | undefined;
-  /** A worker or hive of ours answers there. */
+  /** The Waggle worker or hive that already uses the port. */
   readonly ours: string | undefined;
-  /** The flag that names another one. */
+  /** The flag that sets another port. */
   readonly flag: string;
 }
 
@@ -19,14 +19,14 @@ export function checkPort({ port, wantedBy, taken, holder, ours, flag }: PortFac
   if (!taken) return ok(check, `free for ${wantedBy}`);
   if (ours !== undefined) return ok(check, ours);
   const who = holder ?? "a process of another user";
-  // Where Ollama runs, its port is its own.
+  // Not a problem: Ollama itself may be running on its port.
   if (flag === "--ollama-port") return ok(check, `taken by ${who}; --ollama would need ${flag}`);
   return warning(check, `taken by ${who}`, `End that process, or use another port: ${flag} ${port + 1}.`);
 }
 
 export interface HiveFacts {
   readonly url: string;
-  /** Why it does not answer; undefined: it does. */
+  /** Why the hive does not answer; undefined if it does. */
   readonly error: string | undefined;
 }
 

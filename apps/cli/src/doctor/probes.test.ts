@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readGgufFile } from "@waggle/gguf";
+import { readGgufFile } from "@waggle/models/header";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createStyle } from "@waggle/terminal";
+import { createStyle } from "@waggle/daemon/terminal";
 import { formatFinding } from "../commands/doctor.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { parseNvidia, probeGpu } from "./engine-probe.ts";
@@ -44,7 +44,7 @@ describe("what is looked at", () => {
     expect(totalBytes).toBeGreaterThanOrEqual(availableBytes);
   });
 
-  it("is NVIDIA's own list, and nothing that is none", async () => {
+  it("is the list of nvidia-smi, and ignores other output", async () => {
     expect(parseNvidia("NVIDIA H200, 570.86.15, 143771\n")).toEqual([
       { name: "NVIDIA H200", driver: "570.86.15", memoryBytes: 143_771 * 2 ** 20 },
     ]);
@@ -84,18 +84,18 @@ describe("what is looked at", () => {
     writeFileSync(join(folder, "hf_a_wasp.gguf.0123456789abcdef.part"), "half");
     const config = { modelsFolder: folder, env: {} } as Parameters<typeof probeModelFiles>[0];
     const [bee, wasp] = await probeModelFiles(config, signal);
-    expect(bee).toMatchObject({ name: "bee", damage: expect.stringContaining("not a GGUF file") as string });
-    expect(wasp).toMatchObject({ name: "wasp", begun: "unknown" });
+    expect(bee).toMatchObject({ name: "hf_a_bee", damage: expect.stringContaining("not a GGUF file") as string });
+    expect(wasp).toMatchObject({ name: "hf_a_wasp", begun: "unknown" });
   });
 
-  it("is every file of one's own that would be served: named, or in the folder", async () => {
+  it("is every file that was not downloaded and would be served: named, or in the folder", async () => {
     writeFileSync(join(folder, "hf_a_bee.gguf"), "GGUF, downloaded");
     writeFileSync(join(folder, "cut.gguf"), "GGUF, and no more");
     const env = { WAGGLE_MODEL: `tiny=${embedded}\n${join(folder, "gone.gguf")}\nhf:a/bee`, WAGGLE_MODELS_DIR: folder };
     const config = { modelsFolder: folder, env } as unknown as Parameters<typeof probeModelFiles>[0];
     const facts = await probeModelFiles(config, signal);
     expect(facts.map(({ name, own, damage }) => [name, own, damage !== undefined])).toEqual([
-      ["bee", undefined, true],
+      ["hf_a_bee", undefined, true],
       [embedded, true, false],
       [join(folder, "gone.gguf"), true, true],
       [join(folder, "cut.gguf"), true, true],

@@ -1,13 +1,13 @@
-// Owns how a program of the system is asked: with a limit of time and of output, and without a shell.
+// Runs a program of the system with limits for time and output, and without a shell.
 import { execFile } from "node:child_process";
 
 const timeoutMs = 10_000;
 const maxOutputBytes = 1_048_576;
 
 export interface ToolResult {
-  /** Undefined: it failed, or is not there. */
+  /** Undefined when the program failed or is not installed. */
   readonly stdout: string | undefined;
-  /** Why it failed; undefined where it did not, or is not there. */
+  /** Why the program failed; undefined when it succeeded or is not installed. */
   readonly error: string | undefined;
 }
 

@@ -1,9 +1,9 @@
-// Owns the models that lie on this machine, as commands see them where no worker runs: what Waggle has downloaded into its folder.
+// Finds the models on this machine for commands that run without a worker: the downloads in Waggle's folder.
 import { existsSync } from "node:fs";
-import { createCatalogue, type DownloadedModel } from "@waggle/models";
+import { createCatalogue, type DownloadedModel } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
-import { formatBytes, formatPercent } from "@waggle/terminal";
+import { formatBytes, formatPercent } from "@waggle/daemon/terminal";
 
 export async function listDownloads({
   modelsFolder,
@@ -18,19 +18,19 @@ async function findDownload(
   return await createCatalogue({ folder: modelsFolder }).find(wanted);
 }
 
-/** @throws CliError naming what there is */
+/** @throws CliError naming the downloads */
 export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<DownloadedModel> {
   const found = await findDownload(config, wanted);
   if (found !== undefined) return found;
   const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
   throw new CliError(
     names === ""
-      ? `There is no model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" does that.`
-      : `There is no model ${wanted}. Downloaded are: ${names}.`,
+      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" does that.`
+      : `Unknown model ${wanted}. Downloaded models: ${names}.`,
   );
 }
 
-/** Where a model lies, by a download's name, else by that of a file here. @throws CliError naming what there is, or how to get the rest of it */
+/** Returns the path of a download with this name, or else of a file. @throws CliError naming the downloads, or how to complete a download */
 export async function pickPath(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;
   if (existsSync(wanted) && (await findDownload(config, wanted)) === undefined) return wanted;

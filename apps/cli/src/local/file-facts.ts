@@ -1,21 +1,21 @@
-// Owns what a model's file says of itself, in a few words for each: read from its header alone, here or at the hub.
-import { engineMemory, type EngineMemory } from "@waggle/fit";
-import { modelCardOf, type ModelCard } from "@waggle/gguf";
-import { readModelHeader, shownReference } from "@waggle/models";
+// Summarizes a model file from its header, which is read from this machine or from the hub.
+import { engineMemory, type EngineMemory } from "@waggle/models/memory";
+import { modelCardOf, type ModelCard } from "@waggle/models/header";
+import { readModelHeader, shownReference } from "@waggle/models/download";
 import type { Context } from "../command.ts";
-import { formatBytes, formatCount } from "@waggle/terminal";
+import { formatBytes, formatCount } from "@waggle/daemon/terminal";
 import { hubOptions, modelSettings } from "./worker-settings.ts";
 
 export interface FileCard {
   readonly reference: string;
-  /** Undefined where it is not on this machine. */
+  /** Undefined when the file is not on this machine. */
   readonly path: string | undefined;
   readonly card: ModelCard;
-  /** With the settings of a worker; undefined where it can be used for nothing. */
+  /** The memory that the model needs with the worker's settings; undefined when the worker cannot use the model. */
   readonly memory: (EngineMemory & { readonly slots: number }) | undefined;
 }
 
-/** @param reference a path, or what can be downloaded @throws WaggleError naming what is wrong with it */
+/** @param reference a path, or a reference that can be downloaded @throws WaggleError naming the problem of the file */
 export async function readCard({ config, signal }: Context, reference: string): Promise<FileCard> {
   const options = { folder: config.modelsFolder, signal, ...(await hubOptions(config.env)) };
   const { header, path } = await readModelHeader(reference, options);

@@ -74,13 +74,13 @@ it("reads a file of a repository by ranges, and not the whole of it", async () =
   expect(models.map(({ name }) => name)).toEqual(["stories-Q8_0.gguf"]);
 });
 
-it("says what is not there, and asks nobody when it is offline", async () => {
+it("reports missing models, and sends no request when it is offline", async () => {
   await expect(find("hf:bee/words")).rejects.toThrow("There are no GGUF models in hf:bee/words.");
   await expect(find("hf:bee/stories", true)).rejects.toThrow("WAGGLE_OFFLINE");
   expect(read).toEqual([]);
 });
 
-it("knows a repository from what lies in one", () => {
+it("tells a repository from a file in one", () => {
   expect(["hf:a/b", "hf://a/b", "HF:a/b.c"].map(isRepository)).toEqual([true, true, true]);
   expect(["hf:a/b:Q4_0", "hf:a/b/c.gguf", "a/b", "hf:a"].map(isRepository)).toEqual([false, false, false, false]);
 });

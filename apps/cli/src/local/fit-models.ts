@@ -1,15 +1,15 @@
-// Owns which models a person means who asks what fits: files, folders, downloads, references, and all quantizations of a repository.
+// Finds the models that the arguments of `waggle fit` name: files, folders, downloads, references, and all quantizations of a repository.
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { readGgufFile, type GgufHeader } from "@waggle/gguf";
-import type { FitSource } from "@waggle/fit";
-import { listHubFiles, readModelHeader, scanFolder, shownReference, type HubModelFile } from "@waggle/models";
+import { readGgufFile, type GgufHeader } from "@waggle/models/header";
+import type { FitSource } from "@waggle/models/memory";
+import { listHubFiles, readModelHeader, scanFolder, shownReference, type HubModelFile } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
-  /** Of downloads. */
+  /** The folder of downloads. */
   readonly folder: string;
   readonly offline: boolean;
   readonly token?: string;
@@ -20,26 +20,26 @@ export interface FitModelsOptions {
 
 export interface FitModels {
   readonly models: readonly FitSource[];
-  /** Models of a repository whose headers would be too many to read. */
+  /** Number of a repository's models that were left out, because reading all headers takes too many requests. */
   readonly leftOut: number;
 }
 
-/** Of one repository: each takes a few requests. */
+/** Limit for the models of one repository, because each takes a few requests. */
 const mostShapes = 12;
 
 /**
  * @param wanted paths, references and names; without any, all downloads
- * @param onLook told whose header is read next
+ * @param onRead called with each model whose header is read next
  * @throws CliError, or WaggleError naming what cannot be read
  */
 export async function findFitModels(
   wanted: readonly string[],
   options: FitModelsOptions,
-  onLook: (what: string) => void,
+  onRead: (what: string) => void,
 ): Promise<FitModels> {
   const found: FitModels[] = [];
   for (const one of wanted.length === 0 ? await allDownloads(options) : wanted)
-    found.push(await modelsOf(one, options, onLook));
+    found.push(await modelsOf(one, options, onRead));
   return {
     models: found.flatMap(({ models }) => models),
     leftOut: found.reduce((total, { leftOut }) => total + leftOut, 0),
@@ -55,19 +55,19 @@ async function allDownloads({ folder }: FitModelsOptions): Promise<readonly stri
   );
 }
 
-async function modelsOf(wanted: string, options: FitModelsOptions, onLook: (what: string) => void): Promise<FitModels> {
-  if (isRepository(wanted)) return await modelsOfRepository(wanted, options, onLook);
+async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what: string) => void): Promise<FitModels> {
+  if (isRepository(wanted)) return await modelsOfRepository(wanted, options, onRead);
   if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory() === true) {
-    return { models: await modelsOfFolder(wanted, options.signal, onLook), leftOut: 0 };
+    return { models: await modelsOfFolder(wanted, options.signal, onRead), leftOut: 0 };
   }
   const { folder } = options;
   const reference = isFileOrReference(wanted) ? wanted : await pickPath({ modelsFolder: folder }, wanted);
-  onLook(shownReference(reference));
+  onRead(shownReference(reference));
   const { header } = await readModelHeader(reference, options);
   return { models: [{ name: lastWord(shownReference(reference)), header }], leftOut: 0 };
 }
 
-/** `hf:user/repo`, and no quantization of it. */
+/** Whether the reference is `hf:user/repo` without a quantization. */
 export function isRepository(reference: string): boolean {
   return /^hf:(?:\/\/)?[^/:]+\/[^/:]+$/i.test(reference);
 }
@@ -75,13 +75,13 @@ export function isRepository(reference: string): boolean {
 async function modelsOfFolder(
   folder: string,
   signal: AbortSignal,
-  onLook: (what: string) => void,
+  onRead: (what: string) => void,
 ): Promise<readonly FitSource[]> {
   const found = await scanFolder(folder);
   if (found.length === 0) throw new CliError(`There are no models in ${folder}.`);
   const models: FitSource[] = [];
   for (const { path } of found) {
-    onLook(path);
+    onRead(path);
     models.push({ name: basename(path), header: await readGgufFile(path, { signal }) });
   }
   return models;
@@ -90,10 +90,10 @@ async function modelsOfFolder(
 async function modelsOfRepository(
   reference: string,
   options: FitModelsOptions,
-  onLook: (what: string) => void,
+  onRead: (what: string) => void,
 ): Promise<FitModels> {
   if (options.offline) throw new CliError("The hub is not asked: the variable WAGGLE_OFFLINE is set.");
-  onLook(`what there is in ${reference}`);
+  onRead(`what there is in ${reference}`);
   const files = await listHubFiles(reference, options);
   if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
   const headers = new Map<string, GgufHeader>();
@@ -103,7 +103,7 @@ async function modelsOfRepository(
     let header = headers.get(shape);
     if (header === undefined) {
       if (headers.size === mostShapes) continue;
-      onLook(file.path);
+      onRead(file.path);
       ({ header } = await readModelHeader(file.reference, options));
       headers.set(shape, header);
     }
@@ -112,7 +112,7 @@ async function modelsOfRepository(
   return { models, leftOut: files.length - models.length };
 }
 
-/** Its quantizations have one name but for that word; a repository may have more models than one. */
+/** The path without its quantization: the quantizations of a model differ only in that word, and a repository may have several models. */
 function shapeOf({ path, quantization }: HubModelFile): string {
   const name = basename(path)
     .replace(/-\d{5}-of-\d{5}/, "")

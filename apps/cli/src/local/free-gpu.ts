@@ -1,15 +1,15 @@
-// Owns which GPU a worker would compute on, and what of its memory is free, as far as that can be told without starting one.
+// Finds the GPU that a worker would use and its free memory, as far as both are known without starting a worker.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Gpu } from "@waggle/fit";
+import type { Gpu } from "@waggle/models/memory";
 import { runTool } from "../doctor/run-tool.ts";
 
 const query = ["--query-gpu=name,memory.free", "--format=csv,noheader,nounits"];
 
 /**
- * NVIDIA's first one, where the engine's package for it is there; others tell nobody what is free.
+ * Returns the first NVIDIA GPU if the engine's CUDA package is installed. Other GPUs do not report their free memory.
  * @param folder where workers look for packages
- * @param device what computes, as the worker's settings have it
+ * @param device the device in the worker's settings
  */
 export async function findGpu(folder: string, device: string, signal: AbortSignal): Promise<Gpu | undefined> {
   const system = process.platform === "win32" ? "win" : process.platform;
@@ -19,7 +19,7 @@ export async function findGpu(folder: string, device: string, signal: AbortSigna
   return firstGpu(stdout ?? "");
 }
 
-/** @param text `NVIDIA H200, 143000` a line; memory in MiB */
+/** @param text lines such as `NVIDIA H200, 143000`, with the memory in MiB */
 export function firstGpu(text: string): Gpu | undefined {
   const [name = "", free = ""] =
     text

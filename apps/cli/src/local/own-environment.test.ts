@@ -22,7 +22,7 @@ it("passes on what finds, loads and computes a model", () => {
   expect(ownEnvironment(env)).toEqual(env);
 });
 
-it("passes on nothing that a worker of others is told, and nothing that it does not know", () => {
+it("passes on no setting of a worker that serves others, and no unknown variable", () => {
   const env = {
     WAGGLE_NATS_URL: "nats://127.0.0.1:4222",
     WAGGLE_NATS_CREDS: "/worker.creds",

@@ -1,6 +1,6 @@
-// Owns what a worker of this machine would be told by the environment: folder, tokens and the like, read by the worker's own reader.
+// Owns the settings that a worker on this machine would take from the environment (folder, tokens and the like), read by the worker's parser.
 import { resolve } from "node:path";
-import { scanFolder } from "@waggle/models";
+import { scanFolder } from "@waggle/models/download";
 import { readSettings } from "@waggle/worker";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Environment } from "../config.ts";
@@ -16,8 +16,8 @@ async function workerSettings(env: Environment, flags: readonly string[] = []): 
 }
 
 /**
- * With what a model would be loaded.
- * @param flags in the worker's words
+ * Returns the settings with which the worker would load a model.
+ * @param flags the worker's flags
  * @throws CliError naming the flag or the variable that is wrong
  */
 export async function modelSettings(
@@ -27,16 +27,16 @@ export async function modelSettings(
   return (await workerSettings(env, flags)).modelSettings;
 }
 
-/** For the functions of @waggle/models. @throws CliError naming the variable that is wrong */
+/** Returns the options for downloads with @waggle/models. @throws CliError naming the variable that is wrong */
 export async function hubOptions(env: Environment): Promise<{ readonly offline: boolean; readonly token?: string }> {
   const { offline, huggingFaceToken } = await workerSettings(env);
   return { offline, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
 }
 
 /**
- * Files that a worker would serve and that Waggle has not downloaded: named one by one, or in the folder that it serves.
- * @param downloaded their paths
- * @returns none where the settings are wrong
+ * Lists the files that a worker would serve and that Waggle has not downloaded: single files, and those in the served folder.
+ * @param downloaded paths of downloads, which are left out
+ * @returns an empty list when the settings are invalid
  */
 export async function ownModelFiles(env: Environment, downloaded: readonly string[]): Promise<readonly string[]> {
   const result = await readSettings([], env);

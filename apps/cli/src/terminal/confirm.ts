@@ -1,22 +1,27 @@
-// Owns the question before something is deleted or downloaded.
-import { createInterface } from "node:readline/promises";
+// Owns the question before a deletion or a download.
+import { createInterface } from "node:readline";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 
-/** @throws CliError when the answer is no, or nobody is there to ask */
-export async function confirm(
-  { stdin, signal }: Context,
-  yes: boolean,
-  question: string,
-  refused = "Nothing was deleted.",
-): Promise<void> {
+/**
+ * @param refused the sentence after a no, such as "Nothing was deleted."
+ * @throws CliError when the answer is no, or stdin is not a terminal
+ */
+export async function confirm(context: Context, yes: boolean, question: string, refused: string): Promise<void> {
   if (yes) return;
-  if (!stdin.isTTY) throw new CliError(`${question} Nobody is there to ask: add --yes.`, exitCodes.wrongUse);
-  const editor = createInterface({ input: stdin, output: process.stderr });
-  try {
-    const answer = await editor.question(`${question} [y/N] `, { signal });
-    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(refused);
-  } finally {
-    editor.close();
+  if (!context.stdin.isTTY) {
+    throw new CliError(`Cannot ask "${question}" without a terminal. Add --yes to confirm.`, exitCodes.wrongUse);
   }
+  context.err.write(`${question} [y/N] `);
+  const answer = await readLine(context);
+  if (answer === undefined) context.err.write("\n");
+  if (!/^y(es)?$/i.test(answer?.trim() ?? "")) throw new CliError(refused);
+}
+
+/** Returns undefined at the end of the input (Ctrl-D). @throws the signal's reason when it aborts */
+async function readLine({ stdin, signal }: Context): Promise<string | undefined> {
+  const lines = createInterface({ input: stdin, signal });
+  for await (const line of lines) return line;
+  signal.throwIfAborted();
+  return undefined;
 }

@@ -1,4 +1,4 @@
-// Owns how a download or a load is shown: a bar on a terminal, a line now and then elsewhere.
+// Shows the progress of a download or a load: as a bar on a terminal, otherwise as a line for each tenth.
 import {
   type Output,
   createStatusLine,
@@ -6,9 +6,9 @@ import {
   formatDuration,
   formatPercent,
   formatRate,
-} from "@waggle/terminal";
+} from "@waggle/daemon/terminal";
 
-/** The wire's progress event, without its type. */
+/** A progress event of the protocol, without its type. */
 export interface Progress {
   readonly stage: "waiting" | "asking" | "downloading" | "checking" | "loading";
   readonly progress?: number | undefined;
@@ -21,7 +21,7 @@ export interface Progress {
 }
 
 const barColumns = 24;
-/** Without a terminal, a line for each of so many parts. */
+/** Number of progress lines when the output is not a terminal. */
 const linesOfAll = 10;
 
 const stageWords = {
@@ -41,14 +41,14 @@ export function createProgressView(output: Output): ProgressView {
   const line = createStatusLine(output);
   if (output.isTerminal) return { show: (progress) => line.show(formatProgress(progress)), clear: line.clear };
   let stage: string | undefined;
-  let told = -1;
+  let lastPart = -1;
   return {
     show(progress) {
-      // It takes seconds, and tells a file nothing.
+      // A load takes seconds; a log file needs no line for it.
       if (progress.stage === "loading") return;
       const part = Math.floor((shareOf(progress) ?? 0) * linesOfAll);
-      if (progress.stage === stage && part === told) return;
-      told = part;
+      if (progress.stage === stage && part === lastPart) return;
+      lastPart = part;
       stage = progress.stage;
       output.write(`${formatWords(progress)}\n`);
     },
@@ -56,7 +56,7 @@ export function createProgressView(output: Output): ProgressView {
   };
 }
 
-/** `████░░░░  45 %  1.20 GiB of 2.60 GiB  24.0 MiB/s  58 s left  part 1 of 2` */
+/** Formats a line such as `████░░░░  45 %  1.2 GB of 2.6 GB  24.0 MB/s  58 s left  part 1 of 2`. */
 export function formatProgress(progress: Progress): string {
   const share = shareOf(progress);
   return share === undefined ? formatWords(progress) : `${bar(share)}  ${formatWords(progress)}`;

@@ -4,15 +4,15 @@ import { formatFacts, formatTable } from "./table.ts";
 it("a table is as wide as what is in it, wide characters and colours counted as they are seen", () => {
   const columns = [{ title: "NAME" }, { title: "SIZE", right: true }, { title: "STATE" }];
   const rows = [
-    ["模型", "1.00 GiB", "ready"],
-    ["\u001b[1mbee\u001b[22m", "45 MiB", ""],
+    ["模型", "1.1 GB", "ready"],
+    ["\u001b[1mbee\u001b[22m", "45 MB", ""],
   ];
   expect(formatTable(columns, rows)).toBe(
-    ["NAME      SIZE  STATE", "模型  1.00 GiB  ready", "\u001b[1mbee\u001b[22m     45 MiB", ""].join("\n"),
+    ["NAME    SIZE  STATE", "模型  1.1 GB  ready", "\u001b[1mbee\u001b[22m    45 MB", ""].join("\n"),
   );
 });
 
-it("facts leave out what nobody knows", () => {
+it("facts leave out unknown values", () => {
   expect(
     formatFacts([
       ["name", "bee"],

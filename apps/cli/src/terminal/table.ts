@@ -1,4 +1,4 @@
-// Owns columns of text: each as wide as its widest cell, numbers to the right.
+// Formats columns of text: each as wide as its widest cell, numbers aligned to the right.
 import stringWidth from "string-width";
 
 export interface Column {
@@ -6,7 +6,7 @@ export interface Column {
   readonly right?: boolean;
 }
 
-/** Two blanks between columns, a newline after each row. */
+/** Formats a table with two spaces between columns and a newline after each row. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i] ?? ""))));

@@ -1,17 +1,17 @@
-// Owns how a text that comes in pieces is broken between its words. A word that turns out too long for the line it began on is taken back
-// and written on the next one; code between fences is left as it is, so that it can be copied.
+// Breaks text that arrives in pieces between its words. A word that turns out too long for its line is erased and written on the next line.
+// Code between fences is unchanged, so that it can be copied.
 import stringWidth from "string-width";
 
 export interface WordWrap {
-  /** What to write for this piece. */
+  /** Returns the output for this piece. */
   push(text: string): string;
-  /** What was written otherwise has left the cursor at the start of a line. */
+  /** Call this after other output that left the cursor at the start of a line. */
   reset(): void;
 }
 
 const fence = "```";
 
-/** @param columns of the terminal, asked for each character; the last one stays empty, where terminals differ */
+/** @param columns the terminal's width, read for each character; the last column stays empty, because terminals differ there */
 export function createWordWrap(columns: () => number): WordWrap {
   let column = 0;
   let word = "";
@@ -56,7 +56,7 @@ export function createWordWrap(columns: () => number): WordWrap {
     }
     const taken = stringWidth(word);
     if (word === "" || taken >= column) {
-      // It fills the line by itself: broken where the line ends.
+      // The word is longer than a line, so it is broken at the end of the line.
       word = character;
       column = width;
       return `\n${character}`;

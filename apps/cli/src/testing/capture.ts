@@ -1,5 +1,5 @@
 // Owns what a test reads instead of a terminal.
-import { type Output, createStyle } from "@waggle/terminal";
+import { type Output, createStyle } from "@waggle/daemon/terminal";
 
 export interface CapturedOutput extends Output {
   text(): string;

@@ -1,9 +1,9 @@
-// Owns a load, a swap or a pull as a command waits for it: progress while it goes on, the model in the end.
+// Owns the progress stream of a load, a swap or a pull: it shows progress and returns the model.
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import { CliError } from "../cli-error.ts";
 import type { ProgressView } from "../terminal/progress.ts";
 
-/** @throws CliError with the worker's own reason; whatever the stream throws */
+/** @throws CliError with the worker's reason; also what the stream throws */
 export async function followEvents(events: AsyncIterable<ModelEvent>, view: ProgressView): Promise<ModelStatus> {
   try {
     for await (const event of events) {
@@ -14,5 +14,5 @@ export async function followEvents(events: AsyncIterable<ModelEvent>, view: Prog
   } finally {
     view.clear();
   }
-  throw new CliError("The worker ended its report without saying how it went.");
+  throw new CliError("The worker closed the progress stream without a result.");
 }

@@ -1,4 +1,4 @@
-// Owns the list of a worker's models, as commands look one up.
+// Owns the lookup of a model among a worker's models.
 import type { WorkerClient } from "@waggle/client";
 import type { ModelStatus } from "@waggle/protocol";
 import { CliError } from "../cli-error.ts";
@@ -7,10 +7,10 @@ export async function modelsOf(client: WorkerClient, signal: AbortSignal): Promi
   return (await client.models.list({ signal })).models;
 }
 
-/** @throws CliError naming what there is */
+/** @throws CliError that names the available models */
 export function pickModel(models: readonly ModelStatus[], wanted: string): ModelStatus {
   const found = models.find(({ name, aliases }) => name === wanted || aliases.includes(wanted));
   if (found !== undefined) return found;
   const names = models.map(({ name }) => name).join(", ");
-  throw new CliError(`There is no model ${wanted}. ${names === "" ? "There is none at all." : `There is: ${names}.`}`);
+  throw new CliError(`Unknown model ${wanted}. ${names === "" ? "No models are available." : `Available: ${names}.`}`);
 }

@@ -1,6 +1,6 @@
-// Owns what a model's status comes down to in a few words.
+// Describes a model's status in a few words.
 import type { ModelStatus } from "@waggle/protocol";
-import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/terminal";
+import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
 export function stateWords({ state, progress, pinned, reason }: ModelStatus): string {
   const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;
@@ -18,7 +18,7 @@ function memoryWords({ memory }: ModelStatus): string {
   return `${formatBytes(total)} (${parts.join(", ")}${real})`;
 }
 
-/** How long it stays. */
+/** Says how long the model stays loaded. */
 export function stayWords(model: ModelStatus, now: number): string {
   if (model.pinned) return "pinned";
   if (model.keep_alive_s === null) return "for ever";

@@ -1,4 +1,4 @@
-// Owns which worker answers a person, and with which model: the one that runs, or one of our own for the time of the command.
+// Owns the choice of worker and model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
 import { existsSync } from "node:fs";
 import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
@@ -12,17 +12,17 @@ import { findWorker } from "./reach.ts";
 export interface Session {
   readonly client: WorkerClient;
   readonly url: string;
-  /** Sent with each request; undefined: the worker's own. */
+  /** The model's name, sent with each request; undefined for the worker's default model. */
   readonly model: string | undefined;
-  /** As the worker calls it. */
+  /** The worker's name for the model. */
   readonly modelName: string;
-  /** It was started for this. */
+  /** The worker was started for this session. */
   readonly ownWorker: boolean;
   close(): Promise<void>;
 }
 
 export interface SessionWish {
-  /** What `--url` says. */
+  /** The value of `--url`. */
   readonly url: string | undefined;
   /** A name, a file or a reference. */
   readonly model: string | undefined;
@@ -45,16 +45,16 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   throw new CliError(`The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" gets another.`);
 }
 
-/** Something that a worker could load though no worker has it. */
+/** Whether the text names a file or a reference, which a worker can load even if no worker serves it. */
 export function isFileOrReference(text: string): boolean {
   return /^(hf|ollama|https?):/i.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
 }
 
-/** A worker of our own, with this model or its own one. @throws CliError when it cannot be started, or the model cannot be loaded */
+/** Starts a private worker with this model, or with its default model. @throws CliError when it cannot be started, or the model cannot be loaded */
 export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
   const { config, signal } = context;
   onProgress({ stage: "loading" });
-  // One person asks one thing at a time; the memory of further slots is better left to the rest of the machine.
+  // One person sends one prompt at a time, so that more slots would only use memory.
   const worker = await startOwnWorker(config, await fileOf(context, model), signal, ["--slots", "1"]);
   try {
     const modelName = await whenReady(worker, signal, onProgress);
@@ -66,7 +66,7 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
   }
 }
 
-/** A worker takes files and references; a name is that of a download. */
+/** Returns the file or reference for the worker; any other name is looked up in the downloads. */
 async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
   if (model === undefined) return [];
   return [isFileOrReference(model) ? model : await pickPath(config, model)];
@@ -88,5 +88,5 @@ async function whenReady(
     const reason = worker.lastError() ?? "The worker left while it loaded, and did not say why";
     throw new CliError(`${reason.replace(/\.$/, "")}.`, undefined, { cause: error });
   }
-  throw new CliError("The worker ended its report before the model was ready.");
+  throw new CliError("The worker closed the progress stream before the model was ready.");
 }

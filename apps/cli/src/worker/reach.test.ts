@@ -46,7 +46,7 @@ it("neither is another program there", async () => {
   });
 });
 
-it("where a connection is refused nobody listens, and a worker is started", async () => {
+it("a refused connection means that no worker runs, and one is started", async () => {
   expect(await runCommand(["run", "hi"])).toMatchObject({
     code: 1,
     err: expect.stringMatching(/Cannot start a worker: .*waggle\.js/) as string,

@@ -1,4 +1,4 @@
-// Owns how a worker that runs is found: at the address that somebody gave, or else at this machine's usual one.
+// Finds a running worker: at the given address, or else at the default address of this machine.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { WaggleError, type WorkerInfo } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -11,10 +11,10 @@ export interface Reached {
 }
 
 /**
- * Undefined when no address is given and connections to the usual one are refused. Only that means that no worker is there: one that is too
+ * Returns undefined only when no address was given and the default address refuses connections: then no worker runs. A worker that is too
  * busy to answer still has its model in memory.
- * @param url what `--url` says
- * @throws CliError when no worker answers there otherwise, or it does not let us in
+ * @param url the value of `--url`
+ * @throws CliError when the worker does not answer for another reason, or rejects the token
  */
 export async function findWorker(context: Context, url: string | undefined): Promise<Reached | undefined> {
   const address = url ?? context.config.url;
@@ -35,13 +35,13 @@ export async function findWorker(context: Context, url: string | undefined): Pro
   }
 }
 
-/** Nothing listens there. */
+/** Whether no process listens at the address. */
 function isRefused(error: WaggleError): boolean {
   const failed = error.cause instanceof Error ? error.cause.cause : undefined;
   return (failed as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
 }
 
-/** @throws CliError with what to do when there is none */
+/** @throws CliError with the remedy when no worker runs */
 export async function needWorker(context: Context, url: string | undefined): Promise<Reached> {
   const found = await findWorker(context, url);
   if (found !== undefined) return found;

@@ -1,20 +1,23 @@
-// Owns every setting of the gateway, once. A key is the name that the setting has in `GatewayConfig`.
+// Lists the gateway's settings. Each key is the name of the setting in `GatewayConfig`.
 import {
-  fleetOptions,
   accessOptions,
+  fileOptions,
+  fleetOptions,
   frontLimitOptions,
-  integer,
   listenOptions,
   logOptions,
   oneOf,
+  portOption,
   workerId,
 } from "@waggle/daemon";
 import type { OptionRows, OptionValuesOf } from "@waggle/daemon";
 
-/** Beside the worker's, so that both can run on one machine. */
+/** Differs from the worker's default port, so that both can run on one machine. */
 const defaultPort = "7710";
 
 export const gatewayOptions = {
+  ...fileOptions,
+
   ...fleetOptions,
   natsUrl: {
     ...fleetOptions.natsUrl,
@@ -25,7 +28,7 @@ export const gatewayOptions = {
     flag: "gateway-id",
     value: "id",
     group: "Fleet",
-    help: "name of this gateway; no other one may have it",
+    help: "unique name of this gateway",
     schema: workerId(),
     defaultText: "gateway-<hostname>-<port>",
   },
@@ -33,21 +36,14 @@ export const gatewayOptions = {
     flag: "on-worker-loss",
     value: "what",
     group: "Fleet",
-    help: "what happens to an answer that has begun when its worker is lost: resume or error",
+    help: "resume or error: what an answer does when its worker is lost",
     schema: oneOf(["resume", "error"]),
     default: "resume",
   },
 
   host: listenOptions.host,
-  port: {
-    flag: "port",
-    value: "n",
-    group: "Network",
-    help: "port to listen on; 0 picks a free one",
-    schema: integer(0, 65_535),
-    default: defaultPort,
-  },
-  advertiseUrl: { ...listenOptions.advertiseUrl, help: "URL under which others reach this gateway" },
+  port: portOption(defaultPort),
+  advertiseUrl: { ...listenOptions.advertiseUrl, help: "URL of this gateway for other machines" },
 
   ...accessOptions,
   ...logOptions,

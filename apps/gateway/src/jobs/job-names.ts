@@ -1,5 +1,5 @@
-// Owns the fleet names of this gateway's jobs, and each job's record in the bucket. The record reserves the job's name before acceptance, lets another
-// gateway continue the job, and is deleted with it.
+// Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
+// gateway take over the job, and is deleted when the job is forgotten.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
@@ -8,7 +8,7 @@ import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } fr
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** How long a client waits for its headers when NATS does not answer; then its job is accepted without a record, which follows. */
+/** How long a client waits for its headers when NATS does not answer. Then the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
 export interface JobNames extends Pick<JobObserver, "ended"> {
@@ -16,25 +16,25 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** The job is accepted. */
   add(job: Job): void;
-  /** Takes over the names of another gateway's job. Call it before `add`. */
-  adopt(found: FoundRecord): void;
-  /** The name of a sequence in the fleet. */
+  /** Takes over the ids of another gateway's job. Call it before `add`. */
+  takeOver(found: FoundRecord): void;
+  /** The id of a sequence in the fleet. */
   fleetIdOf(job: Job, choice: number): string;
-  /** Whether the job was already in the fleet's queue when this gateway adopted it. */
-  isFollowed(job: Job): boolean;
+  /** Whether the job was already in the fleet's queue when this gateway took it over. */
+  isPublishedElsewhere(job: Job): boolean;
   /** The gateway that accepted the job. */
   originOf(job: Job): string;
-  /** Resolves when the job's record is written and its names are final. @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable */
+  /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict when another job has its id; payload_too_large, unavailable */
   recorded(job: Job): Promise<void>;
-  /** Another gateway has put it into the fleet's queue. @throws WaggleError unavailable */
-  isHandedOver(job: Job): Promise<boolean>;
-  /** One of its sequences is in the fleet's queue. */
-  handedOver(job: Job): void;
-  /** Another gateway has taken it over. */
-  isLeft(job: Job): Promise<boolean>;
-  /** The job that waits here and has a sequence of this name. */
+  /** Whether another gateway has put the job into the fleet's queue. @throws WaggleError unavailable */
+  isPublished(job: Job): Promise<boolean>;
+  /** Called when one of the job's sequences is in the fleet's queue. */
+  published(job: Job): void;
+  /** Whether another gateway has taken over the job. */
+  isTakenOverElsewhere(job: Job): Promise<boolean>;
+  /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
-  /** No reader can reach the job here any more. */
+  /** Called when the job's stream can no longer be read here. */
   forget(job: Job): void;
 }
 
@@ -49,19 +49,19 @@ interface Names {
   /** Undefined for a job that no other gateway could continue. */
   record: JobRecord | undefined;
   fleetIds: readonly string[];
-  /** Of the record as it was last written or read; undefined before it is there. */
+  /** Revision of the record when it was last written or read; undefined while there is no record. */
   revision: number | undefined;
-  /** The record is being written. */
+  /** Set while the record is being written. */
   writing: Promise<void> | undefined;
   /** As far as this gateway knows, no sequence of the job is in the fleet's queue. */
   waits: boolean;
-  /** Sequences that this gateway has put into the fleet's queue. */
+  /** Number of sequences that this gateway has put into the fleet's queue. */
   published: number;
   job: Job | undefined;
 }
 
 export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): JobNames {
-  /** By call key, which no two jobs share. */
+  /** Names by call key, which is unique for each job. */
   const known = new Map<string, Names>();
   const byFleetId = new Map<string, Names>();
 
@@ -76,7 +76,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     known.delete(callKey);
   }
 
-  /** @throws Error for a job that was never ours */
+  /** @throws Error for a job that this gateway has never had */
   function namesOf({ callKey, id }: Pick<Job, "callKey" | "id">): Names {
     const names = known.get(callKey);
     if (names === undefined) throw new Error(`Job ${id} has no names in the fleet`);
@@ -96,12 +96,12 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       return;
     }
     const { taken } = created;
-    // The answer to an earlier attempt may have been lost.
+    // With the same call key the record is ours: NATS's answer to an earlier attempt was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
   }
 
-  /** A job that was accepted before its name could be reserved becomes the one that has the name. @throws WaggleError conflict where it is another one */
+  /** Joins a job that was accepted without a reservation to the job that has the id. @throws WaggleError conflict if the requests differ */
   function joinLate(names: Names, { id, callKey, scope }: JobRecord, { record }: FoundRecord): void {
     const { job } = names;
     if (job === undefined || record.scope.requestDigest !== scope.requestDigest) {
@@ -115,13 +115,13 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     remember(job.callKey, names);
   }
 
-  /** Resolves when the record is there, or the client has waited long enough. @throws WaggleError conflict, payload_too_large */
+  /** Resolves when the record is written, or the client has waited long enough. @throws WaggleError conflict, payload_too_large */
   async function writeSoon(names: Names, record: JobRecord): Promise<void> {
     if (!side.connected) return;
     const written = write(names, record).catch((thrown: unknown) => {
       const error = WaggleError.from(thrown);
       if (error.code !== "unavailable") throw error;
-      log.warn({ job: record.id, reason: error.message }, "fleet_job_unrecorded");
+      log.warn({ job: record.id, reason: error.message }, "fleet_record_failed");
     });
     let late = (): void => {};
     const limit = new Promise<void>((resolve) => (late = resolve));
@@ -140,49 +140,49 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
 
-  /** Its record as it is now, where there is one. */
-  async function look(job: Job): Promise<FoundRecord | undefined> {
+  /** The job's present record, if there is one. */
+  async function findRecord(job: Job): Promise<FoundRecord | undefined> {
     return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
   }
 
-  /** A job that ends before it is in the fleet's queue has no worker to end it at the other gateways that have it in theirs. */
+  /** Ends a job at the other gateways that have it. A job that ends before it is in the fleet's queue has no worker whose records would end it. */
   async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
     await names.writing?.catch(() => {});
-    const found = await look(job);
+    const found = await findRecord(job);
     if (found === undefined || found.record.callKey !== job.callKey) return;
     const { record, revision } = found;
     const isOurs = record.gateway === gateway;
     const isShared = !isOurs || record.origin !== gateway || !record.waits;
-    if (isShared && isWanted(outcome)) {
+    if (isShared && isRequested(outcome)) {
       await Promise.all(names.fleetIds.map((id) => side.cancel(id).catch(() => {})));
     }
     if (isOurs && record.waits) await side.records.remove(record.scope.client, record.id, revision).catch(() => {});
   }
 
-  /** What another gateway has taken over is its own to forget. */
+  /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes them. */
   async function forgetInFleet(job: Job, names: Names): Promise<void> {
-    const found = await look(job);
+    const found = await findRecord(job);
     const isSame = found?.record.callKey === job.callKey;
     if (isSame && found?.record.gateway !== gateway) return;
     await Promise.all(names.fleetIds.map((id) => side.forget(id)));
-    // A record that stays is forgotten by its age.
+    // If this fails, NATS deletes the record by its age.
     if (isSame) await side.records.remove(job.spec.scope.client, job.id, found?.revision ?? 0).catch(() => {});
   }
 
-  /** After the job is in the queue: a gateway that dies in between leaves a record with which another one puts it there once more, which is once. */
+  /** Called after the job is in the queue. If this gateway dies in between, another one publishes the job again from the record, and NATS drops the repetition. */
   async function strip(names: Names, record: JobRecord): Promise<void> {
     const { revision } = names;
     if (revision === undefined) return;
     try {
       let updated = await side.records.update(record, revision);
       if (updated !== undefined) return void (names.revision = updated);
-      // Another gateway has taken it over while it waited here: the job stays that one's.
+      // Another gateway took over the job while it waited here. That gateway remains the owner.
       const found = await side.records.get(record.scope.client, record.id);
       if (found?.record.callKey !== record.callKey || !found.record.waits) return;
       updated = await side.records.update({ ...record, gateway: found.record.gateway }, found.revision);
       names.revision = updated ?? names.revision;
     } catch (error) {
-      log.warn({ job: record.id, code: WaggleError.from(error).code }, "fleet_job_unrecorded");
+      log.warn({ job: record.id, reason: WaggleError.from(error).message }, "fleet_record_failed");
     }
   }
 
@@ -202,7 +202,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         fleetIds,
         waits: true,
       } as const;
-      // Only the client that asked for vectors or ranks reads them.
+      // Jobs for vectors or ranks need no record: only the client that sent the request reads their results.
       const record = spec.kind === "generate" ? { ...base, spec } : undefined;
       const names = blankNames({ record, fleetIds, waits: true });
       if (record !== undefined) await writeSoon(names, record);
@@ -218,7 +218,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     add(job) {
       namesOf(job).job = job;
     },
-    adopt({ record, revision }) {
+    takeOver({ record, revision }) {
       const { fleetIds, waits } = record;
       remember(record.callKey, { ...blankNames({ record, fleetIds, waits }), revision });
     },
@@ -227,7 +227,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
       return id;
     },
-    isFollowed: (job) => job.adopted && !namesOf(job).waits,
+    isPublishedElsewhere: (job) => job.takenOver && !namesOf(job).waits,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
     async recorded(job) {
       const names = namesOf(job);
@@ -236,14 +236,14 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       await names.writing?.catch(() => {});
       if (names.revision === undefined) await write(names, record);
     },
-    async isHandedOver(job) {
+    async isPublished(job) {
       const { record, waits } = namesOf(job);
-      // Of several choices one may be there already.
+      // If the job has several choices, one of them may be in the queue already.
       if (record === undefined || !waits) return false;
       const found = await side.records.get(record.scope.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;
     },
-    handedOver(job) {
+    published(job) {
       const names = known.get(job.callKey);
       if (names === undefined) return;
       names.waits = false;
@@ -252,8 +252,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       names.record = withoutContent(names.record);
       void strip(names, names.record);
     },
-    async isLeft(job) {
-      const found = await look(job);
+    async isTakenOverElsewhere(job) {
+      const found = await findRecord(job);
       return found?.record.callKey === job.callKey && found.record.gateway !== gateway;
     },
     waiting(fleetId) {
@@ -276,8 +276,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   };
 }
 
-/** Somebody has ended it; clients of other gateways may still read a job that has lost its readers here. */
-function isWanted(outcome: Outcome): boolean {
+/** Whether a client or a newer job ended the job. A job that ends for lack of readers here may still have readers at other gateways. */
+function isRequested(outcome: Outcome): boolean {
   return outcome.type === "cancelled" && outcome.by !== "disconnect" && outcome.by !== "unclaimed";
 }
 
@@ -289,12 +289,12 @@ function withoutContent(record: JobRecord): JobRecord {
   return { ...record, spec: recordedSpec(record.spec), waits: false };
 }
 
-/** What its stream, its message and its receipt come from: all but what it was asked. */
+/** The spec without the prompt, for the job's record: the stream, its message and its receipt need the other fields. */
 function recordedSpec(spec: JobSpec): JobSpec {
   if (spec.kind !== "generate") return spec;
   const isConversation = spec.prompt.kind === "messages";
   const prompt: GenerateSpec["prompt"] = isConversation
     ? { kind: "messages", messages: [] }
     : { kind: "text", text: "" };
-  return { ...spec, prompt, stop: [], said: undefined };
+  return { ...spec, prompt, stop: [], priorOutput: undefined };
 }

@@ -1,12 +1,12 @@
-// Owns jobs that waited at a lost gateway and run without a client (`on_disconnect: continue`): one of the other gateways adopts them.
+// Takes over jobs that waited at a lost gateway and run without a client (`on_disconnect: continue`). One of the other gateways takes over each job.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
-import type { Adoption } from "./adoption.ts";
+import type { Takeover } from "./takeover.ts";
 
 /** Interval of the check for silent gateways. The check is local: it sends nothing to NATS. */
-const lookIntervalMs = 5_000;
+const checkIntervalMs = 5_000;
 /** Time after a connection until every live gateway has sent a heartbeat. */
 const settleMs = 10_000;
 
@@ -16,15 +16,15 @@ export interface Orphans {
 
 export interface OrphansOptions {
   readonly side: Pick<GatewaySide, "connected" | "onConnection" | "silentGateways" | "isAlive" | "records">;
-  readonly adopt: Adoption["adopt"];
+  readonly takeOver: Takeover["takeOver"];
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function watchOrphans({ side, adopt, clock, log }: OrphansOptions): Orphans {
-  /** Silent gateways whose jobs have been looked for. */
+export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Orphans {
+  /** Silent gateways whose jobs have been searched for. */
   let searched: ReadonlySet<string> = new Set();
-  /** Time of a search for the jobs of all silent gateways, also of those that were lost before this gateway started. */
+  /** Time of the next search for jobs of silent gateways, including gateways that were lost before this one started. */
   let dueAt: number | undefined;
   let searching = false;
   let timer: TimerHandle | undefined;
@@ -33,8 +33,8 @@ export function watchOrphans({ side, adopt, clock, log }: OrphansOptions): Orpha
     dueAt = connected ? clock.now() + settleMs : undefined;
   });
 
-  function look(): void {
-    timer = clock.setTimeout(look, lookIntervalMs);
+  function checkGateways(): void {
+    timer = clock.setTimeout(checkGateways, checkIntervalMs);
     const silent = side.silentGateways();
     const isDue = dueAt !== undefined && clock.now() >= dueAt;
     if (!side.connected || searching || !(isDue || silent.some((gateway) => !searched.has(gateway)))) return;
@@ -45,21 +45,21 @@ export function watchOrphans({ side, adopt, clock, log }: OrphansOptions): Orpha
           searched = new Set(silent);
           if (isDue) dueAt = undefined;
         },
-        // A full queue, a model without workers, NATS away: the next look tries again.
-        (error: unknown) => log.warn({ reason: WaggleError.from(error).message }, "fleet_orphans_wait"),
+        // The queue is full, the model has no workers, or NATS is away: the next check tries again.
+        (error: unknown) => log.warn({ reason: WaggleError.from(error).message }, "fleet_orphans_failed"),
       )
       .finally(() => (searching = false));
   }
 
-  /** A client that has not asked for that comes back for its job, or the job is over. */
+  /** Takes over only jobs with `on_disconnect: continue`. Other jobs are taken over when their client comes back, or end. */
   async function search(): Promise<void> {
     for await (const found of side.records.list()) {
       const { gateway, waits, spec } = found.record;
-      if (waits && spec.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await adopt(found);
+      if (waits && spec.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await takeOver(found);
     }
   }
 
-  look();
+  checkGateways();
   return {
     close() {
       forget();

@@ -11,7 +11,7 @@ function liveJob(id: string): Job {
   return { id, spec, state: { phase: { name: "queued" } }, ended: deferred<void>() } as unknown as Job;
 }
 
-it("leaves a session to its newest job when an older one's claim is slow and the older one ends meanwhile", async () => {
+it("leaves a session to its newest job when the claim of an older one is slow and that job ends meanwhile", async () => {
   const slow = deferred<void>();
   let held: SessionRecord | undefined;
   const claims = createSessionClaims({
@@ -44,7 +44,7 @@ it("leaves a session to its newest job when an older one's claim is slow and the
   claims.begin(next);
   old.ended.resolve();
   slow.resolve();
-  await Promise.all([claims.cleared(old), claims.cleared(next)]);
+  await Promise.all([claims.sessionFree(old), claims.sessionFree(next)]);
   await new Promise((resolve) => setImmediate(resolve));
   expect(held).toEqual({ gateway: "g1", jobId: "new" });
 });

@@ -1,5 +1,6 @@
-// Owns that a session has one live job in the whole fleet: who accepts one claims the session in the bucket, and the job of another gateway is
-// over, or has had its time, before this one runs. Among the jobs of one gateway its dispatchers keep that order.
+// Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
+// the job of
+// another gateway has ended, or its time limit has passed. The dispatchers keep this order for jobs of one gateway.
 import type { Clock } from "@waggle/async";
 import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
@@ -9,16 +10,16 @@ import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
 const endTimeoutMs = 1_500;
-/** Until a claim is tried again that could not be written, and for how long; while NATS is away the job's own hope for it is longer. */
+/** Interval and time limit of the attempts to write a claim; the time while NATS is away does not count. */
 const retryMs = 500;
 const claimLimitMs = 10_000;
 
 export interface SessionClaims {
-  /** The job has been accepted. */
+  /** Called when the job has been accepted: claims its session. */
   begin(job: Job): void;
-  /** Resolves when nobody else runs a job of its session; undefined for a job that has none. Rejects with a WaggleError unavailable. */
-  cleared(job: Job): Promise<void> | undefined;
-  /** Cancels the session's job of another gateway; its id when that is over, or has had its time. @throws WaggleError unavailable */
+  /** Resolves when no other gateway runs a job of its session; undefined for a job without one. Rejects with a WaggleError unavailable. */
+  sessionFree(job: Job): Promise<void> | undefined;
+  /** Cancels the session's job at another gateway. Resolves with its id when it has ended, or after a time limit. @throws WaggleError unavailable */
   cancelElsewhere(client: string, sessionId: string): Promise<string | undefined>;
 }
 
@@ -31,7 +32,7 @@ export interface SessionClaimsOptions {
 
 export function createSessionClaims({ side, gateway, clock, log }: SessionClaimsOptions): SessionClaims {
   const claims = new WeakMap<Job, Promise<void>>();
-  /** The last claim of each session that is under way. */
+  /** The last unfinished claim of each session. */
   const turns = new Map<string, Promise<void>>();
 
   async function claim(job: Job, client: string, sessionId: string): Promise<void> {
@@ -45,13 +46,13 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       } catch (error) {
         if (leftMs <= 0) throw WaggleError.from(error);
         if (side.connected) leftMs -= retryMs;
-        log.debug({ job: job.id, code: WaggleError.from(error).code }, "fleet_session_unclaimed");
+        log.debug({ job: job.id, reason: WaggleError.from(error).message }, "fleet_claim_failed");
         await new Promise<void>((resolve) => clock.setTimeout(resolve, retryMs));
       }
     }
   }
 
-  /** A gateway that is gone, which nobody knows in its first seconds, has left its job to the workers. */
+  /** Asks the other gateway to end the job. If it is gone, or does not answer, cancels the job at the workers. */
   async function end(before: SessionRecord, client: string, by: EndedBy): Promise<void> {
     const { gateway: other } = before;
     if (side.isAlive("gateway", other) && (await side.end(before, client, { by, timeoutMs: endTimeoutMs }))) return;
@@ -65,18 +66,18 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       if (sessionId === undefined) return;
       const key = `${client} ${sessionId}`;
       const before = turns.get(key);
-      // An older job's claim that came last would take the session from the newer one, and its release leave it to nobody.
+      // Claim in order: a late claim of an older job would take the session from the newer job, and its release would leave the session empty.
       const claimed =
         before === undefined ? claim(job, client, sessionId) : before.then(() => claim(job, client, sessionId));
       claims.set(job, claimed);
-      // Whoever hands the job over hears of a failure.
+      // `sessionFree` reports a failure.
       const settled = claimed.catch(() => {});
       turns.set(key, settled);
       void settled.then(() => {
         if (turns.get(key) === settled) turns.delete(key);
       });
     },
-    cleared: (job) => claims.get(job),
+    sessionFree: (job) => claims.get(job),
     async cancelElsewhere(client, sessionId) {
       const found = await side.sessions.get(client, sessionId);
       if (found === undefined || found.gateway === gateway) return undefined;

@@ -24,16 +24,16 @@ test.each([
   ["its own stream is the answer: it ends with its gateway's lease", {}, 0],
   ["its client may send the request again", { retriable: true }, 30_000],
   ["its client may come back to its stream", { direct: false }, 5_000],
-  ["nobody has to read it", { direct: false, onDisconnect: "continue" as const }, null],
+  ["it runs without a reader", { direct: false, onDisconnect: "continue" as const }, null],
 ])("how long a job lives without a gateway: %s", (_what, change, orphanMs) => {
   expect(made(change).orphanMs).toBe(orphanMs);
 });
 
-test("a request's own word on the loss of a worker comes before the gateway's", () => {
+test("a request's choice for the loss of a worker overrides the gateway's", () => {
   expect(made().onWorkerLoss).toBe("resume");
   expect(made({ onWorkerLoss: "error" }).onWorkerLoss).toBe("error");
 });
 
-test("each choice is a job of its own, with the seed that it would have beside the others", () => {
+test("each choice is a separate job, with the seed that it would have on one worker", () => {
   expect(made({}, 1).spec).toMatchObject({ choices: 1, sampling: { seed: 0 } });
 });

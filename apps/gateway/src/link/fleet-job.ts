@@ -1,18 +1,19 @@
-// Owns how one sequence of a job becomes a job of the fleet: without what its gateway decides. Pure.
+// Converts one sequence of a job to a job of the fleet, without the fields that only the gateway uses. Pure.
 import { fleetVersion } from "@waggle/fleet";
 import type { FleetJob } from "@waggle/fleet";
+import { samplingOfChoice } from "@waggle/jobs";
 import type { Job, JobSpec, SequenceState } from "@waggle/jobs";
 
 export interface FleetJobOptions {
   readonly gateway: string;
-  /** For jobs that do not say. */
+  /** The setting for jobs whose client has not chosen one. */
   readonly onWorkerLoss: FleetJob["onWorkerLoss"];
-  /** How long a client may take to come back: one that reads the job's stream, and one that sends its request again. */
+  /** How long a client may take to come back: to read the job's stream, or to send its request again. */
   readonly reconnectGraceMs: number;
   readonly retryGraceMs: number;
 }
 
-/** @param id the sequence's name in the fleet */
+/** @param id the sequence's id in the fleet */
 export function fleetJobOf(
   id: string,
   job: Pick<Job, "id" | "spec">,
@@ -33,24 +34,31 @@ export function fleetJobOf(
   };
 }
 
-/** As a gateway does with its own readers. */
+/** How long a worker continues without a gateway, which equals the gateway's grace time for its readers. */
 function orphanMsOf({ onDisconnect, direct, retriable }: JobSpec, options: FleetJobOptions): number | null {
   if (onDisconnect === "continue") return null;
   if (!direct) return options.reconnectGraceMs;
   return retriable === true ? options.retryGraceMs : 0;
 }
 
-/** Its turn, its time and its readers are the gateway's; so is the order of its session, whose KV cache it goes on from. */
+/** Removes the fields for queueing, deadlines, readers and the order of the session, which the gateway handles. */
 function specOf(spec: JobSpec, id: string, choice: number): JobSpec {
-  const { keepAliveMs: _, deadlineMs: __, refusedIfLate: ___, retriable: ____, scope, ...rest } = spec;
-  const { sessionId, requestDigest: _____, ...owner } = scope;
-  const own = {
+  const rest = omit(spec, "keepAliveMs", "deadlineMs", "refusedIfLate", "retriable");
+  const { sessionId } = spec.scope;
+  const owner = omit(spec.scope, "sessionId", "requestDigest");
+  const changed = {
     id,
     scope: { ...owner, ...(sessionId === undefined ? {} : { cacheSession: sessionId }) },
     onDisconnect: "continue",
     direct: false,
   } as const;
-  if (rest.kind !== "generate") return { ...rest, ...own };
-  const { sampling } = rest;
-  return { ...rest, ...own, choices: 1, sampling: { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 } };
+  if (rest.kind !== "generate") return { ...rest, ...changed };
+  return { ...rest, ...changed, choices: 1, sampling: samplingOfChoice(rest.sampling, choice) };
+}
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+function omit<T extends object, K extends keyof T>(value: T, ...names: readonly K[]): Without<T, K> {
+  const left: ReadonlySet<PropertyKey> = new Set(names);
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !left.has(name))) as Without<T, K>;
 }

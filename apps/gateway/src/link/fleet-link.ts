@@ -1,31 +1,28 @@
-// Owns the fleet as an engine with many slots: what a model's dispatcher hands over becomes jobs in the fleet's queue, and their records become
-// the engine's events. It knows no HTTP, and how jobs wait is the dispatcher's.
+// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become the
+// engine's events. It knows no HTTP and no queue order, which is the dispatcher's.
 import type { Clock, TimerHandle } from "@waggle/async";
+import { noTotals } from "@waggle/engine";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
-import { queryTimeoutMs } from "@waggle/jobs";
+import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { failureOf, WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import type { JobNames } from "../jobs/job-names.ts";
-import { createHandover } from "./handover.ts";
+import { createPublisher } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
-import type { Placement } from "./placement.ts";
+import type { Affinity } from "./affinity.ts";
 import { createSequenceRun, isOver } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
-/** The dispatcher waits 80 ms at most. */
-const preflightTimeoutMs = 80;
-/** How often it is looked whether somebody waits in vain. */
-const watchIntervalMs = 1_000;
-/** How long a job may be silent whose worker is gone, although others serve its model; and how long a cancelled one may take to end. */
+/** Interval of the check for timeouts. */
+const checkIntervalMs = 1_000;
+/** How long a job that lost its worker may be silent while other workers serve its model, and how long a cancelled job may take to end. */
 const lostLimitMs = 120_000;
 const cancelLimitMs = 30_000;
-
-const noTotals = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 } as const;
 
 /** A worker that serves the model and takes jobs for it now. */
 export interface ServingWorker {
@@ -33,19 +30,19 @@ export interface ServingWorker {
   readonly slots: number;
 }
 
-/** What the link tells its dispatcher. */
+/** The link's events for its dispatcher. */
 export interface LinkEvents {
   onEvent(event: EngineEvent): void;
-  /** There may be room for more. */
+  /** There may be room for more jobs. */
   onRoom(): void;
-  /** A job that had spoken goes on elsewhere. */
+  /** A job with output continues at another worker. */
   onMoved(uid: string): void;
-  /** Somebody else has cancelled the job. */
+  /** Another member of the fleet cancelled the job. */
   onCancelledElsewhere(job: Job): void;
-  /** What waits can hope no longer. */
-  onGaveUp(error: WaggleError): void;
-  /** There is hope again. */
-  onBack(): void;
+  /** NATS or the model has been away for too long: waiting jobs fail. */
+  onUnreachable(error: WaggleError): void;
+  /** NATS and the model are back. */
+  onReachable(): void;
 }
 
 export interface FleetLinkOptions extends FleetJobOptions {
@@ -53,9 +50,9 @@ export interface FleetLinkOptions extends FleetJobOptions {
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
-  readonly placement: Placement;
+  readonly affinity: Affinity;
   /** Resolves when no other gateway runs a job of its session; undefined: at once. */
-  readonly cleared: (job: Job) => Promise<void> | undefined;
+  readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly names: JobNames;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,11 +62,11 @@ export interface FleetLink extends EngineLink {
   readonly full: boolean;
   /** The members, or the connection, have changed. */
   changed(): void;
-  /** What runs the job, or ran it last. */
+  /** The file of the model that runs the job, or ran it last. */
   fileOf(job: Job): FleetModelFile | undefined;
-  /** Sequences that are in the fleet, or on their way. */
+  /** Number of sequences that are in the fleet or being published. */
   readonly running: number;
-  /** No timer is left, and nothing is followed. */
+  /** Ends all timers and subscriptions. */
   close(): void;
 }
 
@@ -77,10 +74,10 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   const { side, serving, names, outage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
-  const handover = createHandover(options, { onRoom: events.onRoom, onRefused: fail });
-  let watching: TimerHandle | undefined;
-  let gaveUp = false;
-  let mostSlots = 1;
+  const publisher = createPublisher(options, { onRoom: events.onRoom, onRefused: fail });
+  let checking: TimerHandle | undefined;
+  let isUnreachable = false;
+  let lastSlots = 1;
 
   const slotsNow = (): number => serving().reduce((sum, { slots }) => sum + slots, 0);
 
@@ -89,52 +86,50 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   function run(job: Job, sequence: SequenceState): void {
     const named = (): FleetJob =>
       fleetJobOf(names.fleetIdOf(job, sequence.choice), job, sequence, { ...options, gateway: names.originOf(job) });
-    const one = createSequenceRun(job, sequence, { fleetJob: named(), heardAt: clock.now() });
+    const one = createSequenceRun(job, sequence, { fleetJob: named(), lastRecordAt: clock.now() });
     runs.set(sequence.uid, one);
-    watch();
-    const follower = { record: (record: EventRecord) => onRecord(one, record) };
-    void (names.isFollowed(job) ? handover.take(one, follower) : handover.put(one, follower, named));
+    keepChecking();
+    const listener = { record: (record: EventRecord) => onRecord(one, record) };
+    void (names.isPublishedElsewhere(job) ? publisher.take(one, listener) : publisher.put(one, listener, named));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
     if (isOver(one)) return;
     const { job, uid, records } = one;
-    one.heardAt = clock.now();
+    one.lastRecordAt = clock.now();
     try {
-      const { events: told, moved } = records.take(record);
-      if (record.kind === "fence") options.placement.ran(job, record.worker);
+      const { events: news, moved } = records.take(record);
+      if (record.kind === "fence") options.affinity.ran(job, record.worker);
       if (records.file !== undefined) files.set(job, records.file);
       if (moved) events.onMoved(uid);
-      for (const event of told) tell(one, { ...event, jobId: uid });
+      for (const event of news) forward(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
-      // Another gateway that put the job into the queue may have all records.
-      if (!one.followed) cancelInFleet(one);
-      fail(one, new WaggleError("internal", "The records of the job in the fleet are not whole."));
+      // If another gateway published the job, that one may have all records.
+      if (!one.publishedElsewhere) cancelInFleet(one);
+      fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
   }
 
-  function tell(one: SequenceRun, event: JobEvent): void {
+  function forward(one: SequenceRun, event: JobEvent): void {
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
     if (last) leave(one);
     if (event.type === "cancelled" && !one.cancelled) events.onCancelledElsewhere(one.job);
     events.onEvent({ type: "step", events: [event] });
-    // Whatever it was refused for may be over.
-    if (last) handover.wake();
+    // There may be room for a refused job now.
+    if (last) publisher.wake();
   }
 
   function leave(one: SequenceRun): void {
     one.over = true;
     runs.delete(one.uid);
     one.stop();
-    handover.forget(one);
+    publisher.forget(one);
   }
 
   function fail(one: SequenceRun, error: WaggleError): void {
     if (isOver(one)) return;
-    const { code, message, details } = error;
-    const failure = { code, message, ...(details === undefined ? {} : { details }) };
-    tell(one, { type: "failed", jobId: one.uid, ...failure });
+    forward(one, { type: "failed", jobId: one.uid, ...failureOf(error) });
   }
 
   function cancel(uid: string): void {
@@ -147,33 +142,37 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       phase.name === "ending" &&
       phase.outcome.type === "cancelled" &&
       (phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed");
-    // No engine answers within the call that asks it.
-    if (!one.handedOver && !one.followed) queueMicrotask(() => release(one));
-    else if (abandoned) void cancelUnlessLeft(one);
+    // Continue in a later turn of the event loop, because an engine never answers within the call.
+    if (!one.published && !one.publishedElsewhere) queueMicrotask(() => release(one));
+    else if (abandoned) void cancelUnlessTakenOver(one);
     else queueMicrotask(() => end(one));
   }
 
   /** Cancels the job in the fleet. A job that no worker has taken ends here at once; a followed job ends with its last record. */
   function end(one: SequenceRun): void {
     cancelInFleet(one);
-    if (!one.records.taken && !one.followed) release(one);
+    if (!one.records.taken && !one.publishedElsewhere) release(one);
   }
 
-  /** Its readers may have gone to another gateway, which has the job then. */
-  async function cancelUnlessLeft(one: SequenceRun): Promise<void> {
-    const left = await names.isLeft(one.job);
+  /** Cancels a job without readers, unless its readers have moved to another gateway, which then has the job. */
+  async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
+    const isTakenOver = await names.isTakenOverElsewhere(one.job);
     if (isOver(one)) return;
-    if (left) release(one);
+    if (isTakenOver) release(one);
     else end(one);
   }
 
   function cancelInFleet({ fleetJob, job }: SequenceRun): void {
-    side.cancel(fleetJob.id).catch((error: unknown) => log.warn({ err: error, job: job.id }, "fleet_cancel_failed"));
+    side
+      .cancel(fleetJob.id)
+      .catch((error: unknown) =>
+        log.warn({ reason: WaggleError.from(error).message, job: job.id }, "fleet_cancel_failed"),
+      );
   }
 
   function release(one: SequenceRun): void {
     if (isOver(one)) return;
-    tell(one, { type: "cancelled", jobId: one.uid, steps: 0, ...noTotals });
+    forward(one, { type: "cancelled", jobId: one.uid, steps: 0, ...noTotals });
   }
 
   // ---- questions ----------------------------------------------------------------------------------------------------
@@ -187,10 +186,9 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       const { promptTokens, cachedTokens } = size;
       events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
-      const { code, message, details } = WaggleError.from(thrown);
-      // Nobody has answered, so nobody knows; who runs the job finds out.
-      if (code === "unavailable" || code === "internal") return;
-      const failure = { code, message, ...(details === undefined ? {} : { details }) };
+      const failure = failureOf(thrown);
+      // No worker has answered: the worker that runs the job will find a fault.
+      if (failure.code === "unavailable" || failure.code === "internal") return;
       events.onEvent({ type: "preflight_failed", jobId, failure });
     }
   }
@@ -199,51 +197,51 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     const model = options.model;
     const answer = await side.ask<"query">({ kind: "query", model, question }, { timeoutMs: queryTimeoutMs }).then(
       ({ result }) => result,
-      (thrown: unknown) => {
-        const { code, message } = WaggleError.from(thrown);
-        return { kind: "failed", failure: { code, message } } as const;
-      },
+      (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
     );
     events.onEvent({ type: "query_result", id, answer });
   }
 
-  // ---- what takes too long ------------------------------------------------------------------------------------------
+  // ---- timeouts -----------------------------------------------------------------------------------------------------
 
-  function watch(): void {
-    if (watching !== undefined) return;
+  function keepChecking(): void {
+    if (checking !== undefined) return;
     if (runs.size === 0 && outage.natsAwaySince === undefined && outage.noWorkerSince === undefined) return;
-    watching = clock.setTimeout(() => {
-      watching = undefined;
-      look();
-      watch();
-    }, watchIntervalMs);
+    checking = clock.setTimeout(() => {
+      checking = undefined;
+      checkTimeouts();
+      keepChecking();
+    }, checkIntervalMs);
   }
 
-  function look(): void {
-    outage.look();
+  function checkTimeouts(): void {
+    outage.update();
     const error = outage.overdue();
-    if (error !== undefined && !gaveUp) {
-      gaveUp = true;
+    if (error !== undefined && !isUnreachable) {
+      isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
-      events.onGaveUp(error);
+      events.onUnreachable(error);
     }
-    for (const one of [...runs.values()]) lookAt(one, error);
+    for (const one of [...runs.values()]) checkRun(one, error);
   }
 
-  function lookAt(one: SequenceRun, error: WaggleError | undefined): void {
-    const { records, heardAt } = one;
-    const silentMs = clock.now() - heardAt;
+  function checkRun(one: SequenceRun, error: WaggleError | undefined): void {
+    const { records, lastRecordAt } = one;
+    const silentMs = clock.now() - lastRecordAt;
     if (one.cancelled && clock.now() - one.cancelledAt >= cancelLimitMs) return release(one);
-    // Without NATS nobody is heard; without a worker that takes jobs, one that leaves may still finish its own.
+    // Without NATS no records arrive; without a worker that takes jobs, a leaving one may still finish its jobs.
     if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }
     const { worker } = records;
-    const orphaned = worker === undefined ? one.followed : !side.isAlive("worker", worker);
+    const orphaned = worker === undefined ? one.publishedElsewhere : !side.isAlive("worker", worker);
     if (!orphaned || silentMs < lostLimitMs || !side.connected) return;
+    const seconds = lostLimitMs / 1000;
     const why =
-      worker === undefined ? "nothing has been heard of it" : `its worker ${worker} is gone, and no other goes on`;
-    fail(one, new WaggleError("unavailable", `Cannot go on with the job: ${why} for ${lostLimitMs / 1000} s.`));
+      worker === undefined
+        ? `it has sent no records for ${seconds} s`
+        : `its worker ${worker} is gone, and no other worker has continued it for ${seconds} s`;
+    fail(one, new WaggleError("unavailable", `Cannot continue the job: ${why}.`));
   }
 
   return {
@@ -251,12 +249,12 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       return side.connected && slotsNow() > 0;
     },
     get full() {
-      return handover.waiting > 0;
+      return publisher.waiting > 0;
     },
     get slots() {
-      // Who asks for more choices than there are slots while nobody is there shall not be told that there are none.
-      mostSlots = slotsNow() || mostSlots;
-      return mostSlots;
+      // Keep the last slot count while no worker is connected, so that `n` is not refused.
+      lastSlots = slotsNow() || lastSlots;
+      return lastSlots;
     },
     reserve: names.reserve,
     run,
@@ -269,7 +267,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
         case "cancel":
           return cancel(command.jobId);
         case "submit":
-          throw new Error("A fleet has to know whose job it runs");
+          throw new Error("Use run(): a fleet job needs its Job");
         case "end_preflight":
         case "limit_threads":
         case "shutdown":
@@ -277,14 +275,14 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       }
     },
     changed() {
-      look();
-      watch();
+      checkTimeouts();
+      keepChecking();
       if (outage.natsAwaySince !== undefined || outage.noWorkerSince !== undefined) return;
-      if (gaveUp) {
-        gaveUp = false;
-        events.onBack();
+      if (isUnreachable) {
+        isUnreachable = false;
+        events.onReachable();
       }
-      handover.wake();
+      publisher.wake();
       events.onRoom();
     },
     fileOf: (job) => files.get(job),
@@ -292,7 +290,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       return runs.size;
     },
     close() {
-      watching?.cancel();
+      checking?.cancel();
       for (const one of [...runs.values()]) leave(one);
     },
   };

@@ -1,20 +1,20 @@
-// Owns for how long a model can have been out of reach: NATS is away, or no worker serves it. It knows no jobs.
+// Measures how long a model has been unreachable because NATS is away or no worker serves it. It does not know the jobs.
 import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 
-/** How long what waits and what runs may hope for NATS to come back. */
+/** How long waiting and running jobs wait for NATS to come back. */
 const natsAwayLimitMs = 30_000;
-/** How long what waits may hope for a worker, and what runs and is silent as well. */
+/** How long waiting jobs, and silent running jobs, wait for a worker. */
 export const noWorkerLimitMs = 60_000;
 const retryAfterS = 5;
 
 export interface Outage {
-  /** Since when, on the daemon's clock; undefined while the model can be reached. */
+  /** Start of the outage on the daemon's clock; undefined while NATS can be reached. */
   readonly natsAwaySince: number | undefined;
   readonly noWorkerSince: number | undefined;
-  /** Something may have changed. */
-  look(): void;
-  /** Why whoever hoped for it hopes no longer; undefined while there is reason to. */
+  /** Reads the connection and the workers. */
+  update(): void;
+  /** The error once a limit has passed. */
   overdue(): WaggleError | undefined;
 }
 
@@ -39,9 +39,9 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     get noWorkerSince() {
       return noWorkerSince;
     },
-    look() {
+    update() {
       natsAwaySince = connected() ? undefined : (natsAwaySince ?? clock.now());
-      // While NATS is away nobody knows who serves it.
+      // While NATS is away the model's workers are unknown.
       noWorkerSince = served() || !connected() ? undefined : (noWorkerSince ?? clock.now());
     },
     overdue() {

@@ -15,7 +15,7 @@ function events(attempt: string, serial: number, ...told: readonly JobEvent[]): 
   return { kind: "events", attempt, serial, events: told };
 }
 
-it("tells each token once, whoever says it", () => {
+it("returns each token once, from any worker", () => {
   const records = createSequenceRecords();
   records.take(fence("a"));
   expect(records.take(events("a", 0, token(0), token(1))).events).toEqual([token(0), token(1)]);
@@ -26,7 +26,7 @@ it("tells each token once, whoever says it", () => {
   expect(records.worker).toBe("b");
 });
 
-it("does not call it a move before anything was said, nor when the fence comes again", () => {
+it("is no move before the first output, nor when the fence is repeated", () => {
   const records = createSequenceRecords();
   expect(records.take(fence("a")).moved).toBe(false);
   expect(records.take(fence("b")).moved).toBe(false);
@@ -37,13 +37,13 @@ it("does not call it a move before anything was said, nor when the fence comes a
 it("refuses a gap between records, and between tokens", () => {
   const records = createSequenceRecords();
   records.take(fence("a"));
-  expect(() => records.take(events("a", 1, token(0)))).toThrow("Record 1 of an attempt where 0 was due");
+  expect(() => records.take(events("a", 1, token(0)))).toThrow("Record 1 of an attempt instead of 0");
   const others = createSequenceRecords();
   others.take(fence("a"));
-  expect(() => others.take(events("a", 0, token(1)))).toThrow("Token 1 where 0 was due");
+  expect(() => others.take(events("a", 0, token(1)))).toThrow("Token 1 instead of 0");
 });
 
-it("begins where the first records are too old to be there, and tells nothing after the end", () => {
+it("begins with any record if the first ones are too old, and returns nothing after the end", () => {
   const records = createSequenceRecords();
   expect(records.taken).toBe(false);
   const released: JobEvent = { type: "failed", jobId: "x", code: "internal", message: "" };

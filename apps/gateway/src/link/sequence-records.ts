@@ -1,72 +1,71 @@
-// Owns what the records of one sequence say that is new: whose they are, whether they are whole, and the engine's events in them. It knows no
-// NATS and no job.
+// Reads one sequence's records: finds its worker, detects missing records, and returns each engine event once. It knows neither NATS nor jobs.
 import type { JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetModelFile } from "@waggle/fleet";
 
 export interface SequenceRecords {
-  /** Whoever runs it, or ran it last. */
+  /** The worker that runs the sequence, or ran it last. */
   readonly worker: string | undefined;
-  /** What it runs from. */
+  /** The file of that worker's model. */
   readonly file: FleetModelFile | undefined;
-  /** A worker has taken it. */
+  /** Whether a worker has taken the sequence. */
   readonly taken: boolean;
   /** Token events so far. */
   readonly tokens: number;
-  /** @throws Error when something is missing between the record before and this one */
+  /** @throws Error if a record is missing before this one */
   take(record: EventRecord): News;
 }
 
 export interface News {
   readonly events: readonly JobEvent[];
-  /** It had spoken, and goes on under another engine or worker. */
+  /** Whether the sequence has output and continues under another engine or worker. */
   readonly moved: boolean;
 }
 
 const nothing: News = { events: [], moved: false };
 
-/** @param anyFirst its first records may be too old to be there: its tokens begin with whichever comes first */
+/** @param anyFirst accept any token as the first, because NATS may have deleted the first records by age */
 export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let worker: string | undefined;
   let file: FleetModelFile | undefined;
   let attempt: string | undefined;
-  /** Undefined: none of this attempt's records has come, and its first one may be any where its fence was not heard. */
+  /** Undefined before this attempt's first record, which may have any serial if the fence was too old. */
   let serial: number | undefined;
   let tokens = 0;
   let vectors = 0;
   let ended = false;
 
-  function noteFile({ modelSha256, templateSha256, modelFile }: FleetModelFile): void {
+  function setFile({ modelSha256, templateSha256, modelFile }: FleetModelFile): void {
     file = { modelSha256, templateSha256, modelFile };
   }
 
   function takeFence(record: Extract<EventRecord, { kind: "fence" }>): News {
     const moved = tokens > 0 && record.attempt !== attempt;
     worker = record.worker;
-    noteFile(record);
+    setFile(record);
     attempt = record.attempt;
     serial = 0;
     return { events: [], moved };
   }
 
-  /** Whether it is the attempt's next one; one that has come before is not. */
+  /** False for a repeated record. @throws Error for a gap */
   function isNext(record: Exclude<EventRecord, { kind: "fence" }>): boolean {
-    // Its fence was too old to be there.
+    // The fence was too old.
     attempt ??= record.attempt;
     if (record.attempt !== attempt) return false;
     serial ??= record.serial;
-    if (record.serial > serial) throw new Error(`Record ${record.serial} of an attempt where ${serial} was due`);
+    if (record.serial > serial) throw new Error(`Record ${record.serial} of an attempt instead of ${serial}`);
     if (record.serial < serial) return false;
     serial += 1;
     return true;
   }
 
-  /** What another attempt has told already is told once. */
+  /** False for an event that another attempt has sent already. */
   function isNew(event: JobEvent): boolean {
     if (ended) return false;
     switch (event.type) {
       case "token":
         if (anyFirst && tokens === 0) tokens = event.index;
-        if (event.index > tokens) throw new Error(`Token ${event.index} where ${tokens} was due`);
+        if (event.index > tokens) throw new Error(`Token ${event.index} instead of ${tokens}`);
         if (event.index < tokens) return false;
         tokens += 1;
         return true;
@@ -103,7 +102,7 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
       if (record.kind === "fence") return takeFence(record);
       if (!isNext(record)) return nothing;
       if (record.kind === "said") {
-        noteFile(record);
+        setFile(record);
         return nothing;
       }
       if (record.kind === "engine_lost") return { events: [], moved: tokens > 0 };

@@ -1,4 +1,4 @@
-// Owns what the link remembers of one sequence from the moment when it is handed over until its end has been told.
+// Owns the link's state of one sequence, from its start until the dispatcher has its end.
 import type { FleetJob } from "@waggle/fleet";
 import type { Job, SequenceState } from "@waggle/jobs";
 import { createSequenceRecords } from "./sequence-records.ts";
@@ -8,35 +8,35 @@ export interface SequenceRun {
   readonly job: Job;
   /** The dispatcher's name for it. */
   readonly uid: string;
-  /** Gets its final name with the job's record. */
+  /** Gets its final id with the job's record. */
   fleetJob: FleetJob;
-  /** Another gateway has put it into the queue. */
-  followed: boolean;
+  /** Another gateway has published it. */
+  publishedElsewhere: boolean;
   readonly records: SequenceRecords;
-  /** It is in the queue, or may be: whoever asked for that may not have heard the answer. */
-  handedOver: boolean;
+  /** It is in the queue, or may be: the answer to the publish may have been lost. */
+  published: boolean;
   cancelled: boolean;
   /** Milliseconds on the daemon's clock. */
   cancelledAt: number;
-  heardAt: number;
-  /** Its end has been told. */
+  lastRecordAt: number;
+  /** The dispatcher has its end. */
   over: boolean;
-  /** Ends the following. */
+  /** Ends the subscription. */
   stop: () => void;
 }
 
 export function createSequenceRun(
   job: Job,
   { uid }: Pick<SequenceState, "uid">,
-  made: Pick<SequenceRun, "fleetJob" | "heardAt">,
+  made: Pick<SequenceRun, "fleetJob" | "lastRecordAt">,
 ): SequenceRun {
   return {
     job,
     uid,
     ...made,
-    followed: false,
-    records: createSequenceRecords(job.adopted),
-    handedOver: false,
+    publishedElsewhere: false,
+    records: createSequenceRecords(job.takenOver),
+    published: false,
     cancelled: false,
     cancelledAt: 0,
     over: false,
@@ -44,7 +44,7 @@ export function createSequenceRun(
   };
 }
 
-/** Asked after each wait: it may have ended meanwhile. */
+/** Checked after each wait: it may have ended meanwhile. */
 export function isOver({ over }: SequenceRun): boolean {
   return over;
 }

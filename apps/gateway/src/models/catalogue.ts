@@ -1,10 +1,10 @@
-// Owns which models the fleet has: whose workers serve them now, and what those have told of them. It knows no jobs.
+// Owns the models of the fleet: the workers that serve each one, and a worker's description of it. It knows no jobs.
 import type { Clock } from "@waggle/async";
 import type { GatewaySide, MemberModel, ModelDescription, WorkerMember } from "@waggle/fleet";
 import type { Logger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
 
-/** How long a model is known by its name that no worker has any more. */
+/** How long a model's name stays known after its last worker has left. */
 const knownForMs = 600_000;
 const describeTimeoutMs = 2_000;
 
@@ -17,21 +17,21 @@ export interface Serving {
 export interface FleetModel {
   readonly name: string;
   readonly aliases: ReadonlySet<string>;
-  /** Those that have it, loaded or not; empty once they are all gone. */
+  /** Workers that have it, loaded or not; empty once all are gone. */
   readonly workers: readonly Serving[];
-  /** Those that take jobs for it now. */
+  /** Workers that take jobs for it now. */
   readonly ready: readonly Serving[];
-  /** As one of them told last. */
+  /** The last description from one of them. */
   readonly description: ModelDescription | undefined;
-  /** It answers requests that name none, as its workers say. */
+  /** All its workers use it for requests without a model. */
   readonly isDefault: boolean;
 }
 
 export interface Catalogue {
-  /** In the order of their names, those that are only known by their names too. */
+  /** In the order of their names, including those without workers. */
   models(): readonly FleetModel[];
   get(name: string): FleetModel | undefined;
-  /** What a worker tells of it now. @throws WaggleError unavailable when none answers */
+  /** Asks a worker for a description. @throws WaggleError unavailable without an answer */
   describe(name: string): Promise<ModelDescription>;
   /** Called after every change. */
   onChange(listener: () => void): void;
@@ -44,10 +44,10 @@ interface Entry extends FleetModel {
   ready: Serving[];
   description: ModelDescription | undefined;
   isDefault: boolean;
-  /** Since no worker has it. */
+  /** Time since which no worker has the model. */
   goneSince: number | undefined;
   describing: Promise<ModelDescription> | undefined;
-  /** Of what the description was asked for. */
+  /** The versions at the time of the description. */
   describedAs: string;
 }
 
@@ -107,7 +107,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
     if (as !== entry.describedAs) describe(entry).catch(() => {});
   }
 
-  /** Asks once at a time, and again when something has changed meanwhile. */
+  /** One question at a time; another one follows if the versions have changed meanwhile. */
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
     entry.describing ??= side
@@ -119,7 +119,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
         return description;
       })
       .catch((error: unknown) => {
-        log.debug({ model: entry.name, code: WaggleError.from(error).code }, "fleet_model_undescribed");
+        log.debug({ model: entry.name, reason: WaggleError.from(error).message }, "fleet_description_failed");
         throw error;
       })
       .finally(() => (entry.describing = undefined));
@@ -142,7 +142,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   };
 }
 
-/** Of all files and settings that it is served from. */
+/** A text that changes with the files and settings of the model's workers. */
 function versionsOf({ workers }: FleetModel): string {
   const versions = workers.map(({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision}`);
   return versions.toSorted().join("\n");

@@ -1,11 +1,11 @@
-// Owns the answer to whoever wants to change models: they are the workers' own.
+// Owns the answers to requests that change models: a gateway cannot change the models of its workers.
 import { createConflatedChannel } from "@waggle/async";
 import type { ModelChange, ModelControl, ServedModels } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent } from "@waggle/protocol";
 
 export function createNoControl(models: Pick<ServedModels, "find">): ModelControl {
-  /** Some clients ask for a model to be loaded before their first request (`ollama run` does); one that is loaded is what they ask for. */
+  /** Some clients load a model before their first request (`ollama run` does): for a loaded model this succeeds. */
   function load(name: string): ModelChange {
     const model = models.find(name).status();
     if (model.state !== "ready") throw refusal("load");
@@ -28,5 +28,8 @@ function refuse(what: string): never {
 }
 
 function refusal(what: string): WaggleError {
-  return new WaggleError("unimplemented", `Cannot ${what} models here: a gateway has none. Ask a worker that does.`);
+  return new WaggleError(
+    "unimplemented",
+    `Cannot ${what} models at a gateway: it has no models. Send the request to a worker.`,
+  );
 }

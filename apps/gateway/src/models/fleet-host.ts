@@ -1,4 +1,4 @@
-// Owns all that is one model's in a gateway: its dispatcher, queue and jobs, over the fleet's workers. It knows no HTTP and no other model.
+// Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. It knows no HTTP and no other model.
 import { createConflatedChannel } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
@@ -14,7 +14,7 @@ import type { FleetJobOptions } from "../link/fleet-job.ts";
 import { createFleetLink } from "../link/fleet-link.ts";
 import type { FleetLink, LinkEvents } from "../link/fleet-link.ts";
 import { createOutage } from "../link/outage.ts";
-import type { Placement } from "../link/placement.ts";
+import type { Affinity } from "../link/affinity.ts";
 import type { FleetModel } from "./catalogue.ts";
 
 const retryAfterS = 5;
@@ -25,7 +25,7 @@ export interface FleetHost {
   readonly registry: JobRegistry;
   readonly loading: ConflatedChannel<LoadingEvent>;
   readonly link: FleetLink;
-  /** Model tokens that have come so far. */
+  /** Model tokens received so far. */
   readonly tokens: number;
   /** Its workers, or the connection, have changed. */
   changed(): void;
@@ -36,12 +36,12 @@ export interface FleetHost {
 }
 
 export interface FleetHostOptions extends FleetJobOptions {
-  /** What the names of its jobs begin with, among those of all hosts. */
+  /** The prefix of its jobs' uids, different for each host. */
   readonly key: string;
   readonly name: string;
   readonly model: () => FleetModel | undefined;
   readonly side: GatewaySide;
-  readonly placement: Placement;
+  readonly affinity: Affinity;
   readonly claims: SessionClaims;
   readonly names: JobNames;
   readonly registry: JobRegistry;
@@ -65,9 +65,9 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     add(job) {
       part.add(job);
       names.add(job);
-      if (!job.adopted) claims.begin(job);
+      if (!job.takenOver) claims.begin(job);
     },
-    // A copy would keep the numbers of now.
+    // The spread above would copy only the present numbers.
     get liveCount() {
       return part.liveCount;
     },
@@ -96,7 +96,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
         connected: () => side.connected,
         served: () => ready().length > 0,
       }),
-      cleared: claims.cleared,
+      sessionFree: claims.sessionFree,
     },
     linkEvents(() => dispatcher),
   );
@@ -117,10 +117,10 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     return {
       onEvent: (event) => to().onEngineEvent(event),
       onRoom: () => to().onEngineReady(),
-      onMoved: (uid) => to().onTakenOver(uid),
+      onMoved: (uid) => to().onResumedElsewhere(uid),
       onCancelledElsewhere: (job) => to().cancel(job, "client"),
-      onGaveUp: (error) => to().refuse(error),
-      onBack() {
+      onUnreachable: (error) => to().refuse(error),
+      onReachable() {
         if (!leaving) to().accept();
       },
     };

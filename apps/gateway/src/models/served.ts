@@ -1,4 +1,4 @@
-// Owns what the front sees of the fleet's models: what their workers have told, with the gateway's own numbers.
+// Owns the front's view of the fleet's models: their workers' descriptions, with the gateway's counts.
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
 import type { ModelDescription } from "@waggle/fleet";
 import { findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
@@ -12,7 +12,7 @@ const retryAfterS = 1;
 const noWorkerRetryAfterS = 5;
 const whose = "this fleet";
 
-/** What a gateway says of itself, whichever model is asked for. */
+/** The gateway's facts, the same for every model. */
 export type OwnFacts = Pick<
   WorkerInfo,
   | "worker_id"
@@ -30,19 +30,19 @@ export interface ServedOptions {
   readonly catalogue: Catalogue;
   /** Undefined once the model is gone. An old view of the model does not create its host again. */
   readonly findHost: (name: string) => FleetHost | undefined;
-  /** The gateway's own facts. */
+  /** The gateway's facts. */
   readonly self: () => OwnFacts;
 }
 
 export interface Served extends ServedModels {
-  /** The one that speaks for the gateway; undefined while there is none. */
+  /** The model in the gateway's description; undefined without models. */
   readonly main: ServedModel | undefined;
 }
 
 export function createServed({ catalogue, findHost, self }: ServedOptions): Served {
   const views = new Map<string, ServedModel>();
 
-  /** Those that a worker has. */
+  /** Models that a worker has. */
   const present = (): readonly FleetModel[] => catalogue.models().filter(({ workers }) => workers.length > 0);
 
   function of({ name }: FleetModel): ServedModel {
@@ -78,7 +78,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     };
   }
 
-  /** Nobody waits for what has been told before; what has not, a worker is asked. */
+  /** The known description; without one, a worker is asked. */
   async function descriptionOf(name: string): Promise<ModelDescription> {
     const known = catalogue.get(name)?.description;
     return known?.engine == null ? await catalogue.describe(name) : known;
@@ -96,10 +96,10 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     return { ...promptTexts, fileName: modelFile ?? name };
   }
 
-  /** Of a fleet with one model, that one; of one with several, what all its workers say. */
+  /** The model of requests without a name: the only one, or the one that all its workers have as the default. */
   function implied(models = present()): FleetModel | undefined {
-    const said = models.filter((model) => model.isDefault);
-    return models.length === 1 ? models[0] : said.length === 1 ? said[0] : undefined;
+    const defaults = models.filter((model) => model.isDefault);
+    return models.length === 1 ? models[0] : defaults.length === 1 ? defaults[0] : undefined;
   }
 
   const isDefault = (name: string): boolean => implied()?.name === name;
@@ -108,12 +108,12 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     find(name) {
       const asked = name == null || name === "" ? undefined : name;
       const all = catalogue.models();
-      // One that is gone is known for a while: its client is told to come back.
+      // A model without workers stays known for a while: its client gets an error that can be retried.
       const found = asked === undefined ? undefined : (findNamed(present(), asked) ?? findNamed(all, asked));
-      // As at a worker, what answers requests that name no model answers names that are unknown.
+      // As at a worker, an unknown name gets the model of requests without a name.
       const model = found ?? implied(present().length > 0 ? present() : all);
       if (model !== undefined) return of(model);
-      // Before any worker has been heard of, nobody knows what the fleet will have.
+      // Before the first heartbeat of a worker, the fleet's models are unknown.
       if (all.length === 0 || (asked === undefined && present().length === 0)) throw noWorker();
       throw asked === undefined ? unnamedModel(present(), whose) : unknownModel(asked, present(), whose);
     },
@@ -153,7 +153,7 @@ function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): Wo
   };
 }
 
-/** Only workers that have the model loaded describe it, so a description does not tell that it was unloaded. */
+/** Only workers with the model loaded describe it, so a description never says that it is unloaded. */
 function stateOf(model: FleetModel | undefined): ModelStateName {
   return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }
@@ -163,7 +163,7 @@ function statusOf(
   model: FleetModel | undefined,
   { host, isDefault }: { readonly host: FleetHost | undefined; readonly isDefault: boolean },
 ): ModelStatus {
-  // What a model takes of one machine, and when that machine drops it, is that machine's to tell.
+  // Memory and expiry are facts of one machine, which that machine reports.
   const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...told } = model?.description?.status ?? {};
   const total = slotsTotal(model);
   return {
@@ -182,7 +182,7 @@ function statusOf(
   };
 }
 
-/** Those of all its workers. In which of them a job of this gateway runs, and what runs there for others, is not told here. */
+/** The slots of all its workers, filled with this gateway's jobs: the slot of each job, and the jobs of other gateways, are unknown here. */
 function slotsOf(model: FleetModel | undefined, host: FleetHost | undefined): readonly SlotStatus[] {
   const running = (host?.registry.liveJobs() ?? []).flatMap(slotsOfJob);
   const total = Math.max(slotsTotal(model), running.length);

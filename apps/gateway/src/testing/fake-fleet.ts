@@ -1,4 +1,4 @@
-// Owns a fleet in one process, for tests: what gateways share, and workers that say what the test says. Nothing is lost, and everything is prompt.
+// Owns a fleet in one process, for tests: the gateways' shared records, and scripted workers. No message is lost or late.
 import type { JobEvent } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
 import type {
@@ -7,7 +7,7 @@ import type {
   GatewaySide,
   JobRecord,
   Member,
-  RecordFollower,
+  RecordListener,
   SessionRecord,
   WorkerAnswer,
   WorkerMember,
@@ -38,11 +38,11 @@ export interface FakeFleet {
   silence(id: string): void;
   /** A gateway counts as alive, and answers nobody. */
   hush(id: string): void;
-  /** What the queue says from now on; undefined: it takes everything. */
+  /** The queue's error from now on; undefined: it takes every job. */
   refuse(error: WaggleError | undefined): void;
-  /** What workers answer; by default that all fits, and that they have room. */
+  /** The workers' answers; by default every job fits, and they have room. */
   answer: (question: WorkerQuestion, worker: string | undefined) => WorkerAnswer | Promise<WorkerAnswer>;
-  /** As many of the job's first records are too old to be there. */
+  /** This number of the job's first records are too old. */
   drop(jobId: string, records: number): void;
   side(gateway: string): GatewaySide;
   /** A worker takes the job. */
@@ -51,13 +51,13 @@ export interface FakeFleet {
   readonly sessions: ReadonlyMap<string, SessionRecord>;
 }
 
-/** What one worker says of one job. */
+/** One worker's records of one job. */
 export interface Attempt {
   say(...events: readonly JobEvent[]): void;
   start(): void;
-  /** Token events with these texts, after those that it has said. */
+  /** Token events with these texts, after the earlier ones. */
   tokens(...texts: readonly string[]): void;
-  /** As one that goes on after so many. */
+  /** Continues after this number of token events. */
   goOnAfter(tokens: number): void;
   finish(): void;
   release(): void;
@@ -78,7 +78,7 @@ export function createFakeFleet(): FakeFleet {
   const records = new Map<string, JobRecord>();
   const revisions = new Map<string, number>();
   const logs = new Map<string, EventRecord[]>();
-  const followers = new Map<string, Set<RecordFollower>>();
+  const listeners = new Map<string, Set<RecordListener>>();
   const hushed = new Set<string>();
   /** Gateways that were alive. */
   const silentOnes = new Set<string>();
@@ -100,7 +100,7 @@ export function createFakeFleet(): FakeFleet {
 
   function write(jobId: string, record: EventRecord): void {
     logs.set(jobId, [...(logs.get(jobId) ?? []), record]);
-    if (up) for (const follower of followers.get(jobId) ?? []) follower.record(record);
+    if (up) for (const listener of listeners.get(jobId) ?? []) listener.record(record);
   }
 
   const keyOf = ({ scope, id }: JobRecord): string => `${scope.client} ${id}`;
@@ -111,10 +111,10 @@ export function createFakeFleet(): FakeFleet {
     revisions.set(key, revisionOf(key) + 1);
   }
 
-  function follow(jobId: string, follower: RecordFollower): () => void {
-    const known = followers.get(jobId) ?? new Set();
-    followers.set(jobId, known.add(follower));
-    return () => void known.delete(follower);
+  function subscribe(jobId: string, listener: RecordListener): () => void {
+    const known = listeners.get(jobId) ?? new Set();
+    listeners.set(jobId, known.add(listener));
+    return () => void known.delete(listener);
   }
 
   const fleet: FakeFleet = {
@@ -210,12 +210,12 @@ export function createFakeFleet(): FakeFleet {
           published.push({ job: structuredClone(job), at });
           return await Promise.resolve();
         },
-        follow,
-        async followFromStart(jobId, follower) {
+        subscribe,
+        async subscribeFromStart(jobId, listener) {
           requireUp();
           await Promise.resolve();
-          for (const record of logs.get(jobId) ?? []) follower.record(record);
-          return follow(jobId, follower);
+          for (const record of logs.get(jobId) ?? []) listener.record(record);
+          return subscribe(jobId, listener);
         },
         async cancel(jobId) {
           requireUp();

@@ -1,6 +1,6 @@
-// Owns a gateway without processes and sockets, for tests: the daemon's own composition over a fake fleet.
-import { createTokenTable } from "@waggle/front";
-import { createPages } from "@waggle/pages";
+// Owns a gateway without processes and sockets, for tests: the daemon's composition over a fake fleet.
+import { createTokenTable } from "@waggle/daemon/tokens";
+import { createPages } from "@waggle/daemon/pages";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";

@@ -1,4 +1,4 @@
-// Owns how a test waits for what a gateway does by itself.
+// Owns how a test waits for a gateway's asynchronous work.
 import type { FleetJob } from "@waggle/fleet";
 import { vi } from "vitest";
 import type { FakeFleet } from "./fake-fleet.ts";

@@ -1,7 +1,4 @@
 // What --chat-template takes: a name of llama.cpp's, one of ours, or a file.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { templateNames } from "@waggle/model-chat";
 import { expect, test } from "vitest";
 import { readChatTemplate } from "./chat-template.ts";
 
@@ -25,9 +22,4 @@ test("what is neither: the error lists the names", () => {
   expect(() => readChatTemplate("llama5", read)).toThrow(
     /^Cannot use --chat-template llama5: no such file; a name is one of chatml, .*gemma, .*vicuna, .*generic\.$/,
   );
-});
-
-test("docs/operations.md has each name", () => {
-  const manual = readFileSync(join(import.meta.dirname, "../../../../docs/operations.md"), "utf8");
-  expect(templateNames.filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
 });

@@ -1,20 +1,19 @@
-// Owns the chat template that a person puts in the place of the model's own: one that has a name, or a file's text.
-import { templateNames } from "@waggle/model-chat";
-import { reasonOf } from "@waggle/terminal";
+// Owns the chat template that replaces the model's: a known name, or a file's text.
+import { templateNames } from "@waggle/chat-format/describe";
+import { SettingsError } from "@waggle/daemon";
+import { reasonOf } from "@waggle/daemon/terminal";
 
 /** The longest known is 20 KB. */
 const maxTemplateChars = 262_144;
 
-export class ChatTemplateError extends Error {}
-
 /**
  * One of `templateNames`, or the text of the file.
- * @throws ChatTemplateError with a sentence that names the file
+ * @throws SettingsError with a sentence that names the file
  */
 export function readChatTemplate(fileOrName: string | undefined, read: (path: string) => string): string | undefined {
   if (fileOrName === undefined || templateNames.includes(fileOrName)) return fileOrName;
-  const refused = (reason: string): ChatTemplateError =>
-    new ChatTemplateError(`Cannot use --chat-template ${fileOrName}: ${reason}.`);
+  const refused = (reason: string): SettingsError =>
+    new SettingsError([`Cannot use --chat-template ${fileOrName}: ${reason}.`]);
   let text: string;
   try {
     text = read(fileOrName);

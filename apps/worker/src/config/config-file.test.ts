@@ -1,15 +1,16 @@
+import { SettingsError } from "@waggle/daemon";
 import { expect, test } from "vitest";
-import { ConfigFileError, readConfigFile } from "./config-file.ts";
+import { readWorkerFile } from "./config-file.ts";
 
 function read(text: string) {
-  return readConfigFile("/w.yaml", () => text);
+  return readWorkerFile("/w.yaml", () => text);
 }
 
 function refusal(text: string): readonly string[] {
   try {
     read(text);
   } catch (error) {
-    if (error instanceof ConfigFileError) return error.problems;
+    if (error instanceof SettingsError) return error.problems;
     throw error;
   }
   throw new Error("was accepted");
@@ -52,7 +53,7 @@ test.each(["", "# nothing\n", "---\n"])("the file %j has no settings", (text) =>
   expect(read(text)).toEqual({ path: "/w.yaml", values: new Map(), models: undefined });
 });
 
-test("models have settings of their own, with their lines", () => {
+test("each model has its settings, with their lines", () => {
   const text = [
     "slots: 2",
     "models:",
@@ -87,11 +88,11 @@ test("models have settings of their own, with their lines", () => {
 test.each([
   ["models:", "line 1: models must be names, each with its model below it"],
   ["models: a.gguf", "line 1: models must be names"],
-  ["models:\n  a: 1", "line 2: models.a has no model: a GGUF file, or what can be downloaded"],
+  ["models:\n  a: 1", "line 2: models.a has no model: a GGUF file, or a reference to download"],
   ["models:\n  a:\n    slots: 2", "line 2: models.a has no model"],
   ["models:\n  a:\n    model: [x]", "line 3: models.a has no model"],
   ["models:\n  a/b: x.gguf", 'line 2: "a/b" cannot be the name of a model'],
-  ["models:\n  a:\n    model: x\n    port: 1", 'line 4: models.a cannot have a setting "port" of its own'],
+  ["models:\n  a:\n    model: x\n    port: 1", 'line 4: models.a cannot have the setting "port"'],
   ["models:\n  a:\n    model: x\n    slots: [1]", "line 4: models.a slots takes one value, not a list"],
   ["models:\n  a:\n    model: x\n    pin: 1", "line 4: models.a pin must be true or false"],
   ["models:\n  a:\n    model: x\n    alias: [b, ~]", "line 4: models.a alias takes a name, or a list of names"],
@@ -101,13 +102,13 @@ test.each([
 });
 
 test.each([
-  ["slotz: 3", 'line 1: there is no setting "slotz"'],
-  ["a: 1\n--slots: 3", 'line 2: there is no setting "--slots"'],
-  ["api-token: secret", 'line 1: there is no setting "api-token"'],
-  ["slots: 1\nport: 1\nslots: 2", "line 3: slots stands twice"],
-  ["models:\n  a: 1\n  a: 2", "line 3: a stands twice"],
+  ["slotz: 3", 'line 1: unknown setting "slotz"'],
+  ["a: 1\n--slots: 3", 'line 2: unknown setting "--slots"'],
+  ["api-token: secret", 'line 1: unknown setting "api-token"'],
+  ["slots: 1\nport: 1\nslots: 2", "line 3: slots is set twice"],
+  ["models:\n  a: 1\n  a: 2", "line 3: a is set twice"],
   ["slots: [1, 2]", "line 1: slots takes one value, not a list"],
-  ["slots:\n  n: 1", "line 1: slots takes no settings of its own"],
+  ["slots:\n  n: 1", "line 1: slots takes a value, not a map"],
   ["slots:", "line 1: slots has no value"],
   ["slots: ~", "line 1: slots has no value"],
   ["model-ref: true", "line 1: model-ref must be name, not true; put quotes around a text"],
@@ -128,7 +129,7 @@ test.each([
   expect(refusal(text)[0]).toMatch(/^Cannot use --config \/w\.yaml: line \d+: .*\.$/);
 });
 
-test("all that is wrong is told at once, up to a bound", () => {
+test("all problems are reported at once, up to a limit", () => {
   expect(refusal("slotz: 1\nslots: [1]\nport: 1")).toHaveLength(2);
   const many = Array.from({ length: 100 }, (_, i) => `x${i}: 1`).join("\n");
   expect(refusal(many)).toHaveLength(20);
@@ -138,8 +139,8 @@ test("a file that is missing, cannot be read or is too long is named", () => {
   const failing = (code: string) => () => {
     throw Object.assign(new Error("EACCES: permission denied"), { code });
   };
-  expect(() => readConfigFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: no such file.");
-  expect(() => readConfigFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: permission denied.");
+  expect(() => readWorkerFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: no such file.");
+  expect(() => readWorkerFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: permission denied.");
   expect(refusal(`#${"x".repeat(1_048_576)}`)).toEqual([
     "Cannot use --config /w.yaml: it has more than 1048576 characters.",
   ]);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
-import { describeMachine } from "./machine.ts";
+import { describeWorker } from "./machine.ts";
 
-const machine = (text: string) => ({ ...describeMachine(), cores: 4, readText: () => text });
+const machine = (text: string) => ({ ...describeWorker(), cores: 4, readText: () => text });
 
 function run(text: string, argv: readonly string[] = []): WorkerConfig {
   const result = parseConfig(["--local-mode", "--config", "/w.yaml", ...argv], {}, machine(text));
@@ -27,14 +27,14 @@ const two = [
   "    keep-alive: -1",
 ].join("\n");
 
-test("a model is loaded with what is its own, and with what is said for all", () => {
+test("a model is loaded with its settings, and with the settings of all", () => {
   const [small, large] = run(two).models;
   expect(small).toMatchObject({ name: "small", reference: "a.gguf", settings: { slots: 2 }, keepAliveMs: undefined });
   expect(small?.settings.contextSize).toBeUndefined();
   expect(large).toMatchObject({ name: "large", settings: { slots: 8, contextSize: 1_024 }, keepAliveMs: Infinity });
 });
 
-test("what stands with the model wins over a flag for all", () => {
+test("a setting of the model wins over a flag for all", () => {
   const { models, modelSettings } = run(two, ["--slots", "3", "--threads", "2"]);
   expect(modelSettings.slots).toBe(3);
   expect(models.map(({ settings: { slots, threads } }) => [slots, threads])).toEqual([
@@ -43,7 +43,7 @@ test("what stands with the model wins over a flag for all", () => {
   ]);
 });
 
-test("a flag that names models takes the place of the list", () => {
+test("a flag that names models replaces the list", () => {
   expect(run(two, ["--model", "c.gguf"]).models).toMatchObject([{ name: undefined, reference: "c.gguf" }]);
 });
 

@@ -1,26 +1,26 @@
-// Owns the models that a worker is told to serve, each with what it is loaded with: by flags all with the same, in the settings file with
-// their own.
-import type { ConfigFile } from "./config-file.ts";
+// Owns the models of the settings, each with its settings for loading: those named by flags all have the same, those of the settings file may
+// have different ones.
+import type { WorkerFile } from "./config-file.ts";
 import type { FileModel } from "./file-models.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { optionTable } from "./option-table.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { settingsRules } from "./rules.ts";
-import type { GivenModel } from "./serving-options.ts";
+import type { GivenModel } from "./options/serving-options.ts";
 
 export interface ConfiguredModel extends GivenModel {
   readonly settings: ModelSettings;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
-  /** Undefined: as all others. */
+  /** Undefined when the settings for all models apply. */
   readonly keepAliveMs: number | undefined;
 }
 
 export interface ConfiguredModelsOptions {
-  /** With what flags, variables and the file say for all models. */
+  /** The settings of flags, variables and the file for all models. */
   readonly values: OptionValues;
-  /** Undefined: none, or others were named by a flag or a variable, which wins. */
-  readonly file: ConfigFile | undefined;
+  /** Undefined without a file, or when a flag or a variable names models, since those take precedence. */
+  readonly file: WorkerFile | undefined;
   readonly settingsOf: (values: OptionValues) => ModelSettings;
 }
 
@@ -30,7 +30,7 @@ export interface ConfiguredModels {
   readonly problems: readonly string[];
 }
 
-/** @throws ChatTemplateError */
+/** @throws SettingsError */
 export function configuredModels({ values, file, settingsOf }: ConfiguredModelsOptions): ConfiguredModels {
   const problems: string[] = [];
   if (file?.models === undefined) {
@@ -41,7 +41,7 @@ export function configuredModels({ values, file, settingsOf }: ConfiguredModelsO
   const models = file.models.flatMap((model): readonly ConfiguredModel[] => {
     const { own, problems: found } = ownValues(model, path);
     const all = { ...values, ...own };
-    const broken = settingsRules.flatMap((rule) => rule({ values: all, tokenSource: undefined }) ?? []);
+    const broken = settingsRules.flatMap((rule) => rule(all) ?? []);
     problems.push(...found, ...broken.map((sentence) => `${sentence} (${path}, line ${model.line}: ${model.name})`));
     if (found.length + broken.length > 0) return [];
     const { name, reference, aliases, pinned } = model;

@@ -1,40 +1,32 @@
-// Owns what stands under `models` in the settings file: each model by its name, with settings that hold for it alone.
+// Owns the section `models` of the settings file: each model by its name, with settings that hold only for it.
 import { isAlias, isMap, isScalar, isSeq } from "yaml";
-import type { Document, Node } from "yaml";
-import { textOf } from "./file-values.ts";
-import type { FileValue } from "./file-values.ts";
+import type { Node } from "yaml";
+import { textOf, type FileValue, type SectionContext } from "@waggle/daemon";
 import { isModelSetting } from "./model-settings.ts";
 import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
-import { givenModel } from "./serving-options.ts";
+import { givenModel } from "./options/serving-options.ts";
 
 export interface FileModel {
   readonly name: string;
   /** Counted from 1. */
   readonly line: number;
-  /** A path, or what can be downloaded. */
+  /** A path, or a reference to download. */
   readonly reference: string;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
-  /** Those of the option table that are its own. */
+  /** Its settings out of the option table. */
   readonly values: ReadonlyMap<OptionKey, FileValue>;
-}
-
-export interface FileModelsContext {
-  readonly document: Document;
-  /** Where `models` stands. */
-  readonly line: number;
-  readonly lineOf: (node: Node) => number;
 }
 
 export interface FileModels {
   readonly models: readonly FileModel[];
-  /** What is wrong, each with its line. */
+  /** The problems, each with its line. */
   readonly reasons: readonly string[];
 }
 
 const referenceName = "model";
-const noReference = "has no model: a GGUF file, or what can be downloaded";
+const noReference = "has no model: a GGUF file, or a reference to download";
 const aliasName = "alias";
 const pinName = "pin";
 
@@ -42,7 +34,7 @@ const rowsByName = new Map(
   optionRows.filter(([key]) => isModelSetting(key) || key === "keepAliveMs").map((entry) => [entry[1].flag, entry]),
 );
 
-export function readFileModels(node: Node | null, context: FileModelsContext): FileModels {
+export function readFileModels(node: Node | null, context: SectionContext): FileModels {
   const root = resolved(node, context);
   if (!isMap<Node, Node | null>(root) || root.items.length === 0) {
     return { models: [], reasons: [`line ${context.line}: models must be names, each with its model below it`] };
@@ -70,7 +62,7 @@ interface Reason {
 function readModel(
   name: string,
   node: Node | null,
-  context: FileModelsContext,
+  context: SectionContext,
 ): { readonly model: FileModel; readonly reasons: readonly Reason[] } {
   const reasons: Reason[] = [];
   const values = new Map<OptionKey, FileValue>();
@@ -99,7 +91,7 @@ function readModel(
   function readSetting(setting: string, value: Node | null, at: number): void {
     const [option, row] = rowsByName.get(setting) ?? [];
     if (option === undefined || row === undefined) {
-      refuse(at, `cannot have a setting ${JSON.stringify(setting.slice(0, 80))} of its own`);
+      refuse(at, `cannot have the setting ${JSON.stringify(setting.slice(0, 80))}`);
       return;
     }
     const text = textOf(value, row, document);
@@ -124,6 +116,6 @@ function readModel(
   return { model: { name, line, ...own, values }, reasons };
 }
 
-function resolved(node: Node | null, { document }: FileModelsContext): Node | null {
+function resolved(node: Node | null, { document }: SectionContext): Node | null {
   return isAlias(node) ? (node.resolve(document) ?? null) : node;
 }

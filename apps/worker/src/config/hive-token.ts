@@ -1,7 +1,7 @@
-// Owns where the token comes from that the worker shows to its hive: a variable or a file, never a flag.
-import { TokenFileError, parseToken } from "@waggle/front";
-import { reasonOf } from "@waggle/terminal";
-import type { Machine } from "./machine.ts";
+// Owns the source of the token that the worker shows to its hive: a variable or a file, never a flag.
+import { TokenFileError, parseToken } from "@waggle/daemon/tokens";
+import { reasonOf } from "@waggle/daemon/terminal";
+import type { WorkerMachine } from "./machine.ts";
 
 export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
 
@@ -11,11 +11,11 @@ export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
  */
 export function hiveToken(
   sources: { readonly variable: string | undefined; readonly path: string | undefined },
-  { readText }: Pick<Machine, "readText">,
+  { readText }: Pick<WorkerMachine, "readText">,
 ): string | undefined {
   const { variable, path } = sources;
   if (variable !== undefined && path !== undefined) {
-    throw new TokenFileError(`Cannot use --hive-token-file with ${hiveTokenVariable}: only one of them can be meant.`);
+    throw new TokenFileError(`Cannot use --hive-token-file with ${hiveTokenVariable}: only one of them can apply.`);
   }
   const source = path === undefined ? `the variable ${hiveTokenVariable}` : `--hive-token-file ${path}`;
   try {

@@ -1,7 +1,7 @@
-// Owns where the token for Hugging Face is found: the variable, else what Hugging Face's own tools have left in the home folder.
+// Owns the source of the token for Hugging Face: the variable, else the file that Hugging Face's tools save in the home folder.
 import { join } from "node:path";
-import { TokenFileError } from "@waggle/front";
-import type { Machine } from "./machine.ts";
+import { TokenFileError } from "@waggle/daemon/tokens";
+import type { WorkerMachine } from "./machine.ts";
 
 /**
  * The token, if there is one.
@@ -9,7 +9,7 @@ import type { Machine } from "./machine.ts";
  */
 export function huggingFaceToken(
   variable: (name: string) => string | undefined,
-  { homeFolder, readText }: Pick<Machine, "homeFolder" | "readText">,
+  { homeFolder, readText }: Pick<WorkerMachine, "homeFolder" | "readText">,
 ): string | undefined {
   const given = variable("HF_TOKEN");
   if (given !== undefined) {
@@ -28,7 +28,7 @@ export function huggingFaceToken(
   }
 }
 
-/** Anything but one word could not be sent, and is no token. */
+/** Undefined for anything but one word, which could not be sent. */
 function tokenIn(text: string): string | undefined {
   return /^\s*([\x21-\x7e]+)\s*$/.exec(text)?.[1];
 }

@@ -1,42 +1,23 @@
-// Owns what the configuration needs to know of the machine: asked once, handed over as plain data, so that parsing
-// stays pure.
-import { availableParallelism, homedir, hostname } from "node:os";
-import { readSettingText } from "@waggle/daemon";
+// Owns the facts about the machine that the worker's configuration needs, as plain data, so that parsing stays pure.
+import { availableParallelism, homedir } from "node:os";
+import { describeMachine, readSettingText, type Machine } from "@waggle/daemon";
 
-export interface Machine {
-  readonly hostname: string;
+export interface WorkerMachine extends Machine {
   /** Cores that this process may use: the CPUs it is bound to, or a container's quota where that is less. */
   readonly cores: number;
-  readonly pid: number;
   readonly homeFolder: string;
-  readonly stdoutIsTerminal: boolean;
-  readonly stderrIsTerminal: boolean;
-  /** Of the worker. */
-  readonly version: string;
-  /** What started it, as a person types it. */
-  readonly program: string;
-  /** @throws Error as node:fs does */
-  readText(path: string): string;
 }
 
-export function describeMachine(program = "waggle-worker"): Machine {
-  const manifest = JSON.parse(readSettingText(new URL("../../package.json", import.meta.url))) as { version: string };
+export function describeWorker(program = "waggle-worker"): WorkerMachine {
   return {
-    hostname: hostname(),
+    ...describeMachine(program, new URL("../../package.json", import.meta.url)),
     cores: usableCores(availableParallelism(), readSettingText),
-    pid: process.pid,
     homeFolder: homedir(),
-    stdoutIsTerminal: Boolean(process.stdout.isTTY),
-    stderrIsTerminal: Boolean(process.stderr.isTTY),
-    version: manifest.version,
-    program,
-    readText: readSettingText,
   };
 }
 
 /**
- * Node 20 does not see a container's CPU quota, and threads beyond it are stopped in mid-pass: they wait for each
- * other's time slices.
+ * Node 20 does not see a container's CPU quota. With more threads than the quota, threads are paused during a pass and the others wait for them.
  * @param available what the operating system reports
  */
 export function usableCores(available: number, read: (path: string) => string): number {

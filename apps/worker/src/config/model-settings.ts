@@ -1,4 +1,4 @@
-// Owns the settings that a model is loaded with, together: with several models in a worker each has its own.
+// Owns the settings with which a model is loaded. Of several models in a worker each may have different ones.
 import { resolve } from "node:path";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 
@@ -22,10 +22,10 @@ const settingNames = [
   "chatTemplate",
 ] as const satisfies readonly OptionKey[];
 
-/** Each under its key in the option table. `chatTemplate` is a template's source, or its name; undefined: the model's own. */
+/** Each under its key in the option table. `chatTemplate` is a template's source, or its name; undefined: the model's. */
 export interface ModelSettings extends Pick<OptionValues, (typeof settingNames)[number]> {
   readonly threads: number;
-  /** `threads` was given by hand, so it stays. */
+  /** Whether `threads` was set by the user; it is then never changed. */
   readonly threadsPinned: boolean;
 }
 
@@ -42,7 +42,7 @@ export function modelSettingsOf(values: OptionValues, chatTemplate: string | und
     ...(given as unknown as Pick<OptionValues, (typeof settingNames)[number]>),
     lora: values.lora?.map(({ path, scale }) => ({ path: resolve(path), scale })),
     chatTemplate,
-    // A core left free: with all of them in use, one busy neighbour makes every pass wait for a time slice (decision 003).
+    // A core left free: with all of them in use, one other busy process makes every pass wait for a time slice (decision 003).
     threads: values.threads ?? Math.max(1, most - 1),
     threadsPinned: values.threads !== undefined,
   };

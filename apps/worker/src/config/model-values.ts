@@ -1,9 +1,9 @@
-// Owns how the settings of a model's loading are read from text, where they are more than a number or a name.
+// Owns how a model's settings are read from text, where they are more than a number or a name.
 import { list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;
 const maxPathChars = 4_096;
-/** Far beyond what leaves a model in its senses; it only keeps the numbers finite. */
+/** Far beyond every useful scale; it only keeps the numbers finite. */
 const maxScale = 1_000;
 
 export function gpuLayers(): TextSchema<"auto" | "all" | number> {
@@ -18,9 +18,9 @@ export interface LoraFile {
   readonly scale: number;
 }
 
-/** `a.gguf`, `a.gguf=0.5`; several with commas between them. */
+/** `a.gguf`, `a.gguf=0.5`; several are separated by commas. */
 export function loraFiles(): TextSchema<readonly LoraFile[]> {
-  return list(`files, each with =scale behind it or without, from -${maxScale} to ${maxScale}`, (item) => {
+  return list(`files, each with or without =scale, from -${maxScale} to ${maxScale}`, (item) => {
     const [, path = "", digits] = /^(.*?)(?:=(-?\d{1,4}(?:\.\d{1,6})?))?$/.exec(item) ?? [];
     const scale = digits === undefined ? 1 : Number(digits);
     if (path === "" || path.length > maxPathChars || Math.abs(scale) > maxScale) return undefined;

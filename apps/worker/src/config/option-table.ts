@@ -1,11 +1,10 @@
-// Owns every setting of the worker, once. A key is the name that the setting has in `WorkerConfig`.
-import type { OptionRow, OptionValuesOf } from "@waggle/daemon";
-import { engineOptions, fakeOptions } from "./engine-options.ts";
-import { fileOptions } from "./file-options.ts";
-import { limitOptions } from "./limit-options.ts";
-import { modelOptions } from "./model-options.ts";
-import { networkOptions } from "./network-options.ts";
-import { servingOptions } from "./serving-options.ts";
+// Owns the worker's settings. A key is the name of the setting in `WorkerConfig`.
+import { fileOptions, type OptionRow, type OptionValuesOf } from "@waggle/daemon";
+import { engineOptions, fakeOptions } from "./options/engine-options.ts";
+import { limitOptions } from "./options/limit-options.ts";
+import { modelOptions } from "./options/model-options.ts";
+import { networkOptions } from "./options/network-options.ts";
+import { servingOptions } from "./options/serving-options.ts";
 
 export const optionTable = {
   ...fileOptions,

@@ -1,31 +1,20 @@
-// Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that
-// names the flags.
-import { accessProblem, isWildcard, replayProblem } from "@waggle/daemon";
+// Owns the rules between the worker's settings. A rule is pure: it returns a sentence that names the flags, or undefined.
+import { frontProblems, isWildcard } from "@waggle/daemon";
+import { fakeOptions } from "./options/engine-options.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";
-import { fakeOptions } from "./engine-options.ts";
 
-export interface RuleInput {
-  readonly values: OptionValues;
-  /** Where an API token comes from: a variable's or a flag's name, or undefined when there is none. */
-  readonly tokenSource: string | undefined;
-}
+type Rule = (values: OptionValues) => string | undefined;
 
 /** Every rule that is broken, as a whole sentence. */
-export function brokenRules(input: RuleInput): readonly string[] {
-  return [
-    ...[accessRule, modelNameRule, ollamaRule, advertiseRule, natsRule, fakeRule, replayRule, bodyRule],
-    ...settingsRules,
-  ].flatMap((rule) => rule(input) ?? []);
+export function brokenRules(values: OptionValues): readonly string[] {
+  const rules: readonly Rule[] = [modelNameRule, ollamaRule, advertiseRule, natsRule, fakeRule, ...settingsRules];
+  return [...rules.flatMap((rule) => rule(values) ?? []), ...frontProblems(values)];
 }
 
-/** About what a model is loaded with. */
-export const settingsRules: readonly ((input: RuleInput) => string | undefined)[] = [cacheRule, ropeRule];
+/** About how a model is loaded. */
+export const settingsRules: readonly Rule[] = [cacheRule, ropeRule];
 
-function accessRule({ values, tokenSource }: RuleInput): string | undefined {
-  return accessProblem(values, tokenSource);
-}
-
-function modelNameRule({ values }: RuleInput): string | undefined {
+function modelNameRule(values: OptionValues): string | undefined {
   const models = values.models ?? [];
   if (values.modelRef !== undefined && models.length > 1) {
     return "Cannot use --model-ref with several models: give each its own, as in --model name=path.";
@@ -35,24 +24,24 @@ function modelNameRule({ values }: RuleInput): string | undefined {
   return twice === undefined ? undefined : `Cannot use --model twice with the name ${twice}.`;
 }
 
-function ollamaRule({ values }: RuleInput): string | undefined {
+function ollamaRule(values: OptionValues): string | undefined {
   if (!values.ollama || values.port === 0 || values.ollamaPort !== values.port) return undefined;
   return `Cannot use --ollama with --port ${values.port}: it is the same port as --ollama-port.`;
 }
 
-function advertiseRule({ values }: RuleInput): string | undefined {
+function advertiseRule(values: OptionValues): string | undefined {
   if (values.hiveUrl === undefined || values.advertiseUrl !== undefined || !isWildcard(values.host)) return undefined;
-  const reason = "the hive would be told an address that leads nowhere. Add --advertise-url";
+  const reason = "the hive would get an address without a machine. Add --advertise-url";
   return `Cannot use --hive-url with --host ${values.host} alone: ${reason}.`;
 }
 
-function natsRule({ values }: RuleInput): string | undefined {
+function natsRule(values: OptionValues): string | undefined {
   const given = values.natsCreds !== undefined ? "--nats-creds" : values.natsInsecure ? "--nats-insecure" : undefined;
   if (given === undefined || values.natsUrl !== undefined) return undefined;
   return `Cannot use ${given} without --nats-url.`;
 }
 
-function fakeRule({ values }: RuleInput): string | undefined {
+function fakeRule(values: OptionValues): string | undefined {
   if (values.backend === "fake") return undefined;
   const given = (Object.keys(fakeOptions) as (OptionKey & keyof typeof fakeOptions)[]).find(
     (key) => values[key] !== undefined,
@@ -60,24 +49,15 @@ function fakeRule({ values }: RuleInput): string | undefined {
   return given === undefined ? undefined : `Cannot use --${fakeOptions[given].flag} without --backend fake.`;
 }
 
-function cacheRule({ values: { cacheTypeV, flashAttention } }: RuleInput): string | undefined {
+function cacheRule({ cacheTypeV, flashAttention }: OptionValues): string | undefined {
   if (flashAttention !== "off" || ["f32", "f16", "bf16"].includes(cacheTypeV)) return undefined;
   return `Cannot use --cache-type-v ${cacheTypeV} with --flash-attention off: a quantized V cache needs flash attention.`;
 }
 
-function ropeRule({ values: { ropeScaling, ropeFreqScale, yarnOrigCtx } }: RuleInput): string | undefined {
+function ropeRule({ ropeScaling, ropeFreqScale, yarnOrigCtx }: OptionValues): string | undefined {
   if (ropeScaling === undefined || ropeScaling === "yarn") return undefined;
   if (yarnOrigCtx !== undefined)
     return `Cannot use --yarn-orig-ctx with --rope-scaling ${ropeScaling}: it is for yarn.`;
   if (ropeScaling === "linear" || ropeFreqScale === undefined) return undefined;
   return "Cannot use --rope-freq-scale with --rope-scaling none: it would have no effect.";
-}
-
-function replayRule({ values }: RuleInput): string | undefined {
-  return replayProblem(values);
-}
-
-function bodyRule({ values }: RuleInput): string | undefined {
-  if (values.maxBodyBytes <= values.maxBodiesBytes) return undefined;
-  return "Cannot use a --max-body larger than --max-bodies: one body would fill more than all may.";
 }

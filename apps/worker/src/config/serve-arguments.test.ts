@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { serveArguments } from "./serve-arguments.ts";
 
 describe("the words of waggle serve", () => {
-  it("are models wherever they stand, and flags keep their values", () => {
+  it("are models at every place, and flags keep their values", () => {
     const argv = ["a.gguf", "--slots", "4", "hf:u/r:Q4_0", "--offline", "b.gguf", "--port=0"];
     expect(serveArguments(argv)).toEqual([
       ...["--model", "a.gguf", "--slots", "4", "--model", "hf:u/r:Q4_0", "--offline", "--model", "b.gguf", "--port=0"],

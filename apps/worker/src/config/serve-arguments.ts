@@ -1,7 +1,7 @@
-// Owns how `waggle serve` reads its words: models stand without their flag.
+// Converts the arguments of `waggle serve` to flags: a model needs no flag there.
 import { optionRows } from "./option-table.ts";
 
-/** The same as flags of the worker. What is wrong with them, the worker says. */
+/** The arguments as flags of the worker. The worker reports the wrong ones. */
 export function serveArguments(argv: readonly string[]): string[] {
   const takesValue = new Set(optionRows.flatMap(([, row]) => (row.value === undefined ? [] : [`--${row.flag}`])));
   const flags: string[] = [];

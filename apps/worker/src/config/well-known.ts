@@ -1,5 +1,5 @@
-// Owns where a worker is looked for by those who were told nothing: its port, and the folders of the models and of packages for a GPU. It
-// loads nothing of ours.
+// Owns the defaults by which other programs find a worker: its port, and the folders of models and of packages for a GPU. It imports no
+// other module of ours.
 import { isAbsolute, join } from "node:path";
 
 export const defaultPort = "7711";

@@ -1,10 +1,10 @@
 // Contracts of Anthropic's dialect: what its clients break on elsewhere, through the whole worker on the fake backend.
-import { genericFormat } from "@waggle/chat-format";
+import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
 import type { AnthropicEvent } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
@@ -327,7 +327,7 @@ describe("errors", () => {
     expect((await ending).status).toBe(200);
   });
 
-  test("let in whoever has the token, in either header, and nobody else", async () => {
+  test("let in clients with the token, in either header, and no others", async () => {
     start({ access: { localMode: false, tokens: () => createTokenTable([{ name: "me", token: "secret" }]) } });
     const body = asking("Hi [eog:1]");
     const refused = await post(body, { "x-api-key": "other" });

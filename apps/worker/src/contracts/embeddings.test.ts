@@ -33,7 +33,7 @@ test("2,048 texts have a vector each, in their order", async () => {
   expect(response.data.map(({ embedding }) => embedding)).toEqual(input.map(expectedFakeVector));
 });
 
-test("tokens stand for a text, and lists of them for several", async () => {
+test("a list of tokens is a text, and lists of tokens are several", async () => {
   start();
   const tokens = [[256, 5, 6], [256, 7], [8]];
   expect(await vectorsOf({ input: tokens[0] })).toEqual([expectedFakeVector(tokens[0] ?? [])]);
@@ -58,7 +58,7 @@ test.each<[what: string, body: object, message: RegExp]>([
   ["an empty text", { input: ["a", ""] }, /"input.*": .*empty/],
   ["no texts", { input: [] }, /"input.*": .*empty/],
   ["an empty list of tokens", { input: [[1], []] }, /"input.*": .*empty/],
-  ["a token that is none", { input: [100_000] }, /Cannot embed token 100000/],
+  ["an unknown token", { input: [100_000] }, /Cannot embed token 100000/],
   [
     "more tokens than are read",
     { input: Array.from({ length: 5_000 }, () => 1) },

@@ -1,4 +1,4 @@
-// Contracts about streams whose engine dies: they go on under the next one, and none but the native dialect says a word of it.
+// Contracts about streams whose engine dies: they continue on the next one, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
@@ -58,7 +58,7 @@ describe("a stream whose engine dies", () => {
     30,
   );
 
-  test("goes on under each next one, gapless, with one start, one word about each death and all its tokens counted", async () => {
+  test("continues on each next one, gapless, with one start, one status for each death and all its tokens counted", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);
@@ -86,7 +86,7 @@ describe("a stream whose engine dies", () => {
     expect(resumed.map(({ tokens }) => tokens as number)).toEqual([expect.any(Number), expect.any(Number)]);
   });
 
-  test("goes on while its worker drains, which takes nothing else any more", async () => {
+  test("continues while its worker drains, which takes no other jobs", async () => {
     const gate = start();
     const [job, silent] = [await submit(request), await submit({ prompt: "A" })];
     await step(gate, 1);
@@ -102,7 +102,7 @@ describe("a stream whose engine dies", () => {
     await worker.dispatcher.idle();
   });
 
-  test("lets nobody begin while its worker drains in the place of one that waited for room", async () => {
+  test("lets no job begin while its worker drains in the place of one that waited for room", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);
@@ -125,7 +125,7 @@ describe("a stream whose engine dies", () => {
     expect(textOf(await readAll(job))).toBe(whole);
   });
 
-  test("ends with its error where it asked for that, and its neighbour goes on", async () => {
+  test("ends with its error where it asked for that, and its neighbour continues", async () => {
     const gate = start();
     const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];
     const readings = [readAll(strict), readAll(other)];
@@ -175,7 +175,7 @@ describe("a stream whose engine dies", () => {
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  test("and that was told to end ends as it was told", async () => {
+  test("and that was cancelled or superseded ends as such", async () => {
     const gate = start();
     const job = await submit(request);
     await step(gate, 4);
@@ -222,13 +222,13 @@ describe("a job of texts whose engines die", () => {
     return answer;
   }
 
-  /** Of the texts, as each engine was told. */
+  /** Of the texts, as each engine got them. */
   const computed = (): number[] =>
     worker.commands.flatMap((command) =>
       command.type === "submit" && command.job.kind === "embed" ? [command.job.computed ?? 0] : [],
     );
 
-  test("goes on behind those that are computed, however often that is", async () => {
+  test("continues after the texts that are computed, after each death", async () => {
     const whole = await embed([]);
     expect(await embed([2, 1, 1, 1, 1])).toEqual(whole);
     expect(computed()).toEqual([0, 2, 3, 4, 5, 6]);
@@ -259,7 +259,7 @@ describe("a job of texts whose engines die", () => {
 });
 
 describe("a job that kills its engines", () => {
-  /** As in a process of its own, and the next one comes at once. */
+  /** As in a separate process, and the next one comes at once. */
   function startMortal(): void {
     const die = (): never => {
       worker.kill();
@@ -270,7 +270,7 @@ describe("a job that kills its engines", () => {
   }
 
   test.each([
-    ["before it has said anything", "[die:0]", 3],
+    ["before its first token", "[die:0]", 3],
     ["after a few tokens, again and again", "[die:5]", 4],
   ])("%s ends with that in the end, alone, and its neighbours are whole", async (_, poison, deaths) => {
     startMortal();
@@ -281,7 +281,9 @@ describe("a job that kills its engines", () => {
       ),
     );
     expect(poisoned.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
-    expect((poisoned.at(-1) as { message: string }).message).toMatch("3 engines in a row died under this job");
+    expect((poisoned.at(-1) as { message: string }).message).toMatch(
+      "The engine crashed 3 times in a row while running this job",
+    );
     const sampling = { temperature: 0, seed: 0, ignore_eos: false };
     const wholes = neighbours.map(({ prompt }) => expectedFakeText({ kind: "text", text: prompt }, sampling, 40));
     expect([first, ...others].map(textOf)).toEqual(wholes);
@@ -289,7 +291,7 @@ describe("a job that kills its engines", () => {
     expect(worker.host.deaths).toBe(deaths);
   });
 
-  test("waits for those that had spoken, however old it is, and they do not wait for its prompt", async () => {
+  test("waits for jobs with output, however old it is, and they do not wait for its prompt", async () => {
     const gate = start();
     const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
     const speaking = await submit({ prompt: "B", max_tokens: 60 });
@@ -297,17 +299,17 @@ describe("a job that kills its engines", () => {
     expect(suspect.log.nextToken, "its prompt takes longer").toBe(0);
     replaceEngine();
     expect([suspect, speaking].map(({ state }) => state.phase.name)).toEqual(["queued", "running"]);
-    while (!speaking.state.hasSpoken) await step(gate, 1);
+    while (!speaking.state.hasNewOutput) await step(gate, 1);
     expect(suspect.state.phase.name).toBe("running");
     gate.open();
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("waits to be alone for a while, and no longer: nobody who comes after it waits for a stream without end", async () => {
+  test("waits to be alone for a limited time: later jobs do not wait for a stream without end", async () => {
     const clock = createFakeClock();
     const gate = start({ slots: 4, clock });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });
-    while (!endless.state.hasSpoken) await step(gate, 1);
+    while (!endless.state.hasNewOutput) await step(gate, 1);
     const suspect = await submit({ prompt: "B [eog:3]" });
     for (const losses of [1, 2]) {
       while (suspect.state.phase.name !== "running") await step(gate, 1);
@@ -315,28 +317,28 @@ describe("a job that kills its engines", () => {
       expect(suspect.state.enginesLost).toBe(losses);
     }
     const behind = await submit({ prompt: "C [eog:3]" });
-    while (!endless.state.hasSpoken) await step(gate, 1);
+    while (!endless.state.hasNewOutput) await step(gate, 1);
     clock.advance(9_000);
     await step(gate, 2);
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["queued", "queued"]);
     clock.advance(1_000);
     await step(gate, 2);
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
-    while (!suspect.state.hasSpoken) await step(gate, 1);
+    while (!suspect.state.hasNewOutput) await step(gate, 1);
     expect([behind, endless].map(({ state }) => state.phase.name)).toEqual(["running", "running"]);
     worker.dispatcher.cancel(endless, "client");
     gate.open();
     for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  test("has nobody beside it once two engines have died", async () => {
+  test("runs alone once two engines have died", async () => {
     const gate = start({ slots: 4 });
     const suspect = await submit({ prompt: "A [eog:3]" });
     for (const _ of [1, 2]) replaceEngine();
     const behind = await submit({ prompt: "B [eog:3]" });
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
     // The engines that are gone hold at the same gate.
-    while (!suspect.state.hasSpoken) await step(gate, 1);
+    while (!suspect.state.hasNewOutput) await step(gate, 1);
     expect(behind.state.phase.name).toBe("running");
     gate.open();
     for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });

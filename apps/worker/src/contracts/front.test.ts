@@ -312,7 +312,7 @@ describe("network mode", () => {
     expect((await call("GET", "/v1/info", { host })).status).toBe(status);
   });
 
-  it("hands out its pages without one, to its own names only, and nothing that lies beside them", async () => {
+  it("serves its pages without one, to its names only, and no other files", async () => {
     start({ access: { ...forTwoClients, allowedHosts: ["chat.example"] } });
     for (const path of ["/", "/status"]) {
       const page = await call("GET", path, { host: "chat.example" });
@@ -353,7 +353,7 @@ describe("network mode", () => {
     expect((await call("GET", "/v1/info", here)).status).toBe(200);
     const allowed = await call("GET", "/v1/info", { ...here, origin: "https://chat.example" });
     expect(allowed.headers.get("access-control-allow-origin")).toBe("https://chat.example");
-    // As OpenAI's client asks, which brings headers of its own.
+    // As OpenAI's client asks, with its additional headers.
     const wanted = "authorization,content-type,x-stainless-lang,x-stainless-retry-count";
     const asks = { host: "waggle.example", origin: "https://chat.example", "access-control-request-headers": wanted };
     const preflight = await call("OPTIONS", "/v1/jobs", asks);
@@ -423,7 +423,7 @@ describe("the worker about itself", () => {
     expect(await ready.json()).toMatchObject({ ready: false, state: "loading" });
   });
 
-  it("echoes a request id on every kind of answer, and makes one up when there is none", async () => {
+  it("echoes a request id on every kind of answer, and makes one up where the request has none", async () => {
     start();
     for (const [method, path] of [
       ["GET", "/v1/info"],

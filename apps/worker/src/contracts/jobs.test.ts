@@ -266,7 +266,7 @@ describe("sessions", () => {
     expect(stateNameOf(old.state)).toBe("finished");
   });
 
-  it("supersede even when the queue is full, since nobody's place is taken", async () => {
+  it("supersede even when the queue is full, since the job keeps its place", async () => {
     const gate = startGated({ slots: 1, queueCapacity: 1 });
     const running = await submit({ prompt: "A", session_id: "s" });
     await submit({ prompt: "fills the queue [eog:1]" });
@@ -278,7 +278,7 @@ describe("sessions", () => {
 });
 
 describe("admission", () => {
-  it("refuses with a Retry-After when the queue is full, and nobody notices", async () => {
+  it("refuses with a Retry-After when the queue is full, and no other job is affected", async () => {
     startGated({ slots: 1, queueCapacity: 2 });
     for (let index = 0; index < 3; index += 1) await submit({ prompt: `${index}` });
     const error = await submit({ prompt: "one too many" }).catch((thrown: unknown) => thrown);
@@ -392,7 +392,7 @@ describe("readers", () => {
     expect(continued.state.phase.name).not.toBe("ending");
   });
 
-  it("that stop pulling are cut off; the job and its other readers go on", async () => {
+  it("that stop pulling are cut off; the job and its other readers continue", async () => {
     const clock = createFakeClock();
     start({ slots: 1, clock });
     const job = await submit({ prompt: "story [eog:50]" });
@@ -446,7 +446,7 @@ describe("an engine that dies", () => {
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("before a job has said anything: it begins again on the next one, and its client hears of one start", async () => {
+  it("before a job has output: it begins again on the next one, and its client gets one start", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "A [eog:2]" });
     await untilRunning(job);
@@ -516,7 +516,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("by abort answers whoever asks the engine something, which need not answer any more", async () => {
+  it("by abort answers a query to the engine, which need not answer any more", async () => {
     start({ link: { command: () => {}, event: (_, deliver) => deliver() } });
     const question = { kind: "detokenize", tokens: [1] } as const;
     const asked = [submit({ prompt: "A" }), worker.dispatcher.query(question, new AbortController().signal)];

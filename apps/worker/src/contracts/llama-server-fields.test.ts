@@ -1,8 +1,8 @@
-// What llama-server's clients send beside a prompt: each field does what it does there, or is refused by name.
+// What llama-server's clients send with a prompt: each field works as there, or is refused by name.
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob, StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -216,7 +216,7 @@ describe("logit_bias", () => {
     expect(await settingsOf({ logit_bias: { 5: false } })).toMatchObject({ logit_bias: [{ token: 5, bias: -100 }] });
   });
 
-  test("has so many texts at most, and tokens are none", async () => {
+  test("has a limited number of texts, and tokens do not count", async () => {
     start();
     const texts = Array.from({ length: llamaServerLimits.biasTexts }, (): [string, number] => ["a", 1]);
     const warnings: string[] = [];

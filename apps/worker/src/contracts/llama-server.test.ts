@@ -1,7 +1,7 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, PropsSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -44,7 +44,7 @@ async function errorOf(response: Response) {
   return LlamaServerErrorSchema.parse(await response.json()).error;
 }
 
-/** Its first pass is over, so the slots have been told. */
+/** Its first pass is over, so the slots have been reported. */
 async function isRunning(gate: StepGate): Promise<void> {
   await gate.held();
   gate.step();
@@ -245,7 +245,7 @@ describe("POST /completion", () => {
     }
   });
 
-  test("a request chooses the model's adapters, and nobody chooses for the others", async () => {
+  test("a request chooses the model's adapters, and only for itself", async () => {
     start({ fake: { adapters: [1] } });
     expect(await jsonOf(await get("/lora-adapters"))).toEqual([{ id: 0, path: "fake-0.gguf", scale: 1 }]);
     const refused = await post("/lora-adapters", [{ id: 0, scale: 0 }]);
@@ -472,7 +472,7 @@ describe("the server about itself", () => {
     }
   });
 
-  test("nobody is told another one's prompt, answer or job, and id_slot crosses no token", async () => {
+  test("no client sees another one's prompt, answer or job, and id_slot crosses no token", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate, access: forTwoClients });
     const body = { prompt: "the secret of the hive", n_predict: 2, id_slot: 0 };

@@ -44,7 +44,7 @@ const CodexCatalogSchema = z.object({
     .length(1),
 });
 
-test("Codex reads its catalog beside the list (fault 7)", async () => {
+test("Codex reads its catalog in the same body (fault 7)", async () => {
   const body = await get("/v1/models?client_version=0.169.0");
   expect(CodexCatalogSchema.parse(body).models[0]).toMatchObject({
     slug: "waggle-fake",

@@ -1,6 +1,6 @@
-// Shows what an operator sees of a running worker, its jobs and its log, and that nobody else sees or ends what is another one's.
+// Shows what an operator sees of a running worker, its jobs and its log, and that no other client sees or ends another one's jobs.
 import { createStepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { JobListSchema, JobStatusSchema, LogLinesSchema } from "@waggle/protocol";
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
@@ -99,7 +99,7 @@ it("tells how fast a job speaks, and how long its prompt was", async () => {
   expect(job?.tokens_per_second).toBeLessThanOrEqual(11);
 });
 
-it("lets an admin end anybody's job, says so to whose it was, and lets nobody else", async () => {
+it("lets an admin end any job, reports it to the job's client, and lets no other client", async () => {
   start();
   await submit({ job_id: "j" }, alice);
   await submit({ job_id: "same" }, alice);
@@ -126,7 +126,7 @@ it("asks an admin whose job it is where several clients have one of that name", 
   expect((await jobs(root)).jobs.map(({ client }) => client)).toEqual(["alice"]);
 });
 
-it("shows the log's last lines to an admin and in local mode, and never what was written or said", async () => {
+it("shows the log's last lines to an admin and in local mode, and never prompts or answers", async () => {
   start();
   for (const headers of [alice, watcher]) expect((await call("GET", "/v1/logs", headers)).status).toBe(403);
   expect((await call("GET", "/v1/logs")).status).toBe(401);

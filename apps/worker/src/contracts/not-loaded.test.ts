@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
-import { describeFile } from "@waggle/model-chat";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { describeFile } from "@waggle/chat-format/describe";
 import { OllamaShowSchema } from "@waggle/protocol";
 import type { ModelStatuses } from "@waggle/protocol";
-import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/synth";
+import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../testing/events.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
@@ -38,7 +38,7 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
 }
 
-/** Its engines chat as its file does, and load when they are told to. */
+/** Its engines chat as its file does, and load on command. */
 async function startAs(model: string): Promise<void> {
   const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
   start({ loadLater: [model], fakes: { [model]: { chatFormat } } });
@@ -97,7 +97,7 @@ async function shown(model: string): Promise<readonly string[] | undefined> {
 }
 
 describe("what it can do", () => {
-  test("is told without loading it, and in the list from then on", async () => {
+  test("is shown without loading it, and in the list from then on", async () => {
     start();
     expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
     expect(await shown("plain")).toEqual(["completion", "tools"]);
@@ -160,7 +160,7 @@ describe("/apply-template", () => {
   });
 
   test.each([
-    ["noise", "a file that is none"],
+    ["noise", "an invalid file"],
     ["embed", "a model that does not write"],
   ])("has %s loaded: %s", async (model) => {
     start({ loadLater: [model] });
@@ -172,7 +172,7 @@ describe("/apply-template", () => {
 
 describe("what its file does not tell", () => {
   test.each([
-    ["a file that is none", "noise", {}],
+    ["an invalid file", "noise", {}],
     ["a file that is not there", "qwen", { folder: "/nonexistent" }],
   ])("of %s: who asks has it loaded and may ask again", async (_, model, options) => {
     start({ ...options, loadLater: [model] });

@@ -1,4 +1,4 @@
-// What Ollama's clients send beside messages and options, and what leaves for it: formats, contexts, uploads, downloads.
+// What Ollama's clients send with messages and options, and the answers: formats, contexts, uploads, downloads.
 import { EventEmitter } from "node:events";
 import { expectedFakeVector } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
@@ -38,7 +38,7 @@ function lastJob(): GenerateJob {
   return jobs.at(-1) as GenerateJob;
 }
 
-test("a system text takes the place of the one in the context", async () => {
+test("a system text replaces the one in the context", async () => {
   start();
   const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
   await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
@@ -95,7 +95,7 @@ test.each([[true], [undefined], [null]])("a pull with stream %s tells of it in l
   expect(await response.text()).toBe('{"status":"success"}\n');
 });
 
-test("the connection of an upload ends with its refusal, so that nobody reads the file", async () => {
+test("the connection of an upload ends with its refusal, so that the file is not read", async () => {
   start();
   let ended = false;
   const socket = { destroySoon: () => void (ended = true) };

@@ -1,5 +1,5 @@
 // Contracts of Ollama's dialect: what its clients send and look for, on the whole worker with a fake model.
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { createStepGate, expectedFakeText, expectedFakeVector } from "@waggle/engine";
 import {
   OllamaChatAnswerSchema,
@@ -87,7 +87,7 @@ function lastJob(): Json {
 }
 
 describe("chat", () => {
-  test("streams unless it is told not to; counts and durations stand on the last line alone", async () => {
+  test("streams unless stream is false; only the last line has counts and durations", async () => {
     start();
     const request = chat("Hello [eog:4]", { options: greedy });
     const lines = (await linesOf(await post("/api/chat", request))).map((line) => OllamaChatAnswerSchema.parse(line));
@@ -195,7 +195,7 @@ describe("chat", () => {
     expect(lastJob()).not.toHaveProperty("maxTokens");
   });
 
-  test("ignores options about loading, retired ones, and what nobody knows", async () => {
+  test("ignores options about loading, retired and unknown ones", async () => {
     start();
     const options = {
       num_ctx: 1_000_000,
@@ -319,7 +319,7 @@ describe("generate", () => {
     expect(whole).toMatchObject({ response: text("Hello [eog:4]"), done: true, context: told.at(-1)?.context });
   });
 
-  test("goes on with the conversation that an answer has told of", async () => {
+  test("continues the conversation in an answer's context", async () => {
     start();
     const first = { prompt: say("Fine."), system: "Be kind.", stream: false };
     const { context } = OllamaGenerateAnswerSchema.parse(await (await post("/api/generate", first)).json());
@@ -545,7 +545,7 @@ describe("what is not there", () => {
   });
 
   test.each(Object.values(ollamaRoutes).map(({ method, path }) => [method.toUpperCase(), path] as const))(
-    "is 405 beside %s %s, which says what is",
+    "is 405 where the route is %s %s, with the allowed method",
     async (method, path) => {
       start();
       const response = await ask(method === "GET" ? "POST" : "PUT", path, {});
@@ -554,7 +554,7 @@ describe("what is not there", () => {
     },
   );
 
-  test("is told of in Ollama's shape before the token too", async () => {
+  test("has Ollama's shape before the token too", async () => {
     const tokens = createTokenTable([{ name: "alice", token: "a-token-of-hers" }]);
     start({ access: { localMode: false, tokens: () => tokens } });
     expect((await errorOf(await post("/api/chat", chat("Hi"))))[0]).toBe(401);
@@ -563,7 +563,7 @@ describe("what is not there", () => {
   });
 });
 
-test("whatever stands in a field is answered, and never as a fault of ours", async () => {
+test("any value of a field gets an answer, and never an internal error", async () => {
   start({ contextSize: 64, slots: 1 });
   const requests = fieldAttacks(ollamaRoutes).flatMap(({ small }) => small);
   const attack = async ({ method, path, headers, body }: HostileRequest): Promise<void> => {

@@ -1,7 +1,7 @@
-// What OpenAI's clients send beside messages and sampling: each field is honoured, ignored because it says nothing of the answer, or refused by name.
+// What OpenAI's clients send with messages and sampling: each field is honoured, ignored because it does not affect the answer, or refused by name.
 import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
@@ -26,7 +26,7 @@ async function post(body: Json, headers: Record<string, string> = {}): Promise<R
   return await worker.app.request("/v1/chat/completions", init);
 }
 
-/** The fake says what it is told to in the last message. */
+/** The fake answers with the text in the last message. */
 const asking = (say: string, more: Json = {}): Json => ({
   messages: [{ role: "user", content: `[say:${encodeURIComponent(say)}]` }],
   temperature: 0,
@@ -268,7 +268,7 @@ describe("what the worker cannot do is refused by name, and says why", () => {
     ["a custom tool", { tools: [{ type: "custom", custom: { name: "x" } }] }, "tools.0.type", /type function/],
     ["a custom choice", { tools, tool_choice: { type: "custom" } }, "tool_choice.type", /"function"/],
     ["an odd choice", { tools, tool_choice: "maybe" }, "tool_choice", /"none"\|"auto"\|"required"/],
-    ["functions beside tools", { tools, functions: [weather] }, "functions", /tools as well/],
+    ["functions and tools", { tools, functions: [weather] }, "functions", /tools as well/],
     ["a choice without functions", { function_call: { name: "x" } }, "function_call", /no functions/],
     ["an odd bias", { logit_bias: { the: 1 } }, "logit_bias.the", /token ids/],
     ["no length at all", { max_tokens: 0 }, "max_tokens", />=1/],

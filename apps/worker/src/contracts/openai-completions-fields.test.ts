@@ -1,8 +1,8 @@
-// What OpenAI's text completions say of a request's fields, beside the texts themselves: places, progress, bounds and defaults.
+// Fields of OpenAI's text completions, apart from the texts: positions, progress, bounds and defaults.
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";

@@ -1,6 +1,6 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -321,7 +321,7 @@ describe("suffix", () => {
     expect(choices[0]?.text).toBe(expected);
   });
 
-  test("beside tokens, or the prompt's logprobs, is refused by name", async () => {
+  test("with tokens, or the prompt's logprobs, is refused by name", async () => {
     start();
     expect((await refusal({ prompt: [1, 2], suffix: "x" })).param).toBe("suffix");
     expect((await refusal({ prompt: "a", suffix: "x", echo: true, logprobs: 1 })).param).toBe("echo");

@@ -1,6 +1,6 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -144,7 +144,7 @@ describe("chat completions", () => {
     expect((await get("/models")).status).toBe(200);
   });
 
-  it("with n choices runs them side by side, each with a seed of its own", async () => {
+  it("with n choices runs them side by side, each with another seed", async () => {
     start({ slots: 3 });
     const request = chat("Hello [eog:6]", { n: 3, temperature: 1, seed: 7 });
     const body = (await (await post("/v1/chat/completions", request)).json()) as Json;
@@ -158,7 +158,7 @@ describe("chat completions", () => {
     expect(ends.map((choice) => choice["index"])).toEqual([0, 1, 2]);
   });
 
-  it("that waits when the worker leaves is told when to come back", async () => {
+  it("that waits when the worker leaves gets a Retry-After", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const running = post("/v1/chat/completions", chat("one [eog:3]"));
@@ -261,7 +261,7 @@ describe("chat completions", () => {
     expect(error.n_prompt_tokens).toBeGreaterThan(100);
   });
 
-  it("goes on beyond the context where context_shift is asked for with an end to it", async () => {
+  it("continues beyond the context where context_shift comes with max_tokens", async () => {
     start({ contextSize: 32 });
     const asked = { ...chat("Hello", { context_shift: true }), max_tokens: null };
     const refused = await post("/v1/chat/completions", asked);
@@ -310,7 +310,7 @@ describe("chat completions", () => {
     await gate.held();
     gate.step();
     await gate.held();
-    // The first one has heard something of it.
+    // The first one has received something of it.
     for (const _ of [1, 2, 3, 4]) {
       worker.kill();
       worker.load();
@@ -389,7 +389,7 @@ describe("models and tokens", () => {
         { index: 1, embedding: { length: 8 } },
       ],
     });
-    // Nobody can ask for it again, and a vector of each text is much to keep.
+    // No client can ask for it again, and a vector of each text is much to keep.
     expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
     const refused = await post("/v1/embeddings", { input: "x".repeat(10_000) });
     expect(refused.status).toBe(400);

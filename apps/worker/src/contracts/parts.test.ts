@@ -21,7 +21,7 @@ const parameters = { type: "object", properties: { city: { type: "string" } }, r
 const tools = [{ type: "function", function: { name: "weather", parameters } }];
 const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 
-/** The fake says what it is told to in the last message. */
+/** The fake answers with the text in the last message. */
 function asking(say: string, more: object = {}): object {
   return { messages: [{ role: "user", content: `[say:${encodeURIComponent(say)}]` }], temperature: 0, ...more };
 }

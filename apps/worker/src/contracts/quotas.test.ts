@@ -1,7 +1,7 @@
-// Shows that a client's quota holds in every dialect, before the queue is touched, and that what clients use is told to whom it may be.
+// Shows that a client's quota holds in every dialect, before the queue is touched, and that usage is shown only to clients that may see it.
 import { createStepGate } from "@waggle/engine";
-import { createTokenTable, noQuota } from "@waggle/front";
-import type { Quota } from "@waggle/front";
+import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
+import type { Quota } from "@waggle/daemon/tokens";
 import { UsageReportSchema, allWorkerRoutes, rerankRoutes } from "@waggle/protocol";
 import type { ClientUsage } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
@@ -50,7 +50,7 @@ async function usage(headers: Record<string, string>): Promise<readonly ClientUs
 
 async function usageOfAlice(): Promise<ClientUsage> {
   const [own] = await usage(alice);
-  if (own === undefined) throw new Error("She is not told of herself");
+  if (own === undefined) throw new Error("The report lacks the client itself");
   return own;
 }
 
@@ -146,7 +146,7 @@ test("a cancelled answer's tokens count", async () => {
   expect((await post("/v1/inference", { prompt: "a" }, alice)).status).toBe(429);
 });
 
-test("so many jobs at a time wait or run, and a session's next job takes the place of its last", async () => {
+test("a limited number of jobs wait or run, and a session's next job replaces its last", async () => {
   const gate = createStepGate();
   start({ runningJobs: 2 }, { gate, slots: 1 });
   const first = readEvents(await post("/v1/inference", { prompt: "a [eog:2]", session_id: "s" }, alice));

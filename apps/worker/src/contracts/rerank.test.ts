@@ -116,7 +116,7 @@ describe("ranking", () => {
     [{ query, documents, top_k: 2 }, /"top_k": the number of results is top_n/],
     [{ query, documents, max_tokens_per_doc: 9 }, /"max_tokens_per_doc"/],
     [{ query, documents, texts: documents }, /"texts": there are documents already/],
-    [{ query }, /"documents": there are none/],
+    [{ query }, /"documents": it is required/],
     [{ query, documents: [] }, /"documents": must not be empty/],
     [{ query, documents: Array.from({ length: 2_049 }, () => "x") }, /"documents": has more than 2048/],
     [{ query, documents: ["a", 7] }, /"documents.1": must be a text, or an object/],

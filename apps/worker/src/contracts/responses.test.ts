@@ -1,7 +1,7 @@
 // Contracts of the Responses API on the fake backend: events in their order and with one set of ids, one end on every way there, and what is
 // kept of a response.
 import { createStepGate } from "@waggle/engine";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -87,7 +87,7 @@ function checked(events: readonly Event[]): Answer {
   }
   const final = last(events).response as Answer;
   const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
-  // What was being said when it failed is not done.
+  // The item that was open when it failed is not done.
   const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
   expect(doneItems.map(identity)).toEqual(whole.map(identity));
   expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
@@ -397,7 +397,7 @@ describe("what is asked", () => {
     expect(error["message"]).not.toContain("Invalid input");
   });
 
-  test("an effort goes to a model that has a switch, and is told as null by one that has none", async () => {
+  test("an effort goes to a model that has a switch, and is null in the response of a model without one", async () => {
     start();
     const answer = await whole({ input: "Hi[eog:1]", reasoning: { effort: "medium", summary: "auto" } });
     expect(answer["reasoning"]).toEqual({ effort: null, summary: null });
@@ -476,14 +476,14 @@ describe("what is kept of a response", () => {
 
   test("is there for an item that a client names instead of sending it", async () => {
     start();
-    const { output } = await whole({ input: say("Said before.") });
+    const { output } = await whole({ input: say("Earlier text.") });
     await whole({
       input: [
         { type: "item_reference", id: output[0]?.id },
         { role: "user", content: "Hi[eog:1]" },
       ],
     });
-    expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Said before." });
+    expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Earlier text." });
   });
 
   test("has the ids that its client gave, and an item that is named counts as if it was sent", async () => {
@@ -514,7 +514,7 @@ describe("what is kept of a response", () => {
     });
   });
 
-  test("of one that failed is how it failed, and nothing goes on from it", async () => {
+  test("of one that failed is its error, and no conversation continues from it", async () => {
     start();
     const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
     expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);

@@ -1,4 +1,4 @@
-// Shows that a request which is sent again joins the job of its first try: one prefill, and a whole answer for whoever still listens.
+// Shows that a request which is sent again joins the job of its first try: one prefill, and a whole answer for the client that still listens.
 import { createStepGate } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
@@ -166,7 +166,7 @@ describe("a request that is sent again", () => {
     });
   });
 
-  test("is refused with a key that is another request's", async () => {
+  test("is refused with a key that was used with a different request", async () => {
     const headers = { "idempotency-key": "k1" };
     await post({ headers });
     const other = await post({ headers, body: { ...chat, seed: 2 } });
@@ -262,7 +262,7 @@ describe("a job whose client has left", () => {
     expect(isCancelling()).toBe(true);
   });
 
-  test("ends at once where it speaks to a client that tries again only as long as it has heard nothing", async () => {
+  test("ends at once for a client that tries again only while it has received nothing", async () => {
     await leave({ headers: { "x-stainless-retry-count": "0" } }, 2);
     expect(isCancelling()).toBe(true);
   });
@@ -270,7 +270,7 @@ describe("a job whose client has left", () => {
   test.each<[client: string, request: Request]>([
     ["has named it with a key", { headers: { "idempotency-key": "k1" } }],
     [
-      "tries again and has heard nothing",
+      "tries again and has received nothing",
       { headers: { "x-stainless-retry-count": "0" }, body: { ...chat, stream: false } },
     ],
   ])("lives on for a while where its client %s", async (_, request) => {

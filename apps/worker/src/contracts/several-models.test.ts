@@ -6,8 +6,8 @@ import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { EngineCommand } from "@waggle/engine";
 import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
-import { createTokenTable } from "@waggle/front";
+import { parseSse } from "@waggle/protocol/sse";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readEvents, textOf } from "../testing/events.ts";
@@ -33,7 +33,7 @@ async function stream(model: string, more: Record<string, unknown> = {}): Promis
   return readEvents(response);
 }
 
-/** What a change told last. */
+/** The last event of a change. */
 async function change(path: string, body: unknown): Promise<ModelEvent | undefined> {
   const response = await post(path, body);
   if (response.body === null || !response.ok) throw new Error(`${response.status} ${await response.text()}`);
@@ -89,7 +89,7 @@ describe("a name", () => {
     expect([worker.answered("bee"), worker.answered("ant")]).toEqual([3, 0]);
   });
 
-  test.each(routes)("at %s that nobody knows is told with those that there are", async (path, body) => {
+  test.each(routes)("at %s that is unknown is refused with the names of the known models", async (path, body) => {
     start();
     const response = await post(path, { ...body, model: "wasp" });
     expect(response.status).toBe(404);
@@ -102,7 +102,7 @@ describe("a name", () => {
     expect([worker.engines("ant"), worker.engines("bee")]).toEqual([0, 0]);
   });
 
-  test("has to be said, unless there is one for those who say none or another one", async () => {
+  test("has to be named, unless there is a default for no name or an unknown one", async () => {
     start();
     expect((await post("/v1/inference", { prompt: "hello" })).status).toBe(400);
     await worker.close();
@@ -121,7 +121,7 @@ describe("a name", () => {
     expect(worker.engines("ant")).toBe(0);
   });
 
-  test("may be added, and is nobody else's then", async () => {
+  test("may be added, and is taken then", async () => {
     start();
     expect((await post("/api/copy", { source: "bee", destination: "hornet" })).status).toBe(200);
     const reader = await stream("hornet");
@@ -157,7 +157,7 @@ describe("a model is loaded on demand", () => {
     await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
   });
 
-  test("and unloaded when its last job is over and said so", async () => {
+  test("and unloaded when its last job is over, with an event", async () => {
     start();
     await expectAnswer(await stream("bee", { keep_alive: -1 }), "bee.gguf", "to bee [eog:9]");
     for (let times = 0; times < 2; times += 1) {
@@ -167,7 +167,7 @@ describe("a model is loaded on demand", () => {
     expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
   });
 
-  test("a failure of one is told to those who asked for it, and to nobody else", async () => {
+  test("a failure of one is reported only to its own requests", async () => {
     start({ loadLater: ["bee"] });
     const reader = await stream("bee");
     (await worker.engine("bee")).giveUp("Cannot load model bee: it is broken.");
@@ -197,7 +197,7 @@ describe("an unload", () => {
     expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
   });
 
-  test("of a pinned model is refused, and what has no room beside it is told so", async () => {
+  test("of a pinned model is refused, and a model without room next to it gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
     expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
@@ -257,23 +257,20 @@ describe("a question to a model", () => {
   });
 });
 
-test.each(["unload", "delete", "leave"])(
-  "whoever waits for a model to load hears when that is over: %s",
-  async (end) => {
-    start({ loadLater: ["ant", "bee"], atOnce: 1 });
-    const [ant, bee] = [change("/v1/models/load", { model: "ant" }), change("/v1/models/load", { model: "bee" })];
-    await expect.poll(async () => (await status("bee"))?.state).toBe("waiting");
-    if (end === "unload") for (const model of ["ant", "bee"]) await post("/v1/models/unload", { model });
-    if (end === "delete") {
-      for (const entry of [...worker.models.entries()]) {
-        worker.models.remove(entry);
-        void worker.models.retire(entry.current, "removed");
-      }
+test.each(["unload", "delete", "leave"])("a client that waits for a model to load learns the end: %s", async (end) => {
+  start({ loadLater: ["ant", "bee"], atOnce: 1 });
+  const [ant, bee] = [change("/v1/models/load", { model: "ant" }), change("/v1/models/load", { model: "bee" })];
+  await expect.poll(async () => (await status("bee"))?.state).toBe("waiting");
+  if (end === "unload") for (const model of ["ant", "bee"]) await post("/v1/models/unload", { model });
+  if (end === "delete") {
+    for (const entry of [...worker.models.entries()]) {
+      worker.models.remove(entry);
+      void worker.models.retire(entry.current, "removed");
     }
-    if (end === "leave") await worker.close();
-    for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
-  },
-);
+  }
+  if (end === "leave") await worker.close();
+  for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
+});
 
 test("a session has one stream, whichever models it asks", async () => {
   const gate = createStepGate();
@@ -464,7 +461,7 @@ describe("in network mode", () => {
     expect([worker.engines("ant"), worker.models.find("ant").aliases.size]).toEqual([0, 0]);
     const deleting = method === "DELETE";
     const allowed = await ask(root);
-    // What was not downloaded is not deleted, whoever asks.
+    // A file that was not downloaded is never deleted.
     if (deleting) expect(allowed).toBe(403);
     else expect(allowed).not.toBe(403);
   });
@@ -523,7 +520,9 @@ describe("in network mode", () => {
     expect(said[1]).toContain("wasp.gguf: no such file");
     for (const text of said) expect(text).not.toContain("deep");
     const logged = expect.stringContaining(reference) as string;
-    expect(worker.logLines).toContainEqual(expect.objectContaining({ level: "error", msg: logged }));
+    expect(worker.logLines).toContainEqual(
+      expect.objectContaining({ level: "error", event: "model_failed", reason: logged }),
+    );
     rmSync(modelsFolder, { recursive: true });
   });
 

@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
 const queuedOf = ({ log }: Job) => (log.waiting?.event.type === "queued" ? log.waiting.event : undefined);
 
 describe("the time to the first token", () => {
-  test("is told with the position, by what jobs and prompts took", async () => {
+  test("is in the event with the position, from the times of jobs and prompts", async () => {
     await measure();
     const running = await submit({ prompt: prompt("4") });
     expect(queuedOf(running)).toMatchObject({ position: 0, eta_ms: about(500) });
@@ -87,7 +87,7 @@ describe("the time to the first token", () => {
     expect(queuedOf(same)).toMatchObject({ position: 1, eta_ms: about(1_000) });
   });
 
-  test("is not told of texts to embed, which have no token", async () => {
+  test("is absent for texts to embed, which have no token", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
     const { model, scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
@@ -95,7 +95,7 @@ describe("the time to the first token", () => {
     expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
   });
 
-  test("is not told before it was measured", async () => {
+  test("is absent before it was measured", async () => {
     await submit({ prompt: prompt("1") });
     const waiting = await submit({ prompt: prompt("2") });
     expect(queuedOf(waiting)).toMatchObject({ position: 1 });
@@ -106,7 +106,7 @@ describe("the time to the first token", () => {
 describe("a deadline that the queue cannot meet", () => {
   const refusal = { code: "deadline_exceeded", retryable: true, details: { estimate_ms: about(1_500) } };
 
-  test("is refused at once, with the estimate, and nobody is disturbed", async () => {
+  test("is refused at once, with the estimate, and no other job is affected", async () => {
     await measure();
     const running = await submit({ prompt: prompt("4"), session_id: "s" });
     const late = submit({ prompt: prompt("5"), deadline_ms: 1_400, session_id: "s" });
@@ -149,7 +149,7 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000, session_id: "s" })).resolves.toBeDefined();
   });
 
-  test("counts only where it is the client's own: a time limit of ours turns nobody away", async () => {
+  test("counts only where the client set it: our own time limit refuses no job", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
     const ours = { ...specOf({ prompt: prompt("5") }), deadlineMs: 1, refusedIfLate: undefined };
@@ -203,7 +203,7 @@ describe("the receipt", () => {
     expect(receipt?.sampling).not.toHaveProperty("grammar");
   });
 
-  test("is also of an answer that was cancelled: what it has said so far", async () => {
+  test("covers a cancelled answer too: its output so far", async () => {
     const job = await submit({ prompt: "endless" });
     const reading = readAll(job);
     gate.step(3);

@@ -1,10 +1,10 @@
-// Owns the choice of a backend. The real one is imported only when it is wanted: the fake one runs without any native code.
+// Chooses and loads a backend. The real backend is imported only when it is used, so that the fake one runs without native code.
 import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";
 import type { EngineStart } from "./engine-start.ts";
 
-/** Progress is told in steps of a hundredth: a message for every byte would drown the channel. */
+/** Progress is reported in steps of a hundredth, because a message for every byte would flood the channel. */
 const progressSteps = 100;
 
 /** @throws WaggleError unavailable, with a message that names the model and the reason */
@@ -20,7 +20,7 @@ async function loadFake(start: EngineStart): Promise<Backend> {
     slots: settings.slots,
     contextSize: settings.contextSize ?? 8_192,
     stepDelayMs: fake.stepDelayMs,
-    // As a fault in native code would: without a word.
+    // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
     ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),
     ...(fake.hangAtStep === undefined ? {} : { hangAtStep: fake.hangAtStep }),
@@ -36,7 +36,7 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(batchSize === undefined ? {} : { batchSize }),
     gpuPackages: start.gpuFolder,
-    // The worker starts this process so.
+    // The worker starts this process with one thread in libuv's pool.
     onePoolThread: true,
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
@@ -45,7 +45,7 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
   });
 }
 
-/** Tells what is new of it. */
+/** Reports progress when it has changed by at least one step. */
 function createReport(emit: (event: EngineEvent) => void): (progress: number) => void {
   let step = -1;
   return (progress) => {

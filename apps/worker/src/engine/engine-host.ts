@@ -1,4 +1,4 @@
-// Owns what a model's host sees of its engine, wherever that runs: in a process that is supervised, or in this one, as in tests.
+// Defines the port between a model's host and its engine, which runs in a supervised process, or, as in tests, in this process.
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 
 export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" | "start_failed";
@@ -6,14 +6,14 @@ export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" 
 export interface EngineHost {
   start(): void;
   /**
-   * Never throws. A command that cannot be made a message fails by an event, as if the engine had refused it. Without an
-   * engine it is dropped: its loss is heard of through `onLost`.
+   * Never throws. A command that cannot be serialized is answered by a failure event, as if the engine had refused it.
+   * Without an engine the command is dropped, and `onLost` reports the loss of the engine.
    */
   send(command: EngineCommand): void;
-  /** The engine leaves by command, or is killed; resolves when it is gone. No other follows. */
+  /** Stops the engine, which exits by command or is killed; resolves when it is gone. The engine is not restarted. */
   stop(): Promise<void>;
   readonly ready: boolean;
-  /** Of the engine that was ready last. */
+  /** Info of the last engine that became ready. */
   readonly info: BackendInfo | undefined;
   readonly pid: number | undefined;
   readonly starts: number;
@@ -21,15 +21,15 @@ export interface EngineHost {
 }
 
 export interface EngineHostEvents {
-  /** Whether the engine has anything to do. */
+  /** Whether the engine has work. */
   readonly busy: () => boolean;
   readonly onStart: () => void;
   readonly onEvent: (event: EngineEvent) => void;
   readonly onReady: (info: BackendInfo, loadMs: number) => void;
-  /** An engine died, loaded or not, or could not even be started. Comes before what follows from it. */
+  /** Called when an engine died, loaded or not, or could not be started; before `onLost` and `onGaveUp`. */
   readonly onDeath: (reason: DeathReason) => void;
-  /** A loaded engine died; a new one follows unless `onGaveUp` comes next. */
+  /** Called when a loaded engine died; a new engine is started unless `onGaveUp` follows. */
   readonly onLost: (reason: DeathReason, message: string) => void;
-  /** The first load failed, or a crash loop: no engine will follow. */
+  /** Called when the first load failed or the engine is in a crash loop: no engine is started again. */
   readonly onGaveUp: (message: string, firstLoad: boolean) => void;
 }

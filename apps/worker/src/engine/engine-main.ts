@@ -1,5 +1,5 @@
-// The engine process: loads the backend, runs the step loop, and speaks with the worker over IPC only. It ignores SIGINT and SIGTERM,
-// which reach the whole group on Ctrl-C: the worker decides when the engine leaves. When the channel closes, the worker is gone.
+// The engine process: loads the backend, runs the step loop, and exchanges messages with the worker over IPC. It ignores SIGINT and SIGTERM, which
+// reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { createEngine } from "@waggle/engine";
@@ -9,16 +9,16 @@ import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
-/** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so this is never met. */
+/** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so the limit is never reached. */
 const maxWaiting = 256;
 
-/** Between two reports of the process's state, each with a look at what can be done while nothing is computed. */
+/** Time between two reports of the process's state; each report also does deferred work while no pass runs. */
 const maintenanceIntervalMs = 1_000;
-/** The driver is asked, which has better to do. */
+/** Time between two reports of GPU memory, because a query of the driver costs time. */
 const gpuReportIntervalMs = 5_000;
 const usPerMs = 1_000;
 
-/** How long the last message may take to leave before the process does. */
+/** Most time for sending the last message before the process exits. */
 const lastMessageTimeoutMs = 1_000;
 
 let engine: Engine | undefined;
@@ -26,18 +26,18 @@ let engine: Engine | undefined;
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", die);
-// An error of the channel means that the worker is gone, which "disconnect" tells too. Heard of here, no message needs a callback of its own,
-// which would cost a turn of the tick queue for each step.
+// An error of the channel means that the worker is gone, and "disconnect" follows. With this handler no message needs a callback, which would cost
+// a turn of the tick queue for each step.
 process.on("error", () => {});
-// What was thrown out of every handler has left the engine in an unknown state, so another one has to follow. The worker hears why.
+// An uncaught exception leaves the engine in an unknown state, so it must be replaced. The worker gets the reason.
 process.on("uncaughtException", (thrown) => {
   emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
   leaveWith({ type: "broken", message: messageOf(thrown) });
 });
-// A promise of the library's that nobody waits for any more: what it was for has failed already, or goes on without it.
+// Such a promise belongs to a library call that nothing awaits any more: the call has failed already, or continues without the promise.
 process.on("unhandledRejection", (reason) => {
   const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
-  emit({ type: "log", level: "error", message: `A promise was rejected, and nobody had waited for it: ${message}` });
+  emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });
 });
 process.on("message", (message) => {
   const command = message as EngineStart | EngineCommand;
@@ -46,19 +46,19 @@ process.on("message", (message) => {
   else if (command.type === "shutdown") process.exit(0);
 });
 
-/** A command that throws fails by itself: what the others run goes on. */
+/** A command that throws fails alone: the other jobs continue. */
 function handle(running: Engine, command: EngineCommand): void {
   try {
     running.handle(command);
   } catch (thrown) {
-    const message = `Cannot carry out the command ${command.type}: ${messageOf(thrown)}`;
+    const message = `Cannot execute the command ${command.type}:  ${messageOf(thrown)}`;
     emit({ type: "log", level: "error", message });
     const answer = answerToUndelivered(command, { code: "engine_failed", message });
     if (answer !== undefined) emit(answer);
   }
 }
 
-/** Never throws: an event that cannot be made a message is replaced by the failure of the jobs in it. */
+/** Never throws: an event that cannot be serialized is replaced by the failure of the jobs in it. */
 function emit(event: EngineEvent): void {
   try {
     send(event);
@@ -68,7 +68,7 @@ function emit(event: EngineEvent): void {
     const failure: JobFailure = { code: "engine_failed", message };
     const instead = insteadOfUndelivered(event, failure);
     if (instead !== undefined) send(instead);
-    // The worker counts them as ended; here they may still run.
+    // The worker treats these jobs as ended, but they may still run here.
     if (event.type === "step") for (const jobId of jobIdsOf(event.events)) engine?.handle({ type: "cancel", jobId });
   }
 }
@@ -78,13 +78,16 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-/** The message must be out before the process is. */
+/** Sends the last message and then ends the process. */
 function leaveWith(event: EngineEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
 }
 
-/** Native threads may be in the middle of a pass, and exit handlers would wait for them or crash on them. Nothing here needs saving. */
+/**
+ * Ends the process at once: native threads may be in the middle of a pass, and exit handlers would wait for them or crash.
+ * The process has no state to save.
+ */
 function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
@@ -93,7 +96,7 @@ function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The reports are what shows the worker that an idle engine lives. */
+/** Starts the regular reports, which are the sign of life of an idle engine. */
 function startMaintenance(running: Engine): void {
   const freeCores = createFreeCores(cpus, () => {
     const { user, system } = process.cpuUsage();
@@ -107,7 +110,7 @@ function startMaintenance(running: Engine): void {
     last = now;
     emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
-  // At once too: until something is known of the cores, none of them is free.
+  // Make the first call at once, because no core counts as free before it.
   maintain();
   setInterval(maintain, maintenanceIntervalMs).unref();
 }
@@ -116,7 +119,7 @@ function startGpuReports(gpuMemory: NonNullable<Backend["gpuMemory"]>): void {
   const report = (): void => {
     gpuMemory().then(
       (memory) => emit({ type: "gpu_memory", ...memory }),
-      // A driver that does not answer is no reason to stop: whoever asks sees that there is no news.
+      // A driver that does not answer must not stop the engine: the metrics keep the last values.
       () => {},
     );
   };

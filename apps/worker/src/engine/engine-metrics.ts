@@ -1,24 +1,24 @@
-// Owns what the metrics say of a model's engines, from their events.
+// Collects the metrics of a model's engines from their events.
 import type { EngineEvent, GpuMemory } from "@waggle/engine";
 import type { ModelMetrics } from "@waggle/telemetry";
 
-/** As the engine told last; what it has not told, or cannot have without a process, is 0. */
+/** The engine's last report; values that were not reported, and those of a missing process, are 0. */
 export interface EngineReadings {
   readonly threads: number;
-  /** Of its main thread, 0 to 1. */
+  /** Utilization of the engine's main thread, 0 to 1. */
   readonly eventLoopUtilization: number;
   readonly rssBytes: number;
-  /** In the prefix store, which outlives an engine. */
+  /** Number of KV snapshots, which outlive an engine. */
   readonly prefixStates: number;
   readonly prefixBytes: number;
-  /** Undefined until it is known, and without a GPU. */
+  /** Undefined before the first report, and without a GPU. */
   readonly gpu?: GpuMemory | undefined;
 }
 
 export interface EngineMetrics {
   readonly readings: EngineReadings;
   record(event: EngineEvent): void;
-  /** Its process has left. */
+  /** Records that the engine's process has exited. */
   gone(): void;
 }
 

@@ -1,4 +1,4 @@
-// Owns the first message to an engine process: everything it needs to know, as plain data. Environment and argv stay with the worker.
+// Defines the first message to an engine process: all its settings, as plain data. Environment and argv stay with the worker.
 import type { BackendName } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
@@ -6,14 +6,14 @@ import type { ModelSettings } from "../config/model-settings.ts";
 export interface EngineStart {
   readonly type: "start";
   readonly backend: BackendName;
-  /** A path. */
+  /** Path of the model's file. */
   readonly model: string;
-  /** Where packages for a GPU are. */
+  /** The folder of packages for a GPU. */
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
-  /** Most threads to try when they are not pinned: a container's quota may be less than what the backend would take. */
+  /** Most threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
   readonly maxThreads: number;
-  /** Where slot states are kept, and most bytes of them; undefined: nowhere. */
+  /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */
   readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
   readonly fake: FakeEngineOptions;
 }

@@ -1,21 +1,22 @@
 // Owns whether the process that made a folder still lives. A process id cannot tell: it means another process, or none,
 // in another PID namespace. So the owner listens on a socket in the folder, and the kernel refuses connections to it from
-// the moment the owner is dead, whatever namespace is asking (decision 053).
+// the moment the owner is dead, whatever namespace is asking. A lock by `flock` would need native code; a file that the owner touches would
+// need minutes of patience.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 const fileName = "lock";
-/** Of a socket's path on every system; a longer one would be cut off without a word, and lie elsewhere. */
+/** Longest path of a socket on every system; a longer one would be cut off without an error, and name another file. */
 const maxPathBytes = 103;
-/** A connection is made or refused at once, also while the owner is stopped; an answer that takes longer is none. */
+/** A connection is made or refused at once, also while the owner is stopped; a longer wait counts as no answer. */
 const answerTimeoutMs = 1_000;
 
 export interface FolderLock {
   release(): void;
 }
 
-/** Where the system has no such sockets, or the path is too long for one, the folder stays without a lock. */
+/** On a system without such sockets, or with too long a path, the folder has no lock. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   if (!hasRoomForLock(folder)) return { release: () => {} };
   const server = createServer((connection) => connection.destroy());
@@ -26,7 +27,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   return { release: () => server.close() };
 }
 
-/** `unlocked`: there never was a lock, or it cannot be asked. */
+/** `unlocked`: there never was a lock, or it cannot be tested. */
 export async function lockStateOf(folder: string): Promise<"held" | "dropped" | "unlocked"> {
   if (!hasRoomForLock(folder)) return "unlocked";
   const socket = connect(join(folder, fileName));
@@ -37,7 +38,7 @@ export async function lockStateOf(folder: string): Promise<"held" | "dropped" | 
     switch ((error as NodeJS.ErrnoException).code) {
       case "ECONNREFUSED":
         return "dropped";
-      // More ask at the same time than its owner, who lives, has accepted; or no answer in time.
+      // The owner lives: more processes connect at the same time than it has accepted, or it did not answer in time.
       case "EAGAIN":
       case "ABORT_ERR":
         return "held";

@@ -28,7 +28,7 @@ function freeIn(first: State, ...rest: State[]): number[] {
   });
 }
 
-test("what each core did since the last call, not since the machine started", () => {
+test("counts the times since the last call, not since the machine started", () => {
   const states: Parameters<typeof freeIn> = [
     [7_000, core({ user: 90_000, idle: 10_000 }), core({ idle: 100_000 })],
     [7_000, core({ user: 90_500, idle: 10_500 }), core({ idle: 101_000 })],
@@ -37,7 +37,7 @@ test("what each core did since the last call, not since the machine started", ()
   expect(freeIn(...states)).toEqual([1.5, 0]);
 });
 
-test("what this process used is free for it", () => {
+test("the CPU time of this process counts as free", () => {
   const states: Parameters<typeof freeIn> = [
     [7_000, core({ user: 90_000 }), core({ idle: 100_000 })],
     [8_200, core({ user: 91_000 }), core({ user: 500, idle: 100_500 })],
@@ -47,7 +47,7 @@ test("what this process used is free for it", () => {
   expect(freeIn(...states)).toEqual([1.7, 2]);
 });
 
-test("no time between two calls, a machine that tells nothing, and a core that has gone are no free ones", () => {
+test("there are no free cores without time between two calls, without times, and on a removed core", () => {
   const busy = [core({ user: 500, idle: 500 }), core({ user: 500, idle: 500 })];
   expect(freeIn([0, ...busy], [0, ...busy], [0, ...busy.slice(1)], [0])).toEqual([0, 0, 0]);
 });

@@ -1,13 +1,13 @@
-// Owns how many cores of this machine others leave to this process, from the system's own counts of what each core did.
+// Computes the number of cores that other processes leave free, from the system's times of each core.
 import type { CpuInfo } from "node:os";
 
 type Core = Pick<CpuInfo, "times">;
 
 /**
- * Returns what tells, at each call, how many cores were idle or used by this process since the call before, with fractions. To be asked every
- * second or so: the times are counted in steps of ten milliseconds.
- * @param cpus the times of each core since the machine started, in ms, as `os.cpus` tells them; a core may come or go
- * @param ownMs the time that all threads of this process have spent on cores since it started
+ * Returns a function: each call returns how many cores were idle or used by this process since the call before, with fractions. To be called
+ * every second or so: the times are counted in steps of ten milliseconds.
+ * @param cpus the times of each core since the machine started, in ms, as in `os.cpus`; cores may be added or removed
+ * @param ownMs CPU time of all threads of this process since it started
  */
 export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number): () => number {
   let before = { ...sumUp(cpus()), own: ownMs() };

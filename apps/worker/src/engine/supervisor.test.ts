@@ -5,7 +5,7 @@ import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
-import { limitOptions } from "../config/limit-options.ts";
+import { limitOptions } from "../config/options/limit-options.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createSupervisor } from "./supervisor.ts";
 
@@ -43,7 +43,7 @@ type Fork = (pid: number) => FakeEngine;
 function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
   const clock = createFakeClock();
   const engines: FakeEngine[] = [];
-  const heard: string[] = [];
+  const calls: string[] = [];
   const events: EngineEvent[] = [];
   const lines: string[] = [];
   let running = 0;
@@ -67,18 +67,18 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
       return engine as unknown as ChildProcess;
     },
     busy: () => running > 0,
-    onStart: () => heard.push("start"),
+    onStart: () => calls.push("start"),
     onEvent: (event) => events.push(event),
-    onReady: () => heard.push("ready"),
-    onDeath: (reason) => heard.push(`death: ${reason}`),
-    onLost: () => heard.push("lost"),
-    onGaveUp: (message, first) => heard.push(`gave up${first ? " at first" : ""}: ${message}`),
+    onReady: () => calls.push("ready"),
+    onDeath: (reason) => calls.push(`death: ${reason}`),
+    onLost: () => calls.push("lost"),
+    onGaveUp: (message, first) => calls.push(`gave up${first ? " at first" : ""}: ${message}`),
   });
   const current = (): FakeEngine => engines.at(-1) ?? expect.fail("no engine");
   return {
-    ...{ clock, engines, heard, events, lines, supervisor, current },
+    ...{ clock, engines, calls, events, lines, supervisor, current },
     run: (jobs: number) => void (running = jobs),
-    say: (event: EngineEvent) => void current().emit("message", event),
+    send: (event: EngineEvent) => void current().emit("message", event),
     ready: () => void current().emit("message", { type: "ready", info: {} as BackendInfo, loadMs: 1 }),
     die: () => void current().emit("close", null, "SIGSEGV"),
   };
@@ -99,7 +99,7 @@ describe("an engine process that cannot be started", () => {
     worker.die();
     worker.clock.advance(0);
     await turn();
-    expect(worker.heard).toEqual(["start", "ready", "death: signal", "lost", "death: start_failed"]);
+    expect(worker.calls).toEqual(["start", "ready", "death: signal", "lost", "death: start_failed"]);
     expect(worker.lines.at(-1)).toContain("Cannot start the engine process: spawn ENOMEM.");
     worker.clock.advance(500);
     await turn();
@@ -109,7 +109,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.supervisor).toMatchObject({ ready: true, starts: 2, deaths: 3 });
   });
 
-  it("by an error event is so too, and nothing without a pid is ever killed", async () => {
+  it("by an error event is handled alike, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
     worker.supervisor.start();
     worker.ready();
@@ -117,7 +117,7 @@ describe("an engine process that cannot be started", () => {
     worker.clock.advance(0);
     worker.current().emit("error", new Error("spawn node EMFILE"));
     worker.current().emit("close", -24, null);
-    expect(worker.heard.slice(2)).toEqual(["death: signal", "lost", "death: start_failed"]);
+    expect(worker.calls.slice(2)).toEqual(["death: signal", "lost", "death: start_failed"]);
     worker.clock.advance(500);
     worker.ready();
     expect(worker.supervisor.ready).toBe(true);
@@ -132,8 +132,8 @@ describe("an engine process that cannot be started", () => {
       worker.clock.advance(10_000);
       await turn();
     }
-    expect(worker.heard.filter((what) => what.startsWith("death"))).toHaveLength(crashLoopDeaths);
-    expect(worker.heard.at(-1)).toMatch(new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row`));
+    expect(worker.calls.filter((what) => what.startsWith("death"))).toHaveLength(crashLoopDeaths);
+    expect(worker.calls.at(-1)).toMatch(new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row`));
   });
 
   it("is tried at once, and after 0.5, 1, 2 and 4 s, before the worker gives up", async () => {
@@ -152,7 +152,7 @@ describe("an engine process that cannot be started", () => {
       await turn();
     }
     expect(triesMs).toEqual([0, 500, 1_500, 3_500, 7_500]);
-    expect(worker.heard.at(-1)).toMatch(/^gave up: /);
+    expect(worker.calls.at(-1)).toMatch(/^gave up: /);
   });
 });
 
@@ -165,7 +165,7 @@ describe("a crash loop", () => {
       worker.ready();
       worker.clock.advance(100);
       worker.die();
-      expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(death === crashLoopDeaths);
+      expect(worker.calls.some((what) => what.startsWith("gave up"))).toBe(death === crashLoopDeaths);
       worker.clock.advance(4_000);
     }
     expect(worker.engines).toHaveLength(crashLoopDeaths);
@@ -180,27 +180,27 @@ describe("a crash loop", () => {
       worker.clock.advance(4_000 + 70_000);
       worker.die();
     }
-    expect(worker.heard.at(-1)).toMatch(/^gave up: /);
+    expect(worker.calls.at(-1)).toMatch(/^gave up: /);
   });
 
-  it("is none where each engine has brought a job further, and the next one comes at once", () => {
+  it("is not detected where a job has progressed under each engine, and the next one starts at once", () => {
     const worker = setUp();
     worker.supervisor.start();
     const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
     for (let death = 1; death <= 20; death += 1) {
       worker.ready();
-      worker.say({ type: "step", events: [token] });
+      worker.send({ type: "step", events: [token] });
       worker.die();
       worker.clock.advance(0);
       expect(worker.engines).toHaveLength(death + 1);
     }
     for (let death = 1; death <= crashLoopDeaths; death += 1) {
       worker.ready();
-      worker.say({ type: "step", events: [{ type: "started", jobId: "a", promptTokens: 1, cachedTokens: 0 }] });
+      worker.send({ type: "step", events: [{ type: "started", jobId: "a", promptTokens: 1, cachedTokens: 0 }] });
       worker.die();
       worker.clock.advance(4_000);
     }
-    expect(worker.heard.at(-1)).toMatch(
+    expect(worker.calls.at(-1)).toMatch(
       new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row, never after a token`),
     );
   });
@@ -213,16 +213,16 @@ describe("a crash loop", () => {
       const seconds = death % 4 === 0 ? 60 : 1;
       for (let second = 0; second < seconds; second += 1) {
         worker.clock.advance(1_000);
-        worker.say(report);
+        worker.send(report);
       }
       worker.die();
       worker.clock.advance(4_000);
     }
-    expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(false);
+    expect(worker.calls.some((what) => what.startsWith("gave up"))).toBe(false);
   });
 });
 
-describe("a command that is no message", () => {
+describe("a command that cannot be serialized", () => {
   const endless = (): unknown => {
     let value: unknown = [];
     for (let depth = 0; depth < 100_000; depth += 1) value = [value];
@@ -247,7 +247,7 @@ describe("a command that is no message", () => {
     expect(worker.events).toEqual([]);
     await turn();
     expect(worker.events).toMatchObject([answer]);
-    expect(JSON.stringify(worker.events)).toContain("Cannot hand the request to the engine: ");
+    expect(JSON.stringify(worker.events)).toContain("Cannot send the request to the engine: ");
     expect(worker.supervisor.ready).toBe(true);
   });
 });
@@ -259,44 +259,44 @@ describe("an engine that is stopped", () => {
     worker.ready();
     for (let second = 0; second < 100; second += 1) {
       worker.clock.advance(1_000);
-      worker.say(report);
+      worker.send(report);
     }
-    expect(worker.heard).toEqual(["start", "ready"]);
+    expect(worker.calls).toEqual(["start", "ready"]);
     worker.clock.advance(29_999);
     expect(worker.supervisor.ready).toBe(true);
     worker.clock.advance(1);
-    expect(worker.heard.slice(2)).toEqual(["death: hung", "lost", "start"]);
+    expect(worker.calls.slice(2)).toEqual(["death: hung", "lost", "start"]);
     expect(worker.lines.at(-2)).toContain("no sign of life for 30000 ms while it was idle");
     worker.ready();
     expect(worker.supervisor.ready).toBe(true);
   });
 
-  it("while it has jobs is killed for making no steps, whatever else it says", () => {
+  it("while it has jobs is killed for making no steps, whatever messages it sends", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();
     worker.run(1);
     worker.supervisor.send({ type: "submit", job: {} } as unknown as EngineCommand);
     for (let second = 0; second < 30; second += 1) {
-      worker.say(report);
+      worker.send(report);
       worker.clock.advance(1_000);
     }
-    expect(worker.heard.slice(2)).toEqual(["death: hung", "lost", "start"]);
+    expect(worker.calls.slice(2)).toEqual(["death: hung", "lost", "start"]);
   });
 });
 
 it.each([
   [false, ["start", "death: signal", "gave up at first"]],
   [true, ["start", "death: signal", "start"]],
-])("that dies on its first load, of a file that was loaded before: %s", (loadedBefore, heard) => {
+])("that dies on its first load, of a file that was loaded before: %s", (loadedBefore, calls) => {
   const worker = setUp(createFakeEngine, { loadedBefore });
   worker.supervisor.start();
   worker.die();
   worker.clock.advance(0);
-  expect(worker.heard.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(heard);
+  expect(worker.calls.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(calls);
 });
 
-it("has no timer left when it has stopped", async () => {
+it("leaves no timer when it has stopped", async () => {
   const worker = setUp();
   worker.supervisor.start();
   worker.ready();

@@ -1,5 +1,5 @@
-// Owns the engine process: starts it, watches it, replaces it when it dies, and gives up when that does not help.
-// It knows nothing of jobs; what dies with an engine is the dispatcher's business.
+// Owns the engine process: starts it, watches it, restarts it when it dies, and gives up in a crash loop. It knows no jobs; the dispatcher handles
+// the jobs that are lost with an engine.
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
@@ -11,11 +11,14 @@ import type { EngineStart } from "./engine-start.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
 
-/** Waits before the 1st, 2nd … restart in a row; an engine that has lived starts over. */
+/** Waits before the 1st, 2nd … restart in a row; a healthy engine resets the count. */
 const restartDelaysMs = [0, 500, 1_000, 2_000, 4_000];
-/** An engine that served for so long after it was ready has lived, and so has one that brought a job further; any other has failed. */
+/**
+ * An engine counts as healthy after this time in service, or once a job has progressed under it; an engine that dies
+ * earlier has failed.
+ */
 const healthyMs = 60_000;
-/** How long an engine may take to leave by command. */
+/** How long an engine may take to exit after the command. */
 const leaveTimeoutMs = 1_000;
 
 interface Death {
@@ -25,24 +28,27 @@ interface Death {
 
 export interface SupervisorOptions extends EngineHostEvents {
   readonly start: EngineStart;
-  /** Of the engine process, which needs no secrets. */
+  /** Environment of the engine process, without secrets. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
   /**
-   * It hangs: no step for the longer of this and 20 times the median step while jobs are in it, or no word for the longer
-   * of this and 5 s while none are.
+   * The timeout after which an engine counts as hung. With jobs: no step for this time or 20 times the median step,
+   * whichever is longer. Without jobs: no message for this time or 5 s, whichever is longer.
    */
   readonly watchdogTimeoutMs: number;
-  /** Longest silence while it loads. */
+  /** Longest silence while the engine loads. */
   readonly loadTimeoutMs: number;
-  /** So many deaths in a row, none after a new token or a minute of service, are a crash loop; how long loading takes does not matter. */
+  /**
+   * Number of deaths in a row that make a crash loop. A death counts if it comes before a new token and before a minute of
+   * service; the time of loading does not count.
+   */
   readonly crashLoopDeaths: number;
-  /** An engine has loaded this file before: then only an engine that says so itself cannot load it. */
+  /** True when an engine has loaded this file before: then only `load_failed` means that the file cannot be loaded. */
   readonly loadedBefore?: boolean;
-  /** After the last process, when it was told to stop. */
+  /** Called when the last process has exited after `stop`. */
   readonly onStopped?: (() => void) | undefined;
-  /** Default: a real process. */
+  /** Starts the process; by default a real one. */
   readonly fork?: typeof forkEngine;
 }
 
@@ -52,17 +58,17 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
   let info: BackendInfo | undefined;
-  /** When the present engine became ready; undefined while it loads, and while there is none. */
+  /** When the present engine became ready; undefined while it loads, and while there is no engine. */
   let readyAt: number | undefined;
   let everReady = false;
-  /** The present engine has brought a job further. */
+  /** True when a job has progressed under the present engine. */
   let progressed = false;
   let stopping = false;
   let starts = 0;
   let deaths = 0;
   let deathsInARow = 0;
   let restart: TimerHandle | undefined;
-  /** Why the engine is about to die, when we know better than its exit status. */
+  /** The reason of the death that is about to come, where it is more precise than the exit status. */
   let doom: Death | undefined;
   let gone: (() => void) | undefined;
   let loadTimer: TimerHandle | undefined;
@@ -85,7 +91,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     try {
       engine = fork(options.env);
     } catch (error) {
-      // A microtask later, as every other death: nobody hears of one within the call that starts an engine.
+      // Report in a microtask, as for every other death: callbacks are never called within `start`.
       queueMicrotask(() => onStartFailed(error));
       return;
     }
@@ -102,7 +108,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     engine.stderr?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
     engine.on("message", (message) => onMessage(engine, message as EngineEvent));
     engine.on("error", (error) => condemn("exit", `The engine process failed: ${error.message}`));
-    // Not "exit", which may overtake the last messages: "close" comes when the channel has been read to its end.
+    // "exit" may overtake the last messages; "close" comes only when the channel has been read to its end.
     engine.once("close", (code, signal) => onExit(engine, code, signal));
     engine.send(options.start, ignoreSendError);
     awaitLoading();
@@ -117,7 +123,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
 
   function onMessage(engine: ChildProcess, event: EngineEvent): void {
     if (engine !== child) return;
-    watchdog.heard();
+    watchdog.receivedMessage();
     switch (event.type) {
       case "ready":
         loadTimer?.cancel();
@@ -150,13 +156,13 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     }
     if (event.type === "step") progressed ||= event.events.some(bringsFurther);
     options.onEvent(event);
-    // Afterwards, when it is known whether the engine has work left.
+    // Called last, because the watchdog needs `busy` to be up to date.
     if (event.type === "step") watchdog.stepped(event.stats?.passMs);
   }
 
   function condemn(reason: DeathReason, message: string): void {
     doom ??= { reason, message };
-    // SIGKILL also ends a stopped process, and native code that no longer listens.
+    // SIGKILL also ends a stopped process, and native code that hangs.
     child?.kill("SIGKILL");
   }
 
@@ -182,8 +188,9 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     if (stopping) return;
     deaths += 1;
     const isVerdict = !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
-    // A verdict is told by whoever hears it.
-    log[isVerdict ? "info" : "error"]({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
+    // The receiver of a verdict reports it.
+    const line = { event: "engine_died", death: death.reason, reason: death.message, ...facts };
+    log[isVerdict ? "info" : "error"](line, "engine_died");
     if (hasLived) {
       backoff.reset();
       deathsInARow = 0;
@@ -204,10 +211,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       child.send(command, ignoreSendError);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      log.warn({ command: command.type }, `engine_command_failed: ${why}`);
-      const message = `Cannot hand the request to the engine: ${why}.`;
+      log.warn({ command: command.type, reason: why }, "engine_command_failed");
+      const message = `Cannot send the request to the engine: ${why}.`;
       const answer = answerToUndelivered(command, { code: "invalid_argument", message });
-      // Later, as every answer: the caller has not finished giving the command.
+      // Answer in a microtask, like every answer, because the caller's `send` has not returned yet.
       if (answer !== undefined) queueMicrotask(() => options.onEvent(answer));
       return;
     }
@@ -250,7 +257,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   };
 }
 
-/** A token, or a text's vector. */
+/** Whether the event is progress of a job: a token, or a text's vector. */
 function bringsFurther({ type }: JobEvent): boolean {
   return type === "token" || type === "embedding";
 }
@@ -260,8 +267,8 @@ function deathOf(code: number | null, signal: NodeJS.Signals | null): { reason: 
     return { reason: "signal", message: "The engine was killed (SIGKILL); the system may have run out of memory." };
   }
   if (signal !== null) return { reason: "signal", message: `The engine crashed (${signal}).` };
-  return { reason: "exit", message: `The engine left unasked with exit code ${code ?? "unknown"}.` };
+  return { reason: "exit", message: `The engine exited unexpectedly with code ${code ?? "unknown"}.` };
 }
 
-/** A send that fails means that the engine is gone, and its exit tells that better. */
+/** Ignored, because a failed send means that the engine is gone, and its exit status has a better reason. */
 function ignoreSendError(): void {}

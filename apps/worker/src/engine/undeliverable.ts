@@ -1,8 +1,8 @@
-// Owns what is answered in place of a message between worker and engine that cannot be delivered, so that whoever waits
-// hears of it and nobody else notices. JSON refuses what is nested too deep or too long; the sender finds that out.
+// Owns the answers for messages between worker and engine that cannot be delivered, so that their job or question fails alone. JSON refuses values
+// that are nested too deep or too long; the sender gets that error.
 import type { EngineCommand, EngineEvent, JobEvent, JobFailure } from "@waggle/engine";
 
-/** What the engine would have answered, had it failed; undefined where nobody waits for an answer. */
+/** The engine's answer for a failure; undefined for commands without an answer. */
 export function answerToUndelivered(command: EngineCommand, failure: JobFailure): EngineEvent | undefined {
   switch (command.type) {
     case "preflight":
@@ -19,7 +19,7 @@ export function answerToUndelivered(command: EngineCommand, failure: JobFailure)
   }
 }
 
-/** The same event without what the engine made: its jobs and its answer fail. */
+/** Returns the same event without its contents: the failures of its jobs and of its answer. */
 export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): EngineEvent | undefined {
   switch (event.type) {
     case "step":

@@ -25,7 +25,7 @@ function setUpOn(clock: Clock, timeoutMs = 1_000) {
   return { hangs, work, watchdog, give };
 }
 
-/** A clock whose process can be stopped: time goes on then, and what fell due meanwhile is called when it runs again. */
+/** A clock whose process can be stopped: time continues then, and timers that fall due meanwhile are called when it runs again. */
 function createStoppableClock() {
   const timers = new Set<{ readonly fn: () => void; readonly dueAt: number }>();
   let now = 0;
@@ -48,7 +48,7 @@ function createStoppableClock() {
 }
 
 describe("watchdog of an engine with work", () => {
-  it("bites when there is no step for the time given", () => {
+  it("reports a hang when there is no step for the timeout", () => {
     const { clock, hangs, give } = setUp();
     give();
     clock.advance(999);
@@ -57,7 +57,7 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toEqual([[1_000, true]]);
   });
 
-  it("is content with steps, however many", () => {
+  it("reports no hang while steps come", () => {
     const { clock, hangs, watchdog, give } = setUp();
     give();
     for (let step = 0; step < 10; step += 1) {
@@ -67,11 +67,11 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toEqual([]);
   });
 
-  it("takes no other word for a step: a pass may hang while the process still speaks", () => {
+  it("counts no other message as a step: a pass may hang while the process still sends messages", () => {
     const { clock, hangs, watchdog, give } = setUp();
     give();
     for (let report = 0; report < 10; report += 1) {
-      watchdog.heard();
+      watchdog.receivedMessage();
       clock.advance(100);
     }
     expect(hangs).toEqual([[1_000, true]]);
@@ -102,7 +102,7 @@ describe("watchdog of an engine with work", () => {
 });
 
 describe("watchdog of an idle engine", () => {
-  it("bites when it says nothing at all, but not before five seconds", () => {
+  it("reports a hang when no message comes, but not before five seconds", () => {
     const { clock, hangs } = setUp();
     clock.advance(4_999);
     expect(hangs).toEqual([]);
@@ -118,11 +118,11 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([[30_000, false]]);
   });
 
-  it("is content with a word each second, for ever, with one timer", () => {
+  it("reports no hang with a message each second, with one timer", () => {
     const { clock, hangs, watchdog } = setUp();
     for (let report = 0; report < 100; report += 1) {
       clock.advance(1_000);
-      watchdog.heard();
+      watchdog.receivedMessage();
       expect(clock.pending).toBe(1);
     }
     expect(hangs).toEqual([]);
@@ -138,14 +138,14 @@ describe("watchdog of an idle engine", () => {
 });
 
 describe("watchdog of a process that was stopped itself", () => {
-  it.each([4_990, 60_000])("judges anew after %d ms in which neither side ran", (stoppedMs) => {
+  it.each([4_990, 60_000])("starts the silence again after %d ms in which neither side ran", (stoppedMs) => {
     const clock = createStoppableClock();
     const { hangs, watchdog } = setUpOn(clock);
     clock.advance(10);
     clock.stop(stoppedMs);
     expect(hangs).toEqual([]);
     clock.advance(900);
-    watchdog.heard();
+    watchdog.receivedMessage();
     clock.advance(4_000);
     expect(hangs).toEqual([]);
     clock.advance(1_000);

@@ -1,14 +1,14 @@
-// Owns the judgement that a loaded engine hangs: it has work and makes no steps, or it has none and says nothing at all.
-// One timer, armed from the moment the engine is ready until it is gone.
+// Detects that a loaded engine hangs: it has work and makes no steps, or it is idle and sends no message. One timer runs
+// from the moment the engine is ready until it is gone.
 import type { Clock, TimerHandle } from "@waggle/async";
 
-/** A slow model's step may take long by nature: so many medians of silence are allowed. */
+/** The silence may last this many median steps, because a slow model's step takes long. */
 const medianFactor = 20;
 const rememberedSteps = 64;
-/** An idle engine reports about once a second; shorter than this is no silence, whatever the timeout for steps is. */
+/** An idle engine reports about once a second, so a shorter silence than this is normal, whatever the timeout for steps is. */
 const minIdleSilenceMs = 5_000;
-/** Looks in the time that a silence may last: how often, and by how much a look that comes late can mislead. */
-const looksPerSilence = 4;
+/** Number of checks during the longest allowed silence; it bounds the error of a late check. */
+const checksPerSilence = 4;
 
 export interface WatchdogOptions {
   readonly clock: Clock;
@@ -19,21 +19,21 @@ export interface WatchdogOptions {
 }
 
 export interface Watchdog {
-  /** The engine is ready: from now on silence counts. */
+  /** The engine is ready: from now on silence is measured. */
   start(): void;
-  /** The engine said something, which is a sign of life while it is idle. */
-  heard(): void;
-  /** A step was made, and `busy` tells already what it left; `passMs` when there was a pass in it. */
+  /** A message came, which is a sign of life of an idle engine. */
+  receivedMessage(): void;
+  /** A step was made, and `busy` is up to date; `passMs` if it had a pass. */
   stepped(passMs?: number): void;
-  /** Work is being given: from now on steps are expected. */
+  /** The engine has received work: from now on steps are expected. */
   wake(): void;
   /** The engine is gone. */
   stop(): void;
 }
 
 export function createWatchdog({ clock, timeoutMs, busy, onHang }: WatchdogOptions): Watchdog {
-  let heardAt = 0;
-  /** When steps were first expected, or the last one was made. */
+  let lastMessageAt = 0;
+  /** Time of the last step, or when steps were first expected. */
   let steppedAt = 0;
   let working = false;
   let timer: TimerHandle | undefined;
@@ -47,19 +47,19 @@ export function createWatchdog({ clock, timeoutMs, busy, onHang }: WatchdogOptio
     return Math.max(timeoutMs, medianFactor * (sorted[sorted.length >> 1] ?? 0));
   }
 
-  /** The next look is a part of the allowance away, or at its end if that is nearer. */
+  /** Sets the timer for the next check: a part of the allowed silence away, or at its end if that is nearer. */
   function arm(): void {
     const allowed = allowance();
-    const left = (working ? steppedAt : heardAt) + allowed - clock.now();
-    const ms = Math.max(0, Math.min(left, allowed / looksPerSilence));
+    const left = (working ? steppedAt : lastMessageAt) + allowed - clock.now();
+    const ms = Math.max(0, Math.min(left, allowed / checksPerSilence));
     dueAt = clock.now() + ms;
-    timer = clock.setTimeout(look, ms);
+    timer = clock.setTimeout(check, ms);
   }
 
-  function look(): void {
+  function check(): void {
     forgiveLateness();
     expectSteps(busy());
-    const silentMs = clock.now() - (working ? steppedAt : heardAt);
+    const silentMs = clock.now() - (working ? steppedAt : lastMessageAt);
     if (silentMs < allowance()) arm();
     else {
       timer = undefined;
@@ -73,23 +73,23 @@ export function createWatchdog({ clock, timeoutMs, busy, onHang }: WatchdogOptio
   }
 
   /**
-   * A look that comes late means that this process did not run either: it was stopped, the machine was suspended or its
-   * cores were taken, or what the engine has said waits to be read. That time is not the engine's silence.
+   * A late check means that this process did not run either (it was stopped, the machine was suspended or its cores were
+   * taken), or that the engine's messages wait to be read. That time does not count as the engine's silence.
    */
   function forgiveLateness(): void {
     const lateMs = Math.max(0, clock.now() - dueAt);
-    heardAt = Math.min(clock.now(), heardAt + lateMs);
+    lastMessageAt = Math.min(clock.now(), lastMessageAt + lateMs);
     steppedAt = Math.min(clock.now(), steppedAt + lateMs);
   }
 
   return {
     start() {
-      heardAt = clock.now();
+      lastMessageAt = clock.now();
       working = false;
       arm();
     },
-    heard() {
-      heardAt = clock.now();
+    receivedMessage() {
+      lastMessageAt = clock.now();
     },
     stepped(passMs) {
       steppedAt = clock.now();

@@ -1,4 +1,4 @@
-// Owns what the fleet sees of this worker: its models that can run jobs now, and what they answer.
+// Connects this worker to the fleet: reports the models that can run jobs now, and answers queries about them.
 import { createHash, randomUUID } from "node:crypto";
 import type {
   FleetModelFile,
@@ -9,10 +9,10 @@ import type {
   WorkerPort,
 } from "@waggle/fleet";
 import type { ClientAccounts } from "@waggle/front";
-import type { Served } from "../models/served.ts";
-import type { ModelEntry } from "../models/model-entry.ts";
-import type { Models } from "../models/models.ts";
-import type { Report } from "../report.ts";
+import type { Served } from "../report/served.ts";
+import type { ModelEntry } from "../models/list/model-entry.ts";
+import type { Models } from "../models/list/models.ts";
+import type { Report } from "../report/report.ts";
 
 export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
   readonly id: string;
@@ -23,7 +23,7 @@ export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
   readonly report: Pick<Report, "heartbeats" | "infoOf">;
 }
 
-/** Which answers it gives depends on nothing else. */
+/** One hash for all models of the fake backend, since its answers do not depend on a file. */
 const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
 
 export function createFleetPort({
@@ -77,8 +77,8 @@ export function createFleetPort({
         return isReady(entry) ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
       },
       file: () => fileOf(entry),
-      async run(spec, follower) {
-        const job = await models.router.submit(spec, follower);
+      async run(spec, listener) {
+        const job = await models.router.submit(spec, listener);
         accounts.given(spec.scope.client);
         return { cancel: () => models.router.cancel(job, "client") };
       },
@@ -120,12 +120,12 @@ export function createFleetPort({
       switch (question.kind) {
         case "preflight": {
           const { host } = entry.current;
-          // The gateway's name for it is another one's here.
+          // Use a new id: the gateway's id may already belong to another job of this worker.
           const size = await host.dispatcher.preflight({ ...question.job, jobId: `asked-${randomUUID()}` });
           return { kind: "preflight", size: size ?? null };
         }
         case "query": {
-          // It waits as long as the gateway does: the dispatcher's own limit is both sides' limit.
+          // The worker waits as long as the gateway: both use the dispatcher's limit.
           const { signal } = new AbortController();
           return { kind: "query", result: await served.of(entry).query(question.question, signal) };
         }

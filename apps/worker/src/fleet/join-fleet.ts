@@ -1,17 +1,17 @@
-// Owns the worker's membership of a fleet: NATS's library is loaded only by who has one.
+// Owns the worker's membership of a fleet. Workers without a fleet do not load NATS's library.
 import type { Clock } from "@waggle/async";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { Worker } from "../worker.ts";
 
 export interface FleetMembership {
-  /** A job has ended: there may be room for another one. */
-  look(): void;
-  /** What this worker offers is different now. */
+  /** Takes more jobs, since one has ended and a slot may be free. */
+  refill(): void;
+  /** The worker's models have changed. */
   changed(): void;
-  /** Brings its gauges up to date. */
+  /** Updates its gauges. */
   collect(): void;
-  /** Takes nothing new, and hands over what another worker can go on with. */
+  /** Takes no new jobs, and hands over the jobs that another worker can continue. */
   leave(): Promise<void>;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export interface JoinFleetOptions {
   readonly clock: Clock;
 }
 
-/** Undefined where there is no fleet to join. @throws WaggleError invalid_argument where its server must not be talked to like this */
+/** Undefined without a fleet. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function joinFleet({
   config,
   worker,
@@ -51,8 +51,8 @@ export async function joinFleet({
     log,
   });
   return {
-    // The dispatcher frees the slot right after it has said that the job has ended.
-    look: () => queueMicrotask(side.look),
+    // The dispatcher frees the slot right after it has reported the job's end.
+    refill: () => queueMicrotask(side.refill),
     changed: side.changed,
     collect() {
       metrics.fleetConnected.set(Number(connection.connected));

@@ -1,10 +1,10 @@
-// Owns how the worker stands to its hive: what it is told of it in the settings, and which of the hive's commands it obeys.
+// Owns the worker's link to its hive: the settings that it follows, and which of the hive's commands the worker obeys.
 import { createHiveClient } from "@waggle/client";
 import { isLoopback } from "@waggle/daemon";
 import type { HiveCommand } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
-import type { Report } from "../report.ts";
+import type { Report } from "../report/report.ts";
 import { startReporter } from "./reporter.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -13,7 +13,7 @@ export interface JoinHiveOptions {
   readonly report: Pick<Report, "registration" | "heartbeats">;
   readonly log: Logger;
   readonly metrics: Pick<WorkerMetrics, "heartbeats">;
-  /** The hive's operator wants the worker to finish what runs, and to leave. */
+  /** The hive's operator asks the worker to finish its running jobs and exit. */
   readonly onDrain: () => void;
 }
 
@@ -34,7 +34,7 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
     onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
     onCommand(command) {
       if (!obeyed.includes(command)) {
-        log.warn({ worker: workerId, command }, "hive_command_ignored: it shows the hive no token");
+        log.warn({ worker: workerId, command, reason: "the hive has no token of this worker" }, "hive_command_ignored");
         return;
       }
       log.info({ worker: workerId, command }, "hive_command");
@@ -43,7 +43,7 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
   });
 }
 
-/** A hive without a token, on another machine, takes requests from anybody there: it is told things, and obeyed in nothing. */
+/** A hive without a token on another machine takes requests from any client there, so the worker reports to it and obeys no command. */
 export function commandsObeyed(hiveUrl: string, token: string | undefined): readonly HiveCommand[] {
   const host = new URL(hiveUrl).hostname.replace(/^\[(.*)\]$/, "$1");
   return token !== undefined || isLoopback(host) ? ["drain"] : [];

@@ -93,7 +93,7 @@ describe("the reporter", () => {
     expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1"]);
   });
 
-  it("tells of a change at once", async () => {
+  it("reports a change at once", async () => {
     await settle();
     state = "draining";
     reporter.changed();
@@ -146,7 +146,7 @@ describe("the reporter", () => {
     expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
   });
 
-  it("asks a hive that is down as often as one that is there, so that one that is back soon hears of it", async () => {
+  it("asks a hive that is down as often as one that is up, so that a hive that is back soon gets a heartbeat", async () => {
     await reporter.leave();
     reporter = start(5_000);
     answer = { register: down, heartbeat: down };
@@ -163,7 +163,7 @@ describe("the reporter", () => {
     expect(heldBy(signal)).toBe(1);
   });
 
-  it("hands on what the hive wants", async () => {
+  it("passes the hive's commands on", async () => {
     await settle();
     expect(commands).toEqual([]);
     answer.heartbeat = () => Promise.resolve({ command: "drain" });
@@ -172,7 +172,7 @@ describe("the reporter", () => {
     expect(commands).toEqual(["drain"]);
   });
 
-  it("says goodbye when it leaves, and sends nothing afterwards", async () => {
+  it("deregisters when it leaves, and sends nothing afterwards", async () => {
     await settle();
     await reporter.leave();
     expect(calls.at(-1)).toBe("deregister");

@@ -1,4 +1,4 @@
-// Owns the worker's side of the hive: register, heartbeat, leave. Whatever the hive does, no stream notices.
+// Reports this worker to the hive: register, heartbeat, leave. Errors of the hive never affect a stream.
 import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { HiveClient } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
@@ -6,8 +6,9 @@ import type { Heartbeat, HiveCommand, Registration } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /**
- * Waits before the 1st, 2nd … attempt in a row after a failure; a heartbeat that arrives starts over. None is longer than the interval and
- * this least one: that often a hive is asked anyway, and one that is back is to hear of its workers before it takes them for gone.
+ * Delays before the 1st, 2nd … retry after a failure; a successful heartbeat resets them. No delay is longer than the heartbeat interval (or
+ * `leastLongestMs`, if that is longer): a hive that is back must get heartbeats before it treats its workers as lost, and a hive that is up gets
+ * heartbeats at this rate anyway.
  */
 const retryDelaysMs = [0, 2_000, 4_000, 8_000, 16_000, 30_000];
 const leastLongestMs = 2_000;
@@ -21,20 +22,20 @@ export interface ReporterOptions {
   readonly workerId: string;
   readonly intervalMs: number;
   readonly log: Logger;
-  /** What a registration says, as of now. */
+  /** The current content of a registration. */
   readonly registration: () => Registration;
-  /** What a heartbeat says, as of now. */
+  /** The current content of a heartbeat. */
   readonly heartbeat: (seq: number) => Heartbeat;
   readonly onHeartbeat: (outcome: "ok" | "forgotten" | "failed") => void;
-  /** The hive wants something. It says so with each answer until it is done. */
+  /** Called with a command of the hive, which repeats it in each response until it is carried out. */
   readonly onCommand: (command: HiveCommand) => void;
   readonly random?: () => number;
 }
 
 export interface Reporter {
-  /** Something worth telling has changed: the next heartbeat goes out at once. */
+  /** Sends the next heartbeat at once, because the state has changed. */
   changed(): void;
-  /** Says goodbye, if the hive listens, and stops. */
+  /** Tries to deregister at the hive, then stops. */
   leave(): Promise<void>;
 }
 
@@ -49,16 +50,16 @@ export function startReporter(options: ReporterOptions): Reporter {
   let dirty = false;
   let seq = 0;
   let registered = false;
-  /** The hive may know us: a registration was sent, whatever became of its answer. */
+  /** Whether a registration was sent, so the hive may know this worker even without a response. */
   let maybeKnown = false;
-  /** What the log was last told: it hears of changes only. */
-  let told: "up" | "down" | undefined;
+  /** The state that was last logged; only changes are logged. */
+  let logged: "up" | "down" | undefined;
 
-  function tell(state: "up" | "down", detail: string): void {
-    if (told === state) return;
-    told = state;
-    if (state === "up") log.info({ worker: workerId }, `hive_up: ${detail}`);
-    else log.warn({ worker: workerId }, `hive_down: ${detail}`);
+  function logState(state: "up" | "down", reason: string): void {
+    if (logged === state) return;
+    logged = state;
+    if (state === "up") log.info({ worker: workerId, reason }, "hive_up");
+    else log.warn({ worker: workerId, reason }, "hive_down");
   }
 
   async function beat(): Promise<void> {
@@ -67,14 +68,14 @@ export function startReporter(options: ReporterOptions): Reporter {
       maybeKnown = true;
       await hive.register(options.registration(), { signal });
       registered = true;
-      tell("up", "registered");
+      logState("up", "registered");
     }
     dirty = false;
     const { command } = await hive.heartbeat(options.heartbeat(seq), { signal });
     seq += 1;
     backoff.reset();
     options.onHeartbeat("ok");
-    tell("up", "heartbeats arrive");
+    logState("up", "heartbeats arrive");
     if (command !== undefined) options.onCommand(command);
   }
 
@@ -92,15 +93,16 @@ export function startReporter(options: ReporterOptions): Reporter {
 
   async function onFailure(error: WaggleError): Promise<void> {
     if (error.code === "not_found" && registered) {
-      // That is no outage: registering again mends it. But one that forgets every time is waited for like one that is down.
+      // An unknown worker is no outage: registering again fixes it. But a hive that forgets the worker each time gets retries with the same delays as
+      // one that is down.
       registered = false;
       options.onHeartbeat("forgotten");
-      log.info({ worker: workerId }, "hive_forgot: registering again");
+      log.info({ worker: workerId }, "hive_forgot");
     } else {
       options.onHeartbeat("failed");
-      tell("down", error.message);
+      logState("down", error.message);
     }
-    // The first wait is none. Not cut short by changes of state: a hive that struggles is not asked more often for it.
+    // The first delay is 0. Changes of state do not shorten a delay, so that an overloaded hive gets no additional requests.
     await sleep(backoff.next(), { signal: stopped.signal }).catch(() => {});
   }
 
@@ -125,7 +127,7 @@ export function startReporter(options: ReporterOptions): Reporter {
       try {
         await hive.deregister(workerId, { signal: AbortSignal.timeout(deregisterTimeoutMs) });
       } catch (error) {
-        log.warn({ worker: workerId }, `hive_deregister_failed: ${WaggleError.from(error).message}`);
+        log.warn({ worker: workerId, reason: WaggleError.from(error).message }, "hive_deregister_failed");
       }
     },
   };

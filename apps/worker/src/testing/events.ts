@@ -1,7 +1,7 @@
 // Owns how a test reads a stream: as events, until a condition or the end.
 import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
-import { parseSse } from "@waggle/sse";
+import { parseSse } from "@waggle/protocol/sse";
 
 export interface StreamReader {
   /** Resolves with everything so far once an event fits; rejects when the stream ends before. */

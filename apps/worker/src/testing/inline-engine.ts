@@ -5,7 +5,7 @@ import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOption
 import type { Clock } from "@waggle/async";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
 
-/** What lies between the worker and its engine. Each message must be delivered once, and in order, or lost with the engine. */
+/** The channel between the worker and its engine. Each message must be delivered once, and in order, or lost with the engine. */
 export interface InlineLink {
   command(command: EngineCommand, deliver: () => void): void;
   event(event: EngineEvent, deliver: () => void): void;
@@ -22,11 +22,11 @@ export interface InlineEngineOptions {
   readonly contextSize: number;
   readonly clock: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open"> | undefined;
-  /** What else the fake backend is told: what its model is for, say. */
+  /** More settings of the fake backend: what its model is for, say. */
   readonly fake?: Partial<FakeBackendOptions> | undefined;
   /** Default: events at once, commands a microtask later. */
   readonly link?: InlineLink | undefined;
-  /** The file that it says to have loaded; none by default. */
+  /** The file that it reports as loaded; default: no file. */
   readonly modelPath?: string | undefined;
   /** Loads only when it is told to. */
   readonly loadLater: boolean;

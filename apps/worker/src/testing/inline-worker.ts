@@ -2,7 +2,7 @@
 import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
@@ -10,10 +10,10 @@ import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/teleme
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
-import type { ModelHost } from "../models/model-host-port.ts";
-import { createOperations } from "../models/operations.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
+import { createOperations } from "../models/change/operations.ts";
 import { createWorker } from "../worker.ts";
-import type { WorkerState } from "../worker-state.ts";
+import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine, InlineLink } from "./inline-engine.ts";
 

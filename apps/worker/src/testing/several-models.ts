@@ -1,19 +1,19 @@
-// Owns a worker of several models without processes and sockets, for tests: the daemon's own composition around an engine in this process for
-// each file. A file is a name here; what a stream says of its file tells which engine has answered.
+// Owns a worker of several models without processes and sockets, for tests: the daemon's composition around an engine in this process for
+// each file. A file is a name here; the text of a stream contains the file's name, which shows the engine that answered.
 import { basename, join } from "node:path";
 import { deferred, systemClock } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { FakeBackendOptions, StepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
-import type { Models } from "../models/models.ts";
-import { createOperations } from "../models/operations.ts";
-import type { LoadPlan } from "../models/pool.ts";
-import { describeModel } from "../models/prepare.ts";
-import type { HostedFile } from "../models/model-entry.ts";
+import type { Models } from "../models/list/models.ts";
+import { createOperations } from "../models/change/operations.ts";
+import type { LoadPlan } from "../models/memory/pool.ts";
+import { describeModel } from "../models/run/prepare.ts";
+import type { HostedFile } from "../models/list/model-entry.ts";
 import { createWorker } from "../worker.ts";
 import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine } from "./inline-engine.ts";

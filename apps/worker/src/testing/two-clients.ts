@@ -1,5 +1,5 @@
 // Owns a worker's access for two clients, each with a token of its own, and what they send to be known.
-import { createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import type { HttpAccess } from "@waggle/front";
 
 const tokens = createTokenTable([

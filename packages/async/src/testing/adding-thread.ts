@@ -1,6 +1,6 @@
 // A thread for tests: adds what it is given to the numbers it is sent.
 import { parentPort, workerData } from "node:worker_threads";
-import { deferred } from "../lib/deferred.ts";
+import { deferred } from "../waiting/deferred.ts";
 
 const first = deferred<number>();
 parentPort?.once("message", (number: number) => first.resolve(number));

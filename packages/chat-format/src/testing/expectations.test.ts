@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { AnswerPart } from "../lib/answer-part.ts";
-import { answerStart } from "../lib/answer-start.ts";
-import { markText } from "../lib/marks.ts";
+import type { AnswerPart } from "../format/answer.ts";
+import { answerStart } from "../format/answer.ts";
+import { markText } from "../format/marks.ts";
 import { type AnswerCase, type LlamaCase, type ReadAnswer, type Score, llamaCases, scoreCases } from "./llama-cases.ts";
 import { readAnswer } from "./read-answer.ts";
 import { type TemplateFormats, type Way, templateFormats } from "./template-formats.ts";

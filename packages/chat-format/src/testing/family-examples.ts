@@ -1,11 +1,11 @@
 // Owns how a family's row is tested by examples: with its markers as text and as marks, and however the answer is cut.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AnswerTool } from "../lib/answer-part.ts";
-import type { Family } from "../lib/families/family.ts";
-import type { ChatFormat } from "../lib/format.ts";
-import { markText, markersOf, withMarks } from "../lib/marks.ts";
-import { createReader } from "../lib/reader.ts";
+import type { AnswerTool } from "../format/answer.ts";
+import type { Family } from "../format/families/family.ts";
+import type { ChatFormat } from "../format/format.ts";
+import { markText, markersOf, withMarks } from "../format/marks.ts";
+import { createReader } from "../format/reader.ts";
 import { cut, formatOf, joined, readAnswer } from "./read-answer.ts";
 
 /** What the prompt has said of the answer, the answer, and its parts; neighbours of a kind joined, a call with all its arguments. */

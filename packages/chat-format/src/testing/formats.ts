@@ -1,9 +1,9 @@
 // Owns the formats of llama.cpp's templates for tests, each derived once.
-import { createTemplateRenderer } from "@waggle/chat-template";
-import type { TemplateValues } from "@waggle/chat-template";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
-import { deriveFormat } from "../lib/derive/derive-format.ts";
-import type { ChatFormat } from "../lib/format.ts";
+import { createTemplateRenderer } from "../template/index.ts";
+import type { TemplateValues } from "../template/index.ts";
+import { llamaTemplates } from "./template/llama-templates.ts";
+import { deriveFormat } from "../format/derive/derive-format.ts";
+import type { ChatFormat } from "../format/format.ts";
 
 /** By the template's name. */
 export async function derivedFormats(

@@ -1,8 +1,8 @@
-import { matchGbnf, readGbnf } from "@waggle/json-grammar/testing";
+import { matchGbnf, readGbnf } from "@waggle/grammar/testing";
 import { beforeAll, describe, expect, it } from "vitest";
-import { answerStart } from "../lib/answer-start.ts";
-import { answerGrammar, promptMark } from "../lib/grammar/answer-grammar.ts";
-import { markText } from "../lib/marks.ts";
+import { answerStart } from "../format/answer.ts";
+import { answerGrammar, promptMark } from "../format/grammar/answer-grammar.ts";
+import { markText } from "../format/marks.ts";
 import { type AnswerCase, type LlamaCase, llamaCases } from "./llama-cases.ts";
 import { notInGrammar } from "./not-in-grammar.ts";
 import { endsOfTurn } from "./round-trips.ts";

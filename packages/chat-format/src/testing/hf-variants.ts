@@ -1,7 +1,7 @@
 // Owns the ways in which Hugging Face's transformers may be given one and the same conversation. A rendering of any of them is as it should be:
 // clients differ in these ways, and a template often takes only some.
-import { type Conversation, conversations } from "@waggle/chat-template/testing/conversations";
-import type { ChatConversation, ChatMessage, ChatTool } from "../lib/inputs/conversation.ts";
+import { type Conversation, conversations } from "./template/conversations.ts";
+import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
 
 export { conversations, type Conversation };
 

@@ -1,16 +1,16 @@
 // Each template shows in the history whatever its own model has answered: thoughts apart, every word of it, in the order in which it was said.
-import { createTemplateRenderer } from "@waggle/chat-template";
-import type { TemplateValues } from "@waggle/chat-template";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { createTemplateRenderer } from "../template/index.ts";
+import type { TemplateValues } from "../template/index.ts";
+import { llamaTemplates } from "./template/llama-templates.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answerStart } from "../lib/answer-start.ts";
-import type { Render } from "../lib/derive/conversations.ts";
-import { deriveFormat } from "../lib/derive/derive-format.ts";
-import type { ChatFormat } from "../lib/format.ts";
-import type { ChatConversation, ChatMessage, ChatTool } from "../lib/inputs/conversation.ts";
-import { renderConversation } from "../lib/inputs/render-conversation.ts";
-import { callSyntaxOf, spellCalls } from "../lib/inputs/spell-call.ts";
-import { createReader } from "../lib/reader.ts";
+import { answerStart } from "../format/answer.ts";
+import type { Render } from "../format/derive/conversations.ts";
+import { deriveFormat } from "../format/derive/derive-format.ts";
+import type { ChatFormat } from "../format/format.ts";
+import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
+import { renderConversation } from "../format/inputs/render-conversation.ts";
+import { callSyntaxOf, spellCalls } from "../format/inputs/spell-call.ts";
+import { createReader } from "../format/reader.ts";
 
 interface Template {
   readonly name: string;

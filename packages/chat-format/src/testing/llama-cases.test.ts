@@ -1,4 +1,4 @@
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { llamaTemplates } from "./template/llama-templates.ts";
 import { describe, expect, test } from "vitest";
 import {
   llamaCases,

@@ -1,7 +1,7 @@
 // Owns what llama.cpp expects of answers to its chat templates: cases recorded from its own tests, and how an answer is held against one.
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import type { AnswerTool } from "../lib/answer-part.ts";
+import type { AnswerTool } from "../format/answer.ts";
 
 /** A call that is expected. `argumentsText` stands in place of `arguments` where a partial text breaks off inside them. */
 export interface ExpectedCall {

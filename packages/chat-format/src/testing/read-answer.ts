@@ -1,9 +1,9 @@
 // Owns reading an answer in tests: pieces in, parts out, with neighbours of a kind joined, since how a text is cut must not matter.
-import type { AnswerPart, AnswerTool } from "../lib/answer-part.ts";
-import type { AnswerStart, ChatFormat } from "../lib/format.ts";
-import { usualInputs } from "../lib/inputs/template-inputs.ts";
-import { createReader } from "../lib/reader.ts";
-import type { AnswerItem, Syntax } from "../lib/syntax.ts";
+import type { AnswerPart, AnswerStart, AnswerTool } from "../format/answer.ts";
+import type { ChatFormat } from "../format/format.ts";
+import { usualInputs } from "../format/inputs/template-inputs.ts";
+import { createReader } from "../format/reader.ts";
+import type { AnswerItem, Syntax } from "../format/syntax.ts";
 
 export const weatherTools: readonly AnswerTool[] = [
   {

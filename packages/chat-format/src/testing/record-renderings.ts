@@ -1,8 +1,8 @@
 // Records what Hugging Face's transformers renders, by the reference beside chat-template's tests: python3 with jinja2 3.1.
-// To run it, in this package: node --conditions=waggle-source --import tsx src/testing/record-renderings.ts
+// To run it, in this package: node --import tsx src/testing/record-renderings.ts
 import { writeFileSync } from "node:fs";
-import { hashOf, renderWithJinja } from "@waggle/chat-template/testing/reference";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { hashOf, renderWithJinja } from "./template/reference.ts";
+import { llamaTemplates } from "./template/llama-templates.ts";
 import { type Given, bosText, conversations, eosText, reductionsOf, rowsAsText, variantsOf } from "./hf-variants.ts";
 
 const variants = conversations.flatMap((conversation, row) => [

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
-import { createTemplateRenderer } from "@waggle/chat-template";
-import { hashOf, pinnedDate } from "@waggle/chat-template/testing/reference";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { createTemplateRenderer } from "../template/index.ts";
+import { hashOf, pinnedDate } from "./template/reference.ts";
+import { llamaTemplates } from "./template/llama-templates.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answerStart } from "../lib/answer-start.ts";
-import { deriveFormat } from "../lib/derive/derive-format.ts";
-import { thoughtEndOf } from "../lib/derive/derive-thought-end.ts";
-import type { ChatFormat } from "../lib/format.ts";
-import { finalText } from "../lib/inputs/continued-prompt.ts";
-import { type ChatConversation, type ChatMessage, TemplateInputError } from "../lib/inputs/conversation.ts";
-import { renderConversation } from "../lib/inputs/render-conversation.ts";
-import { createReader } from "../lib/reader.ts";
+import { answerStart } from "../format/answer.ts";
+import { deriveFormat } from "../format/derive/derive-format.ts";
+import { thoughtEndOf } from "../format/derive/derive-thought-end.ts";
+import type { ChatFormat } from "../format/format.ts";
+import { finalText } from "../format/inputs/continued-prompt.ts";
+import { type ChatConversation, type ChatMessage, TemplateInputError } from "../format/inputs/conversation.ts";
+import { renderConversation } from "../format/inputs/render-conversation.ts";
+import { createReader } from "../format/reader.ts";
 import { expectedDifferences } from "./hf-differences.ts";
 import {
   type Conversation,

@@ -1,6 +1,6 @@
 // Owns the answers that round trips are made of: what an assistant says, the tools it may call, and which words show that a template
 // has rendered it.
-import type { AnswerTool } from "../lib/answer-part.ts";
+import type { AnswerTool } from "../format/answer.ts";
 import type { ExpectedAnswer } from "./llama-cases.ts";
 
 export interface RoundTripAnswer {

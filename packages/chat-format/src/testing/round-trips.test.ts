@@ -108,7 +108,7 @@ describe("round trips", () => {
     );
   });
 
-  test("say that a template refuses", async () => {
+  test("report that a template refuses", async () => {
     const trips = await roundTrips("family", async () => {
       throw new Error("No");
     });

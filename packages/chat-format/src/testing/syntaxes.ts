@@ -1,8 +1,8 @@
 // Owns one readable example of each kind of syntax, with an answer in it and the parts that it consists of.
-import type { AnswerPart } from "../lib/answer-part.ts";
-import { genericAnswer } from "../lib/derive/generic.ts";
-import type { ChatFormat } from "../lib/format.ts";
-import { type Syntax, blank, choice, literal, optional, sequence } from "../lib/syntax.ts";
+import type { AnswerPart } from "../format/answer.ts";
+import { genericAnswer } from "../format/derive/generic.ts";
+import type { ChatFormat } from "../format/format.ts";
+import { type Syntax, blank, choice, literal, optional, sequence } from "../format/syntax.ts";
 import { formatOf } from "./read-answer.ts";
 
 export const json: Syntax = { kind: "arguments", syntax: { kind: "json" } };

@@ -1,10 +1,10 @@
 // Owns the formats of llama.cpp's templates for tests of whole answers, with markers as text and as marks, and the answers that the templates
 // themselves write.
-import { createTemplateRenderer } from "@waggle/chat-template";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
-import { deriveFormat } from "../lib/derive/derive-format.ts";
-import type { ChatFormat } from "../lib/format.ts";
-import { withMarks } from "../lib/marks.ts";
+import { createTemplateRenderer } from "../template/index.ts";
+import { llamaTemplates } from "./template/llama-templates.ts";
+import { deriveFormat } from "../format/derive/derive-format.ts";
+import type { ChatFormat } from "../format/format.ts";
+import { withMarks } from "../format/marks.ts";
 import { llamaCases } from "./llama-cases.ts";
 import { type RoundTrip, roundTrips } from "./round-trips.ts";
 

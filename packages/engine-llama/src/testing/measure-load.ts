@@ -8,9 +8,9 @@ import {
   type LlamaModel,
   type Token,
 } from "node-llama-cpp";
-import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/gguf";
-import { createBatchDispatch } from "../lib/batch-dispatch.ts";
-import { openContext } from "../lib/context.ts";
+import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
+import { createBatchDispatch } from "../passes/batch-dispatch.ts";
+import { openContext } from "../load/context.ts";
 
 interface Settings {
   readonly modelPath: string;
@@ -68,7 +68,7 @@ async function measure(library: Llama, settings: Settings): Promise<Measured> {
     modelPath: settings.modelPath,
     gpuLayers: 0,
     useMmap: false,
-    // Deprecated as unstable; the engine sets it as well (decision 086).
+    // Deprecated as unstable; the engine sets it as well.
     // eslint-disable-next-line no-deprecated
     ...(type === undefined ? {} : { experimentalDefaultContextKvCacheKeyType: type }),
     // eslint-disable-next-line no-deprecated

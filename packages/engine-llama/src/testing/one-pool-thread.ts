@@ -1,12 +1,12 @@
-// Owns what each way samples where libuv's pool has one thread, as in a worker's engine: only then are samples asked for together with their pass, and
-// steps in a row. Prints them as JSON, by the way that was taken. Run it with UV_THREADPOOL_SIZE=1.
+// Owns a run of each driver with one thread in libuv's pool, as in a worker's engine: only then samples are requested together with their pass, and
+// steps are queued. Prints the samples as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
 import type { Backend, EntryResult, SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
-import { loadLlamaBackend } from "../lib/load.ts";
+import { loadLlamaBackend } from "../load/load.ts";
 import { storyModel } from "./story-model.ts";
 
 const steps = 60;
-/** Steps after which something else comes, as a command would; every fourth one is taken back. */
+/** Steps after which something else comes, as a command would; every fourth one is withdrawn. */
 const [inARow, takenBack] = [9, 4];
 const slots = [0, 1];
 const texts = ["Once upon a time there was a little bee", "A dog and a cat were friends. They liked"];
@@ -47,12 +47,18 @@ async function play(backend: Backend, sampling: SlotSampling): Promise<number[][
 // Nothing of the library's keeps a process alive while a model is loaded.
 const alive = setInterval(() => {}, 1_000);
 const played: Record<string, unknown> = {};
-for (const way of ["public", "direct", "native"] as const) {
+for (const driver of ["public", "direct", "native"] as const) {
   const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
-  const backend = await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", way, onePoolThread: true });
+  const backend = await loadLlamaBackend({
+    modelPath: storyModel,
+    ...size,
+    device: "cpu",
+    driver,
+    onePoolThread: true,
+  });
   const answers: number[][][] = [];
   for (const sampling of samplings) answers.push(await play(backend, sampling));
-  played[backend.ahead === undefined ? way : "in a row"] = answers;
+  played[backend.ahead === undefined ? driver : "in a row"] = answers;
   await backend.dispose();
 }
 clearInterval(alive);

@@ -1,26 +1,26 @@
-// What speculative decoding would gain: steps bare sequences of the library, with a predictor of tokens and without, in alternation. Decision
-// 014 has the answer, and this tells whether it still holds. With one thread in the pool, as the engine runs in the worker.
-//   UV_THREADPOOL_SIZE=1 node --conditions=waggle-source --import tsx packages/engine-llama/src/testing/speculated-steps.ts \
+// Owns a measurement of speculative decoding: steps bare sequences of the library, with a predictor of tokens and without, in alternation. Decision
+// 014 has the answer; this run shows whether it still holds. With one thread in the pool, as the engine runs in the worker.
+//   UV_THREADPOOL_SIZE=1 node --import tsx packages/engine-llama/src/testing/speculated-steps.ts \
 //     [--slots 1,2,4,8] [--rounds 5] [--tokens 60] [--threads 1] [--model path]
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { getLlama, InputLookupTokenPredictor, TokenPredictor } from "node-llama-cpp";
 import type { LlamaContext, LlamaModel, Token } from "node-llama-cpp";
-import { inSlotOrder, priorityOfSlot } from "../lib/batch-order.ts";
+import { inSlotOrder, priorityOfSlot } from "../passes/batch-order.ts";
 import { storyModel } from "./story-model.ts";
 
 interface Load {
   readonly variant: (typeof variants)[number];
   readonly prompts: readonly Token[][];
   readonly temperature: number;
-  /** Of each slot, in the mean. */
+  /** Of each slot, on average. */
   readonly tokens: number;
   readonly threads: number;
 }
 
 interface Measured {
   readonly tokensPerSecond: number;
-  /** For each slot that takes part in a pass. */
+  /** For each slot in a pass. */
   readonly tokensPerPass: number;
   /** Of each slot. */
   readonly texts: readonly Token[][];
@@ -34,7 +34,7 @@ const loopStart = 200;
 const predictions = 1;
 const openings = ["Once upon a time", "One day", "There was a", "The little", "A big red", "Tom and", "In the", "She"];
 
-/** Knows the text and costs nothing, which no real predictor surpasses. */
+/** Knows the text and costs nothing: no real predictor is better. */
 class Oracle extends TokenPredictor {
   readonly #text: readonly Token[];
   #at = 0;
@@ -86,7 +86,7 @@ async function run(): Promise<void> {
   await llama.dispose();
 }
 
-/** `new` has nothing to look up; `looping` is what the model itself goes on repeating, the best case for a lookup. */
+/** `new` has nothing to look up; `looping` is text that the model keeps repeating, the best case for a lookup. */
 async function promptsOf(model: LlamaModel, threads: number): Promise<Record<"new" | "looping", Token[][]>> {
   const prompts = openings.map((text) => model.tokenize(text));
   const { texts } = await measure(model, { variant: "plain", prompts, temperature: 0, tokens: loopStart, threads });

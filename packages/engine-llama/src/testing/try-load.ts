@@ -1,6 +1,6 @@
 // Owns one load in a process of its own: llama.cpp's log reaches only the first load of a process, and with it the reason for a failure.
 // Prints the error's message, or nothing.
-import { loadLlamaBackend } from "../lib/load.ts";
+import { loadLlamaBackend } from "../load/load.ts";
 
 const [modelPath = ""] = process.argv.slice(2);
 try {

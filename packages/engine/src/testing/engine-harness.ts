@@ -1,12 +1,12 @@
-// Owns an engine on the fake backend for tests: it runs, its events are kept, and it is gone when the test is.
+// Owns an engine on the fake backend for tests: it runs, records its events, and ends with the test.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
-import type { Backend } from "../lib/backend.ts";
-import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../lib/engine.ts";
-import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../lib/fake-backend.ts";
-import { expectedFakeText } from "../lib/fake-model.ts";
-import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../lib/messages.ts";
-import { createStepGate, type StepGate } from "../lib/step-gate.ts";
+import type { Backend } from "../port/backend.ts";
+import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../loop/engine.ts";
+import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
+import { expectedFakeText } from "../fake/fake-model.ts";
+import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../port/messages.ts";
+import { createStepGate, type StepGate } from "../fake/step-gate.ts";
 
 export interface EngineHarness {
   readonly engine: Engine;
@@ -31,13 +31,13 @@ export interface EngineHarnessOptions extends Partial<FakeBackendOptions> {
   readonly pinnedThreads?: number;
   readonly maxThreads?: number;
   readonly now?: () => number;
-  /** Hears each event in the middle of `emit`. */
+  /** Called with each event, within `emit`. */
   readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
   /** Replaces parts of the backend. */
   readonly wrap?: (backend: FakeBackend) => Backend;
 }
 
-/** Starts an engine with two slots of 256 tokens, or what the options say. */
+/** Starts an engine, by default with two slots of 256 tokens. */
 export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
   const gate = createStepGate();
   if (options.gated !== true) gate.open();
@@ -71,14 +71,14 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
   }
   function watch<T>(find: () => T | undefined): Promise<T> {
     return new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         const found = find();
         if (found === undefined) return;
-        watchers.delete(look);
+        watchers.delete(check);
         resolve(found);
       };
-      watchers.add(look);
-      look();
+      watchers.add(check);
+      check();
     });
   }
   return {
@@ -100,7 +100,7 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
   };
 }
 
-/** Greedy unless the test says otherwise. */
+/** Greedy unless the test sets other values. */
 export function sampling(given: Partial<Sampling> = {}): Sampling {
   return SamplingSchema.parse({ temperature: 0, ...given });
 }
@@ -122,7 +122,7 @@ export function embedJob(jobId: string, ...texts: string[]): EmbedJob {
   return { kind: "embed", jobId, texts, cacheScope: "alice" };
 }
 
-/** What the model says to this prompt, were it alone with it. */
+/** The model's answer to this prompt without other jobs. */
 export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {
   return expectedFakeText({ kind: "text", text: prompt }, sampling(given), tokens);
 }

@@ -1,7 +1,6 @@
-// Owns machines that exist on paper: what a pass takes by formula and seeded noise, and streams that run on them. For tests
-// of what the pacing learns.
-import type { Pass } from "../lib/pass-costs.ts";
-import type { Pacing } from "../lib/pacing.ts";
+// Owns simulated machines: the time of a pass by formula and seeded noise, and streams that run on them. For tests of the pacing.
+import type { Pass } from "../costs/pass-costs.ts";
+import type { Pacing } from "../costs/pacing.ts";
 
 export interface Work {
   readonly threads: number;
@@ -9,7 +8,7 @@ export interface Work {
   readonly promptTokens: number;
   /** Tokens that the slots hold, on average. */
   readonly context: number;
-  /** A neighbour wants a core. */
+  /** Another process needs a core. */
   readonly busy: boolean;
 }
 
@@ -39,7 +38,7 @@ export interface Scenario {
 export interface SimulatedStep extends Pass {
   readonly decoding: number;
   readonly promptTokens: number;
-  /** What a step with all decoding slots and no prompt takes at best then, without noise. */
+  /** Best time of a step with all decoding slots and no prompt at that moment, without noise. */
   readonly bestStepMs: number;
 }
 
@@ -99,11 +98,11 @@ export interface MachineShape {
   /** Milliseconds of a pass with one row, and of each further one, with one thread. */
   readonly oneMs: number;
   readonly rowMs: number;
-  /** What the first of several rows costs besides: a kernel for matrices instead of one for vectors. */
+  /** Additional cost of the first of several rows: a kernel for matrices instead of one for vectors. */
   readonly matrixMs?: number;
   readonly tileTokenMs: number;
   readonly partTokenMs: number;
-  /** What a second thread leaves of the time, also of a single row, which memory bounds; and what starting it costs. */
+  /** Share of the time with a second thread, also of a single row, which memory bounds; and the cost of starting it. */
   readonly secondThread: { readonly share: number; readonly oneRowShare?: number; readonly startMs?: number };
   /** Times as long, with two threads, while a neighbour is busy. */
   readonly collapse?: number;

@@ -1,6 +1,6 @@
-// Owns decoding passes that take what a formula says, for tests of how many threads compute them.
-import { createPacing, type Pacing } from "../lib/pacing.ts";
-import type { ThreadChange, ThreadLimits } from "../lib/threads.ts";
+// Owns simulated decoding passes, with times by formula, for tests of the number of threads.
+import { createPacing, type Pacing } from "../costs/pacing.ts";
+import type { ThreadChange, ThreadLimits } from "../costs/threads.ts";
 
 export interface SimulatedPass {
   readonly tokens: number;
@@ -18,7 +18,7 @@ export function threadsFor(pacing: Pacing, tokens: number): number {
   return pacing.threads({ decodeRows: tokens, tokens });
 }
 
-/** Runs so many passes of this size; `passMs` may look at the number of the pass, counted from 0. */
+/** Runs so many passes of this size; `passMs` gets the number of the pass, counted from 0. */
 export function runPasses(
   pacing: Pacing,
   passes: number,
@@ -36,7 +36,7 @@ export function threadsOf(passes: readonly SimulatedPass[]): number[] {
   return passes.map(({ threads }) => threads);
 }
 
-/** What these passes took longer than with the best count, in ms. */
+/** Time that these passes took longer than with the best count, in ms. */
 export function lostMs(passes: readonly SimulatedPass[], bestMs: number): number {
   return passes.reduce((sum, { passMs }) => sum + passMs - bestMs, 0);
 }

@@ -1,31 +1,31 @@
-// Owns what tests of the fleet have in common: a server for a file, members on it, and jobs and models that do as they are told.
+// Owns what tests of the fleet share: a server for each test file, members on it, and scripted jobs and models.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, type Clock } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
-import { createProcessGroups, startNats, type NatsServer } from "@waggle/harness";
-import type { GenerateSpec, JobFollower, JobSpec } from "@waggle/jobs";
+import { createProcessGroups, startNats, type NatsServer } from "@waggle/testing/harness";
+import type { GenerateSpec, JobListener, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../lib/connection.ts";
+import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../nats/connection.ts";
 import {
   fleetVersion,
   type EventRecord,
   type FleetJob,
   type FleetModelFile,
   type GatewayMember,
-} from "../lib/records.ts";
-import { subjects } from "../lib/names.ts";
-import type { Move, RunnableModel, WorkerPort } from "../lib/worker-port.ts";
-import { createGatewaySide } from "../lib/gateway-side.ts";
-import type { GatewaySide } from "../lib/gateway-port.ts";
-import { createWorkerSide, type WorkerSide } from "../lib/worker-side.ts";
+} from "../queue/records.ts";
+import { subjects } from "../nats/names.ts";
+import type { Move, RunnableModel, WorkerPort } from "../worker/worker-port.ts";
+import { createGatewaySide } from "../gateway/gateway-side.ts";
+import type { GatewaySide } from "../gateway/gateway-port.ts";
+import { createWorkerSide, type WorkerSide } from "../worker/worker-side.ts";
 
 export const silent: Logger = createLogger({ level: "silent", format: "json", name: "fleet-test" });
 
-/** What a test has opened, closed after it in reverse order. */
+/** Closed after the test, in reverse order. */
 const opened: (() => Promise<unknown>)[] = [];
 
 function closeLater(close: () => Promise<unknown>): void {
@@ -40,8 +40,8 @@ interface NatsOfFile {
 }
 
 /**
- * A server of this file's own.
- * @param config in nats-server's own format
+ * A server for one test file.
+ * @param config in nats-server's format
  */
 export function useNats({ folder, config }: { readonly folder?: string; readonly config?: string } = {}): NatsOfFile {
   let server: NatsServer | undefined;
@@ -165,10 +165,10 @@ export const file: FleetModelFile = {
   modelFile: "tiny.gguf",
 };
 
-/** A job as a model has it: the test says what it tells. */
+/** A job of a scripted model: the test sends its events. */
 export interface LocalJob {
   readonly spec: JobSpec;
-  readonly follower: JobFollower;
+  readonly listener: JobListener;
   cancelled: boolean;
 }
 
@@ -198,11 +198,11 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
     refuseWith: undefined,
     free: () => slots - running,
     file: () => from,
-    async run(given, follower) {
+    async run(given, listener) {
       if (this.refuseWith !== undefined) throw this.refuseWith;
       if (ids.has(given.id)) throw new WaggleError("conflict", `Cannot accept job ${given.id}: that job_id is taken.`);
       ids.add(given.id);
-      const job: LocalJob = { spec: given, follower, cancelled: false };
+      const job: LocalJob = { spec: given, listener, cancelled: false };
       running += 1;
       jobs.push(job);
       for (const wake of waiting) wake();
@@ -233,7 +233,7 @@ export interface FakeWorker {
   readonly connection: FleetConnection;
   /** How jobs have changed hands here. */
   readonly moves: readonly Move[];
-  /** As a killed process leaves: without a word. */
+  /** Leaves as a killed process does: without a message. */
   vanish(): Promise<void>;
 }
 
@@ -274,7 +274,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
-  // What it listens to is known to the server once somebody answers.
+  // The server knows the member's subscriptions once the member answers.
   const { nc } = connection.use();
   while (
     await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(
@@ -331,7 +331,7 @@ export interface Heard {
 export function hear(gateway: GatewaySide, job: FleetJob): Heard {
   const records: EventRecord[] = [];
   let check = (): void => {};
-  gateway.follow(job.id, {
+  gateway.subscribe(job.id, {
     record(record) {
       records.push(record);
       check();
@@ -347,7 +347,7 @@ export function hear(gateway: GatewaySide, job: FleetJob): Heard {
       const told: number[] = [];
       for (const event of events()) {
         if (event.type !== "token" || event.index < told.length) continue;
-        if (event.index > told.length) throw new Error(`Token ${event.index} where ${told.length} was due`);
+        if (event.index > told.length) throw new Error(`Token ${event.index} instead of ${told.length}`);
         told.push(event.ids[0] ?? -1);
       }
       return told;
@@ -368,14 +368,14 @@ export function hear(gateway: GatewaySide, job: FleetJob): Heard {
   return heard;
 }
 
-export function tell({ follower }: LocalJob, ...indexes: number[]): void {
-  for (const index of indexes) follower.event(tokenEvent(index));
+export function tell({ listener }: LocalJob, ...indexes: number[]): void {
+  for (const index of indexes) listener.event(tokenEvent(index));
 }
 
 export function finish(model: FakeModel, job: LocalJob): void {
   model.over(job);
-  job.follower.event(finished());
-  job.follower.ended({ type: "finished", by: "stop_token" as never });
+  job.listener.event(finished());
+  job.listener.ended({ type: "finished", by: "stop_token" as never });
 }
 
 /** The name of the fleet's job that this one is an attempt at. */
@@ -383,7 +383,7 @@ export function fleetIdOf({ spec: { id } }: LocalJob): string | undefined {
   return id?.split(".")[0];
 }
 
-/** What a resumed job was given. */
+/** The prior output of a resumed job. */
 export function saidTo({ spec }: LocalJob): unknown {
-  return spec.kind === "generate" ? spec.said : undefined;
+  return spec.kind === "generate" ? spec.priorOutput : undefined;
 }

@@ -1,5 +1,5 @@
-// Owns a server of model files for the tests of downloads: it plays the hub, what the hub redirects to, and any other server, and can be
-// slow, cut its answers off, lie about length, change the file in the middle, or say less than others do.
+// Owns a server of model files for the tests of downloads: it plays the hub, the target of the hub's redirects, and any other server, and can be
+// slow, cut its answers off, send wrong lengths, change the file in the middle, or send fewer headers than others do.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -8,7 +8,7 @@ export interface ServedFile {
   readonly content: Buffer;
   /** Undefined: none. */
   readonly etag?: string;
-  /** Told as the hub tells it, with a redirect as much as without. */
+  /** As the hub sends it, with a redirect as well as without. */
   readonly linkedSha256?: string;
 }
 
@@ -35,7 +35,7 @@ export interface ModelServerOptions extends ServedFile {
   readonly chunked?: boolean;
   /** A range is answered for the first byte only; any other one with the whole file. */
   readonly ignoreRanges?: boolean;
-  /** The size it speaks of, whatever it has. */
+  /** The size that it announces, whatever the real one. */
   readonly saysBytes?: number;
   /** Answers with a range that begins so many bytes later than the one that was asked for. */
   readonly shiftedBytes?: number;

@@ -1,11 +1,11 @@
-// Owns one simulated schedule: flows that send requests, slots in which those run, and how long each request waits. Time is virtual.
-import { createAdmissionQueue } from "../lib/admission-queue.ts";
+// Owns one simulated schedule: flows that send requests, slots in which the requests run, and how long each waits. Time is virtual.
+import { createAdmissionQueue } from "../admission-queue.ts";
 
 const capacity = 64;
 /** After which a refused flow that returns tries again; others give up. */
 const retryMs = 1_000;
 
-/** What one flow sends. All times are in milliseconds. */
+/** The requests of one flow. All times are in milliseconds. */
 export interface FlowPlan {
   readonly client: string;
   readonly flow: string;
@@ -25,7 +25,7 @@ export interface SchedulePlan {
   readonly flows: readonly FlowPlan[];
 }
 
-/** One request, and how it fared. */
+/** One request and its result. */
 export interface Request {
   readonly id: string;
   readonly client: string;
@@ -34,7 +34,7 @@ export interface Request {
   readonly slots: number;
   readonly runMs: number;
   readonly cameMs: number;
-  /** From 1: its place among the waiting requests of its flow, when it came. */
+  /** From 1: its position among the waiting requests of its flow at its arrival. */
   readonly place: number;
   /** Most flows of its client, and most clients, of its priority, that waited at any one time while it did. */
   mostFlows: number;
@@ -45,7 +45,7 @@ export interface Request {
   waitedMs: number;
 }
 
-/** Runs the plan for so long, and returns every request that was accepted. */
+/** Runs the plan for this time, and returns every accepted request. */
 export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Request[] {
   let nowMs = 0;
   let busy = 0;

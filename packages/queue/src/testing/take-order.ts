@@ -1,7 +1,7 @@
-// Owns the forecast, against which the ranks are tested: the order in which entries would be taken from here on, if nothing else changed
-// and what is taken kept running. It searches for each turn anew, which no daemon should do for one position.
-import type { Client } from "../lib/ledger.ts";
-import { compareParties, compareTurns, type Entry, type Level, type Line, type Party } from "../lib/levels.ts";
+// Owns the simulated order against which the ranks are tested: the order in which entries are taken from here on if nothing else changes and taken
+// jobs keep running. It searches all entries for each turn, which is too slow for a daemon.
+import type { Client } from "../ledger.ts";
+import { compareParties, compareTurns, type Entry, type Level, type Line, type Party } from "../levels.ts";
 
 /** All entries in the order of the turns to come. Nothing is changed. */
 export function takeOrder<T>(levels: readonly Level<T>[]): Entry<T>[] {

@@ -1,8 +1,8 @@
-// Owns what a PromQL expression asks for: its metrics, and the labels by which it chooses and groups. Prometheus' own grammar reads it.
+// Owns the parts of a PromQL expression: its metrics, and the labels by which it chooses and groups. Prometheus' grammar parses it.
 import { parser } from "@prometheus-io/lezer-promql";
 
 export interface PromqlFacts {
-  /** What cannot be read, as text; a sound expression has none. */
+  /** The parts that cannot be parsed; a valid expression has none. */
   readonly errors: readonly string[];
   readonly selectors: readonly { readonly metric: string; readonly labels: readonly string[] }[];
   /** Of `by`, `without`, `on`, `ignoring` and `group_left`. */

@@ -1,5 +1,5 @@
-// Owns the command check: everything that can be known about the code without running it, in one go.
-import { repositoryPath } from "@waggle/harness";
+// Owns the command check: runs all checks of the code that do not execute it.
+import { repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
 import { painter } from "../lib/report.ts";
@@ -7,7 +7,7 @@ import { tidyProblems } from "../lib/tidy.ts";
 
 interface Check {
   readonly name: string;
-  /** Resolves with what is wrong, or with nothing. */
+  /** Resolves with a text about the problems; empty when there are no problems. */
   run(root: string): Promise<string>;
 }
 
@@ -16,8 +16,8 @@ const toolTimeoutMs = 1_200_000;
 
 const checks: readonly Check[] = [
   { name: "types", run: tool("tsc", "--noEmit", "--pretty", "false") },
-  // Pages live in a browser, with other globals than the rest has.
-  { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/chat") },
+  // The pages run in a browser, which has other globals than Node.
+  { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/pages") },
   { name: "types of their tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
   { name: "lint and arrows", run: tool("oxlint", "--type-aware") },
   { name: "format", run: tool("oxfmt", "--check") },
@@ -28,11 +28,8 @@ const checks: readonly Check[] = [
 const nameWidth = 20;
 const linesShown = 80;
 
-export function addCheck(program: Command): void {
-  program
-    .command("check")
-    .description("types, lint with the import arrows, format, unused code, tidiness, generated documents")
-    .action(check);
+export function addCheck(command: Command): void {
+  command.action(check);
 }
 
 async function check(): Promise<void> {
@@ -51,14 +48,14 @@ async function check(): Promise<void> {
   if (failed.length > 0) process.exitCode = 1;
 }
 
-/** One mistake can make hundreds of lines; the first ones tell it. */
+/** Keeps the first lines, because one mistake can cause hundreds of lines. */
 function shortened(problems: string): string {
   const lines = problems.trimEnd().split("\n");
   const more = lines.length - linesShown;
   return more > 0 ? [...lines.slice(0, linesShown), `… and ${more} lines more`].join("\n") : lines.join("\n");
 }
 
-/** A tool from node_modules; its output is what is wrong when it does not exit with 0. */
+/** Runs a tool from node_modules. If its exit code is not 0, its output describes the problems. */
 function tool(file: string, ...flags: readonly string[]): Check["run"] {
   return async (root) => {
     const options = { cwd: root, preferLocal: true, all: true, reject: false, timeout: toolTimeoutMs } as const;

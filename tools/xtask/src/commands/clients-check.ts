@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
-import { startWorker, type ProcessGroups } from "@waggle/harness";
-import { writeScriptedModel } from "@waggle/synth";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { guarded, namedOf, startWorker, type CommandEnding, type ProcessGroups } from "@waggle/testing/harness";
+import { writeScriptedModel } from "@waggle/testing/models";
 import type { Command as Program } from "commander";
 import { execa } from "execa";
 import { agentContextTokens as context, clients, type Client } from "../lib/clients/clients.ts";
@@ -12,8 +12,6 @@ import { installClients } from "../lib/clients/install.ts";
 import { isOffline, offlinePrefix } from "../lib/clients/offline.ts";
 import { runClient } from "../lib/clients/run-client.ts";
 import { callLine, faultsOf, lineOf, type ClientRun } from "../lib/clients/verdict.ts";
-import { namedOf } from "../lib/options.ts";
-import { guarded, type Ending } from "../lib/signals.ts";
 
 interface Flags {
   readonly only?: readonly string[];
@@ -24,12 +22,8 @@ interface Flags {
 
 const template = "Qwen-Qwen3-0.6B";
 
-export function addClientsCheck(program: Program): void {
-  program
-    .command("clients:check")
-    .description(
-      "install agents and tools from npm and run them, without a network, against a worker whose model is scripted",
-    )
+export function addClientsCheck(command: Program): void {
+  command
     .option("--only <client...>", `these alone: ${clients.map(({ name }) => name).join(", ")}`)
     .option("--latest", "their newest versions (default: those that are known to work)")
     .option("--into <folder>", "install them there and leave them there (default: a temporary folder)")
@@ -58,16 +52,16 @@ function clientsCheck(flags: Flags): Promise<void> {
   });
 }
 
-/** The same command again, where there is no network; what it prints and its exit code are this one's. */
+/** Runs the same command again without a network, and takes over its output and exit code. */
 async function checkOffline(
   [file, ...args]: readonly [string, ...string[]],
   chosen: readonly Client[],
   folder: string,
-  { signal }: Ending,
+  { signal }: CommandEnding,
 ): Promise<number> {
   const itself = [process.execPath, ...process.execArgv, process.argv[1] as string];
   const flags = ["clients:check", "--installed", folder, "--only", ...chosen.map(({ name }) => name)];
-  // A signal ends it as it ends this one: with all that it has started.
+  // A signal ends the inner command together with all processes that it has started.
   const { exitCode } = await execa(file, [...args, ...itself, ...flags], {
     ...{ reject: false, stdio: ["ignore", "inherit", "inherit"], cancelSignal: signal },
   });
@@ -77,7 +71,9 @@ async function checkOffline(
 
 async function check(chosen: readonly Client[], folder: string, groups: ProcessGroups): Promise<void> {
   say(
-    isOffline() ? "No network but loopback." : "With this machine's network: a namespace without one is not permitted.",
+    isOffline()
+      ? "No network but loopback."
+      : "The check uses this machine's network, because this system does not permit a namespace without network.",
   );
   const source = llamaTemplates().get(template);
   if (source === undefined) throw new Error(`Cannot check clients: llama.cpp has no template ${template}`);

@@ -1,13 +1,11 @@
-// Owns the command docs:check: which pages are followed, on what machine, what it prints, and its exit code.
+// Owns the command docs:check: selects the pages and the machine, runs the pages, and sets the exit code.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { repositoryPath } from "@waggle/harness";
+import { guarded, namedOf, repositoryPath } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
-import { namedOf } from "../lib/options.ts";
 import { killFamilies } from "../lib/pages/kill-families.ts";
 import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
 import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
-import { guarded } from "../lib/signals.ts";
 
 interface Flags {
   readonly only?: readonly string[];
@@ -15,7 +13,7 @@ interface Flags {
 }
 
 interface Page {
-  /** For the command line. */
+  /** The page's name on the command line. */
   readonly name: string;
   readonly path: string;
 }
@@ -24,12 +22,8 @@ const quickstartFolder = "docs/quickstart";
 const packagesFolder = ".waggle/packages";
 const readme: Page = { name: "readme", path: "README.md" };
 
-export function addDocsCheck(program: Program): void {
-  program
-    .command("docs:check")
-    .description(
-      "follow README.md and the quickstarts as they stand: README.md in a new clone, each quickstart in an empty folder",
-    )
+export function addDocsCheck(command: Program): void {
+  command
     .option(
       "--only <page...>",
       `these alone: ${pages()
@@ -60,7 +54,7 @@ function docsCheck(flags: Flags): Promise<void> {
         repository: repositoryPath("."),
         onLeader: (pid) => void leaders.push(pid),
       });
-      // Whatever ends this process, a reader of its output that has gone for instance.
+      // Runs however this process ends, for example when the reader of its output closes the pipe.
       process.on("exit", () => {
         end();
         newcomer[Symbol.dispose]();
@@ -88,7 +82,7 @@ function docsCheck(flags: Flags): Promise<void> {
   );
 }
 
-/** What the README has its reader install. @throws Error when there is none, or npm fails */
+/** Installs the package as the README shows it. @throws Error when no package has been built, or npm fails */
 async function install(newcomer: Newcomer, given: string | undefined): Promise<void> {
   const tarball = given === undefined ? newestTarball() : resolve(given);
   process.stdout.write(`Installing ${basename(tarball)} …\n`);

@@ -1,25 +1,19 @@
 // Owns the command engine:build: its options, what it prints and its exit code.
-import type { ProcessGroups } from "@waggle/harness";
+import { guarded, showProgress, type CommandEnding, type ProcessGroups } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { buildEngine, removeEngineBuild, type EngineBuild } from "../lib/build/build-engine.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
-import { showProgress } from "../lib/progress-line.ts";
-import { guarded, type Ending } from "../lib/signals.ts";
 
 interface Flags {
   readonly force?: true;
   readonly remove?: true;
 }
 
-/** Something that the machine should have is missing, as in sysexits.h. */
+/** EX_UNAVAILABLE of sysexits.h: the machine lacks a required tool. */
 const unavailableCode = 69;
 
-export function addEngineBuild(program: Program): void {
-  program
-    .command("engine:build")
-    .description(
-      "compile the engine for this very machine from the source in its package, with OpenMP; offline, a few minutes",
-    )
+export function addEngineBuild(command: Program): void {
+  command
     .option("--force", "compile even if there is a build already")
     .option("--remove", "go back to the prebuilt binary; the build is kept and comes back in a second")
     .action(engineBuild);
@@ -32,7 +26,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     return;
   }
   const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
-  const build = async (groups: ProcessGroups, { signal }: Ending): Promise<void> => {
+  const build = async (groups: ProcessGroups, { signal }: CommandEnding): Promise<void> => {
     const built = await buildEngine({
       force: flags.force === true,
       groups,

@@ -1,12 +1,11 @@
 // Owns the commands pack and pack:check: their options, what they print and their exit codes.
 import { readdirSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
-import { repositoryPath } from "@waggle/harness";
+import { guarded, repositoryPath } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { checkPackage } from "../lib/pack/check-package.ts";
 import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
 import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
-import { guarded } from "../lib/signals.ts";
 
 interface PackFlags {
   readonly out: string;
@@ -17,10 +16,8 @@ const defaultOut = ".waggle/packages";
 const bytesPerMb = 1_000_000;
 const stepWidth = 28;
 
-export function addPack(program: Command): void {
-  program
-    .command("pack")
-    .description("a tarball that npm install -g takes on a machine that never saw the repository; build first")
+export function addPack(command: Command): void {
+  command
     .option("--out <folder>", "where to put it", repositoryPath(defaultOut))
     .option(
       "--engine <source>",
@@ -28,13 +25,10 @@ export function addPack(program: Command): void {
       "bundled",
     )
     .action(async (flags: PackFlags) => void (await pack(flags)));
-  program
-    .command("pack:check")
-    .description(
-      "pack, install that on an empty machine without a network, have it answer, uninstall it, and look what is left",
-    )
-    .option("--tarball <file>", "one that is packed already")
-    .action(packCheck);
+}
+
+export function addPackCheck(command: Command): void {
+  command.option("--tarball <file>", "one that is packed already").action(packCheck);
 }
 
 async function pack({ out, engine }: PackFlags): Promise<Tarball> {
@@ -43,7 +37,7 @@ async function pack({ out, engine }: PackFlags): Promise<Tarball> {
   const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
   await makePackageTree(tree, engine);
   const tarball = await makeTarball(tree, resolve(out), suffix);
-  process.stdout.write(told(tarball, tree));
+  process.stdout.write(reportOf(tarball, tree));
   return tarball;
 }
 
@@ -64,7 +58,7 @@ async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
   );
 }
 
-function told({ path, bytes, unpackedBytes, files }: Tarball, tree: string): string {
+function reportOf({ path, bytes, unpackedBytes, files }: Tarball, tree: string): string {
   const parts = readdirSync(tree, { recursive: true, encoding: "utf8" })
     .filter((name) => name.split(sep).length <= 2 && statSync(join(tree, name)).isDirectory())
     .map((name) => `  ${name.padEnd(34)}${mb(bytesIn(join(tree, name)))}`);

@@ -3,10 +3,15 @@ import { appendFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command as Program } from "commander";
-import { leastTokenEvents, daemonCommand, type Command, type DaemonName } from "@waggle/harness";
-import { numberOf } from "../lib/options.ts";
+import {
+  daemonCommand,
+  guarded,
+  leastTokenEvents,
+  numberOf,
+  type Command,
+  type DaemonName,
+} from "@waggle/testing/harness";
 import { createReport, nowhere } from "../lib/report.ts";
-import { guarded } from "../lib/signals.ts";
 import { runWorkerTest } from "../lib/worker-run.ts";
 
 interface Flags {
@@ -22,20 +27,16 @@ interface Flags {
 const defaultPrompt = "Once upon a time";
 const longestTimeoutS = 86_400;
 
-export function addWorkerTest(program: Program): void {
-  program
-    .command("worker:test")
-    .description(
-      "start a hive and a worker, stream one answer, check that it was real, stop all, check that nothing is left",
-    )
+export function addWorkerTest(command: Program): void {
+  command
     .option("--model <path|hf:user/repo:quant>", "the worker's model (default: the embedded one)")
     .option("--prompt <text>", "what to complete", defaultPrompt)
     .option("--max-tokens <n>", `tokens to ask for, at least ${leastTokenEvents}: fewer prove nothing`, "256")
     .option("--timeout <s>", "give up after this long in all, or after half of it without an event", "60")
     .option("--json", "print one JSON object and nothing else")
     .option("--keep-logs", "keep the logs of hive and worker, and say where")
-    // For tests of this test: another executable in the worker's place.
-    .addOption(program.createOption("--worker-command <json>", "").hideHelp())
+    // For tests of worker:test: another executable instead of the worker.
+    .addOption(command.createOption("--worker-command <json>", "").hideHelp())
     .action(workerTest);
 }
 

@@ -8,7 +8,7 @@ import {
   openStream,
   proveRealness,
   type StreamJudge,
-} from "@waggle/harness";
+} from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import type { Report } from "./report.ts";
 import type { Run } from "./run.ts";

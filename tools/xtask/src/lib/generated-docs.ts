@@ -1,9 +1,22 @@
-// Owns which files under docs/ are generated, and whether those on disk are still what the code says.
+// Owns which files under docs/ are generated, whole or in blocks, and whether those on disk are what the code says.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
-import { withMemoryTable } from "./models-page/memory-table.ts";
-import { protocolPage } from "./protocol-page.ts";
+import { withBlocks, type Blocks } from "./docs/blocks.ts";
+import { commandsTable, errorCodesTable, exitCodesTable, metricsTable, templateList } from "./docs/code-blocks.ts";
+import { settingsBlocks } from "./docs/settings-blocks.ts";
+import { memoryTable } from "./models-page/memory-table.ts";
+
+/** The blocks of each page that is written by hand otherwise. */
+function pageBlocks(): Readonly<Record<string, Blocks>> {
+  return {
+    "docs/settings.md": settingsBlocks(),
+    "docs/running.md": { "commands of waggle": commandsTable(), "exit codes": exitCodesTable() },
+    "docs/metrics.md": { metrics: metricsTable() },
+    "docs/models.md": { "models against memory": memoryTable(), "names of chat templates": templateList() },
+    "docs/streams.md": { "error codes": errorCodesTable() },
+  };
+}
 
 /** Their paths from the repository's root, and what they must hold. */
 function generatedDocs(): ReadonlyMap<string, string> {
@@ -11,8 +24,9 @@ function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/openapi.json", `${JSON.stringify(workerOpenApi(version), null, 2)}\n`],
     ["docs/openapi-hive.json", `${JSON.stringify(hiveOpenApi(version), null, 2)}\n`],
-    ["docs/protocol.md", protocolPage(version)],
-    ["docs/models.md", withMemoryTable(readFileSync(repositoryPath("docs/models.md"), "utf8"))],
+    ...Object.entries(pageBlocks()).map(
+      ([path, blocks]) => [path, withBlocks(path, readFileSync(repositoryPath(path), "utf8"), blocks)] as const,
+    ),
   ]);
 }
 

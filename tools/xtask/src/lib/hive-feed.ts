@@ -1,9 +1,9 @@
-// Owns the hive's event feed: what it has told and will tell, and which of that is about one worker.
+// Owns the hive's event feed: its events so far and those to come, and which of them are about one worker.
 import { createHiveClient } from "@waggle/client";
-import { createArrivals, type Arrivals } from "@waggle/harness";
+import { createArrivals, type Arrivals } from "@waggle/testing/harness";
 import type { HiveEvent } from "@waggle/protocol";
 
-/** Reads the feed until the signal aborts or the hive closes it. A feed that breaks is told to `onBroken`. */
+/** Reads the feed until the signal aborts or the hive closes it. A feed that breaks calls `onBroken`. */
 export function followHive(
   baseUrl: string,
   signal: AbortSignal,

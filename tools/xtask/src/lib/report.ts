@@ -1,12 +1,12 @@
-// Owns how a run of worker:test looks on a terminal. It decides nothing.
+// Shows a run of worker:test on a terminal.
 import { styleText } from "node:util";
-import type { Spread } from "@waggle/harness";
+import type { Spread } from "@waggle/testing/harness";
 import type { WorkerTestResult } from "./worker-test-result.ts";
 
 export interface Report {
-  /** What is under way: on a terminal it is shown, with its seconds, until the next line comes. */
+  /** Shows the current action with its seconds until the next line, if the output is a terminal. */
   doing(what: string): void;
-  /** Nothing is under way any more. */
+  /** Removes the line about the current action. */
   rest(): void;
   /** A step that has just succeeded. */
   step(name: string, detail: string): void;

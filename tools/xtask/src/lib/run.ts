@@ -1,17 +1,17 @@
-// Owns what a run of worker:test knows about itself: what it is doing, what has failed, and whether it may go on.
-import { until } from "@waggle/harness";
+// Keeps the state of a run of worker:test: the current action, the failures, and whether it may continue.
+import { until } from "@waggle/testing/harness";
 
 export interface Run {
-  /** Aborts with the reason why the run cannot go on. */
+  /** Aborts with the reason why the run cannot continue. */
   readonly signal: AbortSignal;
   readonly failures: readonly string[];
-  /** What it waits for; completes the sentence "… while". */
+  /** The current action; completes the sentence "… while". */
   doing: string;
   /** The promise's outcome, unless the run is aborted before. */
   wait<T>(doing: string, promise: Promise<T>): Promise<T>;
-  /** Something did not hold, and the run goes on. */
+  /** Records a failure; the run continues. */
   fail(message: string): void;
-  /** The run ends here; only the first reason counts. */
+  /** Ends the run; only the first reason is kept. */
   abort(reason: string): void;
 }
 

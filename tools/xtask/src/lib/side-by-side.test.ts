@@ -1,5 +1,5 @@
 // Tests what no terminal shows: a start that throws leaves no daemon behind, which would keep the command from its end.
-import { familyOf, isAlive, listProcesses, poll } from "@waggle/harness";
+import { familyOf, isAlive, listProcesses, poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { runSideBySide } from "./side-by-side.ts";
 

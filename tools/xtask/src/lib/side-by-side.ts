@@ -1,8 +1,15 @@
 // Owns daemons side by side in one terminal: logs under coloured names, the first to leave ends all, and one Ctrl-C ends them cleanly.
-import { createProcessGroups, startDaemon, until, wayOut } from "@waggle/harness";
-import type { Daemon, DaemonName, ProcessGroups } from "@waggle/harness";
+import {
+  createProcessGroups,
+  onEnding,
+  startDaemon,
+  until,
+  wayOut,
+  type Daemon,
+  type DaemonName,
+  type ProcessGroups,
+} from "@waggle/testing/harness";
 import { painter } from "./report.ts";
-import { onEnding } from "./signals.ts";
 
 /** As long as the worker's own drain, and a little more. */
 const leaveLimitMs = 35_000;

@@ -1,29 +1,6 @@
 // Tests the rules of the house on texts that keep and that break them.
 import { describe, expect, it } from "vitest";
-import { decisionProblems, fileProblems, indexProblems, readmeProblems } from "./tidy.ts";
-
-const readme = "# @waggle/x\n\nWhat it is.\n\n## Use\n\n```ts\nlet a = 1;\n```\n\n## Limits\n\n## Not for\n";
-
-describe("a README", () => {
-  it("has the four headings and one snippet", () => {
-    expect(readmeProblems("p", readme, "x")).toEqual([]);
-    expect(readmeProblems("p", readme, "y")).toHaveLength(1);
-    expect(readmeProblems("p", readme.replace("## Limits\n", ""), "x")).toHaveLength(1);
-    expect(readmeProblems("p", readme.replace("```ts", "```"), "x")).toHaveLength(1);
-    expect(readmeProblems("p", `${readme}\n## More\n`, "x")).toHaveLength(1);
-  });
-});
-
-describe("an index", () => {
-  it("re-exports from lib and does nothing else", () => {
-    expect(indexProblems("p", '// Why.\nexport * from "./lib/a.ts";\nexport {\n  b,\n} from "./lib/b.ts";\n')).toEqual(
-      [],
-    );
-    expect(indexProblems("p", 'export type { C } from "./lib/c.ts";\n')).toEqual([]);
-    expect(indexProblems("p", "export const a = 1;\n")).toHaveLength(1);
-    expect(indexProblems("p", 'export * from "../../y/src/index.ts";\n')).toHaveLength(1);
-  });
-});
+import { decisionProblems, fileProblems, folderProblems } from "./tidy.ts";
 
 describe("a source file", () => {
   it("opens with a comment and has a name that says something", () => {
@@ -40,6 +17,26 @@ describe("a source file", () => {
         fileProblems("packages/x/src/lib/a.ts", `// Owns a.\nconst help = \`\n${marker} main\n\`;\n`),
       ).toHaveLength(1);
     }
+  });
+});
+
+describe("a folder of source", () => {
+  const filesIn = (folder: string, count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `${folder}/file-${index}.ts`);
+
+  it("has at most sixteen files, without its tests and its index", () => {
+    const most = filesIn("packages/x/src/lib", 16);
+    const alsoTests = [...most, "packages/x/src/lib/index.ts", "packages/x/src/lib/file-1.test.ts"];
+    expect(folderProblems([...alsoTests, ...filesIn("packages/x/src/lib/inner", 16)])).toEqual([]);
+    expect(folderProblems([...most, "packages/x/src/lib/one-more.tsx"])).toEqual([
+      "packages/x/src/lib: has 17 source files; divide it, at most 16 are allowed",
+    ]);
+  });
+
+  it("may have more where its files are rows of a table, or scenarios", () => {
+    for (const folder of ["apps/x/src/commands", "packages/x/src/families", "packages/x/src/testing", "tests/x/lib"])
+      expect(folderProblems(filesIn(folder, 30))).toEqual([]);
+    expect(folderProblems(filesIn("apps/x/src/commands/inner", 30))).toHaveLength(1);
   });
 });
 

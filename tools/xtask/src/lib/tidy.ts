@@ -1,60 +1,68 @@
-// Owns the rules of the house that no other tool knows: READMEs of one shape, files that open with what they own, fresh documents.
+// Owns the rules of the house that no other tool knows: import arrows inside a package, files that open with what they own, folders that a reader
+// can survey, prose without the words to avoid, fresh documents.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { arrowProblems } from "./arrows.ts";
 import { staleDocs } from "./generated-docs.ts";
+import { proseProblems } from "./prose.ts";
 
-const readmeHeadings = ["## Use", "## Limits", "## Not for"];
 /** The last words of a file name that say nothing about what is in it. */
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
 /** As git leaves it in a file that it could not merge; within a text no compiler finds it. */
 const conflictMarker = /^(?:<{7}|>{7}) /m;
 
+/** Limit for the source files of a folder, so that a reader can survey it. */
+const mostSourceFiles = 16;
+/** Files that are alike: each is a row of a table (a command, a family, a contract), or a scenario that stands alone. */
+const rowFolders = /(^|\/)(commands|families|contracts|testing)$|^(tests|bench)\//;
+const largeFolders: ReadonlyMap<string, string> = new Map([
+  ["packages/testing/src/models", "the parts of one made-up model file, which share types and are few lines each"],
+]);
+
+const proseFolders = ["apps", "bench", "docs", "models", "packages", "packaging", "tests", "tools"];
+
 /** One line for each thing that is not tidy, with its path from the root. */
 export function tidyProblems(root: string): string[] {
   return [
-    ...packageProblems(root),
     ...sourceProblems(root),
+    ...proseFiles(root).flatMap((path) => proseProblems(path, text(root, path))),
     ...decisionProblems(readdirSync(join(root, "docs/decisions")), text(root, "docs/decisions/README.md")),
     ...staleDocs().map((path) => `${path}: stale; run pnpm xtask docs`),
   ];
-}
-
-function packageProblems(root: string): string[] {
-  return folders(root, "packages").flatMap((name) => {
-    const readme = `packages/${name}/README.md`;
-    const index = `packages/${name}/src/index.ts`;
-    const tsconfig = `packages/${name}/tsconfig.json`;
-    return [
-      ...(existsSync(join(root, readme)) ? readmeProblems(readme, text(root, readme), name) : [`${readme}: missing`]),
-      ...(existsSync(join(root, index)) ? indexProblems(index, text(root, index)) : [`${index}: missing`]),
-      // An editor and the linter take the nearest tsconfig.json; only the root's resolves packages to their source.
-      ...(existsSync(join(root, tsconfig)) ? [`${tsconfig}: call it tsconfig.build.json`] : []),
-    ];
-  });
-}
-
-export function readmeProblems(path: string, readme: string, name: string): string[] {
-  const headings = readme.split("\n").filter((line) => /^#{1,2} /.test(line));
-  const expected = [`# @waggle/${name}`, ...readmeHeadings];
-  if (headings.join("\n") !== expected.join("\n")) return [`${path}: its headings must be ${expected.join(", ")}`];
-  const use = readme.slice(readme.indexOf("## Use"), readme.indexOf("## Limits"));
-  return use.split("```ts").length === 2 ? [] : [`${path}: "Use" must hold one TypeScript snippet`];
-}
-
-export function indexProblems(path: string, index: string): string[] {
-  const rest = index
-    .replaceAll(/^\/\/.*$/gm, "")
-    .replaceAll(/export (type )?(\*|\{[^}]*\}) from "\.\/lib\/[^"]+";/g, "");
-  return rest.trim() === "" ? [] : [`${path}: an index only re-exports from ./lib/`];
 }
 
 function sourceProblems(root: string): string[] {
   const areas = ["apps", "packages", "tools"].flatMap((area) =>
     folders(root, area).map((name) => `${area}/${name}/src`),
   );
-  return [...areas, "tests", "bench"]
-    .flatMap((area) => sourceFiles(root, area))
-    .flatMap((path) => fileProblems(path, text(root, path)));
+  const files = [...areas, "tests", "bench"].flatMap((area) => filesBelow(root, area, /\.tsx?$/));
+  return [
+    ...files.flatMap((path) => [...fileProblems(path, text(root, path)), ...arrowProblems(path, text(root, path))]),
+    ...folderProblems(files),
+  ];
+}
+
+function proseFiles(root: string): string[] {
+  const written = /\.(tsx?|md)$/;
+  const atRoot = readdirSync(root, { withFileTypes: true }).filter(
+    (entry) => entry.isFile() && written.test(entry.name),
+  );
+  return [...atRoot.map(({ name }) => name), ...proseFolders.flatMap((folder) => filesBelow(root, folder, written))];
+}
+
+/** @param files paths from the root, of source files and their tests */
+export function folderProblems(files: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const path of files) {
+    if (/(\.test\.tsx?|\/index\.ts)$/.test(path)) continue;
+    const folder = dirname(path);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([folder, count]) => count > mostSourceFiles && !rowFolders.test(folder) && !largeFolders.has(folder))
+    .map(
+      ([folder, count]) => `${folder}: has ${count} source files; divide it, at most ${mostSourceFiles} are allowed`,
+    );
 }
 
 export function decisionProblems(files: readonly string[], index: string): string[] {
@@ -65,7 +73,7 @@ export function decisionProblems(files: readonly string[], index: string): strin
 
 export function fileProblems(path: string, source: string): string[] {
   // An index only re-exports, and a test's own name says what it is about.
-  const speaksForItself = path.endsWith("/src/index.ts") || path.endsWith(".test.ts");
+  const speaksForItself = path.endsWith("/index.ts") || path.endsWith(".test.ts");
   return [
     ...(speaksForItself || /^(#!.*\n)?\/\/ \S/.test(source)
       ? []
@@ -75,13 +83,13 @@ export function fileProblems(path: string, source: string): string[] {
   ];
 }
 
-function sourceFiles(root: string, area: string): string[] {
+function filesBelow(root: string, area: string, wanted: RegExp): string[] {
   if (!existsSync(join(root, area))) return [];
   const entries = readdirSync(join(root, area), { withFileTypes: true });
   return entries.flatMap((entry) => {
     const path = `${area}/${entry.name}`;
-    if (entry.isDirectory()) return ["node_modules", "dist"].includes(entry.name) ? [] : sourceFiles(root, path);
-    return /\.tsx?$/.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return /^(node_modules|dist|\..*)$/.test(entry.name) ? [] : filesBelow(root, path, wanted);
+    return entry.isFile() && wanted.test(entry.name) ? [path] : [];
   });
 }
 

@@ -2,15 +2,21 @@
 import { randomBytes } from "node:crypto";
 import {
   createLeftoverCheck,
+  daemonCommand,
   departure,
   endLeftovers,
   messageOf,
-  daemonCommand,
   startDaemon,
   stopwatch,
   wayOut,
-} from "@waggle/harness";
-import type { Arrivals, Command, Daemon, DaemonName, LeftoverCheck, Leftovers, ProcessGroups } from "@waggle/harness";
+  type Arrivals,
+  type Command,
+  type Daemon,
+  type DaemonName,
+  type LeftoverCheck,
+  type Leftovers,
+  type ProcessGroups,
+} from "@waggle/testing/harness";
 import type { HiveEvent } from "@waggle/protocol";
 import { generate } from "./generate.ts";
 import { followHive, isDeregistration, isHeartbeat, isRegistration, isSnapshot } from "./hive-feed.ts";
@@ -79,13 +85,13 @@ export async function runWorkerTest(
   report.rest();
   const left = await clear(stage);
 
-  const told = stage.feed?.items ?? [];
+  const events = stage.feed?.items ?? [];
   const result: WorkerTestResult = {
     ok: run.failures.length === 0,
     failures: run.failures,
     ...stage.figures,
-    heartbeats: told.filter(isHeartbeat(workerId)).length,
-    registered: told.some(isRegistration(workerId)),
+    heartbeats: events.filter(isHeartbeat(workerId)).length,
+    registered: events.some(isRegistration(workerId)),
     ports_free: left.ports.length === 0,
     processes_left: left.processes.length,
     duration_ms: Math.round(elapsed()),
@@ -94,7 +100,7 @@ export async function runWorkerTest(
   return result;
 }
 
-/** The steps of a run in which everything holds. @throws the first reason why it cannot go on */
+/** The steps of a run in which everything holds. @throws the first reason why it cannot continue */
 async function play(stage: Stage): Promise<void> {
   const { options, run, report, leftovers, feedEnds, workerId } = stage;
   const limit = { limitMs: options.timeoutMs };
@@ -140,7 +146,7 @@ interface Listening {
   readonly url: string;
 }
 
-/** What is written to its log is told to the caller, and that it left by itself ends the run. */
+/** Passes the lines of its log to the caller; an exit by itself ends the run. */
 async function start(stage: Stage, name: DaemonName, command: Command, flags: readonly string[]): Promise<Listening> {
   const { run, report, options } = stage;
   run.signal.throwIfAborted();

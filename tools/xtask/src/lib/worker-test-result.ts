@@ -8,7 +8,7 @@ import {
   type Realness,
   type Spread,
   type StreamJudge,
-} from "@waggle/harness";
+} from "@waggle/testing/harness";
 
 /** Durations in milliseconds. Figures that need tokens are null or zero when none arrived. */
 export interface WorkerTestResult {

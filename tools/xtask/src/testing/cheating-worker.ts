@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { sleep } from "@waggle/async";
 import { createHiveClient } from "@waggle/client";
 import { DONE, sseHeaders, type Heartbeat, type StreamEvent } from "@waggle/protocol";
-import { encodeSse, encodeSseComment } from "@waggle/sse";
+import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 
 interface Mode {
   /** How it deceives, or fails to. */

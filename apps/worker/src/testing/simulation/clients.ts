@@ -14,7 +14,7 @@ import type { World } from "./world.ts";
 export interface Clients {
   submit(): void;
   open(): void;
-  /** Somebody who reads, or did, goes on, leaves or comes back. */
+  /** A reader, present or past, reads on, leaves or comes back. */
   visit(): void;
   cancel(): void;
   cancelSession(): void;
@@ -22,7 +22,7 @@ export interface Clients {
   readonly undecided: number;
 }
 
-/** From now on the worker's registry tells of each job at the moment of its acceptance. */
+/** From now on the worker's registry reports each job at the moment of its acceptance. */
 export function createClients(world: World): Clients {
   const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
   const { dispatcher, registry } = worker;

@@ -85,11 +85,11 @@ type Fate = "waits" | "begins again" | "goes on" | "ends" | "fails";
 
 /** What becomes of a job whose engine dies. */
 function fateOf(job: Job): Fate {
-  const { phase, hasSpoken, enginesLost } = job.state;
+  const { phase, hasNewOutput, enginesLost } = job.state;
   const said = job.log.nextToken > 0;
   if (isWaiting(job)) return said ? "goes on" : "waits";
   if (phase.name !== "running") return "ends";
-  const isPoison = !hasSpoken && enginesLost === 2;
+  const isPoison = !hasNewOutput && enginesLost === 2;
   const refuses = job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
   if (isPoison || (said && refuses)) return "fails";
   return said ? "goes on" : "begins again";

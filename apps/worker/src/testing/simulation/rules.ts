@@ -1,7 +1,7 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, Outcome } from "@waggle/jobs";
-import type { ModelHost } from "../../models/model-host-port.ts";
+import type { ModelHost } from "../../models/run/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Rules {
@@ -72,7 +72,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
     const count = (...names: Job["state"]["phase"]["name"][]): number =>
       witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
     const waiting = count("queued", "blocked");
-    // Who supersedes a running job has its place beside the queue's, and there are no more of those than slots.
+    // A job that supersedes a running one has a place outside of the queue, and there are no more of those than slots.
     holds(queue.depth <= queue.capacity + slots, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
     holds(
       queue.depth === count("queued"),
@@ -85,7 +85,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
     const idle = engineReady && dispatcher.running < slots;
-    // Who may be what kills the engines waits until the others have spoken, and nobody overtakes it.
+    // A job that may be what kills the engines waits until the others have output, and no job overtakes it.
     const suspected = [...all].some(({ job: { state } }) => state.enginesLost > 0 && isHeldOrWaits(state));
     holds(
       !idle || count("queued") === 0 || suspected,

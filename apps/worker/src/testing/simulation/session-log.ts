@@ -1,4 +1,4 @@
-// Owns what the log must say about sessions: streams of one follow each other, and each that began is said to have ended, once.
+// Owns what the log must contain about sessions: streams of one follow each other, and each that began has one end.
 import type { Witness } from "./witness.ts";
 
 export function checkSessionLog(

@@ -1,5 +1,5 @@
-// Owns what lies between the worker and its engine in a simulation: messages that take their time, steps that wait for a word, and what
-// each message must not say. It counts passes for itself, so that the engine's word on them is not the only one.
+// Owns the channel between the worker and its engine in a simulation: messages that take their time, steps that wait for a release, and contents
+// that no message may have. It counts passes by itself, so that the engine's count is not the only one.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";

@@ -55,7 +55,7 @@ export function createWitness(
 
   const accuse = (message: string): void => fault(`job ${number} (${job.uid}): ${message}`);
 
-  function look(): void {
+  function check(): void {
     if (terminal !== undefined) accuse("its stream goes on after its end");
     if ((log.waiting?.number ?? 0) > waiting) {
       waiting = log.waiting?.number ?? 0;
@@ -121,8 +121,8 @@ export function createWitness(
     if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
   }
 
-  log.subscribe(look);
-  look();
+  log.subscribe(check);
+  check();
   return {
     job,
     request,

@@ -1,7 +1,7 @@
-// Owns the way to an engine built on this machine: there already, kept from before, or compiled now.
+// Provides an engine built on this machine: an installed build, a kept copy, or one that is compiled now.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { repositoryPath, type ProcessGroups } from "@waggle/harness";
+import { repositoryPath, type ProcessGroups } from "@waggle/testing/harness";
 import { compileEngine } from "./compile.ts";
 import {
   buildFolder,
@@ -21,9 +21,9 @@ export interface BuildEngineOptions {
   /** Compile even if there is a build. */
   readonly force: boolean;
   readonly groups: ProcessGroups;
-  /** A build that was there is of no use, and is gone. */
+  /** Called when an existing build does not work and was deleted. */
   readonly onUnusable: (error: UnusableBuildError) => void;
-  /** There is nothing to take: it is compiled, which takes minutes. */
+  /** Called before compiling, which takes minutes. */
   readonly onCompiling: () => void;
   readonly onProgress: (share: number) => void;
   readonly signal: AbortSignal;
@@ -36,8 +36,8 @@ export interface EngineBuild {
 }
 
 /**
- * A new node_modules has no build in it, so a copy is kept in .waggle, by the library's version and the machine's kind. What was built
- * earlier with the patches of today, maybe for another CPU or by a compiler that was wrong, is tried again before it is called a build.
+ * A new node_modules has no build, so a copy is kept in .waggle, by the library's version and the kind of machine. An earlier build with the
+ * current patches is tested before it is used, because it may be for another CPU or come from a faulty compiler.
  * @throws ToolchainError when there is nothing to compile with; Error when a patch does not apply, or it does not compile or load
  */
 export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
@@ -84,7 +84,7 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
   return done("built");
 }
 
-/** Back to the prebuilt binary. What is kept stays, so that it can be restored. */
+/** Returns to the prebuilt binary. The copy in .waggle is kept, so that the build can be restored. */
 export function removeEngineBuild(): void {
   rmSync(buildFolder(findEnginePackage().folder), { recursive: true, force: true });
 }

@@ -89,7 +89,7 @@ describe("placeBuild", () => {
     return path;
   }
 
-  it("puts a build where there was none, and over an old one", () => {
+  it("puts a build into a new folder, and over an old build", () => {
     const to = join(folder, "deep/linux-x64");
     placeBuild(makeBuild("a", "first"), to);
     expect(isBuilt(to, patches)).toBe(true);
@@ -136,9 +136,9 @@ describe("nameBuild", () => {
   it("says so when none was finished", () => {
     mkdirSync(join(folder, "linux-x64-1a2b"));
     expect(() => nameBuild(join(folder, "linux-x64"), patches)).toThrow(
-      /Cannot find the engine's build: there is none in /,
+      /Cannot find the engine's build: .* has no finished build/,
     );
-    expect(() => nameBuild(join(folder, "not-there/linux-x64"), patches)).toThrow(/there is none/);
+    expect(() => nameBuild(join(folder, "not-there/linux-x64"), patches)).toThrow(/has no finished build/);
   });
 });
 
@@ -148,7 +148,7 @@ describe("withCompilerFixes", () => {
     expect(env["CXX"]).toBe("g++");
     const include = readFileSync(String(env["NODE_LLAMA_CPP_CMAKE_OPTION_CMAKE_PROJECT_INCLUDE"]), "utf8");
     const header = /-include \\"([^"]+)\\"/.exec(include)?.[1];
-    // A line that goes on ends with its backslash, or the macro is cut off.
+    // A line that continues ends with its backslash, or the macro is cut off.
     expect(readFileSync(String(header), "utf8")).toMatch(/#define _tile_loadconfig\(config\) +\\\n/);
   });
 });
@@ -171,7 +171,7 @@ describe("tryBuild", () => {
     );
   });
 
-  it("says what a build that fails said", async () => {
+  it("reports the output of a build that fails", async () => {
     await expect(tryBuild(makeLibrary("throw new Error('no such kernel');"))).rejects.toThrow(
       /Cannot use the engine's build: [^]*no such kernel/,
     );

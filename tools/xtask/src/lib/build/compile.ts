@@ -1,5 +1,5 @@
 // Owns one run of the library's own build: its command, its progress, and the lines that explain a failure.
-import { createLog, until, wayOut, type ProcessGroups } from "@waggle/harness";
+import { createLog, until, wayOut, type ProcessGroups } from "@waggle/testing/harness";
 import { withCompilerFixes } from "./compiler-fixes.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -12,7 +12,7 @@ export interface CompileOptions {
   readonly signal: AbortSignal;
 }
 
-/** Three minutes on two cores; a small board may need an hour. */
+/** A build takes three minutes on two cores; a small board may need an hour. */
 const buildLimitMs = 2 * 3_600_000;
 
 /** @throws Error with the end of the build's output when it fails; the signal's reason */
@@ -36,10 +36,12 @@ export async function compileEngine({ workshop, release, groups, onProgress, sig
   });
   const exit = await until(build.exited, AbortSignal.any([signal, AbortSignal.timeout(buildLimitMs)]));
   if (exit.code === 0) return;
-  throw new Error(`Cannot build the engine: the build ${wayOut(exit)}. It said last:\n${log.explanation().join("\n")}`);
+  throw new Error(
+    `Cannot build the engine: the build ${wayOut(exit)}. Its last lines:\n${log.explanation().join("\n")}`,
+  );
 }
 
-/** The share that a line of make's output tells: "[ 42%] Building CXX object …". */
+/** Parses the progress in a line of make's output: "[ 42%] Building CXX object …". */
 export function buildShare(line: string): number | undefined {
   const percent = /^\[\s*(\d+)%\]/.exec(line)?.[1];
   return percent === undefined ? undefined : Number(percent) / 100;

@@ -1,4 +1,4 @@
-// Owns what a compiler and llama.cpp's source get wrong between them, and how the library's build is told to put it right.
+// Works around compiler problems with llama.cpp's source, by settings of the library's build.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -25,7 +25,7 @@ const header = `#pragma once
  */
 const flag = "-mno-avx512fp16";
 
-/** @param headerPath as cmake writes paths */
+/** @param headerPath a path in cmake's notation */
 function cmakeFile(headerPath: string): string {
   return `add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include \\"${headerPath}\\">")
 include(CheckCXXCompilerFlag)

@@ -1,5 +1,5 @@
-// Owns where node-llama-cpp lies and where it looks for a build of its own, and the moving of finished builds: from where they were made to
-// where they are kept, and from there to where the library looks. The library itself is never loaded.
+// Finds the folder of node-llama-cpp and the folder in which it looks for a build. Copies finished builds from the build folder to the kept
+// copies, and from there to the library. The library itself is never loaded.
 import {
   cpSync,
   existsSync,
@@ -13,14 +13,14 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 import type { Patches } from "./patches.ts";
 
 export interface EnginePackage {
   /** The package's own folder. */
   readonly folder: string;
   readonly version: string;
-  /** The release of llama.cpp whose source it carries. */
+  /** The release of llama.cpp whose source the package contains. */
   readonly release: string;
 }
 
@@ -40,7 +40,7 @@ export function findEnginePackage(): EnginePackage {
 
 /**
  * The name of the build for this machine's CPU. The library looks here before it takes the prebuilt binary; there is no setting that makes
- * it look outside of its own package.
+ * it look outside of that package.
  */
 export function buildName(platform: NodeJS.Platform = process.platform, arch: string = process.arch): string {
   return `${platform === "darwin" ? "mac" : platform}-${arch}`;
@@ -53,13 +53,13 @@ export function buildFolder(packageFolder: string): string {
 /** The library's own mark of a build that was finished. */
 const doneMark = "buildDone.status";
 
-/** Ours, with the mark of the patches. */
+/** Our file with the hash of the patches. */
 const patchesFile = "patches.txt";
 
-/** What the library and we need of a build; the rest is the compiler's. */
+/** The files of a build that are kept; the others are the compiler's intermediate files. */
 const buildParts = ["Release", doneMark, patchesFile] as const;
 
-/** A build without our patches, or with older ones, counts as none. */
+/** Whether the folder has a build with the current patches. */
 export function isBuilt(folder: string, { mark }: Pick<Patches, "mark">): boolean {
   const path = join(folder, patchesFile);
   return isFinished(folder) && existsSync(path) && readFileSync(path, "utf8") === mark;
@@ -74,19 +74,19 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Gives the one finished build beside `to` its name, and writes into it which patches it has. The library adds a hash of cmake's options to
+ * Gives the one finished build next to `to` its name, and writes into it which patches it has. The library adds a hash of cmake's options to
  * the name, and looks for it only when it is started with the same ones.
- * @throws Error when there is none
+ * @throws Error when there is no finished build
  */
 export function nameBuild(to: string, { mark }: Pick<Patches, "mark">): void {
   const folder = dirname(to);
   const built = (existsSync(folder) ? readdirSync(folder) : []).find((name) => isFinished(join(folder, name)));
-  if (built === undefined) throw new Error(`Cannot find the engine's build: there is none in ${folder}`);
+  if (built === undefined) throw new Error(`Cannot find the engine's build: ${folder} has no finished build`);
   renameSync(join(folder, built), to);
   writeFileSync(join(to, patchesFile), mark);
 }
 
-/** Copies a build. At `to` there is the old one or the whole new one, never a part. */
+/** Copies a build so that `to` always holds either the old build or the complete new one. */
 export function placeBuild(from: string, to: string): void {
   const incoming = `${to}.incoming-${process.pid}`;
   const outgoing = `${to}.outgoing-${process.pid}`;
@@ -95,7 +95,7 @@ export function placeBuild(from: string, to: string): void {
     for (const part of buildParts) {
       cpSync(join(from, part), join(incoming, part), { recursive: true, verbatimSymlinks: true });
     }
-    // A running engine keeps the files that it has loaded.
+    // A running engine continues to use the files that it has loaded.
     if (existsSync(to)) renameSync(to, outgoing);
     renameSync(incoming, to);
   } catch (error) {

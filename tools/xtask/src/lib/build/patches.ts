@@ -1,14 +1,14 @@
-// Owns what this repository changes in node-llama-cpp's own source before it is compiled: the patches, their mark, and their application.
+// Applies this repository's patches to the source of node-llama-cpp before it is compiled, and identifies them by a mark.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 import type { EnginePackage } from "./engine-package.ts";
 
 export interface Patches {
   readonly paths: readonly string[];
-  /** Tells these patches from others: what a build carries that was made with them. */
+  /** Identifies this set of patches; builds made with it contain the mark. */
   readonly mark: string;
 }
 
@@ -37,7 +37,7 @@ export function applyPatches({ paths }: Patches, { folder, version }: Pick<Engin
   }
 }
 
-/** In a folder of a repository `git apply` passes over what it takes for files of another folder, and calls that a success. */
+/** Hides the repository from git: inside one, `git apply` skips files that it takes for those of another folder, and still succeeds. */
 function outsideOfRepositories(folder: string): NodeJS.ProcessEnv {
   const rest = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
   return { ...Object.fromEntries(rest), GIT_CEILING_DIRECTORIES: dirname(folder) };

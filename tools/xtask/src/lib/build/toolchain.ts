@@ -1,8 +1,8 @@
-// Owns the question whether this machine can compile, and what to say when it cannot.
+// Checks whether this machine has the tools to compile the engine, and says how to install missing ones.
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Any one of the commands will do. */
+/** Each tool with its possible commands; one of them is enough. */
 const tools: Readonly<Record<string, readonly string[]>> = {
   cmake: ["cmake"],
   "a C++ compiler": ["c++", "g++", "clang++"],
@@ -16,7 +16,7 @@ const remedies: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "macOS: xcode-select --install, then brew install cmake libomp",
 };
 
-/** Something to build with is missing: the machine is at fault, and no second try helps. */
+/** A build tool is missing on this machine, so that a second try does not help. */
 export class ToolchainError extends Error {
   override readonly name = "ToolchainError";
 }

@@ -1,16 +1,16 @@
-// Owns the trial of a build: that the library loads it, that it computes, and whether it has OpenMP. In a process of its own, since a bad build crashes it.
+// Tests a build in a separate process, which a bad build crashes: whether the library loads it, whether it computes, and whether it uses OpenMP.
 import { execFile, type ExecFileException } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { writeRandomModel, type ModelShape } from "@waggle/synth";
+import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
 
 const trialTimeoutMs = 60_000;
 /** Calls into the OpenMP runtimes of GCC and of LLVM. */
 const openMpCalls = ["GOMP_parallel", "__kmpc_fork_call"];
 
-/** Quantised, with dimensions that suit every kernel, so that what is made for this very CPU is what computes. */
+/** A quantized model whose dimensions suit every kernel, so that the trial runs the kernels for this CPU. */
 const trialShape: ModelShape = {
   name: "trial",
   like: "nothing",
@@ -74,15 +74,15 @@ process.stdout.write(llama.buildType);
 await llama.dispose();
 `;
 
-/** Of a process that did what it must not; the others come from outside and say nothing of the build. */
+/** Signals that a faulty build causes. Other signals come from outside and do not concern the build. */
 const crashes: readonly string[] = ["SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT"];
 
-/** The build is at fault, and no second try helps. */
+/** The build is faulty, so that a second try does not help. */
 export class UnusableBuildError extends Error {
   override readonly name = "UnusableBuildError";
 }
 
-/** @throws UnusableBuildError when the package does not load its own build, or that does not compute; Error when the trial was hindered */
+/** @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself failed */
 export async function tryBuild(packageFolder: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
@@ -94,7 +94,7 @@ export async function tryBuild(packageFolder: string): Promise<void> {
     const library = join(packageFolder, "dist/index.js");
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {
       signal,
-      // What computes runs in the order in which it was asked for, as in a worker's engine.
+      // With one thread, computations run in the order of their calls, as in a worker's engine.
       env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
     });
     if (stdout !== "localBuild") throw unusable(`the library did not load it. ${stderr.trim()}`);
@@ -105,7 +105,7 @@ export async function tryBuild(packageFolder: string): Promise<void> {
   }
 }
 
-/** @param error of the trial's process, or whatever came before it */
+/** @param error the error of the trial's process, or one from before its start */
 function explain(error: ExecFileException): Error {
   if (error.name === "AbortError") return unusable(`it did not compute within ${trialTimeoutMs / 1_000} s`);
   if (crashes.includes(error.signal ?? "")) return unusable(`it crashed with ${error.signal} on a small model`);

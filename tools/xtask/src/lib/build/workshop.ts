@@ -1,5 +1,5 @@
-// Owns the copy of node-llama-cpp in which it is built. The installed package stays whole and usable meanwhile: a worker that finds the
-// library's lock on a build waits for it, and a build that is cut off would leave rubbish where the library looks first.
+// Makes a copy of node-llama-cpp to build in, so that the installed package stays usable. With a build in place, a worker would wait for the
+// library's lock, and an interrupted build would leave incomplete files where the library looks first.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { EnginePackage } from "./engine-package.ts";
@@ -7,15 +7,15 @@ import type { EnginePackage } from "./engine-package.ts";
 export interface Workshop {
   /** The copy's folder. */
   readonly folder: string;
-  /** Its command line, as Node's arguments. */
+  /** The path of the library's command line, to run with Node. */
   readonly cli: string;
   dispose(): void;
 }
 
-/** What the package builds itself with, one of its dependencies. */
+/** The dependency with which the package builds itself. */
 const builder = "cmake-js";
 
-/** @param parent where the copy's folder is made; outside of any package, so that the package's dependencies are linked beside it */
+/** @param parent the folder for the copy, outside of any package, so that the package's dependencies can be linked next to the copy */
 export function openWorkshop({ folder }: EnginePackage, parent: string): Workshop {
   mkdirSync(parent, { recursive: true });
   const root = mkdtempSync(join(parent, "building-"));
@@ -26,7 +26,7 @@ export function openWorkshop({ folder }: EnginePackage, parent: string): Worksho
   for (const name of readdirSync(siblings)) {
     if (name !== basename(folder)) symlinkSync(realpathSync(join(siblings, name)), join(modules, name));
   }
-  // Without its own node_modules: the commands in there point to where the package was installed.
+  // The copy leaves out node_modules, because the commands in it point to the installed package.
   const left = [join(folder, "node_modules"), join(folder, "llama/localBuilds")];
   cpSync(folder, copy, { recursive: true, filter: (path) => !left.includes(path) });
   linkCommand(modules);
@@ -37,7 +37,7 @@ export function openWorkshop({ folder }: EnginePackage, parent: string): Worksho
   };
 }
 
-/** The build is an npm script, which finds its command here. */
+/** Links the command for the build, which is an npm script. */
 function linkCommand(modules: string): void {
   const commands = join(modules, ".bin");
   mkdirSync(commands);

@@ -6,7 +6,7 @@ import { isOffline } from "./offline.ts";
 const client = (name: string) => clients.find((one) => one.name === name);
 const output = (stdout: string, file = ""): Output => ({ stdout, file: () => file });
 
-test("the last text of a client is found in what it writes, and a client without one is told from one that said nothing", () => {
+test("the last text of a client is found in what it writes, and a client without a text differs from a client with an empty text", () => {
   expect(client("claude-code")?.textIn(output('{"type":"result","result":"Hello."}'))).toBe("Hello.");
   expect(client("codex")?.textIn(output("Hello.\n"))).toBe("Hello.");
   const results = (result: object): string => JSON.stringify({ results: { results: [result] } });

@@ -1,62 +1,62 @@
-// Owns which clients are run as they come from their registry, each with what it is told, what its model says, and what it then must have
-// called and said.
-import type { Script } from "@waggle/synth";
+// Lists the published clients that are tested: each with its prompt, the answers of the model, and the calls and the text that the client
+// must produce.
+import type { Script } from "@waggle/testing/models";
 
 export interface Client {
-  /** For the command line. */
+  /** The client's name on the command line. */
   readonly name: string;
   readonly title: string;
-  /** For npm, with their versions; the first is the client's own. */
+  /** The npm packages with their versions; the first one is the client itself. */
   readonly packages: readonly [string, ...string[]];
-  /** They are all that is installed: what the first one could use besides and does not need here is large. */
+  /** Installs only these packages: the optional ones of the first package are large, and the test does not need them. */
   readonly withoutOptional?: true;
-  /** Its program, below node_modules/.bin. */
+  /** The client's program, relative to node_modules/.bin. */
   readonly program: string;
   arguments(place: Place): readonly string[];
   env(place: Place): Readonly<Record<string, string>>;
-  /** Files of its working folder, besides the one with the word. */
+  /** Further files of the working folder, next to the file with the word. */
   readonly files?: Readonly<Record<string, string>>;
-  /** What the model says to each of its requests for an answer. */
+  /** The model's answer to each of the client's requests. */
   says(word: string): Says;
-  /** What it must have asked for answers with, in order, as "POST /v1/messages": all but the first with a tool's result. */
+  /** The expected requests for answers in order, such as "POST /v1/messages". All but the first have a tool's result. */
   readonly asks: readonly string[];
-  /** It has to compact its conversation once, and asks for as many answers as that takes. */
+  /** The client has to compact its conversation once, with any number of requests. */
   readonly compacts?: true;
-  /** Its last text, which has to be `answerWith(word)`, from what it has written. @throws Error where there is none */
+  /** Finds the client's last text in its output; it has to be `answerWith(word)`. @throws Error when the output has no text */
   textIn(output: Output): string;
 }
 
-/** Where it runs. */
+/** The surroundings of a client's run. */
 export interface Place {
-  /** Of the worker, as it sees it. */
+  /** The worker's address for the client. */
   readonly url: string;
   /** As the worker calls it. */
   readonly model: string;
 }
 
-/** From the text of a request to its answer; undefined where there is none left. */
+/** Returns the answer to the text of a request; undefined when no answer is left. */
 export type Says = (request: string) => Script | undefined;
 
 export interface Output {
   readonly stdout: string;
-  /** By name, those of its working folder that it may have written. */
+  /** Reads a file of the working folder that the client may have written. */
   file(name: string): string;
 }
 
-/** In the working folder: nothing but this file has the word, so whoever says it has read it. */
+/** In the working folder: no other file has the word, so a client that repeats it has read the file. */
 export const wordFile = "word.txt";
 const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
-/** In local mode any token will do, and of all but Ollama's clients any name of a model. */
+/** In local mode any token is accepted, and any model name except from Ollama's clients. */
 const token = "waggle";
 const model = "any";
 
-/** In Qwen3's words: a thought, then a call. */
+/** A thought and then a call, in Qwen3's format. */
 const call = (name: string, args: object): string =>
   `<think>\nThe file has it.\n</think>\n\n<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
-const text = (said: string): string => `<think>\nNow I know.\n</think>\n\n${said}`;
+const text = (answer: string): string => `<think>\nNow I know.\n</think>\n\n${answer}`;
 
 function inOrder(...scripts: readonly Script[]): Says {
   const left = [...scripts];
@@ -97,14 +97,14 @@ const codex: Client = {
   textIn: ({ stdout }) => stdout.trim(),
 };
 
-/** Tokens of the worker's context, which is the agents' window too. A first prompt has up to 50,000 bytes, and a byte is a token of a scripted model. */
+/** Context of the worker and window of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
 export const agentContextTokens = 65_536;
 const fill = "head -c 9000 /dev/zero | tr '\\0' a";
-/** What the agents ask the model for a summary with. */
+/** Recognizes the agents' requests for a summary. */
 export const summaryRequest = /followed by a <summary> block|CONTEXT CHECKPOINT COMPACTION/;
 const summary = `<analysis>\nShort.\n</analysis>\n\n<summary>\nThe user asks: ${question}\n</summary>`;
 
-/** The same agent with a window like the worker's: tools' long results fill it, and the question is answered after the summary. */
+/** The same agent with the worker's window: long tool results fill it, and the model answers the question after the summary. */
 function compacting(
   agent: Client,
   { run, ...changes }: Partial<Client> & { run: (command: string) => Script },
@@ -129,7 +129,7 @@ function compacting(
 
 const claudeCodeCompacts = compacting(claudeCode, {
   run: (command) => call("Bash", { command, description: "Runs a command" }),
-  // A byte is a token of the model: with its own first prompt it would compact at once.
+  // Each byte is a token of the model, so with its default first prompt the client would compact at once.
   arguments: (place) => [...claudeCode.arguments(place), "--system-prompt", "Answer.", "--tools", "Bash"],
   env: (place) => ({
     ...claudeCode.env(place),
@@ -140,14 +140,14 @@ const claudeCodeCompacts = compacting(claudeCode, {
 
 const codexCompacts = compacting(codex, {
   run: (command) => call("exec_command", { cmd: command }),
-  // It looks at the last answer's usage alone, so the limit leaves room for a tool's result.
+  // The client only checks the usage of the last answer, so the limit leaves room for a tool's result.
   arguments: (place) => [
     ...codex.arguments(place),
     ...["-c", `model_context_window=${agentContextTokens}`, "-c", "model_auto_compact_token_limit=50000"],
   ],
 });
 
-/** One prompt and no tool: what it is told is what the model says. @param provider as promptfoo names it */
+/** One prompt without tools, which the model repeats as its answer. @param provider promptfoo's name of the provider */
 function promptfoo(which: string, provider: (place: Place) => string, path: string, thinks: boolean): Client {
   return {
     name: `promptfoo-${which}`,
@@ -175,13 +175,13 @@ function promptfoo(which: string, provider: (place: Place) => string, path: stri
   };
 }
 
-/** The native part of promptfoo's database, of this system. */
+/** The package with the native part of promptfoo's database for this system. */
 function libsqlTarget(): string {
   const system = `${process.platform}-${process.arch}`;
   return process.platform === "linux" ? `${system}-gnu` : system;
 }
 
-/** Without the thought, which it shows before. */
+/** Removes the thought, which promptfoo shows before the text. */
 function promptfooText(results: string): string {
   interface Results {
     readonly results: {

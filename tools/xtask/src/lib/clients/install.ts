@@ -1,4 +1,4 @@
-// Owns how clients come onto this machine: with npm, each into a folder of its own, beside a Node that is new enough for all of them.
+// Installs the clients with npm, each into a separate folder, together with a Node that is new enough for all of them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
@@ -10,7 +10,7 @@ const installLimitMs = 600_000;
 
 export interface InstallOptions {
   readonly folder: string;
-  /** Instead of the versions that are named. */
+  /** Install the latest versions instead of the listed ones. */
   readonly latest: boolean;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -33,7 +33,7 @@ export async function installClients(chosen: readonly Client[], options: Install
   }
 }
 
-/** Where its program is, and the version that is there. @throws Error when it is not installed */
+/** Returns the path of the client's program and the installed version. @throws Error when it is not installed */
 export function installed(client: Client, folder: string): { readonly program: string; readonly version: string } {
   const modules = join(folder, folderOf(client), "node_modules");
   const manifest = join(modules, nameOf(client.packages[0]), "package.json");
@@ -42,7 +42,7 @@ export function installed(client: Client, folder: string): { readonly program: s
   return { program: join(modules, ".bin", client.program), version };
 }
 
-/** With the newer Node before all others. */
+/** The PATH variable with the newer Node before all others. */
 export function pathOf(folder: string): string {
   return [join(folder, "node/node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
 }
@@ -66,7 +66,7 @@ async function npmInstall(
   signal: AbortSignal,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  // Without a manifest of its own, npm would look for one in the folders above.
+  // Without a manifest in this folder, npm would look for one in the folders above.
   const manifest = join(folder, "package.json");
   if (!existsSync(manifest)) writeFileSync(manifest, "{}\n");
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];

@@ -1,22 +1,22 @@
-// Owns running without a network: in a namespace that has a loopback and nothing else, where this system lets us make one.
+// Runs a command without a network: in a network namespace with only a loopback, if the system permits one.
 import { networkInterfaces } from "node:os";
 import { execa } from "execa";
 
-/** Nothing but loopback, if even that. */
+/** Whether the machine has no network interface but loopback. */
 export function isOffline(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): boolean {
   return Object.values(interfaces).every((addresses = []) => addresses.every(({ internal }) => internal));
 }
 
-/** A loopback is down when its namespace is made. The command after it takes the shell's place, and its process id. */
+/** Enables the loopback, which is down in a new namespace, and then replaces the shell by the command, with the same process id. */
 const loopbackUp = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
 
-/** As root, and as anybody who may make a namespace of users. */
+/** For root, and for a user who may create user namespaces. */
 const ways = [
   ["unshare", "--net"],
   ["unshare", "--map-root-user", "--net"],
 ];
 
-/** What goes before a command to run it without a network; undefined where none of it is permitted. */
+/** Returns the words before a command that run it without a network; undefined when the system permits neither way. */
 export async function offlinePrefix(): Promise<readonly [string, ...string[]] | undefined> {
   for (const way of ways) {
     const [file, ...args] = [...way, ...loopbackUp] as [string, ...string[]];

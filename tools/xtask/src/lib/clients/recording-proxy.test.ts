@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import type { Body } from "@waggle/harness";
+import type { Body } from "@waggle/testing/harness";
 import { startRecordingProxy, type RecordingProxy } from "./recording-proxy.ts";
 
 const closing: (() => unknown)[] = [];
@@ -22,14 +22,14 @@ async function proxyTo(target: string, prepare: (path: string, body: Body) => Pr
   return proxy;
 }
 
-test("what asks for an answer is prepared first and one by one, and goes on as it was", async () => {
+test("a request for an answer is prepared first, one at a time, and passes unchanged", async () => {
   const seen: string[] = [];
   const target = await serverThat((request, response) => {
     let text = "";
     request.on("data", (part: Buffer) => (text += part.toString()));
     request.once("end", () => {
       seen.push(`worker ${request.method} ${request.url} ${String(request.headers["x-own"])} ${text}`);
-      response.writeHead(200, { "x-theirs": "here" }).end(`heard ${text}`);
+      response.writeHead(200, { "x-theirs": "here" }).end(`received ${text}`);
     });
   });
   let running = 0;
@@ -43,7 +43,7 @@ test("what asks for an answer is prepared first and one by one, and goes on as i
   const ask = (n: number): Promise<Response> =>
     fetch(`${proxy.url}/v1/messages?beta=true`, { method: "POST", headers, body: `{"n":${n}}` });
   const [first] = await Promise.all([ask(1), ask(1)]);
-  expect(await first.text()).toBe('heard {"n":1}');
+  expect(await first.text()).toBe('received {"n":1}');
   expect(first.headers.get("x-theirs")).toBe("here");
   await fetch(`${proxy.url}/v1/models`, { headers });
   expect(seen).toHaveLength(5);
@@ -56,7 +56,7 @@ test("what asks for an answer is prepared first and one by one, and goes on as i
   ]);
 });
 
-test("what cannot be prepared goes on, and the reason is told", async () => {
+test("a request that cannot be prepared passes, and its call has the reason", async () => {
   const target = await serverThat((_, response) => void response.writeHead(404).end("none"));
   const proxy = await proxyTo(target, () => Promise.reject(new Error("no such route")));
   const answer = await fetch(`${proxy.url}/api/chat`, { method: "POST", body: "{}" });

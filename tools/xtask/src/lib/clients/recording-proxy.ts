@@ -1,4 +1,4 @@
-// Owns what stands between a client and its worker: it tells each call, and before one that asks for an answer has the model prepared for it.
+// A proxy between a client and its worker. It records each call, and prepares the model before each request for an answer.
 import {
   createServer,
   request as httpRequest,
@@ -7,40 +7,40 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { isAnswerPath, messageOf, type Body } from "@waggle/harness";
+import { isAnswerPath, messageOf, type Body } from "@waggle/testing/harness";
 
 export interface Call {
-  /** As "POST /v1/messages", without the query. */
+  /** The method and the path without the query, such as "POST /v1/messages". */
   readonly what: string;
   readonly target: string;
-  /** Of the answer; 0 where there was none. */
+  /** The status of the response; 0 without a response. */
   readonly status: number;
   readonly bodyBytes: number;
-  /** What it says of who asks, in short. */
+  /** The User-Agent header, shortened. */
   readonly userAgent: string;
-  /** The text of what it sent. */
+  /** The text of the request's body. */
   readonly body: string;
-  /** Why the model could not be prepared for it, or why nobody answered. */
+  /** Why the model could not be prepared for the call, or why the worker did not answer. */
   readonly fault?: string;
 }
 
 export interface RecordingProxy extends AsyncDisposable {
   readonly url: string;
-  /** In the order in which their answers began. */
+  /** The calls in the order in which their responses began. */
   readonly calls: readonly Call[];
 }
 
 export interface RecordingProxyOptions {
-  /** Of the worker. */
+  /** The worker's address. */
   readonly target: string;
-  /** Before a call that asks for an answer goes on; one at a time. */
+  /** Runs before a call for an answer is passed on; one at a time. */
   readonly prepare: (path: string, body: Body) => Promise<void>;
   readonly onCall: (call: Call) => void;
 }
 
 const bodyBytesLimit = 64 * 1_048_576;
 
-/** On a free port of this machine's loopback. A call that cannot be prepared goes on all the same: the worker says what it thinks of it. */
+/** Starts the proxy on a free loopback port. A call for which the model cannot be prepared is passed on too; the worker rejects or answers it. */
 export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
   const calls: Call[] = [];
   let turn = Promise.resolve();
@@ -50,15 +50,15 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     const target = incoming.url ?? "/";
     const path = target.split("?", 1)[0] as string;
     const what = `${incoming.method} ${path}`;
-    const told = { what, target, bodyBytes: body.length, userAgent: incoming.headers["user-agent"] ?? "" };
+    const facts = { what, target, bodyBytes: body.length, userAgent: incoming.headers["user-agent"] ?? "" };
     let fault: string | undefined;
     const record = (status: number): void => {
-      const call = { ...told, status, body: body.toString(), ...(fault === undefined ? {} : { fault }) };
+      const call = { ...facts, status, body: body.toString(), ...(fault === undefined ? {} : { fault }) };
       calls.push(call);
       options.onCall(call);
     };
     if (incoming.method === "POST" && isAnswerPath(path)) {
-      // The model says one thing at a time: whoever asks next waits until this one has been prepared.
+      // The model has one answer at a time: the next request waits until this one has been prepared.
       const prepared = turn.then(() => options.prepare(path, JSON.parse(body.toString()) as Body));
       turn = prepared.catch((error: unknown) => void (fault = messageOf(error)));
       await turn;
@@ -96,7 +96,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Resolves when the answer is over, or when whoever asked has gone. @throws Error when the worker does not answer */
+/** Resolves when the answer is over, or when the client has left. @throws Error when the worker does not answer */
 function pass(
   target: URL,
   { method, headers }: IncomingMessage,
@@ -114,7 +114,7 @@ function pass(
     further.once("response", (answer) => {
       onStatus(answer.statusCode ?? 0);
       outgoing.writeHead(answer.statusCode ?? 0, ownHeaders(answer.headers));
-      // The worker breaks a stream off on purpose after an error: so does this.
+      // After an error the worker cuts its stream off on purpose, so the proxy does the same.
       answer.once("error", () => outgoing.destroy());
       answer.pipe(outgoing);
     });
@@ -122,7 +122,7 @@ function pass(
   });
 }
 
-/** Without what is about one connection alone. */
+/** Removes the headers that concern only one connection. */
 function ownHeaders({ connection: _, "keep-alive": __, "transfer-encoding": ___, ...headers }: IncomingHttpHeaders) {
   return headers;
 }

@@ -1,4 +1,4 @@
-// Owns one client's run: a working folder and a home of its own, a proxy before the worker, the program itself, and what is left after it.
+// Runs one client: with a separate working folder and home, and a proxy before the worker. Also finds what the client leaves running.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,8 +14,8 @@ import {
   wayOut,
   type ProcessGroups,
   type Worker,
-} from "@waggle/harness";
-import type { ScriptedModel } from "@waggle/synth";
+} from "@waggle/testing/harness";
+import type { ScriptedModel } from "@waggle/testing/models";
 import { wordFile, type Client, type Output } from "./clients.ts";
 import { installed, pathOf } from "./install.ts";
 import { startRecordingProxy, type Call } from "./recording-proxy.ts";
@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly groups: ProcessGroups;
   readonly worker: Worker;
   readonly model: ScriptedModel;
-  /** As the worker calls it. */
+  /** The worker's name for the model. */
   readonly modelName: string;
   /** Where the clients are installed. */
   readonly folder: string;
@@ -81,8 +81,8 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     };
     const left = endLeftovers(await leftovers.check());
     const { calls } = proxy;
-    const told = { client, version, word, calls, exit, left, promptLengths, seconds: elapsed() / 1_000 };
-    return { ...told, computedTokens: (await computedTokens(worker)) - computedBefore, ...textOf(client, output) };
+    const facts = { client, version, word, calls, exit, left, promptLengths, seconds: elapsed() / 1_000 };
+    return { ...facts, computedTokens: (await computedTokens(worker)) - computedBefore, ...textOf(client, output) };
   } finally {
     leaders.forEach(killGroup);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -96,7 +96,7 @@ function folderIn(parent: string, name: string, files: Readonly<Record<string, s
   return folder;
 }
 
-/** Of prompts, since it started. */
+/** Prompt tokens that the worker has computed since its start. */
 async function computedTokens(worker: Worker): Promise<number> {
   const metrics = await worker.metrics();
   return metrics.sum("waggle_prompt_tokens_total") - metrics.sum("waggle_cached_prompt_tokens_total");

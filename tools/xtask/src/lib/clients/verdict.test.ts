@@ -15,14 +15,14 @@ const good: ClientRun = {
   ...{ promptLengths: [1_000, 1_090], computedTokens: 1_091, left: [] },
 };
 
-test("a run in which all came back passes, with what it called besides", () => {
+test("a run in which all came back passes, also with other calls", () => {
   expect(faultsOf(good)).toEqual([]);
   expect(lineOf(good)).toBe(
-    'Claude Code 1.2.3: one prompt and one tool\'s round trip, 3 calls, 1000 and 1090 tokens of prompt, 1091 computed, said "The word is f00d.", 1.3 s: PASSED',
+    'Claude Code 1.2.3: one prompt and one tool\'s round trip, 3 calls, 1000 and 1090 tokens of prompt, 1091 computed, text "The word is f00d.", 1.3 s: PASSED',
   );
 });
 
-test("each thing that is not as it should be is told once", () => {
+test("each fault is reported once", () => {
   const refused: Call = { ...call, status: 503 };
   const run: ClientRun = {
     ...good,
@@ -41,11 +41,11 @@ test("each thing that is not as it should be is told once", () => {
     "it did not end",
     "Port 7 is still bound",
   ]);
-  expect(lineOf(run)).toContain("said nothing, 1.3 s: FAILED: it asked");
+  expect(lineOf(run)).toContain("no text, 1.3 s: FAILED: it asked");
 });
 
 test("an answer that was not read, and a tool that was not run, are faults", () => {
-  expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['it said "The word is Tuesday."']);
+  expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['its text was "The word is Tuesday."']);
   expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its tool's result did not come back"]);
   expect(faultsOf({ ...good, calls: [] })).toContain("it asked nothing where POST /v1/messages, 2 times was due");
 });

@@ -1,4 +1,4 @@
-// Owns what a client's run must show: its calls, that its tool's result came back, its last text, and that it left well. Pure.
+// Judges a client's run: its calls, the result of its tool, its last text, and its clean exit. Pure.
 import type { Call } from "./recording-proxy.ts";
 import { answerWith, summaryRequest, type Client } from "./clients.ts";
 
@@ -7,24 +7,24 @@ export interface ClientRun {
   readonly version: string;
   readonly word: string;
   readonly calls: readonly Call[];
-  /** Undefined where it has none; `textFault` says why. */
+  /** The client's last text; undefined when it wrote no text, for the reason in `textFault`. */
   readonly text: string | undefined;
   readonly textFault?: string;
   readonly exit: string;
-  /** In tokens, of each request for an answer. */
+  /** Prompt tokens of each request for an answer. */
   readonly promptLengths: readonly number[];
-  /** All that was not in a cache, of these prompts. */
+  /** Tokens of these prompts that were computed and not taken from a cache. */
   readonly computedTokens: number;
   readonly seconds: number;
-  /** Processes and ports that were still there when it had left. */
+  /** Processes and ports that were left after the client's exit. */
   readonly left: readonly string[];
 }
 
-/** A conversation's prompts begin alike, and are computed once: so much more than the longest of them may be computed. */
+/** The prompts of a conversation share a prefix, which is computed once. At most this multiple of the longest prompt may be computed. */
 const computedAllowance = 1.1;
 const exitedWell = "left with exit code 0";
 
-/** One clause for each; none where all is well. */
+/** Returns a clause for each fault; empty when the run has passed. */
 export function faultsOf(run: ClientRun): string[] {
   const { client, calls, text, textFault, word, exit, left, promptLengths, computedTokens } = run;
   const asked = calls.filter(({ what }) => client.asks.includes(what));
@@ -40,33 +40,35 @@ export function faultsOf(run: ClientRun): string[] {
     ...failed.map(({ what, status }) => `${what} was answered ${status}`),
     ...(client.asks.length < 2 || asked.at(-1)?.body.includes(word) ? [] : ["its tool's result did not come back"]),
     ...(beganAlike || client.compacts ? [] : ["its prompts did not begin alike"]),
-    ...(text === answerWith(word) ? [] : [text === undefined ? String(textFault) : `it said ${JSON.stringify(text)}`]),
+    ...(text === answerWith(word)
+      ? []
+      : [text === undefined ? String(textFault) : `its text was ${JSON.stringify(text)}`]),
     ...(exit === exitedWell ? [] : [`it ${exit}`]),
     ...left,
   ];
   return [...new Set(faults)];
 }
 
-/** "POST /v1/messages, 2 times" */
+/** Formats repeated requests, such as "POST /v1/messages, 2 times". */
 function counted(asks: readonly string[]): string {
   const each = [...new Set(asks)].map((ask) => `${ask}, ${asks.filter((other) => other === ask).length} times`);
   return each.join(", ") || "nothing";
 }
 
-/** What was run, what came back, and whether that is as it should be: one line. */
+/** One line with the client, its output, and whether the run has passed. */
 export function lineOf(run: ClientRun): string {
   const { client, version, calls, text, seconds, promptLengths, computedTokens } = run;
   const faults = faultsOf(run);
   const kind = client.asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
   const round = client.compacts ? "a conversation that is compacted" : kind;
   const verdict = faults.length === 0 ? "PASSED" : `FAILED: ${faults.join("; ")}`;
-  const said = text === undefined ? "said nothing" : `said ${JSON.stringify(text.slice(0, 200))}`;
+  const written = text === undefined ? "no text" : `text ${JSON.stringify(text.slice(0, 200))}`;
   const prompts = `${promptLengths.join(" and ")} tokens of prompt, ${computedTokens} computed`;
-  const told = [round, `${calls.length} calls`, prompts, said, `${seconds.toFixed(1)} s`].join(", ");
-  return `${client.title} ${version}: ${told}: ${verdict}`;
+  const figures = [round, `${calls.length} calls`, prompts, written, `${seconds.toFixed(1)} s`].join(", ");
+  return `${client.title} ${version}: ${figures}: ${verdict}`;
 }
 
-/** "POST /v1/messages?beta=true, 48598 bytes from claude-cli/2.1.330: 200". */
+/** Formats a call, such as "POST /v1/messages?beta=true, 48598 bytes from claude-cli/2.1.330: 200". */
 export function callLine({ what, target, bodyBytes, userAgent, status }: Call): string {
   const method = what.split(" ", 1)[0] as string;
   return `${method} ${target}, ${bodyBytes} bytes from ${userAgent}: ${status === 0 ? "no answer" : status}`;

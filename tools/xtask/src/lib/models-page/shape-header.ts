@@ -1,7 +1,13 @@
 // Owns the header that a GGUF file of a known shape would have, as far as memory depends on it: the same tensors, of the same types.
 //
 // Types are those that llama.cpp's quantizer gives (`llama_tensor_get_type_impl` of its llama-quant.cpp).
-import { bytesOfWeights, tensorTypeNamed, type GgufHeader, type GgufTensor, type Metadata } from "@waggle/gguf";
+import {
+  bytesOfWeights,
+  tensorTypeNamed,
+  type GgufHeader,
+  type GgufTensor,
+  type Metadata,
+} from "@waggle/models/header";
 import type { KnownShape } from "./shapes.ts";
 
 type Entry = readonly [name: string, type: string, ...shape: number[]];

@@ -1,4 +1,4 @@
-// Owns the shapes of models that people run, as their makers publish them (config.json beside the weights), to work out what they take.
+// Owns the shapes of models that people run, as their makers publish them (config.json next to the weights), to work out what they take.
 
 export interface KnownShape {
   readonly name: string;

@@ -8,7 +8,7 @@ import {
   stopwatch,
   type ProcessGroups,
   type Worker,
-} from "@waggle/harness";
+} from "@waggle/testing/harness";
 import { createEmptyMachine, type EmptyMachine } from "./empty-machine.ts";
 import { bytesIn } from "./tarball.ts";
 
@@ -78,10 +78,14 @@ async function checkWorker(
   });
   onStep("waggle serve is ready", seconds(starting()));
   await leftovers.observe([worker.pid]);
-  const said = await machine.run(join(machine.bin, "waggle"), ["run", "--url", worker.url, "Hello!"], commandLimitMs);
-  onStep("waggle run", JSON.stringify(said.slice(0, 40)));
+  const printed = await machine.run(
+    join(machine.bin, "waggle"),
+    ["run", "--url", worker.url, "Hello!"],
+    commandLimitMs,
+  );
+  onStep("waggle run", JSON.stringify(printed.slice(0, 40)));
   const problems = [
-    ...(said.trim() === "" ? ["waggle run said nothing"] : []),
+    ...(printed.trim() === "" ? ["waggle run printed nothing"] : []),
     ...(await streamed(worker, onStep, signal)),
     ...(await answeredWithSchema(worker, signal)),
     ...(await servedPages(worker, signal)),

@@ -1,4 +1,4 @@
-// Owns a place that is like a machine on which nothing was ever installed: folders of its own, no registry to ask, no setting of anybody's.
+// Owns a place that is like a machine on which nothing was ever installed: separate folders, no registry to ask, no setting of anybody's.
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -9,13 +9,13 @@ export interface EmptyMachine extends Disposable {
   /** Where npm puts a global package's commands. */
   readonly bin: string;
   readonly prefix: string;
-  /** Its output. @throws Error with what it said when it fails or takes longer than the limit */
+  /** Its output. @throws Error with that output when it fails or takes longer than the limit */
   run(file: string, args: readonly string[], limitMs: number): Promise<string>;
   /** Every file below home, prefix and the temporary folder, from the root; npm's own cache is npm's. */
   files(): readonly string[];
 }
 
-/** Where nobody listens: what asks it for a package fails at once. */
+/** No server listens there: a request for a package fails at once. */
 const nowhere = "http://127.0.0.1:9/";
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
 const shownChars = 2_000;

@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 
 /** As npm says it in a package's os, cpu and libc. */
 export interface MachineKind {
@@ -28,7 +28,7 @@ export const engineBinaries: readonly EngineBinary[] = [
   { name: "@node-llama-cpp/win-arm64", kind: { os: "win32", cpu: "arm64" } },
 ];
 
-/** @throws Error when there is none for such a machine */
+/** @throws Error when no binary is for such a machine */
 export function engineBinaryFor(os: string, cpu: string): EngineBinary {
   const found = engineBinaries.find(({ kind }) => kind.os === os && kind.cpu === cpu);
   if (found === undefined) throw new Error(`Cannot pack for ${os} on ${cpu}: node-llama-cpp has no binary for it`);

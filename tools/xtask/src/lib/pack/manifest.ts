@@ -1,5 +1,5 @@
 // Owns the package.json of what we pack: its commands, and for which machines it is.
-import type { Program } from "@waggle/bundle";
+import type { Program } from "../../bundle/index.ts";
 import { engineBinaries, type MachineKind } from "./engine-binary.ts";
 
 export interface ManifestOptions {
@@ -11,7 +11,7 @@ export interface ManifestOptions {
   /** With an engine inside: the machines that it runs on. Undefined: npm brings the engine that fits. */
   readonly kind: MachineKind | undefined;
   readonly engineVersion: string;
-  /** What lies beside it, files and folders. */
+  /** The files and folders next to it. */
   readonly files: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Program } from "@waggle/bundle";
+import type { Program } from "../../bundle/index.ts";
 import { createEmptyMachine } from "./empty-machine.ts";
 import { engineBinaryFor } from "./engine-binary.ts";
 import { packageManifest } from "./manifest.ts";
@@ -98,13 +98,13 @@ describe("the manifest", () => {
 });
 
 describe("an empty machine", () => {
-  it("has nothing of this one's settings, tells of every file that is left, and what a command said that failed", async () => {
+  it("has nothing of this one's settings, lists every file that is left, and reports the output of a command that failed", async () => {
     using machine = createEmptyMachine();
     expect(machine.files()).toEqual([]);
     const script =
       'const fs = require("fs"); fs.mkdirSync("a"); fs.writeFileSync("a/b", ""); console.log(process.env.HOME)';
-    const said = await machine.run(process.execPath, ["-e", script], 20_000);
-    expect(said).toBe(machine.env["HOME"]);
+    const printed = await machine.run(process.execPath, ["-e", script], 20_000);
+    expect(printed).toBe(machine.env["HOME"]);
     expect(machine.files()).toEqual(["home/a/b"]);
     expect(Object.keys(machine.env).filter((name) => name.startsWith("WAGGLE"))).toEqual([]);
     await expect(machine.run(process.execPath, ["-e", 'throw "no luck"'], 20_000)).rejects.toThrow("no luck");

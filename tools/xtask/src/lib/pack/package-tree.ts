@@ -1,8 +1,8 @@
-// Owns the folder that is packed: every program and thread bundled, and beside them what they read, each at the place they know it at.
+// Owns the folder that is packed: every program and thread bundled, and the files that they read, each at the place where they look for it.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "@waggle/bundle";
-import { repositoryPath } from "@waggle/harness";
+import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
+import { repositoryPath } from "@waggle/testing/harness";
 import { engineBinaryFolder, engineBinaryFor, enginePackageFolder } from "./engine-binary.ts";
 import { packageManifest } from "./manifest.ts";
 import {
@@ -25,7 +25,7 @@ interface RootManifest {
   readonly engines: { readonly node: string };
 }
 
-/** What node-llama-cpp reads of its own besides its code. */
+/** The files of its package that node-llama-cpp reads, apart from its code. */
 const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.json", "llama/llama.cpp.info.json"];
 /** The pages are served as they are built; what only builds them is not in them. */
 const pageTools = ["vite"];
@@ -38,7 +38,7 @@ export async function makePackageTree(folder: string, engine: EngineSource): Pro
   const binary = engineBinaryFor(process.platform, process.arch);
   const sources = await bundleAll(folder, engine === "bundled" ? binary.name : undefined);
   for (const program of programs) copyProgramFiles(folder, program);
-  copy(folder, "apps/chat/dist");
+  copy(folder, "apps/pages/dist");
   copy(folder, "models/waggle-tiny-stories.gguf");
   copy(folder, "models/README.md");
   copy(folder, "LICENSE");
@@ -84,7 +84,7 @@ function copyProgramFiles(outFolder: string, { folder, bin }: Program): void {
 
 function allNotices(sources: readonly string[]): readonly Notice[] {
   const root = repositoryPath("");
-  const chat = repositoryPath("apps/chat");
+  const chat = repositoryPath("apps/pages");
   const { devDependencies } = readJson<{ devDependencies: Record<string, string> }>(join(chat, "package.json"));
   const ofPages = Object.keys(devDependencies).filter(
     (name) => !name.startsWith("@waggle/") && !pageTools.includes(name),

@@ -1,15 +1,15 @@
-// Owns whether a program said what a page shows of it. Pure.
+// Owns the comparison of a program's output with what a page shows of it. Pure.
 
-/** As `quoted` leaves it. */
+/** A number in the output of `quoted`. */
 const numberPattern = /\d+(?:\\?\.\d+)?/g;
 
-/** In a page it stands for any text, or on a line of its own for any lines. */
+/** In a page, this matches any text; alone on a line, it matches any number of lines. */
 const anything = "…";
 
 /**
- * The first line of the page that the output does not have, or undefined. Lines of the page stand in the output in the same order, and others
- * may stand between them; blanks count as one.
- * @param anyNumbers each number of the page stands for any number
+ * The first line of the page that the output does not have, or undefined. Lines of the page have the same order in the output, and others
+ * may be between them; blanks count as one.
+ * @param anyNumbers each number of the page means any number
  */
 export function missingLine(shown: string, output: string, anyNumbers = false): string | undefined {
   const lines = plain(output).split("\n").map(squeezed);
@@ -18,14 +18,14 @@ export function missingLine(shown: string, output: string, anyNumbers = false): 
     if (line === "" || line === anything) continue;
     const parts = line.split(anything).map(quoted).join(".*");
     const pattern = new RegExp(`^${anyNumbers ? parts.replaceAll(numberPattern, numberPattern.source) : parts}$`);
-    const at = lines.findIndex((said, i) => i >= from && pattern.test(said));
+    const at = lines.findIndex((printed, i) => i >= from && pattern.test(printed));
     if (at === -1) return line;
     from = at + 1;
   }
   return undefined;
 }
 
-/** Without colours and other words to a terminal. */
+/** Removes colours and other escape sequences. */
 export function plain(output: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   return output.replaceAll(/\u001B(?:\[[\d;?]*[A-Za-z]|\][^\u0007]*\u0007)/g, "").replaceAll("\r", "");

@@ -1,7 +1,7 @@
-// Owns the end of everything that readers' terminals have started, at once and synchronously: what has a terminal is in a session of its own,
+// Owns the end of everything that readers' terminals have started, at once and synchronously: a process with a terminal is in a separate session,
 // so no signal to a group reaches it, and a daemon survives the end of its terminal.
 import { spawnSync } from "node:child_process";
-import { killGroup, killProcess } from "@waggle/harness";
+import { killGroup, killProcess } from "@waggle/testing/harness";
 
 /** SIGKILL to these processes, to their groups, and to all that descends from them as the table is now. */
 export function killFamilies(leaders: readonly number[]): void {

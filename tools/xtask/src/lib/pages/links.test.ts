@@ -1,7 +1,7 @@
 // Tests that every link between the pages of this repository leads to a file, and to a heading that it has.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
 import { headingsOf, linksOf } from "./links.ts";
 
@@ -21,8 +21,7 @@ describe("links", () => {
   });
 });
 
-const folders = ["docs", "docs/quickstart", "docs/decisions", "packaging", "models"];
-const pages = ["README.md", "CONTRIBUTING.md", ...folders.flatMap(pagesIn)];
+const pages = pagesBelow("");
 
 it.each(pages)("%s links to what there is", (path) => {
   const page = read(path);
@@ -34,10 +33,13 @@ it.each(pages)("%s links to what there is", (path) => {
   expect(dead).toEqual([]);
 });
 
-function pagesIn(folder: string): string[] {
-  return readdirSync(repositoryPath(folder))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `${folder}/${name}`);
+/** All Markdown of the repository; folders of tools and of what is built or installed begin with a dot, or are named here. */
+function pagesBelow(folder: string): string[] {
+  return readdirSync(repositoryPath(folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return /^(\.|node_modules$|dist$)/.test(entry.name) ? [] : pagesBelow(path);
+    return entry.name.endsWith(".md") ? [path] : [];
+  });
 }
 
 function read(path: string): string {

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { writeScriptedModel } from "@waggle/synth";
-import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { writeScriptedModel } from "@waggle/testing/models";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { execa } from "execa";
 import type { Place } from "./terminal.ts";
 
@@ -13,7 +13,7 @@ export interface Newcomer extends Disposable {
   /** Where `npm install -g` puts commands. */
   readonly bin: string;
   has(command: string): boolean;
-  /** Runs a command to prepare the machine. @throws Error with what it said */
+  /** Runs a command to prepare the machine. @throws Error with its output */
   prepare(file: string, args: readonly string[]): Promise<void>;
   /** Puts a made-up model where a download of this reference would lie, or takes it away. */
   standIn(reference: string): Disposable;
@@ -26,7 +26,7 @@ export interface NewcomerOptions {
 
 const prepareLimitMs = 300_000;
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
-/** What npm and pip are told about their registries on this machine; nothing else of its settings is taken over. */
+/** The settings of npm and pip for their registries on this machine; no other setting is taken over. */
 const registrySettings = /^(PIP_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|https?_proxy$|no_proxy$|npm_config_registry$)/i;
 
 export async function createNewcomer({ repository, onLeader }: NewcomerOptions): Promise<Newcomer> {
@@ -83,7 +83,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
 function fileOf(reference: string): string {
   const [, user, repo, quantization] = /^hf:([\w.-]+)\/([\w.-]+)-GGUF:(\w+)$/.exec(reference) ?? [];
   if (user === undefined)
-    throw new Error(`Cannot stand in for ${reference}: it must be hf:user/repo-GGUF:quantization`);
+    throw new Error(`Cannot make up a model for ${reference}: it must be hf:user/repo-GGUF:quantization`);
   return `hf_${user}_${repo}.${quantization}.gguf`;
 }
 

@@ -1,6 +1,6 @@
 // Tests how pages are read and compared, and that every block of README.md and the quickstarts has a mark.
 import { readdirSync, readFileSync } from "node:fs";
-import { repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
 import { descendantsOf } from "./kill-families.ts";
 import { missingLine } from "./expected.ts";
@@ -63,7 +63,7 @@ describe("missingLine", () => {
 });
 
 describe("descendantsOf", () => {
-  it("finds children of children in whatever order the table has them, and nobody else's", () => {
+  it("finds children of children in any order of the table, and no other process", () => {
     expect(descendantsOf([10], "  40   30\n   1    0\n  30   10\n  10    1\n  50    1\n")).toEqual([30, 40]);
   });
 });

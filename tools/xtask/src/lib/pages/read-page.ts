@@ -28,7 +28,7 @@ export type Step = BlockStep | BareStep;
 export interface StepOptions {
   /** Of a file: its name in the reader's folder. */
   readonly name?: string;
-  /** Of what goes on in the background: it has to say this before the reader goes on. */
+  /** Of a command in the background: it has to print this before the reader continues. */
   readonly until?: string;
   /** What the reader types, with \n for the Enter key; the block then runs in a terminal. */
   readonly type?: string;
@@ -40,11 +40,11 @@ export interface StepOptions {
   readonly needs?: string;
   /** Of a skip: why no machine of ours can run it. */
   readonly why?: string;
-  /** "this=that": what a made-up model makes necessary, and is told with the result. */
+  /** "this=that": the change that a made-up model makes necessary; the result names it. */
   readonly instead?: string;
-  /** Of what is expected: "any" where figures stand for whatever figures come. */
+  /** Of what is expected: "any" where figures mean any figures. */
   readonly numbers?: string;
-  /** Of a page: a reference that a made-up model stands in for, since models are not downloaded to check a page. */
+  /** Of a page: a reference that a made-up model replaces, since models are not downloaded to check a page. */
   readonly model?: string;
 }
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/harness";
+import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/testing/harness";
 import { missingLine } from "./expected.ts";
 import type { Newcomer } from "./newcomer.ts";
 import { readPage, type BlockStep, type Step } from "./read-page.ts";
@@ -47,16 +47,16 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
     for (const step of readPage(text)) {
       signal.throwIfAborted();
       const took = stopwatch();
-      const told = { line: step.line, what: whatOf(step) };
+      const common = { line: step.line, what: whatOf(step) };
       const say = (outcome: Outcome, reason?: string): void =>
-        onResult({ ...told, outcome, seconds: took() / 1_000, ...(reason === undefined ? {} : { reason }) });
+        onResult({ ...common, outcome, seconds: took() / 1_000, ...(reason === undefined ? {} : { reason }) });
       if (broken !== "") {
         if (counts(step)) say("not run", broken);
         continue;
       }
       try {
         const { model } = step.options;
-        if (model !== undefined) onNote(`${model} is not downloaded: a made-up model stands in for it`);
+        if (model !== undefined) onNote(`${model} is not downloaded: a made-up model replaces it`);
         if (step.kind === "page") await demandFree(ports);
         const unable = await reader.follow(step);
         if (counts(step)) say(unable === undefined ? "passed" : "not run", unable ?? step.options.instead);
@@ -70,7 +70,7 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
     if (broken === "") onResult(leavingResult(left));
   } finally {
     leaders.forEach(killGroup);
-    // What has a terminal of its own is in no group of ours, and a worker survives the end of its terminal.
+    // A process with another terminal is in no group of ours, and a worker survives the end of its terminal.
     endLeftovers(await leftovers.check());
     reader.leave();
   }
@@ -83,8 +83,10 @@ function counts({ kind, ...step }: Step): boolean {
 }
 
 function leavingResult(left: readonly string[]): StepResult {
-  const told = { line: leaveLine, what: "nothing is left behind", seconds: 0 };
-  return left.length === 0 ? { ...told, outcome: "passed" } : { ...told, outcome: "failed", reason: left.join("; ") };
+  const common = { line: leaveLine, what: "nothing is left behind", seconds: 0 };
+  return left.length === 0
+    ? { ...common, outcome: "passed" }
+    : { ...common, outcome: "failed", reason: left.join("; ") };
 }
 
 async function leftUnstopped(reader: Reader): Promise<readonly string[]> {

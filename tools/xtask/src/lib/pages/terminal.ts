@@ -1,25 +1,25 @@
-// Owns one block of a page as a reader runs it: pasted into bash, to its end or until it has said something, and ended with Ctrl-C.
+// Owns one block of a page as a reader runs it: pasted into bash, to its end or until it has printed a text, and ended with Ctrl-C.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
-import { killGroup, poll, waitFor } from "@waggle/harness";
+import { killGroup, poll, waitFor } from "@waggle/testing/harness";
 import { plain } from "./expected.ts";
 
 export interface Place {
-  /** What a first block sees; later ones see what earlier ones exported. */
+  /** The environment of the first block; later blocks also get the variables that earlier ones have exported. */
   readonly env: NodeJS.ProcessEnv;
-  /** Where a first block runs; later ones where the one before has gone. */
+  /** The folder of the first block; a later block runs in the last folder of the previous one. */
   readonly folder: string;
-  /** For what one block hands to the next; not the reader's. */
+  /** Folder for the state between two blocks; the reader does not see it. */
   readonly stateFolder: string;
-  /** Of every process group that is started. */
+  /** Called with the id of every process group that is started. */
   readonly onLeader: (pid: number) => void;
 }
 
 export interface Terminal {
   readonly pid: number;
-  /** What it has said so far, stdout and stderr as they came. */
+  /** Its output so far, stdout and stderr as they came. */
   output(): string;
   /** Its exit code; undefined after a signal. */
   readonly exited: Promise<number | undefined>;
@@ -27,7 +27,7 @@ export interface Terminal {
   press(keys: string): void;
 }
 
-/** Of an endless stream the page needs no more. */
+/** Limit for the kept output, for a program that never stops writing. */
 const mostOutputChars = 1_000_000;
 const leaveLimitMs = 20_000;
 
@@ -39,9 +39,9 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   const { env, stateFolder, onLeader } = place;
   const state = (name: string): string => join(stateFolder, name);
   writeFileSync(state("block.sh"), block);
-  // What has a terminal of its own changes nothing for the reader's other one.
+  // A block in a separate terminal changes nothing in the reader's other terminal.
   const keepsState = typed === undefined;
-  // A block that fails says so by its first command that did, as a reader would stop there.
+  // A block stops at its first failed command, as a reader would.
   const outer = [
     ...(keepsState ? [`trap 'export -p >"${state("exports")}"; pwd >"${state("folder")}"' EXIT`] : []),
     existsSync(state("exports")) ? `. "${state("exports")}"` : "true",
@@ -59,12 +59,12 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   const [file, ...args] = words as [string, ...string[]];
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
   const { promise: exited, resolve } = deferred<number | undefined>();
-  let said = "";
-  const hear = (chunk: Buffer): void => void (said = (said + chunk.toString("utf8")).slice(-mostOutputChars));
-  child.stdout.on("data", hear);
-  child.stderr.on("data", hear);
+  let printed = "";
+  const append = (chunk: Buffer): void => void (printed = (printed + chunk.toString("utf8")).slice(-mostOutputChars));
+  child.stdout.on("data", append);
+  child.stderr.on("data", append);
   child.once("error", (error) => {
-    hear(Buffer.from(error.message));
+    append(Buffer.from(error.message));
     resolve(undefined);
   });
   child.once("exit", (code) => resolve(code ?? undefined));
@@ -73,10 +73,10 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   else if (typed !== "") child.stdin.write(typed);
   const pid = child.pid ?? 0;
   if (pid > 0) onLeader(pid);
-  return { pid, exited, output: () => plain(said), press: (keys) => void child.stdin.write(keys) };
+  return { pid, exited, output: () => plain(printed), press: (keys) => void child.stdin.write(keys) };
 }
 
-/** @throws Error with the last of what it said, when it fails or takes longer */
+/** @throws Error with its last output, when it fails or takes longer */
 export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: number): Promise<string> {
   const code = await waitFor("the end of this block", terminal.exited, limitMs).catch((error: unknown) => {
     killGroup(terminal.pid);
@@ -104,7 +104,7 @@ export async function interrupt(terminal: Terminal): Promise<void> {
   const code = await waitFor("it to leave after Ctrl-C", terminal.exited, leaveLimitMs).catch((error: unknown) => {
     throw withOutput(error as Error, terminal);
   });
-  // 130 is what a program that knows nothing of signals leaves a shell with.
+  // 130 is the shell's exit code for a program that does not handle SIGINT.
   if (code !== 0 && code !== 130 && code !== undefined)
     throw withOutput(new Error(`Exit code ${code} after Ctrl-C`), terminal);
 }

@@ -1,0 +1,88 @@
+// Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue this gateway
+// reads the job's records from the first one, so the client gets the same indexes, texts and call ids as before.
+import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { Job, JobFinder } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { JobNames } from "./job-names.ts";
+import type { SessionClaims } from "./session-claims.ts";
+
+/** Other gateways may take over the same job at the same time. */
+const mostAttempts = 3;
+
+export interface TakeoverOptions {
+  readonly side: Pick<GatewaySide, "records">;
+  readonly gateway: string;
+  readonly known: (client: string, id: string) => Job | undefined;
+  readonly models: {
+    /** @throws WaggleError unavailable, resource_exhausted */
+    requireTakeoverPossible(record: JobRecord): void;
+    /** Passes the job to the dispatcher of its model. @throws WaggleError unavailable */
+    takeOver(record: JobRecord): Job;
+  };
+  readonly names: Pick<JobNames, "takeOver">;
+  readonly claims: Pick<SessionClaims, "cancelElsewhere">;
+  readonly log: Logger;
+}
+
+export interface Takeover extends JobFinder {
+  /** Undefined if another gateway was faster. @throws WaggleError unavailable, resource_exhausted */
+  takeOver(found: FoundRecord): Promise<Job | undefined>;
+}
+
+export function createTakeover({ side, gateway, known, models, names, claims, log }: TakeoverOptions): Takeover {
+  const finding = new Map<string, Promise<Job | undefined>>();
+
+  async function takeOver({ record: before, revision: read }: FoundRecord): Promise<Job | undefined> {
+    models.requireTakeoverPossible(before);
+    const record = { ...before, gateway };
+    const revision = await side.records.update(record, read);
+    if (revision === undefined) return undefined;
+    names.takeOver({ record, revision });
+    const job = models.takeOver(record);
+    log.info(
+      { job: job.id, gateway: before.gateway, waits: before.waits, trace: before.scope.trace },
+      "job_taken_over",
+    );
+    return job;
+  }
+
+  async function take(client: string, id: string, isSame: (record: JobRecord) => boolean): Promise<Job | undefined> {
+    for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+      const found = await side.records.get(client, id);
+      if (found === undefined || !isSame(found.record)) return undefined;
+      // The job is this gateway's own, which may have forgotten it by now.
+      if (found.record.gateway === gateway) return known(client, id);
+      // A job with several choices cannot be taken over: the order of tokens between choices is not recorded.
+      if (!found.record.waits && found.record.fleetIds.length > 1) return undefined;
+      const job = await takeOver(found);
+      if (job !== undefined) return job;
+    }
+    throw new WaggleError("unavailable", `Cannot find job "${id}": other gateways take it over.`, { retryAfterS: 1 });
+  }
+
+  async function find(client: string, id: string, isSame: (record: JobRecord) => boolean): Promise<Job | undefined> {
+    const key = `${client}\n${id}`;
+    for (;;) {
+      const found = known(client, id);
+      if (found !== undefined) return found;
+      // Concurrent calls for the same job share one takeover.
+      const asked = finding.get(key);
+      if (asked === undefined) break;
+      await asked.catch(() => {});
+    }
+    const taking = take(client, id, isSame).finally(() => finding.delete(key));
+    finding.set(key, taking);
+    return await taking;
+  }
+
+  return {
+    takeOver,
+    cancelSession: claims.cancelElsewhere,
+    find: async (client, id) => await find(client, id, () => true),
+    async join(client, id, digest) {
+      const job = await find(client, id, ({ scope }) => scope.requestDigest === digest);
+      return job?.spec.scope.requestDigest === digest ? job : undefined;
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { GenerateSpec, Job, JobScope } from "@waggle/jobs";
+import { expect, it } from "vitest";
+import { affinityKeys, createAffinity } from "./affinity.ts";
+
+function specOf(text: string, scope: Partial<JobScope> = {}): GenerateSpec {
+  return {
+    kind: "generate",
+    model: "m",
+    scope: { client: "alice", trace: "t", ...scope },
+    prompt: { kind: "messages", messages: [{ role: "system", content: text }] },
+  } as unknown as GenerateSpec;
+}
+
+const long = "Be brief. ".repeat(300);
+
+it("has the same key for the same long beginning, within one client", () => {
+  const [key] = affinityKeys(specOf(long));
+  expect(affinityKeys(specOf(`${long} And kind.`))).toEqual([key]);
+  expect(affinityKeys(specOf(`Now: ${long}`))).not.toEqual([key]);
+  expect(affinityKeys(specOf(long, { client: "bob" }))).not.toEqual([key]);
+});
+
+it("puts the session first, and has no key for a short beginning", () => {
+  expect(affinityKeys(specOf("Be brief."))).toEqual([]);
+  expect(affinityKeys(specOf("Be brief.", { sessionId: "s" }))).toHaveLength(1);
+  const [session] = affinityKeys(specOf("Be brief.", { sessionId: "s" }));
+  expect(affinityKeys(specOf(long, { sessionId: "s" }))[0]).toBe(session);
+});
+
+it("asks the worker that had the session while it is alive and serves the model, and takes no answer as a no", async () => {
+  const asked: (string | undefined)[] = [];
+  let alive = true;
+  let taken: boolean | undefined = true;
+  const affinity = createAffinity({
+    isAlive: () => alive,
+    async ask(_, { worker }) {
+      asked.push(worker);
+      if (taken === undefined) throw new Error("It did not answer in time");
+      return await Promise.resolve({ kind: "offer", taken } as never);
+    },
+  });
+  const job = { spec: specOf("", { sessionId: "s" }) } as unknown as Job;
+  expect(await affinity.choose(job, "f1", ["w1", "w2"])).toBeUndefined();
+  affinity.ran(job, "w2");
+  expect(await affinity.choose(job, "f2", ["w1", "w2"])).toBe("w2");
+  taken = undefined;
+  expect(await affinity.choose(job, "f3", ["w1", "w2"])).toBeUndefined();
+  alive = false;
+  expect(await affinity.choose(job, "f4", ["w1", "w2"])).toBeUndefined();
+  alive = true;
+  expect(await affinity.choose(job, "f5", ["w1", "w3"])).toBeUndefined();
+  expect(asked).toEqual(["w2", "w2"]);
+});

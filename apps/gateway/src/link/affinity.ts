@@ -1,0 +1,88 @@
+// Sends a job to the worker that probably has its prefix cached: the worker of its session's last job, or of the same client's last job with the same
+// long beginning. That worker is asked for a slot; if it does not promise one in time, any free worker may take the job.
+import { createHash } from "node:crypto";
+import type { GatewaySide } from "@waggle/fleet";
+import type { Job, JobSpec } from "@waggle/jobs";
+
+/** How long a worker may take to promise a slot. */
+const offerTimeoutMs = 50;
+/** Beginnings shorter than this are not used, because computing them takes no longer than asking a worker. */
+const beginningChars = 2_000;
+/** Sessions and beginnings that are remembered; the oldest are forgotten first. */
+const mostRemembered = 10_000;
+
+export interface Affinity {
+  /**
+   * Returns the worker that keeps a slot for the job; undefined if any worker may take it.
+   * @param workers ids of the workers that serve the model now
+   */
+  choose(job: Job, fleetId: string, workers: readonly string[]): Promise<string | undefined>;
+  /** A worker has taken the job. */
+  ran(job: Job, worker: string): void;
+}
+
+export function createAffinity(side: Pick<GatewaySide, "ask" | "isAlive">): Affinity {
+  const workersOf = new Map<string, string>();
+  /** The keys of each job, kept because the content of an ended job is dropped. */
+  const keysOf = new WeakMap<Job, readonly string[]>();
+
+  function keysOfJob(job: Job): readonly string[] {
+    const keys = keysOf.get(job) ?? affinityKeys(job.spec);
+    keysOf.set(job, keys);
+    return keys;
+  }
+
+  return {
+    async choose(job, fleetId, workers) {
+      const keys = keysOfJob(job);
+      // A single worker need not be asked.
+      if (workers.length < 2) return undefined;
+      const known = keys.map((key) => workersOf.get(key));
+      const worker = known.find((one) => one !== undefined && workers.includes(one) && side.isAlive("worker", one));
+      if (worker === undefined) return undefined;
+      const question = { kind: "offer", model: job.spec.model, jobId: fleetId } as const;
+      const answer = await side.ask<"offer">(question, { timeoutMs: offerTimeoutMs, worker }).catch(() => undefined);
+      return answer?.taken === true ? worker : undefined;
+    },
+    ran(job, worker) {
+      for (const key of keysOfJob(job)) {
+        workersOf.delete(key);
+        workersOf.set(key, worker);
+      }
+      for (const oldest of workersOf.keys()) {
+        if (workersOf.size <= mostRemembered) break;
+        workersOf.delete(oldest);
+      }
+    },
+  };
+}
+
+/** The job's keys, the best one first. Two clients never share a key. */
+export function affinityKeys(spec: JobSpec): readonly string[] {
+  const { model, scope } = spec;
+  const { client, sessionId } = scope;
+  const beginning = spec.kind === "generate" ? beginningOf(spec.prompt) : "";
+  return [
+    ...(sessionId === undefined ? [] : [`session\n${client}\n${model}\n${sessionId}`]),
+    ...(beginning.length < beginningChars ? [] : [`text\n${client}\n${model}\n${sha256(beginning)}`]),
+  ];
+}
+
+type Prompt = Extract<JobSpec, { kind: "generate" }>["prompt"];
+
+/** The prompt's first characters. Templates write tools before the messages. */
+function beginningOf(prompt: Prompt): string {
+  if (prompt.kind === "text") return prompt.text.slice(0, beginningChars);
+  if (prompt.kind !== "messages") return "";
+  let text = prompt.tools === undefined ? "" : JSON.stringify(prompt.tools).slice(0, beginningChars);
+  for (const { role, content } of prompt.messages) {
+    if (text.length >= beginningChars) break;
+    const texts = typeof content === "string" ? content : content.map((part) => part.text).join("");
+    text += `${role}\n${texts.slice(0, beginningChars)}\n`;
+  }
+  return text.slice(0, beginningChars);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

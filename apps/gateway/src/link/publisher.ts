@@ -1,0 +1,160 @@
+// Publishes a sequence to the fleet's queue, and subscribes to its records. It tries again while the queue is full or NATS is away, until
+// the job ends. While a sequence waits here, the front takes no more jobs from its queue, so a full fleet also fills the front's queue.
+import type { Clock, TimerHandle } from "@waggle/async";
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { FleetJob, GatewaySide, RecordListener } from "@waggle/fleet";
+import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { JobNames } from "../jobs/job-names.ts";
+import type { Affinity } from "./affinity.ts";
+import { isOver } from "./sequence-run.ts";
+import type { SequenceRun } from "./sequence-run.ts";
+
+/** Pause before the next attempt, unless a job ends earlier. */
+const retryMs = 1_000;
+
+export interface Publisher {
+  /**
+   * Resolves when the job is in the queue and its records arrive here, or when the job has ended. Never throws.
+   * @param named makes the fleet's job, once its job has its record
+   */
+  put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
+  /** Resolves when its records arrive from the first one on, or it is over. Never throws. */
+  take(run: SequenceRun, listener: RecordListener): Promise<void>;
+  /** Sequences that were refused and wait for the next attempt. */
+  readonly waiting: number;
+  /** Tries again at once, because the fleet's queue may have room. */
+  wake(): void;
+  /** It is over. */
+  forget(run: SequenceRun): void;
+}
+
+export interface PublisherOptions {
+  readonly side: Pick<GatewaySide, "id" | "publish" | "subscribe" | "subscribeFromStart">;
+  readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
+  readonly affinity: Pick<Affinity, "choose">;
+  readonly serving: () => readonly { readonly worker: string }[];
+  /** Rejects with a WaggleError if the session cannot be claimed. */
+  readonly sessionFree: (job: Job) => Promise<void> | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface PublisherEvents {
+  onRoom(): void;
+  /** Called for a sequence that can never be published. */
+  onRefused(run: SequenceRun, error: WaggleError): void;
+}
+
+export function createPublisher(options: PublisherOptions, { onRoom, onRefused }: PublisherEvents): Publisher {
+  const { side, names, affinity, clock, log } = options;
+  const refused = new Map<SequenceRun, Deferred<void>>();
+  let timer: TimerHandle | undefined;
+
+  function wake(): void {
+    timer?.cancel();
+    timer = undefined;
+    for (const again of refused.values()) again.resolve();
+  }
+
+  /** Resolves when the next attempt may succeed, or the sequence is over. */
+  async function another(run: SequenceRun): Promise<void> {
+    const again = deferred<void>();
+    refused.set(run, again);
+    timer ??= clock.setTimeout(wake, retryMs);
+    await again.promise;
+  }
+
+  function settled(run: SequenceRun): void {
+    if (refused.delete(run) && refused.size === 0) onRoom();
+  }
+
+  async function attempt(run: SequenceRun, work: () => Promise<void>): Promise<void> {
+    for (let logged = false; !isOver(run);) {
+      try {
+        await work();
+        break;
+      } catch (thrown) {
+        const error = WaggleError.from(thrown);
+        // The job may be in the queue although NATS did not answer.
+        if (run.records.taken) break;
+        if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
+          onRefused(run, error);
+          break;
+        }
+        if (!logged) log.warn({ job: run.job.id, code: error.code, reason: error.message }, "fleet_publish_failed");
+        logged = true;
+        if (!isOver(run)) await another(run);
+      }
+    }
+    settled(run);
+  }
+
+  async function subscribe(run: SequenceRun, listener: RecordListener): Promise<void> {
+    run.stop();
+    const stop = await side.subscribeFromStart(run.fleetJob.id, listener);
+    if (isOver(run)) stop();
+    else run.stop = stop;
+  }
+
+  /** Whether another gateway has put the job into the queue. If not, this gateway receives its records from now on. */
+  async function isElsewhere(run: SequenceRun, listener: RecordListener): Promise<boolean> {
+    // The job was published before, and NATS's answer was lost.
+    if (run.published || run.publishedElsewhere) return run.publishedElsewhere;
+    let begun = false;
+    let isDecided = false;
+    if (run.fleetJob.gateway === side.id) {
+      run.stop();
+      run.stop = side.subscribe(run.fleetJob.id, {
+        record(one) {
+          if (isDecided) listener.record(one);
+          else begun = true;
+        },
+      });
+    } else await subscribe(run, listener);
+    run.publishedElsewhere = (await names.isPublished(run.job)) || begun;
+    isDecided = true;
+    return run.publishedElsewhere;
+  }
+
+  return {
+    async put(run, listener, named) {
+      try {
+        await options.sessionFree(run.job);
+      } catch (error) {
+        onRefused(run, WaggleError.from(error));
+      }
+      if (isOver(run)) return;
+      let first = true;
+      await attempt(run, async () => {
+        if (!run.published && !run.publishedElsewhere) {
+          await names.recorded(run.job);
+          run.fleetJob = named();
+        }
+        const workers = options.serving().map(({ worker }) => worker);
+        const chosen = first ? affinity.choose(run.job, run.fleetJob.id, workers) : undefined;
+        if (await isElsewhere(run, listener)) return await subscribe(run, listener);
+        const to = await chosen;
+        if (isOver(run)) return;
+        first = false;
+        run.published = true;
+        await side.publish(run.fleetJob, to);
+        names.published(run.job);
+      });
+    },
+    async take(run, listener) {
+      run.publishedElsewhere = true;
+      await attempt(run, async () => await subscribe(run, listener));
+    },
+    get waiting() {
+      return refused.size;
+    },
+    wake,
+    forget(run) {
+      refused.get(run)?.resolve();
+      settled(run);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+// Owns the hosts of the fleet's models: each is created with the first report of its model, and closed when the catalogue forgets the model.
+import type { Job, JobDispatcher } from "@waggle/jobs";
+import { createModelRouter, findNamed } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { GatewaySide, JobRecord } from "@waggle/fleet";
+import type { JobSpec } from "@waggle/jobs";
+import type { Catalogue } from "./catalogue.ts";
+import type { FleetHost } from "./fleet-host.ts";
+
+const retryAfterS = 5;
+
+export interface FleetModels {
+  readonly dispatcher: JobDispatcher;
+  hosts(): readonly FleetHost[];
+  /** Undefined for a model that is gone or unknown. */
+  find(name: string): FleetHost | undefined;
+  /** @throws WaggleError if the job cannot be taken over: unavailable while no worker has its model, resource_exhausted while the queue is full */
+  requireTakeoverPossible(record: JobRecord): void;
+  /** @throws WaggleError unavailable while no worker has its model */
+  takeOver(record: JobRecord): Job;
+}
+
+export interface FleetModelsOptions {
+  readonly side: Pick<GatewaySide, "connected">;
+  readonly catalogue: Catalogue;
+  readonly createHost: (name: string, key: string) => FleetHost;
+  /** Queue capacity of each model. */
+  readonly queueCapacity: number;
+}
+
+export function createFleetModels({ side, catalogue, createHost, queueCapacity }: FleetModelsOptions): FleetModels {
+  const hosts = new Map<string, FleetHost>();
+  let serial = 0;
+
+  function hostOf(name: string): FleetHost {
+    const known = hosts.get(name) ?? createHost(name, `f${(serial += 1)}j`);
+    hosts.set(name, known);
+    return known;
+  }
+
+  /** Refuses a job whose model no worker serves. While NATS is away, the job of a known model waits: the model's host has the limit. */
+  function requireReach(name: string): FleetHost {
+    const model = findNamed(catalogue.models(), name);
+    if (model === undefined && !side.connected) {
+      const why = "the gateway has no connection to NATS";
+      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`, { retryAfterS });
+    }
+    if (model === undefined || (side.connected && model.workers.length === 0)) {
+      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
+    }
+    return hostOf(model.name);
+  }
+
+  /** @throws WaggleError unavailable */
+  function hostFor(spec: JobSpec): FleetHost {
+    const model = catalogue.get(spec.model);
+    if (model !== undefined) return hostOf(model.name);
+    const why = `no worker serves ${spec.model} now`;
+    throw new WaggleError("unavailable", `Cannot continue the job: ${why}.`, { retryAfterS });
+  }
+
+  function onChange(): void {
+    for (const { name } of catalogue.models()) hostOf(name);
+    for (const [name, host] of hosts) {
+      host.changed();
+      if (catalogue.get(name) !== undefined || host.registry.liveCount > 0) continue;
+      hosts.delete(name);
+      host.close();
+    }
+  }
+
+  const router = createModelRouter<FleetHost>({
+    hosts: () => [...hosts.values()],
+    hostOf: requireReach,
+    onWanted: () => {},
+    onAccepted: () => {},
+    onSettled: () => {},
+  });
+  catalogue.onChange(onChange);
+  onChange();
+
+  return {
+    dispatcher: router,
+    hosts: () => [...hosts.values()],
+    find: (name) => hosts.get(name),
+    requireTakeoverPossible({ spec, waits }) {
+      const { dispatcher } = hostFor(spec);
+      if (!waits || dispatcher.waiting < queueCapacity) return;
+      throw new WaggleError("resource_exhausted", `Cannot continue the job: the queue is full (${queueCapacity}).`, {
+        retryAfterS,
+      });
+    },
+    takeOver({ id, spec, callKey, waits }) {
+      const host = hostFor(spec);
+      const job = host.dispatcher.takeOver({ ...spec, id }, { callKey, waits });
+      router.join(host, job);
+      return job;
+    },
+  };
+}

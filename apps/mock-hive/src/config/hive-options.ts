@@ -1,0 +1,61 @@
+// Owns the hive's settings. A key is the name of the setting in `HiveConfig`.
+import { accessOptions, boolean, fileOptions, fleetOptions, integer, listenOptions, logOptions } from "@waggle/daemon";
+import { portOption, text, type OptionRow, type OptionRows, type OptionValuesOf } from "@waggle/daemon";
+
+export const defaultPort = "7700";
+
+const { localMode, apiTokenFile, allowedHosts, allowedOrigins } = accessOptions;
+
+/** Settings that only the hive has. Their variables begin with WAGGLE_HIVE_. */
+const olderOptions = withHivePrefix({
+  host: listenOptions.host,
+  port: portOption(defaultPort),
+
+  apiTokenFile: {
+    ...apiTokenFile,
+    help: "file of name:token lines; monitor or admin after a token; SIGHUP reloads",
+  },
+  allowedHosts,
+  allowedOrigins: { ...allowedOrigins, defaultText: "the hive's; in local mode this machine's" },
+
+  heartbeatsKept: {
+    flag: "heartbeats-kept",
+    value: "n",
+    group: "Hive",
+    help: "number of heartbeats to keep, of all workers together",
+    schema: integer(1, 100_000),
+    default: "1000",
+  },
+  endpointsFile: {
+    flag: "endpoints-file",
+    value: "path",
+    group: "Hive",
+    help: "file for a list of the workers, in the format of llm-d's router",
+    schema: text(1, 4_096),
+  },
+  faults: {
+    flag: "faults",
+    group: "Hive",
+    help: "routes that make the hive fail towards workers, for tests",
+    schema: boolean(),
+    default: "false",
+  },
+
+  natsUrl: { ...fleetOptions.natsUrl, help: "NATS server of a fleet to show too, as nats://host:4222" },
+  natsCreds: fleetOptions.natsCreds,
+  natsInsecure: fleetOptions.natsInsecure,
+
+  ...logOptions,
+});
+
+export const hiveOptions = { ...fileOptions, localMode, ...olderOptions } as const satisfies OptionRows;
+
+export type HiveOptionValues = OptionValuesOf<typeof hiveOptions>;
+
+/** Keeps the earlier names of the variables: WAGGLE_HIVE_ and the flag. */
+function withHivePrefix<const T extends OptionRows>(rows: T): T {
+  const older = ({ flag }: OptionRow): string => `WAGGLE_HIVE_${flag.toUpperCase().replaceAll("-", "_")}`;
+  return Object.fromEntries(
+    Object.entries(rows).map(([key, row]) => [key, { ...row, oldVariables: [older(row)] }]),
+  ) as unknown as T;
+}

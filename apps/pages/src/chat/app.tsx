@@ -1,0 +1,252 @@
+// Owns the chat page's frame: the list of conversations, the top bar, the transcript and the message box.
+import { useComputed, useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect, useMemo } from "preact/hooks";
+import type { ModelControls } from "../models/model-controls.ts";
+import { Brand } from "../parts/brand.tsx";
+import { copy } from "../parts/copy-button.tsx";
+import { Icon } from "../parts/icons.tsx";
+import { saveFile } from "../parts/save-file.ts";
+import { ThemeSwitch } from "../parts/theme-switch.tsx";
+import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
+import type { Api } from "../wire/api.ts";
+import type { DraftFiles } from "./attachments/draft-files.ts";
+import { isLive } from "./conversation/answer.ts";
+import type { Answer } from "./conversation/answer.ts";
+import type { Chat } from "./chat.ts";
+import { Composer } from "./composer/composer.tsx";
+import { ContextMeter } from "./transcript/context-meter.tsx";
+import { contextUse } from "./conversation/context-use.ts";
+import { shownLiveAnswer, shownTurns } from "./conversation/conversation.ts";
+import type { Conversations } from "./storage/conversations.ts";
+import type { Deletions } from "./storage/deletions.ts";
+import { newDraftKey, noDraft } from "./composer/drafts.ts";
+import type { Drafts } from "./composer/drafts.ts";
+import type { ListActions } from "./sidebar/conversation-entry.tsx";
+import type { Library } from "./storage/library.ts";
+import type { ModelChoice } from "./model/model-choice.ts";
+import { PageActionsContext } from "./page-actions.ts";
+import { SettingsDialog } from "./settings/settings-dialog.tsx";
+import type { PresetStore } from "./settings/preset-store.ts";
+import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
+import type { ShortcutSwitch } from "./shortcuts/shortcuts.ts";
+import { SystemLine } from "./transcript/system-line.tsx";
+import { factsOf } from "./model/model-facts.ts";
+import { pointAt } from "./transcript/point-at.ts";
+import { Sidebar } from "./sidebar/sidebar.tsx";
+import { StorageNotice } from "./storage/storage-notice.tsx";
+import { Transcript } from "./transcript/transcript.tsx";
+import { UndoList } from "./sidebar/undo-list.tsx";
+import { Welcome } from "./model/welcome.tsx";
+import type { WorkerAbout } from "./model/worker-about.ts";
+import { WorkerBadge } from "./model/worker-badge.tsx";
+
+export interface AppProps {
+  readonly api: Api;
+  readonly chat: Chat;
+  readonly conversations: Conversations;
+  readonly about: WorkerAbout;
+  readonly choice: ModelChoice;
+  readonly controls: ModelControls;
+  readonly drafts: Drafts;
+  readonly draftFiles: DraftFiles;
+  readonly deletions: Deletions;
+  readonly presets: PresetStore;
+  readonly shortcutSwitch: ShortcutSwitch;
+  readonly library: Library;
+}
+
+export function App({
+  api,
+  chat,
+  conversations,
+  about,
+  choice,
+  controls,
+  drafts,
+  draftFiles,
+  deletions,
+  presets,
+  shortcutSwitch,
+  library,
+}: AppProps): VNode {
+  const sidebarOpen = useSignal(false);
+  const settingsOpen = useSignal(false);
+  const current = conversations.current.value;
+  const settings = useComputed(() => conversations.current.value.settings);
+  const live = shownLiveAnswer(current) !== undefined;
+  const title = current.title;
+  const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
+  const use = contextUse(shownTurns(current), facts?.context_size);
+  const reading = conversations.reading.value;
+  const isNew = current.turns.length === 0 && !reading;
+  const draftKey = isNew ? newDraftKey : current.id;
+
+  useEffect(() => {
+    document.title = isNew ? "Waggle" : `${title} · Waggle`;
+  }, [title, isNew]);
+  const actions = useMemo(
+    () => ({
+      openSettings: () => (settingsOpen.value = true),
+      giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
+    }),
+    [api, settingsOpen],
+  );
+
+  function escape(): boolean {
+    if (sidebarOpen.peek()) sidebarOpen.value = false;
+    else if (shownLiveAnswer(conversations.current.peek()) !== undefined) chat.stop();
+    else return false;
+    return true;
+  }
+
+  function search(): void {
+    document.querySelector<HTMLInputElement>(".sidebar input[type=search]")?.focus();
+  }
+
+  /** Calls `use` with the newest answer, unless it is still streaming. */
+  function withLastAnswer(use: (answer: Answer) => void): void {
+    const last = shownTurns(conversations.current.peek()).at(-1);
+    if (last?.role === "assistant" && !isLive(last)) use(last);
+  }
+
+  const listActions = useMemo<ListActions>(
+    () => ({
+      show,
+      delete: deletions.delete,
+      rename: (id, title) => conversations.add(id, [], { title, named: true }),
+      pin: (id, pinned) => conversations.add(id, [], { pinned: pinned ? true : undefined }),
+      export: (kind, id) => void library.export(kind, [id]).then(saveFile, conversations.report),
+    }),
+    [conversations, deletions, library],
+  );
+
+  async function find(id: string, turnId: string | undefined): Promise<void> {
+    if (turnId === undefined) return show(id);
+    sidebarOpen.value = false;
+    await chat.showTurn(id, turnId);
+    pointAt(turnId);
+  }
+
+  /** Keeps the draft of the message box, in the conversation that begins. */
+  function sendSuggestion(text: string): void {
+    const draft = drafts.get(newDraftKey);
+    drafts.set(newDraftKey, noDraft);
+    chat.send(text);
+    const { id } = conversations.current.peek();
+    drafts.set(id, draft);
+    draftFiles.move(newDraftKey, id);
+  }
+
+  function show(id: string | undefined): void {
+    sidebarOpen.value = false;
+    chat.show(id);
+    document.getElementById("message")?.focus();
+  }
+
+  return (
+    <div class={sidebarOpen.value ? "chat with-sidebar" : "chat"}>
+      <a
+        class="skip button"
+        href="#message"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("message")?.focus();
+        }}
+      >
+        Skip to the message box
+      </a>
+      <Sidebar
+        conversations={conversations}
+        library={library}
+        actions={listActions}
+        onNew={() => show(undefined)}
+        onFound={(id, turnId) => void find(id, turnId)}
+      />
+      <button
+        class="shade"
+        hidden={!sidebarOpen.value}
+        aria-label="Close the list"
+        onClick={() => (sidebarOpen.value = false)}
+      />
+      <header class="topbar">
+        <button
+          type="button"
+          class="button icon quiet only-narrow"
+          aria-label="Conversations"
+          aria-expanded={sidebarOpen.value}
+          onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
+        >
+          <Icon name="menu" />
+        </button>
+        <span class="only-narrow">
+          <Brand title="Waggle" href="/" />
+        </span>
+        <div class="grow">
+          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.chooseModel} />
+        </div>
+        <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
+          <Icon name="sliders" />
+          <span class="only-wide">Settings</span>
+          <span class="visually-hidden only-narrow">Settings</span>
+        </button>
+        <a class="button icon quiet" href="/status" aria-label="Worker status" title="Worker status">
+          <Icon name="pulse" />
+        </a>
+        <ThemeSwitch />
+        <ShortcutKeys
+          enabled={shortcutSwitch}
+          onEscape={escape}
+          on={{
+            new: () => show(undefined),
+            search,
+            focus: () => document.getElementById("message")?.focus(),
+            copy: () => withLastAnswer(({ text }) => text !== "" && void copy(text)),
+            regenerate: () => withLastAnswer(({ id }) => chat.regenerate(id)),
+            settings: actions.openSettings,
+          }}
+        />
+      </header>
+      <main>
+        <TokenNotice api={api} />
+        <PageActionsContext.Provider value={actions}>
+          <SystemLine system={current.settings.system} />
+        </PageActionsContext.Provider>
+        <StorageNotice trouble={conversations.trouble.value} />
+        {reading ? (
+          <p class="reading muted">Reading the conversation…</p>
+        ) : isNew ? (
+          <Welcome facts={facts} onSend={sendSuggestion} />
+        ) : (
+          <PageActionsContext.Provider value={actions}>
+            <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
+          </PageActionsContext.Provider>
+        )}
+        {use !== undefined && <ContextMeter use={use} />}
+      </main>
+      <Composer
+        key={`composer-${current.id}`}
+        live={live}
+        reading={reading}
+        draft={drafts.get(draftKey)}
+        onDraft={(draft) => drafts.set(draftKey, draft)}
+        pending={draftFiles.of(draftKey)}
+        onSend={chat.send}
+        onStop={chat.stop}
+      />
+      {settingsOpen.value && (
+        <SettingsDialog
+          key={`settings-${current.id}`}
+          api={api}
+          presets={presets}
+          settings={settings}
+          chat={facts?.chat}
+          onSave={chat.configure}
+          onClose={() => (settingsOpen.value = false)}
+        />
+      )}
+      <UndoList deletions={deletions} />
+      <TokenDialog api={api} />
+    </div>
+  );
+}

@@ -1,0 +1,48 @@
+// Owns the list of files sent with a message: a line for each, which opens its text.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import type { Attachment } from "./attachment.ts";
+import { attachmentWords } from "./attachment-words.ts";
+import "./attachments.css";
+
+export function AttachedFiles({ attachments }: { readonly attachments: readonly Attachment[] }): VNode {
+  return (
+    <ul class="sent-files" aria-label="Attached files">
+      {attachments.map((attachment) => (
+        <li key={attachment.id}>
+          <AttachedFile attachment={attachment} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function AttachedFile({ attachment }: { readonly attachment: Attachment }): VNode {
+  const { name, text } = attachment;
+  const open = useSignal(false);
+  return (
+    <details class="sent-file" onToggle={(event) => (open.value = event.currentTarget.open)}>
+      <summary>
+        <Icon name="file" />
+        <span class="file-name" title={name}>
+          {name}
+        </span>
+        <span class="tiny muted numbers">{attachmentWords(attachment)}</span>
+      </summary>
+      {/* The text is drawn only when opened, because it can be as long as a book. */}
+      {open.value && (
+        <figure class="code">
+          <figcaption class="spread">
+            <span>Text of the file, as the model gets it</span>
+            <CopyButton text={text} label="Copy the file's text" />
+          </figcaption>
+          <pre tabIndex={0} class="file-text">
+            {text}
+          </pre>
+        </figure>
+      )}
+    </details>
+  );
+}

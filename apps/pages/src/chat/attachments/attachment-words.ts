@@ -1,0 +1,19 @@
+// Owns the text for an attached file's size.
+import { formatBytes, formatCount } from "../../parts/format.ts";
+import { assumedCharsPerToken } from "../conversation/conversation.ts";
+import type { Attachment } from "./attachment.ts";
+
+/** "12 kB · 3 pages · 2,941 tokens". */
+export function attachmentWords({ bytes, pages, tokens, text }: Attachment): string {
+  return [
+    formatBytes(bytes),
+    pages === undefined ? undefined : `${pages} ${pages === 1 ? "page" : "pages"}`,
+    tokens === undefined ? `about ${counted(Math.ceil(text.length / assumedCharsPerToken))}` : counted(tokens),
+  ]
+    .filter((words) => words !== undefined)
+    .join(" · ");
+}
+
+function counted(tokens: number): string {
+  return `${formatCount(tokens)} ${tokens === 1 ? "token" : "tokens"}`;
+}

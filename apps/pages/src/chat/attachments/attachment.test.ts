@@ -1,0 +1,51 @@
+// Shows the text of files in a message, and which bytes are text.
+import { describe, expect, it } from "vitest";
+import { withAttachments } from "./attachment.ts";
+import type { Attachment } from "./attachment.ts";
+import { textOf } from "./read-text.ts";
+
+function attachment(name: string, text: string): Attachment {
+  return { id: name, name, bytes: text.length, text };
+}
+
+describe("the message", () => {
+  it("has each file in a frame with its name, and the message's text below", () => {
+    expect(withAttachments("Compare them.", [attachment("a.txt", "one\n"), attachment("b.txt", "two")])).toBe(
+      "File: a.txt\n```\none\n```\n\nFile: b.txt\n```\ntwo\n```\n\nCompare them.",
+    );
+  });
+
+  it("is only the file without a text, and only the text without a file", () => {
+    expect(withAttachments("  ", [attachment("a.txt", "one")])).toBe("File: a.txt\n```\none\n```");
+    expect(withAttachments(" hello")).toBe(" hello");
+  });
+
+  it("keeps a file with fences within its frame", () => {
+    const text = "```js\nlet a;\n```\n````\nmore\n````";
+    expect(withAttachments("", [attachment("a.md", text)])).toBe(`File: a.md\n\`\`\`\`\`\n${text}\n\`\`\`\`\``);
+  });
+});
+
+describe("the text of a file", () => {
+  const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
+
+  it("is read as UTF-8, with a byte order mark or without", () => {
+    expect(textOf(new TextEncoder().encode("Bienenstöcke\r\n🐝\n"))).toBe("Bienenstöcke\n🐝\n");
+    expect(textOf(bytes(0xef, 0xbb, 0xbf, 0x61))).toBe("a");
+    expect(textOf(bytes())).toBe("");
+  });
+
+  it("is read as UTF-16 with its byte order mark", () => {
+    expect(textOf(bytes(0xff, 0xfe, 0x61, 0, 0xe4, 0))).toBe("aä");
+    expect(textOf(bytes(0xfe, 0xff, 0, 0x61, 0, 0xe4))).toBe("aä");
+  });
+
+  it("is read as Windows-1252 if it is not valid UTF-8", () => {
+    expect(textOf(bytes(0x42, 0xe4, 0x72))).toBe("Bär");
+  });
+
+  it("is undefined with control characters, as in pictures and archives", () => {
+    expect(textOf(bytes(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))).toBeUndefined();
+    expect(textOf(bytes(0x61, 0x00, 0x62))).toBeUndefined();
+  });
+});

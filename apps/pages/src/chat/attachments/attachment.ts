@@ -1,0 +1,58 @@
+// Owns attached files: their limits, and their text in the message to the model. Pure.
+
+/** A file's text, read in the browser, which does not send the file itself. */
+export interface Attachment {
+  readonly id: string;
+  readonly name: string;
+  /** Size of the file. */
+  readonly bytes: number;
+  readonly text: string;
+  /** Number of pages of a PDF. */
+  readonly pages?: number;
+  /** The model's count; absent if the worker gave none. */
+  readonly tokens?: number;
+}
+
+export const attachmentLimits = {
+  /** Limit for the files of one message. */
+  files: 10,
+  textFileBytes: 4 * 1024 * 1024,
+  pdfFileBytes: 32 * 1024 * 1024,
+  pdfPages: 2_000,
+  /** Limit for the text of one file, because the worker tokenizes no more in one request. */
+  textChars: 500_000,
+  /** Limit for the text of all files of one message, because a request may have 4 MiB. */
+  messageChars: 1_000_000,
+} as const;
+
+/** A reason continues "Cannot attach x.pdf: ". */
+export type ReadFile =
+  | { readonly kind: "text"; readonly text: string; readonly pages?: number }
+  | { readonly kind: "refused"; readonly reason: string };
+
+export function refused(reason: string): ReadFile {
+  return { kind: "refused", reason };
+}
+
+/** A message as the model gets it: each file in a separate frame, then the text. */
+export function withAttachments(text: string, attachments: readonly Attachment[] = []): string {
+  return [...attachments.map(framed), ...(text.trim() === "" ? [] : [text])].join("\n\n");
+}
+
+function framed({ name, text }: Attachment): string {
+  return `File: ${name}\n${fenced(text)}`;
+}
+
+/**
+ * A code block in Markdown. Its fence is longer than any in the text, so that a text cannot close the block.
+ * @param language the word after the first fence
+ */
+export function fenced(text: string, language = ""): string {
+  const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map(({ length }) => length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${text.replace(/\n+$/, "")}\n${fence}`;
+}
+
+export function charsOf(attachments: readonly Attachment[]): number {
+  return attachments.reduce((sum, { text }) => sum + text.length, 0);
+}

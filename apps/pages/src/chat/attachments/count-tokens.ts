@@ -1,0 +1,28 @@
+// Owns counting a text's tokens at the worker.
+import type { Api } from "../../wire/api.ts";
+
+export type CountTokens = (text: string, signal: AbortSignal) => Promise<number | undefined>;
+
+/**
+ * @param modelNow the model that will answer, at a worker with several
+ * @returns undefined if the model is not loaded, or the worker does not answer
+ */
+export function createCountTokens(api: Api, modelNow: () => string | undefined): CountTokens {
+  return async (content, signal) => {
+    const model = modelNow();
+    try {
+      const response = await api.request("/tokenize", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        // A file's text contains no control tokens, like a message's.
+        body: JSON.stringify({ content, parse_special: false, ...(model === undefined ? {} : { model }) }),
+        signal,
+      });
+      if (!response.ok) return undefined;
+      const { tokens } = (await response.json()) as { tokens: readonly unknown[] };
+      return tokens.length;
+    } catch {
+      return undefined;
+    }
+  };
+}

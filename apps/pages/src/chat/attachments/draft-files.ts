@@ -1,0 +1,62 @@
+// Owns the files of each draft that this tab has shown: reading continues while another conversation is shown, and the text becomes part of
+// the draft of its conversation.
+import type { Drafts } from "../composer/drafts.ts";
+import type { CountTokens } from "./count-tokens.ts";
+import { createPendingFiles, createTurns } from "./pending-files.ts";
+import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
+
+export interface DraftFiles {
+  /** The files of the draft with this key. */
+  of(key: string): PendingFiles;
+  /** Moves the files to the draft with another key. */
+  move(from: string, to: string): void;
+  /** Stops reading files for the draft. */
+  forget(key: string): void;
+}
+
+export interface DraftFilesOptions {
+  readonly drafts: Pick<Drafts, "get" | "set">;
+  readonly countTokens: CountTokens;
+  readonly read?: PendingFilesOptions["read"];
+}
+
+interface Place {
+  key: string;
+  readonly pending: PendingFiles;
+}
+
+export function createDraftFiles({ drafts, countTokens, read }: DraftFilesOptions): DraftFiles {
+  const places = new Map<string, Place>();
+  const inTurn = createTurns();
+
+  function open(key: string): Place {
+    const pending = createPendingFiles({
+      countTokens,
+      read,
+      inTurn,
+      first: drafts.get(key).attachments,
+      onChange(attachments) {
+        const { text } = drafts.get(place.key);
+        drafts.set(place.key, { text, ...(attachments.length > 0 ? { attachments } : {}) });
+      },
+    });
+    const place = { key, pending };
+    places.set(key, place);
+    return place;
+  }
+
+  return {
+    of: (key) => (places.get(key) ?? open(key)).pending,
+    move(from, to) {
+      const place = places.get(from);
+      places.delete(from);
+      if (place === undefined) return;
+      place.key = to;
+      places.set(to, place);
+    },
+    forget(key) {
+      places.get(key)?.pending.close();
+      places.delete(key);
+    },
+  };
+}

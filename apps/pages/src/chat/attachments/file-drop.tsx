@@ -1,0 +1,47 @@
+// Owns dropping files anywhere onto the page: they are attached, and the browser does not open them.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+
+export function FileDrop({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode | null {
+  const over = useSignal(false);
+  useEffect(() => {
+    /** Counts entered elements, which each send an event: at 0 the pointer has left the page. */
+    let depth = 0;
+    const carries = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;
+    const enter = (event: DragEvent, by: 1 | -1): void => {
+      if (!carries(event)) return;
+      depth = Math.max(0, depth + by);
+      over.value = depth > 0 && document.querySelector("dialog[open]") === null;
+    };
+    const onEnter = (event: DragEvent): void => enter(event, 1);
+    const onLeave = (event: DragEvent): void => enter(event, -1);
+    const onOver = (event: DragEvent): void => {
+      if (carries(event)) event.preventDefault();
+    };
+    const onDrop = (event: DragEvent): void => {
+      if (!carries(event)) return;
+      event.preventDefault();
+      const wanted = over.value;
+      depth = 0;
+      over.value = false;
+      if (wanted) onFiles([...(event.dataTransfer?.files ?? [])]);
+    };
+    addEventListener("dragenter", onEnter);
+    addEventListener("dragleave", onLeave);
+    addEventListener("dragover", onOver);
+    addEventListener("drop", onDrop);
+    return () => {
+      removeEventListener("dragenter", onEnter);
+      removeEventListener("dragleave", onLeave);
+      removeEventListener("dragover", onOver);
+      removeEventListener("drop", onDrop);
+    };
+  }, [onFiles, over]);
+  if (!over.value) return null;
+  return (
+    <div class="drop-zone" aria-hidden="true">
+      <p>Drop text files and PDFs to attach them</p>
+    </div>
+  );
+}

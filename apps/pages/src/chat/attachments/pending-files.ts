@@ -1,0 +1,145 @@
+// Owns the files attached to an unsent message: read one after the other, counted, refused or removed. It draws nothing.
+import { computed, signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import { formatCount } from "../../parts/format.ts";
+import { newId } from "../conversation/new-id.ts";
+import { attachmentLimits, charsOf } from "./attachment.ts";
+import type { Attachment, ReadFile } from "./attachment.ts";
+import type { CountTokens } from "./count-tokens.ts";
+import { readFile } from "./read-file.ts";
+
+/** A file before it is read. */
+export interface PendingFile extends Pick<Attachment, "id" | "name" | "bytes"> {
+  readonly attachment?: Attachment;
+}
+
+export interface PendingFiles {
+  readonly files: ReadonlySignal<readonly PendingFile[]>;
+  /** At least one is still being read. */
+  readonly reading: ReadonlySignal<boolean>;
+  /** Sentences about what could not be attached. */
+  readonly refusals: ReadonlySignal<readonly string[]>;
+  /** The files that have been read. */
+  attachments(): readonly Attachment[];
+  add(files: Iterable<File>): void;
+  remove(id: string): void;
+  dismissRefusals(): void;
+  /** Returns the files that have been read, and empties the list. */
+  take(): readonly Attachment[];
+  /** Stops reading. */
+  close(): void;
+}
+
+export interface PendingFilesOptions {
+  readonly countTokens: CountTokens;
+  /** The files of a stored draft. */
+  readonly first?: readonly Attachment[] | undefined;
+  /** Called with the files that have been read, at each change. */
+  readonly onChange?: (attachments: readonly Attachment[]) => void;
+  readonly read?: ((file: File, signal: AbortSignal) => Promise<ReadFile>) | undefined;
+  /** Shared by all readers of files. */
+  readonly inTurn?: InTurn;
+}
+
+/** Runs a task when all earlier ones have ended. */
+export type InTurn = (task: () => Promise<void>) => void;
+
+/** Most refusals shown. */
+const refusalsLimit = 5;
+
+export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
+  const { countTokens, first = [], onChange, read = readFile, inTurn = createTurns() } = options;
+  const files = signal<readonly PendingFile[]>(first.map(pendingOf));
+  const refusals = signal<readonly string[]>([]);
+  const reading = computed(() => files.value.some(({ attachment }) => attachment === undefined));
+  const leaving = new AbortController();
+
+  function attachments(): readonly Attachment[] {
+    return files.peek().flatMap(({ attachment }) => attachment ?? []);
+  }
+
+  function put(changed: readonly PendingFile[]): void {
+    const before = attachments();
+    files.value = changed;
+    const after = attachments();
+    if (before.length !== after.length || before.some((attachment, i) => attachment !== after[i])) onChange?.(after);
+  }
+
+  function replace(attachment: Attachment): void {
+    put(files.peek().map((file) => (file.id === attachment.id ? pendingOf(attachment) : file)));
+  }
+
+  function refuse(name: string, reason: string): void {
+    refusals.value = [...refusals.value, `Cannot attach ${name}: ${reason}`].slice(-refusalsLimit);
+  }
+
+  function isThere(id: string): boolean {
+    return !leaving.signal.aborted && files.peek().some((file) => file.id === id);
+  }
+
+  async function take(file: File, pending: PendingFile): Promise<void> {
+    if (!isThere(pending.id)) return;
+    const outcome = await read(file, leaving.signal);
+    if (!isThere(pending.id)) return;
+    const reason = outcome.kind === "refused" ? outcome.reason : noRoomFor(outcome.text.length);
+    if (outcome.kind === "refused" || reason !== undefined) {
+      put(files.peek().filter(({ id }) => id !== pending.id));
+      refuse(file.name, reason ?? "it cannot be read.");
+      return;
+    }
+    const { kind: _, ...content } = outcome;
+    const attachment = { ...pending, ...content };
+    replace(attachment);
+    void count(attachment);
+  }
+
+  async function count(attachment: Attachment): Promise<void> {
+    const tokens = await countTokens(attachment.text, leaving.signal);
+    if (tokens !== undefined && isThere(attachment.id)) replace({ ...attachment, tokens });
+  }
+
+  function noRoomFor(chars: number): string | undefined {
+    const limit = attachmentLimits.messageChars;
+    return charsOf(attachments()) + chars <= limit
+      ? undefined
+      : `the files of one message may have ${formatCount(limit)} characters together.`;
+  }
+
+  return {
+    files,
+    reading,
+    refusals,
+    attachments,
+    add(added) {
+      for (const file of added) {
+        if (files.peek().length >= attachmentLimits.files) {
+          refuse(file.name, `a message may have ${attachmentLimits.files} files.`);
+          continue;
+        }
+        const pending = { id: newId("file"), name: file.name, bytes: file.size };
+        files.value = [...files.value, pending];
+        inTurn(() => take(file, pending));
+      }
+    },
+    remove: (id) => put(files.peek().filter((file) => file.id !== id)),
+    dismissRefusals: () => void (refusals.value = []),
+    take() {
+      const taken = attachments();
+      put([]);
+      refusals.value = [];
+      return taken;
+    },
+    close: () => leaving.abort(),
+  };
+}
+
+/** Reading several PDFs at a time would need several times the memory. */
+export function createTurns(): InTurn {
+  let last = Promise.resolve();
+  return (task) => void (last = last.then(task).catch(() => undefined));
+}
+
+function pendingOf(attachment: Attachment): PendingFile {
+  const { id, name, bytes } = attachment;
+  return { id, name, bytes, attachment };
+}

@@ -1,0 +1,66 @@
+// Owns the list of files attached to an unsent message: each with its size, its tokens and a button to remove it.
+import type { VNode } from "preact";
+import { Icon } from "../../parts/icons.tsx";
+import { attachmentWords } from "./attachment-words.ts";
+import "./attachments.css";
+import type { PendingFile, PendingFiles } from "./pending-files.ts";
+
+export function PendingList({ pending }: { readonly pending: PendingFiles }): VNode {
+  const { files, refusals } = pending;
+  return (
+    <>
+      {files.value.length > 0 && (
+        <ul class="files" aria-label="Attached files">
+          {files.value.map((file) => (
+            <Chip key={file.id} file={file} onRemove={pending.remove} />
+          ))}
+        </ul>
+      )}
+      {refusals.value.length > 0 && (
+        <div class="notice bad spread file-refusals" role="alert">
+          <ul>
+            {refusals.value.map((sentence) => (
+              <li key={sentence} class="anywhere">
+                {sentence}
+              </li>
+            ))}
+          </ul>
+          <button type="button" class="button tiny" onClick={pending.dismissRefusals}>
+            Dismiss
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+interface ChipProps {
+  readonly file: PendingFile;
+  readonly onRemove: (id: string) => void;
+}
+
+function Chip({ file: { id, name, attachment }, onRemove }: ChipProps): VNode {
+  return (
+    <li class="file">
+      <Icon name="file" />
+      <span class="file-name" title={name}>
+        {name}
+      </span>
+      <span class="tiny muted numbers" role="status">
+        {attachment === undefined ? "Reading…" : attachmentWords(attachment)}
+      </span>
+      <button
+        type="button"
+        class="button icon tiny quiet"
+        aria-label={`Remove ${name}`}
+        title="Remove"
+        onClick={() => {
+          onRemove(id);
+          document.getElementById("message")?.focus();
+        }}
+      >
+        <Icon name="close" />
+      </button>
+    </li>
+  );
+}

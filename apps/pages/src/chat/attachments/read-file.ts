@@ -1,0 +1,47 @@
+// Owns reading an attached file: its text, or the reason why it has none.
+import { formatBytes, formatCount } from "../../parts/format.ts";
+import { attachmentLimits, refused } from "./attachment.ts";
+import type { ReadFile } from "./attachment.ts";
+import { textOf } from "./read-text.ts";
+
+/** A PDF has its signature within these bytes (ISO 32000-1, implementation note 13). */
+const headBytes = 1_024;
+const neither = refused("it is neither a text file nor a PDF.");
+
+/** @throws the signal's reason */
+export async function readFile(file: File, signal: AbortSignal): Promise<ReadFile> {
+  const read = await readKind(file, signal).catch((): ReadFile => refused("the browser cannot read it."));
+  signal.throwIfAborted();
+  if (read.kind === "refused") return read;
+  if (read.text.trim() === "") {
+    return refused(
+      read.pages === undefined
+        ? "it is empty."
+        : "it has no text layer; its pages are images, which only text recognition (OCR) can read.",
+    );
+  }
+  if (read.text.length <= attachmentLimits.textChars) return read;
+  return refused(
+    `its text has ${formatCount(read.text.length)} characters, and a file may have ${formatCount(attachmentLimits.textChars)}.`,
+  );
+}
+
+async function readKind(file: File, signal: AbortSignal): Promise<ReadFile> {
+  const head = new Uint8Array(await file.slice(0, headBytes).arrayBuffer());
+  if (new TextDecoder("latin1").decode(head).includes("%PDF-")) {
+    if (file.size > attachmentLimits.pdfFileBytes) return tooLarge(file, "a PDF", attachmentLimits.pdfFileBytes);
+    // The reader of PDFs is many times the size of this page, so it is loaded with the first PDF.
+    const { readPdf } = await import("./read-pdf.ts");
+    return await readPdf(await file.arrayBuffer(), signal);
+  }
+  if (textOf(head) === undefined) return neither;
+  if (file.size > attachmentLimits.textFileBytes) {
+    return tooLarge(file, "a text file", attachmentLimits.textFileBytes);
+  }
+  const text = textOf(new Uint8Array(await file.arrayBuffer()));
+  return text === undefined ? neither : { kind: "text", text };
+}
+
+function tooLarge(file: File, what: string, limit: number): ReadFile {
+  return refused(`it has ${formatBytes(file.size)}, and ${what} may have ${formatBytes(limit)}.`);
+}

@@ -1,0 +1,245 @@
+// Owns the actions of a visitor in the chat. No action removes a message or an answer: editing or regenerating one opens a branch.
+import { batch } from "@preact/signals";
+import type { Api } from "../wire/api.ts";
+import { problemOfEnd } from "../wire/follow-job.ts";
+import type { Attachment } from "./attachments/attachment.ts";
+import {
+  broken,
+  canContinue,
+  continued,
+  editedAnswer,
+  isEmpty,
+  isLive,
+  newAnswer,
+  revived,
+  stopped,
+} from "./conversation/answer.ts";
+import type { Answer } from "./conversation/answer.ts";
+import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, titleFor } from "./conversation/conversation.ts";
+import type { Turn, UserTurn } from "./conversation/conversation.ts";
+import type { HeadPatch } from "./conversation/merge.ts";
+import { newId } from "./conversation/new-id.ts";
+import { choicesFor } from "./conversation/turn-tree.ts";
+import type { ModelChoice } from "./model/model-choice.ts";
+import type { WorkerAbout } from "./model/worker-about.ts";
+import type { Settings } from "./settings/settings.ts";
+import type { Conversations } from "./storage/conversations.ts";
+import { createAnswerStream } from "./streaming/answer-stream.ts";
+import { createAsking } from "./streaming/asking.ts";
+import { explainLostJob } from "./streaming/lost-jobs.ts";
+import type { ToolResult } from "./tool-calls/tool-calls.ts";
+
+export interface Chat {
+  /** Sends a message; it supersedes an answer that is still streaming. */
+  send(text: string, attachments?: readonly Attachment[]): void;
+  /** Sends another text for a message, on a new branch; its files stay. */
+  resend(turnId: string, text: string): void;
+  /** Sends the results of an answer's tool calls; on a new branch where results were sent before. */
+  giveResults(answerId: string, results: readonly ToolResult[]): void;
+  /** Requests the answer again, on a new branch unless the answer is empty. */
+  regenerate(answerId: string): void;
+  /** Follows an answer again whose connection was lost: the worker may have continued it. */
+  reconnect(answerId: string): void;
+  /** Lets the model continue an answer that has ended. */
+  continue(answerId: string): void;
+  /** Replaces the answer's text, on a new branch. */
+  edit(answerId: string, text: string): void;
+  /** Shows the branch of a turn. */
+  choose(turnId: string): void;
+  /** Stops the answer that streams on the shown branch. */
+  stop(): void;
+  show(id: string | undefined): void;
+  /** Shows a conversation at one of its turns. */
+  showTurn(id: string, turnId: string): Promise<void>;
+  /** Follows the answers of these conversations again, as this tab did before it was reloaded. */
+  resume(ids: readonly string[]): Promise<void>;
+  /** Cancels the answer of a conversation that is about to be removed; resolves when it can be removed. */
+  abandon(id: string): Promise<void>;
+  /** @param asDefault whether new conversations begin with these settings too */
+  configure(settings: Settings, asDefault: boolean): void;
+  /** Sets the model of this conversation and of new ones, at a worker with several models. */
+  chooseModel(model: string): void;
+}
+
+export interface ChatOptions {
+  readonly api: Api;
+  readonly conversations: Conversations;
+  readonly about: WorkerAbout;
+  readonly choice: ModelChoice;
+}
+
+/** A tab that was closed or reloaded while it sent a message may still have reached the worker. */
+const submittingMs = 8_000;
+const askAgainMs = 1_000;
+
+interface BranchPoint {
+  readonly parent: string | undefined;
+  readonly isBranch: boolean;
+}
+
+function mayBeSubmitting({ phase, sentAt, jobSentAt }: Answer): boolean {
+  return phase === "sending" && Date.now() - (jobSentAt ?? sentAt) < submittingMs;
+}
+
+export function createChat({ api, conversations, about, choice }: ChatOptions): Chat {
+  const asking = createAsking({ api, conversations, about, choice, onAsked: () => answerStream.select() });
+  const answerStream = createAnswerStream({
+    api,
+    conversations,
+    isSubmitting: asking.isSubmitting,
+    async onEnd(conversationId, answer, end) {
+      if (end.kind === "forgotten" && mayBeSubmitting(answer)) {
+        await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+        return;
+      }
+      if (isLive(answer)) {
+        const problem = end.kind === "forgotten" ? await explainLostJob(api, answer) : problemOfEnd(end);
+        conversations.change(conversationId, answer.id, (now) =>
+          isLive(now) && now.jobId === answer.jobId ? broken(now, problem) : now,
+        );
+        if (problem.code === "unreachable") about.refresh();
+      }
+      if (asking.learnsLength(conversationId, answer))
+        askFor(conversationId, continued(answer, newId("job"), Date.now()));
+    },
+  });
+
+  /** Adds turns, of which the last is the answer to request. */
+  function ask(id: string, turns: readonly Turn[], patch: HeadPatch = {}): void {
+    const answer = turns.at(-1);
+    if (answer?.role === "assistant") startJob(id, answer, () => conversations.add(id, turns, patch));
+  }
+
+  /** Gives an existing answer a further job. */
+  function askFor(id: string, answer: Answer): void {
+    startJob(id, answer, () => conversations.change(id, answer.id, () => answer));
+  }
+
+  /** In one batch, so that no effect looks for the answer's stream before its job counts as submitting. */
+  function startJob(id: string, answer: Answer, write: () => void): void {
+    answerStream.leave(id);
+    const coming = liveAnswer(conversations.get(id) ?? { turns: [] });
+    batch(() => {
+      if (coming !== undefined && coming.id !== answer.id) conversations.change(id, coming.id, stopped);
+      write();
+      conversations.add(id, [], { updatedAt: Date.now() });
+      const asked = conversations.get(id);
+      if (asked !== undefined) asking.ask(asked, answer, coming?.id === answer.id ? undefined : coming);
+    });
+  }
+
+  /** @param place the turn that the message follows, and whether other messages follow that turn too */
+  function addMessage(
+    id: string,
+    content: Pick<UserTurn, "text" | "attachments" | "results">,
+    place: BranchPoint,
+  ): void {
+    const { parent, isBranch } = place;
+    const now = Date.now();
+    const message: UserTurn = {
+      role: "user",
+      id: newId("turn"),
+      ...content,
+      sentAt: now,
+      ...(parent === undefined ? {} : { parent }),
+    };
+    const answer = newAnswer(newId("turn"), newId("job"), now, message.id);
+    ask(id, [message, answer], {
+      ...(parent === undefined && conversations.get(id)?.named !== true ? { title: titleFor(message) } : {}),
+      ...(isBranch ? { chosen: { [parent ?? ""]: message.id } } : {}),
+    });
+  }
+
+  return {
+    send(text, attachments = []) {
+      const conversation = conversations.current.peek();
+      const content = { text, ...(attachments.length > 0 ? { attachments } : {}) };
+      addMessage(conversation.id, content, { parent: shownTurns(conversation).at(-1)?.id, isBranch: false });
+    },
+    resend(turnId, text) {
+      const { id, turns } = conversations.current.peek();
+      const turn = turns.find((other) => other.id === turnId);
+      if (turn?.role !== "user") return;
+      const { attachments, parent } = turn;
+      addMessage(id, { text, ...(attachments === undefined ? {} : { attachments }) }, { parent, isBranch: true });
+    },
+    giveResults(answerId, results) {
+      const { id, turns } = conversations.current.peek();
+      const isBranch = turns.some(({ parent }) => parent === answerId);
+      addMessage(id, { text: "", results }, { parent: answerId, isBranch });
+    },
+    regenerate(answerId) {
+      const conversation = conversations.current.peek();
+      const answer = findAnswer(conversation, answerId);
+      if (answer === undefined) return;
+      if (isEmpty(answer) && !isLive(answer)) {
+        askFor(conversation.id, continued(answer, newId("job"), Date.now()));
+        return;
+      }
+      const again = newAnswer(newId("turn"), newId("job"), Date.now(), answer.parent);
+      ask(conversation.id, [again], { chosen: { [answer.parent ?? ""]: again.id } });
+    },
+    reconnect(answerId) {
+      conversations.change(conversations.current.peek().id, answerId, revived);
+      answerStream.select();
+    },
+    continue(answerId) {
+      const conversation = conversations.current.peek();
+      const answer = findAnswer(conversation, answerId);
+      if (answer === undefined || !canContinue(answer)) return;
+      askFor(conversation.id, continued(answer, newId("job"), Date.now()));
+    },
+    edit(answerId, text) {
+      const conversation = conversations.current.peek();
+      const answer = findAnswer(conversation, answerId);
+      if (answer === undefined) return;
+      const edited = editedAnswer(newId("turn"), newId("job"), Date.now(), answer, text);
+      conversations.add(conversation.id, [edited], {
+        updatedAt: Date.now(),
+        chosen: { [answer.parent ?? ""]: edited.id },
+      });
+    },
+    choose(turnId) {
+      const conversation = conversations.current.peek();
+      conversations.add(conversation.id, [], { chosen: choicesFor(conversation.turns, turnId) });
+    },
+    stop() {
+      const conversation = conversations.current.peek();
+      if (shownLiveAnswer(conversation) === undefined) return;
+      answerStream.leave(conversation.id);
+      const coming = shownLiveAnswer(conversations.current.peek());
+      if (coming === undefined) return;
+      conversations.change(conversation.id, coming.id, stopped);
+      void asking.cancel(coming).then(answerStream.select);
+    },
+    show(id) {
+      conversations.show(id);
+      answerStream.select();
+      if (id !== undefined) void conversations.load(id).then(answerStream.select);
+    },
+    async showTurn(id, turnId) {
+      conversations.show(id);
+      const conversation = await conversations.load(id);
+      if (conversation !== undefined) conversations.add(id, [], { chosen: choicesFor(conversation.turns, turnId) });
+      answerStream.select();
+    },
+    async resume(ids) {
+      await Promise.all(ids.map(async (id) => (await conversations.load(id)) && answerStream.watch(id)));
+    },
+    async abandon(id) {
+      const conversation = await conversations.load(id);
+      const coming = conversation === undefined ? undefined : liveAnswer(conversation);
+      answerStream.leave(id);
+      if (coming !== undefined) void asking.cancel(coming);
+    },
+    configure(settings, asDefault) {
+      if (asDefault) conversations.saveNewSettings(settings);
+      conversations.add(conversations.current.peek().id, [], { settings });
+    },
+    chooseModel(model) {
+      const { id, settings } = conversations.current.peek();
+      conversations.saveNewSettings({ ...conversations.newSettings.peek(), model });
+      conversations.add(id, [], { settings: { ...settings, model } });
+    },
+  };
+}

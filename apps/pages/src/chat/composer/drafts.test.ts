@@ -1,0 +1,105 @@
+// Shows which drafts are in message boxes after a reload, and that a draft that cannot be stored stays.
+import { expect, it } from "vitest";
+import { createMemory } from "../../wire/browser-storage.ts";
+import type { Attachment } from "../attachments/attachment.ts";
+import { createMemoryStorage } from "../storage/storage.ts";
+import { openDrafts } from "./drafts.ts";
+
+const fail = (error: unknown): never => {
+  throw error;
+};
+const notes: Attachment = { id: "a", name: "notes.txt", bytes: 900, text: "n".repeat(900) };
+
+it("keeps texts and files over a reload, and removes them once the box is empty", async () => {
+  const storage = createMemoryStorage();
+  const drafts = await openDrafts(storage, fail, createMemory());
+  drafts.set("chat-1", { text: "hello", attachments: [notes] });
+  drafts.flush();
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
+  const after = await openDrafts(storage, fail, createMemory());
+  expect(after.get("chat-1")).toEqual({ text: "hello", attachments: [notes] });
+  expect(after.get("chat-2")).toEqual({ text: "" });
+  after.set("chat-1", { text: "" });
+  after.flush();
+  await expect.poll(() => after.unsaved()).toEqual([]);
+  expect((await storage.loadDrafts()).size).toBe(0);
+});
+
+it("keeps each tab's own draft, and gives a new tab the newest", async () => {
+  const storage = createMemoryStorage();
+  const [tabA, tabB] = [createMemory(), createMemory()];
+  const a = await openDrafts(storage, fail, tabA);
+  const b = await openDrafts(storage, fail, tabB);
+  a.set("new", { text: "from a", attachments: [notes] });
+  a.flush();
+  b.set("new", { text: "from b" });
+  b.flush();
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
+  expect((await openDrafts(storage, fail, tabA)).get("new")).toEqual({ text: "from a", attachments: [notes] });
+  expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
+});
+
+it("keeps another tab's newer draft when one tab sends its own", async () => {
+  const storage = createMemoryStorage();
+  const a = await openDrafts(storage, fail, createMemory());
+  a.set("new", { text: "from a" });
+  a.flush();
+  await expect.poll(() => a.unsaved()).toEqual([]);
+  const b = await openDrafts(storage, fail, createMemory());
+  b.set("new", { text: "from b" });
+  b.flush();
+  a.set("new", { text: "" });
+  a.flush();
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
+  expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from b" }]]));
+  // A tab whose draft did not change restores nothing.
+  b.set("new", { text: "" });
+  b.flush();
+  a.flush();
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
+  expect((await storage.loadDrafts()).size).toBe(0);
+});
+
+it("removes a draft that is sent before it was stored", async () => {
+  const storage = createMemoryStorage();
+  const drafts = await openDrafts(storage, fail, createMemory());
+  drafts.set("new", { text: "hello" });
+  drafts.flush();
+  drafts.set("new", { text: "" });
+  drafts.flush();
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
+  expect((await storage.loadDrafts()).size).toBe(0);
+});
+
+it("stores a draft for all tabs where the tab's storage is full", async () => {
+  const storage = createMemoryStorage();
+  const tab = createMemory({ "waggle.draft.chat-1": JSON.stringify({ text: "older" }), "waggle.draft.chat-2": "{" });
+  const full = {
+    ...tab,
+    setItem() {
+      throw new DOMException("", "QuotaExceededError");
+    },
+  };
+  const drafts = await openDrafts(storage, fail, Object.defineProperty(full, "length", { get: () => tab.length }));
+  expect(drafts.get("chat-1")).toEqual({ text: "older" });
+  expect(drafts.get("chat-2")).toEqual({ text: "" });
+  drafts.set("chat-1", { text: "longer" });
+  drafts.flush();
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
+  expect((await openDrafts(storage, fail, tab)).get("chat-1")).toEqual({ text: "longer" });
+});
+
+it("reports a draft that cannot be stored, and lists it as unsaved", async () => {
+  const full = new DOMException("", "QuotaExceededError");
+  const failed: unknown[] = [];
+  const drafts = await openDrafts(
+    { ...createMemoryStorage(), changeDraft: async () => await Promise.reject(full) },
+    (error) => failed.push(error),
+    createMemory(),
+  );
+  drafts.set("chat-1", { text: "hello" });
+  drafts.flush();
+  await expect.poll(() => failed).toEqual([full]);
+  expect(drafts.get("chat-1")).toEqual({ text: "hello" });
+  expect(drafts.unsaved()).toEqual([{ key: "chat-1", before: undefined, after: { text: "hello" } }]);
+});

@@ -1,0 +1,23 @@
+// Owns unsent edits outside the message box: of a message, of an answer, and results of calls. They survive switching and reload, in this tab.
+import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
+
+/** Texts by field. */
+export type Edits = Readonly<Record<string, string>>;
+
+/** A turn that is edited, or an answer that waits for results. */
+export type EditTarget = `edit.${string}` | `results.${string}`;
+
+const prefix = "waggle.";
+
+export function storedEdits(what: EditTarget): Edits | undefined {
+  const edits = readItem(tabStorage, prefix + what);
+  return typeof edits === "object" && edits !== null ? (edits as Edits) : undefined;
+}
+
+export function storeEdits(what: EditTarget, edits: Edits): void {
+  storeItem(tabStorage, prefix + what, JSON.stringify(edits));
+}
+
+export function removeEdits(what: EditTarget): void {
+  tabStorage.removeItem(prefix + what);
+}

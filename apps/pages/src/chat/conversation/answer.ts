@@ -1,0 +1,275 @@
+// Owns an answer: its state, and how each event of its stream changes that. Pure; it knows no network and no page.
+import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { Problem } from "../../wire/problem.ts";
+import { withCall, withCuts } from "../tool-calls/tool-calls.ts";
+import type { ToolCall } from "../tool-calls/tool-calls.ts";
+import type { TreeTurn } from "./turn-tree.ts";
+
+export type AnswerPhase =
+  | "sending"
+  | "waiting"
+  | "loading"
+  | "thinking"
+  | "streaming"
+  /** Ended by itself. */
+  | "done"
+  /** Ended by the visitor, or by the next message. */
+  | "stopped"
+  | "broken";
+
+export interface Answer extends TreeTurn {
+  readonly role: "assistant";
+  /** Chosen by the page; also the stream's id, which each event must have. */
+  readonly jobId: string;
+  /** Counts further tries: at its stream, or by a further job that continues the answer. */
+  readonly attempt?: number;
+  /** When a further job was sent, milliseconds since 1970. */
+  readonly jobSentAt?: number;
+  /** Tokens before the job that continues it; absent if it was never continued. */
+  readonly continuedAfter?: number;
+  /** The visitor's text instead of the model's. */
+  readonly edited?: true;
+  readonly phase: AnswerPhase;
+  /** At a worker with several models: the model as requested, then as the worker reports it. */
+  readonly model?: string;
+  readonly text: string;
+  /** The reasoning before the answer. */
+  readonly thoughts?: string;
+  /** Thinking time, all thoughts together. */
+  readonly thoughtMs?: number;
+  /** While it thinks: the start of `thoughtMs`, on the clock of the job's `t_ms`. */
+  readonly thinkingFromMs?: number;
+  /** Tool calls. */
+  readonly calls?: readonly ToolCall[];
+  /** Of the job's last token event; -1 before the first. */
+  readonly lastIndex: number;
+  /** Queue position; 1 is next. */
+  readonly position?: number;
+  /** While it waits: the worker's estimate of the time to the first token. */
+  readonly etaMs?: number;
+  /** While its prompt is processed: the share that is done, 0 to 1. */
+  readonly promptShare?: number;
+  /** The connection is lost, and the page tries to reconnect. */
+  readonly reconnecting?: boolean;
+  /** When the page reconnects, milliseconds since 1970. */
+  readonly reconnectAt?: number;
+  readonly ttftMs?: number;
+  /** `t_ms` of the first token. */
+  readonly firstTokenMs?: number;
+  readonly tokens: number;
+  readonly tokensPerSecond?: number;
+  readonly promptTokens?: number;
+  /** The answer reached a limit. */
+  readonly cutShort?: boolean;
+  /** The worker's reason for the end. */
+  readonly stoppedBy?: EndEvent["stopped_by"];
+  /** Earlier messages left out because the context cannot hold them. */
+  readonly leftOut?: number;
+  readonly problem?: Problem;
+}
+
+/** @param parent the turn that the answer follows */
+export function newAnswer(id: string, jobId: string, sentAt: number, parent?: string): Answer {
+  return {
+    role: "assistant",
+    id,
+    ...(parent === undefined ? {} : { parent }),
+    jobId,
+    phase: "sending",
+    text: "",
+    lastIndex: -1,
+    sentAt,
+    tokens: 0,
+  };
+}
+
+/** An answer with the visitor's text. */
+export function editedAnswer(id: string, jobId: string, sentAt: number, of: Answer, text: string): Answer {
+  return { ...newAnswer(id, jobId, sentAt, of.parent), phase: "done", text, edited: true };
+}
+
+/** Whether the answer has not ended. */
+export function isLive(answer: Answer): boolean {
+  return answer.phase !== "done" && answer.phase !== "stopped" && answer.phase !== "broken";
+}
+
+/** Whether it waits for a slot, or for its model. */
+export function hasNotBegun(answer: Answer | undefined): boolean {
+  return answer?.phase === "sending" || answer?.phase === "waiting" || answer?.phase === "loading";
+}
+
+/** The answer after one event. An event of another stream, or after the end, changes nothing. */
+export function applyEvent(answer: Answer, event: StreamEvent, now: number): Answer {
+  if (event.stream_id !== answer.jobId || !isLive(answer)) return answer;
+  switch (event.type) {
+    case "queued":
+      if (answer.lastIndex >= 0) return answer;
+      return event.position === 0
+        ? { ...without(answer, "position"), phase: "thinking" }
+        : {
+            ...without(answer, "etaMs"),
+            phase: "waiting",
+            position: event.position,
+            ...(event.eta_ms === undefined ? {} : { etaMs: event.eta_ms }),
+          };
+    case "status":
+      // A continued answer shows its text so far.
+      if (answer.lastIndex >= 0 || event.status === "continued" || event.status === "resuming") return answer;
+      return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
+    case "started":
+      return {
+        ...without(answer, "position"),
+        phase: answer.lastIndex < 0 ? "thinking" : answer.phase,
+        ...(answer.model === undefined ? {} : { model: event.model }),
+        promptTokens: event.prompt_tokens,
+      };
+    case "token":
+      return applyToken(answer, event, now);
+    case "end":
+      return {
+        ...without(without(answer, "position"), "thinkingFromMs"),
+        ...(answer.calls === undefined ? {} : { calls: withCuts(answer.calls, event.message) }),
+        phase: event.finish_reason === "cancelled" ? "stopped" : "done",
+        cutShort: event.finish_reason === "length",
+        ...(event.stopped_by === undefined ? {} : { stoppedBy: event.stopped_by }),
+        tokens: (answer.continuedAfter ?? 0) + event.usage.completion_tokens,
+        ...(event.timings.tokens_per_second > 0 ? { tokensPerSecond: event.timings.tokens_per_second } : {}),
+      };
+    case "error":
+      return broken(answer, {
+        code: event.code,
+        message: event.message,
+        ...(event.details === undefined ? {} : { details: event.details }),
+      });
+  }
+}
+
+function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
+  if (event.index <= answer.lastIndex) return answer;
+  const firstTokenMs = answer.firstTokenMs ?? event.t_ms;
+  const tokens = answer.tokens + (event.n ?? event.ids?.length ?? 0);
+  const spanMs = event.t_ms - firstTokenMs;
+  return {
+    ...without(withThinking(answer, event), "position"),
+    phase: "streaming",
+    ...withPart(answer, event),
+    lastIndex: event.index,
+    ttftMs: answer.ttftMs ?? Math.max(0, now - answer.sentAt),
+    firstTokenMs,
+    tokens,
+    // Half a second of tokens is the least that makes a rate worth showing.
+    ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - (answer.continuedAfter ?? 0) - 1) * 1_000) / spanMs } : {}),
+  };
+}
+
+function withPart(answer: Answer, event: TokenEvent): Partial<Answer> {
+  const { part = "content", text } = event;
+  switch (part) {
+    case "reasoning":
+      return { thoughts: (answer.thoughts ?? "") + text };
+    case "content":
+      return { text: answer.text + text };
+    case "call":
+    case "arguments":
+      return { calls: withCall(answer.calls ?? [], event) };
+  }
+}
+
+/** A thought lasts from its first token to the first token of another part; several thoughts add up. */
+function withThinking(answer: Answer, { part, t_ms: ms }: TokenEvent): Answer {
+  const { thinkingFromMs, thoughtMs = 0 } = answer;
+  if (part === "reasoning") {
+    const from = thinkingFromMs ?? ms - thoughtMs;
+    return { ...answer, thinkingFromMs: from, thoughtMs: ms - from };
+  }
+  return thinkingFromMs === undefined
+    ? answer
+    : { ...without(answer, "thinkingFromMs"), thoughtMs: ms - thinkingFromMs };
+}
+
+/** Whether the tokens that come are thoughts. */
+export function isThinking(answer: Answer): boolean {
+  return isLive(answer) && answer.thinkingFromMs !== undefined;
+}
+
+/** Whether it waits for the results of its calls. */
+export function wantsResults({ phase, calls = [] }: Answer): boolean {
+  return phase === "done" && calls.length > 0 && calls.every(({ cut }) => cut !== true);
+}
+
+export function broken(answer: Answer, problem: Problem): Answer {
+  return { ...resting(answer), phase: "broken", problem };
+}
+
+/** The text so far stays. */
+export function stopped(answer: Answer): Answer {
+  return { ...resting(answer), phase: "stopped" };
+}
+
+/** Without the fields of an answer that still streams. */
+function resting(answer: Answer): Answer {
+  return connected(without(without(answer, "position"), "thinkingFromMs"));
+}
+
+/** The same answer, live again after its stream was given up. */
+export function revived(answer: Answer): Answer {
+  return {
+    ...without(answer, "problem"),
+    attempt: (answer.attempt ?? 0) + 1,
+    phase: answer.lastIndex < 0 ? "sending" : "streaming",
+  };
+}
+
+/** Whether it has a text to continue and has ended. */
+export function canContinue(answer: Answer): boolean {
+  return answer.text.trim() !== "" && answer.calls === undefined && !isLive(answer);
+}
+
+/** Whether it has nothing to show, so that another try can replace it. */
+export function isEmpty({ text, thoughts = "", calls = [] }: Answer): boolean {
+  return text === "" && thoughts === "" && calls.length === 0;
+}
+
+/** The same answer with a further job, which continues its text, or begins anew where the answer is empty. */
+export function continued(answer: Answer, jobId: string, now: number): Answer {
+  const {
+    problem: _,
+    cutShort: __,
+    stoppedBy: ___,
+    firstTokenMs: ____,
+    tokensPerSecond: _____,
+    thinkingFromMs: ______,
+    ...kept
+  } = answer;
+  return {
+    ...kept,
+    jobId,
+    phase: "sending",
+    lastIndex: -1,
+    attempt: (answer.attempt ?? 0) + 1,
+    jobSentAt: now,
+    ...(isEmpty(answer) ? { sentAt: now } : { continuedAfter: answer.tokens }),
+  };
+}
+
+/** @param reconnectAt when the page reconnects; undefined while it is connected */
+export function withReconnecting(answer: Answer, reconnectAt: number | undefined): Answer {
+  if (!isLive(answer)) return answer;
+  if (reconnectAt !== undefined) return { ...answer, reconnecting: true, reconnectAt };
+  return answer.reconnecting === undefined ? answer : connected(answer);
+}
+
+function connected(answer: Answer): Answer {
+  return without(without(answer, "reconnecting"), "reconnectAt");
+}
+
+function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "promptShare"> {
+  return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
+}
+
+type Passing = "position" | "etaMs" | "reconnecting" | "reconnectAt" | "problem" | "thinkingFromMs";
+
+function without(answer: Answer, key: Passing): Answer {
+  const { [key]: _, ...rest } = answer;
+  return rest;
+}

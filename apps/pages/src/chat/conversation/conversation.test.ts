@@ -1,0 +1,157 @@
+// Shows the request for an answer: alternating roles, and the newest messages that fit into the context.
+import { GenerateRequestSchema } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { newAnswer } from "./answer.ts";
+import { messagesFor, requestFor, titleFor, wordsOf } from "./conversation.ts";
+import type { Conversation, Turn } from "./conversation.ts";
+
+const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentAt: 0 });
+const answer = (id: string, text: string): Turn => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });
+const open = { contextTokens: undefined, charsPerToken: 3 };
+
+/** Each turn follows the one before it. */
+function conversation(turns: readonly Turn[], system = ""): Conversation {
+  return {
+    id: "chat-1",
+    updatedAt: 0,
+    title: "",
+    settings: { system, sampling: { temperature: 0.5 } },
+    chosen: {},
+    turns: turns.map((turn, i) => {
+      const before = turns[i - 1];
+      return before === undefined ? turn : { ...turn, parent: before.id };
+    }),
+  };
+}
+
+it("sends the messages before the answer, the system prompt first", () => {
+  const said = conversation([you("1", "a"), answer("2", "b"), you("3", "c"), answer("4", "")], "Be kind.");
+  expect(messagesFor(said, "4", open).messages).toEqual([
+    { role: "system", content: "Be kind." },
+    { role: "user", content: "a" },
+    { role: "assistant", content: "b" },
+    { role: "user", content: "c" },
+  ]);
+});
+
+it("joins messages without an answer, so that the roles alternate", () => {
+  const said = conversation([you("1", "a"), answer("2", ""), you("3", "b"), answer("4", "")]);
+  expect(messagesFor(said, "4", open).messages).toEqual([{ role: "user", content: "a\n\nb" }]);
+});
+
+it("leaves out the oldest pairs when the context cannot hold them, and never the last message", () => {
+  const long = "x".repeat(300);
+  const said = conversation([
+    you("1", long),
+    answer("2", long),
+    you("3", "b"),
+    answer("4", "c"),
+    you("5", long),
+    answer("6", ""),
+  ]);
+  const fitted = messagesFor(said, "6", { contextTokens: 220, charsPerToken: 3 });
+  expect(fitted.messages.map(({ content }) => content)).toEqual(["b", "c", long]);
+  expect(fitted.leftOut).toBe(2);
+  expect(messagesFor(said, "6", { contextTokens: 10, charsPerToken: 3 }).messages).toHaveLength(1);
+});
+
+it("sends only the messages that lead to the answer, without other branches", () => {
+  const line = conversation([you("1", "a"), answer("2", "b"), you("3", "c"), answer("4", "")]);
+  const other: Turn[] = [
+    { ...answer("2b", "another"), parent: "1" },
+    { ...you("3b", "beside"), parent: "2" },
+  ];
+  expect(messagesFor({ ...line, turns: [...other, ...line.turns] }, "4", open).messages).toEqual([
+    { role: "user", content: "a" },
+    { role: "assistant", content: "b" },
+    { role: "user", content: "c" },
+  ]);
+});
+
+it("requests the rest of an answer that has begun", () => {
+  const said = conversation([you("1", "a"), answer("2", "So far")]);
+  const fitted = messagesFor(said, "2", open);
+  expect(fitted.messages).toEqual([
+    { role: "user", content: "a" },
+    { role: "assistant", content: "So far" },
+  ]);
+  const asked = requestFor(said, newAnswer("2", "job-2", 0), { ...fitted, contextTokens: 512 });
+  expect(asked).toMatchObject({ continue_final_message: true });
+});
+
+it("requests a job with its id and session, which continues without a reader and has a limit", () => {
+  const said = conversation([you("1", "a"), answer("2", "")]);
+  const room = { messages: messagesFor(said, "2", open).messages, contextTokens: 512 };
+  const asked = requestFor(said, newAnswer("2", "job-2", 0), room);
+  expect(asked).toMatchObject({ job_id: "job-2", session_id: "chat-1", on_disconnect: "continue", temperature: 0.5 });
+  expect(asked).toMatchObject({ max_tokens: 512 });
+  expect(asked).not.toHaveProperty("model");
+  expect(asked).not.toHaveProperty("continue_final_message");
+  expect(requestFor(said, { ...newAnswer("2", "job-2", 0), model: "small" }, room)).toMatchObject({ model: "small" });
+  expect(
+    requestFor(said, newAnswer("2", "job-2", 0), { ...room, contextTokens: undefined }).max_tokens,
+  ).toBeGreaterThan(0);
+  const limited = { ...said, settings: { system: "", sampling: { max_tokens: 7 } } };
+  expect(requestFor(limited, newAnswer("2", "job-2", 0), room)).toMatchObject({ max_tokens: 7 });
+});
+
+it("has its first message as its title", () => {
+  expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
+  expect(titleFor({ text: `${"x".repeat(58)}🐝🐝` })).toBe(`${"x".repeat(58)}…`);
+});
+
+it("is searched in messages, in results of calls, and in names of files", () => {
+  const attachments = [{ id: "f", name: "notes.txt", bytes: 1, text: "honey" }];
+  const results = [{ callId: "a", name: "get_weather", text: "rain" }];
+  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "Read.", attachments })).toBe("Read.\nnotes.txt");
+  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "", results })).toBe("rain");
+  expect(wordsOf(answer("2", "b"))).toBe("b");
+});
+
+describe("calls of tools", () => {
+  const calls = [{ index: 0, id: "a", name: "get_weather", arguments: "{}" }];
+  const calling: Turn = { ...newAnswer("2", "job-2", 0), phase: "done", text: "", calls };
+  const results = [{ callId: "a", name: "get_weather", text: "rain" }];
+  const gave: Turn = { role: "user", id: "3", text: "", sentAt: 0, results };
+
+  it("are sent with their results, in the answer's place", () => {
+    const said = conversation([you("1", "a"), calling, gave, answer("4", "It rains."), you("5", "b"), answer("6", "")]);
+    const { messages } = messagesFor(said, "6", open);
+    expect(messages.map(({ role, content }) => [role, content])).toEqual([
+      ["user", "a"],
+      ["assistant", null],
+      ["tool", "rain"],
+      ["assistant", "It rains."],
+      ["user", "b"],
+    ]);
+    expect(GenerateRequestSchema.parse({ messages })).toBeDefined();
+  });
+
+  it("are left out without results", () => {
+    const said = conversation([you("1", "a"), calling, you("3", "never mind"), answer("4", "")]);
+    expect(messagesFor(said, "4", open).messages).toEqual([{ role: "user", content: "a\n\nnever mind" }]);
+  });
+
+  it("stay with their message in a small context", () => {
+    const said = conversation([
+      you("1", "x".repeat(300)),
+      answer("2b", "b"),
+      you("5", "c"),
+      calling,
+      gave,
+      answer("6", ""),
+    ]);
+    const fitted = messagesFor(said, "6", { contextTokens: 40, charsPerToken: 3 });
+    expect(fitted.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
+    expect(fitted.leftOut).toBe(2);
+  });
+
+  it("are offered as the settings say", () => {
+    const tools = [{ type: "function" as const, function: { name: "get_weather" } }];
+    const plain = conversation([you("1", "a"), answer("2", "")]);
+    const said = { ...plain, settings: { ...plain.settings, tools } };
+    const fitted = { messages: [], contextTokens: undefined };
+    expect(requestFor(said, newAnswer("2", "job-2", 0), fitted).tools).toEqual(tools);
+    expect(requestFor(plain, newAnswer("2", "job-2", 0), fitted)).not.toHaveProperty("tools");
+  });
+});

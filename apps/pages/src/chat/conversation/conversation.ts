@@ -1,0 +1,198 @@
+// Owns a conversation: its turns, its settings, and the request for its next answer. Pure.
+import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
+import { withAttachments } from "../attachments/attachment.ts";
+import type { Attachment } from "../attachments/attachment.ts";
+import { settingsInRequest } from "../settings/settings.ts";
+import type { Settings } from "../settings/settings.ts";
+import { messagesOfCalls } from "../tool-calls/tool-calls.ts";
+import type { ToolResult } from "../tool-calls/tool-calls.ts";
+import { isLive } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { pathTo, shownPath } from "./turn-tree.ts";
+import type { Chosen, TreeTurn } from "./turn-tree.ts";
+
+type ChatMessage = NonNullable<GenerateRequestInput["messages"]>[number];
+
+export interface UserTurn extends TreeTurn {
+  readonly role: "user";
+  readonly text: string;
+  readonly attachments?: readonly Attachment[];
+  /** Instead of a text: results of the previous answer's tool calls. */
+  readonly results?: readonly ToolResult[];
+}
+
+export type Turn = UserTurn | Answer;
+
+/** The searchable text of a turn: message, results of calls, and names of files. */
+export function wordsOf(turn: Turn): string {
+  if (turn.role === "assistant") return turn.text;
+  const { text, results = [], attachments = [] } = turn;
+  return [text, ...results.map((result) => result.text), ...attachments.map(({ name }) => name)]
+    .filter((words) => words !== "")
+    .join("\n");
+}
+
+/** A conversation without its turns. */
+export interface Head {
+  /** The `session_id` too: one stream at a time for each conversation. */
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
+  /** Its first message, shortened, or the visitor's name for it. */
+  readonly title: string;
+  /** The title is the visitor's, and stays. */
+  readonly named?: true;
+  readonly pinned?: true;
+  readonly settings: Settings;
+  readonly chosen: Chosen;
+  /** Milliseconds since 1970; the conversation is hidden, and removed when the time to undo is over. */
+  readonly deletedAt?: number;
+}
+
+export interface Conversation extends Head {
+  /** All turns of all branches, in no order. */
+  readonly turns: readonly Turn[];
+}
+
+export const untitled = "New conversation";
+const titleChars = 60;
+
+/** The title of a conversation that begins with this message. */
+export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
+  const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
+  // Not within a character of two UTF-16 units.
+  return line.length > titleChars ? `${line.slice(0, titleChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : line;
+}
+
+const paths = new WeakMap<Conversation, readonly Turn[]>();
+
+/** The shown branch, from the first turn on. */
+export function shownTurns(conversation: Conversation): readonly Turn[] {
+  const known = paths.get(conversation);
+  if (known !== undefined) return known;
+  const path = shownPath(conversation.turns, conversation.chosen);
+  paths.set(conversation, path);
+  return path;
+}
+
+/** The answers of all branches that still stream, the last one first: two where two tabs sent a message at the same moment. */
+export function liveAnswers({ turns }: Pick<Conversation, "turns">): readonly Answer[] {
+  return turns.filter(isComing).toReversed();
+}
+
+/** The last answer that still streams. */
+export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | undefined {
+  return turns.findLast(isComing);
+}
+
+/** The same, on the shown branch. */
+export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
+  return shownTurns(conversation).findLast(isComing);
+}
+
+function isComing(turn: Turn): turn is Answer {
+  return turn.role === "assistant" && isLive(turn);
+}
+
+export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: string): Answer | undefined {
+  return turns.find((turn): turn is Answer => turn.role === "assistant" && turn.id === answerId);
+}
+
+/** What is known of the model that answers: its context, and how it counts tokens. */
+export interface Room {
+  readonly contextTokens: number | undefined;
+  /** Measured ratio for this conversation's text with this model's tokenizer. */
+  readonly charsPerToken: number;
+  /** The model's switches for thinking; undefined while they are unknown. */
+  readonly chat?: ChatAbilities | undefined;
+}
+
+/** Assumed for a model without a measured ratio; few models have fewer characters per token. */
+export const assumedCharsPerToken = 3;
+/** The history may fill this share of the context; the rest is for the answer. */
+const historyShare = 0.5;
+
+export interface Fitted {
+  readonly messages: readonly ChatMessage[];
+  readonly leftOut: number;
+}
+
+/**
+ * The messages that lead to the answer, without the oldest ones when the context cannot hold them all. The system prompt and the last message
+ * always stay. A message without an answer is joined to the next one, because templates require alternating roles. The text of an answer to
+ * continue comes last.
+ */
+export function messagesFor(conversation: Conversation, answerId: string, room: Room): Fitted {
+  const path = pathTo(conversation.turns, answerId);
+  const begun = findAnswer(conversation, answerId)?.text ?? "";
+  const history = joined(path.slice(0, -1));
+  const system = conversation.settings.system.trim();
+  const first: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
+  const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
+  // All messages from one of the visitor's to the next belong together: a call without its result would make no sense.
+  const starts = history.flatMap(({ role }, i) => (role === "user" ? [i] : []));
+  let start = starts.pop() ?? 0;
+  let chars = system.length + begun.length + charsIn(history.slice(start));
+  for (let next = starts.pop(); next !== undefined; next = starts.pop()) {
+    chars += charsIn(history.slice(next, start));
+    if (chars > limit) break;
+    start = next;
+  }
+  const last: ChatMessage[] = begun === "" ? [] : [{ role: "assistant", content: begun }];
+  return { messages: [...first, ...history.slice(start), ...last], leftOut: start };
+}
+
+/** User and assistant alternate, the user first; calls with their results are between them. */
+function joined(turns: readonly Turn[]): ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  for (const [i, turn] of turns.entries()) {
+    const next = turns[i + 1];
+    const calling =
+      turn.role === "assistant" && next?.role === "user" ? messagesOfCalls(turn, next.results ?? []) : undefined;
+    if (calling === undefined) join(messages, turn);
+    else messages.push(...calling);
+  }
+  return messages;
+}
+
+function join(messages: ChatMessage[], turn: Turn): void {
+  const { role } = turn;
+  const text = role === "user" ? withAttachments(turn.text, turn.attachments) : turn.text;
+  if (text === "") return;
+  const last = messages.at(-1);
+  const isCalling = last?.role === "assistant" && last.tool_calls !== undefined;
+  if (last?.role !== role || isCalling) messages.push({ role, content: text });
+  else messages[messages.length - 1] = { role, content: `${last.content ?? ""}\n\n${text}` };
+}
+
+/** Assumed for a model with an unknown context, so that an answer without a reader ends too. */
+const assumedContextTokens = 32_768;
+
+export function requestFor(
+  conversation: Conversation,
+  answer: Answer,
+  { messages, contextTokens, chat }: Pick<Fitted, "messages"> & Pick<Room, "contextTokens" | "chat">,
+): GenerateRequestInput {
+  return {
+    messages: [...messages],
+    ...(messages.at(-1)?.role === "assistant" ? { continue_final_message: true } : {}),
+    ...(answer.model === undefined ? {} : { model: answer.model }),
+    max_tokens: contextTokens ?? assumedContextTokens,
+    ...settingsInRequest(conversation.settings, chat),
+    job_id: answer.jobId,
+    session_id: conversation.id,
+    // The worker finishes the answer without a connection too, and keeps it for a while; Stop is a DELETE.
+    on_disconnect: "continue",
+  };
+}
+
+export function charsIn(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sum, message) => sum + charsOf(message), 0);
+}
+
+function charsOf(message: ChatMessage): number {
+  const content = message.content?.length ?? 0;
+  if (message.role !== "assistant") return content;
+  const calls = message.tool_calls?.reduce((sum, call) => sum + call.function.arguments.length, 0) ?? 0;
+  return content + (message.reasoning_content?.length ?? 0) + calls;
+}

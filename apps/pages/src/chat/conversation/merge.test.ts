@@ -1,0 +1,51 @@
+// Shows which of two versions stays: the one that is further along.
+import { expect, it } from "vitest";
+import { broken, continued, newAnswer, revived, stopped } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import type { Head, Turn } from "./conversation.ts";
+import { furtherTurn, mergeTurns, patchHead } from "./merge.ts";
+
+const at = (lastIndex: number, more: Partial<Answer> = {}): Answer => ({
+  ...newAnswer("turn-1", "job-1", 0),
+  phase: "streaming",
+  text: "x".repeat(lastIndex + 1),
+  lastIndex,
+  ...more,
+});
+const lost = { code: "unreachable", message: "" } as const;
+const head: Head = { id: "c", updatedAt: 5, title: "t", settings: { system: "", sampling: {} }, chosen: { a: "b" } };
+
+/** In both orders, which must not matter. */
+function expectFurther(further: Answer, other: Answer): void {
+  expect(furtherTurn(further, other)).toBe(further);
+  expect(furtherTurn(other, further)).toBe(further);
+}
+
+it("takes the answer with more tokens, and of two equal ones the one that has ended", () => {
+  expectFurther(at(7), at(5));
+  expectFurther(at(7), broken(at(5), lost));
+  expectFurther(at(5, { phase: "done" }), at(5));
+  expectFurther(stopped(at(5)), at(5));
+  expectFurther(at(5, { phase: "done" }), broken(at(5), lost));
+});
+
+it("takes the answer with more tries, but never one behind a stream's last index", () => {
+  expectFurther(revived(broken(at(5), lost)), broken(at(5), lost));
+  expectFurther(at(7), revived(broken(at(5), lost)));
+  expectFurther(continued(stopped(at(5)), "job-2", 1), at(9));
+  expectFurther(continued(at(5, { phase: "done" }), "job-3", 1), continued(at(4, { phase: "done" }), "job-2", 1));
+});
+
+it("has all turns of both versions, and is the same object without a new turn", () => {
+  const said: Turn = { role: "user", id: "turn-0", text: "a", sentAt: 0 };
+  const ours = [said, at(5)];
+  expect(mergeTurns(ours, [at(3), { ...said, text: "b" }])).toBe(ours);
+  expect(mergeTurns(ours, [at(8)])).toEqual([said, at(8)]);
+  expect(mergeTurns([], ours)).toEqual(ours);
+});
+
+it("changes a head field by field", () => {
+  const pinned = patchHead(head, { pinned: true, chosen: { c: "d" } });
+  expect(pinned).toEqual({ ...head, pinned: true, chosen: { a: "b", c: "d" } });
+  expect(patchHead(pinned, { pinned: undefined, updatedAt: 3 })).toEqual({ ...head, chosen: { a: "b", c: "d" } });
+});

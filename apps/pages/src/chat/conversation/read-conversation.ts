@@ -1,0 +1,183 @@
+// Owns reading a conversation from a file: refuses what has another shape, and leaves out unknown fields. Pure.
+import type { Attachment } from "../attachments/attachment.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
+import { readTools } from "../tool-calls/tool-list.ts";
+import type { Answer, AnswerPhase } from "./answer.ts";
+import type { Conversation, Turn, UserTurn } from "./conversation.ts";
+import { hasCircle } from "./turn-tree.ts";
+
+type Check = (value: unknown) => boolean;
+/** A row for each field, so that a new field does not compile without its check. */
+type Shape<T> = { readonly [Key in keyof Required<T>]: { readonly fits: Check; readonly needed?: true } };
+type Fields = Readonly<Record<string, unknown>>;
+
+const maxIdChars = 200;
+const isText: Check = (value) => typeof value === "string";
+const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
+/** An id that the worker accepts, like all ids of this page. */
+const isId: Check = (value) =>
+  typeof value === "string" && value.length <= maxIdChars && /^[A-Za-z0-9._:-]+$/.test(value) && /[^.]/.test(value);
+const isYes: Check = (value) => value === true;
+const isBoolean: Check = (value) => typeof value === "boolean";
+const isRecordOf =
+  (check: Check): Check =>
+  (value) =>
+    isFields(value) && Object.values(value).every(check);
+
+function isListOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+const phases: Readonly<Record<AnswerPhase, true>> = {
+  sending: true,
+  waiting: true,
+  loading: true,
+  thinking: true,
+  streaming: true,
+  done: true,
+  stopped: true,
+  broken: true,
+};
+
+const messageShape: Shape<UserTurn> = {
+  role: { fits: (value) => value === "user", needed: true },
+  id: { fits: isId, needed: true },
+  parent: { fits: isId },
+  sentAt: { fits: isNumber, needed: true },
+  text: { fits: isText, needed: true },
+  attachments: { fits: isListOf(isAttachment) },
+  results: { fits: isListOf((value) => fitsAll(value, resultShape)) },
+};
+
+const resultShape: Shape<ToolResult> = {
+  callId: { fits: isText, needed: true },
+  name: { fits: isText, needed: true },
+  text: { fits: isText, needed: true },
+};
+
+const callShape: Shape<ToolCall> = {
+  index: { fits: isNumber, needed: true },
+  id: { fits: isText, needed: true },
+  name: { fits: isText, needed: true },
+  arguments: { fits: isText, needed: true },
+  cut: { fits: isYes },
+};
+
+const attachmentShape: Shape<Attachment> = {
+  id: { fits: isId, needed: true },
+  name: { fits: isText, needed: true },
+  bytes: { fits: isNumber, needed: true },
+  text: { fits: isText, needed: true },
+  pages: { fits: isNumber },
+  tokens: { fits: isNumber },
+};
+
+function isAttachment(value: unknown): boolean {
+  return fitsAll(value, attachmentShape);
+}
+
+function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {
+  if (!isFields(value)) return false;
+  const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
+  return rows.every(([key, { fits, needed }]) => fits(value[key]) || (value[key] === undefined && needed !== true));
+}
+
+const answerShape: Shape<Answer> = {
+  role: { fits: (value) => value === "assistant", needed: true },
+  id: { fits: isId, needed: true },
+  parent: { fits: isId },
+  sentAt: { fits: isNumber, needed: true },
+  jobId: { fits: isId, needed: true },
+  attempt: { fits: isNumber },
+  jobSentAt: { fits: isNumber },
+  continuedAfter: { fits: isNumber },
+  edited: { fits: isYes },
+  phase: { fits: (value) => typeof value === "string" && Object.hasOwn(phases, value), needed: true },
+  model: { fits: isText },
+  text: { fits: isText, needed: true },
+  thoughts: { fits: isText },
+  thoughtMs: { fits: isNumber },
+  thinkingFromMs: { fits: isNumber },
+  calls: { fits: isListOf((value) => fitsAll(value, callShape)) },
+  lastIndex: { fits: isNumber, needed: true },
+  position: { fits: isNumber },
+  etaMs: { fits: isNumber },
+  promptShare: { fits: isNumber },
+  reconnecting: { fits: isBoolean },
+  reconnectAt: { fits: isNumber },
+  ttftMs: { fits: isNumber },
+  firstTokenMs: { fits: isNumber },
+  tokens: { fits: isNumber, needed: true },
+  tokensPerSecond: { fits: isNumber },
+  promptTokens: { fits: isNumber },
+  cutShort: { fits: isBoolean },
+  stoppedBy: { fits: isText },
+  leftOut: { fits: isNumber },
+  problem: { fits: (value) => isFields(value) && isText(value["code"]) && isText(value["message"]) },
+};
+
+const settingsShape: Shape<Settings> = {
+  system: { fits: isText, needed: true },
+  sampling: { fits: isRecordOf(isNumber), needed: true },
+  stop: { fits: isListOf(isText) },
+  jsonSchema: { fits: (value) => isFields(value) },
+  reasoning: {
+    fits: (value) => isFields(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
+  },
+  tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
+  model: { fits: isText },
+};
+
+const headShape: Shape<Omit<Conversation, "turns" | "settings" | "deletedAt">> = {
+  id: { fits: isId, needed: true },
+  updatedAt: { fits: isNumber, needed: true },
+  title: { fits: isText, needed: true },
+  named: { fits: isYes },
+  pinned: { fits: isYes },
+  chosen: { fits: isRecordOf(isText), needed: true },
+};
+
+/**
+ * @param what the subject of the error's sentence: "conversation 3"
+ * @throws Error whose message is a sentence without a capital letter: "conversation 3 has no turns"
+ */
+export function readConversation(value: unknown, what: string): Conversation {
+  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  const head = pick(value, headShape, what) as Omit<Conversation, "turns" | "settings">;
+  const listed = value["turns"];
+  if (!Array.isArray(listed)) throw new Error(`${what} has no turns`);
+  const turns = listed.map((turn, i) => readTurn(turn, `turn ${i + 1} of ${what}`));
+  if (new Set(turns.map(({ id }) => id)).size < turns.length) throw new Error(`${what} has a turn twice`);
+  if (hasCircle(turns)) throw new Error(`in ${what} a turn comes before itself`);
+  return { ...head, settings: readSettings(value["settings"], `the settings of ${what}`), turns };
+}
+
+/** @throws Error as `readConversation` does */
+export function readSettings(value: unknown, what: string): Settings {
+  if (!isFields(value)) throw new Error(`${what} are not an object`);
+  return pick(value, settingsShape, what) as unknown as Settings;
+}
+
+function readTurn(value: unknown, what: string): Turn {
+  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Turn;
+  if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Turn;
+  throw new Error(`${what} is neither a message nor an answer`);
+}
+
+function pick<T>(value: Fields, shape: Shape<T>, what: string): Fields {
+  const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
+  const known = rows.flatMap(([key, { fits, needed }]) => {
+    const field = value[key];
+    if (field === undefined && needed !== true) return [];
+    if (field === undefined) throw new Error(`${what} has no "${key}"`);
+    if (!fits(field)) throw new Error(`${what} has an invalid "${key}"`);
+    return [[key, field] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

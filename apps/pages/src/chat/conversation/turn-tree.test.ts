@@ -1,0 +1,66 @@
+// Shows that all branches stay, and that each can be shown.
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { choicesFor, hasCircle, pathTo, shownPath, siblingIds } from "./turn-tree.ts";
+import type { TreeTurn } from "./turn-tree.ts";
+
+const turn = (id: string, parent?: string, sentAt = 0): TreeTurn => ({
+  id,
+  sentAt,
+  ...(parent === undefined ? {} : { parent }),
+});
+const ids = (turns: readonly TreeTurn[]): string => turns.map(({ id }) => id).join(" ");
+
+/** a ─ b ─ c ─ d, with sibling b2 of b, sibling c2 of c, and e after b2. */
+const tree = [
+  turn("a"),
+  turn("c2", "b", 3),
+  turn("b", "a", 1),
+  turn("b2", "a", 2),
+  turn("c", "b", 2),
+  turn("d", "c", 3),
+  turn("e", "b2", 4),
+];
+
+it("shows the newest branch, or the chosen one with its chosen branches", () => {
+  expect(ids(shownPath(tree, {}))).toBe("a b2 e");
+  expect(ids(shownPath(tree, { a: "b" }))).toBe("a b c2");
+  expect(ids(shownPath(tree, { a: "b", b: "c" }))).toBe("a b c d");
+  expect(ids(shownPath(tree, { a: "gone" }))).toBe("a b2 e");
+  expect(shownPath([], {})).toEqual([]);
+});
+
+it("finds the path to a turn, whatever branch is shown", () => {
+  expect(ids(pathTo(tree, "d"))).toBe("a b c d");
+  expect(pathTo(tree, "nobody")).toEqual([]);
+});
+
+it("counts the versions of a turn from the oldest on", () => {
+  expect(siblingIds(tree).get("b2")).toEqual(["b", "b2"]);
+  expect(siblingIds(tree).get("a")).toEqual(["a"]);
+});
+
+it("finds the choices that show a turn", () => {
+  expect(ids(shownPath(tree, { ...choicesFor(tree, "c"), "": "a" }))).toBe("a b c d");
+});
+
+it("puts a turn whose parent is missing at the beginning, and finds circles", () => {
+  expect(ids(shownPath([turn("x", "gone", 9), ...tree], {}))).toBe("x");
+  expect(siblingIds([turn("x", "gone", 9), ...tree]).get("x")).toEqual(["a", "x"]);
+  expect(hasCircle(tree)).toBe(false);
+  expect(hasCircle([...tree, turn("x", "y"), turn("y", "x")])).toBe(true);
+  expect(ids(pathTo([turn("x", "y"), turn("y", "x")], "x"))).toBe("y x");
+});
+
+it("can show every turn of any tree", () => {
+  const trees = fc
+    .array(fc.nat(), { maxLength: 30 })
+    .map((parents) =>
+      parents.map((parent, i) => turn(`t${i}`, i === 0 || parent % 5 === 0 ? undefined : `t${parent % i}`, parent)),
+    );
+  fc.assert(
+    fc.property(trees, (turns) => {
+      for (const { id } of turns) expect(shownPath(turns, choicesFor(turns, id)).map((at) => at.id)).toContain(id);
+    }),
+  );
+});

@@ -1,0 +1,90 @@
+// Owns the shape of a conversation: a tree, in which editing or regenerating adds a branch next to the old one. Pure; it knows only which turn
+// follows which. A list of versions for each turn would lose the turns after the old version.
+
+export interface TreeTurn {
+  readonly id: string;
+  /** The turn it follows; absent for the first turn of a conversation. */
+  readonly parent?: string;
+  /** Milliseconds since 1970; orders turns that follow the same one. */
+  readonly sentAt: number;
+}
+
+/** Which of several turns after the same one is shown, by the id of the one that they follow; `""` for the beginning. */
+export type Chosen = Readonly<Record<string, string>>;
+
+const beginning = "";
+
+/** By the turn they follow, oldest first. A turn whose parent is missing is at the beginning, so that each turn can be shown. */
+function branchesOf<T extends TreeTurn>(turns: readonly T[]): Map<string, T[]> {
+  const ids = new Set(turns.map(({ id }) => id));
+  const branches = new Map<string, T[]>();
+  for (const turn of turns) {
+    const parent = placeOf(turn, ids);
+    const siblings = branches.get(parent);
+    if (siblings === undefined) branches.set(parent, [turn]);
+    else siblings.push(turn);
+  }
+  for (const siblings of branches.values()) siblings.sort(byAge);
+  return branches;
+}
+
+function placeOf({ parent }: TreeTurn, ids: ReadonlySet<string>): string {
+  return parent !== undefined && ids.has(parent) ? parent : beginning;
+}
+
+function byAge(a: TreeTurn, b: TreeTurn): number {
+  return a.sentAt - b.sentAt || (a.id < b.id ? -1 : 1);
+}
+
+/** From the beginning to a leaf: at each branching the chosen turn, else the newest. */
+export function shownPath<T extends TreeTurn>(turns: readonly T[], chosen: Chosen): readonly T[] {
+  const branches = branchesOf(turns);
+  const path: T[] = [];
+  for (let at = beginning; ;) {
+    const next = branches.get(at);
+    const turn = next?.find(({ id }) => id === chosen[at]) ?? next?.at(-1);
+    // Each turn follows one other turn, so a path from the beginning has no circle.
+    if (turn === undefined) return path;
+    path.push(turn);
+    at = turn.id;
+  }
+}
+
+/** The turns up to this one, itself included; empty for an unknown turn. */
+export function pathTo<T extends TreeTurn>(turns: readonly T[], id: string): readonly T[] {
+  const byId = new Map(turns.map((turn) => [turn.id, turn]));
+  const path: T[] = [];
+  for (let turn = byId.get(id); turn !== undefined; turn = byId.get(turn.parent ?? beginning)) {
+    byId.delete(turn.id);
+    path.push(turn);
+  }
+  return path.toReversed();
+}
+
+/** For each turn the ids of those that follow the same one, itself included, oldest first. */
+export function siblingIds(turns: readonly TreeTurn[]): ReadonlyMap<string, readonly string[]> {
+  const siblings = new Map<string, readonly string[]>();
+  for (const branches of branchesOf(turns).values()) {
+    const ids = branches.map(({ id }) => id);
+    for (const id of ids) siblings.set(id, ids);
+  }
+  return siblings;
+}
+
+/** The choices that put a turn on the shown path. */
+export function choicesFor(turns: readonly TreeTurn[], id: string): Chosen {
+  const ids = new Set(turns.map((turn) => turn.id));
+  return Object.fromEntries(pathTo(turns, id).map((turn) => [placeOf(turn, ids), turn.id]));
+}
+
+/** Whether some turns follow each other in a circle, so that no path reaches them. */
+export function hasCircle(turns: readonly TreeTurn[]): boolean {
+  const branches = branchesOf(turns);
+  const open = [...(branches.get(beginning) ?? [])];
+  let reached = 0;
+  for (let turn = open.pop(); turn !== undefined; turn = open.pop()) {
+    reached += 1;
+    open.push(...(branches.get(turn.id) ?? []));
+  }
+  return reached < turns.length;
+}

@@ -1,0 +1,103 @@
+// Owns the start of the chat page: only this file creates its parts and joins them.
+import { computed, effect } from "@preact/signals";
+import { createModelControls } from "../models/model-controls.ts";
+import { createModelList } from "../models/model-list.ts";
+import { mount } from "../parts/mount.tsx";
+import { createApi } from "../wire/api.ts";
+import { storeItem, tabStorage } from "../wire/browser-storage.ts";
+import { App } from "./app.tsx";
+import { hasNotBegun } from "./conversation/answer.ts";
+import { createCountTokens } from "./attachments/count-tokens.ts";
+import { createDraftFiles } from "./attachments/draft-files.ts";
+import { createChat } from "./chat.ts";
+import "./chat.css";
+import { liveAnswer } from "./conversation/conversation.ts";
+import { createDeletions } from "./storage/deletions.ts";
+import { noDraft } from "./composer/drafts.ts";
+import { openStorage } from "./storage/open-storage.ts";
+import { createLibrary } from "./storage/library.ts";
+import { createModelChoice } from "./model/model-choice.ts";
+import { createPresetStore } from "./settings/preset-store.ts";
+import { createShortcutSwitch } from "./shortcuts/shortcuts.ts";
+import { persistOnceAnswered } from "./storage/storage-used.ts";
+import { createWorkerAbout } from "./model/worker-about.ts";
+
+const api = createApi();
+const { conversations, drafts, ...page } = await openStorage();
+const about = createWorkerAbout(api);
+const models = createModelList(api);
+const choice = createModelChoice(
+  models,
+  computed(() => hasNotBegun(liveAnswer(conversations.current.value))),
+);
+const controls = createModelControls(api, models, choice.refresh);
+const chat = createChat({ api, conversations, about, choice });
+const countTokens = createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name);
+const draftFiles = createDraftFiles({ drafts, countTokens });
+const deletions = createDeletions(conversations, async (id) => {
+  await chat.abandon(id);
+  draftFiles.forget(id);
+  drafts.set(id, noDraft);
+});
+
+/** Empty for an address that is cut off or mistyped. */
+function addressedId(hash: string): string {
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return "";
+  }
+}
+
+/** The address names the conversation, so that a reload, a bookmark and the back button find it. */
+function showAddressed(): void {
+  const id = addressedId(location.hash.slice(1));
+  if (id !== conversations.current.peek().id) chat.show(id === "" ? undefined : id);
+}
+
+showAddressed();
+const shownId = computed(() => conversations.current.value.id);
+const hasBegun = computed(() => conversations.current.value.turns.length > 0 || conversations.reading.value);
+let addressed = shownId.peek();
+effect(() => {
+  const id = shownId.value;
+  const hash = hasBegun.value ? `#${encodeURIComponent(id)}` : "";
+  // A conversation that begins gets an address, and stays the same conversation.
+  const isOther = id !== addressed;
+  addressed = id;
+  if (location.hash === hash) return;
+  const url = hash === "" ? location.pathname : hash;
+  if (isOther) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
+});
+addEventListener("hashchange", showAddressed);
+addEventListener("pagehide", page.leave);
+addEventListener("pageshow", page.stay);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") page.flush();
+});
+
+// An answer continues to stream into a conversation that is not shown, also after a reload.
+const answeringKey = "waggle.answering";
+addEventListener("pagehide", () => storeItem(tabStorage, answeringKey, conversations.answering.peek()));
+void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
+
+deletions.resume();
+persistOnceAnswered(conversations.current);
+about.refresh();
+mount(
+  <App
+    api={api}
+    chat={chat}
+    conversations={conversations}
+    about={about}
+    choice={choice}
+    controls={controls}
+    drafts={drafts}
+    draftFiles={draftFiles}
+    deletions={deletions}
+    presets={createPresetStore()}
+    shortcutSwitch={createShortcutSwitch()}
+    library={createLibrary(conversations)}
+  />,
+);

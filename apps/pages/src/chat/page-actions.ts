@@ -1,0 +1,10 @@
+// Owns the actions of the whole chat page that nested components can call.
+import { createContext } from "preact";
+
+export interface PageActions {
+  openSettings(): void;
+  giveToken(): void;
+}
+
+/** The page provides them; a component outside the page gets actions without effect. */
+export const PageActionsContext = createContext<PageActions>({ openSettings() {}, giveToken() {} });

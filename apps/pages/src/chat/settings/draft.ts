@@ -1,0 +1,120 @@
+// Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
+import { formatCount } from "../../parts/format.ts";
+import { readTools } from "../tool-calls/tool-list.ts";
+import { numberFields, rangeWords, textLimits } from "./fields.ts";
+import type { NumberField } from "./fields.ts";
+import { numberNames } from "./settings.ts";
+import type { NumberName, Settings } from "./settings.ts";
+
+export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";
+export type FieldName = NumberName | TextName;
+
+/** The texts of the fields; empty is the default. */
+export type Draft = Readonly<Record<FieldName, string>>;
+
+export type ReadDraft =
+  | { readonly kind: "settings"; readonly settings: Settings }
+  /** Problems by field. */
+  | { readonly kind: "problems"; readonly problems: Readonly<Partial<Record<FieldName, string>>> };
+
+export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reasoning = {} }: Settings): Draft {
+  const numbers = numberNames.map(
+    (name) => [name, sampling[name] === undefined ? "" : String(sampling[name])] as const,
+  );
+  return {
+    ...(Object.fromEntries(numbers) as Record<NumberName, string>),
+    system,
+    stop: stop.map((text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')).join("\n"),
+    jsonSchema: jsonSchema === undefined ? "" : JSON.stringify(jsonSchema, null, 2),
+    tools: tools === undefined ? "" : JSON.stringify(tools, null, 2),
+    enabled: reasoning.enabled === undefined ? "" : reasoning.enabled ? "on" : "off",
+    effort: reasoning.effort ?? "",
+  };
+}
+
+/** @param model taken over unchanged: it is chosen elsewhere */
+export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
+  const problems: Partial<Record<FieldName, string>> = {};
+  const sampling: Partial<Record<NumberName, number>> = {};
+  for (const name of numberNames) {
+    const value = readNumber(draft[name], numberFields[name]);
+    if (typeof value === "string") problems[name] = value;
+    else if (value !== undefined) sampling[name] = value;
+  }
+  const stop = readStop(draft.stop);
+  if (typeof stop === "string") problems.stop = stop;
+  const schema = readSchema(draft.jsonSchema);
+  if (typeof schema === "string") problems.jsonSchema = schema;
+  const tools = readTools(draft.tools);
+  if (tools.kind === "problem") problems.tools = tools.sentence;
+  const effort = draft.effort.trim();
+  if (effort.length > textLimits.effortChars) problems.effort = `At most ${textLimits.effortChars} characters.`;
+  if (Object.keys(problems).length > 0) return { kind: "problems", problems };
+  return {
+    kind: "settings",
+    settings: {
+      system: draft.system,
+      sampling,
+      ...(typeof stop === "string" || stop.length === 0 ? {} : { stop }),
+      ...(typeof schema === "string" || schema === undefined ? {} : { jsonSchema: schema }),
+      ...(tools.kind === "problem" || tools.tools.length === 0 ? {} : { tools: tools.tools }),
+      ...reasoningOf(draft.enabled, effort),
+      ...(model === undefined ? {} : { model }),
+    },
+  };
+}
+
+/** A string is a problem. */
+function readNumber(text: string, field: NumberField): number | string | undefined {
+  const written = text.trim();
+  if (written === "") return undefined;
+  const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN;
+  const { min, max, whole, except } = field;
+  const fits = value >= min && value <= max && (!whole || Number.isInteger(value)) && value !== except;
+  if (fits) return value;
+  return written.includes(",") ? `${rangeWords(field)} Use a point as the decimal separator.` : rangeWords(field);
+}
+
+/** One on each line, with `\n` and `\t` for line feed and tab. */
+function readStop(text: string): readonly string[] | string {
+  const strings = text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(unescape);
+  if (strings.length > textLimits.stopStrings) return `At most ${textLimits.stopStrings} strings, one on each line.`;
+  if (strings.some((one) => one.length > textLimits.stopChars)) {
+    return `Each string has ${textLimits.stopChars} characters at most.`;
+  }
+  return strings;
+}
+
+function unescape(line: string): string {
+  try {
+    return JSON.parse(`"${line.replaceAll('"', '\\"')}"`) as string;
+  } catch {
+    // A backslash without a valid escape is a backslash.
+    return line;
+  }
+}
+
+function readSchema(text: string): Readonly<Record<string, unknown>> | string | undefined {
+  if (text.trim() === "") return undefined;
+  if (text.length > textLimits.schemaChars) {
+    return `At most ${formatCount(textLimits.schemaChars)} characters.`;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    return 'A JSON schema is an object: {"type": "object", …}.';
+  } catch (error) {
+    return `Not JSON: ${(error as Error).message}.`;
+  }
+}
+
+function reasoningOf(enabled: string, effort: string): Pick<Settings, "reasoning"> {
+  const reasoning = {
+    ...(enabled === "" ? {} : { enabled: enabled === "on" }),
+    ...(effort === "" ? {} : { effort }),
+  };
+  return Object.keys(reasoning).length === 0 ? {} : { reasoning };
+}

@@ -1,0 +1,68 @@
+// Owns the state of the settings dialog: typed texts, problems, and saving.
+import { computed, signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import { draftOf, readDraft } from "./draft.ts";
+import type { Draft, FieldName } from "./draft.ts";
+import { noSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+
+type Problems = Readonly<Partial<Record<FieldName, string>>>;
+
+export interface SettingsForm {
+  /** The typed texts, and the saved values of all other fields. */
+  readonly draft: ReadonlySignal<Draft>;
+  readonly problems: ReadonlySignal<Problems>;
+  /** Removes the field's problem until the next check. */
+  set(name: FieldName, text: string): void;
+  replace(draft: Draft): void;
+  reset(name: FieldName): void;
+  resetAll(): void;
+  /** Checks this field. */
+  check(name: FieldName): void;
+  /** Undefined if a field is invalid; each invalid field then shows its problem. */
+  read(): Settings | undefined;
+}
+
+/** @param settings the saved ones: another tab may change them meanwhile, and only fields typed in here override them */
+export function createSettingsForm(settings: ReadonlySignal<Settings>): SettingsForm {
+  const saved = computed(() => draftOf(settings.value));
+  const typed = signal<Partial<Draft>>({});
+  const draft = computed<Draft>(() => ({ ...saved.value, ...typed.value }));
+  const problems = signal<Problems>({});
+  const empty = draftOf(noSettings);
+
+  function put(wanted: Draft): void {
+    const fields = Object.entries(wanted) as [FieldName, string][];
+    typed.value = Object.fromEntries(fields.filter(([name, text]) => text !== saved.peek()[name]));
+  }
+
+  function set(name: FieldName, text: string): void {
+    put({ ...draft.peek(), [name]: text });
+    const { [name]: _, ...others } = problems.peek();
+    problems.value = others;
+  }
+
+  function replace(other: Draft): void {
+    put(other);
+    problems.value = {};
+  }
+
+  return {
+    draft,
+    problems,
+    set,
+    replace,
+    reset: (name) => set(name, empty[name]),
+    resetAll: () => replace(empty),
+    check(name) {
+      const result = readDraft(draft.peek(), settings.peek().model);
+      const problem = result.kind === "problems" ? result.problems[name] : undefined;
+      if (problem !== undefined) problems.value = { ...problems.peek(), [name]: problem };
+    },
+    read() {
+      const result = readDraft(draft.peek(), settings.peek().model);
+      problems.value = result.kind === "problems" ? result.problems : {};
+      return result.kind === "settings" ? result.settings : undefined;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// Owns the settings of a conversation, and their fields in a request. Pure.
+import type { ChatAbilities, GenerateRequestInput, Tool } from "@waggle/protocol";
+
+/** All numeric parameters of a request. */
+export const numberNames = [
+  "temperature",
+  "top_p",
+  "top_k",
+  "min_p",
+  "max_tokens",
+  "seed",
+  "repeat_penalty",
+  "repeat_last_n",
+  "presence_penalty",
+  "frequency_penalty",
+  "repetition_limit",
+  "dry_multiplier",
+  "dry_base",
+  "dry_allowed_length",
+  "dry_penalty_last_n",
+  "xtc_probability",
+  "xtc_threshold",
+  "thinking_budget_tokens",
+  "priority",
+  "deadline_ms",
+] as const;
+export type NumberName = (typeof numberNames)[number];
+
+export interface Reasoning {
+  /** Absent for the model's default. */
+  readonly enabled?: boolean;
+  readonly effort?: string;
+}
+
+export interface Settings {
+  readonly system: string;
+  /** An absent parameter has the worker's default. */
+  readonly sampling: Readonly<Partial<Record<NumberName, number>>>;
+  /** Strings that end an answer. */
+  readonly stop?: readonly string[];
+  /** The answer is JSON for this schema. */
+  readonly jsonSchema?: Readonly<Record<string, unknown>>;
+  readonly reasoning?: Reasoning;
+  /** Functions that the model may call; the visitor types in their results. */
+  readonly tools?: readonly Tool[];
+  /** The model that answers, at a worker with several. */
+  readonly model?: string;
+}
+
+export const noSettings: Settings = { system: "", sampling: {} };
+
+type Thinking = Pick<ChatAbilities, "thinking" | "template_variables">;
+
+/** The model's switches for reasoning. A model that was never loaded may have all of them. */
+export function reasoningSwitches(chat: Thinking | undefined): {
+  readonly enabled: boolean;
+  readonly effort: boolean;
+  readonly budget: boolean;
+} {
+  if (chat === undefined) return { enabled: true, effort: true, budget: true };
+  return {
+    enabled: chat.thinking === "switchable",
+    effort: chat.template_variables.includes("reasoning_effort"),
+    budget: chat.thinking !== "never",
+  };
+}
+
+type Carried = Omit<Partial<GenerateRequestInput>, "messages" | "model">;
+
+/**
+ * The fields of a request.
+ * @param chat the abilities of the model that answers: a switch that it lacks is left out, because the worker would refuse it
+ */
+export function settingsInRequest(settings: Settings, chat: Thinking | undefined): Carried {
+  const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [] } = settings;
+  const { thinking_budget_tokens: budget, ...numbers } = sampling;
+  const has = reasoningSwitches(chat);
+  return {
+    ...numbers,
+    ...(budget !== undefined && has.budget ? { thinking_budget_tokens: budget } : {}),
+    ...(reasoning.enabled !== undefined && has.enabled ? { enable_thinking: reasoning.enabled } : {}),
+    ...(reasoning.effort !== undefined && has.effort ? { reasoning_effort: reasoning.effort } : {}),
+    ...(stop.length === 0 ? {} : { stop: [...stop] }),
+    ...(jsonSchema === undefined ? {} : { json_schema: jsonSchema }),
+    ...(tools.length === 0 ? {} : { tools: [...tools] }),
+  };
+}

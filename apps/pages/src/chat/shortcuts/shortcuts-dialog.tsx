@@ -1,0 +1,45 @@
+// Owns the list of keyboard shortcuts, and the switch that turns them off.
+import type { VNode } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { fixedKeys, shortcuts } from "./shortcuts.ts";
+import type { ShortcutSwitch } from "./shortcuts.ts";
+
+export interface ShortcutsDialogProps {
+  readonly enabled: ShortcutSwitch;
+  readonly onClose: () => void;
+}
+
+export function ShortcutsDialog({ enabled, onClose }: ShortcutsDialogProps): VNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog class="dialog" ref={dialog} aria-labelledby="shortcuts-title" onClose={onClose}>
+      <div class="stack">
+        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+        <dl class="shortcuts">
+          {[...shortcuts, ...fixedKeys].map(({ key, words }) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{words}</dd>
+            </div>
+          ))}
+        </dl>
+        <label class="row check small">
+          <input
+            type="checkbox"
+            checked={enabled.on.value}
+            onChange={(event) => enabled.set(event.currentTarget.checked)}
+          />{" "}
+          Use single keys; they are off while you type
+        </label>
+        <div class="row end">
+          <button type="button" class="button primary" autofocus onClick={() => dialog.current?.close()}>
+            Close
+          </button>
+        </div>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,27 @@
+// Shows which key presses are shortcuts.
+import { expect, it } from "vitest";
+import { createMemory } from "../../wire/browser-storage.ts";
+import { createShortcutSwitch, shortcutOf, shortcuts } from "./shortcuts.ts";
+
+const press = { ctrlKey: false, metaKey: false, altKey: false, isComposing: false, defaultPrevented: false };
+
+it.each(shortcuts)("$key is $id", ({ id, key }) => {
+  expect(shortcutOf({ ...press, key }, false)).toBe(id);
+  expect(shortcutOf({ ...press, key }, true)).toBeUndefined();
+});
+
+it("uses no key twice, and none of the browser's", () => {
+  expect(new Set(shortcuts.map(({ key }) => key)).size).toBe(shortcuts.length);
+  for (const held of ["ctrlKey", "metaKey", "altKey", "isComposing", "defaultPrevented"] as const) {
+    expect(shortcutOf({ ...press, key: "n", [held]: true }, false)).toBeUndefined();
+  }
+  expect(shortcutOf({ ...press, key: "F5" }, false)).toBeUndefined();
+});
+
+it("stores that they are off", () => {
+  const place = createMemory();
+  const first = createShortcutSwitch(place);
+  expect(first.on.value).toBe(true);
+  first.set(false);
+  expect(createShortcutSwitch(place).on.value).toBe(false);
+});

@@ -1,0 +1,70 @@
+// Owns the keyboard shortcuts: single keys, so that none overrides a browser's own, and never while the visitor types. Pure, except for whether
+// they are on, which this browser stores.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import { storeItem, lastingStorage } from "../../wire/browser-storage.ts";
+
+export const shortcuts = [
+  { id: "new", key: "n", words: "New conversation" },
+  { id: "search", key: "/", words: "Search the conversations" },
+  { id: "focus", key: "m", words: "Go to the message box" },
+  { id: "copy", key: "c", words: "Copy the last answer" },
+  { id: "regenerate", key: "r", words: "Regenerate the last answer" },
+  { id: "settings", key: "s", words: "Open the settings" },
+  { id: "list", key: "?", words: "Show this list" },
+] as const;
+
+export type ShortcutId = (typeof shortcuts)[number]["id"];
+
+/** Keys that also work while the visitor types. */
+export const fixedKeys = [
+  { key: "Esc", words: "Stop the answer, or leave the message box so that the keys above work" },
+  { key: "Enter", words: "Send the message" },
+  { key: "Shift + Enter", words: "Begin a new line" },
+] as const;
+
+/** The parts of a key press that matter. */
+export interface KeyPress {
+  readonly key: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+  readonly isComposing: boolean;
+  readonly defaultPrevented: boolean;
+}
+
+/** @param typing whether the focused element takes letters */
+export function shortcutOf(press: KeyPress, typing: boolean): ShortcutId | undefined {
+  if (typing || press.ctrlKey || press.metaKey || press.altKey || press.isComposing || press.defaultPrevented) {
+    return undefined;
+  }
+  return shortcuts.find(({ key }) => key === press.key)?.id;
+}
+
+/** A select takes letters too: a letter selects an option that begins with it. */
+export function takesLetters(element: Element | null): boolean {
+  if (element === null) return false;
+  const { tagName } = element;
+  if (tagName === "TEXTAREA" || tagName === "SELECT" || (element as HTMLElement).isContentEditable) return true;
+  return tagName === "INPUT" && !["checkbox", "radio", "button", "file"].includes((element as HTMLInputElement).type);
+}
+
+const storageKey = "waggle.shortcuts";
+
+export interface ShortcutSwitch {
+  readonly on: ReadonlySignal<boolean>;
+  set(on: boolean): void;
+}
+
+/** Dictation software may press single keys that the visitor did not intend, so they can be turned off. */
+export function createShortcutSwitch(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): ShortcutSwitch {
+  const on = signal(place.getItem(storageKey) !== "off");
+  return {
+    on,
+    set(wanted) {
+      on.value = wanted;
+      // Without room in the storage, the choice lasts until the page is closed.
+      storeItem(place, storageKey, wanted ? "on" : "off");
+    },
+  };
+}

@@ -1,0 +1,161 @@
+// Owns one conversation in the list, with its actions.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { formText } from "../../parts/form-text.ts";
+import { Icon } from "../../parts/icons.tsx";
+import type { IconName } from "../../parts/icons.tsx";
+import type { Head } from "../conversation/conversation.ts";
+import type { FileKind } from "../storage/library.ts";
+
+export interface ListActions {
+  show(id: string): void;
+  delete(id: string): void;
+  rename(id: string, title: string): void;
+  pin(id: string, pinned: boolean): void;
+  export(kind: FileKind, id: string): void;
+}
+
+interface EntryProps {
+  readonly head: Head;
+  readonly shown: boolean;
+  readonly live: boolean;
+  readonly actions: ListActions;
+}
+
+/** Drawn again only when its head has changed. */
+export function ConversationEntry({ head, shown, live, actions }: EntryProps): VNode {
+  return useMemo(() => <Entry {...{ head, shown, live, actions }} />, [head, shown, live, actions]);
+}
+
+function Entry({ head, shown, live, actions }: EntryProps): VNode {
+  const state = useSignal<"closed" | "open" | "renaming">("closed");
+  const more = useRef<HTMLButtonElement>(null);
+  const { id, title } = head;
+  const close = (): void => void (state.value = "closed");
+  const closing = (act: () => void) => () => {
+    act();
+    close();
+  };
+  if (state.value === "renaming") {
+    return (
+      <li class="entry">
+        <Renaming title={title} onDone={(name) => closing(() => name !== undefined && actions.rename(id, name))()} />
+      </li>
+    );
+  }
+  return (
+    <li
+      class={shown ? "entry shown" : "entry"}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || state.peek() !== "open") return;
+        event.stopPropagation();
+        close();
+        more.current?.focus();
+      }}
+    >
+      <button
+        type="button"
+        class="entry-title"
+        title={title}
+        aria-current={shown ? "page" : undefined}
+        onClick={() => actions.show(id)}
+      >
+        {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
+        <span>{title}</span>
+      </button>
+      <button
+        ref={more}
+        type="button"
+        class="button icon tiny quiet"
+        aria-label={`More for “${title}”`}
+        aria-expanded={state.value === "open"}
+        onClick={() => (state.value = state.value === "open" ? "closed" : "open")}
+      >
+        <Icon name="more" />
+      </button>
+      <button
+        type="button"
+        class="button icon tiny quiet"
+        aria-label={`Delete “${title}”`}
+        onClick={() => actions.delete(id)}
+      >
+        <Icon name="trash" />
+      </button>
+      {state.value === "open" && (
+        <div class="entry-actions" role="group" aria-label={`“${title}”`}>
+          <Action icon="edit" label="Rename" onClick={() => (state.value = "renaming")} />
+          <Action
+            icon="pin"
+            label={head.pinned === true ? "Unpin" : "Pin"}
+            onClick={closing(() => actions.pin(id, head.pinned !== true))}
+          />
+          <Action
+            icon="download"
+            label="JSON"
+            title="Export as JSON"
+            onClick={closing(() => actions.export("json", id))}
+          />
+          <Action
+            icon="download"
+            label="Markdown"
+            title="Export as Markdown"
+            onClick={closing(() => actions.export("markdown", id))}
+          />
+        </div>
+      )}
+    </li>
+  );
+}
+
+interface ActionProps {
+  readonly icon: IconName;
+  readonly label: string;
+  readonly title?: string;
+  readonly onClick: () => void;
+}
+
+function Action({ icon, label, title, onClick }: ActionProps): VNode {
+  return (
+    <button type="button" class="button tiny quiet" title={title} aria-label={title} onClick={onClick}>
+      <Icon name={icon} />
+      {label}
+    </button>
+  );
+}
+
+/** @param onDone called with the new name, or without one when it is unchanged or empty */
+function Renaming({ title, onDone }: { readonly title: string; readonly onDone: (name?: string) => void }): VNode {
+  const box = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => box.current?.select(), []);
+  return (
+    <form
+      class="renaming"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const name = formText(new FormData(event.currentTarget), "name");
+        onDone(name === "" || name === title ? undefined : name);
+      }}
+    >
+      <input
+        ref={box}
+        class="input"
+        name="name"
+        aria-label="Name of the conversation"
+        maxLength={200}
+        defaultValue={title}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.stopPropagation();
+          onDone();
+        }}
+      />
+      <button class="button icon tiny" aria-label="Save name">
+        <Icon name="check" />
+      </button>
+      <button type="button" class="button icon tiny quiet" aria-label="Cancel" onClick={() => onDone()}>
+        <Icon name="close" />
+      </button>
+    </form>
+  );
+}

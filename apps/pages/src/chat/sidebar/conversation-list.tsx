@@ -1,0 +1,69 @@
+// Owns the list of conversations in its groups: pinned ones, then by day. A long list is drawn as far as the visitor has scrolled.
+import { useComputed, useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { ConversationEntry } from "./conversation-entry.tsx";
+import type { ListActions } from "./conversation-entry.tsx";
+import type { Head } from "../conversation/conversation.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import { groupHeads } from "./group-heads.ts";
+
+export interface ConversationListProps {
+  readonly conversations: Conversations;
+  readonly actions: ListActions;
+}
+
+/** Entries drawn at first, and with each further step. */
+const step = 80;
+/** Closer to the end than this, more are drawn. */
+const nearEndPx = 600;
+
+export function ConversationList({ conversations, actions }: ConversationListProps): VNode {
+  const drawn = useSignal(step);
+  const groups = useComputed(() => groupHeads(conversations.heads.value, Date.now()));
+  const answering = conversations.answering.value.split(" ");
+  const shown = conversations.current.value.id;
+  const count = groups.value.reduce((sum, { heads }) => sum + heads.length, 0);
+  const more = (): void => void (drawn.value += step);
+  let left = drawn.value;
+
+  function take(heads: readonly Head[]): readonly Head[] {
+    const taken = heads.slice(0, Math.max(0, left));
+    left -= taken.length;
+    return taken;
+  }
+
+  return (
+    <div
+      class="conversation-list"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        if (drawn.value < count && scrollHeight - scrollTop - clientHeight < nearEndPx) more();
+      }}
+    >
+      {groups.value.map(({ name, heads }) => {
+        const some = take(heads);
+        if (some.length === 0) return null;
+        return (
+          <section key={name} aria-label={name}>
+            <h2 class="group-name small muted">{name}</h2>
+            <ul>
+              {some.map((head) => (
+                <ConversationEntry
+                  key={head.id}
+                  head={head}
+                  shown={head.id === shown}
+                  live={answering.includes(head.id)}
+                  actions={actions}
+                />
+              ))}
+            </ul>
+          </section>
+        );
+      })}
+      {drawn.value < count && (
+        <button type="button" class="button tiny quiet" onClick={more}>
+          {`Show more (${count - drawn.value})`}
+        </button>
+      )}
+    </div>
+  );
+}

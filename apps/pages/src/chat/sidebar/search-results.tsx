@@ -1,0 +1,65 @@
+// Owns the list of hits of a search over all conversations.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Library, SearchHit } from "../storage/library.ts";
+
+export interface SearchResultsProps {
+  readonly library: Library;
+  readonly words: string;
+  readonly onFound: (id: string, turnId: string | undefined) => void;
+}
+
+/** After the last letter. */
+const waitMs = 150;
+
+export function SearchResults({ library, words, onFound }: SearchResultsProps): VNode {
+  const hits = useSignal<readonly SearchHit[] | undefined>(undefined);
+  const failed = useSignal("");
+  useEffect(() => {
+    const newer = new AbortController();
+    const timer = setTimeout(() => {
+      library.search(words, newer.signal).then(
+        (found) => {
+          if (newer.signal.aborted) return;
+          hits.value = found;
+          failed.value = "";
+        },
+        (error: unknown) => (failed.value = `Cannot search: ${String(error)}`),
+      );
+    }, waitMs);
+    return () => {
+      clearTimeout(timer);
+      newer.abort();
+    };
+  }, [words, library]);
+
+  const found = hits.value;
+  return (
+    <div class="conversation-list">
+      <p class="group-name small muted" role="status">
+        {failed.value !== "" ? failed.value : found === undefined ? "Searching…" : countWords(found.length)}
+      </p>
+      <ul>
+        {(found ?? []).map(({ head: { id, title }, turn, found: { before, match, after } }) => (
+          <li key={id} class="entry">
+            <button type="button" class="entry-title found" onClick={() => onFound(id, turn?.id)}>
+              {turn !== undefined && <span class="found-title">{title}</span>}
+              <span class={turn === undefined ? "found-title" : "small muted"}>
+                {turn !== undefined && (turn.role === "user" ? "You: " : "Answer: ")}
+                {before}
+                <mark>{match}</mark>
+                {after}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function countWords(count: number): string {
+  if (count === 0) return "Nothing found";
+  return count === 1 ? "Found in 1 conversation" : `Found in ${count} conversations`;
+}

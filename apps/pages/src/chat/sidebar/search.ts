@@ -1,0 +1,45 @@
+// Owns finding words in a text: case, accents and kinds of blanks make no difference. Pure.
+
+export interface Found {
+  /** The hit, with some words around it. */
+  readonly before: string;
+  readonly match: string;
+  readonly after: string;
+}
+
+const charsBefore = 24;
+const charsAfter = 60;
+const marks = /\p{M}+/gu;
+
+/** The text in the form that is compared. */
+export function folded(text: string): string {
+  return text.normalize("NFD").replaceAll(marks, "").toLowerCase();
+}
+
+/** The first hit of a text. @param wanted folded, and not empty */
+export function findIn(text: string, wanted: string): Found | undefined {
+  const at = folded(text).indexOf(wanted);
+  if (at < 0) return undefined;
+  const start = offsetIn(text, at, 0);
+  const end = offsetIn(text, at + wanted.length, start);
+  const from = Math.max(0, start - charsBefore);
+  const to = Math.min(text.length, end + charsAfter);
+  return {
+    before: `${from > 0 ? "…" : ""}${text.slice(from, start)}`,
+    match: text.slice(start, end),
+    after: `${text.slice(end, to)}${to < text.length ? "…" : ""}`,
+  };
+}
+
+/** The index in the text at which its folded form has this length. @param from where to begin: a folded form is never longer than its text */
+function offsetIn(text: string, foldedLength: number, from: number): number {
+  let offset = from;
+  let length = from === 0 ? 0 : folded(text.slice(0, from)).length;
+  for (const char of text.slice(from)) {
+    // A mark that belongs to the letter before goes with it.
+    if (length >= foldedLength && folded(char) !== "") return offset;
+    length += folded(char).length;
+    offset += char.length;
+  }
+  return offset;
+}

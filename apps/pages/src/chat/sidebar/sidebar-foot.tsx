@@ -1,0 +1,79 @@
+// Owns the area below the list of conversations: how much storage they use, export and import.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { saveFile } from "../../parts/save-file.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import type { FileKind, Library } from "../storage/library.ts";
+import { storageUsed } from "../storage/storage-used.ts";
+
+export interface SidebarFootProps {
+  readonly conversations: Conversations;
+  readonly library: Library;
+}
+
+export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode {
+  const notice = useSignal<{ readonly text: string; readonly bad: boolean } | undefined>(undefined);
+  const used = useSignal<string | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+  const count = conversations.heads.value.length;
+  const updated = conversations.current.value.updatedAt;
+  useEffect(() => {
+    void storageUsed().then((words) => (used.value = words));
+  }, [count, updated]);
+
+  function exportAll(kind: FileKind): void {
+    library.export(kind).then(saveFile, (error: unknown) => report(error));
+  }
+
+  function report(error: unknown): void {
+    notice.value = { text: error instanceof Error ? error.message : String(error), bad: true };
+  }
+
+  async function take(file: File | undefined): Promise<void> {
+    if (file === undefined) return;
+    try {
+      notice.value = { text: await library.import(file), bad: false };
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  return (
+    <div class="sidebar-foot small">
+      {notice.value !== undefined && (
+        <p class={notice.value.bad ? "notice bad" : "notice"} role={notice.value.bad ? "alert" : "status"}>
+          {notice.value.text}
+        </p>
+      )}
+      <details>
+        <summary>Export and import</summary>
+        <div class="row">
+          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("json")}>
+            Export all (JSON)
+          </button>
+          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("markdown")}>
+            Export all (Markdown)
+          </button>
+          <button type="button" class="button tiny" onClick={() => input.current?.click()}>
+            Import…
+          </button>
+          <input
+            ref={input}
+            type="file"
+            hidden
+            accept=".json,application/json"
+            aria-label="File to import"
+            onChange={({ currentTarget }) => {
+              void take(currentTarget.files?.[0]);
+              currentTarget.value = "";
+            }}
+          />
+        </div>
+      </details>
+      <p class="muted">
+        {`Conversations are kept in this browser${used.value === undefined ? "" : ` (${used.value})`}.`}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,148 @@
+// Shows that conversations are stored whole: two tabs merge, a failed write changes nothing, and unsaved changes of a closed tab are written at
+// the next start.
+import "fake-indexeddb/auto";
+import { IDBFactory } from "fake-indexeddb";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createMemory } from "../../wire/browser-storage.ts";
+import { newAnswer } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+import type { Head, Turn } from "../conversation/conversation.ts";
+import { openDatabase } from "./database.ts";
+import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
+import { createMemoryStorage } from "./storage.ts";
+import type { Change, ConversationStorage } from "./storage.ts";
+
+beforeEach(() => {
+  globalThis.indexedDB = new IDBFactory();
+});
+
+const settings = { system: "", sampling: {} };
+const head = (id: string, more: Partial<Head> = {}): Head => ({
+  id,
+  updatedAt: 1,
+  title: id,
+  settings,
+  chosen: {},
+  ...more,
+});
+const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
+const at = (lastIndex: number): Answer => ({
+  ...newAnswer("answer", "job", 0, "said"),
+  phase: "streaming",
+  text: "x".repeat(lastIndex + 1),
+  lastIndex,
+});
+const brings = (id: string, turns: readonly Turn[]): Change => ({ id, head: { kind: "new", head: head(id) }, turns });
+const changes = (id: string, turns: readonly Turn[], patch = {}): Change => ({
+  id,
+  head: { kind: "patch", patch },
+  turns,
+});
+
+const places: Readonly<Record<string, () => Promise<ConversationStorage>>> = {
+  IndexedDB: openDatabase,
+  "the tab's memory": async () => await Promise.resolve(createMemoryStorage()),
+};
+
+describe.each(Object.entries(places))("%s", (_, open) => {
+  it("stores heads and turns, and reads the turns of one conversation", async () => {
+    const storage = await open();
+    await storage.save([brings("a", [said("said"), at(1)]), brings("ab", [said("other")])]);
+    expect((await storage.loadHeads()).map(({ id }) => id).toSorted()).toEqual(["a", "ab"]);
+    expect((await storage.loadTurns("a")).map(({ id }) => id).toSorted()).toEqual(["answer", "said"]);
+    expect(await storage.loadTurns("nobody")).toEqual([]);
+  });
+
+  it("merges the writes of two tabs: by turn, and a head field by field", async () => {
+    const storage = await open();
+    await storage.save([brings("a", [said("said"), at(8)])]);
+    await storage.save([changes("a", [at(5)], { pinned: true })]);
+    await storage.save([changes("a", [said("more")], { title: "named", named: true })]);
+    const turns = await storage.loadTurns("a");
+    expect(turns.map(({ id }) => id).toSorted()).toEqual(["answer", "more", "said"]);
+    expect(turns.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
+    expect(await storage.loadHeads()).toEqual([head("a", { pinned: true, title: "named", named: true })]);
+  });
+
+  it("removes deleted conversations for good, and keeps one whose deletion was undone", async () => {
+    const storage = await open();
+    await storage.save([brings("a", [said("said")]), brings("b", [said("said")])]);
+    await storage.save([changes("a", [], { deletedAt: 1 }), changes("b", [], { deletedAt: 1 })]);
+    await storage.save([changes("b", [], { deletedAt: undefined })]);
+    await storage.removeDeleted(["a", "b"]);
+    await storage.save([changes("a", [at(3)])]);
+    expect((await storage.loadHeads()).map(({ id }) => id)).toEqual(["b"]);
+    expect(await storage.loadTurns("a")).toEqual([]);
+    expect(await storage.loadTurns("b")).toHaveLength(1);
+  });
+
+  it("reads all turns", async () => {
+    const storage = await open();
+    await storage.save(Array.from({ length: 700 }, (__, i) => brings(`c${i}`, [said("said")])));
+    let count = 0;
+    await storage.readTurns((found) => {
+      count += found.length;
+      return true;
+    });
+    expect(count).toBe(700);
+  });
+
+  it("stores drafts and settings", async () => {
+    const storage = await open();
+    expect(await storage.loadSettings()).toBeUndefined();
+    await storage.saveSettings({ ...settings, system: "Be kind." });
+    await storage.changeDraft({ key: "new", before: undefined, after: { text: "Dear" } });
+    await storage.changeDraft({ key: "a", before: undefined, after: { text: "Hi" } });
+    await storage.changeDraft({ key: "a", before: { text: "older" }, after: undefined });
+    expect((await storage.loadDrafts()).get("a")).toEqual({ text: "Hi" });
+    await storage.changeDraft({ key: "a", before: { text: "Hi" }, after: undefined });
+    expect(await storage.loadSettings()).toMatchObject({ system: "Be kind." });
+    expect([...(await storage.loadDrafts())]).toEqual([["new", { text: "Dear" }]]);
+  });
+});
+
+it("writes nothing where it cannot write everything", async () => {
+  const storage = await openDatabase();
+  const unwritable = { ...said("b"), text: (() => undefined) as unknown as string };
+  await expect(storage.save([brings("a", [said("a")]), brings("b", [unwritable])])).rejects.toThrow(
+    "could not be cloned",
+  );
+  expect(await storage.loadHeads()).toEqual([]);
+  expect(await storage.loadTurns("a")).toEqual([]);
+});
+
+it("writes the unsaved changes of a closed tab, and nothing older over something newer", async () => {
+  const storage = await openDatabase();
+  await storage.save([brings("a", [said("said"), at(8)])]);
+  await storage.save([changes("a", [], { deletedAt: 7, pinned: true })]);
+  const from = createMemory({});
+  keepUnsaved(
+    {
+      changes: [changes("a", [at(6), said("late")], { deletedAt: undefined })],
+      drafts: [
+        { key: "a", before: undefined, after: { text: "Dear" } },
+        { key: "b", before: { text: "sent meanwhile" }, after: undefined },
+      ],
+    },
+    from,
+  );
+  await storage.changeDraft({ key: "b", before: undefined, after: { text: "sent meanwhile" } });
+  await saveUnsaved(storage, { removes: true, place: from });
+  const turns = await storage.loadTurns("a");
+  expect(turns.map(({ id }) => id)).toContain("late");
+  expect(turns.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
+  expect(await storage.loadHeads()).toEqual([head("a", { pinned: true })]);
+  expect([...(await storage.loadDrafts())]).toEqual([["a", { text: "Dear" }]]);
+  expect(from.length).toBe(0);
+});
+
+it("leaves unsaved changes where they are while the database has no room", async () => {
+  const from = createMemory({});
+  keepUnsaved({ changes: [changes("a", [said("late")])], drafts: [] }, from);
+  const full: ConversationStorage = {
+    ...createMemoryStorage(),
+    save: async () => await Promise.reject(new DOMException("full", "QuotaExceededError")),
+  };
+  await expect(saveUnsaved(full, { removes: true, place: from })).rejects.toThrow("full");
+  expect(from.length).toBe(1);
+});

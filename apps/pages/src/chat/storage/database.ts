@@ -1,0 +1,173 @@
+// Owns conversations in IndexedDB: a record for each head and for each turn, so that a streaming answer rewrites only its own record. Each write
+// is a transaction that merges with the writes of other tabs.
+import { openDB } from "idb";
+import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
+import { sameDraft } from "../composer/drafts.ts";
+import type { Draft } from "../composer/drafts.ts";
+import type { Head, Turn } from "../conversation/conversation.ts";
+import { furtherTurn } from "../conversation/merge.ts";
+import type { Settings } from "../settings/settings.ts";
+import { headAfter } from "./storage.ts";
+import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
+
+interface TurnRecord {
+  readonly conversation: string;
+  readonly turn: Turn;
+}
+
+interface Schema extends DBSchema {
+  heads: { key: string; value: Head };
+  turns: { key: [string, string]; value: TurnRecord };
+  settings: { key: string; value: Settings };
+  drafts: { key: string; value: Draft };
+}
+
+type Database = IDBPDatabase<Schema>;
+type Stores = ("heads" | "turns" | "settings" | "drafts")[];
+
+const name = "waggle";
+const version = 1;
+const newConversations = "new conversations";
+/** How long a browser may take to open the database: one that stores nothing may never answer. */
+const openTimeoutMs = 5_000;
+/** Turns in one read when all are read. */
+const readBatch = 500;
+
+/** @throws the browser's error, or a timeout error */
+export async function openDatabase(): Promise<ConversationStorage> {
+  let open: Promise<Database> | undefined = openInTime(() => (open = undefined));
+  await open;
+  /** A browser may close the database at any time, because the visitor cleared it or the disk failed: then it is opened again. */
+  const database = async (): Promise<Database> => await (open ??= openInTime(() => (open = undefined)));
+
+  async function write(stores: Stores, how: (transaction: Writing) => Promise<unknown>): Promise<void> {
+    const transaction = (await database()).transaction(stores, "readwrite");
+    const done = transaction.done;
+    try {
+      await how(transaction);
+      // Without waiting, so that the write survives a tab that closes now.
+      transaction.commit();
+    } catch (error) {
+      abortQuietly(transaction);
+      await done.catch(() => undefined);
+      throw transaction.error ?? error;
+    }
+    await done;
+  }
+
+  return {
+    loadHeads: async () => await (await database()).getAll("heads"),
+    loadTurns: async (id) => (await (await database()).getAll("turns", turnsOf(id))).map(({ turn }) => turn),
+    save: async (changes) =>
+      await write(["heads", "turns"], async (transaction) => await saveAll(transaction, changes)),
+    removeDeleted: async (ids) =>
+      await write(["heads", "turns", "drafts"], async (transaction) => {
+        await Promise.all(
+          ids.map(async (id) => {
+            const head = await transaction.objectStore("heads").get(id);
+            if (head?.deletedAt === undefined) return;
+            await Promise.all([
+              transaction.objectStore("heads").delete(id),
+              transaction.objectStore("turns").delete(turnsOf(id)),
+              transaction.objectStore("drafts").delete(id),
+            ]);
+          }),
+        );
+      }),
+    async readTurns(onSome) {
+      for (let after: [string, string] | undefined; ;) {
+        const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
+        const records = await (await database()).getAll("turns", range, readBatch);
+        const last = records.at(-1);
+        if (last === undefined || !onSome(byConversation(records)) || records.length < readBatch) return;
+        after = [last.conversation, last.turn.id];
+      }
+    },
+    loadSettings: async () => await (await database()).get("settings", newConversations),
+    saveSettings: async (settings) =>
+      await write(["settings"], async (transaction) => {
+        await transaction.objectStore("settings").put(settings, newConversations);
+      }),
+    async loadDrafts() {
+      const transaction = (await database()).transaction("drafts");
+      const [keys, drafts] = await Promise.all([transaction.store.getAllKeys(), transaction.store.getAll()]);
+      return new Map(keys.flatMap((key, i) => (drafts[i] === undefined ? [] : [[key, drafts[i]] as const])));
+    },
+    changeDraft: async ({ key, before, after }) =>
+      await write(["drafts"], async (transaction) => {
+        const drafts = transaction.objectStore("drafts");
+        if (after !== undefined) await drafts.put(after, key);
+        else if (sameDraft(await drafts.get(key), before)) await drafts.delete(key);
+      }),
+  };
+}
+
+type Writing = IDBPTransaction<Schema, Stores, "readwrite">;
+
+async function saveAll(transaction: Writing, changes: readonly Change[]): Promise<void> {
+  const [heads, turns] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
+  await Promise.all(
+    changes.map(async (change) => {
+      const stored = await heads.get(change.id);
+      const head = headAfter(stored, change);
+      if (head === undefined) return;
+      if (JSON.stringify(head) !== JSON.stringify(stored)) await heads.put(head);
+      await Promise.all(
+        change.turns.map(async (turn) => {
+          const there = (await turns.get([change.id, turn.id]))?.turn;
+          if (there === undefined || furtherTurn(turn, there) === turn) {
+            await turns.put({ conversation: change.id, turn });
+          }
+        }),
+      );
+    }),
+  );
+}
+
+async function openInTime(onClosed: () => void): Promise<Database> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The browser did not open its database in time")), openTimeoutMs);
+  });
+  const opening = openDB<Schema>(name, version, {
+    upgrade(database) {
+      database.createObjectStore("heads", { keyPath: "id" });
+      database.createObjectStore("turns", { keyPath: ["conversation", "turn.id"] });
+      database.createObjectStore("settings");
+      database.createObjectStore("drafts");
+    },
+    // A newer page in another tab waits until this tab closes the database.
+    blocking(_current, _blocked, event) {
+      (event.target as IDBDatabase).close();
+      onClosed();
+    },
+    terminated: onClosed,
+  });
+  // After the timeout, a failure to open must not be an unhandled rejection.
+  opening.catch(() => undefined);
+  return await Promise.race([opening, late]).finally(() => clearTimeout(timer));
+}
+
+function abortQuietly(transaction: Writing): void {
+  try {
+    transaction.abort();
+  } catch {
+    // The transaction has ended, which is why the write failed.
+  }
+}
+
+/** An array sorts after every string. */
+function turnsOf(id: string): IDBKeyRange {
+  return IDBKeyRange.bound([id], [id, []]);
+}
+
+/** Records come in the order of their keys, so those of one conversation are adjacent. */
+function byConversation(records: readonly TurnRecord[]): readonly FoundTurns[] {
+  const found: { id: string; turns: Turn[] }[] = [];
+  for (const { conversation, turn } of records) {
+    const last = found.at(-1);
+    if (last?.id === conversation) last.turns.push(turn);
+    else found.push({ id: conversation, turns: [turn] });
+  }
+  return found;
+}

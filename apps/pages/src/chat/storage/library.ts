@@ -1,0 +1,128 @@
+// Owns search, export and import over all conversations. It reads their turns from the storage and does not keep them.
+import { formatBytes } from "../../parts/format.ts";
+import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
+import { shownTurns, wordsOf } from "../conversation/conversation.ts";
+import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
+import { findIn, folded } from "../sidebar/search.ts";
+import type { Found } from "../sidebar/search.ts";
+import type { Conversations } from "./conversations.ts";
+import { changeOf } from "./storage.ts";
+import type { Change } from "./storage.ts";
+
+export interface SearchHit {
+  readonly head: Head;
+  /** Undefined for a hit in the title. */
+  readonly turn?: Pick<Turn, "id" | "role">;
+  readonly found: Found;
+}
+
+export type FileKind = "json" | "markdown";
+
+export interface ExportedFile {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
+}
+
+export interface Library {
+  /** The first hit in each conversation, newest conversations first; stops when the signal is aborted. */
+  search(words: string, signal: AbortSignal): Promise<readonly SearchHit[]>;
+  /** Of these conversations, or of all. */
+  export(kind: FileKind, ids?: readonly string[]): Promise<ExportedFile>;
+  /** @returns a sentence with the result. @throws Error whose message is a sentence */
+  import(file: File): Promise<string>;
+}
+
+const stays: Change["head"] = { kind: "patch", patch: { deletedAt: undefined } };
+
+/** Most conversations in a result. */
+const hitsLimit = 200;
+
+export function createLibrary(conversations: Conversations): Library {
+  async function readAll(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly Turn[]>> {
+    const turnsOf = new Map<string, Turn[]>();
+    await conversations.readTurns((found) => {
+      for (const { id, turns } of found) {
+        if (ids.has(id)) turnsOf.set(id, [...(turnsOf.get(id) ?? []), ...turns]);
+      }
+      return true;
+    });
+    // Turns in this tab may not be stored yet.
+    for (const { id, turns } of conversations.all()) if (ids.has(id)) turnsOf.set(id, [...turns]);
+    return turnsOf;
+  }
+
+  return {
+    async search(words, signal) {
+      const wanted = folded(words.trim());
+      if (wanted === "") return [];
+      const heads = new Map(conversations.heads.peek().map((head) => [head.id, head]));
+      const hits = new Map<string, SearchHit>();
+      for (const head of heads.values()) {
+        const found = findIn(head.title, wanted);
+        if (found !== undefined) hits.set(head.id, { head, found });
+      }
+      await conversations.readTurns((some) => {
+        for (const { id, turns } of some) {
+          const head = heads.get(id);
+          if (head === undefined || hits.has(id)) continue;
+          const hit = firstHit(head, turns, wanted);
+          if (hit !== undefined) hits.set(id, hit);
+        }
+        return !signal.aborted;
+      });
+      return [...hits.values()].toSorted((a, b) => b.head.updatedAt - a.head.updatedAt).slice(0, hitsLimit);
+    },
+    async export(kind, ids) {
+      const wanted = conversations.heads.peek().filter(({ id }) => ids === undefined || ids.includes(id));
+      const turnsOf = await readAll(new Set(wanted.map(({ id }) => id)));
+      const whole = wanted
+        .toSorted((a, b) => b.updatedAt - a.updatedAt)
+        .map((head): Conversation => ({ ...head, turns: turnsOf.get(head.id) ?? [] }));
+      const name = ids === undefined ? "waggle-conversations" : fileName(whole[0]?.title ?? "");
+      return kind === "json"
+        ? { name: `${name}.json`, type: "application/json", text: toJson(whole, Date.now()) }
+        : { name: `${name}.md`, type: "text/markdown", text: toMarkdown(whole) };
+    },
+    async import(file) {
+      if (file.size > maxFileBytes) {
+        throw new Error(`Cannot import ${file.name}: it is larger than ${formatBytes(maxFileBytes)}.`);
+      }
+      const brought = fromJson(await file.text(), file.name);
+      const here = await readAll(new Set(brought.map(({ id }) => id)));
+      const known = new Set(conversations.everyHead().map(({ id }) => id));
+      const changes = brought
+        .map((conversation) => changeOf(withoutClash(conversation, here.get(conversation.id) ?? [])))
+        // The name and settings here are newer than those of the file.
+        .map((change): Change => (known.has(change.id) ? { ...change, head: stays } : change));
+      await conversations.bring(changes);
+      const fresh = changes.filter(({ id }) => !known.has(id)).length;
+      const merged = changes.length - fresh;
+      return `Imported ${counted(fresh)}${merged === 0 ? "" : `; merged ${counted(merged)} with existing ones`}.`;
+    },
+  };
+}
+
+/** Turns of the shown branch come first. */
+function firstHit(head: Head, turns: readonly Turn[], wanted: string): SearchHit | undefined {
+  const matches = turns.filter((turn) => folded(wordsOf(turn)).includes(wanted));
+  if (matches.length === 0) return undefined;
+  const shown = shownTurns({ ...head, turns }).find((turn) => matches.includes(turn));
+  const turn = shown ?? matches[0];
+  const found = turn === undefined ? undefined : findIn(wordsOf(turn), wanted);
+  return turn === undefined || found === undefined
+    ? undefined
+    : { head, turn: { id: turn.id, role: turn.role }, found };
+}
+
+function counted(count: number): string {
+  return count === 1 ? "1 conversation" : `${count} conversations`;
+}
+
+function fileName(title: string): string {
+  const name = title
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-+|-+$/g, "")
+    .slice(0, 60);
+  return name === "" ? "conversation" : name;
+}

@@ -1,0 +1,70 @@
+// Owns opening the browser's storage of conversations. If the browser stores nothing, they stay in the memory of the tab, with a notice.
+import { openDrafts } from "../composer/drafts.ts";
+import type { Drafts } from "../composer/drafts.ts";
+import { openConversations } from "./conversations.ts";
+import type { Conversations } from "./conversations.ts";
+import { openDatabase } from "./database.ts";
+import { openChannel } from "./other-tabs.ts";
+import type { OtherTabs } from "./other-tabs.ts";
+import { troubleOf } from "./save-queue.ts";
+import type { StorageTrouble } from "./save-queue.ts";
+import { createMemoryStorage } from "./storage.ts";
+import type { ConversationStorage } from "./storage.ts";
+import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
+
+export interface OpenStorage {
+  readonly conversations: Conversations;
+  readonly drafts: Drafts;
+  /** The page may close: writes what is unsaved, and keeps it for the next start in case there is no time. */
+  leave(): void;
+  /** The page did not close. */
+  stay(): void;
+  /** Writes what is unsaved. */
+  flush(): void;
+}
+
+export async function openStorage(): Promise<OpenStorage> {
+  // Before anything is read, so that no change of another tab is missed meanwhile.
+  const otherTabs = openChannel();
+  const { conversations, drafts } = await openLasting(otherTabs).catch(
+    async (error: unknown) => await openInMemory(otherTabs, troubleOf(error)),
+  );
+  function flush(): void {
+    drafts.flush();
+    void conversations.flush();
+  }
+  return {
+    conversations,
+    drafts,
+    leave() {
+      keepUnsaved({ changes: conversations.unsaved(), drafts: drafts.unsaved() });
+      flush();
+    },
+    stay: () => keepUnsaved({ changes: [], drafts: [] }),
+    flush,
+  };
+}
+
+type Opened = Pick<OpenStorage, "conversations" | "drafts">;
+
+async function openLasting(otherTabs: OtherTabs): Promise<Opened> {
+  const storage = await openDatabase();
+  let failure: unknown;
+  // Without room in the database the changes stay where they are, and the next start tries again.
+  await saveUnsaved(storage, { removes: true }).catch((error: unknown) => (failure = error));
+  const opened = await open(storage, otherTabs);
+  if (failure !== undefined) opened.conversations.report(failure);
+  return opened;
+}
+
+async function openInMemory(otherTabs: OtherTabs, { reason }: StorageTrouble): Promise<Opened> {
+  const storage = createMemoryStorage();
+  // Shows them at least; they stay where they are.
+  await saveUnsaved(storage, { removes: false });
+  return await open(storage, otherTabs, { kind: "closed", reason });
+}
+
+async function open(storage: ConversationStorage, otherTabs: OtherTabs, closed?: StorageTrouble): Promise<Opened> {
+  const conversations = await openConversations({ storage, otherTabs, closed });
+  return { conversations, drafts: await openDrafts(storage, conversations.report) };
+}

@@ -1,0 +1,136 @@
+// Owns storing the changes of this tab: soon, one write after the other, and again after a failed one.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type { Conversation } from "../conversation/conversation.ts";
+import type { HeadPatch } from "../conversation/merge.ts";
+import type { Change, ConversationStorage } from "./storage.ts";
+
+/** How often a streaming answer is stored. */
+const saveIntervalMs = 400;
+
+/** Why conversations are not stored: new messages last as long as the tab. */
+export interface StorageTrouble {
+  /** `closed`: this browser stores nothing for the page. `full`: there is no room left. */
+  readonly kind: "closed" | "full" | "failed";
+  readonly reason: string;
+}
+
+export interface Noted {
+  readonly isNew?: boolean;
+  readonly patch?: HeadPatch;
+  readonly turnIds?: readonly string[];
+}
+
+export interface SaveQueue {
+  readonly trouble: ReadonlySignal<StorageTrouble | undefined>;
+  /** Reports another failure of the storage. */
+  report(error: unknown): undefined;
+  /** Adds a change of this conversation to the queue. */
+  note(id: string, noted: Noted): void;
+  /** Drops the changes of a removed conversation. */
+  forget(id: string): void;
+  /** Changes that are not stored. */
+  unsaved(): readonly Change[];
+  /** Writes soon. */
+  soon(): void;
+  /** Writes now; resolves when it is written or has failed. */
+  flush(): Promise<void>;
+}
+
+interface Pending {
+  readonly isNew: boolean;
+  readonly patch: HeadPatch;
+  readonly turnIds: ReadonlySet<string>;
+}
+
+export interface SaveQueueOptions {
+  readonly storage: Pick<ConversationStorage, "save">;
+  /** The conversation as it is in this tab. */
+  readonly get: (id: string) => Conversation | undefined;
+  readonly onWrite: (changes: readonly Change[]) => void;
+}
+
+export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): SaveQueue {
+  const trouble = signal<StorageTrouble | undefined>(undefined);
+  let pending = new Map<string, Pending>();
+  let writing: ReadonlyMap<string, Pending> = new Map();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = Promise.resolve();
+
+  function changesOf(noted: ReadonlyMap<string, Pending>): readonly Change[] {
+    return [...noted].flatMap(([id, { isNew, patch, turnIds }]) => {
+      const conversation = get(id);
+      if (conversation === undefined) return [];
+      const { turns, ...head } = conversation;
+      const change: Change = {
+        id,
+        head: isNew ? { kind: "new", head } : { kind: "patch", patch },
+        turns: turns.filter((turn) => turnIds.has(turn.id)),
+      };
+      return [change];
+    });
+  }
+
+  async function write(): Promise<void> {
+    const taken = pending;
+    const changes = changesOf(taken);
+    pending = new Map();
+    if (changes.length === 0) return;
+    writing = taken;
+    onWrite(changes);
+    try {
+      await storage.save(changes);
+      trouble.value = undefined;
+    } catch (error) {
+      trouble.value = troubleOf(error);
+      // Changes since then are newer.
+      const newer = pending;
+      pending = new Map(taken);
+      for (const [id, noted] of newer) pending.set(id, joined(pending.get(id), noted));
+    }
+    writing = new Map();
+  }
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    last = last.then(write);
+    return last;
+  }
+
+  return {
+    trouble,
+    report(error) {
+      trouble.value = troubleOf(error);
+      return undefined;
+    },
+    note(id, { isNew = false, patch = {}, turnIds = [] }) {
+      pending.set(id, joined(pending.get(id), { isNew, patch, turnIds: new Set(turnIds) }));
+    },
+    forget: (id) => void pending.delete(id),
+    unsaved() {
+      const both = new Map(writing);
+      for (const [id, noted] of pending) both.set(id, joined(both.get(id), noted));
+      return changesOf(both);
+    },
+    soon() {
+      timer ??= setTimeout(() => void flush(), saveIntervalMs);
+    },
+    flush,
+  };
+}
+
+function joined(older: Pending | undefined, newer: Pending): Pending {
+  if (older === undefined) return newer;
+  const chosen = { ...older.patch.chosen, ...newer.patch.chosen };
+  return {
+    isNew: older.isNew || newer.isNew,
+    patch: { ...older.patch, ...newer.patch, ...(Object.keys(chosen).length === 0 ? {} : { chosen }) },
+    turnIds: new Set([...older.turnIds, ...newer.turnIds]),
+  };
+}
+
+export function troubleOf(error: unknown): StorageTrouble {
+  const full = error instanceof DOMException && error.name === "QuotaExceededError";
+  return { kind: full ? "full" : "failed", reason: error instanceof Error ? error.message : String(error) };
+}

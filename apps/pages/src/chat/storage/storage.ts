@@ -1,0 +1,91 @@
+// Owns the contract of a storage of conversations: heads and turns are separate, are written together or not at all, and are merged with the
+// stored ones. `createMemoryStorage` is the fallback.
+import { sameDraft } from "../composer/drafts.ts";
+import type { Draft, DraftChange } from "../composer/drafts.ts";
+import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
+import { mergeTurns, patchHead } from "../conversation/merge.ts";
+import type { HeadPatch } from "../conversation/merge.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** A tab's change of a conversation. */
+export interface Change {
+  readonly id: string;
+  /** The whole head of a new conversation, or the changed fields of another one. A patch does not restore a removed conversation. */
+  readonly head: { readonly kind: "new"; readonly head: Head } | { readonly kind: "patch"; readonly patch: HeadPatch };
+  readonly turns: readonly Turn[];
+}
+
+export interface FoundTurns {
+  readonly id: string;
+  readonly turns: readonly Turn[];
+}
+
+export interface ConversationStorage {
+  /** In no order. */
+  loadHeads(): Promise<readonly Head[]>;
+  loadTurns(id: string): Promise<readonly Turn[]>;
+  /** Writes all changes or, when it rejects, not one. */
+  save(changes: readonly Change[]): Promise<void>;
+  /** Removes conversations that are marked as deleted, with turns and drafts; one whose deletion was undone stays. */
+  removeDeleted(ids: readonly string[]): Promise<void>;
+  /** All turns of all conversations, in batches, until `onSome` returns false. */
+  readTurns(onSome: (found: readonly FoundTurns[]) => boolean): Promise<void>;
+  /** Settings of new conversations. */
+  loadSettings(): Promise<Settings | undefined>;
+  saveSettings(settings: Settings): Promise<void>;
+  loadDrafts(): Promise<ReadonlyMap<string, Draft>>;
+  /** Keeps a draft that another tab has written since `before`. */
+  changeDraft(change: DraftChange): Promise<void>;
+}
+
+/** The head after a change. Undefined for an unknown conversation. */
+export function headAfter(stored: Head | undefined, change: Change): Head | undefined {
+  if (change.head.kind === "patch") return stored === undefined ? undefined : patchHead(stored, change.head.patch);
+  return stored === undefined ? change.head.head : patchHead(stored, change.head.head);
+}
+
+/** The change that adds a conversation. */
+export function changeOf({ turns, ...head }: Conversation): Change {
+  return { id: head.id, head: { kind: "new", head }, turns };
+}
+
+/** Lasts as long as the tab. */
+export function createMemoryStorage(): ConversationStorage {
+  const heads = new Map<string, Head>();
+  const turnsOf = new Map<string, readonly Turn[]>();
+  const drafts = new Map<string, Draft>();
+  let settings: Settings | undefined;
+  return {
+    loadHeads: async () => await Promise.resolve([...heads.values()]),
+    loadTurns: async (id) => await Promise.resolve(turnsOf.get(id) ?? []),
+    async save(changes) {
+      for (const change of changes) {
+        const head = headAfter(heads.get(change.id), change);
+        if (head === undefined) continue;
+        heads.set(change.id, head);
+        turnsOf.set(change.id, mergeTurns(change.turns, turnsOf.get(change.id) ?? []));
+      }
+      await Promise.resolve();
+    },
+    async removeDeleted(ids) {
+      const deleted = ids.filter((id) => heads.get(id)?.deletedAt !== undefined);
+      for (const places of [heads, turnsOf, drafts]) for (const id of deleted) places.delete(id);
+      await Promise.resolve();
+    },
+    async readTurns(onSome) {
+      onSome([...turnsOf].map(([id, turns]) => ({ id, turns })));
+      await Promise.resolve();
+    },
+    loadSettings: async () => await Promise.resolve(settings),
+    async saveSettings(given) {
+      settings = given;
+      await Promise.resolve();
+    },
+    loadDrafts: async () => await Promise.resolve(new Map(drafts)),
+    async changeDraft({ key, before, after }) {
+      if (after !== undefined) drafts.set(key, after);
+      else if (sameDraft(drafts.get(key), before)) drafts.delete(key);
+      await Promise.resolve();
+    },
+  };
+}

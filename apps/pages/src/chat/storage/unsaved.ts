@@ -1,0 +1,68 @@
+// Owns what a tab could not write to the database before it closed: its changes wait in the browser's simple storage (localStorage) until the
+// next start writes them.
+import { lastingStorage, readItem } from "../../wire/browser-storage.ts";
+import type { SimpleStorage } from "../../wire/browser-storage.ts";
+import type { DraftChange } from "../composer/drafts.ts";
+import type { HeadPatch } from "../conversation/merge.ts";
+import { newId } from "../conversation/new-id.ts";
+import type { Change, ConversationStorage } from "./storage.ts";
+
+const keyPrefix = "waggle.unsaved.";
+
+export interface Unsaved {
+  readonly changes: readonly Change[];
+  readonly drafts: readonly DraftChange[];
+}
+
+const keyOfThisTab = keyPrefix + newId("tab");
+
+/** Writes at once, which a database cannot do while the tab closes; removes the entry when nothing is unsaved. */
+export function keepUnsaved(unsaved: Unsaved, place: SimpleStorage = lastingStorage): void {
+  try {
+    if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(keyOfThisTab);
+    else
+      place.setItem(
+        keyOfThisTab,
+        JSON.stringify(unsaved, (_, value: unknown) => value ?? null),
+      );
+  } catch {
+    // The simple storage is full or forbidden: only the database has the conversations.
+  }
+}
+
+/**
+ * Writes the unsaved changes of closed tabs to the storage.
+ * @param removes whether to remove them from `place` afterwards; false for a storage that lasts only as long as the tab
+ * @throws what the storage throws; then no change is removed that the storage does not have
+ */
+export async function saveUnsaved(
+  storage: ConversationStorage,
+  { removes, place = lastingStorage }: { readonly removes: boolean; readonly place?: SimpleStorage },
+): Promise<void> {
+  const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
+  const found = keys
+    .filter((key) => key.startsWith(keyPrefix))
+    .flatMap((key) => {
+      const unsaved = readItem(place, key) as Unsaved | undefined;
+      return unsaved === undefined ? [] : [{ key, ...withUndefined(unsaved) }];
+    });
+  const changes = found.flatMap((unsaved) => unsaved.changes);
+  if (changes.length > 0) await storage.save(changes);
+  for (const draft of found.flatMap((unsaved) => unsaved.drafts)) await storage.changeDraft(draft);
+  if (removes) for (const { key } of found) place.removeItem(key);
+}
+
+/** A value to remove is `undefined` in this page, and `null` in JSON. */
+function withUndefined({ changes, drafts }: Unsaved): Unsaved {
+  return {
+    changes: changes.map(({ head, ...change }) => ({
+      ...change,
+      head: head.kind === "new" ? head : { kind: "patch", patch: withoutNulls(head.patch) },
+    })),
+    drafts: drafts.map(({ key, before, after }) => ({ key, before: before ?? undefined, after: after ?? undefined })),
+  };
+}
+
+function withoutNulls(patch: HeadPatch): HeadPatch {
+  return Object.fromEntries(Object.entries(patch).map(([key, value]) => [key, value ?? undefined]));
+}

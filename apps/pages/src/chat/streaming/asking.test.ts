@@ -1,0 +1,135 @@
+// Shows in which order jobs are submitted, and what a refusal teaches about the length of a conversation.
+import type { GenerateRequest } from "@waggle/protocol";
+import { expect, it } from "vitest";
+import type { Api } from "../../wire/api.ts";
+import { broken, continued, newAnswer, stopped } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+import { findAnswer } from "../conversation/conversation.ts";
+import { openConversations } from "../storage/conversations.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import { createMemoryStorage } from "../storage/storage.ts";
+import { aboutWorker, oneModel } from "../testing/worker.ts";
+import { createAsking } from "./asking.ts";
+import type { Asking } from "./asking.ts";
+
+interface Led {
+  readonly conversations: Conversations;
+  readonly asking: Asking;
+  /** Requests that the worker received. */
+  readonly sent: GenerateRequest[];
+  /** Answers the oldest request and waits for the effects. */
+  respond(status: number, body?: unknown): Promise<void>;
+  /** Requests an answer to a message. */
+  ask(conversationId: string, text: string): Answer;
+}
+
+async function led(): Promise<Led> {
+  const conversations = await openConversations({
+    storage: createMemoryStorage(),
+    otherTabs: { send: () => undefined, listen: () => undefined },
+  });
+  const sent: GenerateRequest[] = [];
+  const waiting: ((response: Response) => void)[] = [];
+  const api = {
+    request: (_: string, { body }: { readonly body: string }) => {
+      sent.push(JSON.parse(body) as GenerateRequest);
+      return new Promise<Response>((resolve) => waiting.push(resolve));
+    },
+  } as unknown as Api;
+  const asking = createAsking({
+    api,
+    conversations,
+    about: aboutWorker({ context_size: 500 }),
+    choice: oneModel,
+    onAsked: () => undefined,
+  });
+  let count = 0;
+  return {
+    conversations,
+    asking,
+    sent,
+    async respond(status, body = {}) {
+      waiting.shift()?.(Response.json(body, { status }));
+      await settled();
+    },
+    ask(id, text) {
+      count += 1;
+      const parent = conversations.get(id)?.turns.at(-1)?.id;
+      const message = { role: "user", id: `m${count}`, text, sentAt: count, ...(parent && { parent }) } as const;
+      const answer = newAnswer(`a${count}`, `job-${count}`, count, message.id);
+      conversations.add(id, [message, answer], {});
+      const conversation = conversations.get(id);
+      if (conversation !== undefined) asking.ask(conversation, answer, undefined);
+      return answer;
+    },
+  };
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+it("submits the jobs of one conversation in order, because the worker ends the one that came first", async () => {
+  const { conversations, sent, respond, ask } = await led();
+  const id = conversations.current.value.id;
+  ask(id, "one");
+  ask(id, "two");
+  conversations.show(undefined);
+  ask(conversations.current.value.id, "elsewhere");
+  await settled();
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-3"]);
+  await respond(200);
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-3", "job-2"]);
+});
+
+it("leaves no message out of a conversation because of another conversation's ratio", async () => {
+  const { conversations, sent, respond, ask } = await led();
+  const talk = async (text: string): Promise<string> => {
+    conversations.show(undefined);
+    const { id } = conversations.current.value;
+    const answer = ask(id, text);
+    await settled();
+    await respond(200);
+    conversations.change(id, answer.id, (now) => ({ ...now, phase: "done", text: "so it is" }));
+    ask(id, "more");
+    await settled();
+    return id;
+  };
+  await talk("字".repeat(600));
+  expect(sent.at(-1)?.messages).toHaveLength(3);
+  // A token for each character, and room for 500.
+  const details = { n_prompt_tokens: 612, n_ctx: 500 };
+  await respond(400, { error: { code: "invalid_argument", message: "", details } });
+  expect(sent.at(-1)?.messages).toHaveLength(1);
+  await respond(200);
+  await talk("a".repeat(400));
+  expect(sent.at(-1)?.messages).toHaveLength(3);
+});
+
+it("counts a job as submitting while the stopped job before it, of the same answer, arrives", async () => {
+  const { conversations, asking, sent, respond, ask } = await led();
+  const { id } = conversations.current.value;
+  const answer = ask(id, "one");
+  const again = continued(stopped(answer), "job-again", 2);
+  conversations.change(id, answer.id, () => again);
+  asking.ask(conversations.current.value, again, undefined);
+  await settled();
+  await respond(200);
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-again"]);
+  expect(asking.isSubmitting("job-again")).toBe(true);
+  await respond(200);
+  expect(asking.isSubmitting("job-again")).toBe(false);
+});
+
+it("revives an answer that was marked as lost before the worker accepted its job", async () => {
+  const { conversations, respond, ask } = await led();
+  const { id } = conversations.current.value;
+  const answer = ask(id, "one");
+  await settled();
+  const problem = { code: "gone", message: "The message did not reach the worker." } as const;
+  conversations.change(id, answer.id, (now) => broken(now, problem));
+  await respond(200);
+  const taken = findAnswer(conversations.current.value, answer.id);
+  expect(taken?.phase).toBe("sending");
+  expect(taken?.problem).toBeUndefined();
+});

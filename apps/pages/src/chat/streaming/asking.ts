@@ -1,0 +1,122 @@
+// Owns the jobs of answers: submits a job, with fewer messages where the context is too small for all of them, and cancels it.
+import type { Api } from "../../wire/api.ts";
+import { broken, isLive, revived } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+import { assumedCharsPerToken, findAnswer } from "../conversation/conversation.ts";
+import type { Conversation, Room } from "../conversation/conversation.ts";
+import type { ModelChoice } from "../model/model-choice.ts";
+import type { WorkerAbout } from "../model/worker-about.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import { roomIn, submitJob } from "./submit.ts";
+
+export interface Asking {
+  /** Submits the job of an answer in the conversation. @param coming the answer that it supersedes if the worker accepts it */
+  ask(conversation: Conversation, answer: Answer, coming: Answer | undefined): void;
+  /** Whether the job is on its way to the worker, which has no stream for it yet. */
+  isSubmitting(jobId: string): boolean;
+  cancel(answer: Answer): Promise<void>;
+  /**
+   * Whether the stream refused the answer for the prompt's length and fewer messages can be sent: a worker that is still loading, or slow,
+   * reports the length there.
+   */
+  learnsLength(conversationId: string, answer: Answer): boolean;
+}
+
+export interface AskingOptions {
+  readonly api: Api;
+  readonly conversations: Conversations;
+  readonly about: WorkerAbout;
+  readonly choice: ModelChoice;
+  readonly onAsked: () => void;
+}
+
+/** Tries of a cancel that does not reach the worker; afterwards the answer runs to its end unread. */
+const cancelTries = 3;
+
+export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
+  /** By conversation and model: texts in another language, or without tools, have another ratio. */
+  const charsPerToken = new Map<string, number>();
+  /** By job: an answer whose job was stopped while it was submitted may have a further job after it. */
+  const submitting = new Map<string, Promise<void>>();
+  /** By conversation, the last submit in progress: of two jobs of a session the worker ends the one that arrives first. */
+  const lastSubmits = new Map<string, Promise<void>>();
+  /** Characters in each job's prompt, until the job ends. */
+  const sentChars = new Map<string, number>();
+
+  function keyOf(conversationId: string, model: string | undefined): string {
+    return `${conversationId} ${model ?? ""}`;
+  }
+
+  function roomOf(conversationId: string, model: string | undefined): Room {
+    const facts = model === undefined ? about.info.value : choice.find(model);
+    return {
+      contextTokens: facts?.context_size,
+      chat: facts?.chat,
+      charsPerToken: charsPerToken.get(keyOf(conversationId, model)) ?? assumedCharsPerToken,
+    };
+  }
+
+  async function submit(
+    asked: Conversation,
+    answer: Answer,
+    coming: Answer | undefined,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    await before;
+    const model = await choice.toAsk(asked.settings.model);
+    const named = model === undefined ? answer : { ...answer, model };
+    const change = (how: (answer: Answer) => Answer): void =>
+      conversations.change(asked.id, answer.id, (now) => (now.jobId === answer.jobId ? how(now) : now));
+    if (model !== undefined) change((now) => ({ ...now, model }));
+    const outcome = await submitJob(api, asked, named, roomOf(asked.id, model), (learnt) =>
+      charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
+    );
+    submitting.delete(answer.jobId);
+    if (outcome.kind === "accepted") {
+      sentChars.set(answer.jobId, outcome.chars);
+      // Another tab may have marked it as lost when the submit took too long.
+      change((now) => ({ ...(now.phase === "broken" ? revived(now) : now), leftOut: outcome.leftOut }));
+    } else {
+      const now = findAnswer(conversations.get(asked.id) ?? asked, answer.id);
+      // A refusal does not matter once the visitor has stopped the answer or sent the next message.
+      if (now !== undefined && isLive(now)) {
+        change((current) => broken(current, outcome.problem));
+        // A refused message supersedes no answer: the one before it continues.
+        if (coming !== undefined) conversations.change(asked.id, coming.id, revived);
+      }
+      if (outcome.problem.code === "unreachable") about.refresh();
+    }
+    onAsked();
+  }
+
+  return {
+    ask(conversation, answer, coming) {
+      const { id } = conversation;
+      const submitted = submit(conversation, answer, coming, lastSubmits.get(id)).finally(() => {
+        if (lastSubmits.get(id) === submitted) lastSubmits.delete(id);
+      });
+      submitting.set(answer.jobId, submitted);
+      lastSubmits.set(id, submitted);
+    },
+    isSubmitting: (jobId) => submitting.has(jobId),
+    async cancel(answer) {
+      await submitting.get(answer.jobId);
+      for (let tries = 1; tries <= cancelTries; tries++) {
+        const cancelled = await api
+          .request(`/v1/jobs/${encodeURIComponent(answer.jobId)}`, { method: "DELETE" })
+          .then(({ status }) => status < 500)
+          .catch(() => false);
+        if (cancelled) return;
+      }
+    },
+    learnsLength(conversationId, answer) {
+      const chars = sentChars.get(answer.jobId) ?? 0;
+      sentChars.delete(answer.jobId);
+      const learnt = answer.problem === undefined ? undefined : roomIn(answer.problem, chars);
+      if (learnt === undefined || learnt.charsPerToken >= roomOf(conversationId, answer.model).charsPerToken)
+        return false;
+      charsPerToken.set(keyOf(conversationId, answer.model), learnt.charsPerToken);
+      return true;
+    },
+  };
+}

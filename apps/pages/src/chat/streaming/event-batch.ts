@@ -1,0 +1,60 @@
+// Owns how often a stream changes the page: events are delivered in batches, at most 25 times a second, and less often where drawing them takes
+// long, so that drawing never takes all of the page's time.
+import type { StreamEvent } from "@waggle/protocol";
+
+/** About as often as the eye notices; a fast model sends a thousand tokens a second. */
+const batchIntervalMs = 40;
+/** After drawing a batch, the page has three times that time for everything else. */
+const restShare = 3;
+const maxRestMs = 500;
+
+export interface EventBatch {
+  /** The first event after a pause and a terminal event are delivered at once. */
+  add(event: StreamEvent): void;
+  /** Delivers the collected events. */
+  flush(): void;
+}
+
+/** @param now milliseconds that only grow */
+export function createEventBatch(
+  onEvents: (events: readonly StreamEvent[]) => void,
+  now: () => number = () => performance.now(),
+): EventBatch {
+  let collected: StreamEvent[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function handOn(): void {
+    const events = collected;
+    collected = [];
+    const begun = now();
+    // The page draws the events' changes before the next turn of the event loop.
+    timer = setTimeout(() => {
+      const tookMs = now() - begun;
+      const restMs = Math.min(maxRestMs, Math.max(batchIntervalMs - tookMs, restShare * tookMs));
+      timer = setTimeout(next, restMs);
+    }, 0);
+    onEvents(events);
+  }
+
+  function next(): void {
+    timer = undefined;
+    if (collected.length > 0) handOn();
+  }
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    const events = collected;
+    collected = [];
+    if (events.length > 0) onEvents(events);
+  }
+
+  return {
+    add(event) {
+      collected.push(event);
+      if (event.type === "end" || event.type === "error") flush();
+      else if (timer === undefined) handOn();
+    },
+    flush,
+  };
+}

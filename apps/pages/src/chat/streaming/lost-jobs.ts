@@ -1,0 +1,37 @@
+// Owns why a worker lost a job: derived from its uptime and from how long it keeps answers.
+import type { WorkerInfo } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import { unreachable } from "../../wire/problem.ts";
+import type { Problem } from "../../wire/problem.ts";
+import { isEmpty } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+
+type Lifetimes = Pick<WorkerInfo, "uptime_ms" | "answer_window_ms">;
+
+/** Asks the worker. */
+export async function explainLostJob(api: Api, answer: Answer): Promise<Problem> {
+  try {
+    const response = await api.request("/v1/info");
+    if (!response.ok) return unreachable;
+    return lostJobProblem(answer, (await response.json()) as Lifetimes, Date.now());
+  } catch {
+    return unreachable;
+  }
+}
+
+/** @param now milliseconds since 1970 */
+export function lostJobProblem(answer: Answer, { uptime_ms, answer_window_ms }: Lifetimes, now: number): Problem {
+  const askedMs = now - (answer.jobSentAt ?? answer.sentAt);
+  const rest = isEmpty(answer) ? "Nothing of the answer arrived." : "The text shown is all that arrived.";
+  const minutes = Math.round(answer_window_ms / 60_000);
+  if (answer.phase === "sending" && isEmpty(answer)) {
+    return { code: "gone", message: "The message did not reach the worker." };
+  }
+  const why =
+    uptime_ms < askedMs
+      ? "The worker was restarted during the answer."
+      : askedMs > answer_window_ms
+        ? `The worker keeps an answer for ${minutes} ${minutes === 1 ? "minute" : "minutes"} after its end, and that time is over.`
+        : "The worker's memory for ended answers is full, and it dropped this one for newer answers.";
+  return { code: "gone", message: `${why} ${rest}` };
+}

@@ -1,0 +1,119 @@
+// Owns the cards of an answer's tool calls: name, arguments, and a field for the result while the answer waits for it.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
+import type { EditTarget } from "../composer/unsent-edits.ts";
+import { prettyArguments } from "./tool-calls.ts";
+import type { ToolCall, ToolResult } from "./tool-calls.ts";
+import "./tools.css";
+
+export interface ToolCallCardsProps {
+  readonly answerId: string;
+  readonly calls: readonly ToolCall[];
+  /** The arguments still stream. */
+  readonly live: boolean;
+  /** Absent once the results are sent. */
+  readonly onResults: ((results: readonly ToolResult[]) => void) | undefined;
+}
+
+export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCardsProps): VNode {
+  const cards = calls.map((call, i) => <Card key={call.id} call={call} writing={live && i === calls.length - 1} />);
+  if (onResults === undefined) return <div class="tool-calls">{cards}</div>;
+  return (
+    <div class="tool-calls">
+      {cards}
+      <ResultForm calls={calls} keptFor={`results.${answerId}`} action="Send" onSave={onResults} />
+    </div>
+  );
+}
+
+function Card({ call, writing }: { readonly call: ToolCall; readonly writing: boolean }): VNode {
+  const json = prettyArguments(call);
+  return (
+    <figure class="code tool-call" data-call={call.name}>
+      <figcaption class="spread">
+        <span class="row tool-name">
+          <Icon name="tool" />
+          <strong class="anywhere">{call.name}</strong>
+          {writing && <span class="live-dot pulse" />}
+          {call.cut === true && <span class="badge warn">cut off</span>}
+        </span>
+        {!writing && <CopyButton text={json} label="Copy arguments" />}
+      </figcaption>
+      <pre tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
+        <code>{json}</code>
+      </pre>
+    </figure>
+  );
+}
+
+export interface ResultFormProps {
+  readonly calls: readonly Pick<ToolCall, "id" | "name">[];
+  /** Initial texts of the fields. */
+  readonly results?: readonly ToolResult[];
+  /** Key under which the typed texts are stored until they are sent or discarded. */
+  readonly keptFor: EditTarget;
+  /** Label of the button, without "result" or "results". */
+  readonly action: string;
+  readonly onSave: (results: readonly ToolResult[]) => void;
+  readonly onCancel?: () => void;
+}
+
+/** An empty result is valid: many tools return nothing. */
+export function ResultForm({ calls, results = [], keptFor, action, onSave, onCancel }: ResultFormProps): VNode {
+  const texts = useSignal<Readonly<Record<string, string>>>(
+    storedEdits(keptFor) ?? Object.fromEntries(results.map(({ callId, text }) => [callId, text])),
+  );
+
+  function write(id: string, text: string): void {
+    texts.value = { ...texts.peek(), [id]: text };
+    storeEdits(keptFor, texts.peek());
+  }
+
+  function cancel(): void {
+    removeEdits(keptFor);
+    onCancel?.();
+  }
+
+  return (
+    <form
+      class="stack tool-results"
+      onSubmit={(event) => {
+        event.preventDefault();
+        removeEdits(keptFor);
+        onSave(calls.map(({ id, name }) => ({ callId: id, name, text: texts.peek()[id] ?? "" })));
+      }}
+    >
+      {calls.map(({ id, name }) => (
+        <label class="field" key={id}>
+          <span>{`Result of ${name}`}</span>
+          <textarea
+            class="input mono small"
+            rows={3}
+            spellcheck={false}
+            placeholder="Result of the tool, as text or JSON"
+            value={texts.value[id] ?? ""}
+            onInput={(event) => write(id, event.currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key === "Escape" && onCancel !== undefined) {
+                event.stopPropagation();
+                cancel();
+              }
+              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
+            }}
+          />
+        </label>
+      ))}
+      <div class="row end">
+        {onCancel !== undefined && (
+          <button type="button" class="button quiet" onClick={cancel}>
+            Cancel
+          </button>
+        )}
+        <button class="button primary">{`${action} ${calls.length === 1 ? "result" : "results"}`}</button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,72 @@
+// Owns an answer's tool calls, and their messages in the next request. Pure.
+import type { EndEvent, GenerateRequestInput, TokenEvent } from "@waggle/protocol";
+
+export interface ToolCall {
+  /** Position in the answer, from 0. */
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  /** JSON, as far as it has streamed. */
+  readonly arguments: string;
+  /** The answer ended within the call. */
+  readonly cut?: true;
+}
+
+/** A call's result, typed in by the visitor. */
+export interface ToolResult {
+  readonly callId: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+type Message = NonNullable<GenerateRequestInput["messages"]>[number];
+
+/** The calls after one event of a call's part. */
+export function withCall(calls: readonly ToolCall[], { part, call, text }: TokenEvent): readonly ToolCall[] {
+  if (call === undefined) return calls;
+  if (part === "call") {
+    const { index, id = `call-${index}`, name = "" } = call;
+    return [...calls, { index, id, name, arguments: text }];
+  }
+  return calls.map((other) => (other.index === call.index ? { ...other, arguments: other.arguments + text } : other));
+}
+
+/** Marks the calls that the end of the answer has cut off. */
+export function withCuts(calls: readonly ToolCall[], message: EndEvent["message"]): readonly ToolCall[] {
+  const cut = new Set(message?.tool_calls?.filter((call) => call.cut === true).map(({ id }) => id));
+  return cut.size === 0 ? calls : calls.map((call) => (cut.has(call.id) ? { ...call, cut: true } : call));
+}
+
+/** Indented; unchanged while it is incomplete. */
+export function prettyArguments({ arguments: json }: Pick<ToolCall, "arguments">): string {
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    return json;
+  }
+}
+
+/** The messages for an answer's calls and results; undefined unless each call has a result, and then the calls are left out. */
+export function messagesOfCalls(
+  answer: { readonly text: string; readonly thoughts?: string; readonly calls?: readonly ToolCall[] },
+  results: readonly ToolResult[],
+): readonly Message[] | undefined {
+  const { calls = [], thoughts, text } = answer;
+  const given = calls.map(({ id }) => results.find(({ callId }) => callId === id));
+  if (calls.length === 0 || given.includes(undefined)) return undefined;
+  return [
+    {
+      role: "assistant",
+      content: text === "" ? null : text,
+      ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
+      tool_calls: calls.map(({ id, name, arguments: json }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: json },
+      })),
+    },
+    ...given.flatMap((result) =>
+      result === undefined ? [] : [{ role: "tool" as const, content: result.text, tool_call_id: result.callId }],
+    ),
+  ];
+}

@@ -1,0 +1,84 @@
+// Owns how typed results of tool calls are shown and edited.
+import type { VNode } from "preact";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { BranchSwitch } from "../transcript/branch-switch.tsx";
+import type { Chat } from "../chat.ts";
+import type { UserTurn } from "../conversation/conversation.ts";
+import { useEditing } from "../transcript/turn-editor.tsx";
+import { ResultForm } from "./tool-call-cards.tsx";
+import type { ToolResult } from "./tool-calls.ts";
+import "./tools.css";
+
+export interface ToolResultTurnProps {
+  readonly turn: UserTurn;
+  readonly results: readonly ToolResult[];
+  /** Ids of the turns that follow the same answer, itself included. */
+  readonly siblings: readonly string[];
+  readonly chat: Pick<Chat, "giveResults" | "choose">;
+}
+
+export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurnProps): VNode {
+  const { id, parent } = turn;
+  const editing = useEditing(id);
+  const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
+  return (
+    <li class="turn tool-result-turn" data-turn={id}>
+      <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
+      {editing.open.value && parent !== undefined ? (
+        <>
+          <ResultForm
+            calls={results.map(({ callId, name }) => ({ id: callId, name }))}
+            results={results}
+            keptFor={`edit.${id}`}
+            action="Send other"
+            onSave={(others) => {
+              editing.open.value = false;
+              chat.giveResults(parent, others);
+            }}
+            onCancel={() => (editing.open.value = false)}
+          />
+          <div class="turn-tools">{branches}</div>
+        </>
+      ) : (
+        <>
+          <Cards results={results} />
+          <div class="turn-tools">
+            {branches}
+            <button
+              ref={editing.button}
+              type="button"
+              class="button icon tiny quiet"
+              aria-label="Edit the result and send again"
+              title="Edit the result and send again"
+              onClick={() => (editing.open.value = true)}
+            >
+              <Icon name="edit" />
+            </button>
+          </div>
+        </>
+      )}
+    </li>
+  );
+}
+
+function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode {
+  return (
+    <div class="tool-calls">
+      {results.map(({ callId, name, text }) => (
+        <figure class="code tool-result" key={callId} data-result={name}>
+          <figcaption class="spread">
+            <span class="row tool-name">
+              <Icon name="check" />
+              <span class="anywhere">{`Result of ${name}`}</span>
+            </span>
+            <CopyButton text={text} label="Copy result" />
+          </figcaption>
+          <pre tabIndex={0} role="group" aria-label={`Result of ${name}`}>
+            {text === "" ? <span class="muted">Nothing</span> : text}
+          </pre>
+        </figure>
+      ))}
+    </div>
+  );
+}

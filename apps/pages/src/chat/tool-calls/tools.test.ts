@@ -1,0 +1,105 @@
+// Shows the calls of an answer as they stream and in the next request, and which lists of tools are valid.
+import { requestLimits, ToolsSchema } from "@waggle/protocol";
+import type { TokenEvent } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { messagesOfCalls, prettyArguments, withCall, withCuts } from "./tool-calls.ts";
+import type { ToolCall } from "./tool-calls.ts";
+import { readTools, toolLimits, toolsExample } from "./tool-list.ts";
+
+function token(part: "call" | "arguments", index: number, text: string, begins: object = {}): TokenEvent {
+  return { type: "token", stream_id: "job-1", index: 0, t_ms: 0, part, text, call: { index, ...begins } };
+}
+
+const two: readonly ToolCall[] = [
+  { index: 0, id: "a", name: "get_weather", arguments: '{"city":"Bern"}' },
+  { index: 1, id: "b", name: "get_time", arguments: "{}" },
+];
+
+describe("calls", () => {
+  it("arrive in pieces, each for its call", () => {
+    const events = [
+      token("call", 0, "", { id: "a", name: "get_weather" }),
+      token("arguments", 0, '{"city":'),
+      token("arguments", 0, '"Bern"}'),
+      token("call", 1, "", { id: "b", name: "get_time" }),
+      token("arguments", 1, "{}"),
+    ];
+    expect(events.reduce<readonly ToolCall[]>(withCall, [])).toEqual(two);
+  });
+
+  it("are marked if the end of the answer has cut them off", () => {
+    const message = {
+      role: "assistant" as const,
+      content: null,
+      tool_calls: [
+        { id: "b", type: "function" as const, function: { name: "get_time", arguments: "{" }, cut: true as const },
+      ],
+    };
+    expect(withCuts(two, message).map(({ cut }) => cut)).toEqual([undefined, true]);
+    expect(withCuts(two, undefined)).toBe(two);
+  });
+
+  it("are shown with indented arguments once these are complete", () => {
+    expect(prettyArguments({ arguments: '{"city":"Bern","days":[1]}' })).toBe(
+      '{\n  "city": "Bern",\n  "days": [\n    1\n  ]\n}',
+    );
+    expect(prettyArguments({ arguments: '{"city":"Be' })).toBe('{"city":"Be');
+  });
+
+  it("are in the next request with their results, and left out without", () => {
+    const answer = { text: "", thoughts: "Hm.", calls: two };
+    const results = [
+      { callId: "b", name: "get_time", text: "noon" },
+      { callId: "a", name: "get_weather", text: "rain" },
+    ];
+    expect(messagesOfCalls(answer, results)).toEqual([
+      {
+        role: "assistant",
+        content: null,
+        reasoning_content: "Hm.",
+        tool_calls: [
+          { id: "a", type: "function", function: { name: "get_weather", arguments: '{"city":"Bern"}' } },
+          { id: "b", type: "function", function: { name: "get_time", arguments: "{}" } },
+        ],
+      },
+      { role: "tool", content: "rain", tool_call_id: "a" },
+      { role: "tool", content: "noon", tool_call_id: "b" },
+    ]);
+    expect(messagesOfCalls(answer, results.slice(1))).toBeUndefined();
+    expect(messagesOfCalls({ text: "hello" }, results)).toBeUndefined();
+  });
+});
+
+describe("a list of tools", () => {
+  it("is valid in OpenAI's format, as for the worker", () => {
+    const read = readTools(toolsExample);
+    expect(read.kind === "tools" && ToolsSchema.parse(read.tools)).toHaveLength(1);
+    expect(readTools("  ")).toEqual({ kind: "tools", tools: [] });
+  });
+
+  it.each([
+    ["[", /^Not JSON: /],
+    ["{}", /^Tools are a list/],
+    [JSON.stringify(Array(toolLimits.tools + 1).fill({})), /^At most 128 tools/],
+    ["[{}]", /^Tool 1: it has no "type"/],
+    ['[{"type": "function"}]', /^Tool 1: it has no "function"/],
+    ['[{"type": "function", "function": {"name": "a b"}}]', /^Tool 1: its name has/],
+    ['[{"type": "function", "function": {"name": "a", "description": 1}}]', /^Tool 1: its description/],
+    ['[{"type": "function", "function": {"name": "a", "parameters": []}}]', /^Tool 1: its parameters/],
+  ])("is refused with the problem: %s", (text, sentence) => {
+    const read = readTools(text);
+    expect(read.kind === "problem" && read.sentence).toMatch(sentence);
+    // The worker refuses it too.
+    if (text !== "[") expect(ToolsSchema.safeParse(JSON.parse(text)).success).toBe(false);
+  });
+
+  it("has the limits of a request", () => {
+    const { tools, toolsChars, toolNameChars } = requestLimits;
+    expect(toolLimits).toEqual({ tools, chars: toolsChars, nameChars: toolNameChars });
+  });
+
+  it("is refused where two tools have one name", () => {
+    const tool = { type: "function", function: { name: "a" } };
+    expect(readTools(JSON.stringify([tool, tool]))).toEqual({ kind: "problem", sentence: "Two tools are called a." });
+  });
+});

@@ -1,0 +1,64 @@
+// Owns the buttons that continue, retry or regenerate an answer.
+import type { VNode } from "preact";
+import { Icon } from "../../parts/icons.tsx";
+import type { IconName } from "../../parts/icons.tsx";
+import { canContinue, isEmpty, isLive } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+import type { Chat } from "../chat.ts";
+
+export interface AnswerActionsProps {
+  readonly answer: Answer;
+  readonly chat: Pick<Chat, "continue" | "reconnect" | "regenerate">;
+}
+
+/** Buttons for an answer that failed: first the one that keeps most of the text. */
+export function RecoveryButtons({ answer, chat }: AnswerActionsProps): VNode {
+  const { id, problem, lastIndex } = answer;
+  const isLost = problem?.code === "unreachable" && lastIndex >= 0;
+  return (
+    <span class="row">
+      {isLost && <Action label="Retry" icon="retry" onClick={() => chat.reconnect(id)} />}
+      {canContinue(answer) && <Action label="Continue" icon="next" onClick={() => chat.continue(id)} />}
+      {!isLost && (
+        <Action label={isEmpty(answer) ? "Retry" : "Regenerate"} icon="retry" onClick={() => chat.regenerate(id)} />
+      )}
+    </span>
+  );
+}
+
+/** For an answer that ended without an error before its end: it was stopped, or reached a limit. */
+export function ContinueButton({ answer, chat }: AnswerActionsProps): VNode | null {
+  const isCut = answer.phase === "stopped" || answer.cutShort === true;
+  if (!isCut || answer.problem !== undefined || !canContinue(answer)) return null;
+  return <Action label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />;
+}
+
+export function RegenerateButton({ answer, chat }: AnswerActionsProps): VNode | null {
+  if (isLive(answer)) return null;
+  return (
+    <button
+      type="button"
+      class="button icon tiny quiet"
+      aria-label="Regenerate"
+      title="Regenerate"
+      onClick={() => chat.regenerate(answer.id)}
+    >
+      <Icon name="retry" />
+    </button>
+  );
+}
+
+interface ActionProps {
+  readonly label: string;
+  readonly icon: IconName;
+  readonly onClick: () => void;
+}
+
+function Action({ label, icon, onClick }: ActionProps): VNode {
+  return (
+    <button type="button" class="button tiny" onClick={onClick}>
+      <Icon name={icon} />
+      {label}
+    </button>
+  );
+}

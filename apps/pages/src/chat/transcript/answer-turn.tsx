@@ -1,0 +1,191 @@
+// Owns how an answer is shown: what it waits for, its text, its figures, and its error.
+import type { ModelStatus } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { useContext } from "preact/hooks";
+import { arrivalWords } from "../../models/model-words.ts";
+import { Countdown } from "../../parts/countdown.tsx";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { Markdown } from "../../parts/markdown/markdown.tsx";
+import { ProblemNotice } from "../../parts/problem-notice.tsx";
+import type { Advice } from "../../wire/advice.ts";
+import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
+import { isEmpty, isLive, wantsResults } from "../conversation/answer.ts";
+import type { Answer } from "../conversation/answer.ts";
+import { BranchSwitch } from "./branch-switch.tsx";
+import type { Chat } from "../chat.ts";
+import type { ModelChoice } from "../model/model-choice.ts";
+import { PageActionsContext } from "../page-actions.ts";
+import { Thoughts } from "./thoughts.tsx";
+import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
+import { TurnEditor, useEditing } from "./turn-editor.tsx";
+import { describeLine } from "../words.ts";
+import { formatMilliseconds, formatPercent, formatRate } from "../../parts/format.ts";
+
+export interface AnswerTurnProps {
+  readonly answer: Answer;
+  /** Ids of the answers to the same message, itself included. */
+  readonly siblings: readonly string[];
+  /** No turn follows it. */
+  readonly isLast: boolean;
+  readonly choice: ModelChoice;
+  readonly chat: Chat;
+}
+
+export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTurnProps): VNode {
+  const live = isLive(answer);
+  const editing = useEditing(answer.id);
+  const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
+  if (editing.open.value) {
+    return (
+      <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
+        <TurnEditor
+          turnId={answer.id}
+          text={answer.text}
+          label="Edit the answer"
+          action="Save"
+          enterSaves={false}
+          onSave={(text) => {
+            editing.open.value = false;
+            chat.edit(answer.id, text);
+          }}
+          onCancel={() => (editing.open.value = false)}
+        >
+          {branches}
+        </TurnEditor>
+      </li>
+    );
+  }
+  return (
+    <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
+      <h3 class="visually-hidden">Answer</h3>
+      {(answer.leftOut ?? 0) > 0 && (
+        <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
+      )}
+      <Thoughts answer={answer} />
+      {answer.text !== "" && <Markdown text={answer.text} />}
+      {answer.calls !== undefined && (
+        <ToolCallCards
+          answerId={answer.id}
+          calls={answer.calls}
+          live={live}
+          onResults={isLast && wantsResults(answer) ? (results) => chat.giveResults(answer.id, results) : undefined}
+        />
+      )}
+      {answer.phase === "done" && isEmpty(answer) && <p class="muted">The model gave an empty answer.</p>}
+      {live && <Waiting answer={answer} choice={choice} />}
+      {answer.problem !== undefined && (
+        <ProblemNotice
+          problem={answer.problem}
+          actions={({ remedy }) => (
+            <>
+              <RecoveryButtons answer={answer} chat={chat} />
+              {remedy !== undefined && <RemedyButton remedy={remedy} />}
+            </>
+          )}
+        />
+      )}
+      <div class="turn-tools">
+        {branches}
+        {!live && answer.text !== "" && (
+          <>
+            <CopyButton text={answer.text} label="Copy answer" />
+            <button
+              ref={editing.button}
+              type="button"
+              class="button icon tiny quiet"
+              aria-label="Edit answer"
+              title="Edit answer"
+              onClick={() => (editing.open.value = true)}
+            >
+              <Icon name="edit" />
+            </button>
+          </>
+        )}
+        {answer.problem === undefined && <RegenerateButton answer={answer} chat={chat} />}
+        <ContinueButton answer={answer} chat={chat} />
+        <Figures answer={answer} />
+      </div>
+    </li>
+  );
+}
+
+function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">): VNode | null {
+  const lost = answer.reconnecting === true;
+  const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
+  if (wait === undefined) return null;
+  return (
+    <div class="waiting muted">
+      <span class="live-dot pulse" /> <span role="status">{wait}</span>
+      {lost && answer.reconnectAt !== undefined && (
+        <Countdown until={answer.reconnectAt} before="Next try in" after="Trying…" />
+      )}
+    </div>
+  );
+}
+
+/**
+ * Undefined while tokens arrive and after the end.
+ * @param model the model that answers, at a worker with several
+ */
+function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
+  switch (answer.phase) {
+    case "sending":
+      return "Sending…";
+    case "waiting": {
+      const line = describeLine(answer.position ?? 1, answer.etaMs);
+      const wait = model === undefined ? undefined : arrivalWords(model);
+      return wait === undefined ? `Waiting (${line})` : `${wait} (${line})`;
+    }
+    case "loading":
+      return (model === undefined ? undefined : arrivalWords(model)) ?? "Loading the model…";
+    case "thinking":
+      return answer.promptShare === undefined
+        ? "Thinking…"
+        : `Reading the conversation (${formatPercent(answer.promptShare)})…`;
+    case "streaming":
+    case "done":
+    case "stopped":
+    case "broken":
+      return undefined;
+  }
+}
+
+function Figures({ answer }: { readonly answer: Answer }): VNode | null {
+  const figures = [
+    answer.edited === true ? "Edited" : undefined,
+    answer.phase === "stopped" ? "Stopped" : undefined,
+    answer.cutShort === true ? cutWords(answer) : undefined,
+    answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
+    answer.continuedAfter === undefined ? undefined : "continued",
+    answer.tokensPerSecond === undefined ? undefined : `${formatRate(answer.tokensPerSecond)} tokens/s`,
+    answer.ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(answer.ttftMs)}`,
+    answer.tokens > 0 ? answer.model : undefined,
+  ].filter((figure) => figure !== undefined);
+  if (figures.length === 0) return null;
+  return <span class="figures small muted numbers">{figures.join(" · ")}</span>;
+}
+
+function cutWords({ stoppedBy }: Answer): string {
+  switch (stoppedBy) {
+    case "context":
+      return "Cut off: the context is full";
+    case "repetition":
+      return "Cut off: repetition";
+    default:
+      return "Cut off at max tokens";
+  }
+}
+
+function RemedyButton({ remedy }: { readonly remedy: NonNullable<Advice["remedy"]> }): VNode {
+  const page = useContext(PageActionsContext);
+  return remedy === "token" ? (
+    <button type="button" class="button tiny" onClick={page.giveToken}>
+      Enter a token
+    </button>
+  ) : (
+    <button type="button" class="button tiny" onClick={page.openSettings}>
+      Open Settings
+    </button>
+  );
+}

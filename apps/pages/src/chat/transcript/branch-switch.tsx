@@ -1,0 +1,58 @@
+// Owns the switch between branches of a conversation: "‹ 2 of 3 ›" on a turn with siblings.
+import type { VNode } from "preact";
+import { Icon } from "../../parts/icons.tsx";
+
+export interface BranchesProps {
+  /** Ids of the turns that follow the same turn, oldest first; a single one has no switch. */
+  readonly siblings: readonly string[];
+  readonly shown: string;
+  /** What the switch calls them. */
+  readonly kind: "answer" | "message";
+  readonly onChoose: (turnId: string) => void;
+}
+
+export function BranchSwitch({ siblings, shown, kind, onChoose }: BranchesProps): VNode | null {
+  if (siblings.length < 2) return null;
+  const at = siblings.indexOf(shown);
+  return (
+    <span class="branches small muted numbers" role="group" aria-label={`Versions of this ${kind}`}>
+      <Step to={siblings[at - 1]} label={`Previous ${kind}`} icon="previous" onChoose={onChoose} />
+      <span>{`${at + 1} of ${siblings.length}`}</span>
+      <Step to={siblings[at + 1]} label={`Next ${kind}`} icon="next" onChoose={onChoose} />
+    </span>
+  );
+}
+
+interface StepProps extends Pick<BranchesProps, "onChoose"> {
+  readonly to: string | undefined;
+  readonly label: string;
+  readonly icon: "previous" | "next";
+}
+
+function Step({ to, label, icon, onChoose }: StepProps): VNode {
+  return (
+    <button
+      type="button"
+      class="button icon tiny quiet"
+      aria-label={label}
+      title={label}
+      disabled={to === undefined}
+      onClick={() => {
+        if (to === undefined) return;
+        onChoose(to);
+        focusStep(to, label);
+      }}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** The pressed button disappears with its turn: moves the focus to the button on the other turn and scrolls to it. */
+function focusStep(turnId: string, label: string): void {
+  requestAnimationFrame(() => {
+    const turn = document.querySelector(`[data-turn="${CSS.escape(turnId)}"]`);
+    const steps = [...(turn?.querySelectorAll<HTMLButtonElement>(".branches button:not(:disabled)") ?? [])];
+    (steps.find((step) => step.title === label) ?? steps[0])?.focus();
+  });
+}

@@ -1,0 +1,115 @@
+// Owns the turns of a conversation, and that the newest stays in view unless the visitor has scrolled away.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Icon } from "../../parts/icons.tsx";
+import { AnswerTurn } from "./answer-turn.tsx";
+import type { Chat } from "../chat.ts";
+import { shownLiveAnswer, shownTurns } from "../conversation/conversation.ts";
+import type { Conversation, Turn } from "../conversation/conversation.ts";
+import { MessageTurn } from "./message-turn.tsx";
+import type { ModelChoice } from "../model/model-choice.ts";
+import { siblingIds } from "../conversation/turn-tree.ts";
+
+/** Distance from the end that counts as the end. */
+const nearEndPx = 48;
+
+export interface TranscriptProps {
+  readonly conversation: Conversation;
+  readonly chat: Chat;
+  readonly choice: ModelChoice;
+}
+
+export function Transcript({ conversation, chat, choice }: TranscriptProps): VNode {
+  const scroller = useRef<HTMLDivElement>(null);
+  const atEnd = useSignal(true);
+  const turns = shownTurns(conversation);
+  const siblings = siblingIds(conversation.turns);
+  /** The turns of all branches at the last drawing. */
+  const known = useRef<ReadonlyMap<string, readonly string[]>>(new Map());
+  const shownLast = useRef<string | undefined>(undefined);
+  const lastId = turns.at(-1)?.id;
+
+  function scrollToEnd(): void {
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  }
+
+  useLayoutEffect(() => {
+    const isOther = lastId !== shownLast.current;
+    const goesToBranch = isOther && known.current.has(lastId ?? "");
+    known.current = siblings;
+    shownLast.current = lastId;
+    // Choosing another branch keeps the scroll position at the branching turn.
+    if (goesToBranch) atEnd.value = isNearEnd(scroller.current);
+    else if (isOther || atEnd.peek()) {
+      atEnd.value = true;
+      scrollToEnd();
+    }
+  }, [conversation]);
+  useLayoutEffect(() => {
+    if (scroller.current === null) return;
+    // Turning a phone or opening its keyboard must not hide the newest turn.
+    const observer = new ResizeObserver(() => {
+      if (atEnd.peek()) scrollToEnd();
+    });
+    observer.observe(scroller.current);
+    return () => observer.disconnect();
+  }, [atEnd]);
+
+  return (
+    <>
+      <div
+        class="transcript"
+        ref={scroller}
+        role="log"
+        aria-label="Conversation"
+        aria-busy={shownLiveAnswer(conversation) !== undefined}
+        tabIndex={0}
+        onScroll={({ currentTarget }) => (atEnd.value = isNearEnd(currentTarget))}
+      >
+        <ol class="turns">
+          {turns.map((turn) => (
+            <TurnItem
+              key={turn.id}
+              turn={turn}
+              siblings={siblings.get(turn.id)?.join(" ") ?? turn.id}
+              isLast={turn.id === lastId}
+              chat={chat}
+              choice={choice}
+            />
+          ))}
+        </ol>
+      </div>
+      {!atEnd.value && (
+        <button type="button" class="button icon to-end" aria-label="To the newest" onClick={scrollToEnd}>
+          <Icon name="down" />
+        </button>
+      )}
+    </>
+  );
+}
+
+function isNearEnd(scroller: HTMLElement | null): boolean {
+  return scroller === null || scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < nearEndPx;
+}
+
+interface TurnProps {
+  readonly turn: Turn;
+  /** Ids separated by blanks, so that equal lists are equal values. */
+  readonly siblings: string;
+  readonly isLast: boolean;
+  readonly chat: Chat;
+  readonly choice: ModelChoice;
+}
+
+/** Drawn again only when the turn has changed: a long conversation costs no more than its last answer. */
+function TurnItem({ turn, siblings, isLast, chat, choice }: TurnProps): VNode {
+  return useMemo(() => {
+    const ids = siblings.split(" ");
+    return turn.role === "user" ? (
+      <MessageTurn turn={turn} siblings={ids} chat={chat} />
+    ) : (
+      <AnswerTurn answer={turn} siblings={ids} isLast={isLast} choice={choice} chat={chat} />
+    );
+  }, [turn, siblings, isLast, chat, choice]);
+}

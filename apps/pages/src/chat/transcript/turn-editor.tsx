@@ -1,0 +1,121 @@
+// Owns the editor of a turn, and whether it is open: an unsent edit is restored with its turn.
+import { signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import type { ComponentChildren, RefObject, VNode } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { growToFit } from "../composer/composer.tsx";
+import { isComposing } from "../composer/is-composing.ts";
+import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
+
+export interface Editing {
+  /** Whether this turn is being edited. */
+  readonly open: Signal<boolean>;
+  /** The button that opens the editor gets the focus back afterwards. */
+  readonly button: RefObject<HTMLButtonElement | null>;
+}
+
+export function useEditing(turnId: string): Editing {
+  const open = useMemo(() => signal(storedEdits(`edit.${turnId}`) !== undefined), [turnId]);
+  const button = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
+  useLayoutEffect(() => {
+    if (wasOpen.current && !open.value) button.current?.focus();
+    wasOpen.current = open.value;
+  }, [open.value]);
+  return { open, button };
+}
+
+export interface TurnEditorProps {
+  readonly turnId: string;
+  /** The turn's text. */
+  readonly text: string;
+  readonly label: string;
+  /** Label of the button. */
+  readonly action: string;
+  /** Whether Enter saves, as in the message box; otherwise it begins a line. */
+  readonly enterSaves: boolean;
+  /** Whether an empty text can be saved. */
+  readonly optional?: boolean;
+  readonly onSave: (text: string) => void;
+  readonly onCancel: () => void;
+  /** Shown next to the buttons: the switch to other versions. */
+  readonly children: ComponentChildren;
+}
+
+export function TurnEditor({
+  turnId,
+  text,
+  label,
+  action,
+  enterSaves,
+  optional = false,
+  onSave,
+  onCancel,
+  children,
+}: TurnEditorProps): VNode {
+  const keptFor = `edit.${turnId}` as const;
+  const kept = useMemo(() => storedEdits(keptFor)?.["text"], [keptFor]);
+  const edited = useSignal(kept ?? text);
+  const box = useRef<HTMLTextAreaElement>(null);
+  useLayoutEffect(() => {
+    // A restored editor takes no focus: the visitor did not open it, and the next letter belongs to the message box.
+    if (kept === undefined) box.current?.focus();
+  }, []);
+  useLayoutEffect(() => {
+    if (box.current !== null) growToFit(box.current);
+  }, [edited.value]);
+
+  function write(now: string): void {
+    edited.value = now;
+    storeEdits(keptFor, { text: now });
+  }
+
+  function save(): void {
+    if (!optional && edited.value.trim() === "") return;
+    removeEdits(keptFor);
+    onSave(edited.value);
+    document.getElementById("message")?.focus();
+  }
+
+  function cancel(): void {
+    removeEdits(keptFor);
+    onCancel();
+  }
+
+  return (
+    <form
+      class="editor stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
+    >
+      <textarea
+        ref={box}
+        class="input"
+        aria-label={label}
+        value={edited.value}
+        onInput={(event) => write(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (isComposing(event)) return;
+          if (event.key === "Escape") {
+            event.stopPropagation();
+            cancel();
+          }
+          if (!enterSaves || event.key !== "Enter" || event.shiftKey) return;
+          event.preventDefault();
+          save();
+        }}
+      />
+      <div class="spread">
+        <div>{children}</div>
+        <div class="row">
+          <button type="button" class="button quiet" onClick={cancel}>
+            Cancel
+          </button>
+          <button class="button primary">{action}</button>
+        </div>
+      </div>
+    </form>
+  );
+}

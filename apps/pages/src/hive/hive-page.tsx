@@ -1,0 +1,166 @@
+// Owns the hive's page: totals, workers, charts and events, and a second tab with the faults for testing.
+import { useSignal } from "@preact/signals";
+import type { LivenessState } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import { Brand } from "../parts/brand.tsx";
+import { ThemeSwitch } from "../parts/theme-switch.tsx";
+import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
+import type { Api } from "../wire/api.ts";
+import { Charts } from "./charts.tsx";
+import { Clients } from "./clients.tsx";
+import { Events } from "./events.tsx";
+import { Faults } from "./faults.tsx";
+import { Gateways } from "./gateways.tsx";
+import type { HiveFeed } from "./state/hive-feed.ts";
+import type { WorkerView } from "./state/hive-view.ts";
+import { shape, ShapeSwitch } from "./workers/shape-switch.tsx";
+import { Tabs } from "./tabs.tsx";
+import type { Tab } from "./tabs.tsx";
+import { Totals } from "./totals.tsx";
+import { WorkerCard } from "./workers/worker-card.tsx";
+import { WorkerTable } from "./workers/worker-table.tsx";
+import { totalsOf } from "./state/worker-figures.ts";
+
+const tickMs = 1_000;
+/** Above this number, cards of offline workers are collapsed: they would separate the working ones from the charts. */
+const goneCardsLimit = 6;
+const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
+
+interface PageProps {
+  readonly api: Api;
+  readonly feed: HiveFeed;
+}
+
+export function HivePage({ api, feed }: PageProps): VNode {
+  const tab = useSignal<Tab>("Workers");
+  const { faults } = feed.view.value;
+  const open = faults ? tab.value : "Workers";
+  return (
+    <>
+      <header class="topbar">
+        <div class="grow">
+          <Brand title="Waggle hive" href="/" />
+        </div>
+        {faults && <Tabs open={tab} />}
+        <TokenButton api={api} />
+        <ThemeSwitch />
+      </header>
+      <main>
+        <h1 class="visually-hidden">Hive</h1>
+        <div
+          class="board"
+          {...(faults ? { role: "tabpanel" as const, id: `panel-${open}`, "aria-labelledby": `tab-${open}` } : {})}
+        >
+          <Notices api={api} feed={feed} />
+          {open === "Faults" ? <Faults api={api} /> : <Overview api={api} feed={feed} />}
+        </div>
+      </main>
+      <TokenDialog api={api} />
+    </>
+  );
+}
+
+function Notices({ api, feed }: PageProps): VNode {
+  const refusal = feed.refusal.value;
+  return (
+    <>
+      <TokenNotice api={api} />
+      {refusal !== undefined && refusal.code !== "unauthenticated" && (
+        <p class="notice bad" role="alert">
+          {refusal.message}
+        </p>
+      )}
+      {feed.connection.value === "lost" && refusal === undefined && (
+        <p class="notice bad" role="alert">
+          The hive does not answer; showing the last data. Reconnecting…
+        </p>
+      )}
+      {feed.view.value.fleet?.connected === false && (
+        <p class="notice bad" role="alert">
+          The hive has no connection to NATS; the data of the fleet is old.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Overview({ api, feed }: PageProps): VNode {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), tickMs);
+    return () => clearInterval(timer);
+  }, [now]);
+  const { workers, fleet, timeline, clockOffsetMs } = feed.view.value;
+  const hiveNow = now.value + clockOffsetMs;
+  const sorted = [...workers.values()].toSorted(
+    (a, b) =>
+      order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),
+  );
+  return (
+    <>
+      {sorted.length > 0 && <Totals totals={totalsOf(sorted, fleet?.gateways)} />}
+      <section aria-labelledby="workers-title" class="stack">
+        <div class="spread wrap">
+          <h2 id="workers-title">Workers</h2>
+          {sorted.length > 0 && <ShapeSwitch />}
+        </div>
+        {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
+        <Workers api={api} workers={sorted} hiveNow={hiveNow} />
+        {sorted.some(({ worker }) => worker.liveness === "gone") && (
+          <p class="small muted">Offline workers stay listed for a day unless you remove them.</p>
+        )}
+      </section>
+      {sorted.length > 0 && <Charts workers={sorted} fleet={fleet !== undefined} hiveNow={hiveNow} />}
+      {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={hiveNow} />}
+      <div class="below">
+        <Events entries={timeline} />
+        {sorted.length > 0 && <Clients workers={sorted} />}
+      </div>
+    </>
+  );
+}
+
+interface WorkersProps {
+  readonly api: Api;
+  readonly workers: readonly WorkerView[];
+  readonly hiveNow: number;
+}
+
+function Workers(props: WorkersProps): VNode | null {
+  if (props.workers.length === 0) return null;
+  if (shape.value === "Table") return <WorkerTable {...props} />;
+  const gone = props.workers.filter(({ worker }) => worker.liveness === "gone");
+  if (gone.length <= goneCardsLimit) return <Cards {...props} />;
+  return (
+    <>
+      <Cards {...props} workers={props.workers.filter(({ worker }) => worker.liveness !== "gone")} />
+      <details class="gone-workers">
+        <summary>{gone.length} workers are offline</summary>
+        <Cards {...props} workers={gone} />
+      </details>
+    </>
+  );
+}
+
+function Cards({ api, workers, hiveNow }: WorkersProps): VNode {
+  return (
+    <ul class="workers">
+      {workers.map((view) => (
+        <WorkerCard key={view.worker.worker_id} api={api} view={view} hiveNow={hiveNow} />
+      ))}
+    </ul>
+  );
+}
+
+function NoWorkers(): VNode {
+  return (
+    <div class="card">
+      <p>No workers. Start one with the address of this hive:</p>
+      <pre class="mono small command">{`waggle-worker --port 0 --hive-url ${location.origin}`}</pre>
+      <p class="small muted">
+        If this hive requires a token, set WAGGLE_HIVE_TOKEN or --hive-token-file at the worker.
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+// Owns the connection to the hive, the only long-lived one: its feed, reopened when it is lost, and the heartbeats from before.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type { Heartbeat, HiveEvent } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import { readFrames } from "../../wire/frames.ts";
+import { problemOf } from "../../wire/problem.ts";
+import type { Problem } from "../../wire/problem.ts";
+import { waitToRetry } from "../../wire/retry-wait.ts";
+import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
+import type { HiveView } from "./hive-view.ts";
+
+const retryDelayMs = 2_000;
+/** Heartbeats fetched for the start of the charts, over all workers: as many as a hive keeps by default. */
+const historyLimit = 1_000;
+
+export interface HiveFeed {
+  readonly view: ReadonlySignal<HiveView>;
+  readonly connection: ReadonlySignal<"opening" | "open" | "lost">;
+  /** The hive's refusal of this page's requests. */
+  readonly refusal: ReadonlySignal<Problem | undefined>;
+}
+
+export function followHive(api: Api): HiveFeed {
+  const view = signal(emptyHive);
+  const connection = signal<"opening" | "open" | "lost">("opening");
+  const refusal = signal<Problem | undefined>(undefined);
+  const never = new AbortController().signal;
+
+  async function readOnce(): Promise<void> {
+    const reading = new AbortController();
+    const response = await api.request("/v1/heartbeats/stream", { signal: reading.signal });
+    refusal.value = response.ok ? undefined : await problemOf(response);
+    if (!response.ok) return;
+    connection.value = "open";
+    for await (const event of readFrames(response, reading)) {
+      view.value = applyHiveEvent(view.value, event as HiveEvent, Date.now());
+      if ((event as HiveEvent).type === "snapshot") void fetchHistory();
+    }
+  }
+
+  async function fetchHistory(): Promise<void> {
+    const response = await api.request(`/v1/heartbeats?limit=${historyLimit}`).catch(() => undefined);
+    if (response?.ok !== true) return;
+    const { heartbeats } = (await response.json()) as { heartbeats: Heartbeat[] };
+    view.value = addHistory(view.value, heartbeats);
+  }
+
+  async function readForEver(): Promise<never> {
+    for (;;) {
+      await readOnce().catch(() => {});
+      connection.value = "lost";
+      await waitToRetry(retryDelayMs, never);
+    }
+  }
+
+  void readForEver();
+  return { view, connection, refusal };
+}

@@ -1,0 +1,180 @@
+// Owns the changes of models made from this page: running ones, their progress and their results. It draws nothing.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type { ModelDeleted } from "@waggle/protocol";
+import { formatBytes } from "../../parts/format.ts";
+import type { Api } from "../../wire/api.ts";
+import { problemOf, unreachable } from "../../wire/problem.ts";
+import type { Problem } from "../../wire/problem.ts";
+import type { ModelProgress } from "../model-words.ts";
+import { followChange } from "./follow-change.ts";
+
+/** A browser opens six connections to a worker; each change holds one, and the page needs some for its status requests. */
+export const changesLimit = 3;
+/** An unload waits for the model's last job. */
+const changeTimeoutMs = 600_000;
+
+export type ChangeKind = "load" | "unload" | "pin" | "unpin" | "delete" | "swap" | "pull";
+
+export interface Change {
+  readonly kind: ChangeKind;
+  /** The model's name; of a pull, the reference. */
+  readonly subject: string;
+  readonly state: "running" | "failed";
+  readonly progress?: ModelProgress;
+  /** Why it failed. */
+  readonly problem?: Problem;
+}
+
+export interface Changes {
+  /** The changes by model; a change is removed when it succeeds. */
+  readonly ofModels: ReadonlySignal<ReadonlyMap<string, Change>>;
+  /** By reference. */
+  readonly pulls: ReadonlySignal<ReadonlyMap<string, Change>>;
+  /** The result of the last successful change, as a sentence. */
+  readonly result: ReadonlySignal<string>;
+  /** Whether `changesLimit` changes run: a further one is ignored. */
+  readonly full: ReadonlySignal<boolean>;
+  load(model: string): void;
+  unload(model: string): void;
+  pin(model: string, pinned: boolean): void;
+  remove(model: string): void;
+  swap(model: string, reference: string, unloadFirst: boolean): void;
+  /** @param name the name to serve the model as; empty for a short form of the reference */
+  pull(reference: string, name: string): void;
+  /** Ends a pull, or removes a failed change. */
+  dismiss(change: Change): void;
+}
+
+export interface ChangesOptions {
+  readonly api: Api;
+  /** Called after each change. */
+  readonly onChanged: () => void;
+}
+
+interface Attempt {
+  readonly signal: AbortSignal;
+  readonly tell: (progress: ModelProgress) => void;
+}
+
+/** The result as a sentence, or the problem. */
+type Outcome = string | Problem;
+
+export function createChanges({ api, onChanged }: ChangesOptions): Changes {
+  const ofModels = signal<ReadonlyMap<string, Change>>(new Map());
+  const pulls = signal<ReadonlyMap<string, Change>>(new Map());
+  const result = signal("");
+  const full = signal(false);
+  const leaving = new Map<Change["subject"], AbortController>();
+  let running = 0;
+
+  function put(change: Change | undefined, kind: ChangeKind, subject: string): void {
+    const place = kind === "pull" ? pulls : ofModels;
+    const changed = new Map(place.value);
+    if (change === undefined) changed.delete(subject);
+    else changed.set(subject, change);
+    place.value = changed;
+  }
+
+  function count(by: 1 | -1): void {
+    running += by;
+    full.value = running >= changesLimit;
+  }
+
+  async function attempt(
+    kind: ChangeKind,
+    subject: string,
+    perform: (attempt: Attempt) => Promise<Outcome>,
+  ): Promise<void> {
+    const place = kind === "pull" ? pulls : ofModels;
+    if (full.peek() || place.peek().get(subject)?.state === "running") return;
+    const leave = new AbortController();
+    if (kind === "pull") leaving.set(subject, leave);
+    const change: Change = { kind, subject, state: "running" };
+    count(1);
+    put(change, kind, subject);
+    const outcome = await perform({
+      signal: leave.signal,
+      tell: (progress) => put({ ...change, progress }, kind, subject),
+    }).catch((): Outcome => unreachable);
+    count(-1);
+    if (kind === "pull") leaving.delete(subject);
+    if (leave.signal.aborted || typeof outcome === "string") put(undefined, kind, subject);
+    else put({ ...change, state: "failed", problem: outcome }, kind, subject);
+    if (!leave.signal.aborted && typeof outcome === "string") result.value = outcome;
+    onChanged();
+  }
+
+  /** One request, one answer. */
+  async function ask(
+    method: string,
+    path: string,
+    body: object | undefined,
+    words: (response: Response) => Promise<string> | string,
+  ): Promise<Outcome> {
+    const init =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+    const response = await api.request(path, { method, ...init, responseTimeoutMs: changeTimeoutMs });
+    return response.ok ? await words(response) : await problemOf(response);
+  }
+
+  const stream = (path: string, body: object, words: (name: string) => string) => (options: Attempt) =>
+    followChange({ api, path, body, responseTimeoutMs: changeTimeoutMs, ...options }).then((end) =>
+      typeof end === "string" ? words(end) : end,
+    );
+
+  return {
+    ofModels,
+    pulls,
+    result,
+    full,
+    load: (model) =>
+      void attempt(
+        "load",
+        model,
+        stream("/v1/models/load", { model }, (name) => `${name} is loaded.`),
+      ),
+    unload: (model) =>
+      void attempt("unload", model, () => ask("POST", "/v1/models/unload", { model }, () => `${model} is unloaded.`)),
+    pin: (model, pinned) =>
+      void attempt(pinned ? "pin" : "unpin", model, () =>
+        ask(
+          "POST",
+          "/v1/models/pin",
+          { model, pinned },
+          () => `${model} is ${pinned ? "pinned" : "no longer pinned"}.`,
+        ),
+      ),
+    remove: (model) =>
+      void attempt("delete", model, () =>
+        ask("DELETE", `/v1/models/${encodeURIComponent(model)}`, undefined, async (response) => {
+          const { freed_bytes: freed } = (await response.json()) as ModelDeleted;
+          return `${model} is deleted: ${formatBytes(freed)} freed.`;
+        }),
+      ),
+    swap: (model, reference, unloadFirst) =>
+      void attempt(
+        "swap",
+        model,
+        stream(
+          "/v1/models/swap",
+          { model, reference, unload_first: unloadFirst },
+          (name) => `${name} is served from ${reference}.`,
+        ),
+      ),
+    pull: (reference, name) =>
+      void attempt(
+        "pull",
+        reference,
+        stream(
+          "/v1/models/pull",
+          name === "" ? { reference } : { reference, name },
+          (served) => `${reference} is downloaded as ${served}.`,
+        ),
+      ),
+    dismiss({ kind, subject, state }) {
+      if (state === "running") leaving.get(subject)?.abort();
+      else put(undefined, kind, subject);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// Owns following a change of a model to its end: its progress, then the model's name or a problem.
+import type { ModelEvent } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import { readFrames } from "../../wire/frames.ts";
+import { problemOf } from "../../wire/problem.ts";
+import type { Problem } from "../../wire/problem.ts";
+import type { ModelProgress } from "../model-words.ts";
+
+export interface FollowChangeOptions {
+  readonly api: Api;
+  readonly path: string;
+  readonly body: object;
+  readonly signal: AbortSignal;
+  /** Until the stream begins. */
+  readonly responseTimeoutMs: number;
+  readonly tell: (progress: ModelProgress) => void;
+}
+
+const brokenOff: Problem = {
+  code: "unreachable",
+  message: "The worker closed the progress stream without a result.",
+};
+
+/**
+ * @returns the model's name once it is done
+ * @throws what a request throws; a stream that closes early is a problem and does not throw
+ */
+export async function followChange(options: FollowChangeOptions): Promise<string | Problem> {
+  const { api, path, body, signal, responseTimeoutMs, tell } = options;
+  const connection = new AbortController();
+  const leave = (): void => connection.abort();
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    const response = await api.request(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify(body),
+      signal: connection.signal,
+      responseTimeoutMs,
+    });
+    return response.ok ? await readToEnd(response, connection, tell) : await problemOf(response);
+  } finally {
+    signal.removeEventListener("abort", leave);
+    connection.abort();
+  }
+}
+
+async function readToEnd(
+  response: Response,
+  connection: AbortController,
+  tell: (progress: ModelProgress) => void,
+): Promise<string | Problem> {
+  try {
+    for await (const frame of readFrames(response, connection)) {
+      const event = frame as ModelEvent;
+      if (event.type === "progress") tell(event);
+      else if (event.type === "done") return event.model.name;
+      else return { code: event.code, message: event.message };
+    }
+  } catch {
+    // The same as an end without a result.
+  }
+  return brokenOff;
+}

@@ -1,0 +1,35 @@
+// Owns the progress of a model: a bar, its figures, and a sentence for screen readers at each quarter.
+import type { VNode } from "preact";
+import { figureWords, spokenProgress, stageWords } from "../model-words.ts";
+import type { ModelProgress } from "../model-words.ts";
+import { formatPercent } from "../../parts/format.ts";
+
+export interface ProgressLineProps {
+  readonly progress: ModelProgress;
+  /** The subject, for screen readers. */
+  readonly subject: string;
+}
+
+export function ProgressLine({ progress, subject }: ProgressLineProps): VNode {
+  const share = progress.progress;
+  const figures = figureWords(progress);
+  return (
+    <div class="progress-line">
+      {/* Without a value the bar pulses: the progress is unknown. */}
+      <progress
+        class={share === undefined ? "pulse" : undefined}
+        aria-label={`${subject}: ${stageWords(progress)}`}
+        max={1}
+        {...(share === undefined ? {} : { value: share })}
+      />
+      <p class="small numbers">
+        {[stageWords(progress), share === undefined ? "" : formatPercent(share), figures]
+          .filter((words) => words !== "")
+          .join(" · ")}
+      </p>
+      <span class="visually-hidden" role="status">
+        {`${subject}: ${spokenProgress(progress)}`}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+// Owns the panel of a worker's models: their shared memory, a row for each, and downloading another one.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { Api } from "../wire/api.ts";
+import { stateChanges, statesOf } from "./announce.ts";
+import type { StatesByName } from "./announce.ts";
+import { createChanges } from "./changes/changes.ts";
+import { Budget } from "./memory-bar.tsx";
+import type { ModelList } from "./model-list.ts";
+import { canChange, elsewhereWords } from "./model-words.ts";
+import { ModelRow } from "./model-row.tsx";
+import "./models.css";
+import { PullForm } from "./changes/pull-form.tsx";
+
+const tickMs = 1_000;
+
+export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: ModelList }): VNode | null {
+  const changes = useMemo(() => createChanges({ api, onChanged: () => void list.refresh() }), [api, list]);
+  const statuses = list.statuses.value;
+  const models = statuses?.models ?? [];
+  const counting = models.some(({ expires_at }) => expires_at !== undefined);
+  const now = useNow(counting) + list.clockOffsetMs.value;
+  const spoken = useStateChanges(statuses === undefined ? undefined : statesOf(models));
+  if (statuses === undefined) return null;
+
+  const changeable = canChange(statuses);
+  const names = models.map(({ name }) => name);
+  const scaleBytes = Math.max(...models.map(({ memory }) => memory?.total ?? 0));
+  return (
+    <section class="card" aria-labelledby="models-title">
+      <div class="spread">
+        <h2 id="models-title">Models</h2>
+        <span class="small muted numbers">
+          {`${models.filter(({ state }) => state === "ready").length} of ${models.length} loaded`}
+        </span>
+      </div>
+      <Budget statuses={statuses} />
+      <p class="small result" role="status">
+        {changes.result.value}
+      </p>
+      <p class="visually-hidden" role="status">
+        {spoken}
+      </p>
+      <ul class="models">
+        {models.map((model) => (
+          <ModelRow
+            key={model.name}
+            {...{ api, model, changes, changeable, scaleBytes, now }}
+            change={changes.ofModels.value.get(model.name)}
+            others={names.filter((name) => name !== model.name)}
+          />
+        ))}
+      </ul>
+      {changeable ? <PullForm api={api} changes={changes} /> : <p class="small muted">{elsewhereWords}</p>}
+    </section>
+  );
+}
+
+/** This browser's clock; it ticks only while a countdown is shown. */
+function useNow(counting: boolean): number {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    if (!counting) return;
+    now.value = Date.now();
+    const timer = setInterval(() => (now.value = Date.now()), tickMs);
+    return () => clearInterval(timer);
+  }, [counting, now]);
+  return now.value;
+}
+
+/** The last announcement; the first list announces nothing. */
+function useStateChanges(states: StatesByName | undefined): string {
+  const before = useRef<StatesByName>(undefined);
+  const spoken = useSignal("");
+  useEffect(() => {
+    if (states === undefined) return;
+    const words = before.current === undefined ? "" : stateChanges(before.current, states);
+    before.current = states;
+    if (words !== "") spoken.value = words;
+  });
+  return spoken.value;
+}

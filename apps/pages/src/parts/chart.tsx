@@ -1,0 +1,157 @@
+// Owns one chart: lines over time, drawn by uPlot in the colours of the theme, with a legend of the latest values. A chart without values has
+// no axes: a time axis without measurements would be made up.
+import type { Signal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import UPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import "./chart.css";
+import { formatClock, formatFigure, formatMinute } from "./format.ts";
+import { schemeChanges } from "./theme-switch.tsx";
+
+export type Figure = number | undefined;
+
+export interface ChartLine {
+  readonly label: string;
+  /** A value for each time; undefined where nothing was measured. */
+  readonly values: readonly Figure[];
+  /** The legend's text for the latest value; by default the number. */
+  readonly latest?: string;
+}
+
+export interface ChartProps {
+  readonly title: string;
+  /** Level of the title's heading. */
+  readonly heading: "h2" | "h3";
+  readonly unit: string;
+  /** Seconds since 1970. */
+  readonly times: readonly number[];
+  /** Two at most. */
+  readonly lines: readonly ChartLine[];
+  /** The scale reaches at least to this value. */
+  readonly top?: number;
+  /** Text of a chart without lines to draw. */
+  readonly empty: string;
+  /** A chart whose values are all zero is empty too. */
+  readonly emptyWhenZero?: boolean;
+  /** Index in `times` of the cursor that the charts of a page share; without it the chart has no cursor. */
+  readonly pointed?: Signal<number | undefined>;
+}
+
+const heightPx = 140;
+/** Room for half of the newest time's label. */
+const rightPx = 28;
+const cursorKey = "waggle";
+const colours = ["chart-line-a", "chart-line-b"] as const;
+/** Seconds between two time labels: whole ones, so that no label appears twice. */
+const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+
+export function Chart(props: ChartProps): VNode {
+  const { title, heading: Heading, unit, lines, empty, emptyWhenZero = false, pointed } = props;
+  const at = pointed?.value;
+  const isEmpty = lines.every(({ values }) =>
+    values.every((value) => value === undefined || (emptyWhenZero && value === 0)),
+  );
+  return (
+    <figure class="card chart" data-chart={title}>
+      <figcaption>
+        <Heading>
+          {title} <span class="muted">{unit}</span>
+        </Heading>
+        <p class="chart-legend small numbers">
+          {lines.map((line, i) => (
+            <span key={line.label}>
+              {!isEmpty && <span class={`chart-swatch ${colours[i] ?? colours[0]}`} aria-hidden="true" />}
+              {`${line.label} ${legendOf(line, at)}`.trim()}
+            </span>
+          ))}
+        </p>
+      </figcaption>
+      {isEmpty ? <p class="chart-area chart-empty muted small">{empty}</p> : <Drawing {...props} />}
+    </figure>
+  );
+}
+
+/** The value under the cursor; without a cursor the latest one. */
+function legendOf({ values, latest }: ChartLine, at: number | undefined): string {
+  if (at !== undefined) return formatFigure(values[at]);
+  return latest ?? formatFigure(values.findLast((value) => value !== undefined));
+}
+
+function Drawing(props: ChartProps): VNode {
+  const { times, lines, pointed } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<UPlot>(undefined);
+  const scheme = schemeChanges.value;
+  const figures = useMemo(() => lines.map(({ values }) => values), [lines]);
+
+  useLayoutEffect(() => {
+    const target = box.current;
+    if (target === null) return;
+    const made = new UPlot(optionsFor(target, props), [[], ...figures.map(() => [])], target);
+    const observer = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: heightPx }));
+    observer.observe(target);
+    plot.current = made;
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      if (pointed !== undefined) pointed.value = undefined;
+    };
+  }, [scheme, figures.length]);
+  useEffect(() => {
+    plot.current?.setData([[...times], ...figures.map((values) => values.map((value) => value ?? null))]);
+  }, [times, figures, scheme]);
+
+  return <div ref={box} class="chart-area" aria-hidden="true" />;
+}
+
+function optionsFor(target: HTMLElement, { lines, top = 1, pointed }: ChartProps): UPlot.Options {
+  const grid = { stroke: colourOf(target, "chart-grid"), width: 1 };
+  const axis = { stroke: colourOf(target, "muted"), grid, ticks: { show: false } };
+  return {
+    width: target.clientWidth,
+    height: heightPx,
+    legend: { show: false },
+    padding: [8, rightPx, 0, 0],
+    cursor:
+      pointed === undefined ? { show: false } : { sync: { key: cursorKey }, y: false, drag: { x: false, y: false } },
+    hooks: pointed === undefined ? {} : { setCursor: [({ cursor }) => (pointed.value = cursor.idx ?? undefined)] },
+    scales: {
+      x: { range: (_, min, max) => [min, max] },
+      y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.1)] },
+    },
+    axes: [
+      { ...axis, space: 66, size: 28, incrs: labelSteps, values: timeLabels },
+      { ...axis, space: 24, size: 56 },
+    ],
+    series: [
+      {},
+      ...colours.slice(0, lines.length).map((colour) => {
+        const stroke = colourOf(target, colour);
+        return { stroke, width: 2, points: { show: true, size: 4, stroke, fill: stroke, filter: isolated } };
+      }),
+    ],
+  };
+}
+
+/** @param step seconds from one label to the next */
+function timeLabels(_: UPlot, times: readonly number[], __: number, ___: number, step: number): string[] {
+  return times.map((time) => (step < 60 ? formatClock : formatMinute)(time * 1_000));
+}
+
+/** Values without a neighbour: no line goes through them, so they are drawn as points. */
+function isolated(plot: UPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const isMissing = (i: number): boolean => (values[i] ?? null) === null;
+  return [...values.keys()].filter((i) => !isMissing(i) && isMissing(i - 1) && isMissing(i + 1));
+}
+
+/** A canvas knows no CSS variables and no classes: the colour is read from an element that has the class. */
+function colourOf(target: HTMLElement, className: string): string {
+  const probe = document.createElement("span");
+  probe.className = className;
+  target.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}

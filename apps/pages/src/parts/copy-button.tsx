@@ -1,0 +1,50 @@
+// Owns copying text, also on a page without a secure connection.
+import type { VNode } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Icon } from "./icons.tsx";
+
+const confirmationMs = 1_500;
+
+export function CopyButton({ text, label }: { readonly text: string; readonly label: string }): VNode {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), confirmationMs);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const name = copied ? "Copied" : label;
+  return (
+    <button
+      type="button"
+      class="button icon tiny quiet"
+      aria-label={name}
+      title={name}
+      onClick={() => void copy(text).then(setCopied)}
+    >
+      <Icon name={copied ? "check" : "copy"} />
+    </button>
+  );
+}
+
+/** False if neither way works. */
+export async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+/** The clipboard's interface exists only on secure origins, which a worker on a local network is not. */
+function copyBySelection(text: string): boolean {
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "visually-hidden";
+  document.body.append(field);
+  field.select();
+  // oxlint-disable-next-line typescript/no-deprecated -- the only way on insecure origins
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
+}

@@ -1,0 +1,36 @@
+// Owns a countdown of seconds until another try, which screen readers do not read out second by second.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+
+export interface CountdownProps {
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  /** Text before the seconds: "Try again in". */
+  readonly before: string;
+  /** Text at the end. */
+  readonly after: string;
+}
+
+const tickMs = 250;
+
+export function Countdown({ until, before, after }: CountdownProps): VNode {
+  const leftS = useSignal(secondsUntil(until));
+  useEffect(() => {
+    const timer = setInterval(() => {
+      leftS.value = secondsUntil(until);
+      if (leftS.value === 0) clearInterval(timer);
+    }, tickMs);
+    leftS.value = secondsUntil(until);
+    return () => clearInterval(timer);
+  }, [until]);
+  return (
+    <span class="numbers" role="timer">
+      {leftS.value === 0 ? after : `${before} ${leftS.value} s`}
+    </span>
+  );
+}
+
+function secondsUntil(until: number): number {
+  return Math.max(0, Math.ceil((until - Date.now()) / 1_000));
+}

@@ -1,0 +1,7 @@
+// Owns reading a text field of a form.
+
+/** Without surrounding blanks; empty for a missing field. */
+export function formText(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value.trim() : "";
+}

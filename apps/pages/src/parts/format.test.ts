@@ -1,0 +1,74 @@
+import { expect, it } from "vitest";
+import {
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatFigure,
+  formatMilliseconds,
+  formatPercent,
+  formatRate,
+  formatShare,
+  formatTime,
+} from "./format.ts";
+
+it.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_000, "1.0 kB"],
+  [99_940, "99.9 kB"],
+  [99_950, "100 kB"],
+  [999_499, "999 kB"],
+  [999_600, "1.0 MB"],
+  [812_345_678, "812 MB"],
+  [1_234_567_890, "1.2 GB"],
+  [71_000_000_000_000, "71.0 TB"],
+])("%i bytes read %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+it("formats rates, counts and figures", () => {
+  expect(formatByteRate(12_000_000)).toBe("12.0 MB/s");
+  expect([3.456, 85.4, 1_234.5].map(formatRate)).toEqual(["3.5", "85", "1,235"]);
+  expect(formatCount(30_000)).toBe("30,000");
+  expect([formatFigure(2), formatFigure(2.34), formatFigure(1_234.5, "ms"), formatFigure(undefined)]).toEqual([
+    "2",
+    "2.3",
+    "1,235 ms",
+    "–",
+  ]);
+});
+
+it("rounds progress down and shares to the nearest percent", () => {
+  expect([0, 0.429, 0.999].map(formatPercent)).toEqual(["0 %", "42 %", "99 %"]);
+  expect([0, 0.004, 0.5, undefined].map(formatShare)).toEqual(["0 %", "under 1 %", "50 %", "–"]);
+});
+
+it("formats milliseconds", () => {
+  expect([formatMilliseconds(84.6), formatMilliseconds(1_500)]).toEqual(["85 ms", "1.5 s"]);
+});
+
+it("rounds a duration down", () => {
+  const [minute, hour] = [60_000, 3_600_000];
+  expect([0, 119_999, 2 * minute, 119 * minute, 2 * hour, 49 * hour].map((ms) => formatDuration(ms))).toEqual([
+    "0 s",
+    "119 s",
+    "2 min",
+    "119 min",
+    "2 h",
+    "2 days",
+  ]);
+});
+
+it.each([
+  [-5, "0 s"],
+  [39_001, "40 s"],
+  [119_000, "119 s"],
+  [120_001, "3 min"],
+  [7_200_000, "2 h"],
+  [86_400_000 * 5, "5 days"],
+])("rounds %i ms left up to %s", (ms, text) => expect(formatDuration(ms, "up")).toBe(text));
+
+it("adds the date of another day to a time", () => {
+  const now = new Date(2026, 4, 9, 15, 0, 0).getTime();
+  expect(formatTime(now - 60_000, now)).toBe("14:59:00");
+  expect(formatTime(now - 86_400_000, now)).toBe("8 May, 15:00:00");
+});

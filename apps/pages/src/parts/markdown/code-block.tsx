@@ -1,0 +1,81 @@
+// Owns a block of code: its language, a copy button, and its lines, with colours once they are computed. Code without a known language stays
+// plain.
+import type { VNode } from "preact";
+import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
+import { CopyButton } from "../copy-button.tsx";
+import { createCodeChunks } from "./code-chunks.ts";
+import type { Chunk, Colours } from "./code-chunks.ts";
+import { inSlices } from "./idle-slices.ts";
+
+export interface CodeBlockProps {
+  readonly code: string;
+  /** The text after the fence. */
+  readonly info: string | undefined;
+}
+
+export function CodeBlock({ code, info }: CodeBlockProps): VNode {
+  const name = languageName(info);
+  const colours = useColours(name);
+  const chunks = useMemo(() => createCodeChunks(colours), [colours]);
+  const [, drawAgain] = useReducer<number, undefined>((count) => count + 1, 0);
+  const list = chunks.update(code);
+  const isPlain = colours !== undefined && list.some(({ pieces }) => pieces === undefined);
+  useEffect(() => {
+    if (!isPlain) return undefined;
+    return inSlices(() => {
+      const more = chunks.colourNext();
+      if (!more) drawAgain(undefined);
+      return more;
+    });
+  }, [chunks, isPlain]);
+  return (
+    <figure class="code">
+      <figcaption class="spread">
+        <span>{name === "" ? "code" : name}</span>
+        <CopyButton text={code} label="Copy code" />
+      </figcaption>
+      <pre tabIndex={0}>
+        <code>{list.length === 1 && list[0] !== undefined ? inside(list[0]) : list.map(chunkView)}</code>
+      </pre>
+    </figure>
+  );
+}
+
+/** The word after the fence: `js`, also in `js title="a"` or `{.js}`. */
+function languageName(info: string | undefined): string {
+  return /^\{?\.?([^\s{},]*)/.exec(info ?? "")?.[1] ?? "";
+}
+
+/** Undefined until the language is loaded, and without one. */
+function useColours(name: string): Colours | undefined {
+  const [known, setKnown] = useState<{ readonly name: string; readonly colours: Colours | undefined }>();
+  useEffect(() => {
+    if (name === "") return undefined;
+    let left = false;
+    void import("./code-colours.ts")
+      .then(({ coloursOf }) => coloursOf(name))
+      // If the file does not load, the code stays plain.
+      .catch(() => undefined)
+      .then((colours) => {
+        if (!left) setKnown({ name, colours });
+      });
+    return () => void (left = true);
+  }, [name]);
+  return known?.name === name ? known.colours : undefined;
+}
+
+const views = new WeakMap<Chunk, VNode>();
+
+/** The same element for the same chunk, so that its lines are not compared again. */
+function chunkView(chunk: Chunk): VNode {
+  const known = views.get(chunk);
+  if (known !== undefined) return known;
+  const view = <span class="lines">{inside(chunk)}</span>;
+  views.set(chunk, view);
+  return view;
+}
+
+function inside({ text, pieces }: Chunk): string | (string | VNode)[] {
+  if (pieces === undefined) return text;
+  return pieces.map(({ text: part, kind }) => (kind === undefined ? part : <span class={`code-${kind}`}>{part}</span>));
+}

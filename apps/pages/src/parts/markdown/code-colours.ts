@@ -1,0 +1,132 @@
+// Owns colouring lines of code: line by line, with a state passed from each line to the next, so that new lines cost only their length.
+// It knows languages and no page.
+import { StringStream } from "@codemirror/streamparser";
+import type { ColouredLines, Colours, Kind, Piece } from "./code-chunks.ts";
+import { languageLoader } from "./code-languages.ts";
+import type { Language } from "./code-languages.ts";
+
+/** A longer line is data and stays plain. */
+const maxLineChars = 2_000;
+const indentChars = 2;
+const maxEmptyTokens = 10;
+
+/** Undefined for an unknown language. */
+export async function coloursOf(name: string): Promise<Colours | undefined> {
+  const language = await languageLoader(name)?.();
+  if (language === undefined) return undefined;
+  return {
+    begin: () => language.startState?.(indentChars) ?? {},
+    lines(text, before) {
+      try {
+        return colourLines(language, text, before);
+      } catch {
+        // An error in a language's parser costs the colours, not the answer.
+        return { pieces: [{ text, kind: undefined }], state: before };
+      }
+    },
+  };
+}
+
+function colourLines(language: Language, text: string, before: unknown): ColouredLines {
+  const state = copyOf(language, before);
+  const pieces: Piece[] = [];
+  for (const [i, line] of text.split("\n").entries()) {
+    if (i > 0) add(pieces, "\n", undefined);
+    if (line.length > maxLineChars) add(pieces, line, undefined);
+    else colourLine(language, line, state, pieces);
+  }
+  return { pieces, state };
+}
+
+function colourLine(language: Language, line: string, state: unknown, pieces: Piece[]): void {
+  if (line === "") return language.blankLine?.(state, indentChars);
+  const stream = new StringStream(line, 4, indentChars);
+  while (!stream.eol()) {
+    stream.start = stream.pos;
+    let style: string | null | undefined;
+    // A language may return without reading a character, to change its state; the limit prevents an endless loop.
+    for (let tries = 0; tries < maxEmptyTokens && stream.pos === stream.start; tries++) {
+      style = language.token(stream, state);
+    }
+    if (stream.pos === stream.start) stream.next();
+    add(pieces, stream.current(), kindOf(style));
+  }
+}
+
+function add(pieces: Piece[], text: string, kind: Kind | undefined): void {
+  if (text === "") return;
+  const last = pieces.at(-1);
+  if (last !== undefined && last.kind === kind) pieces[pieces.length - 1] = { text: last.text + text, kind };
+  else pieces.push({ text, kind });
+}
+
+function copyOf(language: Language, state: unknown): unknown {
+  if (language.copyState !== undefined) return language.copyState(state);
+  if (typeof state !== "object" || state === null) return state;
+  return Object.fromEntries(
+    Object.entries(state).map(([key, value]: [string, unknown]) => [key, Array.isArray(value) ? [...value] : value]),
+  );
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  keyword: "keyword",
+  modifier: "keyword",
+  controlKeyword: "keyword",
+  operatorKeyword: "keyword",
+  definitionKeyword: "keyword",
+  moduleKeyword: "keyword",
+  self: "keyword",
+  tag: "keyword",
+  tagName: "keyword",
+  heading: "keyword",
+  meta: "type",
+  "string-2": "string",
+  string: "string",
+  character: "string",
+  regexp: "string",
+  escape: "string",
+  attributeValue: "string",
+  url: "string",
+  link: "string",
+  number: "number",
+  atom: "number",
+  bool: "number",
+  null: "number",
+  unit: "number",
+  color: "number",
+  comment: "comment",
+  quote: "comment",
+  def: "name",
+  "variable-2": "name",
+  property: "name",
+  propertyName: "name",
+  attribute: "name",
+  attributeName: "name",
+  macroName: "name",
+  labelName: "name",
+  builtin: "type",
+  type: "type",
+  typeName: "type",
+  className: "type",
+  namespace: "type",
+  "variable-3": "type",
+  qualifier: "type",
+  annotation: "type",
+  inserted: "added",
+  positive: "added",
+  deleted: "removed",
+  negative: "removed",
+  invalid: "removed",
+};
+
+/** Some languages return undefined instead of null. */
+function kindOf(style: string | null | undefined): Kind | undefined {
+  if (style === null || style === undefined) return undefined;
+  for (const tag of style.split(" ")) {
+    const [name = "", modifier] = tag.split(".");
+    if (modifier === "definition" || modifier === "function") return "name";
+    if (modifier === "standard") return "type";
+    if (Object.hasOwn(kinds, name)) return kinds[name];
+  }
+  return undefined;
+}

@@ -1,0 +1,59 @@
+// Owns how a formula is shown: as its source, and as mathematics once Temml is loaded and the formula is valid.
+import type { VNode } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { inSlices } from "./idle-slices.ts";
+
+export interface FormulaProps {
+  readonly tex: string;
+  /** Whether the formula is a block, and not within a line. */
+  readonly display: boolean;
+  /** With its delimiters; shown for an invalid formula. */
+  readonly raw: string;
+}
+
+type Draw = (tex: string, display: boolean) => VNode | undefined;
+let draw: Draw | undefined;
+/** Converted formulas, the oldest first; undefined for an invalid one. */
+const drawn = new Map<string, VNode | undefined>();
+const maxDrawn = 500;
+
+export function Formula({ tex, display, raw }: FormulaProps): VNode {
+  const key = `${display ? "block" : "line"} ${tex}`;
+  const [, setShown] = useState(key);
+  useEffect(() => {
+    if (drawn.has(key)) return undefined;
+    let left = false;
+    let leave = (): void => {};
+    const show = (): boolean => {
+      if (draw !== undefined) keep(key, draw(tex, display));
+      setShown(`${key} drawn`);
+      return false;
+    };
+    void loadDraw().then((loaded) => {
+      if (loaded && !left) leave = inSlices(show);
+    });
+    return () => {
+      left = true;
+      leave();
+    };
+  }, [key]);
+  const math = drawn.get(key);
+  const kind = display ? "formula display" : "formula";
+  return math === undefined ? <span class={`${kind} source`}>{raw}</span> : <span class={kind}>{math}</span>;
+}
+
+/** False if Temml does not load; then formulas stay source text. */
+async function loadDraw(): Promise<boolean> {
+  try {
+    draw ??= (await import("./formula-drawing.ts")).drawFormula;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function keep(key: string, math: VNode | undefined): void {
+  const oldest = drawn.keys().next();
+  if (drawn.size >= maxDrawn && oldest.done !== true) drawn.delete(oldest.value);
+  drawn.set(key, math);
+}

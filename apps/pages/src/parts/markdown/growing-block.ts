@@ -1,0 +1,81 @@
+// Owns a long list or table that grows: its first items keep their tokens, and only the rest is parsed. Where that differs from parsing the
+// whole, it reports so, and the block is parsed anew.
+import type { Token, Tokens } from "marked";
+
+type Long = Tokens.List | Tokens.Table;
+type Item = Tokens.ListItem | Tokens.TableCell[];
+
+/** Items at the end that may change: the last one grows, and only its end shows whether it belongs to the one before. */
+const keptOpen = 2;
+/** Shorter blocks gain nothing. */
+const longFrom = 12;
+
+export interface OpenBlock {
+  /** Source of the final items. */
+  readonly src: string;
+  /** Text to put before the rest so that it is parsed as in its context. */
+  readonly prefix: string;
+  /** Number of items in the prefix. */
+  readonly prefixItems: number;
+  /** The block with only the final items. */
+  readonly block: Long;
+}
+
+/** The block among these that is long enough, and its index; only the last two can grow. */
+export function longBlockAt(tokens: readonly Token[]): number | undefined {
+  const shown = [...tokens.keys()].filter((i) => tokens[i]?.type !== "space");
+  return shown.slice(-2).findLast((i) => isLong(tokens[i]));
+}
+
+function isLong(token: Token | undefined): token is Long {
+  return (token?.type === "list" || token?.type === "table") && itemsOf(token as Long).length >= longFrom;
+}
+
+/** The block without its last items. `open` has the items that were final before. */
+export function settleItems(token: Token, open: OpenBlock | undefined): OpenBlock | undefined {
+  if (!isLong(token)) return undefined;
+  const items = itemsOf(token).slice(0, -keptOpen);
+  const known = open === undefined ? 0 : itemsOf(open.block).length;
+  // A line that began like an item may have become part of the previous item.
+  if (items.length <= known) return open;
+  if (token.type === "table") {
+    const lines = token.raw.split("\n");
+    const header = `${lines.slice(0, 2).join("\n")}\n`;
+    const src = `${lines.slice(0, 2 + items.length).join("\n")}\n`;
+    return { src, prefix: header, prefixItems: 0, block: withItems(token, items) };
+  }
+  const added = (items as Tokens.ListItem[]).slice(known).map(({ raw }) => raw);
+  const src = (open?.src ?? "") + added.join("");
+  const marker = /^ {0,3}(?:[*+-]|\d{1,9}[.)])/.exec(token.items.at(-keptOpen)?.raw ?? "")?.[0];
+  if (marker === undefined) return undefined;
+  // One empty line between items makes the whole list loose.
+  const prefix = token.loose ? `${marker} x\n\n` : "";
+  return { src, prefix, prefixItems: token.loose ? 1 : 0, block: withItems(token, items) };
+}
+
+/** Whether the tokens after the prefix continue the block. */
+export function goesOn(open: OpenBlock, token: Token | undefined): token is Long {
+  if (token?.type !== open.block.type || !token.raw.startsWith(open.prefix)) return false;
+  const [read, block] = [token as Long, open.block];
+  if (itemsOf(read).length < open.prefixItems) return false;
+  if (read.type === "list" && block.type === "list") {
+    return read.loose === block.loose && read.ordered === block.ordered;
+  }
+  return true;
+}
+
+/** The whole block: the final items, and those parsed after the prefix. */
+export function joined(open: OpenBlock, read: Long): Long {
+  const items = [...itemsOf(open.block), ...itemsOf(read).slice(open.prefixItems)];
+  return { ...withItems(open.block, items), raw: open.src + read.raw.slice(open.prefix.length) };
+}
+
+function itemsOf(token: Long): readonly Item[] {
+  return token.type === "list" ? token.items : token.rows;
+}
+
+function withItems(token: Long, items: readonly Item[]): Long {
+  return token.type === "list"
+    ? { ...token, items: items as Tokens.ListItem[] }
+    : { ...token, rows: items as Tokens.TableCell[][] };
+}

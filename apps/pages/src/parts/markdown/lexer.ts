@@ -1,0 +1,55 @@
+// Owns parsing markdown: GitHub's, with line breaks as written and with formulas. Only fences, lists, indented code and unclosed comments
+// extend over an empty line, so that a text can be parsed piece by piece (incremental.ts).
+import { Lexer, Marked, Tokenizer } from "marked";
+import type { Links, Token, Tokens } from "marked";
+import { formulas, upToEmptyLine } from "./formula-rules.ts";
+
+const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
+
+/** These extend to their closing, over empty lines. */
+const untilClosed = /^ {0,3}<(?:script|pre|style|textarea|!|\?)/i;
+
+export interface Reading {
+  /** Blocks, whose inline content is parsed by `finish`. */
+  readonly tokens: readonly Token[];
+  /** Definitions of the text and those given to it; the first definition of a label counts. */
+  readonly links: Links;
+  /** Parses the inline content of the blocks, with these definitions. */
+  finish(links: Links): void;
+}
+
+export function readBlocks(src: string, known: Links): Reading {
+  const lexer = new Lexer({ ...defaults, tokenizer: boundedTokenizer() });
+  Object.assign(lexer.tokens.links, known);
+  lexer.blockTokens(src, lexer.tokens);
+  return {
+    tokens: lexer.tokens,
+    links: lexer.tokens.links,
+    finish(links) {
+      Object.assign(lexer.tokens.links, links);
+      for (const { src: text, tokens } of lexer.inlineQueue.splice(0)) {
+        lexer.state.inRawBlock = false;
+        lexer.inlineTokens(text, tokens);
+      }
+    },
+  };
+}
+
+/** Parses the whole text at once. */
+export function readAll(text: string): readonly Token[] {
+  const reading = readBlocks(text.replace(/\r\n|\r/g, "\n"), {});
+  reading.finish(reading.links);
+  return reading.tokens;
+}
+
+function boundedTokenizer(): Tokenizer {
+  const tokenizer = new Tokenizer();
+  const def = tokenizer.def.bind(tokenizer);
+  const html = tokenizer.html.bind(tokenizer);
+  tokenizer.def = (src): Tokens.Def | undefined => (/^ {0,3}\[/.test(src) ? def(upToEmptyLine(src)) : undefined);
+  tokenizer.html = (src): Tokens.HTML | undefined => {
+    if (!/^ {0,3}</.test(src)) return undefined;
+    return html(untilClosed.test(src) ? src : upToEmptyLine(src));
+  };
+  return tokenizer;
+}

@@ -1,0 +1,27 @@
+// Owns which blocks use a link definition: a definition counts for the whole text, also before it.
+import type { Links } from "marked";
+
+/** Labels that only one of these defines, or that they define differently. */
+export function labelsThatDiffer(before: Links, after: Links): readonly string[] {
+  const labels = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...labels].filter((label) => !sameLink(linkOf(before, label), linkOf(after, label)));
+}
+
+function linkOf(links: Links, label: string): Links[string] | undefined {
+  return Object.hasOwn(links, label) ? links[label] : undefined;
+}
+
+function sameLink(a: Links[string] | undefined, b: Links[string] | undefined): boolean {
+  return a?.href === b?.href && a?.title === b?.title && (a === undefined) === (b === undefined);
+}
+
+/** Whether this text may use one of these labels; true if its letters alone do not show that. */
+export function refersTo(src: string, labels: readonly string[]): boolean {
+  if (!src.includes("[")) return false;
+  const folded = fold(src);
+  return labels.some((label) => /\s/.test(label) || folded.includes(`[${fold(label)}]`));
+}
+
+function fold(text: string): string {
+  return text.replace(/\s+/g, " ").replace(/\[ /g, "[").replace(/ \]/g, "]").toLowerCase().toUpperCase();
+}

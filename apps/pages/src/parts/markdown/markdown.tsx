@@ -1,0 +1,12 @@
+// Owns how an answer's markdown is shown: as blocks, of which final ones are not drawn again while the answer grows.
+import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import { blockElement } from "./elements.tsx";
+import { createIncrementalMarkdown } from "./incremental.ts";
+import "./markdown.css";
+
+export function Markdown({ text }: { readonly text: string }): VNode {
+  const reader = useMemo(createIncrementalMarkdown, []);
+  const blocks = useMemo(() => reader.update(text), [reader, text]);
+  return <div class="markdown">{blocks.map(({ key, token }) => blockElement(key, token))}</div>;
+}

@@ -1,0 +1,39 @@
+// Owns the choice between the system's colours, light and dark: stored in this browser, applied before the first paint of the page's content.
+import { signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import type { VNode } from "preact";
+import { storeItem, lastingStorage } from "../wire/browser-storage.ts";
+import { Icon } from "./icons.tsx";
+import type { IconName } from "./icons.tsx";
+
+const themes = ["system", "light", "dark"] as const;
+type Theme = (typeof themes)[number];
+
+const storageKey = "waggle.theme";
+const pictures: Readonly<Record<Theme, IconName>> = { system: "half", light: "sun", dark: "moon" };
+const theme = signal<Theme>(themes.find((name) => name === lastingStorage.getItem(storageKey)) ?? "system");
+
+/** Counts changes of the colours, for drawings on a canvas. */
+export const schemeChanges: Signal<number> = signal(0);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (schemeChanges.value += 1));
+
+export function applyTheme(): void {
+  if (theme.value === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = theme.value;
+}
+
+function next(): void {
+  theme.value = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? "system";
+  storeItem(lastingStorage, storageKey, theme.value);
+  applyTheme();
+  schemeChanges.value += 1;
+}
+
+export function ThemeSwitch(): VNode {
+  const name = `Colours: ${theme.value}. Change`;
+  return (
+    <button type="button" class="button icon quiet" onClick={next} aria-label={name} title={name}>
+      <Icon name={pictures[theme.value]} />
+    </button>
+  );
+}

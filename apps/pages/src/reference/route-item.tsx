@@ -1,0 +1,165 @@
+// Owns one route: a line when closed; its details, a command to copy and a form to try it when open.
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { CopyButton } from "../parts/copy-button.tsx";
+import type { Api } from "../wire/api.ts";
+import { curlOf, refName } from "./document.ts";
+import type { Answer, ApiDocument, RouteView, Schema } from "./document.ts";
+import { SchemaBody, TypeWords } from "./schema-view.tsx";
+import { target } from "./target.ts";
+import { TryForm } from "./try-form.tsx";
+
+interface ItemProps {
+  readonly id: string;
+  readonly summary: ComponentChildren;
+  /** Called only when it is open: all items together have thousands of fields. */
+  readonly children: () => ComponentChildren;
+}
+
+/** An item that opens when its line is pressed, or when a link leads to it. */
+export function Item({ id, summary, children }: ItemProps): VNode {
+  const place = useRef<HTMLDetailsElement>(null);
+  const open = useSignal(false);
+  const visit = target.value.id === id ? target.value.visit : undefined;
+  useEffect(() => {
+    if (visit === undefined) return;
+    open.value = true;
+    place.current?.scrollIntoView({ block: "start" });
+  }, [visit, open]);
+  return (
+    <details
+      class="item"
+      id={id}
+      ref={place}
+      open={open.value}
+      onToggle={(event) => (open.value = event.currentTarget.open)}
+    >
+      <summary>{summary}</summary>
+      {open.value && <div class="item-body stack">{children()}</div>}
+    </details>
+  );
+}
+
+const methodColours: Readonly<Record<string, string>> = { GET: "good", POST: "warn", DELETE: "bad" };
+
+export interface RouteProps {
+  readonly api: Api;
+  readonly route: RouteView;
+  /** Schemas by name. */
+  readonly schemas: ApiDocument["components"]["schemas"];
+}
+
+export function RouteItem(props: RouteProps): VNode {
+  const { route } = props;
+  const summary = (
+    <>
+      <span class={`badge method ${methodColours[route.method] ?? ""}`}>{route.method}</span>
+      <code class="anywhere">{route.path}</code>
+      <span class="small muted about">{route.summary}</span>
+    </>
+  );
+  return (
+    <Item id={route.id} summary={summary}>
+      {() => <RouteBody {...props} />}
+    </Item>
+  );
+}
+
+function RouteBody({ api, route, schemas }: RouteProps): VNode {
+  const trying = useSignal(false);
+  const command = curlOf(route, location.origin);
+  return (
+    <>
+      <p>{route.summary}</p>
+      <p class="small muted">
+        {route.open ? "Needs no token." : "Requires an API token, except in local mode."}{" "}
+        <a href={`#${route.id}`}>Link to this route</a>
+      </p>
+      <Code text={command} label="Copy the command" />
+      <div>
+        <button
+          type="button"
+          class="button tiny"
+          aria-expanded={trying.value}
+          onClick={() => (trying.value = !trying.value)}
+        >
+          {trying.value ? "Close" : "Try it"}
+        </button>
+      </div>
+      {trying.value && <TryForm api={api} route={route} />}
+      {route.parameters.length > 0 && (
+        <div>
+          <h4>Parameters</h4>
+          <ul class="fields">
+            {route.parameters.map(({ name, in: place, description }) => (
+              <li key={`${place} ${name}`}>
+                <p>
+                  <code class="field-name">{name}</code> <span class="muted">{place}</span>
+                </p>
+                {description !== undefined && <span class="small notes">{description}</span>}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {route.request?.schema !== undefined && (
+        <div>
+          <h4>Body</h4>
+          <Named schema={route.request.schema} schemas={schemas} />
+        </div>
+      )}
+      <div>
+        <h4>Answers</h4>
+        <ul class="fields">
+          {route.answers.map(([status, answer]) => (
+            <AnswerLine key={status} status={status} answer={answer} />
+          ))}
+        </ul>
+      </div>
+    </>
+  );
+}
+
+function AnswerLine({ status, answer }: { readonly status: string; readonly answer: Answer }): VNode {
+  return (
+    <li>
+      <p>
+        <code class="field-name">{status}</code>{" "}
+        {Object.entries(answer.content ?? {}).map(([type, { schema }], i) => (
+          <span key={type} class="muted">
+            {i > 0 && ", "}
+            {type} {schema !== undefined && <TypeWords schema={schema} />}
+          </span>
+        ))}
+      </p>
+      <span class="small notes">{answer.description}</span>
+    </li>
+  );
+}
+
+/** A named schema links to its entry, and shows its fields here as well. */
+function Named({ schema, schemas }: { readonly schema: Schema } & Pick<RouteProps, "schemas">): VNode {
+  const named = schemas[refName(schema) ?? ""];
+  return (
+    <>
+      {named !== undefined && (
+        <p>
+          <TypeWords schema={schema} />
+        </p>
+      )}
+      <SchemaBody schema={named ?? schema} />
+    </>
+  );
+}
+
+function Code({ text, label }: { readonly text: string; readonly label: string }): VNode {
+  return (
+    <div class="copyable">
+      <pre class="code" tabIndex={0} aria-label="Command">
+        {text}
+      </pre>
+      <CopyButton text={text} label={label} />
+    </div>
+  );
+}

@@ -1,0 +1,119 @@
+// Owns how a schema is shown: its type with links, and a list of its fields with their descriptions.
+import type { VNode } from "preact";
+import { limitsOf, refName, schemaId } from "./document.ts";
+import type { Schema } from "./document.ts";
+
+/** Depth to which nested fields are shown; deeper schemas on the wire all have names. */
+const deepest = 4;
+
+export function TypeWords({ schema }: { readonly schema: Schema }): VNode {
+  const name = refName(schema);
+  if (name !== undefined) return <a href={`#${schemaId(name)}`}>{name}</a>;
+  const options = schema.anyOf ?? schema.oneOf ?? schema.allOf;
+  if (options !== undefined) {
+    return (
+      <Joined
+        parts={options.map((option, i) => (
+          <TypeWords key={i} schema={option} />
+        ))}
+        by=" or "
+      />
+    );
+  }
+  if (schema.const !== undefined) return <code>{JSON.stringify(schema.const)}</code>;
+  if (schema.enum !== undefined) {
+    return (
+      <Joined
+        parts={schema.enum.map((value, i) => (
+          <code key={i}>{JSON.stringify(value)}</code>
+        ))}
+        by=", "
+      />
+    );
+  }
+  if (typeof schema.items === "object") {
+    return (
+      <>
+        list of <TypeWords schema={schema.items} />
+      </>
+    );
+  }
+  if (schema.properties === undefined && typeof schema.additionalProperties === "object") {
+    return (
+      <>
+        names to <TypeWords schema={schema.additionalProperties} />
+      </>
+    );
+  }
+  const { type = "anything" } = schema;
+  return <>{typeof type === "string" ? type : type.join(" or ")}</>;
+}
+
+function Joined({ parts, by }: { readonly parts: readonly VNode[]; readonly by: string }): VNode {
+  return <>{parts.map((part, i) => (i === 0 ? part : [by, part]))}</>;
+}
+
+/** The description and limits of a schema. */
+export function SchemaBody({ schema, depth = 0 }: { readonly schema: Schema; readonly depth?: number }): VNode | null {
+  const options = (schema.oneOf ?? schema.anyOf)?.filter(hasFields);
+  if (schema.properties !== undefined) return <Fields schema={schema} depth={depth} />;
+  if (options !== undefined && options.length > 0) {
+    return (
+      <ul class="options">
+        {options.map((option, i) => (
+          <li key={i}>
+            <p class="small muted">{i === 0 ? "One of these:" : "or:"}</p>
+            <Fields schema={option} depth={depth} />
+          </li>
+        ))}
+      </ul>
+    );
+  }
+  return depth > 0 ? null : (
+    <p>
+      <TypeWords schema={schema} /> <Notes schema={schema} />
+    </p>
+  );
+}
+
+function hasFields({ properties }: Schema): boolean {
+  return properties !== undefined;
+}
+
+function Fields({ schema, depth }: { readonly schema: Schema; readonly depth: number }): VNode {
+  return (
+    <ul class="fields">
+      {Object.entries(schema.properties ?? {}).map(([name, field]) => (
+        <li key={name}>
+          <p>
+            <code class="field-name">{name}</code>{" "}
+            <span class="muted">
+              <TypeWords schema={field} />
+            </span>
+            {schema.required?.includes(name) === true && <span class="badge required">required</span>}
+          </p>
+          <Notes schema={field} />
+          {depth < deepest && <Inner schema={field} depth={depth + 1} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Fields of an object without a name, alone or in a list. */
+function Inner({ schema, depth }: { readonly schema: Schema; readonly depth: number }): VNode | null {
+  const inner = typeof schema.items === "object" ? schema.items : schema;
+  const whole = inner.properties !== undefined || (inner.oneOf ?? inner.anyOf)?.some(hasFields) === true;
+  return whole ? <SchemaBody schema={inner} depth={depth} /> : null;
+}
+
+function Notes({ schema }: { readonly schema: Schema }): VNode | null {
+  const limits = limitsOf(schema);
+  if (limits.length === 0 && schema.description === undefined) return null;
+  return (
+    <span class="small notes">
+      {schema.description}
+      {limits.length > 0 && <span class="muted">{` ${limits.join(", ")}`}</span>}
+    </span>
+  );
+}

@@ -1,0 +1,41 @@
+import { expect, it } from "vitest";
+import { engineFigures, workerFigures } from "./figures.ts";
+import { parseScrape } from "./prometheus.ts";
+
+const scrape = parseScrape(
+  [
+    'waggle_engine_rss_bytes{model="a"} 1000',
+    'waggle_engine_starts_total{model="a"} 3',
+    'waggle_engine_deaths_total{model="a",reason="signal"} 1',
+    'waggle_engine_deaths_total{model="a",reason="hung"} 1',
+    'waggle_engine_starts_total{model="b"} 1',
+    'waggle_engine_rss_bytes{model="b"} 0',
+    'vllm:kv_cache_usage_perc{model_name="a"} 0.25',
+    'waggle_prompt_tokens_total{model="a"} 200',
+    'waggle_cached_prompt_tokens_total{model="a"} 50',
+    'waggle_queue_depth{model="a"} 2',
+    'waggle_queue_oldest_seconds{model="a"} 1.5',
+    'waggle_queue_oldest_seconds{model="b"} 0',
+    'waggle_jobs_rejected_total{code="resource_exhausted"} 4',
+    "process_resident_memory_bytes 77",
+    "waggle_machine_memory_free_bytes 0",
+  ].join("\n"),
+);
+
+it("has the known values of each engine, and undefined for unknown ones", () => {
+  const [a, b] = engineFigures(scrape);
+  expect(a).toMatchObject({ model: "a", residentBytes: 1_000, starts: 3, deaths: 2, kvUse: 0.25, cachedShare: 0.25 });
+  expect(b).toMatchObject({ model: "b", starts: 1, deaths: 0, residentBytes: undefined, cachedShare: undefined });
+});
+
+it("has the totals of the worker", () => {
+  expect(workerFigures(scrape)).toMatchObject({
+    workerBytes: 77,
+    enginesBytes: 1_000,
+    freeBytes: undefined,
+    waiting: 2,
+    oldestSeconds: 1.5,
+    refused: 4,
+    accepted: 0,
+  });
+});

@@ -1,0 +1,77 @@
+// Owns the status page's single values, from the last scrape: engines, caches, memory and the queue. Pure.
+import { labelled, total } from "./prometheus.ts";
+import type { Scrape } from "./prometheus.ts";
+
+export interface EngineFigures {
+  readonly model: string;
+  readonly residentBytes: number | undefined;
+  readonly threads: number | undefined;
+  /** Share of cells that running jobs fill, 0 to 1. */
+  readonly kvUse: number | undefined;
+  readonly prefixStates: number | undefined;
+  readonly prefixBytes: number | undefined;
+  /** Share of prompt tokens from a cache, 0 to 1; undefined before the first prompt. */
+  readonly cachedShare: number | undefined;
+  readonly starts: number;
+  readonly deaths: number;
+}
+
+/** Of each model that has or had an engine. */
+export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
+  const of = (name: string, label = "model"): ReadonlyMap<string, number> => labelled(name, label, scrape);
+  const [resident, threads, starts, deaths] = [
+    of("waggle_engine_rss_bytes"),
+    of("waggle_threads"),
+    of("waggle_engine_starts_total"),
+    of("waggle_engine_deaths_total"),
+  ];
+  const kvUse = of("vllm:kv_cache_usage_perc", "model_name");
+  const [states, bytes] = [of("waggle_prefix_states"), of("waggle_prefix_bytes")];
+  const [prompt, cached] = [of("waggle_prompt_tokens_total"), of("waggle_cached_prompt_tokens_total")];
+  return [...new Set([...starts.keys(), ...resident.keys()])].map((model) => {
+    const tokens = prompt.get(model) ?? 0;
+    return {
+      model,
+      residentBytes: aboveZero(resident.get(model)),
+      threads: aboveZero(threads.get(model)),
+      kvUse: kvUse.get(model),
+      prefixStates: states.get(model),
+      prefixBytes: bytes.get(model),
+      cachedShare: tokens > 0 ? (cached.get(model) ?? 0) / tokens : undefined,
+      starts: starts.get(model) ?? 0,
+      deaths: deaths.get(model) ?? 0,
+    };
+  });
+}
+
+export interface WorkerFigures {
+  readonly workerBytes: number | undefined;
+  readonly enginesBytes: number | undefined;
+  readonly machineBytes: number | undefined;
+  readonly freeBytes: number | undefined;
+  readonly waiting: number | undefined;
+  readonly queueCapacity: number | undefined;
+  readonly oldestSeconds: number | undefined;
+  readonly refused: number;
+  readonly accepted: number;
+}
+
+export function workerFigures(scrape: Scrape): WorkerFigures {
+  const oldest = [...labelled("waggle_queue_oldest_seconds", "model", scrape).values()];
+  return {
+    workerBytes: scrape.get("process_resident_memory_bytes"),
+    enginesBytes: total("waggle_engine_rss_bytes", scrape),
+    machineBytes: aboveZero(scrape.get("waggle_machine_memory_bytes")),
+    freeBytes: aboveZero(scrape.get("waggle_machine_memory_free_bytes")),
+    waiting: total("waggle_queue_depth", scrape),
+    queueCapacity: total("waggle_queue_capacity", scrape),
+    oldestSeconds: oldest.length === 0 ? undefined : Math.max(...oldest),
+    refused: total("waggle_jobs_rejected_total", scrape) ?? 0,
+    accepted: total("waggle_jobs_accepted_total", scrape) ?? 0,
+  };
+}
+
+/** An unset gauge is 0. */
+function aboveZero(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
+}

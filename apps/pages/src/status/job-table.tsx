@@ -1,0 +1,150 @@
+// Owns the table of running and waiting jobs, and cancelling one after a question in its row.
+import { useSignal } from "@preact/signals";
+import type { ListedJob } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { jobStateWords } from "./words.ts";
+import type { WorkerWatch } from "./watch-worker.ts";
+import { formatCount, formatDuration, formatFigure, formatRate } from "../parts/format.ts";
+
+export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | null {
+  const list = watch.jobs.value;
+  if (list === undefined) return null;
+  const { jobs, total } = list;
+  const own = list.of === "own";
+  const shown = {
+    // Also while all jobs have one client: an operator who cancels a job has to see its client.
+    clients: !own && watch.info.value?.local_mode === false,
+    models: (watch.models.statuses.value?.models.length ?? 1) > 1,
+  };
+  const running = jobs.filter(({ position }) => position === 0).length;
+  return (
+    <section class="card" aria-labelledby="jobs-title">
+      <div class="spread">
+        <h2 id="jobs-title">{own ? "Your jobs" : "Jobs"}</h2>
+        <span class="small muted numbers">{`${running} running, ${total - running} waiting`}</span>
+      </div>
+      {jobs.length === 0 ? (
+        <p class="small muted">{own ? "You have no jobs" : "No jobs are"} running or waiting.</p>
+      ) : (
+        <table class="jobs small">
+          <thead>
+            <tr>
+              <th scope="col">Job</th>
+              {shown.clients && <th scope="col">Client</th>}
+              {shown.models && <th scope="col">Model</th>}
+              <th scope="col">State</th>
+              <th scope="col">Prompt tokens</th>
+              <th scope="col">Tokens</th>
+              <th scope="col">Tokens/s</th>
+              <th scope="col">Age</th>
+              <th scope="col">
+                <span class="visually-hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {jobs.map((job) => (
+              <JobRow key={`${job.client} ${job.job_id}`} job={job} shown={shown} cancel={watch.cancel} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {own && <p class="small muted">Only an API token marked admin or monitor shows the jobs of other clients.</p>}
+      {total > jobs.length && <p class="small muted">{`${total - jobs.length} more jobs not shown.`}</p>}
+    </section>
+  );
+}
+
+interface JobRowProps {
+  readonly job: ListedJob;
+  readonly shown: { readonly clients: boolean; readonly models: boolean };
+  readonly cancel: WorkerWatch["cancel"];
+}
+
+function JobRow({ job, shown, cancel }: JobRowProps): VNode {
+  const speed = job.tokens_per_second;
+  return (
+    <tr data-job={job.job_id}>
+      <th scope="row" class="anywhere mono">
+        {job.job_id}
+        {job.session_id !== undefined && <span class="session muted">{`session ${job.session_id}`}</span>}
+      </th>
+      {shown.clients && (
+        <td data-label="Client" class="anywhere">
+          {job.client}
+        </td>
+      )}
+      {shown.models && (
+        <td data-label="Model" class="anywhere">
+          {job.model}
+        </td>
+      )}
+      <td data-label="State">{jobStateWords(job)}</td>
+      <td data-label="Prompt tokens" class="numbers">
+        {formatFigure(job.prompt_tokens)}
+      </td>
+      <td data-label="Tokens" class="numbers">
+        {formatCount(job.tokens)}
+      </td>
+      <td data-label="Tokens/s" class="numbers">
+        {speed === undefined ? "–" : formatRate(speed)}
+      </td>
+      <td data-label="Age" class="numbers">
+        {formatDuration(job.age_ms)}
+      </td>
+      <td class="actions">
+        <Cancel job={job} cancel={cancel} />
+      </td>
+    </tr>
+  );
+}
+
+/** A cancel cannot be undone, so the button asks first. */
+function Cancel({ job, cancel }: Pick<JobRowProps, "job" | "cancel">): VNode {
+  const step = useSignal<"idle" | "asking" | "sent">("idle");
+  const problem = useSignal("");
+  const sent = step.value === "sent";
+
+  async function send(): Promise<void> {
+    step.value = "sent";
+    problem.value = "";
+    try {
+      await cancel(job);
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : String(error);
+      step.value = "idle";
+    }
+  }
+
+  if (step.value !== "asking") {
+    return (
+      <>
+        <button
+          type="button"
+          class="button tiny"
+          aria-label={`Cancel job ${job.job_id}`}
+          disabled={sent}
+          onClick={() => (step.value = "asking")}
+        >
+          {sent ? "Cancelling…" : "Cancel"}
+        </button>
+        {problem.value !== "" && (
+          <p class="notice bad" role="alert">
+            {problem.value}
+          </p>
+        )}
+      </>
+    );
+  }
+  return (
+    <span class="row end" role="group" aria-label={`Cancel job ${job.job_id}?`}>
+      <span>Cancel this job?</span>
+      <button type="button" class="button tiny danger" autofocus onClick={() => void send()}>
+        Yes, cancel
+      </button>
+      <button type="button" class="button tiny" onClick={() => (step.value = "idle")}>
+        No
+      </button>
+    </span>
+  );
+}

@@ -1,0 +1,192 @@
+// Owns polling the worker's state: short requests, two seconds apart, and only while the page is visible.
+import { computed, signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type {
+  Health,
+  JobList,
+  ListedJob,
+  LogLine,
+  LogLines,
+  ModelStatus,
+  SlotStatus,
+  Slots,
+  WorkerInfo,
+} from "@waggle/protocol";
+import { createModelList } from "../models/model-list.ts";
+import type { ModelList } from "../models/model-list.ts";
+import type { Api } from "../wire/api.ts";
+import { problemOf } from "../wire/problem.ts";
+import { parseScrape } from "./prometheus.ts";
+import type { TimedScrape } from "./series.ts";
+
+const askIntervalMs = 2_000;
+/** A worker that needs longer for such a request counts as offline. */
+const responseTimeoutMs = 10_000;
+/** Ten minutes. */
+const scrapesLimit = 300;
+const logLinesLimit = 500;
+/** Two processes start further apart than this. A late answer that looks like a restart costs one longer answer, and loses no line. */
+const restartToleranceMs = 1_000;
+
+/** `asking` before the first answer. */
+export type Presence = "asking" | "online" | "offline";
+
+export interface WorkerWatch {
+  readonly info: ReadonlySignal<WorkerInfo | undefined>;
+  readonly health: ReadonlySignal<Health | undefined>;
+  readonly models: ModelList;
+  /** Of `slotsModel`. */
+  readonly slots: ReadonlySignal<readonly SlotStatus[]>;
+  /** The model whose slots are requested; undefined at a worker with one model, or without a loaded one. */
+  readonly slotsModel: ReadonlySignal<string | undefined>;
+  /** Requests the slots of this model, as long as it is loaded. */
+  showSlotsOf(model: string): void;
+  /** Undefined before the first answer. */
+  readonly jobs: ReadonlySignal<JobList | undefined>;
+  /** Oldest first; `refused` if the visitor's token may not read the log. */
+  readonly log: ReadonlySignal<readonly LogLine[] | "refused">;
+  /** Oldest first. */
+  readonly scrapes: ReadonlySignal<readonly TimedScrape[]>;
+  readonly presence: ReadonlySignal<Presence>;
+  /** When it last answered, in this browser's milliseconds since 1970. */
+  readonly lastSeenAt: ReadonlySignal<number | undefined>;
+  /** Requests all again; resolves afterwards. */
+  refresh(): Promise<void>;
+  /** @throws Error with the worker's reason */
+  cancel(job: Pick<ListedJob, "job_id" | "client">): Promise<void>;
+}
+
+/** Models with slots. */
+export function loadedModels(models: readonly ModelStatus[]): readonly ModelStatus[] {
+  return models.filter(({ slots }) => slots !== undefined);
+}
+
+export function watchWorker(api: Api): WorkerWatch {
+  const info = signal<WorkerInfo | undefined>(undefined);
+  const health = signal<Health | undefined>(undefined);
+  const slots = signal<readonly SlotStatus[]>([]);
+  const jobs = signal<JobList | undefined>(undefined);
+  const log = signal<readonly LogLine[] | "refused">([]);
+  const scrapes = signal<readonly TimedScrape[]>([]);
+  const presence = signal<Presence>("asking");
+  const lastSeenAt = signal<number | undefined>(undefined);
+
+  /** When the worker's process began, by this browser's clock. */
+  let startedAt: number | undefined;
+  const models = createModelList(api);
+  const wantedModel = signal<string | undefined>(undefined);
+  const slotsModel = computed(() => {
+    const all = models.statuses.value?.models ?? [];
+    const loaded = loadedModels(all);
+    if (all.length < 2) return undefined;
+    return (loaded.find(({ name }) => name === wantedModel.value) ?? loaded.find((model) => model.default) ?? loaded[0])
+      ?.name;
+  });
+
+  /** Undefined for an error status: a worker that is loading answers many requests with 503. @throws without an answer */
+  async function read<T>(path: string, also: readonly number[] = []): Promise<T | undefined> {
+    const response = await api.request(path, { responseTimeoutMs });
+    return response.ok || also.includes(response.status) ? ((await response.json()) as T) : undefined;
+  }
+
+  async function askInfo(): Promise<void> {
+    const about = await read<WorkerInfo>("/v1/info");
+    if (about === undefined) return;
+    const began = Date.now() - about.uptime_ms;
+    // A new process counts its lines from 0. Its uptime may exceed the last one seen of the process before, so start times are compared.
+    const restarted = began - (startedAt ?? began) > restartToleranceMs;
+    if (restarted && log.peek() !== "refused") log.value = [];
+    startedAt = began;
+    info.value = about;
+  }
+
+  async function askSlots(): Promise<void> {
+    const model = slotsModel.peek();
+    const several = (models.statuses.peek()?.models.length ?? 0) > 1;
+    if (several && model === undefined) return void (slots.value = []);
+    const path = model === undefined ? "/v1/slots" : `/v1/slots?model=${encodeURIComponent(model)}`;
+    const running = await read<Slots>(path);
+    if (running !== undefined && model === slotsModel.peek()) slots.value = running.slots;
+  }
+
+  async function askMetrics(): Promise<void> {
+    const response = await api.request("/metrics", { responseTimeoutMs });
+    if (!response.ok) return;
+    const values = parseScrape(await response.text());
+    scrapes.value = [...scrapes.value, { at: Date.now(), values }].slice(-scrapesLimit);
+  }
+
+  async function askLog(): Promise<void> {
+    const known = log.peek();
+    if (known === "refused") return;
+    const after = known.at(-1)?.seq ?? -1;
+    const response = await api.request(`/v1/logs?lines=${logLinesLimit}&after=${after}`, { responseTimeoutMs });
+    if (response.status === 403) log.value = "refused";
+    if (!response.ok) return;
+    const { lines } = (await response.json()) as LogLines;
+    if (lines.length > 0) log.value = [...known, ...lines].slice(-logLinesLimit);
+  }
+
+  async function ask(): Promise<void> {
+    // First, because the request for the log depends on a restart, and because it is the first to fail when the worker is offline.
+    await askInfo();
+    await models.refresh();
+    await Promise.all([
+      read<Health>("/health", [503]).then((answer) => void (health.value = answer ?? health.value)),
+      read<JobList>("/v1/jobs").then((answer) => void (jobs.value = answer ?? jobs.value)),
+      askSlots(),
+      askMetrics(),
+      askLog(),
+    ]);
+  }
+
+  async function askNow(): Promise<void> {
+    try {
+      await ask();
+      lastSeenAt.value = Date.now();
+      presence.value = "online";
+    } catch {
+      presence.value = "offline";
+    }
+  }
+
+  let asking: Promise<void> | undefined;
+  const refresh = (): Promise<void> => (asking ??= askNow().finally(() => (asking = undefined)));
+
+  async function askForEver(): Promise<never> {
+    for (;;) {
+      if (document.visibilityState === "visible") await refresh();
+      await new Promise((resolve) => setTimeout(resolve, askIntervalMs));
+    }
+  }
+
+  // Another token may be allowed to read the log.
+  api.tokenAsked.subscribe((asked) => {
+    if (asked === "no" && log.peek() === "refused") log.value = [];
+  });
+  void askForEver();
+  return {
+    info,
+    health,
+    models,
+    slots,
+    slotsModel,
+    jobs,
+    log,
+    scrapes,
+    presence,
+    lastSeenAt,
+    refresh,
+    showSlotsOf(model) {
+      wantedModel.value = model;
+      slots.value = [];
+    },
+    async cancel({ job_id, client }) {
+      const path = `/v1/jobs/${encodeURIComponent(job_id)}?client=${encodeURIComponent(client)}`;
+      const response = await api.request(path, { method: "DELETE" });
+      // The job has ended meanwhile, and the worker forgot it.
+      if (!response.ok && response.status !== 404) throw new Error((await problemOf(response)).message);
+      await refresh();
+    },
+  };
+}

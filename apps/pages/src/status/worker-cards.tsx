@@ -1,0 +1,136 @@
+// Owns the cards with single values: the worker, its engines, memory and queue.
+import type { WorkerInfo } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { Facts } from "./facts.tsx";
+import type { Fact } from "./facts.tsx";
+import { engineFigures, workerFigures } from "./figures.ts";
+import type { EngineFigures } from "./figures.ts";
+import type { Scrape } from "./prometheus.ts";
+import type { WorkerWatch } from "./watch-worker.ts";
+import { formatBytes, formatCount, formatDuration, formatShare } from "../parts/format.ts";
+
+export function About({ watch, info }: { readonly watch: WorkerWatch; readonly info: WorkerInfo }): VNode {
+  const models = watch.models.statuses.value?.models.length ?? 1;
+  const offline = watch.presence.value === "offline";
+  const colour = offline || info.state === "failed" ? "bad" : info.state === "ready" ? "good" : "warn";
+  const reason = watch.health.value?.reason;
+  const facts: readonly Fact[] = [
+    models > 1 ? ["Models", String(models)] : ["Model", info.model],
+    ["Backend", backendWords(info)],
+    [
+      "Context",
+      models > 1 || info.context_size === undefined ? undefined : `${formatCount(info.context_size)} tokens per slot`,
+    ],
+    ["Access", info.local_mode ? "this machine only" : "network, with API tokens"],
+    [offline ? "Was up for" : "Up for", formatDuration(info.uptime_ms)],
+    ["Version", info.version],
+  ];
+  return (
+    <section class="card" aria-labelledby="about-title">
+      <div class="spread">
+        <h2 id="about-title" class="anywhere">
+          {info.worker_id}
+        </h2>
+        <span class={`badge ${colour}`}>{offline ? "offline" : stateWords[info.state]}</span>
+      </div>
+      {!offline && info.state !== "ready" && reason !== undefined && <p class="notice anywhere">{reason}</p>}
+      <Facts facts={facts.filter(([name, value]) => name !== "Context" || value !== undefined)} />
+    </section>
+  );
+}
+
+const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {
+  starting: "starting",
+  loading: "loading",
+  ready: "ready",
+  draining: "shutting down",
+  stopped: "stopped",
+  failed: "failed",
+};
+
+/** The device and the build come from a loaded engine: before that, only the backend's name is known. */
+function backendWords({ backend, device, engine_build: build }: WorkerInfo): string {
+  if (backend === "fake") return "fake backend, no model";
+  return device === undefined ? backend : [device, build].filter(Boolean).join(", ");
+}
+
+export function QueueCard({ scrape }: { readonly scrape: Scrape }): VNode {
+  const { waiting, queueCapacity, oldestSeconds, refused, accepted } = workerFigures(scrape);
+  return (
+    <section class="card" aria-labelledby="queue-title">
+      <h2 id="queue-title">Queue</h2>
+      <Facts
+        facts={[
+          ["Waiting", waiting === undefined ? undefined : formatCount(waiting)],
+          ["Capacity", queueCapacity === undefined ? undefined : formatCount(queueCapacity)],
+          [
+            "Oldest wait",
+            waiting === 0 || oldestSeconds === undefined ? undefined : formatDuration(oldestSeconds * 1_000),
+          ],
+          ["Rejected since start", formatCount(refused)],
+          ["Accepted since start", formatCount(accepted)],
+        ]}
+      />
+    </section>
+  );
+}
+
+interface MemoryProps {
+  readonly scrape: Scrape;
+  readonly gateway: boolean;
+}
+
+export function MemoryCard({ scrape, gateway }: MemoryProps): VNode {
+  const { workerBytes, enginesBytes, machineBytes, freeBytes } = workerFigures(scrape);
+  const facts: readonly Fact[] = [
+    ["Worker process", bytes(workerBytes)],
+    ["Engines, with models", bytes(enginesBytes)],
+    ["Free on this machine", bytes(freeBytes)],
+    ["Total on this machine", bytes(machineBytes)],
+  ];
+  return (
+    <section class="card" aria-labelledby="memory-title">
+      <h2 id="memory-title">Memory</h2>
+      <Facts facts={gateway ? [["Gateway process", bytes(workerBytes)]] : facts} />
+    </section>
+  );
+}
+
+export function EnginesCard({ scrape, info }: { readonly scrape: Scrape; readonly info: WorkerInfo }): VNode | null {
+  const engines = engineFigures(scrape);
+  if (engines.length === 0) return null;
+  return (
+    <section class="card" aria-labelledby="engines-title">
+      <div class="spread">
+        <h2 id="engines-title">{engines.length === 1 ? "Engine and cache" : "Engines and caches"}</h2>
+        <span class="small muted">{backendWords(info)}</span>
+      </div>
+      {engines.map((engine) => (
+        <div key={engine.model} class="engine" data-engine={engine.model}>
+          {engines.length > 1 && <h3 class="anywhere">{engine.model}</h3>}
+          <Facts facts={factsOf(engine)} />
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function factsOf(engine: EngineFigures): readonly Fact[] {
+  const { kvUse, prefixBytes, prefixStates, cachedShare, starts, deaths } = engine;
+  return [
+    ["Memory", bytes(engine.residentBytes)],
+    ["Threads", engine.threads === undefined ? undefined : formatCount(engine.threads)],
+    ["KV cache in use", formatShare(kvUse)],
+    [
+      "Saved prefixes",
+      prefixBytes === undefined ? undefined : `${formatCount(prefixStates ?? 0)}, ${formatBytes(prefixBytes)}`,
+    ],
+    ["Prompt tokens from cache", formatShare(cachedShare)],
+    ["Starts", formatCount(starts)],
+    ["Crashes and hangs", formatCount(deaths)],
+  ];
+}
+
+function bytes(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : formatBytes(value);
+}

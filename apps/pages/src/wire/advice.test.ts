@@ -1,0 +1,86 @@
+// Shows that each error code has a distinct text, with what failed, what to do, and how long to wait.
+import { WaggleError, errorCodes } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { adviseOn } from "./advice.ts";
+import { problemOf, retryAtOf, unreachable } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+
+const now = 1_700_000_000_000;
+
+describe.each([...errorCodes, "unreachable", "gone"] as const)("%s", (code) => {
+  it("has a title and something to do, and neither is the code", () => {
+    const { title, todo } = adviseOn({ code, message: "Cannot do it." }, now);
+    expect(title.length).toBeGreaterThan(8);
+    expect(todo.length).toBeGreaterThan(20);
+    expect(`${title} ${todo}`).not.toContain("_");
+  });
+});
+
+it("has another title for each code", () => {
+  const codes: readonly Problem["code"][] = [...errorCodes, "unreachable", "gone"];
+  expect(new Set(codes.map((code) => adviseOn({ code, message: "" }, now).title)).size).toBe(codes.length);
+});
+
+it("gives the wait that the server named, and never a negative one", () => {
+  const busy: Problem = { code: "resource_exhausted", message: "Cannot accept the job: the queue is full (4)." };
+  expect(adviseOn(busy, now).waitMs).toBeUndefined();
+  expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now).waitMs).toBe(3_000);
+  expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now + 9_000).waitMs).toBe(0);
+});
+
+it("leaves the wait to the countdown where the server named a time, whatever its message says", () => {
+  const message = "Cannot accept the job: the queue is full (4). Retry in 3 s.";
+  const busy: Problem = { code: "resource_exhausted", message };
+  expect(adviseOn(busy, now).todo).toContain(message);
+  expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now).todo).not.toContain("3 s");
+});
+
+it("reads the wait from the Retry-After header, and ignores dates", async () => {
+  expect(retryAtOf("7", now)).toBe(now + 7_000);
+  expect([retryAtOf(null, now), retryAtOf("Wed, 21 Oct 2026 07:28:00 GMT", now)]).toEqual([undefined, undefined]);
+  const refusal = new WaggleError("resource_exhausted", "Cannot accept the job.", { details: { quota: "x" } });
+  const answer = Response.json(refusal.toBody(), { status: 429, headers: { "retry-after": "60" } });
+  const before = Date.now();
+  const problem = await problemOf(answer);
+  expect(problem).toMatchObject({ code: "resource_exhausted", details: { quota: "x" } });
+  expect(problem.retryAt).toBeGreaterThanOrEqual(before + 60_000);
+});
+
+it("gives a refused setting its name on the page, and where to change it", () => {
+  const details = { problems: [{ field: "json_schema", problem: 'keyword "$dynamicRef" is not supported' }] };
+  expect(adviseOn({ code: "invalid_argument", message: "Cannot accept it.", details }, now)).toEqual({
+    title: "The server refused a setting: JSON schema",
+    todo: 'Keyword "$dynamicRef" is not supported. Change it in Settings, then try again.',
+    remedy: "settings",
+  });
+});
+
+it("gives a refused field that is not a setting its name in the request", () => {
+  const details = { problems: [{ field: "messages.3.content", problem: "must not be empty" }] };
+  const { todo } = adviseOn({ code: "invalid_argument", message: "Cannot accept it.", details }, now);
+  expect(todo).toBe("messages.3.content: Must not be empty.");
+});
+
+it("gives a message's length and the model's context", () => {
+  const details = { n_prompt_tokens: 9_000, n_ctx: 4_096 };
+  const { title, todo } = adviseOn({ code: "invalid_argument", message: "Cannot accept it.", details }, now);
+  expect(title).toBe("The message is too long for the model");
+  expect(todo).toContain("9,000 tokens");
+  expect(todo).toContain("holds 4,096");
+});
+
+it("names the quota that is used up", () => {
+  const details = { quota: "tokens_per_day" };
+  expect(adviseOn({ code: "resource_exhausted", message: "x", details }, now).title).toBe(
+    "Your quota is used up: tokens per day",
+  );
+});
+
+it("leads to the token dialog where a token is missing", () => {
+  expect(adviseOn({ code: "unauthenticated", message: "x" }, now).remedy).toBe("token");
+});
+
+it.each(["from_the_future", "__proto__", "toString"])("treats an unknown code as an internal error: %s", (code) => {
+  const problem = { ...unreachable, code } as unknown as Problem;
+  expect(adviseOn(problem, now).title).toBe("Something went wrong in the server");
+});

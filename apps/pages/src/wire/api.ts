@@ -1,0 +1,129 @@
+// Owns requests to the daemon that served the page, and their API token: in a header, never in a URL.
+import { computed, signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
+import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
+import { createTokenWait } from "./token-wait.ts";
+
+/**
+ * `no`, or why the page asks: there is no token yet, the token is wrong, it is not an admin token, or the visitor changes it.
+ */
+export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
+
+export interface Api {
+  readonly tokenAsked: Signal<TokenAsked>;
+  /** Whether requests carry a token. */
+  readonly hasToken: ReadonlySignal<boolean>;
+  /** The daemon requires a token, and the visitor gave none: requests get their 401, and the page does not ask again. */
+  readonly tokenDeclined: ReadonlySignal<boolean>;
+  /** Continues the waiting requests once the daemon has accepted the token. `keep` stores it longer than the tab. */
+  giveToken(token: string, keep: boolean): Promise<"taken" | "wrong" | "unreachable">;
+  /** The visitor gives no token: waiting requests get their 401. */
+  declineToken(): void;
+  forgetToken(): void;
+  /**
+   * Like fetch; after a 401 it waits for a token from the visitor and tries again, unless the visitor gives none.
+   * @throws what fetch throws, including an abort, and an error when no response begins within `responseTimeoutMs`
+   */
+  request(path: string, init?: RequestOptions): Promise<Response>;
+}
+
+export interface ApiOptions {
+  /** A route that requires a token, to try a new one on. */
+  readonly tokenTryPath?: string;
+}
+
+export interface RequestOptions extends RequestInit {
+  /** By default half a minute. */
+  readonly responseTimeoutMs?: number;
+}
+
+const storageKey = "waggle.token";
+/** The daemon answers most requests at once or not at all; only the body of a stream takes longer. */
+const defaultResponseTimeoutMs = 30_000;
+/** Characters of a token: those that a header can carry. */
+const sendable = /^[\x21-\x7E]+$/;
+
+export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
+  const tokenAsked = signal<TokenAsked>("no");
+  const token = signal(tabStorage.getItem(storageKey) ?? lastingStorage.getItem(storageKey));
+  const tokenDeclined = signal(false);
+  const tokenWait = createTokenWait();
+
+  function forget(): void {
+    token.value = null;
+    tabStorage.removeItem(storageKey);
+    lastingStorage.removeItem(storageKey);
+  }
+
+  function refuse(used: string | null): void {
+    if (used !== token.peek()) return;
+    forget();
+    if (used !== null) tokenAsked.value = "wrong";
+    else if (tokenAsked.peek() === "no" && !tokenDeclined.peek()) tokenAsked.value = "first";
+  }
+
+  function decline(): void {
+    tokenAsked.value = "no";
+    tokenDeclined.value = true;
+    tokenWait.end();
+  }
+
+  async function send(path: string, init: RequestOptions, used: string | null): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (used !== null) headers.set("authorization", `Bearer ${used}`);
+    return await fetchInTime(path, { ...init, headers, cache: "no-store", redirect: "error" });
+  }
+
+  return {
+    tokenAsked,
+    hasToken: computed(() => token.value !== null),
+    tokenDeclined,
+    async giveToken(given, keep) {
+      if (!sendable.test(given)) return "wrong";
+      const status = await send(tokenTryPath, {}, given).then(
+        (response) => response.status,
+        () => undefined,
+      );
+      if (status === undefined) return "unreachable";
+      if (status === 401) return "wrong";
+      forget();
+      token.value = given;
+      // Without room in the lasting storage, the token lasts as long as the tab, or the page.
+      if (!keep || !storeItem(lastingStorage, storageKey, given)) storeItem(tabStorage, storageKey, given);
+      tokenAsked.value = "no";
+      tokenDeclined.value = false;
+      tokenWait.end();
+      return "taken";
+    },
+    declineToken: decline,
+    forgetToken() {
+      forget();
+      decline();
+    },
+    async request(path, init = {}) {
+      for (;;) {
+        const used = token.peek();
+        const response = await send(path, init, used);
+        if (response.status !== 401) return response;
+        refuse(used);
+        if (token.peek() !== null) continue;
+        if (!tokenDeclined.peek()) await tokenWait.wait(init.signal);
+        if (token.peek() === null && tokenDeclined.peek()) return response;
+      }
+    },
+  };
+}
+
+async function fetchInTime(
+  path: string,
+  { responseTimeoutMs = defaultResponseTimeoutMs, ...init }: RequestOptions,
+): Promise<Response> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error("No answer began in time")), responseTimeoutMs);
+  const signals = [late.signal, init.signal].filter((signal) => signal instanceof AbortSignal);
+  try {
+    return await fetch(path, { ...init, signal: AbortSignal.any(signals) });
+  } finally {
+    clearTimeout(timer);
+  }
+}

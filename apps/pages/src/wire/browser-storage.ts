@@ -1,0 +1,50 @@
+// Owns the browser's simple storages. A browser that forbids them gets a storage that lasts as long as the page.
+
+export type SimpleStorage = Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem">;
+
+/** Lasts, and is shared by all tabs. */
+export const lastingStorage = allowed(() => localStorage);
+/** Lasts as long as the tab. */
+export const tabStorage = allowed(() => sessionStorage);
+
+/** @returns false without room */
+export function storeItem(place: Pick<Storage, "setItem">, key: string, value: string): boolean {
+  try {
+    place.setItem(key, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns the parsed JSON; undefined for a missing item, or one that is not JSON */
+export function readItem(place: Pick<Storage, "getItem">, key: string): unknown {
+  try {
+    return JSON.parse(place.getItem(key) ?? "") as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** In a browser that blocks a site's data, reading the storage's name throws. */
+function allowed(storage: () => Storage): SimpleStorage {
+  try {
+    return storage();
+  } catch {
+    return createMemory();
+  }
+}
+
+/** A storage in memory. */
+export function createMemory(entries: Readonly<Record<string, string>> = {}): SimpleStorage {
+  const items = new Map(Object.entries(entries));
+  return {
+    get length() {
+      return items.size;
+    },
+    key: (index) => [...items.keys()][index] ?? null,
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}

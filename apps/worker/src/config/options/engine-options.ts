@@ -1,0 +1,135 @@
+// Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
+import { BackendNameSchema } from "@waggle/protocol";
+import type { OptionRows } from "@waggle/daemon";
+import { byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
+
+const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
+
+export const engineOptions = {
+  chatTemplate: {
+    flag: "chat-template",
+    value: "template",
+    group: "Model",
+    help: "chat template instead of the model's: a file, or a name such as chatml",
+    schema: text(1, 4_096),
+    defaultText: "the GGUF's; chatml or generic without one",
+  },
+
+  backend: {
+    flag: "backend",
+    value: "name",
+    group: "Engine",
+    help: "llama, or fake: canned words without a model, for tests",
+    schema: oneOf(BackendNameSchema.options),
+    default: "llama",
+    advanced: true,
+  },
+  device: {
+    flag: "device",
+    value: "name",
+    group: "Engine",
+    help: `device to compute on: ${devices.join(", ")}`,
+    schema: oneOf(devices),
+    default: "auto",
+  },
+  gpuFolder: {
+    flag: "gpu-dir",
+    value: "folder",
+    group: "Engine",
+    help: "extra folder to search for GPU packages",
+    schema: text(1, 4_096),
+    defaultText: "$XDG_CACHE_HOME/waggle/gpu, or ~/.cache/waggle/gpu",
+  },
+  slots: {
+    flag: "slots",
+    value: "n",
+    group: "Engine",
+    help: "number of jobs that run at the same time, 1 to 64",
+    schema: integer(1, 64),
+    default: "8",
+  },
+  contextSize: {
+    flag: "context-size",
+    value: "tokens",
+    group: "Engine",
+    help: "context of each slot, in tokens",
+    schema: integer(16, 16_777_216),
+    defaultText: "the trained size, at most 8192; less if memory is short",
+  },
+  threads: {
+    flag: "threads",
+    value: "n",
+    group: "Engine",
+    help: "fixed number of threads for a forward pass, 1 to 512",
+    schema: integer(1, 512),
+    defaultText: "all cores but one at first, then the fastest number measured",
+  },
+  prefillBudget: {
+    flag: "prefill-budget",
+    value: "tokens",
+    group: "Engine",
+    help: "prompt tokens per step while other slots decode; otherwise 4 times as many",
+    schema: integer(1, 8_192),
+    defaultText: "as many as keep a step below 4 times its usual duration, as measured",
+    advanced: true,
+  },
+  prefixStoreBytes: {
+    flag: "prefix-store-size",
+    value: "size",
+    group: "Engine",
+    help: "memory for the KV cache of finished prompts, to be reused; 0 for none",
+    schema: byteSize("0", "1024GiB"),
+    default: "1GiB",
+  },
+  prefixStoreDir: {
+    flag: "prefix-store-dir",
+    value: "folder",
+    group: "Engine",
+    help: "folder that keeps the KV cache of finished prompts over restarts",
+    schema: text(1, 4_096),
+    defaultText: "a file system in memory, if there is one; deleted at exit",
+  },
+} as const satisfies OptionRows;
+
+export const fakeOptions = {
+  fakeStepDelayMs: {
+    flag: "fake-step-delay",
+    value: "ms",
+    group: "Fake backend",
+    help: "time of a step; a bare number is in milliseconds",
+    schema: duration("0ms", "1h", "ms"),
+    hidden: true,
+  },
+  fakeLoadDelayMs: {
+    flag: "fake-load-delay",
+    value: "ms",
+    group: "Fake backend",
+    help: "time of loading; a bare number is in milliseconds",
+    schema: duration("0ms", "1h", "ms"),
+    hidden: true,
+  },
+  fakeFailLoad: {
+    flag: "fake-fail-load",
+    value: "message",
+    group: "Fake backend",
+    help: "message with which loading fails",
+    schema: text(1, 1_024),
+    hidden: true,
+  },
+  fakeCrashAtStep: {
+    flag: "fake-crash-at-step",
+    value: "n",
+    group: "Fake backend",
+    help: "step at which the engine crashes",
+    schema: integer(0, 1_000_000_000),
+    hidden: true,
+  },
+  fakeHangAtStep: {
+    flag: "fake-hang-at-step",
+    value: "n",
+    group: "Fake backend",
+    help: "step at which the engine hangs",
+    schema: integer(0, 1_000_000_000),
+    hidden: true,
+  },
+} as const satisfies OptionRows;

@@ -1,0 +1,111 @@
+// Owns the settings of the served models, and of how they share the machine.
+import type { OptionRows } from "@waggle/daemon";
+import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggle/daemon";
+
+const maxReferenceChars = 4_096;
+const maxNameChars = 256;
+
+/** A model in the form of `--model`. */
+export interface GivenModel {
+  /** Undefined when the name comes from the model's file. */
+  readonly name: string | undefined;
+  /** A path, or a reference to download. */
+  readonly reference: string;
+}
+
+/** `name=reference`, or a reference alone: a path or a URL has a slash or a colon before any equals sign. */
+export function givenModel(item: string): GivenModel | undefined {
+  if (item === "" || item.length > maxReferenceChars) return undefined;
+  const [, name, reference] = /^([^=/\\:]+)=(.+)$/s.exec(item) ?? [];
+  if (name === undefined || reference === undefined) return { name: undefined, reference: item };
+  return name.trim() === "" || name.length > maxNameChars ? undefined : { name: name.trim(), reference };
+}
+
+function givenAlias(item: string): { readonly alias: string; readonly name: string } | undefined {
+  const [, alias = "", name = ""] = /^([^=]+)=(.+)$/.exec(item) ?? [];
+  const fits = [alias, name].every((one) => one.trim() !== "" && one.length <= maxNameChars);
+  return fits ? { alias: alias.trim(), name: name.trim() } : undefined;
+}
+
+export const servingOptions = {
+  models: {
+    flag: "model",
+    value: "[name=]model",
+    group: "Model",
+    help: "GGUF file, hf:user/repo:quant, ollama:name:tag or a URL (repeatable)",
+    schema: lines("models: files or references, each with or without name= before it", givenModel),
+    defaultText: "the embedded story teller",
+    repeatable: "\n",
+  },
+  modelRef: {
+    flag: "model-ref",
+    value: "name",
+    group: "Model",
+    help: "name to serve the model under, if there is only one",
+    schema: text(1, maxNameChars),
+    defaultText: "the GGUF's general.name, else its file name; for downloads, the short reference",
+  },
+  modelsFolder: {
+    flag: "models-dir",
+    value: "folder",
+    group: "Model",
+    help: "folder of models to serve, also for downloads",
+    schema: text(1, maxReferenceChars),
+    defaultText: "$XDG_CACHE_HOME/waggle/models, or ~/.cache/waggle/models, only for downloads",
+  },
+  offline: {
+    flag: "offline",
+    group: "Model",
+    help: "no downloads: a model that is not on disk is an error",
+    schema: boolean(),
+    default: "false",
+  },
+  defaultModel: {
+    flag: "default-model",
+    value: "name",
+    group: "Model",
+    help: "model for requests that name an unknown one",
+    schema: text(1, maxNameChars),
+    defaultText: "the model, if there is only one; with several, an unknown name is an error",
+  },
+  aliases: {
+    flag: "alias",
+    value: "alias=name",
+    group: "Model",
+    help: "another name for a model (repeatable)",
+    schema: list("alias=name", givenAlias),
+    repeatable: ",",
+  },
+  pinnedModels: {
+    flag: "pin",
+    value: "name",
+    group: "Model",
+    help: "model to load at the start and never unload (repeatable)",
+    schema: list("names", (name) => (name === "" ? undefined : name)),
+    repeatable: ",",
+  },
+  keepAliveMs: {
+    flag: "keep-alive",
+    value: "duration",
+    group: "Model",
+    help: "time that a model stays loaded after its last job; 0 none, -1 forever",
+    schema: keepAlive(),
+    defaultText: "forever with one model, 5m with several",
+  },
+  memoryBudgetBytes: {
+    flag: "memory-budget",
+    value: "size",
+    group: "Model",
+    help: "memory for all models together; 0 for no limit",
+    schema: byteSize("0", "16384GiB"),
+    defaultText: "no limit with one model; with several, 80 % of the memory that is free at the start",
+  },
+  maxLoadedModels: {
+    flag: "max-loaded-models",
+    value: "n",
+    group: "Model",
+    help: "largest number of models in memory, 1 to 64",
+    schema: integer(1, 64),
+    default: "4",
+  },
+} as const satisfies OptionRows;

@@ -1,0 +1,73 @@
+// The events that a job's listener gets for another machine.
+import { createStepGate } from "@waggle/engine";
+import { generateSpecOf } from "@waggle/front";
+import type { JobListener, JobSpec } from "@waggle/jobs";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import { afterEach, expect, test } from "vitest";
+import { createInlineWorker, type InlineWorker } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function createRecorder(): { heard: string[]; listener: JobListener } {
+  const heard: string[] = [];
+  const listener: JobListener = {
+    event: (event) => void heard.push(event.type === "token" ? `token ${event.index}` : event.type),
+    engineLost: () => void heard.push("engine lost"),
+    ended: (outcome) => void heard.push(`ended: ${outcome.type}`),
+  };
+  return { heard, listener };
+}
+
+function submit(prompt: string, listener: JobListener) {
+  const request = GenerateRequestSchema.parse({ prompt, temperature: 0 });
+  const spec = generateSpecOf(request, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+  return worker.dispatcher.submit(spec, listener);
+}
+
+test("a listener gets the engine's events, each death of an engine, and the end once and last", async () => {
+  const gate = createStepGate();
+  worker = createInlineWorker({ gate, slots: 1 });
+  const { heard, listener } = createRecorder();
+  const job = await submit("A [eog:2]", listener);
+  await gate.held();
+  worker.kill();
+  worker.load();
+  gate.open();
+  await job.ended.promise;
+  const life = ["started", "token 0", "token 1", "finished", "ended: finished"];
+  expect(heard).toEqual(["started", "engine lost", ...life]);
+});
+
+test("a listener of a job that is cancelled while it waits gets its end alone", async () => {
+  worker = createInlineWorker({ loadLater: true });
+  const { heard, listener } = createRecorder();
+  const job = await submit("A", listener);
+  worker.dispatcher.cancel(job, "client");
+  expect(heard).toEqual(["ended: cancelled"]);
+});
+
+test("a followed job that has ended is not kept: its reader is its listener", async () => {
+  worker = createInlineWorker();
+  const { listener } = createRecorder();
+  const job = await submit("A [eog:2]", listener);
+  await job.ended.promise;
+  expect(worker.registry.endedCount).toBe(0);
+  expect(worker.registry.has("a", job.id)).toBe(false);
+});
+
+test("a followed job of texts continues after the texts that were computed elsewhere", async () => {
+  worker = createInlineWorker({ fake: { kind: "embed" } });
+  const computed: number[] = [];
+  const listener: JobListener = {
+    event: (event) => void (event.type === "embedding" && computed.push(event.index)),
+    engineLost: () => {},
+    ended: () => {},
+  };
+  const texts = ["a", "b", "c", "d"];
+  const owner = { scope: { client: "a", trace: "t" }, priority: 0, onDisconnect: "continue", direct: false } as const;
+  const spec: JobSpec = { kind: "embed", model: "waggle-fake", ...owner, texts, computed: 2 };
+  const job = await worker.dispatcher.submit(spec, listener);
+  await job.ended.promise;
+  expect(computed).toEqual([2, 3]);
+});

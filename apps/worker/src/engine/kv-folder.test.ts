@@ -1,0 +1,135 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { lockFolder, lockStateOf } from "./folder-lock.ts";
+import { chooseKvFolder } from "./kv-folder.ts";
+import type { KvFolder } from "./kv-folder.ts";
+
+let parent: string;
+const open: KvFolder[] = [];
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), "kv-folder-"));
+});
+afterEach(() => {
+  for (const folder of open.splice(0)) folder.close();
+  rmSync(parent, { recursive: true });
+});
+
+async function chosen(given: Partial<Parameters<typeof chooseKvFolder>[0]> = {}): Promise<KvFolder> {
+  const folder = await chooseKvFolder({ folder: undefined, maxBytes: 2 ** 20, parents: [parent], ...given });
+  if (folder === undefined) expect.fail("no folder");
+  open.push(folder);
+  return folder;
+}
+
+/** Runs a process that locks the folder like a worker, and dies. */
+async function lockAndDie(folder: string): Promise<void> {
+  const path = JSON.stringify(join(folder, "lock"));
+  const owner = spawn(process.execPath, ["-e", `require("net").createServer().listen(${path}, () => console.log())`]);
+  await once(owner.stdout, "data");
+  owner.kill("SIGKILL");
+  await once(owner, "exit");
+}
+
+test("a temporary folder is removed with its worker", async () => {
+  const folder = await chosen();
+  expect(basename(folder.path)).toMatch(new RegExp(`^waggle-prefixes-${process.pid}-`));
+  expect(folder.maxBytes).toBe(2 ** 20);
+  mkdirSync(join(folder.path, "model"), { recursive: true });
+  writeFileSync(join(folder.path, "model", "state.kv"), "x");
+  folder.close();
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+test("models share it, and the share of a model is removed with its engine", async () => {
+  const folder = await chosen();
+  const one = folder.shareOf("j", 2);
+  const other = folder.shareOf("m2j", 2);
+  expect([one.maxBytes, other.maxBytes]).toEqual([2 ** 19, 2 ** 19]);
+  for (const { folder: path } of [one, other]) mkdirSync(join(path, "model"), { recursive: true });
+  one.release();
+  expect([existsSync(one.folder), existsSync(other.folder)]).toEqual([false, true]);
+});
+
+test("models share a configured folder, and find their snapshots again", async () => {
+  const { shareOf } = await chosen({ folder: join(parent, "mine") });
+  const share = shareOf("j", 4);
+  expect(share).toMatchObject({ folder: join(parent, "mine"), maxBytes: 2 ** 18 });
+  mkdirSync(share.folder);
+  share.release();
+  expect(existsSync(share.folder)).toBe(true);
+});
+
+test("a configured folder stays", async () => {
+  const folder = await chosen({ folder: join(parent, "mine") });
+  mkdirSync(folder.path);
+  folder.close();
+  expect(existsSync(join(parent, "mine"))).toBe(true);
+});
+
+test("never takes more than half of what is free", async () => {
+  const { maxBytes } = await chosen({ maxBytes: Number.MAX_SAFE_INTEGER });
+  expect(maxBytes).toBeGreaterThan(0);
+  expect(maxBytes).toBeLessThan(2 ** 50);
+});
+
+test("is not chosen without snapshots, or without a usable parent", async () => {
+  const choose = (maxBytes: number, parents: string[]) => chooseKvFolder({ folder: undefined, maxBytes, parents });
+  expect(await choose(0, [parent])).toBeUndefined();
+  expect(await choose(1, [join(parent, "missing")])).toBeUndefined();
+  expect((await chosen({ parents: [join(parent, "missing"), parent] })).path).toContain(parent);
+});
+
+test("the folder of a killed worker is removed, also where another process has its id", async () => {
+  const left = join(parent, `waggle-prefixes-${process.ppid}-0123456789ab`);
+  mkdirSync(left);
+  await lockAndDie(left);
+  await chosen();
+  expect(existsSync(left)).toBe(false);
+});
+
+test("the folder of a living worker stays, also where no process has its id", async () => {
+  const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
+  const living = join(parent, `waggle-prefixes-${goneBy}-0123456789ab`);
+  mkdirSync(living);
+  const lock = await lockFolder(living);
+  await chosen();
+  expect(existsSync(living)).toBe(true);
+  lock.release();
+});
+
+test("a folder without a lock is removed only when it is old and its process is gone", async () => {
+  const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
+  const folder = (name: string, old = true): string => {
+    const path = join(parent, name);
+    mkdirSync(path);
+    if (old) utimesSync(path, 1_000, 1_000);
+    return path;
+  };
+  const left = folder(`waggle-prefixes-${goneBy}-0123456789ab`);
+  const young = folder(`waggle-prefixes-${goneBy}-0123456789ac`, false);
+  const running = folder(`waggle-prefixes-${process.ppid}-0123456789ab`);
+  const foreign = folder(`waggle-prefixes-${goneBy}-notes`);
+  await chosen();
+  expect([left, young, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true, true]);
+});
+
+test("a path that is too long for a lock is used without one", async () => {
+  const deep = join(parent, "x".repeat(120));
+  mkdirSync(deep);
+  const folder = await chosen({ parents: [deep] });
+  expect(await lockStateOf(folder.path)).toBe("unlocked");
+});
+
+test("a folder that has become a file prevents neither an engine nor the worker from exiting", async () => {
+  const folder = await chosen();
+  const share = folder.shareOf("j", 1);
+  rmSync(folder.path, { recursive: true });
+  writeFileSync(folder.path, "a file");
+  share.release();
+  folder.close();
+  expect(existsSync(folder.path)).toBe(false);
+});

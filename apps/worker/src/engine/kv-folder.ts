@@ -1,0 +1,130 @@
+// Owns the folder of KV snapshots: in memory where the system has a file system for it. It is removed with its worker, or at the next start if the
+// worker was killed. The engine owns the contents, and makes the folder again if it vanishes.
+import { randomBytes } from "node:crypto";
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { lockFolder, lockStateOf } from "./folder-lock.ts";
+
+/** Linux's file system in memory. */
+const memoryFolder = "/dev/shm";
+/** A container's memory file system may be smaller than this; then it has another purpose. */
+const leastMemoryFolderBytes = 256 * 2 ** 20;
+/** Largest part of the free space at the worker's start that the folder may take. */
+const largestShare = { ofFileSystem: 1 / 2, ofMemory: 1 / 4 } as const;
+const prefix = "waggle-prefixes-";
+/** A younger folder without a lock may be about to be locked by its worker. */
+const unlockedAgeMs = 600_000;
+
+export interface KvFolder {
+  readonly path: string;
+  readonly maxBytes: number;
+  /** The share of one model when the worker has this many models. */
+  shareOf(key: string, models: number): KvFolderShare;
+  /** Removes the folder unless it is kept for the next worker. */
+  close(): void;
+}
+
+export interface KvFolderShare {
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Called when the model's engine has exited: removes the share unless it is kept. */
+  release(): void;
+}
+
+export interface KvFolderOptions {
+  /** A folder that is kept from one worker to the next; undefined: a new folder for this worker only. */
+  readonly folder: string | undefined;
+  /** Most bytes of snapshots; 0: no folder. */
+  readonly maxBytes: number;
+  /** Parent folders to try for this worker's folder, the best first. */
+  readonly parents?: readonly string[];
+}
+
+/** Returns undefined when no parent is usable or no snapshots are kept. */
+export async function chooseKvFolder(options: KvFolderOptions): Promise<KvFolder | undefined> {
+  const { folder, maxBytes, parents = [memoryFolder, tmpdir()] } = options;
+  if (maxBytes === 0) return undefined;
+  if (folder !== undefined) {
+    // Each model already has a folder in it, named by its fingerprint.
+    const shareOf = (_key: string, models: number): KvFolderShare => ({
+      folder,
+      maxBytes: Math.floor(maxBytes / models),
+      release: () => {},
+    });
+    return { path: folder, maxBytes, shareOf, close: () => {} };
+  }
+  const parent = parents.find(isUsable);
+  if (parent === undefined) return undefined;
+  await removeLeftovers(parent);
+  const path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
+  const bounds = [maxBytes, freeBytes(parent) * largestShare.ofFileSystem];
+  // Files in a memory folder take memory from other uses.
+  if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
+  mkdirSync(path, { mode: 0o700 });
+  const lock = await lockFolder(path);
+  const ownBytes = Math.floor(Math.min(...bounds));
+  return {
+    path,
+    maxBytes: ownBytes,
+    shareOf(key, models) {
+      const own = join(path, key);
+      const release = (): void => removeFolder(own);
+      return { folder: own, maxBytes: Math.floor(ownBytes / models), release };
+    },
+    close() {
+      lock.release();
+      removeFolder(path);
+    },
+  };
+}
+
+function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // A parent may have become a file. That must not keep the worker from exiting; the next start removes the folder.
+  }
+}
+
+function isUsable(parent: string): boolean {
+  try {
+    accessSync(parent, constants.W_OK);
+    return freeBytes(parent) >= leastMemoryFolderBytes;
+  } catch {
+    return false;
+  }
+}
+
+function freeBytes(parent: string): number {
+  const { bavail, bsize } = statfsSync(parent);
+  return bavail * bsize;
+}
+
+/** Removes folders of killed workers, which would take memory until the machine restarts. */
+async function removeLeftovers(parent: string): Promise<void> {
+  for (const name of readdirSync(parent)) {
+    const pid = /^waggle-prefixes-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
+    if (pid === undefined) continue;
+    const path = join(parent, name);
+    try {
+      const { uid, mtimeMs } = statSync(path);
+      if (uid !== process.getuid?.()) continue;
+      const lock = await lockStateOf(path);
+      const left =
+        lock === "unlocked" ? Date.now() - mtimeMs > unlockedAgeMs && isGone(Number(pid)) : lock === "dropped";
+      if (left) rmSync(path, { recursive: true, force: true });
+    } catch {
+      // Another process is removing it.
+    }
+  }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}

@@ -1,0 +1,298 @@
+// Carries out an operator's changes: load, unload, pin, swap, fetch, delete, add a name. Each change reports its progress.
+import { resolve } from "node:path";
+import { createConflatedChannel } from "@waggle/async";
+import type { ConflatedChannel } from "@waggle/async";
+import type { ModelControl, ModelChange } from "@waggle/front";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
+import { findNamed } from "@waggle/jobs";
+import type { ModelHost } from "../run/model-host-port.ts";
+import type { Models } from "../list/models.ts";
+import type { LoadPlan, UnloadReason } from "../memory/pool.ts";
+import type { Pulls } from "./pulls.ts";
+
+/** Additional names of the model. */
+const mostAliases = 32;
+
+export interface ModelControlOptions {
+  readonly models: Models;
+  readonly statusOf: (entry: ModelEntry) => ModelStatus;
+  /**
+   * The file that an operator's reference means: one in the models folder or in the folder of the model, the name of a model, or a download.
+   * @throws WaggleError invalid_argument
+   */
+  readonly resolve: (
+    reference: string,
+    entry: ModelEntry,
+  ) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
+  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly pulls: Pulls;
+  /** Deletes the files of a download; returns the bytes that are free again. */
+  readonly removeFiles: (path: string) => Promise<number>;
+  readonly log: Logger;
+}
+
+export function createModelControl(options: ModelControlOptions): ModelControl {
+  const { models, statusOf, pulls } = options;
+  const { pool } = models;
+
+  /** Events until the host has loaded, or failed. */
+  function loadingOf(host: ModelHost, done: () => ModelEvent): ModelChange {
+    const now = (): ModelEvent => (isGivenUp(host) ? gaveUp(host) : stateEvent(host, done));
+    const change = createConflatedChannel<ModelEvent>(now());
+    if (change.value.type !== "progress") return change;
+    const events = host.loading.watch();
+    const forget = host.state.onChange(() => follow());
+    const follow = (): void => {
+      if (change.value.type !== "progress") return;
+      change.set(now());
+      if (isOver(change)) {
+        forget();
+        void events.return?.();
+      }
+    };
+    tellFailure(change, async () => {
+      for await (const _ of events) follow();
+    });
+    return change;
+  }
+
+  /** No event follows: the model was unloaded by a request, or deleted, or the worker is leaving. */
+  function isGivenUp(host: ModelHost): boolean {
+    const { state, loading } = host;
+    return state.name === "unloaded"
+      ? !pool.isWanted(host)
+      : state.name === "loading" && loading.value.type === "failed";
+  }
+
+  /** @throws WaggleError conflict during a swap, from before its first wait */
+  function requireUnchanging(entry: ModelEntry): void {
+    if (entry.changing)
+      throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
+  }
+
+  /** Runs work in the background; a failure ends the change that it reports to. */
+  function tellFailure(
+    change: ConflatedChannel<ModelEvent>,
+    work: () => Promise<void>,
+    onFailed: () => void = () => {},
+  ): void {
+    work().catch((thrown: unknown) => {
+      onFailed();
+      const { code, message, retryable } = WaggleError.from(thrown);
+      change.set({ type: "error", code, message, retryable });
+    });
+  }
+
+  /** @throws WaggleError resource_exhausted */
+  async function requireRoom(entry: ModelEntry, next: HostedFile): Promise<void> {
+    const { memory } = await options.prepare(next);
+    const why = pool.shortage(memory?.total ?? 0, [entry.current.host]);
+    if (why === undefined) return;
+    throw new WaggleError(
+      "resource_exhausted",
+      `Cannot load both files of ${entry.name} at the same time: ${why}. With unload_first the old one leaves before.`,
+    );
+  }
+
+  /** Runs in the background, because the model's jobs may take long. */
+  function retireLater(hosted: HostedFile, reason: UnloadReason, then: () => void = () => {}): void {
+    models
+      .retire(hosted, reason)
+      .catch((error: unknown) => options.log.error({ model: hosted.host.name, err: error }, "model_retire_failed"))
+      .finally(then);
+  }
+
+  /** The new file loads while the old one serves, and replaces it when it is ready. */
+  function swapBeside(entry: ModelEntry, next: HostedFile): ModelChange {
+    entry.next = next;
+    const old = entry.current;
+    const settle = (): void => {
+      if (entry.next !== next) return;
+      const { name } = next.host.state;
+      if (name !== "ready" && name !== "failed") return;
+      forget();
+      entry.next = undefined;
+      entry.changing = false;
+      if (name === "failed") return retireLater(next, "removed");
+      entry.current = next;
+      entry.leaving.add(old);
+      retireLater(old, "replaced", () => entry.leaving.delete(old));
+    };
+    // Before the change is reported as done, so that the status shows the new one.
+    const forget = next.host.state.onChange(settle);
+    pool.loadNow(next.host);
+    return loadingOf(next.host, () => ({ type: "done", model: statusOf(entry) }));
+  }
+
+  /**
+   * The old file is unloaded once its running jobs have ended. Waiting jobs run on the new file, or on the old one if the new one cannot be loaded.
+   */
+  function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
+    const { current } = entry;
+    const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({
+      type: "progress",
+      stage: "waiting",
+    });
+    const work = async (): Promise<void> => {
+      await pool.unload(current.host, "replaced", () => {
+        const former = { reference: current.reference, source: current.source, facts: current.facts };
+        Object.assign(current, { reference, source, facts: undefined, former });
+        current.host.forget();
+      });
+      pool.loadNow(current.host);
+      const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));
+      for await (const event of loading.watch()) {
+        if (event.type !== "progress") entry.changing = false;
+        change.set(event);
+        if (event.type !== "progress") return;
+      }
+    };
+    tellFailure(change, work, () => (entry.changing = false));
+    return change;
+  }
+
+  async function beginSwap(
+    entry: ModelEntry,
+    { reference, source }: { readonly reference: string; readonly source: ModelSource },
+    unloadFirst: boolean,
+  ): Promise<ModelChange> {
+    if (entry.current.host.state.name !== "ready") return swapInPlace(entry, reference, source);
+    const next = models.host(entry, reference, source);
+    entry.next = next;
+    try {
+      await requireRoom(entry, next);
+      return swapBeside(entry, next);
+    } catch (error) {
+      entry.next = undefined;
+      await models.retire(next, "removed");
+      if (!unloadFirst || !(error instanceof WaggleError) || error.code !== "resource_exhausted") throw error;
+      return swapInPlace(entry, reference, source);
+    }
+  }
+
+  /** Another model that is served from the file, or is about to be. */
+  function otherOn(path: string, entry: ModelEntry): ModelEntry | undefined {
+    return models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
+  }
+
+  return {
+    load(name, keepAliveMs) {
+      const entry = models.named(name);
+      const { host } = entry.current;
+      pool.keep(host, keepAliveMs);
+      pool.loadNow(host);
+      return loadingOf(host, () => ({ type: "done", model: statusOf(entry) }));
+    },
+    async unload(name) {
+      const entry = models.named(name);
+      if (entry.pinned) {
+        throw new WaggleError("conflict", `Cannot unload model ${entry.name}: it is pinned. Unpin it first.`);
+      }
+      await pool.unload(entry.current.host, "asked");
+      return statusOf(entry);
+    },
+    pin(name, pinned) {
+      const entry = models.named(name);
+      entry.pinned = pinned;
+      if (pinned) pool.loadNow(entry.current.host);
+      else pool.keep(entry.current.host, undefined);
+      return statusOf(entry);
+    },
+    async swap(name, reference, { unloadFirst }) {
+      const entry = models.named(name);
+      requireUnchanging(entry);
+      entry.changing = true;
+      try {
+        return await beginSwap(entry, await options.resolve(reference, entry), unloadFirst);
+      } catch (error) {
+        entry.changing = false;
+        throw error;
+      }
+    },
+    pull: (reference, name) => pulls.join(reference, name),
+    async remove(name) {
+      const entry = models.named(name);
+      if (entry.aliases.delete(name)) return 0;
+      requireUnchanging(entry);
+      const { current } = entry;
+      const path = current.facts?.path ?? current.host.info?.modelPath;
+      if (current.source !== "download" || path === undefined) {
+        throw new WaggleError(
+          "forbidden",
+          `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
+        );
+      }
+      const other = otherOn(path, entry);
+      if (other !== undefined) {
+        throw new WaggleError(
+          "conflict",
+          `Cannot delete model ${entry.name}: ${other.name} is served from the same file.`,
+        );
+      }
+      models.remove(entry);
+      current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
+      await models.retire(current, "removed");
+      // Waiting for the model's last jobs can take long: a download or a swap may have made another model use the file.
+      return otherOn(path, entry) === undefined ? await options.removeFiles(path) : 0;
+    },
+    alias(name, alias) {
+      const entry = models.named(name);
+      // Also refuse a name that differs only in case or a tag: it would get the other model's jobs.
+      if (findNamed(models.entries(), alias) !== undefined)
+        throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
+      if (entry.aliases.size >= mostAliases) {
+        throw new WaggleError(
+          "resource_exhausted",
+          `Cannot call model ${entry.name} "${alias}": it has ${mostAliases} names.`,
+        );
+      }
+      entry.aliases.add(alias);
+    },
+  };
+}
+
+/** Absolute paths of the files that serve the model now or after a running swap. */
+function filesOf({ current, next }: ModelEntry): readonly string[] {
+  return [current, next].flatMap((one) => {
+    const path = one?.facts?.path ?? one?.host.info?.modelPath ?? one?.reference;
+    return path === undefined ? [] : [resolve(path)];
+  });
+}
+
+function isOver(change: ModelChange): boolean {
+  return change.value.type !== "progress";
+}
+
+function gaveUp({ name, state, loading }: ModelHost): ModelEvent {
+  const told = state.name === "loading" && loading.value.type === "failed" ? loading.value.message : undefined;
+  const why = told ?? "it was unloaded, or the worker is leaving.";
+  return { type: "error", code: "cancelled", message: `Cannot load model ${name}: ${why}`, retryable: true };
+}
+
+function stateEvent({ state, loading, name }: ModelHost, done: () => ModelEvent): ModelEvent {
+  switch (state.name) {
+    case "ready":
+      return done();
+    case "failed":
+      return {
+        type: "error",
+        code: "unavailable",
+        message: state.reason ?? `Cannot load model ${name}.`,
+        retryable: true,
+      };
+    case "loading":
+    case "downloading":
+      return {
+        type: "progress",
+        stage: state.name,
+        ...(loading.value.type === "loading" ? { progress: loading.value.progress } : {}),
+      };
+    case "unloaded":
+    case "waiting":
+    case "unloading":
+      return { type: "progress", stage: "waiting" };
+  }
+}

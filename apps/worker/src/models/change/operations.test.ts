@@ -1,0 +1,95 @@
+// Downloads that clients request while the worker runs: the names under which they are served, and what the worker reports of them.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ModelEvent } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
+
+const content = readFileSync(embeddedModelPath());
+let folder: string;
+let hub: Server;
+let url: string;
+let asked: string[];
+let worker: SeveralModels;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "operations-"));
+  asked = [];
+  hub = createServer(({ url: path = "" }, response) => {
+    asked.push(path);
+    response.writeHead(200, { "content-length": content.length }).end(content);
+  });
+  await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
+  worker = createSeveralModels({ models: ["ant", "bee"], aliases: { bee: ["bumble"] }, modelsFolder: folder });
+});
+afterEach(async () => {
+  await worker.close();
+  hub.closeAllConnections();
+  await new Promise((resolve) => hub.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+
+async function pull(body: { readonly reference: string; readonly name?: string }): Promise<ModelEvent | undefined> {
+  const init = { method: "POST", headers: { host: "localhost", accept: "application/x-ndjson" } };
+  const response = await worker.app.request("/v1/models/pull", { ...init, body: JSON.stringify(body) });
+  const lines = (await response.text()).trim().split("\n");
+  return lines
+    .map((line) => JSON.parse(line) as ModelEvent)
+    .findLast(({ type }) => type === "done" || type === "error");
+}
+
+test("a download is served under its name, with its size and its kind", async () => {
+  const described = expect.stringContaining("story teller") as string;
+  const model = { name: "story", kind: "generate", quantization: "F16", description: described };
+  expect(await pull({ reference: `${url}/story.gguf` })).toMatchObject({
+    type: "done",
+    model: { ...model, file_bytes: content.length },
+  });
+});
+
+test.each(["ant", "bumble"])(
+  "a name that is taken, such as %s, is refused before anything is asked for",
+  async (name) => {
+    const refused = {
+      type: "error",
+      code: "conflict",
+      message: `Cannot serve the model as ${name}: that name is taken.`,
+    };
+    expect(await pull({ reference: `${url}/story.gguf`, name })).toMatchObject(refused);
+    expect(asked).toEqual([]);
+  },
+);
+
+test("a download may be asked for again under the name that it has", async () => {
+  const wanted = { reference: `${url}/story.gguf`, name: "tale" };
+  expect(await pull(wanted)).toMatchObject({ type: "done", model: { name: "tale" } });
+  expect(await pull(wanted)).toMatchObject({ type: "done", model: { name: "tale" } });
+  expect(worker.models.entries()).toHaveLength(3);
+});
+
+test.each([
+  ["at once", async (bodies: readonly Parameters<typeof pull>[0][]) => await Promise.all(bodies.map(pull))],
+  [
+    "one after the other",
+    async ([first, second]: readonly Parameters<typeof pull>[0][]) => [
+      first && (await pull(first)),
+      second && (await pull(second)),
+    ],
+  ],
+])("a download that is asked for twice %s has both names", async (_, pullAll) => {
+  const reference = `${url}/story.gguf`;
+  const done = await pullAll([
+    { reference, name: "tale" },
+    { reference, name: "saga" },
+  ]);
+  expect(done.map((event) => event?.type)).toEqual(["done", "done"]);
+  const [entry] = worker.models.entries().slice(2);
+  expect(new Set([entry?.name, ...(entry?.aliases ?? [])])).toEqual(new Set(["saga", "tale"]));
+  expect(asked.filter((path) => path === "/story.gguf")).not.toHaveLength(0);
+  expect(worker.models.entries()).toHaveLength(3);
+});

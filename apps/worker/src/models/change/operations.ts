@@ -1,0 +1,119 @@
+// Owns what an operator's changes need of this machine: its models folder, and the way to those that can be downloaded.
+import { dirname, resolve } from "node:path";
+import type { ModelControl } from "@waggle/front";
+import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
+import type { PullOptions } from "@waggle/models/download";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelSource } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { WorkerConfig } from "../../config.ts";
+import { createModelControl } from "./model-control.ts";
+import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
+import { findNamed } from "@waggle/jobs";
+import type { Models } from "../list/models.ts";
+import { offeredFile } from "../list/offered-file.ts";
+import type { LoadPlan } from "../memory/pool.ts";
+import { createPulls } from "./pulls.ts";
+import type { Pulls } from "./pulls.ts";
+import type { Served } from "../../report/served.ts";
+
+export interface OperationsOptions {
+  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken">;
+  readonly models: Models;
+  readonly served: Served;
+  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  /** Finds out what the file of a new model is. */
+  readonly describe?: (hosted: HostedFile) => Promise<void>;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+type Downloads = Pick<PullOptions, "folder" | "token"> & { readonly offline: boolean };
+
+export function downloadsOf(config: OperationsOptions["config"]): Downloads {
+  const { modelsFolder: folder, offline, huggingFaceToken: token } = config;
+  return { folder, offline, ...(token === undefined ? {} : { token }) };
+}
+
+export function createOperations(options: OperationsOptions): {
+  readonly control: ModelControl;
+  readonly pulls: Pulls;
+} {
+  const { config, models, served, now } = options;
+  const folder = resolve(config.modelsFolder);
+  const catalogue = createCatalogue({ folder });
+  const pulls = createPulls({
+    pull: downloadsOf(config),
+    offline: config.offline,
+    now,
+    requireFree,
+    async onPulled({ path, reference }, name) {
+      const present = models.entries().find((one) => pathOf(one) === path);
+      // The model keeps its name, and also gets the wanted one.
+      if (present !== undefined && name !== undefined && findNamed([present], name) === undefined)
+        control.alias(present.name, name);
+      const entry = present ?? addDownload(path, reference, name);
+      // Describe the file first, so that its size and abilities are reported with the model.
+      await options.describe?.(entry.current);
+      return served.statusOf(entry);
+    },
+  });
+
+  function addDownload(path: string, reference: string | undefined, name: string | undefined): ModelEntry {
+    const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
+    // Another request may have taken the name meanwhile.
+    if (name !== undefined && findNamed(models.entries(), name) !== undefined)
+      throw nameTaken(name, " It is downloaded.");
+    const own = name ?? uniqueName(nameOf(reference ?? path), taken);
+    return models.add({ name: own, aliases: [], reference: path, source: "download", pinned: false });
+  }
+
+  /** @throws WaggleError conflict when another model bears the name: nothing has been downloaded by then */
+  async function requireFree(reference: string, name: string): Promise<void> {
+    const holder = findNamed(models.entries(), name);
+    if (holder === undefined) return;
+    const here = await catalogue.find(reference);
+    if (here === undefined || pathOf(holder) !== here.path) throw nameTaken(name);
+  }
+
+  /** @throws WaggleError invalid_argument */
+  async function resolveReference(
+    reference: string,
+    { current }: ModelEntry,
+  ): Promise<{ reference: string; source: ModelSource }> {
+    const known = findNamed(models.entries(), reference)?.current;
+    if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
+    if (/^(?:hf|ollama|https?):/i.test(reference)) return { reference, source: "download" };
+    const beside =
+      current.source === "file" && current.facts !== undefined ? [dirname(resolve(current.facts.path))] : [];
+    const path = offeredFile(reference, [folder, ...beside]);
+    if (path === undefined) {
+      const where = "in the models folder or next to the model's file";
+      throw new WaggleError("invalid_argument", `Cannot accept field "reference": it is no file ${where}.`);
+    }
+    const downloaded = (await catalogue.list()).some((one) => one.path === path);
+    return {
+      reference: path,
+      source: downloaded ? "download" : offeredFile(path, [folder]) === path ? "folder" : "file",
+    };
+  }
+
+  const control = createModelControl({
+    models,
+    statusOf: served.statusOf,
+    resolve: resolveReference,
+    prepare: options.prepare,
+    pulls,
+    log: options.log,
+    removeFiles: async (path) => (await catalogue.remove(path)).bytes,
+  });
+  return { control, pulls };
+}
+
+function pathOf({ current }: ModelEntry): string {
+  return current.facts?.path ?? current.reference;
+}
+
+function nameTaken(name: string, more = ""): WaggleError {
+  return new WaggleError("conflict", `Cannot serve the model as ${name}: that name is taken.${more}`);
+}

@@ -1,0 +1,52 @@
+// Who waits for a download, and for which: on a server of this machine that never answers.
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createPulls } from "./pulls.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pulls-"));
+const server = createServer(() => {});
+beforeAll(async () => {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a client that requests a download which all others have just left does not get their abort", async () => {
+  const pulls = createPulls({
+    pull: { folder },
+    offline: false,
+    now: () => 0,
+    requireFree: async () => {},
+    onPulled: () => {
+      throw new Error("Nothing comes");
+    },
+  });
+  const reference = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x.gguf`;
+  const first = pulls.join(reference, undefined);
+  const joined = pulls.join(reference, undefined);
+  expect(joined.change).toBe(first.change);
+  const named = pulls.join(reference, "tale");
+  expect(named.change).not.toBe(first.change);
+  named.release();
+  first.release();
+  joined.release();
+  const second = pulls.join(reference, undefined);
+  for await (const event of first.change.watch()) {
+    if (event.type === "progress") continue;
+    expect(event).toMatchObject({ type: "error", code: "cancelled" });
+    break;
+  }
+  expect(second.change.value).toMatchObject({ type: "progress" });
+  expect(pulls.join(reference, undefined).change).toBe(second.change);
+  await pulls.stop();
+  expect(second.change.value).toMatchObject({ type: "error", code: "cancelled" });
+});

@@ -1,0 +1,134 @@
+// Owns the running downloads that clients requested: a second client with the same request joins, and when the last client leaves, the download
+// stops where it is.
+import { createConflatedChannel } from "@waggle/async";
+import type { ModelChange, ModelPull } from "@waggle/front";
+import { pullModel } from "@waggle/models/download";
+import type { PulledModel, PullOptions, PullProgress } from "@waggle/models/download";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelEvent, ModelStatus } from "@waggle/protocol";
+
+/** At the same time, of different models. */
+const mostPulls = 4;
+/** Limits the progress events: a client needs no event for every piece. */
+const tellIntervalMs = 200;
+
+export interface PullsOptions {
+  readonly pull: Omit<PullOptions, "signal" | "onProgress">;
+  /** Nothing is downloaded. */
+  readonly offline: boolean;
+  readonly now: () => number;
+  /** Before anything is asked of a server. @throws WaggleError conflict when another model has this name */
+  readonly requireFree: (reference: string, name: string) => Promise<void>;
+  /** It is here: serves it, and says as what. @throws WaggleError conflict when its name is taken */
+  readonly onPulled: (pulled: PulledModel, name: string | undefined) => Promise<ModelStatus>;
+}
+
+export interface Pulls {
+  /** @throws WaggleError resource_exhausted when too many others are under way */
+  join(reference: string, name: string | undefined): ModelPull;
+  /** Stops all of them; resolves when nothing is written any more. */
+  stop(): Promise<void>;
+}
+
+interface Pull {
+  readonly change: ModelChange;
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+  waiting: number;
+}
+
+export function createPulls({ pull: settings, offline, now, requireFree, onPulled }: PullsOptions): Pulls {
+  /** Those that a client can join; a download without clients ends by itself. */
+  const pulls = new Map<string, Pull>();
+  const running = new Set<Pull>();
+
+  function begin(reference: string, name: string | undefined): Pull {
+    if (offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
+    if (running.size >= mostPulls) {
+      throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
+        retryAfterS: 10,
+      });
+    }
+    const change = createConflatedChannel<ModelEvent>({ type: "progress", stage: "asking" });
+    const stop = new AbortController();
+    let toldAt = -Infinity;
+    let toldStage = "";
+    const onProgress = (progress: PullProgress): void => {
+      if (now() - toldAt < tellIntervalMs && progress.stage === toldStage) return;
+      toldAt = now();
+      toldStage = progress.stage;
+      change.set(progressEvent(progress));
+    };
+    const fetched = async (): Promise<ModelStatus> => {
+      if (name !== undefined) await requireFree(reference, name);
+      return await onPulled(await pullModel(reference, { ...settings, signal: stop.signal, onProgress }), name);
+    };
+    const over = fetched()
+      .then((model) => change.set({ type: "done", model }))
+      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
+      .finally(() => {
+        forget(keyOf(reference, name), pull);
+        running.delete(pull);
+      });
+    const pull: Pull = { change, stop, over, waiting: 0 };
+    pulls.set(keyOf(reference, name), pull);
+    running.add(pull);
+    return pull;
+  }
+
+  function forget(key: string, pull: Pull): void {
+    if (pulls.get(key) === pull) pulls.delete(key);
+  }
+
+  return {
+    join(reference, name) {
+      const key = keyOf(reference, name);
+      const pull = pulls.get(key) ?? begin(reference, name);
+      pull.waiting += 1;
+      let released = false;
+      return {
+        change: pull.change,
+        release() {
+          if (released) return;
+          released = true;
+          pull.waiting -= 1;
+          if (pull.waiting > 0) return;
+          forget(key, pull);
+          pull.stop.abort();
+        },
+      };
+    },
+    async stop() {
+      const all = [...running];
+      for (const { stop } of all) stop.abort();
+      await Promise.all(all.map(({ over }) => over));
+    },
+  };
+}
+
+/** A request with another name is another one: it waits for the same file, which one of them downloads. */
+function keyOf(reference: string, name: string | undefined): string {
+  return JSON.stringify([reference, name]);
+}
+
+function progressEvent(progress: PullProgress): ModelEvent {
+  const { stage, doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, part, parts } = progress;
+  const done = stage === "checking" ? checkedBytes : doneBytes;
+  return {
+    type: "progress",
+    stage,
+    done_bytes: done,
+    ...(totalBytes === undefined
+      ? {}
+      : { total_bytes: totalBytes, progress: Math.min(1, doneBytes / Math.max(1, totalBytes)) }),
+    ...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
+    ...(etaMs === undefined ? {} : { eta_ms: etaMs }),
+    ...(parts > 1 ? { part, parts } : {}),
+  };
+}
+
+function errorEvent(reference: string, thrown: unknown, signal: AbortSignal): ModelEvent {
+  const stopped = new WaggleError("cancelled", `The download of ${reference} was stopped; it can be resumed.`);
+  const { code, message, retryable } = signal.aborted ? stopped : WaggleError.from(thrown);
+  return { type: "error", code, message, retryable };
+}

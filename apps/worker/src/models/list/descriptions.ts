@@ -1,0 +1,92 @@
+// Describes models by reading only their files: the format of answers, the inputs of prompts, and one rendered prompt. It reads files on this
+// machine, each once, and downloads none.
+import { stat } from "node:fs/promises";
+import type { FileDescriber, FileDescription, PromptRequest, Rendered } from "@waggle/chat-format/describe";
+import { resolveModel } from "@waggle/models/download";
+import type { ResolveModelOptions } from "@waggle/models/download";
+import type { Logger } from "@waggle/telemetry";
+import type { HostedFile } from "./model-entry.ts";
+
+export interface DescriptionsOptions {
+  /** Where models lie that were downloaded. */
+  readonly resolve: Omit<ResolveModelOptions, "offline" | "onProgress" | "signal">;
+  readonly describer: Pick<FileDescriber, "describe">;
+  /** A describer apart from the one of files: clients' prompts hold up no description. */
+  readonly renderer: Pick<FileDescriber, "render">;
+  readonly log: Logger;
+}
+
+export interface Descriptions {
+  /** From the file; undefined where it is not on this machine yet, or cannot be read or described. */
+  of(hosted: HostedFile): Promise<DescribedFile | undefined>;
+  /** A prompt as the engine would make it; undefined where the file is not enough, or too many requests wait. */
+  prompt(
+    hosted: HostedFile,
+    conversation: PromptRequest["conversation"],
+    signal: AbortSignal,
+  ): Promise<Rendered | undefined>;
+  /** Undefined before the first request for it. */
+  known(hosted: HostedFile): DescribedFile | undefined;
+}
+
+export interface DescribedFile extends FileDescription {
+  readonly path: string;
+}
+
+interface Described {
+  /** Path, size and time: another file under the same name is described anew. */
+  readonly key: string;
+  readonly asked: Promise<DescribedFile | undefined>;
+  description?: DescribedFile | undefined;
+}
+
+export function createDescriptions({ resolve, describer, renderer, log }: DescriptionsOptions): Descriptions {
+  const described = new WeakMap<HostedFile, Described>();
+
+  async function pathOf({ source, reference, facts }: HostedFile): Promise<string | undefined> {
+    if (source === "fake") return undefined;
+    return facts?.path ?? (await resolveModel(reference, { ...resolve, offline: true }).catch(() => undefined));
+  }
+
+  function warn({ host }: HostedFile, failed: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn({ model: host.name, reason }, failed);
+  }
+
+  /** A failure is logged once; the client's request then loads the model, and its error says more. */
+  async function describe(hosted: HostedFile, path: string): Promise<DescribedFile | undefined> {
+    try {
+      return { path, ...(await describer.describe({ path, chosen: hosted.settings.chatTemplate })) };
+    } catch (error) {
+      warn(hosted, "model_not_described", error);
+      return undefined;
+    }
+  }
+
+  async function of(hosted: HostedFile): Promise<DescribedFile | undefined> {
+    const path = await pathOf(hosted);
+    const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
+    if (path === undefined || file === undefined) return undefined;
+    const key = `${path}\n${file.size}\n${file.mtimeMs}`;
+    let one = described.get(hosted);
+    if (one?.key !== key) described.set(hosted, (one = { key, asked: describe(hosted, path) }));
+    return (one.description = await one.asked);
+  }
+
+  return {
+    of,
+    async prompt(hosted, conversation, signal) {
+      const file = await of(hosted);
+      if (file?.card.kind !== "generate") return undefined;
+      const render = { inputs: file.chatFormat.inputs, conversation };
+      const task = { path: file.path, chosen: hosted.settings.chatTemplate, render };
+      try {
+        return await renderer.render(task, signal);
+      } catch (error) {
+        if (!signal.aborted) warn(hosted, "prompt_not_rendered", error);
+        return undefined;
+      }
+    },
+    known: (hosted) => described.get(hosted)?.description,
+  };
+}

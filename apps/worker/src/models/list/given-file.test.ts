@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeLora } from "@waggle/testing/models";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-given-"));
+  writeFileSync(join(folder, "page.gguf"), "<html>log in</html>");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a file that is named", () => {
+  it.each([
+    ["missing.gguf", "no such file"],
+    ["page.gguf", "not a GGUF file"],
+    ["", "a directory, not a file"],
+  ])("and cannot be a model (%j) is refused with 66 and one sentence", async (name, why) => {
+    const path = join(folder, name);
+    await expect(requireUsable([path])).rejects.toMatchObject({
+      exitCode: 66,
+      message: `Cannot load model ${path}: ${why}.`,
+    });
+  });
+
+  it("next to a usable one, or one to be downloaded, does not keep the worker from starting", async () => {
+    const missing = join(folder, "missing.gguf");
+    await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
+    await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
+    await expect(requireUsable([])).resolves.toBeUndefined();
+  });
+});
+
+describe("an adapter that is named", () => {
+  it("and cannot be one is refused with 66 and one sentence", async () => {
+    const missing = join(folder, "missing.gguf");
+    await expect(requireAdapters([[missing]])).rejects.toMatchObject({
+      exitCode: 66,
+      message: `Cannot use --lora ${missing}: no such file.`,
+    });
+    const model = embeddedModelPath();
+    await expect(requireAdapters([[model], [model, missing]])).rejects.toMatchObject({
+      message: `Cannot use --lora ${model}: not a LoRA adapter. Cannot use --lora ${missing}: no such file.`,
+    });
+  });
+
+  it("does not keep the worker from starting where it can be an adapter, or another model does without it", async () => {
+    const adapter = join(folder, "adapter.gguf");
+    writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 32, rows: 32 }] }, adapter);
+    await expect(requireAdapters([[adapter]])).resolves.toBeUndefined();
+    await expect(requireAdapters([[join(folder, "missing.gguf")], []])).resolves.toBeUndefined();
+    await expect(requireAdapters([])).resolves.toBeUndefined();
+  });
+});
+
+it("a model without a configured name is called as its header says, or by its reference", async () => {
+  expect(await ownName(embeddedModelPath())).toBe("Waggle Tiny Stories");
+  expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M")).toBe("bee-1b-q4_k_m");
+});

@@ -1,0 +1,19 @@
+// Shares the machine's cores between engines: engines with jobs share them evenly, and a single one gets all. More threads than cores make passes
+// many times slower, since each pass waits at barriers for its slowest thread.
+import type { ModelHost } from "../run/model-host-port.ts";
+
+export interface CoreShares {
+  /** Jobs have come or gone, or an engine has. */
+  update(): void;
+}
+
+/** @param cores that this worker may use */
+export function createCoreShares(cores: number, hosts: () => readonly ModelHost[]): CoreShares {
+  return {
+    update() {
+      const busy = hosts().filter(({ state, registry }) => state.name === "ready" && registry.liveCount > 0);
+      const share = busy.length < 2 ? undefined : Math.max(1, Math.floor(cores / busy.length));
+      for (const host of busy) host.limitThreads(share);
+    },
+  };
+}

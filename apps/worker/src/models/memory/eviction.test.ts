@@ -1,0 +1,160 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { admit } from "./eviction.ts";
+import type { Budget, Admission, Tenant } from "./eviction.ts";
+
+const mib = 2 ** 20;
+const now = 100_000;
+const budget: Budget = { bytes: 300 * mib, models: 3, leastStayMs: 5_000 };
+
+/** Loaded long ago, idle, not pinned, and of 100 MiB. */
+function tenant(key: string, more: Partial<Tenant> = {}): Tenant {
+  const usual = { bytes: 100 * mib, phase: "loaded", pinned: false, busy: false, usedAt: 0, loadedAt: 0 } as const;
+  return { key, ...usual, ...more };
+}
+
+const full = ["a", "b", "c"].map((key) => tenant(key));
+const evict = (...keys: string[]): Admission => ({ kind: "evict", keys });
+const wait = (untilMs?: number): Admission => ({ kind: "wait", untilMs });
+const never = (reason: string): Admission => ({ kind: "never", reason });
+
+test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Budget>, Admission]>([
+  ["an empty budget has room", 300, [], {}, { kind: "fits" }],
+  ["what fits next to the others loads", 100, [tenant("a"), tenant("b")], {}, { kind: "fits" }],
+  ["without a budget in bytes, places alone count", 9_000, [tenant("a")], { bytes: undefined }, { kind: "fits" }],
+  ["one of unknown size takes a place", 0, full, {}, evict("a")],
+  [
+    "the least recently used idle one leaves",
+    100,
+    [tenant("a", { usedAt: 3 }), tenant("b", { usedAt: 1 }), tenant("c", { usedAt: 2 })],
+    {},
+    evict("b"),
+  ],
+  ["as many leave as it needs", 200, full, {}, evict("a", "b")],
+  [
+    "an idle one leaves before a busy one that has been here for longer",
+    100,
+    [tenant("a", { busy: true }), tenant("b", { usedAt: now, loadedAt: now })],
+    { models: 2 },
+    evict("b"),
+  ],
+  [
+    "of busy ones the longest loaded leaves",
+    100,
+    [tenant("a", { busy: true, loadedAt: 2 }), tenant("b", { busy: true, loadedAt: 1, usedAt: now })],
+    { models: 2 },
+    evict("b"),
+  ],
+  [
+    "a busy one stays for a while first",
+    100,
+    [tenant("a", { busy: true, loadedAt: now - 4_999 }), tenant("b", { busy: true, loadedAt: now - 10 })],
+    { models: 2 },
+    wait(now + 1),
+  ],
+  [
+    "a busy one leaves when that while is over",
+    100,
+    [tenant("a", { busy: true, loadedAt: now - 5_000 }), tenant("b", { busy: true, loadedAt: now - 10 })],
+    { models: 2 },
+    evict("a"),
+  ],
+  [
+    "no idle one leaves in vain, while a busy one has to stay",
+    300,
+    [tenant("a"), tenant("b", { busy: true, loadedAt: now - 1_000 })],
+    {},
+    wait(now + 4_000),
+  ],
+  [
+    "a small one that was chosen first stays where a larger one leaves",
+    200,
+    [tenant("small", { bytes: 50 * mib, usedAt: 1 }), tenant("large", { bytes: 200 * mib, usedAt: 2 })],
+    {},
+    evict("large"),
+  ],
+  [
+    "a pinned one stays",
+    100,
+    [tenant("a", { pinned: true }), tenant("b", { usedAt: now }), tenant("c")],
+    {},
+    evict("c"),
+  ],
+  [
+    "a pinned one stays however long it has been here",
+    100,
+    [tenant("a", { pinned: true, busy: true }), tenant("b", { busy: true, loadedAt: now - 1 })],
+    { models: 2 },
+    wait(now + 4_999),
+  ],
+  ["where one leaves already, no other has to", 100, [...full.slice(1), tenant("a", { phase: "leaving" })], {}, wait()],
+  [
+    "where one leaves and does not suffice, another one does too",
+    200,
+    [tenant("a", { phase: "leaving" }), tenant("b"), tenant("c")],
+    {},
+    evict("b"),
+  ],
+  ["one that loads is let load", 100, [tenant("a", { phase: "loading" })], { models: 1 }, wait()],
+  ["more than the budget never fits", 301, [], {}, never("it takes 301 MiB, and the memory budget is 300 MiB")],
+  [
+    "what does not fit next to pinned ones never will",
+    201,
+    [tenant("a", { pinned: true })],
+    {},
+    never("it takes 201 MiB, and pinned models hold 100 MiB of a budget of 300 MiB"),
+  ],
+  [
+    "pinned ones may hold all places",
+    1,
+    [tenant("a", { pinned: true })],
+    { bytes: undefined, models: 1 },
+    never("pinned models take all 1 places of --max-loaded-models"),
+  ],
+  [
+    "the limit that is reached is named, with a budget too",
+    1,
+    [tenant("a", { pinned: true })],
+    { models: 1 },
+    never("pinned models take all 1 places of --max-loaded-models"),
+  ],
+])("%s", (_name, sizeMib, tenants, changes, expected) => {
+  expect(admit(sizeMib * mib, tenants, { ...budget, ...changes }, now)).toEqual(expected);
+});
+
+const tenantArbitrary = fc.record({
+  bytes: fc.integer({ min: 0, max: 150 * mib }),
+  phase: fc.constantFrom("loading", "loaded", "leaving"),
+  pinned: fc.nat(4).map((one) => one === 0),
+  busy: fc.boolean(),
+  usedAt: fc.nat(now),
+  loadedAt: fc.nat(10_000).map((ago) => now - ago),
+});
+const tenantsArbitrary = fc
+  .array(tenantArbitrary, { maxLength: 5 })
+  .map((all) => all.map((one, key): Tenant => ({ key: String(key), ...one })));
+
+test("the evicted models free enough memory, and each of them is needed", () => {
+  const property = fc.property(
+    tenantsArbitrary,
+    fc.nat(320 * mib),
+    fc.integer({ min: 1, max: 6 }),
+    (all, bytes, models) => {
+      const limits = { ...budget, models };
+      const admission = admit(bytes, all, limits, now);
+      if (admission.kind !== "evict") return;
+      const leaving = all.filter(({ key }) => admission.keys.includes(key));
+      const fitsWithout = (gone: readonly Tenant[]): boolean => {
+        const others = all.filter((one) => one.phase !== "leaving" && !gone.includes(one));
+        return admit(bytes, others, limits, now).kind === "fits";
+      };
+      expect(fitsWithout(leaving)).toBe(true);
+      for (const one of leaving) {
+        expect(one).toMatchObject({ phase: "loaded", pinned: false });
+        expect(!one.busy || now - one.loadedAt >= limits.leastStayMs).toBe(true);
+        expect(fitsWithout(leaving.filter((other) => other !== one))).toBe(false);
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
+});

@@ -1,0 +1,49 @@
+import { readGgufFile } from "@waggle/models/header";
+import type { GgufHeader } from "@waggle/models/header";
+import { beforeAll, expect, test } from "vitest";
+import { parseConfig } from "../../config.ts";
+import type { ModelSettings } from "../../config/model-settings.ts";
+import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { memoryPlanOf } from "./memory-plan.ts";
+
+const mib = 2 ** 20;
+let header: GgufHeader;
+beforeAll(async () => {
+  header = await readGgufFile(embeddedModelPath());
+});
+
+function settings(given: Partial<ModelSettings> = {}): ModelSettings {
+  const parsed = parseConfig(["--local-mode"], {});
+  if (parsed.kind === "exit") throw new Error(parsed.stderr);
+  return { ...parsed.config.modelSettings, ...given };
+}
+
+test("without a budget the context is the engine's to choose", () => {
+  const plan = memoryPlanOf(header, settings(), undefined);
+  expect(plan?.contextSize).toBeUndefined();
+  const { weights, kv_cache: cache, compute, process, total } = plan?.memory ?? expect.fail("no plan");
+  expect(weights).toBeGreaterThan(2.5 * mib);
+  expect(total).toBe(weights + cache + compute + process);
+});
+
+test("a context that was asked for is kept, whatever the budget", () => {
+  const plan = memoryPlanOf(header, settings({ contextSize: 512, slots: 64 }), 100 * mib);
+  expect(plan?.contextSize).toBeUndefined();
+  expect(plan?.memory.total).toBeGreaterThan(100 * mib);
+});
+
+test("a context without a configured length is as long as the budget allows", () => {
+  const wide = memoryPlanOf(header, settings({ slots: 64 }), undefined);
+  const { kv_cache: cache, total } = wide?.memory ?? expect.fail("no plan");
+  const budget = total - cache / 2;
+  const plan = memoryPlanOf(header, settings({ slots: 64 }), budget);
+  expect(plan?.contextSize).toBeLessThan(512);
+  expect(plan?.memory.total).toBeLessThanOrEqual(budget);
+  expect(plan?.memoryAt(plan.contextSize ?? 0)).toEqual(plan?.memory);
+});
+
+test("a model that does not fit at all has its least memory in the error", () => {
+  const plan = memoryPlanOf(header, settings(), 10 * mib);
+  expect(plan?.contextSize).toBeUndefined();
+  expect(plan?.memory.total).toBeGreaterThan(10 * mib);
+});

@@ -1,0 +1,547 @@
+// The pool on a fake clock, over hosts whose engines load and leave when the test says so.
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { Job } from "@waggle/jobs";
+import type { ModelMemory, ModelStateName } from "@waggle/protocol";
+import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, expect, test } from "vitest";
+import type { ModelHost } from "../run/model-host-port.ts";
+import { createModelState } from "../run/model-state.ts";
+import { createPool } from "./pool.ts";
+import type { LoadPlan, Pool, Resident } from "./pool.ts";
+
+const mib = 2 ** 20;
+const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }) as ModelMemory;
+
+interface Actor {
+  readonly host: ModelHost;
+  readonly state: () => ModelStateName;
+  /** Jobs that it has, waiting or running. */
+  jobs: number;
+  pinned: boolean;
+  keepAliveMs: number;
+  plan: () => LoadPlan | Promise<LoadPlan>;
+  /** How often it has begun to load. */
+  readonly loads: () => number;
+  readonly failure: () => string | undefined;
+  loaded(): void;
+  /** Its last running job has ended, and its engine is gone. */
+  left(): Promise<void>;
+  /** A job of it ends, and it has no other; the job set how long to keep it. */
+  idle(keepAliveMs?: number): void;
+}
+
+/** Lets promises' reactions run: the pool's longest chain is a few turns. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+let clock: ReturnType<typeof createFakeClock>;
+let pool: Pool;
+let unloads: string[];
+let logLines: Record<string, unknown>[];
+
+function createTestPool(models: number, bytes?: number): void {
+  clock = createFakeClock();
+  unloads = [];
+  logLines = [];
+  const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
+  pool = createPool({
+    budget: { bytes, models, leastStayMs: 5_000 },
+    clock,
+    log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
+    onUnload: (host, reason) => unloads.push(`${host.name} ${reason}`),
+  });
+}
+
+afterEach(() => {
+  pool.close();
+  if (clock.pending > 0) throw new Error(`${clock.pending} timers are left`);
+});
+
+function actor(name: string, sizeMib = 100): Actor {
+  const state = createModelState();
+  let leaving: Deferred<void> | undefined;
+  let loads = 0;
+  let failure: string | undefined;
+  const host = {
+    key: name,
+    name,
+    state,
+    residentBytes: undefined,
+    registry: {
+      get liveCount() {
+        return self.jobs;
+      },
+    },
+    dispatcher: { running: 0, waiting: 0 },
+    wait: (why: string) => state.apply("wait", why),
+    giveWay: () => state.apply("give_way"),
+    load() {
+      loads += 1;
+      state.apply("load");
+    },
+    fail(message: string) {
+      failure = message;
+      state.apply("fail", message);
+    },
+    async unload() {
+      if (state.name === "unloaded") return;
+      // Nothing is there yet that would have to leave.
+      const gone = state.name === "waiting" || state.name === "failed";
+      if (state.name !== "unloading") state.apply("unload");
+      leaving ??= deferred<void>();
+      if (gone) leaving.resolve();
+      await leaving.promise;
+      leaving = undefined;
+      if (state.name === "unloading") state.apply("unloaded");
+    },
+  } as unknown as ModelHost;
+  const self: Actor = {
+    host,
+    state: () => state.name,
+    jobs: 0,
+    pinned: false,
+    keepAliveMs: Infinity,
+    plan: () => ({ memory: memoryOf(sizeMib) }),
+    loads: () => loads,
+    failure: () => failure,
+    loaded: () => state.apply("loaded"),
+    async left() {
+      expect(leaving, `${name} was not asked to leave`).toBeDefined();
+      leaving?.resolve();
+      await settle();
+    },
+    idle(keepAliveMs) {
+      self.jobs = 0;
+      pool.onIdle(host, { spec: { keepAliveMs } } as Job);
+    },
+  };
+  const resident: Resident = {
+    host,
+    pinned: () => self.pinned,
+    keepAliveMs: () => self.keepAliveMs,
+    prepare: () => self.plan(),
+  };
+  pool.add(resident);
+  return self;
+}
+
+/** It loads for its job. */
+function ask(one: Actor): void {
+  pool.use(one.host);
+  one.jobs += 1;
+  pool.endUse(one.host);
+}
+
+async function loadNow(...actors: readonly Actor[]): Promise<void> {
+  for (const one of actors) {
+    ask(one);
+    one.loaded();
+    clock.advance(1);
+    one.idle();
+  }
+  await settle();
+}
+
+test("a model that fits loads at once, and another waits until the least recently used one has left", async () => {
+  createTestPool(2);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  await loadNow(a, b);
+  clock.advance(10);
+  pool.loadNow(a.host);
+  expect([a.state(), b.state()]).toEqual(["ready", "ready"]);
+  ask(c);
+  expect([a.state(), b.state(), c.state()]).toEqual(["ready", "unloading", "waiting"]);
+  await b.left();
+  expect([b.state(), c.state()]).toEqual(["unloaded", "loading"]);
+  expect(unloads).toEqual(["b memory"]);
+  expect(logLines).toEqual([
+    expect.objectContaining({ msg: "model_unload", model: "b", reason: "memory", for: "c", jobs: 0, waiting: 0 }),
+  ]);
+});
+
+test("they load in the order in which they came, though a later one would fit already", async () => {
+  createTestPool(4, 300 * mib);
+  const [a, big, small] = [actor("a", 200), actor("big", 200), actor("small", 50)] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(big);
+  ask(small);
+  await settle();
+  expect([a.state(), big.state(), small.state()]).toEqual(["ready", "waiting", "waiting"]);
+  a.idle();
+  expect(a.state()).toBe("unloading");
+  await a.left();
+  expect([big.state(), small.state()]).toEqual(["loading", "loading"]);
+});
+
+test("one whose file has to be found comes into the line when it is found", async () => {
+  createTestPool(1);
+  const [slow, quick] = [actor("slow"), actor("quick")] as const;
+  const found = deferred<LoadPlan>();
+  slow.plan = () => found.promise;
+  ask(slow);
+  ask(quick);
+  expect([slow.state(), quick.state()]).toEqual(["waiting", "loading"]);
+  quick.loaded();
+  quick.idle();
+  found.resolve({ memory: undefined });
+  await settle();
+  await quick.left();
+  expect(slow.state()).toBe("loading");
+});
+
+test("a busy one leaves for another only when it has been here for a while", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(b);
+  clock.advance(4_999);
+  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
+  clock.advance(1);
+  expect([a.state(), b.state()]).toEqual(["unloading", "waiting"]);
+  await a.left();
+  // Its jobs still wait: it is behind b in the queue.
+  expect([a.state(), b.state()]).toEqual(["waiting", "loading"]);
+  b.loaded();
+  b.idle();
+  await settle();
+  await b.left();
+  expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
+});
+
+test("a pinned one stays, and a model that does not fit next to it gets the reason", async () => {
+  createTestPool(2, 250 * mib);
+  const [a, b] = [actor("a"), actor("b", 200)] as const;
+  a.pinned = true;
+  a.keepAliveMs = 10;
+  await loadNow(a);
+  clock.advance(1_000_000);
+  ask(b);
+  expect([a.state(), b.state()]).toEqual(["ready", "failed"]);
+  expect(b.failure()).toMatch(/^Cannot load model b: it takes 200 MiB, and pinned models hold 100 MiB/);
+});
+
+test.each<[name: string, usual: number, job: number | undefined, staysMs: number]>([
+  ["as configured", 60_000, undefined, 60_000],
+  ["for ever", Infinity, undefined, Infinity],
+  ["not at all", 0, undefined, 0],
+  ["as its last job asked", 60_000, 5_000, 5_000],
+  ["for ever, as its last job asked", 60_000, Infinity, Infinity],
+  ["not at all, as its last job asked", Infinity, 0, 0],
+])("a model stays without jobs %s", async (_, usual, job, staysMs) => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = usual;
+  ask(a);
+  a.loaded();
+  clock.advance(1_000_000);
+  expect(pool.expiresAt(a.host), "while it has a job").toBeUndefined();
+  a.idle(job);
+  if (staysMs === Infinity) {
+    expect([pool.expiresAt(a.host), clock.pending]).toEqual([undefined, 0]);
+    return;
+  }
+  expect(pool.expiresAt(a.host)).toBe(clock.now() + staysMs);
+  if (staysMs > 0) clock.advance(staysMs - 1);
+  expect(a.state()).toBe("ready");
+  clock.advance(staysMs > 0 ? 1 : 0);
+  expect([a.state(), pool.expiresAt(a.host)]).toEqual(["unloading", undefined]);
+  await a.left();
+  expect([a.state(), unloads]).toEqual(["unloaded", ["a idle"]]);
+});
+
+test("each request keeps it for longer, and so does a running job", async () => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = 1_000;
+  await loadNow(a);
+  clock.advance(900);
+  pool.loadNow(a.host);
+  clock.advance(900);
+  ask(a);
+  clock.advance(100_000);
+  expect(a.state()).toBe("ready");
+  a.idle();
+  pool.keep(a.host, 50);
+  clock.advance(50);
+  expect(a.state()).toBe("unloading");
+});
+
+test("a job that is about to come keeps it, and one that was refused does not", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  a.keepAliveMs = 0;
+  ask(a);
+  a.loaded();
+  pool.use(a.host);
+  a.idle();
+  clock.advance(10_000);
+  expect([a.state(), clock.pending]).toEqual(["ready", 0]);
+  pool.endUse(a.host);
+  clock.advance(0);
+  expect(a.state()).toBe("unloading");
+  pool.use(b.host);
+  b.loaded();
+  await settle();
+  pool.endUse(b.host);
+  expect(b.state()).toBe("ready");
+});
+
+test("a model whose only job was refused leaves the queue", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  pool.use(b.host);
+  expect(b.state()).toBe("waiting");
+  pool.endUse(b.host);
+  expect(b.state()).toBe("unloaded");
+  expect(clock.pending).toBe(0);
+});
+
+test("the time to keep it that one job set does not hold for the next job", async () => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = 1_000;
+  ask(a);
+  a.loaded();
+  a.idle(Infinity);
+  ask(a);
+  a.idle();
+  expect(pool.expiresAt(a.host)).toBe(1_000);
+});
+
+test("when its jobs are cancelled while it waits, it gives way", async () => {
+  createTestPool(1);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(b);
+  ask(c);
+  b.idle();
+  expect([b.state(), c.state()]).toEqual(["unloaded", "waiting"]);
+  a.idle();
+  await a.left();
+  expect([b.loads(), c.state()]).toEqual([0, "loading"]);
+});
+
+test("a request by its name keeps waiting when its jobs are cancelled", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  pool.loadNow(b.host);
+  ask(b);
+  b.idle();
+  expect(b.state()).toBe("waiting");
+  a.idle();
+  await a.left();
+  expect(b.state()).toBe("loading");
+});
+
+test("one whose jobs are gone before its file is found does not load", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  const found = deferred<LoadPlan>();
+  a.plan = () => found.promise;
+  ask(a);
+  a.idle();
+  found.resolve({ memory: undefined });
+  await settle();
+  expect([a.state(), a.loads()]).toEqual(["unloaded", 0]);
+});
+
+test("a failed load is tried again after half a minute, and at once for a request by name", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  let tries = 0;
+  a.plan = () => {
+    tries += 1;
+    return tries === 2 ? Promise.reject(new Error("no such file")) : Promise.resolve({ memory: memoryOf(1) });
+  };
+  ask(a);
+  await settle();
+  a.host.fail("broken");
+  a.jobs = 0;
+  clock.advance(29_999);
+  pool.use(a.host);
+  expect([a.state(), tries]).toEqual(["failed", 1]);
+  pool.loadNow(a.host);
+  await settle();
+  expect([a.state(), a.failure(), tries]).toEqual(["failed", "no such file", 2]);
+  clock.advance(29_999);
+  pool.use(a.host);
+  expect(tries).toBe(2);
+  clock.advance(1);
+  ask(a);
+  await settle();
+  expect([a.state(), tries]).toEqual(["loading", 3]);
+});
+
+test("a failed load is not tried again for a question either, until half a minute is over", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  ask(a);
+  a.host.fail("broken");
+  a.jobs = 0;
+  clock.advance(29_999);
+  pool.load(a.host);
+  expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["failed", 1, false]);
+  clock.advance(1);
+  pool.load(a.host);
+  await settle();
+  expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["loading", 2, true]);
+});
+
+test("one that fails makes way for the next in line", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  ask(b);
+  a.host.fail("broken");
+  await settle();
+  expect([a.state(), b.state()]).toEqual(["failed", "loading"]);
+});
+
+test("one that is unloaded with jobs waiting loads again, after the work between the two loads", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  ask(a);
+  a.loaded();
+  await settle();
+  let sizeMib = 100;
+  a.plan = () => ({ memory: memoryOf(sizeMib) });
+  const over = pool.unload(a.host, "replaced", () => (sizeMib = 7));
+  await a.left();
+  await over;
+  expect([a.state(), a.loads(), pool.memoryOf(a.host)?.total, unloads]).toEqual([
+    "loading",
+    2,
+    7 * mib,
+    ["a replaced"],
+  ]);
+  a.loaded();
+  a.idle();
+  const again = pool.unload(a.host, "asked");
+  await a.left();
+  await again;
+  expect([a.state(), a.loads()]).toEqual(["unloaded", 2]);
+});
+
+test("one that is unloaded while a job or a request comes loads again", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a, b);
+  pool.use(a.host);
+  const both = [pool.unload(a.host, "asked"), pool.unload(b.host, "asked")];
+  pool.loadNow(b.host);
+  await a.left();
+  await b.left();
+  await Promise.all(both);
+  expect([a.state(), b.state()]).toEqual(["loading", "loading"]);
+  pool.endUse(a.host);
+});
+
+test("work between two loads is done before the second one, after any reason for unloading", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  await loadNow(a);
+  a.jobs = 1;
+  let file = "old";
+  const loaded: string[] = [];
+  a.plan = () => {
+    loaded.push(file);
+    return { memory: undefined };
+  };
+  const first = pool.unload(a.host, "memory");
+  const second = pool.unload(a.host, "replaced", () => (file = "new"));
+  await a.left();
+  await Promise.all([first, second]);
+  expect([a.state(), loaded]).toEqual(["loading", ["new"]]);
+});
+
+test("a file that has been replaced while it was looked for does not load", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  const old = deferred<LoadPlan>();
+  a.plan = () => old.promise;
+  ask(a);
+  a.plan = () => ({ memory: memoryOf(7) });
+  await pool.unload(a.host, "replaced", () => {});
+  expect([a.state(), a.loads(), pool.memoryOf(a.host)?.total]).toEqual(["loading", 1, 7 * mib]);
+  old.reject(new Error("no such file"));
+  await settle();
+  expect([a.state(), a.failure()]).toEqual(["loading", undefined]);
+});
+
+test("it reports the used memory, and whether more would fit", async () => {
+  createTestPool(3, 300 * mib);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a, b);
+  expect(pool.usedBytes).toBe(200 * mib);
+  const why = "it takes 201 MiB, and models that stay hold 100 MiB of a budget of 300 MiB";
+  expect([pool.shortage(300 * mib, []), pool.shortage(201 * mib, [a.host])]).toEqual([undefined, why]);
+  b.pinned = true;
+  const both = "it takes 101 MiB, and models that stay hold 200 MiB of a budget of 300 MiB";
+  expect([pool.shortage(200 * mib, []), pool.shortage(101 * mib, [a.host])]).toEqual([undefined, both]);
+  Object.assign(a.host, { residentBytes: 150 * mib });
+  expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
+});
+
+test("one that is removed does not come back, and its room is the others'", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a);
+  const over = pool.remove(a.host, "removed");
+  ask(b);
+  pool.use(a.host);
+  expect([b.state(), pool.isWanted(a.host)]).toEqual(["waiting", false]);
+  await a.left();
+  await over;
+  pool.endUse(a.host);
+  expect([a.state(), a.loads(), b.state()]).toEqual(["unloaded", 1, "loading"]);
+});
+
+test("when it is closed nothing loads any more, and no timer is left", async () => {
+  createTestPool(2);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  a.keepAliveMs = 1_000;
+  await loadNow(a);
+  ask(b);
+  b.loaded();
+  await settle();
+  pool.use(a.host);
+  a.jobs = 1;
+  ask(c);
+  expect(clock.pending, "it looks again when one may leave").toBe(1);
+  pool.close();
+  expect(clock.pending).toBe(0);
+  a.idle();
+  await settle();
+  pool.loadNow(c.host);
+  expect([c.state(), c.loads(), clock.pending]).toEqual(["waiting", 0, 0]);
+});
+
+test("a model whose engine does not leave is logged, and the pool serves the others", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")];
+  a.keepAliveMs = 1_000;
+  a.host.unload = () => Promise.reject(new Error("the folder is gone"));
+  pool.loadNow(a.host);
+  a.loaded();
+  clock.advance(1_000);
+  await settle();
+  expect(logLines).toContainEqual(expect.objectContaining({ msg: "model_change_failed", model: "a" }));
+  pool.loadNow(b.host);
+  b.loaded();
+  expect(b.state()).toBe("ready");
+});

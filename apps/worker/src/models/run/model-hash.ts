@@ -1,0 +1,63 @@
+// Owns what is known of the hash of the model's file: it is made while nothing runs, anew for each engine, as the file may be another one by
+// then.
+import { onAbort } from "@waggle/async";
+import { hashModel } from "@waggle/models/download";
+import type { Logger } from "@waggle/telemetry";
+
+export interface ModelHashOptions {
+  /** Where hashes are kept for the next start. */
+  readonly folder: string;
+  /** Resolves while no job lives. */
+  readonly idle: () => Promise<void>;
+  readonly log: Logger;
+}
+
+export interface ModelHash {
+  /** 64 hexadecimal digits; undefined until it is known. */
+  readonly sha256: string | undefined;
+  /** An engine has loaded this file, or something that is no file. */
+  follow(path: string | undefined): void;
+  /** Resolves when nothing is read any more. */
+  stop(): Promise<void>;
+}
+
+export function createModelHash({ folder, idle, log }: ModelHashOptions): ModelHash {
+  let sha256: string | undefined;
+  let leaving = new AbortController();
+  let hashing: Promise<void> = Promise.resolve();
+
+  async function hash(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      const found = await hashModel(path, { folder, idle: async () => await unless(signal, idle()), signal });
+      if (signal.aborted) return;
+      sha256 = found;
+      log.debug({ sha256 }, "model_hashed");
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "model_not_hashed");
+    }
+  }
+
+  return {
+    get sha256() {
+      return sha256;
+    },
+    follow(path) {
+      leaving.abort();
+      leaving = new AbortController();
+      sha256 = undefined;
+      if (path !== undefined) hashing = hash(path, leaving.signal);
+    },
+    async stop() {
+      leaving.abort();
+      await hashing;
+    },
+  };
+}
+
+/** Resolves with the work, or when the signal aborts. */
+async function unless(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  let forget = (): void => {};
+  const aborted = new Promise<void>((resolve) => (forget = onAbort(signal, resolve)));
+  await Promise.race([work, aborted]);
+  forget();
+}

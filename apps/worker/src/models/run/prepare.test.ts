@@ -1,0 +1,91 @@
+import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { embeddedModelPath } from "../../process/embedded-model.ts";
+import type { HostedFile } from "../list/model-entry.ts";
+import { describeModel, prepareModel } from "./prepare.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "prepare-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function hostedFile(reference: string, downloading = (_progress: number, _doneBytes?: number): void => {}): HostedFile {
+  const host = { downloading } as HostedFile["host"];
+  return { host, reference, source: "file", settings: {} as HostedFile["settings"], facts: undefined };
+}
+
+const options = () => ({
+  resolve: { folder, offline: false },
+  signal: new AbortController().signal,
+  budgetBytes: undefined,
+});
+
+test("a file is described by its header", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(embeddedModelPath(), path);
+  const hosted = hostedFile(path);
+  await prepareModel(hosted, options());
+  expect(hosted.facts).toMatchObject({
+    path,
+    card: { name: "Waggle Tiny Stories", architecture: "llama", kind: "generate" },
+  });
+  expect(hosted.facts?.bytes).toBeGreaterThan(1e6);
+});
+
+test("facts of a file do not hold for the one that has replaced it meanwhile", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(embeddedModelPath(), path);
+  const hosted = hostedFile(path);
+  const prepared = prepareModel(hosted, options());
+  Object.assign(hosted, { reference: "b.gguf" });
+  await prepared;
+  expect(hosted.facts).toBeUndefined();
+});
+
+test("a missing file is an error that names it", async () => {
+  await expect(prepareModel(hostedFile("/nowhere/x.gguf"), options())).rejects.toThrow(
+    "Cannot load model /nowhere/x.gguf: no such file",
+  );
+});
+
+test("a named file that is missing is reported before the first request, and one to be downloaded is not", async () => {
+  const missing: string[] = [];
+  const describing = { ...options(), onMissing: (reason: string) => void missing.push(reason) };
+  expect(await describeModel(hostedFile("/nowhere/x.gguf"), describing)).toBeUndefined();
+  expect(await describeModel(hostedFile("hf:user/repo:Q4_0"), describing)).toBeUndefined();
+  copyFileSync(embeddedModelPath(), join(folder, "a.gguf"));
+  expect(await describeModel(hostedFile(join(folder, "a.gguf")), describing)).toBeDefined();
+  expect(missing).toEqual(["Cannot load model /nowhere/x.gguf: no such file"]);
+});
+
+test("a file that is not a model is left to the engine, which refuses it with the reason", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(import.meta.filename, path);
+  const hosted = hostedFile(path);
+  expect(await prepareModel(hosted, options())).toEqual({ memory: undefined });
+  expect(hosted.facts).toMatchObject({ path, card: undefined, bytes: statSync(path).size });
+});
+
+test("a download is reported as it arrives", async () => {
+  const bytes = Buffer.alloc(1_000_000, "GGUF");
+  const server = createServer(({ headers }, response) => {
+    const [, from = "0", to] = /bytes=(\d+)-(\d*)/.exec(headers.range ?? "") ?? [];
+    const end = to === undefined || to === "" ? bytes.length - 1 : Number(to);
+    const range = `bytes ${from}-${end}/${bytes.length}`;
+    response.writeHead(206, { "content-range": range, "content-length": end - Number(from) + 1, etag: '"a"' });
+    response.end(bytes.subarray(Number(from), end + 1));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const shown: (readonly (number | undefined)[])[] = [];
+  const hosted = hostedFile(`http://127.0.0.1:${port}/x.gguf`, (...progress) => void shown.push(progress));
+  await prepareModel(hosted, options());
+  server.close();
+  expect(shown.at(-1)).toEqual([1, bytes.length]);
+  expect(shown.length).toBeLessThan(110);
+});

@@ -1,0 +1,106 @@
+// What a worker answers while it starts: its port is open, and the rest of it is not there yet.
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { deferred, systemClock } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type * as Front from "@waggle/front";
+import { createTokenTable } from "@waggle/daemon/tokens";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { parseConfig } from "../config.ts";
+import { startDaemon } from "./daemon.ts";
+import type { Daemon } from "./daemon.ts";
+
+interface Gate {
+  readonly reached: Deferred<void>;
+  readonly open: Deferred<void>;
+}
+
+const gates = vi.hoisted((): { fleet?: Gate; secondPort?: Gate } => ({}));
+
+async function pass(gate: Gate | undefined): Promise<void> {
+  gate?.reached.resolve();
+  await gate?.open.promise;
+}
+
+vi.mock("../fleet/join-fleet.ts", () => ({
+  joinFleet: async () => await pass(gates.fleet),
+}));
+
+vi.mock("@waggle/front", async (importOriginal) => {
+  const front = await importOriginal<typeof Front>();
+  const listen: typeof front.listen = async (...args) => {
+    // Ollama's port alone has a greeting.
+    if (args[4] !== undefined) await pass(gates.secondPort);
+    return await front.listen(...args);
+  };
+  return { ...front, listen };
+});
+
+const gate = (): Gate => ({ reached: deferred<void>(), open: deferred<void>() });
+
+beforeEach(() => {
+  gates.fleet = gate();
+  gates.secondPort = gate();
+});
+
+let starting: Promise<Daemon> | undefined;
+afterEach(async () => {
+  gates.secondPort?.open.resolve();
+  gates.fleet?.open.resolve();
+  const daemon = await starting;
+  daemon?.abort(0);
+  await daemon?.stopped;
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** @returns the address of the worker that is starting */
+async function start(): Promise<string> {
+  const port = await freePort();
+  const parsed = parseConfig(
+    ["--local-mode", "--backend", "fake", "--ollama", "--ollama-port", "0", "--port", String(port)],
+    {},
+  );
+  if (parsed.kind === "exit") expect.fail(parsed.stderr);
+  starting = startDaemon({
+    logLines: createLogRing(),
+    config: parsed.config,
+    env: {},
+    log: createLogger({ level: "silent", format: "json", name: "test" }),
+    metrics: createWorkerMetrics(),
+    clock: systemClock,
+    tokens: () => createTokenTable([]),
+    terminal: undefined,
+    print: () => {},
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.text();
+  return response.status;
+}
+
+test("its metrics can be read while it joins the fleet", async () => {
+  const url = await start();
+  gates.secondPort?.open.resolve();
+  await gates.fleet?.reached.promise;
+  expect(await statusOf(`${url}/metrics`)).toBe(200);
+});
+
+test("it answers as a worker while Ollama's port is opened", async () => {
+  const url = await start();
+  await gates.secondPort?.reached.promise;
+  const response = await fetch(`${url}/v1/info`);
+  expect(await response.json()).toMatchObject({ url });
+});

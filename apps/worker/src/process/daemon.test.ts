@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { systemClock } from "@waggle/async";
+import { createTokenTable } from "@waggle/daemon/tokens";
+import { PortTakenError } from "@waggle/daemon/ports";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { expect, test } from "vitest";
+import { parseConfig } from "../config.ts";
+import { startDaemon } from "./daemon.ts";
+import type { Daemon } from "./daemon.ts";
+
+const prefixFolders = (): string[] =>
+  ["/dev/shm", tmpdir()]
+    .filter((parent) => existsSync(parent))
+    .flatMap((parent) => readdirSync(parent).filter((name) => name.startsWith(`waggle-prefixes-${process.pid}-`)));
+
+async function start(flags: readonly string[]): Promise<Daemon> {
+  const parsed = parseConfig(flags, {});
+  if (parsed.kind === "exit") expect.fail(parsed.stderr);
+  return await startDaemon({
+    logLines: createLogRing(),
+    config: parsed.config,
+    env: {},
+    log: createLogger({ level: "silent", format: "json", name: "test" }),
+    metrics: createWorkerMetrics(),
+    clock: systemClock,
+    tokens: () => createTokenTable([]),
+    terminal: undefined,
+    print: () => {},
+  });
+}
+
+test("a start that finds its port taken leaves no prefix folder", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  await expect(start(["--local-mode", "--port", String(port)])).rejects.toThrow(PortTakenError);
+  holder.close();
+  expect(prefixFolders()).toEqual([]);
+});
+
+test("a start that finds Ollama's port taken opens no port", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const own = createServer().listen(0, "127.0.0.1");
+  await once(own, "listening");
+  const { port: free } = own.address() as AddressInfo;
+  own.close();
+  await once(own, "close");
+  const flags = ["--local-mode", "--port", String(free), "--ollama", "--ollama-port", String(port)];
+  await expect(start(flags)).rejects.toThrow(`127.0.0.1:${port}: the port is held by process ${process.pid}`);
+  holder.close();
+  const again = createServer().listen(free, "127.0.0.1");
+  await once(again, "listening");
+  again.close();
+});

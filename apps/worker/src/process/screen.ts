@@ -1,0 +1,128 @@
+// Owns what a worker says to a person: where it is, which model it loads and how far that is, on what it computes, and how it leaves.
+import type { ConflatedChannel } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
+import type { LoadingEvent } from "@waggle/protocol";
+import {
+  addressToOpen,
+  createDaemonScreen,
+  createOutput,
+  formatDuration,
+  machineAddress,
+} from "@waggle/daemon/terminal";
+import type { Banner, DaemonScreen, OutputStream } from "@waggle/daemon/terminal";
+import type { WorkerConfig } from "../config.ts";
+
+export interface WorkerScreen {
+  opened(facts: OpenFacts): void;
+  /** Follows the model that the worker loads by itself, until it is there or cannot be. */
+  follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
+  /** The seconds shown are those since the worker opened: the time that a person has waited. */
+  ready(model: string, info: BackendInfo | undefined): void;
+  /** No model is loaded before its first request. */
+  waiting(): void;
+  readonly note: DaemonScreen["note"];
+  readonly makeRoom: DaemonScreen["makeRoom"];
+  readonly leaving: DaemonScreen["leaving"];
+  readonly cutting: DaemonScreen["cutting"];
+  readonly stopped: DaemonScreen["stopped"];
+}
+
+export interface OpenFacts {
+  readonly url: string;
+  readonly ollamaUrl: string | undefined;
+  /** Names of the models that are served. */
+  readonly models: readonly string[];
+}
+
+export interface WorkerScreenOptions {
+  readonly config: Pick<
+    WorkerConfig,
+    "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend" | "advertiseUrl" | "allowedHosts"
+  >;
+  readonly stream: OutputStream;
+  readonly colors: boolean;
+  readonly clock: Clock;
+}
+
+/** Further ones are counted. */
+const modelsShown = 4;
+/** Where `waggle` looks for a worker by itself. */
+const usualUrl = "http://127.0.0.1:7711";
+
+export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
+  const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });
+  let over = false;
+  let openedAt = clock.now();
+
+  async function show(model: string, loading: ConflatedChannel<LoadingEvent>): Promise<void> {
+    for await (const event of loading.watch()) {
+      if (over || event.type !== "loading") return;
+      const doing = event.stage === "downloading" ? "Downloading" : "Loading";
+      screen.progress(`${doing} ${model}`, event.progress > 0 ? event.progress : undefined);
+    }
+  }
+
+  return {
+    opened(facts) {
+      openedAt = clock.now();
+      screen.opened(bannerOf(facts, config));
+    },
+    follow(model, loading) {
+      void show(model, loading);
+    },
+    ready(model, info) {
+      over = true;
+      const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;
+      screen.ready(`${model} is ready, after ${formatDuration(clock.now() - openedAt)}.${where}`);
+    },
+    waiting: () => screen.ready("Ready. A model is loaded when somebody asks for it."),
+    note: screen.note,
+    makeRoom: screen.makeRoom,
+    leaving(facts) {
+      over = true;
+      screen.leaving(facts);
+    },
+    cutting: screen.cutting,
+    stopped() {
+      over = true;
+      screen.stopped();
+    },
+  };
+}
+
+function deviceWords({ device, threads }: BackendInfo): string {
+  return device === "cpu" ? `the processor (${threads} ${threads === 1 ? "thread" : "threads"})` : device;
+}
+
+export function bannerOf(
+  { url, ollamaUrl, models }: OpenFacts,
+  { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
+  machine: string = machineAddress(),
+): Banner {
+  // In local mode this machine's own names are always answered to.
+  const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });
+  const chat = `waggle chat${open === usualUrl ? "" : ` --url ${open}`}`;
+  const key = localMode ? "none" : "<token>";
+  const names = [
+    ...models.slice(0, modelsShown),
+    ...(models.length > modelsShown ? [`${models.length - modelsShown} more`] : []),
+  ];
+  return {
+    title: `Waggle ${version}`,
+    rows: [
+      ["Open", open],
+      [models.length === 1 ? "Model" : "Models", names.join(", ") || "none yet"],
+      ["Mode", localMode ? "local mode: this machine only, no token" : "network mode: a token is needed"],
+      ...(backend === "fake" ? [["Backend", "fake: there is no model, every answer is canned"] as const] : []),
+      ...(hiveUrl === undefined ? [] : [["Hive", hiveUrl] as const]),
+      ...(natsUrl === undefined ? [] : [["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")] as const]),
+    ],
+    more: [
+      ["OpenAI", `OPENAI_BASE_URL=${open}/v1 OPENAI_API_KEY=${key}`],
+      ["Anthropic", `ANTHROPIC_BASE_URL=${open} ANTHROPIC_AUTH_TOKEN=${key}`],
+      ["Ollama", `OLLAMA_HOST=${ollamaUrl ?? open}`],
+      ["Terminal", localMode ? chat : `WAGGLE_API_TOKEN=<token> ${chat}`],
+    ],
+  };
+}

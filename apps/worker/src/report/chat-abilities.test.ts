@@ -1,0 +1,14 @@
+import { genericFormat } from "@waggle/chat-format/format";
+import { expect, test } from "vitest";
+import { chatOf } from "./chat-abilities.ts";
+import type { HostedFile } from "../models/list/model-entry.ts";
+
+test("a chat template's abilities include the warning of why they are incomplete", () => {
+  const warning = "Cannot find out what the chat template takes: it takes more than 10 s.";
+  const told = (format: object): unknown => {
+    const hosted = { host: { info: { kind: "generate", chatFormat: { ...genericFormat, ...format } } } };
+    return chatOf(hosted as unknown as HostedFile, { known: () => undefined });
+  };
+  expect(told({ warning })).toMatchObject({ format: "generic", warning });
+  expect(told({})).not.toHaveProperty("warning");
+});

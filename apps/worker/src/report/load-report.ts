@@ -1,0 +1,120 @@
+// Owns the worker's report of its work and its machine to its operators. Counts are since the process began; latencies and the use of the cores
+// are from one report to the next, for each audience apart.
+import { cpus, totalmem } from "node:os";
+import type { CpuInfo } from "node:os";
+import type { ClientAccounts } from "@waggle/front";
+import { heartbeatClientsLimit } from "@waggle/protocol";
+import type { ClientUsage, WorkerLoad } from "@waggle/protocol";
+import type { WorkerMetrics } from "@waggle/telemetry";
+import type { EngineReadings } from "../engine/engine-metrics.ts";
+
+/** What is measured of the machine and of this process. */
+export interface MachineReadings {
+  cores(): readonly Pick<CpuInfo, "times">[];
+  memory(): WorkerLoad["memory"];
+}
+
+export interface LoadReportOptions {
+  readonly accounts: Pick<ClientAccounts, "report">;
+  readonly metrics: Pick<WorkerMetrics, "latencies">;
+  /** Of each model: the last report of its engine, and how often engines started and died. */
+  readonly engines: () => readonly {
+    readonly readings: EngineReadings;
+    readonly starts: number;
+    readonly deaths: number;
+  }[];
+  readonly machine?: MachineReadings;
+}
+
+/** Each call is for one audience. */
+export function createLoadReports(options: LoadReportOptions): () => () => WorkerLoad {
+  const { accounts, metrics, engines, machine = thisMachine } = options;
+  return () => {
+    const ttft = metrics.latencies.ttft.window();
+    const itl = metrics.latencies.itl.window();
+    const busy = createBusyShare(machine);
+    return () => {
+      const { since, clients } = accounts.report();
+      const running = engines();
+      const sum = (count: (engine: (typeof running)[number]) => number): number =>
+        running.reduce((all, engine) => all + count(engine), 0);
+      const latencies = { ttft: ttft(), itl: itl() };
+      const gpu = running.find(({ readings }) => readings.gpu !== undefined)?.readings.gpu;
+      return {
+        started_at: since,
+        ...countsOf(clients),
+        engine: { starts: sum(({ starts }) => starts), deaths: sum(({ deaths }) => deaths) },
+        ...(latencies.ttft === undefined ? {} : { ttft: latencies.ttft }),
+        ...(latencies.itl === undefined ? {} : { itl: latencies.itl }),
+        cpu: { cores: machine.cores().length, busy: busy() },
+        memory: { ...machine.memory(), engine_bytes: sum(({ readings }) => readings.rssBytes) },
+        ...(gpu === undefined
+          ? {}
+          : { gpu: { name: gpu.name, used_bytes: gpu.usedBytes, total_bytes: gpu.totalBytes } }),
+        clients: clientsOf(clients),
+      };
+    };
+  };
+}
+
+const thisMachine: MachineReadings = {
+  cores: cpus,
+  memory: () => ({
+    worker_bytes: process.memoryUsage.rss(),
+    engine_bytes: 0,
+    free_bytes: process.availableMemory(),
+    // A container has a limit, or a huge number instead.
+    total_bytes: Math.min(process.constrainedMemory() || Infinity, totalmem()),
+  }),
+};
+
+function countsOf(clients: readonly ClientUsage[]): Pick<WorkerLoad, "requests" | "jobs" | "tokens"> {
+  const sum = (count: (client: ClientUsage) => number): number =>
+    clients.reduce((all, client) => all + count(client), 0);
+  return {
+    requests: { accepted: sum(({ requests }) => requests.accepted), refused: sum(({ requests }) => requests.refused) },
+    jobs: {
+      finished: sum(({ jobs }) => jobs.finished),
+      failed: sum(({ jobs }) => jobs.failed),
+      cancelled: sum(({ jobs }) => jobs.cancelled),
+    },
+    tokens: sum((client) => client.completion_tokens),
+  };
+}
+
+/** The clients with the highest use, highest first; those without use are left out. */
+function clientsOf(clients: readonly ClientUsage[]): NonNullable<WorkerLoad["clients"]> {
+  const tokensOf = (client: ClientUsage): number => client.prompt_tokens + client.completion_tokens;
+  return clients
+    .filter((client) => tokensOf(client) + client.requests.accepted > 0)
+    .toSorted((a, b) => tokensOf(b) - tokensOf(a))
+    .slice(0, heartbeatClientsLimit)
+    .map(({ client, requests, prompt_tokens, completion_tokens }) => ({
+      client: client.slice(0, 64),
+      requests: requests.accepted,
+      prompt_tokens,
+      completion_tokens,
+    }));
+}
+
+/** Busy share of all cores since the call before, 0 to 1; the last value again when the system's counts have not moved yet. */
+function createBusyShare({ cores }: MachineReadings): () => number {
+  let before = timesOf(cores());
+  let share = 0;
+  return () => {
+    const now = timesOf(cores());
+    const all = now.all - before.all;
+    if (all > 0) share = Math.min(1, Math.max(0, 1 - (now.idle - before.idle) / all));
+    before = now;
+    return Math.round(share * 1_000) / 1_000;
+  };
+}
+
+function timesOf(cores: readonly Pick<CpuInfo, "times">[]): { idle: number; all: number } {
+  let [idle, all] = [0, 0];
+  for (const { times } of cores) {
+    idle += times.idle;
+    all += times.user + times.nice + times.sys + times.idle + times.irq;
+  }
+  return { idle, all };
+}

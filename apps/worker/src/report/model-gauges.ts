@@ -1,0 +1,59 @@
+// Owns the gauges of single models, which are computed when metrics are read.
+import { oldestWaitMs } from "@waggle/jobs";
+import { ModelStateSchema } from "@waggle/protocol";
+import type { ModelStateName } from "@waggle/protocol";
+import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
+import type { ModelHost } from "../models/run/model-host-port.ts";
+import type { Models } from "../models/list/models.ts";
+import { setVllmGauges } from "./vllm-gauges.ts";
+
+export interface GaugeFacts {
+  readonly queueCapacity: number;
+  /** The daemon clock's milliseconds. */
+  readonly now: number;
+}
+
+/** Sets those of the models that there are, and removes those of models that have left. */
+export function collectModelGauges(metrics: WorkerMetrics, models: Models, { queueCapacity, now }: GaugeFacts): void {
+  metrics.resetModelGauges();
+  const hosts = new Map<string, ModelHost[]>();
+  // While a model is swapped, two files or more have its name.
+  for (const host of models.hosts()) hosts.set(host.name, [...(hosts.get(host.name) ?? []), host]);
+  for (const [name, under] of hosts) {
+    const gauges = metrics.ofModel(name);
+    setCounts(gauges, under, queueCapacity);
+    setReadings(gauges, under);
+    const jobs = under.flatMap(({ registry }) => registry.liveJobs());
+    gauges.queueOldestSeconds.set(oldestWaitMs(jobs, now) / 1_000);
+    setVllmGauges(gauges, under);
+    gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
+  }
+  for (const { name, current } of models.entries()) {
+    const { name: now } = current.host.state;
+    for (const state of ModelStateSchema.options)
+      metrics.ofModel(name).modelState.set({ state }, state === now ? 1 : 0);
+  }
+}
+
+function setCounts(gauges: ModelMetrics, hosts: readonly ModelHost[], queueCapacity: number): void {
+  gauges.slotsTotal.set(sumOf(hosts.filter(isInMemory), ({ info }) => info?.slots ?? 0));
+  gauges.slotsBusy.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
+  gauges.queueDepth.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
+  gauges.queueCapacity.set(queueCapacity);
+}
+
+function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {
+  const readings = hosts.map((host) => host.readings);
+  gauges.engineRssBytes.set(sumOf(readings, ({ rssBytes }) => rssBytes));
+  gauges.prefixStates.set(sumOf(readings, ({ prefixStates }) => prefixStates));
+  gauges.prefixBytes.set(sumOf(readings, ({ prefixBytes }) => prefixBytes));
+  gauges.threads.set(Math.max(...readings.map(({ threads }) => threads)));
+  gauges.engineEventLoopUtilization.set(Math.max(...readings.map((one) => one.eventLoopUtilization)));
+}
+
+const statesInMemory: readonly ModelStateName[] = ["loading", "ready", "unloading"];
+const isInMemory = ({ state }: ModelHost): boolean => statesInMemory.includes(state.name);
+
+function sumOf<T>(all: readonly T[], count: (one: T) => number): number {
+  return all.reduce((sum, one) => sum + count(one), 0);
+}

@@ -1,0 +1,222 @@
+// Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
+import { totalmem } from "node:os";
+import type { Clock } from "@waggle/async";
+import type { ModelFile } from "@waggle/engine";
+import type { ClientAccounts, StreamCounter } from "@waggle/front";
+import type { JobRegistry } from "@waggle/jobs";
+import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
+import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
+import type { WorkerMetrics } from "@waggle/telemetry";
+import type { WorkerConfig } from "../config.ts";
+import { createLoadReports } from "./load-report.ts";
+import { chatOf } from "./chat-abilities.ts";
+import type { Descriptions } from "../models/list/descriptions.ts";
+import type { HostedFile, ModelEntry } from "../models/list/model-entry.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
+import { collectModelGauges } from "./model-gauges.ts";
+import type { Models } from "../models/list/models.ts";
+import type { WorkerState } from "./worker-state.ts";
+import { createTokenRate } from "./token-rate.ts";
+
+export interface ReportOptions {
+  readonly config: WorkerConfig;
+  readonly models: Models;
+  readonly descriptions: Descriptions;
+  readonly state: WorkerState;
+  readonly registry: JobRegistry;
+  readonly accounts: Pick<ClientAccounts, "report">;
+  readonly metrics: Pick<WorkerMetrics, "latencies">;
+  readonly clock: Clock;
+  readonly startedAt: number;
+  readonly url: () => string;
+}
+
+export interface Report {
+  info(): WorkerInfo;
+  infoOf(entry: ModelEntry): WorkerInfo;
+  health(): Health;
+  registration(): Registration;
+  /** Makes the heartbeats for one audience: their rates are from one to the next. */
+  heartbeats(): (seq: number) => Heartbeat;
+  /** Sets the gauges that are read off rather than counted. */
+  collect(metrics: WorkerMetrics, streams: StreamCounter): void;
+}
+
+export function createReport(options: ReportOptions): Report {
+  const { config, models, descriptions, state, registry, clock } = options;
+
+  const loadReports = createLoadReports({ ...options, engines: () => models.hosts() });
+
+  const total = (count: (host: ModelHost) => number): number =>
+    models.hosts().reduce((sum, host) => sum + count(host), 0);
+
+  function heartbeats(): (seq: number) => Heartbeat {
+    const { startedAt } = options;
+    const load = loadReports();
+    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens), clock, startedAt });
+    return (seq) => ({
+      ...shared(),
+      ...modelStates(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      timestamp: new Date().toISOString(),
+      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
+      seq,
+      tokens_per_second: tokensPerSecond(),
+      load: load(),
+    });
+  }
+
+  /** Of what is loaded; before anything is, of one model as it will be. */
+  function slotCounts(): { total: number; busy: number } {
+    const loaded = models.hosts().filter((host) => host.info !== undefined && host.state.name !== "unloaded");
+    const slots = loaded.reduce((sum, host) => sum + (host.info?.slots ?? 0), 0);
+    return {
+      total: slots > 0 ? slots : config.modelSettings.slots,
+      busy: total(({ dispatcher }) => dispatcher.running),
+    };
+  }
+
+  const queueCounts = () => ({
+    depth: total(({ dispatcher }) => dispatcher.waiting),
+    capacity: config.queueCapacity * Math.max(1, models.entries().length),
+  });
+
+  const name = (): string => models.main?.name ?? "";
+
+  const shared = () => ({
+    worker_id: config.workerId,
+    url: options.url(),
+    state: state.name,
+    model: name(),
+    backend: config.backend,
+    version: config.version,
+  });
+
+  /** Only of a worker with several models: with one, the report describes it already. */
+  function modelStates(): Pick<Heartbeat, "models"> {
+    const entries = models.entries();
+    if (entries.length < 2) return {};
+    const told = entries.map((entry) => ({ name: entry.name, state: entry.current.host.state.name }));
+    // Loaded models matter most to a hive, should the list be cut.
+    const first = told.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
+    return { models: first.slice(0, heartbeatModelsLimit) };
+  }
+
+  function infoOf(entry: ModelEntry | undefined): WorkerInfo {
+    const host = entry?.current.host;
+    const model = host?.info;
+    const chat = entry === undefined ? undefined : chatOf(entry.current, descriptions);
+    return {
+      ...shared(),
+      model: entry?.name ?? "",
+      slots: model?.slots ?? config.modelSettings.slots,
+      local_mode: config.localMode,
+      prefill_budget: config.modelSettings.prefillBudget ?? null,
+      queue_capacity: config.queueCapacity,
+      answer_window_ms: config.answerWindowMs,
+      uptime_ms: Math.round(clock.now() - options.startedAt),
+      ...(host === undefined || model === undefined
+        ? cardFactsOf(entry?.current, descriptions)
+        : {
+            context_size: model.contextSize,
+            trained_context_size: model.trainedContextSize,
+            parameters: model.parameters,
+            model_bytes: model.modelBytes,
+            model_sha256: host.fingerprints().modelSha256 ?? null,
+            ...(model.file === undefined ? {} : fileFactsOf(model.file)),
+            device: model.device,
+            threads: model.threads,
+            engine_build: model.build,
+            ...(model.settings === undefined ? {} : { settings: model.settings }),
+            kind: model.kind,
+            ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+            infill: model.infill,
+          }),
+      ...(chat === undefined ? {} : { chat }),
+    };
+  }
+
+  return {
+    info: () => infoOf(models.main),
+    infoOf,
+    health() {
+      const main = models.main?.current.host;
+      const loading = main?.loading.value;
+      const slots = slotCounts();
+      return {
+        ...healthInWords(state),
+        live: state.name !== "failed",
+        ready: state.name === "ready",
+        state: state.name,
+        ...(state.reason === undefined ? {} : { reason: state.reason }),
+        worker_id: config.workerId,
+        model: name(),
+        backend: config.backend,
+        version: config.version,
+        uptime_ms: Math.round(clock.now() - options.startedAt),
+        ...(state.name === "loading" && loading?.type === "loading" ? { loading_progress: loading.progress } : {}),
+        slots,
+        queue: queueCounts(),
+        engine: { starts: total(({ starts }) => starts), deaths: total(({ deaths }) => deaths) },
+      };
+    },
+    registration: () => ({
+      ...shared(),
+      ...modelStates(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      interval_ms: config.heartbeatIntervalMs,
+    }),
+    heartbeats,
+    collect(metrics, streams) {
+      metrics.setState(state.name, WorkerStateSchema.options);
+      metrics.streamsOpen.set(streams.open);
+      metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
+      metrics.replayBytes.set(registry.replayBytes);
+      metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
+      metrics.machineMemoryBytes.set(Math.min(totalmem(), process.constrainedMemory() || Infinity));
+      metrics.machineMemoryFreeBytes.set(process.availableMemory());
+      collectModelGauges(metrics, models, { queueCapacity: config.queueCapacity, now: clock.now() });
+    },
+  };
+}
+
+/** Of a model that was never loaded. */
+function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions): Partial<WorkerInfo> {
+  const { facts, settings } = hosted ?? {};
+  const card = facts?.card ?? (hosted === undefined ? undefined : descriptions.known(hosted)?.card);
+  if (card === undefined) return {};
+  const { architecture, kind, quantization, description, trainedContext, embeddingSize } = card;
+  const contextSize = facts?.plan?.contextSize ?? settings?.contextSize;
+  return {
+    ...(contextSize === undefined ? {} : { context_size: contextSize }),
+    ...(trainedContext === undefined ? {} : { trained_context_size: trainedContext }),
+    parameters: card.parameters,
+    model_bytes: card.fileBytes,
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(description === undefined ? {} : { description }),
+    ...(facts === undefined ? {} : { model_modified_at: facts.modifiedAt }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(kind === "embed" && embeddingSize !== undefined ? { embedding_size: embeddingSize } : {}),
+    infill: kind === "generate" && card.infill,
+  };
+}
+
+function fileFactsOf({ architecture, quantization, description, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+  return {
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(description === undefined ? {} : { description }),
+    model_modified_at: modifiedAt,
+  };
+}
+
+/** As llama-server's clients read it. */
+function healthInWords({ name, reason }: WorkerState): Pick<Health, "status" | "error"> {
+  if (name === "ready") return { status: "ok" };
+  const loading = name === "starting" || name === "loading";
+  const message = loading ? "Loading model" : (reason ?? `The worker is ${name}`);
+  return { error: { code: 503, message, type: "unavailable_error" } };
+}

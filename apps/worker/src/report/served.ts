@@ -1,0 +1,189 @@
+// Owns what the front sees of the models: each one as the routes read it, and all of them with what they take.
+import { basename } from "node:path";
+import { deferred, onAbort } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { ChatFormat } from "@waggle/chat-format/format";
+import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
+import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import { chatOf } from "./chat-abilities.ts";
+import type { Descriptions } from "../models/list/descriptions.ts";
+import { statusOf } from "../models/list/model-entry.ts";
+import type { ModelEntry } from "../models/list/model-entry.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
+import type { Models } from "../models/list/models.ts";
+
+/** How soon a client may ask again after the error that a model cannot be loaded. */
+const retryAfterS = 5;
+
+export interface ServedOptions {
+  readonly models: Models;
+  /** From the files of models that are not loaded. */
+  readonly descriptions: Descriptions;
+  readonly clock: Clock;
+  /** Threads that all engines share. */
+  readonly threads: number;
+  /** The worker's facts with those of a model. */
+  readonly infoOf: (entry: ModelEntry) => WorkerInfo;
+}
+
+export interface Served extends ServedModels {
+  statusOf(entry: ModelEntry): ModelStatus;
+  of(entry: ModelEntry): ServedModel;
+}
+
+export function createServed(options: ServedOptions): Served {
+  const { models, clock, descriptions } = options;
+  const { pool } = models;
+  const views = new WeakMap<ModelEntry, ServedModel>();
+
+  function statusOfEntry(entry: ModelEntry): ModelStatus {
+    return statusOf(entry, {
+      pool,
+      isDefault: models.isDefault(entry),
+      now: clock.now(),
+      chat: chatOf(entry.current, descriptions),
+    });
+  }
+
+  function of(entry: ModelEntry): ServedModel {
+    const known = views.get(entry) ?? createServedModel(entry, options, statusOfEntry);
+    views.set(entry, known);
+    return known;
+  }
+
+  return {
+    of,
+    statusOf: statusOfEntry,
+    find: (name) => of(models.find(name)),
+    all: () => models.entries().map(of),
+    get fallback() {
+      const entry = models.fallback;
+      return entry === undefined ? undefined : of(entry);
+    },
+    statuses: () => ({
+      models: models.entries().map(statusOfEntry),
+      budget: {
+        memory: { total: pool.budget.bytes ?? null, used: pool.usedBytes },
+        threads: options.threads,
+      },
+    }),
+  };
+}
+
+function createServedModel(
+  entry: ModelEntry,
+  { models, descriptions, infoOf }: ServedOptions,
+  status: (entry: ModelEntry) => ModelStatus,
+): ServedModel {
+  const { pool } = models;
+
+  /** By the engine that has it, or had it; else by its file. */
+  async function formatAndPrompts(failed: string): Promise<FormatAndPrompts> {
+    const { current } = entry;
+    const { host } = current;
+    const description = host.info === undefined ? await descriptions.of(current) : undefined;
+    if (host.info !== undefined) {
+      const { chatFormat, promptTexts, modelPath, modelName } = host.info;
+      return { chatFormat, prompts: { fileName: basename(modelPath ?? modelName), ...promptTexts } };
+    }
+    if (description !== undefined) {
+      const { path, chatFormat, chatTemplate, bos, eos } = description;
+      const fileName = basename(path);
+      return { chatFormat, prompts: { fileName, chatTemplate, bos, eos } };
+    }
+    throw notLoaded(failed);
+  }
+
+  /** What the engine would answer. No request waits for the first load. */
+  async function answerByFile(question: EngineQuery, signal: AbortSignal): Promise<EngineQueryResult> {
+    if (question.kind !== "render") throw notLoaded("Cannot ask the model");
+    const rendered = await descriptions.prompt(entry.current, question, signal);
+    if (signal.aborted) throw new WaggleError("cancelled", "The client left.");
+    if (rendered === undefined) throw notLoaded("Cannot ask the model");
+    if (rendered.kind === "rendered") return { kind: "render", prompt: rendered.prompt };
+    const { problem } = rendered;
+    const details = { problems: [{ field: "messages", problem }] };
+    throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });
+  }
+
+  /** The request loads it, and the client may ask again; or it gets the reason why it cannot be loaded. */
+  function notLoaded(failed: string): WaggleError {
+    const { host, source, facts } = entry.current;
+    pool.load(host);
+    const { name, reason } = host.state;
+    if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason, { retryAfterS });
+    const why = source === "download" && facts === undefined ? "downloaded" : "loaded";
+    return new WaggleError("unavailable", `${failed}: the model is not ${why} yet.`, { retryAfterS: 1 });
+  }
+
+  /** Resolves with what `then` begins in the turn in which it is loaded, before another request can unload it, or when it does not load. */
+  async function onceLoaded<T>(host: ModelHost, signal: AbortSignal, then: () => Promise<T>): Promise<T> {
+    const begun = deferred<{ readonly answer: Promise<T> }>();
+    let over = false;
+    const settleIfLoaded = (): void => {
+      const { name } = host.state;
+      const isOver = name === "ready" || name === "failed" || (name === "unloaded" && !pool.isWanted(host));
+      if (over || !(isOver || signal.aborted)) return;
+      over = true;
+      begun.resolve({ answer: then() });
+    };
+    const forgetState = host.state.onChange(settleIfLoaded);
+    const forgetLeaving = onAbort(signal, settleIfLoaded);
+    settleIfLoaded();
+    const { answer } = await begun.promise;
+    forgetState();
+    forgetLeaving();
+    return await answer;
+  }
+
+  return {
+    get name() {
+      return entry.name;
+    },
+    get aliases() {
+      return [...entry.aliases];
+    },
+    info: () => infoOf(entry),
+    status: () => status(entry),
+    slots: () => slotsOf(entry),
+    chatFormat: async () => (await formatAndPrompts("Cannot tell how the model's answers are written")).chatFormat,
+    prompts: async () => (await formatAndPrompts("Cannot tell what the model's prompts are made of")).prompts,
+    requireLoaded() {
+      if (entry.current.host.info === undefined) throw notLoaded("Cannot tell what the model is loaded with");
+    },
+    async query(question, signal) {
+      const { host } = entry.current;
+      if (host.loads.count === 0) {
+        const answer = await answerByFile(question, signal);
+        return answer as Extract<EngineQueryResult, { kind: typeof question.kind }>;
+      }
+      // A model that was loaded before loads again for the request, and stays for the answer.
+      pool.use(host);
+      try {
+        return await onceLoaded(host, signal, async () => {
+          const { name, reason } = host.state;
+          if (name === "failed" && reason !== undefined) throw new WaggleError("unavailable", reason, { retryAfterS });
+          return await host.dispatcher.query(question, signal);
+        });
+      } finally {
+        pool.endUse(host);
+      }
+    },
+    get loading() {
+      return entry.current.host.loading;
+    },
+  };
+}
+
+interface FormatAndPrompts {
+  readonly chatFormat: ChatFormat;
+  readonly prompts: ModelPrompts;
+}
+
+function slotsOf({ current: { host }, settings }: ModelEntry): readonly SlotStatus[] {
+  if (host.slots.length > 0) return host.slots;
+  const count = host.info?.slots ?? settings.slots;
+  return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
+}

@@ -1,0 +1,57 @@
+// Makes the table of the estimates, and judges whether each is within the tolerance.
+import type { Compared } from "./measure.ts";
+
+const mebibyte = 1_048_576;
+/** The allowed relative error of an estimate. */
+export const tolerance = 0.05;
+
+const headings = ["model", "slots x context", "estimate MiB", "llama.cpp MiB", "ratio", "resident", "RSS MiB", "ratio"];
+
+export interface Judged {
+  readonly cells: readonly string[];
+  readonly near: boolean;
+}
+
+/**
+ * @param processBytes resident bytes of the measuring process without a model
+ * The output is left out of the buffers of models that give vectors: llama.cpp says how large it is before it grows.
+ */
+export function judge({ row, estimate, taken }: Compared, processBytes: number): Judged {
+  const grows = taken.cache === 0 && taken.state === 0;
+  const reserved =
+    estimate.weights + estimate.cache + estimate.state + estimate.compute + (grows ? 0 : estimate.output);
+  const predicted = taken.weights + taken.cache + taken.state + taken.compute + (grows ? 0 : taken.output);
+  const resident = estimate.resident + processBytes;
+  const ratios = [reserved / predicted, resident / taken.resident] as const;
+  return {
+    cells: [
+      row.shape ?? "embedded",
+      `${row.slots} x ${row.contextSize}`,
+      mib(reserved),
+      mib(predicted),
+      ratios[0].toFixed(3),
+      mib(resident),
+      mib(taken.resident),
+      ratios[1].toFixed(3),
+    ],
+    near:
+      Math.abs(reserved - predicted) <= tolerance * predicted &&
+      Math.abs(resident - taken.resident) <= tolerance * taken.resident,
+  };
+}
+
+export function fitTable(rows: readonly Judged[]): string {
+  const all = [headings, ...rows.map(({ cells }) => cells)];
+  const widths = headings.map((_, column) => Math.max(...all.map((cells) => cells[column]?.length ?? 0)));
+  const lines = all.map((cells) => cells.map((cell, column) => pad(cell, column, widths)).join("  "));
+  return `${lines.join("\n")}\n`;
+}
+
+function pad(cell: string, column: number, widths: readonly number[]): string {
+  const width = widths[column] ?? 0;
+  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+}
+
+function mib(bytes: number): string {
+  return (bytes / mebibyte).toFixed(1);
+}

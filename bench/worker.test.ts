@@ -1,0 +1,76 @@
+// Tests the benchmark of a worker as a whole: a fake worker from source and a server with OpenAI's API, a few tokens each.
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { BenchRow } from "./worker/figures.ts";
+import { repositoryPath } from "@waggle/testing/harness";
+
+const limitMs = 300_000;
+
+/** Streams as many words as are asked for, and counts them. */
+function startOpenAiServer(): Server {
+  return createServer((request, response) => {
+    let body = "";
+    request.on("data", (part) => (body += String(part)));
+    request.on("end", () => {
+      if (request.url !== "/v1/completions") return void response.writeHead(404).end();
+      const { prompt, max_tokens } = JSON.parse(body) as { prompt: string; max_tokens: number };
+      const say = (chunk: unknown): void => void response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      for (let i = 0; i < max_tokens; i++) say({ choices: [{ text: " word" }] });
+      const usage = { prompt_tokens: prompt.split(" ").length, completion_tokens: max_tokens };
+      say({ choices: [], usage });
+      response.end("data: [DONE]\n\n");
+    });
+  }).listen(0, "127.0.0.1");
+}
+
+describe("bench worker", () => {
+  let other: Server;
+  beforeEach(async () => {
+    other = startOpenAiServer();
+    await once(other, "listening");
+  });
+  afterEach(() => other.close());
+
+  async function bench(...flags: string[]): Promise<string> {
+    const source = ["--import", import.meta.resolve("tsx"), repositoryPath("bench/main.ts")];
+    const args = [
+      ...source,
+      "worker",
+      "--built",
+      "--backend",
+      "fake",
+      "--slots",
+      "2",
+      "--rounds",
+      "2",
+      "--max-tokens",
+      "4",
+      ...flags,
+    ];
+    return (await promisify(execFile)(process.execPath, args, { timeout: limitMs })).stdout;
+  }
+
+  it("plays each case on both servers and compares them", { timeout: limitMs }, async () => {
+    const against = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const only = ["--only", "concurrency", "second-turn", "--concurrency", "1,3"];
+    const { rows } = JSON.parse(await bench("--json", "--against", against, ...only)) as { rows: BenchRow[] };
+    expect(rows.map(({ label }) => label)).toEqual(["1 stream", "3 streams", "1000 tokens behind it"]);
+    for (const { ours, theirs } of rows) expect([ours.length, theirs.length]).toEqual([2, 2]);
+    expect(rows[1]?.figures.completionTokens).toEqual({ ours: 12, theirs: 12, ratio: 1 });
+    expect(rows[1]?.figures.tokensPerSecond?.ratio).toBeGreaterThan(0);
+    expect(rows[2]?.figures.cachedTokens?.ours).toBeGreaterThan(1_000);
+  });
+
+  it("shows a table, and refuses what it does not know before it starts anything", { timeout: limitMs }, async () => {
+    const text = await bench("--only", "concurrency", "--concurrency", "1");
+    expect(text).toMatch(/concurrency: 1 stream .*\n {2}tokens\/s +[\d.]+\n/);
+    expect(text).toContain("medians of 2 rounds");
+    await expect(bench("--only", "nothing")).rejects.toThrow(/Cannot play scenario nothing: there are concurrency/);
+    await expect(bench("--rounds", "0")).rejects.toThrow(/Cannot use --rounds 0/);
+  });
+});

@@ -1,0 +1,100 @@
+// Owns the scenarios in which prompts begin alike: turns of a conversation, and requests with a beginning in common.
+import { percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
+import { countFigures, type Figures } from "./figures.ts";
+import type { Scenario, Turn } from "./scenario.ts";
+
+const longTurnTokens = 1_000;
+const answerTokens = 32;
+const secondTurnTokens = 20;
+
+/** How soon the first token of a second turn comes, when most of its prompt is behind it already. */
+export const secondTurn: Scenario = {
+  name: "second-turn",
+  cases: () => [
+    {
+      label: `${longTurnTokens} tokens behind it`,
+      contextTokens: longTurnTokens + 2 * answerTokens + 2 * secondTurnTokens,
+      async play({ prompts, seed, generate, targetName }) {
+        const session = { sessionId: `bench-${targetName}-${seed(0)}`, maxTokens: answerTokens };
+        const prompt = prompts.make(longTurnTokens, seed(0));
+        const { text } = await generate({ ...session, prompt });
+        const next = prompts.continuation(secondTurnTokens, seed(1));
+        const answer = await generate({ ...session, prompt: `${prompt}${text}${next}` });
+        return { ttftP50Ms: ttftOf(answer), ...countFigures([answer]) };
+      },
+    },
+  ],
+};
+
+const sharedTokens = 600;
+const ownTokens = 20;
+const maxTokens = 8;
+const sharing = 8;
+
+/** Many requests at once with the same beginning, which is not computed yet: TTFT max is the last first token. */
+export const sharedPrefix: Scenario = {
+  name: "shared-prefix",
+  cases: () => [
+    {
+      label: `${sharing} requests share ${sharedTokens} tokens`,
+      contextTokens: sharedTokens + ownTokens + maxTokens + 1,
+      async play({ prompts, seed, generate }) {
+        const shared = prompts.make(sharedTokens, seed(0));
+        const answers = await times(sharing, (request) => {
+          const prompt = `${shared}${prompts.continuation(ownTokens, seed(request + 1))}`;
+          return generate({ prompt, maxTokens });
+        });
+        return ttftFigures(answers);
+      },
+    },
+  ],
+};
+
+const sessions = 40;
+const firstTurnTokens = 500;
+const turnTokens = 10;
+/** Rounds that find room in a slot's context. */
+const mostTurns = 32;
+
+/** More conversations than slots, one request at a time: each comes back after the others have had the slots. */
+export const takingTurns: Scenario = {
+  name: "taking-turns",
+  cases() {
+    const conversations = new Map<string, string[]>();
+    return [
+      {
+        label: `${sessions} conversations`,
+        contextTokens: firstTurnTokens + mostTurns * (turnTokens + 2 * maxTokens),
+        async prepare(turn) {
+          const make = (_: unknown, session: number): string => turn.prompts.make(firstTurnTokens, turn.seed(session));
+          const prompts = Array.from({ length: sessions }, make);
+          conversations.set(turn.targetName, prompts);
+          await everyOneTakesATurn(turn, prompts);
+        },
+        async play(turn) {
+          const prompts = conversations.get(turn.targetName) ?? [];
+          prompts.forEach((prompt, session) => {
+            prompts[session] = prompt + turn.prompts.continuation(turnTokens, turn.seed(session));
+          });
+          return ttftFigures(await everyOneTakesATurn(turn, prompts));
+        },
+      },
+    ];
+  },
+};
+
+/** Adds each answer to its conversation. */
+async function everyOneTakesATurn({ generate, targetName }: Turn, prompts: string[]): Promise<LoadAnswer[]> {
+  const answers: LoadAnswer[] = [];
+  for (const [session, prompt] of prompts.entries()) {
+    const answer = await generate({ prompt, maxTokens, sessionId: `bench-${targetName}-turns-${session}` });
+    prompts[session] = prompt + answer.text;
+    answers.push(answer);
+  }
+  return answers;
+}
+
+function ttftFigures(answers: readonly LoadAnswer[]): Figures {
+  const ttfts = answers.map(ttftOf);
+  return { ttftP50Ms: percentile(ttfts, 0.5), ttftMaxMs: percentile(ttfts, 1), ...countFigures(answers) };
+}

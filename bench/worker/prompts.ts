@@ -1,0 +1,47 @@
+// Owns prompts of a known length: words that the model's tokenizer makes one token of each, found by asking, and put in a random order.
+import { createRandom } from "@waggle/testing/harness";
+
+export interface PromptMaker {
+  /** A prompt of exactly this many tokens, BOS included. The same seed gives the same prompt, another one differs from its first words on. */
+  make(tokens: number, seed: number): string;
+  /** What `tokens` more tokens look like after a prompt of ours. */
+  continuation(tokens: number, seed: number): string;
+}
+
+/** Common words, which any vocabulary made from English has, and the shortest of a made-up one. */
+const english =
+  "the and was she her they with play day said had big little very happy dog cat ball tree mom like to in on it you he for but so";
+const madeUp = "baba bebo biba boba buba cabe cebi coba caba ceba dabi debe fabe geba haba";
+const repeats = 8;
+/** With fewer, prompts that should differ would begin alike. */
+const leastWords = 8;
+
+/**
+ * @param countTokens the length of a prompt as the server counts it
+ * @throws Error when the tokenizer knows too few of our words
+ */
+export async function calibratePrompts(countTokens: (prompt: string) => Promise<number>): Promise<PromptMaker> {
+  const words: string[] = [];
+  let base = 0;
+  const repeated = (word: string, count: number): string => Array<string>(count).fill(word).join(" ");
+  for (const word of `${english} ${madeUp}`.split(" ")) {
+    const once = await countTokens(repeated(word, repeats));
+    const twice = await countTokens(repeated(word, 2 * repeats));
+    if (twice - once !== repeats) continue;
+    words.push(word);
+    base = once - repeats;
+  }
+  if (words.length < leastWords) {
+    throw new Error(
+      `Cannot make prompts of a known length: this tokenizer makes one token of ${words.length} of our words`,
+    );
+  }
+  const randomWords = (count: number, seed: number): string => {
+    const random = createRandom(seed);
+    return Array.from({ length: count }, () => random.pick(words)).join(" ");
+  };
+  return {
+    make: (tokens, seed) => randomWords(tokens - base, seed),
+    continuation: (tokens, seed) => ` ${randomWords(tokens, seed)}`,
+  };
+}

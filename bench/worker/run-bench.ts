@@ -1,0 +1,116 @@
+// Runs each case of a benchmark on the targets in turn in every round, so that a disturbance of the machine affects both.
+import { loadavg } from "node:os";
+import { compare, generate, usageOf, type Comparison } from "@waggle/testing/harness";
+import { alternate } from "../lib/alternate.ts";
+import { figureNames, type FigureName, type BenchRow, type Figures } from "./figures.ts";
+import type { PromptMaker } from "./prompts.ts";
+import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
+import type { Target } from "./target.ts";
+
+export interface RunBenchOptions extends ScenarioOptions {
+  /** Ours, and the one that it is compared with where there is one. */
+  readonly targets: readonly Target[];
+  readonly scenarios: readonly Scenario[];
+  readonly rounds: number;
+  readonly prompts: PromptMaker;
+  readonly signal: AbortSignal;
+  readonly onRow: (row: BenchRow) => void;
+  /** What is played now. */
+  readonly onPlay: (what: string) => void;
+}
+
+/** Each stream of a round has a separate seed for its purpose. */
+const purposesPerRound = 10_000;
+const warmUpPromptTokens = 32;
+const warmUpTokens = 32;
+
+export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  let played = 0;
+  await warmUp(options);
+  for (const scenario of options.scenarios) {
+    for (const benchCase of scenario.cases(options)) {
+      options.signal.throwIfAborted();
+      // Apart by more than the rounds of any case, so that no case finds another's prompts in a cache.
+      const row = await playCase(options, scenario, benchCase, (played += 1) * (options.rounds + 1) * purposesPerRound);
+      rows.push(row);
+      options.onRow(row);
+    }
+  }
+  return rows;
+}
+
+/** The first streams read the model into memory and compile code; they are not counted. */
+async function warmUp(options: RunBenchOptions): Promise<void> {
+  for (const target of options.targets) {
+    options.onPlay(`${target.name} warms up`);
+    await sideBySide(turnOf(options, target, 0, 0), options.slots, warmUpPromptTokens, warmUpTokens);
+  }
+}
+
+async function playCase(
+  options: RunBenchOptions,
+  scenario: Scenario,
+  benchCase: BenchCase,
+  firstSeed: number,
+): Promise<BenchRow> {
+  const { targets } = options;
+  const row = { scenario: scenario.name, label: benchCase.label };
+  const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
+  if (cramped !== undefined) {
+    const skipped = `${cramped.name} has ${cramped.contextSize} tokens of context, and it takes ${benchCase.contextTokens}`;
+    return { ...row, figures: {}, ours: [], theirs: [], loadAverage: currentLoad(), skipped };
+  }
+
+  using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
+  for (const target of targets) {
+    options.onPlay(`${scenario.name}, ${benchCase.label}: ${target.name} prepares`);
+    await benchCase.prepare?.(turnOf(options, target, 0, firstSeed));
+  }
+  const [ours = [], theirs = []] = await alternate({
+    ...{ sides: targets, rounds: options.rounds },
+    play: async (target, round) => {
+      options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round + 1} of ${options.rounds}, ${target.name}`);
+      // The first seeds are those of the preparation.
+      return await measured(target, benchCase, turnOf(options, target, round + 1, firstSeed));
+    },
+  });
+  return { ...row, figures: comparisons(ours, theirs), ours, theirs, loadAverage: currentLoad() };
+}
+
+function turnOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Turn {
+  const roundSeed = firstSeed + round * purposesPerRound;
+  let asked = 0;
+  return {
+    prompts: options.prompts,
+    targetName: target.name,
+    seed: (purpose) => roundSeed + purpose,
+    generate: (wanted, onArrival) =>
+      generate(target, { ...wanted, seed: roundSeed + asked++ }, { signal: options.signal, onArrival }),
+  };
+}
+
+async function measured(target: Target, benchCase: BenchCase, turn: Turn): Promise<Figures> {
+  const before = await usageOf(target.pid);
+  const figures = await benchCase.play(turn);
+  const after = await usageOf(target.pid);
+  if (before === undefined || after === undefined) return figures;
+  const tokens = figures.completionTokens ?? 0;
+  return {
+    ...figures,
+    ...(tokens > 0 ? { cpuMsPerToken: (after.cpuMs - before.cpuMs) / tokens } : {}),
+    rssMiB: after.rssMiB,
+  };
+}
+
+function comparisons(ours: readonly Figures[], theirs: readonly Figures[]): Partial<Record<FigureName, Comparison>> {
+  const entries = figureNames.flatMap((name) => {
+    const [mine, other] = [ours, theirs].map((rounds) => rounds.flatMap((figures) => figures[name] ?? []));
+    return mine === undefined || mine.length === 0 ? [] : [[name, compare(mine, other ?? [])] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function currentLoad(): number {
+  return loadavg()[0] ?? 0;
+}

@@ -1,0 +1,49 @@
+// Defines a scenario: cases that run on one target at a time, and the functions that they may use.
+import { times, type LoadAnswer, type LoadRequest } from "@waggle/testing/harness";
+import type { Figures } from "./figures.ts";
+import type { PromptMaker } from "./prompts.ts";
+
+/** The input of a case: one target, and the current round. */
+export interface Turn {
+  readonly prompts: PromptMaker;
+  /** Tells the targets apart, so that a case can keep something for each. */
+  readonly targetName: string;
+  /** A number that no other round and purpose of this run has; the same for both targets. */
+  seed(purpose: number): number;
+  generate(wanted: Omit<LoadRequest, "seed">, onArrival?: (count: number) => void): Promise<LoadAnswer>;
+}
+
+export interface BenchCase {
+  readonly label: string;
+  /** Tokens of context that a slot must have. */
+  readonly contextTokens: number;
+  /** Once for each target, before the first round. */
+  readonly prepare?: (turn: Turn) => Promise<void>;
+  readonly play: (turn: Turn) => Promise<Figures>;
+  /** Puts the machine into a state while the case is played on each target. */
+  readonly disturb?: () => Disposable;
+}
+
+export interface Scenario {
+  readonly name: string;
+  cases(options: ScenarioOptions): readonly BenchCase[];
+}
+
+export interface ScenarioOptions {
+  readonly slots: number;
+  readonly concurrency: readonly number[];
+  /** Tokens of each answer, where a scenario does not need its own number. */
+  readonly maxTokens: number;
+}
+
+/** As many streams at once, each with a different prompt. */
+export function sideBySide(
+  turn: Turn,
+  streams: number,
+  promptTokens: number,
+  maxTokens: number,
+): Promise<LoadAnswer[]> {
+  return times(streams, (stream) =>
+    turn.generate({ prompt: turn.prompts.make(promptTokens, turn.seed(stream)), maxTokens }),
+  );
+}

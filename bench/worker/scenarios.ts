@@ -1,0 +1,128 @@
+// Owns the list of scenarios, in the order in which they are played and shown, and those in which requests have nothing in common.
+import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { deferred } from "@waggle/async";
+import { gapsOf, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
+import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
+import { countFigures, streamFigures, type Figures } from "./figures.ts";
+import { sideBySide, type BenchCase, type Scenario, type Turn } from "./scenario.ts";
+
+const shortPromptTokens = 32;
+
+/** The same number of tokens from each stream, all at once. */
+function atOnce(streams: number, maxTokens: number): BenchCase {
+  return {
+    label: `${streams} ${streams === 1 ? "stream" : "streams"}`,
+    contextTokens: shortPromptTokens + maxTokens + 1,
+    play: async (turn) => streamFigures(await sideBySide(turn, streams, shortPromptTokens, maxTokens)),
+  };
+}
+
+const concurrency: Scenario = {
+  name: "concurrency",
+  cases: ({ concurrency: levels, maxTokens }) => levels.map((streams) => atOnce(streams, maxTokens)),
+};
+
+const promptLengths = [128, 512, 1_000, 2_000];
+const firstTokens = 2;
+
+/** How soon the first token comes, one request at a time, nothing cached. */
+const promptLength: Scenario = {
+  name: "prompt-length",
+  cases: () =>
+    promptLengths.map((tokens) => ({
+      label: `${tokens} tokens`,
+      contextTokens: tokens + firstTokens + 1,
+      async play(turn) {
+        const answers = await sideBySide(turn, 1, tokens, firstTokens);
+        const [ttftMs = Number.NaN] = answers.map(ttftOf);
+        return { ttftP50Ms: ttftMs, prefillTokensPerSecond: tokens / (ttftMs / 1_000), ...countFigures(answers) };
+      },
+    })),
+};
+
+const joiningPromptTokens = 2_000;
+const joiningMaxTokens = 8;
+const runningStreams = 3;
+/** Tokens of every running stream before the prompt joins, and about as many after it has been computed. */
+const headTokens = 32;
+const runningMaxTokens = 256;
+
+/** A long prompt joins running streams: what it does to them, and what it waits for itself. */
+const joining: Scenario = {
+  name: "joining",
+  cases: () => [
+    {
+      label: `${joiningPromptTokens} tokens join`,
+      contextTokens: joiningPromptTokens + joiningMaxTokens + 1,
+      play: joinRunning,
+    },
+  ],
+};
+
+async function joinRunning({ prompts, seed, generate }: Turn): Promise<Figures> {
+  const underWay = deferred<void>();
+  let ready = 0;
+  const running = times(runningStreams, (stream) => {
+    const prompt = prompts.make(shortPromptTokens, seed(stream));
+    return generate({ prompt, maxTokens: runningMaxTokens }, (count) => {
+      if (count === headTokens && ++ready === runningStreams) underWay.resolve();
+    });
+  });
+  await Promise.race([underWay.promise, running]);
+  const prompt = prompts.make(joiningPromptTokens, seed(runningStreams));
+  const joined = await generate({ prompt, maxTokens: joiningMaxTokens });
+  const answers = await running;
+  const before = answers.flatMap(({ arrivals }) => gapsOf(arrivals.filter((at) => at < joined.sentAt)));
+  const longestMs = percentile(
+    answers.flatMap((answer) => gapsDuring(answer, joined)),
+    1,
+  );
+  return {
+    ttftP50Ms: ttftOf(joined),
+    itlP50Ms: percentile(before, 0.5),
+    itlMaxMs: longestMs,
+    // Not the median: on a busy machine tokens arrive in bunches, with nothing between most of them.
+    itlMaxSteps: longestMs / mean(before),
+    ...countFigures([...answers, joined]),
+  };
+}
+
+/** Gaps that end after the prompt was sent and begin before its first token arrived. */
+function gapsDuring({ arrivals }: LoadAnswer, joined: LoadAnswer): number[] {
+  const first = joined.arrivals[0] ?? 0;
+  const from = arrivals.findIndex((at) => at > joined.sentAt);
+  const to = arrivals.findLastIndex((at) => at < first);
+  return from < 0 ? [] : gapsOf(arrivals.slice(Math.max(0, from - 1), to + 2));
+}
+
+const busyLevels = [1, 8];
+
+/** Something else wants every core while streams run: as many busy processes as there are cores. */
+const busyCores: Scenario = {
+  name: "busy-cores",
+  cases: ({ maxTokens }) =>
+    busyLevels
+      .map((streams) => atOnce(streams, maxTokens))
+      .map((calm) => ({ ...calm, label: `${calm.label}, cores busy`, disturb: keepCoresBusy })),
+};
+
+/** Each ends with its standard input, so that none outlives this process. */
+const busyScript =
+  "process.stdin.resume().on('close', () => process.exit()); setInterval(() => { for (const end = Date.now() + 50; Date.now() < end;); }, 0);";
+
+function keepCoresBusy(): Disposable {
+  const neighbours = Array.from({ length: availableParallelism() }, () =>
+    spawn(process.execPath, ["--eval", busyScript], { stdio: ["pipe", "ignore", "ignore"] }),
+  );
+  return {
+    [Symbol.dispose]() {
+      for (const neighbour of neighbours) neighbour.kill("SIGKILL");
+    },
+  };
+}
+
+export const scenarios: readonly Scenario[] = [
+  ...[concurrency, promptLength, joining, secondTurn],
+  ...[sharedPrefix, takingTurns, busyCores],
+];

@@ -1,0 +1,62 @@
+// Owns what is known of the servers under load: where they are, what they speak, which processes they are made of; and the sentence that says
+// how they were measured, without which figures are worth nothing.
+import { arch, availableParallelism, cpus, platform } from "node:os";
+import { completionsDialect, nativeDialect, type LoadTarget } from "@waggle/testing/harness";
+import { findPortHolder } from "@waggle/daemon/ports";
+
+export interface Target extends LoadTarget {
+  /** The leader of its processes; undefined on another machine, whose port says nothing about ours. */
+  readonly pid: number | undefined;
+  /** What it says of itself, in words. */
+  readonly about: string;
+  /** Tokens of context of a slot, where it says so. */
+  readonly contextSize: number | undefined;
+}
+
+const askTimeoutMs = 5_000;
+const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
+
+/** Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language. */
+export async function openTarget(name: string, address: string): Promise<Target> {
+  const { origin, hostname, port } = new URL(address);
+  const holder = loopbackNames.includes(hostname) ? await findPortHolder(Number(port)) : undefined;
+  const where = { name, url: origin, pid: holder?.pid };
+  const info = await ask(`${origin}/v1/info`);
+  if (info !== undefined && "worker_id" in info) {
+    const { engine_build, threads, slots, context_size } = info;
+    const about = `Waggle, ${String(engine_build)} engine, ${String(threads)} threads, ${String(slots)} slots`;
+    return { ...where, dialect: nativeDialect, about, contextSize: Number(context_size) };
+  }
+  const props = await ask(`${origin}/props`);
+  const settings = props?.["default_generation_settings"] as { n_ctx?: number } | undefined;
+  const about =
+    props === undefined ? "an OpenAI-compatible server" : `llama-server, ${String(props["total_slots"])} slots`;
+  return { ...where, dialect: completionsDialect, about, contextSize: settings?.n_ctx };
+}
+
+async function ask(url: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(askTimeoutMs) });
+    return response.ok ? ((await response.json()) as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param loads load averages of the cases */
+export function methodOf(
+  model: string,
+  rounds: number,
+  ours: Target,
+  theirs: Target | undefined,
+  loads: readonly number[],
+): string {
+  const against = theirs === undefined ? "" : ` against ${theirs.about}, in alternation`;
+  const cpu = cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`;
+  const load = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`;
+  return (
+    `${ours.about}${against}; medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. Model: ${model}. ` +
+    `${availableParallelism()} cores (${cpu}), Node ${process.version}; the load client is one process on the same cores. ` +
+    `Load average ${load}.`
+  );
+}

@@ -1,0 +1,73 @@
+// Reads a text file with a size limit. Anything but a regular file is refused before it is opened: opening a FIFO waits for its writer, and a device
+// has no end.
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import type { PathLike, Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
+
+export interface ReadTextOptions {
+  readonly maxBytes: number;
+}
+
+/** Open without blocking, since the file may have become a FIFO after the check. The flag does not affect regular files. Windows has no such flag. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const chunkBytes = 65_536;
+
+/** @throws Error as node:fs does; with a plain sentence when the path is not a regular file, or the file is too large */
+export function readText(path: PathLike, options: ReadTextOptions): string {
+  requireFile(statSync(path));
+  const file = openSync(path, flags);
+  try {
+    requireFile(fstatSync(file));
+    // Read to the end instead of to the size, since files of /proc and /sys report no size.
+    const text = createText(options);
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const length = readSync(file, chunk, 0, chunkBytes, null);
+      if (length === 0) return text.whole();
+      text.add(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Like `readText`, without blocking the event loop. */
+export async function readTextLater(path: PathLike, options: ReadTextOptions): Promise<string> {
+  requireFile(await stat(path));
+  const file = await open(path, flags);
+  try {
+    requireFile(await file.stat());
+    const text = createText(options);
+    for (;;) {
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      if (bytesRead === 0) return text.whole();
+      text.add(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function createText({ maxBytes }: ReadTextOptions): { add(chunk: Buffer): void; whole(): string } {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return {
+    add(chunk) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    },
+    whole: () => Buffer.concat(chunks).toString("utf8"),
+  };
+}
+
+function requireFile(stats: Stats): void {
+  if (stats.isFile()) return;
+  throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a FIFO";
+  return stats.isSocket() ? "a socket" : "a device";
+}

@@ -1,0 +1,124 @@
+// Implements both ends of a thread that performs tasks: its start, the messages in both directions, and its processor time.
+import { parentPort } from "node:worker_threads";
+import { cpuTimeMs, cpuTimePath } from "./cpu-time.ts";
+import { startThread } from "./start-thread.ts";
+
+/** The part of a thread that an isolate uses. */
+export interface IsolateThread<Message> {
+  /** @throws DataCloneError when the message is not plain data */
+  perform(message: Message): void;
+  /** Processor time of the thread so far; undefined when the system does not report it. */
+  cpuMs(): number | undefined;
+  /** Ends the thread, and resolves once it has ended. No event follows. */
+  end(): Promise<unknown>;
+}
+
+export interface IsolateThreadEvents<Result> {
+  /** Sent once, when the thread has loaded its modules. */
+  readonly onReady: () => void;
+  readonly onResult: (result: Result) => void;
+  /** The task threw an error; the thread continues. */
+  readonly onFailed: (message: string) => void;
+  /** The thread ended by itself. */
+  readonly onGone: (error: Error) => void;
+}
+
+export interface ThreadModule {
+  /** The module that calls `serveTasks`, in the caller's folder, without its ending. */
+  readonly name: string;
+  /** `import.meta.url` of the caller. */
+  readonly caller: string;
+}
+
+export interface ThreadMemory {
+  readonly heapMiB: number;
+  /** Default: Node's. */
+  readonly stackMiB?: number;
+}
+
+type Answer<Result> =
+  /** `times`: the file with the thread's processor time. */
+  | { readonly kind: "ready"; readonly times: string | undefined }
+  | { readonly kind: "result"; readonly result: Result }
+  | { readonly kind: "failed"; readonly message: string };
+
+export function startIsolateThread<Message, Result>(
+  { name, caller }: ThreadModule,
+  { heapMiB, stackMiB }: ThreadMemory,
+  events: IsolateThreadEvents<Result>,
+): IsolateThread<Message> {
+  const resourceLimits = {
+    maxOldGenerationSizeMb: heapMiB,
+    ...(stackMiB === undefined ? {} : { stackSizeMb: stackMiB }),
+  };
+  // Pass no environment variables: the thread needs no secrets.
+  const worker = startThread(name, caller, { env: {}, resourceLimits });
+  let times: string | undefined;
+  worker.on("message", (answer: Answer<Result>) => {
+    if (answer.kind === "ready") times = answer.times;
+    deliver(answer, events);
+  });
+  worker.on("error", events.onGone);
+  worker.on("exit", () => events.onGone(new Error("its thread has ended")));
+  // The thread alone must not keep the process alive.
+  worker.unref();
+  return {
+    perform: (message) => worker.postMessage(message),
+    cpuMs: () => cpuTimeMs(times),
+    end: () => worker.terminate(),
+  };
+}
+
+/** Makes the calling module the thread of an isolate: it performs the tasks one after the other and sends a result for each. */
+export function serveTasks<Message, Result>(perform: (message: Message) => Result | Promise<Result>): void {
+  const post = (answer: Answer<Result>): void => parentPort?.postMessage(answer);
+  parentPort?.on("message", (message: Message) => void answerOf(perform, message).then(post));
+  post({ kind: "ready", times: cpuTimePath() });
+}
+
+/** A replacement for a thread that performs tasks on the caller's thread, for a caller whose own thread can be killed. */
+export function performHere<Message, Result>(
+  perform: (message: Message) => Result | Promise<Result>,
+  events: IsolateThreadEvents<Result>,
+): IsolateThread<Message> {
+  const times = cpuTimePath();
+  let isEnded = false;
+  const later = async (answer: Promise<Answer<Result>>): Promise<void> => {
+    const value = await answer;
+    if (!isEnded) deliver(value, events);
+  };
+  void later(Promise.resolve({ kind: "ready", times }));
+  return {
+    perform(message) {
+      // Copy the message as for a thread, since a task may change its message.
+      const copy = structuredClone(message);
+      void later(Promise.resolve().then(async () => await answerOf(perform, copy)));
+    },
+    cpuMs: () => cpuTimeMs(times),
+    async end() {
+      isEnded = true;
+    },
+  };
+}
+
+function deliver<Result>(answer: Answer<Result>, events: IsolateThreadEvents<Result>): void {
+  switch (answer.kind) {
+    case "ready":
+      return events.onReady();
+    case "result":
+      return events.onResult(answer.result);
+    case "failed":
+      return events.onFailed(answer.message);
+  }
+}
+
+async function answerOf<Message, Result>(
+  perform: (message: Message) => Result | Promise<Result>,
+  message: Message,
+): Promise<Answer<Result>> {
+  try {
+    return { kind: "result", result: await perform(message) };
+  } catch (error) {
+    return { kind: "failed", message: error instanceof Error ? error.message : "unknown" };
+  }
+}

@@ -1,0 +1,185 @@
+// Real threads, and a thread that does what a test says.
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { IsolateThreadEvents } from "./isolate-thread.ts";
+import { createIsolate, type Isolate, type IsolateLimits, type IsolateOptions } from "./isolate.ts";
+
+const open: Isolate<never, never>[] = [];
+afterEach(async () => {
+  vi.useRealTimers();
+  await Promise.all(open.splice(0).map((isolate) => isolate.close()));
+});
+
+const thread = { name: "task-thread", caller: new URL("../testing/x.ts", import.meta.url).href };
+const limits: IsolateLimits = { startMs: 10_000, waiting: 4, heapMiB: 64, stackMiB: 4 };
+const limitMs = 10_000;
+
+function create<Task>(options: Partial<IsolateOptions<Task, number, Task>> = {}): Isolate<Task, number> {
+  const isolate = createIsolate<Task, number>({ thread, limits, ...options });
+  open.push(isolate as Isolate<never, never>);
+  return isolate;
+}
+
+describe("a real thread", () => {
+  test("is killed at a limit, and the next task has another one", async () => {
+    const isolate = create<number | string>();
+    const reasonOf = async (task: string, ms = limitMs): Promise<unknown> =>
+      await isolate
+        .run(task, { limitMs: ms })
+        .catch((error: { reason: string; message: string }) => [error.reason, error.message]);
+    expect(await isolate.run(2, { limitMs })).toBe(4);
+    expect(await reasonOf("throw")).toEqual(["failed", "thrown"]);
+    const ends = [reasonOf("loop", 50), isolate.run(3, { limitMs })];
+    expect(await Promise.all(ends)).toEqual([["too_slow", "it takes more than 50 ms"], 6]);
+    expect(await reasonOf("grow", 60_000)).toEqual(["out_of_memory", "it takes more than 64 MiB of memory"]);
+    expect(await reasonOf("exit")).toEqual(["failed", "its thread has ended"]);
+    expect(await isolate.run(4, { limitMs })).toBe(8);
+  });
+
+  test("a value that is not plain data is refused, and the next one is not", async () => {
+    const isolate = create<unknown>();
+    await expect(isolate.run(() => 1, { limitMs })).rejects.toMatchObject({ reason: "not_data" });
+    expect(await isolate.run(1, { limitMs })).toBe(2);
+  });
+
+  test("a module that is not there is an error", async () => {
+    const isolate = create<number>({ thread: { ...thread, name: "no-thread" } });
+    await expect(isolate.run(1, { limitMs })).rejects.toMatchObject({ reason: "failed" });
+    await expect(isolate.run(1, { limitMs })).rejects.toMatchObject({ reason: "failed" });
+  });
+});
+
+describe("order and limits", () => {
+  interface Started {
+    readonly events: IsolateThreadEvents<number>;
+    readonly tasks: string[];
+    isEnded: boolean;
+  }
+
+  function withThreads(options: Partial<IsolateOptions<string, number, string>> = {}, cpuMs: () => number = () => 0) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const threads: Started[] = [];
+    const isolate = create<string>({
+      ...options,
+      startThread(events) {
+        const started: Started = { events, tasks: [], isEnded: false };
+        threads.push(started);
+        return {
+          perform: (task) => void started.tasks.push(task),
+          cpuMs,
+          end: async () => void (started.isEnded = true),
+        };
+      },
+    });
+    const ends: string[] = [];
+    const run = (task: string, more: { client?: string; size?: number; signal?: AbortSignal } = {}): void =>
+      void isolate.run(task, { limitMs: 100, ...more }).then(
+        () => ends.push(`${task} done`),
+        ({ reason }: { reason: string }) => ends.push(`${task} ${reason}`),
+      );
+    const settled = async (): Promise<string[]> => {
+      await new Promise(setImmediate);
+      return ends.splice(0);
+    };
+    return { isolate, threads, run, settled, last: () => threads.at(-1)?.events };
+  }
+
+  test("one task of each client in turn, of so many, and of so much", async () => {
+    const { threads, run, settled, last } = withThreads({
+      limits: { ...limits, waiting: 4, waitingPerClient: 3, waitingSize: 10 },
+    });
+    for (const task of ["a0", "a1", "a2", "a3", "a4", "b0", "c0"]) run(task, { client: task.charAt(0), size: 2 });
+    expect(await settled()).toEqual(["a4 full", "c0 full"]);
+    for (let i = 0; i < 2; i += 1) last()?.onResult(1);
+    run("large", { size: 7 });
+    run("small", { size: 6 });
+    for (let i = 0; i < 4; i += 1) last()?.onResult(1);
+    expect(await settled()).toEqual([
+      "large full",
+      "a0 done",
+      "a1 done",
+      "b0 done",
+      "a2 done",
+      "small done",
+      "a3 done",
+    ]);
+    expect(threads).toHaveLength(1);
+  });
+
+  test("the start has a time apart from the task's", async () => {
+    const { threads, run, settled, last } = withThreads();
+    run("a");
+    vi.advanceTimersByTime(9_999);
+    last()?.onReady();
+    vi.advanceTimersByTime(99);
+    expect(await settled()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(await settled()).toEqual(["a too_slow"]);
+    run("b");
+    threads[0]?.events.onResult(1);
+    vi.advanceTimersByTime(10_000);
+    expect(await settled()).toEqual(["b not_started"]);
+    expect(threads.map(({ isEnded }) => isEnded)).toEqual([true, true]);
+  });
+
+  test("a task's time includes the start where that has no limit", async () => {
+    const { run, settled } = withThreads({ limits: { waiting: 1, heapMiB: 64 } });
+    run("a");
+    vi.advanceTimersByTime(100);
+    expect(await settled()).toEqual(["a too_slow"]);
+  });
+
+  test("with a deadline a task's time is the thread's processor time", async () => {
+    let cpuMs = 0;
+    const { run, settled, last } = withThreads({ limits: { ...limits, deadlineMs: 1_000 } }, () => cpuMs);
+    run("a");
+    last()?.onReady();
+    vi.advanceTimersByTime(999);
+    expect(await settled()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    run("b");
+    last()?.onReady();
+    cpuMs = 100;
+    vi.advanceTimersByTime(100);
+    expect(await settled()).toEqual(["a too_busy", "b too_slow"]);
+  });
+
+  test("a task whose signal aborts ends: the running one with its thread, a waiting one in its turn", async () => {
+    const { threads, run, settled, last } = withThreads();
+    const [first, second] = [new AbortController(), new AbortController()];
+    run("a", { signal: first.signal });
+    run("b", { signal: second.signal });
+    run("c");
+    second.abort();
+    first.abort();
+    last()?.onReady();
+    last()?.onResult(1);
+    expect(await settled()).toEqual(["a left", "b left", "c done"]);
+    expect(threads.map(({ tasks, isEnded }) => [tasks, isEnded])).toEqual([
+      [["a"], true],
+      [["c"], false],
+    ]);
+  });
+
+  test("a thread for each task ends with it", async () => {
+    const { threads, run, settled, last } = withThreads({ threadPerTask: true });
+    run("a");
+    run("b");
+    last()?.onResult(1);
+    last()?.onFailed("no");
+    expect(await settled()).toEqual(["a done", "b failed"]);
+    expect(threads.map(({ tasks, isEnded }) => [tasks, isEnded])).toEqual([
+      [["a"], true],
+      [["b"], true],
+    ]);
+  });
+
+  test("closing refuses running, waiting and later tasks", async () => {
+    const { isolate, threads, run, settled } = withThreads();
+    run("a");
+    run("b");
+    await isolate.close();
+    run("c");
+    expect(await settled()).toEqual(["a closed", "b closed", "c closed"]);
+    expect(threads.map(({ tasks, isEnded }) => [tasks, isEnded])).toEqual([[["a"], true]]);
+  });
+});

@@ -1,0 +1,270 @@
+// Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after one was killed.
+import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
+import { onAbort } from "../waiting/signals.ts";
+import { createFairQueue } from "./fair-queue.ts";
+import {
+  startIsolateThread,
+  type IsolateThread,
+  type IsolateThreadEvents,
+  type ThreadMemory,
+  type ThreadModule,
+} from "./isolate-thread.ts";
+
+export interface IsolateLimits extends ThreadMemory {
+  /** Time limit for the start of a thread. When absent, the limit of a task includes the thread's start. */
+  readonly startMs?: number;
+  /**
+   * Wall-clock limit of one task. When it is set, the task's other limit counts processor time (if the system reports it), so that a busy machine
+   * does not end a task too early.
+   */
+  readonly deadlineMs?: number;
+  /** The most waiting tasks of all clients together. */
+  readonly waiting: number;
+  /** The most waiting tasks of one client. */
+  readonly waitingPerClient?: number;
+  /** Limit for the sum of the sizes of all waiting tasks. */
+  readonly waitingSize?: number;
+}
+
+export interface IsolateOptions<Task, Result, Message> {
+  readonly thread: ThreadModule;
+  readonly limits: IsolateLimits;
+  /** Ends the thread after each task. */
+  readonly threadPerTask?: boolean;
+  /** The message for the thread; default: the task itself. */
+  readonly messageOf?: (task: Task) => Message;
+  /** Called when a new thread was started, which has no state from earlier tasks. */
+  readonly onStart?: () => void;
+  readonly clock?: Clock;
+  /** Default: a thread of this process. */
+  readonly startThread?: StartIsolateThread<Message, Result>;
+}
+
+export type StartIsolateThread<Message, Result> = (events: IsolateThreadEvents<Result>) => IsolateThread<Message>;
+
+export interface TaskOptions {
+  readonly limitMs: number;
+  /** Clients share the thread fairly. */
+  readonly client?: string;
+  readonly size?: number;
+  /** Aborts when the result is not needed any more. */
+  readonly signal?: AbortSignal | undefined;
+  /** The time that the task took, whether or not it succeeded. */
+  readonly onSpent?: (ms: number) => void;
+}
+
+export interface Isolate<Task, Result> {
+  /** @throws IsolateError */
+  run(task: Task, options: TaskOptions): Promise<Result>;
+  /** Refuses all tasks; resolves when no thread is left. */
+  close(): Promise<void>;
+}
+
+export type IsolateErrorReason =
+  /** Too many tasks wait. */
+  | "full"
+  /** The isolate was closed. */
+  | "closed"
+  /** The task's signal aborted. */
+  | "left"
+  /** The message cannot be sent to a thread. */
+  | "not_data"
+  /** The thread did not start in time. */
+  | "not_started"
+  /** The task took longer than its limit. */
+  | "too_slow"
+  /** The task took longer than the deadline, while other work kept the processor. */
+  | "too_busy"
+  /** The task needed more than the heap limit. */
+  | "out_of_memory"
+  /** The task threw an error, or its thread ended by itself. */
+  | "failed";
+
+export class IsolateError extends Error {
+  override readonly name = "IsolateError";
+  readonly reason: IsolateErrorReason;
+
+  constructor(reason: IsolateErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+interface Waiting<Task, Result> extends TaskOptions {
+  readonly task: Task;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: IsolateError) => void;
+}
+
+/** Milliseconds. */
+interface Times {
+  readonly clockMs: number;
+  /** Undefined when wall-clock time counts. */
+  readonly cpuMs: number | undefined;
+}
+
+/** Starts no thread before the first task. */
+export function createIsolate<Task, Result, Message = Task>(
+  options: IsolateOptions<Task, Result, Message>,
+): Isolate<Task, Result> {
+  const { limits, clock = systemClock } = options;
+  const { startMs, deadlineMs = Infinity } = limits;
+  const messageOf = options.messageOf ?? ((task: Task) => task as unknown as Message);
+  const startThread: StartIsolateThread<Message, Result> =
+    options.startThread ?? ((events) => startIsolateThread(options.thread, limits, events));
+  const queue = createFairQueue<Waiting<Task, Result>>();
+  const ending = new Set<Promise<unknown>>();
+  let thread: IsolateThread<Message> | undefined;
+  let running: Waiting<Task, Result> | undefined;
+  let timer: TimerHandle | undefined;
+  let unlisten = (): void => {};
+  /** When the running task began. */
+  let begun: Times | undefined;
+  let isClosed = false;
+
+  function next(): void {
+    if (running !== undefined || isClosed) return;
+    running = queue.take();
+    if (running === undefined) return;
+    const { task, signal } = running;
+    if (signal?.aborted) {
+      settle(({ reject }) => reject(left()));
+      return;
+    }
+    if (signal !== undefined) unlisten = onAbort(signal, () => drop(left()));
+    try {
+      const isStarting = thread === undefined && startMs !== undefined;
+      thread ??= start();
+      if (isStarting) allowStart(startMs);
+      else begin(thread);
+      thread.perform(messageOf(task));
+    } catch (error) {
+      settle(({ reject }) => reject(sendErrorOf(error)));
+    }
+  }
+
+  function start(): IsolateThread<Message> {
+    options.onStart?.();
+    const started = startThread({
+      onReady: () => thread === started && startMs !== undefined && begin(started),
+      onResult: (result) => thread === started && finish(({ resolve }) => resolve(result)),
+      onFailed: (message) => thread === started && finish(({ reject }) => reject(new IsolateError("failed", message))),
+      onGone: (error) => thread === started && drop(goneErrorOf(error, limits)),
+    });
+    return started;
+  }
+
+  function allowStart(ms: number): void {
+    timer?.cancel();
+    timer = clock.setTimeout(() => drop(new IsolateError("not_started", "its thread did not start")), ms);
+  }
+
+  function begin(on: IsolateThread<Message>): void {
+    if (running === undefined) return;
+    begun = timesOf(on);
+    watch(on, begun, running.limitMs, Math.min(running.limitMs, deadlineMs));
+  }
+
+  /** Checks the limits in `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
+  function watch(on: IsolateThread<Message>, since: Times, limitMs: number, ms: number): void {
+    timer?.cancel();
+    timer = clock.setTimeout(() => {
+      const leftMs = limitMs - spentSince(on, since);
+      const untilDeadlineMs = deadlineMs - (clock.now() - since.clockMs);
+      if (leftMs <= 0) drop(new IsolateError("too_slow", `it takes more than ${limitMs} ms`));
+      else if (untilDeadlineMs <= 0)
+        drop(new IsolateError("too_busy", `the machine has been too busy for ${deadlineMs} ms`));
+      else watch(on, since, limitMs, Math.min(leftMs, untilDeadlineMs));
+    }, ms);
+  }
+
+  function timesOf(on: IsolateThread<Message>): Times {
+    return { clockMs: clock.now(), cpuMs: limits.deadlineMs === undefined ? undefined : on.cpuMs() };
+  }
+
+  function spentSince(on: IsolateThread<Message>, since: Times): number {
+    const { clockMs, cpuMs } = timesOf(on);
+    return cpuMs === undefined || since.cpuMs === undefined ? clockMs - since.clockMs : cpuMs - since.cpuMs;
+  }
+
+  function finish(how: (task: Waiting<Task, Result>) => void): void {
+    reportSpent();
+    if (options.threadPerTask === true) endThread();
+    settle(how);
+  }
+
+  /** Kills the thread; the next task starts another one. */
+  function drop(error: IsolateError): void {
+    reportSpent();
+    endThread();
+    settle(({ reject }) => reject(error));
+  }
+
+  function reportSpent(): void {
+    if (thread !== undefined && begun !== undefined) running?.onSpent?.(spentSince(thread, begun));
+  }
+
+  function endThread(): void {
+    if (thread === undefined) return;
+    const gone = thread.end().catch(() => undefined);
+    thread = undefined;
+    ending.add(gone);
+    void gone.then(() => ending.delete(gone));
+  }
+
+  function settle(how: (task: Waiting<Task, Result>) => void): void {
+    timer?.cancel();
+    unlisten();
+    unlisten = () => {};
+    begun = undefined;
+    const task = running;
+    running = undefined;
+    if (task !== undefined) how(task);
+    next();
+  }
+
+  return {
+    async run(task, taskOptions) {
+      const { client = "", size = 0 } = taskOptions;
+      if (isClosed) throw closed();
+      const { waiting, waitingPerClient = Infinity, waitingSize = Infinity } = limits;
+      if (queue.length >= waiting || queue.lengthOf(client) >= waitingPerClient || queue.size + size > waitingSize) {
+        throw new IsolateError("full", "too many others are waiting for it");
+      }
+      return await new Promise((resolve, reject) => {
+        queue.push(client, { ...taskOptions, task, resolve, reject }, size);
+        next();
+      });
+    },
+    async close() {
+      isClosed = true;
+      const waiting = queue.drain();
+      drop(closed());
+      for (const { reject } of waiting) reject(closed());
+      await Promise.all(ending);
+    },
+  };
+}
+
+function closed(): IsolateError {
+  return new IsolateError("closed", "the process is leaving");
+}
+
+function left(): IsolateError {
+  return new IsolateError("left", "the client left");
+}
+
+function sendErrorOf(error: unknown): IsolateError {
+  const isData = !(error instanceof DOMException && error.name === "DataCloneError");
+  const message = error instanceof Error ? error.message : "unknown";
+  return isData
+    ? new IsolateError("failed", message, { cause: error })
+    : new IsolateError("not_data", "the values are no plain data", { cause: error });
+}
+
+function goneErrorOf(error: Error, { heapMiB }: ThreadMemory): IsolateError {
+  const isMemory = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
+  return isMemory
+    ? new IsolateError("out_of_memory", `it takes more than ${heapMiB} MiB of memory`)
+    : new IsolateError("failed", error.message);
+}

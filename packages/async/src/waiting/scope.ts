@@ -1,0 +1,53 @@
+// Releases resources together, in the reverse order of their acquisition, since Node 20 has no AsyncDisposableStack.
+
+export interface Scope extends AsyncDisposable {
+  /** Releases the resource when the scope closes; returns the resource. */
+  use<R extends Disposable | AsyncDisposable>(resource: R): R;
+  /** Calls `release` when the scope closes. */
+  defer(release: () => unknown): void;
+  /**
+   * Releases everything, last first, one after the other, and continues after an error. Every call returns the same promise.
+   * @throws AggregateError with all errors, in the order in which they were thrown
+   */
+  close(): Promise<void>;
+}
+
+/** An empty, open scope. `use` and `defer` throw once it is closing, because the resource would never be released. */
+export function createScope(): Scope {
+  const releases: (() => unknown)[] = [];
+  let closing: Promise<void> | undefined;
+
+  function defer(release: () => unknown): void {
+    if (closing !== undefined) throw new Error("Cannot add to the scope: it is closed");
+    releases.push(release);
+  }
+
+  async function releaseAll(): Promise<void> {
+    const errors: unknown[] = [];
+    for (let release = releases.pop(); release !== undefined; release = releases.pop()) {
+      try {
+        await release();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0)
+      throw new AggregateError(errors, `Cannot close the scope: ${errors.length} of its releases failed`);
+  }
+
+  function close(): Promise<void> {
+    // Assigned before the first release runs, so that a release which closes the scope again gets this promise and starts no second pass.
+    closing ??= Promise.resolve().then(releaseAll);
+    return closing;
+  }
+
+  return {
+    use(resource) {
+      defer(() => (Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose]()));
+      return resource;
+    },
+    defer,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,115 @@
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createStallTimer, deadlineSignal, linkSignals, onAbort } from "./signals.ts";
+import { TimeoutError } from "./clock.ts";
+
+function listeners(signal: AbortSignal): number {
+  return getEventListeners(signal, "abort").length;
+}
+
+describe("onAbort", () => {
+  it("calls the listener once, and not after it was taken off", () => {
+    const controller = new AbortController();
+    const kept = vi.fn<() => void>();
+    const removed = vi.fn<() => void>();
+    onAbort(controller.signal, kept);
+    onAbort(controller.signal, removed)();
+    controller.abort();
+    expect(kept).toHaveBeenCalledOnce();
+    expect(removed).not.toHaveBeenCalled();
+  });
+
+  it("calls the listener at once when the signal has aborted", () => {
+    const listener = vi.fn<() => void>();
+    onAbort(AbortSignal.abort(), listener);
+    expect(listener).toHaveBeenCalledOnce();
+  });
+
+  it("may have more listeners on one signal than Node thinks healthy", async () => {
+    const warned = vi.fn<() => void>();
+    process.on("warning", warned);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 50; i += 1) onAbort(signal, () => {});
+    // Warnings are emitted in the next tick, so one turn of the loop shows them all.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", warned);
+    expect(warned).not.toHaveBeenCalled();
+  });
+});
+
+describe("linkSignals", () => {
+  it("aborts with the reason of the first, and leaves no listener behind", () => {
+    const one = new AbortController();
+    const two = new AbortController();
+    const linked = linkSignals(one.signal, undefined, two.signal);
+    expect(linked.aborted).toBe(false);
+    two.abort("two");
+    one.abort("one");
+    expect(linked.reason).toBe("two");
+    expect([listeners(one.signal), listeners(two.signal)]).toEqual([0, 0]);
+  });
+
+  it("is aborted from the start when a source is, without listening to the others", () => {
+    const one = new AbortController();
+    const three = new AbortController();
+    const linked = linkSignals(one.signal, AbortSignal.abort("gone"), three.signal);
+    expect(linked.reason).toBe("gone");
+    expect([listeners(one.signal), listeners(three.signal)]).toEqual([0, 0]);
+  });
+
+  it("never aborts without sources", () => {
+    expect(linkSignals(undefined).aborted).toBe(false);
+  });
+
+  it("comes off its sources when it is disposed of", () => {
+    const source = new AbortController();
+    const linked = linkSignals(source.signal);
+    expect(listeners(source.signal)).toBe(1);
+    linked[Symbol.dispose]();
+    expect(listeners(source.signal)).toBe(0);
+    source.abort();
+    expect(linked.aborted).toBe(false);
+  });
+});
+
+describe("deadlineSignal", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("aborts with a TimeoutError when the time is over, not before", () => {
+    const { signal } = deadlineSignal(100);
+    vi.advanceTimersByTime(99);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(signal.reason).toBeInstanceOf(TimeoutError);
+    expect(signal.reason).toMatchObject({ message: "The deadline of 100 ms has passed" });
+  });
+
+  it("leaves no timer behind when it is disposed of", () => {
+    const deadline = deadlineSignal(100);
+    deadline[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it.each([-1, Number.NaN, Infinity, 2 ** 31])("refuses %d ms, which Node would take for 1", (ms) => {
+    expect(() => deadlineSignal(ms)).toThrow(RangeError);
+  });
+});
+
+describe("createStallTimer", () => {
+  it("aborts when it was not restarted for the whole time, and not after it was disposed of", () => {
+    vi.useFakeTimers();
+    using stall = createStallTimer(1_000);
+    const over = createStallTimer(1_000);
+    over[Symbol.dispose]();
+    vi.advanceTimersByTime(999);
+    stall.restart();
+    vi.advanceTimersByTime(999);
+    expect(stall.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(stall.signal.reason).toEqual(new TimeoutError("nothing arrived for 1 s"));
+    expect(over.signal.aborted).toBe(false);
+    vi.useRealTimers();
+  });
+});

@@ -1,0 +1,179 @@
+// The real thread, and when files are described: one after the other, within a time.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { IsolateThreadEvents } from "@waggle/async";
+import { usualInputs } from "../format/index.ts";
+import { llamaTemplates } from "../testing/template/llama-templates.ts";
+import { writeRandomModel, writeScriptedModel, shapeNamed } from "@waggle/testing/models";
+import { createFakeClock } from "@waggle/testing";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { describeFile } from "./describe-file.ts";
+import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
+import { createFileDescriber, type FileDescriber, type FileDescriberOptions } from "./file-describer.ts";
+
+/** Each model's own template. */
+const chosen = undefined;
+const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
+const folder = mkdtempSync(join(tmpdir(), "model-chat-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const open: FileDescriber[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((describer) => describer.close()));
+});
+
+function create(options: FileDescriberOptions = {}): FileDescriber {
+  const describer = createFileDescriber(options);
+  open.push(describer);
+  return describer;
+}
+
+function scripted(name: string, template: string): string {
+  const path = join(folder, `${name}.gguf`);
+  writeScriptedModel({ path, template });
+  return path;
+}
+
+describe("a thread", () => {
+  test("finds the same as the caller's thread, tokens of the vocabulary as marks", async () => {
+    const path = scripted("qwen3", llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "");
+    const told = await create().describe({ path, chosen });
+    expect(told).toEqual(await describeFile(path, { chosen }));
+    expect(told).toMatchObject({ card: { kind: "generate", name: "Scripted" }, bos: "<|im_end|>", eos: "<|im_end|>" });
+    expect(told.chatFormat.abilities).toMatchObject({ thinking: "switchable", tools: true });
+    expect(told.chatFormat.marks).toContainEqual(expect.objectContaining({ text: "<think>", control: false }));
+    expect(told.chatTemplate).toContain("enable_thinking");
+  });
+
+  test("takes the chosen template, and fails with the reason", async () => {
+    const path = storyModel;
+    expect((await create().describe({ path, chosen: "chatml" })).chatTemplate).toContain("<|im_start|>");
+    await expect(create().describe({ path, chosen: "{{ nothing.at.all }}" })).rejects.toThrow("undefined");
+  });
+
+  test("replaces a template that cannot be rendered by one of ours", async () => {
+    const path = scripted("broken", "{{ raise_exception('no') }}");
+    const { chatFormat, chatTemplate } = await create().describe({ path, chosen });
+    expect(chatFormat.name).toBe("generic");
+    expect(chatTemplate).toContain("Assistant:");
+  });
+
+  test("refuses a file that is not a model, with the reason", async () => {
+    const path = join(folder, "noise.gguf");
+    writeFileSync(path, "noise");
+    const describer = create();
+    await expect(describer.describe({ path, chosen })).rejects.toThrow("not a GGUF file");
+    await expect(describer.describe({ path: join(folder, "absent.gguf"), chosen })).rejects.toThrow("no such file");
+  });
+
+  test("renders a prompt, and fails with the reason", async () => {
+    const path = scripted(
+      "picky",
+      "{{ raise_exception('no') if messages[0].content == 'odd' }}{{ messages[0].content }}",
+    );
+    const describer = create();
+    const { chatFormat } = await describer.describe({ path, chosen });
+    const { signal } = new AbortController();
+    const rendered = async (content: string, file = path) => {
+      const render = { inputs: chatFormat.inputs, conversation: { messages: [{ role: "user" as const, content }] } };
+      return await describer.render({ path: file, chosen, render }, signal);
+    };
+    expect(await rendered("a<|im_end|>b")).toEqual({ kind: "rendered", prompt: "a<|im_end|>b" });
+    expect(await rendered("odd")).toEqual({
+      kind: "refused",
+      problem: expect.stringContaining("does not take them: no"),
+    });
+    await expect(rendered("a", join(folder, "absent.gguf"))).rejects.toThrow("no such file");
+  });
+
+  test("finds no format for a model that does not write", async () => {
+    const path = join(folder, "embed.gguf");
+    writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, path);
+    const { card, chatFormat, chatTemplate } = await create().describe({ path, chosen });
+    expect([card.kind, chatFormat.name, chatTemplate]).toEqual(["embed", "generic", ""]);
+  });
+});
+
+describe("in turn", () => {
+  interface Started {
+    task: DescriptionTask | undefined;
+    readonly events: IsolateThreadEvents<DescriptionResult>;
+    ended: boolean;
+  }
+
+  function withThreads(limits: FileDescriberOptions["limits"] = {}) {
+    const threads: Started[] = [];
+    const clock = createFakeClock();
+    const describer = create({
+      limits,
+      clock,
+      startThread(events) {
+        const started: Started = { task: undefined, events, ended: false };
+        threads.push(started);
+        return {
+          perform: (task) => void (started.task = task),
+          cpuMs: () => undefined,
+          end: async () => void (started.ended = true),
+        };
+      },
+    });
+    return { threads, clock, describer };
+  }
+
+  test("one file after the other, each on a thread that ends", async () => {
+    const { threads, describer } = withThreads();
+    const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
+    expect(threads.map(({ task }) => task?.path)).toEqual(["a"]);
+    threads[0]?.events.onFailed("not this one");
+    await expect(asked[0]).rejects.toThrow("not this one");
+    await expect.poll(() => threads.length).toBe(2);
+    expect(threads.map(({ ended }) => ended)).toEqual([true, false]);
+    threads[1]?.events.onGone(new Error("its thread has ended"));
+    await expect(asked[1]).rejects.toThrow("its thread has ended");
+    expect(threads[1]?.ended).toBe(true);
+  });
+
+  test("a file that takes too long makes room for the next one", async () => {
+    const { threads, clock, describer } = withThreads({ timeoutMs: 500 });
+    const slow = describer.describe({ path: "slow", chosen });
+    const next = describer.describe({ path: "next", chosen });
+    clock.advance(500);
+    await expect(slow).rejects.toThrow("it takes more than 500 ms");
+    await expect.poll(() => threads.length).toBe(2);
+    await describer.close();
+    await expect(next).rejects.toThrow("leaving");
+  });
+
+  test("a prompt whose client has left is not rendered", async () => {
+    const { threads, describer } = withThreads();
+    const conversation = { messages: [] };
+    const leaving = [new AbortController(), new AbortController()];
+    const prompts = leaving.map(({ signal }, index) =>
+      describer.render({ path: `${index}`, chosen, render: { inputs: usualInputs, conversation } }, signal),
+    );
+    const outcomes = Promise.allSettled(prompts);
+    const next = describer.describe({ path: "next", chosen });
+    for (const client of leaving.toReversed()) client.abort();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect
+      .poll(() => threads.map(({ task, ended }) => [task?.path, ended]))
+      .toEqual([
+        ["0", true],
+        ["next", false],
+      ]);
+    threads[1]?.events.onFailed("not this one");
+    await expect(next).rejects.toThrow("not this one");
+  });
+
+  test("a limited number may wait, and no task after closing", async () => {
+    const { threads, describer } = withThreads({ waiting: 1 });
+    const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
+    const outcomes = Promise.allSettled(asked);
+    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many others");
+    await describer.close();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect(describer.describe({ path: "d", chosen })).rejects.toThrow("leaving");
+    expect(threads.map(({ ended }) => ended)).toEqual([true]);
+  });
+});

@@ -1,0 +1,63 @@
+// Describes files and renders prompts by them: one task after the other, each on its own thread and with a time limit.
+import { createIsolate } from "@waggle/async";
+import type { Clock, StartIsolateThread } from "@waggle/async";
+import type { FileDescription } from "./describe-file.ts";
+import type { DescriptionResult, DescriptionTask, Rendered } from "./description-thread.ts";
+
+export interface DescriberLimits {
+  /** Time limit for one file, including the start of its thread. */
+  readonly timeoutMs: number;
+  /** Most files that may wait. */
+  readonly waiting: number;
+}
+
+export const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
+
+export interface FileDescriberOptions {
+  readonly limits?: Partial<DescriberLimits>;
+  readonly clock?: Clock;
+  /** Default: a thread of this process. */
+  readonly startThread?: StartIsolateThread<DescriptionTask, DescriptionResult>;
+}
+
+export interface FileDescriber {
+  /** @throws Error with the reason: the file cannot be read, it takes too long, or too many others wait */
+  describe(task: Omit<DescriptionTask, "render">): Promise<FileDescription>;
+  /**
+   * A prompt by the file alone.
+   * @param signal aborts when the prompt is not needed any more
+   * @throws Error as `describe`
+   */
+  render(task: Required<DescriptionTask>, signal: AbortSignal): Promise<Rendered>;
+  /** Refuses waiting tasks; resolves when no thread is left. */
+  close(): Promise<void>;
+}
+
+/** The same limits as for the thread that renders templates. */
+const memory = { heapMiB: 512, stackMiB: 4 };
+
+export function createFileDescriber(options: FileDescriberOptions = {}): FileDescriber {
+  const { clock, startThread } = options;
+  const { timeoutMs, waiting } = { ...defaultDescriberLimits, ...options.limits };
+  const isolate = createIsolate<DescriptionTask, DescriptionResult>({
+    thread: { name: "description-thread", caller: import.meta.url },
+    limits: { ...memory, waiting },
+    threadPerTask: true,
+    ...(clock === undefined ? {} : { clock }),
+    ...(startThread === undefined ? {} : { startThread }),
+  });
+
+  return {
+    async describe(task) {
+      const result = await isolate.run(task, { limitMs: timeoutMs });
+      if (result.kind !== "described") throw new Error("its thread has rendered a prompt");
+      return result.description;
+    },
+    async render(task, signal) {
+      const result = await isolate.run(task, { limitMs: timeoutMs, signal });
+      if (result.kind === "described") throw new Error("its thread has described the file");
+      return result;
+    },
+    close: async () => await isolate.close(),
+  };
+}

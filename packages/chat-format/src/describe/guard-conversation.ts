@@ -1,0 +1,40 @@
+// Guards every text of a conversation, so that none of them brings control tokens into the prompt.
+import type { Pace } from "@waggle/async";
+import type { ChatConversation } from "../format/index.ts";
+import type { SpecialText } from "./special-text.ts";
+
+/** @param pace called with the characters of each text before it is searched: a thread that has other work rests here */
+export async function guardConversation(
+  { messages, tools, template }: ChatConversation,
+  specialText: SpecialText,
+  pace: Pace = () => undefined,
+): Promise<ChatConversation> {
+  const guard = createGuard(specialText, pace);
+  return {
+    messages: await guard(messages),
+    ...(tools === undefined ? {} : { tools: await guard(tools) }),
+    ...(template === undefined ? {} : { template: await guard(template) }),
+  };
+}
+
+/** Copies a value with every text in it guarded, including the keys of objects, since tool schemas have keys from clients. */
+function createGuard(specialText: SpecialText, pace: Pace): <T>(value: T) => Promise<T> {
+  async function guard(part: unknown): Promise<unknown> {
+    if (typeof part === "string") {
+      await pace(part.length);
+      return specialText.guard(part);
+    }
+    if (Array.isArray(part)) {
+      const items: unknown[] = [];
+      for (const item of part) items.push(await guard(item));
+      return items;
+    }
+    if (typeof part !== "object" || part === null) return part;
+    const entries: [string, unknown][] = [];
+    for (const [key, inner] of Object.entries(part)) {
+      entries.push([(await guard(key)) as string, await guard(inner)]);
+    }
+    return Object.fromEntries(entries);
+  }
+  return async <T>(value: T) => (await guard(value)) as T;
+}

@@ -1,0 +1,225 @@
+// Owns the chat templates that can be chosen by a name: ours, and those that llama.cpp has built in, by its names. Written for the formats, as
+// llama.cpp writes them (src/llama-chat.cpp); BOS is left to the tokenizer, as there. Not here: its orion, monarch, gigachat, yandex and
+// hunyuan-dense.
+
+/** For models without a template whose vocabulary has ChatML's markers. Jinja drops the last newline of a template. */
+export const chatMl = `{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}<|im_end|>
+{% endfor %}<|im_start|>assistant
+
+`;
+
+/** For models without either: plain text that any model can continue. */
+export const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}
+
+{% endfor %}Assistant:`;
+
+/** Before and after a message's content. `{role}` is the message's role. */
+type Marks = readonly [before: string, after: string];
+
+interface Turns {
+  readonly system: Marks;
+  /** Of any role that has no other marks. */
+  readonly user: Marks;
+  readonly assistant: Marks;
+  readonly tool?: Marks;
+  /** Before the first message. */
+  readonly first?: string;
+  /** Before a message that follows an answer. */
+  readonly again?: string;
+  /** Before the answer that is to be generated. */
+  readonly opening?: string;
+  /** The roles whose contents are stripped of white space. */
+  readonly trims?: "all" | "assistant";
+}
+
+/** A Jinja expression that prints the text. */
+function printed(text: string): string {
+  const parts = text.split("{role}").map((part) => JSON.stringify(part));
+  return `{{ ${parts.join(" ~ m.role ~ ")} }}`;
+}
+
+function message([before, after]: Marks, trims: boolean): string {
+  return printed(before) + (trims ? "{{ m.content | trim }}" : "{{ m.content }}") + printed(after);
+}
+
+const afterAnswer = "messages[loop.index0 - 1].role == 'assistant'";
+
+function templateOf({ system, user, assistant, tool, first = "", again = "", opening = "", trims }: Turns): string {
+  const all = trims === "all";
+  const begin = `{% if loop.first %}${printed(first)}{% elif ${afterAnswer} %}${printed(again)}{% endif %}`;
+  const own = tool === undefined ? "" : `{% elif m.role == 'tool' %}${message(tool, all)}`;
+  return [
+    `{% for m in messages %}${begin}`,
+    `{% if m.role == 'system' %}${message(system, all)}`,
+    `{% elif m.role == 'assistant' %}${message(assistant, all || trims === "assistant")}`,
+    `${own}{% else %}${message(user, all)}{% endif %}{% endfor %}`,
+    `{% if add_generation_prompt %}${printed(opening)}{% endif %}`,
+  ].join("");
+}
+
+/** The same marks for every role. */
+function alike(marks: Marks, more: Pick<Turns, "first" | "opening" | "trims">): string {
+  return templateOf({ system: marks, user: marks, assistant: marks, ...more });
+}
+
+function llama2(system: Marks, more: Pick<Turns, "again" | "trims"> = {}): string {
+  return templateOf({
+    ...{ system, user: ["", " [/INST]"], assistant: ["", "</s>"], first: "[INST] ", again: "[INST] " },
+    ...more,
+  });
+}
+
+const llama2System: Marks = ["<<SYS>>\n", "\n<</SYS>>\n\n"];
+
+/** Mistral's templates before version 7: the system message is the beginning of the user's message. */
+function oldMistral(open: string, close: string, answer: string, trims?: "assistant"): string {
+  const turns = { system: ["", "\n\n"], user: ["", close], assistant: [answer, "</s>"] } as const;
+  return templateOf({ ...turns, first: open, again: open, ...(trims === undefined ? {} : { trims }) });
+}
+
+function mistral7(blank: string): string {
+  return templateOf({
+    system: [`[SYSTEM_PROMPT]${blank}`, "[/SYSTEM_PROMPT]"],
+    user: [`[INST]${blank}`, "[/INST]"],
+    assistant: [blank, "</s>"],
+  });
+}
+
+function vicuna(system: Marks): string {
+  return templateOf({ system, user: ["USER: ", "\n"], assistant: ["ASSISTANT: ", "</s>\n"], opening: "ASSISTANT:" });
+}
+
+/** Gemma has no system role: the system message begins the next message of the user. */
+const gemma = [
+  "{% set held = namespace(system='') %}{% for m in messages %}",
+  "{% if m.role == 'system' %}{% set held.system = held.system ~ (m.content | trim) %}{% else %}",
+  `{{ "<start_of_turn>" ~ ('model' if m.role == 'assistant' else m.role) ~ "\\n" }}`,
+  `{% if held.system and m.role != 'assistant' %}{{ held.system }}{{ "\\n\\n" }}{% set held.system = '' %}{% endif %}`,
+  `{{ m.content | trim }}{{ "<end_of_turn>\\n" }}{% endif %}{% endfor %}`,
+  `{% if add_generation_prompt %}{{ "<start_of_turn>model\\n" }}{% endif %}`,
+].join("");
+
+const endOfTurn = "<|END_OF_TURN_TOKEN|>";
+const endOfSentence = "<｜end▁of▁sentence｜>";
+
+const exaone = {
+  system: ["[|system|]", "[|endofturn|]\n"],
+  user: ["[|user|]", "\n"],
+  assistant: ["[|assistant|]", "[|endofturn|]\n"],
+  opening: "[|assistant|]",
+  trims: "all",
+} as const;
+
+const byName: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    chatml: chatMl,
+    llama2: llama2(["", "\n"]),
+    "llama2-sys": llama2(llama2System),
+    "llama2-sys-bos": llama2(llama2System, { again: "<s>[INST] " }),
+    "llama2-sys-strip": llama2(llama2System, { trims: "all" }),
+    llama3: alike(["<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>"], {
+      opening: "<|start_header_id|>assistant<|end_header_id|>\n\n",
+      trims: "all",
+    }),
+    llama4: alike(["<|header_start|>{role}<|header_end|>\n\n", "<|eot|>"], {
+      opening: "<|header_start|>assistant<|header_end|>\n\n",
+      trims: "all",
+    }),
+    "mistral-v1": oldMistral(" [INST] ", " [/INST]", " "),
+    "mistral-v3": oldMistral("[INST] ", "[/INST]", " ", "assistant"),
+    "mistral-v3-tekken": oldMistral("[INST]", "[/INST]", ""),
+    "mistral-v7": mistral7(" "),
+    "mistral-v7-tekken": mistral7(""),
+    gemma,
+    phi3: alike(["<|{role}|>\n", "<|end|>\n"], { opening: "<|assistant|>\n" }),
+    phi4: alike(["<|im_start|>{role}<|im_sep|>", "<|im_end|>"], { opening: "<|im_start|>assistant<|im_sep|>" }),
+    falcon3: alike(["<|{role}|>\n", "\n"], { opening: "<|assistant|>\n" }),
+    zephyr: alike(["<|{role}|>\n", "<|endoftext|>\n"], { opening: "<|assistant|>\n" }),
+    openchat: templateOf({
+      system: ["", "<|end_of_turn|>"],
+      user: ["GPT4 Correct User: ", "<|end_of_turn|>"],
+      assistant: ["GPT4 Correct Assistant: ", "<|end_of_turn|>"],
+      opening: "GPT4 Correct Assistant:",
+    }),
+    vicuna: vicuna(["", "\n\n"]),
+    "vicuna-orca": vicuna(["SYSTEM: ", "\n"]),
+    deepseek: templateOf({
+      system: ["", ""],
+      user: ["### Instruction:\n", "\n"],
+      assistant: ["### Response:\n", "\n<|EOT|>\n"],
+      opening: "### Response:\n",
+    }),
+    deepseek2: templateOf({
+      system: ["", "\n\n"],
+      user: ["User: ", "\n\n"],
+      assistant: ["Assistant: ", endOfSentence],
+      opening: "Assistant:",
+    }),
+    deepseek3: templateOf({
+      system: ["", "\n\n"],
+      user: ["<｜User｜>", ""],
+      assistant: ["<｜Assistant｜>", endOfSentence],
+      opening: "<｜Assistant｜>",
+    }),
+    "command-r": templateOf({
+      system: ["<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", endOfTurn],
+      user: ["<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", endOfTurn],
+      assistant: ["<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", endOfTurn],
+      opening: "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+      trims: "all",
+    }),
+    chatglm3: alike(["<|{role}|>\n ", ""], { first: "[gMASK]sop", opening: "<|assistant|>" }),
+    chatglm4: alike(["<|{role}|>\n", ""], { first: "[gMASK]<sop>", opening: "<|assistant|>\n" }),
+    glmedge: alike(["<|{role}|>\n", ""], { opening: "<|assistant|>" }),
+    minicpm: templateOf({ system: ["", ""], user: ["<用户>", "<AI>"], assistant: ["", ""], trims: "all" }),
+    exaone3: templateOf(exaone),
+    exaone4: templateOf({ ...exaone, tool: ["[|tool|]", "[|endofturn|]\n"] }),
+    "rwkv-world": templateOf({
+      system: ["System: ", "\n\n"],
+      user: ["User: ", "\n\n"],
+      assistant: ["Assistant: ", "\n\n"],
+      opening: "Assistant:",
+      trims: "all",
+    }),
+    granite: alike(["<|start_of_role|>{role}<|end_of_role|>", "<|end_of_text|>\n"], {
+      opening: "<|start_of_role|>assistant<|end_of_role|>\n",
+    }),
+    megrez: alike(["<|role_start|>{role}<|role_end|>", "<|turn_end|>"], {
+      opening: "<|role_start|>assistant<|role_end|>",
+    }),
+    bailing: templateOf({
+      system: ["<role>SYSTEM</role>", ""],
+      user: ["<role>HUMAN</role>", ""],
+      assistant: ["<role>ASSISTANT</role>", ""],
+      opening: "<role>ASSISTANT</role>",
+    }),
+    smolvlm: templateOf({
+      system: ["", "\n\n"],
+      user: ["User: ", "<end_of_utterance>\n"],
+      assistant: ["Assistant: ", "<end_of_utterance>\n"],
+      first: "<|im_start|>",
+      opening: "Assistant:",
+    }),
+    "hunyuan-moe": templateOf({
+      system: ["<|startoftext|>", "<|extra_4|>"],
+      user: ["<|startoftext|>", "<|extra_0|>"],
+      assistant: ["", "<|eos|>"],
+    }),
+    "kimi-k2": templateOf({
+      system: ["<|im_system|>system<|im_middle|>", "<|im_end|>"],
+      user: ["<|im_user|>user<|im_middle|>", "<|im_end|>"],
+      assistant: ["<|im_assistant|>assistant<|im_middle|>", "<|im_end|>"],
+      tool: ["<|im_system|>tool<|im_middle|>", "<|im_end|>"],
+      opening: "<|im_assistant|>assistant<|im_middle|>",
+    }),
+  }),
+);
+
+/** `generic` is ChatML or plain turns, as the model's vocabulary has it. */
+export const templateNames: readonly string[] = [...byName.keys(), "generic"];
+
+/** The template's source; undefined for an unknown name, or if the template depends on the model. */
+export function namedTemplate(name: string): string | undefined {
+  return byName.get(name);
+}

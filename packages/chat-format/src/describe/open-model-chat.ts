@@ -1,0 +1,102 @@
+// Chooses a model's chat template and derives its answer format, in the same way for a loaded model and for one whose header alone has been
+// read. The template runs unchanged.
+import { createHash } from "node:crypto";
+import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } from "../format/index.ts";
+import { TemplateError } from "../template/index.ts";
+import type { ChatTemplate, TemplateRenderer, TemplateValues } from "../template/index.ts";
+import type { SpecialToken } from "@waggle/models/header";
+import { chatMl, namedTemplate, plain } from "./named-templates.ts";
+
+export interface ModelChat {
+  readonly template: ChatTemplate;
+  /** The source of the template in use, for conversations without tools. */
+  readonly source: string;
+  /** The answer format. Markers that are tokens of the vocabulary are replaced by marks. */
+  readonly format: ChatFormat;
+  /** Hexadecimal hash of the template's source; if there is a separate template for tools, both hashes in a row. */
+  readonly templateSha256: string;
+}
+
+export interface ModelChatOptions {
+  /** By name; `default` is the usual one. */
+  readonly templates: ReadonlyMap<string, string>;
+  /** A template to use instead of these: a name from `templateNames`, or the source of a template. */
+  readonly chosen: string | undefined;
+  readonly specialTokens: readonly SpecialToken[];
+  readonly bosText: string;
+  readonly eosText: string;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Opens the template and probes it once, which may take a second or two. A template that cannot be rendered, or not be probed to the end, is
+ * replaced by a built-in template, with a call of `warn`.
+ * @throws TemplateError when the one that was chosen cannot be rendered at all
+ */
+export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
+  const template = await openChatTemplate(renderer, options);
+  const format = await formatOf(template, options);
+  if (format.warning !== undefined) options.warn(format.warning);
+  return {
+    template,
+    source: template.sourceFor(false),
+    format,
+    templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
+  };
+}
+
+/** The template alone. @throws TemplateError when the one that was chosen cannot be rendered at all */
+export async function openChatTemplate(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ChatTemplate> {
+  return await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
+    if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
+    options.warn(`The model's chat template cannot be used, and another one replaces it: ${error.message}`);
+    return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
+  });
+}
+
+/** @throws TemplateError if the template cannot render a plain conversation */
+async function openTemplate(
+  renderer: TemplateRenderer,
+  [source, namedSources]: TemplateTexts,
+  { bosText, eosText }: ModelChatOptions,
+): Promise<ChatTemplate> {
+  const template = await renderer.open({ source, namedSources, bosText, eosText });
+  await template.render({ messages: [{ role: "user", content: "Hello" }], add_generation_prompt: true });
+  return template;
+}
+
+async function formatOf(template: ChatTemplate, { specialTokens }: ModelChatOptions): Promise<ChatFormat> {
+  const format = await deriveFormat({
+    source: template.sourceFor(true),
+    spentMs: template.spentMs,
+    async render(values) {
+      try {
+        return await template.render(values as TemplateValues);
+      } catch (error) {
+        if (!(error instanceof TemplateError) || error.reason !== "unavailable") throw error;
+        throw new TemplateUnansweredError(error.message, { cause: error });
+      }
+    },
+  });
+  const tokens = new Map(specialTokens.map(({ text, control }) => [text, control]));
+  return withMarks(format, (text) => {
+    const control = tokens.get(text);
+    return control === false ? "user" : control === true;
+  });
+}
+
+function sourcesIn(template: ChatTemplate): readonly string[] {
+  return [...new Set([template.sourceFor(false), template.sourceFor(true)])];
+}
+
+/** The usual one, and those with names. */
+type TemplateTexts = readonly [source: string, namedSources: Readonly<Record<string, string>>];
+
+function sourcesOf({ templates, chosen, specialTokens }: ModelChatOptions): TemplateTexts {
+  const hasChatMl = specialTokens.some(({ text }) => text === "<|im_start|>");
+  const ours = hasChatMl ? chatMl : plain;
+  if (chosen === "generic") return [ours, {}];
+  if (chosen !== undefined) return [namedTemplate(chosen) ?? chosen, {}];
+  const [first] = templates.values();
+  return [templates.get("default") ?? first ?? ours, Object.fromEntries(templates)];
+}

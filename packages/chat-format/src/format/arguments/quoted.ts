@@ -1,0 +1,117 @@
+// Reads quoted text and passes it on as the inside of a JSON string while it comes.
+import { type Cursor, type Reading, createWatch } from "../cursor.ts";
+import { isMark } from "../marks.ts";
+import type { Quote, ValueArguments } from "../syntax.ts";
+import { escapeAt } from "./escapes.ts";
+
+/** Longest white space and name after a quote, which show whether the quote ends its text. */
+const maxAheadChars = 128;
+
+export interface Quoted {
+  readonly quote: Quote;
+  /** The text that ends an argument by name. */
+  readonly named?: NamedEnds;
+  say(json: string): void;
+  spell(text: string): string;
+}
+
+/** The quote that begins here, and consumes it. Three of them in a row are one as well. */
+export function* takeQuote(cursor: Cursor, quotes: readonly Quote[]): Generator<undefined, Quote | undefined> {
+  for (const quote of quotes) {
+    while (
+      !cursor.ended &&
+      quote.text.startsWith(cursor.text.slice(cursor.at)) &&
+      cursor.text.length - cursor.at < quote.text.length
+    )
+      yield;
+    if (!cursor.text.startsWith(quote.text, cursor.at)) continue;
+    if (!quote.escapes) {
+      cursor.at += quote.text.length;
+      return quote;
+    }
+    const triple = quote.text.repeat(3);
+    while (
+      !cursor.ended &&
+      triple.startsWith(cursor.text.slice(cursor.at, cursor.at + 3)) &&
+      cursor.text.length - cursor.at < 3
+    )
+      yield;
+    const found = cursor.text.startsWith(triple, cursor.at) ? { ...quote, text: triple } : quote;
+    cursor.at += found.text.length;
+    return found;
+  }
+  return undefined;
+}
+
+/** Reads up to the closing quote, which is consumed. Returns false if the answer ended before the quote. */
+export function* readQuoted(cursor: Cursor, quoted: Quoted): Reading {
+  const { quote } = quoted;
+  const watch = createWatch(quote.escapes ? [quote.text, "\\"] : [quote.text]);
+  quoted.say('"');
+  for (;;) {
+    const found = watch.find(cursor.text, cursor.at, cursor.ended);
+    tell(quoted, cursor.text.slice(cursor.at, found.at));
+    cursor.at = found.at;
+    if (found.text === "\\") {
+      const escape = escapeAt(cursor.text, cursor.at, cursor.ended);
+      if (escape !== undefined) {
+        tell(quoted, escape.text);
+        cursor.at += escape.length;
+        continue;
+      }
+    } else if (found.text !== undefined) {
+      const isEnd = endsText(cursor, quoted);
+      if (isEnd !== undefined) {
+        cursor.at += isEnd ? quote.text.length : 1;
+        if (!isEnd) tell(quoted, quote.text.charAt(0));
+        else quoted.say('"');
+        if (isEnd) return true;
+        continue;
+      }
+    }
+    if (cursor.ended) return false;
+    yield;
+  }
+}
+
+function tell({ say, spell }: Quoted, text: string): void {
+  if (text !== "") say(JSON.stringify(spell(text)).slice(1, -1));
+}
+
+/**
+ * Whether the quote here ends the text. Some templates, and so their models, escape nothing in quotes: there a quote is an end only where
+ * something follows that may follow a value. Undefined: more text decides.
+ */
+function endsText({ text, at, ended }: Cursor, { quote, named }: Quoted): boolean | undefined {
+  if (!quote.escapes) return true;
+  const from = at + quote.text.length;
+  const ahead = text.slice(from, from + maxAheadChars);
+  if (named === undefined) {
+    const next = ahead.trimStart().charAt(0);
+    if (next === "") return ended || ahead.length === maxAheadChars ? true : undefined;
+    return ",:]})".includes(next) || isMark(next);
+  }
+  if (named.ends.test(ahead)) return true;
+  if (!named.mayEnd.test(ahead)) return false;
+  if (ended) return true;
+  return ahead.length === maxAheadChars ? false : undefined;
+}
+
+export interface NamedEnds {
+  /** What follows the last quote of a text. */
+  readonly ends: RegExp;
+  /** Matches beginnings of such a text. */
+  readonly mayEnd: RegExp;
+}
+
+/** Another argument's name, or the end of all arguments and then another call, the end of a list, or a marker. */
+export function namedEnds({ open, close, assign }: ValueArguments): NamedEnds {
+  const [begin, end, is] = [open, close, assign.trim()].map((text) => text.replaceAll(/[()[\]{}]/g, String.raw`\$&`));
+  const mark = String.raw`\uFDD1-\uFDEF`;
+  return {
+    ends: new RegExp(
+      String.raw`^\s*(?:[${mark}]|,\s*(?:(["']?)[\w.-]+\1\s*${is}|${end})|${end}\s*(?:[\]<${mark}]|,\s*[\w.-]+\s*${begin}))`,
+    ),
+    mayEnd: new RegExp(String.raw`^\s*(?:,\s*["']?[\w.-]*["']?\s*|${end}\s*(?:,\s*[\w.-]*\s*)?)?$`),
+  };
+}

@@ -1,0 +1,139 @@
+// Finds which types a tool's JSON Schema allows for a value, to distinguish strings from other values if both are written as plain text.
+
+export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array";
+/** Undefined: any type. */
+export type JsonTypes = ReadonlySet<JsonType> | undefined;
+
+export interface SchemaTypes {
+  types(schema: unknown): JsonTypes;
+  /** The schema of a member; undefined where it is unknown. */
+  member(schema: unknown, key: string): unknown;
+  /** The schema of a list's items. */
+  item(schema: unknown): unknown;
+}
+
+/** Schemas within each other (`$ref`, `anyOf` and their like) that are looked into for one question; beyond, any type is possible. */
+export const maxSchemasLookedInto = 256;
+
+const all: readonly JsonType[] = ["string", "number", "integer", "boolean", "null", "object", "array"];
+
+/** @param root the schema that `$ref` refers into */
+export function createSchemaTypes(root: unknown): SchemaTypes {
+  let left = 0;
+
+  function typesOf(schema: unknown): JsonTypes {
+    if (!isObject(schema) || left <= 0) return undefined;
+    left -= 1;
+    const found = [ownTypes(schema)];
+    if (typeof schema["$ref"] === "string") found.push(typesOf(resolve(root, schema["$ref"])));
+    for (const one of listOf(schema["allOf"])) found.push(typesOf(one));
+    for (const key of ["anyOf", "oneOf"]) {
+      const choices = listOf(schema[key]);
+      if (choices.length > 0) found.push(union(choices.map(typesOf)));
+    }
+    const types = intersection(found) ?? shapeTypes(schema);
+    return types !== undefined && schema["nullable"] === true ? new Set<JsonType>([...types, "null"]) : types;
+  }
+
+  /** The first that is found in the schema or in one that it is made of. */
+  function within(schema: unknown, find: (one: Readonly<Record<string, unknown>>) => unknown): unknown {
+    if (!isObject(schema) || left <= 0) return undefined;
+    left -= 1;
+    const own = find(schema);
+    if (own !== undefined) return own;
+    const parts = [
+      ...(typeof schema["$ref"] === "string" ? [resolve(root, schema["$ref"])] : []),
+      ...["allOf", "anyOf", "oneOf"].flatMap((key) => listOf(schema[key])),
+    ];
+    for (const part of parts) {
+      const found = within(part, find);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  return {
+    types(schema) {
+      left = maxSchemasLookedInto;
+      return typesOf(schema);
+    },
+    member(schema, key) {
+      left = maxSchemasLookedInto;
+      const named = within(schema, ({ properties }) =>
+        isObject(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined,
+      );
+      return named ?? within(schema, ({ additionalProperties }) => objectOrNothing(additionalProperties));
+    },
+    item(schema) {
+      left = maxSchemasLookedInto;
+      return within(schema, ({ items }) => objectOrNothing(items));
+    },
+  };
+}
+
+/** The types that all of these allow; the first with types wins where they contradict each other. */
+export function intersection(sets: readonly JsonTypes[]): JsonTypes {
+  return sets.reduce((result, set) => {
+    if (result === undefined || set === undefined) return result ?? set;
+    const both = [...result].filter((type) => set.has(type) || (type === "integer" && set.has("number")));
+    const narrowed = result.has("number") && set.has("integer") ? [...both, "integer" as const] : both;
+    return narrowed.length === 0 ? result : new Set(narrowed);
+  }, undefined);
+}
+
+function union(sets: readonly JsonTypes[]): JsonTypes {
+  return sets.includes(undefined) ? undefined : new Set(sets.flatMap((set) => [...(set ?? [])]));
+}
+
+function ownTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
+  const values = "const" in schema ? [schema["const"]] : listOf(schema["enum"]);
+  if (values.length > 0) return new Set(values.map(typeOfValue));
+  const { type } = schema;
+  const named = all.filter((one) => one === type || listOf(type).includes(one));
+  return named.length > 0 ? new Set(named) : undefined;
+}
+
+/** A schema with only members or items is meant for objects or lists. */
+function shapeTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
+  if (isObject(schema["properties"])) return new Set(["object"]);
+  return isObject(schema["items"]) ? new Set(["array"]) : undefined;
+}
+
+export function typeOfValue(value: unknown): JsonType {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  return typeof value === "boolean" || typeof value === "object" ? (typeof value as JsonType) : "string";
+}
+
+/** `#`, `#/$defs/Place`: a JSON Pointer (RFC 6901) into the same schema. Others are not followed. */
+function resolve(root: unknown, reference: string): unknown {
+  if (!reference.startsWith("#")) return undefined;
+  const steps = reference.slice(1).split("/").slice(1);
+  return steps.reduce<unknown>((node, step) => {
+    const key = unescaped(step);
+    if (Array.isArray(node)) return (node as unknown[])[Number(key)];
+    return isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+  }, root);
+}
+
+function unescaped(step: string): string {
+  const text = step.replaceAll("~1", "/").replaceAll("~0", "~");
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+function objectOrNothing(value: unknown): unknown {
+  return isObject(value) ? value : undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

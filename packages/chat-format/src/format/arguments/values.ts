@@ -1,0 +1,168 @@
+// Owns arguments that are written as a programming language writes names and values, `(city="Paris", days=3)`, and become JSON as they
+// come. Nested lists and objects are kept on a list apart, so that no depth costs more than another.
+import { type Cursor, type Reading, takeBlanks, takeLiteral } from "../cursor.ts";
+import { isMark } from "../marks.ts";
+import type { ValueArguments } from "../syntax.ts";
+import type { ArgumentsTarget } from "./arguments-reader.ts";
+import { type NamedEnds, namedEnds, readQuoted, takeQuote } from "./quoted.ts";
+import { type JsonTypes, type SchemaTypes, createSchemaTypes, typeOfValue } from "./schema-types.ts";
+
+/** Lists and objects nested deeper than this are not read. */
+export const maxValueDepth = 128;
+/** A name, a number or an unquoted word is not longer. */
+export const maxWordChars = 4096;
+
+interface Level {
+  readonly kind: "named" | "object" | "list";
+  readonly close: string;
+  /** From the tool's schema. */
+  readonly schema: unknown;
+  count: number;
+}
+
+interface ValuesContext {
+  readonly cursor: Cursor;
+  readonly syntax: ValueArguments;
+  readonly target: ArgumentsTarget;
+  readonly schema: SchemaTypes;
+  readonly levels: Level[];
+  readonly named: NamedEnds;
+}
+
+export function* readValues(cursor: Cursor, syntax: ValueArguments, target: ArgumentsTarget): Reading {
+  const levels: Level[] = [{ kind: "named", close: syntax.close, schema: target.schema, count: 0 }];
+  const context: ValuesContext = {
+    cursor,
+    syntax,
+    target,
+    schema: createSchemaTypes(target.schema),
+    levels,
+    named: namedEnds(syntax),
+  };
+  if (!(yield* takeBlanks(cursor)) || !(yield* takeLiteral(cursor, syntax.open)) || !(yield* takeBlanks(cursor)))
+    return false;
+  // Templates that get arguments as JSON text write them with their braces between another pair of braces.
+  const isDoubled = syntax.open === "{" && cursor.text.charAt(cursor.at) === "{";
+  if (isDoubled) cursor.at += 1;
+  target.say("{");
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    if (!(yield* takeBlanks(cursor))) return false;
+    if (yield* takeLiteral(cursor, level.close)) {
+      target.say(level.kind === "list" ? "]" : "}");
+      levels.pop();
+    } else if (!(yield* takeLiteral(cursor, ",")) && !(yield* readMember(context, level))) return false;
+  }
+  return !isDoubled || ((yield* takeBlanks(cursor)) && (yield* takeLiteral(cursor, syntax.close)));
+}
+
+function* readMember(context: ValuesContext, level: Level): Reading {
+  const { cursor, target } = context;
+  if (level.count > 0) target.say(", ");
+  level.count += 1;
+  if (level.kind === "list") return yield* readValue(context, { schema: context.schema.item(level.schema), level });
+  const place = level.kind === "named" ? positional(context, level) : undefined;
+  const key = place ?? (yield* readKey(context, level));
+  if (key === undefined) return false;
+  target.say(`${JSON.stringify(target.spell(key))}: `);
+  if (!(yield* takeBlanks(cursor))) return false;
+  const schema = context.schema.member(level.schema, key);
+  return yield* readValue(context, { schema, level, isNamed: level.kind === "named" && place === undefined });
+}
+
+/** The name of the argument for a value without a name: the schema's argument at the same position. */
+function positional({ cursor, target, syntax }: ValuesContext, level: Level): string | undefined {
+  if (syntax.open !== "(" || !/["'[{\d-]/.test(cursor.text.charAt(cursor.at))) return undefined;
+  const properties = (target.schema as { readonly properties?: unknown } | null | undefined)?.properties;
+  return typeof properties === "object" && properties !== null ? Object.keys(properties)[level.count - 1] : undefined;
+}
+
+/** A name or key with what follows it; undefined: no name begins here. */
+function* readKey({ cursor, syntax }: ValuesContext, level: Level): Generator<undefined, string | undefined> {
+  const assign = (level.kind === "named" ? syntax.assign : syntax.colon).trim();
+  const quote = yield* takeQuote(cursor, syntax.quotes);
+  let key: string | undefined;
+  if (quote === undefined) key = yield* readWord(cursor, `${assign},${level.close}`);
+  else {
+    let json = "";
+    const whole = yield* readQuoted(cursor, {
+      quote,
+      say(piece) {
+        if (json.length < maxWordChars) json += piece;
+      },
+      spell: (text) => text,
+    });
+    key = whole && json.length < maxWordChars ? (JSON.parse(json) as string) : undefined;
+  }
+  if (key === undefined || key === "" || !(yield* takeBlanks(cursor))) return undefined;
+  return (yield* takeLiteral(cursor, assign)) ? key : undefined;
+}
+
+interface Place {
+  readonly schema: unknown;
+  readonly level: Level;
+  /** It is an argument that was named. */
+  readonly isNamed?: boolean;
+}
+
+function* readValue(context: ValuesContext, { schema, level, isNamed }: Place): Reading {
+  const { cursor, syntax, target, levels } = context;
+  const char = cursor.text.charAt(cursor.at);
+  if ("{[(".includes(char)) {
+    if (levels.length === maxValueDepth) return false;
+    cursor.at += 1;
+    const kind = char === "{" ? "object" : "list";
+    levels.push({ kind, close: { "{": "}", "[": "]", "(": ")" }[char] ?? char, schema, count: 0 });
+    target.say(kind === "object" ? "{" : "[");
+    return true;
+  }
+  const quote = yield* takeQuote(cursor, syntax.quotes);
+  if (quote !== undefined) {
+    return yield* readQuoted(cursor, {
+      quote,
+      say: (json) => target.say(json),
+      spell: (text) => target.spell(text),
+      ...(isNamed === true ? { named: context.named } : {}),
+    });
+  }
+  const word = yield* readWord(cursor, `,${level.close}${syntax.close}`);
+  if (word === undefined || word === "") return false;
+  target.say(jsonOf(target.spell(word), syntax, context.schema.types(schema)));
+  return true;
+}
+
+/** Unquoted text up to one of these characters or a mark; undefined: the answer ended before, or it is too long. */
+function* readWord(cursor: Cursor, ends: string): Generator<undefined, string | undefined> {
+  for (let word = ""; ;) {
+    let at = cursor.at;
+    while (at < cursor.text.length && !ends.includes(cursor.text.charAt(at)) && !isMark(cursor.text.charAt(at)))
+      at += 1;
+    word += cursor.text.slice(cursor.at, at);
+    cursor.at = at;
+    if (word.length > maxWordChars) return undefined;
+    if (at < cursor.text.length) return word.trim();
+    if (cursor.ended) return undefined;
+    yield;
+  }
+}
+
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** A word as JSON; one that means nothing else, or may be nothing else, is a string. */
+function jsonOf(word: string, { words }: ValueArguments, types: JsonTypes): string {
+  const json = jsonOfWord(word, words);
+  if (json === undefined) return JSON.stringify(word);
+  const type = typeOfValue(JSON.parse(json));
+  const isAllowed = types?.has(type) !== false || (type === "integer" && types.has("number"));
+  return isAllowed || !types.has("string") ? json : JSON.stringify(word);
+}
+
+/** Undefined: neither a word of the language nor a number. */
+function jsonOfWord(word: string, words: ValueArguments["words"]): string | undefined {
+  for (const [json, own] of Object.entries(words)) if (word === json || word === own) return json;
+  const python = { True: "true", False: "false", None: "null" }[word];
+  if (python !== undefined) return python;
+  if (jsonNumber.test(word)) return word;
+  // `1_000`, `.5`, `+3`, `0x1f`
+  const value = /^[+-]?[\d.]/.test(word) ? Number(word.replaceAll("_", "")) : Number.NaN;
+  return Number.isFinite(value) ? String(value) : undefined;
+}

@@ -1,0 +1,78 @@
+// Owns the conversations that a template is asked to render, and the needles in them that are found again in its text.
+import type { ThoughtKey } from "../format.ts";
+
+/** Renders a template. Throws where the template refuses. */
+export type Render = (values: Readonly<Record<string, unknown>>) => Promise<string>;
+
+export type Message = Readonly<Record<string, unknown>>;
+
+/** Texts that no template holds. Needles of a kind share nothing but their length. */
+export const needles = {
+  user: "Kjqv asks here",
+  content: "Wxzp answers here",
+  thought: "Vbnm ponders here",
+  names: ["qfirstfn", "zothertl"],
+  keys: ["jalphak", "wbetav"],
+  values: ["Pvalueone", "Hothertwo"],
+  /** Nine letters and digits, as Mistral's templates want them. */
+  ids: ["kx3q7w9zd", "vb5n8m2hf"],
+} as const;
+
+const parameters = {
+  type: "object",
+  properties: Object.fromEntries(needles.keys.map((key) => [key, { type: "string", description: `The ${key}` }])),
+  required: [...needles.keys],
+};
+
+export const tools = needles.names.map((name) => ({
+  type: "function",
+  function: { name, description: `Does ${name}`, parameters },
+}));
+
+export const user: Message = { role: "user", content: needles.user };
+
+export interface Shapes {
+  readonly objectArguments: boolean;
+  /** The value for missing content in a message with calls. */
+  readonly emptyContent: "" | null;
+}
+
+export interface Spoken {
+  readonly content?: string;
+  readonly thought?: string;
+  readonly thoughtKey?: ThoughtKey;
+  readonly calls?: number;
+  /** Arguments of each call; two by default. */
+  readonly argumentCount?: number;
+}
+
+/** An assistant's message. */
+export function assistant(spoken: Spoken, { objectArguments, emptyContent }: Shapes): Message {
+  const { content, calls = 0, argumentCount = 2 } = spoken;
+  const values = Object.fromEntries(needles.keys.slice(0, argumentCount).map((key, i) => [key, needles.values[i]]));
+  return {
+    role: "assistant",
+    content: content ?? emptyContent,
+    ...thoughtMembers(spoken),
+    ...(calls === 0
+      ? {}
+      : {
+          tool_calls: needles.names.slice(0, calls).map((name, i) => ({
+            id: needles.ids[i],
+            type: "function",
+            function: { name, arguments: objectArguments ? values : JSON.stringify(values) },
+          })),
+        }),
+  };
+}
+
+function thoughtMembers({ thought, thoughtKey, content }: Spoken): Message {
+  if (thought === undefined || thoughtKey === undefined) return {};
+  if (thoughtKey !== "parts") return { [thoughtKey]: thought };
+  return {
+    content: [
+      { type: "thinking", thinking: thought },
+      ...(content === undefined ? [] : [{ type: "text", text: content }]),
+    ],
+  };
+}

@@ -1,0 +1,168 @@
+// Derives the format, the inputs and the proven abilities of a template when its model is loaded.
+import type { AnswerPart } from "../answer.ts";
+import { answerStart } from "../answer.ts";
+import { families } from "../families/families.ts";
+import type { Abilities, ChatFormat } from "../format.ts";
+import { deriveInputs } from "../inputs/derive-inputs.ts";
+import { spellCalls } from "../inputs/spell-call.ts";
+import type { ThoughtKey } from "../inputs/template-inputs.ts";
+import { templateVariables } from "../inputs/template-variables.ts";
+import { markersOf } from "../marks.ts";
+import { createReader } from "../reader.ts";
+import { type AnswerItem, type Syntax, literal, sequence, words } from "../syntax.ts";
+import { type Render, type Spoken, needles, tools } from "./conversations.ts";
+import { commonEnd } from "./cuts.ts";
+import { deriveCalls } from "./derive-calls.ts";
+import { deriveThoughtEnd } from "./derive-thought-end.ts";
+import { type Thoughts, deriveThoughts, thoughtItems, thoughtOpener, usualThoughts } from "./derive-thoughts.ts";
+import { findSwitch } from "./find-switch.ts";
+import { genericAnswer, genericCalls } from "./generic.ts";
+import { limitRender } from "./limited-render.ts";
+import { type TemplateProbe, probeTemplate } from "./template-probe.ts";
+
+export interface DeriveOptions {
+  readonly render: Render;
+  /** The template's text: families that probing does not find are known by it. */
+  readonly source: string;
+  /** What asking the template has taken so far; default: the clock. */
+  readonly spentMs?: () => number;
+}
+
+/**
+ * Never throws. What probing cannot detect comes from the family, or else from the generic format. If probing stops before its end, the result
+ * is the generic format, whose only proven ability is text, with a warning.
+ */
+export async function deriveFormat({ render, source, spentMs }: DeriveOptions): Promise<ChatFormat> {
+  const limited = limitRender(render, spentMs ?? (() => performance.now()));
+  const format = await formatOf({ render: limited.render, source });
+  if (limited.stopped === undefined) return format;
+  const refuse: Render = async () => await Promise.reject(new Error("Not asked any more"));
+  const generic = await formatOf({ render: refuse, source: "" });
+  return {
+    ...generic,
+    inputs: { ...generic.inputs, variables: templateVariables(source) },
+    warning: `Cannot find out what the chat template takes: ${limited.stopped}. Tools and system messages go into the user's text.`,
+  };
+}
+
+async function formatOf({ render, source }: DeriveOptions): Promise<ChatFormat> {
+  const family = families.find(({ isFamily }) => isFamily(source));
+  const probe = await probeTemplate(render);
+  const derived = probe === undefined ? undefined : await derive(probe);
+  const found = derived?.answer ?? genericAnswer;
+  const answer = family?.besides === true ? [...found, ...family.answer] : (family?.answer ?? found);
+  const format: ChatFormat = {
+    name: (family?.besides === true ? derived?.name : family?.name) ?? derived?.name ?? "generic",
+    answer,
+    turnOpens: family?.turnOpens ?? probe?.turnOpens ?? [],
+    markers: [...new Set([...markersOf(answer), ...(family?.markers ?? [])])],
+    marks: [],
+    inputs: await deriveInputs({ render, source, answer, thoughtKey: derived?.thoughtKey }),
+    abilities: noAbilities,
+  };
+  if (probe === undefined) return format;
+  const proven = await prove(format, probe);
+  const thinkingSwitch = await findSwitch(render, format);
+  const abilities: Abilities =
+    thinkingSwitch === undefined ? proven : { ...proven, thinking: "switchable", thinkingSwitch };
+  const thoughtEnd = abilities.thinking === "never" ? undefined : await deriveThoughtEnd(format, probe);
+  return { ...format, ...(thoughtEnd === undefined ? {} : { thoughtEnd }), abilities };
+}
+
+interface Derived extends Pick<ChatFormat, "name" | "answer"> {
+  readonly thoughtKey?: ThoughtKey;
+}
+
+async function derive(probe: TemplateProbe): Promise<Derived> {
+  const thoughts = await deriveThoughts(probe);
+  const strip = (text: string): string => withoutThought(text, thoughts);
+  const calls = await deriveCalls(probe, strip);
+  const content = await contentItems(probe, strip);
+  const thinking = thoughtItems(thoughts ?? usualThoughts, calls?.endThoughts);
+  return {
+    name: calls === undefined ? "generic" : "derived",
+    answer: [...thinking, ...content, ...(calls?.items ?? genericCalls), ...turnMarkers(probe)],
+    ...(thoughts?.key === undefined ? {} : { thoughtKey: thoughts.key }),
+  };
+}
+
+const noAbilities: Abilities = { tools: false, parallelCalls: false, thinking: "never", switches: [] };
+
+/** An answer's text after its thought, which the template may print even without a thought. */
+function withoutThought(text: string, thoughts: Thoughts | undefined): string {
+  const close = (thoughts ?? usualThoughts).close;
+  const at = text.indexOf(close);
+  return at === -1 ? text : text.slice(at + close.length);
+}
+
+/** Markers of the turn itself have no content; most end the answer anyway. */
+function turnMarkers({ turnClose, turnOpens }: TemplateProbe): AnswerItem[] {
+  const found = [turnClose, ...turnOpens].flatMap((text) => [...text.matchAll(/<[|｜][^<>]+[|｜]>/g)]);
+  return [...new Set(found.map(([marker]) => marker))].map((marker) => ({ at: "anywhere", syntax: literal(marker) }));
+}
+
+/** The text around content, where a family marks it. */
+async function contentItems(probe: TemplateProbe, strip: (text: string) => string): Promise<AnswerItem[]> {
+  const text = await probe.answer({ content: needles.content });
+  const [open, close] = text === undefined ? [] : strip(text).split(needles.content);
+  if (open === undefined || close === undefined || open.trim() === "" || thoughtOpener.test(open)) return [];
+  const afterCalls = (await probe.answer({ calls: 1 })) ?? "";
+  const own = close.slice(0, close.length - commonEnd(close, afterCalls).length).trim();
+  const until = own === "" ? [] : [own];
+  const body = { kind: "text", part: "content", until } as const;
+  const end = own === "" ? [] : [literal(own)];
+  return [{ at: "anywhere", syntax: sequence(...words(open), body, ...end) }];
+}
+
+/** Reads what the template wrote, and looks whether the message comes back. */
+async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilities> {
+  const names = async (calls: number): Promise<string> => {
+    const { inputs } = format;
+    const text =
+      inputs.calls || inputs.callSyntax === undefined
+        ? await probe.answer({ calls })
+        : inWords(inputs.callSyntax, calls);
+    if (text === undefined) return "";
+    const parts = readAll(format, text, probe);
+    const right = needles.values.every((value) => textOf(parts, "arguments").split(value).length === calls + 1);
+    return right ? parts.flatMap((part) => (part.kind === "call" ? [part.name] : [])).join(" ") : "";
+  };
+  const thinks = async (spoken: Spoken): Promise<boolean> => {
+    const { thoughtKey } = format.inputs;
+    const thought = { thought: needles.thought, ...(thoughtKey === undefined ? {} : { thoughtKey }) };
+    const text = thoughtKey === undefined ? undefined : await probe.answer({ ...spoken, ...thought });
+    return text !== undefined && textOf(readAll(format, text, probe), "reasoning").trim() === needles.thought;
+  };
+  // Some keep a thought only where a call follows.
+  const thought = (await thinks({ content: needles.content })) || (await thinks({ calls: 1 }));
+  const { switches, prompts } = probe;
+  const begun = prompts.map((prompt) => createReader({ format, tools: [], start: answerStart(format, prompt) }).in);
+  const opened = begun.length > 0 && begun.every((where) => where === "reasoning");
+  return {
+    tools: (await names(1)) === needles.names[0],
+    parallelCalls: (await names(2)) === needles.names.join(" "),
+    thinking: thought || opened ? "always" : "never",
+    switches,
+  };
+}
+
+/** Calls as the history shows them where the template does not. */
+function inWords(syntax: Syntax, calls: number): string | undefined {
+  const given = Object.fromEntries(needles.keys.map((key, index) => [key, needles.values[index]]));
+  const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: given }));
+  return spellCalls(syntax, all.slice(0, calls));
+}
+
+/** What probing takes for the turn's opening may be the answer's already, by the family's row. */
+function readAll(format: ChatFormat, text: string, { turnOpens }: TemplateProbe): AnswerPart[] {
+  const reader = createReader({
+    format,
+    start: answerStart(format, turnOpens[0] ?? ""),
+    tools: tools.map(({ function: { name, parameters } }) => ({ name, parameters })),
+  });
+  return [...reader.push(text), ...reader.end()];
+}
+
+function textOf(parts: readonly AnswerPart[], kind: AnswerPart["kind"]): string {
+  return parts.flatMap((part) => (part.kind === kind && "text" in part ? [part.text] : [])).join("");
+}

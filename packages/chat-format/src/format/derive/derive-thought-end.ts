@@ -1,0 +1,83 @@
+// Finds the text with which the server can end a thought so that the content begins: the text that the template writes between the two.
+import type { ChatFormat } from "../format.ts";
+import { type AnswerItem, type Syntax, hasCall } from "../syntax.ts";
+import { needles } from "./conversations.ts";
+import type { TemplateProbe } from "./template-probe.ts";
+
+/** The text that ends a thought and begins the content, markers as text; "" where there are no thoughts. */
+export function thoughtEndOf({ thoughtEnd = "" }: Pick<ChatFormat, "thoughtEnd">): string {
+  return thoughtEnd;
+}
+
+/** Undefined: nothing shows how a thought ends. */
+export async function deriveThoughtEnd(format: ChatFormat, probe: TemplateProbe): Promise<string | undefined> {
+  const { thoughtKey } = format.inputs;
+  const { content, thought } = needles;
+  const text = thoughtKey === undefined ? undefined : await probe.answer({ content, thought, thoughtKey });
+  const rest = text?.split(thought)[1];
+  if (rest?.includes(content) === true) return rest.slice(0, rest.indexOf(content));
+  const close = closingOf(format.answer);
+  if (close === undefined) return undefined;
+  // A prompt that leaves the thought out shows what follows it.
+  const left = probe.prompts.find((prompt) => prompt.includes(close));
+  return (
+    close + (left === undefined ? "\n\n" : (/^\s*/.exec(left.slice(left.lastIndexOf(close) + close.length))?.[0] ?? ""))
+  );
+}
+
+/** The text after a thought in the format's syntax. */
+function closingOf(answer: readonly AnswerItem[]): string | undefined {
+  for (const { syntax } of answer) {
+    const close = afterThought(syntax);
+    if (close !== undefined && close.trim() !== "") return close.trim();
+  }
+  return undefined;
+}
+
+/** Undefined where it holds no thought. */
+function afterThought(syntax: Syntax): string | undefined {
+  switch (syntax.kind) {
+    case "text":
+      return syntax.part === "reasoning" ? "" : undefined;
+    case "sequence": {
+      for (const [index, item] of syntax.items.entries()) {
+        const inner = afterThought(item);
+        if (inner !== undefined)
+          return (
+            inner +
+            syntax.items
+              .slice(index + 1)
+              .map(closing)
+              .join("")
+          );
+      }
+      return undefined;
+    }
+    case "choice":
+      return syntax.items.map(afterThought).find((text) => text !== undefined);
+    case "optional":
+    case "repeat":
+      return afterThought(syntax.item);
+    default:
+      return undefined;
+  }
+}
+
+/** The text there when everything is written. */
+function closing(syntax: Syntax): string {
+  if (hasCall(syntax)) return "";
+  switch (syntax.kind) {
+    case "literal":
+    case "blank":
+      return syntax.text;
+    case "sequence":
+      return syntax.items.map(closing).join("");
+    case "choice":
+      return syntax.items[0] === undefined ? "" : closing(syntax.items[0]);
+    case "optional":
+    case "repeat":
+      return closing(syntax.item);
+    default:
+      return "";
+  }
+}

@@ -1,0 +1,34 @@
+// Owns the format of a model whose template has no calls: the prompt explains them in words, as most families write them.
+import type { ChatFormat } from "../format.ts";
+import { usualInputs } from "../inputs/template-inputs.ts";
+import { markersOf } from "../marks.ts";
+import { type AnswerItem, type Syntax, blank, literal, sequence } from "../syntax.ts";
+import { thoughtItems, usualThoughts } from "./derive-thoughts.ts";
+
+export const genericCall: Syntax = sequence(
+  literal("<tool_call>"),
+  blank("\n"),
+  { kind: "object", name: "name", arguments: "arguments" },
+  blank("\n"),
+  literal("</tool_call>"),
+);
+
+export const genericCalls: readonly AnswerItem[] = [
+  { at: "anywhere", syntax: genericCall },
+  // A model that forgets the tag around its only call.
+  { at: "start", syntax: { kind: "object", name: "name", arguments: "arguments" } },
+];
+
+export const genericAnswer: readonly AnswerItem[] = [...thoughtItems(usualThoughts), ...genericCalls];
+
+/** Every engine can fall back on it. */
+export const genericFormat: ChatFormat = {
+  name: "generic",
+  answer: genericAnswer,
+  turnOpens: [],
+  markers: markersOf(genericAnswer),
+  marks: [],
+  // Turns of text and nothing else.
+  inputs: { ...usualInputs, tools: false, calls: false, parallelCalls: false, results: false },
+  abilities: { tools: false, parallelCalls: true, thinking: "never", switches: [] },
+};

@@ -1,0 +1,175 @@
+// Probes a template: renders conversations and cuts out the text that the template writes for an assistant's turn.
+import {
+  type Message,
+  type Render,
+  type Shapes,
+  type Spoken,
+  assistant,
+  needles,
+  tools,
+  user,
+} from "./conversations.ts";
+import { commonEnd, commonStart } from "./cuts.ts";
+
+export interface TemplateProbe {
+  /** What a prompt ends with where the assistant's turn begins: after a user's message, and after a tool's where that differs. */
+  readonly turnOpens: readonly string[];
+  /** The ends of prompts after the user's message, each text once. */
+  readonly prompts: readonly string[];
+  /** What follows an answer that is nothing but content. */
+  readonly turnClose: string;
+  readonly objectArguments: boolean;
+  readonly rendersTools: boolean;
+  readonly rendersSystem: boolean;
+  /** Variables that change a prompt. */
+  readonly switches: readonly string[];
+  /** The template's text of an answer, up to the end of the turn; undefined where it refuses. */
+  answer(spoken: Spoken): Promise<string | undefined>;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+type Attempt = (values: Values) => Promise<string | undefined>;
+
+/** Variables that switch thinking in templates, each with two values. */
+const switchValues: Readonly<Record<string, readonly [unknown, unknown]>> = {
+  enable_thinking: [true, false],
+  thinking: [true, false],
+  reasoning_effort: ["high", "none"],
+  thinking_mode: ["enabled", "disabled"],
+};
+
+/** Undefined: the template does not render even a user's message. */
+export async function probeTemplate(render: Render): Promise<TemplateProbe | undefined> {
+  const attempt = attempts(render);
+  const prompt = await attempt({ messages: [user], add_generation_prompt: true });
+  if (prompt?.includes(needles.user) !== true) return undefined;
+  const { prompts, switches } = await askPrompts(attempt);
+  const shapes = await findShapes(attempt);
+  const content = assistant({ content: needles.content }, shapes);
+  const plain = await turn(attempt, [user, content], needles.user, false);
+  const promptEnd = beforeThought(afterLast(prompt, needles.user) ?? "");
+  const shared = commonStart(promptEnd, plain ?? "");
+  // Some write instructions before the turn's marker, but not in the history.
+  const role = /<[^<>]+>\s*$/.exec(promptEnd)?.[0] ?? "";
+  const apart = shared !== promptEnd && role !== "" && plain?.startsWith(role, shared.length) === true;
+  const open = apart ? shared + role : shared;
+  const withTools = await attempt({ messages: [user], tools, add_generation_prompt: true });
+  const system = { role: "system", content: needles.thought };
+  const withSystem = await attempt({ messages: [system, user], add_generation_prompt: true });
+  return {
+    turnOpens: await findTurnOpens(attempt, shapes, apart ? role : open),
+    prompts,
+    turnClose: plain === undefined ? "" : (afterLast(plain, needles.content) ?? ""),
+    objectArguments: shapes.objectArguments,
+    rendersTools: needles.names.every((name) => withTools?.includes(name) === true),
+    rendersSystem: withSystem?.includes(needles.thought) === true,
+    switches,
+    async answer(spoken) {
+      const message = assistant(spoken, shapes);
+      const text = await turn(attempt, [user, message], needles.user, (spoken.calls ?? 0) > 0);
+      return text?.startsWith(open) === true ? text.slice(open.length) : text;
+    },
+  };
+}
+
+/** Renders, or answers undefined. Some templates refuse to render without tools. */
+function attempts(render: Render): Attempt {
+  return async (values) => {
+    for (const more of "tools" in values ? [{}] : [{}, { tools: [] }, { tools }]) {
+      try {
+        return await render({ ...values, ...more });
+      } catch {
+        // The next one, if there is one.
+      }
+    }
+    return undefined;
+  };
+}
+
+/** What the template writes after the last message before the answer. */
+async function turn(
+  attempt: Attempt,
+  messages: readonly Message[],
+  after: string,
+  withTools: boolean,
+): Promise<string | undefined> {
+  // Calls in the history need no tools, where the template fails to render these.
+  for (const tooling of withTools ? [{ tools }, {}] : [{}]) {
+    // Thoughts in the history are left out by some where thinking is off.
+    for (const values of [{ enable_thinking: true, thinking: true }, {}]) {
+      const text = await attempt({ messages, add_generation_prompt: false, ...values, ...tooling });
+      const rest = text === undefined ? undefined : afterLast(text, after);
+      if (rest !== undefined) return rest;
+    }
+  }
+  return undefined;
+}
+
+async function askPrompts(attempt: Attempt): Promise<{ prompts: string[]; switches: string[] }> {
+  const ask = (values: Values): Promise<string | undefined> =>
+    attempt({ messages: [user], add_generation_prompt: true, ...values });
+  const texts = [await ask({}), await ask({ tools })];
+  const switches: string[] = [];
+  for (const [name, [on, off]] of Object.entries(switchValues)) {
+    const pair = [await ask({ [name]: on }), await ask({ [name]: off })];
+    texts.push(...pair);
+    if (pair[0] !== pair[1]) switches.push(name);
+  }
+  const ends = texts.flatMap((text) => (text === undefined ? [] : [afterLast(text, needles.user) ?? ""]));
+  return { prompts: [...new Set(ends)], switches };
+}
+
+/** The first shapes in which a call's arguments are shown, and not as a string that holds JSON. */
+async function findShapes(attempt: Attempt): Promise<Shapes> {
+  for (const objectArguments of [true, false]) {
+    for (const emptyContent of ["", null] as const) {
+      const shapes = { objectArguments, emptyContent };
+      const text = await turn(attempt, [user, assistant({ calls: 1 }, shapes)], needles.user, true);
+      const shown = [needles.names[0], ...needles.keys, ...needles.values].every((one) => text?.includes(one) === true);
+      if (shown && text?.includes(String.raw`\"${needles.keys[0]}\"`) !== true) return shapes;
+    }
+  }
+  return { objectArguments: true, emptyContent: "" };
+}
+
+const toolResult = needles.thought;
+
+/** A turn's opening is the text that prompts have in common after each role; else one for each. */
+async function findTurnOpens(attempt: Attempt, shapes: Shapes, open: string): Promise<string[]> {
+  const said = assistant({ content: needles.content }, shapes);
+  const calling = assistant({ calls: 1 }, shapes);
+  const tool = { role: "tool", tool_call_id: needles.ids[0], name: needles.names[0], content: toolResult };
+  const afterAnswer = await attempt({ messages: [user, said], add_generation_prompt: true });
+  const afterTool = await attempt({ messages: [user, calling, tool], tools, add_generation_prompt: true });
+  const ends = [
+    afterAnswer === undefined ? undefined : afterLast(afterAnswer, needles.content),
+    afterTool === undefined ? undefined : afterLast(afterTool, toolResult),
+  ];
+  const opens = [open];
+  for (const end of ends) {
+    const before = end === undefined ? "" : beforeThought(end);
+    const shared = commonEnd(opens[0] ?? "", before);
+    if (/\w{2}/.test(shared)) opens[0] = shared;
+    else if (end === ends[1] && /\w{2}/.test(before)) opens.push(markersAfterNeedles(before));
+  }
+  return opens.filter((text) => text.trim() !== "");
+}
+
+/** The markers at the end of a text, behind what a message brought. */
+function markersAfterNeedles(text: string): string {
+  const brought = [...needles.ids, ...needles.names, toolResult];
+  const rest = brought.reduce((result, needle) => afterLast(result, needle) ?? result, text);
+  const at = rest.search(/[<[]/);
+  return at === -1 ? "" : rest.slice(at);
+}
+
+/** A prompt may open a thought, or open and close one; that is the answer's already. */
+function beforeThought(prompt: string): string {
+  const at = prompt.search(/<[^<>]*think[^<>]*>|\[\/?THINK\]/i);
+  return at === -1 ? prompt : prompt.slice(0, at);
+}
+
+function afterLast(text: string, needle: string): string | undefined {
+  const at = text.lastIndexOf(needle);
+  return at === -1 ? undefined : text.slice(at + needle.length);
+}

@@ -1,0 +1,33 @@
+// Owns Apriel 1.6, which thinks after words, not after a marker: the prompt ends with `Here are my reasoning steps:`, and
+// `[BEGIN FINAL RESPONSE]` ends the thought. Source: the template.
+import { thoughtItems } from "../derive/derive-thoughts.ts";
+import { type AnswerItem, blank, literal, optional, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const begin = "Here are my reasoning steps:";
+const end = "[BEGIN FINAL RESPONSE]";
+
+export const apriel: Family = {
+  name: "apriel",
+  isFamily: (template) =>
+    template.includes(begin) && template.includes(end) && template.includes("<|begin_assistant|>"),
+  turnOpens: ["<|begin_assistant|>\n"],
+  answer: [
+    ...thoughtItems({ open: begin, close: end }),
+    {
+      at: "anywhere",
+      syntax: sequence(
+        literal("<tool_calls>"),
+        blank(),
+        literal("["),
+        blank(),
+        { kind: "repeat", item: { kind: "object", name: "name", arguments: "arguments" }, separator: ", " },
+        blank(),
+        literal("]"),
+        blank(),
+        optional(literal("</tool_calls>")),
+      ),
+    },
+    ...["<|end|>", "<|begin_assistant|>"].map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+  ],
+};

@@ -1,0 +1,87 @@
+import { llamaTemplates } from "../../testing/template/llama-templates.ts";
+import { processorMs } from "@waggle/testing/harness";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bookTools, familyFormat } from "../../testing/family-examples.ts";
+import { cut, readAnswer } from "../../testing/read-answer.ts";
+import { createReader } from "../reader.ts";
+import { families } from "./families.ts";
+
+describe("families", () => {
+  it("are known by their templates, and no template is of two", () => {
+    const found: Record<string, string[]> = {};
+    for (const [template, source] of llamaTemplates()) {
+      const known = families.filter(({ isFamily }) => isFamily(source)).map(({ name }) => name);
+      expect(known.length, template).toBeLessThan(2);
+      for (const name of known) (found[name] ??= []).push(template);
+    }
+    expect(found).toMatchObject({
+      "deepseek-v3.2": ["deepseek-ai-DeepSeek-V3.2"],
+      "deepseek-v4": ["deepseek-ai-DeepSeek-V4-Flash-0731", "deepseek-ai-DeepSeek-V4"],
+      "functionary-3.2": ["meetkai-functionary-medium-v3.2"],
+      "gemma-4": ["google-gemma-4-31B-it-interleaved", "google-gemma-4-31B-it"],
+      "gpt-oss": ["openai-gpt-oss-120b"],
+      "kimi-k2": ["Kimi-K2-Instruct", "Kimi-K2-Thinking", "moonshotai-Kimi-K2"],
+      "kimi-k3": ["Kimi-K3"],
+      lfm2: ["LFM2-8B-A1B", "LFM2.5-8B-A1B", "LFM2.5-Instruct"],
+      ling: ["inclusionai-ling-3.0-flash"],
+      minicpm5: ["openbmb-MiniCPM5-1B"],
+      "minimax-m3": ["MiniMax-M3"],
+      muse: ["muse-glimmer"],
+      "python-tag": [
+        "meetkai-functionary-medium-v3.1",
+        "meta-llama-Llama-3.1-8B-Instruct",
+        "meta-llama-Llama-3.3-70B-Instruct",
+      ],
+    });
+    expect(Object.keys(found).toSorted()).toEqual(families.map(({ name }) => name).toSorted());
+  });
+
+  const rows = families.map((family) => ({ name: family.name, family }));
+
+  it.each(rows)("$name: a heap of its markers gives the same parts however it is cut", ({ family }) => {
+    const format = familyFormat(family);
+    const words = [
+      "book",
+      "now",
+      "city",
+      "days",
+      "note",
+      "who",
+      "5",
+      '"',
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      "\n",
+      " ",
+      "<",
+      "\\",
+    ];
+    // Half of them are markers: most heaps begin calls and break them off somewhere.
+    const piece = fc.oneof(fc.constantFrom(...format.markers), fc.constantFrom(...words));
+    const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), lengths, (heap, cuts) => {
+        const text = heap.join("");
+        const whole = readAnswer(format, [text], { tools: bookTools });
+        expect(readAnswer(format, cut(text, cuts), { tools: bookTools })).toEqual(whole);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each(rows)("$name: takes any of its markers without end, nothing of it twice", ({ family }) => {
+    const format = familyFormat(family);
+    const ms = processorMs(() => {
+      for (const marker of format.markers) {
+        const reader = createReader({ format, tools: bookTools });
+        for (let taken = 0; taken < 1_000; taken += 1) reader.push(marker);
+      }
+    });
+    // A reader that looks at all markers again with each new one takes minutes.
+    expect(ms).toBeLessThan(5_000);
+  });
+});

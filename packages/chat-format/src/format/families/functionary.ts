@@ -1,0 +1,34 @@
+// Owns Functionary 3.2: each message says who it is for, `>>>all\n` the user, `>>>weather\n{…}` a tool. The prompt has the first `>>>`
+// already. Source: the template. A call of the tool `python` may contain plain code instead of JSON arguments.
+import { blank, choice, literal, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const recipient = literal(">>>");
+
+export const functionary32: Family = {
+  name: "functionary-3.2",
+  isFamily: (template) => template.includes(">>>${recipient}"),
+  turnOpens: ["<|start_header_id|>assistant<|end_header_id|>\n\n"],
+  answer: [
+    {
+      at: "anywhere",
+      syntax: sequence(
+        recipient,
+        choice(
+          sequence({ kind: "name", until: ["\n"] }, blank("\n"), { kind: "arguments", syntax: { kind: "json" } }),
+          sequence(literal("all\n"), { kind: "text", part: "content", until: [">>>"] }),
+          sequence(
+            literal("python\n"),
+            { kind: "implied-name", names: ["python"] },
+            choice(
+              { kind: "arguments", syntax: { kind: "json" } },
+              { kind: "arguments", syntax: { kind: "text", argument: "code", until: [] } },
+            ),
+          ),
+        ),
+      ),
+    },
+    // For answers without tools.
+    { at: "anywhere", syntax: sequence(recipient, literal("all\n"), { kind: "text", part: "content", until: [] }) },
+  ],
+};

@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { familyFormat, testFamily } from "../../testing/family-examples.ts";
+import { readAnswer } from "../../testing/read-answer.ts";
+import { kimiK2 } from "./kimi-k2.ts";
+
+const [begin, end] = ["<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"];
+const call = (id: string, json: string): string =>
+  `<|tool_call_begin|>${id}<|tool_call_argument_begin|>${json}<|tool_call_end|>`;
+
+testFamily(
+  kimiK2,
+  [...["<think>", "</think>", begin, end, "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"]],
+  [
+    [
+      "a thought, content and two calls",
+      "",
+      `<think>Hm, think.</think>First this.${begin}${call("functions.book:0", '{"days": 5}')}${call("functions.now:1", "{}")}${end}`,
+      [
+        ["reasoning", "Hm, think."],
+        ["content", "First this."],
+        ["call", "book", '{"days": 5}'],
+        ["call", "now", "{}"],
+      ],
+    ],
+    [
+      "a thought that calls end, without section and ends",
+      "<think>",
+      `Hm, think.${call("functions.now:0", "{}").replace("<|tool_call_end|>", "")}${call("functions.now:1", "{}")}`,
+      [
+        ["reasoning", "Hm, think."],
+        ["call", "now", "{}"],
+        ["call", "now", "{}"],
+      ],
+    ],
+    ["an id that is but a name", "", `${begin}${call("now", "{}")}${end}`, [["call", "now", "{}"]]],
+    [
+      "arguments cut off",
+      "",
+      `${begin}<|tool_call_begin|>functions.book:0<|tool_call_argument_begin|>{"da`,
+      [["call", "book", '{"da']],
+    ],
+    [
+      "an unknown tool",
+      "",
+      `${begin}${call("functions.no:0", "{}")}${end}`,
+      [["content", `${begin}${call("functions.no:0", "{}")}${end}`]],
+    ],
+  ],
+);
+
+it("passes on the id, which the template needs later", () => {
+  const tools = [{ name: "now" }];
+  const { parts } = readAnswer(familyFormat(kimiK2), [begin, call("functions.now:3", "{}"), end], { tools });
+  expect(parts[0]).toEqual({ kind: "call", index: 0, name: "now", id: "functions.now:3" });
+});

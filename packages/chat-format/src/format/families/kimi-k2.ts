@@ -1,0 +1,32 @@
+// Owns Kimi K2: `<|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>{…}<|tool_call_end|>`, all calls in one section. The
+// tool's name is in the call's id. Source: Moonshot AI's description and the templates. The model at times leaves the section out, or
+// the ends, or calls in the middle of a thought.
+import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
+import { type Syntax, literal, optional, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const [sectionBegin, callBegin] = ["<|tool_calls_section_begin|>", "<|tool_call_begin|>"];
+
+const calls: readonly Syntax[] = [
+  {
+    kind: "repeat",
+    item: sequence(
+      literal(callBegin),
+      { kind: "id", until: ["<|tool_call_argument_begin|>"], name: { open: "functions.", close: ":" } },
+      literal("<|tool_call_argument_begin|>"),
+      { kind: "arguments", syntax: { kind: "json" } },
+      optional(literal("<|tool_call_end|>")),
+    ),
+  },
+  optional(literal("<|tool_calls_section_end|>")),
+];
+
+export const kimiK2: Family = {
+  name: "kimi-k2",
+  isFamily: (template) => template.includes(sectionBegin) && template.includes(callBegin),
+  answer: [
+    ...thoughtItems(usualThoughts, [sectionBegin, callBegin]),
+    { at: "anywhere", syntax: sequence(literal(sectionBegin), ...calls) },
+    { at: "anywhere", syntax: sequence(...calls) },
+  ],
+};

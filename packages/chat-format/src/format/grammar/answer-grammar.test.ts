@@ -1,0 +1,239 @@
+import { createSampler, matchGbnf, readGbnf, seededRandom } from "@waggle/grammar/testing";
+import { llamaTemplates } from "../../testing/template/llama-templates.ts";
+import { Ajv } from "ajv";
+import { beforeAll, describe, expect, test } from "vitest";
+import { derivedFormats } from "../../testing/formats.ts";
+import type { AnswerPart } from "../answer.ts";
+import type { ChatFormat } from "../format.ts";
+import { withMarks } from "../marks.ts";
+import { createReader } from "../reader.ts";
+import { type AnswerGrammarOptions, type GrammarTool, answerGrammar, promptMark } from "./answer-grammar.ts";
+
+const tools = [
+  {
+    name: "get_weather",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string", maxLength: 20 },
+        unit: { enum: ["celsius", "fahrenheit"] },
+        days: { type: "integer", minimum: 1, maximum: 14 },
+        exact: { type: "boolean" },
+        note: { anyOf: [{ type: "string", maxLength: 9 }, { type: "null" }] },
+        mood: { type: ["null", "string"], maxLength: 9 },
+        place: {
+          type: "object",
+          properties: {
+            lat: { type: "number" },
+            names: { type: "array", items: { type: "string", maxLength: 8 }, maxItems: 3 },
+          },
+          required: ["lat"],
+          additionalProperties: false,
+        },
+      },
+      required: ["city", "days"],
+      additionalProperties: false,
+    },
+  },
+  { name: "stop", parameters: { type: "object", properties: {}, additionalProperties: false } },
+];
+
+const ajv = new Ajv();
+const validators = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters)]));
+const texts = 6;
+
+interface Read {
+  readonly content: string;
+  readonly calls: readonly { readonly name: string; readonly arguments: string }[];
+  readonly unreadable: number;
+}
+
+function read(format: ChatFormat, text: string): Read {
+  const reader = createReader({ format, tools });
+  const parts: AnswerPart[] = [...reader.push(text), ...reader.end()];
+  const calls: { name: string; arguments: string }[] = [];
+  let content = "";
+  for (const part of parts) {
+    if (part.kind === "call") calls.push({ name: part.name, arguments: "" });
+    if (part.kind === "content") content += part.text;
+    if (part.kind === "arguments") (calls[part.index] ?? { arguments: "" }).arguments += part.text;
+  }
+  return { content, calls, unreadable: reader.calls.unreadable };
+}
+
+function samples(format: ChatFormat, options: Partial<AnswerGrammarOptions>): string[] {
+  const gbnf = answerGrammar({ format, tools, choice: "auto", parallel: true, ...options });
+  const sample = createSampler(readGbnf(gbnf));
+  const all = Array.from({ length: 2 * texts }, (_, seed) => sample(seededRandom(seed)));
+  // The others begin as prompts do.
+  return all.filter((text) => !text.startsWith(promptMark)).slice(0, texts);
+}
+
+/** What is wrong with what was read. */
+function faults({ calls, unreadable }: Read): string[] {
+  return [
+    ...(unreadable > 0 ? ["something that looked like a call could not be read"] : []),
+    ...calls.flatMap(({ name, arguments: text }) => {
+      try {
+        return validators.get(name)?.(JSON.parse(text)) === true ? [] : [`${name} is invalid: ${text}`];
+      } catch {
+        return [`${name} is no JSON: ${text}`];
+      }
+    }),
+  ];
+}
+
+let formats = new Map<string, ChatFormat>();
+beforeAll(async () => {
+  formats = await derivedFormats();
+});
+
+describe.each([...llamaTemplates().keys()])("%s", (name) => {
+  const open = (marked: boolean): ChatFormat => {
+    const format = formats.get(name);
+    if (format === undefined) throw new Error(`${name} was not derived`);
+    return marked ? withMarks(format, (text) => !/["=\s]/.test(text)) : format;
+  };
+
+  test.each([true, false])("every call of its grammar is read, and valid; markers are tokens: %s", (marked) => {
+    const format = open(marked);
+    for (const text of samples(format, { choice: "required" })) {
+      const answer = read(format, text);
+      expect(faults(answer).join("\n"), text).toBe("");
+      expect(answer.calls.length, text).toBeGreaterThan(0);
+    }
+    for (const text of samples(format, { choice: "auto" }))
+      expect(faults(read(format, text)).join("\n"), text).toBe("");
+    for (const text of samples(format, { choice: { name: "stop" } })) {
+      expect(read(format, text).calls, text).toEqual([{ name: "stop", arguments: expect.stringMatching(/^\{\s*\}$/) }]);
+    }
+  });
+
+  test("content follows its schema, after a thought or without", () => {
+    const format = open(true);
+    const schema = {
+      type: "object",
+      properties: { a: { type: "integer" } },
+      required: ["a"],
+      additionalProperties: false,
+    };
+    for (const text of samples(format, { schema, tools: [] })) {
+      expect(JSON.parse(read(format, text).content), text).toEqual({ a: expect.any(Number) });
+    }
+  });
+});
+
+/** What models of these families write by themselves, so that no grammar leads them away from it. */
+describe.each([
+  [
+    "Qwen3-Coder",
+    "<tool_call>\n<function=note>\n<parameter=text>\nhello\n</parameter>\n<parameter=count>\n3\n</parameter>\n</function>\n</tool_call>",
+  ],
+  [
+    "deepseek-ai-DeepSeek-V3.2",
+    '<｜DSML｜function_calls>\n<｜DSML｜invoke name="note">\n<｜DSML｜parameter name="text" string="true">hello</｜DSML｜parameter>\n<｜DSML｜parameter name="count" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+  ],
+  [
+    "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+    '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "note", "parameters": {"text": "hello", "count": 3}}\n]<|END_ACTION|>',
+  ],
+])("the family's own words in the grammar of %s", (name, text) => {
+  test.each([
+    ["a text", { type: "string" }],
+    ["a text or null", { anyOf: [{ type: "string" }, { type: "null" }] }],
+  ])("%s", (_, type) => {
+    const parameters = {
+      type: "object",
+      properties: { text: type, count: { type: "integer" } },
+      required: ["text", "count"],
+      additionalProperties: false,
+    };
+    const format = formats.get(name) as ChatFormat;
+    const gbnf = answerGrammar({ format, tools: [{ name: "note", parameters }], choice: "auto", parallel: true });
+    expect(matchGbnf(readGbnf(gbnf), text).accepted).toBe(true);
+    expect(matchGbnf(readGbnf(gbnf), text.replace(/3(?!.*3)/s, "x")).accepted).toBe(false);
+  });
+});
+
+function accepts(name: string, given: readonly GrammarTool[], text: string, said = ""): boolean {
+  const format = formats.get(name) as ChatFormat;
+  const gbnf = answerGrammar({ format, tools: given, choice: "auto", parallel: true });
+  return matchGbnf(readGbnf(gbnf), said + text).accepted;
+}
+
+const note = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
+
+describe("escapes in arguments", () => {
+  test.each([
+    ["meta-llama-Llama-3.1-8B-Instruct", (text: string) => `{"name": "note", "parameters": {"text": "${text}"}}`],
+    ["meta-llama-Llama-3.3-70B-Instruct", (text: string) => `{"name": "note", "parameters": {"text": "${text}"}}`],
+    ["meetkai-functionary-medium-v3.1", (text: string) => `<function=note>{"text": "${text}"}</function><|eom_id|>`],
+    ["LFM2-8B-A1B", (text: string) => `<|tool_call_start|>[note(text="${text}")]<|tool_call_end|>`],
+    ["LFM2.5-8B-A1B", (text: string) => `<|tool_call_start|>[note(text='${text}')]<|tool_call_end|>`],
+  ])("are not narrowed by any other way to write a call: %s", (name, call) => {
+    for (const text of [String.raw`sch\u00f6n`, String.raw`\u65e5\n\u000b`, String.raw`\ud83d\ude00`]) {
+      expect(accepts(name, [{ name: "note", parameters: note }], call(text)), text).toBe(true);
+    }
+  });
+});
+
+describe("a tool that is not strict", () => {
+  const tool: GrammarTool = { name: "note", parameters: note, strict: false };
+
+  test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("has the quotes of %s", (name) => {
+    const text = '<|tool_call>call:note{text:<|"|>say "hi"<|"|>,more:{a-b:[<|"|>x<|"|>,null]}}<tool_call|>';
+    expect(accepts(name, [tool], text)).toBe(true);
+    expect(accepts(name, [tool], text.replaceAll('<|"|>', '"'))).toBe(false);
+  });
+
+  test.each([
+    ["LFM2-8B-A1B", `<|tool_call_start|>[note(text='it', all=[True, None, {'a': 1}])]<|tool_call_end|>`],
+    [
+      "MiniMax-M3",
+      ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="note">]<]minimax[>[<text>hi]<]minimax[>[</text>]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+    ],
+    ["openbmb-MiniCPM5-1B", '<function name="note"><param name="text">hi</param></function>'],
+  ])("has the arguments of %s", (name, text) => {
+    expect(accepts(name, [tool], text)).toBe(true);
+  });
+});
+
+describe("a tool without a list of parameters", () => {
+  const call = (args: string): string => `<tool_call>\n{"name": "note", "arguments": ${args}}\n</tool_call>`;
+
+  test("has none where the list is empty, and any where there is no list", () => {
+    const empty = { type: "object", properties: {}, required: [] };
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call("{}"))).toBe(true);
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call('{"a": 1}'))).toBe(false);
+    const any: GrammarTool = { name: "note", parameters: { type: "object" } };
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [any], call('{"a": 1}'))).toBe(true);
+    const tagged = "<tool_call>\n<function=note>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>";
+    expect(accepts("Qwen3-Coder", [any], tagged)).toBe(true);
+  });
+});
+
+describe("1,024 tools", () => {
+  const many = Array.from({ length: 1_024 }, (_, i) => ({
+    name: `server_${i % 9}_do_something_${i}`,
+    parameters: {
+      type: "object",
+      properties: { text: { type: "string" }, count: { type: "integer" }, state: { enum: ["open", "closed"] } },
+      required: ["text"],
+      additionalProperties: false,
+    },
+  }));
+  const names = ["Qwen3-Coder", "CohereForAI-c4ai-command-r7b-12-2024-tool_use", "openai-gpt-oss-120b"];
+
+  test.each(names)("are offered together with %s, with any arguments where their schemas are too large", (name) => {
+    const format = formats.get(name) as ChatFormat;
+    const texts = samples(format, { tools: many });
+    const called = texts.flatMap((text) => {
+      const reader = createReader({ format, tools: many });
+      const parts: AnswerPart[] = [...reader.push(text), ...reader.end()];
+      expect(reader.calls.unreadable).toBe(0);
+      return parts.flatMap((part) => (part.kind === "call" ? [part.name] : []));
+    });
+    expect(new Set(called).size).toBeGreaterThan(1);
+    expect(called.filter((one) => !many.some((tool) => tool.name === one))).toEqual([]);
+  });
+});

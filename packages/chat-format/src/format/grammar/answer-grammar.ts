@@ -1,0 +1,221 @@
+// Owns the grammar of an answer: thoughts, text and calls as the reader reads them, printed from the same tree. One grammar serves a free
+// choice of tools, a call that is due, and content that follows a schema.
+import {
+  type Expression,
+  type GrammarBuilder,
+  UnsupportedSchemaError,
+  choice,
+  createGrammarBuilder,
+  defaultGrammarLimits,
+  literal,
+  never,
+  optional,
+  repeat,
+  sequence,
+} from "@waggle/grammar/json-schema";
+import type { AnswerTool } from "../answer.ts";
+import type { ChatFormat } from "../format.ts";
+import { type AnswerItem, type Syntax, beginnings, hasCall } from "../syntax.ts";
+import { type ToolGrammar, blanks } from "./arguments-grammar.ts";
+import { type Saying, says } from "./syntax-facts.ts";
+import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
+
+export interface GrammarTool extends AnswerTool {
+  /** true: its schema is kept or the request refused; false: any arguments; absent: kept, but where only an `auto` call cannot have it. */
+  readonly strict?: boolean;
+}
+
+export interface AnswerGrammarOptions {
+  readonly format: ChatFormat;
+  readonly tools: readonly GrammarTool[];
+  /** `required`: at least one call; a name: a call of that tool. */
+  readonly choice: "auto" | "required" | { readonly name: string };
+  /** More than one call. */
+  readonly parallel: boolean;
+  /** JSON Schema of the content. */
+  readonly schema?: unknown;
+}
+
+/** An answer whose grammar begins with this has a prompt that ends as no model begins: with the beginning of content, and its end. */
+export const promptMark = "\uFDD0";
+
+/** A schema cannot become a grammar. The message is a sentence; `tool` is the index of the tool with that schema. */
+export class AnswerGrammarError extends Error {
+  readonly tool: number | undefined;
+
+  constructor(message: string, tool: number | undefined) {
+    super(message);
+    this.tool = tool;
+  }
+}
+
+/** Most calls in one answer. */
+const maxCalls = 8;
+/** Most thoughts before an answer. */
+const mostThoughts = 3;
+/** Markers without content, before an answer and after it. */
+const mostSilent = 2;
+/** Schemas of more tools than these are not tried where a call is free: they seldom fit together, and trying takes seconds. */
+const mostSchemas = 256;
+/** Length limit of the grammar: requests may have many tools with large schemas, each of which is in the grammar once. */
+const grammarChars = 4 * defaultGrammarLimits.grammarChars;
+
+/**
+ * GBNF, its start the rule `root`. It begins where an answer begins: the part of the answer that the prompt contains comes first. A mark in it means
+ * the token that it marks.
+ * @throws AnswerGrammarError
+ */
+export function answerGrammar(options: AnswerGrammarOptions): string {
+  const { tools, choice: wanted } = options;
+  const isFree = wanted === "auto" && tools.some(mayLoosen);
+  const loosened = (): string =>
+    print(
+      options,
+      tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) })),
+    );
+  if (isFree && tools.length > mostSchemas) return loosened();
+  try {
+    return print(options, tools.map(grammarToolOf));
+  } catch (error) {
+    if (!isFree || !(error instanceof AnswerGrammarError) || error.tool !== undefined) throw error;
+    // Together they are too large. Valid JSON is better than no tools at all.
+    return loosened();
+  }
+}
+
+function grammarToolOf({ name, parameters, strict }: GrammarTool): ToolGrammar {
+  return { name, parameters, loose: strict === false || parameters === undefined };
+}
+
+function mayLoosen({ strict, parameters }: GrammarTool): boolean {
+  return strict !== true && parameters !== undefined;
+}
+
+function print(options: AnswerGrammarOptions, tools: readonly ToolGrammar[]): string {
+  const builder = createGrammarBuilder({ limits: { grammarChars } });
+  try {
+    const answer = builder.rule("answer", answerExpression(options, tools, builder));
+    const said = builder.rule("said", saidByPrompt(options.format, builder));
+    return builder.print(choice(answer, sequence(literal(promptMark), blanks, said, blanks, answer)));
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) throw new AnswerGrammarError(error.message, undefined);
+    throw error;
+  }
+}
+
+function answerExpression(
+  { format, tools: offered, choice: wanted, parallel, schema }: AnswerGrammarOptions,
+  tools: readonly ToolGrammar[],
+  builder: GrammarBuilder,
+): Expression {
+  const content = schema === undefined ? undefined : builder.schema(schema, "content");
+  const callable = typeof wanted === "string" ? tools : tools.filter(({ name }) => name === wanted.name);
+  const several = parallel && typeof wanted === "string" && format.abilities.parallelCalls;
+  const grammar = createSyntaxGrammar({
+    builder,
+    tools: callable,
+    content,
+    mostCalls: several ? maxCalls : 1,
+    onRefused(tool, error) {
+      if (!(error instanceof UnsupportedSchemaError)) throw error;
+      const index = offered.findIndex(({ name }) => name === tool.name);
+      if (wanted === "auto" && offered[index]?.strict !== true && !tool.loose) return { ...tool, loose: true };
+      throw new AnswerGrammarError(error.message, index);
+    },
+  });
+
+  const items = format.answer.filter(({ syntax }) => tools.length > 0 || !hasCall(syntax));
+  const print = (of: readonly AnswerItem[], saying: Saying): Expression =>
+    choice(...of.map(({ syntax }) => grammar.print(syntax, saying)));
+  const connections = connectionsOf(items);
+  const connect = (of: readonly AnswerItem[]): Expression =>
+    choice(...of.map(({ syntax }) => grammar.connection(syntax)));
+  const next = sequence(blanks, optional(sequence(connect(connections), blanks)));
+  const silent = items.filter((item) => saysNothing(item) && isFirst(item, format.answer));
+  const silence = (of: readonly AnswerItem[], hint: string): Expression =>
+    repeat(builder.rule(hint, sequence(connect(of), blanks)), 0, mostSilent);
+  const end = sequence(
+    blanks,
+    silence(
+      silent.filter(({ at }) => at === "anywhere"),
+      "end",
+    ),
+  );
+  const another = builder.rule("another-call", sequence(next, print(items, "call")));
+  const endOfCalls = sequence(repeat(another, 0, several ? maxCalls - 1 : 0), end);
+  const text = freeText(builder, items);
+  const moreContent = repeat(builder.rule("wrapped", sequence(next, print(items, "content"), text)), 0, Infinity);
+  const later = items.filter(({ at }) => at === "anywhere");
+  const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
+
+  /** The answer without thoughts. @param first what it may begin with; undefined: any item, or text */
+  function sayings(first: readonly AnswerItem[] | undefined): Expression {
+    const begin = first ?? items;
+    const calls = sequence(print(begin, "call"), endOfCalls);
+    if (wanted !== "auto") return calls;
+    const wrapped = print(begin, "content");
+    if (content !== undefined) {
+      const answers = sequence(choice(first === undefined ? content : never, wrapped), end);
+      return tools.length === 0 ? answers : choice(answers, calls);
+    }
+    const said = sequence(first === undefined ? text : sequence(wrapped, text), moreContent);
+    return choice(calls, sequence(said, choice(laterCalls, end)));
+  }
+
+  /** A thought without an end marker: what follows ends it. */
+  function unended({ thought, until }: OpenThought): Expression {
+    const begins = (item: AnswerItem): boolean => beginnings(item.syntax)?.every((one) => until.includes(one)) === true;
+    const connected = sequence(connect(connections.filter(begins)), blanks, rest);
+    return sequence(thought, blanks, choice(sayings(items.filter(begins)), connected));
+  }
+
+  const thought = builder.rule("thought", sequence(print(items, "reasoning"), next));
+  // A due answer of a model that is not known to think has no room for a thought without an end.
+  const isDue = wanted !== "auto" || content !== undefined;
+  const thinks = !isDue || format.abilities.thinking !== "never";
+  const rest = builder.rule("rest", sayings(undefined));
+  const open = thinks ? items.flatMap(({ syntax }) => grammar.openThoughts(syntax)).map(unended) : [];
+  return sequence(
+    blanks,
+    silence(silent, "begin"),
+    next,
+    repeat(thought, 0, thinks ? mostThoughts : 0),
+    choice(rest, ...open),
+  );
+}
+
+/** Of a prompt, such that an answer begins anew behind it: content that is over. */
+function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
+  const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
+  return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
+}
+
+/** Whether a reader takes what begins so for this item, and not for one before it. */
+function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean {
+  const [text] = beginnings(syntax) ?? [];
+  return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;
+}
+
+function connectionsOf(items: readonly AnswerItem[]): readonly AnswerItem[] {
+  return items.filter(({ connects }) => connects === true);
+}
+
+/** Text in which the reader finds no item. */
+function freeText(builder: GrammarBuilder, items: readonly AnswerItem[]): Expression {
+  const anywhere = items.filter(({ at }) => at === "anywhere").flatMap(({ syntax }) => beginnings(syntax) ?? []);
+  const first = items.filter(({ at }) => at === "start").flatMap(({ syntax }) => firstRows(syntax));
+  return builder.anyTextExcept({ anywhere, first }, "text");
+}
+
+function saysNothing({ syntax, connects }: AnswerItem): boolean {
+  return connects !== true && !hasCall(syntax) && !says(syntax, "reasoning") && !says(syntax, "content");
+}
+
+/** What the item begins with, each in a row of texts. A bare object is a call by its first member. */
+function firstRows(syntax: Syntax): string[][] {
+  if (syntax.kind !== "object") return (beginnings(syntax) ?? []).map((text) => [text]);
+  const members = [syntax.name, syntax.arguments, syntax.id, syntax.within, "type"].filter(
+    (name) => name !== undefined,
+  );
+  return [...members].map((name) => ["{", JSON.stringify(name)]);
+}

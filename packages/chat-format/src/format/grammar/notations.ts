@@ -1,0 +1,35 @@
+// Defines the notations of values in calls that the readers of arguments accept.
+import { type Notation, type StringQuote, jsonQuote } from "@waggle/grammar/json-schema";
+import type { ValueArguments } from "../syntax.ts";
+
+/** JSON, or the same as Python prints it: what is read of a value between tags that cannot be a string. */
+export const looseNotation: Notation = {
+  name: "loose",
+  quotes: [jsonQuote, { text: "'", escapes: jsonQuote.escapes }],
+  words: { true: ["true", "True"], false: ["false", "False"], null: ["null", "None"] },
+  bareNames: false,
+  sortedNames: false,
+};
+
+/** `\/` is no escape in Python. */
+const pythonEscapes = "bfnrt";
+
+/** How a family writes values in its own syntax. Where its own quotes escape nothing, a text in others would be another one. */
+export function notationOf(syntax: ValueArguments): Notation {
+  const [own, ...others] = syntax.quotes.map(({ text, escapes }): StringQuote => ({
+    text,
+    escapes: escapes ? pythonEscapes : undefined,
+  }));
+  // Some templates print Python's words although the family uses others.
+  const wordsFor = (word: "true" | "false" | "null"): readonly [string, ...string[]] => {
+    const first = syntax.words[word];
+    return [first, ...looseNotation.words[word].filter((other) => other !== first)];
+  };
+  return {
+    name: JSON.stringify(syntax),
+    quotes: own === undefined ? [jsonQuote] : own.escapes === undefined ? [own] : [own, ...others],
+    words: { true: wordsFor("true"), false: wordsFor("false"), null: wordsFor("null") },
+    bareNames: !syntax.quotedKeys,
+    sortedNames: syntax.sortedNames === true,
+  };
+}

@@ -1,0 +1,37 @@
+// Cuts a prompt whose last message the answer continues: the prompt ends right after the text of that message, as in transformers.
+import { type ChatConversation, TemplateInputError } from "./conversation.ts";
+
+/**
+ * The end of the last message, which the answer continues: its content, or its thought where it has no content.
+ * @throws TemplateInputError where the last message cannot be continued
+ */
+export function finalText({ messages }: Pick<ChatConversation, "messages">): string {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant") {
+    throw new TemplateInputError(
+      "only an assistant's message can be continued, and the last one is not an assistant's",
+    );
+  }
+  if ((last.tool_calls?.length ?? 0) > 0) {
+    throw new TemplateInputError("the last message cannot be continued: it ends with a call");
+  }
+  // Use only the last of several texts, since templates join texts in different ways.
+  const text = typeof last.content === "string" ? last.content : (last.content.at(-1)?.text ?? "");
+  const said = text.trim() === "" ? (last.reasoning_content ?? "") : text;
+  if (said.trim() === "") throw new TemplateInputError("the last message cannot be continued: it is empty");
+  return said;
+}
+
+/**
+ * The rendering without what the template writes behind the last message: everything after the last occurrence of its text goes. White
+ * space at the text's end stays where the template has kept it.
+ * @param rendered a conversation's rendering without a generation prompt
+ * @throws TemplateInputError where the text is not in the rendering
+ */
+export function continuedPrompt(rendered: string, text: string): string {
+  const said = text.trim();
+  const at = said === "" ? -1 : rendered.lastIndexOf(said);
+  if (at === -1) throw new TemplateInputError("the model's chat template does not show the message to be continued");
+  const whole = text.trimStart();
+  return rendered.slice(0, at + (rendered.startsWith(whole, at) ? whole : said).length);
+}

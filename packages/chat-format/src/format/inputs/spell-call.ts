@@ -1,0 +1,166 @@
+// Writes calls in the syntax of a format, as the shortest text with their meaning.
+import { type AnswerItem, type ArgumentsSyntax, type Syntax, type ValueArguments, hasCall } from "../syntax.ts";
+
+export interface SpelledCall {
+  readonly name: string;
+  readonly id: string;
+  /** An object, or JSON text. */
+  readonly arguments: unknown;
+}
+
+/** How the format writes a call without a template; undefined where it has no calls, or their arguments cannot be written here. */
+export function callSyntaxOf(answer: readonly AnswerItem[]): Syntax | undefined {
+  const items = answer.filter(({ syntax }) => hasCall(syntax));
+  const syntax = (items.find(({ at }) => at === "anywhere") ?? items[0])?.syntax;
+  const sample: SpelledCall = { name: "f", id: "i", arguments: {} };
+  return syntax === undefined || spellCalls(syntax, [sample]) === undefined ? undefined : syntax;
+}
+
+/** All of the calls, one after the other. */
+export function spellCalls(syntax: Syntax, calls: readonly SpelledCall[]): string | undefined {
+  const texts: string[] = [];
+  for (let next = 0; next < calls.length;) {
+    const turn: Turn = { calls, next };
+    const text = spell(syntax, turn);
+    if (text === undefined) return undefined;
+    texts.push(text.trim());
+    next = turn.next + 1;
+  }
+  return texts.join("\n");
+}
+
+/** Which of the calls is being written. */
+interface Turn {
+  readonly calls: readonly SpelledCall[];
+  next: number;
+}
+
+function spell(syntax: Syntax, turn: Turn): string | undefined {
+  const call = turn.calls[turn.next];
+  if (call === undefined) return undefined;
+  switch (syntax.kind) {
+    case "literal":
+    case "blank":
+      return syntax.text;
+    case "sequence":
+      return joined(
+        syntax.items.map((item) => spell(item, turn)),
+        "",
+      );
+    case "choice": {
+      const one = syntax.items.find(hasCall) ?? syntax.items[0];
+      return one === undefined ? "" : spell(one, turn);
+    }
+    case "optional":
+      return spell(syntax.item, turn);
+    case "repeat": {
+      if (!hasCall(syntax.item)) return spell(syntax.item, turn);
+      const texts = [spell(syntax.item, turn)];
+      while (turn.next + 1 < turn.calls.length) {
+        turn.next += 1;
+        texts.push(spell(syntax.item, turn));
+      }
+      return joined(texts, syntax.separator ?? "");
+    }
+    case "text":
+      return "";
+    case "name":
+      return call.name;
+    case "implied-name":
+      return "";
+    case "id":
+      return syntax.name === undefined ? call.id : `${syntax.name.open}${call.name}${syntax.name.close}${turn.next}`;
+    case "arguments":
+      return spellArguments(syntax.syntax, call);
+    case "object": {
+      const id = syntax.id === undefined ? "" : `, ${JSON.stringify(syntax.id)}: ${JSON.stringify(call.id)}`;
+      const all = `{"${syntax.name}": ${JSON.stringify(call.name)}, "${syntax.arguments}": ${jsonOf(call)}${id}}`;
+      return syntax.within === undefined ? all : `{"${syntax.within}": ${all}}`;
+    }
+  }
+}
+
+function joined(texts: readonly (string | undefined)[], separator: string): string | undefined {
+  return texts.includes(undefined) ? undefined : texts.join(separator);
+}
+
+function spellArguments(syntax: ArgumentsSyntax, call: SpelledCall): string | undefined {
+  switch (syntax.kind) {
+    case "json":
+      return jsonOf(call);
+    case "tags": {
+      const { key, value, separator, lines } = syntax;
+      const line = lines ? "\n" : "";
+      return membersOf(call)
+        ?.map(([name, given]) => [name, typeof given === "string" ? withoutMark(given) : spacedJson(given)] as const)
+        .map(([name, text]) => key.open + name + key.close + value.open + line + text + line + value.close)
+        .join(separator);
+    }
+    case "values": {
+      const { open, close, assign, separator } = syntax;
+      const texts = membersOf(call)?.map(([name, value]) => name + assign + spellValue(syntax, value));
+      return texts && open + texts.join(separator) + close;
+    }
+    case "elements":
+    case "text":
+      return undefined;
+  }
+}
+
+function jsonOf({ arguments: given }: SpelledCall): string {
+  return typeof given === "string" ? given : spacedJson(given);
+}
+
+/** The arguments as names and values; undefined if they are not an object. */
+function membersOf({ arguments: given }: SpelledCall): readonly (readonly [string, unknown])[] | undefined {
+  const value: unknown = typeof given === "string" ? parsedExactly(given) : given;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+}
+
+/** Marks a number that keeps its spelling. It is a noncharacter, which no text may contain. */
+const numberMark = "\uFFFF";
+const anyMark = /\uffff|\\uffff/gi;
+const stringOrNumber = /("(?:[^"\\]|\\.)*")|-?\d[\d.eE+-]*/g;
+
+/** Its numbers as marked strings: 1.0 would become 1, and an identifier of 64 bits another one. Undefined: no JSON. */
+function parsedExactly(text: string): unknown {
+  try {
+    JSON.parse(text);
+    const clean = text.replaceAll(anyMark, "\uFFFD");
+    const marked = clean.replaceAll(stringOrNumber, (token, string?: string) => string ?? `"${numberMark}${token}"`);
+    return JSON.parse(marked);
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith(numberMark) ? text.slice(numberMark.length) : text;
+}
+
+/** Recursive: the nesting of a value is limited by that of the request. */
+function spellValue(syntax: ValueArguments, value: unknown): string {
+  const [quote] = syntax.quotes;
+  if (typeof value === "string") {
+    if (value.startsWith(numberMark)) return withoutMark(value);
+    if (quote === undefined || quote.escapes) return JSON.stringify(value);
+    return quote.text + value + quote.text;
+  }
+  if (value === null || value === undefined) return syntax.words.null;
+  if (typeof value === "boolean") return value ? syntax.words.true : syntax.words.false;
+  if (Array.isArray(value)) return `[${value.map((item) => spellValue(syntax, item)).join(syntax.separator)}]`;
+  if (typeof value !== "object") return JSON.stringify(value);
+  const members = Object.entries(value).map(
+    ([key, member]) => (syntax.quotedKeys ? JSON.stringify(key) : key) + syntax.colon + spellValue(syntax, member),
+  );
+  return `{${members.join(syntax.separator)}}`;
+}
+
+const markedNumber = new RegExp(`"${numberMark}([^"]*)"`, "g");
+
+/** As Python prints it, which is what most templates print as well. A line break in a string is escaped. */
+export function spacedJson(value: unknown): string {
+  const lines = JSON.stringify(value, undefined, 1) ?? "null";
+  const spaced = lines.replaceAll(/(,?)\n */g, (_, comma: string) => (comma === "" ? "" : ", "));
+  return spaced.replaceAll(markedNumber, "$1");
+}

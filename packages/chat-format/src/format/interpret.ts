@@ -1,0 +1,189 @@
+// Reads an answer by its syntax tree. Passes on each part as soon as it is certain and never takes a part back.
+import { readArguments } from "./arguments/arguments-reader.ts";
+import type { CallInProgress } from "./call-in-progress.ts";
+import { type Cursor, type Reading, account, createWatch, isBlank, isNext, maxBlankChars } from "./cursor.ts";
+import { dropBlanks, takeBlanks, takeLiteral } from "./cursor.ts";
+import { maxShortValueChars, readCallObject } from "./read-object.ts";
+import { type ArgumentsSyntax, type Syntax, beginnings } from "./syntax.ts";
+
+export interface ReadContext {
+  /** Nothing marks what is read as a call: an object is one by its first member. */
+  bare: boolean;
+  readonly cursor: Cursor;
+  readonly call: CallInProgress;
+  /** The text read so far was passed on. */
+  accountFor(): void;
+  /** Marks as the text of their markers. */
+  readonly spell: (text: string) => string;
+  /** What comes next is of this part. */
+  enter(part: "content" | "reasoning"): void;
+  /** Takes an item's free text, in which markers are only named; white space at its beginning and end has been dealt with. */
+  say(part: "content" | "reasoning", text: string): void;
+}
+
+/** Reads the syntax at the cursor. False: the text there does not match, or the answer ended within it. */
+export function* read(context: ReadContext, syntax: Syntax): Reading {
+  const { cursor } = context;
+  switch (syntax.kind) {
+    case "literal":
+      return yield* takeLiteral(cursor, syntax.text);
+    case "blank":
+      // At the answer's end nothing needs to follow.
+      yield* takeBlanks(cursor);
+      return true;
+    case "sequence":
+      return yield* readSequence(context, syntax.items);
+    case "choice":
+      return yield* readChoice(context, syntax.items);
+    case "optional":
+      return !(yield* follows(cursor, syntax.item)) || (yield* read(context, syntax.item));
+    case "repeat":
+      return yield* readRepeat(context, syntax.item, syntax.separator);
+    case "text":
+      return yield* readText(context, syntax.part, syntax.until);
+    case "name":
+      return yield* readName(context, syntax.until);
+    case "id":
+      return yield* readId(context, syntax.until, syntax.name);
+    case "implied-name":
+      if (context.call.isTold) context.call.reset();
+      return syntax.names.some((name) => context.call.name(name));
+    case "object":
+      if (context.call.isTold) context.call.reset();
+      return yield* readCallObject(context, syntax);
+    case "arguments":
+      return yield* tellArguments(context, syntax.syntax);
+  }
+}
+
+/** Whether the item begins here, white space aside, which is consumed then. An item without literal beginning always does. */
+function* follows(cursor: Cursor, item: Syntax): Reading {
+  const texts = beginnings(item);
+  if (texts === undefined) return true;
+  if (!(yield* isNext(cursor, texts))) return false;
+  dropBlanks(cursor);
+  return true;
+}
+
+function* readSequence(context: ReadContext, items: readonly Syntax[]): Reading {
+  for (const [i, item] of items.entries()) {
+    // A text takes the white space before it, and it has begun by then.
+    if (item.kind === "blank" && items[i + 1]?.kind === "text") continue;
+    if (!(yield* read(context, item))) return false;
+  }
+  return true;
+}
+
+/** An item that can begin with any text is taken where no other one begins. */
+function* readChoice(context: ReadContext, items: readonly Syntax[]): Reading {
+  for (const item of items) {
+    if (beginnings(item) !== undefined && (yield* follows(context.cursor, item))) return yield* read(context, item);
+  }
+  const other = items.find((item) => beginnings(item) === undefined);
+  return other !== undefined && (yield* read(context, other));
+}
+
+function* readRepeat(context: ReadContext, item: Syntax, separator: string | undefined): Reading {
+  const between = separator?.trim() ?? "";
+  for (;;) {
+    if (context.call.isTold) context.call.reset();
+    if (!(yield* read(context, item))) return false;
+    if (between !== "" && (yield* isNext(context.cursor, [between]))) {
+      dropBlanks(context.cursor);
+      yield* takeLiteral(context.cursor, between);
+      yield* takeBlanks(context.cursor);
+    } else if (beginnings(item) === undefined || !(yield* follows(context.cursor, item))) return true;
+  }
+}
+
+/** Free text: what may be white space before its end waits, what may be a marker waits, nothing else does. */
+function* readText(context: ReadContext, part: "content" | "reasoning" | "nothing", until: readonly string[]): Reading {
+  const { cursor } = context;
+  const watch = createWatch(until);
+  if (part !== "nothing") context.enter(part);
+  yield* takeBlanks(cursor);
+  for (;;) {
+    const found = watch.find(cursor.text, cursor.at, cursor.ended);
+    const end = withoutBlanks(cursor.text, cursor.at, found.at);
+    const text = cursor.text.slice(cursor.at, end);
+    cursor.at = end;
+    account(cursor);
+    if (part !== "nothing" && text !== "") context.say(part, text);
+    if (found.text !== undefined) {
+      cursor.at = found.at;
+      return true;
+    }
+    if (cursor.ended) {
+      cursor.at = found.at;
+      account(cursor);
+      return until.length === 0;
+    }
+    yield;
+  }
+}
+
+/** Where the text ends without the white space at its end. */
+export function withoutBlanks(text: string, from: number, end: number): number {
+  let solid = end;
+  while (solid > from && isBlank(text.charAt(solid - 1))) solid -= 1;
+  return end - solid > maxBlankChars ? end : solid;
+}
+
+function* readName({ cursor, call }: ReadContext, until: readonly string[]): Reading {
+  const watch = createWatch(until);
+  if (call.isTold) call.reset();
+  yield* takeBlanks(cursor);
+  for (;;) {
+    const found = watch.find(cursor.text, cursor.at, cursor.ended);
+    const name = cursor.text.slice(cursor.at, found.at).trim();
+    if (found.text !== undefined || cursor.ended) {
+      if (!call.name(name)) return false;
+      cursor.at = found.at;
+      return found.text !== undefined;
+    }
+    if (!call.mayBecomeName(name)) return false;
+    yield;
+  }
+}
+
+/** @param named the text around the tool's name, where the id holds it */
+function* readId(
+  { cursor, call }: ReadContext,
+  until: readonly string[],
+  named: { readonly open: string; readonly close: string } | undefined,
+): Reading {
+  const watch = createWatch(until);
+  if (named !== undefined && call.isTold) call.reset();
+  for (;;) {
+    const found = watch.find(cursor.text, cursor.at, cursor.ended);
+    if (found.text !== undefined) {
+      const id = cursor.text.slice(cursor.at, found.at).trim();
+      call.id(id);
+      cursor.at = found.at;
+      return named === undefined || call.name(nameIn(id, named));
+    }
+    if (cursor.ended || found.at - cursor.at > maxShortValueChars) return false;
+    yield;
+  }
+}
+
+function nameIn(id: string, { open, close }: { readonly open: string; readonly close: string }): string {
+  const end = id.lastIndexOf(close);
+  return id.slice(id.startsWith(open) ? open.length : 0, end === -1 ? id.length : end);
+}
+
+function* tellArguments(context: ReadContext, syntax: ArgumentsSyntax): Reading {
+  const { cursor, call } = context;
+  if (!call.tell()) return false;
+  context.accountFor();
+  const whole = yield* readArguments(cursor, syntax, {
+    say(json) {
+      context.accountFor();
+      call.arguments(json);
+    },
+    spell: (text) => context.spell(text),
+    schema: call.schema,
+  });
+  if (whole) call.complete();
+  return whole;
+}

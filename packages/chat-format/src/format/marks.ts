@@ -1,0 +1,104 @@
+// Owns the marks: a marker that is one token of the vocabulary reaches the reader as one private character. So the reader works on plain
+// text all the time, and a marker that a client spelled out in ordinary tokens is ordinary text.
+import type { AnswerItem, Syntax } from "./syntax.ts";
+import type { ChatFormat, Mark } from "./format.ts";
+
+const firstMark = 0xfdd1;
+/** U+FDD1 to U+FDEF: noncharacters, which no text holds. U+FDD0 guards messages against templates. */
+export const maxMarks = 31;
+
+export const isMark = (char: string): boolean => char >= "\uFDD1" && char <= "\uFDEF";
+
+/**
+ * The same format with each marker that is a token replaced by its mark, everywhere in the syntax.
+ *
+ * @param isToken true for a control token; "user" for one whose text is shown where it means nothing; false for anything but a single token.
+ * Beyond 31 markers the rest stays text.
+ */
+export function withMarks(format: ChatFormat, isToken: (text: string) => boolean | "user"): ChatFormat {
+  const marks: Mark[] = [];
+  for (const text of format.markers) {
+    const kind = isToken(text);
+    if (kind === false || marks.length === maxMarks) continue;
+    marks.push({ mark: String.fromCodePoint(firstMark + marks.length), text, control: kind !== "user" });
+  }
+  return { ...format, marks, answer: marked(format.answer, marks) as readonly AnswerItem[] };
+}
+
+/**
+ * Every marker's text in a text that was tokenized with its special tokens, such as a prompt, as its mark. A spelling with U+FDD0 in it, which
+ * guards it from being tokenized as the marker, stays text; the guard goes.
+ */
+export function markText(text: string, marks: readonly Mark[]): string {
+  const longestFirst = marks.toSorted((a, b) => b.text.length - a.text.length);
+  const markedText = longestFirst.reduce((result, mark) => result.replaceAll(mark.text, mark.mark), text);
+  return markedText.replaceAll("\uFDD0", "");
+}
+
+function marked(value: unknown, marks: readonly Mark[]): unknown {
+  if (typeof value === "string") return markText(value, marks);
+  if (Array.isArray(value)) return value.map((one) => marked(one, marks));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, marked(one, marks)]));
+}
+
+/** Marks as text: those of control tokens as "", unless `all` is set. */
+export function spell(text: string, marks: readonly Mark[], all: boolean): string {
+  if (!/[\uFDD1-\uFDEF]/.test(text)) return text;
+  return text.replaceAll(/[\uFDD1-\uFDEF]/g, (char) => {
+    const mark = marks.find((one) => one.mark === char);
+    return mark === undefined || (mark.control && !all) ? "" : mark.text;
+  });
+}
+
+/** The same in JSON text, where marks occur only in strings. @param say a mark's text */
+export function spellInJson(json: string, say: (mark: string) => string): string {
+  return json.replaceAll(/[\uFDD1-\uFDEF]/g, (mark) => JSON.stringify(say(mark)).slice(1, -1));
+}
+
+const markerShapes = /<[^<>\s][^<>\n]{0,62}>|\[\/?[A-Z][A-Z_ ]{1,40}\]/g;
+
+/** Texts in these items that could be single tokens. */
+export function markersOf(items: readonly AnswerItem[]): string[] {
+  const found = new Set<string>();
+  for (const { syntax } of items) {
+    for (const text of stringsOf(syntax)) {
+      for (const match of text.matchAll(markerShapes)) found.add(match[0]);
+      const whole = text.trim();
+      if (whole.length > 1 && /[^\w\s]/.test(whole)) found.add(whole);
+    }
+  }
+  return [...found];
+}
+
+/** The strings of a syntax that are text of an answer. */
+function stringsOf(syntax: Syntax): string[] {
+  switch (syntax.kind) {
+    case "literal":
+      return [syntax.text];
+    case "sequence":
+    case "choice":
+      return syntax.items.flatMap(stringsOf);
+    case "optional":
+      return stringsOf(syntax.item);
+    case "repeat":
+      return [...stringsOf(syntax.item), ...(syntax.separator === undefined ? [] : [syntax.separator])];
+    case "text":
+    case "name":
+    case "id":
+      return [...syntax.until];
+    case "arguments":
+      return textsOf(syntax.syntax);
+    case "blank":
+    case "object":
+    case "implied-name":
+      return [];
+  }
+}
+
+/** Every string of a plain value but its `kind`. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, one]) => (key === "kind" ? [] : textsOf(one)));
+}

@@ -1,0 +1,109 @@
+// Reads a call that is a JSON object, with name, arguments and id as members in any order.
+import { readJson, readJsonObject } from "./arguments/json.ts";
+import { type Reading, takeBlanks, takeLiteral } from "./cursor.ts";
+import type { ReadContext } from "./interpret.ts";
+import { spellInJson } from "./marks.ts";
+import type { CallObject } from "./syntax.ts";
+
+/** Arguments that come before the name are kept up to this length until the name comes. */
+const maxEarlyArgumentsChars = 262_144;
+/** A member's name, a tool's name or an id is not longer. */
+export const maxShortValueChars = 512;
+
+const argumentNames = ["arguments", "parameters"];
+
+export function* readCallObject(context: ReadContext, syntax: CallObject): Reading {
+  const early = { json: "", seen: false };
+  const { bare } = context;
+  if (!(yield* readMembers(context, syntax, early))) return false;
+  const { call } = context;
+  if (!call.isTold) {
+    // An object without arguments and without a marker is not taken as a call.
+    if ((bare && !early.seen) || !call.tell()) return false;
+    context.accountFor();
+    call.arguments(early.seen ? early.json : "{}");
+    call.complete();
+  }
+  return true;
+}
+
+interface Early {
+  json: string;
+  seen: boolean;
+}
+
+function* readMembers(context: ReadContext, syntax: CallObject, early: Early): Reading {
+  const { cursor } = context;
+  if (!(yield* takeLiteral(cursor, "{"))) return false;
+  for (;;) {
+    if (!(yield* takeBlanks(cursor))) return false;
+    const char = cursor.text.charAt(cursor.at);
+    if (char === "}" || char === ",") {
+      cursor.at += 1;
+      if (char === "}") return true;
+      continue;
+    }
+    if (char !== '"') return false;
+    const key = yield* readShort(context);
+    if (key === undefined || (context.bare && !isKnown(syntax, key))) return false;
+    context.bare = false;
+    if (!(yield* takeBlanks(cursor)) || !(yield* takeLiteral(cursor, ":"))) return false;
+    if (!(yield* readMember(context, syntax, key, early))) return false;
+  }
+}
+
+function isKnown({ name, arguments: given, id, within }: CallObject, key: string): boolean {
+  return [name, given, id, within, "type", ...argumentNames].includes(key);
+}
+
+function* readMember(context: ReadContext, syntax: CallObject, key: string, early: Early): Reading {
+  const { cursor, call } = context;
+  if (!(yield* takeBlanks(cursor))) return false;
+  const char = cursor.text.charAt(cursor.at);
+  if (key === syntax.name && !call.isNamed) {
+    const name = yield* readShort(context);
+    return name !== undefined && call.name(name);
+  }
+  if (key === syntax.id && !call.isTold) {
+    const id = yield* readShort(context);
+    if (id !== undefined) call.id(id);
+    return id !== undefined;
+  }
+  if (key === syntax.within && char === "{") return yield* readMembers(context, syntax, early);
+  if (key === syntax.arguments || (argumentNames.includes(key) && !early.seen && !call.isTold)) {
+    if (call.isNamed && !call.isTold) return yield* streamArguments(context);
+    early.seen = true;
+    return yield* readJsonObject(cursor, (json) => {
+      if (early.json.length < maxEarlyArgumentsChars) early.json += spellInJson(json, context.spell);
+    });
+  }
+  return yield* readJson(cursor, () => {});
+}
+
+/** Tells the call and its arguments as they come. */
+function* streamArguments(context: ReadContext): Reading {
+  const { cursor, call } = context;
+  call.tell();
+  context.accountFor();
+  const whole = yield* readJsonObject(cursor, (json) => {
+    context.accountFor();
+    call.arguments(spellInJson(json, context.spell));
+  });
+  if (whole) call.complete();
+  return whole;
+}
+
+/** A string's or a number's text; undefined: something else, or too long. */
+function* readShort({ cursor }: ReadContext): Generator<undefined, string | undefined> {
+  let json = "";
+  const whole = yield* readJson(cursor, (piece) => {
+    if (json.length < maxShortValueChars) json += piece;
+  });
+  if (!whole) return undefined;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+// Counts the work of one rendering and stops it at its limits. Counts steps, not time, so that a template stops at the same place everywhere.
+import { charsPerStep } from "./limits.ts";
+import type { RenderLimits } from "./limits.ts";
+import { overLimit } from "./template-error.ts";
+
+export interface Budget {
+  readonly limits: RenderLimits;
+  /** @throws TemplateError limit, as all of these */
+  spend(steps: number): void;
+  /** Before a text of this length is made; its own, so that it can be asked before the memory is taken. */
+  text(length: number): void;
+  /** A text that grows: called each time with the number of added characters. */
+  growingText(): (length: number) => void;
+  /** Runs a function one level of macro calls deeper. */
+  deeper<T>(run: () => T): T;
+}
+
+export function createBudget(limits: RenderLimits): Budget {
+  let left = limits.steps;
+  let depth = 0;
+
+  function spend(steps: number): void {
+    left -= steps;
+    if (left < 0) throw overLimit(`it takes more than ${limits.steps} steps`);
+  }
+
+  function text(length: number): void {
+    if (length > limits.textChars) throw overLimit(`it makes a text of more than ${limits.textChars} characters`);
+    spend(Math.ceil(length / charsPerStep));
+  }
+
+  return {
+    limits,
+    spend,
+    text,
+    growingText() {
+      let whole = 0;
+      let uncharged = 0;
+      return (length) => {
+        whole += length;
+        uncharged += length;
+        if (whole > limits.textChars) text(whole);
+        spend(Math.floor(uncharged / charsPerStep));
+        uncharged %= charsPerStep;
+      };
+    },
+    deeper(run) {
+      if (depth >= limits.callDepth) throw overLimit(`its macros call each other more than ${limits.callDepth} deep`);
+      depth += 1;
+      try {
+        return run();
+      } finally {
+        depth -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,96 @@
+// Defines the names that every template knows: Jinja's globals, and the two that transformers adds.
+import type { Budget } from "../budget.ts";
+import { maxRangeItems } from "../limits.ts";
+import { TemplateError, failure } from "../template-error.ts";
+import { bind } from "../values/arguments.ts";
+import type { Arguments } from "../values/arguments.ts";
+import { dictOf } from "../values/dict.ts";
+import { str } from "../values/text.ts";
+import { callable, isInteger, typeName, undefinedValue } from "../values/value.ts";
+import type { LoopState, Value } from "../values/value.ts";
+import { pairsOf } from "./container-methods.ts";
+import { strftime } from "./strftime.ts";
+import { textArgument } from "./text-methods.ts";
+
+export function createGlobals(budget: Budget, now: () => Date): ReadonlyMap<string, Value> {
+  const functions: Readonly<Record<string, (args: Arguments) => Value>> = {
+    range,
+    dict: (args) => dictOf(pairsGiven(args, budget)),
+    namespace: (args) => ({
+      kind: "namespace",
+      attributes: new Map(pairsGiven(args, budget).map(([key, value]) => [str(key, budget), value])),
+    }),
+    cycler: ({ positional }) => cycler(positional),
+    joiner: (args) => joiner(bind("joiner()", args, ["sep"])[0] ?? ", "),
+    raise_exception(args) {
+      const [message = ""] = bind("raise_exception()", args, ["message"]);
+      throw new TemplateError("refused", str(message, budget));
+    },
+    strftime_now(args) {
+      const [format] = bind("strftime_now()", args, ["format"]);
+      const text = textArgument("strftime_now()", format);
+      budget.text(text.length * maxDateGrowth);
+      return strftime(now(), text);
+    },
+  };
+  return new Map(Object.entries(functions).map(([name, call]) => [name, callable(name, call)]));
+}
+
+/** Two characters of a format can become a whole date with its time. */
+const maxDateGrowth = 12;
+
+function pairsGiven({ positional, named }: Arguments, budget: Budget): (readonly [Value, Value])[] {
+  const [given] = positional;
+  return [...(given === undefined ? [] : pairsOf(given, budget)), ...named];
+}
+
+function range({ positional, named }: Arguments): Value {
+  if (named.size > 0 || positional.length === 0 || positional.length > 3)
+    throw failure("range() takes 1 to 3 arguments");
+  const numbers = positional.map((value) => {
+    if (!isInteger(value)) throw failure(`range() takes integers, not ${typeName(value)}`);
+    return Number(value);
+  });
+  const [start = 0, stop = 0, step = 1] = numbers.length === 1 ? [0, ...numbers] : numbers;
+  if (step === 0) throw failure("range() needs a step that is not zero");
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  if (length > maxRangeItems) throw new TemplateError("limit", `a range has more than ${maxRangeItems} items`);
+  return { kind: "range", start, step, length };
+}
+
+function cycler(items: readonly Value[]): LoopState {
+  if (items.length === 0) throw failure("cycler() needs items");
+  let place = 0;
+  const current = (): Value => items[place] ?? null;
+  const methods: Readonly<Record<string, () => Value>> = {
+    next() {
+      const item = current();
+      place = (place + 1) % items.length;
+      return item;
+    },
+    reset() {
+      place = 0;
+      return null;
+    },
+  };
+  return {
+    kind: "loop",
+    attribute(name) {
+      const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+      if (method !== undefined) return callable(name, method);
+      return name === "current" ? current() : undefinedValue(`the attribute ${JSON.stringify(name)} of a cycler`);
+    },
+    call: () => {
+      throw failure("a cycler cannot be called");
+    },
+  };
+}
+
+function joiner(separator: Value): Value {
+  let isFirst = true;
+  return callable("joiner", () => {
+    const text = isFirst ? "" : separator;
+    isFirst = false;
+    return text;
+  });
+}

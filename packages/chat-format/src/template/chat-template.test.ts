@@ -1,0 +1,286 @@
+// The renderer with its real thread: which values a template gets, and that no template harms another.
+import { llamaTemplates } from "../testing/template/llama-templates.ts";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { createTemplateRenderer } from "./chat-template.ts";
+import type { ChatTemplate, TemplateRenderer, TemplateRendererOptions } from "./chat-template.ts";
+import { compileTemplate } from "./compiled-template.ts";
+import { renderHere } from "./thread/task-runner.ts";
+import { jsonText } from "./values/input.ts";
+
+const date = new Date(2026, 10, 21, 14, 5);
+const user = { role: "user", content: "Hello" };
+const plain = { messages: [user], add_generation_prompt: true };
+const tool = {
+  type: "function",
+  function: { name: "ping", description: "Pings.", parameters: { type: "object", properties: {} } },
+};
+const texts = { bosText: "<s>", eosText: "</s>" };
+const open: TemplateRenderer[] = [];
+
+/** For templates that do no harm: a thread takes a while to start. */
+const shared = createTemplateRenderer({ now: () => date });
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((renderer) => renderer.close()));
+});
+
+afterAll(async () => {
+  await shared.close();
+});
+
+function create(options: TemplateRendererOptions = {}): TemplateRenderer {
+  const renderer = createTemplateRenderer({ now: () => date, ...options });
+  open.push(renderer);
+  return renderer;
+}
+
+async function opened(source: string, namedSources: Record<string, string> = {}): Promise<ChatTemplate> {
+  return await shared.open({ source, namedSources, ...texts });
+}
+
+test("a template gets the values of transformers, and those of the caller", async () => {
+  const source =
+    "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}{{ enable_thinking is defined }}";
+  const template = await opened(source);
+  expect(await template.render(plain)).toBe("<s>Hello</s>TrueTrueTrueFalse");
+  expect(await template.render({ ...plain, tools: [], enable_thinking: false })).toBe("<s>Hello</s>TrueTrueTrueTrue");
+  expect(await template.render({ ...plain, tools: [tool], bos_token: "" })).toBe("Hello</s>FalseTrueTrueFalse");
+  expect(await template.render({ ...plain, enable_thinking: undefined })).toBe("<s>Hello</s>TrueTrueTrueFalse");
+});
+
+test("the thread renders as this thread does", async () => {
+  const sources = [...llamaTemplates().values()].slice(0, 5);
+  for (const source of sources) {
+    const values = { ...plain, tools: null, documents: null, bos_token: "<s>", eos_token: "</s>" };
+    const here = compileTemplate(source).render(values, { now: () => date });
+    expect(await (await opened(source)).render(plain)).toBe(here);
+  }
+});
+
+test("on the caller's thread it renders the same, and a template changes only a copy", async () => {
+  const renderer = create({ startThread: renderHere });
+  for (const source of [...llamaTemplates().values()].slice(0, 5)) {
+    const template = await renderer.open({ source, ...texts });
+    expect(await template.render(plain)).toBe(await (await opened(source)).render(plain));
+  }
+  const changing = await renderer.open({ source: "{% set _ = messages.append(1) %}{{ messages | length }}", ...texts });
+  const messages = [user];
+  expect(await changing.render({ ...plain, messages })).toBe("2");
+  expect(messages).toEqual([user]);
+  const waiting = changing.render(plain);
+  await renderer.close();
+  await expect(waiting).rejects.toMatchObject({ reason: "unavailable" });
+});
+
+test("tool_use is taken when there are tools", async () => {
+  const template = await opened("usual", { tool_use: "tools{{ tools | length }}", other: "other" });
+  expect(await template.render(plain)).toBe("usual");
+  expect(await template.render({ ...plain, tools: [] })).toBe("usual");
+  expect(await template.render({ ...plain, tools: [tool] })).toBe("tools1");
+  expect([template.sourceFor(false), template.sourceFor(true)]).toEqual(["usual", "tools{{ tools | length }}"]);
+});
+
+test.each([
+  "meta-llama-Llama-3.1-8B-Instruct",
+  "meta-llama-Llama-3.2-3B-Instruct",
+  "meta-llama-Llama-3.3-70B-Instruct",
+])("%s gets today's date", async (name) => {
+  const template = await opened(llamaTemplates().get(name) ?? "");
+  expect(await template.render(plain)).toContain("Today Date: 21 Nov 2026");
+  expect(await template.render({ ...plain, date_string: "1 May 2025" })).toContain("Today Date: 1 May 2025");
+});
+
+test("FireFunction gets the date, and the tools under the name that it uses for them", async () => {
+  const template = await opened(llamaTemplates().get("fireworks-ai-llama-3-firefunction-v2") ?? "");
+  const text = await template.render({ ...plain, tools: [tool] });
+  expect(text).toContain("Today is 2026-11-21 14:05:00.");
+  expect(text).toContain(JSON.stringify([tool], null, 2));
+});
+
+test("every real template renders a plain conversation", async () => {
+  for (const [name, source] of llamaTemplates()) {
+    const template = await opened(source);
+    expect(await template.render(plain), name).toContain("Hello");
+  }
+});
+
+test("a failure of a template has its reason", async () => {
+  const template = await opened(
+    "{% if what == 'raise' %}{{ raise_exception('Roles must alternate, got ' ~ bos_token) }}{% elif what == 'fail' %}{{ none + 1 }}{% elif what == 'odd' %}{{ messages | pprint }}{% endif %}ok",
+  );
+  await expect(template.render({ ...plain, what: "raise" })).rejects.toMatchObject({
+    reason: "refused",
+    message: "Roles must alternate, got <s>",
+  });
+  await expect(template.render({ ...plain, what: "fail" })).rejects.toMatchObject({
+    name: "TemplateError",
+    reason: "failed",
+  });
+  await expect(template.render({ ...plain, what: "odd" })).rejects.toMatchObject({ reason: "unsupported" });
+  await expect(template.render({ ...plain, what: () => 1 })).rejects.toMatchObject({ reason: "unsupported" });
+  expect(await template.render(plain)).toBe("ok");
+});
+
+test("a source that cannot be read is known when it is opened", async () => {
+  const renderer = shared;
+  await expect(renderer.open({ source: "a\n{% if %}", ...texts })).rejects.toMatchObject({
+    reason: "syntax",
+    message: expect.stringMatching(/^Line 2:/) as string,
+  });
+  await expect(renderer.open({ source: "{% include 'x' %}", ...texts })).rejects.toMatchObject({
+    reason: "unsupported",
+  });
+  await expect(renderer.open({ source: "a", namedSources: { tool_use: "{{" }, ...texts })).rejects.toMatchObject({
+    reason: "syntax",
+  });
+});
+
+test("JSON text keeps its numbers on the way to the thread", async () => {
+  const template = await opened("{{ args | tojson }}");
+  expect(await template.render({ ...plain, args: jsonText('{"a":1.0,"b":12345678901234567890}') })).toBe(
+    '{"a": 1.0, "b": 12345678901234567890}',
+  );
+});
+
+test("a rendering that takes too long is ended, and others do not notice", async () => {
+  const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, renderTimeoutMs: 300 } });
+  const slow = await renderer.open({
+    source:
+      "{% if messages | length > 1 %}{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}{% endif %}",
+    ...texts,
+  });
+  const good = await renderer.open({ source: "good", ...texts });
+  const ends = slow.render({ ...plain, messages: [user, user] }).catch((error: unknown) => error);
+  const others = [good.render(plain, "a"), good.render(plain, "b"), slow.render(plain, "c")];
+  expect(await ends).toMatchObject({ reason: "limit", message: "it takes more than 300 ms" });
+  expect(await Promise.all(others)).toEqual(["good", "good", ""]);
+});
+
+test("a rendering that takes too much memory is ended, and others do not notice", async () => {
+  const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, textChars: 1 << 30, heapMiB: 32 } });
+  const large = await renderer.open({
+    source:
+      "{% set ns = namespace(l=[]) %}{% if messages | length > 1 %}{% for i in range(100000) %}{% set ns.l = ns.l + [range(1000) | list] %}{% endfor %}{% endif %}",
+    ...texts,
+  });
+  const good = await renderer.open({ source: "good", ...texts });
+  const ends = large.render({ ...plain, messages: [user, user] }).catch((error: unknown) => error);
+  const other = good.render(plain);
+  expect(await ends).toMatchObject({ reason: "limit", message: "it takes more than 32 MiB of memory" });
+  expect(await other).toBe("good");
+});
+
+test("a hundred callers at once", async () => {
+  const template = await opened("{{ messages[0].content }}");
+  const all = Array.from(
+    { length: 100 },
+    async (_, i) => await template.render({ ...plain, messages: [{ content: String(i) }] }, `client ${i % 7}`),
+  );
+  expect(await Promise.all(all)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
+});
+
+test("too many waiting is an error at once", async () => {
+  const renderer = create({ limits: { waiting: 3, waitingPerClient: 2 } });
+  const template = await renderer.open({ source: "a", ...texts });
+  // The first one is taken at once.
+  const all = ["x", "x", "x", "x", "y", "z"].map(
+    async (client) =>
+      await template.render(plain, client).catch((error: unknown) => (error as { reason: string }).reason),
+  );
+  expect(await Promise.all(all)).toEqual(["a", "a", "a", "unavailable", "a", "unavailable"]);
+});
+
+test("too many sources are an error", async () => {
+  const renderer = create({ limits: { sources: 2 } });
+  await renderer.open({ source: "a", namedSources: { tool_use: "b" }, ...texts });
+  await expect(renderer.open({ source: "c", ...texts })).rejects.toMatchObject({ reason: "unavailable" });
+});
+
+test("closing refuses waiting and later renderings", async () => {
+  const renderer = create();
+  const template = await renderer.open({ source: "a", ...texts });
+  const waiting = [template.render(plain), template.render(plain)].map(
+    async (one) => await one.catch((error: unknown) => error),
+  );
+  await renderer.close();
+  for (const one of waiting) expect(await one).toMatchObject({ reason: "unavailable" });
+  await expect(template.render(plain)).rejects.toMatchObject({ reason: "unavailable" });
+});
+
+test("a thread that does not start, or ends by itself, is an error and is replaced", async () => {
+  const deaths: ((error: Error) => void)[] = [];
+  let threads = 0;
+  const renderer = create({
+    limits: { startTimeoutMs: 20 },
+    startThread(events) {
+      threads += 1;
+      deaths.push(events.onGone);
+      return { perform: () => undefined, cpuMs: () => undefined, end: async () => await Promise.resolve() };
+    },
+  });
+  await expect(renderer.open({ source: "a", ...texts })).rejects.toMatchObject({
+    reason: "unavailable",
+    message: "its thread did not start",
+  });
+  const second = renderer.open({ source: "a", ...texts });
+  deaths[1]?.(new Error("gone"));
+  await expect(second).rejects.toMatchObject({ reason: "unavailable", message: "gone" });
+  expect(threads).toBe(2);
+});
+
+describe("a rendering's time", () => {
+  /** A thread that answers nothing but a source, and reports the processor time that the test sets. */
+  function withThread(cpuMs: () => number | undefined) {
+    return create({
+      limits: { renderTimeoutMs: 100, renderDeadlineMs: 1_000 },
+      startThread({ onReady, onResult }) {
+        queueMicrotask(onReady);
+        return {
+          perform: (task) => {
+            if (task.values === undefined) queueMicrotask(() => onResult({ kind: "rendered", text: "" }));
+          },
+          cpuMs,
+          end: async () => await Promise.resolve(),
+        };
+      },
+    });
+  }
+
+  async function outcome(cpuMs: () => number | undefined, clockMs: number) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const renderer = withThread(cpuMs);
+    const template = await renderer.open({ source: "a", ...texts });
+    let error: unknown;
+    const rendering = template.render(plain).catch((reason: unknown) => (error = reason));
+    await new Promise(setImmediate);
+    for (let ms = 0; ms < clockMs; ms += 10) vi.advanceTimersByTime(10);
+    await new Promise(setImmediate);
+    const { message } = (error ?? {}) as { message?: string };
+    const spentMs = template.spentMs();
+    await renderer.close();
+    await rendering;
+    vi.useRealTimers();
+    return { message, spentMs };
+  }
+
+  test("is the thread's processor time where the system reports it", async () => {
+    expect(await outcome(() => 0, 990)).toEqual({ message: undefined, spentMs: 0 });
+    expect(await outcome(() => 0, 1_000)).toEqual({
+      message: "the machine has been too busy for 1000 ms",
+      spentMs: 0,
+    });
+    let spent = 0;
+    const grows = (): number => (spent += 60);
+    expect(await outcome(grows, 500)).toMatchObject({ message: "it takes more than 100 ms" });
+  });
+
+  test("is the clock's elsewhere", async () => {
+    expect(await outcome(() => undefined, 90)).toEqual({ message: undefined, spentMs: 0 });
+    expect(await outcome(() => undefined, 100)).toEqual({ message: "it takes more than 100 ms", spentMs: 100 });
+  });
+
+  test.runIf(process.platform === "linux")("grows as a real thread computes", async () => {
+    const template = await opened("{% for i in range(100000) %}{{ i }}{% endfor %}");
+    while (template.spentMs() < 20) await template.render(plain);
+  });
+});

@@ -1,0 +1,63 @@
+// Owns one template, read once, and its renderings in this thread. Pure but for the date that it may ask for.
+import { createBudget } from "./budget.ts";
+import { createGlobals } from "./builtins/globals.ts";
+import { listFilters } from "./builtins/list-filters.ts";
+import { tests } from "./builtins/tests.ts";
+import { textFilters } from "./builtins/text-filters.ts";
+import { defaultRenderLimits } from "./limits.ts";
+import type { RenderLimits } from "./limits.ts";
+import { createOutput } from "./runtime/runtime.ts";
+import type { Filter } from "./runtime/runtime.ts";
+import { createScope, innerScope } from "./runtime/scope.ts";
+import { run } from "./runtime/statements.ts";
+import { parseTemplate } from "./syntax/statements.ts";
+import { TemplateError, overLimit } from "./template-error.ts";
+import { fromPlain } from "./values/input.ts";
+import type { Value } from "./values/value.ts";
+
+export interface CompiledTemplate {
+  /**
+   * @param values plain JSON data, in which a JsonText may replace a value
+   * @throws TemplateError
+   */
+  render(values: Readonly<Record<string, unknown>>, options: RenderOptions): string;
+}
+
+export interface RenderOptions {
+  readonly now: () => Date;
+  readonly limits?: RenderLimits;
+}
+
+const filters: ReadonlyMap<string, Filter> = new Map(Object.entries({ ...textFilters, ...listFilters }));
+
+/**
+ * For tests, and for templates that one trusts: it renders in the caller's own thread, which its limits may hold up for seconds.
+ * @throws TemplateError syntax, unsupported, limit
+ */
+export function compileTemplate(source: string): CompiledTemplate {
+  const body = guarded(() => parseTemplate(source));
+  return {
+    render: (values, { now, limits = defaultRenderLimits }) =>
+      guarded(() => {
+        const budget = createBudget(limits);
+        const names = new Map<string, Value>(createGlobals(budget, now));
+        for (const [name, value] of Object.entries(values)) {
+          if (value !== undefined) names.set(name, fromPlain(value, budget));
+        }
+        const out = createOutput(budget);
+        run(body, innerScope(createScope(names)), out, { budget, filters, tests });
+        return out.text();
+      }),
+  };
+}
+
+/** Converts stack overflows to template errors: the stack is the only limit that is not counted. */
+function guarded<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof TemplateError) throw error;
+    if (error instanceof RangeError) throw overLimit("it is nested too deep");
+    throw error;
+  }
+}

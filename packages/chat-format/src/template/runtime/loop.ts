@@ -1,0 +1,117 @@
+// Provides the variable `loop` of a template's loops. Reads items ahead only if the template needs them, since the next items may depend on
+// what the body does.
+import type { Budget } from "../budget.ts";
+import { failure } from "../template-error.ts";
+import type { Arguments } from "../values/arguments.ts";
+import { areEqual } from "../values/operators.ts";
+import { callable, undefinedValue, valueOr } from "../values/value.ts";
+import type { LoopState, Value } from "../values/value.ts";
+
+export interface Loop {
+  readonly state: LoopState;
+  /** Moves on; `undefined` behind the last item. */
+  next(): Value | undefined;
+}
+
+/** Each iteration of a loop counts as this many steps, since it costs more than a node. */
+const stepsPerItem = 4;
+
+export interface LoopOptions {
+  readonly items: Iterator<Value>;
+  /** From 0: how many recursive loops are around it. */
+  readonly depth: number;
+  /** What `loop(…)` does. */
+  readonly recurse: (args: Arguments) => Value;
+  readonly budget: Budget;
+}
+
+export function createLoop({ items, depth, recurse, budget }: LoopOptions): Loop {
+  /** What has been looked at already; of it, what has been passed. */
+  let ahead: Value[] = [];
+  let passed = 0;
+  let index = -1;
+  let [previous, current]: (Value | undefined)[] = [];
+  let lastSeen: readonly Value[] | undefined;
+  let isOver = false;
+
+  function pull(): Value | undefined {
+    budget.spend(stepsPerItem);
+    const next = isOver ? undefined : items.next();
+    if (next === undefined || next.done === true) {
+      isOver = true;
+      return undefined;
+    }
+    return next.value;
+  }
+
+  function peek(): Value | undefined {
+    if (passed === ahead.length) {
+      const next = pull();
+      if (next !== undefined) ahead.push(next);
+    }
+    return ahead[passed];
+  }
+
+  function remaining(): number {
+    for (let next = pull(); next !== undefined; next = pull()) ahead.push(next);
+    return ahead.length - passed;
+  }
+
+  function changed({ positional }: Arguments): boolean {
+    const seen = lastSeen;
+    lastSeen = positional;
+    return seen === undefined || !areEqual([...seen], [...positional], budget);
+  }
+
+  function cycle({ positional }: Arguments): Value {
+    const item = positional[index % positional.length];
+    if (item === undefined) throw failure("loop.cycle() needs items");
+    return item;
+  }
+
+  function attribute(name: string): Value {
+    switch (name) {
+      case "index":
+        return index + 1;
+      case "index0":
+        return index;
+      case "first":
+        return index === 0;
+      case "last":
+        return peek() === undefined;
+      case "length":
+        return index + 1 + remaining();
+      case "revindex":
+        return remaining() + 1;
+      case "revindex0":
+        return remaining();
+      case "previtem":
+        return valueOr(previous, "the item before the first");
+      case "nextitem":
+        return valueOr(peek(), "the item after the last");
+      case "depth":
+        return depth + 1;
+      case "depth0":
+        return depth;
+      case "changed":
+        return callable(name, changed);
+      case "cycle":
+        return callable(name, cycle);
+      default:
+        return undefinedValue(`the attribute ${JSON.stringify(name)} of a loop`);
+    }
+  }
+
+  return {
+    state: { kind: "loop", attribute, call: recurse },
+    next() {
+      const next = peek();
+      if (passed + 1 < ahead.length) passed += 1;
+      else [ahead, passed] = [[], 0];
+      index += 1;
+      previous = current;
+      current = next;
+      return next;
+    },
+  };
+}

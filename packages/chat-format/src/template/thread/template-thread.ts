@@ -1,0 +1,5 @@
+// The thread that renders templates.
+import { serveTasks } from "@waggle/async";
+import { createTaskPerformer } from "./render-task.ts";
+
+serveTasks(createTaskPerformer());

@@ -1,0 +1,30 @@
+// Defines white space as Python does, and strips it.
+
+/** Matches one white-space character; for use in a regular expression. */
+export const blankClass = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`;
+
+const leading = new RegExp(`^${blankClass}+`);
+const isBlank = new RegExp(blankClass);
+
+/** @param chars characters to strip instead of white space */
+export function strip(text: string, sides: "left" | "right" | "both", chars?: string): string {
+  if (chars === undefined) {
+    const kept = sides === "right" ? text : text.replace(leading, "");
+    return sides === "left" ? kept : kept.slice(0, endWithoutBlanks(kept));
+  }
+  const set = new Set(chars);
+  // A set without surrogates can be compared with UTF-16 units; otherwise the text is split into code points.
+  const all = /[\ud800-\udfff]/.test(chars) ? Array.from(text) : text;
+  let [start, end] = [0, all.length];
+  if (sides !== "right") while (start < end && set.has(all[start] ?? "")) start += 1;
+  if (sides !== "left") while (end > start && set.has(all[end - 1] ?? "")) end -= 1;
+  const kept = all.slice(start, end);
+  return typeof kept === "string" ? kept : kept.join("");
+}
+
+/** A loop instead of a regular expression: an expression for the end would try every run of white space in the text. */
+function endWithoutBlanks(text: string): number {
+  let end = text.length;
+  while (end > 0 && isBlank.test(text[end - 1] ?? "")) end -= 1;
+  return end;
+}

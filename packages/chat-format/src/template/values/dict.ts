@@ -1,0 +1,44 @@
+// Implements Python's dict, with its insertion order and its equality of keys.
+import { failure, unsupported } from "../template-error.ts";
+import type { Dict, DictView, Key, Value } from "./value.ts";
+import { tupleValue, typeName } from "./value.ts";
+import { integer } from "./numbers.ts";
+
+const undefinedKey = Symbol("undefined");
+
+export function dictOf(pairs: Iterable<readonly [Value, Value]> = []): Dict {
+  const dict: Dict = { kind: "dict", entries: new Map() };
+  for (const [key, value] of pairs) setItem(dict, key, value);
+  return dict;
+}
+
+/** @throws TemplateError failed for a value that cannot be a key */
+export function keyOf(value: Value): Key {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (value === null || typeof value !== "object") return value;
+  if (!Array.isArray(value)) {
+    // A fraction is never an integer, so a number can replace it.
+    if (value.kind === "float") return Number.isInteger(value.value) ? integer(BigInt(value.value)) : value.value;
+    if (value.kind === "tuple") throw unsupported("a tuple as a dict's key is not supported");
+    if (value.kind === "undefined") return undefinedKey;
+    // All others are equal to themselves alone, and are never looked up twice.
+    if (value.kind !== "dict" && value.kind !== "view") return Symbol(value.kind);
+  }
+  throw failure(`unhashable type: '${typeName(value)}'`);
+}
+
+export function getItem(dict: Dict, key: Value): Value | undefined {
+  return dict.entries.get(keyOf(key))?.[1];
+}
+
+/** Sets an item. An existing key keeps its place and its form. */
+export function setItem(dict: Dict, key: Value, value: Value): void {
+  const known = keyOf(key);
+  dict.entries.set(known, [dict.entries.get(known)?.[0] ?? key, value]);
+}
+
+export function* dictItems(view: DictView): Generator<Value, undefined> {
+  for (const [key, value] of view.dict.entries.values()) {
+    yield view.of === "items" ? tupleValue([key, value]) : view.of === "keys" ? key : value;
+  }
+}

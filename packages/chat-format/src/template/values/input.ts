@@ -1,0 +1,96 @@
+// Converts a caller's values to values of a template.
+import type { Budget } from "../budget.ts";
+import { TemplateError, overLimit, unsupported } from "../template-error.ts";
+import { integer } from "./numbers.ts";
+import { floatValue } from "./value.ts";
+import type { Dict, Key, Value } from "./value.ts";
+
+const jsonToken =
+  /[\s,:]*(?:("(?:[^"\\]|\\.)*")|(-?\d+)(?![\d.eE])|(-?[\d.]+(?:[eE][-+]?\d+)?)|([[\]{}])|(true|false|null))/y;
+
+/** A JSON text in the place of a value: 1.0 stays 1.0 in it, and large integers stay exact. Any thread can be sent it. */
+export type JsonText = ReadonlyMap<"json", string>;
+
+export function jsonText(text: string): JsonText {
+  return new Map([["json", text]]);
+}
+
+/**
+ * Plain JSON data, with JsonText anywhere in it; a number with a fraction becomes a float, every other one an integer.
+ * @throws TemplateError limit; unsupported for what is no data
+ */
+export function fromPlain(given: unknown, budget: Budget): Value {
+  function convert(value: unknown, depth: number): Value {
+    if (depth > budget.limits.valueDepth)
+      throw overLimit(`the values have more than ${budget.limits.valueDepth} levels`);
+    if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+    if (typeof value === "number") return plainNumber(value);
+    if (value instanceof Map) return fromJson(String(value.get("json")), budget, depth);
+    if (Array.isArray(value)) return value.map((item) => convert(item ?? null, depth + 1));
+    if (typeof value !== "object") throw unsupported(`a ${typeof value} is no value of a template`);
+    const entries = new Map<Key, readonly [Value, Value]>();
+    for (const [key, item] of Object.entries(value)) {
+      if (item !== undefined) entries.set(key, [key, convert(item, depth + 1)]);
+    }
+    return { kind: "dict", entries } satisfies Dict;
+  }
+  return convert(given, 0);
+}
+
+function plainNumber(value: number): Value {
+  if (!Number.isInteger(value)) return floatValue(value);
+  return Number.isSafeInteger(value) ? value : BigInt(value);
+}
+
+/** As Python reads it. */
+function fromJson(text: string, budget: Budget, startDepth: number): Value {
+  assertJson(text);
+  jsonToken.lastIndex = 0;
+
+  function next(): RegExpExecArray {
+    const found = jsonToken.exec(text);
+    if (found === null) throw notJson();
+    return found;
+  }
+
+  function read(found: RegExpExecArray, depth: number): Value {
+    if (depth > budget.limits.valueDepth)
+      throw overLimit(`the values have more than ${budget.limits.valueDepth} levels`);
+    const [, quoted, whole, fraction, bracket, word] = found;
+    if (quoted !== undefined) return JSON.parse(quoted) as string;
+    if (whole !== undefined) return whole === "-0" ? 0 : integer(BigInt(whole));
+    if (fraction !== undefined) return floatValue(Number(fraction));
+    if (word !== undefined) return word === "null" ? null : word === "true";
+    return bracket === "[" ? list(depth) : dict(depth);
+  }
+
+  function list(depth: number): Value {
+    const items: Value[] = [];
+    for (let found = next(); found[4] !== "]"; found = next()) items.push(read(found, depth + 1));
+    return items;
+  }
+
+  function dict(depth: number): Value {
+    const entries = new Map<Key, readonly [Value, Value]>();
+    for (let found = next(); found[4] !== "}"; found = next()) {
+      const key = JSON.parse(found[1] ?? '""') as string;
+      entries.set(key, [key, read(next(), depth + 1)]);
+    }
+    return { kind: "dict", entries };
+  }
+
+  return read(next(), startDepth);
+}
+
+/** JavaScript checks the syntax; the tokens are read again for how their numbers are written. */
+function assertJson(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch {
+    throw notJson();
+  }
+}
+
+function notJson(): TemplateError {
+  return new TemplateError("failed", "a JSON text among the values is not valid JSON");
+}

@@ -1,0 +1,162 @@
+// Defines a template's values, which are Python's: they distinguish what JavaScript does not, such as 1 and 1.0, or a list and a tuple.
+import type { Arguments } from "./arguments.ts";
+
+/** An integer is a number as long as it is a safe one, and a bigint beyond; what has a fraction or an exponent is a Float. */
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Value[]
+  | Float
+  | Tuple
+  | Dict
+  | DictView
+  | Range
+  | Sequence
+  | Callable
+  | Namespace
+  | LoopState
+  | Undefined;
+
+export interface Float {
+  readonly kind: "float";
+  readonly value: number;
+}
+
+export interface Tuple {
+  readonly kind: "tuple";
+  readonly items: readonly Value[];
+}
+
+/** A dict's key. Keys that are equal in Python, such as 1, 1.0 and True, are the same key. */
+export type Key = string | number | bigint | symbol | null;
+
+export interface Dict {
+  readonly kind: "dict";
+  readonly entries: Map<Key, readonly [Value, Value]>;
+}
+
+/** What `keys()`, `values()` and `items()` give: the dict as it is when they are read. */
+export interface DictView {
+  readonly kind: "view";
+  readonly of: "keys" | "values" | "items";
+  readonly dict: Dict;
+}
+
+export interface Range {
+  readonly kind: "range";
+  readonly start: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+/** A generator: its items come once. */
+export interface Sequence {
+  readonly kind: "sequence";
+  readonly items: Iterator<Value, undefined>;
+}
+
+export interface Callable {
+  readonly kind: "callable";
+  readonly name: string;
+  readonly call: (args: Arguments) => Value;
+}
+
+export interface Namespace {
+  readonly kind: "namespace";
+  readonly attributes: Map<string, Value>;
+}
+
+/** An object of Jinja's own with attributes that are computed when they are read, and perhaps a call. */
+export interface LoopState {
+  readonly kind: "loop";
+  readonly attribute: (name: string) => Value;
+  readonly call: (args: Arguments) => Value;
+}
+
+export interface Undefined {
+  readonly kind: "undefined";
+  /** A description of what has no value. */
+  readonly what: string;
+}
+
+export function undefinedValue(what: string): Undefined {
+  return { kind: "undefined", what };
+}
+
+/** The value there, which null may be, or an undefined value. */
+export function valueOr(value: Value | undefined, what: string): Value {
+  return value === undefined ? undefinedValue(what) : value;
+}
+
+export function floatValue(value: number): Float {
+  return { kind: "float", value };
+}
+
+export function tupleValue(items: readonly Value[]): Tuple {
+  return { kind: "tuple", items };
+}
+
+export function sequenceOf(items: Iterable<Value>): Sequence {
+  return { kind: "sequence", items: items[Symbol.iterator]() as Iterator<Value, undefined> };
+}
+
+export function callable(name: string, call: (args: Arguments) => Value): Callable {
+  return { kind: "callable", name, call };
+}
+
+export type Kind = Exclude<Value, null | boolean | number | bigint | string | Value[]>["kind"];
+
+/** A value's kind, the plain ones under Python's names. */
+export function kindOf(value: Value): "none" | "bool" | "int" | "str" | "list" | Kind {
+  switch (typeof value) {
+    case "string":
+      return "str";
+    case "number":
+    case "bigint":
+      return "int";
+    case "boolean":
+      return "bool";
+    default:
+      return value === null ? "none" : Array.isArray(value) ? "list" : value.kind;
+  }
+}
+
+export function isUndefined(value: Value): value is Undefined {
+  return kindOf(value) === "undefined";
+}
+
+export function isDict(value: Value): value is Dict {
+  return kindOf(value) === "dict";
+}
+
+export function isFloat(value: Value): value is Float {
+  return kindOf(value) === "float";
+}
+
+/** A bool is a number in Python, and an integer too. */
+export function isInteger(value: Value): value is number | bigint | boolean {
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
+}
+
+export function isNumber(value: Value): value is number | bigint | boolean | Float {
+  return isInteger(value) || isFloat(value);
+}
+
+const typeNames: Partial<Record<ReturnType<typeof kindOf>, string>> = {
+  none: "NoneType",
+  sequence: "generator",
+  callable: "function",
+  namespace: "Namespace",
+  loop: "LoopContext",
+  undefined: "Undefined",
+};
+
+/** As Python's error messages have it. */
+export function typeName(value: Value): string {
+  const kind = kindOf(value);
+  if (kind === "view") return `dict_${(value as DictView).of}`;
+  return typeNames[kind] ?? kind;
+}

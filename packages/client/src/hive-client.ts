@@ -1,0 +1,67 @@
+// Owns the hive's routes as functions: the worker's side (register, heartbeat, deregister) and the observer's.
+import {
+  HiveEventSchema,
+  hiveRoutes,
+  type Fault,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  type HiveEvent,
+  type HiveWorker,
+  type Registration,
+} from "@waggle/protocol";
+import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
+import { streamOf, type StreamShape } from "./stream.ts";
+
+/**
+ * Every call rejects with a WaggleError: the hive's own, or `unavailable` when it cannot be reached in time. `not_found` from
+ * `heartbeat` means that the hive has forgotten the worker: register again.
+ */
+export interface HiveClient {
+  register(registration: Registration, options?: CallOptions): Promise<HiveWorker>;
+  heartbeat(heartbeat: Heartbeat, options?: CallOptions): Promise<HeartbeatAnswer>;
+  deregister(workerId: string, options?: CallOptions): Promise<void>;
+  /** Tells a worker to finish its running jobs and exit. */
+  drain(workerId: string, options?: CallOptions): Promise<HiveWorker>;
+  /** Removes a gone worker from the list. */
+  remove(workerId: string, options?: CallOptions): Promise<void>;
+  workers(options?: CallOptions): Promise<HiveWorker[]>;
+  worker(workerId: string, options?: CallOptions): Promise<HiveWorker>;
+  /** The last heartbeats, newest last. */
+  heartbeats(options?: CallOptions & { readonly workerId?: string; readonly limit?: number }): Promise<Heartbeat[]>;
+  /** Yields a snapshot, then changes. Sends its request when iterated; completes when the hive closes, throws BrokenStreamError on a break. */
+  events(options?: CallOptions): AsyncIterable<HiveEvent>;
+  /** Returns the fault that is now in force. */
+  setFault(fault: Fault, options?: CallOptions): Promise<Fault>;
+  fault(options?: CallOptions): Promise<Fault>;
+}
+
+/** @throws WaggleError invalid_argument when the base URL cannot be used */
+export function createHiveClient(options: ClientOptions & { readonly token?: string | undefined }): HiveClient {
+  const http = createHttp(options);
+
+  return {
+    register: (body, call) => http.json(hiveRoutes.register, { params: { id: body.worker_id }, body, ...call }),
+    heartbeat: (body, call) => http.json(hiveRoutes.heartbeat, { body, ...call }),
+    deregister: async (id, call) => {
+      await http.text(hiveRoutes.deregister, { params: { id }, ...call });
+    },
+    drain: (id, call) => http.json(hiveRoutes.drain, { params: { id }, ...call }),
+    remove: async (id, call) => {
+      await http.text(hiveRoutes.remove, { params: { id }, ...call });
+    },
+    workers: async (call) => (await http.json(hiveRoutes.workers, call)).workers,
+    worker: (id, call) => http.json(hiveRoutes.worker, { params: { id }, ...call }),
+    heartbeats: async ({ workerId, limit, signal } = {}) => {
+      const query = { worker_id: workerId, limit };
+      return (await http.json(hiveRoutes.heartbeats, { query, signal })).heartbeats;
+    },
+    events: ({ signal } = {}) => {
+      const call = { accept: "text/event-stream" };
+      return streamOf((lifetime) => http.open(hiveRoutes.heartbeatStream, { ...call, signal: lifetime }), feed, signal);
+    },
+    setFault: (body, call) => http.json(hiveRoutes.setFault, { body, ...call }),
+    fault: (call) => http.json(hiveRoutes.getFault, call),
+  };
+}
+
+const feed: StreamShape<HiveEvent> = { schema: HiveEventSchema, sequelOf: () => "more", endless: true };

@@ -1,0 +1,127 @@
+// Sends requests: sets address, headers and time limit, and converts connection failures to errors. It is independent of the routes.
+import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
+import { routePath, WaggleError, type Route } from "@waggle/protocol";
+import { errorOf, readJson, readText, type Schema } from "./answer.ts";
+
+const defaultRequestTimeoutMs = 10_000;
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:7701`, with or without a path that everything stands under. */
+  readonly baseUrl: string;
+  readonly fetch?: typeof globalThis.fetch;
+  /** Time limit of a whole request, or of a stream until its headers arrive. 10 s by default. */
+  readonly requestTimeoutMs?: number;
+}
+
+export interface CallOptions {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Call extends CallOptions {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly accept?: string;
+  /** Further statuses, not 2xx, whose body is an answer and not an error. */
+  readonly answers?: readonly number[];
+  /** Replaces the client's time limit, for calls that are always slow. */
+  readonly timeoutMs?: number;
+}
+
+export type JsonRoute<T> = Pick<Route, "method" | "path"> & { readonly response: Schema<T> };
+export type AnyRoute = Pick<Route, "method" | "path">;
+
+/**
+ * Each rejects with a WaggleError: the one the server answered with, or `unavailable` when there was no answer (down, broken off, too
+ * slow). When the caller's signal aborts, they reject with its reason.
+ */
+export interface Http {
+  json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
+  text(route: AnyRoute, call?: Call): Promise<string>;
+  /** The answer once its headers are there. After a rejection the caller aborts the signal, which ends a request that is too slow. */
+  open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
+}
+
+export function createHttp(options: ClientOptions & { readonly token?: string | undefined }): Http {
+  const base = parseBaseUrl(options.baseUrl);
+  const { fetch = globalThis.fetch, requestTimeoutMs = defaultRequestTimeoutMs } = options;
+  const authorization: Record<string, string> =
+    options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+
+  async function send(route: AnyRoute, call: Call, signal: AbortSignal): Promise<Response> {
+    const response = await fetch(addressOf(base, route, call), {
+      method: route.method.toUpperCase(),
+      headers: {
+        accept: call.accept ?? "application/json",
+        ...authorization,
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      // The protocol has no redirects. Following one would send the request to a different server.
+      redirect: "error",
+      signal,
+    });
+    if (response.ok || call.answers?.includes(response.status) === true) return response;
+    throw await errorOf(response, nameOf(route));
+  }
+
+  /** The reason of the caller's signal, the server's error, or the connection's error. */
+  function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    if (error instanceof WaggleError) return error;
+    const reason = error instanceof TimeoutError ? `no answer within ${timeoutMs} ms` : reasonOf(error);
+    return new WaggleError("unavailable", `Cannot reach ${base.origin}: ${reason}`, { cause: error });
+  }
+
+  async function request<T>(route: AnyRoute, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
+    using deadline = deadlineSignal(call.timeoutMs ?? requestTimeoutMs);
+    using signal = linkSignals(call.signal, deadline.signal);
+    try {
+      return await read(await send(route, call, signal));
+    } catch (error) {
+      throw failure(deadline.signal.aborted ? deadline.signal.reason : error, call);
+    }
+  }
+
+  return {
+    json: (route, call = {}) => request(route, call, (response) => readJson(response, route.response, nameOf(route))),
+    text: (route, call = {}) => request(route, call, readText),
+    open: async (route, call) => {
+      try {
+        return await withTimeout(send(route, call, call.signal), requestTimeoutMs, "The headers did not come in time");
+      } catch (error) {
+        throw failure(error, call);
+      }
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // fetch says "fetch failed"; what happened is in its cause, whose message is empty when several addresses were tried.
+  const cause = error.cause instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
+  return cause?.message || cause?.code || error.message;
+}
+
+function parseBaseUrl(text: string): { readonly origin: string; readonly prefix: string } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    throw new WaggleError(
+      "invalid_argument",
+      "Cannot use the base URL: it must be http or https, without a user and password",
+    );
+  }
+  return { origin: url.origin, prefix: url.origin + url.pathname.replace(/\/+$/, "") };
+}
+
+function addressOf(base: { readonly prefix: string }, route: AnyRoute, call: Call): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query.set(name, String(value));
+  const path = base.prefix + routePath(route, call.params);
+  return query.size === 0 ? path : `${path}?${query.toString()}`;
+}
+
+function nameOf(route: AnyRoute): string {
+  return `${route.method.toUpperCase()} ${route.path}`;
+}

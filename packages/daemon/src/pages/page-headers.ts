@@ -1,0 +1,27 @@
+// Owns the headers that isolate a page: the files it may load, the pages that may frame it, the referrer it sends.
+
+/**
+ * A page loads files and sends requests only to its origin. Scripts and styles come only from files, and no string becomes markup: the one
+ * Trusted Types policy that is allowed makes addresses of threads, out of the page's files, and the browser refuses every other such
+ * assignment.
+ */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types waggle-threads",
+].join("; ");
+
+export const pageHeaders: Readonly<Record<string, string>> = {
+  "content-security-policy": contentSecurityPolicy,
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};

@@ -1,0 +1,119 @@
+// Serves the built pages: finds the file for a path and makes the response. It depends on no web framework and not on the content of pages.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { contentTypeOf } from "./content-types.ts";
+import { pageHeaders } from "./page-headers.ts";
+import { unbuiltPage } from "./unbuilt-page.ts";
+
+export interface PagesOptions {
+  /** The folder of the build. It is read at each request, so that a build while the daemon runs is served. */
+  readonly folder: string;
+  /** Path to file: `{ "/": "chat.html" }`. */
+  readonly routes: Readonly<Record<string, string>>;
+}
+
+export interface Pages {
+  /** Whether a request is for a page or one of its files: GET or HEAD, by its path, whether or not the file exists. */
+  owns(method: string, path: string): boolean;
+  /**
+   * The response to a request for which `owns` is true: the file, compressed as the client accepts it; 304 for the same ETag; for a page
+   * that is not built, 503 and a page with the command that builds it; undefined for any other missing file.
+   */
+  answer(request: Request): Promise<Response | undefined>;
+}
+
+/**
+ * Paths of files that belong to the pages: hashed files in /assets/, and the icon at the top. No name may begin with a dot, so no path can leave the
+ * folder.
+ */
+const filePath = /^\/(assets\/[A-Za-z0-9_-][A-Za-z0-9._-]*|favicon\.svg)$/;
+
+const encodings = [
+  { name: "br", suffix: ".br" },
+  { name: "gzip", suffix: ".gz" },
+] as const;
+
+interface FoundFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly encoding: string | undefined;
+}
+
+export function createPages({ folder, routes }: PagesOptions): Pages {
+  function fileOf(path: string): string | undefined {
+    if (Object.hasOwn(routes, path)) return routes[path];
+    return filePath.test(path) ? path.slice(1) : undefined;
+  }
+
+  return {
+    owns: (method, path) => (method === "GET" || method === "HEAD") && fileOf(path) !== undefined,
+    async answer(request) {
+      const { pathname } = new URL(request.url);
+      const file = fileOf(pathname);
+      const contentType = file === undefined ? undefined : contentTypeOf(file);
+      if (file === undefined || contentType === undefined) return undefined;
+      const found = await find(folder, file, request.headers.get("accept-encoding") ?? "");
+      if (found !== undefined) return fileResponse(request, pathname, contentType, found);
+      return Object.hasOwn(routes, pathname) ? unbuiltResponse(request) : undefined;
+    },
+  };
+}
+
+async function find(folder: string, file: string, acceptEncoding: string): Promise<FoundFile | undefined> {
+  for (const { name, suffix } of encodings) {
+    if (!accepts(acceptEncoding, name)) continue;
+    const bytes = await read(join(folder, file + suffix));
+    if (bytes !== undefined) return { bytes, encoding: name };
+  }
+  const bytes = await read(join(folder, file));
+  return bytes === undefined ? undefined : { bytes, encoding: undefined };
+}
+
+/** Undefined when there is no such file. */
+async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    throw error;
+  }
+}
+
+/** `br;q=0` means that the client does not accept brotli. */
+function accepts(acceptEncoding: string, name: string): boolean {
+  return acceptEncoding
+    .toLowerCase()
+    .split(",")
+    .map((part) => part.trim().split(/\s*;\s*/))
+    .some(([coding, ...parameters]) => coding === name && !parameters.some((text) => /^q=0(\.0*)?$/.test(text)));
+}
+
+function fileResponse(request: Request, path: string, contentType: string, { bytes, encoding }: FoundFile): Response {
+  const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+  const headers = new Headers({
+    ...pageHeaders,
+    // Assets are cached, since their names contain a hash of the content. Pages are revalidated at each request.
+    "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+    etag,
+    vary: "accept-encoding",
+  });
+  if (sameTag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  headers.set("content-type", contentType);
+  headers.set("content-length", String(bytes.byteLength));
+  if (encoding !== undefined) headers.set("content-encoding", encoding);
+  return new Response(request.method === "HEAD" ? null : bytes, { headers });
+}
+
+function sameTag(given: string | null, etag: string): boolean {
+  return (given ?? "").split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
+function unbuiltResponse(request: Request): Response {
+  const headers = {
+    ...pageHeaders,
+    "cache-control": "no-store",
+    "content-type": "text/html; charset=utf-8",
+  };
+  return new Response(request.method === "HEAD" ? null : unbuiltPage, { status: 503, headers });
+}

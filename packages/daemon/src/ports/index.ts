@@ -1,0 +1,2 @@
+export * from "./listen-reason.ts";
+export * from "./ports.ts";

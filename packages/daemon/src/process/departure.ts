@@ -1,0 +1,99 @@
+// Shuts a daemon down: the first request decides between drain and abort, running jobs may finish within a time, and a later abort ends the drain.
+import { onAbort } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import { exitCodes } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+
+/** For jobs that another worker can take over; all other jobs continue within the drain's time. */
+const handOverTimeoutMs = 1_000;
+
+/** Resolves to whether the work ended in time; false also after an abort. */
+export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
+
+export interface DepartureOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long running jobs may take in a drain. */
+  readonly drainTimeoutMs: number;
+  /** Refuses new jobs; called first. Resolves when the jobs that another worker can take have been handed over. */
+  readonly refuse: () => Promise<void> | void;
+  /** Resolves when no job is live. */
+  readonly idle: () => Promise<void>;
+  readonly liveJobs: () => number;
+  /** Called when the daemon begins to leave, with the number of running jobs, their time limit, and whether Ctrl-C was the reason. */
+  readonly onLeaving?:
+    | ((facts: { readonly running: number; readonly limitMs: number; readonly interrupted: boolean }) => void)
+    | undefined;
+  /** Called once with the number of jobs that end unfinished, after a second request, an abort, or the end of the time. */
+  readonly onCutting?: ((running: number) => void) | undefined;
+  /** Ends the remaining jobs, and closes everything. */
+  readonly takeDown: (before: Before) => Promise<void>;
+}
+
+export interface Departure {
+  /** Resolves with the exit code once everything is down. */
+  readonly stopped: Promise<number>;
+  /** Finishes running jobs, refuses waiting ones, then stops. Aborts at the end of the time. */
+  drain(abortCode: number): void;
+  /** Ends everything now. */
+  abort(code: number): void;
+}
+
+export function createDeparture(options: DepartureOptions): Departure {
+  const { clock, log } = options;
+  let leaving: Promise<void> | undefined;
+  /** Aborts the current phase: first the drain, then the closing. Each phase has a separate controller, so ending one does not shorten the other. */
+  let phase = new AbortController();
+  let takingDown = false;
+  let cutting = false;
+  let stopped: (code: number) => void;
+  const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
+
+  const before: Before = (work, ms) =>
+    new Promise((resolve) => {
+      const end = (inTime: boolean): void => {
+        timer.cancel();
+        forget();
+        resolve(inTime);
+      };
+      const timer = clock.setTimeout(() => end(false), ms);
+      // Work that ended counts as finished even after an abort.
+      void work.then(() => end(true));
+      const forget = onAbort(phase.signal, () => queueMicrotask(() => end(false)));
+    });
+
+  function cut(): void {
+    if (!cutting) options.onCutting?.(options.liveJobs());
+    cutting = true;
+  }
+
+  async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
+    await before(Promise.resolve(options.refuse()), handOverTimeoutMs);
+    const interrupted = abortCode === exitCodes.abortedByInterrupt;
+    if (drainMs > 0) options.onLeaving?.({ running: options.liveJobs(), limitMs: drainMs, interrupted });
+    const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
+    const jobs = options.liveJobs();
+    const aborted = !inTime && jobs > 0;
+    if (aborted && drainMs > 0) cut();
+    if (aborted) log.warn({ jobs }, "drain_aborted");
+    phase = new AbortController();
+    takingDown = true;
+    await options.takeDown(before);
+    stopped(aborted ? abortCode : code);
+  }
+
+  return {
+    stopped: whenStopped,
+    drain(abortCode) {
+      leaving ??= leave(exitCodes.ok, options.drainTimeoutMs, abortCode);
+    },
+    abort(code) {
+      if (leaving === undefined) {
+        leaving = leave(code, 0, code);
+        return;
+      }
+      if (takingDown) cut();
+      phase.abort();
+    },
+  };
+}

@@ -1,0 +1,366 @@
+// Lists the settings that several programs share (the HTTP front and its jobs, access, the fleet, the log), and the rules between them.
+import { logFormats, logLevels } from "@waggle/telemetry";
+import { baseUrl, bindAddress, hostList, originList } from "./names.ts";
+import type { OptionRow, OptionRows } from "./option-row.ts";
+import { boolean, byteSize, duration, integer, oneOf, share, text, type TextSchema } from "./values.ts";
+
+/** The named limits of jobs and requests: beyond a limit a request gets a typed error, and memory does not grow. */
+export const frontLimitOptions = {
+  defaultMaxTokens: {
+    flag: "default-max-tokens",
+    value: "tokens",
+    group: "Limits",
+    help: "max_tokens of requests without one",
+    schema: integer(1, 1_048_576),
+    defaultText: "to the context's end",
+  },
+  defaultRepetitionLimit: {
+    flag: "repetition-limit",
+    value: "n",
+    group: "Limits",
+    help: "repeats of the same tokens that end an answer, 2 to 1024",
+    schema: integer(2, 1_024),
+    defaultText: "never",
+  },
+  queueCapacity: {
+    flag: "queue-capacity",
+    value: "n",
+    group: "Limits",
+    help: "jobs that may wait for each model; more are rejected with 429",
+    schema: integer(1, 4_096),
+    default: "64",
+  },
+  clientQueueShare: {
+    flag: "client-queue-share",
+    value: "share",
+    group: "Limits",
+    help: "share of each model's queue that one API token may fill",
+    schema: share(),
+    defaultText: "0.5 with several tokens, else 1",
+    advanced: true,
+  },
+  drainTimeoutMs: {
+    flag: "drain-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "time for running jobs to finish after SIGTERM",
+    schema: duration("0s", "24h"),
+    default: "30s",
+  },
+  supersedeTimeoutMs: {
+    flag: "supersede-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "time for a superseded stream to end",
+    schema: duration("0s", "1m"),
+    default: "2s",
+    advanced: true,
+  },
+  collectTimeoutMs: {
+    flag: "collect-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "longest time for an answer that is not streamed",
+    schema: duration("1s", "24h"),
+    default: "240s",
+    advanced: true,
+  },
+  unclaimedTimeoutMs: {
+    flag: "unclaimed-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "time after which a job without a reader is cancelled",
+    schema: duration("50ms", "24h"),
+    default: "30s",
+    advanced: true,
+  },
+  reconnectGraceMs: {
+    flag: "reconnect-grace",
+    value: "duration",
+    group: "Limits",
+    help: "time to reconnect after the last reader has disconnected",
+    schema: duration("0s", "1h"),
+    default: "5s",
+    advanced: true,
+  },
+  retryGraceMs: {
+    flag: "retry-grace",
+    value: "duration",
+    group: "Limits",
+    help: "time for a disconnected client to send its request again; 0 never joins retries",
+    schema: duration("0s", "1h"),
+    default: "10s",
+    advanced: true,
+  },
+  replayWindowMs: {
+    flag: "replay-window",
+    value: "duration",
+    group: "Limits",
+    help: "how long ended jobs can be replayed",
+    schema: duration("0s", "24h"),
+    default: "60s",
+    advanced: true,
+  },
+  replayBufferBytes: {
+    flag: "replay-buffer",
+    value: "size",
+    group: "Limits",
+    help: "most memory for replaying one job",
+    schema: byteSize("1KiB", "1GiB"),
+    default: "8MiB",
+    advanced: true,
+  },
+  replayTotalBytes: {
+    flag: "replay-total",
+    value: "size",
+    group: "Limits",
+    help: "most memory for replaying ended jobs, all jobs together",
+    schema: byteSize("1KiB", "64GiB"),
+    default: "64MiB",
+    advanced: true,
+  },
+  // Background jobs have a separate replay window and memory: a thousand short answers of a script must not displace a job whose reader will come
+  // back.
+  answerWindowMs: {
+    flag: "answer-window",
+    value: "duration",
+    group: "Limits",
+    help: "how long finished background jobs can be replayed",
+    schema: duration("0s", "24h"),
+    default: "30m",
+    advanced: true,
+  },
+  answerTotalBytes: {
+    flag: "answer-total",
+    value: "size",
+    group: "Limits",
+    help: "most memory for replaying finished background jobs, all together",
+    schema: byteSize("1KiB", "64GiB"),
+    default: "64MiB",
+    advanced: true,
+  },
+  endedJobsKept: {
+    flag: "ended-jobs-kept",
+    value: "n",
+    group: "Limits",
+    help: "largest number of ended jobs that can be replayed",
+    schema: integer(1, 1_000_000),
+    default: "1024",
+    advanced: true,
+  },
+  readerStallTimeoutMs: {
+    flag: "reader-stall-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "time without reading after which a reader is disconnected",
+    schema: duration("50ms", "1h"),
+    default: "30s",
+    advanced: true,
+  },
+  pingIntervalMs: {
+    flag: "ping-interval",
+    value: "duration",
+    group: "Limits",
+    help: "keep-alive interval of idle streams",
+    schema: duration("50ms", "1h"),
+    default: "15s",
+    advanced: true,
+  },
+  maxBodyBytes: {
+    flag: "max-body",
+    value: "size",
+    group: "Limits",
+    help: "largest request body; a larger one is rejected with 413",
+    schema: byteSize("1KiB", "1GiB"),
+    default: "4MiB",
+  },
+  maxBodiesBytes: {
+    flag: "max-bodies",
+    value: "size",
+    group: "Limits",
+    help: "memory for all request bodies that are being received",
+    schema: byteSize("1KiB", "64GiB"),
+    default: "64MiB",
+    advanced: true,
+  },
+  maxHeaderBytes: {
+    flag: "max-header",
+    value: "size",
+    group: "Limits",
+    help: "largest set of request headers",
+    schema: byteSize("1KiB", "1MiB"),
+    default: "16KiB",
+    advanced: true,
+  },
+  requestTimeoutMs: {
+    flag: "request-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "time for a client to send its request",
+    schema: duration("50ms", "1h"),
+    default: "30s",
+    advanced: true,
+  },
+  maxConnections: {
+    flag: "max-connections",
+    value: "n",
+    group: "Limits",
+    help: "largest number of open connections",
+    schema: integer(1, 65_536),
+    default: "2048",
+    advanced: true,
+  },
+  maxStreamsPerClient: {
+    flag: "max-streams-per-client",
+    value: "n",
+    group: "Limits",
+    help: "largest number of open streams of one API token",
+    schema: integer(1, 65_536),
+    default: "256",
+    advanced: true,
+  },
+} as const satisfies OptionRows;
+
+interface FrontLimits {
+  readonly replayBufferBytes: number;
+  readonly replayTotalBytes: number;
+  readonly answerTotalBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxBodiesBytes: number;
+}
+
+/** One sentence for each broken rule between the limits. */
+export function frontProblems(values: FrontLimits): readonly string[] {
+  const { replayBufferBytes, replayTotalBytes, answerTotalBytes, maxBodyBytes, maxBodiesBytes } = values;
+  const tooSmall = replayBufferBytes > replayTotalBytes ? "--replay-total" : "--answer-total";
+  return [
+    ...(replayBufferBytes > Math.min(replayTotalBytes, answerTotalBytes)
+      ? [`Cannot use a --replay-buffer larger than ${tooSmall}: one job would exceed the limit of all jobs.`]
+      : []),
+    ...(maxBodyBytes > maxBodiesBytes
+      ? ["Cannot use a --max-body larger than --max-bodies: one body would exceed the limit of all bodies."]
+      : []),
+  ];
+}
+
+type PortRow = Omit<OptionRow, "schema" | "default"> & {
+  readonly schema: TextSchema<number>;
+  readonly default: string;
+};
+
+/** @param port the program's default */
+export function portOption(port: string): PortRow {
+  return {
+    flag: "port",
+    value: "n",
+    group: "Network",
+    help: "port to listen on; 0 picks a free one",
+    schema: integer(0, 65_535),
+    default: port,
+  };
+}
+
+export const listenOptions = {
+  host: {
+    flag: "host",
+    value: "address",
+    group: "Network",
+    help: "address to listen on; 0.0.0.0 is all interfaces",
+    schema: bindAddress(),
+    default: "127.0.0.1",
+  },
+  advertiseUrl: {
+    flag: "advertise-url",
+    value: "url",
+    group: "Network",
+    help: "URL of this worker for other machines",
+    schema: baseUrl(),
+    defaultText: "from host and port",
+  },
+} as const satisfies OptionRows;
+
+export const accessOptions = {
+  localMode: {
+    flag: "local-mode",
+    group: "Access",
+    help: "accept only clients on this machine, without a token",
+    schema: boolean(),
+    defaultText: "on without a token",
+  },
+  apiTokenFile: {
+    flag: "api-token-file",
+    value: "path",
+    group: "Access",
+    help: "file of name:token lines, read again on SIGHUP",
+    schema: text(1, 4_096),
+  },
+  allowedHosts: {
+    flag: "allowed-host",
+    value: "name",
+    group: "Access",
+    help: "Host header to accept, without the port (repeatable)",
+    schema: hostList(),
+    defaultText: "any in network mode; loopback names in local mode",
+    repeatable: ",",
+  },
+  allowedOrigins: {
+    flag: "allowed-origin",
+    value: "origin",
+    group: "Access",
+    help: "additional Origin of browser pages to accept (repeatable)",
+    schema: originList(),
+    defaultText: "the worker's; in local mode this machine's",
+    repeatable: ",",
+  },
+  openMetrics: {
+    flag: "open-metrics",
+    group: "Access",
+    help: "allow GET /metrics without a token",
+    schema: boolean(),
+    default: "false",
+  },
+} as const satisfies OptionRows;
+
+export const logOptions = {
+  logLevel: {
+    flag: "log-level",
+    value: "level",
+    group: "Logs",
+    help: `least severe lines to log: ${logLevels.join(", ")}`,
+    schema: oneOf(logLevels),
+    defaultText: "info; warn on a terminal",
+  },
+  logFormat: {
+    flag: "log-format",
+    value: "format",
+    group: "Logs",
+    help: `format of the log lines: ${logFormats.join(" or ")}`,
+    schema: oneOf(logFormats),
+    defaultText: "pretty on a terminal, json elsewhere",
+  },
+} as const satisfies OptionRows;
+
+export const fleetOptions = {
+  natsUrl: {
+    flag: "nats-url",
+    value: "url",
+    group: "Fleet",
+    help: "NATS server of the fleet, as nats://host:4222",
+    schema: text(1, 2_048),
+    defaultText: "no fleet",
+  },
+  natsCreds: {
+    flag: "nats-creds",
+    value: "path",
+    group: "Fleet",
+    help: "credentials file for the NATS server, as written by nsc",
+    schema: text(1, 4_096),
+  },
+  natsInsecure: {
+    flag: "nats-insecure",
+    group: "Fleet",
+    help: "no TLS or credentials needed for a NATS server on another machine",
+    schema: boolean(),
+    default: "false",
+  },
+} as const satisfies OptionRows;

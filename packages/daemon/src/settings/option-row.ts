@@ -1,0 +1,53 @@
+// Owns the shape of a setting: its flag, its variable, its values, its default, its help. Help, validation, completions and the tables of the
+// documents come from such rows.
+import type { z } from "zod";
+import type { TextSchema } from "./values.ts";
+
+export const optionGroups = [
+  "Settings file",
+  "Model",
+  "Engine",
+  "Network",
+  "Access",
+  "Hive",
+  "Fleet",
+  "Logs",
+  "Limits",
+  "Fake backend",
+] as const;
+
+/** How the help shows the value of a switch that is on by default; it needs a value, since a bare flag could not turn it off. */
+export const booleanValue = "bool";
+
+export interface OptionRow {
+  /** The flag without its dashes. The environment variable is `WAGGLE_` followed by the flag in upper case. */
+  readonly flag: string;
+  /** The name of the value in the help; undefined for a switch. */
+  readonly value?: string;
+  readonly group: (typeof optionGroups)[number];
+  readonly help: string;
+  readonly schema: TextSchema<unknown>;
+  /** The default as text, validated like any other value. */
+  readonly default?: string;
+  /** The default in words, when it is not a fixed value. */
+  readonly defaultText?: string;
+  /** The separator of the values, for a setting that may be given several times. */
+  readonly repeatable?: "," | "\n";
+  /** Older names of its variable, which are accepted too. */
+  readonly oldVariables?: readonly string[];
+  /** Only --help-all lists it. */
+  readonly advanced?: true;
+  /** For tests: neither --help nor --help-all lists it. */
+  readonly hidden?: true;
+}
+
+export type OptionRows = Readonly<Record<string, OptionRow>>;
+
+/** All settings of a table after validation; one without a default may be missing. */
+export type OptionValuesOf<T extends OptionRows> = {
+  readonly [K in keyof T]: z.output<T[K]["schema"]> | (T[K] extends { default: string } ? never : undefined);
+};
+
+export function variableOf(row: Pick<OptionRow, "flag">): string {
+  return `WAGGLE_${row.flag.toUpperCase().replaceAll("-", "_")}`;
+}

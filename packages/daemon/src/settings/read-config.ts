@@ -1,0 +1,168 @@
+// Reads a program's configuration from argv, environment variables and the settings file, for worker, gateway and hive.
+import { hostname } from "node:os";
+import { exitCodes } from "@waggle/protocol";
+import { complaint, sentence, type Style } from "../terminal/index.ts";
+import { readTokens, tokenVariable, type TokenSources } from "../tokens/read-tokens.ts";
+import type { ApiToken } from "../tokens/token-file.ts";
+import type { TokenRights } from "../tokens/token-rights.ts";
+import { accessProblem, isLocalMode, tokenSourceOf, type AccessSettings } from "./access.ts";
+import { parseCommandLine, type ProgramHelp } from "./command-line.ts";
+import { fileOptions, readConfigFile } from "./config-file.ts";
+import { variableOf, type OptionRow, type OptionRows, type OptionValuesOf } from "./option-row.ts";
+import { readSettingText } from "./setting-text.ts";
+import { SettingsError } from "./settings-error.ts";
+import { readSettings, variableText, type Environment, type SettingsFile } from "./settings.ts";
+import type { TerminalFacts } from "./terminal-facts.ts";
+
+/** The facts about the machine that a configuration needs: plain data, so that parsing stays pure. */
+export interface Machine extends TerminalFacts {
+  readonly hostname: string;
+  readonly pid: number;
+  /** Version of the program. */
+  readonly version: string;
+  /** The command as a user types it: `waggle serve`, `waggle-worker`. */
+  readonly program: string;
+  /** @throws Error as node:fs does */
+  readText(path: string): string;
+}
+
+/** @param manifest the package.json of the program */
+export function describeMachine(program: string, manifest: URL): Machine {
+  return {
+    hostname: hostname(),
+    pid: process.pid,
+    stdoutIsTerminal: Boolean(process.stdout.isTTY),
+    stderrIsTerminal: Boolean(process.stderr.isTTY),
+    version: (JSON.parse(readSettingText(manifest)) as { version: string }).version,
+    program,
+    readText: readSettingText,
+  };
+}
+
+/**
+ * The default name of a daemon. It contains the port, or the process id for port 0: the real port is not known yet, and two such daemons on a machine
+ * need different names.
+ */
+export function defaultName(kind: string, port: number, { hostname: host, pid }: Machine): string {
+  const name = host.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 100) || "host";
+  return `${kind}-${name}-${port === 0 ? `p${pid}` : port}`;
+}
+
+export type ConfigResult<C> =
+  | { readonly kind: "run"; readonly config: C }
+  | {
+      readonly kind: "exit";
+      readonly code: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      /** The sentences of stderr, without the program's name. */
+      readonly problems?: readonly string[];
+    };
+
+/** Who may use the program. */
+export interface Access extends Pick<TokenSources, "apiToken" | "apiTokenVariable"> {
+  readonly localMode: boolean;
+  /** The tokens of the variable and of the file; empty only in local mode. */
+  readonly apiTokens: readonly ApiToken[];
+}
+
+export interface ReadValues<V, F> {
+  readonly values: V;
+  readonly file: F | undefined;
+  /** Undefined for an empty variable. */
+  readonly variable: (name: string) => string | undefined;
+  /**
+   * Call once, with the problems of all rules between settings.
+   * @throws SettingsError when there are problems, the access settings contradict each other, or a token cannot be used
+   */
+  readonly admit: (problems: readonly string[]) => Access;
+}
+
+/** A table with the settings of every daemon: `fileOptions`, and these rows of `listenOptions` and `accessOptions`. */
+type DaemonRows = OptionRows &
+  Readonly<Record<"configFile" | "host" | "localMode" | "apiTokenFile" | "allowedHosts" | "allowedOrigins", OptionRow>>;
+
+export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>> {
+  readonly table: T;
+  readonly help: (program: string) => ProgramHelp;
+  /** The names of the variable with the token; the first one that is set counts. */
+  readonly tokenVariables?: readonly string[];
+  /** Rights of the variable's token, in addition to those after the token. */
+  readonly tokenRights?: Partial<Pick<TokenRights, "admin" | "monitor">>;
+  /** Removes credentials from a refused value before an error shows it. */
+  readonly shown?: (text: string) => string;
+  /** Default: the file contains only settings. @throws SettingsError */
+  readonly readFile?: (path: string, read: (path: string) => string) => F;
+  /** @throws SettingsError */
+  readonly complete: (read: ReadValues<OptionValuesOf<T>, F>) => C;
+}
+
+/**
+ * Never throws: settings that cannot be used come back as an exit with code 64 and, on stderr, a sentence for each problem that names the flag,
+ * and the variable, or the file and its line, when the value came from there.
+ */
+export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(
+  argv: readonly string[],
+  env: Environment,
+  machine: Machine,
+  reader: ConfigReader<T, C, F>,
+): ConfigResult<C> {
+  const { table, tokenVariables = [tokenVariable], tokenRights } = reader;
+  const { program, version } = machine;
+  const refuse = (problems: readonly string[]): ConfigResult<C> => {
+    return { kind: "exit", code: exitCodes.badConfiguration, stderr: refusal(program, problems), problems };
+  };
+  const line = parseCommandLine(argv, table, { ...reader.help(program), version, program });
+  if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
+  if (line.kind === "error") return refuse([line.message]);
+  const variable = (name: string): string | undefined => variableText(env, name);
+  try {
+    const file = fileOf(line.flags.get("configFile") ?? variable(variableOf(fileOptions.configFile)), machine, reader);
+    const read = readSettings<OptionValuesOf<T>>(table, { flags: line.flags, env, file, shown: reader.shown });
+    if ("problems" in read) return refuse(read.problems);
+    const { values } = read;
+    const admit = (problems: readonly string[]): Access => {
+      const settings = values as unknown as AccessSettings;
+      const apiTokenVariable = tokenVariables.find((name) => variable(name) !== undefined);
+      const source = tokenSourceOf(apiTokenVariable, settings);
+      const all = [accessProblem(settings, source) ?? [], problems].flat();
+      if (all.length > 0) throw new SettingsError(all);
+      const apiToken = apiTokenVariable && variable(apiTokenVariable);
+      const { apiTokenFile } = settings;
+      const apiTokens = readTokens(
+        { apiToken, apiTokenVariable, apiTokenFile },
+        { rights: tokenRights, read: machine.readText },
+      );
+      return { localMode: isLocalMode(settings, source), apiToken, apiTokenVariable, apiTokens };
+    };
+    return { kind: "run", config: reader.complete({ values, file, variable, admit }) };
+  } catch (error) {
+    if (error instanceof SettingsError) return refuse(error.problems);
+    throw error;
+  }
+}
+
+function fileOf<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(
+  path: string | undefined,
+  { readText }: Machine,
+  { table, readFile = (at, read) => readConfigFile(at, read, table) as F }: ConfigReader<T, C, F>,
+): F | undefined {
+  // Text that is not a path is reported together with the problems of the other settings.
+  if (path === undefined || !fileOptions.configFile.schema.safeParse(path).success) return undefined;
+  return readFile(path, readText);
+}
+
+/** A line for each problem, as text for stderr; the last one names --help. @param program as a person types it */
+export function refusal(program: string, problems: readonly string[], style?: Style): string {
+  const more = ` (${program} --help says more.)`;
+  return problems
+    .map((problem, index) =>
+      complaint(programName(program), sentence(problem) + (index < problems.length - 1 ? "" : more), style),
+    )
+    .join("");
+}
+
+/** The program's name at the start of each error: `waggle serve` is waggle. */
+export function programName(program: string): string {
+  return program.split(" ", 1)[0] ?? program;
+}

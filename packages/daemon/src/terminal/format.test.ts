@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { formatBytes, formatCount, formatDuration, formatPercent } from "./format.ts";
+
+describe("numbers for people", () => {
+  it.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [999.6, "1.0 kB"],
+    [1_000, "1.0 kB"],
+    [1_536, "1.5 kB"],
+    [47_806_480, "47.8 MB"],
+    [99_960_000, "100 MB"],
+    [999_600_000, "1.0 GB"],
+    [5e12, "5.0 TB"],
+    [5e15, "5000 TB"],
+  ])("%i bytes are %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it.each([
+    [0, "0 ms"],
+    [999, "999 ms"],
+    [12_400, "12 s"],
+    [59_600, "1 min"],
+    [200_000, "3 min 20 s"],
+    [7_500_000, "2 h 5 min"],
+    [86_400_000, "1 d"],
+    [97_200_000, "1 d 3 h"],
+  ])("%i milliseconds are %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+  it.each([
+    [512, "512"],
+    [3_290_000, "3.3 M"],
+    [135_000_000, "135 M"],
+    [1_240_000_000, "1.2 B"],
+  ])("%i parameters are %s", (count, text) => expect(formatCount(count)).toBe(text));
+
+  it("says 100 % when it is over and not before", () => {
+    expect(formatPercent(0.9999)).toBe("99 %");
+    expect(formatPercent(1)).toBe("100 %");
+  });
+});

@@ -1,0 +1,49 @@
+// Formats numbers for people: bytes, rates, times, dates.
+
+const units = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** Steps of 1,000, as disks, hubs and the pages count: 1.2 GB, 45.6 MB, 789 B. */
+export function formatBytes(bytes: number): string {
+  // A value that would be rounded up to 1,000 gets the next unit.
+  const power = bytes < 999.5 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
+  const value = bytes / 1_000 ** power;
+  return `${power === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ""}`;
+}
+
+/** The two largest units: 850 ms, 12 s, 3 min 20 s, 2 h 5 min, 4 d 3 h. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return pair(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1_440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  const hours = Math.round(minutes / 60);
+  return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** 135 M, 1.2 B: parameters of a model. */
+export function formatCount(count: number): string {
+  for (const [size, unit] of [
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "K"],
+  ] as const) {
+    if (count >= size) return `${(count / size).toFixed(count >= 100 * size ? 0 : 1)} ${unit}`;
+  }
+  return String(count);
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** Rounded down, so that 100 % appears only at the end. */
+export function formatPercent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
+}

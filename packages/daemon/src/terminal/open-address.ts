@@ -1,0 +1,40 @@
+// Owns the address that a daemon tells a person to open: one that it answers to.
+import { hostname, networkInterfaces } from "node:os";
+
+export interface OpenAddress {
+  /** Where it listens. */
+  readonly url: string;
+  /** The public address, if it is set. */
+  readonly advertiseUrl?: string | undefined;
+  /** Names that a request may call it by; none: any. */
+  readonly names: readonly string[];
+  /** What others call this machine. */
+  readonly machine: string;
+}
+
+/** The advertised one; else its own, with this machine in place of all interfaces and of one that it would refuse. */
+export function addressToOpen({ url, advertiseUrl, names, machine }: OpenAddress): string {
+  if (advertiseUrl !== undefined) return advertiseUrl.replace(/\/$/, "");
+  const [, scheme = "", own = "", port = ""] = /^(\w+:\/\/)(\[[^\]]*\]|[^:/]*)(.*)$/.exec(url) ?? [];
+  const name = own === "0.0.0.0" || own === "[::]" ? machine : own;
+  const answered = names.length === 0 || names.includes(name.toLowerCase());
+  return `${scheme}${answered ? name : names[0]}${port}`;
+}
+
+/**
+ * The address of this machine for others: its first network address. Its host name is the last resort, since other machines may not know it, and
+ * it often means loopback.
+ */
+export function machineAddress(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string {
+  const outward = Object.values(interfaces)
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ address, internal }) => !internal && !isLinkLocal(address));
+  const [v4, v6] = (["IPv4", "IPv6"] as const).map(
+    (wanted) => outward.find(({ family }) => family === wanted)?.address,
+  );
+  return v4 ?? (v6 === undefined ? hostname() : `[${v6}]`);
+}
+
+function isLinkLocal(address: string): boolean {
+  return /^(169\.254\.|fe[89ab][0-9a-f]:)/i.test(address);
+}

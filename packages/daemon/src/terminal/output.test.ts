@@ -1,0 +1,11 @@
+import { expect, it } from "vitest";
+import { createOutput } from "./output.ts";
+
+it("has colours on a terminal alone, and a default width where the width is unknown", () => {
+  const stream = { isTTY: true, columns: 100, write: () => true };
+  expect(createOutput(stream, true).style.bold("x")).toBe("\u001b[1mx\u001b[22m");
+  expect(createOutput(stream, false).style.bold("x")).toBe("x");
+  expect(createOutput({ write: () => true }, true).style.bold("x")).toBe("x");
+  expect(createOutput(stream, true).columns()).toBe(100);
+  expect(createOutput({ ...stream, columns: 0 }, true).columns()).toBe(80);
+});

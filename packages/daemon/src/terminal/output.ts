@@ -1,0 +1,30 @@
+// Owns a stream that a person or a program reads: whether it is a terminal, how wide, and in which style.
+import { createStyle, type Style } from "./style.ts";
+
+/** Width of a terminal that reports none, or 0, as some do. */
+const defaultColumns = 80;
+
+export interface Output {
+  readonly isTerminal: boolean;
+  readonly style: Style;
+  /** Read at each access, since a window can be resized. */
+  columns(): number;
+  write(text: string): void;
+}
+
+export interface OutputStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** @param colors whether the settings allow colours; output that is not a terminal has no colours */
+export function createOutput(stream: OutputStream, colors: boolean): Output {
+  const isTerminal = stream.isTTY === true;
+  return {
+    isTerminal,
+    style: createStyle(isTerminal && colors),
+    columns: () => stream.columns || defaultColumns,
+    write: (text) => void stream.write(text),
+  };
+}

@@ -1,0 +1,4 @@
+export * from "./read-tokens.ts";
+export * from "./token-file.ts";
+export * from "./token-rights.ts";
+export * from "./token-table.ts";

@@ -1,0 +1,74 @@
+// Owns the sources of a program's API tokens: one variable and one file, at the start and again on SIGHUP.
+import { TokenFileError, parseToken, parseTokenFile, type ApiToken } from "./token-file.ts";
+import { createTokenTable, type TokenTable } from "./token-table.ts";
+import type { Logger } from "@waggle/telemetry";
+import { reasonOf } from "../terminal/index.ts";
+import { readSettingText } from "../settings/setting-text.ts";
+
+export const tokenVariable = "WAGGLE_API_TOKEN";
+/** The name of the client that uses the variable's token. */
+const variableClient = "default";
+
+export interface TokenSources {
+  /** The text of the variable. */
+  readonly apiToken: string | undefined;
+  /** The variable's name; by default WAGGLE_API_TOKEN. */
+  readonly apiTokenVariable?: string | undefined;
+  /** The path of the file. */
+  readonly apiTokenFile?: string | undefined;
+}
+
+export interface ReadTokensOptions {
+  /** Of the variable's token, in addition to the rights after it. */
+  readonly rights?: Partial<Pick<ApiToken, "admin" | "monitor">> | undefined;
+  readonly read?: (path: string) => string;
+}
+
+/**
+ * All tokens; an empty list without a source.
+ * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
+ */
+export function readTokens(
+  { apiToken, apiTokenVariable = tokenVariable, apiTokenFile }: TokenSources,
+  { rights = {}, read = readSettingText }: ReadTokensOptions = {},
+): readonly ApiToken[] {
+  const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
+  if (apiToken === undefined) return fromFile;
+  const own = { ...parseVariable(apiTokenVariable, apiToken), ...rights };
+  if (fromFile.some(({ name, token }) => name === variableClient || token === own.token)) {
+    const reason = `it repeats the token of ${apiTokenVariable}, or its name "${variableClient}"`;
+    throw new TokenFileError(`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`);
+  }
+  return [own, ...fromFile];
+}
+
+/** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */
+export function reloadTokens(sources: TokenSources, log: Logger, options?: ReadTokensOptions): TokenTable | undefined {
+  if (sources.apiTokenFile === undefined) return undefined;
+  try {
+    const tokens = readTokens(sources, options);
+    log.info({ tokens: tokens.length }, "tokens_reloaded");
+    return createTokenTable(tokens);
+  } catch (error) {
+    log.error({ err: error }, "Cannot reload the API tokens; the old ones stay.");
+    return undefined;
+  }
+}
+
+/** Parsed as a line of the file without a name: a colon belongs to the token. */
+function parseVariable(variable: string, text: string): ApiToken {
+  try {
+    return { name: variableClient, ...parseToken(text) };
+  } catch (error) {
+    if (!(error instanceof TokenFileError)) throw error;
+    throw new TokenFileError(`Cannot use the variable ${variable}: ${error.message}.`);
+  }
+}
+
+function readTokenFile(file: string, read: (path: string) => string): readonly ApiToken[] {
+  try {
+    return parseTokenFile(read(file));
+  } catch (error) {
+    throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reasonOf(error)}.`);
+  }
+}

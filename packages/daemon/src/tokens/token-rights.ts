@@ -1,0 +1,64 @@
+// Owns the rights of an API token beyond requests for jobs: to change the worker, to monitor it, and a quota; and their words after a token.
+
+/** The limits of a client. Undefined: no limit. */
+export interface Quota {
+  /** Requests for a job in any 60 s. */
+  readonly requestsPerMinute: number | undefined;
+  /** Prompt and completion tokens in any 60 s, cached ones included. */
+  readonly tokensPerMinute: number | undefined;
+  /** The same in any 24 h. */
+  readonly tokensPerDay: number | undefined;
+  /** Jobs that wait or run at a time. */
+  readonly runningJobs: number | undefined;
+}
+
+export interface TokenRights {
+  /** It may change what the worker serves, and all that `monitor` may. */
+  readonly admin: boolean;
+  /** It sees the usage of other clients. */
+  readonly monitor: boolean;
+  readonly quota: Quota;
+}
+
+export const noQuota: Quota = {
+  requestsPerMinute: undefined,
+  tokensPerMinute: undefined,
+  tokensPerDay: undefined,
+  runningJobs: undefined,
+};
+
+export const noRights: TokenRights = { admin: false, monitor: false, quota: noQuota };
+
+const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
+  ["requests-per-minute", "requestsPerMinute"],
+  ["tokens-per-minute", "tokensPerMinute"],
+  ["tokens-per-day", "tokensPerDay"],
+  ["running-jobs", "runningJobs"],
+]);
+const maxQuota = 1_000_000_000_000;
+const form = `admin, monitor, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
+
+/**
+ * `admin`, `monitor`, and `name=number` for each part of a quota, in any order and each once.
+ * @returns for a problem the end of a sentence. It repeats only the words above, because another word may be a piece of a token.
+ */
+export function parseRights(words: readonly string[]): TokenRights | string {
+  const marks = { admin: false, monitor: false };
+  const quota: { -readonly [K in keyof Quota]: Quota[K] } = { ...noQuota };
+  for (const [index, word] of words.entries()) {
+    const [name = "", value] = word.split(/=(.*)/s, 2);
+    const key = quotaWords.get(name);
+    if (word === "admin" || word === "monitor") {
+      if (marks[word]) return `${word} is repeated`;
+      marks[word] = true;
+    } else if (key === undefined) {
+      return `word ${index + 1} after the token must be one of ${form}; a token has no spaces`;
+    } else {
+      if (quota[key] !== undefined) return `${name} is repeated`;
+      const limit = /^\d{1,13}$/.test(value ?? "") ? Number(value) : 0;
+      if (limit < 1 || limit > maxQuota) return `${name} takes a whole number from 1 to ${maxQuota}, as in ${name}=60`;
+      quota[key] = limit;
+    }
+  }
+  return { admin: marks.admin, monitor: marks.admin || marks.monitor, quota };
+}

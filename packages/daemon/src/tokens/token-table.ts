@@ -1,0 +1,44 @@
+// Owns the API tokens in memory: digests only, compared in constant time.
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { ApiToken } from "./token-file.ts";
+import { noRights } from "./token-rights.ts";
+import type { TokenRights } from "./token-rights.ts";
+
+export interface TokenTable {
+  /** The name of the token, or undefined. Takes equally long for every match. */
+  nameOf(presented: string): string | undefined;
+  /** What the client of this name may do; undefined for one that has no token here. */
+  rightsOf(name: string): TokenRights | undefined;
+  /** In the order of their file. */
+  readonly names: readonly string[];
+  readonly size: number;
+}
+
+/** @param tokens without rights have no rights and no quota */
+export function createTokenTable(
+  tokens: readonly (Pick<ApiToken, "name" | "token"> & Partial<TokenRights>)[],
+): TokenTable {
+  const rows = tokens.map(({ name, token }) => ({ name, digest: digestOf(token) }));
+  const rights = new Map(tokens.map((token) => [token.name, rightsFrom(token)]));
+  return {
+    nameOf(presented) {
+      const digest = digestOf(presented);
+      let found: string | undefined;
+      for (const row of rows) if (timingSafeEqual(row.digest, digest)) found = row.name;
+      return found;
+    },
+    rightsOf: (name) => rights.get(name),
+    names: tokens.map(({ name }) => name),
+    get size() {
+      return rows.length;
+    },
+  };
+}
+
+function rightsFrom({ admin = false, monitor = admin, quota = noRights.quota }: Partial<TokenRights>): TokenRights {
+  return { admin, monitor, quota };
+}
+
+function digestOf(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}

@@ -1,0 +1,88 @@
+// Owns the spans of a job: one for each of its phases, with the attributes of GenAI's conventions
+// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Never its prompt or its answer. Pure.
+import { finishReasonOf, reasonOf } from "@waggle/jobs";
+import type { Job, Outcome } from "@waggle/jobs";
+import type { Attributes } from "./span.ts";
+
+export interface Phase {
+  readonly name: "queue" | "prefill" | "decode";
+  /** The daemon clock's milliseconds. */
+  readonly from: number;
+  readonly to: number;
+  readonly attributes: Attributes;
+  readonly failed: boolean;
+}
+
+const operations = { text: "text_completion", messages: "chat", embed: "embeddings", rerank: "rerank" } as const;
+
+/** The phases that an ended job has reached; the last one ends with the job, and has its outcome. */
+export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Phase[] {
+  const { acceptedAt, state } = job;
+  const { startedAt, firstTokenAt, counts } = state;
+  const endedAt = state.endedAt ?? acceptedAt;
+  const shared = { ...identityOf(job, model), "waggle.job.id": job.id };
+  const failed = outcome.type === "failed";
+  const end = failed ? { "error.type": outcome.code } : { "waggle.job.reason": reasonOf(outcome) };
+  const began = [
+    { name: "queue", from: acceptedAt, own: {} },
+    { name: "prefill", from: startedAt, own: inputOf(counts) },
+    { name: "decode", from: firstTokenAt, own: { "gen_ai.usage.output_tokens": counts.completionTokens } },
+  ] as const;
+  const reached = began.flatMap(({ from, ...phase }) => (from === undefined ? [] : [{ ...phase, from }]));
+  return reached.map(({ name, from, own }, index) => {
+    const next = reached[index + 1];
+    const last = next === undefined;
+    const attributes = { ...shared, ...own, ...(last ? end : {}) };
+    return { name, from, to: next?.from ?? endedAt, attributes, failed: last && failed };
+  });
+}
+
+/** The job's attributes of its request's span, together with those of the request's earlier jobs. */
+export function requestAttributesOf(job: Job, outcome: Outcome, model: string, before: Attributes): Attributes {
+  const { counts } = job.state;
+  const own: Attributes = { ...inputOf(counts), "gen_ai.usage.output_tokens": counts.completionTokens };
+  const sums = Object.entries(own).map(([key, value]) => [key, Number(value) + Number(before[key] ?? 0)]);
+  return {
+    ...identityOf(job, model),
+    ...samplingOf(job),
+    ...(Object.fromEntries(sums) as Attributes),
+    ...(outcome.type === "finished" ? { "gen_ai.response.finish_reasons": [finishReasonOf(outcome.by)] } : {}),
+    ...(outcome.type === "failed" ? { "error.type": outcome.code } : {}),
+  };
+}
+
+function identityOf(job: Job, model: string): Attributes {
+  const { spec } = job;
+  return {
+    "gen_ai.operation.name": operations[operationOf(job)],
+    "gen_ai.provider.name": "waggle",
+    "gen_ai.request.model": model,
+    "gen_ai.response.model": model,
+    "gen_ai.response.id": job.id,
+    "gen_ai.conversation.id": spec.scope.sessionId,
+  };
+}
+
+function operationOf({ spec }: Job): keyof typeof operations {
+  return spec.kind === "generate" ? (spec.prompt.kind === "messages" ? "messages" : "text") : spec.kind;
+}
+
+function samplingOf({ spec }: Job): Attributes {
+  if (spec.kind !== "generate") return {};
+  const { sampling } = spec;
+  return {
+    "gen_ai.request.max_tokens": spec.maxTokens,
+    "gen_ai.request.choice.count": spec.choices === 1 ? undefined : spec.choices,
+    "gen_ai.request.seed": sampling.seed,
+    "gen_ai.request.temperature": sampling.temperature,
+    "gen_ai.request.top_p": sampling.top_p,
+    "gen_ai.request.top_k": sampling.top_k,
+  };
+}
+
+function inputOf({ promptTokens, cachedTokens }: Job["state"]["counts"]): Attributes {
+  return {
+    "gen_ai.usage.input_tokens": promptTokens,
+    "gen_ai.usage.cache_read.input_tokens": cachedTokens,
+  };
+}

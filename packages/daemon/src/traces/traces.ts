@@ -1,0 +1,119 @@
+// Owns the traces of a daemon: a span for each request, and below it one for each phase of the request's jobs.
+import type { Clock } from "@waggle/async";
+import type { Job, JobObserver } from "@waggle/jobs";
+import { phasesOf, requestAttributesOf } from "./job-spans.ts";
+import { createSampler } from "./sampler.ts";
+import type { Attributes } from "./span.ts";
+import type { SpanExporter } from "./span-exporter.ts";
+import { newSpanId, newTraceId, parseTraceParent } from "./trace-context.ts";
+import type { TraceSettings } from "./trace-settings.ts";
+
+export interface TracedRequest {
+  readonly method: string;
+  /** Its id in the log, if it has one. */
+  readonly requestId?: string;
+  readonly traceParent: string | undefined;
+  readonly traceState: string | undefined;
+}
+
+export interface RequestTrace {
+  /** The request started this job: its spans are children of the request's. */
+  adopt(job: Job): void;
+  /** The response is sent, or its client has disconnected. @param route as the reference names it */
+  end(facts: { readonly route: string; readonly status: number; readonly client: string | undefined }): void;
+}
+
+/** Observes all jobs; it ignores those that no sampled request started. */
+export interface Traces extends JobObserver {
+  /** Undefined for a trace that is not sampled. */
+  begin(request: TracedRequest): RequestTrace | undefined;
+}
+
+export interface TracesOptions {
+  readonly settings: Pick<TraceSettings, "sampler" | "ratio">;
+  readonly exporter: Pick<SpanExporter, "add">;
+  readonly clock: Clock;
+  /** Milliseconds since 1970; Date.now by default. */
+  readonly timeOfDay?: () => number;
+}
+
+interface RequestSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly traceState: string | undefined;
+  /** Added to the daemon clock's milliseconds it makes a time of day; the same for all spans of a request, so that they fit together. */
+  readonly offsetMs: number;
+  readonly startedAt: number;
+  attributes: Attributes;
+  failed: boolean;
+}
+
+export function createTraces({ settings, exporter, clock, timeOfDay = Date.now }: TracesOptions): Traces {
+  const sampler = createSampler(settings.sampler, settings.ratio);
+  const requestOf = new WeakMap<Job, RequestSpan>();
+
+  function endRequest(span: RequestSpan, name: string, attributes: Attributes, failed: boolean): void {
+    const { offsetMs, startedAt, ...ids } = span;
+    exporter.add({
+      ...ids,
+      name,
+      kind: "server",
+      startMs: startedAt + offsetMs,
+      endMs: clock.now() + offsetMs,
+      attributes: { ...attributes, ...span.attributes },
+      failed: failed || span.failed,
+    });
+  }
+
+  return {
+    begin({ method, requestId, traceParent, traceState }) {
+      const parent = parseTraceParent(traceParent, traceState);
+      const traceId = parent?.traceId ?? newTraceId();
+      if (!sampler(traceId, parent)) return undefined;
+      const startedAt = clock.now();
+      const span: RequestSpan = {
+        traceId,
+        spanId: newSpanId(),
+        parentSpanId: parent?.spanId,
+        traceState: parent?.state,
+        offsetMs: timeOfDay() - startedAt,
+        startedAt,
+        attributes: {},
+        failed: false,
+      };
+      return {
+        adopt: (job) => void requestOf.set(job, span),
+        end({ route, status, client }) {
+          const http = { "http.request.method": method, "http.route": route, "http.response.status_code": status };
+          const own = { "waggle.request.id": requestId, "waggle.client": client };
+          endRequest(span, `${method} ${route}`, { ...http, ...own }, status >= 500);
+        },
+      };
+    },
+    started() {},
+    tokensCame() {},
+    ended(job, outcome, model) {
+      const request = requestOf.get(job);
+      if (request === undefined) return;
+      requestOf.delete(job);
+      const { traceId, spanId, traceState, offsetMs } = request;
+      for (const { name, from, to, attributes, failed } of phasesOf(job, outcome, model)) {
+        exporter.add({
+          traceId,
+          spanId: newSpanId(),
+          parentSpanId: spanId,
+          traceState,
+          name,
+          kind: "internal",
+          startMs: from + offsetMs,
+          endMs: to + offsetMs,
+          attributes,
+          failed,
+        });
+      }
+      request.attributes = requestAttributesOf(job, outcome, model, request.attributes);
+      request.failed ||= outcome.type === "failed";
+    },
+  };
+}

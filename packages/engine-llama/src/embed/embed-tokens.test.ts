@@ -1,0 +1,80 @@
+// What stands around texts and between pairs, by the vocabularies of several families.
+import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
+import { describe, expect, test } from "vitest";
+import { createEmbedTokenizer, type EmbedTokenizer } from "./embed-tokens.ts";
+
+const [bos, eos, sep] = [1_001, 1_002, 1_003];
+
+interface Family {
+  readonly type: LlamaVocabularyType;
+  readonly special: object;
+  readonly ggml?: object;
+  readonly rankTemplate?: string;
+}
+
+/** Each character is a token, and a control token's text is that token. */
+function tokenizerOf({ type, special, ggml = {}, rankTemplate }: Family): EmbedTokenizer {
+  const model = {
+    vocabularyType: type,
+    tokens: special,
+    fileInfo: { metadata: { tokenizer: { ggml: { tokens: { length: 2_000 }, ...ggml } } } },
+  } as unknown as LlamaModel;
+  const tokenize = (text: string, specialTokens: boolean): Promise<number[]> =>
+    Promise.resolve(
+      [...text].map((character) => (specialTokens && character === "#" ? eos : (character.codePointAt(0) ?? 0))),
+    );
+  return createEmbedTokenizer({ model, tokenize, maxTokens: 12, rankTemplate });
+}
+
+const textOf = (tokens: readonly number[]): string =>
+  tokens.map((token) => ({ [bos]: "<", [eos]: ">", [sep]: "|" })[token] ?? String.fromCodePoint(token)).join("");
+
+const bert = {
+  type: LlamaVocabularyType.wpm,
+  special: { bos, eos: null, sep, shouldPrependBosToken: true, shouldAppendEosToken: false },
+};
+const xlmRoberta = {
+  type: LlamaVocabularyType.ugm,
+  special: { bos, eos, sep: eos, shouldPrependBosToken: true, shouldAppendEosToken: true },
+};
+const modernBert = { ...xlmRoberta, type: LlamaVocabularyType.bpe };
+const qwen = {
+  type: LlamaVocabularyType.bpe,
+  special: { bos: null, eos, sep: null, shouldPrependBosToken: false, shouldAppendEosToken: true },
+};
+const pair = { query: "q", document: "d" };
+
+describe("a text and a pair", () => {
+  test.each<[name: string, family: Family, text: string, pair: string]>([
+    ["BERT", bert, "<a|", "<q|d|"],
+    ["XLM-RoBERTa", xlmRoberta, "<a>", "<q>>d>"],
+    ["ModernBERT", modernBert, "<a>", "<q>d>"],
+    ["a file that wants no separator", { ...xlmRoberta, ggml: { add_sep_token: false } }, "<a>", "<q>d>"],
+    ["Qwen3's own words", { ...qwen, rankTemplate: "Q:{query} D:{document}#" }, "a>", "Q:q D:d>"],
+    ["another order", { ...qwen, rankTemplate: "{document}? {query}" }, "a>", "d? q"],
+  ])("of %s", async (_, family, text, both) => {
+    const tokenize = tokenizerOf(family);
+    expect([textOf(await tokenize("a")), textOf(await tokenize(pair))]).toEqual([text, both]);
+  });
+
+  test("contain no control tokens from their text", async () => {
+    const tokenize = tokenizerOf({ ...qwen, rankTemplate: "{query}{document}#" });
+    expect(textOf(await tokenize({ query: "#", document: "#" }))).toBe("##>");
+  });
+});
+
+test("a template without both names is not used", async () => {
+  const tokenize = tokenizerOf({ ...qwen, rankTemplate: "{document} is it" });
+  expect(textOf(await tokenize(pair))).toBe("q>d>");
+});
+
+test("a text that is too long is cut to the limit, or to the requested length", async () => {
+  const tokenize = tokenizerOf(bert);
+  expect(textOf(await tokenize("abcdefghijklmnop"))).toHaveLength(18);
+  expect(textOf(await tokenize("abcdefghijklmnop", 1_000))).toBe("<abcdefghij|");
+  expect(textOf(await tokenize("abcdefghijklmnop", 5))).toBe("<abc|");
+  expect(textOf(await tokenize({ query: "abc", document: "defghijklm" }, 9))).toBe("<abc|def|");
+  for (const query of ["abcdefghijklm", "x".repeat(100_000)]) {
+    await expect(tokenize({ query, document: "d" }, 1_000)).rejects.toMatchObject({ code: "invalid_argument" });
+  }
+});

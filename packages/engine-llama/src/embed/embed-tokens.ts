@@ -1,0 +1,109 @@
+// Tokenizes a text to embed, or a query with its document: adds the model's tokens around and between them, and cuts the text to its limit.
+import { maxCharsPerToken, type EmbedInput, type TextPair, type Token } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
+
+export type EmbedTokenizer = (text: EmbedInput | TextPair, truncateTo?: number) => Promise<readonly Token[]>;
+
+export interface EmbedTokenizerOptions {
+  readonly model: LlamaModel;
+  /** The bare tokenizer, which adds no tokens. */
+  readonly tokenize: (text: string, specialTokens: boolean) => Promise<Token[]>;
+  /** The file's template for a query and its document, if it has one. */
+  readonly rankTemplate: string | undefined;
+  readonly maxTokens: number;
+}
+
+export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedTokenizer {
+  const { model, tokenize, maxTokens } = options;
+  const frame = frameOf(model);
+  const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
+  const { rankTemplate } = options;
+  const names = rankTemplate?.includes("{query}") === true && rankTemplate.includes("{document}");
+  const template = names ? rankTemplate : undefined;
+
+  /** The part that will certainly be cut off is not tokenized. */
+  async function tokensOf(text: string, most: number): Promise<Token[]> {
+    const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
+    return tokens.slice(0, most);
+  }
+
+  async function embedTokens(text: EmbedInput, most: number): Promise<readonly Token[]> {
+    if (typeof text === "string") {
+      const { begin, end } = frame;
+      const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length));
+      // A text may already contain the begin and end tokens; they are never doubled.
+      return [...(tokens[0] === begin[0] ? [] : begin), ...tokens, ...(tokens.at(-1) === end[0] ? [] : end)];
+    }
+    const unknown = text.find((token) => token >= vocabularySize);
+    if (unknown === undefined) return text.slice(0, most);
+    throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has ${vocabularySize} tokens.`);
+  }
+
+  async function pairParts(): Promise<readonly PairPart[]> {
+    if (template === undefined) return [frame.begin, "query", frame.between, "document", frame.end];
+    const parts: PairPart[] = [];
+    for (const text of template.split(placeholders)) {
+      if (text === "{query}") parts.push("query");
+      else if (text === "{document}") parts.push("document");
+      else parts.push(await tokenize(text, true));
+    }
+    return parts;
+  }
+
+  async function pairTokens({ query, document }: TextPair, most: number): Promise<readonly Token[]> {
+    if (query.length > most * maxCharsPerToken) throw noRoom(most);
+    const parts = await pairParts();
+    const asked = await tokenize(query, false);
+    const lengths = parts.map((part) => (part === "document" ? 0 : part === "query" ? asked.length : part.length));
+    const left = most - lengths.reduce((sum, length) => sum + length, 0);
+    const room = Math.floor(left / parts.filter((part) => part === "document").length);
+    if (room < 1) throw noRoom(most);
+    const found = await tokensOf(document, room);
+    return parts.flatMap((part) => (part === "document" ? found : part === "query" ? asked : part));
+  }
+
+  return async (text, truncateTo) => {
+    const most = truncateTo === undefined ? Infinity : Math.min(truncateTo, maxTokens);
+    return typeof text === "object" && "query" in text ? await pairTokens(text, most) : await embedTokens(text, most);
+  };
+}
+
+function noRoom(most: number): WaggleError {
+  return new WaggleError(
+    "invalid_argument",
+    `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`,
+  );
+}
+
+/** Tokens, or the name of a text of the pair that belongs in this place. */
+type PairPart = "query" | "document" | readonly Token[];
+const placeholders = /(\{query\}|\{document\})/;
+
+interface Frame {
+  readonly begin: readonly Token[];
+  readonly end: readonly Token[];
+  /** Tokens between a query and its document. */
+  readonly between: readonly Token[];
+}
+
+/**
+ * The tokens that llama.cpp adds (`llama_vocab` and `format_prompt_rerank`), except that a pair of word pieces ends with a
+ * separator, as BERT was trained.
+ */
+function frameOf({ tokens: special, vocabularyType, fileInfo }: LlamaModel): Frame {
+  const list = (token: Token | null): Token[] => (token === null ? [] : [token]);
+  const wordPieces = vocabularyType === LlamaVocabularyType.wpm;
+  if (wordPieces) {
+    const separator = list(special.sep);
+    return { begin: list(special.bos), end: separator, between: separator };
+  }
+  const end = special.shouldAppendEosToken ? list(special.eos) : [];
+  const { add_sep_token: addsSeparator = vocabularyType === LlamaVocabularyType.ugm } = fileInfo.metadata.tokenizer
+    .ggml as { readonly add_sep_token?: boolean };
+  return {
+    begin: special.shouldPrependBosToken ? list(special.bos) : [],
+    end,
+    between: [...end, ...(addsSeparator ? list(special.sep) : [])],
+  };
+}

@@ -1,0 +1,149 @@
+// Tests models that embed or rank, made up and computed by llama.cpp.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backend, EmbedInput, TextPair } from "@waggle/engine";
+import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
+import { getLlama, type LlamaContextSequence, type Token } from "node-llama-cpp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadLlamaBackend } from "../load/load.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "encoders-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tiny = {
+  ...{ like: "none", layers: 2, width: 64, heads: 4, kvHeads: 4, feedForward: 128 },
+  ...{ vocabulary: 1_024, context: 160 },
+};
+const texts = ["a bee", "a bee flies", "the sky is blue today", "", "a dog ran to the park"];
+
+function write(encoder: NonNullable<ModelShape["encoder"]>): string {
+  const path = join(folder, `${encoder}.gguf`);
+  writeRandomModel({ name: encoder, ...tiny, encoder }, path);
+  return path;
+}
+
+const load = (modelPath: string): Promise<Backend> =>
+  loadLlamaBackend({ modelPath, slots: 2, threads: 2, device: "cpu" });
+
+function embedderOf({ embedder }: Backend): NonNullable<Backend["embedder"]> {
+  if (embedder === undefined) throw new Error("The backend has no embedder");
+  return embedder;
+}
+
+async function compute(backend: Backend, text: EmbedInput | TextPair): Promise<readonly number[]> {
+  const embedder = embedderOf(backend);
+  return (await embedder.feed({ tokens: await embedder.tokenize(text), first: true, last: true })) ?? [];
+}
+
+const cosine = (a: readonly number[], b: readonly number[] = []): number =>
+  a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+describe("a model that embeds texts", () => {
+  let backend: Backend;
+  let modelPath: string;
+  beforeAll(async () => {
+    modelPath = write("embed");
+    backend = await load(modelPath);
+  });
+  afterAll(() => backend.dispose());
+
+  test("reports its kind, and how long a text may be", () => {
+    expect(backend.info).toMatchObject({ kind: "embed", embeddingSize: 64, contextSize: 160, trainedContextSize: 160 });
+    expect(embedderOf(backend)).toMatchObject({ width: 64, maxTokens: 160, mustBeWhole: true });
+  });
+
+  test("adds the model's tokens around a text, once", async () => {
+    const { tokenize } = embedderOf(backend);
+    const [bee, none] = [await tokenize("a bee"), await tokenize("")];
+    expect(none).toEqual([2, 3]);
+    expect([bee[0], bee.at(-1)]).toEqual([2, 3]);
+    expect(await tokenize(bee)).toEqual(bee);
+    await expect(tokenize([5, 1_024])).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  test("gives the vectors that the library computes, of length 1, up to the longest text", async () => {
+    await using llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
+    await using model = await llama.loadModel({ modelPath });
+    await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
+    const longest = "b ".repeat(158).trim();
+    expect(await embedderOf(backend).tokenize(longest)).toHaveLength(160);
+    for (const text of [...texts, longest].filter((each) => each !== "")) {
+      const { vector } = await context.getEmbeddingFor(text);
+      const own = await compute(backend, text);
+      expect(Math.hypot(...own)).toBeCloseTo(1);
+      expect(cosine(own, vector) / Math.hypot(...vector), text).toBeGreaterThan(0.9999);
+    }
+  });
+
+  test("cuts a long text where that is requested, and keeps its end mark", async () => {
+    const { tokenize } = embedderOf(backend);
+    const long = "a ".repeat(1_000);
+    expect((await tokenize(long)).length).toBe(1_002);
+    const cut = await tokenize(long, Number.MAX_SAFE_INTEGER);
+    expect([cut.length, cut[0], cut.at(-1)]).toEqual([160, 2, 3]);
+    expect(await tokenize(long, 10)).toHaveLength(10);
+    expect(await tokenize(cut, 7)).toEqual(cut.slice(0, 7));
+  });
+
+  test("has its vocabulary, and refuses to generate", async () => {
+    const tokens = await backend.tokenizeText("a bee", true, false);
+    expect(tokens[0]).toBe(2);
+    const bytes = Buffer.concat(tokens.map((token) => backend.tokenBytes(token)));
+    expect(bytes.toString()).toBe(" a bee");
+    await expect(backend.tokenize({ kind: "text", text: "a" })).rejects.toThrow("embeds texts; it does not write");
+  });
+});
+
+describe("a model that ranks texts", () => {
+  let backend: Backend;
+  let modelPath: string;
+  beforeAll(async () => {
+    modelPath = write("rerank");
+    backend = await load(modelPath);
+  });
+  afterAll(() => backend.dispose());
+
+  const query = "what is a bee";
+
+  test("reads a query and its document as one text", async () => {
+    expect(backend.info).toMatchObject({ kind: "rerank" });
+    const { tokenize, width } = embedderOf(backend);
+    const pair = await tokenize({ query, document: "a dog" });
+    expect(width).toBe(1);
+    const [first, second] = [await tokenize(query), await tokenize("a dog")];
+    expect(pair).toEqual([...first, ...second.slice(1)]);
+  });
+
+  test("gives the logit that the library has for the same tokens", async () => {
+    await using llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
+    await using model = await llama.loadModel({ modelPath });
+    await using context = await model.createRankingContext({ contextSize: 256, batchSize: 256, threads: 1 });
+    // It puts no mark at the end of a pair, so it is asked below that.
+    const { _llamaContext: library, _sequence: sequence } = context as unknown as {
+      readonly _llamaContext: { readonly _ctx: { getEmbedding(tokens: number, most: number): Float64Array } };
+      readonly _sequence: LlamaContextSequence;
+    };
+    for (const document of texts) {
+      const tokens = await embedderOf(backend).tokenize({ query, document });
+      await sequence.eraseContextTokenRanges([{ start: 0, end: sequence.nextTokenIndex }]);
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens as Token[]);
+      expect((await compute(backend, { query, document }))[0]).toBeCloseTo(
+        library._ctx.getEmbedding(tokens.length, 1)[0] ?? NaN,
+        3,
+      );
+    }
+  });
+
+  test("cuts the document, never the query", async () => {
+    const { tokenize } = embedderOf(backend);
+    const long = "b ".repeat(1_000);
+    const cut = await tokenize({ query, document: long }, Number.MAX_SAFE_INTEGER);
+    const head = await tokenize(query);
+    expect(cut).toHaveLength(160);
+    expect([cut.slice(0, head.length), cut.at(-1)]).toEqual([head, 3]);
+    await expect(tokenize({ query: long, document: "a" }, Number.MAX_SAFE_INTEGER)).rejects.toThrow(
+      /query leaves no room/,
+    );
+  });
+});

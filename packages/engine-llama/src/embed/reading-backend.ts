@@ -1,0 +1,60 @@
+// The Backend of a model that embeds or ranks and does not generate: an embedder and the vocabulary, without a context for slots.
+import { genericFormat } from "@waggle/chat-format/format";
+import type { Backend, BackendInfo } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import type { LlamaModel } from "node-llama-cpp";
+import type { LlamaEmbedder } from "./embedder.ts";
+import { createTokenBytes } from "../text/token-bytes.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Vocabulary } from "../text/vocabulary.ts";
+
+export interface ReadingBackendParts {
+  readonly model: LlamaModel;
+  readonly info: Omit<BackendInfo, "chatFormat">;
+  readonly vocabulary: Vocabulary;
+  readonly tokenizer: Tokenizer;
+  readonly embedder: LlamaEmbedder;
+  /** Frees everything that was loaded; may be called repeatedly. */
+  readonly release: () => Promise<void>;
+}
+
+export function createReadingBackend(parts: ReadingBackendParts): Backend {
+  const { model, info, vocabulary, tokenizer, embedder, release } = parts;
+  const { bos, shouldPrependBosToken } = model.tokens;
+
+  /** Rejects calls that should never come, because jobs of this kind are refused earlier. */
+  async function refuse(): Promise<never> {
+    const reads = info.kind === "embed" ? "embeds" : "ranks";
+    throw new WaggleError("invalid_argument", `Cannot generate: this model ${reads} texts; it does not write.`);
+  }
+
+  return {
+    info: { ...info, chatFormat: genericFormat },
+    embedder,
+    maxNextLogprobs: 0,
+    async tokenizeText(text, addSpecial, parseSpecial) {
+      const tokens = await tokenizer.tokenize(text, parseSpecial);
+      const begins = addSpecial && shouldPrependBosToken && bos !== null && tokens[0] !== bos;
+      return begins ? [bos, ...tokens] : tokens;
+    },
+    tokenBytes: createTokenBytes(vocabulary),
+    tokenize: refuse,
+    renderMessages: refuse,
+    checkSampling: refuse,
+    checkShift: () => undefined,
+    markOf: () => undefined,
+    thoughtEnd: { text: "", tokens: [] },
+    isEndOfGeneration: () => false,
+    begin: refuse,
+    step: refuse,
+    shift: refuse,
+    end: refuse,
+    setThreads(threads) {
+      model.llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);
+    },
+    async dispose() {
+      await embedder.close();
+      await release();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+// Defines the types of the KV cache: their names in the library, and which types work with a model's attention. llama.cpp
+// refuses some pairs with only a line in its log, and ends the process over others, so the pairs are checked before
+// loading.
+import type { CacheType, FlashAttention } from "@waggle/protocol";
+
+export interface CacheTypes {
+  readonly cacheTypeK: CacheType;
+  readonly cacheTypeV: CacheType;
+}
+
+/** Numbers that share a scale, in all quantized types that a cache may have: `QK8_0` and similar constants of ggml-common.h. */
+const blockSize = 32;
+
+/** The name of the type in `ggml_type`. */
+export function typeName<const T extends CacheType>(type: T): Uppercase<T> {
+  return type.toUpperCase() as Uppercase<T>;
+}
+
+function isQuantized(type: CacheType): boolean {
+  return type !== "f32" && type !== "f16" && type !== "bf16";
+}
+
+export function flashAttentionOf(
+  wanted: { readonly flashAttention?: FlashAttention | undefined; readonly cacheTypeV?: CacheType | undefined },
+  supported: boolean,
+): { readonly on: boolean; readonly problem?: string } {
+  const { flashAttention = "auto", cacheTypeV = "f16" } = wanted;
+  const on = flashAttention !== "off" && supported;
+  if (flashAttention === "on" && !on)
+    return { on, problem: "--flash-attention on: the model cannot be computed with it" };
+  if (on || !isQuantized(cacheTypeV)) return { on };
+  const reason = flashAttention === "off" ? "--flash-attention is off" : "the model cannot be computed with it";
+  return { on, problem: `--cache-type-v ${cacheTypeV}: a quantized V cache needs flash attention, and ${reason}` };
+}
+
+/** The part of `architectureMetadata` with the numbers that an attention head stores per token. */
+export interface HeadMetadata {
+  readonly embedding_length?: number | undefined;
+  readonly attention?: {
+    readonly head_count?: number | readonly number[] | undefined;
+    readonly key_length?: number | undefined;
+    readonly value_length?: number | undefined;
+    readonly key_length_swa?: number | undefined;
+    readonly value_length_swa?: number | undefined;
+  };
+}
+
+/** Checks that a head's numbers fill whole blocks. @returns the problem as the end of a sentence, or undefined */
+export function headProblem(metadata: HeadMetadata, { cacheTypeK, cacheTypeV }: CacheTypes): string | undefined {
+  const { attention = {} } = metadata;
+  const keys = [attention.key_length ?? headLength(metadata), attention.key_length_swa];
+  const values = [attention.value_length ?? headLength(metadata), attention.value_length_swa];
+  return partial("--cache-type-k", cacheTypeK, keys) ?? partial("--cache-type-v", cacheTypeV, values);
+}
+
+function partial(flag: string, type: CacheType, lengths: readonly (number | undefined)[]): string | undefined {
+  if (!isQuantized(type)) return undefined;
+  const length = lengths.find((one) => one !== undefined && one % blockSize !== 0);
+  if (length === undefined) return undefined;
+  return `${flag} ${type}: a head of the model has ${length} numbers, and this type takes a multiple of ${blockSize}`;
+}
+
+function headLength({ embedding_length: width, attention }: HeadMetadata): number | undefined {
+  const counts = attention?.head_count;
+  const heads = Array.isArray(counts) ? Math.max(...(counts as number[])) : (counts as number | undefined);
+  return width === undefined || heads === undefined || heads === 0 ? undefined : Math.floor(width / heads);
+}

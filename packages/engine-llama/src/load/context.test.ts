@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { defaultContextSize, fits, type ContextMemory } from "./context.ts";
+
+const memoryOf = (freeBytes: number): ContextMemory => ({
+  free: { host: freeBytes, gpu: 0 },
+  takenBy: (contextSize) => ({ host: contextSize * 1_000, gpu: 0 }),
+});
+
+test("is the trained size while memory is plenty", () => {
+  expect(defaultContextSize(512, memoryOf(1e12))).toBe(512);
+  expect(defaultContextSize(300, memoryOf(1e12))).toBe(300);
+});
+
+test("is 8,192 at most", () => {
+  expect(defaultContextSize(131_072, memoryOf(1e12))).toBe(8_192);
+});
+
+test("shrinks until the context fits into half of the free memory", () => {
+  expect(defaultContextSize(4_096, memoryOf(4_096_000))).toBe(2_048);
+  expect(defaultContextSize(4_096, memoryOf(4_095_999))).toBe(1_792);
+});
+
+test("is undefined when nothing fits", () => {
+  expect(defaultContextSize(4_096, memoryOf(511_999))).toBeUndefined();
+});
+
+test("a requested size may take all of the free memory, of each kind", () => {
+  const takenBy: ContextMemory["takenBy"] = (size) => ({ host: size, gpu: 10 * size });
+  expect(fits(100, { free: { host: 100, gpu: 1_000 }, takenBy })).toBe(true);
+  expect(fits(100, { free: { host: 100, gpu: 999 }, takenBy })).toBe(false);
+  expect(fits(100, { free: { host: 99, gpu: 1_000 }, takenBy })).toBe(false);
+});

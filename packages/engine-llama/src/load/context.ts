@@ -1,0 +1,119 @@
+// Opens the context: chooses its size, by default as much as fits into half of the free memory, and makes the settings
+// that llama.cpp would otherwise choose.
+import { createEstimator, type MemorySettings } from "@waggle/models/memory";
+import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
+import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { BatchDispatch } from "../passes/batch-dispatch.ts";
+import { inSlotOrder } from "../passes/batch-order.ts";
+import { cannotLoad } from "./load-error.ts";
+import type { CacheOptions } from "./load-settings.ts";
+
+/** Without a full cache, a model with sliding windows computes a kept prefix again, outside of any step. */
+const swaFullCache = true;
+
+export interface ContextOptions {
+  readonly modelPath: string;
+  readonly header: GgufHeader;
+  readonly slots: number;
+  /** Tokens per slot. */
+  readonly contextSize: number | undefined;
+  readonly batchSize: number;
+  /** Most threads of any step. */
+  readonly threads: number;
+  readonly dispatch: BatchDispatch;
+  readonly signal: AbortSignal | undefined;
+  readonly cache: CacheOptions;
+}
+
+/** @throws WaggleError unavailable when the memory is too small */
+export async function openContext(
+  model: LlamaModel,
+  options: ContextOptions,
+): Promise<{ context: LlamaContext; contextSize: number }> {
+  const { modelPath, slots, batchSize, threads, dispatch, signal, cache } = options;
+  const memory = await contextMemory(model, options);
+  const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
+  // Checked here, because the library's check accepts contexts that then exhaust the memory of the whole machine.
+  if (contextSize === undefined || !fits(contextSize, memory)) throw tooLarge(options, contextSize);
+  try {
+    const context = await model.createContext({
+      contextSize,
+      sequences: slots,
+      batchSize,
+      threads,
+      ...cache,
+      swaFullCache,
+      batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
+      // The library's default remedy makes the context smaller until it fits, without an error.
+      failedCreationRemedy: false,
+      ...(signal === undefined ? {} : { createSignal: signal }),
+    });
+    return { context, contextSize };
+  } catch (error) {
+    throw cannotLoad(modelPath, `cannot create a context for ${slots} slots: ${(error as Error).message}`, error);
+  }
+}
+
+function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | undefined): Error {
+  const length = contextSize === undefined ? "even the smallest length" : `${contextSize} tokens`;
+  return cannotLoad(modelPath, `memory does not suffice for ${slots} slots of ${length}`);
+}
+
+async function contextMemory(model: LlamaModel, options: ContextOptions): Promise<ContextMemory> {
+  const { header, slots, batchSize, cache } = options;
+  const estimate = createEstimator(header);
+  const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
+  return {
+    free: { host: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
+    takenBy: (contextSize) => estimate({ ...settings, contextSize }).context,
+  };
+}
+
+type ContextSettings = Pick<MemorySettings, "gpuLayers" | "cacheTypeK" | "cacheTypeV">;
+
+export function memorySettingsOf(model: LlamaModel): ContextSettings {
+  return {
+    gpuLayers: model.gpuLayers,
+    cacheTypeK: tensorTypeOf(model.defaultContextKvCacheKeyType)?.name,
+    cacheTypeV: tensorTypeOf(model.defaultContextKvCacheValueType)?.name,
+  };
+}
+
+/** Longer contexts must be requested by the setting, because their memory is spent whether or not it is used. */
+const defaultContextLimit = 8_192;
+/** llama.cpp pads contexts to multiples of this. */
+const contextStep = 256;
+/** A context may take this part of the free memory: the rest is left to the worker and other processes. */
+const memoryShare = 0.5;
+
+/** Bytes in the memory of the host and of the GPU. */
+export interface Bytes {
+  readonly host: number;
+  readonly gpu: number;
+}
+
+export interface ContextMemory {
+  readonly free: Bytes;
+  /** Memory of all slots and their compute buffers, for this many tokens per slot. */
+  readonly takenBy: (contextSize: number) => Bytes;
+}
+
+/**
+ * Tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free
+ * memory. The context shrinks and not the number of slots: a prompt that does not fit fails with an error that names both
+ * sizes, while fewer slots would make jobs wait. Undefined when not even the smallest context fits.
+ */
+export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {
+  const wanted = Math.min(trained, defaultContextLimit);
+  if (fits(wanted, memory, memoryShare)) return wanted;
+  for (let size = Math.floor((wanted - 1) / contextStep) * contextStep; size >= contextStep; size -= contextStep) {
+    if (fits(size, memory, memoryShare)) return size;
+  }
+  return undefined;
+}
+
+/** Whether the context fits into this share of the free memory. */
+export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
+  const { host, gpu } = takenBy(contextSize);
+  return host <= free.host * share && gpu <= free.gpu * share;
+}

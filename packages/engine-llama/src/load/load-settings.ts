@@ -1,0 +1,96 @@
+// Handles the settings of loading a model: their form in the library, which settings are impossible with this model, and
+// the values in effect.
+import { basename } from "node:path";
+import type { CacheType, FlashAttention, LoadedSettings } from "@waggle/protocol";
+import type { GgufFileInfo, Llama, LlamaContextOptions, LlamaModel, LlamaModelOptions } from "node-llama-cpp";
+import { flashAttentionOf, headProblem, typeName } from "./cache-types.ts";
+import { cannotLoad } from "./load-error.ts";
+import type { LoraFile } from "./lora.ts";
+import { ropeInfo, ropeOverrides, ropeProblem, type RopeSettings } from "./rope.ts";
+
+/** All settings except `lora` are llama.cpp's; defaults are those of the library or the model. */
+export interface LoadSettings extends RopeSettings {
+  /** f16 by default. */
+  readonly cacheTypeK?: CacheType | undefined;
+  /** f16 by default. A quantized type needs flash attention. */
+  readonly cacheTypeV?: CacheType | undefined;
+  /** `auto` uses it where the model supports it. */
+  readonly flashAttention?: FlashAttention | undefined;
+  /** `auto` by default: as many layers as fit. */
+  readonly gpuLayers?: "auto" | "all" | number | undefined;
+  /** True by default. */
+  readonly mmap?: boolean | undefined;
+  /** False by default. */
+  readonly mlock?: boolean | undefined;
+  readonly lora?: readonly LoraFile[] | undefined;
+}
+
+/** The options of `loadModel`. @throws WaggleError unavailable, naming the flag, when a setting is impossible on this machine */
+export function modelOptionsOf(
+  settings: LoadSettings,
+  llama: Llama,
+  modelPath: string,
+  architecture: string,
+): Partial<LlamaModelOptions> {
+  const { cacheTypeK = "f16", cacheTypeV = "f16", flashAttention = "auto", mmap = true, mlock = false } = settings;
+  if (mlock && !llama.supportsMlock) {
+    throw cannotLoad(modelPath, "--mlock: this system cannot lock memory");
+  }
+  return {
+    gpuLayers: gpuLayersOf(settings, llama, modelPath),
+    useMmap: mmap,
+    useMlock: mlock,
+    // Deprecated as unstable: types that llama.cpp cannot compute with are refused below.
+    // eslint-disable-next-line no-deprecated
+    experimentalDefaultContextKvCacheKeyType: typeName(cacheTypeK),
+    // eslint-disable-next-line no-deprecated
+    experimentalDefaultContextKvCacheValueType: typeName(cacheTypeV),
+    ...(flashAttention === "auto" ? {} : { defaultContextFlashAttention: flashAttention === "on" }),
+    metadataOverrides: ropeOverrides(architecture, settings),
+  };
+}
+
+function gpuLayersOf({ gpuLayers = "auto" }: LoadSettings, llama: Llama, modelPath: string): "auto" | "max" | number {
+  if (llama.gpu !== false) return gpuLayers === "all" ? "max" : gpuLayers;
+  if (gpuLayers === "auto" || gpuLayers === 0) return 0;
+  throw cannotLoad(modelPath, `--gpu-layers ${gpuLayers}: there is no GPU`);
+}
+
+/** The types of the cache are set when the model is loaded. */
+export type CacheOptions = Required<Pick<LlamaContextOptions, "flashAttention">>;
+
+/**
+ * The cache options of the slots' context.
+ * @throws WaggleError unavailable, naming the flag, when a setting is impossible with this model; llama.cpp would end the
+ * process over some of them
+ */
+export function cacheOptionsOf(settings: LoadSettings, model: LlamaModel, modelPath: string): CacheOptions {
+  const { cacheTypeK = "f16", cacheTypeV = "f16" } = settings;
+  const flashAttention = flashAttentionOf(settings, model.flashAttentionSupported);
+  const problem =
+    flashAttention.problem ??
+    headProblem(model.fileInfo.architectureMetadata, { cacheTypeK, cacheTypeV }) ??
+    ropeProblem(model.fileInfo, settings);
+  if (problem !== undefined) throw cannotLoad(modelPath, problem);
+  return { flashAttention: flashAttention.on };
+}
+
+export function loadedSettingsOf(
+  settings: LoadSettings,
+  { gpuLayers, useMmap, fileInfo }: Pick<LlamaModel, "gpuLayers" | "useMmap"> & { readonly fileInfo: GgufFileInfo },
+  { flashAttention }: CacheOptions,
+  batchSize: number,
+): LoadedSettings {
+  const rope = ropeInfo(fileInfo, settings);
+  return {
+    batch_size: batchSize,
+    cache_type_k: settings.cacheTypeK ?? "f16",
+    cache_type_v: settings.cacheTypeV ?? "f16",
+    flash_attention: flashAttention === true,
+    gpu_layers: gpuLayers,
+    mmap: useMmap,
+    mlock: settings.mlock ?? false,
+    ...(rope === undefined ? {} : { rope }),
+    lora: (settings.lora ?? []).map(({ path, scale }, id) => ({ id, file: basename(path), scale })),
+  };
+}

@@ -1,0 +1,222 @@
+// Loads a model: turns a path and a few numbers into a Backend, or into one error with the reason. A failure frees
+// everything that was loaded before.
+import { availableParallelism } from "node:os";
+import { createScope, type Scope } from "@waggle/async";
+import type { Backend } from "@waggle/engine";
+import {
+  GgufError,
+  chatTemplatesOf,
+  modelUseOf,
+  readGgufFile,
+  type GgufHeader,
+  type ModelUse,
+} from "@waggle/models/header";
+import { WaggleError } from "@waggle/protocol";
+import type { LlamaModel } from "node-llama-cpp";
+import { createBatchDispatch } from "../passes/batch-dispatch.ts";
+import { createLlamaBackend } from "../slots/backend.ts";
+import { openChat } from "../text/chat.ts";
+import { openContext } from "./context.ts";
+import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
+import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
+import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
+import { openLoraAdapters } from "./lora.ts";
+import { lockWarning } from "./memory-lock.ts";
+import { tokenizerOf } from "../text/tokenizer.ts";
+import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
+import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
+import { openPasses } from "../passes/open-passes.ts";
+import type { Passes } from "../passes/passes.ts";
+import { createSamplingContext } from "../sampling/sampling.ts";
+import { readVocabulary } from "../text/vocabulary.ts";
+
+export interface LlamaBackendOptions extends LoadSettings {
+  readonly modelPath: string;
+  /** Jobs that run at the same time. */
+  readonly slots: number;
+  /** Tokens per slot; by default the trained size, 8,192 at most, and less where memory is short. */
+  readonly contextSize?: number;
+  /** Number of threads at the start; `setThreads` changes it. */
+  readonly threads: number;
+  /** Most tokens in a step; 512 by default, and never less than one per slot. */
+  readonly batchSize?: number;
+  readonly device: LlamaDevice;
+  /** A folder with packages for a GPU, in addition to those that are installed with the library. */
+  readonly gpuPackages?: string;
+  /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
+  readonly chatTemplate?: string;
+  /**
+   * True when libuv has one thread: then calls that compute run in the order of the calls, so sampling is requested
+   * together with the pass.
+   */
+  readonly onePoolThread?: boolean;
+  /** The driver that computes passes, if possible; by default the fastest one. */
+  readonly driver?: Passes["driver"];
+  /** The folder of KV snapshots for later jobs and engines, with a subfolder for each model; by default no snapshots are saved. */
+  readonly statesFolder?: string;
+  /** Called with the progress from 0 to 1. */
+  readonly onProgress?: (progress: number) => void;
+  /** Receives llama.cpp's log, from warnings up. */
+  readonly log?: (level: LogLevel, message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+interface ReadModel {
+  readonly header: GgufHeader;
+  readonly use: ModelUse;
+}
+
+/** @throws WaggleError unavailable, with a message that names the file and the reason; or the signal's reason when the signal aborts */
+export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Backend> {
+  const { modelPath, signal, log } = options;
+  const { header, use } = await readHeader(modelPath, signal);
+
+  const errors = createErrorLines();
+  const scope = createScope();
+  try {
+    return await load(options, { header, use }, scope, errors);
+  } catch (error) {
+    const reason = await errors.reason();
+    await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
+    signal?.throwIfAborted();
+    throw error instanceof WaggleError ? error : cannotLoad(modelPath, reason ?? (error as Error).message, error);
+  }
+}
+
+async function load(
+  options: LlamaBackendOptions,
+  { header, use }: ReadModel,
+  scope: Scope,
+  errors: ErrorLines,
+): Promise<Backend> {
+  const { modelPath, slots, device, gpuPackages, onProgress, log, signal } = options;
+  const maxThreads = Math.max(availableParallelism(), options.threads);
+  const { llama, release } = await openLlama({ device, gpuPackages, maxThreads }, (level, message) => {
+    if (level === "error") errors.add(message);
+    log?.(level, message);
+  });
+  scope.defer(release);
+  log?.("info", `llama.cpp runs from the ${buildOf(llama)} build`);
+  const model = scope.use(
+    await llama.loadModel({
+      modelPath,
+      ...modelOptionsOf(options, llama, modelPath, header.architecture),
+      ...(onProgress === undefined ? {} : { onLoadProgress: onProgress }),
+      ...(signal === undefined ? {} : { loadSignal: signal }),
+    }),
+  );
+  const cache = cacheOptionsOf(options, model, modelPath);
+  const unlocked = options.mlock === true && llama.gpu === false ? lockWarning(model.size) : undefined;
+  if (unlocked !== undefined) log?.("warn", unlocked);
+  const reason = (): Promise<string | undefined> => errors.reason();
+  const adapters = await openLoraAdapters({ model, modelPath, files: options.lora ?? [], reason });
+  const vocabulary = readVocabulary(model, header.infill);
+  const loaded = {
+    options,
+    header,
+    llama,
+    model,
+    maxThreads,
+    use,
+    vocabulary,
+    tokenizer: tokenizerOf(model, vocabulary),
+    loadedSettings: (batchSize: number) => loadedSettingsOf(options, model, cache, batchSize),
+    adapters,
+  };
+  if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
+  warnOfStretching(options, model);
+  const dispatch = createBatchDispatch();
+  const { context, contextSize } = await openContext(model, {
+    modelPath,
+    header,
+    slots,
+    contextSize: options.contextSize,
+    batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
+    threads: maxThreads,
+    dispatch,
+    signal,
+    cache,
+  });
+  scope.use(context);
+  adapters.apply(context);
+  const chat = await openChat({
+    templates: chatTemplatesOf(header),
+    chosen: options.chatTemplate,
+    specialTokens: vocabulary.specialTokens,
+    bosText: model.tokens.bosString ?? "",
+    eosText: model.tokens.eosString ?? "",
+    warn: (message) => log?.("warn", message),
+  });
+  scope.defer(() => chat.close());
+  const { batchSize } = context;
+  const embedder = embedderOf(loaded, { maxTokens: contextSize - 1, batchSize, threads: maxThreads });
+  const info = {
+    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
+    templateSha256: chat.templateSha256,
+    chatFormat: chat.format,
+  };
+  const settings = loaded.loadedSettings(batchSize);
+  const states = openSnapshotFiles(options, { model, llama, settings, adapters });
+  const { sampling, markOf } = createSamplingContext({ ...loaded, chat, contextSize });
+  const passes = await openPasses({
+    llama,
+    model,
+    context,
+    dispatch,
+    slots,
+    sampling,
+    driver: options.driver,
+    inOrder: options.onePoolThread === true,
+    log: (level, message) => log?.(level, message),
+  });
+  log?.("info", `Decoding: ${decodingBy[passes.driver]}`);
+  const backend = createLlamaBackend({
+    model,
+    passes,
+    sampling,
+    markOf,
+    info,
+    vocabulary,
+    tokenizer: loaded.tokenizer,
+    embedder,
+    chat,
+    states,
+    applyAdapters: (scales) => adapters.apply(context, scales),
+    release: () => scope.close(),
+  });
+  backend.setThreads(options.threads);
+  return backend;
+}
+
+const decodingBy: Readonly<Record<Passes["driver"], string>> = {
+  native: "native step",
+  direct: "context object of node-llama-cpp",
+  public: "public API of node-llama-cpp",
+};
+
+/** Where memory cannot be cut, a piece that was computed as one can only be kept as one. */
+function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {
+  return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
+}
+
+/** Checks the header before llama.cpp reads it, because llama.cpp ends the process over a wrong length. */
+async function readHeader(modelPath: string, signal: AbortSignal | undefined): Promise<ReadModel> {
+  try {
+    const header = await readGgufFile(modelPath, signal === undefined ? {} : { signal });
+    return { header, use: modelUseOf(header) };
+  } catch (error) {
+    throw error instanceof GgufError ? cannotLoad(modelPath, error.message, error) : error;
+  }
+}
+
+function warnOfStretching(
+  { contextSize, ropeFreqScale = 1, log }: LlamaBackendOptions,
+  { trainContextSize }: LlamaModel,
+): void {
+  if (contextSize === undefined || contextSize * ropeFreqScale <= trainContextSize) return;
+  log?.(
+    "warn",
+    `A context of ${contextSize} tokens is longer than the ${trainContextSize} tokens that the model was trained on`,
+  );
+}

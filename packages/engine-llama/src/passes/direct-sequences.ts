@@ -1,0 +1,53 @@
+// Owns cutting, shifting, saving and loading a sequence between two passes, on the library's context object.
+import type { Token } from "@waggle/engine";
+import { createCheckpoints } from "./checkpoints.ts";
+import type { DirectLibrary } from "./library-context.ts";
+import type { Passes } from "./passes.ts";
+
+export interface SequencesOptions {
+  readonly library: DirectLibrary;
+  /** Most tokens of a sequence, as the library counts them. */
+  readonly contextSize: number;
+  /** The memory of a sequence cannot be cut. */
+  readonly isRecurrent: boolean;
+}
+
+type Sequences = Pick<Passes, "erase" | "save" | "load" | "checkpoint">;
+
+export function createSequences({ library, contextSize, isRecurrent }: SequencesOptions): Sequences {
+  const { context } = library;
+  const checkpoints = createCheckpoints(library);
+
+  async function cut(slot: number, from: number, to: number): Promise<number> {
+    if (from > 0 && context.removeTokenCellsFromSequence(slot, from, to)) return from;
+    const restored = from > 0 ? await checkpoints.restore(slot, from) : 0;
+    if (restored === 0) context.disposeSequence(slot);
+    return restored;
+  }
+
+  return {
+    ...(isRecurrent ? { checkpoint: async (slot, tokens) => await checkpoints.take(slot, tokens) } : {}),
+    async erase(slot, from, to, held) {
+      const kept = await cut(slot, from, to);
+      checkpoints.forget(slot, kept);
+      if (kept < from || to === held) return kept;
+      context.shiftSequenceTokenCells(slot, to, held, from - to);
+      return held - (to - from);
+    },
+    async save(slot, path, tokens) {
+      return await context.saveSequenceStateToFile(path, slot, Uint32Array.from(tokens));
+    },
+    async load(slot, path): Promise<readonly Token[]> {
+      checkpoints.forget(slot, 0);
+      try {
+        const tokens = await context.loadSequenceStateFromFile(path, slot, contextSize);
+        if (tokens.length <= contextSize) return [...tokens];
+      } catch (error) {
+        context.disposeSequence(slot);
+        throw error;
+      }
+      context.disposeSequence(slot);
+      throw new Error("The state is larger than a slot");
+    },
+  };
+}

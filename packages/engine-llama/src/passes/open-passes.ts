@@ -1,0 +1,50 @@
+// Chooses the driver: the library's internals where they are as expected, its public API otherwise.
+import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { BatchDispatch } from "./batch-dispatch.ts";
+import { directProblem } from "./direct-check.ts";
+import { createDirectPasses } from "./direct-passes.ts";
+import { directLibraryOf } from "./library-context.ts";
+import type { LogLevel } from "../load/llama.ts";
+import { createNativePasses } from "./native-passes.ts";
+import type { Passes } from "./passes.ts";
+import { createPublicPasses } from "./public-passes.ts";
+import { createSamplerGarbage } from "./sampler-garbage.ts";
+import type { SamplingContext } from "../sampling/sampling.ts";
+
+export interface OpenPassesOptions {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly dispatch: BatchDispatch;
+  readonly slots: number;
+  readonly sampling: SamplingContext;
+  /** The driver to use if possible; by default the fastest one. */
+  readonly driver: Passes["driver"] | undefined;
+  /** True when calls that compute run one after the other, in the order of the calls. */
+  readonly inOrder: boolean;
+  readonly log: (level: LogLevel, message: string) => void;
+}
+
+export async function openPasses(options: OpenPassesOptions): Promise<Passes> {
+  const { llama, model, context, dispatch, slots, sampling, driver, inOrder, log } = options;
+  // Reserve all sequences in any case, so that the library gives them to no other user.
+  const sequences = Array.from({ length: slots }, () => context.getSequence());
+  const [first] = sequences;
+  const library = driver === "public" || first === undefined ? undefined : directLibraryOf(llama, model, context);
+  const problem = library === undefined || first === undefined ? undefined : await directProblem(library, first);
+  if (library !== undefined && problem === undefined) {
+    const { isRecurrent, isHybrid } = model.fileInsights;
+    const { contextSize } = context;
+    const direct = { library, sequences, contextSize, isRecurrent: isRecurrent || isHybrid, sampling, inOrder };
+    const { native } = library;
+    return native === undefined || driver === "direct"
+      ? createDirectPasses(direct)
+      : createNativePasses(direct, native);
+  }
+  if (driver !== "public") {
+    const reason = problem ?? "its context object is missing or has other methods";
+    log("warn", `Using node-llama-cpp's slower public API: ${reason}`);
+  }
+  const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
+  return createPublicPasses({ sequences, dispatch, sampling, samplers });
+}

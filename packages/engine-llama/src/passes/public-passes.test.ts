@@ -1,0 +1,62 @@
+// Tests that with the public driver entries which reach the library's queue one by one are one forward pass.
+import type { SlotSampling } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import type * as BatchOrder from "./batch-order.ts";
+import type { loadLlamaBackend } from "../load/load.ts";
+
+/** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
+const passes: { slot: number; tokens: number }[][] = [];
+// Test files share their imports: this one needs separate modules, with the mock in them.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
+vi.mock("./batch-order.ts", async (importOriginal) => {
+  const original = await importOriginal<typeof BatchOrder>();
+  return {
+    ...original,
+    inSlotOrder: (batch: Parameters<typeof original.inSlotOrder>[0]) => {
+      const entries = original.inSlotOrder(batch);
+      passes.push(entries.map(({ item }) => ({ slot: -item.evaluationPriority, tokens: item.tokens.length })));
+      return entries;
+    },
+  };
+});
+
+const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+let backend: Awaited<ReturnType<typeof loadLlamaBackend>>;
+beforeAll(async () => {
+  const { loadLlamaBackend: load } = await import("../load/load.ts");
+  const size = { slots: 4, contextSize: 256, batchSize: 128, threads: 1 };
+  backend = await load({ modelPath: storyModel, ...size, device: "cpu", driver: "public" });
+});
+afterAll(() => backend.dispose());
+
+test("steps are one forward pass each, in the order of the slots, whatever the entries", async () => {
+  const { tokens: prompt } = await backend.tokenize({ kind: "text", text: "Once upon a time" });
+  for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
+  await backend.step([
+    { kind: "prefill", slot: 1, tokens: prompt, sample: true },
+    { kind: "prefill", slot: 3, tokens: prompt, sample: true },
+  ]);
+  await backend.step([
+    { kind: "prefill", slot: 0, tokens: prompt.slice(0, 3), sample: false },
+    { kind: "decode", slot: 1 },
+    { kind: "prefill", slot: 2, tokens: prompt, sample: true },
+    { kind: "decode", slot: 3 },
+  ]);
+  const whole = prompt.length;
+  expect(passes).toEqual([
+    [
+      { slot: 1, tokens: whole },
+      { slot: 3, tokens: whole },
+    ],
+    [
+      { slot: 0, tokens: 3 },
+      { slot: 1, tokens: 1 },
+      { slot: 2, tokens: whole },
+      { slot: 3, tokens: 1 },
+    ],
+  ]);
+  for (const slot of [0, 1, 2, 3]) await backend.end(slot);
+});

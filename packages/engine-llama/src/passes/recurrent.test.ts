@@ -1,0 +1,84 @@
+// Tests slots of a model whose memory cannot be cut: they keep the tokens up to a checkpoint, and answer as if all had been computed.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backend, SlotSampling, Token } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadLlamaBackend } from "../load/load.ts";
+import type { Passes } from "./passes.ts";
+
+const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0, ignore_eos: true }), seed: 1 };
+const folder = mkdtempSync(join(tmpdir(), "waggle-recurrent-"));
+const modelPath = join(folder, "model.gguf");
+const prompt = Array.from({ length: 150 }, (_, i) => 300 + ((i * 37) % 200));
+const other = [...prompt.slice(0, 100), ...prompt.slice(0, 30)];
+const chunk = 40;
+const backends: Backend[] = [];
+
+beforeAll(() => {
+  const small = { layers: 2, width: 64, vocabulary: 512, context: 512 };
+  writeRandomModel({ ...shapeNamed("mamba"), ...small }, modelPath);
+});
+afterAll(async () => {
+  for (const backend of backends) await backend.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+async function open(driver: Passes["driver"]): Promise<Backend> {
+  const size = { slots: 2, contextSize: 512, threads: 1 };
+  const backend = await loadLlamaBackend({ modelPath, ...size, device: "cpu", driver });
+  backends.push(backend);
+  return backend;
+}
+
+/** What a slot answers to a prompt, fed in chunks, and how many of its tokens it had kept. */
+async function answer(
+  backend: Backend,
+  slot: number,
+  tokens: readonly Token[],
+  keep = 0,
+): Promise<{ kept: number; sampled: Token[] }> {
+  const kept = await backend.begin(slot, keep, sampling);
+  const sampled: Token[] = [];
+  for (let from = kept; from < tokens.length; from += chunk) {
+    const sample = from + chunk >= tokens.length;
+    const [result] = await backend.step([{ kind: "prefill", slot, tokens: tokens.slice(from, from + chunk), sample }]);
+    if (result?.kind === "token") sampled.push(result.token);
+  }
+  while (sampled.length < 12) {
+    const [result] = await backend.step([{ kind: "decode", slot }]);
+    if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+    sampled.push(result.token);
+  }
+  await backend.end(slot);
+  return { kept, sampled };
+}
+
+test("a slot goes back to its last checkpoint before what a prompt shares with it", async () => {
+  const backend = await open("native");
+  const expected = await answer(backend, 0, other);
+  await answer(backend, 1, prompt);
+  expect(await answer(backend, 1, other, 100)).toEqual({ kept: 80, sampled: expected.sampled });
+});
+
+test("it keeps all of a prompt that is continued, and nothing before its first checkpoint", async () => {
+  const backend = backends[0] ?? (await open("native"));
+  const { sampled } = await answer(backend, 0, prompt);
+  const longer = [...prompt, ...sampled.slice(0, -1), 301, 302];
+  const fresh = await answer(backend, 1, longer);
+  expect(await answer(backend, 0, longer, longer.length - 2)).toEqual({
+    kept: longer.length - 2,
+    sampled: fresh.sampled,
+  });
+  expect((await answer(backend, 0, prompt, 30)).kept).toBe(0);
+});
+
+test("with the public driver it keeps nothing, and gives the same answer", async () => {
+  const [direct, known] = [backends[0] ?? (await open("native")), await open("public")];
+  await answer(known, 0, prompt);
+  const { kept, sampled } = await answer(known, 0, other, 100);
+  expect(kept).toBeLessThanOrEqual(100);
+  expect(sampled).toEqual((await answer(direct, 0, other)).sampled);
+});

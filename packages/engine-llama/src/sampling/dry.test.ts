@@ -1,0 +1,83 @@
+import type { Token } from "@waggle/engine";
+import { processorMs } from "@waggle/testing/harness";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dryPenalties, type DryBreakers, type DrySettings } from "./dry.ts";
+
+const settings: DrySettings = {
+  dry_multiplier: 0.8,
+  dry_base: 1.75,
+  dry_allowed_length: 2,
+  dry_penalty_last_n: -1,
+};
+const noBreakers: DryBreakers = new Map();
+
+function penalties(history: readonly Token[], more: Partial<DrySettings> = {}, breakers = noBreakers) {
+  return Object.fromEntries(dryPenalties(history, { ...settings, ...more }, breakers));
+}
+
+describe("DRY", () => {
+  it("penalises the continuation of a longer repetition more", () => {
+    expect(penalties([1, 2, 9, 1, 2])).toEqual({ 9: Math.fround(0.8) });
+    expect(penalties([1, 2, 3, 9, 1, 2, 3])).toEqual({ 9: Math.fround(Math.fround(0.8) * 1.75) });
+    expect(penalties([1, 2, 3, 9, 2, 3, 8, 1, 2, 3])).toEqual({
+      8: Math.fround(0.8),
+      9: Math.fround(Math.fround(0.8) * 1.75),
+    });
+    expect(penalties([4, 2, 9, 1, 2])).toEqual({});
+  });
+
+  it("compares so many of the last tokens", () => {
+    expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 5 })).toHaveProperty("9");
+    expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 4 })).toEqual({});
+    expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 0 })).toEqual({});
+    expect(penalties([1, 2, 9, 1, 2], { dry_multiplier: 0 })).toEqual({});
+  });
+
+  it("lets no repetition reach across a breaker, and penalises no breaker", () => {
+    const history = [1, 2, 3, 9, 1, 2, 3];
+    expect(penalties(history, {}, new Map([[1, [[]]]]))).toEqual({ 9: Math.fround(0.8) });
+    expect(penalties(history, {}, new Map([[2, [[]]]]))).toEqual({});
+    expect(penalties(history, {}, new Map([[9, [[]]]]))).toEqual({});
+    // Of several tokens: the longest that is there counts, one that is only begun does not.
+    expect(penalties(history, {}, new Map([[1, [[2, 7], [2]]]]))).toEqual({});
+    expect(penalties(history, {}, new Map([[1, [[2, 7]]]]))).toHaveProperty("9");
+    expect(penalties(history, {}, new Map([[9, [[1]]]]))).toEqual({ 9: Math.fround(0.8) });
+  });
+
+  it("stays a number however long the repetition is", () => {
+    const loop = Array.from({ length: 2_000 }, () => 7);
+    expect(penalties(loop)).toEqual({ 7: Math.fround(Math.fround(0.8) * 1.75 ** 158) });
+    expect(penalties(loop, { dry_base: 1 })).toEqual({ 7: Math.fround(0.8) });
+  });
+
+  it("finds the same as comparing every two positions", () => {
+    const longestAt = (history: readonly Token[], end: number): number => {
+      let length = 0;
+      while (length < end && history[end - 1 - length] === history[history.length - 1 - length]) length++;
+      return length;
+    };
+    const tokens = fc.array(fc.nat(2), { maxLength: 40 });
+    fc.assert(
+      fc.property(tokens, fc.integer({ min: 0, max: 4 }), (history, allowed) => {
+        const expected = new Map<Token, number>();
+        for (let end = 1; end < history.length; end++) {
+          const [token, length] = [history[end] ?? 0, longestAt(history, end)];
+          if (length >= allowed && length > (expected.get(token) ?? -1)) expected.set(token, length);
+        }
+        const found = dryPenalties(history, { ...settings, dry_allowed_length: allowed }, noBreakers);
+        const lengths = [...found].map(([token, penalty]): [Token, number] => [
+          token,
+          allowed + Math.round(Math.log(penalty / 0.8) / Math.log(1.75)),
+        ]);
+        expect(new Map(lengths)).toEqual(history.length > allowed ? expected : new Map());
+      }),
+    );
+  });
+
+  it("takes time in proportion to the tokens, however much they repeat", () => {
+    const loop = Array.from({ length: 65_536 }, (_, i) => i % 2);
+    // A comparison of every two positions takes 10 s.
+    expect(processorMs(() => void dryPenalties(loop, settings, noBreakers))).toBeLessThan(1_000);
+  });
+});

@@ -1,0 +1,271 @@
+// Samples in JavaScript where llama.cpp's samplers cannot: after a grammar refuses a token, for the infill sampler, and
+// for DRY over all of a slot. From the same logits and seed it chooses the same token as llama.cpp: the order of the
+// filters, their single precision and their random numbers are the same. The order: bias, penalties, DRY, top-k, top-p,
+// min-p, XTC, infill, temperature.
+import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
+import type { GrammarRun } from "@waggle/grammar/gbnf";
+import { sureCandidates } from "./infill-sampler.ts";
+import { createDraws, type Draws } from "./random.ts";
+
+export interface LogitSamplerOptions {
+  readonly sampling: SlotSampling;
+  /** All tokens that the slot holds before the sample position, oldest first. */
+  readonly history: () => readonly Token[];
+  /** Tokens that must not be sampled. */
+  readonly banned: (token: Token) => boolean;
+  /** Facts about tokens, needed to fill a hole. */
+  readonly vocabulary?: SampledVocabulary | undefined;
+  /** The grammar of the job; its functions are called for as few tokens as possible. */
+  readonly grammar?: Pick<GrammarRun, "allows" | "candidates"> | undefined;
+  /** Where absent, a repetition has no breaks: DRY counts its full length. */
+  readonly dryBreakers?: DryBreakers | undefined;
+}
+
+export interface SampledVocabulary {
+  readonly isEndOfGeneration: (token: Token) => boolean;
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** The end of a turn, or else the end of text; null: the model has no end token. */
+  readonly end: Token | null;
+}
+
+/** The logits that the sampler needs at a sample position. */
+export interface LogitsRequest {
+  /** Tokens whose logits are read by id. */
+  readonly tokens: readonly Token[];
+  /** Number of the most probable logits to read. */
+  readonly top: number | "all";
+  /** Whether to compute the sum over the vocabulary. */
+  readonly total: boolean;
+}
+
+export interface PositionLogits {
+  /** Raw logits: the most probable ones first, in that order, then the tokens asked for by id that are not among them. */
+  readonly logits: ReadonlyMap<Token, number>;
+  /** The sum of exp(logit - greatest logit) over the vocabulary. */
+  readonly totalWeight?: number | undefined;
+}
+
+export interface LogitSampler {
+  /** Called before each sample position, because the result depends on the slot's tokens and the grammar's position. */
+  request(): LogitsRequest;
+  /**
+   * @param seed of this position, of 32 bits
+   * @returns undefined when no token is left to sample
+   */
+  sample(position: PositionLogits, seed: number): Token | undefined;
+}
+
+interface Candidate {
+  readonly token: Token;
+  readonly logit: number;
+}
+
+/** Changes to the logits of tokens that the slot holds. */
+interface Repeated {
+  /** Counts of the tokens in the range of the penalties. */
+  readonly counts: ReadonlyMap<Token, number>;
+  /** By token, the number that DRY subtracts. */
+  readonly dry: ReadonlyMap<Token, number>;
+}
+
+/** Number of spare logits to read, because some of the most probable tokens may be banned. */
+const spareLogits = 16;
+/** Number of logits to read with a grammar, which rarely refuses all of this many most probable tokens. */
+const grammarLogits = 256;
+/** llama.cpp computes logits in single precision. */
+const { fround } = Math;
+
+export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
+  const { sampling, history, banned, vocabulary, grammar, dryBreakers = new Map() } = options;
+  const { top_k: mostCandidates, repeat_last_n: lastN, topLogprobs } = sampling;
+  const single = singlesOf(sampling);
+  const { temperature } = single;
+  const bias = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, value]) => [Number(id), fround(value)]));
+  const raised = [...bias].filter(([, value]) => value > 0).map(([token]) => token);
+  const penalised = lastN > 0 && (single.repeat !== 1 || single.presence !== 0 || single.frequency !== 0);
+  const lifts = penalised && (single.repeat < 1 || single.presence < 0 || single.frequency < 0);
+  const hasXtc = single.xtcProbability > 0 && single.xtcThreshold <= 0.5;
+  const fill = sampling.fillIn === true && !sampling.ignore_eos ? vocabulary : undefined;
+  const greedy = temperature <= 0 && fill === undefined;
+  const needsAll = lifts || (greedy ? hasXtc : mostCandidates === 0);
+
+  function repeatedOf(held: readonly Token[]): Repeated {
+    const counts = new Map<Token, number>();
+    for (let i = penalised ? Math.max(0, held.length - lastN) : held.length; i < held.length; i++) {
+      const token = held[i] ?? 0;
+      counts.set(token, (counts.get(token) ?? 0) + 1);
+    }
+    return { counts, dry: hasDry(sampling) ? dryPenalties(held, sampling, dryBreakers) : new Map() };
+  }
+
+  function candidates(
+    { logits }: PositionLogits,
+    { counts, dry }: Repeated,
+    wants: (token: Token) => boolean = (token) => (bias.get(token) ?? 0) > -100,
+  ): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [token, raw] of logits) {
+      if (banned(token) || !wants(token)) continue;
+      const biased = fround(raw + (bias.get(token) ?? 0));
+      const logit = fround(penalise(biased, counts.get(token) ?? 0) - (dry.get(token) ?? 0));
+      found.push({ token, logit });
+    }
+    return found.sort((a, b) => b.logit - a.logit || a.token - b.token);
+  }
+
+  function penalise(logit: number, count: number): number {
+    if (count === 0) return logit;
+    const repeated = fround(logit <= 0 ? logit * single.repeat : logit / single.repeat);
+    return fround(repeated - fround(fround(count * single.frequency) + single.presence));
+  }
+
+  /** As in llama.cpp's callers, the choice is limited to the grammar's tokens only where the grammar refuses the sampled token. */
+  function choose(position: PositionLogits, repeated: Repeated, draws: Draws): Token | undefined {
+    const all = candidates(position, repeated);
+    const token = pick(all, draws);
+    if (grammar === undefined || (token !== undefined && grammar.allows(token))) return token;
+    // Where all allowed tokens are banned, the grammar takes precedence over the bans.
+    const refused = () => candidates(position, repeated, (other) => (bias.get(other) ?? 0) <= -100);
+    return pick(allowed(all), draws) ?? pick(allowed(refused()), draws);
+  }
+
+  function allowed(all: readonly Candidate[]): Candidate[] {
+    const most = greedy && !hasXtc ? 1 : mostCandidates === 0 ? Infinity : mostCandidates;
+    const found: Candidate[] = [];
+    for (const candidate of all) {
+      if (found.length >= most) break;
+      if (grammar?.allows(candidate.token) === true) found.push(candidate);
+    }
+    return found;
+  }
+
+  function pick(all: readonly Candidate[], draws: Draws): Token | undefined {
+    if (all.length === 0) return undefined;
+    if (greedy) return excludeTop(all, draws)[0]?.token;
+    let rest = mostCandidates > 0 ? all.slice(0, mostCandidates) : all;
+    rest = keepLikely(keepMass(rest, single.topP), single.minP);
+    rest = excludeTop(rest, draws);
+    if (fill !== undefined) rest = fillOf(rest, fill);
+    if (temperature <= 0) return rest[0]?.token;
+    return draw(
+      rest.map(({ token, logit }) => ({ token, logit: fround(logit / temperature) })),
+      draws,
+    );
+  }
+
+  /** The candidates that are sure enough, or else an end. */
+  function fillOf(
+    all: readonly Candidate[],
+    { isEndOfGeneration, tokenBytes, end }: SampledVocabulary,
+  ): readonly Candidate[] {
+    const probabilities = probabilitiesOf(all);
+    const shares = all.map((one, i) => ({ ...one, probability: probabilities[i] ?? 0 }));
+    const sure = sureCandidates(shares, { isEnd: isEndOfGeneration, bytesOf: tokenBytes });
+    if (sure.length > 0 || end === null) return sure.length > 0 ? sure : all.slice(0, 1);
+    return [{ token: end, logit: 1 }];
+  }
+
+  /** XTC: of the tokens above the threshold only the least probable one stays. */
+  function excludeTop(all: readonly Candidate[], draws: Draws): readonly Candidate[] {
+    if (!hasXtc || all.length < 2 || draws.float() > single.xtcProbability) return all;
+    const below = probabilitiesOf(all).findIndex((probability) => !(probability >= single.xtcThreshold));
+    const last = (below === -1 ? all.length : below) - 1;
+    return last > 0 ? all.slice(last) : all;
+  }
+
+  let [seen, repeated] = [-1, repeatedOf([])];
+  function updateRepeated(): number {
+    const held = history();
+    if (held.length !== seen) [seen, repeated] = [held.length, repeatedOf(held)];
+    return repeated.counts.size + repeated.dry.size;
+  }
+
+  return {
+    request() {
+      seen = -1;
+      // A token that is not read has enough unchanged tokens above it that it cannot be chosen.
+      const lowered = updateRepeated() + bias.size - raised.length;
+      const total = topLogprobs !== undefined;
+      if (needsAll) return { tokens: [], top: "all", total };
+      const wanted = (greedy ? 1 : mostCandidates) + lowered + spareLogits;
+      const ends = fill === undefined || fill.end === null ? [] : [fill.end];
+      return {
+        tokens: [...raised, ...ends, ...(grammar?.candidates() ?? [])],
+        top: Math.max(wanted, topLogprobs ?? 0, grammar === undefined ? 0 : grammarLogits),
+        total,
+      };
+    },
+    sample(position, seed) {
+      updateRepeated();
+      return choose(position, repeated, createDraws(seed));
+    },
+  };
+}
+
+/**
+ * In the model's raw distribution.
+ * @param position with its `totalWeight`, the token, and at least `count` of the most probable ones
+ * @returns natural logarithms
+ */
+export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token, count: number): TokenLogprobs {
+  if (totalWeight === undefined) throw new Error("Cannot compute logprobs without the sum over the vocabulary");
+  const [greatest = 0] = logits.values();
+  const logprobOf = (logit: number): number => logit - greatest - Math.log(totalWeight);
+  const top: { readonly token: Token; readonly logprob: number }[] = [];
+  for (const [id, logit] of logits) {
+    if (top.length >= count) break;
+    top.push({ token: id, logprob: logprobOf(logit) });
+  }
+  return { logprob: logprobOf(logits.get(token) ?? -Infinity), top };
+}
+
+/** The settings in llama.cpp's precision. */
+function singlesOf(sampling: SlotSampling) {
+  return {
+    temperature: fround(sampling.temperature),
+    topP: fround(sampling.top_p),
+    minP: fround(sampling.min_p),
+    repeat: fround(sampling.repeat_penalty),
+    presence: fround(sampling.presence_penalty),
+    frequency: fround(sampling.frequency_penalty),
+    xtcProbability: fround(sampling.xtc_probability),
+    xtcThreshold: fround(sampling.xtc_threshold),
+  };
+}
+
+function weightsOf(all: readonly Candidate[]): number[] {
+  const greatest = all[0]?.logit ?? 0;
+  return all.map(({ logit }) => fround(Math.exp(fround(logit - greatest))));
+}
+
+function probabilitiesOf(all: readonly Candidate[]): number[] {
+  const weights = weightsOf(all);
+  const total = weights.reduce((sum, weight) => fround(sum + weight), 0);
+  return weights.map((weight) => fround(weight / total));
+}
+
+/** The most probable ones that together have this mass; always at least one. */
+function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[] {
+  if (mass >= 1) return all;
+  let sum = 0;
+  const last = probabilitiesOf(all).findIndex((probability) => (sum = fround(sum + probability)) >= mass);
+  return last === -1 ? all : all.slice(0, last + 1);
+}
+
+/** Those that are this part as probable as the first one. */
+function keepLikely(all: readonly Candidate[], part: number): readonly Candidate[] {
+  if (part <= 0) return all;
+  const least = fround((all[0]?.logit ?? 0) + fround(Math.log(part)));
+  const end = all.findIndex(({ logit }, i) => i > 0 && logit < least);
+  return end === -1 ? all : all.slice(0, end);
+}
+
+/** The first one up to which the weights reach the random part of their sum. */
+function draw(all: readonly Candidate[], draws: Draws): Token | undefined {
+  const weights = weightsOf(all);
+  const target = weights.reduce((sum, weight) => sum + weight, 0) * draws.double();
+  let sum = 0;
+  const at = weights.findIndex((weight) => (sum += weight) >= target);
+  return all.at(at)?.token;
+}

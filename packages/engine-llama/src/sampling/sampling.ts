@@ -1,0 +1,174 @@
+// Translates a job's sampling for the library: to the options of its public API, and to the configuration of its internal
+// sampler. All settings are always set, since the library's defaults differ from ours.
+import { refuseField, type SlotSampling, type Token } from "@waggle/engine";
+import { TokenBias, type LlamaModel, type SequenceEvaluateOptions, type Token as LlamaToken } from "node-llama-cpp";
+import type { DryBreakers } from "./dry.ts";
+import { createDryBreakers } from "./dry-breakers.ts";
+import { createGrammars, type Grammars } from "./grammars.ts";
+import type { Chat } from "../text/chat.ts";
+import { findSpecialTokens } from "../text/special-tokens.ts";
+import { createTokenBytes } from "../text/token-bytes.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Vocabulary } from "../text/vocabulary.ts";
+import type { DirectSamplerConfig } from "../passes/library-context.ts";
+import type { Draw } from "../passes/passes.ts";
+
+/** Logit of a banned token. It is a finite number, because sampling among banned tokens alone must return one of them. */
+const bannedLogit = -1e9;
+const bannedBias = -100;
+
+export interface SamplingContext {
+  readonly model: LlamaModel;
+  readonly grammars: Grammars;
+  /** Finds the tokens of the texts that end DRY's repetitions. */
+  readonly dryBreakers: (texts: readonly string[]) => Promise<DryBreakers>;
+  readonly vocabularySize: number;
+  readonly isEndOfGeneration: (token: Token) => boolean;
+  /** All tokens for which `isEndOfGeneration` is true. */
+  readonly endTokens: readonly Token[];
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** The end of a turn, or else the end of text. */
+  readonly end: Token | null;
+  /** Tokens of the whole context, which DRY compares. */
+  readonly contextSize: number;
+}
+
+export interface SamplingContextOptions {
+  readonly model: LlamaModel;
+  readonly vocabulary: Vocabulary;
+  readonly tokenizer: Tokenizer;
+  readonly chat: Chat;
+  /** Most tokens of a slot. */
+  readonly contextSize: number;
+}
+
+export function createSamplingContext({ model, vocabulary, tokenizer, chat, contextSize }: SamplingContextOptions): {
+  readonly sampling: SamplingContext;
+  /** The mark of a token that is a marker of the chat format. */
+  readonly markOf: (token: Token) => string | undefined;
+} {
+  const tokenBytes = createTokenBytes(vocabulary);
+  const vocabularySize = vocabulary.pieces.length;
+  const { markOf, isEndOfGeneration, endTokens } = findSpecialTokens(model, vocabulary, chat);
+  const sampling = {
+    model,
+    grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
+    dryBreakers: createDryBreakers({
+      pieces: vocabulary.pieces,
+      tokenBytes,
+      addsSpace: tokenizer.addsSpace,
+      tokenize: (text) => tokenizer.tokenize(text, false),
+    }),
+    vocabularySize,
+    isEndOfGeneration,
+    endTokens,
+    tokenBytes,
+    end: model.tokens.eot ?? model.tokens.eos,
+    contextSize,
+  };
+  return { sampling, markOf };
+}
+
+/**
+ * The checks that need the model: the grammar compiles, the biased tokens exist.
+ * @throws WaggleError invalid_argument naming the field
+ */
+export async function checkSampling(sampling: SlotSampling, context: SamplingContext): Promise<void> {
+  const { vocabularySize } = context;
+  for (const [id, bias] of Object.entries(sampling.logit_bias ?? {})) {
+    const token = Number(id);
+    if (token >= vocabularySize) {
+      throw refuseField("logit_bias", `there is no token ${id}; the model has ${vocabularySize} tokens`);
+    }
+    if (bias !== 0 && context.isEndOfGeneration(token) && !bansEveryEnd(sampling, context)) {
+      throw refuseField("logit_bias", `token ${id} ends the generation, which only ignore_eos can change`);
+    }
+  }
+  const { grammar, answer } = sampling;
+  if (grammar === undefined && answer === undefined) return;
+  if (neverEnds(sampling, context)) throw refuseField("ignore_eos", "a grammar alone decides when the text ends");
+  if (grammar !== undefined) await context.grammars.check(grammar);
+  if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
+}
+
+/** The options of the library's public API for one token. It drops biases of tokens that end the generation. */
+export function drawOptions(
+  sampling: SlotSampling,
+  { seed, recent }: Draw,
+  { model }: SamplingContext,
+): SequenceEvaluateOptions {
+  const biases = Object.entries(sampling.logit_bias ?? {});
+  const tokenBias = TokenBias.for(model);
+  for (const [id, bias] of biases) tokenBias.set(Number(id) as LlamaToken, { logit: logitOf(bias) });
+  return {
+    temperature: sampling.temperature,
+    topK: sampling.top_k,
+    topP: sampling.top_p,
+    minP: sampling.min_p,
+    seed,
+    ...(sampling.xtc_probability === 0
+      ? {}
+      : { xtc: { probability: sampling.xtc_probability, threshold: sampling.xtc_threshold } }),
+    ...(recent === undefined
+      ? {}
+      : {
+          repeatPenalty: {
+            punishTokens: recent as LlamaToken[],
+            maxPunishTokens: sampling.repeat_last_n,
+            penalty: sampling.repeat_penalty,
+            presencePenalty: sampling.presence_penalty,
+            frequencyPenalty: sampling.frequency_penalty,
+          },
+        }),
+    ...(biases.length === 0 ? {} : { tokenBias }),
+  };
+}
+
+/** The configuration of the library's internal sampler, without the settings that change with each token. */
+export function samplerConfig(sampling: SlotSampling, context: SamplingContext): DirectSamplerConfig {
+  const biases = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, bias]) => [Number(id), logitOf(bias)]));
+  if (neverEnds(sampling, context)) for (const token of context.endTokens) biases.set(token, bannedLogit);
+  return {
+    temperature: sampling.temperature,
+    topK: sampling.top_k,
+    topP: sampling.top_p,
+    minP: sampling.min_p,
+    seed: 1,
+    ...(sampling.xtc_probability === 0
+      ? {}
+      : { xtcProbability: sampling.xtc_probability, xtcThreshold: sampling.xtc_threshold }),
+    ...(hasRepeatPenalty(sampling)
+      ? {
+          repeatPenalty: sampling.repeat_penalty,
+          repeatPenaltyMaxTokens: sampling.repeat_last_n,
+          repeatPenaltyTokens: new Uint32Array(),
+          repeatPenaltyPresencePenalty: sampling.presence_penalty,
+          repeatPenaltyFrequencyPenalty: sampling.frequency_penalty,
+        }
+      : {}),
+    ...(biases.size === 0
+      ? {}
+      : { tokenBiasKeys: Uint32Array.from(biases.keys()), tokenBiasValues: Float32Array.from(biases.values()) }),
+  };
+}
+
+function logitOf(bias: number): number {
+  return bias === bannedBias ? bannedLogit : bias;
+}
+
+/** Whether the penalties have an effect; penalties without an effect are left out, since they cost time. */
+export function hasRepeatPenalty(sampling: SlotSampling): boolean {
+  const { repeat_penalty, presence_penalty, frequency_penalty, repeat_last_n } = sampling;
+  return repeat_last_n > 0 && (repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0);
+}
+
+/** Older clients ban the end by its token id, which means ignore_eos. */
+export function neverEnds(sampling: SlotSampling, context: SamplingContext): boolean {
+  return sampling.ignore_eos || bansEveryEnd(sampling, context);
+}
+
+function bansEveryEnd({ logit_bias }: SlotSampling, { model }: SamplingContext): boolean {
+  if (logit_bias === undefined || !Object.values(logit_bias).includes(bannedBias)) return false;
+  const ends = [model.tokens.eos, model.tokens.eot].filter((end) => end !== null);
+  return ends.length > 0 && ends.every((end) => logit_bias[end] === bannedBias);
+}

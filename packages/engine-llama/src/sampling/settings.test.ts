@@ -1,0 +1,254 @@
+// Tests that each setting of loading has an effect, that impossible settings are refused by their flag's name, and that all drivers agree under them.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backend, TokenLogprobs } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { writeLora } from "@waggle/testing/models";
+import { adaptersContract } from "@waggle/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
+import type { Passes } from "../passes/passes.ts";
+
+const base: LlamaBackendOptions = {
+  modelPath: storyModel,
+  slots: 2,
+  contextSize: 256,
+  batchSize: 64,
+  threads: 1,
+  device: "cpu",
+};
+const story = "Once upon a time there was a little bee. One day the bee went to the garden and saw a big red flower.";
+const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1, topLogprobs: 3 };
+const count = 12;
+
+const folder = mkdtempSync(join(tmpdir(), "waggle-settings-"));
+const adapter = join(folder, "adapter.gguf");
+beforeAll(() => {
+  const matrices = Array.from({ length: 6 }, (_, layer) => [
+    { name: `blk.${layer}.attn_q.weight`, columns: 128, rows: 128 },
+    { name: `blk.${layer}.ffn_down.weight`, columns: 352, rows: 128 },
+  ]).flat();
+  writeLora({ architecture: "llama", matrices }, adapter);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Answer {
+  readonly tokens: readonly number[];
+  /** Of the first one. */
+  readonly first: TokenLogprobs | undefined;
+}
+
+async function answerOf(backend: Backend): Promise<Answer> {
+  const { tokens: prompt } = await backend.tokenize({ kind: "text", text: story });
+  await backend.begin(1, 0, greedy);
+  const tokens: number[] = [];
+  let first: TokenLogprobs | undefined;
+  let results = await backend.step([{ kind: "prefill", slot: 1, tokens: prompt, sample: true }]);
+  for (let step = 0; step < count; step++) {
+    const [result] = results;
+    if (result?.kind !== "token") throw new Error("No token came");
+    tokens.push(result.token);
+    first ??= result.logprobs;
+    results = await backend.step([{ kind: "decode", slot: 1 }]);
+  }
+  await backend.end(1);
+  return { tokens, first };
+}
+
+async function answerWith(options: Partial<LlamaBackendOptions>): Promise<Answer & { readonly backend: Backend }> {
+  const backend = await loadLlamaBackend({ ...base, ...options });
+  try {
+    return { ...(await answerOf(backend)), backend };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+const plain = answerWith({});
+
+test("without settings the defaults hold, and are reported", async () => {
+  const { backend } = await plain;
+  expect(backend.info.settings).toEqual({
+    batch_size: 64,
+    cache_type_k: "f16",
+    cache_type_v: "f16",
+    flash_attention: true,
+    gpu_layers: 0,
+    mmap: true,
+    mlock: false,
+    lora: [],
+  });
+});
+
+describe("the types of the KV cache", () => {
+  test.each(["bf16", "q8_0", "iq4_nl"] as const)("%s", async (type) => {
+    const { tokens, first, backend } = await answerWith({ cacheTypeK: type, cacheTypeV: type });
+    const expected = await plain;
+    expect(backend.info.settings).toMatchObject({ cache_type_k: type, cache_type_v: type });
+    // Other numbers, and the same beginning of the answer: a cache whose bytes were read as another type would give other tokens.
+    expect(first).not.toEqual(expected.first);
+    expect(first?.logprob).toBeCloseTo(expected.first?.logprob ?? 0, 0);
+    expect(tokens.slice(0, 4)).toEqual(expected.tokens.slice(0, 4));
+  });
+
+  test("a smaller type makes smaller snapshots, and snapshots of another type are not loaded", async () => {
+    const statesFolder = join(folder, "states");
+    async function save(cacheTypeK: "f16" | "q8_0"): Promise<{ bytes: number; found: number }> {
+      const backend = await loadLlamaBackend({ ...base, statesFolder, cacheTypeK, cacheTypeV: cacheTypeK });
+      await answerOf(backend);
+      const found = backend.states?.found.length ?? -1;
+      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const state = await backend.states?.save(1, tokens, "scope");
+      await backend.dispose();
+      return { bytes: state?.bytes ?? 0, found };
+    }
+    const whole = await save("f16");
+    const small = await save("q8_0");
+    expect(small.bytes / whole.bytes).toBeCloseTo(34 / 64, 1);
+    expect([whole.found, small.found]).toEqual([0, 0]);
+    expect((await save("q8_0")).found).toBe(1);
+  });
+
+  test("without flash attention", async () => {
+    const { backend, tokens, first } = await answerWith({ flashAttention: "off", cacheTypeK: "q8_0" });
+    expect(backend.info.settings).toMatchObject({ flash_attention: false, cache_type_k: "q8_0", cache_type_v: "f16" });
+    expect(first).not.toEqual((await plain).first);
+    expect(tokens[0]).toBe((await plain).tokens[0]);
+    expect(() => backend.checkShift()).toThrow("a context whose K cache is q8_0 cannot be shifted");
+    await expect(loadLlamaBackend({ ...base, flashAttention: "off", cacheTypeV: "q8_0" })).rejects.toThrow(
+      `Cannot load model ${storyModel}: --cache-type-v q8_0: a quantized V cache needs flash attention, and --flash-attention is off`,
+    );
+  });
+});
+
+describe("the positions", () => {
+  test.each<[string, Partial<LlamaBackendOptions>, object]>([
+    ["another base", { ropeFreqBase: 500_000 }, { scaling: "linear", freq_base: 500_000, freq_scale: 1 }],
+    ["linear scaling", { ropeScaling: "linear", ropeFreqScale: 0.5 }, { scaling: "linear", freq_scale: 0.5 }],
+    ["YaRN", { ropeScaling: "yarn", ropeFreqScale: 0.5, yarnOrigCtx: 128 }, { scaling: "yarn", yarn_orig_ctx: 128 }],
+  ])("%s", async (_, options, expected) => {
+    const { first, backend } = await answerWith(options);
+    expect(first).not.toEqual((await plain).first);
+    expect(backend.info.settings?.rope).toMatchObject(expected);
+  });
+
+  test("settings equal to the model's change nothing", async () => {
+    const { first } = await answerWith({ ropeFreqBase: 10_000, ropeFreqScale: 1, ropeScaling: "linear" });
+    expect(first).toEqual((await plain).first);
+  });
+
+  test("a stretched context is accepted without a warning", async () => {
+    const lines: string[] = [];
+    const log: LlamaBackendOptions["log"] = (_, message) => void lines.push(message);
+    await answerWith({ contextSize: 1_024, ropeScaling: "yarn", ropeFreqScale: 0.5, log });
+    expect(lines.filter((line) => line.startsWith("A context of"))).toEqual([]);
+  });
+
+  test("settings without effect are refused", async () => {
+    await expect(loadLlamaBackend({ ...base, yarnOrigCtx: 128 })).rejects.toThrow(
+      "--yarn-orig-ctx 128: the scaling is linear; add --rope-scaling yarn",
+    );
+  });
+});
+
+describe("adapters", () => {
+  test("change the answer by their scale, and nothing at 0", async () => {
+    const half = await answerWith({ lora: [{ path: adapter, scale: 0.5 }] });
+    const whole = await answerWith({ lora: [{ path: adapter, scale: 1 }] });
+    const none = await answerWith({ lora: [{ path: adapter, scale: 0 }] });
+    const expected = await plain;
+    expect(none.first).toEqual(expected.first);
+    const distance = ({ first }: Answer): number => Math.abs((first?.logprob ?? 0) - (expected.first?.logprob ?? 0));
+    expect(distance(half)).toBeGreaterThan(0);
+    expect(distance(whole)).toBeGreaterThan(distance(half));
+    expect(whole.backend.info.settings?.lora).toEqual([{ id: 0, file: "adapter.gguf", scale: 1 }]);
+  });
+
+  test("change vectors too", async () => {
+    const vectorOf = async (options: Partial<LlamaBackendOptions>): Promise<readonly number[] | undefined> => {
+      const { embedder, dispose } = await loadLlamaBackend({ ...base, ...options });
+      const tokens = (await embedder?.tokenize(story)) ?? [];
+      const vector = await embedder?.feed({ tokens, first: true, last: true });
+      await dispose();
+      return vector;
+    };
+    const expected = await vectorOf({});
+    expect(await vectorOf({ lora: [{ path: adapter, scale: 1 }] })).not.toEqual(expected);
+  });
+
+  test("that cannot be loaded are refused by name", async () => {
+    const refusal = async (path: string, more: readonly string[] = []): Promise<string> => {
+      const lora = [path, ...more].map((file) => ({ path: file, scale: 1 }));
+      return await loadLlamaBackend({ ...base, lora }).then(String, (error: Error) => error.message);
+    };
+    const noise = join(folder, "noise.gguf");
+    writeFileSync(noise, "noise");
+    const foreign = join(folder, "foreign.gguf");
+    writeLora({ architecture: "gpt2", matrices: [] }, foreign);
+    const start = `Cannot load model ${storyModel}: --lora`;
+    expect(await refusal(join(folder, "missing.gguf"))).toBe(`${start} ${join(folder, "missing.gguf")}: no such file`);
+    expect(await refusal(noise)).toBe(`${start} ${noise}: not a GGUF file`);
+    expect(await refusal(adapter, [adapter])).toBe(`${start} ${adapter}: given twice`);
+    expect(await refusal(storyModel)).toBe(`${start} ${storyModel}: not a LoRA adapter`);
+    expect(await refusal(foreign)).toBe(`${start} ${foreign}: made for architecture gpt2, and the model is llama`);
+    const other = join(folder, "other.gguf");
+    writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 64, rows: 64 }] }, other);
+    expect(await refusal(other)).toContain(`${start} ${other}: `);
+  });
+});
+
+adaptersContract("the llama backend", async () => {
+  return await loadLlamaBackend({ ...base, lora: [{ path: adapter, scale: 0.5 }] });
+});
+
+describe("memory", () => {
+  test("weights are mapped or read, and the same", async () => {
+    const backend = await loadLlamaBackend({ ...base, mmap: false });
+    expect(backend.info.settings?.mmap).toBe(false);
+    expect((await answerOf(backend)).first).toEqual((await plain).first);
+    if (process.platform === "linux") expect(isMapped()).toBe(false);
+    await backend.dispose();
+    const usual = await loadLlamaBackend(base);
+    if (process.platform === "linux") expect(isMapped()).toBe(true);
+    await usual.dispose();
+  });
+
+  const isMapped = (): boolean => readFileSync("/proc/self/maps", "utf8").includes(storyModel);
+
+  test.runIf(process.platform === "linux")("locked weights are locked, or the log says why not", async () => {
+    const lines: string[] = [];
+    const log: LlamaBackendOptions["log"] = (_, message) => void lines.push(message);
+    const backend = await loadLlamaBackend({ ...base, mlock: true, log });
+    const [, locked] = /VmLck:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+    await backend.dispose();
+    const complaint = lines.some((line) => line.startsWith("--mlock:"));
+    expect(complaint).toBe(Number(locked) * 1_024 < backend.info.modelBytes * 0.95);
+  });
+});
+
+test.each([["all" as const], [3]])("%s layers on a GPU need one", async (gpuLayers) => {
+  await expect(loadLlamaBackend({ ...base, gpuLayers })).rejects.toThrow(
+    `Cannot load model ${storyModel}: --gpu-layers ${gpuLayers}: there is no GPU`,
+  );
+});
+
+test("all drivers give the same under a quantized cache, other positions and an adapter", async () => {
+  const changed: Partial<LlamaBackendOptions> = {
+    cacheTypeK: "q8_0",
+    cacheTypeV: "q5_1",
+    ropeScaling: "yarn",
+    ropeFreqScale: 0.5,
+    lora: [{ path: adapter, scale: 0.5 }],
+  };
+  const drivers: readonly Passes["driver"][] = ["public", "direct", "native"];
+  const answers = [];
+  for (const driver of drivers) answers.push(await answerWith({ ...changed, driver }));
+  const [expected, ...others] = answers;
+  expect(expected?.first).not.toEqual((await plain).first);
+  for (const { tokens, first } of others) {
+    expect(tokens).toEqual(expected?.tokens);
+    expect(first?.logprob).toBeCloseTo(expected?.first?.logprob ?? 0, 4);
+  }
+});

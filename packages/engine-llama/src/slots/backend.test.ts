@@ -1,0 +1,328 @@
+import type { Backend, EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
+import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
+import { backendContract } from "@waggle/testing";
+import { getLlama } from "node-llama-cpp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { commonGrammars } from "@waggle/grammar/testing";
+import { storyModel } from "../testing/story-model.ts";
+import { parseGbnf } from "@waggle/grammar/gbnf";
+import { createMatcher, type MatcherPosition } from "@waggle/grammar/gbnf";
+import { loadLlamaBackend } from "../load/load.ts";
+
+const options = {
+  modelPath: storyModel,
+  slots: 4,
+  contextSize: 256,
+  batchSize: 128,
+  threads: 1,
+  device: "cpu",
+} as const;
+
+for (const driver of ["public", "direct"] as const) {
+  backendContract(`llama by the ${driver} driver`, () => loadLlamaBackend({ ...options, driver }));
+}
+
+const greedy = samplingOf({ temperature: 0 });
+
+function samplingOf(fields: Partial<Sampling>, seed = 1): SlotSampling {
+  return { ...SamplingSchema.parse(fields), seed };
+}
+
+describe("the llama backend", () => {
+  let backend: Backend;
+  beforeAll(async () => {
+    backend = await loadLlamaBackend(options);
+  });
+  afterAll(() => backend.dispose());
+
+  const tokensOf = async (text: string): Promise<readonly Token[]> =>
+    (await backend.tokenize({ kind: "text", text })).tokens;
+  const textOf = (tokens: readonly Token[]): string =>
+    new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
+
+  /** What slot 0 samples after this text, up to the end of generation. */
+  async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
+    await backend.begin(0, 0, sampling);
+    const sampled: Token[] = [];
+    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: await tokensOf(text), sample: true }]);
+    for (;;) {
+      const token = tokenOf(results[0]);
+      sampled.push(token);
+      if (sampled.length >= count || backend.isEndOfGeneration(token)) break;
+      results = await backend.step([{ kind: "decode", slot: 0 }]);
+    }
+    await backend.end(0);
+    return sampled;
+  }
+
+  describe("steps", () => {
+    test("fill a slot to its last token, then fail that entry alone", async () => {
+      const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
+      await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
+      await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
+      const short = await tokensOf("Once upon a time");
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 120), sample: false }]);
+      const kinds: string[][] = [];
+      for (const entry of [
+        { kind: "prefill", slot: 0, tokens: prompt.slice(120, 240), sample: false },
+        { kind: "prefill", slot: 0, tokens: prompt.slice(240), sample: true },
+        { kind: "decode", slot: 0 },
+        { kind: "decode", slot: 0 },
+      ] as const) {
+        const neighbour =
+          kinds.length === 0 ? { kind: "none" } : await backend.step([entry, { kind: "decode", slot: 1 }]);
+        const results =
+          "kind" in neighbour
+            ? await backend.step([entry, { kind: "prefill", slot: 1, tokens: short.slice(0, 5), sample: true }])
+            : neighbour;
+        kinds.push(results.map(({ kind }) => kind));
+      }
+      expect(kinds).toEqual([
+        ["none", "token"],
+        ["token", "token"],
+        ["token", "token"],
+        ["failed", "token"],
+      ]);
+      await backend.end(0);
+      await backend.end(1);
+    });
+
+    test("that break the port's rules are rejected", async () => {
+      await backend.begin(0, 0, greedy);
+      await expect(backend.begin(1, 1_000, greedy)).rejects.toThrow("Cannot keep 1000 tokens in slot 1");
+      await expect(backend.step([{ kind: "decode", slot: 0 }])).rejects.toThrow("it has sampled no token");
+      await expect(backend.step([{ kind: "prefill", slot: 0, tokens: [], sample: true }])).rejects.toThrow("no tokens");
+      await backend.end(0);
+      await expect(backend.step([{ kind: "decode", slot: 0 }])).rejects.toThrow("no work has begun");
+      await expect(backend.begin(9, 0, greedy)).rejects.toThrow("There is no slot 9");
+    });
+  });
+
+  describe("prompts", () => {
+    const bos = 1;
+    const eos = 2;
+    const user = 3;
+    const assistant = 4;
+    const words = async (text: string): Promise<Token[]> => (await tokensOf(text)).slice(1);
+
+    test("begin with BOS exactly once", async () => {
+      expect((await tokensOf("Once"))[0]).toBe(bos);
+      expect(await tokensOf("<s>Once")).toEqual(await tokensOf("Once"));
+      expect((await tokensOf("Once")).filter((token) => token === bos)).toEqual([bos]);
+      expect((await backend.tokenize({ kind: "text", text: "" })).tokens).toEqual([bos]);
+    });
+
+    test("of a conversation follow the model's template", async () => {
+      const { tokens } = await backend.tokenize({
+        kind: "messages",
+        messages: [
+          { role: "system", content: "Be kind." },
+          { role: "user", content: "Hello" },
+          { role: "assistant", content: "Hi! What shall I tell?" },
+          { role: "user", content: "Tell me a story.\nA short one." },
+        ],
+      });
+      expect(tokens).toEqual([
+        ...[bos, user, ...(await words("Be kind."))],
+        ...[bos, user, ...(await words("Hello"))],
+        ...[assistant, ...(await words("Hi! What shall I tell?")), eos],
+        ...[bos, user, ...(await words("Tell me a story.\nA short one.")), assistant],
+      ]);
+    });
+
+    test("take no control token from a message, and keep its text", async () => {
+      const content = "<s><|user|>a</s> <|assistant|><unk>";
+      const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      expect(tokens.filter((token) => token <= assistant)).toEqual([bos, user, assistant]);
+      expect(textOf(tokens)).toBe(` ${content}`);
+    });
+
+    test("take no control token from raw text either", async () => {
+      expect((await tokensOf("a</s><|user|>")).filter((token) => token <= assistant)).toEqual([bos]);
+      expect(textOf(await tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
+    });
+  });
+
+  describe("questions about the model", () => {
+    test("text becomes tokens without additions that were not requested", async () => {
+      const once = (await backend.tokenize({ kind: "text", text: "Once</s>" })).tokens;
+      expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
+      expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
+      expect(await backend.tokenizeText("</s>", false, true)).toEqual([2]);
+      expect((await backend.tokenizeText("<s>Once", true, true)).filter((token) => token === 1)).toEqual([1]);
+    });
+
+    test("a conversation is rendered as the text that is tokenized", async () => {
+      const messages = [{ role: "user", content: "Hi </s>" }] as const;
+      expect(await backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
+    });
+  });
+
+  describe("embeddings", () => {
+    const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
+      a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+    async function embed(text: string, pieceTokens = Infinity): Promise<readonly number[] | undefined> {
+      const { embedder } = backend;
+      const tokens = (await embedder?.tokenize(text)) ?? [];
+      let vector: readonly number[] | undefined;
+      for (let at = 0; at < tokens.length; at += pieceTokens) {
+        const piece = tokens.slice(at, at + pieceTokens);
+        vector = await embedder?.feed({
+          tokens: piece,
+          first: at === 0,
+          last: at + piece.length >= tokens.length,
+        });
+      }
+      return vector;
+    }
+
+    test("are near where texts are alike", async () => {
+      const [dog, same, sky] = [await embed("a dog ran"), await embed("a dog ran"), await embed("the sky is blue")];
+      expect(dog).toHaveLength(128);
+      expect(cosine(dog, same)).toBeCloseTo(1);
+      expect(cosine(dog, sky)).toBeLessThan(0.9);
+    });
+
+    test("are what the library computes of a whole text", async () => {
+      await using llama = await getLlama({
+        gpu: false,
+        build: "never",
+        skipDownload: true,
+        progressLogs: false,
+        maxThreads: 1,
+      });
+      await using model = await llama.loadModel({ modelPath: storyModel });
+      await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
+      for (const text of ["a", "Once upon a time there was a little bee.", "x y z ".repeat(30)]) {
+        const { vector } = await context.getEmbeddingFor(text);
+        const length = Math.hypot(...vector);
+        const whole = vector.map((value) => value / length);
+        expect(cosine(await embed(text, 128), whole), text).toBeGreaterThan(0.9999);
+        expect(cosine(await embed(text, 7), whole), text).toBeGreaterThan(0.9999);
+      }
+    });
+  });
+
+  describe("sampling", () => {
+    const story = "Once upon a time there was a";
+
+    test("follows a grammar, and ends where it ends", async () => {
+      const tokens = await generate(story, samplingOf({ temperature: 1, grammar: 'root ::= "yes" | "no"' }), 20);
+      expect(["yes", "no"]).toContain(textOf(tokens));
+      expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
+    });
+
+    test.each(commonGrammars.filter(({ name }) => name !== "chess"))(
+      "follows a grammar: $name",
+      async ({ grammar }) => {
+        for (const temperature of [0, 1.5]) {
+          const tokens = await generate(story, samplingOf({ temperature, grammar, min_p: 0 }), 80);
+          const matcher = createMatcher(parseGbnf(grammar));
+          matcher.budget = Infinity;
+          let at: MatcherPosition | undefined = matcher.start();
+          for (const token of tokens.filter((each) => !backend.isEndOfGeneration(each))) {
+            for (const byte of backend.tokenBytes(token)) at = at === undefined ? undefined : matcher.advance(at, byte);
+          }
+          expect(at, textOf(tokens)).toBeDefined();
+          if (backend.isEndOfGeneration(tokens.at(-1) ?? -1)) expect(at?.state.complete).toBe(true);
+        }
+      },
+    );
+
+    test("a grammar goes together with logprobs", async () => {
+      const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
+      await backend.begin(0, 0, sampling);
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const [result] = await backend.step(entries);
+      await backend.end(0);
+      expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
+    });
+
+    test("never takes a token that is banned", async () => {
+      const free = await generate(story, greedy, 1);
+      const banned = samplingOf({ temperature: 0, logit_bias: { [String(free[0])]: -100 } });
+      expect(await generate(story, banned, 30)).not.toContain(free[0]);
+    });
+
+    test("survives a grammar whose tokens are all banned", async () => {
+      const yes = samplingOf({ temperature: 1, grammar: 'root ::= "yes"' });
+      const banned = new Set(
+        Array.from({ length: 2_048 }, (_, token) => token).filter((token) => textOf([token]).startsWith("y")),
+      );
+      const logit_bias = Object.fromEntries([...banned].map((token) => [String(token), -100]));
+      expect(textOf(await generate(story, { ...yes, logit_bias }, 10))).toBe("yes");
+    });
+
+    test("prefers a token with a bias", async () => {
+      const biased = samplingOf({ temperature: 0, logit_bias: { "528": 100 } });
+      expect(await generate(story, biased, 3)).toEqual([528, 528, 528]);
+    });
+
+    test("penalties of each kind change a greedy answer", async () => {
+      const plain = await generate(story, greedy, 60);
+      const penalized: Partial<Sampling>[] = [
+        { repeat_penalty: 1.5 },
+        { presence_penalty: 1 },
+        { frequency_penalty: 1 },
+        { dry_multiplier: 5, dry_allowed_length: 1, dry_sequence_breakers: [] },
+      ];
+      for (const fields of penalized) {
+        const sampling = samplingOf({ temperature: 0, ...fields });
+        const answer = await generate(story, sampling, 60);
+        expect(answer, JSON.stringify(fields)).not.toEqual(plain);
+        expect(await generate(story, sampling, 60), JSON.stringify(fields)).toEqual(answer);
+      }
+    });
+
+    test("a penalty also counts the prompt", async () => {
+      const [first = -1] = await generate(story, greedy, 1);
+      const sampling = samplingOf({ temperature: 0, repeat_penalty: 10 });
+      const prompt = textOf([...(await tokensOf(story)), first]).trimStart();
+      expect(await tokensOf(prompt)).toContain(first);
+      expect(await generate(prompt, sampling, 20)).not.toContain(first);
+    });
+
+    test("XTC removes the best choices", async () => {
+      const plain = await generate(story, samplingOf({ temperature: 0 }), 20);
+      const xtc = samplingOf({ temperature: 0, xtc_probability: 1, xtc_threshold: 0.05 });
+      expect(await generate(story, xtc, 20)).not.toEqual(plain);
+    });
+
+    test("the largest seed works like any other", async () => {
+      const sampling = samplingOf({ temperature: 1.5, ignore_eos: true }, 0xffff_ffff);
+      expect(await generate(story, sampling, 24)).toEqual(await generate(story, sampling, 24));
+    });
+
+    test("banning the end of generation by its token is the same as ignoring it", async () => {
+      const free = await generate(story, greedy, 240);
+      expect(free.length).toBeLessThan(240);
+      expect(await generate(story, samplingOf({ temperature: 0, logit_bias: { "2": -100 } }), 240)).toHaveLength(240);
+    });
+
+    test.each<[field: string, fields: Partial<SlotSampling>, reason: RegExp]>([
+      ["grammar", { grammar: "root ::= (" }, /not valid GBNF/],
+      ["grammar", { grammar: 'branch ::= "a"' }, /rule named root/],
+      ["grammar", { grammar: 'root ::= root "a" | "b"' }, /left recursion/],
+      ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
+      ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
+      ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
+      ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
+      ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
+      ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar alone decides/],
+    ])("an impossible %s is refused: %j", async (field, fields, reason) => {
+      const refused: unknown = await backend.checkSampling({ ...greedy, ...fields }).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(WaggleError);
+      expect(refused).toMatchObject({
+        code: "invalid_argument",
+        message: expect.stringContaining(`Cannot accept field "${field}"`),
+        details: { problems: [{ field, problem: expect.stringMatching(reason) }] },
+      });
+    });
+  });
+});
+
+function tokenOf(result: EntryResult | undefined): Token {
+  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+  return result.token;
+}

@@ -1,0 +1,179 @@
+// Implements the Backend on a loaded model: passes the port's calls to the slots. One step is one forward pass.
+import { contextCapacity, refuseField } from "@waggle/engine";
+import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
+import { createSpecialText } from "@waggle/chat-format/describe";
+import type { LlamaModel } from "node-llama-cpp";
+import type { Chat } from "../text/chat.ts";
+import { gpuMemoryOf } from "../load/gpu-memory.ts";
+import type { LlamaEmbedder } from "../embed/embedder.ts";
+import type { PassesAhead, BatchRow, Passes } from "../passes/passes.ts";
+import { createPrompts, type Prompts } from "../text/prompt.ts";
+import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
+import { shiftProblem } from "../load/shift-check.ts";
+import { createKvSnapshots } from "./kv-snapshots.ts";
+import { createSlot, type Slot } from "./slot.ts";
+import type { KvFiles } from "./kv-files.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Vocabulary } from "../text/vocabulary.ts";
+
+export interface LlamaBackendParts {
+  readonly model: LlamaModel;
+  readonly passes: Passes;
+  readonly sampling: SamplingContext;
+  readonly markOf: (token: Token) => string | undefined;
+  readonly info: BackendInfo;
+  readonly vocabulary: Vocabulary;
+  readonly tokenizer: Tokenizer;
+  /** Undefined where the model computes no vectors. */
+  readonly embedder: LlamaEmbedder | undefined;
+  readonly chat: Chat;
+  /** Files of KV snapshots; undefined: no slots are saved. */
+  readonly states: KvFiles | undefined;
+  /** Sets the scales of the context's adapters for the next and later passes; undefined: the scales at load. */
+  readonly applyAdapters: (scales: readonly number[] | undefined) => void;
+  /** Frees everything that was loaded; may be called repeatedly. */
+  readonly release: () => Promise<void>;
+}
+
+export function createLlamaBackend(parts: LlamaBackendParts): Backend {
+  const { model, passes, sampling, markOf, info, embedder, chat, states, release } = parts;
+  const { isEndOfGeneration, tokenBytes } = sampling;
+  const prompts = promptsOf(parts);
+  /** The scales of the context's adapters now; undefined: the scales at load. */
+  let inUse: readonly number[] | undefined;
+  const capacity = contextCapacity(info.contextSize);
+  const slots = Array.from({ length: info.slots }, (_, id) => createSlot({ id, passes, sampling, capacity }));
+
+  function slotAt(id: number): Slot {
+    const slot = slots[id];
+    if (slot === undefined) throw new Error(`There is no slot ${id}`);
+    return slot;
+  }
+
+  /** Called between two steps, when no pass runs. */
+  function useAdapters([first]: readonly BatchEntry[]): void {
+    const wanted = first === undefined ? undefined : slotAt(first.slot).adapters;
+    if (wanted?.join() === inUse?.join()) return;
+    parts.applyAdapters(wanted);
+    inUse = wanted;
+  }
+
+  return {
+    info,
+    gpuMemory: gpuMemoryOf(model),
+    states: states === undefined ? undefined : createKvSnapshots(slotAt, states, capacity),
+    ...prompts,
+    embedder,
+    maxNextLogprobs: maxNextLogprobsOf(sampling.vocabularySize),
+    checkSampling: (wanted) => checkSampling(wanted, sampling),
+    checkShift() {
+      const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
+      if (problem !== undefined) throw refuseField("context_shift", problem);
+    },
+    tokenBytes,
+    markOf,
+    thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
+    isEndOfGeneration,
+    begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
+    ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
+    async step(entries, underway) {
+      useAdapters(entries);
+      return await step(entries, slotAt, passes, underway);
+    },
+    shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
+    end: async (slot) => await slotAt(slot).end(),
+    setThreads(threads) {
+      const most = Math.min(Math.max(1, threads), info.maxThreads);
+      // The embedder uses the library's limit.
+      model.llama.maxThreads = most;
+      passes.setThreads(most);
+    },
+    async dispose() {
+      await passes.settled();
+      await states?.settled();
+      await embedder?.close();
+      await chat.close();
+      await release();
+    },
+  };
+}
+
+/** Most bytes of logits for next-token logprobs in one step: llama.cpp allocates them once, and keeps the memory. */
+const maxLogitBytes = 64 * 1024 * 1024;
+const bytesPerLogit = 4;
+/** A limit for small vocabularies: the message of a step contains all of these logprobs. */
+const mostNextLogprobs = 128;
+
+/** Most next-token logprobs in one step. */
+function maxNextLogprobsOf(vocabularySize: number): number {
+  return Math.max(1, Math.min(mostNextLogprobs, Math.floor(maxLogitBytes / (bytesPerLogit * vocabularySize))));
+}
+
+function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): StepsAhead {
+  /** The slots of the last requested pass. */
+  let asked: readonly Slot[] = [];
+  return {
+    step(ids) {
+      const slots = ids.map(slotAt);
+      if (!slots.every(({ canBeQueued }) => canBeQueued)) return undefined;
+      asked = slots;
+      const pass = passes.run(slots.map((slot) => slot.rowAhead())).then((answers) =>
+        answers?.map((answer, i): EntryResult => {
+          const slot = slots[i];
+          if (slot === undefined) throw new Error("There are more answers than slots");
+          // Synchronous: only slots whose logits are not read can be queued.
+          return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
+        }),
+      );
+      // If the preceding pass fails, only its error is reported.
+      pass.catch(() => {});
+      return pass;
+    },
+    withdraw() {
+      const isWithdrawn = passes.withdraw();
+      if (isWithdrawn) for (const slot of asked) slot.withdrawAhead();
+      return isWithdrawn;
+    },
+  };
+}
+
+/** An entry that cannot be computed fails alone; a pass that fails makes all its entries fail. */
+async function step(
+  entries: readonly BatchEntry[],
+  slotAt: (id: number) => Slot,
+  passes: Passes,
+  underway = (): void => {},
+): Promise<readonly EntryResult[]> {
+  const planned = entries.map((entry) => ({ entry, row: slotAt(entry.slot).rowFor(entry) }));
+  const rows = planned.map(({ row }) => row).filter(isRow);
+  const answers = rows.length === 0 ? [] : await passes.run(rows, underway);
+  let next = 0;
+  const results = planned.map(({ entry, row }) => {
+    return isRow(row) ? slotAt(entry.slot).resultOf(entry, answers[next++] ?? []) : row;
+  });
+  const settled: EntryResult[] = [];
+  // Most results are no promises, and awaiting each would cost as much as the rest of this function.
+  for (const result of results) settled.push(result instanceof Promise ? await result : result);
+  for (const { kind, slot } of entries) if (kind === "prefill") await passes.checkpoint?.(slot, slotAt(slot).held);
+  return settled;
+}
+
+function isRow(planned: BatchRow | EntryResult): planned is BatchRow {
+  return !("kind" in planned);
+}
+
+function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendParts): Prompts {
+  const { bos, bosString, shouldPrependBosToken } = model.tokens;
+  return createPrompts({
+    tokenizer,
+    renderer: chat,
+    format: chat.format,
+    specialText: createSpecialText(vocabulary.specialTokens),
+    bos,
+    bosText: bosString ?? "",
+    wantsBos: shouldPrependBosToken,
+    infill: vocabulary.infill,
+    contextSize: info.contextSize,
+    vocabularySize: vocabulary.pieces.length,
+  });
+}

@@ -1,0 +1,98 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openKvFiles, type KvFiles } from "./kv-files.ts";
+
+let parent: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), "kv-files-"));
+});
+afterEach(() => rmSync(parent, { recursive: true }));
+
+const open = (): KvFiles => openKvFiles(parent, "model");
+
+async function save(folder: KvFiles, tokens: readonly number[]): Promise<string> {
+  const { id, path } = folder.newFile(0);
+  writeFileSync(path, `state of ${tokens.join()}`);
+  folder.seal(id, tokens, "alice");
+  await folder.settled();
+  return id;
+}
+
+test("lists the snapshot that was used last at the end", async () => {
+  const folder = open();
+  const ids = [await save(folder, [1]), await save(folder, [2]), await save(folder, [3])];
+  ids.forEach((id, i) => utimesSync(join(parent, "model", `${id}.json`), 1_000 + i, 1_000 + i));
+  const later = open();
+  expect(later.found.map(({ id }) => id)).toEqual(ids);
+  const [first] = later.found;
+  expect(first !== undefined && (await later.isSound(first))).toBe(true);
+  expect(open().found.map(({ id }) => id)).toEqual([ids[1], ids[2], ids[0]]);
+});
+
+test("makes its folder again when it was removed", async () => {
+  const folder = open();
+  const lost = await save(folder, [1]);
+  rmSync(parent, { recursive: true });
+  const kept = await save(folder, [2]);
+  expect(open().found.map(({ id }) => id)).toEqual([kept]);
+  expect(await folder.isSound({ id: lost, tokens: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
+});
+
+test("refuses a file that would fill the file system", () => {
+  expect(() => open().newFile(2 ** 60)).toThrow("nearly full");
+});
+
+test("removes old files without a description, and keeps young ones, which another worker may be writing", () => {
+  const { path: old } = open().newFile(0);
+  const { path: young } = open().newFile(0);
+  writeFileSync(old, "x");
+  writeFileSync(young, "x");
+  utimesSync(old, 1_000, 1_000);
+  open();
+  expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+});
+
+test("removes with a snapshot the unfinished description", async () => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const part = join(parent, "model", `${id}.json.part`);
+  writeFileSync(part, "{");
+  folder.remove({ id });
+  expect(existsSync(part)).toBe(false);
+  writeFileSync(part, "{");
+  open();
+  expect(existsSync(part)).toBe(false);
+});
+
+test("describes nothing that was removed meanwhile", async () => {
+  const folder = open();
+  const { id, path } = folder.newFile(0);
+  writeFileSync(path, "x");
+  folder.remove(folder.seal(id, [1], "alice"));
+  await folder.settled();
+  expect(open().found).toEqual([]);
+  expect(existsSync(path.replace(/kv$/, "json"))).toBe(false);
+});
+
+test.each(["", "model"])("works without its folder %j when that becomes a file", async (name) => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const state = { id, tokens: [1], cacheScope: "alice", bytes: 1 };
+  rmSync(join(parent, name), { recursive: true });
+  writeFileSync(join(parent, name), "a file");
+  expect(await folder.isSound(state)).toBe(false);
+  folder.remove(state);
+  expect(() => writeFileSync(folder.newFile(0).path, "x")).toThrow(/ENOTDIR|EEXIST/);
+});
+
+test("skips a description that is a FIFO", async () => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const description = join(parent, "model", `${id}.json`);
+  rmSync(description);
+  execFileSync("mkfifo", [description]);
+  expect(open().found).toEqual([]);
+});

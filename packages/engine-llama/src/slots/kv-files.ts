@@ -1,0 +1,220 @@
+// Manages the files of KV snapshots: their folder, their permissions, and the check that a file is undamaged and of this
+// model. It knows no slot; the library writes and reads the contents.
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { crc32 } from "node:zlib";
+import type { KvSnapshot, Token } from "@waggle/engine";
+import { makeFolder, readText } from "@waggle/async";
+
+/** Bytes read at once for a checksum: about half a millisecond of work, so that streams are not delayed. */
+const sliceBytes = 1 << 20;
+/** Space that must stay free on the folder's file system. */
+const reservedBytes = 64 * 2 ** 20;
+/** Younger files without a description may be in use: another worker may be writing them. */
+const orphanAgeMs = 600_000;
+/** Most bytes of a description: enough for more than a million tokens. */
+const mostDescriptionBytes = 16_777_216;
+const version = 1;
+
+export interface KvFiles {
+  /** Snapshots of earlier processes, least recently used first; each has a description, and its file the right size. */
+  readonly found: readonly KvSnapshot[];
+  /** Creates the folder again if it is missing. @throws Error when this many more bytes would fill the file system */
+  newFile(expectedBytes: number): { readonly id: string; readonly path: string };
+  pathOf(id: string): string;
+  /**
+   * Declares the file of this id complete. Its description is then written in the background; without a description later
+   * processes ignore the file.
+   */
+  seal(id: string, tokens: readonly Token[], cacheScope: string): KvSnapshot;
+  /** Whether the file is undamaged: unchanged since this process wrote or checked it, or with the right checksum. */
+  isSound(state: KvSnapshot): Promise<boolean>;
+  remove(state: Pick<KvSnapshot, "id">): void;
+  /** Resolves when the descriptions in progress are written. */
+  settled(): Promise<void>;
+}
+
+interface Description {
+  readonly version: number;
+  readonly tokens: readonly Token[];
+  readonly cacheScope: string;
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+/** @throws Error when the folder cannot be made or written */
+export function openKvFiles(folder: string, fingerprint: string): KvFiles {
+  const home = join(folder, fingerprint);
+  makeHome();
+  const pathOf = (id: string): string => join(home, `${id}.kv`);
+  const descriptionOf = (id: string): string => join(home, `${id}.json`);
+  /** The description while it is being written. */
+  const partOf = (id: string): string => `${descriptionOf(id)}.part`;
+  /** By id: identity of the file when its contents were last written or checked. */
+  const known = new Map<string, string>();
+  const checksums = new Map<string, number>();
+  const sealing = new Set<Promise<void>>();
+  /** One buffer for all checksums: a new buffer for each checksum was 1 MiB of garbage, and V8 kept a hundred of them. */
+  const slice = Buffer.alloc(sliceBytes);
+
+  function makeHome(): void {
+    makeFolder(home, { mode: 0o700 });
+    chmodSync(home, 0o700);
+  }
+
+  function remove({ id }: Pick<KvSnapshot, "id">): void {
+    known.delete(id);
+    checksums.delete(id);
+    for (const path of [partOf(id), descriptionOf(id), pathOf(id)]) {
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // The folder may have become a file. A removed snapshot is not used again, and the next process removes its file.
+      }
+    }
+  }
+
+  /** CRC-32 of a file, in slices with a turn of the event loop in between. */
+  async function checksum(path: string): Promise<number> {
+    const fd = openSync(path, "r");
+    try {
+      let sum = 0;
+      for (;;) {
+        // No turn of the event loop between these two lines: another checksum uses the same buffer.
+        const length = readSync(fd, slice, 0, sliceBytes, null);
+        sum = crc32(slice.subarray(0, length), sum);
+        if (length < sliceBytes) return sum;
+        await nextTurn();
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async function describe({ id, tokens, cacheScope, bytes }: KvSnapshot): Promise<void> {
+    try {
+      const description: Description = { version, tokens, cacheScope, bytes, crc32: await checksum(pathOf(id)) };
+      // The snapshot may have been removed meanwhile.
+      if (!known.has(id)) return;
+      writeFileSync(partOf(id), JSON.stringify(description), { mode: 0o600 });
+      renameSync(partOf(id), descriptionOf(id));
+    } catch {
+      // Without a description only this process uses the snapshot.
+    }
+  }
+
+  function readDescription(id: string): KvSnapshot | undefined {
+    try {
+      const description = JSON.parse(
+        readText(descriptionOf(id), { maxBytes: mostDescriptionBytes }),
+      ) as Partial<Description>;
+      if (!isDescription(description) || statSync(pathOf(id)).size !== description.bytes) return undefined;
+      const { tokens, cacheScope, bytes } = description;
+      checksums.set(id, description.crc32);
+      return { id, tokens, cacheScope, bytes };
+    } catch {
+      return undefined;
+    }
+  }
+
+  function scan(): KvSnapshot[] {
+    const names = readdirSync(home);
+    const ids = [...new Set(names.map((name) => name.replace(/\..*$/, "")))];
+    const found = ids.flatMap((id) => {
+      const state = readDescription(id);
+      if (state === undefined && ageMs(pathOf(id)) > orphanAgeMs) remove({ id });
+      return state === undefined ? [] : [{ state, usedMs: statSync(descriptionOf(id)).mtimeMs }];
+    });
+    return found.toSorted((a, b) => a.usedMs - b.usedMs).map(({ state }) => state);
+  }
+
+  return {
+    found: scan(),
+    pathOf,
+    remove,
+    newFile(expectedBytes) {
+      // A clean-up of the file system may have removed it.
+      if (!existsSync(home)) makeHome();
+      const { bavail, bsize } = statfsSync(home);
+      if (bavail * bsize < expectedBytes + reservedBytes)
+        throw new Error("the file system of the folder is nearly full");
+      const id = randomUUID();
+      return { id, path: pathOf(id) };
+    },
+    seal(id, tokens, cacheScope) {
+      chmodSync(pathOf(id), 0o600);
+      const state = { id, tokens, cacheScope, bytes: statSync(pathOf(id)).size };
+      known.set(id, identityOf(pathOf(id)));
+      const described = describe(state).finally(() => sealing.delete(described));
+      sealing.add(described);
+      return state;
+    },
+    async isSound({ id }) {
+      try {
+        const identity = identityOf(pathOf(id));
+        if (known.has(id)) {
+          if (known.get(id) !== identity) return false;
+        } else {
+          if ((await checksum(pathOf(id))) !== checksums.get(id)) return false;
+          known.set(id, identity);
+        }
+        touch(descriptionOf(id));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    async settled() {
+      await Promise.all(sealing);
+    },
+  };
+}
+
+function isDescription(value: Partial<Description>): value is Description {
+  return (
+    value.version === version &&
+    Array.isArray(value.tokens) &&
+    value.tokens.every((token) => Number.isInteger(token)) &&
+    typeof value.cacheScope === "string" &&
+    Number.isInteger(value.bytes) &&
+    Number.isInteger(value.crc32)
+  );
+}
+
+function identityOf(path: string): string {
+  const { size, mtimeNs, ino } = statSync(path, { bigint: true });
+  return [size, mtimeNs, ino].join(" ");
+}
+
+function ageMs(path: string): number {
+  try {
+    return Date.now() - statSync(path).mtimeMs;
+  } catch {
+    return Infinity;
+  }
+}
+
+/** The next process orders the snapshots by the time of their last use. */
+function touch(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // The description is not written yet.
+  }
+}

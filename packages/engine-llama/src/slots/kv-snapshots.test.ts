@@ -1,0 +1,134 @@
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backend, KvSnapshot } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { statesContract } from "@waggle/testing";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend } from "../load/load.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kv-snapshots-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const options = { modelPath: storyModel, slots: 3, contextSize: 256, threads: 1, device: "cpu" } as const;
+const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+
+statesContract("the llama backend", () => loadLlamaBackend({ ...options, statesFolder: join(folder, "contract") }));
+
+async function load(given: { statesFolder: string; modelPath?: string; contextSize?: number }): Promise<Backend> {
+  const backend = await loadLlamaBackend({ ...options, ...given });
+  onTestFinished(() => backend.dispose());
+  return backend;
+}
+
+/** Saves a prompt that slot 0 has computed. */
+async function saveStory(backend: Backend): Promise<KvSnapshot> {
+  const { tokens: prompt } = await backend.tokenize({
+    kind: "text",
+    text: "Once upon a time there was a little bee in a big garden",
+  });
+  await backend.begin(0, 0, greedy);
+  await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+  await backend.end(0);
+  const state = await backend.states?.save(0, prompt, "alice");
+  if (state === undefined) throw new Error("no states");
+  return state;
+}
+
+function filesIn(statesFolder: string): string[] {
+  return readdirSync(statesFolder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+describe("KV snapshots of the llama backend", () => {
+  test("are readable for their user only", async () => {
+    const statesFolder = join(folder, "modes");
+    const backend = await load({ statesFolder });
+    await saveStory(backend);
+    await backend.dispose();
+    const files = filesIn(statesFolder);
+    expect(files.map((file) => file.replace(/.*\./, "")).sort()).toEqual(["json", "kv"]);
+    for (const file of files) expect(statSync(file).mode & 0o777, file).toBe(0o600);
+    const [model = ""] = readdirSync(statesFolder);
+    expect(statSync(join(statesFolder, model)).mode & 0o777).toBe(0o700);
+  });
+
+  test("are not loaded when a single bit of them has changed, not even by the engine that saved them", async () => {
+    const statesFolder = join(folder, "damaged");
+    const backend = await load({ statesFolder });
+    const mine = await saveStory(backend);
+    flipBit(statesFolder, mine);
+    expect(await backend.states?.load(1, mine)).toBe(false);
+    expect(filesIn(statesFolder).filter((file) => file.includes(mine.id))).toEqual([]);
+
+    const left = await saveStory(backend);
+    await backend.dispose();
+    flipBit(statesFolder, left);
+    const next = await load({ statesFolder });
+    expect(next.states?.found).toEqual([left]);
+    expect(await next.states?.load(1, left)).toBe(false);
+    await expect(next.begin(1, 1, greedy)).rejects.toThrow("holds 0");
+  });
+
+  test("are not even read when they were cut short, or have no description", async () => {
+    const statesFolder = join(folder, "short");
+    const backend = await load({ statesFolder });
+    const state = await saveStory(backend);
+    await backend.dispose();
+    const file = fileOf(statesFolder, state);
+    writeFileSync(file, readFileSync(file).subarray(0, 1_000));
+    expect((await load({ statesFolder })).states?.found).toEqual([]);
+    for (const text of ["", "{}", "no JSON"]) {
+      writeFileSync(file.replace(/kv$/, "json"), text);
+      expect((await load({ statesFolder })).states?.found).toEqual([]);
+    }
+  });
+
+  test("of one model file are never offered to another", async () => {
+    const statesFolder = join(folder, "foreign");
+    const backend = await load({ statesFolder });
+    const state = await saveStory(backend);
+    await backend.dispose();
+    expect((await load({ statesFolder })).states?.found).toEqual([state]);
+    const copy = join(folder, "copy.gguf");
+    copyFileSync(storyModel, copy);
+    expect((await load({ statesFolder, modelPath: copy })).states?.found).toEqual([]);
+    expect((await load({ statesFolder })).states?.found).toEqual([state]);
+  });
+
+  test("that are longer than a context are left to workers with a larger one", async () => {
+    const statesFolder = join(folder, "long");
+    const backend = await load({ statesFolder });
+    const state = await saveStory(backend);
+    await backend.dispose();
+    const contextSize = state.tokens.length;
+    expect((await load({ statesFolder, contextSize })).states?.found).toEqual([]);
+    expect((await load({ statesFolder, contextSize: contextSize + 1 })).states?.found).toEqual([state]);
+  });
+
+  test("are not saved where no folder can be made, and the backend starts without them", async () => {
+    const occupied = join(folder, "occupied");
+    writeFileSync(occupied, "");
+    const log: string[] = [];
+    const backend = await loadLlamaBackend({ ...options, statesFolder: occupied, log: (_, line) => log.push(line) });
+    onTestFinished(() => backend.dispose());
+    expect(backend.states).toBeUndefined();
+    expect(log).toContainEqual(expect.stringMatching(/^Prefixes are not kept: /));
+  });
+});
+
+function fileOf(statesFolder: string, { id }: KvSnapshot): string {
+  const file = filesIn(statesFolder).find((name) => name.endsWith(`${id}.kv`));
+  if (file === undefined) throw new Error(`no file of ${id}`);
+  return file;
+}
+
+function flipBit(statesFolder: string, state: KvSnapshot): void {
+  const file = fileOf(statesFolder, state);
+  const bytes = readFileSync(file);
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  writeFileSync(file, bytes);
+}

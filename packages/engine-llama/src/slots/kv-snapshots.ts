@@ -1,0 +1,80 @@
+// Owns saving a slot's KV cache to a file and loading it into any slot, in llama.cpp's format. llama.cpp checks sizes only, so the contents are
+// checked here. Only snapshots that the same library computed from the same files under the same settings are loaded.
+import { statSync } from "node:fs";
+import type { KvSnapshot, KvSnapshots } from "@waggle/engine";
+import type { Slot } from "./slot.ts";
+import type { LoadedSettings } from "@waggle/protocol";
+import type { Llama, LlamaModel } from "node-llama-cpp";
+import type { LlamaBackendOptions } from "../load/load.ts";
+import type { LoraAdapters } from "../load/lora.ts";
+import { openKvFiles, type KvFiles } from "./kv-files.ts";
+import { modelFingerprint } from "./model-fingerprint.ts";
+
+/** @param capacity most tokens that a slot holds */
+export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles, capacity: number): KvSnapshots {
+  /** Bytes per token of the last saved snapshot; about the same for all snapshots of a model. */
+  let bytesPerToken = 0;
+
+  return {
+    // Longer snapshots belong to a worker with a larger context, and stay in the folder.
+    found: folder.found.filter(({ tokens }) => tokens.length <= capacity),
+    async save(slot, tokens, cacheScope) {
+      const { id, path } = folder.newFile(bytesPerToken * tokens.length);
+      try {
+        const bytes = await slotAt(slot).save(path);
+        // The library does not report a failed write.
+        if (statSync(path).size !== bytes) throw new Error("the file was not written as a whole");
+        bytesPerToken = bytes / Math.max(1, tokens.length);
+        return folder.seal(id, tokens, cacheScope);
+      } catch (error) {
+        folder.remove({ id });
+        throw error;
+      }
+    },
+    async load(slot, state) {
+      const loaded = (await folder.isSound(state)) && (await slotAt(slot).load(folder.pathOf(state.id), state.tokens));
+      if (!loaded) {
+        folder.remove(state);
+        await slotAt(slot).clear();
+      }
+      return loaded;
+    },
+    remove: (state: KvSnapshot) => folder.remove(state),
+  };
+}
+
+/** Everything that the contents of a snapshot depend on, in addition to its tokens. */
+export interface SnapshotMakers {
+  readonly model: LlamaModel;
+  readonly llama: Llama;
+  readonly settings: LoadedSettings;
+  readonly adapters: LoraAdapters;
+}
+
+/** Opens the files of snapshots. Snapshots only save time, so the engine also starts when the folder cannot be used. */
+export function openSnapshotFiles(
+  { modelPath, statesFolder, log }: LlamaBackendOptions,
+  makers: SnapshotMakers,
+): KvFiles | undefined {
+  if (statesFolder === undefined) return undefined;
+  const { isRecurrent, isHybrid } = makers.model.fileInsights;
+  // The caches of such models cannot be cut, so a snapshot would only fit the prompt that it was made from.
+  if (isRecurrent || isHybrid) return undefined;
+  try {
+    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers)));
+  } catch (error) {
+    log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function keyOf({ llama, settings, adapters }: SnapshotMakers): string[] {
+  const { cache_type_k: k, cache_type_v: v, flash_attention: flashAttention, rope = null } = settings;
+  return [
+    llama.llamaCppRelease.release,
+    llama.buildType,
+    String(llama.gpu),
+    JSON.stringify([k, v, flashAttention, rope]),
+    ...adapters.files.map(({ path, scale }) => `${scale} ${modelFingerprint(path, [])}`),
+  ];
+}

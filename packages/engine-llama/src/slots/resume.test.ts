@@ -1,0 +1,87 @@
+// Tests that jobs resume after their earlier output: on a real model, and on one that writes a thought and a call in the format of a family.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { answerGrammar } from "@waggle/chat-format/format";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import type { Backend, Token } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { writeScriptedModel } from "@waggle/testing/models";
+import { resumeContract, type ResumableJob } from "@waggle/testing";
+import { afterAll, expect, test } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend } from "../load/load.ts";
+
+const cpu = { slots: 2, batchSize: 128, threads: 1, device: "cpu" } as const;
+
+for (const driver of ["public", "direct"] as const) {
+  const made = () => loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256, driver });
+  resumeContract(`llama by the ${driver} driver`, made, { everyCut: driver === "public" ? 17 : 9 });
+}
+
+const folder = mkdtempSync(join(tmpdir(), "waggle-resume-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tools = [
+  {
+    type: "function",
+    function: { name: "look", parameters: { type: "object", properties: { at: { type: "string" } } } },
+  },
+] as const;
+const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</tool_call>';
+/** Of different lengths, so that each one's answer stands where no other's does. */
+const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
+const jobs = {
+  "a thought and a call": { messages: look(1), maxTokens: 160, tools },
+  // After the model is loaded, since its format decides how calls are written.
+  "a call that a grammar asks for": { messages: look(300), maxTokens: 160, tools, answerGrammar: "" },
+  "a thought that is closed": { messages: look(600), maxTokens: 60, thinkingBudget: 12 },
+} satisfies Record<string, ResumableJob>;
+const says = [
+  `<think>\nhm\n</think>\n\nSo:\n${call}`,
+  `<think>\n\n</think>\n\n${call}`,
+  `<think>\n${"so ".repeat(30)}`,
+];
+
+async function loadScripted(): Promise<Backend> {
+  const template = llamaTemplates().get("Qwen-QwQ-32B") ?? "";
+  const path = join(folder, "scripted.gguf");
+  const model = writeScriptedModel({ path, template, context: 2_048 });
+  const backend = await loadLlamaBackend({ ...cpu, modelPath: path, contextSize: 2_048 });
+  const prompts = Object.values<ResumableJob>(jobs).map(({ messages = [], tools: offered = [] }) =>
+    backend.tokenize({ kind: "messages", messages, tools: offered }),
+  );
+  model.say(...(await Promise.all(prompts)).map(({ tokens }, i) => ({ at: tokens.length, say: says[i] ?? "" })));
+  const { chatFormat: format } = backend.info;
+  const calls = { format, tools: [{ name: "look" }], parallel: false, choice: "required" } as const;
+  jobs["a call that a grammar asks for"].answerGrammar = answerGrammar(calls);
+  return backend;
+}
+
+resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
+
+test("a job with discarded tokens draws the random numbers of the positions in its whole text", async () => {
+  const backend = await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 });
+  const { tokens } = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
+  async function sampled(discarded: number): Promise<Token[]> {
+    const priorOutput = { ids: [], discarded, promptTokens: tokens.length };
+    const sampling = {
+      ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
+      seed: 3,
+      priorOutput,
+    };
+    await backend.begin(0, 0, sampling);
+    const drawn: Token[] = [];
+    let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens, sample: true }]);
+    while (result?.kind === "token" && drawn.length < 8) {
+      drawn.push(result.token);
+      [result] = await backend.step([{ kind: "decode", slot: 0 }]);
+    }
+    await backend.end(0);
+    return drawn;
+  }
+  const [none, again, some] = [await sampled(0), await sampled(0), await sampled(5)];
+  await backend.dispose();
+  expect(again).toEqual(none);
+  expect(some).not.toEqual(none);
+});

@@ -1,0 +1,124 @@
+// Tests that the description of a chat from the model's file equals the one of the loaded model: the vocabulary of llama.cpp, and the format.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { openFileSource, readGgufHeader, readVocabularyTexts, type VocabularyTexts } from "@waggle/models/header";
+import { describeFile, renderByFile } from "@waggle/chat-format/describe";
+import {
+  familyVocabulary,
+  infillVocabulary,
+  shapeNamed,
+  writeRandomModel,
+  writeScriptedModel,
+  type FamilyVocabulary,
+} from "@waggle/testing/models";
+import { LlamaLogLevel, getLlama, type Llama } from "node-llama-cpp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend } from "../load/load.ts";
+import { readVocabulary } from "./vocabulary.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "chat-of-file-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function scripted(name: string, template: string, vocabulary = familyVocabulary(template)): string {
+  const path = join(folder, `${name}.gguf`);
+  writeScriptedModel({ path, template, vocabulary, context: 64 });
+  return path;
+}
+
+function randomModel(name: string, vocabulary: number): string {
+  const path = join(folder, `${name}.gguf`);
+  writeRandomModel({ ...shapeNamed(name), layers: 1, vocabulary }, path);
+  return path;
+}
+
+describe("the texts of a vocabulary", () => {
+  let llama: Llama;
+  beforeAll(async () => {
+    const quietly = { progressLogs: false, logLevel: LlamaLogLevel.disabled };
+    llama = await getLlama({ gpu: false, build: "never", skipDownload: true, maxThreads: 1, ...quietly });
+  });
+  afterAll(() => llama.dispose());
+
+  async function seenBy(path: string): Promise<{ engine: VocabularyTexts; header: VocabularyTexts }> {
+    const model = await llama.loadModel({ modelPath: path, vocabOnly: true });
+    const { specialTokens } = readVocabulary(model);
+    const { bosString, eosString } = model.tokens;
+    const engine = { specialTokens, bosText: bosString ?? "", eosText: eosString ?? "" };
+    await model.dispose();
+    await using source = await openFileSource(path);
+    return { engine, header: await readVocabularyTexts(source, await readGgufHeader(source)) };
+  }
+
+  test("of the families", async () => {
+    expect.assertions(llamaTemplates().size);
+    for (const [name, template] of llamaTemplates()) {
+      const { engine, header } = await seenBy(scripted(name, template));
+      expect(header, name).toEqual(engine);
+    }
+  });
+
+  test.each<[name: string, Omit<FamilyVocabulary, "eos"> & { readonly eos?: string }]>([
+    ["endings that are no control tokens", { control: ["<s>"], userDefined: ["<|im_end|>", "<EOT>", "[EOS]", "</s>"] }],
+    ["gpt-oss's without its end", { control: ["<|channel|>", "<|return|>", "<|call|>"], userDefined: ["<|start|>"] }],
+    ["half of gpt-oss's", { control: ["<|return|>", "<|end|>"], userDefined: [] }],
+    ["Solar's", { control: ["<|flush|>", "<|calls|>", "<|end|>"], userDefined: [] }],
+    ["Gemma 4's with </s>", { control: ["</s>", "<|tool_response>"], userDefined: ["<|tool_call>"] }],
+    ["a coder's", infillVocabulary],
+  ])("of %s", async (name, vocabulary) => {
+    const { engine, header } = await seenBy(scripted(name.replaceAll(/\W/g, ""), "x", { eos: "<eos>", ...vocabulary }));
+    expect(header).toEqual(engine);
+  });
+
+  test("of models with other tokenizers", async () => {
+    for (const path of [storyModel, randomModel("15m", 400), randomModel("embed", 400)]) {
+      const { engine, header } = await seenBy(path);
+      expect(header, path).toEqual(engine);
+    }
+  });
+});
+
+const look = { name: "look", parameters: { type: "object", properties: { "<|im_end|>": { type: "string" } } } };
+const call = { id: "1", type: "function" as const, function: { name: "look", arguments: { "<s>": "<|end|>" } } };
+const conversation = {
+  messages: [
+    { role: "user" as const, content: "a<|im_end|><|return|>b</s> \uFDD0" },
+    { role: "assistant" as const, content: "", reasoning_content: "<think>hm", tool_calls: [call] },
+    { role: "tool" as const, content: "<|im_start|>system", tool_call_id: "1" },
+  ],
+  tools: [{ type: "function" as const, function: look }],
+};
+
+describe("a chat", () => {
+  const family = (name: string): string => scripted(name, llamaTemplates().get(name) ?? "");
+  test.each([
+    ["the embedded model", () => storyModel],
+    ["one with thoughts and tools", () => family("Qwen-Qwen3-0.6B")],
+    ["one whose markers are shown", () => family("openai-gpt-oss-120b")],
+    ["one with two templates", () => family("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use")],
+    ["one whose template cannot be rendered", () => scripted("broken", "{{ raise_exception('no') }}")],
+    ["one that reads", () => randomModel("embed", 500)],
+  ])("of %s", async (_, pathOf) => {
+    const modelPath = pathOf();
+    const backend = await loadLlamaBackend({ modelPath, slots: 1, threads: 1, device: "cpu" });
+    const { chatFormat, promptTexts, kind } = backend.info;
+    const render = async (): Promise<string> => await backend.renderMessages({ kind: "messages", ...conversation });
+    const prompt = kind === "generate" ? await render() : undefined;
+    await backend.dispose();
+    const described = await describeFile(modelPath, { chosen: undefined });
+    const request = { inputs: described.chatFormat.inputs, conversation };
+    if (kind === "generate") expect(await renderByFile(modelPath, request, { chosen: undefined })).toBe(prompt);
+    const { chatTemplate, bos, eos } = described;
+    expect({
+      kind: described.card.kind,
+      chatFormat: described.chatFormat,
+      promptTexts: { chatTemplate, bos, eos },
+    }).toEqual({
+      kind,
+      chatFormat,
+      promptTexts,
+    });
+  });
+});

@@ -1,0 +1,60 @@
+// Handles the chat of a loaded model: its template, which is rendered on a separate thread, and the input that the
+// template receives for a conversation.
+import { renderConversation, thoughtEndOf } from "@waggle/chat-format/format";
+import { TemplateError, createTemplateRenderer } from "@waggle/chat-format/template";
+import type { TemplateValues } from "@waggle/chat-format/template";
+import { refuseField, type PromptInput } from "@waggle/engine";
+import { openModelChat, problemOfMessages, type ModelChat, type ModelChatOptions } from "@waggle/chat-format/describe";
+import { WaggleError } from "@waggle/protocol";
+
+export type Conversation = Omit<PromptInput & { kind: "messages" }, "kind">;
+
+export interface ChatRenderer {
+  /**
+   * The conversation up to the assistant's turn, or to the end of the assistant's message that is to be continued.
+   * @throws WaggleError invalid_argument when the template cannot render these messages
+   */
+  render(conversation: Conversation): Promise<string>;
+}
+
+export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {
+  /** The text that closes a thought; "" where the model has no thoughts. */
+  readonly thoughtEnd: string;
+  close(): Promise<void>;
+}
+
+/** @throws WaggleError unavailable when the chosen template cannot be rendered */
+export async function openChat(options: ModelChatOptions): Promise<Chat> {
+  const renderer = createTemplateRenderer();
+  try {
+    return chatOf(await openModelChat(renderer, options), () => renderer.close());
+  } catch (error) {
+    await renderer.close();
+    if (!(error instanceof TemplateError) || options.chosen === undefined) throw error;
+    const message = `Cannot use the chat template that was chosen: ${error.message}`;
+    throw new WaggleError("unavailable", message, { cause: error });
+  }
+}
+
+function chatOf({ template, ...chat }: ModelChat, close: () => Promise<void>): Chat {
+  const { format } = chat;
+  return {
+    ...chat,
+    thoughtEnd: thoughtEndOf(format),
+    async render(conversation) {
+      try {
+        return await renderConversation(
+          format.inputs,
+          conversation,
+          async (values) => await template.render(values as TemplateValues),
+        );
+      } catch (error) {
+        const problem = problemOfMessages(error);
+        if (problem !== undefined) throw refuseField("messages", problem, error);
+        if (!(error instanceof TemplateError)) throw error;
+        throw new WaggleError("resource_exhausted", `Cannot render the prompt: ${error.message}`);
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,66 @@
+// Owns tokenizing code with a hole for models that were trained to fill one: their markers, and how much of the code is in the prompt.
+//
+// The order is that of Qwen2.5-Coder's repository-level prompts (arXiv 2409.12186), which llama-server uses for all models:
+// [repository]name [file]name text … [file]name [prefix]… [suffix]… [middle].
+import type { InfillPrompt, Token } from "@waggle/engine";
+import type { InfillMarkers } from "@waggle/models/header";
+
+/** Most tokens around the hole; three quarters of them before it. As many as in llama-server, which uses its batch size. */
+const nearTokens = 2_048;
+/** Most tokens that are kept free for the answer; answers that fill a hole are short. */
+const answerTokens = 1_024;
+/** Text between two files, where the model has no marker for files. */
+const snippetLine = "\n\n--- snippet ---\n\n";
+/** Placeholder names, since a request names neither the repository nor the file. */
+const [repositoryName, currentFileName] = ["myproject", "filename"];
+
+export interface InfillOptions {
+  readonly markers: InfillMarkers;
+  readonly contextSize: number;
+  /** Most characters of a token. */
+  readonly maxCharsPerToken: number;
+  /** The bare tokenizer; control tokens are not parsed. */
+  readonly tokenize: (text: string) => Promise<readonly Token[]>;
+}
+
+/** The prompt without BOS. Text that does not fit is left out: the far ends of the code, and the first of the other files. */
+export async function infillTokens(
+  { prefix, suffix, extra, prompt }: InfillPrompt,
+  { markers, contextSize, maxCharsPerToken, tokenize }: InfillOptions,
+): Promise<Token[]> {
+  const near = Math.min(nearTokens, Math.floor(contextSize / 2));
+  const quarter = Math.floor(near / 4);
+  const room = contextSize - near - Math.min(answerTokens, Math.floor(contextSize / 4));
+
+  // Only the part of a text that may be needed is tokenized.
+  const lastTokens = async (text: string, most: number): Promise<readonly Token[]> =>
+    last(await tokenize(last(text, most * maxCharsPerToken)), most);
+
+  /** As many tokens as there is room for; the last files are the most relevant. */
+  async function otherFiles(): Promise<Token[]> {
+    const { repository, file } = markers;
+    const pieces: (readonly [marker: Token | undefined, text: string])[] = extra.flatMap(({ filename, text }) => [
+      file === undefined ? [undefined, snippetLine] : [file, `${filename}\n`],
+      [undefined, text],
+    ]);
+    if (repository !== undefined) pieces.unshift([repository, `${repositoryName}\n`]);
+    if (file !== undefined) pieces.push([file, `${currentFileName}\n`]);
+    let tokens: Token[] = [];
+    for (const [marker, text] of pieces.toReversed()) {
+      if (tokens.length >= room) break;
+      tokens = [...(marker === undefined ? [] : [marker]), ...(await lastTokens(text, room)), ...tokens];
+    }
+    return last(tokens, room);
+  }
+
+  const others = await otherFiles();
+  const before = await lastTokens(prefix, 3 * quarter);
+  const begun = await lastTokens(prompt, quarter);
+  const mostAfter = Math.max(0, quarter - 2 - begun.length);
+  const after = (await tokenize(suffix.slice(0, mostAfter * maxCharsPerToken))).slice(0, mostAfter);
+  return [...others, markers.prefix, ...before, ...begun, markers.suffix, ...after, markers.middle];
+}
+
+function last<T extends string | readonly unknown[]>(all: T, count: number): T {
+  return (count <= 0 ? all.slice(0, 0) : all.slice(-count)) as T;
+}

@@ -1,0 +1,155 @@
+import { isOver } from "@waggle/testing/harness";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { getLlama, type Llama, type LlamaModel, type Token as LlamaToken } from "node-llama-cpp";
+import { storyModel } from "../testing/story-model.ts";
+import { findCutPlaces, type Tokenize } from "./cut-places.ts";
+import { createTokenizer } from "./tokenizer.ts";
+import { readVocabulary } from "./vocabulary.ts";
+
+/** Numbers from 0 to below 1; the seed is shown where a test fails. */
+const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+let state = seed >>> 0;
+function random(below: number): number {
+  state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) >>> 0;
+  return Math.floor((state / 2 ** 32) * below);
+}
+
+const words = [
+  "a",
+  "bee",
+  "Once",
+  "x1",
+  "don't",
+  "Grüße",
+  "蜂",
+  "🐝",
+  "<s>",
+  "</s>",
+  "<|user|>",
+  "  ",
+  "\n",
+  "\t",
+  ".",
+  "-",
+  "▁",
+];
+function randomText(chars: number): string {
+  let text = "";
+  while (text.length < chars) text += words[random(words.length)] + (random(4) === 0 ? "" : " ");
+  return text;
+}
+
+describe("the embedded model's texts", () => {
+  let llama: Llama;
+  let model: LlamaModel;
+  let tokenize: Tokenize;
+  beforeAll(async () => {
+    llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: 1 });
+    model = await llama.loadModel({ modelPath: storyModel });
+    tokenize = (text, specialTokens) => model.tokenize(text, specialTokens);
+  });
+  afterAll(() => llama.dispose());
+
+  function cutsOf() {
+    const { pieces, encoding, specialTokens } = readVocabulary(model);
+    return findCutPlaces(tokenize, { pieces, encoding, specialTexts: specialTokens.map(({ text }) => text) });
+  }
+
+  test("have the same tokens in pieces as in one", async () => {
+    const tokenizer = createTokenizer(tokenize, cutsOf());
+    for (let i = 0; i < 12; i++) {
+      const text = randomText(random(40_000));
+      for (const special of [false, true]) {
+        const inPieces = await tokenizer.tokenize(text, special);
+        expect(inPieces.length, `seed ${seed}`).toBeGreaterThan(0);
+        // Not toEqual of two long lists: its difference would take minutes.
+        expect(inPieces.join(" ") === tokenize(text, special).join(" "), `seed ${seed}, text ${i}`).toBe(true);
+      }
+    }
+  });
+
+  test("are cut at every place where that is possible", () => {
+    const { pattern, addsSpace } = cutsOf();
+    expect(addsSpace).toBe(true);
+    const text = randomText(2_000);
+    for (const match of text.matchAll(pattern ?? /$/g)) {
+      const at = match.index + match[0].search(/[ \n]/);
+      const cut = [...tokenize(text.slice(0, at), false), ...tokenize(text.slice(at + 1), false)];
+      expect(cut, `seed ${seed}, at ${at}`).toEqual(tokenize(text, false));
+    }
+  });
+
+  test("without a place to cut are cut anyway, and lose no text", async () => {
+    const tokenizer = createTokenizer(tokenize, cutsOf());
+    const text = "🐝蜂x".repeat(40_000);
+    const tokens = await tokenizer.tokenize(text, false);
+    expect(model.detokenize(tokens as LlamaToken[]).trimStart() === text).toBe(true);
+  });
+
+  test.each([
+    ["words", "bee and a ".repeat(400_000)],
+    ["one word", "b".repeat(1_000_000)],
+    ["control tokens", "</s>".repeat(200_000)],
+  ])("of some megabytes let everything else have its turn: %s", async (_, text) => {
+    const tokenizer = createTokenizer(tokenize, cutsOf());
+    let longestMs = 0;
+    let last = performance.now();
+    const tick = (): void => {
+      const now = performance.now();
+      longestMs = Math.max(longestMs, now - last);
+      last = now;
+      timer = setImmediate(tick);
+    };
+    let timer = setImmediate(tick);
+    await tokenizer.tokenize(text, false);
+    clearImmediate(timer);
+    // Alone on a core it is 10 ms for words, and 50 for text without words.
+    expect(isOver(longestMs, 1_000), `${longestMs} ms`).toBe(false);
+  });
+});
+
+/** As byte-level BPE works: words by an expression, then merges within a word. Letters merge by twos. */
+function tokenizeByPairs(pieces: readonly string[]): Tokenize {
+  return (text) => {
+    const tokens: number[] = [];
+    for (const [word] of text.matchAll(/ ?\p{L}+| ?[^\s\p{L}]+|\s+(?!\S)|\s+/gu)) {
+      let at = 0;
+      while (at < word.length) {
+        let length = Math.min(6, word.length - at);
+        while (length > 1 && !pieces.includes(word.slice(at, at + length))) length--;
+        tokens.push(pieces.indexOf(word.slice(at, at + length)));
+        at += length;
+      }
+    }
+    return tokens;
+  };
+}
+
+const alphabet = [..." \nabcdeé.!"];
+const bytePieces = (pieces: readonly string[]): string[] =>
+  pieces.map((piece) => piece.replaceAll(" ", "\u0120").replaceAll("\n", "\u010a"));
+
+test("a vocabulary of byte-level BPE keeps its space", async () => {
+  const pieces = [...alphabet, " a", " ab", "bc", " de", "\n\n", ".\n", "  "];
+  const tokenize = tokenizeByPairs(pieces);
+  const cuts = findCutPlaces(tokenize, { pieces: bytePieces(pieces), encoding: "bytes", specialTexts: ["<s>"] });
+  expect(cuts).toMatchObject({ addsSpace: false, pattern: /\p{L}[ \n]\p{L}/gu });
+  const tokenizer = createTokenizer(tokenize, cuts);
+  for (let i = 0; i < 5; i++) {
+    let text = "";
+    while (text.length < 30_000) text += alphabet[random(alphabet.length)] ?? "";
+    expect((await tokenizer.tokenize(text, false)).join() === tokenize(text, false).join(), `seed ${seed}`).toBe(true);
+  }
+});
+
+test.each<[what: string, extra: string[], specialTexts: string[], pattern: RegExp | undefined]>([
+  ["a piece that reaches over a space", ["a b"], [], /\p{L}[\n]\p{L}/gu],
+  ["pieces that reach over spaces and newlines", ["e a", "a\nb"], [], undefined],
+  ["a control token with a space in it", [], ["<|a b|>"], undefined],
+  ["a control token that is a word", [], ["bee"], undefined],
+])("a vocabulary with %s is not cut there", (_, extra, specialTexts, pattern) => {
+  const pieces = [...alphabet, " a", ...extra];
+  const tokenize = tokenizeByPairs([...alphabet, " a"]);
+  const cuts = findCutPlaces(tokenize, { pieces: bytePieces(pieces), encoding: "bytes", specialTexts });
+  expect(cuts.pattern).toEqual(pattern);
+});

@@ -1,0 +1,163 @@
+import { SamplingSchema } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import type { SlotSampling, BatchEntry } from "../port/backend.ts";
+import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
+import { createStepGate } from "./step-gate.ts";
+
+const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+
+function backend(given: Partial<FakeBackendOptions> = {}): FakeBackend {
+  return createFakeBackend({ slots: 2, contextSize: 16, batchSize: 8, ...given });
+}
+
+const prefill = (slot: number, tokens: number[], sample = false): BatchEntry => ({
+  kind: "prefill",
+  slot,
+  tokens,
+  sample,
+});
+const decode = (slot: number): BatchEntry => ({ kind: "decode", slot });
+
+describe("the fake backend holds", () => {
+  test("all tokens that were fed, not the one sampled last, and those that a new job keeps", async () => {
+    const fake = backend();
+    await fake.begin(0, 0, sampling);
+    const [first] = await fake.step([prefill(0, [1, 2, 3], true)]);
+    expect(fake.heldTokens(0)).toEqual([1, 2, 3]);
+    await fake.step([decode(0)]);
+    expect(fake.heldTokens(0)).toEqual([1, 2, 3, first?.kind === "token" ? first.token : -1]);
+    await fake.end(0);
+    await fake.begin(0, 2, sampling);
+    expect(fake.heldTokens(0)).toEqual([1, 2]);
+  });
+});
+
+describe("a shift on the fake backend", () => {
+  async function decoding(): Promise<FakeBackend> {
+    const fake = backend();
+    await fake.begin(0, 0, sampling);
+    await fake.step([prefill(0, [1, 2, 3, 4, 5, 6], true)]);
+    return fake;
+  }
+
+  test("discards the range, and at the end all tokens that have moved", async () => {
+    const fake = await decoding();
+    await fake.shift(0, 2, 3);
+    expect(fake.heldTokens(0)).toEqual([1, 2, 6]);
+    await fake.step([decode(0)]);
+    expect(fake.heldTokens(0)).toHaveLength(4);
+    await fake.end(0);
+    expect(fake.heldTokens(0)).toEqual([1, 2]);
+  });
+
+  test("does not change the slot's next token", async () => {
+    const [shifted, whole] = [await decoding(), await decoding()];
+    await shifted.shift(0, 2, 3);
+    for (let i = 0; i < 3; i++) expect(await shifted.step([decode(0)])).toEqual(await whole.step([decode(0)]));
+  });
+
+  test.each([
+    [0, 1],
+    [1, 0],
+    [2, 5],
+  ])("of %i kept and %i forgotten of six is refused", async (keep, discard) => {
+    await expect((await decoding()).shift(0, keep, discard)).rejects.toThrow("slot 0 holds 6 tokens");
+  });
+});
+
+describe("the fake backend refuses", () => {
+  const violations: [string, FakeBackendOptions | object, (fake: FakeBackend) => Promise<unknown>, string][] = [
+    ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
+    ["entries out of order", {}, (fake) => fake.step([prefill(1, [1]), prefill(0, [1])]), "slot 0 comes after slot 1"],
+    ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 comes after slot 0"],
+    ["an unknown slot", {}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
+    ["too many tokens", { batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
+    ["an empty entry", {}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],
+    ["a decode before a sample", {}, (fake) => fake.step([decode(0)]), "slot 0 has sampled nothing"],
+    [
+      "a prefill after a sample",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1], true)]);
+        await fake.step([prefill(0, [1])]);
+      },
+      "slot 0 decodes already",
+    ],
+    ["more than the context", { contextSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "would hold 3 tokens"],
+    ["a job in a busy slot", {}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
+    ["a shift before a sample", {}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
+    [
+      "to keep what it does not hold",
+      {},
+      async (fake) => {
+        await fake.end(0);
+        await fake.begin(0, 1, sampling);
+      },
+      "slot 0 holds 0 tokens and cannot keep 1",
+    ],
+    [
+      "an entry without a job",
+      {},
+      async (fake) => {
+        await fake.end(0);
+        await fake.step([prefill(0, [1])]);
+      },
+      "slot 0 has no job",
+    ],
+    [
+      "a step while one runs",
+      {},
+      (fake) => Promise.all([fake.step([prefill(0, [1])]), fake.step([prefill(1, [1])])]),
+      "a step is running",
+    ],
+    [
+      "an end while a step runs",
+      {},
+      (fake) => Promise.all([fake.step([prefill(0, [1])]), fake.end(1)]),
+      "a step is running",
+    ],
+  ];
+  test.each(violations)("%s", async (_, options, act, message) => {
+    const fake = backend(options);
+    await fake.begin(0, 0, sampling);
+    await fake.begin(1, 0, sampling);
+    await expect(act(fake)).rejects.toThrow(message);
+  });
+
+  test("threads beyond its most", () => {
+    expect(() => backend({ threads: 2 }).setThreads(3)).toThrow("3 is out of range");
+  });
+
+  test("a bias on a token that it does not have", async () => {
+    await expect(backend().checkSampling({ ...sampling, logit_bias: { "99999": 1 } })).rejects.toThrow('"logit_bias"');
+  });
+});
+
+describe("faults on demand", () => {
+  test("a step that fails", async () => {
+    const fake = backend({ failAtStep: 2 });
+    await fake.begin(0, 0, sampling);
+    await fake.step([prefill(0, [1])]);
+    await expect(fake.step([prefill(0, [2])])).rejects.toThrow("failed at step 2");
+  });
+
+  test("a step that hangs until the backend is disposed of", async () => {
+    const fake = backend({ hangAtStep: 1 });
+    await fake.begin(0, 0, sampling);
+    const step = fake.step([prefill(0, [1])]);
+    await fake.dispose();
+    await expect(step).rejects.toThrow("gone");
+  });
+
+  test("a step that waits at a gate", async () => {
+    const gate = createStepGate();
+    const fake = backend({ gate: gate.pass });
+    await fake.begin(0, 0, sampling);
+    const step = fake.step([prefill(0, [1])]);
+    await gate.held();
+    expect(fake.heldTokens(0)).toEqual([]);
+    gate.step();
+    await step;
+    expect(fake.heldTokens(0)).toEqual([1]);
+  });
+});

@@ -1,0 +1,347 @@
+// A Backend that computes nothing, for tests and load: the real port on the fake model. It rejects calls that the port forbids.
+import { deferred } from "@waggle/async";
+import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
+import { WaggleError, type ModelKind } from "@waggle/protocol";
+import type {
+  Backend,
+  EntryResult,
+  SlotSampling,
+  BatchEntry,
+  TextPiece,
+  Token,
+  TokenLogprobs,
+} from "../port/backend.ts";
+import { createFakeEmbedder } from "./fake-embedder.ts";
+import {
+  createFakeSampler,
+  emptyContext,
+  extendContext,
+  fakeBeginOfText,
+  fakeTokenBytes,
+  fakeVocabularySize,
+  isFakeEndOfGeneration,
+  likelyFakeToken,
+  renderFake,
+  tokenizeFake,
+  tokenizeFakeText,
+  type FakeSampler,
+} from "./fake-model.ts";
+import { fakeInfo } from "./fake-info.ts";
+import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
+import { countTokens } from "../loop/schedule.ts";
+
+export interface FakeBackendOptions {
+  readonly slots: number;
+  readonly contextSize: number;
+  /** Most tokens in a step; 512 by default. */
+  readonly batchSize?: number;
+  /** Allows a step to be queued behind the running step. */
+  readonly ahead?: boolean;
+  /** How long a step takes; by default one turn of the event loop, so that other work runs in between. */
+  readonly stepDelayMs?: number;
+  /** Each step waits for the gate's promise. */
+  readonly gate?: () => Promise<void>;
+  /** Each piece of a text to embed waits for this promise; a rejection fails the piece. */
+  readonly embedGate?: (piece: TextPiece) => Promise<void>;
+  /** The kind of the fake's model; generating by default. */
+  readonly kind?: ModelKind;
+  /** The chat format of the fake's model; the generic format by default. */
+  readonly chatFormat?: ChatFormat;
+  /** The step with this number, counted from 1, rejects. */
+  readonly failAtStep?: number;
+  /** The step with this number, counted from 1, ends only when the backend is disposed of. */
+  readonly hangAtStep?: number;
+  /** Number of threads, and the maximum of threads; 1 by default. */
+  readonly threads?: number;
+  /** The scales of the adapters at load; no adapters by default. */
+  readonly adapters?: readonly number[];
+  /** Ends the process at the marker `[die:N]`; where absent, that marker has no effect. */
+  readonly die?: () => void;
+  /** The store of saved slots; a store that another backend has used simulates a restarted engine. */
+  readonly saved?: FakeKvSnapshots;
+}
+
+export interface FakeBackend extends Backend {
+  /** Number of steps that have begun. */
+  readonly steps: number;
+  /** Number of steps that have ended, whether or not their results were delivered. */
+  readonly stepsEnded: number;
+  /** The tokens that the slot's KV cache really holds. */
+  heldTokens(slot: number): readonly Token[];
+}
+
+interface FakeSlot {
+  readonly held: Token[];
+  /** The hash of the context after each held token, so that a kept prefix costs nothing. */
+  readonly hashes: number[];
+  /** Present while a job is bound. */
+  sampling: SlotSampling | undefined;
+  sampler: FakeSampler | undefined;
+  /** The job's scales; undefined where they equal the scales at load. */
+  adapters: readonly number[] | undefined;
+  last: Token | undefined;
+  /** How many of the first held tokens no shift has moved. */
+  unshifted: number;
+}
+
+/** @throws Error, as a rejection of the call that breaks the Backend port's contract */
+export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
+  const info = fakeInfo(options);
+  const slots = Array.from({ length: options.slots }, emptySlot);
+  const disposal = deferred<void>();
+  let steps = 0;
+  let stepping = false;
+  let stepsEnded = 0;
+  /** The result of the last requested step, and the queued step if there is one. */
+  let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
+  let waiting: { withdrawn: boolean } | undefined;
+
+  function slotAt(id: number, action: string): FakeSlot {
+    const slot = slots[id];
+    if (slot === undefined) throw refusal(action, `there is no slot ${id}`);
+    if (disposal.settled) throw refusal(action, "the backend is gone");
+    if (stepping) throw refusal(action, "a step is running");
+    return slot;
+  }
+
+  function checkEntries(entries: readonly BatchEntry[]): void {
+    if (entries.length === 0) throw refusal("step", "there are no entries");
+    const tokens = countTokens(entries);
+    if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
+    let previous = -1;
+    const adapters = new Set(entries.map(({ slot }) => slots[slot]?.adapters?.join(",")));
+    if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
+    for (const entry of entries) {
+      if (entry.slot <= previous) throw refusal("step", `slot ${entry.slot} comes after slot ${previous}`);
+      checkEntry(entry, slotAt(entry.slot, "step"));
+      previous = entry.slot;
+    }
+  }
+
+  function checkEntry(entry: BatchEntry, slot: FakeSlot): void {
+    if (slot.sampling === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
+    if (entry.kind === "decode" && slot.last === undefined)
+      throw refusal("step", `slot ${entry.slot} has sampled nothing`);
+    if (entry.kind === "prefill" && slot.last !== undefined)
+      throw refusal("step", `slot ${entry.slot} decodes already`);
+    if (entry.kind === "prefill" && entry.tokens.length === 0)
+      throw refusal("step", `the entry of slot ${entry.slot} is empty`);
+    if (entry.kind === "prefill" && entry.nextTokens !== undefined && slot.sampling.topLogprobs === undefined)
+      throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
+    const length = slot.held.length + countTokens([entry]);
+    if (length > info.contextSize) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
+  }
+
+  async function pause(): Promise<void> {
+    if (steps === options.failAtStep) throw new Error(`Fake backend failed at step ${steps}, as requested`);
+    if (steps === options.hangAtStep) {
+      await disposal.promise;
+      throw refusal("step", "the backend is gone");
+    }
+    if (options.gate !== undefined) await options.gate();
+    await new Promise<void>((resolve) => {
+      if (options.stepDelayMs === undefined || options.stepDelayMs === 0) setImmediate(resolve);
+      else setTimeout(resolve, options.stepDelayMs);
+    });
+  }
+
+  async function run(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]> {
+    checkEntries(entries);
+    steps += 1;
+    stepping = true;
+    underway?.();
+    try {
+      await pause();
+    } finally {
+      stepping = false;
+      stepsEnded += 1;
+    }
+    return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry, options.die));
+  }
+
+  /** Queues a step, which begins before the result of the preceding step is delivered. */
+  function goAhead(ids: readonly number[]): Promise<readonly EntryResult[] | undefined> {
+    if (!stepping || waiting !== undefined) throw refusal("go ahead", "no step runs, or one waits already");
+    const mine = { withdrawn: false };
+    waiting = mine;
+    return (lastStep = lastStep.then(() => {
+      waiting = undefined;
+      return mine.withdrawn ? undefined : run(ids.map((slot) => ({ kind: "decode", slot })));
+    }));
+  }
+
+  function withdraw(): boolean {
+    if (waiting !== undefined) waiting.withdrawn = true;
+    return waiting !== undefined;
+  }
+
+  return {
+    info,
+    states: options.saved?.attach((id) => slotAt(id, "save or load")),
+    maxNextLogprobs: info.batchSize,
+    embedder: createFakeEmbedder({
+      maxTokens: info.contextSize - 1,
+      maxPieceTokens: info.batchSize,
+      ranks: info.kind === "rerank",
+      async pause(piece) {
+        if (stepping) throw refusal("embed", "a step is running");
+        await options.embedGate?.(piece);
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      },
+    }),
+    tokenize: async (input) => ({
+      tokens: tokenizeFake(input),
+      ...(input.kind === "messages" ? { start: { said: "" } } : {}),
+    }),
+    tokenizeText: async (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
+    renderMessages: async (input) => renderFake(input),
+    checkSampling,
+    checkShift: () => undefined,
+    tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
+    // Markers are text in the fake: each byte is a token.
+    markOf: () => undefined,
+    thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
+    isEndOfGeneration: isFakeEndOfGeneration,
+    get steps() {
+      return steps;
+    },
+    get stepsEnded() {
+      return stepsEnded;
+    },
+    heldTokens: (id) => [...(slots[id]?.held ?? [])],
+
+    async begin(id, keepTokens, sampling) {
+      const slot = slotAt(id, "begin");
+      if (slot.sampling !== undefined) throw refusal("begin", `slot ${id} has a job`);
+      if (keepTokens > slot.held.length) {
+        throw refusal("begin", `slot ${id} holds ${slot.held.length} tokens and cannot keep ${keepTokens}`);
+      }
+      slot.held.length = slot.hashes.length = keepTokens;
+      await checkSampling(sampling);
+      slot.sampling = sampling;
+      const isUsual = sampling.adapters?.every((scale, i) => scale === options.adapters?.[i]) ?? true;
+      slot.adapters = isUsual ? undefined : sampling.adapters;
+      return keepTokens;
+    },
+
+    step(entries, underway) {
+      const step = run(entries, underway);
+      lastStep = step;
+      return step;
+    },
+
+    ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
+
+    async shift(id, keepTokens, discardTokens) {
+      const slot = slotAt(id, "shift");
+      if (slot.last === undefined) throw refusal("shift", `slot ${id} does not decode`);
+      const ranges = keepTokens >= 1 && discardTokens >= 1 && keepTokens + discardTokens <= slot.held.length;
+      if (!ranges) throw refusal("shift", `slot ${id} holds ${slot.held.length} tokens`);
+      // The remaining hashes still depend on the discarded tokens, as in a real cache, so that a test detects a job that reuses them.
+      for (const list of [slot.held, slot.hashes]) list.splice(keepTokens, discardTokens);
+      slot.unshifted = Math.min(slot.unshifted, keepTokens);
+    },
+
+    async end(id) {
+      const slot = slotAt(id, "end");
+      if (slot.sampling === undefined) throw refusal("end", `slot ${id} has no job`);
+      slot.sampling = slot.sampler = slot.last = undefined;
+      slot.held.length = slot.hashes.length = Math.min(slot.held.length, slot.unshifted);
+      slot.unshifted = Infinity;
+    },
+
+    setThreads(threads) {
+      if (threads < 1 || threads > info.maxThreads) throw refusal("set threads", `${threads} is out of range`);
+    },
+
+    async dispose() {
+      disposal.resolve();
+    },
+  };
+}
+
+function emptySlot(): FakeSlot {
+  return {
+    held: [],
+    hashes: [],
+    sampling: undefined,
+    sampler: undefined,
+    adapters: undefined,
+    last: undefined,
+    unshifted: Infinity,
+  };
+}
+
+/** Simple checks that can fail: a grammar without a root, a bias on a token that does not exist. */
+async function checkSampling(sampling: SlotSampling): Promise<void> {
+  const grammar = sampling.answer?.grammar ?? sampling.grammar;
+  if (grammar !== undefined && !/^\s*root\s*::=/m.test(grammar)) {
+    throw new WaggleError("invalid_argument", 'Cannot accept field "grammar": it has no rule named root.');
+  }
+  const unknown = Object.keys(sampling.logit_bias ?? {}).find((token) => Number(token) >= fakeVocabularySize);
+  if (unknown !== undefined) {
+    throw new WaggleError("invalid_argument", `Cannot accept field "logit_bias": the model has no token ${unknown}.`);
+  }
+}
+
+function compute(slot: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
+  const nextLogprobs: TokenLogprobs[] = [];
+  if (entry.kind === "prefill") {
+    entry.tokens.forEach((token, i) => {
+      feed(slot, token);
+      const next = entry.nextTokens?.[i];
+      if (next !== undefined) nextLogprobs.push(nextLogprobsOf(slot, next));
+    });
+  } else if (slot.last !== undefined) feed(slot, slot.last);
+  const scored = entry.kind === "prefill" && entry.nextTokens !== undefined ? { nextLogprobs } : {};
+  if (entry.kind === "prefill" && !entry.sample) return { kind: "none", ...scored };
+  if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
+  slot.sampler ??= samplerOf(slot, slot.sampling);
+  if (slot.sampler.dies) die?.();
+  const sampled = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
+  const token = entry.forced ?? sampled;
+  if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
+  slot.last = token;
+  const { topLogprobs } = slot.sampling;
+  const logprobs = topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) };
+  return { kind: "token", token, ...logprobs, ...scored };
+}
+
+/** The sampler after the job's earlier output, if any. It must count tokens, because a character may span several. */
+function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSampler {
+  const { priorOutput } = sampling;
+  if (priorOutput === undefined) return createFakeSampler(held, sampling);
+  const left = Math.max(0, priorOutput.promptTokens - priorOutput.discarded);
+  const sampler = createFakeSampler(held.slice(0, left), sampling);
+  priorOutput.ids.forEach((_, i) => sampler.next(hashes[left + i - 1] ?? emptyContext));
+  return sampler;
+}
+
+/** The fake gives the token that it would sample nearly all the probability, and all other tokens a low one. */
+function nextLogprobsOf({ hashes, sampling }: FakeSlot, next: Token): TokenLogprobs {
+  const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
+  const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);
+  return { logprob: next === likely ? logprob : -20, top };
+}
+
+/** Logprobs in which the fake's token has nearly all the probability; its neighbours share the rest. */
+function fakeLogprobs(token: Token, count: number): TokenLogprobs {
+  const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => ({
+    token: (token + i + 1) % fakeVocabularySize,
+    logprob: -10 - i,
+  }));
+  const chosen = { token, logprob: -0.01 };
+  return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
+}
+
+function feed(slot: FakeSlot, token: Token): void {
+  const before = slot.hashes.at(-1) ?? emptyContext;
+  // An adapter changes all following tokens.
+  const changed = slot.adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
+  slot.hashes.push(extendContext(changed ?? before, token));
+  slot.held.push(token);
+}
+
+function refusal(action: string, reason: string): Error {
+  return new Error(`Cannot ${action} on the fake backend: ${reason}`);
+}

@@ -1,0 +1,90 @@
+// Owns vectors without meaning, for tests and load: the same text gives the same vector, however it is cut. The score of a pair has a
+// meaning: the more of the query's words the document has, the higher.
+import { WaggleError } from "@waggle/protocol";
+import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "../port/backend.ts";
+import {
+  emptyContext,
+  extendContext,
+  fakeBeginOfText,
+  fakeTokenBytes,
+  fakeVocabularySize,
+  tokenizeFakeText,
+} from "./fake-model.ts";
+
+export const fakeVectorWidth = 8;
+/** Between a query and its document. */
+const separator = "\n";
+
+export interface FakeEmbedderOptions {
+  readonly maxTokens: number;
+  readonly maxPieceTokens: number;
+  /** Pairs instead of texts. */
+  readonly ranks: boolean;
+  /** Each piece waits for it, and may be rejected by it. */
+  readonly pause: (piece: TextPiece) => Promise<void>;
+}
+
+export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
+  const { maxTokens, maxPieceTokens, ranks, pause } = options;
+  let fed: Token[] = [];
+
+  async function feed(piece: TextPiece): Promise<readonly number[] | undefined> {
+    if (piece.tokens.length === 0 || piece.tokens.length > maxPieceTokens) {
+      throw new Error(`Cannot embed on the fake backend: a piece of ${piece.tokens.length} tokens`);
+    }
+    await pause(piece);
+    fed = [...(piece.first ? [] : fed), ...piece.tokens];
+    if (!piece.last) return undefined;
+    return ranks ? [logitOf(fed)] : vectorOf(fed.reduce(extendContext, emptyContext));
+  }
+
+  return {
+    width: ranks ? 1 : fakeVectorWidth,
+    maxTokens,
+    maxPieceTokens,
+    mustBeWhole: false,
+    tokenize: async (text, truncateTo) => {
+      const tokens = tokensOf(text);
+      return truncateTo === undefined ? tokens : tokens.slice(0, Math.min(truncateTo, maxTokens));
+    },
+    feed,
+  };
+}
+
+/** The fake's vector of a text. */
+export function expectedFakeVector(text: EmbedInput): readonly number[] {
+  return vectorOf(tokensOf(text).reduce(extendContext, emptyContext));
+}
+
+/** The fake's score of a query and a document. */
+export function expectedFakeLogit(query: string, document: string): number {
+  return logitOf(tokensOf({ query, document }));
+}
+
+function tokensOf(text: EmbedInput | TextPair): Token[] {
+  if (typeof text === "string") return [fakeBeginOfText, ...tokenizeFakeText(text)];
+  if ("query" in text) return [fakeBeginOfText, ...tokenizeFakeText(`${text.query}${separator}${text.document}`)];
+  const unknown = text.find((token) => token >= fakeVocabularySize);
+  if (unknown === undefined) return [...text];
+  throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has none of that number.`);
+}
+
+function vectorOf(hash: number): readonly number[] {
+  const values = Array.from({ length: fakeVectorWidth }, (_, i) => extendContext(hash, i) / 2 ** 31 - 1);
+  const length = Math.hypot(...values);
+  return values.map((value) => value / length);
+}
+
+/** How many of the query's words the document has, against those that it lacks. */
+function logitOf(tokens: readonly Token[]): number {
+  const bytes = Uint8Array.from(tokens.flatMap((token) => [...fakeTokenBytes(token)]));
+  const [query = "", document = ""] = new TextDecoder().decode(bytes).split(separator);
+  const wordsOf = (text: string): string[] =>
+    text
+      .toLowerCase()
+      .split(/\W+/)
+      .filter((word) => word !== "");
+  const words = wordsOf(query);
+  const found = new Set(wordsOf(document));
+  return words.reduce((sum, word) => sum + (found.has(word) ? 1 : -1), 0);
+}

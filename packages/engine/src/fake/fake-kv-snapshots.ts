@@ -1,0 +1,72 @@
+// Owns the snapshots of fake backends. They live as long as this object, over several engines.
+import type { KvSnapshot, KvSnapshots, Token } from "../port/backend.ts";
+
+/** The part of a fake slot that snapshots need. */
+export interface SavableSlot {
+  readonly held: Token[];
+  readonly hashes: number[];
+  /** Present while a job is bound. */
+  readonly sampling: object | undefined;
+}
+
+export interface FakeKvSnapshots {
+  /** All that is kept, the oldest first. */
+  readonly all: readonly KvSnapshot[];
+  /** The calls so far, in order: "save 0", "load 1", "damaged 1". */
+  readonly log: readonly string[];
+  /** Every save rejects from now on, or succeeds again. */
+  failSaves(fail: boolean): void;
+  /** Damages all present snapshots: none can be loaded. */
+  damageAll(): void;
+  /** For a backend. @param slotAt throws when the slot must not be touched now */
+  attach(slotAt: (id: number) => SavableSlot): KvSnapshots;
+}
+
+interface Kept {
+  readonly state: KvSnapshot;
+  readonly held: readonly Token[];
+  readonly hashes: readonly number[];
+}
+
+/** A token is a byte, so that tests can count in tokens. */
+export function createFakeKvSnapshots(): FakeKvSnapshots {
+  const kept = new Map<string, Kept>();
+  const damaged = new Set<string>();
+  const log: string[] = [];
+  let failing = false;
+  const all = (): KvSnapshot[] => [...kept.values()].map(({ state }) => state);
+
+  return {
+    get all() {
+      return all();
+    },
+    log,
+    failSaves: (fail) => (failing = fail),
+    damageAll() {
+      for (const id of kept.keys()) damaged.add(id);
+    },
+    attach: (slotAt) => ({
+      found: all(),
+      async save(id, tokens, cacheScope) {
+        const slot = slotAt(id);
+        if (tokens.some((token, i) => slot.held[i] !== token)) throw new Error(`Slot ${id} does not hold these tokens`);
+        if (failing) throw new Error("no space left on device");
+        const state = { id: `state${log.length}`, tokens, cacheScope, bytes: slot.held.length };
+        kept.set(state.id, { state, held: [...slot.held], hashes: [...slot.hashes] });
+        log.push(`save ${id}`);
+        return state;
+      },
+      async load(id, state) {
+        const slot = slotAt(id);
+        if (slot.sampling !== undefined) throw new Error(`Slot ${id} has a job`);
+        const found = damaged.has(state.id) ? undefined : kept.get(state.id);
+        slot.held.splice(0, Infinity, ...(found?.held ?? []));
+        slot.hashes.splice(0, Infinity, ...(found?.hashes ?? []));
+        if (found === undefined) kept.delete(state.id);
+        log.push(`${found === undefined ? "damaged" : "load"} ${id}`);
+        return found !== undefined;
+      },
+      remove: ({ id }) => kept.delete(id),
+    }),
+  };
+}

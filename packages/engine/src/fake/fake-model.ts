@@ -1,0 +1,217 @@
+// Owns the fake model: a pure function from the tokens of a context to the next one, so that a test can compute an answer beforehand.
+import { WaggleError } from "@waggle/protocol";
+import type { PromptInput, SlotSampling, TemplateMessage, Token } from "../port/backend.ts";
+import { fakeDocument } from "./fake-document.ts";
+
+/** Tokens below this are bytes. */
+const byteTokens = 256;
+const beginOfText = 256;
+const endOfGeneration = 257;
+const endOfMessage = 258;
+const roleTokens = { system: 259, user: 260, assistant: 261, tool: 262 } as const;
+const firstWordToken = 263;
+
+/** All different: a word is a token. */
+const words = (
+  "a bee the hive honey clover finds and dances to her sisters in morning sun where wild thyme grows so they fly over meadow " +
+  "bring nectar home it is warm there comb fills slowly one small drop after another until winter comes"
+)
+  .split(" ")
+  .map((word) => ` ${word}`);
+
+/**
+ * With the marker `[unicode]` the model writes these, a byte per token, so that most tokens are parts of characters.
+ */
+const unicodeWords = ["né", "für", "蜜蜂", "🐝", "мёд", "👩‍🌾", " ", "ş"];
+
+/** With the marker `[document]` it repeats the document, in tokens of about the size that real ones have. */
+const documentPieces = fakeDocument.match(/[^]{1,4}/g) ?? [];
+const documentWords = [...new Set(documentPieces)];
+const firstDocumentToken = firstWordToken + words.length;
+const documentTokens = documentPieces.map((piece) => firstDocumentToken + documentWords.indexOf(piece));
+
+const encoder = new TextEncoder();
+const unicodeWordBytes = unicodeWords.map((word) => encoder.encode(word));
+const tokenTexts: readonly Uint8Array[] = Array.from(
+  { length: firstDocumentToken + documentWords.length },
+  (_, token) => {
+    if (token < byteTokens) return Uint8Array.of(token);
+    return encoder.encode(words[token - firstWordToken] ?? documentWords[token - firstDocumentToken] ?? "");
+  },
+);
+
+const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
+
+export const fakeBeginOfText = beginOfText;
+
+/** A conversation as text; the fake's control tokens have no text, so the names of roles replace them. */
+export function renderFake(input: PromptInput & { kind: "messages" }): string {
+  const tools = (input.tools ?? []).map((tool) => `tool: ${JSON.stringify(tool)}\n`);
+  return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${textOf(content)}\n`), "assistant:"].join(
+    "",
+  );
+}
+
+export const fakeVocabularySize = tokenTexts.length;
+
+/**
+ * A word of the model, with the space before it, is one token, so that an answer is tokenized to the tokens it was made
+ * of; of all other text each byte is one. A conversation is framed in control tokens, which no text can contain.
+ */
+export function tokenizeFake(input: PromptInput): Token[] {
+  if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
+  if (input.kind === "pieces") {
+    const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
+    const unknown = tokens.find((token) => token >= fakeVocabularySize);
+    if (unknown !== undefined) {
+      throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
+    }
+    return typeof input.pieces[0] === "string" ? [beginOfText, ...tokens] : tokens;
+  }
+  if (input.kind === "infill") {
+    const { prefix, suffix, extra, prompt } = input.infill;
+    const files = extra.map(({ filename, text }) => `${filename}\n${text}`);
+    return [beginOfText, ...tokenizeFakeText([...files, suffix, prefix + prompt].join("\n"))];
+  }
+  const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
+  const turns = input.messages.flatMap(({ role, content }) => [
+    roleTokens[role],
+    ...tokenizeFakeText(textOf(content)),
+    endOfMessage,
+  ]);
+  return [beginOfText, ...tools, ...turns, roleTokens.assistant];
+}
+
+function textOf(content: TemplateMessage["content"]): string {
+  return typeof content === "string" ? content : content.map(({ text }) => text).join("");
+}
+
+/** Text alone: no control tokens, no BOS. */
+export function tokenizeFakeText(text: string): Token[] {
+  return text.split(/(?= )/).flatMap((piece) => wordTokens.get(piece) ?? [...encoder.encode(piece)]);
+}
+
+/** @throws RangeError where the model has no such token */
+export function fakeTokenBytes(token: Token): Uint8Array {
+  const bytes = tokenTexts[token];
+  if (bytes === undefined)
+    throw new RangeError(`Cannot render token ${token}: the vocabulary has ${fakeVocabularySize}`);
+  return bytes;
+}
+
+export function isFakeEndOfGeneration(token: Token): boolean {
+  return token === endOfGeneration;
+}
+
+/** Hash of no tokens at all. */
+export const emptyContext = 0x9e3779b9;
+
+/**
+ * The hash of a context with one more token: all that the model depends on, so that one wrong token in a cache changes
+ * all following tokens.
+ */
+export function extendContext(hash: number, token: Token): number {
+  let mixed = Math.imul(hash ^ token, 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** The next token of a greedy answer after this context, without markers. */
+export function likelyFakeToken(contextHash: number): Token {
+  return wordToken(extendContext(contextHash, 0));
+}
+
+function wordToken(choice: number): Token {
+  return firstWordToken + (choice % words.length);
+}
+
+/** The settings that the fake follows: greedy text depends on the context alone, any other on the seed, too. */
+export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
+
+export interface FakeSampler {
+  /** The next token after a context with this hash; undefined where the marker `[fail:N]` makes the entry fail. */
+  next(contextHash: number): Token | undefined;
+  /** The next token is never sampled: the marker `[die:N]` has reached its N tokens. */
+  readonly dies: boolean;
+}
+
+/**
+ * Samples for one job. Markers anywhere in the prompt control it, the last of a kind counts: `[eog:N]` ends the
+ * generation after N tokens, `[fail:N]` makes the job's entry fail after N tokens, `[die:N]` ends the engine's process
+ * then, `[unicode]` gives characters that span tokens, `[document]` prose with code and tables without end. `[say:…]`
+ * writes this text, percent-encoded, a byte per token, and ends. Without `[eog:N]` or `[say:…]` it never ends.
+ */
+export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
+  const markers = readMarkers(prompt);
+  const eogAfter = sampling.ignore_eos ? Infinity : markers.eogAfter;
+  const salt = sampling.temperature === 0 ? 0 : sampling.seed;
+  let pending: Token[] = [];
+  let count = 0;
+  return {
+    get dies() {
+      return count >= markers.dieAfter;
+    },
+    next(contextHash) {
+      count += 1;
+      if (count > markers.failAfter) return undefined;
+      if (count > eogAfter) return endOfGeneration;
+      const rest = pending.shift();
+      if (rest !== undefined) return rest;
+      if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
+      if (markers.document) return documentTokens[(count - 1) % documentTokens.length];
+      const choice = extendContext(contextHash, salt);
+      if (!markers.unicode) return wordToken(choice);
+      const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
+      pending = others;
+      return first;
+    },
+  };
+}
+
+/**
+ * The whole text of an answer of at most `maxTokens` model tokens, of a job that is alone.
+ */
+export function expectedFakeText(input: PromptInput, sampling: FakeSampling, maxTokens: number): string {
+  const prompt = tokenizeFake(input);
+  const sampler = createFakeSampler(prompt, sampling);
+  let hash = prompt.reduce(extendContext, emptyContext);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for (let i = 0; i < maxTokens; i++) {
+    const token = sampler.next(hash);
+    if (token === undefined || isFakeEndOfGeneration(token)) break;
+    text += decoder.decode(fakeTokenBytes(token), { stream: true });
+    hash = extendContext(hash, token);
+  }
+  return text + decoder.decode();
+}
+
+interface Markers {
+  readonly eogAfter: number;
+  readonly failAfter: number;
+  readonly dieAfter: number;
+  readonly unicode: boolean;
+  readonly document: boolean;
+  readonly say?: Uint8Array;
+}
+
+function readMarkers(prompt: readonly Token[]): Markers {
+  if (!prompt.includes("[".charCodeAt(0))) {
+    return { eogAfter: Infinity, failAfter: Infinity, dieAfter: Infinity, unicode: false, document: false };
+  }
+  const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
+  const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
+  return {
+    eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
+    failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
+    dieAfter: lastNumber(text, /\[die:(\d+)\]/g),
+    unicode: text.includes("[unicode]"),
+    document: text.includes("[document]"),
+    ...(say === undefined ? {} : { say: encoder.encode(decodeURIComponent(say)) }),
+  };
+}
+
+function lastNumber(text: string, marker: RegExp): number {
+  const match = [...text.matchAll(marker)].at(-1);
+  return match === undefined ? Infinity : Number(match[1]);
+}

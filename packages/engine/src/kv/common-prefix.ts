@@ -1,0 +1,28 @@
+// Compares a prompt with cached tokens: how many first tokens agree, and which text is the first that is not cached.
+import type { Token } from "../port/backend.ts";
+import { createTextDecoder } from "../sequence/decode-text.ts";
+
+/** How many of the first tokens are the same, `limit` at most. */
+export function commonPrefix(a: readonly Token[], b: readonly Token[], limit = Infinity): number {
+  const most = Math.min(a.length, b.length, limit);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length += 1;
+  return length;
+}
+
+/** Length of the excerpt: enough for a client to find the position in the prompt. */
+const mostChars = 80;
+/** Most tokens to decode for the excerpt: control tokens and parts of characters have no text. */
+const mostTokens = 160;
+
+/** @param from index of the first token that is in no cache. @returns "" where the tokens from there on have no text */
+export function differsAt(prompt: readonly Token[], from: number, tokenBytes: (token: Token) => Uint8Array): string {
+  const decoder = createTextDecoder();
+  let text = "";
+  for (let at = from; at < Math.min(prompt.length, from + mostTokens) && text.length < mostChars; at += 1) {
+    text += decoder.decode(tokenBytes(prompt[at] as Token), { stream: true });
+  }
+  // The first token may be the rest of a character, which decodes to U+FFFD.
+  const whole = [...text.replace(/^\uFFFD+/, "")];
+  return whole.slice(0, mostChars).join("");
+}

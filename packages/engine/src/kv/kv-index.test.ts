@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { KvSnapshot } from "../port/backend.ts";
+import { createKvIndex } from "./kv-index.ts";
+
+let count = 0;
+const state = (tokens: readonly number[], given: Partial<KvSnapshot> = {}): KvSnapshot => ({
+  id: `s${count++}`,
+  tokens,
+  cacheScope: "alice",
+  bytes: tokens.length,
+  ...given,
+});
+
+describe("the index of KV snapshots", () => {
+  test("finds snapshots that share a prefix with the prompt, the shortest prefix and the smallest first, of one scope alone", () => {
+    const store = createKvIndex(100);
+    const short = state([1, 2, 9]);
+    const large = state([1, 2, 8, 8]);
+    const long = state([1, 2, 3, 4, 5]);
+    for (const each of [large, short, long]) store.add(each);
+    store.add(state([1, 2, 3, 4, 5, 6], { cacheScope: "bob" }));
+    expect(store.matches([1, 2, 3, 4, 8], "alice")).toEqual([
+      { state: short, length: 2 },
+      { state: large, length: 2 },
+      { state: long, length: 4 },
+    ]);
+    expect(store.matches([1, 2, 9, 9], "alice").at(-1)).toEqual({ state: short, length: 3 });
+    expect(store.matches([7], "alice")).toEqual([]);
+    expect(store.matches([1, 2], "carol")).toEqual([]);
+  });
+
+  test("drops snapshots that a longer one makes redundant, and none of another scope", () => {
+    const store = createKvIndex(100);
+    const short = state([1, 2]);
+    const other = state([1, 2], { cacheScope: "bob" });
+    store.add(short);
+    store.add(other);
+    expect(store.add(state([1, 2, 3]))).toEqual([short]);
+    expect([store.count, store.bytes]).toEqual([2, 5]);
+  });
+
+  test("drops the least recently used beyond its bytes, and a snapshot that is larger than the limit", () => {
+    const store = createKvIndex(6);
+    const [first, second, third] = [state([1, 1]), state([2, 2]), state([3, 3])] as const;
+    for (const each of [first, second, third]) expect(store.add(each)).toEqual([]);
+    store.touch(first);
+    expect(store.add(state([4, 4]))).toEqual([second]);
+    const huge = state([5, 5, 5, 5, 5, 5, 5]);
+    expect(store.add(huge)).toContain(huge);
+    expect(store.bytes).toBe(0);
+  });
+
+  test("forgets a removed snapshot, also after a touch", () => {
+    const store = createKvIndex(6);
+    const only = state([1, 1]);
+    store.add(only);
+    store.remove(only);
+    store.touch(only);
+    expect([store.count, store.bytes, store.matches([1, 1], "alice")]).toEqual([0, 0, []]);
+  });
+
+  test("any snapshots: the bytes are those of the snapshots that it finds, and never above the limit", () => {
+    const anyState = fc.record({ tokens: fc.array(fc.nat(2), { minLength: 1, maxLength: 6 }), bytes: fc.nat(9) });
+    fc.assert(
+      fc.property(fc.array(anyState, { maxLength: 30 }), fc.nat(30), (drawn, maxBytes) => {
+        const store = createKvIndex(maxBytes);
+        const kept = new Map<string, KvSnapshot>();
+        for (const { tokens, bytes } of drawn) {
+          const added = state(tokens, { bytes });
+          kept.set(added.id, added);
+          for (const gone of store.add(added)) expect(kept.delete(gone.id)).toBe(true);
+          expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+          expect(store.bytes).toBe([...kept.values()].reduce((sum, each) => sum + each.bytes, 0));
+          for (const { tokens } of kept.values()) {
+            expect(store.matches(tokens, "alice").at(-1)?.length).toBe(tokens.length);
+          }
+        }
+      }),
+    );
+  });
+});

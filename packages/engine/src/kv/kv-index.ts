@@ -1,0 +1,76 @@
+// Keeps the index of KV snapshots: which prefixes exist, and which snapshot is evicted for another. The index knows no file and no slot.
+import type { KvSnapshot, Token } from "../port/backend.ts";
+import { commonPrefix } from "./common-prefix.ts";
+
+export interface PrefixMatch {
+  readonly state: KvSnapshot;
+  /** Number of first tokens that the prompt and the snapshot share. */
+  readonly length: number;
+}
+
+export interface KvIndex {
+  /** Total bytes of all snapshots. */
+  readonly bytes: number;
+  readonly count: number;
+  /**
+   * The snapshots of this scope that share a prefix with this prompt, and the prefix's length. Sorted: shortest prefix
+   * first, then smallest snapshot.
+   */
+  matches(prompt: readonly Token[], cacheScope: string): readonly PrefixMatch[];
+  /**
+   * Adds a snapshot that was just saved.
+   * @returns the evicted snapshots: those that the new one makes redundant, and the least recently used ones beyond
+   * `maxBytes`, which may include the new one
+   */
+  add(state: KvSnapshot): readonly KvSnapshot[];
+  /** Records that a snapshot was used, so that it is evicted last. */
+  touch(state: KvSnapshot): void;
+  remove(state: KvSnapshot): void;
+}
+
+export function createKvIndex(maxBytes: number): KvIndex {
+  /** Snapshots by id, least recently used first. */
+  const states = new Map<string, KvSnapshot>();
+  let bytes = 0;
+
+  function remove(state: KvSnapshot): void {
+    if (states.delete(state.id)) bytes -= state.bytes;
+  }
+
+  function ofScope(cacheScope: string): KvSnapshot[] {
+    return [...states.values()].filter((state) => state.cacheScope === cacheScope);
+  }
+
+  return {
+    get bytes() {
+      return bytes;
+    },
+    get count() {
+      return states.size;
+    },
+    matches(prompt, cacheScope) {
+      return ofScope(cacheScope)
+        .map((state) => ({ state, length: commonPrefix(state.tokens, prompt) }))
+        .filter(({ length }) => length > 0)
+        .toSorted((a, b) => a.length - b.length || a.state.tokens.length - b.state.tokens.length);
+    },
+    add(state) {
+      const going = ofScope(state.cacheScope).filter(
+        ({ tokens }) => commonPrefix(tokens, state.tokens) === tokens.length,
+      );
+      for (const needless of going) remove(needless);
+      states.set(state.id, state);
+      bytes += state.bytes;
+      for (const oldest of states.values()) {
+        if (bytes <= maxBytes) break;
+        remove(oldest);
+        going.push(oldest);
+      }
+      return going;
+    },
+    touch(state) {
+      if (states.delete(state.id)) states.set(state.id, state);
+    },
+    remove,
+  };
+}

@@ -1,0 +1,123 @@
+// Saves slots as KV snapshots and loads them: decides which transfers pay and which snapshots are evicted, and limits the
+// transfers at a scheduling point, so that running streams do not wait long.
+import type { Backend, KvSnapshot } from "../port/backend.ts";
+import type { EngineEvent } from "../port/messages.ts";
+import { createKvIndex, type KvIndex } from "./kv-index.ts";
+import { reusablePart, type Slot } from "../loop/slots.ts";
+import { createTransferCost, type Transfer } from "./transfer-cost.ts";
+
+/** After a failed save, no save is attempted for this many scheduling points. */
+const pauseAfterFailure = 1_000;
+
+export interface KvOffloadOptions {
+  readonly backend: Pick<Backend, "states">;
+  readonly prefixStoreBytes: number;
+  readonly tokenMs: (tokens: number) => number | undefined;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+}
+
+export interface KvOffload {
+  readonly store: Pick<KvIndex, "matches">;
+  /**
+   * @param most transfers allowed until the next call
+   * @param underway called when a transfer has begun and leaves this thread free
+   */
+  open(most: number, underway: () => void): void;
+  readonly pays: (transfer: Transfer) => boolean;
+  /** Whether the slot would lose tokens that are worth saving and in no snapshot. */
+  wouldLose(slot: Slot, keepTokens: number): boolean;
+  /** Returns false when the transfers of this scheduling point are used up. A failure is logged, and nothing is saved for a while. */
+  save(slot: Slot): Promise<boolean>;
+  /**
+   * Returns undefined when the transfers of this scheduling point are used up, and false when the snapshot was damaged:
+   * the slot is then empty.
+   */
+  load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
+}
+
+export function createKvOffload(options: KvOffloadOptions): KvOffload {
+  const { prefixStoreBytes, emit, now } = options;
+  const states = prefixStoreBytes > 0 ? options.backend.states : undefined;
+  const store = createKvIndex(prefixStoreBytes);
+  const cost = createTransferCost();
+  let allowed = Infinity;
+  let underway = (): void => {};
+  let pause = 0;
+
+  for (const found of states?.found ?? []) discard(store.add(found));
+
+  function pays(transfer: Transfer): boolean {
+    if (states === undefined || (transfer.saved !== undefined && pause > 0)) return false;
+    return cost.pays(transfer, options.tokenMs(transfer.gained));
+  }
+
+  function take(): boolean {
+    if (allowed === 0) return false;
+    allowed -= 1;
+    return true;
+  }
+
+  function discard(going: readonly KvSnapshot[]): void {
+    for (const state of going) states?.remove(state);
+  }
+
+  function report(operation: "save" | "load" | "damaged", { tokens }: KvSnapshot, startMs: number): void {
+    const { count, bytes } = store;
+    emit({ type: "prefix_store", operation, tokens: tokens.length, ms: now() - startMs, states: count, bytes });
+  }
+
+  return {
+    store,
+    pays,
+    open(most, whenUnderway) {
+      allowed = most;
+      underway = whenUnderway;
+      pause = Math.max(0, pause - 1);
+    },
+    wouldLose(slot, keepTokens) {
+      const { cacheScope } = slot;
+      const held = reusablePart(slot);
+      if (cacheScope === undefined || held.length <= keepTokens) return false;
+      const kept = Math.max(keepTokens, store.matches(held, cacheScope).at(-1)?.length ?? 0);
+      return pays({ gained: held.length - kept, loaded: held.length, saved: held.length });
+    },
+    async save(slot) {
+      if (states === undefined || !take()) return false;
+      const startMs = now();
+      // A copy, because the slot's list grows during the save.
+      const tokens = [...reusablePart(slot)];
+      try {
+        const saving = states.save(slot.id, tokens, slot.cacheScope ?? "");
+        underway();
+        const state = await saving;
+        cost.addSave(tokens.length, now() - startMs);
+        const going = store.add(state);
+        discard(going);
+        // The snapshot was larger than the limit, and the next one would be, too.
+        if (going.includes(state)) pause = pauseAfterFailure;
+        report("save", state, startMs);
+      } catch (error) {
+        pause = pauseAfterFailure;
+        const reason = error instanceof Error ? error.message : String(error);
+        emit({ type: "log", level: "warn", message: `Cannot save the KV cache of slot ${slot.id}: ${reason}` });
+      }
+      return true;
+    },
+    async load(slot, state) {
+      if (states === undefined || !take()) return undefined;
+      const startMs = now();
+      const loading = states.load(slot.id, state);
+      underway();
+      const loaded = await loading;
+      if (loaded) {
+        cost.addLoad(state.tokens.length, now() - startMs);
+        store.touch(state);
+      } else {
+        store.remove(state);
+      }
+      report(loaded ? "load" : "damaged", state, startMs);
+      return loaded;
+    },
+  };
+}

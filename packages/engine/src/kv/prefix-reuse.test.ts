@@ -1,0 +1,327 @@
+// Prefixes that one job computes and others fetch: through the engine, on the fake backend, whose next token depends on
+// every token before it.
+import { describe, expect, test } from "vitest";
+import type { KvSnapshots } from "../port/backend.ts";
+import { tokenizeFake } from "../fake/fake-model.ts";
+import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import type { GenerateJob } from "../port/messages.ts";
+import { expectedText, isType, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+
+const shared = "The hive is warm and the bees are many. ".repeat(4);
+const count = (text: string): number => tokenizeFake({ kind: "text", text }).length;
+const sharedTokens = count(shared) - 1;
+const own = (name: string): string => `${shared}Bee ${name} asks.`;
+const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+/** Passes take as long as they feed tokens, a transfer takes one unit: fetching pays. */
+function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
+  let ms = 0;
+  return startEngine({
+    slots: 8,
+    now: () => (ms += 1),
+    saved: createFakeKvSnapshots(),
+    ...options,
+    limits: { prefillBudget: 16, ...options.limits },
+    wrap: (fake) => ({
+      ...(options.wrap?.(fake) ?? fake),
+      async step(entries, underway) {
+        for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+        return await fake.step(entries, underway);
+      },
+    }),
+  });
+}
+
+function computed({ events }: EngineHarness): number {
+  return statsOf(events).reduce((sum, { tokens, decodeRows }) => sum + tokens - decodeRows, 0);
+}
+
+async function runAll(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
+  for (const each of jobs) harness.engine.handle({ type: "submit", job: each });
+  await Promise.all(jobs.map(({ jobId }) => harness.untilJob(jobId, "finished")));
+}
+
+async function runInTurn(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
+  for (const each of jobs) await runAll(harness, [each]);
+}
+
+/** Saving takes a turn of the event loop before its result is checked. */
+function slow(states: KvSnapshots | undefined, check: () => void): KvSnapshots | undefined {
+  if (states === undefined) return undefined;
+  return {
+    ...states,
+    async save(...what) {
+      await new Promise((resolve) => setImmediate(resolve));
+      check();
+      return await states.save(...what);
+    },
+  };
+}
+
+describe("a prefix that many jobs share", () => {
+  test("is computed once, and each job answers as it would alone", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ saved });
+    await runAll(
+      harness,
+      names.map((name) => job(name, own(name))),
+    );
+    for (const name of names) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
+    // One chunk more may have been under way when the others came.
+    expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 16));
+    expect(saved.log.slice(0, 8).map((entry) => entry.slice(0, 4))).toEqual(["save", ...Array(7).fill("load")]);
+    for (const name of names.slice(1)) {
+      const { cachedTokens } = await harness.untilJob(name, "started");
+      expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+    }
+  });
+
+  test("is never shared with another client", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ saved });
+    await runAll(harness, [job("a", own("a")), job("b", own("b"), { cacheScope: "bob" })]);
+    expect(saved.log.filter((entry) => entry.startsWith("load"))).toEqual([]);
+    expect(await harness.untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
+  });
+
+  test("is computed by the next job when the first is cancelled meanwhile", async () => {
+    const harness = start({ gated: true });
+    for (const name of ["a", "b", "c"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    await harness.gate.held();
+    harness.gate.step();
+    await harness.gate.held();
+    expect(harness.of("b"), "it waits for what the first one computes").toEqual([]);
+    harness.engine.handle({ type: "cancel", jobId: "a" });
+    harness.gate.open();
+    await Promise.all([harness.untilJob("b", "finished"), harness.untilJob("c", "finished")]);
+    for (const name of ["b", "c"]) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
+  });
+
+  test("is released by a job that is cancelled while it waits", async () => {
+    const harness = start({ gated: true });
+    for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    await harness.gate.held();
+    harness.engine.handle({ type: "cancel", jobId: "b" });
+    harness.gate.open();
+    await harness.untilJob("a", "finished");
+    expect(harness.of("b")).toMatchObject([{ type: "cancelled", completionTokens: 0, cachedTokens: 0 }]);
+    await runAll(harness, [job("next", own("b"))]);
+    expect(harness.textOf("next")).toBe(expectedText(own("b"), 8));
+  });
+
+  test("costs a running stream as many transfers at a scheduling point as jobs wait for each stream", async () => {
+    const saved = createFakeKvSnapshots();
+    const transfersAt: number[] = [];
+    const harness = start({
+      saved,
+      onEvent(event) {
+        if (event.type === "step" && event.stats !== undefined) transfersAt.push(saved.log.length);
+      },
+    });
+    const long = ["x", "y", "z"].map((name) => job(name, `${name} hums.`, { maxTokens: 200 }));
+    for (const each of long) harness.engine.handle({ type: "submit", job: each });
+    await Promise.all(long.map(({ jobId }) => harness.untilJob(jobId, "token")));
+    await runAll(
+      harness,
+      names.slice(3).map((name) => job(name, own(name))),
+    );
+    const perStep = transfersAt.map((total, i) => total - (transfersAt[i - 1] ?? 0));
+    expect(Math.max(...perStep), "four jobs wait at most, and three streams run").toBe(1);
+    expect(saved.log.slice(0, 5)).toEqual(["save 3", "load 4", "load 5", "load 6", "load 7"]);
+  });
+
+  test("does not delay the events of the last pass while it is saved", async () => {
+    const saved = createFakeKvSnapshots();
+    const tokensAtSave: number[] = [];
+    const harness = start({
+      saved,
+      slots: 2,
+      wrap: (fake) => ({ ...fake, states: slow(fake.states, () => tokensAtSave.push(tokensOf("b"))) }),
+    });
+    const tokensOf = (jobId: string): number => harness.of(jobId).filter(({ type }) => type === "token").length;
+    await runAll(harness, [job("a", own("a"))]);
+    await runAll(harness, [job("b", `b ${shared}`)]);
+    // Though the first token's pass has only just ended.
+    expect(tokensAtSave).toEqual([1]);
+  });
+
+  test("is saved ahead while others run, and when nothing happens", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ saved, slots: 2 });
+    harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 60 }) });
+    await runAll(harness, [job("a", own("a"))]);
+    await harness.untilJob("long", "finished");
+    expect(saved.log).toEqual(["save 1"]);
+
+    const quiet = createFakeKvSnapshots();
+    const alone = start({ saved: quiet, slots: 1 });
+    await runAll(alone, [job("a", own("a"))]);
+    alone.engine.maintain();
+    expect(quiet.log, "something was computed since").toEqual([]);
+    alone.engine.maintain();
+    await alone.until(isType("prefix_store"));
+    expect(quiet.log).toEqual(["save 0"]);
+  });
+});
+
+describe("a job whose prefix is worth saving again and again", () => {
+  /** Counts saves, and fails after too many: an endless loop would never let the test fail. */
+  function counted(states: KvSnapshots | undefined, loadMs: (tokens: number) => void): KvSnapshots | undefined {
+    if (states === undefined) return undefined;
+    let saves = 0;
+    return {
+      ...states,
+      async save(...what) {
+        saves += 1;
+        if (saves > 20) throw new Error("saved more than 20 times");
+        return await states.save(...what);
+      },
+      async load(id, state) {
+        loadMs(state.tokens.length);
+        return await states.load(id, state);
+      },
+    };
+  }
+
+  test("begins when there is room for one state alone, and saving its own slot drops what it would load", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({
+      saved,
+      slots: 2,
+      limits: { prefixStoreBytes: sharedTokens + 40 },
+      wrap: (fake) => ({ ...fake, states: counted(fake.states, () => {}) }),
+    });
+    const busy = job("busy", own("a"), { maxTokens: 20 });
+    harness.engine.handle({ type: "submit", job: busy });
+    await runAll(harness, [job("other", `Others hum. ${shared}`)]);
+    await harness.untilJob("busy", "finished");
+    harness.engine.handle({ type: "submit", job: { ...busy, jobId: "again", prompt: `${own("a")} Or not?` } });
+    await harness.untilJob("again", "token");
+    await runAll(harness, [job("b", own("b"))]);
+    expect(harness.textOf("b")).toBe(expectedText(own("b"), 8));
+    expect(harness.events.filter(isType("log"))).toEqual([]);
+    expect(saved.log.filter((entry) => entry.startsWith("save")).length).toBeLessThanOrEqual(6);
+  });
+
+  test("loads what was saved for it, not a long state with one token more of the prefix", async () => {
+    let ms = 0;
+    const saved = createFakeKvSnapshots();
+    const harness = startEngine({
+      slots: 3,
+      contextSize: 2_048,
+      now: () => (ms += 0.01),
+      saved,
+      limits: { prefillBudget: 16 },
+      wrap: (fake) => ({
+        ...fake,
+        async step(entries, underway) {
+          for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+          return await fake.step(entries, underway);
+        },
+        // The shared prefix pays for the load of a short state, not for that of the long one.
+        states: counted(fake.states, (tokens) => (ms += 0.3 * tokens)),
+      }),
+    });
+    await runAll(harness, [job("long", `${shared}${"Long ago. ".repeat(60)}`)]);
+    harness.engine.maintain();
+    harness.engine.maintain();
+    await harness.until(isType("prefix_store"));
+    for (const name of ["a", "b"]) {
+      harness.engine.handle({ type: "submit", job: job(name, shared + name, { maxTokens: 300 }) });
+      await harness.untilJob(name, "token");
+    }
+    await runAll(harness, [job("c", `${shared}c`)]);
+    expect(harness.textOf("c")).toBe(expectedText(`${shared}c`, 8));
+    expect(saved.log, "the long state, before anybody knows what a load takes").toEqual([
+      "save 0",
+      "load 1",
+      "save 0",
+      "load 2",
+    ]);
+  });
+});
+
+describe("a conversation that lost its slot", () => {
+  const turn = (name: string): GenerateJob => job(name, `${name}: ${shared}`, { sessionId: name });
+  const nextTurn = (harness: EngineHarness, name: string): GenerateJob =>
+    job(`${name}2`, `${name}: ${shared}${harness.textOf(name)} And then?`, { sessionId: name });
+
+  test("is loaded again", async () => {
+    const harness = start({ slots: 1 });
+    await runInTurn(harness, [turn("a"), turn("b"), turn("c")]);
+    await runAll(harness, [nextTurn(harness, "a")]);
+    const { cachedTokens } = await harness.untilJob("a2", "started");
+    expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+  });
+
+  test("is loaded each time, also the last one of a round", async () => {
+    const harness = start({ slots: 2 });
+    const round = (turns: string): GenerateJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
+    await runInTurn(harness, round("1"));
+    await runInTurn(harness, round("2"));
+    for (const { jobId } of round("2")) {
+      const { cachedTokens } = await harness.untilJob(jobId, "started");
+      expect(cachedTokens, jobId).toBeGreaterThanOrEqual(sharedTokens);
+    }
+  });
+
+  test("is loaded in a new engine", async () => {
+    const saved = createFakeKvSnapshots();
+    const before = start({ slots: 1, saved });
+    await runInTurn(before, [turn("a"), turn("b")]);
+    const after = start({ slots: 1, saved });
+    await runAll(after, [nextTurn(before, "a")]);
+    const { cachedTokens } = await after.untilJob("a2", "started");
+    expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+  });
+
+  test("is computed again when its snapshot was damaged, and that snapshot is not tried again", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ slots: 1, saved });
+    await runInTurn(harness, [turn("a"), turn("b")]);
+    saved.damageAll();
+    await runAll(harness, [nextTurn(harness, "a")]);
+    expect(await harness.untilJob("a2", "started")).toMatchObject({ cachedTokens: 0 });
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+    expect(harness.events.filter(isType("prefix_store")).map(({ operation }) => operation)).toContain("damaged");
+    expect(saved.log.filter((entry) => entry.startsWith("damaged"))).toHaveLength(1);
+  });
+
+  test("is computed again when its snapshot could not be saved; that is logged once", async () => {
+    const saved = createFakeKvSnapshots();
+    saved.failSaves(true);
+    const harness = start({ slots: 1, saved });
+    await runInTurn(harness, [turn("a"), turn("b"), turn("c")]);
+    expect(harness.events.filter(isType("log"))).toMatchObject([
+      { level: "warn", message: "Cannot save the KV cache of slot 0: no space left on device" },
+    ]);
+    await runAll(harness, [nextTurn(harness, "a")]);
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+  });
+
+  test("makes room for others: the bytes are bounded", async () => {
+    const saved = createFakeKvSnapshots();
+    const limit = 3 * (sharedTokens + 20);
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: limit } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.all.length).toBe(3);
+    expect(saved.all.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(limit);
+    expect(harness.events.findLast(isType("prefix_store"))).toMatchObject({ operation: "save", states: 3 });
+  });
+
+  test("is not saved with a limit of 0 bytes", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 0 } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.log).toEqual([]);
+  });
+
+  test("is not saved again and again when it is larger than the limit", async () => {
+    const saved = createFakeKvSnapshots();
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 20 } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.all).toEqual([]);
+    expect(saved.log).toHaveLength(1);
+  });
+});

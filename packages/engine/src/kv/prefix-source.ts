@@ -1,0 +1,84 @@
+// Decides where a job's first tokens come from: its slot's cache, a KV snapshot, or another slot that holds or computes them. Pure.
+import { cacheScopeOf } from "../loop/adapters.ts";
+import type { KvSnapshot, Token } from "../port/backend.ts";
+import { commonPrefix } from "./common-prefix.ts";
+import type { KvIndex } from "./kv-index.ts";
+import { reusablePart, type Slot } from "../loop/slots.ts";
+import type { Transfer } from "./transfer-cost.ts";
+
+/** A job waits for a prefix of at least this many tokens: other prompts may come before the prompt that computes a shorter one. */
+const leastAwaitedTokens = 32;
+
+export type PrefixSource =
+  /** The slot's own cache holds the prefix. */
+  | { readonly kind: "own"; readonly keepTokens: number }
+  | { readonly kind: "load"; readonly state: KvSnapshot }
+  /** Another slot holds the prefix: that slot is saved, and the snapshot loaded. */
+  | { readonly kind: "save"; readonly slot: Slot }
+  /** Another slot is computing the prefix; computing it twice would take longer than waiting. */
+  | { readonly kind: "wait" };
+
+export interface SourceSeeker {
+  readonly slots: readonly Slot[];
+  readonly store: Pick<KvIndex, "matches">;
+  readonly pays: (transfer: Transfer) => boolean;
+}
+
+/**
+ * Finds the source for a slot whose job has not begun. Caches are never shared across scopes: the time to the first token
+ * would reveal the prompts of one client to another.
+ */
+export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSeeker): PrefixSource {
+  const { pending, prompt } = target;
+  if (pending === undefined) throw new Error(`Cannot begin in slot ${target.id}: no job waits in it`);
+  const { reusableTokens: most } = pending.prepared;
+  const cacheScope = cacheScopeOf(pending.prepared);
+  let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
+  let bestLength = pending.keepTokens;
+
+  for (const { state, length: common } of store.matches(prompt, cacheScope)) {
+    const length = Math.min(most, common);
+    if (pays({ gained: length - bestLength, loaded: state.tokens.length })) {
+      best = { kind: "load", state };
+      bestLength = length;
+    }
+  }
+  for (const slot of slots) {
+    if (slot === target || slot.cacheScope !== cacheScope || slot.state === "releasing") continue;
+    if (pending.saved.has(slot)) continue;
+    const held = reusablePart(slot);
+    const length = commonPrefix(held, prompt, most);
+    if (pays({ gained: length - bestLength, loaded: held.length, saved: held.length })) {
+      best = { kind: "save", slot };
+      bestLength = length;
+    }
+  }
+  for (const slot of slots) {
+    if (slot === target || slot.cacheScope !== cacheScope || slot.state !== "prefilling") continue;
+    if (slot.pending !== undefined) continue;
+    const length = commonPrefix(slot.prompt, prompt, most);
+    // It is better to copy this slot once it holds the whole prefix.
+    const copiedAnyway = best.kind === "save" && best.slot === slot;
+    const gained = length - bestLength;
+    const worthIt = gained >= leastAwaitedTokens && pays({ gained, loaded: length, saved: length });
+    if (copiedAnyway ? gained > 0 : worthIt) {
+      best = { kind: "wait" };
+      bestLength = length;
+    }
+  }
+  return best;
+}
+
+/** Length of the longest prefix of this prompt in a slot or a snapshot of its scope. */
+export function cachedTokens(
+  prompt: readonly Token[],
+  cacheScope: string,
+  { slots, store }: Pick<SourceSeeker, "slots" | "store">,
+): number {
+  const inStore = store.matches(prompt, cacheScope).at(-1)?.length ?? 0;
+  const inSlots = slots
+    .filter((slot) => slot.cacheScope === cacheScope)
+    .map((slot) => commonPrefix(reusablePart(slot), prompt));
+  // At least one token must be computed, because sampling needs its logits.
+  return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
+}

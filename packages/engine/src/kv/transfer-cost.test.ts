@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import { createTransferCost } from "./transfer-cost.ts";
+
+describe("a transfer", () => {
+  test("pays before anything is measured, but for a few tokens", () => {
+    const cost = createTransferCost();
+    expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, undefined)).toBe(true);
+    expect(cost.pays({ gained: 31, loaded: 31 }, undefined)).toBe(false);
+    expect(cost.pays({ gained: 31, loaded: 31 }, 1_000)).toBe(false);
+    cost.addLoad(1_000, 1);
+    expect(cost.pays({ gained: 2, loaded: 1_000 }, 1)).toBe(true);
+    expect(cost.pays({ gained: 0, loaded: 1_000 }, 1)).toBe(false);
+  });
+
+  test("pays when computing takes more than twice as long", () => {
+    const cost = createTransferCost();
+    cost.addLoad(1_000, 10);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.19)).toBe(false);
+    cost.addSave(1_000, 10);
+    expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.2)).toBe(false);
+    expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
+  });
+
+  test("ignores a single slow one", () => {
+    const cost = createTransferCost();
+    for (const ms of [10, 10, 9_000]) cost.addLoad(1_000, ms);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);
+  });
+});

@@ -1,0 +1,40 @@
+// Decides whether saving or loading a KV snapshot pays: compares the measured time of transfers with that of computing.
+// The module knows no clock.
+import { createRecentMedian } from "../costs/recent-median.ts";
+
+/** Least tokens that are worth a transfer before transfers and computing are measured. */
+const leastTokens = 32;
+/** Computing must take this many times as long as the transfer, because a transfer delays every stream while a prompt shares its steps. */
+const leastGain = 2;
+const measuredTransfers = 9;
+
+export interface Transfer {
+  /** Tokens that would have to be computed without the transfer. */
+  readonly gained: number;
+  /** Tokens of the snapshot that is loaded. */
+  readonly loaded: number;
+  /** Tokens of the snapshot that must be saved first. */
+  readonly saved?: number;
+}
+
+export interface TransferCost {
+  addSave(tokens: number, ms: number): void;
+  addLoad(tokens: number, ms: number): void;
+  /** @param tokenMs time to compute a prompt token; undefined before the first measurement */
+  pays(transfer: Transfer, tokenMs: number | undefined): boolean;
+}
+
+export function createTransferCost(): TransferCost {
+  const saveMs = createRecentMedian(measuredTransfers);
+  const loadMs = createRecentMedian(measuredTransfers);
+  return {
+    addSave: (tokens, ms) => saveMs.add(ms / Math.max(1, tokens)),
+    addLoad: (tokens, ms) => loadMs.add(ms / Math.max(1, tokens)),
+    pays({ gained, loaded, saved = 0 }, tokenMs) {
+      if (gained <= 0) return false;
+      if (tokenMs === undefined || loadMs.value === undefined) return gained >= leastTokens;
+      const transferMs = loaded * loadMs.value + saved * (saveMs.value ?? 0);
+      return gained * tokenMs >= leastGain * transferMs;
+    },
+  };
+}

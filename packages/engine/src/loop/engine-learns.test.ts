@@ -1,0 +1,106 @@
+// Tests that the step loop uses the measured times of its passes; the decisions themselves are tested with their modules.
+import { expect, test } from "vitest";
+import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
+import { tokenizeFake } from "../fake/fake-model.ts";
+import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { expectedText, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+
+/** An engine with pass times by `passMs`; all other work takes no time. */
+function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineHarness {
+  let ms = 0;
+  return startEngine({
+    slots: 3,
+    contextSize: 1_024,
+    now: () => ms,
+    wrap: (fake) => ({
+      ...fake,
+      async step(entries, underway) {
+        const results = await fake.step(entries, underway);
+        ms += passMs(entries);
+        return results;
+      },
+    }),
+  });
+}
+
+const promptTokens = (entries: readonly BatchEntry[]): number =>
+  entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 0), 0);
+
+test("two slots take turns once that was measured to be faster, and answer as they do together", async () => {
+  const harness = startTimed((entries) => (entries.length === 1 ? 10 : 30));
+  for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, name, { maxTokens: 200 }) });
+  await Promise.all(["a", "b"].map((name) => harness.untilJob(name, "finished")));
+  const widths = statsOf(harness.events).map(({ width }) => width);
+  expect(widths.slice(0, 8).filter((width) => width === 1).length).toBeLessThan(5);
+  // A trial of a few steps together comes again, ever more rarely.
+  const later = widths.slice(80);
+  expect(later.length).toBeGreaterThan(200);
+  expect(later.filter((width) => width === 2).length).toBeLessThan(20);
+  for (const name of ["a", "b"]) expect(harness.textOf(name)).toBe(expectedText(name, 200));
+});
+
+test("a new prompt gets a budget by the measured times of passes", async () => {
+  const largestChunk = async (tokenMs: number): Promise<number> => {
+    const harness = startTimed((entries) => 100 + tokenMs * promptTokens(entries));
+    const { engine } = harness;
+    for (const name of ["a", "b"]) {
+      engine.handle({ type: "submit", job: job(name, `Bee ${name}. `.repeat(20), { maxTokens: 90 }) });
+    }
+    for (const name of ["a", "b"]) await harness.untilJob(name, "token");
+    engine.handle({ type: "submit", job: job("c", "One more bee and one more flower. ".repeat(25)) });
+    await harness.untilJob("c", "finished");
+    const mixed = statsOf(harness.events).filter(({ decodeRows, tokens }) => decodeRows === 2 && tokens > 3);
+    expect(mixed.length).toBeGreaterThan(0);
+    return Math.max(...mixed.map(({ tokens }) => tokens - 2));
+  };
+  expect(await largestChunk(4)).toBeLessThanOrEqual(50 * 1.125);
+  expect(await largestChunk(0.5)).toBeGreaterThan(200);
+});
+
+test("a short turn is saved before its slot is taken: a few tokens cost more each than many", async () => {
+  let ms = 0;
+  const slowly = ({ found, remove, ...states }: KvSnapshots): KvSnapshots => ({
+    found,
+    remove,
+    async save(...what) {
+      ms += 40;
+      return await states.save(...what);
+    },
+    async load(...what) {
+      ms += 40;
+      return await states.load(...what);
+    },
+  });
+  const harness = startEngine({
+    slots: 1,
+    contextSize: 1_024,
+    saved: createFakeKvSnapshots(),
+    now: () => ms,
+    wrap: (fake) => ({
+      ...fake,
+      states: fake.states === undefined ? undefined : slowly(fake.states),
+      async step(entries, underway) {
+        const tokens = promptTokens(entries);
+        ms += 10 + (tokens < 64 ? 10 : 1) * tokens;
+        return await fake.step(entries, underway);
+      },
+    }),
+  });
+  const cachedOf = async (name: string, prompt: string): Promise<number> => {
+    harness.engine.handle({ type: "submit", job: job(name, prompt) });
+    await harness.untilJob(name, "finished");
+    return (await harness.untilJob(name, "started")).cachedTokens;
+  };
+  // The last token may be merged with the text behind it.
+  const count = (text: string): number => tokenizeFake({ kind: "text", text }).length - 1;
+  const others = "Another bee, another flower. ".repeat(8);
+  const first = "The hive is warm and the bees are many. ".repeat(5);
+  const second = `${first}${expectedText(first, 8)} And then? And then?`;
+  await cachedOf("short", "A few words.");
+  await cachedOf("first", first);
+  await cachedOf("other1", others);
+  expect(await cachedOf("second", second)).toBeGreaterThanOrEqual(count(first));
+  await cachedOf("other2", others);
+  const third = `${second}${expectedText(second, 8)} Go up.`;
+  expect(await cachedOf("third", third)).toBeGreaterThanOrEqual(count(second));
+});

@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { isType, job, startEngine, statsOf, type EngineHarnessOptions } from "../testing/engine-harness.ts";
+import { countTokens } from "./schedule.ts";
+
+interface TimedOptions extends EngineHarnessOptions {
+  readonly start: number;
+  passMs(threads: number, tokens: number, pass: number): number;
+}
+
+/** An engine with pass times by `passMs`, and the thread counts that it set, in order. */
+function startTimed({ start, passMs, ...options }: TimedOptions) {
+  const asked: number[] = [];
+  let ms = 0;
+  let pass = 0;
+  const harness = startEngine({
+    threads: 4,
+    ...options,
+    now: () => ms,
+    wrap: (fake) => ({
+      ...fake,
+      info: { ...fake.info, threads: start },
+      setThreads(threads) {
+        fake.setThreads(threads);
+        asked.push(threads);
+      },
+      step(entries, underway) {
+        ms += passMs(asked.at(-1) ?? start, countTokens(entries), (pass += 1));
+        return fake.step(entries, underway);
+      },
+    }),
+  });
+  const finish = async (...ids: string[]): Promise<void> => {
+    for (const id of ids) harness.engine.handle({ type: "submit", job: job(id, "Hello", { maxTokens: 200 }) });
+    await Promise.all(ids.map((id) => harness.untilJob(id, "finished")));
+  };
+  const logs = () => harness.events.filter(isType("log"));
+  return { ...harness, asked, finish, logs, threads: () => statsOf(harness.events).map(({ threads }) => threads) };
+}
+
+test("a collapse leads to fewer threads, and is logged once", async () => {
+  const { asked, finish, logs, threads } = startTimed({
+    start: 4,
+    passMs: (count, _, pass) => (pass > 100 && count === 4 ? 50 : 24 / count),
+  });
+  await finish("a");
+  const fewer = "Threads: 3 (was 4), passes took many times longer than expected";
+  expect(logs()).toEqual([{ type: "log", level: "info", message: fewer }]);
+  expect(threads().at(-1)).toBe(3);
+  expect(
+    asked.filter((count, index) => count === asked[index - 1]),
+    "the backend gets changes only",
+  ).toEqual([]);
+});
+
+test("passes of different sizes compute with different counts, and each step reports the count that computed", async () => {
+  const computed: number[] = [];
+  const { events, finish, logs } = startTimed({
+    start: 1,
+    threads: 2,
+    passMs(count, tokens) {
+      computed.push(count);
+      return tokens === 1 ? count * 5 : 10 / count;
+    },
+  });
+  await finish("a");
+  await finish("b", "c");
+  await finish("d");
+  const of = (tokens: number): number[] =>
+    statsOf(events).flatMap((stats) => (stats.tokens === tokens ? [stats.threads] : []));
+  expect(of(1).slice(-20)).toEqual(Array(20).fill(1));
+  expect(
+    of(2)
+      .slice(-100)
+      .filter((threads) => threads === 2).length,
+  ).toBeGreaterThan(90);
+  expect(statsOf(events).map(({ threads }) => threads)).toEqual(computed);
+  expect(logs().map(({ level }) => level)).toEqual(["debug"]);
+});
+
+test("no more threads are tried than maxThreads", async () => {
+  const { finish, threads } = startTimed({ start: 1, maxThreads: 2, passMs: (count) => 24 / count });
+  await finish("a");
+  expect(Math.max(...threads())).toBe(2);
+});
+
+test("a pinned number does not change", async () => {
+  const { asked, finish, threads } = startTimed({
+    start: 4,
+    pinnedThreads: 2,
+    passMs: (_, __, pass) => (pass < 50 ? 1 : 500),
+  });
+  await finish("a");
+  expect(asked).toEqual([2]);
+  expect(new Set(threads())).toEqual(new Set([2]));
+});
+
+test("a pinned number above the backend's limit is that limit", async () => {
+  const { finish, threads } = startTimed({ start: 4, pinnedThreads: 9, passMs: () => 1 });
+  await finish("a");
+  expect(new Set(threads())).toEqual(new Set([4]));
+});
+
+test("more threads are tried only when free cores are reported for them", async () => {
+  const { engine, finish, threads } = startTimed({ start: 1, threads: 2, passMs: (count) => 10 / count });
+  engine.maintain(1);
+  await finish("a");
+  expect(threads()).not.toContain(2);
+  for (let second = 0; second < 5; second++) engine.maintain(2);
+  await finish("b");
+  expect(threads().at(-1)).toBe(2);
+});

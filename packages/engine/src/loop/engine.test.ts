@@ -1,0 +1,240 @@
+import { WaggleError } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import {
+  expectedText,
+  isType,
+  job,
+  sampling,
+  startEngine,
+  statsOf,
+  type StepEvent,
+} from "../testing/engine-harness.ts";
+import { expectedFakeText } from "../fake/fake-model.ts";
+
+describe("a job", () => {
+  test("starts, streams the model's text and finishes once", async () => {
+    const { engine, of, textOf, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 5 }) });
+    const finished = await untilJob("a", "finished");
+    expect(finished).toMatchObject({ by: "max_tokens", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
+    expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0, seed: 99 });
+    expect(of("a").map((event) => event.type)).toEqual(["started", ...Array(5).fill("token"), "finished"]);
+    expect(of("a").flatMap((event) => (event.type === "token" ? [event.index] : []))).toEqual([0, 1, 2, 3, 4]);
+    expect(textOf("a")).toBe(expectedText("Hello", 5));
+  });
+
+  test("ends with stop at the end of generation and at a stop string", async () => {
+    const { engine, textOf, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: job("a", "[eog:3]", { maxTokens: 50 }) });
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "end", completionTokens: 4 });
+    const whole = expectedText("Hello", 50);
+    const stop = whole.slice(40, 46);
+    engine.handle({ type: "submit", job: job("b", "Hello", { maxTokens: 50, stop: [stop] }) });
+    expect(await untilJob("b", "finished")).toMatchObject({ by: "stop_string" });
+    expect(textOf("b")).toBe(whole.slice(0, whole.indexOf(stop)));
+  });
+
+  test("without max_tokens runs to the context's end and not into a shift", async () => {
+    const { engine, untilJob } = startEngine({ contextSize: 40 });
+    engine.handle({ type: "submit", job: { ...job("a", "Hello"), maxTokens: 1000 } });
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
+  });
+
+  test("that left the seed open gets a random one", async () => {
+    const { engine, textOf, untilJob } = startEngine();
+    const open = sampling({ temperature: 0.8 });
+    engine.handle({ type: "submit", job: job("a", "Hello", { sampling: open }) });
+    await untilJob("a", "finished");
+    expect(textOf("a")).toBe(expectedText("Hello", 8, { temperature: 0.8, seed: 99 }));
+  });
+
+  test("in a conversation is rendered by the model", async () => {
+    const { engine, textOf, untilJob } = startEngine();
+    const messages = [{ role: "user" as const, content: "Hi" }];
+    const { prompt: _, ...rest } = job("a", "");
+    engine.handle({ type: "submit", job: { ...rest, messages } });
+    await untilJob("a", "finished");
+    expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
+  });
+
+  test("whose entry fails ends alone", async () => {
+    const { engine, textOf, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: job("bad", "[fail:3]") });
+    engine.handle({ type: "submit", job: job("good", "Hello") });
+    expect(await untilJob("bad", "failed")).toMatchObject({ code: "engine_failed" });
+    await untilJob("good", "finished");
+    expect(textOf("good")).toBe(expectedText("Hello", 8));
+    expect(textOf("bad")).toBe(expectedText("[fail:3]", 3));
+    engine.handle({ type: "submit", job: job("next", "[fail:3]") });
+    const { cachedTokens } = await untilJob("next", "started");
+    expect(cachedTokens, "what a failed entry left behind was reused").toBeLessThan(2);
+  });
+});
+
+describe("a job that cannot begin", () => {
+  test.each<[what: string, thrown: Error, expected: object]>([
+    ["a refusal", new WaggleError("invalid_argument", "Cannot accept field x."), { code: "invalid_argument" }],
+    ["a defect", new Error("oops"), { code: "engine_failed", message: "The engine could not begin the job." }],
+  ])("ends alone: %s", async (_, thrown, expected) => {
+    const { engine, textOf, untilJob, events, of } = startEngine({
+      wrap: (fake) => ({
+        ...fake,
+        async begin(slot, keepTokens, wanted) {
+          if (wanted.seed === 13) throw thrown;
+          return await fake.begin(slot, keepTokens, wanted);
+        },
+      }),
+    });
+    engine.handle({ type: "submit", job: job("good", "Hello", { maxTokens: 30 }) });
+    await untilJob("good", "token");
+    engine.handle({ type: "submit", job: job("bad", "Hello", { sampling: sampling({ seed: 13 }) }) });
+    expect(await untilJob("bad", "failed")).toMatchObject(expected);
+    expect(of("bad")).toHaveLength(1);
+    await untilJob("good", "finished");
+    expect(textOf("good")).toBe(expectedText("Hello", 30));
+    engine.handle({ type: "submit", job: job("next", "Hello") });
+    await untilJob("next", "finished");
+    expect(textOf("next")).toBe(expectedText("Hello", 8));
+    expect(engine.busySlots).toBe(0);
+    expect(events.some(isType("broken"))).toBe(false);
+  });
+});
+
+describe("a step", () => {
+  test("is one message, with all jobs' tokens in it", async () => {
+    const { engine, backend, events, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    engine.handle({ type: "submit", job: job("b", "World") });
+    await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
+    const stats = statsOf(events);
+    expect(stats.map(({ step }) => step)).toEqual(Array.from({ length: backend.steps }, (_, i) => i + 1));
+    const widest = events.filter(isType("step")).filter(({ stats }) => stats?.decodeRows === 2);
+    expect(widest.length).toBe(7);
+    for (const event of widest) expect(event.events.filter(({ type }) => type === "token")).toHaveLength(2);
+    const together = widest.at(-1)?.events.map(({ type }) => type);
+    expect(together, "the ends are in the message of the last tokens").toEqual([
+      "token",
+      "token",
+      "finished",
+      "finished",
+    ]);
+  });
+
+  test("is sent while the next one computes", async () => {
+    const { engine, gate, events, until } = startEngine({ gated: true });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    await gate.held();
+    gate.step();
+    await until((event): event is StepEvent => event.type === "step" && event.stats?.step === 1);
+    expect(statsOf(events), "before the next one has ended").toHaveLength(1);
+    await gate.held();
+    gate.open();
+  });
+
+  test("carries a long prompt in chunks while another job decodes, and each in turn alone", async () => {
+    const { engine, events, textOf, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 60 }) });
+    await untilJob("a", "token");
+    const prompt = "x".repeat(99);
+    engine.handle({ type: "submit", job: job("b", prompt) });
+    await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
+    const mixed = statsOf(events).filter(({ decodeRows, width }) => decodeRows === 1 && width === 2);
+    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 16, 4]);
+    expect(textOf("b")).toBe(expectedText(prompt, 8));
+    engine.handle({ type: "submit", job: job("c", "y".repeat(99)) });
+    await untilJob("c", "finished");
+    expect(statsOf(events).map(({ tokens }) => tokens)).toContain(64);
+  });
+
+  test("reports the gap before it, but not the time without work", async () => {
+    let ms = 0;
+    const { engine, events, untilJob } = startEngine({ now: () => (ms += 1) });
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 2 }) });
+    await untilJob("a", "finished");
+    engine.handle({ type: "submit", job: job("b", "Hello", { maxTokens: 2 }) });
+    await untilJob("b", "finished");
+    const gaps = statsOf(events).map(({ gapMs }) => gapMs);
+    expect(gaps.map((gap) => gap > 0)).toEqual([false, true, false, true]);
+    expect(statsOf(events)[0]).toMatchObject({ passMs: 1, threads: 1 });
+  });
+});
+
+describe("slots", () => {
+  test("are given away first come first served, and shown", async () => {
+    const { engine, events, untilJob } = startEngine({ slots: 1 });
+    for (const id of ["a", "b", "c"]) engine.handle({ type: "submit", job: job(id, id) });
+    await untilJob("c", "finished");
+    const started = events
+      .flatMap((event) => (event.type === "step" ? event.events : []))
+      .filter(({ type }) => type === "started");
+    expect(started.map(({ jobId }) => jobId)).toEqual(["a", "b", "c"]);
+    expect(events.at(-1)).toMatchObject({ slots: [{ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 }] });
+    expect(events.find((event) => event.type === "step" && event.stats?.step === 1)).toMatchObject({
+      slots: [{ id: 0, state: "decoding", job_id: "a", prompt_tokens: 2, tokens: 1 }],
+    });
+    expect(engine.busySlots).toBe(0);
+  });
+
+  test("keep what a session has cached, answer included", async () => {
+    const { engine, textOf, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: job("a", "Hello", { sessionId: "s" }) });
+    await untilJob("a", "finished");
+    const more = `Hello${textOf("a")} and more`;
+    engine.handle({ type: "submit", job: job("b", more, { sessionId: "s" }) });
+    expect(await untilJob("b", "started")).toMatchObject({ slot: 0, cachedTokens: 6 + 7 });
+    await untilJob("b", "finished");
+    expect(textOf("b")).toBe(expectedText(more, 8));
+  });
+
+  test("share nothing between scopes", async () => {
+    const { engine, untilJob } = startEngine({ slots: 1 });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    engine.handle({ type: "submit", job: job("b", "Hello", { cacheScope: "bob" }) });
+    engine.handle({ type: "submit", job: job("c", "Hello", { cacheScope: "bob" }) });
+    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
+    expect(await untilJob("c", "started")).toMatchObject({ cachedTokens: 5 });
+  });
+
+  test("must fit the batch", () => {
+    expect(() => startEngine({ slots: 8, batchSize: 4 })).toThrow(
+      "Cannot run 8 slots: a step carries 4 tokens at most",
+    );
+  });
+});
+
+describe("leaving", () => {
+  test("happens on command, idle or not, and nothing is taken after it", async () => {
+    const idle = startEngine();
+    idle.engine.handle({ type: "shutdown" });
+    await idle.running;
+    const busy = startEngine();
+    busy.engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 200 }) });
+    await busy.untilJob("a", "token");
+    busy.engine.handle({ type: "shutdown" });
+    await busy.running;
+    const count = busy.events.length;
+    busy.engine.handle({ type: "submit", job: job("b", "Hello") });
+    busy.engine.handle({ type: "preflight", job: job("c", "Hello") });
+    await new Promise(setImmediate);
+    expect(busy.events).toHaveLength(count);
+  });
+
+  test("happens when the backend breaks, with the reason as the last event", async () => {
+    const { engine, events, running } = startEngine({ failAtStep: 3 });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    await running;
+    expect(events.at(-1)).toEqual({ type: "broken", message: "Fake backend failed at step 3, as requested" });
+  });
+
+  test("happens when the backend returns results that were not requested", async () => {
+    const { engine, events, running } = startEngine({
+      wrap: (fake) => ({
+        ...fake,
+        step: async (entries) => (await fake.step(entries)).map(() => ({ kind: "none" as const })),
+      }),
+    });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    await running;
+    expect(events.at(-1)).toMatchObject({ type: "broken", message: expect.stringContaining("a token is missing") });
+  });
+});

@@ -1,0 +1,59 @@
+// Tests when the slots' status is sent: with every change, and their counts now and then.
+import { describe, expect, test } from "vitest";
+import type { EngineEvent, StepStats } from "../port/messages.ts";
+import { createOutbox } from "./outbox.ts";
+import type { Sequence } from "../sequence/sequence.ts";
+import { createSlots, type Slot } from "./slots.ts";
+
+function statsOf(passMs: number, gapMs = 0): StepStats {
+  return { step: 1, width: 1, decodeRows: 1, tokens: 1, scored: 0, passMs, gapMs, shifts: 0, threads: 1 };
+}
+
+function open(): { slot: Slot; outbox: ReturnType<typeof createOutbox>; flush: (stats: StepStats) => unknown } {
+  const slots = createSlots(2);
+  const events: EngineEvent[] = [];
+  const outbox = createOutbox(slots, (event) => events.push(event));
+  const flush = (stats: StepStats): unknown => {
+    outbox.flush(stats);
+    const event = events.at(-1);
+    return event?.type === "step" ? event.slots?.map(({ id, state, tokens }) => [id, state, tokens]) : event;
+  };
+  return { slot: slots[1] as Slot, outbox, flush };
+}
+
+const sequenceOf = (jobId: string, completionTokens: number) => ({ jobId, completionTokens }) as Sequence;
+
+describe("the slots", () => {
+  test("are sent at first, and not again while nothing changes", () => {
+    const { flush } = open();
+    expect(flush(statsOf(1))).toEqual([
+      [0, "idle", 0],
+      [1, "idle", 0],
+    ]);
+    expect(flush(statsOf(1))).toBeUndefined();
+  });
+
+  test("are sent whenever one changes its state, or its job", () => {
+    const { slot, flush } = open();
+    flush(statsOf(1));
+    slot.state = "decoding";
+    slot.sequence = sequenceOf("a", 3);
+    expect(flush(statsOf(1))).toContainEqual([1, "decoding", 3]);
+    slot.sequence = sequenceOf("b", 4);
+    expect(flush(statsOf(1))).toContainEqual([1, "decoding", 4]);
+    slot.state = "releasing";
+    expect(flush(statsOf(1))).toContainEqual([1, "releasing", 4]);
+  });
+
+  test("are sent after 200 ms of passes and the gaps between them, so that their counts move", () => {
+    const { slot, flush } = open();
+    slot.state = "decoding";
+    const sequence = { jobId: "a", completionTokens: 1 };
+    slot.sequence = sequence as Sequence;
+    flush(statsOf(0));
+    sequence.completionTokens = 2;
+    expect(flush(statsOf(100, 99))).toBeUndefined();
+    expect(flush(statsOf(1))).toContainEqual([1, "decoding", 2]);
+    expect(flush(statsOf(100, 99))).toBeUndefined();
+  });
+});

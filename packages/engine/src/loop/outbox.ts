@@ -1,0 +1,57 @@
+// Collects job events and sends them from the engine as one message, together with the slots' status where it has changed.
+import type { SlotStatus } from "@waggle/protocol";
+import type { EngineEvent, JobEvent, StepStats } from "../port/messages.ts";
+import type { Sequence } from "../sequence/sequence.ts";
+import { slotStatus, type Slot, type SlotPhase } from "./slots.ts";
+
+/** Time of passes between two updates of the slots' token counts: short enough for a display. */
+const countsIntervalMs = 200;
+
+export interface Outbox {
+  add(...events: readonly JobEvent[]): void;
+  /** Sends the collected events, and the stats of a pass if there was one; sends nothing when there are neither. */
+  flush(stats?: StepStats): void;
+  /** Sends a message even when there is nothing to send, as a sign of life. */
+  beat(): void;
+}
+
+export function createOutbox(slots: readonly Slot[], emit: (event: EngineEvent) => void): Outbox {
+  let gathered: JobEvent[] = [];
+  /** The state and job of each slot as in the last message. */
+  const sent = slots.map((): { state?: SlotPhase; sequence?: Sequence | undefined } => ({}));
+  let passedMs = 0;
+
+  /** All slots when any has changed its state or its job; changes of counts alone can wait. */
+  function changedSlots(stats: StepStats | undefined): readonly SlotStatus[] | undefined {
+    if (stats !== undefined) passedMs += stats.passMs + stats.gapMs;
+    const hasChanged = slots.some(
+      ({ state, sequence }, i) => state !== sent[i]?.state || sequence !== sent[i].sequence,
+    );
+    if (!hasChanged && passedMs < countsIntervalMs) return undefined;
+    slots.forEach(({ state, sequence }, i) => (sent[i] = { state, sequence }));
+    passedMs = 0;
+    return slots.map(slotStatus);
+  }
+
+  function send(stats: StepStats | undefined): void {
+    const events = gathered;
+    gathered = [];
+    const changed = changedSlots(stats);
+    emit({
+      type: "step",
+      events,
+      ...(changed === undefined ? {} : { slots: changed }),
+      ...(stats === undefined ? {} : { stats }),
+    });
+  }
+
+  return {
+    add(...events) {
+      gathered.push(...events);
+    },
+    flush(stats) {
+      if (gathered.length > 0 || stats !== undefined) send(stats);
+    },
+    beat: () => send(undefined),
+  };
+}

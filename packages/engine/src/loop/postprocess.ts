@@ -1,0 +1,156 @@
+// Applies the results of a pass: caches grow, tokens become text, jobs end. The module changes slots and computes nothing.
+import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "../port/backend.ts";
+import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
+import type { SampledToken } from "../sequence/sequence.ts";
+import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
+
+/** The backend's functions that describe a token. */
+type Model = Pick<Backend, "tokenBytes" | "markOf" | "isEndOfGeneration">;
+
+/**
+ * Applies the results of one pass that ended at `atMs`, and returns its events in slot order. A slot that was released
+ * during the pass keeps the computed cache and drops the sampled token. The slots of jobs that end here are left in the
+ * state releasing.
+ * @throws Error when the results do not fit the entries: the backend is broken
+ */
+export function postprocess(
+  slots: readonly Slot[],
+  entries: readonly BatchEntry[],
+  results: readonly EntryResult[],
+  model: Model,
+  atMs: number,
+): JobEvent[] {
+  if (results.length !== entries.length) {
+    throw new Error(
+      `Cannot use the results of a step: ${entries.length} entries went in and ${results.length} results came out`,
+    );
+  }
+  const events: JobEvent[] = [];
+  entries.forEach((entry, i) => {
+    const slot = slots[entry.slot];
+    const result = results[i];
+    if (slot === undefined || result === undefined)
+      throw new Error(`Cannot use the result of entry ${i}: no such slot`);
+    growCache(slot, entry);
+    applyResult(slot, entry, result, model, atMs, events);
+  });
+  return events;
+}
+
+/** Adds the tokens that an entry fed to the slot's record of its KV cache; the token sampled last is never among them. */
+function growCache(slot: Slot, entry: BatchEntry): void {
+  if (entry.kind === "decode") slot.cached.push(sequenceOf(slot).lastToken);
+  else for (const token of entry.tokens) slot.cached.push(token);
+}
+
+function applyResult(
+  slot: Slot,
+  entry: BatchEntry,
+  result: EntryResult,
+  model: Model,
+  atMs: number,
+  events: JobEvent[],
+): void {
+  if (result.kind === "failed") {
+    // The cache of a failed entry is unknown, so no job may reuse it.
+    slot.cached.length = 0;
+    releaseSlot(slot, { kind: "failed", failure: { code: result.code ?? "engine_failed", message: result.message } });
+    return;
+  }
+  const samples = entry.kind === "decode" || entry.sample;
+  if (samples !== (result.kind === "token")) {
+    throw new Error(
+      `Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "was not requested"}`,
+    );
+  }
+  if (slot.state === "releasing") return;
+  if (entry.kind === "prefill" && entry.nextTokens !== undefined) {
+    events.push(promptLogprobs(slot, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
+  }
+  if (result.kind !== "token") {
+    const progress = sequenceOf(slot).progress(slot.cached.length, atMs);
+    if (progress !== undefined) events.push(progress);
+    return;
+  }
+
+  if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
+  const { token } = result;
+  const sampled = {
+    ...describeSampled(token, model),
+    ...(result.logprobs === undefined ? {} : { logprobs: describeLogprobs(token, result.logprobs, model) }),
+  };
+  const { events: tokenEvents, finish } = sequenceOf(slot).accept(sampled, atMs);
+  for (const event of tokenEvents) events.push(event);
+  if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
+}
+
+/** The facts about a sampled token that its sequence needs. */
+export function describeSampled(token: Token, model: Model): SampledToken {
+  return {
+    token,
+    bytes: model.tokenBytes(token),
+    mark: model.markOf(token),
+    endOfGeneration: model.isEndOfGeneration(token),
+  };
+}
+
+/** @param computed number of prompt tokens that the pass added to the cache, at its end */
+function promptLogprobs(
+  { cached, sequence, prompt }: Slot,
+  computed: number,
+  nextTokens: readonly Token[],
+  logprobs: readonly TokenLogprobs[],
+  model: Pick<Backend, "tokenBytes">,
+): JobEvent {
+  if (sequence === undefined || logprobs.length !== nextTokens.length) {
+    throw new Error(`Cannot use the logprobs of a prompt: ${logprobs.length} came for ${nextTokens.length} tokens`);
+  }
+  const start = cached.length - computed;
+  const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(nextTokens[i] ?? 0, entry, model));
+  const [first] = prompt;
+  if (start === 0 && first !== undefined) {
+    entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
+  }
+  return { type: "prompt_logprobs", jobId: sequence.jobId, from: start === 0 ? 0 : start + 1, entries };
+}
+
+function describeLogprobs(
+  token: Token,
+  { logprob, top }: TokenLogprobs,
+  model: Pick<Backend, "tokenBytes">,
+): LogprobEntry {
+  const describe = (id: Token, ofIt: number): TokenLogprob => ({
+    id,
+    bytes: [...model.tokenBytes(id)],
+    logprob: ofIt,
+  });
+  return { ...describe(token, logprob), top: top.map((entry) => describe(entry.token, entry.logprob)) };
+}
+
+/** The last events of the job in a releasing slot: the text that was still held back, then the one terminal event. */
+export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent[] {
+  const sequence = sequenceOf(slot);
+  const { jobId } = sequence;
+  const ending = slot.ending;
+  if (ending === undefined) throw new Error(`Cannot end job ${jobId}: slot ${slot.id} is ${slot.state}`);
+  const rest = sequence.flush(atMs);
+  const terminal = ((): JobEvent => {
+    switch (ending.kind) {
+      case "finished":
+        return {
+          type: "finished",
+          jobId,
+          by: ending.by,
+          ...(ending.by === "stop_string" && sequence.stopString !== undefined
+            ? { stopString: sequence.stopString }
+            : {}),
+          ...sequence.totals(atMs),
+        };
+      case "cancelled":
+        return { type: "cancelled", jobId, steps: passes - ending.atPass, ...sequence.totals(atMs) };
+      case "failed":
+        return { type: "failed", jobId, ...ending.failure };
+    }
+  })();
+  return [...rest, terminal];
+}

@@ -1,0 +1,174 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { countScored, countTokens, ageWaiting, schedule, type SchedulableSlot } from "./schedule.ts";
+
+const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity, scoredTokens: 512 };
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+const inSlot = { scores: false, agingTokens: 0, pending: undefined, lastDecoded: 0, sequence: undefined };
+const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
+const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
+const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
+  id,
+  state: "prefilling",
+  prompt: range(length),
+  cached: range(done),
+  ...inSlot,
+});
+
+function widths(slots: readonly SchedulableSlot[], stepLimits = limits): string[] {
+  return schedule(slots, stepLimits).map((entry) =>
+    entry.kind === "decode" ? `${entry.slot}:1` : `${entry.slot}:${entry.tokens.length}${entry.sample ? "!" : ""}`,
+  );
+}
+
+describe("schedule", () => {
+  test("plans nothing for idle and releasing slots", () => {
+    expect(schedule([idle(0), { ...decoding(1), state: "releasing" }], limits)).toEqual([]);
+  });
+
+  test("puts all decoding slots and one chunk of a long prompt into one step, in slot order", () => {
+    expect(widths([decoding(0), decoding(1), prefilling(2, 2000), decoding(3)])).toEqual([
+      "0:1",
+      "1:1",
+      "2:128",
+      "3:1",
+    ]);
+  });
+
+  test("continues where the cache ends and samples with the last prompt token", () => {
+    const [entry] = schedule([prefilling(0, 10, 7)], limits);
+    expect(entry).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
+  });
+
+  test("ends the shortest prompts first and gives the next one the rest", () => {
+    expect(widths([decoding(0), prefilling(1, 1000), prefilling(2, 28), prefilling(3, 40)])).toEqual([
+      "0:1",
+      "1:60",
+      "2:28!",
+      "3:40!",
+    ]);
+  });
+
+  test("computes equal prompts one after the other, in slot order", () => {
+    expect(widths([0, 1, 2, 3].map((id) => prefilling(id, 100)))).toEqual(["0:100!", "1:28"]);
+  });
+
+  test("finishes a prompt that is nearly done, and begins none with a few tokens", () => {
+    expect(widths([prefilling(0, 144), prefilling(1, 300)])).toEqual(["0:144!"]);
+    expect(widths([prefilling(0, 145), prefilling(1, 300)])).toEqual(["0:128"]);
+    expect(widths([prefilling(0, 121), prefilling(1, 300)])).toEqual(["0:121!"]);
+    expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
+  });
+
+  test("lets those decode that have waited longest, when not all may", () => {
+    const slots = [3, 1, 2].map((lastDecoded, id) => ({ ...decoding(id), lastDecoded }));
+    expect(widths(slots, { ...limits, decodeRows: 1 })).toEqual(["1:1"]);
+    expect(widths(slots, { ...limits, decodeRows: 2 })).toEqual(["1:1", "2:1"]);
+  });
+
+  test("leaves out jobs that have not begun", () => {
+    expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
+  });
+
+  test("lets no prompt wait for more tokens of others than it has itself", () => {
+    const long = { ...prefilling(0, 500), agingTokens: 0 };
+    let others = 0;
+    for (let step = 0; step < 100 && long.cached.length === 0; step++) {
+      const newcomer = { ...prefilling(1, 100), agingTokens: 0 };
+      const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
+      ageWaiting([long, newcomer], entries);
+      for (const entry of entries) {
+        if (entry.kind === "prefill" && entry.slot === 0) long.cached = entry.tokens;
+        else others += countTokens([entry]);
+      }
+    }
+    expect(long.cached.length).toBeGreaterThan(0);
+    expect(others).toBeLessThanOrEqual(500);
+    expect(others).toBeGreaterThan(300);
+  });
+
+  test("computes an expensive part of a tile before the tiles, a few tokens of it in a step", () => {
+    const dear = { ...limits, prefillBudget: 65, partTokens: 2 };
+    expect(widths([decoding(0), prefilling(1, 85)], dear)).toEqual(["0:1", "1:2"]);
+    expect(widths([decoding(0), prefilling(1, 85, 20)], dear)).toEqual(["0:1", "1:65!"]);
+    // So little more ends with the last tile.
+    expect(widths([decoding(0), prefilling(1, 93, 20)], dear)).toEqual(["0:1", "1:73!"]);
+    expect(widths([decoding(0), prefilling(1, 40, 20)], dear)).toEqual(["0:1", "1:2"]);
+    // Not the same again for the next prompt.
+    const prompts = [decoding(0), prefilling(1, 40), prefilling(2, 50)];
+    expect(widths(prompts, { ...dear, partTokens: 12 })).toEqual(["0:1", "1:12"]);
+  });
+
+  test("scores few tokens at once, names the token after each, and leaves the rest of the budget to others", () => {
+    const scored = { ...prefilling(1, 40, 30), scores: true };
+    const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
+    expect(widths([decoding(0), scored, prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
+    const both = [1, 2].map((id) => ({ ...prefilling(id, 40, 30), scores: true }));
+    expect(widths([decoding(0), ...both], few), "together").toEqual(["0:1", "1:4"]);
+    const [entry] = schedule([{ ...prefilling(0, 40, 30), scores: true }], few);
+    expect(entry).toMatchObject({ tokens: [30, 31, 32, 33], nextTokens: [31, 32, 33, 34], sample: false });
+    const [last] = schedule([{ ...prefilling(0, 40, 37), scores: true }], few);
+    expect(last).toMatchObject({ tokens: [37, 38, 39], nextTokens: [38, 39], sample: true });
+    expect(countScored([entry, last].flatMap((each) => each ?? []))).toBe(6);
+  });
+
+  test("holds what decodes first when the batch is small", () => {
+    const small = { ...limits, batchSize: 4 };
+    const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
+    expect(entries.map((entry) => entry.slot)).toEqual([0, 1, 2, 3]);
+    expect(countTokens(entries)).toBe(4);
+  });
+
+  test("any slots: ascending, within the batch, every decoding slot, and every prompt in order", () => {
+    const anySlot = fc.oneof(
+      fc.constant({ state: "idle" as const, length: 1, done: 0 }),
+      fc.constant({ state: "decoding" as const, length: 1, done: 1 }),
+      fc.record({
+        state: fc.constant("prefilling" as const),
+        length: fc.integer({ min: 1, max: 60 }),
+        done: fc.nat(59),
+      }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(anySlot, { minLength: 1, maxLength: 12 }),
+        fc.record({
+          decodeRows: fc.constant(Infinity),
+          batchSize: fc.integer({ min: 12, max: 64 }),
+          prefillBudget: fc.integer({ min: 1, max: 64 }),
+          partTokens: fc.constantFrom(2, 12, Infinity),
+          scoredTokens: fc.integer({ min: 1, max: 64 }),
+        }),
+        (drawn, drawnLimits) => {
+          const slots: SchedulableSlot[] = drawn.map(({ state, length, done }, id) => ({
+            id,
+            state,
+            prompt: range(length),
+            cached: range(Math.min(done, length - 1)),
+            scores: false,
+            agingTokens: done,
+            pending: undefined,
+            lastDecoded: 0,
+            sequence: undefined,
+          }));
+          const entries = schedule(slots, drawnLimits);
+          const ids = entries.map((entry) => entry.slot);
+          expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+          expect(countTokens(entries)).toBeLessThanOrEqual(drawnLimits.batchSize);
+          const decodes = entries.filter((entry) => entry.kind === "decode").map((entry) => entry.slot);
+          expect(decodes).toEqual(slots.filter(({ state }) => state === "decoding").map(({ id }) => id));
+          expect(countTokens(entries) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
+          const full = decodes.length === drawnLimits.batchSize;
+          expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
+          for (const entry of entries) {
+            if (entry.kind === "decode") continue;
+            const { prompt, cached } = slots[entry.slot] ?? idle(0);
+            expect(entry.tokens).toEqual(prompt.slice(cached.length, cached.length + entry.tokens.length));
+            expect(entry.sample).toBe(cached.length + entry.tokens.length === prompt.length);
+          }
+        },
+      ),
+    );
+  });
+});

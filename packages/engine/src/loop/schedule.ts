@@ -1,0 +1,153 @@
+// Builds the entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
+import type { BatchEntry, Token } from "../port/backend.ts";
+import { tileTokens } from "../costs/pass-costs.ts";
+import type { SlotPhase } from "./slots.ts";
+
+export interface ScheduleLimits {
+  /** Most tokens in one step, over all entries; at least the number of slots. */
+  readonly batchSize: number;
+  /** Most slots that decode in this step; the others wait for their turn. */
+  readonly decodeRows: number;
+  /** Most prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
+  readonly prefillBudget: number;
+  /** Most prompt tokens when they do not fill a tile; Infinity where such a part is not too expensive. */
+  readonly partTokens: number;
+  /** Most prompt tokens in this step whose next-token logprobs are computed. */
+  readonly scoredTokens: number;
+}
+
+export interface SchedulableSlot {
+  readonly id: number;
+  readonly state: SlotPhase;
+  readonly prompt: readonly Token[];
+  readonly cached: readonly Token[];
+  /** The slot's job requests logprobs of the prompt. */
+  readonly scores: boolean;
+  /** Prompt tokens of other slots that were computed while this prompt waited. */
+  readonly agingTokens: number;
+  /** Present until the slot's job begins. */
+  readonly pending: object | undefined;
+  /** The step in which the slot last decoded. */
+  readonly lastDecoded: number;
+  readonly sequence: { readonly forced: Token | undefined } | undefined;
+}
+
+/**
+ * A prompt is finished in this step if its rest exceeds the budget by no more than this factor: a later entry of a few
+ * tokens costs far more per token.
+ */
+const lastChunkStretch = 1.125;
+/** An entry with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
+const leastChunkTokens = 8;
+
+/**
+ * Returns the entries of the next step, in ascending slot order; an empty list when there is nothing to compute.
+ * Every decoding slot takes part, or, where the rows are limited, those that have waited longest. Prompts receive the
+ * budget one after the other, the shortest rest first: that serves most prompts soonest, and few long entries compute
+ * faster than many short ones. A prompt ages by the tokens that others compute while it waits, and is ranked as if it were
+ * shorter by that number, so no prompt waits for more tokens of others than it has itself.
+ */
+export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
+  const ready = slots.filter((slot) => slot.state === "decoding");
+  const prefilling = slots.filter(isPrefilling);
+  // The usual case: no prompt needs a share of the budget.
+  if (prefilling.length === 0 && ready.length <= limits.decodeRows) return ready.map(decodeEntry);
+  const decoding = new Set(ready.toSorted((a, b) => a.lastDecoded - b.lastDecoded).slice(0, limits.decodeRows));
+  const shares = shareBudget(prefilling, limits, limits.batchSize - decoding.size);
+
+  const entries: BatchEntry[] = [];
+  for (const slot of slots) {
+    const share = shares.get(slot.id) ?? 0;
+    if (decoding.has(slot)) entries.push(decodeEntry(slot));
+    else if (share > 0) entries.push(prefillEntry(slot, share));
+  }
+  return entries;
+}
+
+/** Ages each waiting prompt by the tokens of these entries. */
+export function ageWaiting(
+  slots: readonly (SchedulableSlot & { agingTokens: number })[],
+  entries: readonly BatchEntry[],
+): void {
+  const total = entries.reduce((sum, entry) => sum + promptTokens(entry), 0);
+  if (total === 0) return;
+  const own = new Map(entries.map((entry) => [entry.slot, promptTokens(entry)]));
+  for (const slot of slots) if (isPrefilling(slot)) slot.agingTokens += total - (own.get(slot.id) ?? 0);
+}
+
+export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" | "pending">): boolean {
+  return state === "prefilling" && pending === undefined;
+}
+
+function shareBudget(
+  slots: readonly SchedulableSlot[],
+  { prefillBudget, partTokens, scoredTokens }: ScheduleLimits,
+  room: number,
+): Map<number, number> {
+  const shares = new Map<number, number>();
+  let left = Math.min(prefillBudget, room);
+  let scorable = scoredTokens;
+  let spent = 0;
+  for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
+    const rest = restOf(slot);
+    const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
+    const share = Math.min(partFirst(wanted, rest, partTokens), slot.scores ? scorable : Infinity);
+    if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
+    if (share > 0) shares.set(slot.id, share);
+    spent += share;
+    if (slot.scores) scorable -= share;
+    left = (share < tileTokens ? Math.min(left, partTokens) : left) - share;
+    if (left <= 0) break;
+  }
+  return shares;
+}
+
+/** An expensive part of a tile is computed before the whole tiles, because each earlier token makes it more expensive. */
+function partFirst(share: number, rest: number, partTokens: number): number {
+  if (partTokens >= tileTokens) return share;
+  const part = share < tileTokens ? share : rest % share;
+  const endsWithTile = part <= share * (lastChunkStretch - 1);
+  return part >= tileTokens || endsWithTile ? share : Math.min(part, partTokens);
+}
+
+function rank(slot: SchedulableSlot): number {
+  return restOf(slot) - slot.agingTokens;
+}
+
+function restOf({ prompt, cached }: SchedulableSlot): number {
+  return prompt.length - cached.length;
+}
+
+function decodeEntry({ id, sequence }: SchedulableSlot): BatchEntry {
+  const forced = sequence?.forced;
+  return forced === undefined ? { kind: "decode", slot: id } : { kind: "decode", slot: id, forced };
+}
+
+function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
+  const from = slot.cached.length;
+  const tokens = slot.prompt.slice(from, from + count);
+  const sample = from + tokens.length === slot.prompt.length;
+  const forced = sample ? slot.sequence?.forced : undefined;
+  return {
+    kind: "prefill",
+    slot: slot.id,
+    tokens,
+    sample,
+    ...(slot.scores ? { nextTokens: slot.prompt.slice(from + 1, from + count + 1) } : {}),
+    ...(forced === undefined ? {} : { forced }),
+  };
+}
+
+function promptTokens(entry: BatchEntry): number {
+  return entry.kind === "prefill" ? entry.tokens.length : 0;
+}
+
+/** Prompt tokens whose next-token logprobs these entries request. */
+export function countScored(entries: readonly BatchEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? (entry.nextTokens?.length ?? 0) : 0), 0);
+}
+
+/** Number of tokens that these entries feed. */
+export function countTokens(entries: readonly BatchEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 1), 0);
+}

@@ -1,0 +1,259 @@
+// Runs the scheduling point between two passes: frees slots and assigns them, and begins each job with the longest prefix
+// that is cheaper to load than to compute. While a slot decodes, a scheduling point saves or loads only a few snapshots.
+import { WaggleError, type StoppedBy } from "@waggle/protocol";
+import { cacheScopeOf } from "./adapters.ts";
+import type { Backend, KvSnapshot } from "../port/backend.ts";
+import { chooseSlot } from "./choose-slot.ts";
+import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
+import type { Embeddings } from "../texts/embeddings.ts";
+import type { EngineEvent } from "../port/messages.ts";
+import type { Outbox } from "./outbox.ts";
+import { describeSampled, endingEvents } from "./postprocess.ts";
+import { failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
+import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
+import { createKvOffload } from "../kv/kv-offload.ts";
+import { readerFor } from "../sequence/answer-parts.ts";
+import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
+import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
+
+/** A job that has not begun. It begins after its preparation. */
+export interface WaitingJob {
+  prepared: PreparedJob | undefined;
+  /** Aborts the job's preparation. */
+  readonly leaving: AbortController;
+}
+
+export interface SchedulingPointOptions {
+  readonly backend: Backend;
+  readonly slots: readonly Slot[];
+  readonly embeddings: Pick<Embeddings, "add">;
+  /** Waiting jobs by job id, in the order of their arrival. */
+  readonly waiting: Map<string, WaitingJob>;
+  /** Most bytes of KV snapshots. */
+  readonly prefixStoreBytes: number;
+  /** Time per prompt token when this many are computed, in milliseconds; undefined before the first measurement. */
+  readonly tokenMs: (tokens: number) => number | undefined;
+  readonly outbox: Outbox;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+}
+
+export interface Arrival {
+  /** Number of forward passes that have ended. */
+  readonly passes: number;
+  /** True when the engine is idle, so that deferred work may be done. */
+  readonly maintenance: boolean;
+  /** Called when a long operation has begun that leaves this thread free. */
+  readonly underway: () => void;
+}
+
+export interface SchedulingPoint {
+  run(arrival: Arrival): Promise<void>;
+  /** Number of the prompt's first tokens that a cache holds now. */
+  cachedTokens(prepared: PreparedGenerate): number;
+}
+
+export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
+  const { backend, slots, waiting, outbox, now } = options;
+  const offload = createKvOffload(options);
+  /** Number of passes that had ended when this scheduling point was reached. */
+  let lastPasses = 0;
+
+  async function releaseEnded(passes: number): Promise<void> {
+    // Search again each time, because a cancel may arrive while the backend releases another slot.
+    for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
+      if (slot.pending === undefined) await backend.end(slot.id);
+      outbox.add(...endingEvents(slot, passes, now()));
+      freeSlot(slot, passes);
+    }
+  }
+
+  function findReleasing(): Slot | undefined {
+    return slots.find((slot) => slot.state === "releasing");
+  }
+
+  function admitWaiting(): void {
+    let full = false;
+    for (const [jobId, { prepared }] of waiting) {
+      if (prepared?.kind === "embed") {
+        waiting.delete(jobId);
+        options.embeddings.add(prepared);
+      }
+      if (prepared?.kind !== "generate" || full) continue;
+      const { prompt, reusableTokens, job } = prepared;
+      const { sessionId } = job;
+      const cacheScope = cacheScopeOf(prepared);
+      const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope, sessionId });
+      full = choice === undefined;
+      if (choice === undefined) continue;
+      waiting.delete(jobId);
+      const sequence = sequenceFor(prepared);
+      const replayed = replay(sequence, prepared);
+      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens, saved: new Set(), replayed }, sequence);
+    }
+  }
+
+  function sequenceFor(prepared: PreparedGenerate): Sequence {
+    const { job, promptTokens, sampling } = prepared;
+    const { thinkingBudget: budget, repetitionLimit } = job;
+    return createSequence({
+      jobId: job.jobId,
+      cachedTokens: 0,
+      stop: job.stop,
+      ignoreEos: sampling.ignore_eos,
+      promptTokens,
+      maxTokens: job.maxTokens,
+      contextShift: job.contextShift === true,
+      contextSize: backend.info.contextSize,
+      startedAtMs: now(),
+      reader: readerFor(prepared, backend.info.chatFormat),
+      thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
+      repetitionLimit,
+      lines: job.lines,
+    });
+  }
+
+  /** Replays the earlier output of a resumed job, as if this engine had sampled it. */
+  function replay(sequence: Sequence, { job, sampling }: PreparedGenerate): Accepted {
+    const { priorOutput } = sampling;
+    if (priorOutput === undefined || job.priorOutput === undefined) return { events: [], finish: undefined };
+    return sequence.replay(
+      priorOutput.ids.map((token) => describeSampled(token, backend)),
+      job.priorOutput.events,
+    );
+  }
+
+  async function beginPending(): Promise<void> {
+    for (const slot of slots) {
+      // Repeat after each transfer: the next transfer may load what this one saved.
+      while (slot.pending !== undefined && slot.state === "prefilling" && (await advance(slot, slot.pending)));
+    }
+  }
+
+  /**
+   * Does one transfer for this job, or begins it; returns false when nothing more can be done at this scheduling point.
+   * The calls terminate whatever value the transfers have: each slot is saved once per job, and each load adds tokens to
+   * the slot or removes a snapshot from the index.
+   */
+  async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {
+    const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
+    if (source.kind === "wait") return false;
+    if (source.kind === "save") return await save(slot, source.slot);
+    const staying = source.kind === "load" ? 0 : source.keepTokens;
+    if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, slot);
+    if (source.kind === "load") return await load(slot, pending, source.state);
+    if (pending.replayed.finish === undefined) await begin(slot, pending, source.keepTokens);
+    else finishAtOnce(slot, pending, pending.replayed.finish);
+    return true;
+  }
+
+  async function save(slot: Slot, saved: Slot): Promise<boolean> {
+    if (!(await offload.save(saved))) return false;
+    const { pending } = slot;
+    if (pending !== undefined) slot.pending = { ...pending, saved: new Set([...pending.saved, saved]) };
+    return true;
+  }
+
+  async function load(slot: Slot, pending: PendingStart, state: KvSnapshot): Promise<boolean> {
+    const loaded = await offload.load(slot, state);
+    if (loaded === undefined) return false;
+    loadSlot(slot, loaded ? state : undefined);
+    // If the job was cancelled during the transfer, the next scheduling point frees the slot with this cache.
+    const { prompt, reusableTokens } = pending.prepared;
+    const keepTokens = commonPrefix(slot.cached, prompt, reusableTokens);
+    if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
+    return true;
+  }
+
+  async function begin(slot: Slot, { prepared, replayed }: PendingStart, keepTokens: number): Promise<void> {
+    const { job, prompt, promptTokens, reusableTokens, sampling } = prepared;
+    const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.cached.length > 0;
+    beginSlot(slot, prepared, keepTokens);
+    slot.sequence?.begin(keepTokens, now());
+    let kept: number;
+    try {
+      kept = await backend.begin(slot.id, keepTokens, sampling);
+    } catch (thrown) {
+      fail(slot, job.jobId, thrown);
+      return;
+    }
+    if (kept < keepTokens) {
+      beginSlot(slot, prepared, kept);
+      slot.sequence?.begin(kept, now());
+    }
+    outbox.add(
+      {
+        type: "started",
+        jobId: job.jobId,
+        slot: slot.id,
+        promptTokens,
+        cachedTokens: Math.min(kept, promptTokens),
+        ...(hadCache ? { differsAt: differsAt(prompt, kept, backend.tokenBytes) } : {}),
+        seed: sampling.seed,
+      },
+      ...replayed.events,
+    );
+  }
+
+  /** Ends a job whose replayed output was already complete. The slot's cache does not change. */
+  function finishAtOnce(slot: Slot, { prepared, replayed }: PendingStart, by: StoppedBy): void {
+    const { job, promptTokens, sampling } = prepared;
+    const counts = { promptTokens, cachedTokens: promptTokens };
+    slot.sequence?.begin(promptTokens, now());
+    outbox.add(
+      { type: "started", jobId: job.jobId, slot: slot.id, ...counts, seed: sampling.seed },
+      ...replayed.events,
+    );
+    releaseSlot(slot, { kind: "finished", by });
+    outbox.add(...endingEvents(slot, lastPasses, now()));
+    freeSlot(slot, lastPasses);
+  }
+
+  /** Fails only the job that cannot begin. The slot's contents are unknown, so no other job may reuse them. */
+  function fail(slot: Slot, jobId: string, thrown: unknown): void {
+    const failure =
+      thrown instanceof WaggleError
+        ? failureOf(thrown)
+        : { code: "engine_failed" as const, message: "The engine could not begin the job." };
+    if (!(thrown instanceof WaggleError)) {
+      options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
+    }
+    slot.cached.length = 0;
+    // A cancel that arrived before the failure takes precedence.
+    releaseSlot(slot, { kind: "failed", failure });
+    outbox.add(...endingEvents(slot, lastPasses, now()));
+    freeSlot(slot, lastPasses);
+  }
+
+  /** Saves the cache of an idle slot in advance, so that no job has to wait for the save. The least recently used slot comes first. */
+  async function writeBehind(): Promise<void> {
+    const next = slots
+      .filter((slot) => slot.state === "idle" && slot.writtenBehind !== true)
+      .toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
+    if (next === undefined) return;
+    next.writtenBehind = !offload.wouldLose(next, 0) || (await offload.save(next));
+  }
+
+  /** At least one transfer; with many waiting jobs, as many as jobs wait for each job that decodes. */
+  function transfersAllowed(): number {
+    const decoding = slots.filter(({ state }) => state === "decoding").length;
+    const beginning = slots.filter(({ pending }) => pending !== undefined).length;
+    return decoding === 0 ? Infinity : Math.max(1, Math.floor(beginning / decoding));
+  }
+
+  return {
+    cachedTokens(prepared) {
+      const found = cachedTokens(prepared.prompt, cacheScopeOf(prepared), { slots, store: offload.store });
+      return Math.min(prepared.reusableTokens, found);
+    },
+    async run({ passes, maintenance, underway }) {
+      lastPasses = passes;
+      await releaseEnded(passes);
+      admitWaiting();
+      offload.open(transfersAllowed(), underway);
+      await beginPending();
+      const streaming = slots.some(({ state }) => state === "decoding");
+      if ((streaming || maintenance) && !slots.some(({ state }) => state === "prefilling")) await writeBehind();
+    },
+  };
+}

@@ -1,0 +1,321 @@
+// Random schedules of submissions and cancels on the fake backend. Each has a seed, which the failure names and which
+// repeats it.
+import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import type { Backend, BatchEntry, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import { createEngine } from "./engine.ts";
+import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
+import { expectedFakeText, tokenizeFake } from "../fake/fake-model.ts";
+import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import type { EngineEvent, GenerateJob, JobEvent } from "../port/messages.ts";
+
+const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
+const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
+
+/** In all schedules so far. */
+let shifts = 0;
+let aheads = 0;
+const transfers = { save: 0, load: 0, damaged: 0 };
+
+interface Random {
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
+  chance(probability: number): boolean;
+  pick<T>(from: readonly [T, ...T[]]): T;
+}
+
+/** Mulberry32. */
+function createRandom(seed: number): Random {
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  return {
+    below: (limit) => Math.floor(next() * limit),
+    chance: (probability) => next() < probability,
+    pick: (from) => from[Math.floor(next() * from.length)] ?? from[0],
+  };
+}
+
+function randomJob(random: Random, jobId: string): GenerateJob {
+  const opening = random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
+  const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
+  const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
+  const sampling: Sampling = SamplingSchema.parse({
+    temperature: random.pick([0, 0.8]),
+    seed: random.below(3),
+    ignore_eos: random.chance(0.1),
+  });
+  return {
+    kind: "generate",
+    jobId,
+    prompt: `${opening}${marker}${random.pick(["", "a", "b"]).repeat(random.below(50))}`,
+    stop,
+    sampling,
+    cacheScope: random.pick(["alice", "alice", "bob"]),
+    ...randomLength(random),
+    ...(random.chance(0.5) ? { sessionId: `s${random.below(3)}` } : {}),
+  };
+}
+
+/** To the context's end, less, or far beyond it. */
+function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextShift"> {
+  if (random.chance(0.3)) return {};
+  if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
+  return { maxTokens: 1 + random.below(400), contextShift: true };
+}
+
+interface JobRecord {
+  readonly job: GenerateJob;
+  readonly events: JobEvent[];
+  /** Passes that had ended when it was cancelled. */
+  cancelledAt: number | undefined;
+}
+
+/**
+ * Runs one engine through the random schedule of this seed and checks what must hold meanwhile; returns what became
+ * of the jobs.
+ */
+async function simulate(seed: number): Promise<readonly JobRecord[]> {
+  const random = createRandom(seed);
+  const slots = 1 + random.below(5);
+  const records = new Map<string, JobRecord>();
+  /** Tokens that each slot really held before its latest job began, with their scope; no scope after an entry failed. */
+  const heldBefore: (readonly Token[])[] = [];
+  const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
+  let toSubmit = 4 + random.below(16);
+  let ms = 0;
+  let violation: Error | undefined;
+
+  const states = createFakeKvSnapshots();
+  const fake = createFakeBackend({
+    slots,
+    contextSize: 64 + random.below(64),
+    batchSize: slots + random.below(40),
+    gate: async () => interfere(),
+    saved: states,
+    ahead: seed % 2 === 0,
+  });
+  const engine = createEngine({
+    backend: interferedWith(fake),
+    limits: {
+      prefillBudget: 1 + random.below(24),
+      prefixStoreBytes: random.pick([0, 90, 1000, 1000]),
+      maxWaiting: 6,
+      maxPrepared: 3,
+    },
+    now: () => (ms += 0.25),
+    random32: () => 1,
+    emit(event) {
+      try {
+        take(event);
+      } catch (error) {
+        violation ??= error instanceof Error ? error : new Error(String(error));
+      }
+    },
+  });
+
+  /** Commands arrive whenever the engine awaits its backend. */
+  function interferedWith(backend: FakeBackend): Backend {
+    return {
+      ...backend,
+      states: backend.states === undefined ? undefined : interferedStates(backend.states),
+      async begin(slot, keepTokens, sampling) {
+        heldBefore[slot] = backend.heldTokens(slot);
+        interfere();
+        const kept = await backend.begin(slot, keepTokens, sampling);
+        interfere();
+        return kept;
+      },
+      step: (entries, underway) => backend.step(entries, underway).then((results) => passEnded(entries, results)),
+      ahead: backend.ahead && {
+        ...backend.ahead,
+        step(ids) {
+          aheads += 1;
+          const entries = ids.map((slot): BatchEntry => ({ kind: "decode", slot }));
+          return backend.ahead?.step(ids)?.then((results) => results && passEnded(entries, results));
+        },
+      },
+      async shift(slot, keepTokens, discardTokens) {
+        shifts += 1;
+        interfere();
+        await backend.shift(slot, keepTokens, discardTokens);
+        interfere();
+      },
+      async end(slot) {
+        interfere();
+        await backend.end(slot);
+      },
+    };
+  }
+
+  function passEnded(entries: readonly BatchEntry[], results: readonly EntryResult[]): readonly EntryResult[] {
+    entries.forEach(({ slot }, i) => {
+      if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
+    });
+    return results;
+  }
+
+  function interferedStates(inner: KvSnapshots): KvSnapshots {
+    return {
+      ...inner,
+      async save(slot, tokens, cacheScope) {
+        interfere();
+        return await inner.save(slot, tokens, cacheScope);
+      },
+      async load(slot, state) {
+        const loaded = await inner.load(slot, state);
+        ownerBefore[slot] = loaded ? state : undefined;
+        interfere();
+        return loaded;
+      },
+    };
+  }
+
+  function interfere(): void {
+    if (random.chance(0.01)) states.failSaves(random.chance(0.5));
+    if (random.chance(0.05)) states.damageAll();
+    while (toSubmit > 0 && random.chance(0.3)) submit();
+    if (random.chance(0.06)) cancel();
+  }
+
+  function submit(): void {
+    const job = { ...randomJob(random, `job${toSubmit--}`), ...continuation() };
+    records.set(job.jobId, { job, events: [], cancelledAt: undefined });
+    if (random.chance(0.5)) engine.handle({ type: "preflight", job });
+    engine.handle({ type: "submit", job });
+  }
+
+  /** Some jobs continue the text of another one. */
+  function continuation(): { prompt?: string } {
+    const record = [...records.values()][random.below(records.size * 3)];
+    return record === undefined ? {} : { prompt: `${record.job.prompt}${textOf(record)}${random.pick(["", " and"])}` };
+  }
+
+  function cancel(): void {
+    const record = [...records.values()][random.below(records.size)];
+    if (record === undefined) return;
+    if (!record.events.some(isTerminal)) record.cancelledAt ??= fake.stepsEnded;
+    engine.handle({ type: "cancel", jobId: record.job.jobId });
+  }
+
+  function take(event: EngineEvent): void {
+    if (event.type === "broken") throw new Error(event.message);
+    if (event.type === "prefix_store") transfers[event.operation] += 1;
+    if (event.type !== "step") return;
+    for (const each of event.events) takeJobEvent(each);
+  }
+
+  function takeJobEvent(event: JobEvent): void {
+    const record = records.get(event.jobId);
+    if (record === undefined) throw new Error(`Unknown job ${event.jobId}`);
+    record.events.push(event);
+    if (event.type === "started" && event.slot !== undefined) {
+      expect(event.cachedTokens, "what a slot keeps is all that it may").toBe(reusable(record.job, event.slot));
+      ownerBefore[event.slot] = record.job;
+    }
+    if (event.type === "cancelled") {
+      expect(event.steps).toBeLessThanOrEqual(1);
+      expect(fake.stepsEnded - (record.cancelledAt ?? Number.NaN), "passes from cancel to free slot").toBe(event.steps);
+    }
+  }
+
+  /** The tokens that the slot truly holds in common with the prompt, if they are of the job's scope. */
+  function reusable(job: GenerateJob, slot: number): number {
+    const prompt = tokenizeFake({ kind: "text", text: job.prompt ?? "" });
+    const held = ownerBefore[slot]?.cacheScope === job.cacheScope ? (heldBefore[slot] ?? []) : [];
+    let common = 0;
+    while (common < Math.min(held.length, prompt.length - 1) && held[common] === prompt[common]) common += 1;
+    return common;
+  }
+
+  const isDone = (): boolean => toSubmit === 0 && [...records.values()].every(({ events }) => events.some(isTerminal));
+
+  const running = engine.run();
+  const idleTurnsAtMost = 200;
+  for (let idleTurns = 0; idleTurns < idleTurnsAtMost && !isDone() && violation === undefined; idleTurns++) {
+    const steps = fake.steps;
+    interfere();
+    await new Promise(setImmediate);
+    if (fake.steps !== steps) idleTurns = 0;
+  }
+  if (violation !== undefined) throw violation;
+  expect(isDone(), "every job ends").toBe(true);
+  expect(engine.busySlots, "every slot is idle in the end").toBe(0);
+  engine.handle({ type: "shutdown" });
+  await running;
+  for (const record of records.values()) checkRecord(record);
+  return [...records.values()];
+}
+
+function textOf({ events }: JobRecord): string {
+  return events.map((event) => (event.type === "token" ? event.text : "")).join("");
+}
+
+function isTerminal({ type }: JobEvent): boolean {
+  return type === "finished" || type === "cancelled" || type === "failed";
+}
+
+function checkRecord(record: JobRecord): void {
+  const { job, events, cancelledAt } = record;
+  const terminal = events.at(-1);
+  expect(events.filter(isTerminal), "exactly one terminal event, the last").toEqual([terminal]);
+  const tokens = events.filter((event) => event.type === "token");
+  expect(tokens.map(({ index }) => index)).toEqual(tokens.map((_, i) => i));
+  const times = tokens.map(({ tMs }) => tMs);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  const silent = tokens.findIndex(({ text }) => text === "");
+  if (silent !== -1) {
+    expect(silent, "only the last event may have no text, and it tells tokens").toBe(tokens.length - 1);
+    expect(tokens.at(-1)?.ids).not.toEqual([]);
+  }
+
+  const text = textOf(record);
+  if (terminal?.type === "finished") {
+    expect(text, "the same text as alone").toBe(soloText(job, terminal.completionTokens));
+    expect(tokens.reduce((sum, { n }) => sum + n, 0)).toBeLessThanOrEqual(terminal.completionTokens);
+  } else if (terminal?.type === "cancelled") {
+    expect(cancelledAt, "only what was cancelled is").toBeDefined();
+    expect(text).toBe(soloText(job, terminal.completionTokens));
+  }
+}
+
+/** The text of this job after so many model tokens, had it the engine to itself. */
+function soloText(job: GenerateJob, completionTokens: number): string {
+  const { seed, temperature, ignore_eos } = job.sampling;
+  const prompt = { kind: "text", text: job.prompt ?? "" } as const;
+  const text = expectedFakeText(prompt, { temperature, ignore_eos, seed }, completionTokens);
+  for (let end = 1; end <= text.length; end++) {
+    const stop = job.stop.filter((each) => text.slice(0, end).endsWith(each)).sort((a, b) => b.length - a.length)[0];
+    if (stop !== undefined) return text.slice(0, end - stop.length);
+  }
+  return text;
+}
+
+describe("random schedules", () => {
+  test(`${schedules} of them: every job ends once, alone or among others with the same text, and no slot is lost`, async () => {
+    const outcomes: { [type: string]: number } = {};
+    for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
+      const records = await simulate(seed).catch((error: unknown) => {
+        const again = `WAGGLE_SIMULATION_SEED=${seed} WAGGLE_SIMULATIONS=1`;
+        throw new Error(`Schedule failed; repeat it with ${again}`, { cause: error });
+      });
+      for (const { events } of records) {
+        const type = events.at(-1)?.type ?? "none";
+        outcomes[type] = (outcomes[type] ?? 0) + 1;
+      }
+    }
+    if (schedules >= 100) {
+      for (const type of ["finished", "cancelled", "failed"])
+        expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
+      expect(shifts).toBeGreaterThan(schedules / 10);
+      expect(aheads).toBeGreaterThan(schedules);
+      for (const [operation, times] of Object.entries(transfers)) {
+        expect(times, operation).toBeGreaterThan(schedules / 20);
+      }
+    }
+  });
+});

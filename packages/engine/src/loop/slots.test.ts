@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import type { GenerateJob } from "../port/messages.ts";
+import { createSequence } from "../sequence/sequence.ts";
+import {
+  beginSlot,
+  bindSlot,
+  createSlots,
+  freeSlot,
+  loadSlot,
+  releaseSlot,
+  reusablePart,
+  sequenceOf,
+  shiftSlot,
+  slotStatus,
+  transition,
+  type Slot,
+  type SlotEvent,
+  type SlotPhase,
+} from "./slots.ts";
+
+const legal: Record<SlotPhase, Partial<Record<SlotEvent, SlotPhase>>> = {
+  idle: { bind: "prefilling" },
+  prefilling: { prompt_computed: "decoding", release: "releasing" },
+  decoding: { release: "releasing" },
+  releasing: { released: "idle" },
+};
+const states = Object.keys(legal) as SlotPhase[];
+const events: SlotEvent[] = ["bind", "prompt_computed", "release", "released"];
+
+describe("transition", () => {
+  for (const state of states) {
+    for (const event of events) {
+      const next = legal[state][event];
+      test(`${state} meets ${event}: ${next ?? "refused"}`, () => {
+        if (next === undefined) expect(() => transition(state, event)).toThrow(`it is ${state}`);
+        else expect(transition(state, event)).toBe(next);
+      });
+    }
+  }
+});
+
+describe("a slot", () => {
+  function boundSlot(begins = true): Slot {
+    const [slot] = createSlots(1);
+    if (slot === undefined) throw new Error("no slot");
+    slot.cached = [1, 2, 3, 4];
+    const job = { jobId: "a", stop: [], cacheScope: "alice", sessionId: "s" } as unknown as GenerateJob;
+    const sequence = createSequence({
+      jobId: "a",
+      stop: [],
+      ignoreEos: false,
+      promptTokens: 5,
+      cachedTokens: 2,
+      maxTokens: undefined,
+      contextShift: false,
+      contextSize: 16,
+      startedAtMs: 0,
+    });
+    const prompt = [1, 2, 7, 8, 9];
+    const prepared = {
+      kind: "generate" as const,
+      job,
+      prompt,
+      promptTokens: 5,
+      reusableTokens: 4,
+      sampling: {} as never,
+    };
+    bindSlot(
+      slot,
+      { prepared, keepTokens: 2, saved: new Set(), replayed: { events: [], finish: undefined } },
+      sequence,
+    );
+    if (begins) beginSlot(slot, prepared, 2);
+    return slot;
+  }
+
+  test("keeps only the prefix its job shares, and takes the job's scope and session", () => {
+    const slot = boundSlot();
+    expect(slot).toMatchObject({ state: "prefilling", cached: [1, 2], cacheScope: "alice", sessionId: "s" });
+    expect(slotStatus(slot)).toEqual({ id: 0, state: "prefilling", job_id: "a", prompt_tokens: 5, tokens: 0 });
+  });
+
+  test("keeps its cache as it is until its job begins, also if it never does", () => {
+    const slot = boundSlot(false);
+    const untouched = { cached: [1, 2, 3, 4], cacheScope: undefined, sessionId: undefined };
+    expect(slot).toMatchObject({ state: "prefilling", ...untouched });
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ state: "idle", pending: undefined, ...untouched });
+  });
+
+  test("holds the loaded tokens, or is empty", () => {
+    const slot = boundSlot(false);
+    loadSlot(slot, { id: "x", tokens: [1, 2, 7], cacheScope: "bob", bytes: 3 });
+    expect(slot).toMatchObject({ cached: [1, 2, 7], cacheScope: "bob" });
+    loadSlot(slot, undefined);
+    expect(slot).toMatchObject({ cached: [], cacheScope: undefined });
+  });
+
+  test("offers other jobs the tokens that no shift has moved", () => {
+    const slot = boundSlot();
+    slot.cached = [1, 2, 3, 4];
+    expect(reusablePart(slot)).toEqual([1, 2, 3, 4]);
+    slot.unshifted = 3;
+    expect(reusablePart(slot)).toEqual([1, 2, 3]);
+  });
+
+  test("keeps its cache, scope and session when it is freed", () => {
+    const slot = boundSlot();
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ cached: [1, 2], cacheScope: "alice", sessionId: "s", lastUsed: 4 });
+    expect(slotStatus(slot)).toEqual({ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 });
+    expect(() => sequenceOf(slot)).toThrow("no job is bound");
+  });
+
+  test("keeps the part of a shifted cache that no shift has moved", () => {
+    const slot = boundSlot();
+    slot.cached = [1, 2, 3, 4, 5, 6];
+    shiftSlot(slot, { keep: 2, discard: 3 });
+    expect(slot.cached).toEqual([1, 2, 6]);
+    slot.cached.push(7);
+    releaseSlot(slot, { kind: "finished", by: "max_tokens" });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ cached: [1, 2], unshifted: Infinity });
+  });
+
+  test("the first ending counts", () => {
+    const slot = boundSlot();
+    releaseSlot(slot, { kind: "finished", by: "end" });
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    expect(slot.ending).toEqual({ kind: "finished", by: "end" });
+  });
+});

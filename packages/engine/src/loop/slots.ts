@@ -1,0 +1,190 @@
+// Defines a slot: its states, the contents of its KV cache, and the job bound to it. Every change of state passes through transition().
+import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
+import { adapterKey, cacheScopeOf } from "./adapters.ts";
+import type { KvSnapshot, Token } from "../port/backend.ts";
+import type { ContextShift } from "./context-shift.ts";
+import type { JobFailure } from "../port/messages.ts";
+import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";
+import type { Accepted, Sequence } from "../sequence/sequence.ts";
+
+export type SlotPhase = SlotStateName;
+
+export type SlotEvent =
+  /** A job takes the slot. */
+  | "bind"
+  /** The last prompt token was computed and the first token sampled. */
+  | "prompt_computed"
+  /** The job has ended, or is to end; no further step includes the slot. */
+  | "release"
+  /** The backend has ended the job. */
+  | "released";
+
+/** How the job in a releasing slot ends. */
+export type Ending =
+  | { readonly kind: "finished"; readonly by: StoppedBy }
+  /** `atPass`: number of forward passes that had ended when the command arrived. */
+  | { readonly kind: "cancelled"; readonly atPass: number }
+  | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** A job that has its slot and has not begun yet. */
+export interface PendingStart {
+  readonly prepared: PreparedGenerate;
+  /** Number of first tokens of the slot's cache that the job's prompt begins with. */
+  readonly keepTokens: number;
+  /** Result of replaying the job's earlier output; empty for a new job. */
+  readonly replayed: Accepted;
+  /** Slots that were saved for this job. Each is saved at most once: the job begins whether or not their snapshots can be used. */
+  readonly saved: ReadonlySet<Slot>;
+}
+
+export interface Slot {
+  readonly id: number;
+  state: SlotPhase;
+  /** Exactly the tokens in the slot's KV cache, also when idle. While the slot prefills, they are the computed part of the prompt. */
+  cached: Token[];
+  /**
+   * How many first tokens in `cached` no shift has moved. The cache of later tokens depends on discarded tokens, so no
+   * other job may use it. Infinity before a shift.
+   */
+  unshifted: number;
+  /** Only jobs of this cache scope may reuse `cached`. */
+  cacheScope: string | undefined;
+  sessionId: string | undefined;
+  /** Number of the pass after which the slot was last freed; -1 if no job has used it. */
+  lastUsed: number;
+  /** The tokens that are fed before the job samples; empty when idle. */
+  prompt: readonly Token[];
+  /** Length of the original prompt: `prompt` of a resumed job also contains the earlier output. */
+  promptTokens: number;
+  /** Key of the adapters that the slot's job has chosen. */
+  adapters: string;
+  /** The slot's job requests logprobs of the prompt. */
+  scores: boolean;
+  /** Prompt tokens of other slots that were computed while this prompt waited. */
+  agingTokens: number;
+  /** The pass in which the slot last decoded, for this job or an earlier one. */
+  lastDecoded: number;
+  /** True when the cache of an idle slot is saved, or not worth saving; undefined before that was checked. */
+  writtenBehind: boolean | undefined;
+  /** Present until the job in the slot begins: until then the KV cache does not change. */
+  pending: PendingStart | undefined;
+  sequence: Sequence | undefined;
+  ending: Ending | undefined;
+}
+
+/** @throws Error when a slot in this state cannot meet this event, which is a defect of the caller */
+export function transition(state: SlotPhase, event: SlotEvent): SlotPhase {
+  switch (state) {
+    case "idle":
+      if (event === "bind") return "prefilling";
+      break;
+    case "prefilling":
+      if (event === "prompt_computed") return "decoding";
+      if (event === "release") return "releasing";
+      break;
+    case "decoding":
+      if (event === "release") return "releasing";
+      break;
+    case "releasing":
+      if (event === "released") return "idle";
+      break;
+  }
+  throw new Error(`Cannot apply "${event}" to a slot: it is ${state}`);
+}
+
+export function createSlots(count: number): readonly Slot[] {
+  return Array.from({ length: count }, (_, id) => ({
+    id,
+    state: "idle",
+    cached: [],
+    unshifted: Infinity,
+    cacheScope: undefined,
+    sessionId: undefined,
+    lastUsed: -1,
+    prompt: [],
+    promptTokens: 0,
+    adapters: "",
+    scores: false,
+    agingTokens: 0,
+    lastDecoded: 0,
+    writtenBehind: undefined,
+    pending: undefined,
+    sequence: undefined,
+    ending: undefined,
+  }));
+}
+
+/** Binds the job to the slot; the slot's cache does not change until the job begins. */
+export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
+  slot.state = transition(slot.state, "bind");
+  slot.prompt = pending.prepared.prompt;
+  slot.promptTokens = pending.prepared.promptTokens;
+  slot.adapters = adapterKey(pending.prepared.sampling);
+  slot.scores = scoresPrompt(pending.prepared.job);
+  slot.agingTokens = 0;
+  slot.pending = pending;
+  slot.sequence = sequence;
+}
+
+/** Begins the job in the slot: the slot keeps the first `keepTokens` tokens of its cache, which are the prompt's first tokens. */
+export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
+  slot.pending = undefined;
+  slot.cached.length = keepTokens;
+  slot.cacheScope = cacheScopeOf(prepared);
+  slot.sessionId = prepared.job.sessionId;
+}
+
+/** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged: the slot is then empty */
+export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
+  slot.cached = [...(state?.tokens ?? [])];
+  slot.cacheScope = state?.cacheScope;
+  slot.sessionId = undefined;
+}
+
+/** The part of the slot's cache that other jobs may use. */
+export function reusablePart({ cached, unshifted }: Pick<Slot, "cached" | "unshifted">): readonly Token[] {
+  return unshifted < cached.length ? cached.slice(0, unshifted) : cached;
+}
+
+/** Excludes the slot from all further steps. The first ending counts: a job that has finished cannot be cancelled afterwards. */
+export function releaseSlot(slot: Slot, ending: Ending): void {
+  if (slot.state === "releasing") return;
+  slot.state = transition(slot.state, "release");
+  slot.ending = ending;
+}
+
+/** Records a shift of the backend, which discards `discard` tokens behind the first `keep`. */
+export function shiftSlot(slot: Slot, { keep, discard }: ContextShift): void {
+  slot.cached.splice(keep, discard);
+  slot.unshifted = Math.min(slot.unshifted, keep);
+}
+
+/** Makes the slot idle; its cache stays, except for the tokens that a shift has moved. */
+export function freeSlot(slot: Slot, pass: number): void {
+  slot.state = transition(slot.state, "released");
+  slot.cached.length = Math.min(slot.cached.length, slot.unshifted);
+  slot.unshifted = Infinity;
+  slot.lastUsed = pass;
+  slot.writtenBehind = undefined;
+  slot.prompt = [];
+  slot.promptTokens = 0;
+  slot.pending = undefined;
+  slot.sequence = undefined;
+  slot.ending = undefined;
+}
+
+export function slotStatus(slot: Slot): SlotStatus {
+  return {
+    id: slot.id,
+    state: slot.state,
+    ...(slot.sequence === undefined ? {} : { job_id: slot.sequence.jobId }),
+    prompt_tokens: slot.promptTokens,
+    tokens: slot.sequence?.completionTokens ?? 0,
+  };
+}
+
+/** @throws Error when the slot is idle, which is a defect of the caller */
+export function sequenceOf(slot: Slot): Sequence {
+  if (slot.sequence === undefined) throw new Error(`Cannot run slot ${slot.id}: no job is bound to it`);
+  return slot.sequence;
+}

@@ -1,0 +1,385 @@
+// Defines the Backend port: what the step loop needs from the part that computes. The port knows slots and tokens, never
+// jobs, HTTP or time.
+import type { AnswerStart, ChatFormat } from "@waggle/chat-format/format";
+import type { LoadedSettings, ModelKind, Sampling } from "@waggle/protocol";
+
+export type Token = number;
+
+export interface BackendInfo {
+  readonly backend: "llama" | "fake";
+  /** The use of the model. Only a model that generates receives steps. */
+  readonly kind: ModelKind;
+  /** Length of a vector; absent where the model computes no vectors. */
+  readonly embeddingSize?: number | undefined;
+  /** The model's name: the GGUF's `general.name`, else its file name. */
+  readonly modelName: string;
+  /** Tokens per slot, as enforced; the KV cache behind it may be padded. */
+  readonly contextSize: number;
+  readonly trainedContextSize: number;
+  readonly slots: number;
+  /** Most tokens that one step may carry, over all its entries. */
+  readonly batchSize: number;
+  readonly parameters: number;
+  readonly modelBytes: number;
+  /** The absolute path of the model's file, or of the first part of a split file; never sent to a client. Absent where there is no file. */
+  readonly modelPath?: string;
+  /** SHA-256 of the chat template's text, hexadecimal; where the model has a second template for tools, of both texts concatenated. */
+  readonly templateSha256?: string;
+  /** Facts from the model's file; absent where there is no file. */
+  readonly file?: ModelFile;
+  readonly device: string;
+  readonly threads: number;
+  /** Highest value that `setThreads` accepts. */
+  readonly maxThreads: number;
+  readonly build: string;
+  /** Absent where no model is loaded. */
+  readonly settings?: LoadedSettings | undefined;
+  /** How the model's chat template writes answers; markers that are tokens are written as marks. */
+  readonly chatFormat: ChatFormat;
+  /** The model was trained to fill in, and accepts infill prompts. */
+  readonly infill: boolean;
+  readonly promptTexts: PromptTexts;
+}
+
+/** The texts that are added to prompts. */
+export interface PromptTexts {
+  /** The source of the chat template in use; where there are several, the one for conversations without tools. */
+  readonly chatTemplate: string;
+  /** The text of BOS; "" where the model has none. */
+  readonly bos: string;
+  readonly eos: string;
+}
+
+export interface ModelFile {
+  /** `llama`, `qwen3`, … */
+  readonly architecture: string;
+  /** For example `Q4_K_M`; undefined where the file has no quantization. */
+  readonly quantization: string | undefined;
+  /** The description by its maker; undefined where the file has none. */
+  readonly description: string | undefined;
+  /** ISO 8601. */
+  readonly modifiedAt: string;
+}
+
+/** A message in the form and with the field names that chat templates expect. */
+export interface TemplateMessage {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  /** Text, or a list of texts, which some templates format separately. */
+  readonly content: string | readonly { readonly type: "text"; readonly text: string }[];
+  /** The assistant's thought before the answer; templates of thinking models use it. */
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly TemplateToolCall[];
+  readonly tool_call_id?: string;
+}
+
+export interface TemplateToolCall {
+  readonly id: string;
+  readonly type: "function";
+  /** The arguments are parsed, because templates print them in different formats. */
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** A tool that the model may call, in OpenAI's format, which templates expect. */
+export interface TemplateTool {
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly description?: string; readonly parameters?: unknown };
+}
+
+/** Part of a prompt: either text, in which control tokens are parsed, or tokens that are used unchanged. */
+export type PromptPiece = string | readonly Token[];
+
+/** Code with a hole, for models that were trained to fill one. */
+export interface InfillPrompt {
+  readonly prefix: string;
+  readonly suffix: string;
+  /** Other files of the same repository, the most relevant last. */
+  readonly extra: readonly { readonly filename: string; readonly text: string }[];
+  /** The beginning of the text that fills the hole. */
+  readonly prompt: string;
+}
+
+export type PromptInput =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "pieces"; readonly pieces: readonly PromptPiece[] }
+  | { readonly kind: "infill"; readonly infill: InfillPrompt }
+  | {
+      readonly kind: "messages";
+      readonly messages: readonly TemplateMessage[];
+      readonly tools?: readonly TemplateTool[];
+      readonly template?: TemplateOptions;
+    };
+
+/** Input of a chat template in addition to the conversation. */
+export interface TemplateOptions {
+  /** Variables of the template by name, for example `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** The answer continues the last message, which is an assistant message. */
+  readonly continueFinalMessage?: boolean;
+}
+
+/** A prompt as the tokens that the model receives. */
+export interface TokenizedPrompt {
+  readonly tokens: readonly Token[];
+  /** Where the answer begins; only for a conversation. */
+  readonly start?: AnswerStart;
+}
+
+/** Natural logarithms of probabilities in the model's raw distribution, before any sampling setting. */
+export interface TokenLogprobs {
+  /** Logprob of the sampled token, or of the prompt's token. */
+  readonly logprob: number;
+  /** The most probable tokens, exactly as many as requested, in descending order of probability. */
+  readonly top: readonly { readonly token: Token; readonly logprob: number }[];
+}
+
+/** How a job samples. The seed is final: -1 has been replaced by 32 random bits. */
+export interface SlotSampling extends Omit<Sampling, "seed"> {
+  readonly seed: number;
+  /**
+   * The grammar of an answer to messages, and the beginning of the answer that the prompt contains. In both texts, a
+   * marker of the chat format is written as a mark. Cannot be combined with `grammar`.
+   */
+  readonly answer?: { readonly grammar: string; readonly begun: string };
+  /** The text fills a hole in code, so it ends where the model is unsure. */
+  readonly fillIn?: boolean;
+  /** A scale for each of the model's adapters; undefined: the scales at load. */
+  readonly adapters?: readonly number[];
+  /** Number of alternatives to return with the logprobs of each token; undefined: no logprobs, which is much cheaper. */
+  readonly topLogprobs?: number;
+  /** Earlier output of a job that resumes after tokens that it sampled under an earlier engine. */
+  readonly priorOutput?: ReplayedOutput;
+}
+
+/** The earlier output of a resumed job: the last of the tokens that are fed as the prompt. Sampling continues after them. */
+export interface ReplayedOutput {
+  readonly ids: readonly Token[];
+  /**
+   * Number of tokens after the head of the prompt that shifts have discarded, so that they are not fed; they may include
+   * the first ones of `ids`.
+   */
+  readonly discarded: number;
+  /** Length of the original prompt, including discarded tokens. */
+  readonly promptTokens: number;
+}
+
+/** One slot's share of a step. */
+export type BatchEntry =
+  /**
+   * Compute these prompt tokens. With `sample`, they are the last tokens of the prompt, and the entry also yields the
+   * first token of the answer, which is `forced` if given. `nextTokens` are the prompt tokens that follow each of these
+   * (the last one has none), and the entry yields their logprobs. `nextTokens` is allowed only where the slot's sampling
+   * has `topLogprobs`.
+   */
+  | {
+      readonly kind: "prefill";
+      readonly slot: number;
+      readonly tokens: readonly Token[];
+      readonly nextTokens?: readonly Token[];
+      readonly sample: boolean;
+      readonly forced?: Token;
+    }
+  /** Feed the token that this slot sampled last, and sample the next one; with `forced`, yield `forced` instead. */
+  | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
+
+export type EntryResult =
+  /** `nextLogprobs`: the logprobs of each of the entry's `nextTokens`. */
+  | { readonly kind: "none"; readonly nextLogprobs?: readonly TokenLogprobs[] }
+  | {
+      readonly kind: "token";
+      readonly token: Token;
+      readonly logprobs?: TokenLogprobs;
+      readonly nextLogprobs?: readonly TokenLogprobs[];
+    }
+  /**
+   * Only this entry failed; the other results are valid. `invalid_argument` where the request is at fault, for example
+   * with a grammar that allows no token.
+   */
+  | { readonly kind: "failed"; readonly message: string; readonly code?: "invalid_argument" };
+
+/** A copy of a slot's KV cache, kept outside the context. */
+export interface KvSnapshot {
+  readonly id: string;
+  /** The first tokens of the snapshot, which may hold more. */
+  readonly tokens: readonly Token[];
+  /** Only jobs of this cache scope may use the tokens. */
+  readonly cacheScope: string;
+  readonly bytes: number;
+}
+
+/** KV snapshots, which outlive the slot's next job and the engine. Called between steps only. */
+export interface KvSnapshots {
+  /** Snapshots of this model from an earlier engine, least recently used first. Their contents are not checked yet. */
+  readonly found: readonly KvSnapshot[];
+  /**
+   * Saves the slot's cache; the slot does not change.
+   * @param tokens the first tokens that the slot holds
+   * @throws Error when the cache cannot be saved, for example because the disk is full; no file remains then
+   */
+  save(slot: number, tokens: readonly Token[], cacheScope: string): Promise<KvSnapshot>;
+  /**
+   * Replaces the slot's cache. Returns false when the snapshot is missing or damaged: the snapshot is then removed, and
+   * the slot is empty.
+   */
+  load(slot: number, state: KvSnapshot): Promise<boolean>;
+  remove(state: KvSnapshot): void;
+}
+
+/** Input of an embedding: a text, or tokens of the model. */
+export type EmbedInput = string | readonly Token[];
+
+/** Input of a reranking model. */
+export interface TextPair {
+  readonly query: string;
+  readonly document: string;
+}
+
+/** Consecutive tokens of a text. */
+export interface TextPiece {
+  readonly tokens: readonly Token[];
+  /** The piece begins a text; an unfinished text before it is dropped. */
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/**
+ * Computes texts in a separate context, one after the other. The model's kind decides the result: a vector for each text,
+ * or one number for each pair. `feed` is called between steps only, `tokenize` at any time.
+ */
+export interface Embedder {
+  /** Length of a result: the model's width, or 1 for a pair. */
+  readonly width: number;
+  /** Most tokens in a text. */
+  readonly maxTokens: number;
+  /** Most tokens in a piece; with `mustBeWhole`, a text must fit into one piece. */
+  readonly maxPieceTokens: number;
+  /** True when a text cannot be cut into pieces. */
+  readonly mustBeWhole: boolean;
+  /**
+   * Tokenizes a text or pair, with the tokens that the model expects before and after a text, and between the two texts of
+   * a pair.
+   * @param truncateTo length in tokens, at most `maxTokens`, beyond which the input is cut off; a pair loses the end of
+   * its document
+   * @throws WaggleError invalid_argument when the model has no such token, or a query leaves no room for its document
+   */
+  tokenize(text: EmbedInput | TextPair, truncateTo?: number): Promise<readonly Token[]>;
+  /**
+   * Computes a piece. The last piece yields the result: for a text its vector, of length 1; for a pair a logit, which is
+   * higher the better the document fits.
+   * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
+   */
+  feed(piece: TextPiece): Promise<readonly number[] | undefined>;
+}
+
+/** Queues one decode step behind the running step, so that the device does not wait between the two. At most one step may be queued. */
+export interface StepsAhead {
+  /**
+   * Queues a step whose slots are all in the running step: each slot feeds the token that it samples there. While the
+   * queued step waits or runs, the only other call allowed is one more `step`, after the preceding step has ended.
+   * @returns undefined where the tokens of one of these slots must be checked before they are fed; else a promise of the
+   * results in the order of the slots, or of undefined when the step was withdrawn
+   */
+  step(slots: readonly number[]): Promise<readonly EntryResult[] | undefined> | undefined;
+  /** Withdraws the queued step. @returns false when the step is already running, because the step before it has ended */
+  withdraw(): boolean;
+}
+
+/** Memory of the GPUs that the backend uses, summed up. */
+export interface GpuMemory {
+  readonly name: string;
+  /** Memory in use by all programs. */
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface Backend {
+  readonly info: BackendInfo;
+  /** Queries the driver, so it must not be called for each step. Absent without a GPU. */
+  readonly gpuMemory?: (() => Promise<GpuMemory>) | undefined;
+  /** Absent where the model computes no vectors. */
+  readonly embedder?: Embedder | undefined;
+  /** Absent where slots cannot be saved, or saving is off. */
+  readonly states?: KvSnapshots | undefined;
+  /** Absent where a step cannot be queued behind another. */
+  readonly ahead?: StepsAhead | undefined;
+  /** Most `nextTokens` in one step, over all its entries: each needs memory for the logits of the whole vocabulary. */
+  readonly maxNextLogprobs: number;
+
+  /**
+   * Tokenizes text, or a conversation under the model's chat template. BOS is added where the model expects it, and never
+   * twice; text of a message never becomes a control token. A long text takes several turns of the event loop.
+   * @throws WaggleError invalid_argument when the template cannot render these messages, or the model has no such token
+   */
+  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
+
+  /**
+   * Tokenizes text; adds and parses special tokens only as the parameters say.
+   * @param addSpecial add BOS before the text where the model expects it
+   * @param parseSpecial parse the text of control tokens as control tokens
+   */
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<readonly Token[]>;
+
+  /**
+   * Renders a conversation to the text that `tokenize` would tokenize.
+   * @throws WaggleError invalid_argument when the template cannot render these messages
+   */
+  renderMessages(input: PromptInput & { kind: "messages" }): Promise<string>;
+
+  /**
+   * Does the checks that need the model: the grammar compiles, and the biased tokens exist.
+   * @throws WaggleError invalid_argument naming the field
+   */
+  checkSampling(sampling: SlotSampling): Promise<void>;
+
+  /**
+   * Checks that this model's contexts can be shifted.
+   * @throws WaggleError invalid_argument naming `context_shift` when they cannot
+   */
+  checkShift(): void;
+
+  /** The bytes that this token adds to the text; empty for control tokens. The bytes may be an incomplete character. */
+  tokenBytes(token: Token): Uint8Array;
+
+  /** The mark of a token that is a marker of the chat format, whether or not it is a control token; undefined for all other tokens. */
+  markOf(token: Token): string | undefined;
+
+  /** The text that closes a thought, so that the answer begins; without tokens where the model has no thoughts. */
+  readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
+
+  isEndOfGeneration(token: Token): boolean;
+
+  /**
+   * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts
+   * afresh. A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work
+   * must keep nothing of them.
+   * @returns the number of tokens kept: fewer than requested where the model's memory cannot be cut there
+   * @throws WaggleError invalid_argument when the sampling cannot be followed
+   */
+  begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<number>;
+
+  /**
+   * Runs one forward pass over all entries, then samples. The slots of all entries have the same adapters. Entries come in
+   * ascending slot order, one per slot, with at most `batchSize` tokens together; the results come in the same order. A
+   * rejection means that the backend is unusable from now on.
+   * @param underway called once, when the pass computes and leaves this thread free
+   */
+  step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
+
+  /**
+   * Discards `discardTokens` tokens after the first `keepTokens`, between two decode entries of a slot. The tokens behind
+   * them move up by as many positions. Their cache was computed with the discarded tokens, so it differs from that of a
+   * fresh computation.
+   * @param keepTokens at least 1; `keepTokens` + `discardTokens` must not exceed the tokens that the slot holds
+   */
+  shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
+
+  /**
+   * Ends the slot's work. The slot's KV cache keeps everything fed so far, which is all tokens except the one sampled
+   * last; after a shift, the cache keeps only the tokens that no shift has moved.
+   */
+  end(slot: number): Promise<void>;
+
+  /** Takes effect with the next step. */
+  setThreads(threads: number): void;
+
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,322 @@
+// Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
+import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
+import type {
+  BackendInfo,
+  EmbedInput,
+  GpuMemory,
+  InfillPrompt,
+  PromptPiece,
+  TemplateMessage,
+  TemplateOptions,
+  TemplateTool,
+  Token,
+} from "./backend.ts";
+import type { LineLimits } from "../sequence/line-limits.ts";
+
+/** The output that a resumed job produced under earlier engines. */
+export interface PriorOutput {
+  /** Model tokens of its token events, in order. */
+  readonly ids: readonly Token[];
+  /** Number of token events already sent: the index of the next one. */
+  readonly events: number;
+}
+
+/** A job in the form that the engine receives. */
+export type EngineJob = GenerateJob | EmbedOrRerankJob;
+
+export interface GenerateJob {
+  readonly kind: "generate";
+  readonly jobId: string;
+  /** Exactly one of the four prompt fields is set. */
+  readonly prompt?: string;
+  readonly pieces?: readonly PromptPiece[];
+  readonly infill?: InfillPrompt;
+  readonly messages?: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+  /** Grammar of the answer, which continues the prompt. Cannot be combined with `sampling.grammar`. */
+  readonly answerGrammar?: string;
+  /** Most tokens of a thought; a longer thought is closed. */
+  readonly thinkingBudget?: number;
+  /** The answer ends after this many repetitions of the same tokens. */
+  readonly repetitionLimit?: number;
+  /** 0: compute the prompt into the cache, without output. */
+  readonly maxTokens?: number;
+  /** Limits for the answer to a plain prompt. */
+  readonly lines?: LineLimits;
+  /** The text fills a hole in code, so it ends where the model is unsure. */
+  readonly fillIn?: boolean;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without it, the job might never end. */
+  readonly contextShift?: boolean;
+  /** The model's adapters by id; adapters not listed are off. By default all have the scales at load. */
+  readonly lora?: LoraChoice;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  /** Number of alternatives to send with the logprobs of each token. */
+  readonly topLogprobs?: number;
+  /** Also send logprobs of the prompt's tokens, with as many alternatives. The whole prompt is then computed, even where it is cached. */
+  readonly promptLogprobs?: true;
+  /** Jobs share cached prefixes within one scope only. The scope is the API token's name. */
+  readonly cacheScope: string;
+  readonly sessionId?: string;
+  /** Earlier output of a resumed job. The job's next event follows that output. */
+  readonly priorOutput?: PriorOutput;
+}
+
+/** Texts to embed or to rank. Such a job has no slot: its pieces are computed between the passes of other jobs. */
+export type EmbedOrRerankJob = EmbedJob | RerankJob;
+
+/** Vectors for texts. */
+export interface EmbedJob {
+  readonly kind: "embed";
+  readonly jobId: string;
+  /** At least one. */
+  readonly texts: readonly EmbedInput[];
+  /** Length of each vector, whose first numbers are kept; by default all of them. */
+  readonly dimensions?: number;
+  /** Tokens after which a text is cut off, at most the model's limit; where absent, a text that is too long is refused. */
+  readonly truncateTo?: number;
+  /** Number of first texts that an earlier engine computed: they are counted and not computed again. */
+  readonly computed?: number;
+  readonly cacheScope: string;
+}
+
+/** How well documents fit a query. */
+export interface RerankJob {
+  readonly kind: "rerank";
+  readonly jobId: string;
+  /** One query for all documents, or one for each document. */
+  readonly queries: readonly string[];
+  /** At least one. */
+  readonly documents: readonly string[];
+  /** As in `EmbedJob`, for a query and its document together: the end of the document is cut off. */
+  readonly truncateTo?: number;
+  /** As in `EmbedJob`. */
+  readonly computed?: number;
+  readonly cacheScope: string;
+}
+
+export type EngineCommand =
+  /** Tokenize and check a job without starting it; answered by `preflight_ok`. */
+  | { readonly type: "preflight"; readonly job: EngineJob }
+  /** Drop the prepared job of a preflight, because its result is not needed any more. */
+  | { readonly type: "end_preflight"; readonly jobId: string }
+  /** Run the job. It waits inside the engine only if no slot is free. */
+  | { readonly type: "submit"; readonly job: EngineJob }
+  /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
+  | { readonly type: "cancel"; readonly jobId: string }
+  /** A question about the model; answered by `query_result` with the same id, while steps continue. */
+  | { readonly type: "query"; readonly id: string; readonly question: EngineQuery }
+  /** Compute with at most this many threads until the next such command, because other engines share the cores. */
+  | { readonly type: "limit_threads"; readonly threads: number }
+  /** Exit at once; running jobs are lost. */
+  | { readonly type: "shutdown" };
+
+export type EngineQuery =
+  | {
+      readonly kind: "tokenize";
+      readonly text: string;
+      readonly addSpecial: boolean;
+      readonly parseSpecial: boolean;
+      /** Also return the bytes of each token, which takes longer than the tokens. */
+      readonly withPieces: boolean;
+    }
+  | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
+  | ({ readonly kind: "render" } & ConversationQuery)
+  /** Number of tokens of a conversation as a prompt; its rendered text alone may have another number. */
+  | ({ readonly kind: "count" } & ConversationQuery);
+
+interface ConversationQuery {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+}
+
+export type EngineQueryResult =
+  /** `pieces` are the bytes of each token in base64, if requested. */
+  | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces?: readonly string[] }
+  | { readonly kind: "detokenize"; readonly text: string }
+  | { readonly kind: "render"; readonly prompt: string }
+  | { readonly kind: "count"; readonly promptTokens: number }
+  | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** One model token with its logprobs. Bytes as numbers, 0 to 255. */
+export interface LogprobEntry extends TokenLogprob {
+  readonly top: readonly TokenLogprob[];
+}
+
+export interface TokenLogprob {
+  readonly id: Token;
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+}
+
+/** The same for a token of the prompt; the first token has no logprob. */
+export type PromptLogprobEntry = LogprobEntry | (Omit<LogprobEntry, "logprob"> & { readonly logprob: null });
+
+export interface JobFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: Record<string, unknown>;
+}
+
+/** The part of an answer to messages that a piece belongs to. */
+export type PartName =
+  | { readonly kind: "reasoning" }
+  | { readonly kind: "call"; readonly index: number; readonly name: string; readonly id?: string }
+  | { readonly kind: "arguments"; readonly index: number };
+
+/** Counts and durations of an ended job, measured by the engine. Milliseconds. */
+export interface JobTotals {
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  /** Model tokens sampled, end-of-generation included. */
+  readonly completionTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  /** Pieces of the answer that looked like tool calls and could not be parsed: they are sent as content. */
+  readonly unreadableCalls?: number;
+}
+
+/** The totals of a job that no engine has begun. */
+export const noTotals = {
+  promptTokens: 0,
+  cachedTokens: 0,
+  completionTokens: 0,
+  prefillMs: 0,
+  decodeMs: 0,
+} as const satisfies JobTotals;
+
+export type JobEvent =
+  /** The job begins; a job with a slot begins in it. */
+  | {
+      readonly type: "started";
+      readonly jobId: string;
+      readonly slot?: number;
+      /** Tokens of all texts together. */
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+      /** The first text of the prompt that is not cached; only where the cache held tokens of this scope. */
+      readonly differsAt?: string;
+      /** The seed of the job, or the random one that was drawn for it; absent for jobs that sample nothing. */
+      readonly seed?: number;
+    }
+  /** Progress of a long prompt; not after every piece. */
+  | {
+      readonly type: "progress";
+      readonly jobId: string;
+      /** Prompt tokens in the KV cache now, including those that were cached before the job. */
+      readonly processedTokens: number;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+      /** Milliseconds since this job's `started`. */
+      readonly tMs: number;
+    }
+  | {
+      readonly type: "token";
+      readonly jobId: string;
+      /** Index of the event: counts up from 0 without gaps. */
+      readonly index: number;
+      readonly text: string;
+      /** Absent for content, and for the answer to a plain prompt. */
+      readonly part?: PartName;
+      /** Milliseconds since this job's `started`. */
+      readonly tMs: number;
+      /**
+       * Model tokens in this event, in order: all tokens sampled since the last event, except a token that ends the
+       * generation. The prompt's tokens and all `ids` are the context so far. The text of the `ids` is all text that was
+       * sent, plus text that may still be held back.
+       */
+      readonly ids: readonly Token[];
+      /** The number of `ids`; 0 where an earlier event contained them. */
+      readonly n: number;
+      /** Logprobs of the model tokens in this event, if requested. */
+      readonly logprobs?: readonly LogprobEntry[];
+    }
+  /** Logprobs of consecutive tokens of the prompt, as they are computed; all such events come before the job's first token or its end. */
+  | {
+      readonly type: "prompt_logprobs";
+      readonly jobId: string;
+      /** Position of the first of these tokens in the prompt. */
+      readonly from: number;
+      readonly entries: readonly PromptLogprobEntry[];
+    }
+  /** The result of one of the texts; results come in the order of the texts. */
+  | {
+      readonly type: "embedding";
+      readonly jobId: string;
+      readonly index: number;
+      /** Of length 1 for a text to embed; for a document only its logit. */
+      readonly vector: readonly number[];
+      readonly tokens: number;
+    }
+  | ({
+      readonly type: "finished";
+      readonly jobId: string;
+      readonly by: StoppedBy;
+      /** The stop string that ended the text, if one did. */
+      readonly stopString?: string;
+    } & JobTotals)
+  /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
+  | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
+  | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);
+
+/** Statistics of one step. `width` counts entries, `tokens` the tokens fed. */
+export interface StepStats {
+  readonly step: number;
+  readonly width: number;
+  readonly decodeRows: number;
+  readonly tokens: number;
+  /** Number of fed prompt tokens whose next-token logprobs were requested. */
+  readonly scored: number;
+  readonly passMs: number;
+  /** Time from the end of the last step to the start of this one, while work was waiting. */
+  readonly gapMs: number;
+  /** Contexts that were shifted before the step; llama.cpp does most of that work within the pass. */
+  readonly shifts: number;
+  readonly threads: number;
+}
+
+export type EngineEvent =
+  /** From 0 to 1. */
+  | { readonly type: "loading"; readonly progress: number }
+  | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
+  | { readonly type: "load_failed"; readonly message: string }
+  | {
+      readonly type: "preflight_ok";
+      readonly jobId: string;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+    }
+  | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
+  | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
+  /**
+   * Sent after every forward pass, after every piece of an embed or rerank job, and after a scheduling point that changed
+   * something without either. Only a pass has `stats`. `slots` is present when a slot has changed its state or its job,
+   * and from time to time to update the counts.
+   */
+  | {
+      readonly type: "step";
+      readonly events: readonly JobEvent[];
+      readonly slots?: readonly SlotStatus[];
+      readonly stats?: StepStats;
+    }
+  /**
+   * A KV snapshot with this many tokens was saved, loaded or found damaged; `states` is the number of snapshots after
+   * that, with their bytes.
+   */
+  | {
+      readonly type: "prefix_store";
+      readonly operation: "save" | "load" | "damaged";
+      readonly tokens: number;
+      readonly ms: number;
+      readonly states: number;
+      readonly bytes: number;
+    }
+  /** Load of the engine's process, about once a second. Utilization of its main thread since the last report, 0 to 1. */
+  | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
+  /** Sent every few seconds, with a GPU. */
+  | ({ readonly type: "gpu_memory" } & GpuMemory)
+  /** The backend broke; the engine is unusable and about to exit. */
+  | { readonly type: "broken"; readonly message: string }
+  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

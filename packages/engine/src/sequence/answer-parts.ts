@@ -1,0 +1,120 @@
+// Splits an answer into parts: text for a plain prompt; reasoning, content and calls for a conversation. Stop strings end
+// content only: they cut no call in two, and do not apply to thoughts.
+import { createReader, type AnswerPart, type AnswerReader, type ChatFormat } from "@waggle/chat-format/format";
+import type { PartName } from "../port/messages.ts";
+import type { PreparedGenerate } from "./prepare.ts";
+import { createStopMatcher, createTextAssembler, createTextDecoder } from "./decode-text.ts";
+
+/** One piece of an answer. */
+export interface Piece {
+  /** Absent for content, and for the answer to a plain prompt. */
+  readonly part?: PartName;
+  readonly text: string;
+}
+
+export interface NewPieces {
+  readonly pieces: readonly Piece[];
+  /** True when a stop string is complete: no more text follows. */
+  readonly stopped: boolean;
+}
+
+export interface AnswerParts {
+  /** @param mark the mark of a token that is a marker of the chat format */
+  push(bytes: Uint8Array, mark: string | undefined): NewPieces;
+  /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
+  end(): NewPieces;
+  /** True when the next token belongs to a thought. */
+  readonly thinking: boolean;
+  /** Number of pieces that looked like calls and could not be parsed. */
+  readonly unreadableCalls: number;
+  /** The stop string that ended the answer, if one did. */
+  readonly stopString: string | undefined;
+}
+
+/** The marks of markers in the reader's text; the text of other tokens must not contain them. */
+const marks = /[\uFDD0-\uFDEF]/;
+
+/** @param reader parses a conversation's answer; without a reader, everything is text */
+export function createAnswerParts(stop: readonly string[], reader: AnswerReader | undefined): AnswerParts {
+  return reader === undefined ? plainText(stop) : readText(stop, reader);
+}
+
+/** Returns undefined for the answer to a plain prompt. */
+export function readerFor(
+  { job, start }: Pick<PreparedGenerate, "job" | "start">,
+  format: ChatFormat,
+): AnswerReader | undefined {
+  if (start === undefined) return undefined;
+  // A grammar of the client describes the whole answer, so the answer has no parts.
+  if (job.sampling.grammar !== undefined) return createReader({ format: { ...format, answer: [] }, tools: [], start });
+  const tools = (job.tools ?? []).map(({ function: { name, parameters } }) => ({ name, parameters }));
+  return createReader({ format, tools, start });
+}
+
+function plainText(stop: readonly string[]): AnswerParts {
+  const assembler = createTextAssembler(stop);
+  const piecesOf = ({ text, stopped }: { text: string; stopped: boolean }): NewPieces => ({
+    pieces: text === "" ? [] : [{ text }],
+    stopped,
+  });
+  return {
+    push: (bytes) => piecesOf(assembler.push(bytes)),
+    end: () => piecesOf(assembler.end()),
+    thinking: false,
+    unreadableCalls: 0,
+    get stopString() {
+      return assembler.stopString;
+    },
+  };
+}
+
+function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
+  const decoder = createTextDecoder();
+  const stops = createStopMatcher(stop);
+  let stopped = false;
+
+  function take(parts: readonly AnswerPart[], isLast: boolean): NewPieces {
+    const pieces: Piece[] = [];
+    const add = (text: string, part?: PartName): void => {
+      if (part === undefined ? text !== "" : part.kind === "call" || text !== "") {
+        pieces.push(part === undefined ? { text } : { part, text });
+      }
+    };
+    for (const part of parts) {
+      if (stopped) break;
+      if (part.kind === "content") {
+        const certain = stops.push(part.text);
+        stopped = certain.stopped;
+        add(certain.text);
+        continue;
+      }
+      add(stops.end().text);
+      if (part.kind === "call") add("", part);
+      else add(part.text, part.kind === "reasoning" ? { kind: "reasoning" } : { kind: "arguments", index: part.index });
+    }
+    if (isLast && !stopped) add(stops.end().text);
+    return { pieces, stopped };
+  }
+
+  return {
+    push(bytes, mark) {
+      if (mark === undefined) return take(reader.push(withoutMarks(decoder.decode(bytes, { stream: true }))), false);
+      // A marker ends an unfinished character.
+      return take(reader.push(withoutMarks(decoder.decode()) + mark), false);
+    },
+    end: () => take([...reader.push(withoutMarks(decoder.decode())), ...reader.end()], true),
+    get thinking() {
+      return reader.in === "reasoning";
+    },
+    get unreadableCalls() {
+      return reader.calls.unreadable;
+    },
+    get stopString() {
+      return stops.stopString;
+    },
+  };
+}
+
+function withoutMarks(text: string): string {
+  return marks.test(text) ? text.replaceAll(new RegExp(marks, "g"), "\uFFFD") : text;
+}

@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createTextAssembler } from "./decode-text.ts";
+
+const encoder = new TextEncoder();
+
+/** Feeds the pieces and returns the text for each, then that of the end. */
+function assemble(pieces: readonly (string | readonly number[])[], stops: readonly string[] = []): string[] {
+  const assembler = createTextAssembler(stops);
+  const texts = pieces.map((piece) =>
+    assembler.push(typeof piece === "string" ? encoder.encode(piece) : Uint8Array.from(piece)),
+  );
+  return [...texts, assembler.end()].map(({ text }) => text);
+}
+
+describe("characters", () => {
+  test("wait for their last byte", () => {
+    expect(assemble([[0xf0, 0x9f], [0x90], [0x9d, 0x21]])).toEqual(["", "", "🐝!", ""]);
+  });
+
+  test("that are impossible become U+FFFD at once", () => {
+    expect(assemble([[0xff], [0xe2, 0x82], [0x41]])).toEqual(["\uFFFD", "", "\uFFFDA", ""]);
+  });
+
+  test("that end early become U+FFFD at the end", () => {
+    expect(assemble(["a", [0xe2, 0x82]])).toEqual(["a", "", "\uFFFD"]);
+  });
+
+  test("keep a byte order mark in the text", () => {
+    expect(
+      assemble([
+        [0xef, 0xbb],
+        [0xbf, 0x41],
+      ]).join(""),
+    ).toBe("\uFEFFA");
+  });
+});
+
+describe("stop strings", () => {
+  test("are not part of the text, nor is what follows", () => {
+    const assembler = createTextAssembler(["END"]);
+    expect(assembler.push(encoder.encode("one END two"))).toEqual({ text: "one ", stopped: true });
+    expect(assembler.push(encoder.encode("three"))).toEqual({ text: "", stopped: true });
+    expect(assembler.end()).toEqual({ text: "", stopped: true });
+  });
+
+  test("hold back only what could still become one", () => {
+    expect(assemble(["one E", "N", "T", "s"], ["END"])).toEqual(["one ", "", "ENT", "s", ""]);
+  });
+
+  test("release the held-back text when the generation ends", () => {
+    expect(assemble(["so EN"], ["END"])).toEqual(["so ", "EN"]);
+  });
+
+  test("restart inside their own beginning", () => {
+    expect(assemble(["aa", "a", "b", "c"], ["aab"])).toEqual(["", "a", "", "", ""]);
+  });
+
+  test("end the text at the one that is complete first", () => {
+    expect(assemble(["xabc", "d"], ["abcd", "bc"])).toEqual(["xa", "", ""]);
+    expect(assemble(["xabcd"], ["abcd", "bc"])).toEqual(["xa", ""]);
+  });
+
+  test("end the text at the longer of two that are complete at once", () => {
+    expect(assemble(["xab"], ["b", "ab"])).toEqual(["x", ""]);
+  });
+
+  test("made of half a character never match", () => {
+    expect(assemble(["🐝"], ["\udc1d", "\ud83d"]).join("")).toBe("🐝");
+  });
+});
+
+describe("any bytes, any stop strings, any borders between tokens", () => {
+  const alphabet = ["a", "b", "é", "蜂", "🐝", "\uFFFD"];
+  const chunk = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...alphabet).map((text) => [...encoder.encode(text)]) },
+    { weight: 1, arbitrary: fc.array(fc.nat(255), { maxLength: 3 }) },
+  );
+  const bytes = fc.array(chunk, { maxLength: 40 }).map((chunks) => chunks.flat());
+  const stops = fc.array(fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength: 4 }), {
+    maxLength: 4,
+  });
+  const cuts = fc.array(fc.nat(60), { maxLength: 30 });
+
+  function split(all: readonly number[], at: readonly number[]): number[][] {
+    const borders = [0, ...at.map((cut) => Math.min(cut, all.length)).sort((a, b) => a - b), all.length];
+    return borders.slice(1).map((border, i) => all.slice(borders[i], border));
+  }
+
+  /** The text up to the stop string that is complete first, found letter by letter. */
+  function upToStop(text: string, stopStrings: readonly string[]): string {
+    for (let end = 1; end <= text.length; end++) {
+      const ending = stopStrings.filter((stop) => text.slice(0, end).endsWith(stop));
+      if (ending.length > 0) return text.slice(0, end - Math.max(...ending.map((stop) => stop.length)));
+    }
+    return text;
+  }
+
+  test("the pieces make up the decoded text up to the first stop string", () => {
+    fc.assert(
+      fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
+        const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(all));
+        expect(assemble(split(all, at), stopStrings).join("")).toBe(upToStop(whole, stopStrings));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("no piece holds half a character", () => {
+    fc.assert(
+      fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
+        for (const piece of assemble(split(all, at), stopStrings)) expect(piece).not.toMatch(/\p{Surrogate}/u);
+      }),
+    );
+  });
+
+  test("what is held back is the longest end of the text that begins a stop string, no more and no less", () => {
+    fc.assert(
+      fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
+        const assembler = createTextAssembler(stopStrings);
+        const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+        let decoded = "";
+        let shown = "";
+        for (const piece of split(all, at)) {
+          const { text, stopped } = assembler.push(Uint8Array.from(piece));
+          if (stopped) return;
+          shown += text;
+          decoded += decoder.decode(Uint8Array.from(piece), { stream: true });
+          expect(shown).toBe(decoded.slice(0, decoded.length - longestBeginning(decoded, stopStrings)));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  function longestBeginning(text: string, stopStrings: readonly string[]): number {
+    const lengths = stopStrings.flatMap((stop) => [...stop].map((_, i) => [...stop].slice(0, i).join("")));
+    return Math.max(0, ...lengths.filter((beginning) => text.endsWith(beginning)).map(({ length }) => length));
+  }
+});

@@ -1,0 +1,109 @@
+// Decodes token bytes to text that may be sent: whole characters only, and no text that could still become a stop string.
+
+/** Text that will not change. `stopped` is true once a stop string is complete: the text ends before it, and no more follows. */
+export interface CertainText {
+  readonly text: string;
+  readonly stopped: boolean;
+}
+
+export interface TextAssembler {
+  push(bytes: Uint8Array): CertainText;
+  /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
+  end(): CertainText;
+  /** The stop string that ended the text. */
+  readonly stopString: string | undefined;
+}
+
+/**
+ * The text of one job. The first stop string to be complete ends the text; of two that become complete at the same
+ * position, the longer one does. The borders between tokens make no difference to the text.
+ */
+export function createTextAssembler(stopStrings: readonly string[]): TextAssembler {
+  const decoder = createTextDecoder();
+  const stops = createStopMatcher(stopStrings);
+  return {
+    push: (bytes) => stops.push(decoder.decode(bytes, { stream: true })),
+    end() {
+      const rest = stops.push(decoder.decode());
+      const held = stops.end();
+      return { text: rest.text + held.text, stopped: held.stopped };
+    },
+    get stopString() {
+      return stops.stopString;
+    },
+  };
+}
+
+/** Decodes bytes to whole characters. */
+export function createTextDecoder(): InstanceType<typeof TextDecoder> {
+  return new TextDecoder("utf-8", { ignoreBOM: true });
+}
+
+export interface StopMatcher {
+  push(text: string): CertainText;
+  /** Ends the text for now: the part that was held back is no stop string. */
+  end(): CertainText;
+  /** The stop string that was complete first. */
+  readonly stopString: string | undefined;
+}
+
+export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
+  // Decoded text never contains half a surrogate pair, so a stop string with such a half could never match. Its beginning
+  // would cut a character in two.
+  const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
+  let held = "";
+  let found: string | undefined;
+  return {
+    push(added) {
+      if (found !== undefined) return { text: "", stopped: true };
+      const text = held + added;
+      held = "";
+      const match = added === "" ? undefined : firstStop(text, stops);
+      found = match?.stop;
+      if (match !== undefined) return { text: text.slice(0, match.start), stopped: true };
+      const certain = certainLength(text, stops);
+      held = text.slice(certain);
+      return { text: text.slice(0, certain), stopped: false };
+    },
+    end() {
+      const text = held;
+      held = "";
+      return { text, stopped: found !== undefined };
+    },
+    get stopString() {
+      return found;
+    },
+  };
+}
+
+/** The stop string that is complete first, and its start. */
+function firstStop(text: string, stops: readonly string[]): { start: number; stop: string } | undefined {
+  let first: { start: number; stop: string } | undefined;
+  let end = Infinity;
+  for (const stop of stops) {
+    const at = text.indexOf(stop);
+    if (at < 0) continue;
+    const stopEnd = at + stop.length;
+    if (stopEnd < end || (stopEnd === end && at < (first?.start ?? Infinity))) {
+      first = { start: at, stop };
+      end = stopEnd;
+    }
+  }
+  return first;
+}
+
+/** Length of the text that cannot be the beginning of a stop string any more. */
+function certainLength(text: string, stops: readonly string[]): number {
+  let certain = text.length;
+  for (const stop of stops) {
+    const first = Math.max(0, text.length - (stop.length - 1));
+    for (
+      let at = text.indexOf(stop.charAt(0), first);
+      at >= 0 && at < certain;
+      at = text.indexOf(stop.charAt(0), at + 1)
+    ) {
+      if (stop.startsWith(text.slice(at))) certain = at;
+    }
+  }
+  return certain;
+}

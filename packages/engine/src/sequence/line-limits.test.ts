@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { createLineWatch, type LineLimits } from "./line-limits.ts";
+
+/** The text that is sent of these pieces, and the reason of its end. */
+function sent(limits: LineLimits, pieces: readonly string[], decodeMs = 0): readonly [string, string | undefined] {
+  const watch = createLineWatch(limits);
+  let text = "";
+  for (const piece of pieces) {
+    const watched = watch.push(piece, decodeMs);
+    text += watched.text;
+    if (watched.by !== undefined) return [text, watched.by];
+  }
+  return [text, undefined];
+}
+
+test("without limits all text is sent", () => {
+  expect(sent({}, ["a\nb\n", "\n", "c"], 1e9)).toEqual(["a\nb\n\nc", undefined]);
+});
+
+test("a line that is indented too little ends the text before its first word", () => {
+  expect(sent({ minIndent: 4 }, ["a\n    b\n  c\n    d"])).toEqual(["a\n    b\n  ", "indent"]);
+});
+
+test("pieces may be cut anywhere", () => {
+  expect(sent({ minIndent: 2 }, ["a\n", " ", "\t", "b", "\n ", "c"])).toEqual(["a\n \tb\n ", "indent"]);
+});
+
+test("the first line is indented as it likes, and an empty line not at all", () => {
+  expect(sent({ minIndent: 2 }, ["a\n  b"])).toEqual(["a\n  b", undefined]);
+  expect(sent({ minIndent: 2 }, ["a\n\n  b"])).toEqual(["a\n", "indent"]);
+});
+
+test("after its time a newline ends the text, and nothing else does", () => {
+  expect(sent({ maxDecodeMs: 10 }, ["a", "b\n", "c"], 10)).toEqual(["ab\nc", undefined]);
+  expect(sent({ maxDecodeMs: 10 }, ["a", "b\nc", "d"], 11)).toEqual(["ab\nc", "time"]);
+});

@@ -1,0 +1,51 @@
+// Applies the limits of an answer that depend on its lines, for editors; llama-server calls them n_indent and t_max_predict_ms.
+import type { StoppedBy } from "@waggle/protocol";
+
+export interface LineLimits {
+  /** When this time has passed since the first token, the next newline ends the answer. */
+  readonly maxDecodeMs?: number;
+  /** A line after the first one that begins with fewer spaces and tabs ends the answer. Only these spaces and tabs of it are sent. */
+  readonly minIndent?: number;
+}
+
+export interface LineWatch {
+  /**
+   * @param text text that is about to be sent
+   * @param decodeMs time since the first token
+   */
+  push(text: string, decodeMs: number): Watched;
+}
+
+/** The part of the text that is sent, and, where it is the last part, the reason. */
+export interface Watched {
+  readonly text: string;
+  readonly by?: Extract<StoppedBy, "time" | "indent">;
+}
+
+export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineLimits): LineWatch {
+  /** Number of spaces and tabs at the beginning of the current line; undefined within a line, and in the first line. */
+  let indent: number | undefined;
+
+  /** The position at which the text leaves the indented block, or undefined. */
+  function dedentIn(text: string): number | undefined {
+    for (let at = 0; at < text.length; at++) {
+      const character = text.charAt(at);
+      if (indent !== undefined && (character === " " || character === "\t")) {
+        indent += 1;
+        continue;
+      }
+      if (indent !== undefined && indent < minIndent) return at;
+      indent = character === "\n" ? 0 : undefined;
+    }
+    return undefined;
+  }
+
+  return {
+    push(text, decodeMs) {
+      const dedent = dedentIn(text);
+      const allowed = dedent === undefined ? text : text.slice(0, dedent);
+      if (dedent !== undefined) return { text: allowed, by: "indent" };
+      return decodeMs > maxDecodeMs && allowed.includes("\n") ? { text: allowed, by: "time" } : { text: allowed };
+    },
+  };
+}

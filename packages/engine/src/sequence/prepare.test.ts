@@ -1,0 +1,195 @@
+import { SamplingSchema, WaggleError } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { createFakeBackend } from "../fake/fake-backend.ts";
+import type { GenerateJob } from "../port/messages.ts";
+import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
+
+function job(given: Partial<GenerateJob> = {}): GenerateJob {
+  const sampling = SamplingSchema.parse({});
+  return { kind: "generate", jobId: "a", prompt: "Hello", stop: [], cacheScope: "alice", sampling, ...given };
+}
+
+function preparer(given: { maxPrepared?: number; random32?: () => number } = {}): Preparer {
+  const backend = createFakeBackend({ slots: 1, contextSize: 10 });
+  return createPreparer({ backend, maxPrepared: 2, random32: () => 7, ...given });
+}
+
+describe("preparing", () => {
+  test("gives tokens, and a seed to jobs without one", async () => {
+    expect(await preparer().prepare(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
+    expect(await preparer({ random32: () => -1 }).prepare(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
+    const seeded = job({ sampling: SamplingSchema.parse({ seed: 3 }) });
+    expect(await preparer().prepare(seeded)).toMatchObject({ sampling: { seed: 3 } });
+  });
+
+  test("takes a conversation", async () => {
+    const { prompt: _, ...rest } = job();
+    const prepared = await preparer().prepare({ ...rest, messages: [{ role: "user", content: "Hi" }] });
+    expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
+  });
+
+  test("refuses a prompt that leaves no room for an answer, with both numbers", async () => {
+    await expect(preparer().prepare(job({ prompt: "12345678" }))).resolves.toBeDefined();
+    const refused = preparer().prepare(job({ prompt: "123456789" }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: "Cannot accept the prompt: it has 10 tokens, and the context holds 10, the answer included.",
+      details: { n_prompt_tokens: 10, n_ctx: 10 },
+    });
+  });
+
+  test("skips the rest of the texts when the client has disconnected", async () => {
+    const leaving = new AbortController();
+    const tokenized: string[] = [];
+    const tokenize = async (text: string) => {
+      tokenized.push(text);
+      if (tokenized.length === 2) leaving.abort();
+      return [1];
+    };
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const embedder = {
+      width: 8,
+      maxTokens: 10,
+      maxPieceTokens: 10,
+      mustBeWhole: false,
+      feed: () => expect.fail("fed"),
+      tokenize: async (text: unknown) => await tokenize(String(text)),
+    };
+    const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
+    const texts = ["one", "two", "three"];
+    const left = prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" }, leaving.signal);
+    await expect(left).rejects.toMatchObject({ code: "cancelled" });
+    expect(tokenized).toEqual(["one", "two"]);
+  });
+
+  test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("no tokens"),
+    });
+  });
+
+  test("refuses a far too long prompt without tokenizing it", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
+      job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
+    );
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
+  });
+
+  test.each<[where: string, given: Partial<GenerateJob>]>([
+    ["thoughts", { messages: [{ role: "assistant", content: "", reasoning_content: "x".repeat(640) }] }],
+    [
+      "a call's arguments",
+      {
+        messages: [
+          {
+            role: "assistant",
+            content: "",
+            tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: { a: ["x".repeat(640)] } } }],
+          },
+        ],
+      },
+    ],
+    ["a tool's name", { messages: [], tools: [{ type: "function", function: { name: "x".repeat(640) } }] }],
+    [
+      "the keys of a schema",
+      {
+        messages: [],
+        tools: [{ type: "function", function: { name: "f", parameters: { properties: { ["x".repeat(640)]: {} } } } }],
+      },
+    ],
+    [
+      "very many numbers",
+      {
+        messages: [],
+        tools: [{ type: "function", function: { name: "f", parameters: { enum: Array(640).fill(1) } } }],
+      },
+    ],
+  ])("counts the text in %s as well", async (_, given) => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const { prompt: _prompt, ...rest } = job(given);
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(rest);
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
+  });
+
+  test("leaves the length of code with a hole to its tokens: it is cut to what the context holds", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
+    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const long = "x".repeat(10 * maxCharsPerToken);
+    const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
+    const { prompt: _, ...rest } = job();
+    await expect(prepare({ ...rest, infill })).resolves.toMatchObject({ promptTokens: 2 });
+  });
+
+  test("refuses a far too long text to embed before it tokenizes any", async () => {
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const { embedder } = fake;
+    if (embedder === undefined) expect.fail("no embedder");
+    const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
+    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const texts = ["short", "x".repeat(9 * maxCharsPerToken + 1)];
+    await expect(prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" })).rejects.toMatchObject({
+      message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
+    });
+  });
+
+  test("checks whether the model can shift, for a job that needs it", async () => {
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const checkShift = (): void => {
+      throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
+    };
+    const picky = createPreparer({ backend: { ...fake, checkShift }, maxPrepared: 1, random32: () => 0 });
+    await expect(picky.prepare(job())).resolves.toBeDefined();
+    await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("context_shift"),
+    });
+  });
+
+  test("refuses what the model cannot sample by", async () => {
+    const refused = preparer().prepare(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining('"grammar"'),
+    });
+  });
+});
+
+describe("keeping", () => {
+  test("returns a checked job once, as it was submitted", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ maxTokens: 3 }))).toMatchObject({ prompt: { length: 6 }, job: { maxTokens: 3 } });
+    expect(jobs.take(job())).toBeUndefined();
+  });
+
+  test("never gives one job's prompt to another with its id", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ prompt: "World" }))).toBeUndefined();
+  });
+
+  test("nor a job that was checked with another kind of sampling", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ fillIn: true }))).toBeUndefined();
+  });
+
+  test("forgets the oldest beyond its limit", async () => {
+    const jobs = preparer();
+    for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({ jobId })));
+    expect(jobs.take(job({ jobId: "a" }))).toBeUndefined();
+    expect(jobs.take(job({ jobId: "b" }))).toBeDefined();
+    expect(jobs.take(job({ jobId: "c" }))).toBeDefined();
+  });
+});
+
+test("a failure shows a client nothing of an internal error", () => {
+  expect(failureOf(new Error("/secret/path"))).toEqual({
+    code: "internal",
+    message: "Something went wrong inside the daemon; its log has the cause.",
+  });
+});

@@ -1,0 +1,342 @@
+// Prepares a job before it may wait for a slot: tokenizes it, does the checks that need the model, and sets the final seed.
+import { markText, type AnswerStart } from "@waggle/chat-format/format";
+import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
+import { adaptersOf } from "../loop/adapters.ts";
+import type {
+  Backend,
+  EmbedInput,
+  Embedder,
+  PromptInput,
+  ReplayedOutput,
+  SlotSampling,
+  TextPair,
+  Token,
+} from "../port/backend.ts";
+import { replayShifts } from "../loop/context-shift.ts";
+import type { EngineJob, GenerateJob, JobFailure, EmbedOrRerankJob } from "../port/messages.ts";
+import { textAt, textCount } from "../texts/embed-work.ts";
+
+/**
+ * Most characters per token that any tokenizer reaches on average over a meaningful prompt. Tokenizing delays every
+ * stream, so a text that is far too long is refused by its length alone.
+ */
+export const maxCharsPerToken = 64;
+
+export type PreparedJob = PreparedGenerate | PreparedEmbed;
+
+export interface PreparedGenerate {
+  readonly kind: "generate";
+  readonly job: GenerateJob;
+  /** The tokens that are fed before the first one is sampled; for a resumed job, they include its earlier output. */
+  readonly prompt: readonly Token[];
+  /** Length of the original prompt. */
+  readonly promptTokens: number;
+  /**
+   * How many first tokens of the prompt may come from a cache: sampling needs one computed token, and logprobs of the
+   * prompt need all of them.
+   */
+  readonly reusableTokens: number;
+  readonly sampling: SlotSampling;
+  /** Where the answer begins; only for an answer to messages. */
+  readonly start?: AnswerStart;
+}
+
+/**
+ * A prepared embed or rerank job, without the tokens of its texts: there may be millions, and each text is tokenized again
+ * when it is computed.
+ */
+export interface PreparedEmbed {
+  readonly kind: "embed";
+  readonly job: EmbedOrRerankJob;
+  readonly promptTokens: number;
+}
+
+export interface PreparerOptions {
+  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
+  /** Most checked jobs whose tokens are kept for their submission; beyond that, the oldest is dropped. */
+  readonly maxPrepared: number;
+  /** 32 random bits, for a job that asks for a random seed. */
+  readonly random32: () => number;
+}
+
+export interface Preparer {
+  /**
+   * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
+   * @throws WaggleError invalid_argument when the model cannot run this job; tokenizes before it returns
+   */
+  prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
+  /** Stores a prepared job until it is submitted. */
+  keep(prepared: PreparedJob): void;
+  /** Returns the stored job, once, and only if the request is the same. */
+  take(job: EngineJob): PreparedJob | undefined;
+}
+
+export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptions): Preparer {
+  const { kind, contextSize, chatFormat } = backend.info;
+  const kept = new Map<string, PreparedJob>();
+
+  async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
+    const input = promptOf(job);
+    checkChars(input, contextSize);
+    const { tokens, start } = await backend.tokenize(input);
+    const promptTokens = tokens.length;
+    checkLength(promptTokens, contextSize, "");
+    checkPromptLogprobs(job, promptTokens);
+    const { fed: prompt, priorOutput } = await withPriorOutput(job, tokens);
+    const adapters = adaptersOf(job.lora, backend.info.settings?.lora ?? []);
+    const { seed } = job.sampling;
+    const sampling = {
+      ...job.sampling,
+      seed: seed === -1 ? random32() >>> 0 : seed,
+      ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      ...(job.fillIn === true ? { fillIn: true } : {}),
+      ...(adapters === undefined ? {} : { adapters }),
+      ...(priorOutput === undefined ? {} : { priorOutput }),
+      ...(job.answerGrammar === undefined || start === undefined
+        ? {}
+        : { answer: { grammar: job.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
+    };
+    if (job.contextShift === true) backend.checkShift();
+    await backend.checkSampling(sampling);
+    const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
+    const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
+    return start === undefined ? prepared : { ...prepared, start };
+  }
+
+  /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
+  async function withPriorOutput(
+    job: GenerateJob,
+    prompt: readonly Token[],
+  ): Promise<{ fed: readonly Token[]; priorOutput?: ReplayedOutput }> {
+    if (job.priorOutput === undefined) return { fed: prompt };
+    // The backend refuses tokens that the model does not have.
+    const { tokens: ids } = await backend.tokenize({ kind: "pieces", pieces: [job.priorOutput.ids] });
+    const { tokens: fed, discarded } = job.contextShift
+      ? replayShifts(prompt, ids, contextSize)
+      : { tokens: [...prompt, ...ids], discarded: 0 };
+    return { fed, priorOutput: { ids, discarded, promptTokens: prompt.length } };
+  }
+
+  async function prepareEmbed(job: EmbedOrRerankJob, signal?: AbortSignal): Promise<PreparedEmbed> {
+    const { embedder } = backend;
+    if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
+    checkDimensions(job, embedder);
+    const texts = Array.from({ length: textCount(job) }, (_, index) => textAt(job, index) ?? "");
+    const { truncateTo } = job;
+    // Check the length of all texts first, because tokenizing is expensive.
+    if (truncateTo === undefined)
+      for (const text of texts) checkTextLength(job, fewestTokens(text), embedder, "at least ");
+    let promptTokens = 0;
+    for (const text of texts) {
+      if (signal?.aborted === true) throw new WaggleError("cancelled", "The client disconnected.");
+      const { length } = await embedder.tokenize(text, truncateTo);
+      if (length === 0) throw new WaggleError("invalid_argument", "Cannot embed a text without tokens.");
+      checkTextLength(job, length, embedder, "");
+      promptTokens += length;
+    }
+    return { kind: "embed", job, promptTokens };
+  }
+
+  function checkTextLength(
+    { kind }: EmbedOrRerankJob,
+    tokens: number,
+    { maxTokens }: Embedder,
+    qualifier: string,
+  ): void {
+    if (tokens <= maxTokens) return;
+    const what = kind === "embed" ? "embed a text" : "rank a document and its query";
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot ${what} of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
+      { details: { n_prompt_tokens: tokens, n_ctx: contextSize } },
+    );
+  }
+
+  return {
+    async prepare(job, signal) {
+      checkKind(job, kind);
+      return job.kind === "generate" ? await prepareGenerate(job) : await prepareEmbed(job, signal);
+    },
+
+    keep(prepared) {
+      kept.delete(prepared.job.jobId);
+      kept.set(prepared.job.jobId, prepared);
+      for (const oldest of kept.keys()) {
+        if (kept.size <= maxPrepared) break;
+        kept.delete(oldest);
+      }
+    },
+
+    take(job) {
+      const prepared = kept.get(job.jobId);
+      kept.delete(job.jobId);
+      if (prepared === undefined || !isSameRequest(prepared.job, job)) return undefined;
+      // Both jobs are of one kind; the other fields that may differ do not affect the preparation.
+      return { ...prepared, job } as PreparedJob;
+    },
+  };
+}
+
+/** Whether the prompt's logprobs are needed. A resumed job has sent them already, because they come before the job's first token. */
+export function scoresPrompt({ promptLogprobs, priorOutput }: GenerateJob): boolean {
+  return promptLogprobs === true && priorOutput === undefined;
+}
+
+/** The part of an error that a client may see. Any error other than a WaggleError is a defect of Waggle, and appears in the log only. */
+export function failureOf(thrown: unknown): JobFailure {
+  const { code, message, details } = WaggleError.from(thrown);
+  return { code, message, ...(details === undefined ? {} : { details }) };
+}
+
+/** The error for a request that the model cannot follow: the field, then the reason. */
+export function refuseField(field: string, problem: string, cause?: unknown): WaggleError {
+  return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${problem}`, {
+    details: { problems: [{ field, problem }] },
+    cause,
+  });
+}
+
+function promptOf(job: GenerateJob): PromptInput {
+  if (job.pieces !== undefined) return { kind: "pieces", pieces: job.pieces };
+  if (job.infill !== undefined) return { kind: "infill", infill: job.infill };
+  return job.messages === undefined
+    ? { kind: "text", text: job.prompt ?? "" }
+    : {
+        kind: "messages",
+        messages: job.messages,
+        ...(job.tools === undefined ? {} : { tools: job.tools }),
+        ...(job.template === undefined ? {} : { template: job.template }),
+      };
+}
+
+/**
+ * Refuses text that is too long for any tokenizer, in any part of the input.
+ * @throws WaggleError invalid_argument
+ */
+export function checkChars(input: PromptInput, contextSize: number): void {
+  const enough = maxCharsPerToken * contextSize;
+  const fewestTokens = Math.max(1, Math.ceil(charsOf(input, enough) / maxCharsPerToken));
+  checkLength(fewestTokens, contextSize, "at least ");
+}
+
+/** A token among the pieces counts as the longest text of a token. */
+function charsOf(input: PromptInput, enough: number): number {
+  switch (input.kind) {
+    case "text":
+      return input.text.length;
+    case "pieces":
+      return input.pieces.reduce(
+        (sum, piece) => sum + piece.length * (typeof piece === "string" ? 1 : maxCharsPerToken),
+        0,
+      );
+    case "infill":
+      // Such texts are cut to the context later, so their length does not matter.
+      return 0;
+    case "messages":
+      return countChars([input.messages, input.tools], enough);
+  }
+}
+
+/**
+ * Characters of all texts in a value, keys included, each other value counted as one; no further than `enough`. The keys of a message add
+ * less than its markers in any template.
+ */
+export function countChars(value: unknown, enough = Infinity): number {
+  const todo = [value];
+  let chars = 0;
+  while (todo.length > 0 && chars < enough) {
+    const part = todo.pop();
+    if (typeof part === "string") chars += part.length;
+    else if (typeof part !== "object" || part === null) chars += 1;
+    else if (Array.isArray(part)) for (const item of part) todo.push(item);
+    else {
+      for (const [key, inner] of Object.entries(part)) {
+        chars += key.length;
+        todo.push(inner);
+      }
+    }
+  }
+  return chars;
+}
+
+/**
+ * Refuses a prompt without tokens, which leaves nothing to sample from, and a prompt that fills the context, which leaves
+ * no room for an answer.
+ */
+function checkLength(promptTokens: number, contextSize: number, qualifier: string): void {
+  if (promptTokens === 0) throw new WaggleError("invalid_argument", "Cannot accept the prompt: it has no tokens.");
+  if (promptTokens < contextSize) return;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot accept the prompt: it has ${qualifier}${promptTokens} tokens, and the context holds ${contextSize}, the answer included.`,
+    { details: { n_prompt_tokens: promptTokens, n_ctx: contextSize } },
+  );
+}
+
+/** The engine holds them in memory until the answer is sent. */
+function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, promptTokens: number): void {
+  const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
+  if (count <= requestLimits.promptLogprobs) return;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot accept field "logprobs": with ${topLogprobs} alternatives each, the prompt's ${promptTokens} tokens have ${count} of them, and ${requestLimits.promptLogprobs} are the most.`,
+    { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
+  );
+}
+
+/** A client may reuse the id of a refused job for a different request, which must not run with the first prompt. */
+function isSameRequest(a: EngineJob, b: EngineJob): boolean {
+  return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b));
+}
+
+function factsOf(job: EngineJob): unknown {
+  if (job.kind !== "generate") {
+    const { jobId: _, cacheScope: __, ...facts } = job;
+    return facts;
+  }
+  return [
+    [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
+    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
+    [job.contextShift, job.fillIn, job.lora, job.priorOutput],
+  ];
+}
+
+/** The words that error messages use for the use of a model. */
+const uses: Readonly<Record<ModelKind, string>> = {
+  generate: "this model writes texts; it does not rank them",
+  embed: "this model embeds texts",
+  rerank: "this model ranks texts",
+};
+
+/**
+ * Checks that the model can run this kind of job; a model that generates also computes vectors.
+ * @throws WaggleError invalid_argument naming the model's use
+ */
+function checkKind({ kind }: EngineJob, model: ModelKind): void {
+  if (kind === model || (kind === "embed" && model === "generate")) return;
+  throw new WaggleError("invalid_argument", refusal(kind, model));
+}
+
+function refusal(job: EngineJob["kind"], model: ModelKind): string {
+  switch (job) {
+    case "generate":
+      return `Cannot generate: ${uses[model]}; it does not write.`;
+    case "embed":
+      return `Cannot embed: ${uses[model]}; it has no vectors to give.`;
+    case "rerank":
+      return `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`;
+  }
+}
+
+function fewestTokens(text: EmbedInput | TextPair): number {
+  if (typeof text === "object" && "query" in text) return fewestTokens(text.query) + fewestTokens(text.document);
+  return typeof text === "string" ? Math.ceil(text.length / maxCharsPerToken) : text.length;
+}
+
+function checkDimensions(job: EmbedOrRerankJob, { width }: Embedder): void {
+  if (job.kind !== "embed" || job.dimensions === undefined || job.dimensions <= width) return;
+  const problem = `the model's vectors have ${width} numbers`;
+  throw new WaggleError("invalid_argument", `Cannot accept field "dimensions": ${problem}.`, {
+    details: { problems: [{ field: "dimensions", problem }] },
+  });
+}

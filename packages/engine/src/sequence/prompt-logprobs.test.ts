@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
+import type { GenerateJob, JobEvent } from "../port/messages.ts";
+import { createScoringBudget } from "../costs/scoring-budget.ts";
+
+const logprobs = { topLogprobs: 1, promptLogprobs: true } as const;
+
+function entriesOf(events: readonly JobEvent[]) {
+  const sent = events.flatMap((event) => (event.type === "prompt_logprobs" ? [event] : []));
+  expect(sent.map(({ from }) => from)).toEqual(
+    sent.map((_, i) => sent.slice(0, i).reduce((sum, { entries }) => sum + entries.length, 0)),
+  );
+  return sent.flatMap(({ entries }) => entries);
+}
+
+const textOf = (entries: readonly { readonly bytes: readonly number[] }[]): string =>
+  Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
+
+test("every token of the prompt is sent before the first one of the answer, the very first without a logprob", async () => {
+  const { engine, of, untilJob, events } = startEngine();
+  const prompt = "Hello, a bee finds the hive".repeat(3);
+  engine.handle({ type: "submit", job: job("a", prompt, { maxTokens: 2, ...logprobs }) });
+  const { promptTokens } = await untilJob("a", "finished");
+  const sent = of("a");
+  const entries = entriesOf(sent);
+  expect(entries).toHaveLength(promptTokens);
+  // The token that begins every text has no logprob.
+  expect(textOf(entries)).toBe(prompt);
+  expect(entries.map(({ logprob }) => logprob === null)).toEqual(entries.map((_, i) => i === 0));
+  const types = sent.map(({ type }) => type);
+  expect(types.lastIndexOf("prompt_logprobs")).toBeLessThan(types.indexOf("token"));
+  const scored = statsOf(events).map((stats) => stats.scored);
+  expect(scored.reduce((sum, count) => sum + count, 0)).toBe(promptTokens - 1);
+});
+
+test("the tokens of a greedy answer are as likely as part of a prompt", async () => {
+  const { engine, of, untilJob } = startEngine();
+  const answer = expectedText("Hello", 6);
+  engine.handle({ type: "submit", job: job("a", `Hello${answer}`, { maxTokens: 0, ...logprobs }) });
+  expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 0 });
+  const entries = entriesOf(of("a"));
+  expect(textOf(entries.slice(-6))).toBe(answer);
+  expect(entries.slice(-6).map(({ logprob }) => logprob)).toEqual(Array(6).fill(-0.01));
+  expect(entries.slice(1, 6).map(({ logprob }) => logprob)).toEqual(Array(5).fill(-20));
+});
+
+test("nothing of the prompt comes from a cache, and the cache is there for the next job", async () => {
+  const { engine, untilJob } = startEngine();
+  const prompt = "The same long prompt, each time";
+  const run = async (id: string, more: Partial<GenerateJob>): Promise<number> => {
+    engine.handle({ type: "submit", job: job(id, prompt, { maxTokens: 1, ...more }) });
+    return (await untilJob(id, "finished")).cachedTokens;
+  };
+  expect(await run("a", {})).toBe(0);
+  expect(await run("b", logprobs)).toBe(0);
+  expect(await run("c", {})).toBeGreaterThan(16);
+});
+
+test("more than may be held are refused by name, before anything is computed", async () => {
+  const { engine, until } = startEngine({ contextSize: 60_000 });
+  const long = job("a", "x".repeat(50_000), { maxTokens: 1, ...logprobs });
+  engine.handle({ type: "preflight", job: long });
+  const { failure } = await until(isType("preflight_failed"));
+  expect(failure).toMatchObject({ code: "invalid_argument", message: expect.stringContaining('"logprobs"') as string });
+});
+
+test("so many are computed at once that the streams do not wait long", () => {
+  const budget = createScoringBudget();
+  expect(budget.tokens(10, 2)).toBe(8);
+  for (let i = 0; i < 9; i += 1) budget.add({ passMs: 26, scored: 8 }, 10);
+  expect(budget.tokens(10, 2)).toBe(8);
+  expect(budget.tokens(40, 2)).toBe(32);
+  expect(budget.tokens(undefined, 0)).toBe(200);
+  for (let i = 0; i < 9; i += 1) budget.add({ passMs: 1_000, scored: 1 }, 10);
+  expect(budget.tokens(10, 2), "one at least").toBe(1);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { answer } from "./query.ts";
+import { createFakeBackend } from "../fake/fake-backend.ts";
+import { maxCharsPerToken } from "./prepare.ts";
+
+const backend = createFakeBackend({ slots: 1, contextSize: 64 });
+const question = { kind: "tokenize", text: "é", addSpecial: false, parseSpecial: false, withPieces: false } as const;
+
+test("text becomes tokens, with their bytes if requested", async () => {
+  expect(await answer(backend, question)).toEqual({ kind: "tokenize", tokens: [0xc3, 0xa9] });
+  const { pieces } = (await answer(backend, { ...question, withPieces: true })) as { pieces?: readonly string[] };
+  expect(pieces).toEqual([btoa("\u00c3"), btoa("\u00a9")]);
+});
+
+test("a token of any length has its bytes", async () => {
+  const bytes = new Uint8Array(1_000_000).fill(0x61);
+  const long = { ...backend, tokenizeText: async () => [1], tokenBytes: () => bytes };
+  const { pieces } = (await answer(long, { ...question, withPieces: true })) as { pieces?: readonly string[] };
+  expect(pieces?.[0]).toHaveLength(Math.ceil(1_000_000 / 3) * 4);
+});
+
+test("many tokens take several turns of the event loop", async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const tokens = Array.from({ length: 100_000 }, () => 0x61);
+  expect(await answer(backend, { kind: "detokenize", tokens })).toEqual({
+    kind: "detokenize",
+    text: "a".repeat(100_000),
+  });
+  clearImmediate(timer);
+  expect(turns).toBeGreaterThan(10);
+});
+
+test("a conversation that is far too long is not rendered", async () => {
+  const content = "x".repeat(64 * maxCharsPerToken);
+  const rendered = { ...backend, renderMessages: () => expect.fail("rendered") };
+  expect(await answer(rendered, { kind: "render", messages: [{ role: "user", content }] })).toMatchObject({
+    kind: "failed",
+    failure: { code: "invalid_argument" },
+  });
+});
+
+test("the tokens of a conversation are counted as its prompt has them, also where its text alone would have others", async () => {
+  const messages = [{ role: "user", content: "a bee" }] as const;
+  const { tokens } = await backend.tokenize({ kind: "messages", messages });
+  expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: tokens.length });
+  const content = "x".repeat(64 * maxCharsPerToken);
+  expect(await answer(backend, { kind: "count", messages: [{ role: "user", content }] })).toMatchObject({
+    failure: { code: "invalid_argument", details: { n_ctx: 64 } },
+  });
+});

@@ -1,0 +1,63 @@
+// Answers questions about the model: the tokens of a text, the text of tokens, a rendered conversation, and its number of tokens.
+import type { Backend, Token } from "../port/backend.ts";
+import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
+import { checkChars, failureOf } from "./prepare.ts";
+
+type Answering = Pick<Backend, "info" | "tokenize" | "tokenizeText" | "tokenBytes" | "renderMessages">;
+
+/** Tokens processed between two turns of the event loop; they take a millisecond or two. */
+const tokensPerTurn = 4_096;
+
+/** Never rejects: an error is returned as an answer. */
+export async function answer(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
+  try {
+    return await find(backend, question);
+  } catch (thrown) {
+    return { kind: "failed", failure: failureOf(thrown) };
+  }
+}
+
+async function find(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
+  switch (question.kind) {
+    case "tokenize": {
+      const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);
+      if (!question.withPieces) return { kind: "tokenize", tokens };
+      return {
+        kind: "tokenize",
+        tokens,
+        pieces: await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token))),
+      };
+    }
+    case "detokenize": {
+      // Decode in streaming mode, so that a character whose bytes are spread over several tokens is decoded as a whole.
+      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      const texts = await eachToken(question.tokens, (token) =>
+        decoder.decode(backend.tokenBytes(token), { stream: true }),
+      );
+      return { kind: "detokenize", text: texts.join("") + decoder.decode() };
+    }
+    case "render":
+    case "count": {
+      const input = { ...question, kind: "messages" as const };
+      checkChars(input, backend.info.contextSize);
+      if (question.kind === "render") return { kind: "render", prompt: await backend.renderMessages(input) };
+      return { kind: "count", promptTokens: (await backend.tokenize(input)).tokens.length };
+    }
+  }
+}
+
+async function eachToken(tokens: readonly Token[], textOf: (token: Token) => string): Promise<string[]> {
+  const texts: string[] = [];
+  for (const token of tokens) {
+    if (texts.length % tokensPerTurn === tokensPerTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    texts.push(textOf(token));
+  }
+  return texts;
+}
+
+/** Converts the bytes one by one: passed as arguments, the bytes of a very long piece would overflow the stack. */
+function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}

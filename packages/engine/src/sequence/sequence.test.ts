@@ -1,0 +1,267 @@
+import { createReader, genericFormat } from "@waggle/chat-format/format";
+import { describe, expect, test } from "vitest";
+import { createSequence, type SampledToken, type Sequence, type SequenceOptions } from "./sequence.ts";
+
+const encoder = new TextEncoder();
+const piece = (text: string, token = 1): SampledToken => ({
+  token,
+  bytes: encoder.encode(text),
+  endOfGeneration: false,
+});
+const bytes = (...values: number[]): SampledToken => ({
+  token: 2,
+  bytes: Uint8Array.from(values),
+  endOfGeneration: false,
+});
+const eog: SampledToken = { token: 0, bytes: new Uint8Array(), endOfGeneration: true };
+
+function sequence(given: Partial<SequenceOptions> = {}): Sequence {
+  return createSequence({
+    jobId: "a",
+    stop: [],
+    ignoreEos: false,
+    promptTokens: 5,
+    cachedTokens: 2,
+    maxTokens: undefined,
+    contextShift: false,
+    contextSize: 100,
+    startedAtMs: 1000,
+    ...given,
+  });
+}
+
+describe("token events", () => {
+  test("carry text, a gapless index and the time since the start, in whole microseconds", () => {
+    const job = sequence();
+    expect(job.accept(piece("one"), 1000.12345)).toEqual({
+      events: [{ type: "token", jobId: "a", index: 0, text: "one", tMs: 0.123, n: 1, ids: [1] }],
+      finish: undefined,
+    });
+    expect(job.accept(piece(" two"), 1002).events[0]).toMatchObject({ index: 1, text: " two", tMs: 2 });
+  });
+
+  test("count the tokens that had no text", () => {
+    const job = sequence();
+    expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
+    expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
+    expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({ index: 0, text: "🐝", n: 3, tMs: 3 });
+    expect(job.accept(piece("!"), 1004).events[0]).toMatchObject({ index: 1, n: 1 });
+  });
+
+  test("contain each sampled token once, in order, but for the one that ends the generation", () => {
+    const job = sequence({ stop: ["END"] });
+    expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
+    expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
+    expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({ ids: [2, 2, 2] });
+    expect(job.accept(piece("so EN", 7), 1004).events[0]).toMatchObject({ text: "so ", ids: [7] });
+    expect(job.accept(piece("E", 8), 1005).events[0]).toMatchObject({ text: "EN", ids: [8] });
+    expect(job.accept(eog, 1006).events[0], "the rest of a token that was sent").toMatchObject({
+      text: "E",
+      ids: [],
+      n: 0,
+    });
+    const ignoring = sequence({ ignoreEos: true });
+    ignoring.accept(eog, 1001);
+    expect(ignoring.accept(piece("a", 3), 1002).events[0]).toMatchObject({ ids: [0, 3] });
+  });
+});
+
+describe("a sequence finishes", () => {
+  test("at the end of generation, with what was held back", () => {
+    const job = sequence({ stop: ["END"] });
+    job.accept(piece("so EN"), 1001);
+    expect(job.accept(eog, 1002)).toMatchObject({ events: [{ text: "EN", n: 0 }], finish: "end" });
+    expect(job.completionTokens).toBe(2);
+  });
+
+  test("not at the end of generation when that is to be ignored", () => {
+    expect(sequence({ ignoreEos: true }).accept(eog, 1001)).toEqual({ events: [], finish: undefined });
+  });
+
+  test("at a stop string, with the text before it", () => {
+    const job = sequence({ stop: ["END"] });
+    expect(job.accept(piece("one E"), 1001)).toMatchObject({ events: [{ text: "one " }], finish: undefined });
+    expect(job.accept(piece("ND two"), 1002)).toEqual({ events: [], finish: "stop_string" });
+    expect(job.flush(1003), "its last token").toMatchObject([{ text: "", ids: [1] }]);
+  });
+
+  test("at max_tokens, with an unfinished character as U+FFFD", () => {
+    const job = sequence({ maxTokens: 2 });
+    expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(bytes(0x62, 0xe2), 1002)).toMatchObject({
+      events: [{ text: "b\uFFFD", n: 1 }],
+      finish: "max_tokens",
+    });
+  });
+
+  test("at max_tokens with stop when the last token ends the generation or completes a stop string", () => {
+    expect(sequence({ maxTokens: 1 }).accept(eog, 1001).finish).toBe("end");
+    expect(sequence({ maxTokens: 1, stop: ["b"] }).accept(piece("ab"), 1001)).toMatchObject({
+      events: [{ text: "a" }],
+      finish: "stop_string",
+    });
+  });
+
+  test("when prompt and answer fill the context", () => {
+    const job = sequence({ promptTokens: 97, maxTokens: 50 });
+    expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(piece("b"), 1002).finish).toBeUndefined();
+    expect(job.accept(piece("c"), 1003).finish).toBe("context");
+  });
+
+  test("not with the context where that is shifted, but at max_tokens", () => {
+    const job = sequence({ promptTokens: 97, maxTokens: 5, contextShift: true });
+    for (let i = 0; i < 4; i++) expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(piece("b"), 1002).finish).toBe("max_tokens");
+  });
+});
+
+describe("an end from outside", () => {
+  test("releases the held-back text", () => {
+    const job = sequence({ stop: ["END"] });
+    job.accept(piece("E"), 1001);
+    job.accept(piece("N"), 1002);
+    expect(job.flush(1004)).toMatchObject([{ index: 0, text: "EN", n: 2, tMs: 4 }]);
+    expect(job.flush(1005)).toEqual([]);
+  });
+});
+
+test("the last token is known once there is one", () => {
+  const job = sequence();
+  expect(() => job.lastToken).toThrow("no token yet");
+  job.accept(piece("x", 42), 1001);
+  expect(job.lastToken).toBe(42);
+});
+
+describe("totals", () => {
+  test("split the time at the first token", () => {
+    const job = sequence();
+    job.accept(piece("a"), 1003);
+    job.accept(piece("b"), 1007);
+    expect(job.totals(1009)).toEqual({
+      promptTokens: 5,
+      cachedTokens: 2,
+      completionTokens: 2,
+      prefillMs: 3,
+      decodeMs: 4,
+    });
+  });
+
+  test("of a job that ends in its prefill count all time as prefill", () => {
+    expect(sequence().totals(1006)).toMatchObject({ completionTokens: 0, prefillMs: 6, decodeMs: 0 });
+  });
+});
+
+describe("an answer that repeats itself", () => {
+  test("ends where that is asked for, unless its end is to be ignored", () => {
+    const repeat = (given: Partial<SequenceOptions>): string | undefined => {
+      const job = sequence({ contextSize: 1_000, repetitionLimit: 4, ...given });
+      let finish: string | undefined;
+      for (let i = 0; i < 200 && finish === undefined; i++) finish = job.accept(piece("a", i % 20), 1001).finish;
+      return finish;
+    };
+    expect(repeat({})).toBe("repetition");
+    expect(repeat({ repetitionLimit: undefined })).toBeUndefined();
+    expect(repeat({ ignoreEos: true })).toBeUndefined();
+  });
+});
+
+describe("a thought with a budget", () => {
+  const close = [60, 61];
+  const reader = (): SequenceOptions["reader"] => createReader({ format: genericFormat, tools: [] });
+  const push = (job: Sequence, texts: readonly string[]): (number | undefined)[] =>
+    texts.map((text) => {
+      job.accept(piece(text), 1001);
+      return job.forced;
+    });
+
+  test("is closed with the marker of the chat format, and content follows", () => {
+    const job = sequence({ reader: reader(), thinking: { budget: 2, close } });
+    expect(push(job, ["<think>", "a", "b"])).toEqual([undefined, 60, 60]);
+    job.accept(piece("</think>", 60), 1002);
+    expect(job.forced).toBe(61);
+    job.accept(piece("\n", 61), 1002);
+    expect(job.forced).toBeUndefined();
+    expect(job.accept(piece("c"), 1003).events).toMatchObject([{ text: "c" }]);
+    expect(push(job, ["d", "e", "f"])).toEqual([undefined, undefined, undefined]);
+  });
+
+  test("is left alone below it, and without one", () => {
+    expect(
+      push(sequence({ reader: reader(), thinking: { budget: 9, close } }), ["<think>", "a", "</think>", "b"]),
+    ).toEqual([undefined, undefined, undefined, undefined]);
+    expect(push(sequence({ reader: reader() }), ["<think>", "a", "b"])).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+test("a token of several parts has an event for each, and its id in one of them", () => {
+  const job = sequence({ reader: createReader({ format: genericFormat, tools: [{ name: "f" }] }) });
+  const { events } = job.accept(piece('<think>a</think>b<tool_call>{"name": "f", "arguments": {}}</tool_call>'), 1001);
+  expect(events).toMatchObject([
+    { text: "a", part: { kind: "reasoning" }, ids: [1], n: 1 },
+    { text: "b", ids: [], n: 0 },
+    { text: "", part: { kind: "call", index: 0, name: "f" } },
+    { text: "{}", part: { kind: "arguments", index: 0 } },
+  ]);
+  expect(events.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+});
+
+describe("a thought at its budget", () => {
+  const thinking = (): Sequence =>
+    sequence({ reader: createReader({ format: genericFormat, tools: [] }), thinking: { budget: 1, close: [7, 8] } });
+
+  test("is closed with the tokens that close it, one after the other", () => {
+    const job = thinking();
+    job.accept(piece("<think>a"), 1000);
+    expect(job.forced).toBe(7);
+    job.accept(piece("</think>", 7), 1000);
+    expect(job.forced).toBe(8);
+    job.accept(piece("\n", 8), 1000);
+    expect(job.forced).toBeUndefined();
+  });
+
+  test("is not closed any further after a token that differs from the forced one", () => {
+    const job = thinking();
+    job.accept(piece("<think>a"), 1000);
+    job.accept(piece("</think>", 7), 1000);
+    job.accept(piece("b", 9), 1000);
+    expect(job.forced).toBeUndefined();
+  });
+});
+
+describe("lines", () => {
+  test("one that is indented too little ends the text, and takes what was held back with it", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["dx"] });
+    job.accept(piece("a\n  b\n"), 1001);
+    expect(job.accept(piece(" c d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
+    expect(job.flush(1003)).toEqual([]);
+  });
+
+  test("nothing is sent after it, however far that is indented", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["  dx"] });
+    job.accept(piece("a\n"), 1001);
+    expect(job.accept(piece(" c  d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
+    expect(job.flush(1003)).toEqual([]);
+  });
+
+  test("the rest of a token that ends the text by its time is sent", () => {
+    const job = sequence({ lines: { maxDecodeMs: 10 }, stop: ["dx"] });
+    job.accept(piece("a"), 1001);
+    expect(job.accept(piece("c\nd"), 1012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
+    expect(job.flush(1013)).toMatchObject([{ text: "d" }]);
+  });
+
+  test("a newline ends the text once its time is over", () => {
+    const job = sequence({ lines: { maxDecodeMs: 10 } });
+    expect(job.accept(piece("a\n"), 2000).finish, "measured from the first token").toBeUndefined();
+    expect(job.accept(piece("b"), 2011).finish).toBeUndefined();
+    expect(job.accept(piece("c\n"), 2012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
+  });
+
+  test("text that the end of the generation releases is limited, too", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["bx"] });
+    job.accept(piece("a\n"), 1001);
+    expect(job.accept(piece("b"), 1002).events).toEqual([]);
+    expect(job.accept(eog, 1003)).toMatchObject({ events: [], finish: "indent" });
+  });
+});

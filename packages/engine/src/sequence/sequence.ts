@@ -1,0 +1,293 @@
+// Holds a running job: its text, its counts and the decision to end. Its input is tokens and times; it knows no slot or backend.
+import type { AnswerReader } from "@waggle/chat-format/format";
+import type { StoppedBy } from "@waggle/protocol";
+import { createAnswerParts, type Piece } from "./answer-parts.ts";
+import type { Token } from "../port/backend.ts";
+import { createLineWatch, type LineLimits, type Watched } from "./line-limits.ts";
+import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
+import { createRepetition } from "./repetition.ts";
+
+type TokenEvent = Extract<JobEvent, { type: "token" }>;
+type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
+
+/** Time between two progress events of a prompt: short enough for a display, with few events. */
+const progressIntervalMs = 200;
+
+export interface SequenceOptions {
+  readonly jobId: string;
+  readonly stop: readonly string[];
+  readonly ignoreEos: boolean;
+  readonly promptTokens: number;
+  /** Number of cached prompt tokens; `begin` replaces it. */
+  readonly cachedTokens: number;
+  /**
+   * The limit in the request; the answer may end earlier at the end of the context, unless the context is shifted. 0: the
+   * prompt is computed without output.
+   */
+  readonly maxTokens: number | undefined;
+  readonly contextShift: boolean;
+  readonly contextSize: number;
+  /** When the job was given its slot; `begin` replaces it. */
+  readonly startedAtMs: number;
+  /** The reader of an answer to messages. */
+  readonly reader?: AnswerReader | undefined;
+  /** Budget of thought tokens after which a thought is closed with `close`. */
+  readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
+  /** The answer ends after this many repetitions of the same tokens; undefined: no limit. */
+  readonly repetitionLimit?: number | undefined;
+  /** Limits for the text that answers a plain prompt. */
+  readonly lines?: LineLimits | undefined;
+}
+
+export interface SampledToken {
+  readonly token: Token;
+  readonly bytes: Uint8Array;
+  /** The mark of a token that is a marker of the chat format. */
+  readonly mark?: string | undefined;
+  readonly endOfGeneration: boolean;
+  readonly logprobs?: LogprobEntry;
+}
+
+export interface Accepted {
+  /** Empty while the token completes no text; several events where the token's text belongs to several parts. */
+  readonly events: readonly TokenEvent[];
+  /** Set when this token is the last one. */
+  readonly finish: StoppedBy | undefined;
+}
+
+export interface Sequence {
+  readonly jobId: string;
+  readonly completionTokens: number;
+  /** The token sampled last, which the next decode step feeds. @throws Error before the first token */
+  readonly lastToken: Token;
+  /** The token that the next decode step yields instead of sampling. */
+  readonly forced: Token | undefined;
+  /** Whether this many more tokens may be sampled whatever they are: none reaches `maxTokens`, and none is forced. */
+  mayContinueFor(tokens: number): boolean;
+  /** The stop string that ended the text, if one did. */
+  readonly stopString: string | undefined;
+  /** Begins the job with this many cached tokens. Called again when the backend has kept fewer tokens. */
+  begin(cachedTokens: number, atMs: number): void;
+  /**
+   * Replays the output of an earlier engine, before any new token is accepted.
+   * @param sentEvents number of token events that were already sent
+   * @returns the events that were not sent yet, and whether the output had reached its end; output after the end is skipped
+   */
+  replay(output: Iterable<SampledToken>, sentEvents: number): Accepted;
+  /** A progress event for a prompt with this many tokens in the cache; undefined when the last progress event is recent. */
+  progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
+  accept(sampled: SampledToken, atMs: number): Accepted;
+  /** The final events after the last token: text that was held back, and tokens that were in no event yet. */
+  flush(atMs: number): readonly TokenEvent[];
+  totals(atMs: number): JobTotals;
+}
+
+/**
+ * A job that has its slot. `begin` must be called before any other function that takes a time. Times are milliseconds on
+ * one clock; durations are rounded to microseconds.
+ */
+export function createSequence(options: SequenceOptions): Sequence {
+  const { jobId, promptTokens, thinking, ignoreEos } = options;
+  const room = options.contextShift ? Infinity : options.contextSize - promptTokens;
+  const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
+  const text = createAnswerParts(options.stop, options.reader);
+  const repetition =
+    options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
+  const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
+  /** The answer has left the indented block, so the text that is still held back is dropped. */
+  let leftBlock = false;
+  let lastToken: Token | undefined;
+  let completionTokens = 0;
+  let thoughtTokens = 0;
+  /** With a budget of 0, a thought that the prompt has begun is closed at once. */
+  let forced: Token[] = thinking?.budget === 0 && text.thinking ? [...thinking.close] : [];
+  let eventIndex = 0;
+  /** Index of the first event that no earlier engine has sent. */
+  let firstUnsent = 0;
+  /** Tokens that were in no event yet. */
+  let unsent: Token[] = [];
+  /** Logprobs of the tokens that were in no event yet. */
+  let logprobs: LogprobEntry[] = [];
+  let firstTokenAtMs: number | undefined;
+  let { cachedTokens, startedAtMs } = options;
+  let lastTokenAtMs = startedAtMs;
+  let progressAtMs: number | undefined;
+
+  function tokenEvent({ part, text: pieceText }: Piece, atMs: number): TokenEvent {
+    const ids = unsent;
+    unsent = [];
+    const entries = logprobs;
+    logprobs = [];
+    return {
+      type: "token",
+      jobId,
+      index: eventIndex++,
+      text: pieceText,
+      ...(part === undefined ? {} : { part }),
+      tMs: roundMs(atMs - startedAtMs),
+      n: ids.length,
+      ids,
+      ...(entries.length === 0 ? {} : { logprobs: entries }),
+    };
+  }
+
+  function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
+    return unsentOf(pieces.map((piece) => tokenEvent(piece, atMs)));
+  }
+
+  function unsentOf(all: readonly TokenEvent[]): TokenEvent[] {
+    return all.filter(({ index }) => index >= firstUnsent);
+  }
+
+  /** The part of the pieces that the line limits allow. */
+  function watched(pieces: readonly Piece[], decodeMs: number): { pieces: readonly Piece[]; by?: Watched["by"] } {
+    if (lines === undefined) return { pieces };
+    if (leftBlock) return { pieces: [], by: "indent" };
+    const kept: Piece[] = [];
+    for (const piece of pieces) {
+      const { text: allowed, by } = lines.push(piece.text, decodeMs);
+      if (allowed !== "") kept.push({ ...piece, text: allowed });
+      leftBlock = by === "indent";
+      if (by !== undefined) return { pieces: kept, by };
+    }
+    return { pieces: kept };
+  }
+
+  /** Closes a thought that has used up its budget, with the marker of the chat format. */
+  function watchThought(): void {
+    if (thinking === undefined || forced.length > 0) return;
+    if (text.thinking) thoughtTokens += 1;
+    if (text.thinking && thoughtTokens >= thinking.budget) forced = [...thinking.close];
+  }
+
+  return {
+    jobId,
+    get completionTokens() {
+      return completionTokens;
+    },
+    get lastToken() {
+      if (lastToken === undefined) throw new Error(`Cannot decode job ${jobId}: it has sampled no token yet`);
+      return lastToken;
+    },
+    get forced() {
+      return forced[0];
+    },
+    mayContinueFor: (tokens) => thinking === undefined && completionTokens + tokens < maxTokens,
+    get stopString() {
+      return text.stopString;
+    },
+
+    progress(processedTokens, atMs) {
+      if (progressAtMs !== undefined && atMs - progressAtMs < progressIntervalMs) return undefined;
+      progressAtMs = atMs;
+      const tMs = roundMs(atMs - startedAtMs);
+      return {
+        type: "progress",
+        jobId,
+        processedTokens: Math.min(processedTokens, promptTokens),
+        promptTokens,
+        cachedTokens,
+        tMs,
+      };
+    },
+
+    begin(cached, atMs) {
+      // The cache may also hold earlier output, which is not part of the prompt.
+      cachedTokens = Math.min(cached, promptTokens);
+      startedAtMs = lastTokenAtMs = atMs;
+    },
+
+    replay(output, sentEvents) {
+      firstUnsent = sentEvents;
+      const unsentEvents: TokenEvent[] = [];
+      for (const token of output) {
+        // The replay counts as taking no time: durations begin with the first computed token.
+        const { events: replayed, finish } = take(token, startedAtMs, 0);
+        for (const event of replayed) unsentEvents.push(event);
+        if (finish !== undefined) return { events: unsentEvents, finish };
+      }
+      if (eventIndex >= sentEvents) return { events: unsentEvents, finish: undefined };
+      // Only the model's end token, which is in no event, releases the text that was held back.
+      completionTokens += 1;
+      const { pieces, stopped } = text.end();
+      return { events: [...unsentEvents, ...events(pieces, startedAtMs)], finish: stopped ? "stop_string" : "end" };
+    },
+
+    accept(sampled, atMs) {
+      if (options.maxTokens === 0) return { events: [], finish: "max_tokens" };
+      firstTokenAtMs ??= atMs;
+      lastTokenAtMs = atMs;
+      return take(sampled, atMs, atMs - firstTokenAtMs);
+    },
+
+    flush(atMs) {
+      const rest = events(watched(text.end().pieces, 0).pieces, atMs);
+      // Tokens without text are also sent, so that the ids are the whole context.
+      return unsent.length === 0 ? rest : [...rest, ...events([{ text: "" }], atMs)];
+    },
+
+    totals: (atMs) => ({
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+      prefillMs: roundMs((firstTokenAtMs ?? atMs) - startedAtMs),
+      decodeMs: roundMs(firstTokenAtMs === undefined ? 0 : lastTokenAtMs - firstTokenAtMs),
+      ...(text.unreadableCalls === 0 ? {} : { unreadableCalls: text.unreadableCalls }),
+    }),
+  };
+
+  function take(
+    { token, bytes, mark, endOfGeneration, logprobs: entry }: SampledToken,
+    atMs: number,
+    decodeMs: number,
+  ): Accepted {
+    lastToken = token;
+    completionTokens += 1;
+    const ends = endOfGeneration && !ignoreEos;
+    if (!ends) unsent.push(token);
+    if (!ends && entry !== undefined) logprobs.push(entry);
+    const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
+    if (forced[0] === token) forced.shift();
+    else {
+      // The grammar did not allow the forced token; the rest of the forced tokens is dropped.
+      forced = [];
+      watchThought();
+    }
+    const { pieces, by } = watched(pushed.pieces, decodeMs);
+    if (by !== undefined) return { events: events(pieces, atMs), finish: by };
+    if (pushed.stopped) return { events: events(pieces, atMs), finish: "stop_string" };
+    const repeats = !ends && repetition?.push(token) === true;
+    if (!ends && !repeats && completionTokens < maxTokens) {
+      return { events: events(pieces, atMs), finish: undefined };
+    }
+
+    // The rest may itself complete a stop string, since the U+FFFD of an unfinished character is ordinary text.
+    const end = text.end();
+    const rest = watched(end.pieces, decodeMs);
+    const finish = rest.by ?? endOf(ends, end.stopped, repeats);
+    return { events: events(joined(pieces, rest.pieces), atMs), finish };
+  }
+
+  function endOf(ends: boolean, stopped: boolean, repeats: boolean): StoppedBy {
+    if (ends) return "end";
+    if (stopped) return "stop_string";
+    if (repeats) return "repetition";
+    return completionTokens >= (options.maxTokens ?? Infinity) ? "max_tokens" : "context";
+  }
+}
+
+/** Joins the last token's text with the text held back before it where both belong to the same part. */
+function joined(before: readonly Piece[], after: readonly Piece[]): readonly Piece[] {
+  const [last, first] = [before.at(-1), after[0]];
+  if (last === undefined || first === undefined || !isSamePart(last, first)) return [...before, ...after];
+  return [...before.slice(0, -1), { ...last, text: last.text + first.text }, ...after.slice(1)];
+}
+
+function isSamePart({ part: a }: Piece, { part: b }: Piece): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.kind === b.kind && a.kind !== "call" && (a.kind === "reasoning" || a.index === (b as typeof a).index);
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

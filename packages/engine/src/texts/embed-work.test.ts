@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import type { EmbedJob, RerankJob } from "../port/messages.ts";
+import { pieceTokens, shortened, textAt } from "./embed-work.ts";
+
+const job: EmbedJob = { kind: "embed", jobId: "e", texts: ["a"], cacheScope: "alice" };
+test("a piece ends where whole tiles are left", () => {
+  expect([pieceTokens(30, 100), pieceTokens(300, 100), pieceTokens(300, 20)]).toEqual([30, 44, 20]);
+});
+
+test("a query is for all documents, or each has its own", () => {
+  const ranking = (queries: string[]): RerankJob => {
+    return { kind: "rerank", jobId: "r", queries, documents: ["a", "b"], cacheScope: "alice" };
+  };
+  expect([0, 1, 2].map((index) => textAt(ranking(["q"]), index))).toEqual([
+    { query: "q", document: "a" },
+    { query: "q", document: "b" },
+    undefined,
+  ]);
+  expect(textAt(ranking(["q", "r"]), 1)).toEqual({ query: "r", document: "b" });
+});
+
+test("a shorter vector has length 1, too", () => {
+  expect(shortened([0.48, 0.64, 0.6], { ...job, dimensions: 2 })).toEqual(
+    [0.6, 0.8].map((n) => expect.closeTo(n) as number),
+  );
+  expect(shortened([0.6, 0.8], job)).toEqual([0.6, 0.8]);
+  expect(shortened([0, 0, 1], { ...job, dimensions: 2 })).toEqual([0, 0]);
+});

@@ -1,0 +1,240 @@
+// Tests that texts to embed are tokenized in parallel with the step loop, so that slow tokenizing delays no other job.
+import { deferred } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import {
+  embedJob,
+  expectedText,
+  isType,
+  job,
+  startEngine,
+  type EngineHarness,
+  type EngineHarnessOptions,
+} from "../testing/engine-harness.ts";
+import { expectedFakeVector } from "../fake/fake-embedder.ts";
+import type { JobEvent } from "../port/messages.ts";
+
+const long = "x".repeat(200);
+const ends: readonly JobEvent["type"][] = ["finished", "cancelled", "failed"];
+
+interface HeldEngine extends EngineHarness {
+  /** What was tokenized, the checks left out. */
+  readonly tokenized: readonly string[];
+  /** Resolves when a text is held. */
+  held(): Promise<void>;
+  /** Lets the held text go, or has it fail. */
+  release(failure?: Error): void;
+  endsOf(jobId: string): string[];
+}
+
+function textOf(input: unknown): string {
+  if (typeof input !== "string") throw new Error("These tests embed texts only");
+  return input;
+}
+
+/** An engine where the tokenizing of some texts waits for the test; not in the check, which comes first. */
+function startHeldEngine(isHeld: (text: string) => boolean, options: EngineHarnessOptions = {}): HeldEngine {
+  const checks = new Map<string, number>();
+  const tokenized: string[] = [];
+  let arrived = deferred<void>();
+  let gate = deferred<void>();
+  const harness = startEngine({
+    ...options,
+    wrap: ({ embedder, ...fake }) => ({
+      ...fake,
+      embedder: embedder && {
+        ...embedder,
+        async tokenize(input) {
+          const text = textOf(input);
+          const unused = checks.get(text) ?? 0;
+          if (unused === 0) {
+            checks.set(text, 1);
+            return await embedder.tokenize(text);
+          }
+          checks.set(text, unused - 1);
+          tokenized.push(text);
+          if (isHeld(text)) {
+            arrived.resolve();
+            await gate.promise;
+          }
+          return await embedder.tokenize(text);
+        },
+      },
+    }),
+  });
+  return {
+    ...harness,
+    tokenized,
+    held: () => arrived.promise,
+    release(failure) {
+      const own = gate;
+      [arrived, gate] = [deferred(), deferred()];
+      if (failure === undefined) own.resolve();
+      else own.reject(failure);
+    },
+    endsOf: (jobId) =>
+      harness
+        .of(jobId)
+        .map(({ type }) => type)
+        .filter((type) => ends.includes(type)),
+  };
+}
+
+const isLong = (text: string): boolean => text === long;
+
+async function turnEventLoop(times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+describe("while a text is tokenized", () => {
+  test("streams begin, continue and end", async () => {
+    const { engine, held, release, untilJob, textOf, of } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 50 }) });
+    await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
+    expect([textOf("a"), textOf("b")]).toEqual([expectedText("Hello", 50), expectedText("World", 50)]);
+    expect(of("e")).toEqual([]);
+    release();
+    await untilJob("e", "finished");
+    expect(of("e")).toMatchObject([{ type: "started" }, { vector: expectedFakeVector(long) }, { type: "finished" }]);
+  });
+
+  test("an idle engine sleeps, and sends a sign of life at maintenance", async () => {
+    const { engine, held, events } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    await turnEventLoop(20);
+    expect(events).toMatchObject([{ type: "step", events: [] }]);
+    engine.maintain();
+    await turnEventLoop(20);
+    expect(events).toMatchObject([
+      { type: "step", events: [] },
+      { type: "step", events: [] },
+    ]);
+  });
+
+  test("its job is cancelled at once, its late tokens are dropped, and the next job is served", async () => {
+    const { engine, held, release, untilJob, of, endsOf, tokenized } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    engine.handle({ type: "cancel", jobId: "e" });
+    expect(of("e")).toMatchObject([{ type: "cancelled", steps: 0, promptTokens: 201 }]);
+    await turnEventLoop(5);
+    expect(tokenized, "one text at a time").toEqual([long]);
+    release();
+    await untilJob("f", "finished");
+    expect(of("f")[1]).toMatchObject({ type: "embedding", vector: expectedFakeVector("a") });
+    expect([endsOf("e"), endsOf("f")]).toEqual([["cancelled"], ["finished"]]);
+  });
+
+  test("its job can be cancelled and come again", async () => {
+    const { engine, held, release, untilJob, endsOf } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "cancel", jobId: "e" });
+    engine.handle({ type: "submit", job: embedJob("e", "a", "b") });
+    release();
+    expect(await untilJob("e", "finished")).toMatchObject({ promptTokens: 4 });
+    expect(endsOf("e")).toEqual(["cancelled", "finished"]);
+  });
+
+  test.each<[thrown: Error, code: string]>([
+    [new WaggleError("resource_exhausted", "Cannot tokenize: no memory."), "resource_exhausted"],
+    [new Error("oops"), "engine_failed"],
+  ])("its job alone fails when that goes wrong: %s", async (thrown, code) => {
+    const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    await untilJob("a", "finished");
+    release(thrown);
+    expect(await untilJob("e", "failed")).toMatchObject({ code });
+    await untilJob("f", "finished");
+    expect([endsOf("e"), endsOf("f")]).toEqual([["failed"], ["finished"]]);
+    expect(events.some(isType("broken"))).toBe(false);
+  });
+
+  test("a failure is not reported when the job was cancelled meanwhile", async () => {
+    const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "cancel", jobId: "e" });
+    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    release(new Error("oops"));
+    await untilJob("f", "finished");
+    expect(endsOf("e")).toEqual(["cancelled"]);
+    expect(events.some(isType("log"))).toBe(false);
+  });
+
+  test("the engine can leave", async () => {
+    const { engine, held, release, running, events } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await held();
+    engine.handle({ type: "shutdown" });
+    await running;
+    const last = events.length;
+    release();
+    await turnEventLoop(5);
+    expect(events).toHaveLength(last);
+  });
+});
+
+describe("the next text", () => {
+  test("is tokenized while one computes, and no other", async () => {
+    const computing = deferred<void>();
+    const go = deferred<void>();
+    const { engine, tokenized, untilJob } = startHeldEngine(() => false, {
+      async embedGate() {
+        computing.resolve();
+        await go.promise;
+      },
+    });
+    engine.handle({ type: "submit", job: embedJob("e", "a", "b", "c") });
+    engine.handle({ type: "submit", job: embedJob("f", "d", "e") });
+    await computing.promise;
+    await turnEventLoop(5);
+    expect(tokenized).toEqual(["a", "d"]);
+    go.resolve();
+    await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);
+    expect(tokenized).toEqual(["a", "d", "b", "e", "c"]);
+  });
+
+  test("is there when one ends, so that several short ones are computed between two passes", async () => {
+    const texts = Array.from({ length: 50 }, (_, i) => `text ${i}`);
+    const { engine, events, untilJob } = startHeldEngine(() => false, { limits: { prefillBudget: 512 } });
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 200 }) });
+    await untilJob("a", "token");
+    engine.handle({ type: "submit", job: embedJob("e", ...texts) });
+    await untilJob("e", "finished");
+    const steps = events.filter(isType("step"));
+    const from = steps.findIndex((step) => step.events.some(({ type }) => type === "embedding"));
+    const passes = steps.slice(from).filter(({ stats }) => stats !== undefined);
+    expect(passes.length).toBeLessThan(10);
+  });
+
+  test("fails after the vector of the one before it", async () => {
+    const { engine, held, release, untilJob, of } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", "a", long, "b") });
+    await held();
+    release(new Error("oops"));
+    await untilJob("e", "failed");
+    expect(of("e").map(({ type }) => type)).toEqual(["started", "embedding", "failed"]);
+  });
+
+  test("keeps its turn when it is held up", async () => {
+    const { engine, events, held, release, untilJob } = startHeldEngine(isLong);
+    engine.handle({ type: "submit", job: embedJob("e", long, "a") });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "b", "c") });
+    await turnEventLoop(5);
+    release();
+    await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);
+    const order = events.flatMap((event) => (event.type === "step" ? event.events : []));
+    const vectors = order.flatMap((event) => (event.type === "embedding" ? [`${event.jobId}${event.index}`] : []));
+    expect(vectors).toEqual(["e0", "f0", "e1", "f1"]);
+  });
+});

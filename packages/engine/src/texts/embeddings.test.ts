@@ -1,0 +1,211 @@
+import { deferred } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { embedJob, expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
+import type { TextPiece } from "../port/backend.ts";
+import { expectedFakeLogit, expectedFakeVector } from "../fake/fake-embedder.ts";
+import type { JobEvent } from "../port/messages.ts";
+
+const long = "x".repeat(200);
+
+const vectorsOf = (events: readonly JobEvent[]): (readonly number[])[] =>
+  events.flatMap((event) => (event.type === "embedding" ? [event.vector] : []));
+
+/** Pieces wait for each other: the test lets them go one by one. */
+function createPieceGate() {
+  const pieces: TextPiece[] = [];
+  let arrived = deferred<void>();
+  let next = deferred<void>();
+  return {
+    pieces,
+    async gate(piece: TextPiece): Promise<void> {
+      pieces.push(piece);
+      const own = (next = deferred<void>());
+      arrived.resolve();
+      await own.promise;
+    },
+    /** Resolves when a piece computes. */
+    held: () => arrived.promise,
+    release() {
+      arrived = deferred();
+      next.resolve();
+    },
+  };
+}
+
+describe("an embed job", () => {
+  test("starts, gives each text's vector in order and finishes once, without a slot", async () => {
+    const { engine, of, events, untilJob } = startEngine();
+    engine.handle({ type: "submit", job: embedJob("e", "a bee", long, "") });
+    const finished = await untilJob("e", "finished");
+    expect(finished).toMatchObject({ by: "end", promptTokens: 3 + 201 + 1, cachedTokens: 0, completionTokens: 0 });
+    expect(of("e").map(({ type }) => type)).toEqual(["started", ...Array<string>(3).fill("embedding"), "finished"]);
+    expect(of("e")[0]).toEqual({ type: "started", jobId: "e", promptTokens: 205, cachedTokens: 0 });
+    expect(vectorsOf(of("e"))).toEqual(["a bee", long, ""].map(expectedFakeVector));
+    expect(of("e").flatMap((event) => (event.type === "embedding" ? [[event.index, event.tokens]] : []))).toEqual([
+      [0, 3],
+      [1, 201],
+      [2, 1],
+    ]);
+    expect(statsOf(events)).toEqual([]);
+  });
+
+  test("is checked as any other job is, and its check kept", async () => {
+    const { engine, until, untilJob } = startEngine({ contextSize: 64 });
+    engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
+    expect(await until(isType("preflight_ok"))).toEqual({
+      type: "preflight_ok",
+      jobId: "e",
+      promptTokens: 5,
+      cachedTokens: 0,
+    });
+    engine.handle({ type: "submit", job: embedJob("e", "a bee", "b") });
+    await untilJob("e", "finished");
+    engine.handle({ type: "preflight", job: embedJob("f", "short", "y".repeat(64)) });
+    expect(await until(isType("preflight_failed"))).toMatchObject({
+      jobId: "f",
+      failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 64 } },
+    });
+    engine.handle({ type: "submit", job: embedJob("g", "z".repeat(100_000)) });
+    expect(await untilJob("g", "failed")).toMatchObject({ code: "invalid_argument" });
+  });
+
+  test("is refused where the model has no vectors", async () => {
+    const { engine, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, embedder: undefined }) });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    expect(await untilJob("e", "failed")).toMatchObject({ code: "invalid_argument" });
+  });
+
+  test.each<[thrown: Error, code: string]>([
+    [new WaggleError("resource_exhausted", "Cannot embed: no memory."), "resource_exhausted"],
+    [new Error("oops"), "engine_failed"],
+  ])("ends alone when a piece fails: %s", async (thrown, code) => {
+    let failing = true;
+    const embedGate = async (): Promise<void> => {
+      if (failing) throw thrown;
+    };
+    const { engine, events, untilJob } = startEngine({ embedGate });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    expect(await untilJob("e", "failed")).toMatchObject({ code });
+    failing = false;
+    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    engine.handle({ type: "submit", job: job("g", "Hello") });
+    await Promise.all([untilJob("f", "finished"), untilJob("g", "finished")]);
+    expect(events.some(isType("broken"))).toBe(false);
+  });
+
+  test("does not send the backend's error to the client", async () => {
+    const embedGate = async (): Promise<void> => Promise.reject(new Error("oops at /home/alice"));
+    const { engine, events, untilJob } = startEngine({ embedGate });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    const failed = await untilJob("e", "failed");
+    expect(failed).toEqual({
+      type: "failed",
+      jobId: "e",
+      code: "engine_failed",
+      message: "The engine could not compute the texts.",
+    });
+    expect(events.find(isType("log"))?.message).toContain("oops");
+  });
+
+  test("runs in pieces of a prompt's size between the steps of a stream", async () => {
+    const pieces: TextPiece[] = [];
+    const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
+    const { engine, of, events, textOf, untilJob } = startEngine({ embedGate, limits: { prefillBudget: 16 } });
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 100 }) });
+    await untilJob("a", "token");
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await Promise.all([untilJob("a", "finished"), untilJob("e", "finished")]);
+    expect(pieces.map(({ tokens }) => tokens.length)).toEqual([...Array<number>(12).fill(16), 9]);
+    expect(vectorsOf(of("e"))).toEqual([expectedFakeVector(long)]);
+    expect(textOf("a")).toBe(expectedText("Hello", 100));
+    const order = events.flatMap((event) => (event.type === "step" ? event.events : []));
+    const from = order.findIndex(({ type, jobId }) => type === "started" && jobId === "e");
+    const to = order.findIndex(({ type }) => type === "embedding");
+    const tokens = order.slice(from, to).filter(({ type }) => type === "token");
+    expect(tokens.length, "a token between two pieces").toBeGreaterThanOrEqual(12);
+  });
+
+  test("takes turns with prompts", async () => {
+    const pieces: TextPiece[] = [];
+    const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
+    const { engine, untilJob, events } = startEngine({ embedGate, batchSize: 16 });
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await untilJob("e", "started");
+    engine.handle({ type: "submit", job: job("a", "y".repeat(100)) });
+    await untilJob("a", "token");
+    const passes = statsOf(events).length;
+    expect(passes).toBeGreaterThanOrEqual(6);
+    expect(pieces.length).toBeLessThanOrEqual(2 * passes + 2);
+    await untilJob("e", "finished");
+  });
+
+  test("takes turns with other embed jobs, text by text", async () => {
+    const { engine, events, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
+    engine.handle({ type: "submit", job: embedJob("e", long, long, long) });
+    engine.handle({ type: "submit", job: embedJob("f", "a", "b") });
+    await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);
+    const order = events.flatMap((event) => (event.type === "step" ? event.events : []));
+    expect(order.filter(({ type }) => type === "embedding").map(({ jobId }) => jobId)).toEqual([
+      "e",
+      "f",
+      "e",
+      "f",
+      "e",
+    ]);
+  });
+
+  test("can be one of documents to rank", async () => {
+    const { engine, of, untilJob } = startEngine({ kind: "rerank" });
+    const documents = ["a dog", "a bee"];
+    engine.handle({
+      type: "submit",
+      job: { kind: "rerank", jobId: "r", queries: ["the bee"], documents, cacheScope: "alice" },
+    });
+    await untilJob("r", "finished");
+    expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));
+  });
+
+  test("sends a sign of life after each piece", async () => {
+    const { engine, events, untilJob } = startEngine({ batchSize: 16 });
+    engine.handle({ type: "submit", job: embedJob("e", long) });
+    await untilJob("e", "finished");
+    expect(events.filter(isType("step")).length).toBeGreaterThanOrEqual(Math.ceil(201 / 16));
+  });
+
+  test("is cancelled within a piece, where it computes and where it waits", async () => {
+    const { pieces, gate, held, release } = createPieceGate();
+    const { engine, of, untilJob } = startEngine({ embedGate: gate, batchSize: 16 });
+    engine.handle({ type: "submit", job: embedJob("e", long, long) });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    engine.handle({ type: "cancel", jobId: "e" });
+    expect(of("e").some(({ type }) => type === "cancelled")).toBe(false);
+    release();
+    expect(await untilJob("e", "cancelled")).toMatchObject({ steps: 1, promptTokens: 402 });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("g", "a") });
+    engine.handle({ type: "cancel", jobId: "g" });
+    expect(await untilJob("g", "cancelled")).toMatchObject({ steps: 0 });
+    release();
+    await untilJob("f", "finished");
+    expect(vectorsOf(of("f"))).toEqual([expectedFakeVector("a")]);
+    expect(pieces).toHaveLength(2);
+    expect(of("e").filter(({ type }) => type !== "started")).toHaveLength(1);
+  });
+
+  test("that is cancelled while its last piece computes ends once, and removes no other job from the queue", async () => {
+    const { gate, held, release } = createPieceGate();
+    const { engine, of, untilJob } = startEngine({ embedGate: gate });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "b") });
+    engine.handle({ type: "cancel", jobId: "e" });
+    release();
+    await untilJob("e", "cancelled");
+    await held();
+    release();
+    await untilJob("f", "finished");
+    expect(of("e").map(({ type }) => type)).toEqual(["started", "cancelled"]);
+  });
+});

@@ -1,0 +1,176 @@
+// Runs the jobs that embed or rank texts: chooses which text is computed next, a bounded piece at a time, and ends the
+// jobs. The module knows no slot and no pass.
+import { WaggleError } from "@waggle/protocol";
+import type { Embedder } from "../port/backend.ts";
+import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
+import type { Outbox } from "../loop/outbox.ts";
+import type { PieceLimits } from "../costs/pacing.ts";
+import { tileTokens } from "../costs/pass-costs.ts";
+import { failureOf, type PreparedEmbed } from "../sequence/prepare.ts";
+import { beginText, createEmbedWork, pieceTokens, shortened, textAt, textCount } from "./embed-work.ts";
+import type { BegunText, EmbedWork } from "./embed-work.ts";
+
+export interface EmbeddingsOptions {
+  readonly embedder: Embedder | undefined;
+  readonly outbox: Outbox;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+  /** Called when `run` may find new work. */
+  readonly wake: () => void;
+}
+
+export interface Embeddings {
+  /** Number of jobs that have not ended. */
+  readonly size: number;
+  has(jobId: string): boolean;
+  add(prepared: PreparedEmbed): void;
+  /** Ends the job as soon as none of its pieces is being computed; false for an unknown job. */
+  cancel(jobId: string): boolean;
+  /**
+   * Computes texts, or one piece of a long text, up to the limit that is reached first. Returns false when there is
+   * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error fails a job.
+   * @param underway called when a piece computes and leaves this thread free
+   */
+  run(limits: PieceLimits, underway: () => void): Promise<boolean>;
+}
+
+export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
+  /** Jobs take turns text by text, in the order of their arrival; a piece of the first job is computed next. */
+  const line: EmbedWork[] = [];
+  let computing: EmbedWork | undefined;
+  /** Only one text is tokenized at a time, even after its job was cancelled, so that cancelled jobs do not pile up work. */
+  let tokenizing = false;
+  /** Time per token of the last piece; the next piece continues the text and costs about the same per token. */
+  let tokenMs: number | undefined;
+
+  function totals({ prepared, startedAtMs }: EmbedWork): JobTotals {
+    const atMs = now();
+    const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
+    return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
+  }
+
+  function leave(work: EmbedWork): void {
+    line.splice(line.indexOf(work), 1);
+  }
+
+  function endCancelled(work: EmbedWork, steps: number): void {
+    leave(work);
+    outbox.add({ type: "cancelled", jobId: work.prepared.job.jobId, steps, ...totals(work) });
+  }
+
+  function endFailed(work: EmbedWork, thrown: unknown): void {
+    const { jobId } = work.prepared.job;
+    leave(work);
+    if (!(thrown instanceof WaggleError)) {
+      emit({ type: "log", level: "error", message: `Cannot compute the texts of job ${jobId}: ${String(thrown)}` });
+    }
+    const failure: JobFailure =
+      thrown instanceof WaggleError
+        ? failureOf(thrown)
+        : { code: "engine_failed", message: "The engine could not compute the texts." };
+    outbox.add({ type: "failed", jobId, ...failure });
+  }
+
+  function begin(work: EmbedWork): void {
+    if (work.startedAtMs !== undefined) return;
+    const { prepared } = work;
+    work.startedAtMs = now();
+    outbox.add({
+      type: "started",
+      jobId: prepared.job.jobId,
+      promptTokens: prepared.promptTokens,
+      cachedTokens: 0,
+    });
+  }
+
+  /**
+   * Tokenizes the text that begins next, in parallel with the passes and pieces, because it may take long and other jobs
+   * tokenize too. At most two texts are tokenized ahead: the next text of a job that was alone, and the text of a job that
+   * arrived afterwards.
+   */
+  async function tokenizeNext(): Promise<void> {
+    const [first, second] = line;
+    const work = first?.begun === undefined ? first : (second ?? first);
+    const text = work === undefined ? undefined : textAt(work.prepared.job, work.index);
+    if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
+    tokenizing = true;
+    [work.ahead] = await Promise.allSettled([embedder.tokenize(text, work.prepared.job.truncateTo)]);
+    tokenizing = false;
+    wake();
+  }
+
+  /** Computes one piece of the first job's text; returns its number of tokens. */
+  async function advance(work: EmbedWork, most: number, underway: () => void): Promise<number> {
+    begin(work);
+    const text = (work.begun ??= beginText(work));
+    if (embedder === undefined) throw new Error("the backend computes no texts");
+    const { tokens, fed } = text;
+    const rest = tokens.length - fed;
+    const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
+    const piece = tokens.slice(fed, fed + count);
+    const [first, last] = [fed === 0, fed + piece.length === tokens.length];
+    const startMs = now();
+    const feeding = embedder.feed({ tokens: piece, first, last });
+    underway();
+    void tokenizeNext();
+    const vector = await feeding;
+    tokenMs = (now() - startMs) / Math.max(1, piece.length);
+    text.fed += piece.length;
+    if (vector !== undefined && !work.cancelled) finishText(work, text, vector);
+    return piece.length;
+  }
+
+  function finishText(work: EmbedWork, { index, tokens }: BegunText, vector: readonly number[]): void {
+    const { job } = work.prepared;
+    const { jobId } = job;
+    outbox.add({ type: "embedding", jobId, index, vector: shortened(vector, job), tokens: tokens.length });
+    work.begun = undefined;
+    leave(work);
+    if (work.index < textCount(job)) line.push(work);
+    else outbox.add({ type: "finished", jobId, by: "end", ...totals(work) });
+  }
+
+  return {
+    get size() {
+      return line.length;
+    },
+    has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
+    add: (prepared) => void line.push(createEmbedWork(prepared)),
+    cancel(jobId) {
+      const work = line.find(({ prepared }) => prepared.job.jobId === jobId);
+      if (work === undefined) return false;
+      if (work === computing) work.cancelled = true;
+      else {
+        endCancelled(work, 0);
+        outbox.flush();
+      }
+      return true;
+    },
+    async run({ tokens, ms }, underway) {
+      const startMs = now();
+      let [leftTokens, leftMs] = [tokens, ms];
+      let computed = false;
+      do {
+        void tokenizeNext();
+        const [work] = line;
+        if (work === undefined || (work.begun === undefined && work.ahead === undefined)) break;
+        computed = true;
+        computing = work;
+        try {
+          const affordable = tokenMs === undefined ? tileTokens : Math.max(tileTokens, Math.floor(leftMs / tokenMs));
+          const most = Math.max(1, Math.min(leftTokens, affordable));
+          leftTokens -= Math.max(1, await advance(work, most, underway));
+          leftMs = ms - (now() - startMs);
+        } catch (thrown) {
+          if (!work.cancelled) endFailed(work, thrown);
+          leftTokens = 0;
+        } finally {
+          computing = undefined;
+        }
+        if (work.cancelled) endCancelled(work, 1);
+      } while (leftTokens > 0 && leftMs > tileTokens * (tokenMs ?? 0));
+      if (computed) outbox.beat();
+      return computed;
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { systemClock } from "@waggle/async";
+import { describeWithNats } from "@waggle/testing";
+import { expect, test } from "vitest";
+import { connectTo, silent, unique, useNats, whenConnected } from "../testing/fleet.ts";
+import { openConnection, type Connected, type FleetConnection } from "../nats/connection.ts";
+import { createEventFeed } from "./event-feed.ts";
+import { eventsStream, subjects } from "../nats/names.ts";
+import { encode, type EventRecord } from "../queue/records.ts";
+
+async function tell({ js }: Connected, gateway: string, job: string, serial: number): Promise<void> {
+  await js.publish(
+    subjects.events(gateway, job),
+    encode({ kind: "engine_lost", attempt: "a", serial, silentDeaths: 1 }),
+  );
+}
+
+/** The received records, and a wait until there are `count`. */
+function hearing() {
+  const serials: number[] = [];
+  let check = (): void => {};
+  return {
+    serials,
+    record(record: EventRecord): void {
+      serials.push("serial" in record ? record.serial : -1);
+      check();
+    },
+    async count(wanted: number): Promise<number[]> {
+      await new Promise<void>((resolve) => {
+        check = () => {
+          if (serials.length >= wanted) resolve();
+        };
+        check();
+      });
+      return serials;
+    },
+  };
+}
+
+/** Breaks the connection as a network does: the server stays, and notices it later. */
+async function reconnect(connection: FleetConnection): Promise<void> {
+  const gone = whenConnected(connection, false);
+  void connection.use().nc.reconnect();
+  await gone;
+}
+
+describeWithNats("a gateway's subscription to its jobs", () => {
+  const nats = useNats();
+
+  test("is in order and once, from now on, for jobs with a subscription", async () => {
+    const connection = await connectTo(nats.url);
+    const teller = (await connectTo(nats.url)).use();
+    const gateway = unique("gateway");
+    await tell(teller, gateway, "job", 99);
+    const feed = createEventFeed(connection, gateway, systemClock, silent);
+    await feed.listening();
+    const one = hearing();
+    const stop = feed.subscribe("job", one);
+    await tell(teller, gateway, "job", 0);
+    await tell(teller, gateway, "nobody's", 50);
+    await teller.js.publish(subjects.events(gateway, "job"), "{");
+    await tell(teller, unique("gateway"), "job", 60);
+    await tell(teller, gateway, "job", 1);
+    expect(await one.count(2)).toEqual([0, 1]);
+    stop();
+    const other = hearing();
+    feed.subscribe("other", other);
+    await tell(teller, gateway, "job", 2);
+    await tell(teller, gateway, "other", 3);
+    expect(await other.count(1)).toEqual([3]);
+    expect(one.serials).toEqual([0, 1]);
+    await feed.close();
+  });
+
+  test("misses no record and repeats none when its connection, or the server, is lost and comes back", async () => {
+    const connection = await connectTo(nats.url);
+    const teller = await connectTo(nats.url);
+    const gateway = unique("gateway");
+    const feed = createEventFeed(connection, gateway, systemClock, silent);
+    await feed.listening();
+    const one = hearing();
+    feed.subscribe("job", one);
+    // Before its first record.
+    await reconnect(connection);
+    await tell(teller.use(), gateway, "job", 0);
+    await tell(teller.use(), gateway, "job", 1);
+    expect(await one.count(2)).toEqual([0, 1]);
+    await reconnect(connection);
+    await tell(teller.use(), gateway, "job", 2);
+    expect(await one.count(3)).toEqual([0, 1, 2]);
+    const goneTwice = [connection, teller].map((each) => whenConnected(each, false));
+    await nats.restart("SIGKILL");
+    await Promise.all(goneTwice);
+    await whenConnected(teller);
+    await tell(teller.use(), gateway, "job", 3);
+    expect(await one.count(4)).toEqual([0, 1, 2, 3]);
+    await feed.close();
+  });
+
+  test("is whole from its first record, for a gateway that takes it over", async () => {
+    const connection = await connectTo(nats.url);
+    const teller = (await connectTo(nats.url)).use();
+    const job = unique("job");
+    for (let serial = 0; serial < 20; serial += 1) await tell(teller, "dead gateway", job, serial);
+    const feed = createEventFeed(connection, unique("gateway"), systemClock, silent);
+    const one = hearing();
+    const stop = await feed.subscribeFromStart(job, one);
+    await one.count(20);
+    await reconnect(connection);
+    await tell(teller, "dead gateway", job, 20);
+    expect(await one.count(21)).toEqual(Array.from({ length: 21 }, (_, serial) => serial));
+    stop();
+    await feed.close();
+    // The server keeps no consumer of earlier connections.
+    while ((await teller.jsm.streams.info(eventsStream)).state.consumer_count > 0);
+  });
+
+  test("reaches a gateway that started before the server, and the wait for it times out", async () => {
+    await nats.server.stop();
+    const gateway = unique("gateway");
+    const connection = openConnection({
+      url: nats.url,
+      insecure: false,
+      name: "early",
+      log: silent,
+      clock: systemClock,
+    });
+    const feed = createEventFeed(connection, gateway, systemClock, silent);
+    await expect(feed.listening()).rejects.toThrow("NATS delivers no events");
+    await nats.server.start();
+    await whenConnected(connection);
+    await feed.listening();
+    await feed.close();
+    await connection.close();
+  });
+});

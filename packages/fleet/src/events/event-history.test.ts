@@ -1,0 +1,107 @@
+import type { JobEvent } from "@waggle/engine";
+import { expect, test } from "vitest";
+import { file, finished, tokenEvent } from "../testing/fleet.ts";
+import { createHistoryReader, noHistory, type JobHistory } from "./event-history.ts";
+import type { EventRecord } from "../queue/records.ts";
+
+function fence(attempt: string, from = file): EventRecord {
+  return { kind: "fence", attempt, worker: `worker of ${attempt}`, ...from };
+}
+
+function events(attempt: string, ...told: JobEvent[]): EventRecord {
+  return { kind: "events", attempt, serial: 0, events: told };
+}
+
+function said(attempt: string, ids: number[], count: number, left?: true): EventRecord {
+  const record = { kind: "said", attempt, serial: 0, said: { ids, events: count }, ...file } as const;
+  return left === undefined ? record : { ...record, left };
+}
+
+function lost(attempt: string, silentDeaths: number): EventRecord {
+  return { kind: "engine_lost", attempt, serial: 0, silentDeaths };
+}
+
+function historyOf(...records: EventRecord[]): JobHistory {
+  const reader = createHistoryReader();
+  records.forEach((record, index) => reader.take(record, { sequence: 10 + index, ms: 1_000 + index }));
+  return reader.history();
+}
+
+const started: JobEvent = { type: "started", jobId: "job", promptTokens: 3, cachedTokens: 0 };
+
+test("without records is empty", () => {
+  expect(historyOf()).toEqual(noHistory);
+});
+
+test("has the output of several workers, each token once, and the file", () => {
+  const history = historyOf(
+    fence("a"),
+    events("a", started, tokenEvent(0, [7, 8]), tokenEvent(1, [])),
+    fence("b"),
+    events("b", tokenEvent(1, [99]), tokenEvent(2, [9])),
+  );
+  expect(history).toEqual({
+    last: 13,
+    lastAt: 1_003,
+    said: { ids: [7, 8, 9], events: 3 },
+    computed: 0,
+    file,
+    ended: false,
+    silentDeaths: 0,
+    silentWorkers: 0,
+    incomplete: false,
+  });
+});
+
+test("has no file before the first output, and keeps the file of the first output", () => {
+  const other = { ...file, modelSha256: "c".repeat(64) };
+  expect(historyOf(fence("a", other), events("a", started)).file).toBeUndefined();
+  expect(historyOf(fence("a", other), fence("b"), events("b", tokenEvent(0)), fence("c", other)).file).toEqual(file);
+});
+
+test.each(["finished", "failed", "cancelled"])("is over once it is %s", (type) => {
+  expect(historyOf(fence("a"), events("a", { ...finished(), type } as JobEvent)).ended).toBe(true);
+});
+
+test("counts dead engines and lost workers until there is new output", () => {
+  expect(historyOf(fence("a"), lost("a", 1), lost("a", 2)).silentDeaths).toBe(2);
+  expect(historyOf(fence("a"), fence("b"), fence("c"))).toMatchObject({ silentWorkers: 3, silentDeaths: 0 });
+  expect(historyOf(fence("a"), lost("a", 1), fence("b"))).toMatchObject({ silentWorkers: 1, silentDeaths: 1 });
+  expect(historyOf(fence("a"), lost("a", 1), fence("b"), events("b", tokenEvent(0)))).toMatchObject({
+    silentWorkers: 0,
+    silentDeaths: 0,
+  });
+  expect(historyOf(fence("a"), events("a", started)).silentWorkers).toBe(1);
+});
+
+test("counts a text as new output once, also when another worker computes it again", () => {
+  const texts = (attempt: string, ...indexes: number[]) =>
+    events(
+      attempt,
+      ...indexes.map((index) => ({ type: "embedding", jobId: "job", index, vector: [1], tokens: 1 }) as const),
+    );
+  expect(historyOf(fence("a"), texts("a", 0, 1))).toMatchObject({ computed: 2, silentWorkers: 0, file });
+  expect(historyOf(fence("a"), texts("a", 0, 1), lost("a", 1), fence("b"), texts("b", 0, 1))).toMatchObject({
+    computed: 2,
+    silentWorkers: 1,
+    silentDeaths: 1,
+  });
+  expect(historyOf(fence("a"), texts("a", 0), lost("a", 1), texts("a", 1))).toMatchObject({ silentDeaths: 0 });
+});
+
+test("does not count a worker that gave the job back", () => {
+  expect(historyOf(fence("a"), fence("b"), said("b", [], 0, true))).toMatchObject({ silentWorkers: 1 });
+});
+
+test("is incomplete without the first records, until the whole output is repeated", () => {
+  const late = events("a", tokenEvent(5), tokenEvent(6));
+  expect(historyOf(late)).toMatchObject({ incomplete: true, file: undefined });
+  const again = historyOf(late, said("a", [1, 2, 3, 4, 5, 6, 7], 7), events("a", tokenEvent(7, [8])));
+  expect(again).toMatchObject({ incomplete: false, said: { ids: [1, 2, 3, 4, 5, 6, 7, 8], events: 8 } });
+});
+
+test("has the file of a repetition, when the fence is too old", () => {
+  expect(historyOf(said("a", [1], 1)).file).toEqual(file);
+  expect(historyOf(said("a", [], 0), events("a", tokenEvent(0))).file).toEqual(file);
+  expect(historyOf(said("a", [], 0)).file).toBeUndefined();
+});

@@ -1,0 +1,150 @@
+// Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
+import type { Clock, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import { reasonOf } from "@waggle/daemon/terminal";
+import type { Logger } from "@waggle/telemetry";
+import { waitForLast } from "../nats/publish.ts";
+import { createBeats } from "../members/beats.ts";
+import { cancelJob, onCancels } from "../queue/cancels.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import { createEventFeed } from "../events/event-feed.ts";
+import type { GatewaySide } from "./gateway-port.ts";
+import { publishJob } from "../queue/job-queue.ts";
+import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
+import { createMembers } from "../members/members.ts";
+import { eventsStream, subjects } from "../nats/names.ts";
+import { unavailable } from "../nats/nats-errors.ts";
+import { answerWith, ask } from "../members/questions.ts";
+import { createRescue } from "../queue/rescue.ts";
+import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
+
+/**
+ * Most workers that one question may reach after they have unloaded the model. Each unsubscribes before it answers `not_loaded`, so this limit is
+ * reached only if more workers unload the model at the same moment.
+ */
+const mostUnloaded = 8;
+const retryAfterS = 2;
+/** Interval of the check for silent workers. */
+const rescueIntervalMs = 1_000;
+
+export interface GatewaySideOptions {
+  readonly connection: FleetConnection;
+  /** Unique for each process: a restarted gateway has a new id. */
+  readonly id: string;
+  /** Returns this gateway's member record; called for each heartbeat. */
+  readonly self: () => GatewayMember;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createGatewaySide({ connection, id, self, clock, log }: GatewaySideOptions): GatewaySide {
+  const feed = createEventFeed(connection, id, clock, log);
+  const beats = createBeats(connection, { kind: "gateway", id }, clock);
+  const members = createMembers(connection, { self, clock, log });
+  const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
+  let rescuing: TimerHandle | undefined;
+  let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
+
+  const forgetQuestions = connection.onChange((connected, first) => {
+    if (connected === undefined || !first) return;
+    connected.nc.subscribe(subjects.askGateway(id), {
+      callback(error, message) {
+        if (error !== null) return;
+        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
+          await end?.(client, jobId, by);
+          return { kind: "ended" };
+        });
+      },
+    });
+  });
+
+  function modelsOfFleet(): Iterable<string> {
+    const workers = members.list().filter((member) => member.kind === "worker");
+    return new Set(workers.flatMap(({ models }) => models.map(({ name }) => name)));
+  }
+
+  function checkWorkers(): void {
+    rescuing = clock.setTimeout(checkWorkers, rescueIntervalMs);
+    if (connection.connected) void rescue.rescueJobs();
+  }
+  checkWorkers();
+
+  return {
+    id,
+    get connected() {
+      return connection.connected;
+    },
+    onConnection: (listener) => connection.onChange((connected) => listener(connected !== undefined)),
+    members: members.list,
+    onMembers: members.onChange,
+    isAlive: beats.isAlive,
+    silentGateways: () => beats.silent("gateway"),
+    async publish(job, at) {
+      const connected = connection.use();
+      // Without a subscription no one would receive the job's records.
+      await feed.listening().catch((error: unknown) => {
+        throw unavailable("put the job into the fleet's queue", error);
+      });
+      await publishJob(connected, job, at);
+    },
+    subscribe: feed.subscribe,
+    async subscribeFromStart(jobId, listener) {
+      try {
+        return await feed.subscribeFromStart(jobId, listener);
+      } catch (error) {
+        throw unavailable("read the job's stream", error);
+      }
+    },
+    async cancel(jobId) {
+      try {
+        await cancelJob(connection.use(), jobId);
+      } catch (error) {
+        throw unavailable("cancel the job", error);
+      }
+    },
+    onCancel: (listener) => onCancels(connection, listener),
+    async forget(jobId) {
+      try {
+        // Keep the last record: if a worker's acknowledgement was lost, NATS delivers the job again, and the next worker must see that it has ended.
+        await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId), keep: 1 });
+      } catch (error) {
+        // NATS deletes the records anyway when they are two minutes old.
+        log.debug({ reason: reasonOf(error), job: jobId }, "fleet_purge_failed");
+      }
+    },
+    async ask(question, { timeoutMs, worker }) {
+      const subject = worker === undefined ? subjects.ask(question.model) : subjects.askWorker(worker);
+      const until = clock.now() + timeoutMs;
+      for (let asked = 0; asked < mostUnloaded; asked += 1) {
+        const leftMs = Math.max(1, until - clock.now());
+        const answer = await ask<WorkerAnswer>(connection.use(), subject, question, leftMs);
+        if (answer !== undefined && answer.kind !== "not_loaded") return answer as never;
+        if (answer === undefined || worker !== undefined) break;
+      }
+      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", { retryAfterS });
+    },
+    sessions: createSessions(connection),
+    async end({ gateway, jobId }, client, { by, timeoutMs }) {
+      const question: GatewayQuestion = { kind: "end", client, jobId, by };
+      try {
+        return (
+          (await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs)) !== undefined
+        );
+      } catch {
+        // The gateway is gone, or did not end the job in time. In both cases the session continues with the new job.
+        return false;
+      }
+    },
+    onEnd(handler) {
+      end = handler;
+    },
+    records: createJobRecords(connection),
+    report: members.report,
+    async close() {
+      forgetQuestions();
+      rescuing?.cancel();
+      await Promise.all([waitForLast(feed.close()), members.close()]);
+      beats.close();
+    },
+  };
+}

@@ -1,0 +1,191 @@
+import { systemClock } from "@waggle/async";
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { expect, test, vi } from "vitest";
+import {
+  connectTo,
+  fakeModel,
+  joinGateway,
+  joinWorker,
+  silent,
+  unique,
+  useNats,
+  whenConnected,
+} from "../testing/fleet.ts";
+import { createBeats } from "./beats.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import { createMembers, type Members } from "./members.ts";
+import { buckets } from "../nats/names.ts";
+import { fleetVersion, type GatewayMember } from "../queue/records.ts";
+
+/** Resolves when the list satisfies the condition. */
+async function until(members: Pick<Members, "list" | "onChange">, isSo: (ids: string[]) => boolean): Promise<string[]> {
+  const ids = (): string[] => members.list().map(({ id }) => id);
+  if (!isSo(ids())) {
+    await new Promise<void>((resolve) => {
+      const stop = members.onChange(() => {
+        if (!isSo(ids())) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+  return ids();
+}
+
+function memberOf(id: string, jobs = 0): GatewayMember {
+  return { version: fleetVersion, kind: "gateway", id, url: "http://x", startedAt: "2026-01-01T00:00:00.000Z", jobs };
+}
+
+function watcher(connection: FleetConnection, clock = systemClock): Members {
+  return createMembers(connection, { clock, log: silent });
+}
+
+describeWithNats("the list of members", () => {
+  const nats = useNats();
+
+  test("has members that come, change and leave", async () => {
+    const members = watcher(await connectTo(nats.url));
+    const worker = await joinWorker(nats.url, { models: [fakeModel("tiny")] });
+    const gateway = await joinGateway(nats.url);
+    await until(members, (ids) => ids.includes(worker.id) && ids.includes(gateway.id));
+    expect(members.list().find(({ id }) => id === worker.id)).toMatchObject({
+      kind: "worker",
+      takesJobs: true,
+      models: [{ name: "tiny", ready: true }],
+    });
+    const draining = new Promise<void>((resolve) => {
+      members.onChange(() => {
+        if (members.list().some((one) => one.id === worker.id && one.kind === "worker" && !one.takesJobs)) resolve();
+      });
+    });
+    await worker.side.leave();
+    await draining;
+    await worker.side.close();
+    await gateway.close();
+    await until(members, (ids) => !ids.includes(worker.id) && !ids.includes(gateway.id));
+    await members.close();
+  });
+
+  test("forgets a member after fifteen silent seconds, but not while NATS is away", async () => {
+    const clock = createFakeClock();
+    const connection = await connectTo(nats.url);
+    const id = unique("gateway");
+    await connection
+      .use()
+      .buckets.members.put(`gateway.${Buffer.from(id).toString("base64url")}`, JSON.stringify(memberOf(id)));
+    const members = watcher(connection, clock);
+    const seen = (): boolean => members.list().some((member) => member.id === id);
+    while (!seen()) await new Promise(setImmediate);
+    clock.advance(14_000);
+    expect(seen()).toBe(true);
+    await nats.server.stop();
+    await whenConnected(connection, false);
+    clock.advance(60_000);
+    expect(seen()).toBe(true);
+    await nats.server.start();
+    await whenConnected(connection);
+    clock.advance(14_000);
+    expect(seen()).toBe(true);
+    clock.advance(3_000);
+    expect(seen()).toBe(false);
+    await members.close();
+  });
+
+  test("is back at once after a restart of the server", async () => {
+    const connection = await connectTo(nats.url);
+    const members = watcher(connection);
+    await nats.restart("SIGKILL");
+    await whenConnected(connection, false).then(() => whenConnected(connection));
+    const worker = await joinWorker(nats.url, { models: [] });
+    await until(members, (ids) => ids.includes(worker.id));
+    await members.close();
+  });
+
+  test("continues after an unreadable member, or one of another version", async () => {
+    const connection = await connectTo(nats.url);
+    const members = watcher(connection);
+    const bucket = connection.use().buckets.members;
+    for (const [index, value] of [
+      "null",
+      "{",
+      '"text"',
+      JSON.stringify({ ...memberOf("old"), version: 0 }),
+    ].entries()) {
+      await bucket.put(`gateway.odd-${index}`, value);
+    }
+    const gateway = await joinGateway(nats.url);
+    const ids = await until(members, (there) => there.includes(gateway.id));
+    expect(ids).not.toContain("old");
+    expect(buckets.members).toBe("waggle_members");
+    await members.close();
+  });
+});
+
+describeWithNats("workers", () => {
+  const nats = useNats();
+
+  test("get the beats of gateways, and not of each other: the number of messages grows with the workers and no faster", async () => {
+    const gateway = await joinGateway(nats.url);
+    const quiet = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock: createFakeClock() });
+    const clock = createFakeClock();
+    const other = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock });
+    await vi.waitUntil(() => gateway.members().some(({ id }) => id === other.id));
+    await gateway.close();
+    const { nc } = quiet.connection.use();
+    await nc.flush();
+    const before = nc.stats().inMsgs;
+    for (let s = 0; s < 30; s += 1) clock.advance(1_000);
+    // Its heartbeat comes after its beats.
+    await other.side.leave();
+    await other.connection.use().nc.flush();
+    await nc.flush();
+    expect(nc.stats().inMsgs - before).toBe(0);
+  });
+});
+
+describeWithNats("beats", () => {
+  const nats = useNats();
+
+  test("show which members are alive, which fell silent, and at once which left", async () => {
+    const connection = await connectTo(nats.url);
+    const clock = createFakeClock();
+    const self = { kind: "gateway", id: "me" } as const;
+    const beats = createBeats(connection, self, clock);
+    clock.advance(5_000);
+    expect(beats.isAlive("worker", "odd. name")).toBe(false);
+    const worker = createBeats(await connectTo(nats.url), { kind: "worker", id: "odd. name" }, createFakeClock());
+    while (!beats.isAlive("worker", "odd. name")) await new Promise(setImmediate);
+    expect(beats.silent("worker")).toEqual([]);
+    clock.advance(4_999);
+    expect(beats.isAlive("worker", "odd. name")).toBe(true);
+    expect(beats.isAlive("worker", "unknown")).toBe(false);
+    clock.advance(1);
+    expect(beats.isAlive("worker", "odd. name")).toBe(false);
+    expect(beats.silent("worker")).toEqual(["odd. name"]);
+    expect(beats.silent("gateway")).not.toContain("odd. name");
+    const second = createBeats(await connectTo(nats.url), { kind: "worker", id: "odd. name" }, createFakeClock());
+    while (!beats.isAlive("worker", "odd. name")) await new Promise(setImmediate);
+    second.close();
+    while (beats.isAlive("worker", "odd. name")) await new Promise(setImmediate);
+    expect(beats.silent("worker")).toEqual(["odd. name"]);
+    clock.advance(700_000);
+    expect(beats.silent("worker")).toEqual([]);
+    worker.close();
+    beats.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("count no member as dead right after our connection has come back", async () => {
+    const connection = await connectTo(nats.url);
+    const clock = createFakeClock();
+    const beats = createBeats(connection, { kind: "gateway", id: "me" }, clock);
+    clock.advance(10_000);
+    expect(beats.isAlive("worker", "other")).toBe(false);
+    await nats.restart();
+    await whenConnected(connection, false).then(() => whenConnected(connection));
+    expect(beats.isAlive("worker", "other")).toBe(true);
+    clock.advance(5_000);
+    expect(beats.isAlive("worker", "other")).toBe(false);
+    beats.close();
+  });
+});

@@ -1,0 +1,73 @@
+// Sends questions to any worker that serves a model, or to one member, and answers them.
+import { RequestError, type Msg } from "@nats-io/transport-node";
+import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
+import type { Connected } from "../nats/connection.ts";
+import { unavailable } from "../nats/nats-errors.ts";
+import { requireFit } from "../nats/publish.ts";
+import { decode, encode } from "../queue/records.ts";
+import type { GatewayAnswer, WorkerAnswer } from "../queue/records.ts";
+
+type Answer = WorkerAnswer | GatewayAnswer;
+
+/**
+ * @returns undefined if no member subscribes to the subject
+ * @throws WaggleError as from the other member; unavailable without an answer in time; payload_too_large
+ */
+export async function ask<T extends Answer>(
+  { nc }: Connected,
+  subject: string,
+  question: unknown,
+  timeoutMs: number,
+): Promise<Exclude<T, { kind: "failed" }> | undefined> {
+  const data = encode(question);
+  requireFit(nc, data, "hand the request to the fleet");
+  const reply = await nc.request(subject, data, { timeout: timeoutMs }).catch((error: unknown) => {
+    if (error instanceof RequestError && error.isNoResponders()) return undefined;
+    throw unavailable("ask the fleet", error);
+  });
+  if (reply === undefined) return undefined;
+  const answer = read<T>(reply.data);
+  if (answer.kind !== "failed") return answer as Exclude<T, { kind: "failed" }>;
+  throw errorOf(answer.failure);
+}
+
+function read<T>(data: Uint8Array): T {
+  try {
+    return decode<T>(data);
+  } catch (error) {
+    throw new WaggleError("unavailable", "Cannot ask the fleet: the answer is not readable.", { cause: error });
+  }
+}
+
+/** Answers a request with the handler's result or failure. Never throws. */
+export function answerWith<Q, A extends Answer>(message: Msg, handler: (question: Q) => Promise<A>): void {
+  void respond(message, handler);
+}
+
+async function respond<Q, A extends Answer>(
+  message: Pick<Msg, "data" | "respond">,
+  handler: (question: Q) => Promise<A>,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await handler(decode<Q>(message.data));
+  } catch (thrown) {
+    answer = { kind: "failed", failure: failureOf(thrown) };
+  }
+  try {
+    message.respond(encode(answer));
+  } catch {
+    // The connection is gone, or the answer exceeds NATS's message limit. In the second case this short error can still be sent.
+    tryTo(() => message.respond(encode({ kind: "failed", failure: failureOf(tooLong) })));
+  }
+}
+
+const tooLong = new WaggleError("payload_too_large", "The answer is longer than NATS takes (max_payload).");
+
+function tryTo(respond: () => void): void {
+  try {
+    respond();
+  } catch {
+    // The asking member's timeout ends the question.
+  }
+}

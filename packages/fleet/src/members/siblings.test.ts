@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { file } from "../testing/fleet.ts";
+import type { Connected } from "../nats/connection.ts";
+import { keys } from "../nats/names.ts";
+import { encode, fleetVersion } from "../queue/records.ts";
+import { modelsOfSiblings } from "./siblings.ts";
+
+interface Written {
+  readonly id: string;
+  readonly ageMs: number;
+  readonly more?: object;
+  readonly model?: object;
+}
+
+/** A bucket with these heartbeats, and that of worker "me". */
+function bucketWith(...others: readonly Written[]): Connected {
+  const written: readonly Written[] = [{ id: "me", ageMs: 0 }, ...others];
+  const entries = written.map(({ id, ageMs, more, model }, index) => ({
+    key: keys.member("worker", id),
+    operation: "PUT",
+    value: encode({
+      version: fleetVersion,
+      kind: "worker",
+      id,
+      takesJobs: id !== "me",
+      models: [{ name: "tiny", ready: true, ...file, ...model }],
+      ...more,
+    }),
+    created: new Date(1_000_000 - ageMs),
+    delta: written.length - 1 - index,
+  }));
+  async function* read(): AsyncGenerator<unknown> {
+    yield* entries;
+    await new Promise(() => {});
+  }
+  const watch = async (): Promise<unknown> => Object.assign(read(), { stop() {} });
+  return { buckets: { members: { watch } } } as unknown as Connected;
+}
+
+const ask = async (...others: readonly Written[]): Promise<readonly string[]> => [
+  ...(await modelsOfSiblings(bucketWith(...others), { self: "me", files: new Map([["tiny", file]]) })),
+];
+
+test("another worker with the model from the same file is a sibling", async () => {
+  expect(await ask({ id: "other", ageMs: 5_000 })).toEqual(["tiny"]);
+  expect(await ask()).toEqual([]);
+});
+
+test.each([
+  ["whose heartbeat is late", { id: "other", ageMs: 8_000 }],
+  ["that leaves as well", { id: "other", ageMs: 0, more: { takesJobs: false } }],
+  ["that has not loaded the model", { id: "other", ageMs: 0, model: { ready: false } }],
+  ["with another file", { id: "other", ageMs: 0, model: { modelSha256: "c".repeat(64) } }],
+  ["with another template", { id: "other", ageMs: 0, model: { templateSha256: "c".repeat(64) } }],
+  ["of another version", { id: "other", ageMs: 0, more: { version: 0 } }],
+])("a worker %s is no sibling", async (_, other) => {
+  expect(await ask(other)).toEqual([]);
+});
+
+test("a file without a known hash has no sibling", async () => {
+  const files = new Map([["tiny", { ...file, modelSha256: null }]]);
+  const unhashed = bucketWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
+  expect([...(await modelsOfSiblings(unhashed, { self: "me", files }))]).toEqual([]);
+});

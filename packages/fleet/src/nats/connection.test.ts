@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { systemClock } from "@waggle/async";
+import { createLogger } from "@waggle/telemetry";
+import { describe, expect, test } from "vitest";
+import { connectTo, silent, useNats, whenConnected } from "../testing/fleet.ts";
+import { openConnection, type ConnectionOptions, type FleetConnection } from "./connection.ts";
+import { eventsStream, jobsStream } from "./names.ts";
+
+function open(url: string, more: Partial<ConnectionOptions> = {}): FleetConnection {
+  return openConnection({ url, insecure: false, name: "test", log: silent, clock: createFakeClock(), ...more });
+}
+
+describe("a server that is not allowed", () => {
+  const creds = path.join(tmpdir(), "no-such.creds");
+  test.each([
+    ["", "it names no server"],
+    ["nats://", "it names no server"],
+    ["http://127.0.0.1", "its scheme is neither nats nor tls"],
+    ["nats://127.0.0.1:99999", "it is no URL"],
+    ["nats://127.0.0.1,", "it names no server"],
+    ["nats://nats.example:4222", "nats.example is another machine: use tls://, or set --nats-insecure"],
+    ["nats.example", "nats.example is another machine: use tls://, or set --nats-insecure"],
+    ["nats://10.0.0.1", "10.0.0.1 is another machine: use tls://"],
+    ["nats://127.0.0.1.example", "127.0.0.1.example is another machine: use tls://"],
+    ["nats://[2001:db8::1]", "[2001:db8::1] is another machine: use tls://"],
+    ["tls://nats.example", "nats.example is another machine: set --nats-creds or --nats-insecure"],
+    ["nats://127.0.0.1,nats://nats.example", "nats.example is another machine"],
+    ["tls://u:%zz@nats.example", "its credentials are not percent-encoded"],
+  ])("%j is refused", (url, why) => {
+    expect(() => open(url)).toThrow(
+      expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining(why) }),
+    );
+  });
+
+  test.each(["nats://me:s3cret@nats.example", "me:s3cret@nats.example:99999", "nats://me:s3@cret@h,nats://u:s3cret@h"])(
+    "%j is refused without its password in the message",
+    (url) => {
+      expect(() => open(url)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/s3|cret|me:/) }));
+    },
+  );
+
+  test("the error for unreadable credentials names their file", () => {
+    expect(() => open("tls://nats.example", { credsFile: creds })).toThrow(
+      `Cannot read --nats-creds ${creds}: no such file`,
+    );
+  });
+});
+
+test("an unreachable server is logged in one line, without a stack", async () => {
+  let connection: FleetConnection | undefined;
+  const line = await new Promise<string>((resolve) => {
+    const log = createLogger({ level: "info", format: "json", name: "test", destination: { write: resolve } });
+    connection = open("nats://me:s3cret@127.0.0.1:1", { log });
+  });
+  await connection?.close();
+  expect(line).toContain('"reason":"connection refused');
+  expect(line).not.toMatch(/stack|s3cret/);
+});
+
+describeWithNats("a connection", () => {
+  const nats = useNats();
+
+  test("is allowed to this machine, to others with --nats-insecure, and is quiet until it is up", async () => {
+    for (const url of [
+      "nats://LOCALHOST:1",
+      "127.0.0.2:1",
+      "nats://[::1]:1",
+      "nats://u:p@127.0.0.1:1,tls://127.0.0.1:1",
+    ]) {
+      const connection = open(url);
+      expect(connection.connected).toBe(false);
+      expect(() => connection.use()).toThrow(expect.objectContaining({ code: "unavailable", retryAfterS: 2 }));
+      await connection.close();
+    }
+    await open("nats://nats.invalid", { insecure: true }).close();
+  });
+
+  test("finds the running one of several servers", async () => {
+    expect((await connectTo(`nats://127.0.0.1:1,${nats.url}`)).connected).toBe(true);
+  });
+
+  test("comes up with the server, and again after it was killed, once for each", async () => {
+    await nats.server.stop();
+    const connection = open(nats.url, { clock: systemClock });
+    const changes: string[] = [];
+    connection.onChange((connected, first) =>
+      changes.push(`${connected === undefined ? "gone" : "there"}${first ? " first" : ""}`),
+    );
+    await nats.server.start();
+    await whenConnected(connection);
+    await nats.server.stop("SIGKILL");
+    await whenConnected(connection, false);
+    await nats.server.start();
+    await whenConnected(connection);
+    expect(changes).toEqual(["there first", "gone", "there"]);
+    await connection.close();
+    expect(changes).toHaveLength(3);
+  });
+
+  test("leaves streams with other limits as they are", async () => {
+    const connection = await connectTo(nats.url, { limits: { jobs: 5 } });
+    const limits = async (): Promise<number> => (await connection.use().jsm.streams.info(jobsStream)).config.max_msgs;
+    expect(await limits()).toBe(10_000);
+  });
+});
+
+describeWithNats("a server that loses everything", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
+  const nats = useNats({ folder });
+
+  test("has its streams and buckets again as soon as it is back", async () => {
+    const connection = await connectTo(nats.url);
+    await nats.server.stop("SIGKILL");
+    await whenConnected(connection, false);
+    rmSync(folder, { recursive: true });
+    await nats.server.start();
+    await whenConnected(connection);
+    const { jsm, buckets } = connection.use();
+    expect((await jsm.streams.info(jobsStream)).config.name).toBe(jobsStream);
+    expect((await jsm.streams.info(eventsStream)).config.name).toBe(eventsStream);
+    expect(await buckets.sessions.get("none")).toBeNull();
+    await connection.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+});

@@ -1,0 +1,256 @@
+// Owns the connection to NATS. It checks which servers are allowed, reconnects after a loss, and ensures that the streams and buckets exist.
+import { isIP } from "node:net";
+import { createBackoff, readText } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import { reasonOf } from "@waggle/daemon/terminal";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
+import { connect, credsAuthenticator } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { waitForLast } from "./publish.ts";
+import { ensureTopology, type Buckets, type FleetLimits } from "./topology.ts";
+
+/** Waits before the 1st, 2nd … attempt to connect. */
+const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
+const connectTimeoutMs = 3_000;
+/** Interval of pings. The connection counts as lost after two pings without an answer. */
+const pingIntervalMs = 5_000;
+/** When a client may retry while NATS is away. */
+const retryAfterS = 2;
+
+export interface ConnectionOptions {
+  /** One or more `nats://` or `tls://` URLs, separated by commas. */
+  readonly url: string;
+  /** Path of a credentials file in the format of `nsc`. */
+  readonly credsFile?: string | undefined;
+  /** Allows a server on another machine without TLS or credentials. */
+  readonly insecure: boolean;
+  /** The connection's name in the server's list. */
+  readonly name: string;
+  readonly limits?: Partial<FleetLimits>;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface Connected {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly buckets: Buckets;
+}
+
+export type ConnectionListener = (connected: Connected | undefined, first: boolean) => void;
+
+export interface FleetConnection {
+  readonly connected: boolean;
+  /** @throws WaggleError unavailable while NATS cannot be reached */
+  use(): Connected;
+  /**
+   * Calls back when a connection is up, with its streams and buckets, or lost. Subscriptions are made only when `first` is true, which is once for
+   * each `nc`; consumers and other state of the server may be lost with it, and must be checked each time.
+   */
+  onChange(listener: ConnectionListener): () => void;
+  /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */
+  close(): Promise<void>;
+}
+
+/** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
+export function openConnection(options: ConnectionOptions): FleetConnection {
+  const { log, clock } = options;
+  const target = targetOf(options);
+  const backoff = createBackoff({ delaysMs: connectDelaysMs, jitter: 0.2 });
+  const listeners = new Set<ConnectionListener>();
+  let current: Connected | undefined;
+  let up = false;
+  let closing = false;
+  let retry: TimerHandle | undefined;
+  let opening: Promise<void> | undefined;
+  /** Counts lost connections: a restoration that finishes after another loss is ignored. */
+  let departures = 0;
+
+  function notify(first: boolean): void {
+    for (const listener of listeners) listener(up ? current : undefined, first);
+  }
+
+  async function open(): Promise<void> {
+    let nc: NatsConnection | undefined;
+    try {
+      nc = await connect(target);
+      const jsm = await jetstreamManager(nc, { timeout: connectTimeoutMs });
+      const buckets = await ensureTopology(nc, jsm, { ...options.limits, log });
+      if (closing) return await nc.close();
+      current = { nc, js: jetstream(nc, { timeout: connectTimeoutMs }), jsm, buckets };
+    } catch (error) {
+      await nc?.close().catch(() => {});
+      if (closing) return;
+      // A server that has not started yet is not a defect, so the log gets one line without a stack.
+      if (backoff.attempts === 0) log.warn({ servers: target.shown, reason: reasonOf(error) }, "nats_unreachable");
+      log.debug({ err: error }, "nats_attempt_failed");
+      retry = clock.setTimeout(begin, backoff.next());
+      return;
+    }
+    void watch(current.nc);
+    isUp(true);
+  }
+
+  function begin(): void {
+    opening = open();
+  }
+
+  function isUp(first: boolean): void {
+    if (up || closing || current === undefined) return;
+    up = true;
+    backoff.reset();
+    log.info({ server: current.nc.getServer(), nats: current.nc.info?.version }, "nats_connected");
+    notify(first);
+  }
+
+  function isDown(server: string): void {
+    departures += 1;
+    retry?.cancel();
+    if (!up) return;
+    up = false;
+    log.warn({ server }, "nats_disconnected");
+    notify(false);
+  }
+
+  /** Checks the streams and buckets after a reconnect: the server may have lost them, or may not have loaded them yet. */
+  async function restore(departure: number): Promise<void> {
+    if (current === undefined || closing || departure !== departures) return;
+    const { nc, jsm } = current;
+    try {
+      await ensureTopology(nc, jsm, { ...options.limits, log });
+      if (departure === departures) isUp(false);
+    } catch (error) {
+      if (closing || departure !== departures) return;
+      if (backoff.attempts === 0) log.warn({ err: error }, "nats_not_ready");
+      retry = clock.setTimeout(() => void restore(departure), backoff.next());
+    }
+  }
+
+  async function watch(nc: NatsConnection): Promise<void> {
+    for await (const status of nc.status()) {
+      if (status.type === "disconnect") isDown(status.server);
+      else if (status.type === "reconnect") void restore(departures);
+      else if (status.type === "error") log.warn({ err: status.error }, "nats_error");
+    }
+    const why = await nc.closed();
+    if (closing) return;
+    isDown(nc.getServer());
+    current = undefined;
+    log.warn({ err: why ?? undefined }, "nats_closed");
+    begin();
+  }
+
+  begin();
+  return {
+    get connected() {
+      return up;
+    },
+    use() {
+      if (up && current !== undefined) return current;
+      throw new WaggleError("unavailable", "Cannot reach the fleet: there is no connection to NATS.", {
+        retryAfterS,
+      });
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      if (up) listener(current, true);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      closing = true;
+      retry?.cancel();
+      // An attempt to connect that succeeds after this wait closes its connection itself.
+      await waitForLast(opening);
+      const left = current;
+      current = undefined;
+      const was = up;
+      up = false;
+      if (left === undefined) return;
+      // The last messages are flushed if a server takes them.
+      if (was) await waitForLast(left.nc.flush());
+      await waitForLast(left.nc.close());
+    },
+  };
+}
+
+interface Target {
+  readonly servers: string[];
+  /** The server URLs without credentials, for the log. */
+  readonly shown: readonly string[];
+  readonly [option: string]: unknown;
+}
+
+/** @throws WaggleError invalid_argument */
+function targetOf({ url, credsFile, insecure, name }: ConnectionOptions): Target {
+  const urls = url.split(",").map((text) => parse(text.trim()));
+  const [first] = urls;
+  if (first === undefined) throw refused(url, "it names no server");
+  const tls = urls.some(({ protocol }) => protocol === "tls:");
+  const hasCredentials = credsFile !== undefined || first.username !== "";
+  for (const { hostname } of urls) {
+    if (insecure || isLoopback(hostname)) continue;
+    if (!tls) throw refused(url, `${hostname} is another machine: use tls://, or set --nats-insecure`);
+    if (!hasCredentials) throw refused(url, `${hostname} is another machine: set --nats-creds or --nats-insecure`);
+  }
+  const shown = urls.map(({ host }) => host);
+  return {
+    servers: shown,
+    shown,
+    name,
+    timeout: connectTimeoutMs,
+    pingInterval: pingIntervalMs,
+    maxPingOut: 2,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    ...(tls ? { tls: {} } : {}),
+    ...credentialsOf(first),
+    ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(readCreds(credsFile)) }),
+  };
+}
+
+function parse(text: string): URL {
+  const withScheme = text.includes("://") ? text : `nats://${text}`;
+  if (!URL.canParse(withScheme)) throw refused(text, "it is no URL");
+  const url = new URL(withScheme);
+  if (url.protocol !== "nats:" && url.protocol !== "tls:") throw refused(text, "its scheme is neither nats nor tls");
+  if (url.hostname === "") throw refused(text, "it names no server");
+  if (url.port === "") url.port = "4222";
+  return url;
+}
+
+/** A user name without a password is used as a token, as in NATS's tools. */
+function credentialsOf({ username, password, host }: URL): object {
+  if (username === "") return {};
+  try {
+    const user = decodeURIComponent(username);
+    return password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
+  } catch {
+    throw refused(host, "its credentials are not percent-encoded as in a URL");
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "").toLowerCase();
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** Largest accepted credentials file. nsc writes about two kilobytes. */
+const mostCredsBytes = 1_048_576;
+
+function readCreds(path: string): Uint8Array {
+  try {
+    return Buffer.from(readText(path, { maxBytes: mostCredsBytes }));
+  } catch (error) {
+    throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function refused(url: string, why: string): WaggleError {
+  const shown = url.replace(/(\/\/|^|,)[^,]*@/g, "$1");
+  return new WaggleError("invalid_argument", `Cannot use --nats-url ${shown}: ${why}.`);
+}

@@ -1,0 +1,124 @@
+import { describeWithNats } from "@waggle/testing";
+import { expect, test } from "vitest";
+import { joinGateway, unique, useNats } from "../testing/fleet.ts";
+import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
+
+describeWithNats("what gateways share", () => {
+  const nats = useNats();
+
+  test("gives each of thirty claims at once exactly one predecessor", async () => {
+    const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
+    const session = unique("session");
+    const records: SessionRecord[] = Array.from({ length: 30 }, (_, index) => ({
+      gateway: gateways[index % 2]?.id ?? "",
+      jobId: `job-${index}`,
+    }));
+    const replaced = await Promise.all(
+      records.map(async (record, index) => await gateways[index % 2]?.sessions.claim("someone", session, record)),
+    );
+    const names = replaced.map((record) => record?.jobId);
+    expect(names.filter((name) => name === undefined)).toHaveLength(1);
+    expect(new Set(names).size).toBe(30);
+    // The claim that is no other claim's predecessor has the session.
+    const holder = records.find(({ jobId }) => !names.includes(jobId));
+    expect(await gateways[0]?.sessions.claim("someone", session, { gateway: "other", jobId: "last" })).toEqual(holder);
+  });
+
+  test("keeps a session for a newer claim, with any characters in the client and the session id", async () => {
+    const gateway = await joinGateway(nats.url);
+    const [client, session] = ["a client. with > dots *", `séssion ${"x".repeat(200)}`];
+    const first = { gateway: gateway.id, jobId: "first" };
+    const second = { gateway: gateway.id, jobId: "second" };
+    expect(await gateway.sessions.claim(client, session, first)).toBeUndefined();
+    expect(await gateway.sessions.claim(client, session, second)).toEqual(first);
+    await gateway.sessions.release(client, session, first);
+    expect(await gateway.sessions.claim(client, session, first)).toEqual(second);
+    await gateway.sessions.release(client, session, first);
+    expect(await gateway.sessions.claim(client, session, second)).toBeUndefined();
+    expect(await gateway.sessions.claim("another client", session, second)).toBeUndefined();
+  });
+
+  const recordOf = (id: string, gateway: string): JobRecord => ({
+    version: fleetVersion,
+    id,
+    gateway,
+    origin: "first",
+    scope: { client: "someone", trace: "trace" },
+    spec: { kind: "embed" } as never,
+    callKey: "key",
+    fleetIds: ["one"],
+    waits: true,
+  });
+
+  test("lets only one gateway take a job over", async () => {
+    const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url), joinGateway(nats.url)]);
+    const id = unique("stream");
+    const [{ records }] = gateways;
+    expect(await records.get("someone", id)).toBeUndefined();
+    await records.create(recordOf(id, "first"));
+    const found = await records.get("someone", id);
+    expect(found?.record).toEqual(recordOf(id, "first"));
+    const won = await Promise.all(
+      gateways.map((one) => one.records.update(recordOf(id, one.id), found?.revision ?? 0)),
+    );
+    const winner = won.findIndex((revision) => revision !== undefined);
+    expect(won.filter((revision) => revision !== undefined)).toHaveLength(1);
+    expect((await records.get("someone", id))?.record.gateway).toBe(gateways[winner]?.id);
+    await records.remove("someone", id, found?.revision ?? 0);
+    expect(await records.get("someone", id)).toBeDefined();
+    await records.remove("someone", id, won[winner] ?? 0);
+    expect(await records.get("someone", id)).toBeUndefined();
+  });
+
+  test("gives a job's id to one of a hundred that ask for it at once, and to another one when it is free again", async () => {
+    const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
+    const id = unique("stream");
+    const asked = Array.from({ length: 30 }, (_, at) => ({ at, side: gateways[at % 2] ?? gateways[0] }));
+    const answers = await Promise.all(asked.map(({ at, side }) => side.records.create(recordOf(id, `g${at}`))));
+    const won = answers.findIndex((answer) => "revision" in answer);
+    expect(answers.filter((answer) => "revision" in answer)).toHaveLength(1);
+    for (const answer of answers) if ("taken" in answer) expect(answer.taken.record.gateway).toBe(`g${won}`);
+    const [{ records }] = gateways;
+    await records.remove("someone", id, (await records.get("someone", id))?.revision ?? 0);
+    expect(await records.create(recordOf(id, "next"))).toHaveProperty("revision");
+  });
+
+  test("lists the jobs with records, without the forgotten ones", async () => {
+    const gateway = await joinGateway(nats.url);
+    const names = Array.from({ length: 200 }, () => unique("listed"));
+    const made = await Promise.all(names.map((id) => gateway.records.create(recordOf(id, "first"))));
+    const [first] = made;
+    if (first === undefined || !("revision" in first)) throw new Error("The first name was taken");
+    await gateway.records.remove("someone", names[0] ?? "", first.revision);
+    const listed: string[] = [];
+    for await (const { record } of gateway.records.list()) if (record.id.startsWith("listed")) listed.push(record.id);
+    expect(listed.toSorted()).toEqual(names.slice(1).toSorted());
+  });
+
+  test("refuses a record that is too large for NATS", async () => {
+    const gateway = await joinGateway(nats.url);
+    const text = Array.from({ length: 600_000 }, () => Math.random().toString(36).slice(2, 5)).join("");
+    const large = { ...recordOf(unique("stream"), "first"), spec: { kind: "embed", texts: [text] } as never };
+    await expect(gateway.records.create(large)).rejects.toMatchObject({ code: "payload_too_large" });
+  });
+
+  test("fails at once while NATS is away", async () => {
+    const gateway = await joinGateway(nats.url);
+    const gone = new Promise<void>((resolve) => {
+      gateway.onConnection((connected) => {
+        if (!connected) resolve();
+      });
+    });
+    await nats.server.stop("SIGKILL");
+    await gone;
+    for (const attempt of [
+      gateway.sessions.claim("someone", "session", { gateway: gateway.id, jobId: "job" }),
+      gateway.records.get("someone", "job"),
+      gateway.cancel("job"),
+      gateway.subscribeFromStart("job", { record: () => {} }),
+    ]) {
+      await expect(attempt).rejects.toMatchObject({ code: "unavailable", retryAfterS: 2 });
+    }
+    await gateway.forget("job");
+  });
+});

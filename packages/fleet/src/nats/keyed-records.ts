@@ -1,0 +1,127 @@
+// Owns the gateways' shared records in buckets: the live job of each session, and the job records with which another gateway takes a job over.
+import { sleep } from "@waggle/async";
+import type { FleetConnection } from "./connection.ts";
+import { isWrongSequence, unavailable } from "./nats-errors.ts";
+import { keys } from "./names.ts";
+import { requireFit } from "./publish.ts";
+import { decode, encode, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
+import type { GatewaySide } from "../gateway/gateway-port.ts";
+
+/** How long a claim is retried while other gateways claim the same session. */
+const claimTimeoutMs = 5_000;
+/** Attempts to reserve an id that another job releases meanwhile. */
+const mostCreations = 3;
+/** Longest random pause before another attempt, so that two gateways do not collide again. */
+const longestPauseMs = 10;
+
+export function createSessions(connection: FleetConnection): GatewaySide["sessions"] {
+  return {
+    async get(client, sessionId) {
+      try {
+        const found = await connection.use().buckets.sessions.get(keys.session(client, sessionId));
+        return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
+      } catch (error) {
+        throw unavailable("look for the session", error);
+      }
+    },
+    async claim(client, sessionId, record) {
+      const key = keys.session(client, sessionId);
+      const endsAt = performance.now() + claimTimeoutMs;
+      try {
+        const { sessions } = connection.use().buckets;
+        do {
+          const found = await sessions.get(key);
+          try {
+            // The library's `update` does not take 0, which means that there is no record.
+            await sessions.put(key, encode(record), { previousSeq: found?.revision ?? 0 });
+            return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
+          } catch (error) {
+            if (!isWrongSequence(error)) throw error;
+          }
+          await sleep(Math.random() * longestPauseMs);
+        } while (performance.now() < endsAt);
+      } catch (error) {
+        throw unavailable("claim the session", error);
+      }
+      throw unavailable("claim the session", new Error("other gateways claim it at the same time"));
+    },
+    async release(client, sessionId, record) {
+      const key = keys.session(client, sessionId);
+      try {
+        const { sessions } = connection.use().buckets;
+        const found = await sessions.get(key);
+        if (found?.operation !== "PUT") return;
+        const { gateway, jobId } = decode<SessionRecord>(found.value);
+        if (gateway !== record.gateway || jobId !== record.jobId) return;
+        await sessions.delete(key, { previousSeq: found.revision });
+      } catch {
+        // Another job has the session by now, or the key expires.
+      }
+    },
+  };
+}
+
+export function createJobRecords(connection: FleetConnection): GatewaySide["records"] {
+  const keyOf = ({ scope, id }: JobRecord): string => keys.job(scope.client, id);
+
+  async function get(key: string): Promise<FoundRecord | undefined> {
+    const found = await connection.use().buckets.jobs.get(key);
+    if (found?.operation !== "PUT") return undefined;
+    return { record: decode<JobRecord>(found.value), revision: found.revision };
+  }
+
+  return {
+    async create(record) {
+      const key = keyOf(record);
+      const { nc, buckets } = connection.use();
+      const data = encode(record);
+      requireFit(nc, data, "hand the job to the fleet");
+      try {
+        for (let attempt = 0; attempt < mostCreations; attempt += 1) {
+          try {
+            return { revision: await buckets.jobs.create(key, data) };
+          } catch (error) {
+            if (!isWrongSequence(error)) throw error;
+          }
+          const taken = await get(key);
+          if (taken !== undefined) return { taken };
+        }
+      } catch (error) {
+        throw unavailable("keep the job's record", error);
+      }
+      throw unavailable("keep the job's record", new Error("other jobs take and release its id at the same time"));
+    },
+    async get(client, jobId) {
+      try {
+        return await get(keys.job(client, jobId));
+      } catch (error) {
+        throw unavailable("look for the job", error);
+      }
+    },
+    async update(record, revision) {
+      try {
+        return await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);
+      } catch (error) {
+        if (isWrongSequence(error)) return undefined;
+        throw unavailable("change the job's record", error);
+      }
+    },
+    async remove(client, jobId, revision) {
+      try {
+        await connection.use().buckets.jobs.delete(keys.job(client, jobId), { previousSeq: revision });
+      } catch (error) {
+        if (!isWrongSequence(error)) throw unavailable("forget the job", error);
+      }
+    },
+    async *list() {
+      try {
+        for await (const key of await connection.use().buckets.jobs.keys()) {
+          const found = await get(key);
+          if (found !== undefined) yield found;
+        }
+      } catch (error) {
+        throw unavailable("list the jobs", error);
+      }
+    },
+  };
+}

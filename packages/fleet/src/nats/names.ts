@@ -1,0 +1,70 @@
+// Defines the names on NATS: streams, subjects, consumers, buckets, keys. Needs NATS server 2.9, and no feature of a later version.
+import type { JobClass } from "../queue/records.ts";
+
+/** Jobs that wait for a worker or run on one. The stream is a work queue: a job is deleted when its end is acknowledged. */
+export const jobsStream = "WAGGLE_JOBS";
+/** The records of the jobs, with one subject for each job. */
+export const eventsStream = "WAGGLE_EVENTS";
+
+export const buckets = {
+  /** Heartbeats of workers and gateways. */
+  members: "waggle_members",
+  /** Cancelled jobs. */
+  cancels: "waggle_cancels",
+  /** The live job of each session. */
+  sessions: "waggle_sessions",
+  /** Job records, with which another gateway takes a job over. */
+  jobs: "waggle_jobs",
+} as const;
+
+/** Encodes any text as one token of a subject or a key, with letters, digits, `-` and `_` only. */
+function tokenOf(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64url") || "_";
+}
+
+export function textOf(token: string): string {
+  return token === "_" ? "" : Buffer.from(token, "base64url").toString("utf8");
+}
+
+export const subjects = {
+  allJobs: "waggle.jobs.>",
+  allEvents: "waggle.events.>",
+  /** A job for any worker that serves its model. */
+  job: (model: string, jobClass: JobClass, jobId: string) => `waggle.jobs.${tokenOf(model)}.${jobClass}.${jobId}`,
+  jobsOf: (model: string, jobClass: JobClass) => `waggle.jobs.${tokenOf(model)}.${jobClass}.*`,
+  /** A job for one worker, which keeps a slot for it. */
+  jobAt: (model: string, worker: string, jobId: string) =>
+    `waggle.jobs.${tokenOf(model)}.at.${tokenOf(worker)}.${jobId}`,
+  jobsAt: (worker: string) => `waggle.jobs.*.at.${tokenOf(worker)}.*`,
+  events: (gateway: string, jobId: string) => `waggle.events.${tokenOf(gateway)}.${jobId}`,
+  eventsOf: (gateway: string) => `waggle.events.${tokenOf(gateway)}.*`,
+  eventsOfJob: (jobId: string) => `waggle.events.*.${jobId}`,
+  /** Hints that the queue has jobs of this model. */
+  hint: (model: string) => `waggle.hints.${tokenOf(model)}`,
+  /** Hints that the queue has jobs for this worker. */
+  hintAt: (worker: string) => `waggle.hints.at.${tokenOf(worker)}`,
+  cancel: (jobId: string) => `waggle.cancels.${jobId}`,
+  allCancels: "waggle.cancels.*",
+  beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
+  /** The beats that a member of this kind subscribes to. */
+  beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
+  /** Questions to any worker that has the model loaded. A worker unsubscribes when it unloads the model. */
+  ask: (model: string) => `waggle.ask.${tokenOf(model)}`,
+  /** Questions to one worker. */
+  askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,
+  /** Questions to one gateway. */
+  askGateway: (gateway: string) => `waggle.gateway.${tokenOf(gateway)}`,
+} as const;
+
+export const consumers = {
+  of: (model: string, jobClass: JobClass) => `jobs-${tokenOf(model)}-${jobClass}`,
+  at: (worker: string) => `at-${tokenOf(worker)}`,
+  /** The worker that owns this consumer; undefined for a consumer of a model's jobs. */
+  ownerOf: (name: string) => (name.startsWith("at-") ? textOf(name.slice("at-".length)) : undefined),
+} as const;
+
+export const keys = {
+  member: (kind: "worker" | "gateway", id: string) => `${kind}.${tokenOf(id)}`,
+  session: (client: string, sessionId: string) => `${tokenOf(client)}.${tokenOf(sessionId)}`,
+  job: (client: string, jobId: string) => `${tokenOf(client)}.${tokenOf(jobId)}`,
+} as const;

@@ -1,0 +1,26 @@
+// Recognizes NATS's errors and converts them to ours.
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { WaggleError } from "@waggle/protocol";
+
+/** Codes of JetStream's API (nats-server, server/errors.json). */
+const wrongLastSequence = 10_071;
+const streamIsFull = new Set([10_077, 10_047, 10_023]);
+
+/** When a client may retry. */
+const retryAfterS = 2;
+
+/** Another member has written to the subject since. */
+export function isWrongSequence(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === wrongLastSequence;
+}
+
+export function isStreamFull(error: unknown): boolean {
+  return error instanceof JetStreamApiError && streamIsFull.has(error.code);
+}
+
+/** @param what failed: "put the job into the queue" */
+export function unavailable(what: string, cause: unknown): WaggleError {
+  if (cause instanceof WaggleError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new WaggleError("unavailable", `Cannot ${what}: NATS reports "${why}".`, { retryAfterS, cause });
+}

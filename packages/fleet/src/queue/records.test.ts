@@ -1,0 +1,60 @@
+import { gunzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { consumers, keys, subjects, textOf } from "../nats/names.ts";
+import { classOf, decode, encode } from "./records.ts";
+
+test("decoding gives back the value, short and long", () => {
+  for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
+    expect(decode(encode(value))).toEqual(value);
+  }
+});
+
+test("long values are compressed, and short ones are plain JSON", () => {
+  const long = { text: "word ".repeat(20_000) };
+  const bytes = encode(long);
+  expect(bytes.length).toBeLessThan(10_000);
+  expect(JSON.parse(gunzipSync(bytes).toString())).toEqual(long);
+  expect(Buffer.from(encode({ a: 1 })).toString()).toBe('{"a":1}');
+});
+
+test.each([
+  ["", "Unexpected end of JSON input"],
+  ["{", "JSON"],
+  ["\u001F\u008B", "unexpected end of file"],
+  ["nothing that we write", "is not valid JSON"],
+])("%j is not read", (text, why) => {
+  expect(() => decode(Buffer.from(text, "latin1"))).toThrow(why);
+});
+
+test("priorities have a class by their sign", () => {
+  expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
+});
+
+const odd = [
+  "qwen3:8b",
+  "a b",
+  "dots.in.it",
+  "star*",
+  "all>",
+  "ünïcödé 🐝",
+  "",
+  "_",
+  "x".repeat(300),
+  "line\nbreak",
+  "-",
+];
+
+test.each(odd)("model, worker and client %j have unique names that NATS takes", (name) => {
+  const token = /^[\w-]+$/;
+  for (const subject of [subjects.job(name, "high", "id"), subjects.hint(name), subjects.events(name, "id")]) {
+    for (const part of subject.split(".")) expect(part).toMatch(token);
+  }
+  expect(consumers.of(name, "low")).toMatch(token);
+  expect(consumers.ownerOf(consumers.at(name))).toBe(name);
+  expect(textOf(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
+  for (const other of odd) if (other !== name) expect(subjects.hint(other)).not.toBe(subjects.hint(name));
+});
+
+test("a model's consumer has no worker as its owner", () => {
+  expect(consumers.ownerOf(consumers.of("at-", "normal"))).toBeUndefined();
+});

@@ -1,0 +1,195 @@
+// Defines the messages on NATS and their encoding: JSON, compressed with gzip if it is long. Members of another version are ignored.
+import { gunzipSync, gzipSync } from "node:zlib";
+import type {
+  BackendInfo,
+  EngineJob,
+  EngineQuery,
+  EngineQueryResult,
+  JobEvent,
+  JobFailure,
+  PriorOutput,
+} from "@waggle/engine";
+import type { JobScope, JobSpec, PromptSize } from "@waggle/jobs";
+import type { Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
+
+/** The version of every shape here; records of other versions are ignored. */
+export const fleetVersion = 1;
+
+/** The order in which workers take jobs, by the sign of their priority. */
+export const jobClasses = ["high", "normal", "low"] as const;
+export type JobClass = (typeof jobClasses)[number];
+
+export function classOf(priority: number): JobClass {
+  return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
+}
+
+/** One sequence of a client's job, which is a separate job for its worker. */
+export interface FleetJob {
+  readonly version: typeof fleetVersion;
+  /** Unique in the fleet, and a token of a subject. */
+  readonly id: string;
+  /** The gateway that accepted it; its records keep that gateway's subject, also after another gateway takes the job over. */
+  readonly gateway: string;
+  /** The client's id of the job that it belongs to. */
+  readonly clientJob: { readonly client: string; readonly id: string };
+  readonly model: string;
+  /** The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. */
+  readonly spec: JobSpec;
+  /** Whether an answer that has begun continues when its worker is lost. */
+  readonly onWorkerLoss: "resume" | "error";
+  /** How long the job continues without a gateway that reads it, in milliseconds; with null it runs to its end. */
+  readonly orphanMs: number | null;
+}
+
+/** The file of a worker's model. SHA-256 as 64 hexadecimal digits; null while a value is unknown, or without a file. */
+export interface FleetModelFile {
+  readonly modelSha256: string | null;
+  readonly templateSha256: string | null;
+  /** The name of the file, without its folder. */
+  readonly modelFile: string | null;
+}
+
+/** The records on a job's subject, in order. `attempt` is that of the fence before it. */
+export type EventRecord =
+  /** A worker takes the job over: from here on the records of other workers are rejected. */
+  | ({ readonly kind: "fence"; readonly attempt: string; readonly worker: string } & FleetModelFile)
+  /** Events of the engine, in order; the last one may be the job's end. `serial` counts this attempt's records from 0. */
+  | { readonly kind: "events"; readonly attempt: string; readonly serial: number; readonly events: readonly JobEvent[] }
+  /** An engine died while running the job. `silentDeaths` counts the engines in a row that died without new output. */
+  | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly silentDeaths: number }
+  /** The whole output so far and the model's file, because NATS may have deleted earlier records by age, including the fence. */
+  | ({
+      readonly kind: "said";
+      readonly attempt: string;
+      readonly serial: number;
+      readonly said: PriorOutput;
+      /** The worker has given the job back, and was not lost. */
+      readonly left?: true;
+    } & FleetModelFile);
+
+/** The heartbeat of a worker, in the members' bucket. */
+export interface WorkerMember {
+  readonly version: typeof fleetVersion;
+  readonly kind: "worker";
+  readonly id: string;
+  /** The same as for the hive. */
+  readonly heartbeat: Heartbeat;
+  /** False for a draining worker, which takes no new jobs. */
+  readonly takesJobs: boolean;
+  readonly models: readonly MemberModel[];
+}
+
+export interface MemberModel extends FleetModelFile {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly isDefault: boolean;
+  /** Loaded, and takes jobs now. */
+  readonly ready: boolean;
+  readonly slots: number;
+  /** Changes with every change of the answer to `describe`. */
+  readonly revision: number;
+}
+
+export interface GatewayMember {
+  readonly version: typeof fleetVersion;
+  readonly kind: "gateway";
+  readonly id: string;
+  readonly url: string;
+  readonly startedAt: string;
+  readonly jobs: number;
+  /** The part of `jobs` that is not in the fleet's queue yet. */
+  readonly waiting?: number;
+}
+
+export type Member = WorkerMember | GatewayMember;
+
+/** The facts that a gateway needs to serve a model. */
+export interface ModelDescription extends FleetModelFile {
+  readonly revision: number;
+  readonly info: WorkerInfo;
+  readonly status: ModelStatus;
+  /** Of a model that is loaded. */
+  readonly engine: Pick<BackendInfo, "chatFormat" | "promptTexts" | "slots" | "contextSize"> | null;
+}
+
+/** Questions to a worker that has the model loaded. */
+export type WorkerQuestion =
+  | { readonly kind: "preflight"; readonly model: string; readonly job: EngineJob }
+  | { readonly kind: "query"; readonly model: string; readonly question: EngineQuery }
+  | { readonly kind: "describe"; readonly model: string }
+  /** Does this worker have room for one more job? If so, it keeps a slot for the job for a second. */
+  | { readonly kind: "offer"; readonly model: string; readonly jobId: string };
+
+export type WorkerAnswer =
+  /** `size` is null if the engine did not answer in time. */
+  | { readonly kind: "preflight"; readonly size: PromptSize | null }
+  | { readonly kind: "query"; readonly result: EngineQueryResult }
+  | { readonly kind: "describe"; readonly description: ModelDescription }
+  | { readonly kind: "offer"; readonly taken: boolean }
+  /** This worker has unloaded the model: another one may have it loaded. */
+  | { readonly kind: "not_loaded" }
+  | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** Why a session's job ends: a newer job superseded it, or its client cancelled it. */
+export type EndedBy = "superseded" | "client";
+
+/** Questions to a gateway. */
+export type GatewayQuestion =
+  /** End this job of a session; answered when it has ended. */
+  { readonly kind: "end"; readonly client: string; readonly jobId: string; readonly by: EndedBy };
+
+export type GatewayAnswer = { readonly kind: "ended" } | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** A client's job, with which another gateway takes it over. It exists from the job's acceptance on, and reserves the job's id. */
+export interface JobRecord {
+  readonly version: typeof fleetVersion;
+  /** The client's id, `stream_id`. */
+  readonly id: string;
+  /** The gateway that has it now. */
+  readonly gateway: string;
+  /** The gateway that accepted it: its sequences are published under that gateway's id. */
+  readonly origin: string;
+  readonly scope: JobScope;
+  /** The whole spec of a waiting job; later without the parts that only the engine needs. */
+  readonly spec: JobSpec;
+  /** Its sequences are not in the fleet's queue yet. */
+  readonly waits: boolean;
+  /** The common part of the ids of its tool calls. */
+  readonly callKey: string;
+  /** The fleet ids of its sequences, in their order. */
+  readonly fleetIds: readonly string[];
+}
+
+/** A record as it was found. */
+export interface FoundRecord {
+  readonly record: JobRecord;
+  /** The record's revision. An update must name the present revision, and changes it. */
+  readonly revision: number;
+}
+
+export interface SessionRecord {
+  readonly gateway: string;
+  /** The client's id of the session's live job. */
+  readonly jobId: string;
+}
+
+/** Compressing shorter messages saves too little. */
+const compressFrom = 16_384;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+/** The first byte of gzip data (RFC 1952), which no JSON begins with. */
+const gzipMagic = 0x1f;
+
+export function encode(value: unknown): Uint8Array {
+  const bytes = encoder.encode(JSON.stringify(value));
+  return bytes.length < compressFrom ? bytes : gzipSync(bytes, { level: 1 });
+}
+
+/** Most bytes of a decompressed message. */
+const mostBytes = 256 * 1024 * 1024;
+
+/** @throws Error for bytes that are not from a member */
+export function decode<T>(bytes: Uint8Array): T {
+  const plain = bytes[0] === gzipMagic ? gunzipSync(bytes, { maxOutputLength: mostBytes }) : bytes;
+  return JSON.parse(decoder.decode(plain)) as T;
+}

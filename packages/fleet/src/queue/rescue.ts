@@ -1,0 +1,108 @@
+// Rescues jobs from lost workers. Jobs in a lost worker's own queue move to the common queue. While NATS returns the jobs that the lost
+// worker had taken, idle workers get hints to pull. The gateways rescue jobs, not the workers, because there are fewer gateways.
+import type { Clock } from "@waggle/async";
+import { reasonOf } from "@waggle/daemon/terminal";
+import type { Logger } from "@waggle/telemetry";
+import { fireAndForget } from "../nats/publish.ts";
+import type { Beats } from "../members/beats.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import { shareJob, takeJob } from "./job-queue.ts";
+import { consumers, jobsStream, subjects } from "../nats/names.ts";
+
+/** How long after its last beat a worker's queue is deleted if it is empty. */
+const keepQueueMs = 60_000;
+/** Interval of the search for queues of workers that fell silent before we connected. */
+const listIntervalMs = 5_000;
+/** How long after a worker's last beat NATS may still return its jobs. It returns each job five seconds after the job's last `working`. */
+const comingBackMs = 10_000;
+
+export interface Rescue {
+  /** Call it every second: moves the jobs of silent workers to the common queue. Never throws. */
+  rescueJobs(): Promise<void>;
+}
+
+export function createRescue(options: {
+  readonly connection: FleetConnection;
+  readonly beats: Pick<Beats, "silent" | "isAlive">;
+  /** The names of all models that the fleet has. */
+  readonly models: () => Iterable<string>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): Rescue {
+  const { connection, beats, models, clock, log } = options;
+  /** The time when each worker was first found silent. */
+  const silentSince = new Map<string, number>();
+  /** Silent workers whose queues are gone. */
+  const cleared = new Set<string>();
+  /** Workers with a queue that never sent us a beat. */
+  let neverSeen: readonly string[] = [];
+  let listedAt = clock.now();
+  let running = false;
+
+  async function rescue(worker: string, since: number): Promise<void> {
+    const connected = connection.use();
+    const name = consumers.at(worker);
+    const info = await connected.jsm.consumers.info(jobsStream, name).catch(() => undefined);
+    if (info === undefined) return void cleared.add(worker);
+    if (info.num_pending === 0 && info.num_ack_pending === 0) {
+      if (clock.now() - since < keepQueueMs) return;
+      await connected.jsm.consumers.delete(jobsStream, name);
+      cleared.add(worker);
+      return;
+    }
+    for (let taken = await takeJob(connected, name); taken !== undefined; taken = await takeJob(connected, name)) {
+      log.info({ job: taken.job.id, worker }, "fleet_job_rescued");
+      await shareJob(connected, taken.job);
+      await taken.done();
+    }
+  }
+
+  function updateSilent(): ReadonlySet<string> {
+    const silent = new Set(beats.silent("worker"));
+    for (const worker of neverSeen) if (!beats.isAlive("worker", worker)) silent.add(worker);
+    for (const known of silentSince.keys()) {
+      if (silent.has(known)) continue;
+      silentSince.delete(known);
+      cleared.delete(known);
+    }
+    for (const worker of silent) if (!silentSince.has(worker)) silentSince.set(worker, clock.now());
+    return silent;
+  }
+
+  /** NATS returns the jobs that a lost worker had taken, and sends no message about it. */
+  function hintIdleWorkers(): void {
+    const isDue = [...silentSince.values()].some((since) => clock.now() - since <= comingBackMs);
+    if (!isDue || !connection.connected) return;
+    for (const model of models()) fireAndForget(connection.use().nc, subjects.hint(model));
+  }
+
+  async function list(): Promise<void> {
+    if (clock.now() - listedAt < listIntervalMs) return;
+    listedAt = clock.now();
+    const owners: string[] = [];
+    for await (const { name } of connection.use().jsm.consumers.list(jobsStream)) {
+      const worker = consumers.ownerOf(name);
+      if (worker !== undefined && !beats.isAlive("worker", worker)) owners.push(worker);
+    }
+    neverSeen = owners;
+  }
+
+  return {
+    async rescueJobs() {
+      if (running) return;
+      running = true;
+      try {
+        await list();
+        const silent = updateSilent();
+        hintIdleWorkers();
+        for (const worker of silent) {
+          if (!cleared.has(worker)) await rescue(worker, silentSince.get(worker) ?? clock.now());
+        }
+      } catch (error) {
+        log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
+      } finally {
+        running = false;
+      }
+    },
+  };
+}

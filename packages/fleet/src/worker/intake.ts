@@ -1,0 +1,140 @@
+// Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
+import { reasonOf } from "@waggle/daemon/terminal";
+import type { Logger } from "@waggle/telemetry";
+import { fireAndForget } from "../nats/publish.ts";
+import type { Connected, FleetConnection } from "../nats/connection.ts";
+import { shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
+import { consumers, subjects } from "../nats/names.ts";
+import { jobClasses } from "../queue/records.ts";
+import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
+import type { RunnableModel, WorkerPort } from "./worker-port.ts";
+
+export interface IntakeOptions {
+  readonly connection: FleetConnection;
+  readonly port: Pick<WorkerPort, "id" | "models">;
+  /** Returns the number of the model's free slots. */
+  readonly roomOf: (model: RunnableModel) => number;
+  /** A job for this worker has arrived: its promised slot need not be kept any longer. */
+  readonly arrived: (jobId: string) => void;
+  readonly begin: (taken: TakenJob, model: RunnableModel) => void;
+  readonly log: Logger;
+}
+
+export interface Intake {
+  /** Takes jobs while there are any and room for them. */
+  takeJobs(): void;
+  /** Like `takeJobs`, but takes jobs from this worker's own queue too. */
+  takeOwnJobs(): void;
+  /** Creates the consumers again, because the server may have lost them. */
+  renew(): void;
+  /** Takes no new jobs, and moves the jobs for this worker to the common queue. */
+  leave(): void;
+}
+
+export function createIntake({ connection, port, roomOf, arrived, begin, log }: IntakeOptions): Intake {
+  /** Models whose consumers exist. */
+  const ensured = new Set<string>();
+  let ownEnsured = false;
+  let ownDue = true;
+  let running = false;
+  let again = false;
+  let leaving = false;
+
+  function takeJobs(): void {
+    again = true;
+    if (running || !connection.connected) return;
+    running = true;
+    void takeAll().finally(() => {
+      running = false;
+      // A call may have come after the last round and before this.
+      if (again) takeJobs();
+    });
+  }
+
+  async function takeAll(): Promise<void> {
+    try {
+      while (again) {
+        again = false;
+        const connected = connection.use();
+        await takeOwn(connected);
+        for (const model of port.models()) await takeOf(connected, model);
+      }
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, "fleet_queue_failed");
+      // A consumer may be missing.
+      renew();
+      again = false;
+    }
+  }
+
+  function renew(): void {
+    ensured.clear();
+    ownEnsured = false;
+    ownDue = true;
+  }
+
+  async function takeOf(connected: Connected, model: RunnableModel): Promise<void> {
+    if (leaving) return;
+    if (!ensured.has(model.name)) {
+      await ensureModelConsumers(connected.jsm, model.name);
+      ensured.add(model.name);
+    }
+    for (const jobClass of jobClasses) await takeFrom(connected, model, consumers.of(model.name, jobClass));
+  }
+
+  async function takeFrom(connected: Connected, model: RunnableModel, consumer: string): Promise<void> {
+    while (!leaving && roomOf(model) > 0) {
+      const taken = await takeJob(connected, consumer);
+      if (taken === undefined) return;
+      // Meanwhile the worker may have begun to leave, or another job has the slot.
+      if (leaving || roomOf(model) <= 0) {
+        taken.giveBack();
+        fireAndForget(connected.nc, subjects.hint(model.name));
+        return;
+      }
+      begin(taken, model);
+    }
+  }
+
+  /** Jobs with a promised slot here. */
+  async function takeOwn(connected: Connected): Promise<void> {
+    if (!ownEnsured) {
+      await ensureWorkerConsumer(connected.jsm, port.id);
+      ownEnsured = true;
+    }
+    if (!ownDue) return;
+    ownDue = false;
+    for (;;) {
+      const taken = await takeJob(connected, consumers.at(port.id));
+      if (taken === undefined) return;
+      arrived(taken.job.id);
+      const model = port.models().find(({ name }) => name === taken.job.model);
+      if (leaving || model === undefined || roomOf(model) <= 0) await share(taken);
+      else begin({ ...taken, giveBack: () => void share(taken) }, model);
+    }
+  }
+
+  /** Moves the job to the common queue; after a failure it stays in this worker's queue until this worker or a gateway moves it. */
+  async function share({ job, done }: TakenJob): Promise<void> {
+    try {
+      await shareJob(connection.use(), job);
+      await done();
+    } catch (error) {
+      log.warn({ reason: reasonOf(error), job: job.id }, "fleet_share_failed");
+    }
+  }
+
+  return {
+    takeJobs,
+    takeOwnJobs() {
+      ownDue = true;
+      takeJobs();
+    },
+    renew,
+    leave() {
+      leaving = true;
+      ownDue = true;
+      takeJobs();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// Ends orphaned jobs, whose gateway is gone, after the time that the client has to come back to another gateway.
+import type { Clock } from "@waggle/async";
+import type { Beats } from "../members/beats.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import type { FleetRun } from "./fleet-run.ts";
+import { keys } from "../nats/names.ts";
+import { decode, type JobRecord } from "../queue/records.ts";
+
+export interface OrphansOptions {
+  readonly connection: FleetConnection;
+  readonly beats: Pick<Beats, "isAlive">;
+  readonly clock: Clock;
+  readonly runs: () => readonly FleetRun[];
+}
+
+export interface Orphans {
+  /** Ends the orphaned jobs whose time is over. Never throws. */
+  endOrphans(): Promise<void>;
+}
+
+export function createOrphans({ connection, beats, clock, runs }: OrphansOptions): Orphans {
+  /** When each job lost its gateway. */
+  const orphanedAt = new WeakMap<FleetRun, number>();
+  /** The gateway that has taken the job over. */
+  const newGateways = new WeakMap<FleetRun, string>();
+  let running = false;
+
+  async function check(run: FleetRun): Promise<void> {
+    const { job } = run;
+    if (job.orphanMs === null || beats.isAlive("gateway", newGateways.get(run) ?? job.gateway)) {
+      orphanedAt.delete(run);
+      return;
+    }
+    const gateway = await gatewayOf(job.clientJob);
+    if (gateway !== undefined && beats.isAlive("gateway", gateway)) {
+      newGateways.set(run, gateway);
+      orphanedAt.delete(run);
+      return;
+    }
+    const since = orphanedAt.get(run) ?? clock.now();
+    orphanedAt.set(run, since);
+    if (clock.now() - since >= job.orphanMs) run.cancel();
+  }
+
+  async function gatewayOf({ client, id }: FleetRun["job"]["clientJob"]): Promise<string | undefined> {
+    const found = await connection.use().buckets.jobs.get(keys.job(client, id));
+    return found?.operation === "PUT" ? decode<JobRecord>(found.value).gateway : undefined;
+  }
+
+  return {
+    async endOrphans() {
+      if (running) return;
+      running = true;
+      try {
+        for (const run of runs()) await check(run);
+      } catch {
+        // NATS is away: the job's gateway is unknown, so no job ends.
+      } finally {
+        running = false;
+      }
+    },
+  };
+}

@@ -1,0 +1,403 @@
+import type { JobEvent } from "@waggle/engine";
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { expect, test, vi } from "vitest";
+import {
+  connectTo,
+  fakeModel,
+  file,
+  finish,
+  finished,
+  fleetIdOf,
+  fleetJob,
+  hear,
+  joinGateway,
+  joinWorker,
+  saidTo,
+  tell,
+  tokenEvent,
+  unique,
+  useNats,
+  whenConnected,
+} from "../testing/fleet.ts";
+import { createOrphans } from "./orphans.ts";
+import { eventsStream, consumers, jobsStream, subjects } from "../nats/names.ts";
+import { encode, fleetVersion, type EventRecord, type FleetJob, type JobRecord } from "../queue/records.ts";
+import { createRescue } from "../queue/rescue.ts";
+import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
+import { publishJob, takeJob } from "../queue/job-queue.ts";
+import { silent } from "../testing/fleet.ts";
+import type { FleetRun } from "./fleet-run.ts";
+
+const otherFile = { ...file, modelSha256: "d".repeat(64), modelFile: "other.gguf" };
+
+describeWithNats("a job whose worker is lost", () => {
+  const nats = useNats();
+
+  /** Writes the records of other workers. */
+  async function told(job: FleetJob, ...records: EventRecord[]): Promise<void> {
+    const { js } = (await connectTo(nats.url)).use();
+    for (const record of records) await js.publish(subjects.events(job.gateway, job.id), encode(record));
+  }
+
+  function fence(worker: string, from = file): EventRecord {
+    return { kind: "fence", attempt: unique("attempt"), worker, ...from };
+  }
+
+  function events(...serials: number[]): EventRecord {
+    return { kind: "events", attempt: "any", serial: 0, events: serials.map((index) => tokenEvent(index)) };
+  }
+
+  test("continues at another worker, before and after its first token, unless its client asks for an error", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const dying = fakeModel(name, 4);
+    const worker = await joinWorker(nats.url, { models: [dying] });
+    const jobs = [{}, {}, { onWorkerLoss: "error" } as const].map((more) =>
+      fleetJob({ model: name, gateway: gateway.id, ...more }),
+    );
+    const heard = jobs.map((job) => hear(gateway, job));
+    // The second one only for this worker: it is in a queue that no other worker takes from.
+    for (const [index, job] of jobs.entries()) {
+      await gateway.publish(job, index === 1 ? worker.id : undefined);
+      await dying.job(index);
+    }
+    tell(await dying.job(1), 0, 1);
+    tell(await dying.job(2), 0);
+    await Promise.all(heard.slice(1).map((each) => each.until(() => each.tokens().length > 0)));
+    await worker.vanish();
+    tell(await dying.job(1), 2);
+    const sibling = fakeModel(name, 4);
+    await joinWorker(nats.url, { models: [sibling] });
+    const resumed = await Promise.all([sibling.job(0), sibling.job(1)]);
+    const fresh = resumed.find((local) => saidTo(local) === undefined);
+    const second = resumed.find((local) => local !== fresh);
+    expect(saidTo(second as never)).toEqual({ ids: [100, 101], events: 2 });
+    tell(fresh as never, 0);
+    tell(second as never, 2);
+    for (const local of resumed) finish(sibling, local);
+    expect(await Promise.all(heard.map((each) => each.ended()))).toMatchObject([
+      { type: "finished" },
+      { type: "finished" },
+      { type: "failed", code: "engine_failed", message: "The worker was lost in the middle of the answer." },
+    ]);
+    expect(heard.map((each) => each.tokens())).toEqual([[100], [100, 101, 102], [100]]);
+  });
+
+  test("is not published twice when a worker that was given up wakes again", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const frozen = fakeModel(name);
+    // Its clock is stopped, so that it sends no `working`.
+    const worker = await joinWorker(nats.url, { models: [frozen], clock: createFakeClock() });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const old = await frozen.job();
+    tell(old, 0);
+    const sibling = fakeModel(name);
+    const other = await joinWorker(nats.url, { models: [sibling] });
+    const resumed = await sibling.job();
+    expect(saidTo(resumed)).toEqual({ ids: [100], events: 1 });
+    tell(resumed, 1);
+    tell(old, 1, 2);
+    while (!old.cancelled) await new Promise(setImmediate);
+    expect(worker.side.running).toBe(0);
+    tell(old, 3);
+    tell(resumed, 2);
+    finish(sibling, resumed);
+    await heard.ended();
+    expect(heard.tokens()).toEqual([100, 101, 102]);
+    expect(heard.events().filter(({ type }) => type === "token")).toHaveLength(3);
+    expect(sibling.jobs).toHaveLength(1);
+    expect([worker.moves, other.moves]).toEqual([["lost"], ["continued"]]);
+  });
+
+  test("goes to an idle worker after a gateway's hint", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const dying = fakeModel(name);
+    const worker = await joinWorker(nats.url, { models: [dying] });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(job);
+    await dying.job();
+    // Its clock stands still, so it never looks by itself.
+    const idle = fakeModel(name);
+    await joinWorker(nats.url, { models: [idle], clock: createFakeClock() });
+    await worker.vanish();
+    expect(fleetIdOf(await idle.job())).toBe(job.id);
+  });
+
+  test("continues at a worker that had it before", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const first = fakeModel(name);
+    // Its clock is stopped while it is frozen: it sends no beat and no `working`.
+    const clock = createFakeClock();
+    const frozen = await joinWorker(nats.url, { models: [first], clock });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const before = await first.job();
+    tell(before, 0);
+    const second = fakeModel(name);
+    const between = await joinWorker(nats.url, { models: [second] });
+    const resumed = await second.job();
+    tell(resumed, 1);
+    await heard.until(() => heard.tokens().length === 2);
+    tell(before, 1);
+    await vi.waitUntil(() => before.cancelled);
+    first.over(before);
+    await between.vanish();
+    const looking = setInterval(() => clock.advance(1_000), 100);
+    const back = await Promise.race([first.job(1), heard.ended()]).finally(() => clearInterval(looking));
+    const [, returned] = first.jobs;
+    expect(back).toBe(returned);
+    if (returned === undefined) return;
+    expect(saidTo(returned)).toEqual({ ids: [100, 101], events: 2 });
+    tell(returned, 2);
+    finish(first, returned);
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(heard.tokens()).toEqual([100, 101, 102]);
+    expect(frozen.moves).toEqual(["lost", "continued"]);
+  });
+
+  test("continues after the computed texts, and each of them resets the count of silent crashes", async () => {
+    const model = fakeModel(unique("model"));
+    const gateway = await joinGateway(nats.url);
+    const { spec } = fleetJob();
+    const { scope, priority, onDisconnect, direct } = spec;
+    const texts = ["a", "b", "c", "d", "e"];
+    const job = fleetJob({
+      model: model.name,
+      gateway: gateway.id,
+      spec: { kind: "embed", model: model.name, scope, priority, onDisconnect, direct, texts },
+    });
+    const vector = (index: number): JobEvent => ({ type: "embedding", jobId: "local", index, vector: [1], tokens: 1 });
+    const heard = hear(gateway, job);
+    await told(job, fence("lost"), { kind: "events", attempt: "any", serial: 0, events: [vector(0), vector(1)] });
+    await joinWorker(nats.url, { models: [model] });
+    await gateway.publish(job);
+    const local = await model.job();
+    expect(local.spec).toMatchObject({ computed: 2 });
+    for (const index of [2, 3]) {
+      local.listener.event(vector(index));
+      local.listener.engineLost(1);
+    }
+    finish(model, local);
+    await heard.ended();
+    const deaths = heard.records.flatMap((record) => (record.kind === "engine_lost" ? [record.silentDeaths] : []));
+    expect(deaths).toEqual([1, 1]);
+  });
+
+  test("is complete when NATS is killed and comes back in the middle", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const model = fakeModel(name);
+    const worker = await joinWorker(nats.url, { models: [model] });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    tell(local, 0, 1);
+    await heard.until(() => heard.tokens().length === 2);
+    await nats.server.stop("SIGKILL");
+    await whenConnected(worker.connection, false);
+    tell(local, 2, 3);
+    finish(model, local);
+    await nats.server.start();
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(heard.tokens()).toEqual([100, 101, 102, 103]);
+    expect(model.jobs).toHaveLength(1);
+  });
+
+  test("ends after eight lost workers without output", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const [poison, harmless] = [8, 7].map(() => fleetJob({ model: name, gateway: gateway.id })) as [FleetJob, FleetJob];
+    await told(poison, ...Array.from({ length: 8 }, (_, index) => fence(`worker-${index}`)));
+    await told(harmless, ...Array.from({ length: 7 }, (_, index) => fence(`worker-${index}`)));
+    const heard = hear(gateway, poison);
+    await gateway.publish(poison);
+    await gateway.publish(harmless);
+    const model = fakeModel(name);
+    await joinWorker(nats.url, { models: [model] });
+    expect(await heard.ended()).toMatchObject({
+      type: "failed",
+      code: "engine_failed",
+      message: "8 workers in a row were lost with the job, without new output.",
+    });
+    expect(fleetIdOf(await model.job())).toBe(harmless.id);
+    expect(model.jobs).toHaveLength(1);
+  });
+
+  test("goes to the worker that has its file, however late, and not to those with another file", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await told(job, fence("lost"), events(0, 1));
+    const wrong = fakeModel(name, 2, otherFile);
+    await joinWorker(nats.url, { models: [wrong] });
+    await gateway.publish(job);
+    const right = fakeModel(name);
+    await joinWorker(nats.url, { models: [right] });
+    expect(saidTo(await right.job())).toEqual({ ids: [100, 101], events: 2 });
+    expect(wrong.jobs).toHaveLength(0);
+    // NATS may have been away for longer than a job waits for a file.
+    const late = fleetJob({ model: name, gateway: gateway.id });
+    await told(late, fence("lost"), events(0));
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    try {
+      const rightAgain = fakeModel(unique("model"));
+      const moved = { ...late, id: unique("job"), model: rightAgain.name };
+      await told(moved, fence("lost"), events(0));
+      await joinWorker(nats.url, { models: [rightAgain] });
+      await gateway.publish(moved);
+      expect(saidTo(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test.each([
+    ["no worker serves its file for half a minute", file, "no other worker serves the model from the same file"],
+    ["the hash of its file is unknown", { ...file, modelSha256: null }, "the hash of its model's file is unknown"],
+  ])("ends where %s", async (_, from, why) => {
+    const model = fakeModel(unique("model"), 2, otherFile);
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: model.name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await told(job, fence("lost", from), events(0));
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 31_000);
+    try {
+      await gateway.publish(job);
+      await joinWorker(nats.url, { models: [model] });
+      const end = await heard.ended();
+      expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
+      expect(end).toHaveProperty("message", expect.stringContaining(why));
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("is done at once if it has ended, though its acknowledgement was lost", async () => {
+    const model = fakeModel(unique("model"));
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: model.name, gateway: gateway.id });
+    await told(job, fence("lost"), events(0), { kind: "events", attempt: "a", serial: 1, events: [finished()] });
+    // Its gateway has received its end.
+    await gateway.forget(job.id);
+    await gateway.publish(job);
+    const next = fleetJob({ model: model.name, gateway: gateway.id });
+    await joinWorker(nats.url, { models: [model] });
+    await gateway.publish(next);
+    expect(fleetIdOf(await model.job())).toBe(next.id);
+    const { jsm } = (await connectTo(nats.url)).use();
+    const subject = subjects.job(model.name, "normal", job.id);
+    while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subject })) !== null);
+    expect(model.jobs).toHaveLength(1);
+    expect(
+      (await jsm.streams.info(eventsStream, { subjects_filter: subjects.events(job.gateway, job.id) })).state.subjects,
+    ).toEqual({
+      [subjects.events(job.gateway, job.id)]: 1,
+    });
+  });
+});
+
+describeWithNats("jobs that lie with a worker that is gone", () => {
+  const nats = useNats();
+
+  test("move to the common queue, whether or not that worker ever sent a beat, and its queue is deleted after a minute", async () => {
+    const connection = await connectTo(nats.url);
+    const connected = connection.use();
+    const [heardOf, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];
+    const model = unique("model");
+    await ensureModelConsumers(connected.jsm, model);
+    const jobs = [heardOf, unknown, alive].map(() => fleetJob({ model }));
+    for (const [index, worker] of [heardOf, unknown, alive].entries()) {
+      await ensureWorkerConsumer(connected.jsm, worker);
+      await publishJob(connected, jobs[index] as FleetJob, worker);
+    }
+    const clock = createFakeClock();
+    const beats = { silent: () => [heardOf], isAlive: (_: string, id: string) => id === alive };
+    const rescue = createRescue({ connection, beats, models: () => [], clock, log: silent });
+    const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
+    await rescue.rescueJobs();
+    expect((await takeShared())?.job).toEqual(jobs[0]);
+    expect(await takeShared()).toBeUndefined();
+    clock.advance(10_000);
+    await rescue.rescueJobs();
+    expect((await takeShared())?.job).toEqual(jobs[1]);
+    expect(await takeShared()).toBeUndefined();
+    const queues = async (): Promise<boolean[]> =>
+      Promise.all(
+        [heardOf, unknown, alive].map((worker) =>
+          connected.jsm.consumers.info(jobsStream, consumers.at(worker)).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      );
+    clock.advance(40_000);
+    await rescue.rescueJobs();
+    expect(await queues()).toEqual([true, true, true]);
+    clock.advance(60_000);
+    await rescue.rescueJobs();
+    expect(await queues()).toEqual([false, false, true]);
+    expect((await takeJob(connected, consumers.at(alive)))?.job).toEqual(jobs[2]);
+  });
+});
+
+describeWithNats("jobs whose gateway is gone", () => {
+  const nats = useNats();
+
+  test("end when their time is over, unless another gateway reads them", async () => {
+    const connection = await connectTo(nats.url);
+    const { buckets } = connection.use();
+    const dead = new Set<string>();
+    const clock = createFakeClock();
+    const cancelled: string[] = [];
+    const runOf = (id: string, orphanMs: number | null): FleetRun => {
+      const job = fleetJob({ id, gateway: "first", orphanMs, clientJob: { client: "someone", id } });
+      return { job, submitted: true, mayMove: true, cancel: () => cancelled.push(id), handOver: async () => {} };
+    };
+    const runs = [runOf("direct", 0), runOf("kept", 60_000), runOf("adopted", 60_000), runOf("endless", null)];
+    const record: JobRecord = {
+      version: fleetVersion,
+      id: "adopted",
+      gateway: "second",
+      origin: "first",
+      scope: { client: "someone", trace: "trace" },
+      spec: {} as never,
+      callKey: "key",
+      fleetIds: ["adopted"],
+      waits: false,
+    };
+    await buckets.jobs.put(
+      `${Buffer.from("someone").toString("base64url")}.${Buffer.from("adopted").toString("base64url")}`,
+      encode(record),
+    );
+    const isAlive = (_: string, id: string): boolean => !dead.has(id);
+    const orphans = createOrphans({ connection, beats: { isAlive }, clock, runs: () => runs });
+    await orphans.endOrphans();
+    expect(cancelled).toEqual([]);
+    dead.add("first");
+    await orphans.endOrphans();
+    expect(cancelled).toEqual(["direct"]);
+    clock.advance(59_000);
+    await orphans.endOrphans();
+    expect(cancelled).not.toContain("kept");
+    clock.advance(1_000);
+    await orphans.endOrphans();
+    expect(cancelled).toContain("kept");
+    expect(cancelled).not.toContain("adopted");
+    dead.add("second");
+    await orphans.endOrphans();
+    clock.advance(60_000);
+    await orphans.endOrphans();
+    expect(cancelled).toContain("adopted");
+    expect(cancelled).not.toContain("endless");
+    await nats.server.stop();
+    await whenConnected(connection, false);
+    await orphans.endOrphans();
+  });
+});

@@ -1,0 +1,29 @@
+// Owns the interface between the fleet and a worker: the models that can run jobs now, and answers to questions.
+import type { JobListener, JobSpec } from "@waggle/jobs";
+import type { FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from "../queue/records.ts";
+
+/** A job moves: this worker continues another's job, hands over its own, or has lost it to another worker. */
+export type Move = "continued" | "handed_over" | "lost";
+
+export interface WorkerPort {
+  readonly id: string;
+  readonly version: string;
+  /** This worker's heartbeat; the fleet's side adds `takesJobs`. */
+  member(): Omit<WorkerMember, "version" | "takesJobs">;
+  /** The models that are loaded and take jobs. */
+  models(): readonly RunnableModel[];
+  /** Called at once for each move; must not throw. */
+  moved(how: Move): void;
+  /** Answers all questions except an offer, about a loaded model. @throws WaggleError */
+  answer(question: Exclude<WorkerQuestion, { kind: "offer" }>): Promise<WorkerAnswer>;
+}
+
+export interface RunnableModel {
+  readonly name: string;
+  readonly slots: number;
+  /** Slots without a job, minus the jobs that wait for one here. */
+  free(): number;
+  file(): FleetModelFile;
+  /** @throws WaggleError as any submission; then no job has begun */
+  run(spec: JobSpec, listener: JobListener): Promise<{ cancel(): void }>;
+}

@@ -1,0 +1,305 @@
+// Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
+import { sleep, withTimeout } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
+import { reasonOf } from "@waggle/daemon/terminal";
+import type { Logger } from "@waggle/telemetry";
+import { Svcm } from "@nats-io/services";
+import type { Service } from "@nats-io/services";
+import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import { fireAndForget, waitForLast } from "../nats/publish.ts";
+import { createBeats } from "../members/beats.ts";
+import { isCancelled, onCancels } from "../queue/cancels.ts";
+import type { Connected, FleetConnection } from "../nats/connection.ts";
+import { startFleetRun, type FleetRun } from "./fleet-run.ts";
+import { createIntake } from "./intake.ts";
+import type { TakenJob } from "../queue/job-queue.ts";
+import { createOrphans } from "./orphans.ts";
+import { createHeartbeat } from "../members/heartbeats.ts";
+import { subjects } from "../nats/names.ts";
+import { answerWith } from "../members/questions.ts";
+import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/records.ts";
+import { modelsOfSiblings } from "../members/siblings.ts";
+import type { RunnableModel, WorkerPort } from "./worker-port.ts";
+
+/** How often a worker with jobs takes more, and ends orphaned jobs. */
+const refillIntervalMs = 1_000;
+/** The same interval for a worker without jobs. Gateways send hints about new jobs and jobs of lost workers; this check covers a missed hint. */
+const idleRefillIntervalMs = 5_000;
+/** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
+const reportTimeoutMs = 500;
+/** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
+const siblingsTimeoutMs = 1_000;
+/** How much later than an idle worker a nearly full one takes a job. */
+const fullestWaitsMs = 4;
+/** How long a promised slot is kept. */
+const promiseMs = 1_000;
+
+/** How long other workers may first take a job that this worker could not run. */
+const othersFirstMs = 250;
+/** NATS delivers a job that was given back a little after its delay. */
+const nakSlackMs = 20;
+
+export interface WorkerSideOptions {
+  readonly connection: FleetConnection;
+  readonly port: WorkerPort;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface WorkerSide {
+  /** Takes jobs: a slot has become free. */
+  refill(): void;
+  /** A model is ready, or no longer is: writes the heartbeat. */
+  changed(): void;
+  /** Takes no new jobs, and hands over the jobs that another worker can continue; resolves when they are handed over. */
+  leave(): Promise<void>;
+  /** After the last job. */
+  close(): Promise<void>;
+  /** Jobs of the fleet that run here. */
+  readonly running: number;
+}
+
+export function createWorkerSide({ connection, port, clock, log }: WorkerSideOptions): WorkerSide {
+  const runs = new Map<string, FleetRun>();
+  /** Promised slots by job, with the model and the promise's end. */
+  const promises = new Map<string, { readonly model: string; readonly until: number }>();
+  /** By model: when this worker may take jobs of it again, after it could not run one. */
+  const refusedUntil = new Map<string, number>();
+  const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
+  const orphans = createOrphans({ connection, beats, clock, runs: () => [...runs.values()] });
+  /** Subscriptions by loaded model, on the present connection. */
+  const subscribed = new Map<string, readonly Subscription[]>();
+  let service: Service | undefined;
+  /** The connection that has the service. */
+  let joined: NatsConnection | undefined;
+  let joining: TimerHandle | undefined;
+  let leaving = false;
+  let refilledAt = -Infinity;
+  let timer: TimerHandle | undefined;
+  let soon: TimerHandle | undefined;
+
+  const heartbeat = createHeartbeat(connection, {
+    self: () => ({ version: fleetVersion, takesJobs: !leaving, ...port.member() }),
+    clock,
+    log,
+  });
+
+  const intake = createIntake({
+    connection,
+    port,
+    roomOf,
+    arrived: (jobId) => promises.delete(jobId),
+    begin,
+    log,
+  });
+
+  const forgets = [
+    onCancels(connection, (jobId) => runs.get(jobId)?.cancel()),
+    connection.onChange((connected, first) => {
+      joining?.cancel();
+      if (connected === undefined) return;
+      if (first) {
+        subscribed.clear();
+        connected.nc.subscribe(subjects.hintAt(port.id), { callback: () => intake.takeOwnJobs() });
+      }
+      if (joined !== connected.nc) void join(connected);
+      void cancelMissed(connected);
+      intake.renew();
+      refill();
+    }),
+  ];
+
+  async function join(connected: Connected): Promise<void> {
+    try {
+      const metadata = { worker: port.id };
+      service = await new Svcm(connected.nc).add({ name: "waggle-worker", version: port.version, metadata });
+      service.addEndpoint("worker", {
+        subject: subjects.askWorker(port.id),
+        handler: (error, message) => {
+          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+        },
+      });
+      joined = connected.nc;
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, "fleet_join_failed");
+      joining = clock.setTimeout(() => void join(connected), refillIntervalMs);
+    }
+  }
+
+  /** Applies cancels whose messages this worker missed while it was not connected. */
+  async function cancelMissed(connected: Connected): Promise<void> {
+    try {
+      for (const run of [...runs.values()]) if (await isCancelled(connected, run.job.id)) run.cancel();
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, "fleet_cancels_failed");
+    }
+  }
+
+  /** Subscribes for newly loaded models, and unsubscribes for unloaded ones. */
+  function subscribe(): void {
+    const loaded = new Set(port.models().map(({ name }) => name));
+    for (const [name, subscriptions] of subscribed) {
+      if (loaded.has(name)) continue;
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      subscribed.delete(name);
+    }
+    const { nc } = connection.use();
+    for (const name of loaded) {
+      if (subscribed.has(name)) continue;
+      const hints = nc.subscribe(subjects.hint(name), { callback: () => refillSoon(name) });
+      const questions = nc.subscribe(subjects.ask(name), {
+        queue: "workers",
+        callback: (error, message) => {
+          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+        },
+      });
+      subscribed.set(name, [hints, questions]);
+    }
+  }
+
+  async function answer(question: WorkerQuestion): Promise<WorkerAnswer> {
+    const model = modelOf(question.model);
+    if (question.kind !== "offer") {
+      if (model !== undefined) return await port.answer(question);
+      // Unsubscribes first, so that a repeated question reaches another worker.
+      if (connection.connected) subscribe();
+      return { kind: "not_loaded" };
+    }
+    const taken = !leaving && model !== undefined && roomOf(model) > 0;
+    if (taken) promises.set(question.jobId, { model: model.name, until: clock.now() + promiseMs });
+    return { kind: "offer", taken };
+  }
+
+  function modelOf(name: string): RunnableModel | undefined {
+    return port.models().find((model) => model.name === name);
+  }
+
+  function roomOf(model: RunnableModel): number {
+    if (clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
+    let room = model.free();
+    for (const [jobId, promise] of promises) {
+      if (promise.until < clock.now()) promises.delete(jobId);
+      else if (promise.model === model.name) room -= 1;
+    }
+    return room - starting(model.name);
+  }
+
+  /** Taken jobs that are not submitted to the model yet. */
+  function starting(name: string): number {
+    let count = 0;
+    for (const run of runs.values()) if (run.job.model === name && !run.submitted) count += 1;
+    return count;
+  }
+
+  /** A busier worker waits a little longer, so that an idle one gets the job. */
+  function refillSoon(name: string): void {
+    const model = modelOf(name);
+    if (model === undefined || soon !== undefined) return;
+    const room = roomOf(model);
+    if (room >= model.slots) return refill();
+    soon = clock.setTimeout(
+      () => {
+        soon = undefined;
+        refill();
+      },
+      fullestWaitsMs * (1 - room / model.slots),
+    );
+  }
+
+  function refill(): void {
+    if (connection.connected) subscribe();
+    intake.takeJobs();
+  }
+
+  function begin(taken: TakenJob, model: RunnableModel): void {
+    const { id } = taken.job;
+    // The queue has delivered a job again that this worker still has, because its `working` was late.
+    if (runs.has(id)) return;
+    const run = startFleetRun({
+      taken,
+      model,
+      worker: port.id,
+      connection,
+      clock,
+      log,
+      onMoved: port.moved,
+      onGivenBack(afterMs, refused) {
+        if (refused) refusedUntil.set(model.name, clock.now() + afterMs + othersFirstMs);
+        // NATS sends no message about its return, and a worker that waits for its next tick could always lose the job to this one.
+        clock.setTimeout(() => hint([model.name]), afterMs + nakSlackMs);
+      },
+      onGone() {
+        if (runs.get(id) === run) runs.delete(id);
+        refill();
+      },
+    });
+    runs.set(id, run);
+  }
+
+  function tick(): void {
+    timer = clock.setTimeout(tick, refillIntervalMs);
+    if (isBusy() || clock.now() - refilledAt >= idleRefillIntervalMs) {
+      refilledAt = clock.now();
+      intake.takeOwnJobs();
+      refill();
+    }
+    if (connection.connected) void orphans.endOrphans();
+  }
+  tick();
+
+  /** Room may appear here without a message: a promise expires, a refusal ends, a slot is free. */
+  function isBusy(): boolean {
+    const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + refillIntervalMs);
+    return runs.size > 0 || promises.size > 0 || isRefusing;
+  }
+
+  function hint(models: readonly string[]): void {
+    if (!connection.connected) return;
+    for (const model of new Set(models)) fireAndForget(connection.use().nc, subjects.hint(model));
+  }
+
+  /** Jobs that another worker can continue. */
+  async function movable(): Promise<readonly FleetRun[]> {
+    const may = [...runs.values()].filter(({ mayMove }) => mayMove);
+    if (may.length === 0 || !connection.connected) return [];
+    const files = new Map(port.models().map((model) => [model.name, model.file()]));
+    const models = await modelsOfSiblings(connection.use(), { self: port.id, files });
+    return may.filter(({ job }) => models.has(job.model));
+  }
+
+  return {
+    refill,
+    changed() {
+      // Subscribes first: a gateway that reads the heartbeat may ask at once.
+      refill();
+      void heartbeat.report();
+    },
+    async leave() {
+      if (leaving) return;
+      leaving = true;
+      intake.leave();
+      await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
+      const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch(
+        (error: unknown) => {
+          log.warn({ reason: reasonOf(error) }, "fleet_siblings_failed");
+          return [];
+        },
+      );
+      await Promise.all(handed.map((run) => run.handOver()));
+      hint(handed.map(({ job }) => job.model));
+    },
+    async close() {
+      leaving = true;
+      intake.leave();
+      for (const forget of forgets) forget();
+      timer?.cancel();
+      soon?.cancel();
+      joining?.cancel();
+      await Promise.all([waitForLast(service?.stop()), heartbeat.close()]);
+      beats.close();
+    },
+    get running() {
+      return runs.size;
+    },
+  };
+}

@@ -1,0 +1,157 @@
+// Owns the usage and the quota of each client. Only this file counts a client's jobs and tokens: for its quota, for the metrics and for
+// `GET /v1/usage`. Every job is admitted here before it begins, and its tokens are counted here, whichever model computes them.
+import type { Clock } from "@waggle/async";
+import type { Job, JobObserver } from "@waggle/jobs";
+import type { ClientUsage, UsageReport } from "@waggle/protocol";
+import type { WorkerMetrics } from "@waggle/telemetry";
+import { createClientCounts, noTokens } from "./client-usage.ts";
+import type { ClientCounts, TokenCounts } from "./client-usage.ts";
+import { createQuotaMeter } from "./quota-meter.ts";
+import type { Admission, QuotaMeter } from "./quota-meter.ts";
+import { rateLimitHeaders } from "./rate-limit-headers.ts";
+import { noRights } from "@waggle/daemon/tokens";
+import type { TokenRights } from "@waggle/daemon/tokens";
+import type { TokenTable } from "@waggle/daemon/tokens";
+
+export interface ClientAccounts extends JobObserver {
+  /**
+   * Counts a request for a job, and the job until its end is reported.
+   * @param how `first`: only the first job of a request counts as a request; `inPlace`: the job replaces a live job of its session
+   * @throws WaggleError resource_exhausted where the client's quota is used up; then the request counts as refused
+   */
+  admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
+  /** Counts a job that a gateway sent as a request of its client. The gateway has already checked the quota. */
+  given(client: string): void;
+  /** Number of jobs that the client's quota still allows, at least 1. */
+  room(client: string): number;
+  /** The rate-limit headers that OpenAI's clients read; empty for a client without a quota. */
+  headers(client: string): Readonly<Record<string, string>>;
+  /** The usage of one client, or of all clients that have a token or any usage. */
+  report(client?: string): UsageReport;
+}
+
+export interface JobAdmission {
+  /** The job was accepted. It counts until it ends. */
+  accepted(job: Job): void;
+  refused(): void;
+}
+
+export interface ClientAccountsOptions {
+  readonly clock: Clock;
+  readonly metrics: Pick<WorkerMetrics, "clientRequests" | "clientJobs" | "clientTokens">;
+  readonly localMode: boolean;
+  /** Read at each use, since the token table may be replaced. Usage is kept then. */
+  readonly tokens: () => TokenTable;
+}
+
+interface Account {
+  readonly meter: QuotaMeter;
+  readonly counts: ClientCounts;
+}
+
+export function createClientAccounts(options: ClientAccountsOptions): ClientAccounts {
+  const { clock, metrics } = options;
+  const since = new Date().toISOString();
+  /** One account for each token name that the operator has ever used, or for `local`. */
+  const accounts = new Map<string, Account>();
+  /** Tokens of each live job that were already counted. */
+  const counted = new WeakMap<Job, TokenCounts>();
+
+  function accountOf(client: string): Account {
+    let account = accounts.get(client);
+    if (account === undefined) {
+      account = { meter: createQuotaMeter(clock), counts: createClientCounts() };
+      accounts.set(client, account);
+    }
+    return account;
+  }
+
+  function rightsOf(client: string): TokenRights {
+    return options.tokens().rightsOf(client) ?? { ...noRights, admin: options.localMode };
+  }
+
+  /** Counts the tokens since the last call. */
+  function count(job: Job, model: string, now: TokenCounts): void {
+    const { client } = job.spec.scope;
+    const before = counted.get(job) ?? noTokens;
+    counted.set(job, now);
+    // Never negative: after an engine died, the next engine may find more of the prompt in its cache.
+    const since = (key: keyof TokenCounts): number => Math.max(0, now[key] - before[key]);
+    const used = { prompt: since("prompt"), cached: since("cached"), completion: since("completion") };
+    if (used.prompt + used.completion === 0) return;
+    const { meter, counts } = accountOf(client);
+    meter.useTokens(used.prompt + used.completion);
+    counts.used(model, used);
+    metrics.clientTokens.inc({ client, model, kind: "prompt" }, Math.max(0, used.prompt - used.cached));
+    metrics.clientTokens.inc({ client, model, kind: "cached_prompt" }, used.cached);
+    metrics.clientTokens.inc({ client, model, kind: "completion" }, used.completion);
+  }
+
+  function accept(client: string): void {
+    accountOf(client).counts.accepted();
+    metrics.clientRequests.inc({ client, outcome: "accepted" });
+  }
+
+  function refuse(client: string): void {
+    accountOf(client).counts.refused();
+    metrics.clientRequests.inc({ client, outcome: "refused" });
+  }
+
+  function admissionTo(client: string, { meter }: Account, first: boolean, inPlace: boolean): Admission {
+    if (!first) return meter.follow();
+    try {
+      return meter.admit(rightsOf(client).quota, inPlace);
+    } catch (error) {
+      refuse(client);
+      throw error;
+    }
+  }
+
+  function reportOf(client: string): ClientUsage {
+    const { meter, counts } = accountOf(client);
+    const { admin, quota } = rightsOf(client);
+    const left = meter.left(quota);
+    return { client, admin, ...counts.report(), running: meter.live, ...(left === undefined ? {} : { quota: left }) };
+  }
+
+  return {
+    admit(client, { first, inPlace }) {
+      const account = accountOf(client);
+      const admission = admissionTo(client, account, first, inPlace);
+      return {
+        accepted(job) {
+          void job.ended.promise.then(admission.ended);
+          if (first) accept(client);
+        },
+        refused() {
+          admission.withdrawn();
+          if (first) refuse(client);
+        },
+      };
+    },
+    given: accept,
+    room: (client) => Math.max(1, accountOf(client).meter.room(rightsOf(client).quota)),
+    headers: (client) => rateLimitHeaders(accountOf(client).meter.left(rightsOf(client).quota)),
+    report(client) {
+      const names = client === undefined ? new Set([...options.tokens().names, ...accounts.keys()]) : [client];
+      return { since, clients: [...names].map(reportOf) };
+    },
+    started: (job, model) => count(job, model, promptOf(job, counted.get(job)?.completion ?? 0)),
+    tokensCame(job, tokens, model) {
+      const before = counted.get(job) ?? noTokens;
+      count(job, model, { ...before, completion: before.completion + tokens });
+    },
+    ended(job, outcome, model) {
+      const { client } = job.spec.scope;
+      count(job, model, promptOf(job, job.state.counts.completionTokens));
+      counted.delete(job);
+      accountOf(client).counts.ended(outcome.type);
+      metrics.clientJobs.inc({ client, outcome: outcome.type });
+    },
+  };
+}
+
+function promptOf({ state }: Job, completion: number): TokenCounts {
+  const { promptTokens, cachedTokens } = state.counts;
+  return { prompt: promptTokens, cached: cachedTokens, completion };
+}

@@ -1,0 +1,119 @@
+// Measures a client's use of its quota, and decides when the client is refused. The quota may change at any time; past use still counts.
+import type { Clock } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { QuotaUse } from "@waggle/protocol";
+import { createSlidingWindow } from "./sliding-window.ts";
+import type { SlidingWindow } from "./sliding-window.ts";
+import type { Quota } from "@waggle/daemon/tokens";
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+/** Resolution of the windows: one second of a minute, ten minutes of a day. */
+const cellsOfMinute = 60;
+const cellsOfDay = 144;
+/** Retry-After while too many jobs are live, since the end of a job cannot be predicted. */
+const retryRunningAfterS = 1;
+
+export interface QuotaMeter {
+  /**
+   * Counts a request and its job, unless the quota is used up.
+   * @param inPlace the job replaces a live one
+   * @throws WaggleError resource_exhausted; then nothing was counted
+   */
+  admit(quota: Quota, inPlace: boolean): Admission;
+  /** Counts a further job of an admitted request. */
+  follow(): Admission;
+  /** Number of further jobs that the quota allows to wait or run. */
+  room(quota: Quota): number;
+  useTokens(tokens: number): void;
+  /** Number of jobs that wait or run. */
+  readonly live: number;
+  /** What is left of each limited quantity; undefined if the quota limits nothing. */
+  left(quota: Quota): QuotaUse | undefined;
+}
+
+export interface Admission {
+  /** The job has ended. */
+  ended(): void;
+  /** The job was not accepted, so its request does not count. */
+  withdrawn(): void;
+}
+
+type WindowKey = Exclude<keyof Quota, "runningJobs">;
+
+const words = {
+  requestsPerMinute: ["requests_per_minute", "requests per minute"],
+  tokensPerMinute: ["tokens_per_minute", "tokens per minute"],
+  tokensPerDay: ["tokens_per_day", "tokens per day"],
+} as const satisfies Record<WindowKey, readonly [string, string]>;
+const windowKeys = Object.keys(words) as WindowKey[];
+
+export function createQuotaMeter(clock: Clock): QuotaMeter {
+  const windows: Readonly<Record<WindowKey, SlidingWindow>> = {
+    requestsPerMinute: createSlidingWindow(minuteMs, cellsOfMinute),
+    tokensPerMinute: createSlidingWindow(minuteMs, cellsOfMinute),
+    tokensPerDay: createSlidingWindow(dayMs, cellsOfDay),
+  };
+  let live = 0;
+
+  function check(quota: Quota, inPlace: boolean): void {
+    const now = clock.now();
+    for (const key of windowKeys) {
+      const limit = quota[key];
+      const waitMs = limit === undefined ? 0 : windows[key].belowInMs(limit, now);
+      if (waitMs > 0) throw refused(words[key][0], `${limit} ${words[key][1]} are used up`, Math.ceil(waitMs / 1_000));
+    }
+    const { runningJobs: limit } = quota;
+    if (limit !== undefined && !inPlace && live >= limit) {
+      throw refused("running_jobs", `${limit} jobs at a time wait or run already`, retryRunningAfterS);
+    }
+  }
+
+  function begin(onWithdrawn: () => void): Admission {
+    live += 1;
+    let over = false;
+    const end = (): boolean => {
+      if (over) return false;
+      over = true;
+      live -= 1;
+      return true;
+    };
+    return { ended: () => void end(), withdrawn: () => void (end() && onWithdrawn()) };
+  }
+
+  return {
+    admit(quota, inPlace) {
+      check(quota, inPlace);
+      return begin(windows.requestsPerMinute.add(1, clock.now()));
+    },
+    follow: () => begin(() => {}),
+    room: ({ runningJobs = Infinity }) => Math.max(0, runningJobs - live),
+    useTokens(tokens) {
+      windows.tokensPerMinute.add(tokens, clock.now());
+      windows.tokensPerDay.add(tokens, clock.now());
+    },
+    get live() {
+      return live;
+    },
+    left(quota) {
+      const now = clock.now();
+      const parts = windowKeys.flatMap((key) => {
+        const limit = quota[key];
+        if (limit === undefined) return [];
+        const left = Math.max(0, limit - windows[key].used(now));
+        return [[words[key][0], { limit, left, full_in_ms: Math.ceil(windows[key].belowInMs(1, now)) }] as const];
+      });
+      const { runningJobs: limit } = quota;
+      const running = limit === undefined ? {} : { running_jobs: { limit, left: Math.max(0, limit - live) } };
+      const use: QuotaUse = { ...Object.fromEntries(parts), ...running };
+      return Object.keys(use).length === 0 ? undefined : use;
+    },
+  };
+}
+
+function refused(part: keyof QuotaUse, reason: string, retryAfterS: number): WaggleError {
+  return new WaggleError("resource_exhausted", `Cannot accept the job: this client's ${reason}.`, {
+    retryAfterS,
+    details: { quota: part },
+  });
+}

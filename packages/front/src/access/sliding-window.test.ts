@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createSlidingWindow } from "./sliding-window.ts";
+
+test("what was used leaves the window, and says when", () => {
+  const window = createSlidingWindow(60_000, 60);
+  window.add(3, 500);
+  window.add(2, 10_000);
+  expect(window.used(60_000)).toBe(5);
+  expect(window.belowInMs(5, 60_000)).toBe(1_000);
+  expect(window.belowInMs(2, 60_000)).toBe(11_000);
+  expect(window.used(61_000)).toBe(2);
+  expect(window.used(71_000)).toBe(0);
+  expect(window.belowInMs(1, 71_000)).toBe(0);
+});
+
+test("a client that waits for the given time finds room, and never has more than the limit in any window", () => {
+  const gaps = fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 60 });
+  fc.assert(
+    fc.property(gaps, fc.integer({ min: 1, max: 8 }), (waits, limit) => {
+      const window = createSlidingWindow(60_000, 60);
+      const times: number[] = [];
+      let now = 0;
+      for (const wait of waits) {
+        now += wait;
+        const told = window.belowInMs(limit, now);
+        expect(told > 0).toBe(window.used(now) >= limit);
+        now += told;
+        expect(window.used(now)).toBeLessThan(limit);
+        window.add(1, now);
+        times.push(now);
+      }
+      for (const end of times) {
+        expect(times.filter((time) => time > end - 60_000 && time <= end).length).toBeLessThanOrEqual(limit);
+      }
+    }),
+  );
+});

@@ -1,0 +1,62 @@
+// Owns how much was used in the last so many milliseconds. It errs on the safe side by one cell at most: what it says was used in a window
+// may be a cell's time older than the window. A token bucket would be smaller, but lets twice its rate through in the first minute.
+export interface SlidingWindow {
+  /** @returns a function that undoes the call */
+  add(amount: number, now: number): () => void;
+  used(now: number): number;
+  /** Milliseconds until less than `limit` is used, if nothing is added; 0 if less is used already. */
+  belowInMs(limit: number, now: number): number;
+}
+
+interface Cell {
+  /** Number of the cell, counted from time 0 of the clock. */
+  readonly number: number;
+  amount: number;
+}
+
+/** @param cells the number of cells in the window; at most one more is kept */
+export function createSlidingWindow(windowMs: number, cells: number): SlidingWindow {
+  const cellMs = windowMs / cells;
+  /** The cells with any use, oldest first. */
+  let kept: Cell[] = [];
+
+  /** The use of a cell expires when the whole cell is outside the window. */
+  function leavesAt(cell: Cell): number {
+    return (cell.number + 1) * cellMs + windowMs;
+  }
+
+  function drop(now: number): void {
+    const first = kept.findIndex((cell) => leavesAt(cell) > now);
+    if (first !== 0) kept = first === -1 ? [] : kept.slice(first);
+  }
+
+  function used(now: number): number {
+    drop(now);
+    return kept.reduce((sum, { amount }) => sum + amount, 0);
+  }
+
+  return {
+    used,
+    add(amount, now) {
+      drop(now);
+      const number = Math.floor(now / cellMs);
+      let cell = kept.at(-1);
+      if (cell?.number !== number) {
+        cell = { number, amount: 0 };
+        kept.push(cell);
+      }
+      const counted = cell;
+      counted.amount += amount;
+      return () => void (counted.amount -= amount);
+    },
+    belowInMs(limit, now) {
+      let left = used(now);
+      if (left < limit) return 0;
+      for (const cell of kept) {
+        left -= cell.amount;
+        if (left < limit) return leavesAt(cell) - now;
+      }
+      return windowMs;
+    },
+  };
+}

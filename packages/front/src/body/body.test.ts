@@ -1,0 +1,195 @@
+import { isOver } from "@waggle/testing/harness";
+import {
+  ChatCompletionRequestSchema,
+  EmbeddingsRequestSchema,
+  GenerateRequestSchema,
+  TokenizeRequestSchema,
+  allWorkerRoutes,
+} from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { hostileBodies } from "../testing/hostile-bodies.ts";
+import { validate } from "./body.ts";
+import { parseJson } from "./parse-json.ts";
+
+const requests = new Map(
+  Object.values(allWorkerRoutes).flatMap(({ request }) =>
+    request === undefined ? [] : [[request.meta()?.id ?? "", request] as const],
+  ),
+);
+/** A quarter of the default of --max-body. */
+const chars = 1_000_000;
+/**
+ * The worst are 200,000 numbers that are as they should be, a prompt in tokens: some 90 ms of processor time where nothing else runs, and up to
+ * 20 MiB. With four times as many, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
+ */
+const [mostMs, mostMiB] = [120, 30];
+/** What others left is collected in some of them, and what others do is felt in some. */
+const tries = 5;
+
+const cases = [...requests].flatMap(([name, request]) =>
+  hostileBodies(request).map((body) => ({ name: `${name}${body.field}`, request, body })),
+);
+
+describe("reading a body full of wrong elements", () => {
+  it("is tried on every array and record of every route", () => {
+    expect(cases.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        "GenerateRequest.messages",
+        "GenerateRequest.logit_bias",
+        "GenerateRequest.json_schema",
+        "ChatCompletionRequest.messages[].content",
+        "ChatCompletionRequest.messages[].tool_calls",
+        "ChatCompletionRequest.tools",
+        "ChatCompletionRequest.tools[].function.parameters",
+        "EmbeddingsRequest.input",
+        "DetokenizeRequest.tokens",
+        "ApplyTemplateRequest.messages[].content",
+      ]),
+    );
+  });
+
+  it.each(cases.map((each) => [each.name, each] as const))("is soon over: %s", (_, { request, body }) => {
+    for (const element of [body.right, "0", "{}"]) {
+      const text = body.fill(element, chars);
+      expect(
+        excess(() => validate(request, parseJson(text))),
+        element,
+      ).toBe("none");
+    }
+  });
+});
+
+it("is soon over with wrong elements in every one of many arrays", () => {
+  const calls = `{"role":"assistant","tool_calls":[${"{},".repeat(69)}{}]}`;
+  const text = `{"messages":[${`${calls},`.repeat(1_999)}${calls}]}`;
+  expect(excess(() => validate(ChatCompletionRequestSchema, parseJson(text)))).toBe("none");
+});
+
+describe("the values of fields", () => {
+  const chat = { messages: [{ role: "user", content: "x" }] };
+  const long = "x".repeat((1 << 20) + 1);
+  const parsed = (text: string): unknown => parseJson(text);
+
+  it.each(["9223372036854775807", "-9223372036854775808", "18446744073709551615", "7"])(
+    "may be a seed of %s",
+    (seed) => {
+      const body = `{"messages":[{"role":"user","content":"x"}],"seed":${seed}}`;
+      expect(validate(ChatCompletionRequestSchema, parsed(body)).seed).toBe(Number(seed));
+    },
+  );
+
+  it.each([
+    ["temperature", "1e400"],
+    ["seed", "1e400"],
+    ["seed", "0.5"],
+    ["max_tokens", "9007199254740993"],
+    ["logit_bias", '{"1":1e400}'],
+  ])("are refused where no number can be: %s of %s", (field, value) => {
+    const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${value}}`;
+    expect(() => validate(ChatCompletionRequestSchema, parsed(body))).toThrow(new RegExp(`field "${field}`));
+  });
+
+  it("count once when their key is there twice, the last of them", () => {
+    expect(validate(GenerateRequestSchema, parsed('{"prompt":"a","prompt":"b"}')).prompt).toBe("b");
+  });
+
+  it("change no prototype, whatever their keys are", () => {
+    const keys = '"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}';
+    const body = `{"prompt":"a","json_schema":{${keys},"properties":{${keys}}}}`;
+    const { json_schema: schema } = validate(GenerateRequestSchema, parsed(body));
+    expect(Object.getPrototypeOf(schema)).toBe(Object.prototype);
+    expect(schema).not.toHaveProperty("polluted");
+    expect({}).not.toHaveProperty("polluted");
+    expect(() => validate(GenerateRequestSchema, parsed(`{"prompt":"a",${keys}}`))).toThrow(/unknown field/);
+    expect(validate(ChatCompletionRequestSchema, { ...chat, ...(parsed(`{${keys}}`) as object) })).toEqual(chat);
+    expect(validate(GenerateRequestSchema, parsed('{"prompt":"a","logit_bias":{"__proto__":1}}')).logit_bias).toEqual(
+      {},
+    );
+  });
+
+  it.each(["\\ud800", "\\udc00x", "\\u0000", "a\\u0000b"])("may hold %s, and survive the way to the engine", (text) => {
+    const { prompt } = validate(GenerateRequestSchema, parsed(`{"prompt":"${text}"}`));
+    expect(JSON.parse(JSON.stringify(prompt))).toBe(JSON.parse(`"${text}"`));
+  });
+
+  it.each([
+    ["all tools", ChatCompletionRequestSchema, "tools", () => ({ ...chat, tools: [toolOf(long)] })],
+    [
+      "a call",
+      ChatCompletionRequestSchema,
+      "messages.0.tool_calls.0.function.arguments",
+      () => ({ messages: [{ role: "assistant", tool_calls: [callOf(long)] }] }),
+    ],
+    ["a user", ChatCompletionRequestSchema, "user", () => ({ ...chat, user: long })],
+    ["a text to tokenize", TokenizeRequestSchema, "content", () => ({ content: long })],
+    ["one input", EmbeddingsRequestSchema, "input", () => ({ input: "x".repeat(4_194_305) })],
+    [
+      "all inputs",
+      EmbeddingsRequestSchema,
+      "input",
+      () => ({ input: Array.from({ length: 70 }, () => long.slice(0, 60_000)) }),
+    ],
+    [
+      "a text with its pieces",
+      TokenizeRequestSchema,
+      "content",
+      () => ({ content: "x".repeat(65_537), with_pieces: true }),
+    ],
+  ] as const)("end at their limits: %s", (_, schema, field, body) => {
+    expect(refusalOf(() => validate(schema, body()))).toContain(`field "${field}"`);
+  });
+
+  it("may be as large as a context of 128 Ki tokens", () => {
+    const large = "x".repeat(8 * 131_072 - 1_000);
+    // As much as they usually are: what is tokenized here is answered token by token.
+    validate(TokenizeRequestSchema, { content: "x".repeat(4 * 131_072) });
+    validate(EmbeddingsRequestSchema, { input: [large] });
+    validate(ChatCompletionRequestSchema, { ...chat, tools: [toolOf(large)] });
+    validate(ChatCompletionRequestSchema, { messages: [{ role: "assistant", tool_calls: [callOf(large)] }] });
+  });
+});
+
+function refusalOf(work: () => unknown): string {
+  try {
+    work();
+    return "none";
+  } catch (error) {
+    return error instanceof Error ? error.message : "no error";
+  }
+}
+
+function toolOf(description: string): unknown {
+  return { type: "function", function: { name: "f", description } };
+}
+
+function callOf(text: string): unknown {
+  return { id: "1", type: "function", function: { name: "f", arguments: text } };
+}
+
+interface Cost {
+  readonly ms: number;
+  readonly mib: number;
+}
+
+/** What the last of some tries took, where each took too much; processor time has the collector's in it. */
+function excess(work: () => unknown): string {
+  let said = "none";
+  for (let turn = 0; turn < tries; turn += 1) {
+    const { ms, mib } = measure(work);
+    if (!isOver(ms, mostMs) && mib < mostMiB) return "none";
+    said = `${Math.round(ms)} ms, ${Math.round(mib)} MiB`;
+  }
+  return said;
+}
+
+function measure(work: () => unknown): Cost {
+  const heap = process.memoryUsage().heapUsed;
+  const cpu = process.cpuUsage();
+  try {
+    work();
+  } catch {
+    // Most are refused, some are right; either takes its time.
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return { ms: (user + system) / 1_000, mib: (process.memoryUsage().heapUsed - heap) / 1_048_576 };
+}

@@ -1,0 +1,73 @@
+import { WaggleError, bodyLimits } from "@waggle/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseJson, shapeProblem } from "./parse-json.ts";
+
+const { depth, values, members } = bodyLimits;
+
+function refusal(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    expect(error).toBeInstanceOf(WaggleError);
+    expect(error).toMatchObject({ code: "invalid_argument" });
+    return (error as WaggleError).message;
+  }
+}
+
+describe("parseJson", () => {
+  it("reads what JSON.parse reads", () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 20 }), (text) => {
+        expect(parseJson(text)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it.each([
+    ["arrays", "[", "]"],
+    ["objects", '{"a":', "}"],
+    ["both", '[{"a":', "}]"],
+  ])("refuses %s nested too deeply, before anybody walks over them", (_, open, close) => {
+    const levels = open.length === 6 ? depth / 2 : depth;
+    const nested = (count: number): string => `${open.repeat(count)}1${close.repeat(count)}`;
+    expect(JSON.stringify(parseJson(nested(levels)))).toBe(nested(levels));
+    expect(refusal(nested(levels + 1))).toMatch(/nested more than 128 levels deep, at position \d+/);
+    expect(refusal(open.repeat(600_000))).toContain("nested");
+  });
+
+  it("refuses more values, or members of one object, than anybody needs", () => {
+    expect(parseJson(`[${"0,".repeat(values - 2)}0]`)).toHaveLength(values - 1);
+    expect(refusal(`[${"0,".repeat(values - 1)}0]`)).toContain(`more than ${values} values`);
+    expect(refusal(`[${"[],".repeat(values / 2)}0]`)).toContain(`more than ${values} values`);
+    const record = (count: number): string =>
+      `{"a":{${Array.from({ length: count }, (_, index) => `"${index}":{"b":1}`).join(",")}}}`;
+    expect(parseJson(record(members))).toHaveProperty("a");
+    expect(refusal(record(members + 1))).toContain(`more than ${members} members`);
+  });
+
+  it("reads no structure in the text of a string", () => {
+    const text = JSON.stringify([
+      `${"[{".repeat(1_000)}"\\`,
+      "\\\\",
+      '\\"[',
+      ":".repeat(members + 1),
+      ",".repeat(values),
+    ]);
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+    expect(shapeProblem(`"${"\\".repeat(3_000_001)}`)).toBeUndefined();
+  });
+
+  it("forgets a level when it is closed", () => {
+    expect(parseJson(`[${"[[]],".repeat(1_000)}0]`)).toHaveLength(1_001);
+    expect(shapeProblem("]".repeat(1_000))).toBeUndefined();
+  });
+
+  it.each(["", " \n", "{", '"', "[1,]", "\ufeff{}", "nul", '{"secret": x}'])(
+    "says of %j that it is no JSON",
+    (text) => {
+      expect(refusal(text)).toMatch(/^Cannot read the body: (not JSON|it is empty)/);
+      expect(refusal(text)).not.toContain("secret");
+    },
+  );
+});

@@ -1,0 +1,73 @@
+// Parses the JSON of a body, after checking that its depth and size are small enough for all code that walks over the value later.
+import { WaggleError, bodyLimits } from "@waggle/protocol";
+
+/** @throws WaggleError invalid_argument; its message never quotes the text, which holds prompts */
+export function parseJson(text: string): unknown {
+  if (text.trim() === "") throw new WaggleError("invalid_argument", "Cannot read the body: it is empty, JSON was due.");
+  const reason = shapeProblem(text);
+  if (reason !== undefined) throw new WaggleError("invalid_argument", `Cannot read the body: ${reason}.`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The parser's message quotes the body, so only its position is passed on.
+    const place = /position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot read the body: not JSON${place === undefined ? "" : ` at ${place}`}.`,
+    );
+  }
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/**
+ * What makes the text too deep or too rich in values to be parsed, as the rest of a sentence; undefined for all else, text that is no
+ * JSON included. `JSON.stringify`, on the way to the engine and elsewhere, recurses into what it is given, so depth has to end here.
+ * One pass, without remembering more than the members of the objects that are open.
+ */
+export function shapeProblem(text: string): string | undefined {
+  const { depth: deepest, values: most, members: widest } = bodyLimits;
+  const members = new Uint32Array(deepest + 1);
+  let depth = 0;
+  let values = 1;
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text.charCodeAt(at)) {
+      case quote:
+        at = endOfString(text, at);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        depth += 1;
+        if (depth > deepest) return `its JSON is nested more than ${deepest} levels deep, at position ${at}`;
+        members[depth] = 0;
+        values += 1;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        if (depth > 0) depth -= 1;
+        break;
+      case 0x2c: // ,
+        values += 1;
+        break;
+      case 0x3a: // :
+        members[depth] = (members[depth] ?? 0) + 1;
+        if ((members[depth] ?? 0) > widest) return `an object in its JSON has more than ${widest} members`;
+        break;
+      default:
+        continue;
+    }
+    if (values > most) return `its JSON has more than ${most} values`;
+  }
+  return undefined;
+}
+
+/** Index of the closing quote, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(at - 1 - escapes) === backslash) escapes += 1;
+    if (escapes % 2 === 0) return at;
+  }
+  return text.length;
+}

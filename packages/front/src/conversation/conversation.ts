@@ -1,0 +1,161 @@
+// Turns the messages of a request into the prompt and the constraints of a JobSpec, the same in every dialect.
+import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
+import type { PromptInput } from "@waggle/engine";
+import type { GenerateSpec } from "@waggle/jobs";
+import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
+import { openAiToolField, unsupported } from "../body/fields.ts";
+import type { AnswerGrammar } from "../body/fields.ts";
+import { templateMessage, templateTools } from "./messages.ts";
+import { templateVariables, setsTemplateVariables } from "./thinking.ts";
+
+export interface Conversation {
+  readonly messages: readonly (ChatMessage | Message)[];
+  readonly options: ChatOptions;
+  /** The schema that the content must match; `field` is its field in the request. */
+  readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
+  /** The field with the schema of the nth tool; default: OpenAI's field. */
+  readonly toolField?: ((tool: number) => string) | undefined;
+  readonly sampling: Pick<Sampling, "grammar" | "ignore_eos">;
+}
+
+export interface ConversationContext {
+  /** @throws WaggleError unavailable while it is unknown */
+  readonly chatFormat: () => Promise<ChatFormat>;
+  /** @throws WaggleError invalid_argument naming the field and the keyword that cannot be had; resource_exhausted */
+  readonly answerGrammar: AnswerGrammar;
+}
+
+type ConversationSpec = Pick<GenerateSpec, "prompt" | "answerGrammar" | "thinkingBudget">;
+
+/** @throws WaggleError invalid_argument naming the field */
+export async function conversationSpecOf(
+  conversation: Conversation,
+  context: ConversationContext,
+): Promise<ConversationSpec> {
+  const { options, schema, sampling } = conversation;
+  const plan = toolPlanOf(options);
+  if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
+    throw unsupported(
+      "grammar",
+      plan?.forced === true
+        ? `${plan.choice === "auto" ? "a choice among the tools" : "a required tool call"} already uses a grammar`
+        : `${schema?.field} asks for another one`,
+    );
+  }
+  const prompt = await promptOf(conversation, plan?.tools, context);
+  const thinkingBudget = await thinkingBudgetOf(options, context);
+  if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
+    throw unsupported("thinking_budget_tokens", "the request's grammar already describes the whole answer");
+  }
+  const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
+  if (!isHeld) return { prompt, thinkingBudget };
+  const tools = (plan?.callable ?? []).map(({ function: { name, parameters, strict } }) => ({
+    name,
+    ...(parameters == null ? {} : { parameters }),
+    ...(strict == null ? {} : { strict }),
+  }));
+  const wish: AnswerGrammarOptions = {
+    format: await context.chatFormat(),
+    tools,
+    choice: plan?.choice ?? "auto",
+    parallel: options.parallel_tool_calls !== false,
+    ...(schema === undefined ? {} : { schema: schema.value }),
+  };
+  const { toolField = openAiToolField } = conversation;
+  // The grammar counts only the callable tools; the request counts all tools.
+  const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
+  return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
+}
+
+/** The prompt alone, to count or show it. @throws WaggleError invalid_argument naming the field */
+export async function promptOf(
+  { messages, options }: Pick<Conversation, "messages" | "options">,
+  tools: readonly Tool[] | undefined,
+  { chatFormat }: Pick<ConversationContext, "chatFormat">,
+): Promise<PromptInput & { kind: "messages" }> {
+  const continues = continuesFinalMessage(messages, options);
+  const variables = setsTemplateVariables(options) ? templateVariables(options, await chatFormat()) : undefined;
+  const template = {
+    ...(variables === undefined ? {} : { variables }),
+    ...(continues ? { continueFinalMessage: true } : {}),
+  };
+  return {
+    kind: "messages",
+    messages: messages.map(templateMessage),
+    ...(tools === undefined ? {} : { tools: templateTools(tools) }),
+    ...(variables === undefined && !continues ? {} : { template }),
+  };
+}
+
+interface ToolPlan {
+  /** The tools that go into the prompt. */
+  readonly tools: readonly Tool[];
+  /** The tools that this answer may call. */
+  readonly callable: readonly Tool[];
+  readonly choice: AnswerGrammarOptions["choice"];
+  /** Whether the grammar must be used: a call is required, or some tools are not allowed. */
+  readonly forced: boolean;
+}
+
+/** The tools that go into the prompt. @throws WaggleError invalid_argument */
+export function toolsOnOffer(options: ChatOptions): readonly Tool[] | undefined {
+  return toolPlanOf(options)?.tools;
+}
+
+/** Undefined when no call is possible. @throws WaggleError invalid_argument */
+function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPlan | undefined {
+  const tools = given ?? [];
+  const choice = wanted ?? (tools.length === 0 ? "none" : "auto");
+  if (choice === "none") return undefined;
+  if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
+  const names = new Set(tools.map((tool) => tool.function.name));
+  if (names.size < tools.length) throw unsupported("tools", "two have the same name");
+  if (typeof choice === "string") return { tools, callable: tools, choice, forced: choice === "required" };
+  const wantedNames = choice.type === "function" ? [choice.function.name] : allowedNames(choice);
+  const unknown = wantedNames.find((name) => !names.has(name));
+  if (unknown !== undefined) throw unsupported("tool_choice", `there is no tool "${unknown}"`);
+  if (choice.type === "function") return { tools, callable: tools, choice: choice.function, forced: true };
+  const callable = tools.filter((tool) => wantedNames.includes(tool.function.name));
+  return { tools, callable, choice: choice.allowed_tools.mode, forced: true };
+}
+
+function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: "allowed_tools" }>): string[] {
+  return tools.map((tool) => tool.function.name);
+}
+
+/**
+ * A grammar decides when the answer ends, which `ignore_eos` forbids. A required call needs it in any case, as does a choice among them, and its
+ * conflict is an error; a call that the model may make is read as it comes.
+ */
+function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Conversation["sampling"]): boolean {
+  return forced || (grammar === undefined && !endless);
+}
+
+async function thinkingBudgetOf(
+  options: ChatOptions,
+  { chatFormat }: ConversationContext,
+): Promise<number | undefined> {
+  const budget = options.thinking_budget_tokens;
+  if (budget == null || budget === -1) return undefined;
+  if ((await chatFormat()).abilities.thinking !== "never") return budget;
+  if (budget === 0) return undefined;
+  throw unsupported("thinking_budget_tokens", "this model does not think");
+}
+
+function continuesFinalMessage(messages: Conversation["messages"], options: ChatOptions): boolean {
+  const continues = options.continue_final_message === true;
+  if (continues && options.add_generation_prompt === true) {
+    throw unsupported("add_generation_prompt", "continue_final_message asks for the opposite");
+  }
+  if (!continues && options.add_generation_prompt === false) {
+    throw unsupported("add_generation_prompt", "without it there is no answer to begin; send continue_final_message");
+  }
+  const last = messages.at(-1);
+  if (!continues) return false;
+  if (last?.role !== "assistant")
+    throw unsupported("continue_final_message", "the last message is not the assistant's");
+  if (last.tool_calls != null && last.tool_calls.length > 0) {
+    throw unsupported("continue_final_message", "the last message has calls, which end it");
+  }
+  return true;
+}

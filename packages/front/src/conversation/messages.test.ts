@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { parsedArguments } from "./messages.ts";
+
+describe("the arguments of a call", () => {
+  it("go into the prompt as JSON", () => {
+    expect(parsedArguments('{"city":"Oslo","days":[1,2.5]}')).toEqual({ city: "Oslo", days: [1, 2.5] });
+    expect(parsedArguments(String.raw`{"1.0":"\"1.0","a\\":"1.0"}`)).toEqual({ "1.0": '"1.0', "a\\": "1.0" });
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["nested too deeply to be sent on", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
+    ["numbers that would be printed as others", '{"id":12345678901234567890}'],
+    ["a fraction of nothing", '{"x":[{"y":1.0}]}'],
+    ["a number written otherwise", '{"x":1e3}'],
+    ["numbers that are not finite", '{"x":1e400}'],
+  ])("stay the text that they are: %s", (_, text) => {
+    expect(parsedArguments(text)).toBe(text);
+  });
+});

@@ -1,0 +1,70 @@
+// Converts the messages and tools of a request to the form that chat templates read.
+import type { TemplateMessage, TemplateTool } from "@waggle/engine";
+import type { ChatMessage, Message, Tool } from "@waggle/protocol";
+import { shapeProblem } from "../body/parse-json.ts";
+
+export function templateMessage(message: ChatMessage | Message): TemplateMessage {
+  switch (message.role) {
+    case "system":
+    case "developer":
+      return { role: "system", content: message.content };
+    case "user":
+      return { role: "user", content: message.content };
+    case "tool":
+      return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
+    case "assistant": {
+      const reasoning = message.reasoning_content ?? ("reasoning" in message ? message.reasoning : undefined);
+      return {
+        role: "assistant",
+        content: message.content ?? ("refusal" in message ? message.refusal : undefined) ?? "",
+        ...(reasoning == null ? {} : { reasoning_content: reasoning }),
+        ...(message.tool_calls == null
+          ? {}
+          : {
+              tool_calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({
+                id,
+                type: "function" as const,
+                function: { name, arguments: parsedArguments(text) },
+              })),
+            }),
+      };
+    }
+  }
+}
+
+/** Templates fail without a user message. Such requests occur: some clients send an empty request to load a model. */
+export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
+}
+
+export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
+  return tools.map(({ function: { name, description, parameters } }) => ({
+    type: "function",
+    function: {
+      name,
+      ...(description == null ? {} : { description }),
+      ...(parameters == null ? {} : { parameters }),
+    },
+  }));
+}
+
+/**
+ * Templates write arguments as JSON again. Text that is not JSON stays text, and so does JSON that is nested too deeply to be
+ * walked over, or has a number that would be printed otherwise than it is written: identifiers of 64 bits are usual there, and 1.0 is not 1.
+ */
+export function parsedArguments(text: string): unknown {
+  if (shapeProblem(text) !== undefined) return text;
+  try {
+    const value: unknown = JSON.parse(text);
+    return numbersIn(text).every((number) => String(Number(number)) === number) ? value : text;
+  } catch {
+    return text;
+  }
+}
+
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** The numbers of a JSON text, as they are written. */
+function numbersIn(json: string): readonly string[] {
+  return [...json.matchAll(stringOrNumber)].flatMap(([token]) => (token.startsWith('"') ? [] : [token]));
+}

@@ -1,0 +1,35 @@
+// Owns Anthropic's error shape, and the type of each error. Types after Anthropic's API reference (Errors).
+import type { AnthropicError, ErrorCode, WaggleError } from "@waggle/protocol";
+
+const types: Readonly<Record<ErrorCode, string>> = {
+  invalid_argument: "invalid_request_error",
+  unauthenticated: "authentication_error",
+  forbidden: "permission_error",
+  not_found: "not_found_error",
+  method_not_allowed: "invalid_request_error",
+  conflict: "invalid_request_error",
+  payload_too_large: "request_too_large",
+  resource_exhausted: "rate_limit_error",
+  cancelled: "api_error",
+  slow_consumer: "api_error",
+  deadline_exceeded: "timeout_error",
+  engine_failed: "api_error",
+  unimplemented: "invalid_request_error",
+  unavailable: "overloaded_error",
+  internal: "api_error",
+};
+
+export function anthropicError(error: WaggleError, requestId: string): AnthropicError {
+  return {
+    type: "error",
+    error: { type: types[error.code], message: messageOf(error) },
+    request_id: requestId,
+  };
+}
+
+/** Claude Code searches for exactly these words to know that it must shorten its conversation. */
+function messageOf({ message, details = {} }: WaggleError): string {
+  const { n_prompt_tokens: promptTokens, n_ctx: contextSize } = details;
+  if (typeof promptTokens !== "number" || typeof contextSize !== "number") return message;
+  return `prompt is too long: ${promptTokens} tokens > ${contextSize - 1} maximum`;
+}

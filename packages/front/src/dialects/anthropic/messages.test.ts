@@ -1,0 +1,176 @@
+import { CountTokensRequestSchema } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { chatMessagesOf } from "./messages.ts";
+
+const read = (body: object) => chatMessagesOf(CountTokensRequestSchema.parse(body));
+const text = (words: string) => ({ type: "text", text: words });
+const call = (id: string, input: object = {}) => ({ type: "tool_use", id, name: "look", input });
+const result = (id: string, content: unknown, more: object = {}) => ({
+  type: "tool_result",
+  tool_use_id: id,
+  content,
+  ...more,
+});
+const user = (...content: object[]) => ({ role: "user", content });
+const assistant = (...content: object[]) => ({ role: "assistant", content });
+const system = (content: string) => ({ role: "system", content });
+const called = (...ids: string[]) => ({
+  role: "assistant",
+  content: "",
+  tool_calls: ids.map((id) => ({ id, type: "function", function: { name: "look", arguments: "{}" } })),
+});
+
+describe("blocks become messages", () => {
+  test("texts of a user or of the system are apart, those of the assistant are one", () => {
+    const messages = [user(text("a"), text("b")), assistant(text("c"), text("d"))];
+    expect(read({ system: [text("s"), text("t")], messages })).toEqual([
+      { role: "system", content: "s\n\nt" },
+      { role: "user", content: "a\n\nb" },
+      { role: "assistant", content: "cd" },
+    ]);
+  });
+
+  test("thoughts and calls are the assistant's, results have their own messages, and the user's text follows", () => {
+    const thought = { type: "thinking", thinking: "Hm.", signature: "" };
+    const messages = [
+      user(text("Where?")),
+      assistant(thought, text("I look."), call("c1"), call("c2")),
+      user(text("Quick!"), result("c1", "here"), result("c2", [text("no"), text("thing")], { is_error: true })),
+    ];
+    expect(read({ messages }).slice(1)).toEqual([
+      { ...called("c1", "c2"), content: "I look.", reasoning_content: "Hm." },
+      { role: "tool", content: "here", tool_call_id: "c1" },
+      { role: "tool", content: "Error: no\n\nthing", tool_call_id: "c2" },
+      { role: "user", content: "Quick!" },
+    ]);
+  });
+
+  test("what says nothing is left out, as blocks are that kept a stream alive", () => {
+    const empty = [
+      text(""),
+      { type: "thinking", thinking: "", signature: "" },
+      { type: "redacted_thinking", data: "x" },
+    ];
+    const messages = [user(text("a")), assistant(...empty, text("b")), user(text("c")), assistant(...empty)];
+    expect(read({ system: "", messages })).toEqual([
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content: "c" },
+    ]);
+  });
+
+  test.each<[string, object, object[]]>([
+    ["an assistant that says nothing", { messages: [assistant(text(""))] }, []],
+    ["a system message that says nothing", { messages: [system("")] }, []],
+    ["instructions alone", { messages: [system("s")] }, [system("s")]],
+    ["instructions and an answer that says nothing", { system: "s", messages: [assistant()] }, [system("s")]],
+  ])("of %s there is a user's message all the same: templates need one", (_, body, told) => {
+    expect(read(body)).toEqual([...told, { role: "user", content: "" }]);
+  });
+
+  test("arguments keep the order of their keys", () => {
+    const messages = [user(text("a")), assistant(call("c", { zebra: 1, ant: { y: 2, x: 3 } }))];
+    expect(read({ messages })[1]).toMatchObject({
+      tool_calls: [{ function: { arguments: '{"zebra":1,"ant":{"y":2,"x":3}}' } }],
+    });
+  });
+});
+
+describe("the billing line", () => {
+  const line = (turn: number) => `x-anthropic-billing-header: cc_version=2.1.${turn}; cch=${turn}f;`;
+
+  test("is dropped, as a whole block or before the rest of a text", () => {
+    const messages = [{ role: "user", content: "a" }];
+    const told = [{ role: "system", content: "You are." }, ...messages];
+    for (const turn of [1, 2]) {
+      expect(read({ system: [text(line(turn)), text("You are.")], messages })).toEqual(told);
+      expect(read({ system: [text("You are."), text(line(turn))], messages })).toEqual(told);
+      expect(read({ system: `${line(turn)}\nYou are.`, messages })).toEqual(told);
+      expect(read({ messages: [system(`${line(turn)}\n\nYou are.`), ...messages] })).toEqual(told);
+    }
+    expect(read({ system: line(1), messages })).toEqual(messages);
+  });
+
+  test("stays where somebody speaks of it", () => {
+    const messages = [{ role: "user", content: line(1) }];
+    expect(read({ system: `Drop ${line(1)}`, messages })).toEqual([
+      { role: "system", content: `Drop ${line(1)}` },
+      ...messages,
+    ]);
+  });
+});
+
+describe("system messages among the others", () => {
+  const now = "<system>\nnow\n</system>";
+
+  test.each<[string, object[], object[]]>([
+    [
+      "before all others join the system prompt",
+      [system("now"), user(text("a"))],
+      [
+        { role: "system", content: "s\n\nnow" },
+        { role: "user", content: "a" },
+      ],
+    ],
+    [
+      "after the user are part of what it says",
+      [user(text("a")), system("now")],
+      [{ role: "user", content: `a\n\n${now}` }],
+    ],
+    [
+      "after the assistant are what the user says next",
+      [assistant(text("a")), system("now"), user(text("b"))],
+      [
+        { role: "assistant", content: "a" },
+        { role: "user", content: `${now}\n\nb` },
+      ],
+    ],
+    [
+      "between two answers are a turn of the user's",
+      [user(text("a")), assistant(text("b")), system("now"), assistant(text("d")), user(text("e"))],
+      [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "b" },
+        { role: "user", content: now },
+        { role: "assistant", content: "d" },
+        { role: "user", content: "e" },
+      ],
+    ],
+    [
+      "at the end as well",
+      [assistant(text("a")), system("now")],
+      [
+        { role: "assistant", content: "a" },
+        { role: "user", content: now },
+      ],
+    ],
+    [
+      "after a result are part of it",
+      [assistant(call("c")), user(result("c", "r")), system("now")],
+      [called("c"), { role: "tool", tool_call_id: "c", content: `r\n\n${now}` }],
+    ],
+    [
+      "between a call and its result are part of the result",
+      [assistant(call("c")), system("now"), user(result("c", "r"))],
+      [called("c"), { role: "tool", tool_call_id: "c", content: `r\n\n${now}` }],
+    ],
+    [
+      "between a call and its result are part of the text behind it",
+      [assistant(call("c")), system("now"), user(result("c", "r"), text("b"))],
+      [called("c"), { role: "tool", tool_call_id: "c", content: "r" }, { role: "user", content: `${now}\n\nb` }],
+    ],
+    ["that say nothing are left out", [user(text("a")), system("")], [{ role: "user", content: "a" }]],
+  ])("%s", (_, messages, expected) => {
+    const first = messages[0] as { role: string };
+    const read_ = read({ system: "s", messages });
+    expect(read_.slice(first.role === "system" ? 0 : 1)).toEqual(expected);
+    expect(read_[0]?.role).toBe("system");
+    expect(read_.filter(({ role }) => role === "system")).toHaveLength(1);
+  });
+
+  test("leave the prompt before them as it was", () => {
+    const before = [user(text("a")), assistant(call("c")), user(result("c", "r")), system("now")];
+    const after = [...before, assistant(text("b")), system("then"), user(text("d"))];
+    expect(read({ messages: after }).slice(0, 3)).toEqual(read({ messages: before }));
+  });
+});

@@ -1,0 +1,81 @@
+// Translates a request in Anthropic's dialect to a job. Unsupported fields are refused by name.
+import type { ChatFormat } from "@waggle/chat-format/format";
+import type { GenerateSpec } from "@waggle/jobs";
+import type {
+  AnthropicCustomTool,
+  AnthropicTool,
+  ChatMessage,
+  ChatOptions,
+  CountTokensRequest,
+  MessagesRequest,
+  Tool,
+} from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation/conversation.ts";
+import type { Conversation } from "../../conversation/conversation.ts";
+import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import type { RequestContext } from "../../generation/base-job-spec.ts";
+import { chatMessagesOf } from "./messages.ts";
+import { thinkingOf } from "./thinking.ts";
+
+/** @throws WaggleError invalid_argument naming the field */
+export async function translateMessages(body: MessagesRequest, context: RequestContext): Promise<GenerateSpec> {
+  const fields = {
+    max_tokens: body.max_tokens,
+    stop: body.stop_sequences,
+    temperature: body.temperature ?? foreignDefaults.temperature,
+    top_p: body.top_p ?? foreignDefaults.top_p,
+    top_k: body.top_k,
+  };
+  const spec = baseJobSpec(fields, context);
+  const conversation = { ...conversationOf(body, await context.chatFormat()), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: undefined };
+}
+
+/** The part of the translation that token counts and answers share. */
+export function conversationOf(body: CountTokensRequest, format: ChatFormat): Omit<Conversation, "sampling"> {
+  const messages = chatMessagesOf(body);
+  const fields = (body.tools ?? []).flatMap((tool, index) => (isCustom(tool) ? [`tools.${index}.input_schema`] : []));
+  return {
+    messages,
+    options: {
+      ...toolOptionsOf(body),
+      ...thinkingOf(body, format),
+      ...(endsInText(messages) ? { continue_final_message: true } : {}),
+    },
+    schema: schemaOf(body),
+    toolField: (tool) => fields[tool] ?? "tools",
+  };
+}
+
+function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): ChatOptions {
+  const kept = (tools ?? []).filter(isCustom);
+  if (choice == null) return { tools: kept.map(toolOf) };
+  if (choice.type === "none") return { tools: kept.map(toolOf), tool_choice: "none" };
+  return {
+    tools: kept.map(toolOf),
+    parallel_tool_calls: choice.disable_parallel_tool_use !== true,
+    ...(choice.type === "any" ? { tool_choice: "required" as const } : {}),
+    ...(choice.type === "tool" ? { tool_choice: { type: "function" as const, function: { name: choice.name } } } : {}),
+  };
+}
+
+/** Tools of Anthropic's types have no schema here, and this server cannot run them. */
+function isCustom(tool: AnthropicTool): tool is AnthropicCustomTool {
+  return tool.type == null || tool.type === "custom";
+}
+
+function toolOf({ name, description, input_schema: parameters, strict }: AnthropicCustomTool): Tool {
+  return { type: "function", function: { name, description, parameters, strict } };
+}
+
+/** An answer continues the assistant's last message. */
+function endsInText(messages: readonly ChatMessage[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || typeof last.content !== "string") return false;
+  return last.content.trim() !== "" && last.tool_calls == null;
+}
+
+function schemaOf({ output_config: output, output_format: older }: CountTokensRequest): Conversation["schema"] {
+  if (output?.format != null) return { value: output.format.schema, field: "output_config.format.schema" };
+  return older == null ? undefined : { value: older.schema, field: "output_format.schema" };
+}

@@ -1,0 +1,67 @@
+// Owns Anthropic's routes: a message, and the count of its tokens, from their bodies to their answers.
+import { CountTokensRequestSchema, MessagesRequestSchema, anthropicRoutes } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
+import { leavingOf } from "../../server/connection.ts";
+import type { AppContext, AppOptions } from "../../server/context.ts";
+import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { routesOf } from "../../generation/dialect.ts";
+import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { requestContextOf } from "../../generation/base-job-spec.ts";
+import { anthropicCollector } from "./collector.ts";
+import { anthropicError } from "./errors.ts";
+import { anthropicFraming } from "./framing.ts";
+import { conversationOf, translateMessages } from "./request.ts";
+import { mayThink } from "./thinking.ts";
+
+/** The dialect of Anthropic's Messages API. */
+export function createAnthropicDialect(options: AppOptions, generations: Generations): Dialect {
+  return {
+    name: "anthropic",
+    routes: routesOf(anthropicRoutes, createRoutes(options, generations)),
+    prefixes: ["/v1/messages"],
+    errorBody: anthropicError,
+  };
+}
+
+function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof anthropicRoutes, Handler> {
+  const { clock, limits, models } = options;
+
+  return {
+    async messages(c) {
+      nameRequest(c);
+      const body = await readBody(c, MessagesRequestSchema, limits.maxBodyBytes);
+      const streamed = body.stream === true;
+      const served = models.find(body.model);
+      const spec = await translateMessages(body, requestContextOf(c, options, served, { streamed }));
+      const model = served.name;
+      const opening = mayThink(body, await served.chatFormat()) ? "thinking" : "text";
+      const stream = {
+        model,
+        opening,
+        clock,
+        requestId: c.get("requestId"),
+        pingIntervalMs: limits.pingIntervalMs,
+      } as const;
+      const answer: Answer = {
+        framing: (job) => anthropicFraming(job, stream),
+        collector: (job) => anthropicCollector(job, model),
+      };
+      return await generations.respond(c, { spec, streamed, answer });
+    },
+    async countTokens(c) {
+      nameRequest(c);
+      const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
+      const served = models.find(body.model);
+      const conversation = conversationOf(body, await served.chatFormat());
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      return c.json({ input_tokens: promptTokens });
+    },
+  };
+}
+
+/** Anthropic's own header for it, which its clients show. */
+function nameRequest(c: AppContext): void {
+  c.header("request-id", c.get("requestId"));
+}

@@ -1,0 +1,111 @@
+// Owns llama-server's completions: from a body to its jobs, and their answers.
+import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } from "@waggle/protocol";
+import type { PromptInput } from "@waggle/engine";
+import type { GenerateSpec, Job } from "@waggle/jobs";
+import { lookAtBody, readBody } from "../../body/body.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
+import { leavingOf } from "../../server/connection.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { schemaGrammarFor, unsupported } from "../../body/fields.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { requestContextOf } from "../../generation/base-job-spec.ts";
+import type { AnswerOptions } from "./answer.ts";
+import { llamaServerCollector, llamaServerFraming } from "./framing.ts";
+import type { AnswersCollector } from "./framing.ts";
+import { infillPromptOf, promptsOf, specOf } from "./request.ts";
+import type { CompletionFields, LlamaServerContext } from "./request.ts";
+import { samplersOf } from "./samplers.ts";
+
+type CompletionRouteName = "textCompletion" | "eitherCompletion" | "infill";
+
+/** @param openAiCompletion answers a body of `/completions` that is not llama-server's */
+export function createCompletionRoutes(
+  options: AppOptions,
+  generations: Generations,
+  openAiCompletion: Handler,
+): Record<CompletionRouteName, Handler> {
+  const { limits, models, schemas } = options;
+
+  function contextOf(c: AppContext, served: ServedModel, streamed: boolean): LlamaServerContext {
+    let leaving: AbortSignal | undefined;
+    return {
+      ...requestContextOf(c, options, served, { streamed }),
+      schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
+      async tokensOf(text) {
+        const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: false, withPieces: false } as const;
+        return (await served.query<"tokenize">(question, (leaving ??= leavingOf(c)))).tokens;
+      },
+    };
+  }
+
+  async function answer(
+    c: AppContext,
+    served: ServedModel,
+    body: CompletionFields,
+    prompts: readonly PromptInput[],
+  ): Promise<Response> {
+    const streamed = body.stream === true;
+    const [prompt, ...others] = prompts;
+    if (prompt === undefined) throw unsupported("prompt", "it is an empty list");
+    if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
+    const spec = await specOf(body, prompt, contextOf(c, served, streamed));
+    const specs = prompts.map((input) => ({ ...spec, prompt: input }));
+    const { chain: samplers } = samplersOf(body.samplers);
+    const optionsOf = (job: Job, ofIt: GenerateSpec, index: number): AnswerOptions => ({
+      ...{ job, spec: ofIt, served, index, samplers, streamed },
+      promptText: textOf(ofIt.prompt),
+    });
+    if (streamed) {
+      const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec, 0), body);
+      return await generations.respond(c, { spec, streamed, answer: { framing } });
+    }
+    const collectors: AnswersCollector[] = [];
+    const answers: string[] = [];
+    return await generations.respondToBatch(c, {
+      specs,
+      // One after the other: the next one finds what it has in common with the one before.
+      width: 1,
+      onAccepted(job, at) {
+        collectors[at] = llamaServerCollector(optionsOf(job, specs[at] ?? spec, at * spec.choices), body);
+      },
+      onEnded(at, end) {
+        // Each becomes JSON in a turn of the event loop, since all of them together may be long.
+        for (const whole of collectors[at]?.body(end) ?? []) answers.push(JSON.stringify(whole));
+      },
+      streamed,
+      answer: {
+        collector: () => ({
+          add: (token) => collectors[Math.floor((token.choice ?? 0) / spec.choices)]?.add(token),
+          body: () => (answers.length === 1 ? answers.join() : `[${answers.join()}]`),
+        }),
+      },
+    });
+  }
+
+  async function completion(c: AppContext): Promise<Response> {
+    const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
+    return await answer(c, models.find(body.model), body, promptsOf(prompt));
+  }
+
+  return {
+    textCompletion: completion,
+    async eitherCompletion(c) {
+      const value = await lookAtBody(c, limits.maxBodyBytes);
+      const isOurs = typeof value === "object" && value !== null && "n_predict" in value;
+      return isOurs ? await completion(c) : await openAiCompletion(c);
+    },
+    async infill(c) {
+      const body = await readBody(c, InfillRequestSchema, limits.maxBodyBytes);
+      const served = models.find(body.model);
+      if (served.info().infill === false)
+        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to.");
+      return await answer(c, served, body, [infillPromptOf(body)]);
+    },
+  };
+}
+
+function textOf(prompt: PromptInput): string | undefined {
+  if (prompt.kind !== "pieces") return undefined;
+  const [first, ...rest] = prompt.pieces;
+  return typeof first === "string" && rest.length === 0 ? first : undefined;
+}

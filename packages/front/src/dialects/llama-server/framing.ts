@@ -1,0 +1,107 @@
+// Owns how an answer leaves on llama-server's own routes: a frame for each piece and a last one with all the rest, or the whole in one.
+import { sseHeaders } from "@waggle/protocol";
+import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
+import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
+import type { Collector, Framing } from "../../generation/dialect.ts";
+import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
+import { createRunningTimings } from "../../stream/running-timings.ts";
+import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
+import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
+import { llamaServerError } from "./errors.ts";
+
+/** Fields of a request about the form of its answer. */
+export interface AnswerFields {
+  readonly return_tokens?: boolean | null | undefined;
+  readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+  readonly response_fields?: readonly string[] | null | undefined;
+}
+
+export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields): Framing {
+  const { job, spec } = options;
+  const choices = Array.from({ length: spec.choices }, (_, choice) => emptyChoice(choice));
+  const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
+
+  function frame(body: Json): string {
+    return encodeSse({ data: JSON.stringify(body) });
+  }
+
+  function tokenFrame(token: TokenEvent): string {
+    const choice = token.choice ?? 0;
+    const before = choices[choice];
+    if (before === undefined) return "";
+    const said = withToken(before, token);
+    choices[choice] = said;
+    const timings = running === undefined ? {} : { timings: running.ofToken(token) };
+    return frame({ ...chunkOf(options, said, token), ...timings });
+  }
+
+  /** The progress of the prompt, if requested. */
+  function progressFrame(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    if (report === undefined) return "";
+    return frame({
+      index: options.index,
+      content: "",
+      tokens: [],
+      stop: false,
+      id_slot: slotOf(job, 0),
+      tokens_predicted: 0,
+      tokens_evaluated: report.total,
+      prompt_progress: report,
+      ...(running === undefined ? {} : { timings: running.ofProgress(report) }),
+    });
+  }
+
+  return {
+    headers: sseHeaders,
+    cancelledIsError: true,
+    frame(event) {
+      if (event.type === "started") running?.start(event);
+      return progressFrame(event) + (event.type === "token" ? tokenFrame(event) : "");
+    },
+    frameEnd: (end) =>
+      progressFrame(end) +
+      choices.map((said) => frame(fieldsOf(wholeOf(options, said, end), fields.response_fields))).join(""),
+    frameError: (error) => frame({ ...llamaServerError(error) }),
+    keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),
+  };
+}
+
+/** A collector whose body is a list with one answer for each choice. */
+export interface AnswersCollector extends Collector {
+  body(end: EndEvent): readonly Json[];
+}
+
+export function llamaServerCollector(options: AnswerOptions, fields: AnswerFields): AnswersCollector {
+  const { choices: count } = options.spec;
+  const choices = Array.from({ length: count }, (_, choice) => emptyChoice(choice));
+  const tokens = choices.map(() => [] as number[]);
+  const logprobs = createCollectedLogprobs(count);
+  return {
+    add(token) {
+      const choice = (token.choice ?? 0) - options.index;
+      const before = choices[choice];
+      if (before === undefined) return;
+      choices[choice] = { ...withToken(before, token), content: before.content + token.text };
+      if (fields.return_tokens === true) for (const id of token.ids ?? []) tokens[choice]?.push(id);
+      if (token.logprobs !== undefined) logprobs.add(choice, token.logprobs);
+    },
+    body: (end) =>
+      choices.map((said, choice) => {
+        const whole = { ...said, tokens: tokens[choice] ?? [], logprobs: logprobs.of(choice) };
+        return fieldsOf(wholeOf(options, whole, end), fields.response_fields);
+      }),
+  };
+}
+
+function emptyChoice(choice: number): ChoiceSoFar {
+  return { choice, content: "", tokens: [], tokenCount: 0, hasNewLine: false, logprobs: [] };
+}
+
+/** Tokens that were sent are only counted, not kept. */
+function withToken(said: ChoiceSoFar, { text, ids = [] }: TokenEvent): ChoiceSoFar {
+  return { ...said, tokenCount: said.tokenCount + ids.length, hasNewLine: said.hasNewLine || text.includes("\n") };
+}

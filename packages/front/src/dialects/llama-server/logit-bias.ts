@@ -1,0 +1,32 @@
+// Owns llama-server's forms of a logit bias: by token or by text, a number or a ban.
+import type { LlamaServerCompletionRequest, Sampling } from "@waggle/protocol";
+import { llamaServerLimits } from "@waggle/protocol";
+import { unsupported } from "../../body/fields.ts";
+
+type Bias = LlamaServerCompletionRequest["logit_bias"];
+
+/** The tokens of a text, without BOS and control tokens. */
+export type TokensOf = (text: string) => Promise<readonly number[]>;
+
+/** What the native field allows: the ends ban a token, and force one. */
+const [least, most] = [-100, 100];
+
+/** @throws WaggleError invalid_argument naming the field; what `tokensOf` throws */
+export async function logitBiasOf(given: Bias, tokensOf: TokensOf): Promise<Sampling["logit_bias"]> {
+  if (given == null) return undefined;
+  // The keys of an object are all texts: one of digits alone is a token there.
+  const entries = Array.isArray(given)
+    ? given
+    : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);
+  if (entries.length === 0) return undefined;
+  const texts = entries.filter(([key]) => typeof key === "string").length;
+  if (texts > llamaServerLimits.biasTexts)
+    throw unsupported("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
+  const bias: Record<string, number> = {};
+  for (const [key, value] of entries) {
+    const amount = value === false ? least : Math.min(most, Math.max(least, value));
+    const tokens = typeof key === "number" ? [key] : await tokensOf(key);
+    for (const token of tokens) bias[token] = amount;
+  }
+  return bias;
+}

@@ -1,0 +1,103 @@
+// Owns how a request of llama-server's own routes becomes jobs: one for each prompt.
+import type { PromptInput, PromptPiece } from "@waggle/engine";
+import type { GenerateSpec } from "@waggle/jobs";
+import { llamaServerLimits, requestLimits } from "@waggle/protocol";
+import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt } from "@waggle/protocol";
+import { unsupported } from "../../body/fields.ts";
+import type { SchemaGrammar } from "../../body/fields.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
+import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
+import { logitBiasOf } from "./logit-bias.ts";
+import type { TokensOf } from "./logit-bias.ts";
+import { samplersOf } from "./samplers.ts";
+
+/** What both routes take. */
+export type CompletionFields = Omit<LlamaServerCompletionRequest, "prompt">;
+
+export interface LlamaServerContext extends RequestContext {
+  readonly schemaGrammar: SchemaGrammar;
+  readonly tokensOf: TokensOf;
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+export async function specOf(
+  body: CompletionFields,
+  prompt: PromptInput,
+  context: LlamaServerContext,
+): Promise<GenerateSpec> {
+  const spec = baseJobSpec(await samplingFieldsOf(body, context), context);
+  const { json_schema: schema, t_max_predict_ms: maxDecodeMs, n_indent: minIndent } = body;
+  const lines = {
+    ...(maxDecodeMs == null || maxDecodeMs <= 0 ? {} : { maxDecodeMs }),
+    ...(minIndent == null || minIndent === 0 ? {} : { minIndent }),
+  };
+  return {
+    ...spec,
+    prompt,
+    // `n_probs: 0` asks for none, and at least one is due otherwise.
+    topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
+    ...(Object.keys(lines).length === 0 ? {} : { lines }),
+    fillIn: samplersOf(body.samplers).chain.includes("infill"),
+    ...(schema == null
+      ? {}
+      : { sampling: { ...spec.sampling, grammar: await context.schemaGrammar(anyObject(schema), "json_schema") } }),
+  };
+}
+
+/** Splits the field into prompts: a list of only texts has one prompt per text; a list with any token is one prompt. */
+export function promptsOf(given: LlamaServerCompletionRequest["prompt"]): readonly PromptInput[] {
+  const isOne = !Array.isArray(given) || given.some((item) => typeof item === "number");
+  const prompts = (isOne ? [given] : given) as readonly LlamaServerPrompt[];
+  if (prompts.length > llamaServerLimits.prompts)
+    throw unsupported("prompt", `it is a list of more than ${llamaServerLimits.prompts} prompts`);
+  return prompts.map((prompt) => ({ kind: "pieces", pieces: piecesOf(prompt) }));
+}
+
+function piecesOf(prompt: LlamaServerPrompt): readonly PromptPiece[] {
+  if (typeof prompt === "string") return [prompt];
+  if (!Array.isArray(prompt)) return [prompt.prompt_string];
+  const pieces: (string | number[])[] = [];
+  for (const item of prompt) {
+    const last = pieces.at(-1);
+    if (typeof item === "string") pieces.push(item);
+    else if (Array.isArray(last)) last.push(item);
+    else pieces.push([item]);
+  }
+  return pieces;
+}
+
+export function infillPromptOf(body: InfillRequest): PromptInput {
+  const { input_prefix: prefix, input_suffix: suffix, input_extra: extra, prompt } = body;
+  return {
+    kind: "infill",
+    infill: {
+      prefix,
+      suffix,
+      extra: (extra ?? []).map(({ filename, text }) => ({ filename: filename ?? "tmp", text })),
+      prompt: prompt ?? "",
+    },
+  };
+}
+
+async function samplingFieldsOf(body: CompletionFields, { tokensOf }: LlamaServerContext): Promise<SamplingFields> {
+  const { grammar, json_schema: schema, stop, top_k: topK, repeat_last_n: lastTokens } = body;
+  if (grammar != null && grammar !== "" && schema != null)
+    throw unsupported("json_schema", "a grammar and a json_schema exclude each other");
+  const wanted = body.n_predict ?? body.max_tokens;
+  return {
+    ...body,
+    n: body.n_cmpl ?? body.n,
+    max_tokens: wanted == null ? wanted : Math.min(wanted, requestLimits.maxTokens),
+    stop: (typeof stop === "string" ? [stop] : stop)?.filter((text) => text !== ""),
+    grammar: grammar === "" ? undefined : grammar,
+    top_k: topK === -1 ? 0 : topK,
+    repeat_last_n: lastTokens === -1 ? 65_536 : lastTokens,
+    logit_bias: await logitBiasOf(body.logit_bias, tokensOf),
+    ...samplersOf(body.samplers).off,
+  };
+}
+
+/** In llama-server an empty schema means any object. */
+function anyObject(schema: Readonly<Record<string, unknown>>): unknown {
+  return Object.keys(schema).length === 0 ? { type: "object" } : schema;
+}

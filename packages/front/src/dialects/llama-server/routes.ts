@@ -1,0 +1,42 @@
+// Owns the dialect of llama-server's own routes.
+import { llamaServerPathsOf, llamaServerRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../server/context.ts";
+import { routesOf } from "../../generation/dialect.ts";
+import type { Dialect, Handler } from "../../generation/dialect.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { createCompletionRoutes } from "./completions.ts";
+import { llamaServerError } from "./errors.ts";
+import { createServerRoutes } from "./server-routes.ts";
+import { createTokenRoutes } from "./token-routes.ts";
+
+/** Where its paths meet those of another dialect, that one has its say too. */
+export function createLlamaServerDialect(
+  options: AppOptions,
+  generations: Generations,
+  native: Dialect,
+  openAi: Dialect,
+): Dialect {
+  const openAiCompletion = handlerOf(openAi, "POST", "/v1/completions");
+  const handlers = {
+    ...createCompletionRoutes(options, generations, async (c) => {
+      c.set("dialect", openAi);
+      return await openAiCompletion(c);
+    }),
+    ...createTokenRoutes(options),
+    ...createServerRoutes(options),
+    llamaServerHealth: handlerOf(native, "GET", "/health"),
+  };
+  return {
+    name: "llama-server",
+    routes: routesOf(llamaServerRoutes, handlers, llamaServerPathsOf),
+    prefixes: [],
+    errorBody: llamaServerError,
+  };
+}
+
+/** @throws Error when the dialect has no such route, which is a defect of ours */
+function handlerOf({ name, routes }: Dialect, method: string, path: string): Handler {
+  const route = routes.find((candidate) => candidate.method === method && candidate.paths.includes(path));
+  if (route === undefined) throw new Error(`The dialect ${name} has no route ${method} ${path}`);
+  return route.handler;
+}

@@ -1,0 +1,124 @@
+// Owns llama-server's routes about the server itself. They show no prompt, no answer and no folder.
+import { jobUidOf } from "@waggle/jobs";
+import type { JobSpec } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { LlamaServerSlots, llamaServerRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../server/context.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
+import { samplersOf } from "./samplers.ts";
+
+type ServerRouteName = Extract<
+  keyof typeof llamaServerRoutes,
+  "props" | "setProps" | "loraAdapters" | "setLoraAdapters" | "slotList" | "slotAction"
+>;
+
+/** The context of a request without fields, whose spec shows the defaults. */
+const noContext = {
+  client: "",
+  trace: "",
+  sessionId: undefined,
+  model: "",
+  keepAliveMs: undefined,
+  deadlineMs: undefined,
+} as const;
+
+export function createServerRoutes({ models, registry }: AppOptions): Record<ServerRouteName, Handler> {
+  const defaults = baseJobSpec({}, noContext).sampling;
+
+  return {
+    async props(c) {
+      const served = models.find(c.req.query("model"));
+      const prompts = await served.prompts();
+      const info = served.info();
+      // Clients plan with the context's length. Unless it is configured, it is chosen when the model is loaded.
+      if (info.context_size === undefined) served.requireLoaded();
+      const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
+      return c.json({
+        default_generation_settings: {
+          params: {
+            ...defaults,
+            n_predict: -1,
+            max_tokens: -1,
+            n_probs: 0,
+            stream: false,
+            samplers: samplersOf(undefined).chain,
+          },
+          n_ctx: info.context_size,
+        },
+        total_slots: info.slots,
+        model_alias: info.model,
+        model_path: prompts.fileName,
+        modalities: { vision: false, video: false, audio: false },
+        endpoint_slots: true,
+        endpoint_props: false,
+        endpoint_metrics: true,
+        chat_template: prompts.chatTemplate,
+        chat_template_caps: {
+          supports_tools: tools,
+          supports_tool_calls: tools,
+          supports_parallel_tool_calls: parallel,
+        },
+        bos_token: prompts.bos,
+        eos_token: prompts.eos,
+        build_info: `waggle-${info.version}`,
+        is_sleeping: false,
+      });
+    },
+    setProps() {
+      throw new WaggleError("unimplemented", "Cannot change properties: the worker's settings are fixed at its start.");
+    },
+    loraAdapters(c) {
+      const served = models.find(c.req.query("model"));
+      served.requireLoaded();
+      const { settings } = served.info();
+      return c.json((settings?.lora ?? []).map(({ id, file, scale }) => ({ id, path: file, scale })));
+    },
+    setLoraAdapters() {
+      throw new WaggleError(
+        "unimplemented",
+        "Cannot set adapters for everybody: a request chooses its own in the field lora, and --lora says what it gets otherwise.",
+      );
+    },
+    slotList(c) {
+      const client = c.get("client");
+      const served = models.find(c.req.query("model"));
+      const slots = served.slots();
+      const idle = slots.some(({ state }) => state === "idle");
+      if (!idle && (c.req.query("fail_on_no_slot") ?? "") !== "")
+        throw new WaggleError("unavailable", "Cannot find a slot: none is idle.", { retryAfterS: 1 });
+      const { context_size: contextSize } = served.info();
+      const shown: LlamaServerSlots = slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
+        const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
+        const isOwn = job !== undefined && job.spec.scope.client === client;
+        return {
+          id,
+          n_ctx: contextSize,
+          speculative: false,
+          is_processing: state !== "idle",
+          ...(isOwn ? { job_id: job.id } : {}),
+          n_prompt_tokens: promptTokens,
+          next_token: [
+            {
+              has_next_token: state === "prefilling" || state === "decoding",
+              n_decoded: tokens,
+              n_remain: isOwn ? remainingOf(job.spec, tokens) : -1,
+            },
+          ],
+        };
+      });
+      return c.json(shown);
+    },
+    slotAction() {
+      throw new WaggleError(
+        "unimplemented",
+        "Cannot save, restore or erase a slot: the worker does so by itself, and each client has its own.",
+      );
+    },
+  };
+}
+
+function remainingOf(spec: JobSpec, decoded: number): number {
+  const most = spec.kind === "generate" ? spec.maxTokens : undefined;
+  return most === undefined ? -1 : Math.max(0, most - decoded);
+}

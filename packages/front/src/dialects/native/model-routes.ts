@@ -1,0 +1,71 @@
+// Owns the native routes about models: which there are, and what changes them.
+import {
+  LoadModelRequestSchema,
+  PinModelRequestSchema,
+  PullModelRequestSchema,
+  SwapModelRequestSchema,
+  UnloadModelRequestSchema,
+  keepAliveMs,
+} from "@waggle/protocol";
+import type { modelRoutes } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
+import type { AppContext, AppOptions, ModelChange } from "../../server/context.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { eventChunks } from "../../stream/event-chunks.ts";
+import { requireAdmin } from "../../access/require-admin.ts";
+import { streamResponse } from "../../stream/stream-response.ts";
+import { encodingOf } from "./encoding.ts";
+
+export function createModelRoutes(options: AppOptions): Record<keyof typeof modelRoutes, Handler> {
+  const { clock, control, limits, models } = options;
+
+  /** Its progress until the end. A client that leaves does not end it, except for a download that no other client waits for. */
+  function follow(c: AppContext, change: ModelChange, release?: () => void): Response {
+    const encoding = encodingOf(c);
+    const chunks = eventChunks({
+      events: change.watch(),
+      clock,
+      pingIntervalMs: limits.pingIntervalMs,
+      chunk: (event) => encoding.event(event) + (event.type === "done" ? encoding.done : ""),
+      ping: () => encoding.ping,
+      isLast: ({ type }) => type !== "progress",
+      onClose: release,
+    });
+    return streamResponse(c, chunks, encoding.headers);
+  }
+
+  return {
+    modelStatuses: (c) => c.json(models.statuses()),
+    async loadModel(c) {
+      const { model, keep_alive: keepAlive } = await readBody(c, LoadModelRequestSchema, limits.maxBodyBytes);
+      requireAdmin(c);
+      return follow(c, control.load(model, keepAlive === undefined ? undefined : keepAliveMs(keepAlive)));
+    },
+    async unloadModel(c) {
+      const { model } = await readBody(c, UnloadModelRequestSchema, limits.maxBodyBytes);
+      requireAdmin(c);
+      return c.json(await control.unload(model));
+    },
+    async pinModel(c) {
+      const { model, pinned } = await readBody(c, PinModelRequestSchema, limits.maxBodyBytes);
+      requireAdmin(c);
+      return c.json(control.pin(model, pinned));
+    },
+    async swapModel(c) {
+      const body = await readBody(c, SwapModelRequestSchema, limits.maxBodyBytes);
+      requireAdmin(c);
+      return follow(c, await control.swap(body.model, body.reference, { unloadFirst: body.unload_first }));
+    },
+    async pullModel(c) {
+      const { reference, name } = await readBody(c, PullModelRequestSchema, limits.maxBodyBytes);
+      requireAdmin(c);
+      const { change, release } = control.pull(reference, name);
+      return follow(c, change, release);
+    },
+    async deleteModel(c) {
+      requireAdmin(c);
+      const id = c.req.param("id") ?? "";
+      return c.json({ id, object: "model", deleted: true, freed_bytes: await control.remove(id) });
+    },
+  };
+}

@@ -1,0 +1,27 @@
+// Owns the native dialect: the worker's own routes, their tokens and their errors.
+import { logRoutes, modelRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../server/context.ts";
+import { modelPath, routesOf } from "../../generation/dialect.ts";
+import type { Dialect } from "../../generation/dialect.ts";
+import type { Generations } from "../../generation/generations.ts";
+import type { Reference } from "../../server/reference.ts";
+import type { StreamCounter } from "../../stream/stream-counter.ts";
+import { createJobRoutes } from "./job-routes.ts";
+import { createModelRoutes } from "./model-routes.ts";
+import { createWorkerRoutes } from "./worker-routes.ts";
+
+export function createNativeDialect(
+  options: AppOptions,
+  generations: Generations,
+  streams: StreamCounter,
+  reference: Reference,
+): Dialect {
+  const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
+  const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
+  return {
+    name: "native",
+    routes: [...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers), ...changes],
+    prefixes: [],
+    errorBody: (error) => error.toBody(),
+  };
+}

@@ -1,0 +1,129 @@
+// Owns the native routes about the worker itself: its info, health and metrics.
+import { jobUidOf } from "@waggle/jobs";
+import { WaggleError, logLinesLimit } from "@waggle/protocol";
+import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { eventChunks } from "../../stream/event-chunks.ts";
+import type { Reference } from "../../server/reference.ts";
+import { requireAdmin } from "../../access/require-admin.ts";
+import type { StreamCounter } from "../../stream/stream-counter.ts";
+import { streamResponse } from "../../stream/stream-response.ts";
+import { encodingOf } from "./encoding.ts";
+import type { Encoding } from "./encoding.ts";
+
+/** Lines of the log where the request names no number. */
+const usualLogLines = 100;
+
+export type WorkerRouteName =
+  | "info"
+  | "slots"
+  | "loadingProgress"
+  | "livez"
+  | "readyz"
+  | "health"
+  | "metrics"
+  | "usage"
+  | "logs"
+  | "openapi";
+
+export function createWorkerRoutes(
+  options: AppOptions,
+  streams: StreamCounter,
+  reference: Reference,
+): Record<WorkerRouteName, Handler> {
+  const { view, models, state, registry, metrics } = options;
+  /** llama-server's header: it tells a scraper that the counters restarted. */
+  const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));
+
+  return {
+    info: (c) => c.json(view.info()),
+    slots(c) {
+      const client = c.get("client");
+      const slots = models
+        .find(c.req.query("model"))
+        .slots()
+        .map(({ job_id: uid, ...slot }) => {
+          const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
+          // Another client's job shows as busy, not by name.
+          return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
+        });
+      return c.json({ slots });
+    },
+    loadingProgress(c) {
+      const encoding = encodingOf(c);
+      const { loading } = models.find(c.req.query("model"));
+      // A HEAD has no body to read.
+      if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
+      const release = streams.reserve(c.get("client"));
+      return streamResponse(c, loadingChunks(loading, options, encoding, release), encoding.headers);
+    },
+    livez(c) {
+      const live = state.name !== "failed";
+      return c.json({ live, state: state.name, ...reasonOf(state.reason) }, live ? 200 : 503);
+    },
+    readyz(c) {
+      const ready = state.name === "ready";
+      return c.json({ ready, state: state.name, ...reasonOf(state.reason) }, ready ? 200 : 503, retryHeaders(ready));
+    },
+    health(c) {
+      const health = view.health();
+      return c.json(health, health.ready ? 200 : 503, retryHeaders(health.ready));
+    },
+    async metrics(c) {
+      view.collect();
+      const text = await metrics.text(c.get("monitor") ? "all" : "worker");
+      return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
+    },
+    usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
+    logs(c) {
+      requireAdmin(c);
+      const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
+      const after = wholeNumber(c, "after", { fallback: -1, least: -1, most: Number.MAX_SAFE_INTEGER });
+      return c.json({ lines: options.logLines.last(count, after) });
+    },
+    openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
+  };
+}
+
+interface NumberRange {
+  readonly fallback: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** @throws WaggleError invalid_argument with the parameter's name and range */
+function wholeNumber(c: AppContext, name: string, { fallback, least, most }: NumberRange): number {
+  const given = c.req.query(name);
+  if (given === undefined) return fallback;
+  const value = /^-?\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot read field "${name}": it takes a whole number from ${least} to ${most}.`,
+  );
+}
+
+function reasonOf(reason: string | undefined): { reason?: string } {
+  return reason === undefined ? {} : { reason };
+}
+
+function retryHeaders(ready: boolean): Record<string, string> {
+  return ready ? {} : { "retry-after": "1" };
+}
+
+function loadingChunks(
+  loading: ServedModel["loading"],
+  { clock, limits }: Pick<AppOptions, "clock" | "limits">,
+  encoding: Encoding,
+  onClose: () => void,
+): AsyncIterator<string> {
+  return eventChunks({
+    events: loading.watch(),
+    clock,
+    pingIntervalMs: limits.pingIntervalMs,
+    chunk: (event) => encoding.event(event),
+    ping: () => encoding.ping,
+    isLast: ({ type }) => type !== "loading",
+    onClose,
+  });
+}

@@ -1,0 +1,43 @@
+// Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's are tokens, which no client reads;
+// ours are the messages themselves, so that the next prompt is made of them like any other, and nothing has to be kept here.
+import { ollamaLimits, requestLimits } from "@waggle/protocol";
+import { z } from "zod";
+import { unsupported } from "../../body/fields.ts";
+import { parseJson } from "../../body/parse-json.ts";
+
+const TurnsSchema = z
+  .array(z.object({ role: z.enum(["system", "user", "assistant"]), content: z.string() }))
+  .max(requestLimits.messages);
+export type Turn = z.infer<typeof TurnsSchema>[number];
+
+/** UTF-8 of JSON, so many bytes a number: there are about as many numbers as there would be tokens. */
+const bytesPerNumber = 3;
+const largest = 2 ** (8 * bytesPerNumber) - 1;
+
+/** Undefined if there are more numbers than a request may contain. */
+export function conversationNumbers(turns: readonly Turn[]): number[] | undefined {
+  const bytes = Buffer.from(JSON.stringify(turns));
+  const count = Math.ceil(bytes.length / bytesPerNumber);
+  if (count > ollamaLimits.contextNumbers || turns.length > requestLimits.messages) return undefined;
+  const padded = Buffer.concat([bytes, Buffer.alloc(count * bytesPerNumber - bytes.length, " ")]);
+  return Array.from({ length: count }, (_, at) => padded.readUIntBE(at * bytesPerNumber, bytesPerNumber));
+}
+
+/** @throws WaggleError invalid_argument for numbers that are not from this server */
+export function conversationOf(numbers: readonly number[]): readonly Turn[] {
+  if (numbers.every((number) => number <= largest)) {
+    const bytes = Buffer.alloc(numbers.length * bytesPerNumber);
+    numbers.forEach((number, at) => bytes.writeUIntBE(number, at * bytesPerNumber, bytesPerNumber));
+    const turns = TurnsSchema.safeParse(parsed(bytes.toString("utf8")));
+    if (turns.success) return turns.data;
+  }
+  throw unsupported("context", "not a context returned by this server");
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}

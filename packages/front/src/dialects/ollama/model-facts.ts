@@ -1,0 +1,121 @@
+// Owns the facts about models in Ollama's shapes (tags, ps, show). No field in them is ever null.
+import { createHash } from "node:crypto";
+import type { ChatFormat } from "@waggle/chat-format/format";
+import type { OllamaRunning, OllamaShow, OllamaTags, WorkerInfo } from "@waggle/protocol";
+import { publicName } from "./model-name.ts";
+
+/** The version of Ollama's API that this dialect is compatible with; clients compare it number by number. */
+export const ollamaVersion = "0.17.6";
+
+/** The expiry time of a model that stays loaded. Older Python clients can parse it too: it has no `Z` and no nanoseconds. */
+const never = "2318-01-01T00:00:00+00:00";
+
+const unknown = "unknown";
+
+type Tag = OllamaTags["models"][number];
+
+/** Tags and ps. */
+export function listedModel(info: WorkerInfo): Omit<Tag, "modified_at"> {
+  const name = publicName(info.model);
+  return { name, model: name, size: info.model_bytes ?? 0, digest: digestOf(info), details: detailsOf(info) };
+}
+
+/** @param since replaces the time of the model's file where that is unknown */
+export function tagOf(info: WorkerInfo, since: string): Tag {
+  return { ...listedModel(info), modified_at: info.model_modified_at ?? since };
+}
+
+/** @param expiresAt undefined if the model stays loaded */
+export function runningModel(info: WorkerInfo, expiresAt: string | undefined): OllamaRunning["models"][number] {
+  return {
+    ...listedModel(info),
+    expires_at: expiresAt?.replace("Z", "+00:00") ?? never,
+    // The engine does not report how many layers are on the device: all of them, if they fit.
+    size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
+    context_length: info.context_size ?? 0,
+  };
+}
+
+export interface ShowOptions {
+  readonly info: WorkerInfo;
+  readonly abilities: ChatFormat["abilities"];
+  readonly since: string;
+  /** The name in the model's card, for `general.basename`. */
+  readonly basename: string;
+}
+
+export function shownModel({ info, abilities, since, basename }: ShowOptions): OllamaShow {
+  const parameters = `num_ctx ${contextSizeOf(info)}`;
+  return {
+    license: "",
+    modelfile: `FROM ${publicName(info.model)}\nPARAMETER ${parameters}\n`,
+    parameters,
+    // The model's own template is Jinja; clients only look which parts of a request it reads.
+    template: info.infill === true ? "{{ .Prompt }}{{ .Suffix }}" : "{{ .Prompt }}",
+    details: detailsOf(info),
+    model_info: modelInfo(info, basename),
+    capabilities: capabilitiesOf(info, abilities),
+    modified_at: info.model_modified_at ?? since,
+  };
+}
+
+function modelInfo(info: WorkerInfo, basename: string): Record<string, string | number> {
+  const { architecture = unknown, embedding_size: width } = info;
+  return {
+    "general.architecture": architecture,
+    "general.basename": basename,
+    "general.parameter_count": info.parameters ?? 0,
+    [`${architecture}.context_length`]: contextSizeOf(info),
+    ...(width === undefined ? {} : { [`${architecture}.embedding_length`]: width }),
+  };
+}
+
+/** As the worker enforces it, which may be less than the model was trained on; before it is loaded, that. */
+function contextSizeOf({ context_size: size, trained_context_size: trained }: WorkerInfo): number {
+  return size ?? trained ?? 0;
+}
+
+/** Every model that generates takes tools, if need be described in the prompt. A model that ranks has no capability that Ollama knows. */
+export function capabilitiesOf(
+  { kind = "generate", infill }: Pick<WorkerInfo, "kind" | "infill">,
+  { thinking }: Pick<ChatFormat["abilities"], "thinking">,
+): string[] {
+  if (kind !== "generate") return kind === "embed" ? ["embedding"] : [];
+  return ["completion", "tools", ...(infill === true ? ["insert"] : []), ...(thinking === "never" ? [] : ["thinking"])];
+}
+
+function detailsOf({
+  architecture = unknown,
+  quantization = unknown,
+  parameters = 0,
+}: WorkerInfo): OllamaShow["details"] {
+  return {
+    parent_model: "",
+    format: "gguf",
+    family: architecture,
+    families: [architecture],
+    parameter_size: countOf(parameters),
+    quantization_level: quantization,
+  };
+}
+
+/** `7.2B`, `494.03M`, as Ollama writes counts. */
+export function countOf(parameters: number): string {
+  if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)}B`;
+  if (parameters >= 1e6) return `${(parameters / 1e6).toFixed(2)}M`;
+  return parameters >= 1e3 ? `${(parameters / 1e3).toFixed(2)}K` : String(parameters);
+}
+
+/** The file's own, once it has been hashed. Until then that of what is known of the model: clients only compare it. */
+function digestOf(info: WorkerInfo): string {
+  if (info.model_sha256 != null) return info.model_sha256;
+  const facts = [
+    info.model,
+    info.model_bytes,
+    info.parameters,
+    info.architecture,
+    info.quantization,
+    info.model_modified_at,
+  ];
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}

@@ -1,0 +1,128 @@
+// Owns Ollama's routes about models, those that change which ones there are among them.
+import {
+  OllamaCopyRequestSchema,
+  OllamaModelRequestSchema,
+  OllamaPullRequestSchema,
+  WaggleError,
+  ndjsonHeaders,
+} from "@waggle/protocol";
+import type { OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
+import { connectionOf } from "../../server/connection.ts";
+import type { AppContext, AppOptions, ModelPull } from "../../server/context.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { eventChunks } from "../../stream/event-chunks.ts";
+import { requireAdmin } from "../../access/require-admin.ts";
+import { streamResponse } from "../../stream/stream-response.ts";
+import { ollamaVersion, runningModel, shownModel, tagOf } from "./model-facts.ts";
+import { askedModel, askedName, isNameOf } from "./model-name.ts";
+import { pullLine, pulled } from "./pull.ts";
+
+type ModelRoute = Exclude<
+  keyof typeof ollamaRoutes,
+  "ollamaChat" | "ollamaGenerate" | "ollamaEmbed" | "ollamaEmbeddings"
+>;
+
+/** Its clients' own name for a model is what it shows them. */
+const copilot = "GitHubCopilotChat/";
+
+export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {
+  const { clock, control, limits, models } = options;
+  const since = new Date().toISOString();
+
+  async function readName(c: AppContext): Promise<OllamaModelFields> {
+    return await readBody(c, OllamaModelRequestSchema, limits.maxBodyBytes);
+  }
+
+  /** A model that is here already is found by its name, before anything is asked of a registry. */
+  function isHere(asked: string): boolean {
+    try {
+      askedModel({ model: asked }, { ...models, fallback: undefined });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  function streamPull(c: AppContext, pull: ModelPull): Response {
+    const chunks = eventChunks({
+      events: pull.change.watch(),
+      clock,
+      pingIntervalMs: limits.pingIntervalMs,
+      chunk: pullLine,
+      // There is no empty line in this dialect.
+      ping: (last) => pullLine(last ?? { type: "progress", stage: "asking" }),
+      isLast: ({ type }) => type !== "progress",
+      onClose: pull.release,
+    });
+    return streamResponse(c, chunks, ndjsonHeaders);
+  }
+
+  return {
+    ollamaVersion: (c) => c.json({ version: ollamaVersion }),
+    ollamaTags: (c) => c.json({ models: models.all().map((model) => tagOf(model.info(), since)) }),
+    ollamaRunning(c) {
+      const running = models.all().filter((model) => model.status().state === "ready");
+      return c.json({ models: running.map((model) => runningModel(model.info(), model.status().expires_at)) });
+    },
+    async ollamaShow(c) {
+      const { asked, served } = askedModel(await readName(c), models);
+      const { abilities } = await served.chatFormat();
+      const info = served.info();
+      const basename = c.req.header("user-agent")?.startsWith(copilot) === true ? asked : info.model;
+      return c.json(shownModel({ info, abilities, since, basename }));
+    },
+    async ollamaPull(c) {
+      const body = await readBody(c, OllamaPullRequestSchema, limits.maxBodyBytes);
+      const asked = askedName(body);
+      if (isHere(asked)) {
+        const done = { status: "success" };
+        return body.stream === false ? c.json(done) : c.body(`${JSON.stringify(done)}\n`, 200, { ...ndjsonHeaders });
+      }
+      requireAdmin(c);
+      const pull = control.pull(referenceOf(asked), undefined);
+      if (body.stream !== false) return streamPull(c, pull);
+      await pulled(pull, connectionOf(c));
+      return c.json({ status: "success" });
+    },
+    async ollamaPush(c) {
+      askedModel(await readName(c), models);
+      throw refusal("push a model", "this worker publishes no models");
+    },
+    async ollamaCreate(c) {
+      askedName(await readName(c));
+      throw refusal("create a model", "this worker serves files as they are");
+    },
+    async ollamaCopy(c) {
+      const { source, destination } = await readBody(c, OllamaCopyRequestSchema, limits.maxBodyBytes);
+      const { served } = askedModel({ model: source }, models);
+      requireAdmin(c);
+      control.alias(served.name, destination);
+      return c.body(null, 200);
+    },
+    async ollamaDelete(c) {
+      const { asked, served } = askedModel(await readName(c), { ...models, fallback: undefined });
+      requireAdmin(c);
+      // As Ollama's copies, an alias goes alone.
+      const alias = isNameOf(asked, served.name) ? undefined : served.aliases.find((one) => isNameOf(asked, one));
+      await control.remove(alias ?? served.name);
+      return c.body(null, 200);
+    },
+    ollamaBlob(c) {
+      // The body may be gigabytes, and is not read.
+      connectionOf(c).endAfterResponse();
+      throw refusal("take a file", "this worker serves files as they are");
+    },
+  };
+}
+
+/** What Ollama's clients call a model, as a reference: a repository of Hugging Face by its address, anything else of Ollama's registry. */
+function referenceOf(asked: string): string {
+  const hub = /^(?:https?:\/\/)?(?:hf\.co|huggingface\.co)\/(.+)$/i.exec(asked)?.[1];
+  if (hub !== undefined) return `hf:${hub}`;
+  return /^(?:hf|ollama):/i.test(asked) ? asked : `ollama:${asked}`;
+}
+
+function refusal(what: string, why: string): WaggleError {
+  return new WaggleError("unimplemented", `Cannot ${what}: ${why}.`);
+}

@@ -1,0 +1,145 @@
+// Translates a request in Ollama's dialect to the job that all dialects share. Unsupported fields are refused by name.
+import type { GenerateSpec } from "@waggle/jobs";
+import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation/conversation.ts";
+import type { Conversation } from "../../conversation/conversation.ts";
+import { unsupported } from "../../body/fields.ts";
+import type { SchemaGrammar } from "../../body/fields.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
+import type { RequestContext } from "../../generation/base-job-spec.ts";
+import { conversationOf } from "./conversation-numbers.ts";
+import type { Turn } from "./conversation-numbers.ts";
+import { chatMessagesOf } from "./messages.ts";
+import { thinkingOptions } from "./think.ts";
+import { sharedThinking, wantsThinking } from "../../conversation/thinking.ts";
+
+/** What a translation needs in addition to the body. */
+export interface OllamaContext extends RequestContext {
+  /** The model's name, as the request has it. */
+  readonly asked: string;
+  /** Tokens; once the model is loaded. */
+  readonly contextSize: number | undefined;
+  readonly schemaGrammar: SchemaGrammar;
+}
+
+/** Ollama's defaults where they differ from the native ones. */
+const defaults = { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0, repeat_penalty: 1, repeat_last_n: 64 } as const;
+const longestWindow = 65_536;
+
+export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<GenerateSpec> {
+  return await conversationJob(chatMessagesOf(body.messages ?? []), body, context);
+}
+
+export interface TranslatedPrompt {
+  readonly spec: GenerateSpec;
+  /** The turns of the prompt; undefined where it is not a conversation. */
+  readonly turns: readonly Turn[] | undefined;
+}
+
+export async function translateGenerate(
+  body: OllamaGenerateRequest,
+  context: OllamaContext,
+): Promise<TranslatedPrompt> {
+  const { prompt, suffix } = checkedPrompt(body);
+  if (body.raw === true) {
+    return { spec: await textJob({ kind: "pieces", pieces: [prompt] }, body, context), turns: undefined };
+  }
+  if (suffix !== "") {
+    const infill = { prefix: prompt, suffix, extra: [], prompt: "" };
+    return { spec: await textJob({ kind: "infill", infill }, body, context), turns: undefined };
+  }
+  const turns = turnsOf(body, prompt);
+  return { spec: await conversationJob(turns, body, context), turns };
+}
+
+/** @throws WaggleError invalid_argument for fields that exclude each other */
+function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: string } {
+  const prompt = body.prompt ?? "";
+  const suffix = body.suffix ?? "";
+  const around = (["system", "context"] as const).find((field) => (body[field]?.length ?? 0) > 0);
+  if (body.raw === true) {
+    const other = suffix === "" ? around : "suffix";
+    if (other !== undefined) throw unsupported(other, "raw says that the prompt is all there is");
+  }
+  if (suffix !== "" && around !== undefined)
+    throw unsupported(around, "a hole that is to be filled has no conversation");
+  return { prompt, suffix };
+}
+
+/** A system text of this request replaces the one before. */
+function turnsOf({ system, context }: OllamaGenerateRequest, prompt: string): readonly Turn[] {
+  const before = context == null || context.length === 0 ? [] : conversationOf(context);
+  const user = { role: "user" as const, content: prompt };
+  if (system == null || system === "") return [...before, user];
+  return [{ role: "system", content: system }, ...before.filter(({ role }) => role !== "system"), user];
+}
+
+async function conversationJob(
+  messages: readonly ChatMessage[],
+  body: OllamaChatRequest | OllamaGenerateRequest,
+  context: OllamaContext,
+): Promise<GenerateSpec> {
+  const spec = jobOf(body, context);
+  const options = {
+    ...("tools" in body ? { tools: body.tools } : {}),
+    ...(await thinkingOf(body, context)),
+  };
+  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)) };
+}
+
+/** Thinking fields that all dialects share override Ollama's default. */
+async function thinkingOf(
+  body: OllamaChatRequest | OllamaGenerateRequest,
+  { chatFormat, asked }: OllamaContext,
+): Promise<Conversation["options"]> {
+  const isShared = body.think == null && wantsThinking(body) !== undefined;
+  const own = isShared ? {} : thinkingOptions(body.think, await chatFormat(), asked);
+  return { ...own, ...sharedThinking(body) };
+}
+
+async function textJob(
+  prompt: GenerateSpec["prompt"],
+  body: OllamaGenerateRequest,
+  context: OllamaContext,
+): Promise<GenerateSpec> {
+  const spec = { ...jobOf(body, context), prompt };
+  const schema = schemaOf(body);
+  if (schema === undefined) return spec;
+  return { ...spec, sampling: { ...spec.sampling, grammar: await context.schemaGrammar(schema.value, schema.field) } };
+}
+
+/** Builds the job without its prompt and the constraints on the answer. */
+function jobOf(
+  { options, logprobs, top_logprobs: top }: OllamaChatRequest | OllamaGenerateRequest,
+  context: OllamaContext,
+): Omit<GenerateSpec, "prompt"> {
+  if (logprobs !== true && top != null && top > 0) throw unsupported("top_logprobs", "it needs logprobs: true");
+  const { stop, seed, num_predict: predict, repeat_last_n: window, ...sampling } = withoutNulls(options ?? {});
+  return {
+    ...baseJobSpec(
+      {
+        ...defaults,
+        ...sampling,
+        repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
+        seed,
+        stop,
+        max_tokens: predict === undefined || predict < 1 ? undefined : predict,
+      },
+      context,
+    ),
+    topLogprobs: logprobs === true ? (top ?? 0) : undefined,
+  };
+}
+
+/** Null means the same as absence. */
+function withoutNulls<T extends object>(fields: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}
+
+function schemaOf({ format }: Pick<OllamaChatRequest, "format">): Conversation["schema"] {
+  if (format == null || format === "") return undefined;
+  return { value: format === "json" ? { type: "object" } : format, field: "format" };
+}

@@ -1,0 +1,37 @@
+import { genericFormat } from "@waggle/chat-format/format";
+import type { Abilities } from "@waggle/chat-format/format";
+import { describe, expect, test } from "vitest";
+import { thinkingOptions } from "./think.ts";
+
+function format(abilities: Partial<Abilities>, variables: readonly string[] = []) {
+  return {
+    abilities: { ...genericFormat.abilities, ...abilities },
+    inputs: { ...genericFormat.inputs, variables: [...variables] },
+  };
+}
+
+const thinkingSwitch = { name: "enable_thinking", on: true, off: false };
+const switchable = format({ thinking: "switchable", thinkingSwitch });
+const always = format({ thinking: "always" });
+const levels = format({ thinking: "always" }, ["reasoning_effort"]);
+const never = format({ thinking: "never" });
+
+describe("think", () => {
+  test.each([
+    ["absent", undefined, switchable, { enable_thinking: true }],
+    ["true", true, switchable, { enable_thinking: true }],
+    ["false", false, switchable, { enable_thinking: false }],
+    ["a level", "low", switchable, { enable_thinking: true }],
+    ["absent, where it always thinks", null, always, {}],
+    ["false, where it always thinks", false, always, { thinking_budget_tokens: 0 }],
+    ["a level, where it has levels", "high", levels, { reasoning_effort: "high" }],
+    ["absent, where it never thinks", undefined, never, {}],
+    ["false, where it never thinks", false, never, {}],
+  ] as const)("%s", (_, think, model, options) => {
+    expect(thinkingOptions(think, model, "m")).toEqual(options);
+  });
+
+  test.each([true, "low"] as const)("%s is refused where it never thinks", (think) => {
+    expect(() => thinkingOptions(think, never, "m")).toThrow('"m" does not support thinking');
+  });
+});

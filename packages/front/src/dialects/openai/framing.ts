@@ -1,0 +1,196 @@
+// Owns an answer in OpenAI's dialect, as far as its two completion routes agree: chunks and [DONE], or one object.
+import { randomUUID } from "node:crypto";
+import { DONE, sseHeaders } from "@waggle/protocol";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  EndEvent,
+  QueuedEvent,
+  StatusEvent,
+  StreamEvent,
+  TextCompletion,
+  TokenEvent,
+  WorkerInfo,
+} from "@waggle/protocol";
+import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
+import type { Answer, Collector, Framing } from "../../generation/dialect.ts";
+import { answerTimings } from "../../stream/answer-timings.ts";
+import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
+import { createRunningTimings } from "../../stream/running-timings.ts";
+import { openAiUsage } from "./answer.ts";
+import type { AnswerHead, CompleteReason } from "./answer.ts";
+import { openAiError } from "./errors.ts";
+
+type ChunkChoice = (ChatCompletionChunk | TextCompletion)["choices"][number];
+type WholeChoice = (ChatCompletion | TextCompletion)["choices"][number];
+
+/** A chunk without its head. */
+type ChunkBody = Pick<ChatCompletionChunk, "usage" | "timings" | "prompt_progress"> & {
+  readonly choices: readonly ChunkChoice[];
+};
+
+/** What differs between the two completion routes. */
+export interface Completion {
+  readonly idPrefix: string;
+  readonly streamObject: (ChatCompletionChunk | TextCompletion)["object"];
+  readonly wholeObject: (ChatCompletion | TextCompletion)["object"];
+  stream(options: CompletionOptions): ChoiceStream;
+  collect(options: CompletionOptions): ChoiceCollector;
+}
+
+export interface CompletionOptions {
+  readonly head: AnswerHead;
+  readonly choices: number;
+  readonly logprobs: boolean;
+}
+
+/** The choices of a streamed answer. What has been sent is not kept. */
+export interface ChoiceStream {
+  /** What the stream begins with. */
+  opening(): ChunkChoice[];
+  /** The choices that a token adds, if any. */
+  piece(token: TokenEvent): ChunkChoice[];
+  /** What the stream ends with, before the usage. */
+  closing(end: EndEvent): ChunkChoice[];
+  /** An empty choice that adds nothing. */
+  silence(): ChunkChoice;
+}
+
+/** The choices of a collected answer. */
+export interface ChoiceCollector {
+  add(token: TokenEvent): void;
+  choices(end: EndEvent): WholeChoice[];
+}
+
+export function optionsOf(
+  { idPrefix }: Completion,
+  { model, version }: WorkerInfo,
+  answer: Pick<CompletionOptions, "choices" | "logprobs">,
+): CompletionOptions {
+  const id = `${idPrefix}-${randomUUID()}`;
+  const created = Math.floor(Date.now() / 1000);
+  // llama-server's fingerprint is its build, "b" and a number: its clients look for the letter.
+  return { head: { id, created, model, system_fingerprint: `build-waggle-${version}` }, ...answer };
+}
+
+/** Fields of both completion routes about the form of the answer. */
+export interface AnswerFields {
+  readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
+}
+
+export function answerOf(completion: Completion, options: CompletionOptions, body: AnswerFields): Answer {
+  const fields = {
+    includeUsage: body.stream_options?.include_usage === true,
+    returnProgress: body.return_progress === true,
+    timingsPerToken: body.timings_per_token === true,
+  };
+  return {
+    framing: () => openAiFraming(completion, options, fields),
+    collector: () => openAiCollector(completion, options),
+  };
+}
+
+interface StreamFields {
+  readonly includeUsage: boolean;
+  /** llama-server's `return_progress`: chunks that say how far the prompt is. */
+  readonly returnProgress: boolean;
+  /** llama-server's `timings_per_token`: timings in the chunks of each token and of each report of progress. */
+  readonly timingsPerToken: boolean;
+}
+
+function openAiFraming(
+  { streamObject, stream }: Completion,
+  options: CompletionOptions,
+  { includeUsage, returnProgress, timingsPerToken }: StreamFields,
+): Framing {
+  const choices = stream(options);
+  const reportOf = returnProgress ? createPromptProgressReporter() : undefined;
+  const running = timingsPerToken ? createRunningTimings() : undefined;
+  // Each chunk begins with it.
+  const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
+
+  function chunk(body: ChunkBody): string {
+    const shown = includeUsage && !("usage" in body) ? { ...body, usage: null } : body;
+    return encodeSse({ data: `${head},${JSON.stringify(shown).slice(1)}` });
+  }
+
+  function chunks(pieces: readonly ChunkChoice[], more: Omit<ChunkBody, "choices"> = {}): string {
+    let text = "";
+    for (const piece of pieces) text += chunk({ choices: [piece], ...more });
+    return text;
+  }
+
+  function tokenChunks(token: TokenEvent): string {
+    return chunks(choices.piece(token), running === undefined ? {} : { timings: running.ofToken(token) });
+  }
+
+  function progressOf(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    if (report === undefined) return "";
+    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
+    return chunk({ choices: [choices.silence()], prompt_progress: report, ...timings });
+  }
+
+  return {
+    headers: sseHeaders,
+    cancelledIsError: true,
+    frame(event) {
+      const progress = progressOf(event);
+      switch (event.type) {
+        case "queued":
+        case "status":
+          return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
+        case "started":
+          running?.start(event);
+          // The role goes out with the slot, so that a client knows that its turn has come.
+          return chunks(choices.opening()) + progress;
+        case "token":
+          return progress + tokenChunks(event);
+      }
+    },
+    frameEnd(end) {
+      const progress = progressOf(end);
+      const pieces = choices.closing(end);
+      const timings = answerTimings(end);
+      const last = pieces.pop();
+      const lastChunk = last === undefined ? "" : chunk({ choices: [last], timings });
+      const usage = includeUsage ? chunk({ choices: [], usage: openAiUsage(end.usage), timings }) : "";
+      return progress + chunks(pieces) + lastChunk + usage + encodeSse({ data: DONE });
+    },
+    frameError: (error) => encodeSse({ data: JSON.stringify(openAiError(error)) }),
+    keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),
+  };
+}
+
+function openAiCollector({ wholeObject, collect }: Completion, options: CompletionOptions): Collector {
+  const choices = collect(options);
+  return {
+    add: (token) => choices.add(token),
+    body: (end) => ({
+      ...options.head,
+      object: wholeObject,
+      choices: choices.choices(end),
+      usage: openAiUsage(end.usage),
+      timings: answerTimings(end),
+    }),
+  };
+}
+
+/** This dialect has no event for it, but a person who looks at the stream may read a comment. */
+function waitingWordsOf(event: QueuedEvent | StatusEvent): string {
+  if (event.type === "queued") {
+    const { position, eta_ms: etaMs } = event;
+    return `queued ${position}${etaMs === undefined ? "" : `, about ${Math.ceil(etaMs / 1_000)} s`}`;
+  }
+  const { status, prompt_progress: progress } = event;
+  return progress === undefined ? status : `${status}, prompt ${progress.processed} of ${progress.total}`;
+}
+
+/** Of each choice. An answer that was cancelled gets an error instead. */
+export function reasonsOf(end: EndEvent, choices: number): readonly CompleteReason[] {
+  const reasons =
+    end.choices?.map((choice) => choice.finish_reason) ?? Array.from({ length: choices }, () => end.finish_reason);
+  return reasons.map((reason) => (reason === "cancelled" ? "length" : reason));
+}

@@ -1,0 +1,114 @@
+// Translates a request in OpenAI's dialect to the job that all dialects share. Unsupported fields are refused by name.
+import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
+import type { PromptInput } from "@waggle/engine";
+import type { GenerateSpec } from "@waggle/jobs";
+import { conversationSpecOf } from "../../conversation/conversation.ts";
+import type { Conversation } from "../../conversation/conversation.ts";
+import { unsupported } from "../../body/fields.ts";
+import { toolOptionsOf, withoutFunctions } from "./functions.ts";
+import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
+
+export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
+  const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
+  if (topLogprobs === undefined && body.top_logprobs != null)
+    throw unsupported("top_logprobs", "it needs logprobs: true");
+  const spec = baseJobSpec(samplingFieldsOf(body, body.max_completion_tokens ?? body.max_tokens), context);
+  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
+}
+
+/** What the prompt is made of. @throws WaggleError invalid_argument naming the field */
+export async function conversationOf(
+  body: ChatCompletionRequest,
+  context: Pick<RequestContext, "chatFormat">,
+): Promise<Pick<Conversation, "messages" | "options">> {
+  const options = { ...body, ...toolOptionsOf(body), chat_template_kwargs: await templateVariablesOf(body, context) };
+  return { messages: withoutFunctions(body.messages), options };
+}
+
+export interface CompletionSpecs {
+  /** The spec that all jobs share, without their prompts. */
+  readonly spec: Omit<GenerateSpec, "prompt">;
+  readonly prompts: readonly PromptInput[];
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+export function translateCompletion(body: CompletionRequest, context: RequestContext): CompletionSpecs {
+  const { logprobs, n, best_of: bestOf, suffix } = body;
+  const choices = bestOf ?? n ?? 1;
+  const chooses = choices > (n ?? 1);
+  if (choices < (n ?? 1)) throw unsupported("best_of", `it is less than n, which is ${n}`);
+  if (chooses && body.stream === true) {
+    throw unsupported("best_of", "it cannot be combined with stream");
+  }
+  const scoresPrompt = body.echo === true && logprobs != null;
+  if (scoresPrompt && suffix != null && suffix !== "") {
+    throw unsupported("echo", "it cannot be combined with suffix and logprobs");
+  }
+  const spec = baseJobSpec({ ...samplingFieldsOf(body, body.max_tokens), n: choices }, context);
+  // The best choices are found by their logprobs.
+  const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
+  return { spec: { ...spec, topLogprobs, promptLogprobs: scoresPrompt }, prompts: completionPrompts(body) };
+}
+
+/** Control tokens in a text are text; a client that needs them sends tokens. */
+function completionPrompts({ prompt, suffix }: CompletionRequest): readonly PromptInput[] {
+  return promptsOf(prompt).map((one) => {
+    if (suffix == null || suffix === "") {
+      return typeof one === "string" ? { kind: "text", text: one } : { kind: "pieces", pieces: [one] };
+    }
+    if (typeof one !== "string") throw unsupported("suffix", "the prompt is tokens; send it as text");
+    return { kind: "infill", infill: { prefix: one, suffix, extra: [], prompt: "" } };
+  });
+}
+
+/** Text or tokens, one for each prompt. */
+export function promptsOf(prompt: CompletionRequest["prompt"]): readonly (string | readonly number[])[] {
+  if (typeof prompt === "string") return [prompt];
+  return typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as string[] | number[][]);
+}
+
+/** The schema of the content, and its field. @throws WaggleError invalid_argument where two fields have one */
+function schemaOf(body: ChatCompletionRequest): Conversation["schema"] {
+  const [schema, another] = [schemaOfFormat(body), schemaIn(body, "json_schema"), schemaIn(body, "guided_json")].filter(
+    (each) => each !== undefined,
+  );
+  if (another !== undefined) throw unsupported(another.field, `${schema?.field ?? ""} asks for another one`);
+  return schema;
+}
+
+function schemaIn(body: ChatCompletionRequest, field: "json_schema" | "guided_json"): Conversation["schema"] {
+  return body[field] == null ? undefined : { value: body[field], field };
+}
+
+function schemaOfFormat({ response_format: format }: ChatCompletionRequest): Conversation["schema"] {
+  if (format == null || format.type === "text") return undefined;
+  if (format.type === "json_schema") {
+    return { value: format.json_schema.schema, field: "response_format.json_schema.schema" };
+  }
+  return { value: format.schema ?? { type: "object" }, field: "response_format.schema" };
+}
+
+/** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
+async function templateVariablesOf(
+  { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
+): Promise<ChatCompletionRequest["chat_template_kwargs"]> {
+  if (verbosity == null) return given;
+  if ((await chatFormat()).inputs.variables.includes("verbosity")) return { verbosity, ...given };
+  if (verbosity === "medium") return given;
+  throw unsupported("verbosity", "this model's chat template does not read it");
+}
+
+function samplingFieldsOf(
+  body: ChatCompletionRequest | CompletionRequest,
+  maxTokens: number | null | undefined,
+): SamplingFields {
+  return {
+    ...body,
+    max_tokens: maxTokens,
+    temperature: body.temperature ?? foreignDefaults.temperature,
+    top_p: body.top_p ?? foreignDefaults.top_p,
+  };
+}

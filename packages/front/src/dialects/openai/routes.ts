@@ -1,0 +1,76 @@
+// Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
+import { ChatCompletionRequestSchema, WaggleError, openAiRoutes, pathsOf } from "@waggle/protocol";
+import type { ChatCompletionRequest } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
+import { leavingOf } from "../../server/connection.ts";
+import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import type { AppContext, AppOptions } from "../../server/context.ts";
+import { modelPath, routesOf } from "../../generation/dialect.ts";
+import type { Dialect, Handler } from "../../generation/dialect.ts";
+import type { Generations } from "../../generation/generations.ts";
+import type { PartNames } from "./answer.ts";
+import { chatCompletion } from "./chat.ts";
+import { completionsRoute } from "./completions.ts";
+import { embeddingsRoute } from "./embeddings.ts";
+import { openAiError } from "./errors.ts";
+import { knowsFunctionsOnly } from "./functions.ts";
+import { answerOf, optionsOf } from "./framing.ts";
+import { modelListOf, modelOf } from "./models.ts";
+import { conversationOf, translateChat } from "./request.ts";
+import { requestContextOf } from "../../generation/base-job-spec.ts";
+
+/** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so only one is sent. */
+const readsReasoning = /^Agents\/JavaScript/;
+
+function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
+  return {
+    reasoning: readsReasoning.test(c.req.header("user-agent") ?? "") ? "reasoning" : "reasoning_content",
+    call: knowsFunctionsOnly(body) ? "function_call" : "tool_calls",
+  };
+}
+
+/** OpenAI's dialect, with llama-server's additions to it. */
+export function createOpenAiDialect(options: AppOptions, generations: Generations): Dialect {
+  return {
+    name: "openai",
+    routes: routesOf(openAiRoutes, createRoutes(options, generations), (route) => pathsOf(route).map(modelPath)),
+    prefixes: [],
+    errorBody: openAiError,
+  };
+}
+
+function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof openAiRoutes, Handler> {
+  const { limits, models } = options;
+  const createdMs = Date.now();
+
+  return {
+    models: (c) => c.json(modelListOf(models.all(), createdMs)),
+    model(c) {
+      const id = c.req.param("id") ?? "";
+      const model = models.all().find(({ name, aliases }) => name === id || aliases.includes(id));
+      if (model === undefined) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
+      return c.json(modelOf(model, createdMs));
+    },
+    async chatCompletions(c) {
+      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const served = models.find(body.model);
+      const streamed = body.stream === true;
+      const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });
+      const spec = await translateChat(body, context);
+      const completion = chatCompletion(partNamesFor(c, body));
+      const shape = { choices: spec.choices, logprobs: spec.topLogprobs !== undefined };
+      const answer = answerOf(completion, optionsOf(completion, served.info(), shape), body);
+      return await generations.respond(c, { spec, streamed, answer });
+    },
+    async countChatInput(c) {
+      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const served = models.find(body.model);
+      const conversation = await conversationOf(body, served);
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
+    },
+    completions: completionsRoute(options, generations),
+    embeddings: embeddingsRoute(options, generations),
+  };
+}

@@ -1,0 +1,46 @@
+import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { textCompletion } from "./text.ts";
+
+const stream = { stream_id: "s" };
+const end = { ...stream, type: "end", finish_reason: "stop" } as unknown as EndEvent;
+
+function token(choice: number, text: string, logprob = -1): TokenEvent {
+  const logprobs = [{ id: 0, bytes: [...Buffer.from(text)], logprob, top: [] }];
+  return { ...stream, type: "token", index: 0, text, t_ms: 0, choice, logprobs };
+}
+
+test("of each prompt's answers the best ones are shown, the best first", () => {
+  const answers = textCompletion({ best: { of: 3, shown: 2 } }).collect({
+    head: {} as never,
+    choices: 6,
+    logprobs: false,
+  });
+  [-3, -1, -2, -4, -6, -5].forEach((logprob, choice) => {
+    answers.add(token(choice, String(choice), logprob));
+    // A long answer is no worse for its length.
+    if (choice === 1) answers.add(token(choice, "b", logprob));
+  });
+  const shown = answers.choices(end).map((choice) => [choice.index, "text" in choice && choice.text]);
+  expect(shown).toEqual([
+    [0, "1b"],
+    [1, "2"],
+    [2, "3"],
+    [3, "5"],
+  ]);
+});
+
+test("a streamed choice's offsets continue from chunk to chunk, separately for each choice", () => {
+  const choices = textCompletion().stream({ head: {} as never, choices: 2, logprobs: true });
+  const pieces = [token(0, "ab"), token(1, "x"), token(0, "é"), token(0, "c"), token(1, "y")];
+  const told = pieces
+    .flatMap((piece) => choices.piece(piece))
+    .map(({ index, logprobs }) => [index, (logprobs as { text_offset: number[] }).text_offset]);
+  expect(told).toEqual([
+    [0, [0]],
+    [1, [0]],
+    [0, [2]],
+    [0, [3]],
+    [1, [1]],
+  ]);
+});

@@ -1,0 +1,50 @@
+// Computes the scores of pairs of texts, for all routes that rank or score.
+import type { Job, RerankSpec } from "@waggle/jobs";
+import type { RerankRequest } from "@waggle/protocol";
+import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { collectedJobOf } from "../../generation/base-job-spec.ts";
+
+export type Pairs = Pick<RerankSpec, "queries" | "documents" | "truncateTo">;
+
+export interface Ranked {
+  readonly job: Job;
+  /** The relevance of each document: higher is better. */
+  readonly logits: readonly number[];
+  readonly usage: { readonly prompt_tokens: number; readonly total_tokens: number };
+}
+
+/** @throws WaggleError also when the model cannot rank */
+export async function rank(
+  c: AppContext,
+  served: ServedModel,
+  pairs: Pairs,
+  { limits }: AppOptions,
+  generations: Generations,
+): Promise<Ranked> {
+  const { job, end } = await generations.complete(c, {
+    kind: "rerank",
+    ...collectedJobOf(c, limits, served),
+    ...pairs,
+  });
+  const { prompt_tokens: tokens } = end.usage;
+  return {
+    job,
+    logits: job.vectors.map(([logit = 0]) => logit),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  };
+}
+
+/** From 0 to 1, as the services' clients expect and most models were trained; llama-server answers with logits. */
+export function scoreOf(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** The length at which long texts are cut; undefined if they are refused. */
+export function truncationOf(
+  { truncate, truncate_prompt_tokens: tokens }: Pick<RerankRequest, "truncate" | "truncate_prompt_tokens">,
+  byDefault: boolean,
+): number | undefined {
+  if (tokens != null && tokens > 0) return tokens;
+  return (truncate ?? (tokens === -1 || byDefault)) ? Number.MAX_SAFE_INTEGER : undefined;
+}

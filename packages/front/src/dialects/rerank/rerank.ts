@@ -1,0 +1,78 @@
+// Owns the routes that rank documents by a query: Jina's, Cohere's, TEI's and llama-server's ways to ask, and their answers.
+import { RerankRequestSchema } from "@waggle/protocol";
+import type { Ranking, RerankDocument, RerankRequest } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
+import type { AppOptions } from "../../server/context.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { unsupported } from "../../body/fields.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { rank, scoreOf, truncationOf } from "./rank.ts";
+
+interface Place {
+  readonly index: number;
+  readonly text: string;
+  readonly score: number;
+}
+
+/** @param version of Cohere's API, for the answer's `meta` */
+export function rerankRoute(options: AppOptions, generations: Generations, version: "1" | "2"): Handler {
+  return async (c) => {
+    const body = await readBody(c, RerankRequestSchema, options.limits.maxBodyBytes);
+    const served = options.models.find(body.model);
+    const texts = textsOf(body);
+    const bare = body.texts != null;
+    // Jina and Cohere cut what is too long, and their clients have no way to ask for it; TEI and vLLM cut when they are asked to.
+    const truncateTo = truncationOf(body, !bare);
+    const pairs = { queries: [body.query], documents: texts, truncateTo };
+    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
+    const places = bestOf(texts, logits, body);
+    const withText = body.return_documents === true || body.return_text === true;
+    if (bare) {
+      const list: Ranking = places.map(({ index, text, score }) => ({ index, score, ...(withText ? { text } : {}) }));
+      return c.json(list);
+    }
+    const ranking: Ranking = {
+      id: `rerank-${job.id}`,
+      object: "list",
+      model: served.name,
+      results: places.map(({ index, text, score }) => ({
+        index,
+        relevance_score: score,
+        ...(withText ? { document: { text } } : {}),
+      })),
+      usage,
+      meta: { api_version: { version }, tokens: { input_tokens: usage.prompt_tokens } },
+    };
+    return c.json(ranking);
+  };
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+function textsOf({ documents, texts, top_k: topK, max_tokens_per_doc: perDocument }: RerankRequest): readonly string[] {
+  if (topK != null) throw unsupported("top_k", "the number of results is top_n");
+  if (perDocument != null) throw unsupported("max_tokens_per_doc", "documents are cut to what the model reads");
+  if (documents != null && texts != null) throw unsupported("texts", "there are documents already");
+  if (texts != null) return texts;
+  if (documents != null) return documents.map(textOf);
+  throw unsupported("documents", "it is required");
+}
+
+function textOf(document: RerankDocument): string {
+  return typeof document === "string" ? document : document.text;
+}
+
+/** Sorted by their logits: far from 0 two of them may have the same score. */
+function bestOf(
+  texts: readonly string[],
+  logits: readonly number[],
+  { top_n: count, raw_scores: raw }: Pick<RerankRequest, "top_n" | "raw_scores">,
+): readonly Place[] {
+  const places = logits.map((logit, index) => ({ index, text: texts[index] ?? "", logit }));
+  const sorted = places.toSorted((a, b) => b.logit - a.logit);
+  const most = count == null || count === 0 ? sorted.length : count;
+  return sorted.slice(0, most).map(({ index, text, logit }) => ({
+    index,
+    text,
+    score: raw === true ? logit : scoreOf(logit),
+  }));
+}

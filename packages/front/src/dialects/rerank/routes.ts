@@ -1,0 +1,24 @@
+// Owns the dialect of the routes that rank and score texts: several services' requests and answers, and OpenAI's errors, as vLLM has them.
+import { rerankPathsOf, rerankRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../server/context.ts";
+import { routesOf } from "../../generation/dialect.ts";
+import type { Dialect } from "../../generation/dialect.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { openAiError } from "../openai/errors.ts";
+import { rerankRoute } from "./rerank.ts";
+import { scoreRoute } from "./score.ts";
+
+export function createRerankDialect(options: AppOptions, generations: Generations): Dialect {
+  const handlers = {
+    rerank: rerankRoute(options, generations, "1"),
+    rerankV2: rerankRoute(options, generations, "2"),
+    reranking: rerankRoute(options, generations, "1"),
+    score: scoreRoute(options, generations),
+  };
+  return {
+    name: "rerank",
+    routes: routesOf(rerankRoutes, handlers, rerankPathsOf),
+    prefixes: [],
+    errorBody: openAiError,
+  };
+}

@@ -1,0 +1,30 @@
+import { WaggleError } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { responseErrorOf, responsesErrorBody } from "./errors.ts";
+
+test("a response that found no room says when to come back, as Codex reads it", () => {
+  const error = new WaggleError("resource_exhausted", "The queue is full.", { retryAfterS: 3 });
+  expect(responseErrorOf(error)).toEqual({
+    code: "rate_limit_exceeded",
+    message: "The queue is full. Please try again in 3s.",
+  });
+});
+
+test.each([
+  ["no time to come back", new WaggleError("resource_exhausted", "x"), "rate_limit_exceeded"],
+  [
+    "a prompt that is too long",
+    new WaggleError("invalid_argument", "x", { details: { n_prompt_tokens: 9, n_ctx: 8 } }),
+    "context_length_exceeded",
+  ],
+  ["any other wrong prompt", new WaggleError("invalid_argument", "x"), "invalid_prompt"],
+  ["what is our own fault", new WaggleError("internal", "x", { retryAfterS: 3 }), "server_error"],
+])("the code of %s", (_, error, code) => {
+  expect(responseErrorOf(error)).toEqual({ code, message: "x" });
+});
+
+test("an unknown previous response has the code previous_response_not_found", () => {
+  const missing = (field: string) => new WaggleError("not_found", "x", { details: { problems: [{ field }] } });
+  expect(responsesErrorBody(missing("previous_response_id")).error.code).toBe("previous_response_not_found");
+  expect(responsesErrorBody(missing("input.0.id")).error.code).toBe("not_found");
+});

@@ -1,0 +1,31 @@
+// Owns the words that clients of the Responses API look for in an error: OpenAI's error shape, with its codes.
+import type { WaggleError } from "@waggle/protocol";
+import { openAiError } from "../openai/errors.ts";
+import type { OpenAiErrorBody } from "../openai/errors.ts";
+
+/** The body of an error's response. */
+export function responsesErrorBody(error: WaggleError): OpenAiErrorBody {
+  const body = openAiError(error).error;
+  return { error: { ...body, code: codeOf(error, body.param) } };
+}
+
+/** The error in a failed response. */
+export function responseErrorOf(error: WaggleError): { readonly code: string; readonly message: string } {
+  const code = codeOf(error, null);
+  if (failureCodes.has(code)) return { code, message: withRetryTime(error) };
+  return { code: error.code === "invalid_argument" ? "invalid_prompt" : "server_error", message: error.message };
+}
+
+const failureCodes: ReadonlySet<string> = new Set(["context_length_exceeded", "rate_limit_exceeded"]);
+
+function codeOf({ code, details }: WaggleError, param: string | null): string {
+  if (typeof details?.["n_prompt_tokens"] === "number") return "context_length_exceeded";
+  if (code === "resource_exhausted") return "rate_limit_exceeded";
+  if (code === "not_found" && param === "previous_response_id") return "previous_response_not_found";
+  return code;
+}
+
+/** Codex reads the time for its retry from the message. */
+function withRetryTime({ message, retryAfterS }: WaggleError): string {
+  return retryAfterS === undefined ? message : `${message} Please try again in ${retryAfterS}s.`;
+}

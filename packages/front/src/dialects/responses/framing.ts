@@ -1,0 +1,152 @@
+// Owns how a response leaves: as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming
+// events).
+import type { Job } from "@waggle/jobs";
+import { sseHeaders } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
+import { answerTimings } from "../../stream/answer-timings.ts";
+import type { Collector, Framing } from "../../generation/dialect.ts";
+import { completeEndOf } from "../../stream/framed-chunks.ts";
+import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
+import { createRunningTimings } from "../../stream/running-timings.ts";
+import { createNumbers } from "./numbering.ts";
+import type { Numbering } from "./numbering.ts";
+import { createOutput } from "./output.ts";
+import type { OutputEvent, OutputOptions } from "./output.ts";
+import type { Json } from "./output-items.ts";
+import { endedResponse, failedResponse, isCut, ongoingResponse } from "./response.ts";
+import type { ResponseHead } from "./response.ts";
+
+/** response.created and response.in_progress. */
+const openingEvents = 2;
+
+export interface ResponseShape extends OutputOptions {
+  readonly head: ResponseHead;
+  readonly numbering: Numbering;
+}
+
+/** What a request asks for in its own stream, in llama-server's words. */
+export interface StreamExtras {
+  readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+}
+
+/** @param after only events with a greater sequence number are sent; -1: all */
+export function responseFraming(
+  { head, numbering, ...options }: ResponseShape,
+  after = -1,
+  extras: StreamExtras = {},
+): Framing {
+  const output = createOutput(options);
+  const numbers = createNumbers(numbering);
+  const reportOf = extras.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = extras.timings_per_token === true ? createRunningTimings() : undefined;
+  let ended = false;
+
+  function numbered(number: number, type: string, fields: Json = {}): string {
+    return number > after ? frame(type, { sequence_number: number, ...fields }) : "";
+  }
+
+  function pauses(): string {
+    let text = "";
+    for (let next = numbers.nextPause(); next !== undefined; next = numbers.nextPause())
+      text += numbered(next, "keepalive");
+    return text;
+  }
+
+  function send(...events: readonly OutputEvent[]): string {
+    let text = "";
+    for (const { type, ...fields } of events) text += pauses() + numbered(numbers.next(), type, fields);
+    return text;
+  }
+
+  /** Before anything else, also before a sign of life: clients take no stream that begins otherwise. */
+  function begin(): string {
+    if (numbers.count > 0) return "";
+    const response = ongoingResponse(head);
+    return send({ type: "response.created", response }, { type: "response.in_progress", response });
+  }
+
+  /** In the response's other streams its number is that of a keepalive. Nothing, where another stream is ahead. */
+  function progressOf(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    if (report === undefined) return "";
+    const text = pauses();
+    const number = numbers.addPause();
+    if (number === undefined) return text;
+    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
+    const fields = { response: ongoingResponse(head), prompt_progress: report, ...timings };
+    return text + numbered(number, "response.in_progress", fields);
+  }
+
+  function tokenEvents(token: TokenEvent): string {
+    const timings = running?.ofToken(token);
+    const events = [...output.add(token)];
+    const last = events.pop();
+    if (last === undefined) return "";
+    return send(...events, timings === undefined ? last : { ...last, timings });
+  }
+
+  return {
+    headers: sseHeaders,
+    cancelledIsError: true,
+    errorIsLastWord: true,
+    frame(event) {
+      if (event.type === "started") running?.start(event);
+      return begin() + progressOf(event) + (event.type === "token" ? tokenEvents(event) : "");
+    },
+    frameEnd(end) {
+      ended = true;
+      const cut = isCut(end);
+      const last = begin() + progressOf(end) + send(...output.end(cut ? "incomplete" : "completed"));
+      const type = cut ? "response.incomplete" : "response.completed";
+      const timings = running === undefined ? {} : { timings: answerTimings(end) };
+      return last + send({ type, response: endedResponse(head, output, end), ...timings });
+    },
+    frameError(error) {
+      ended = true;
+      return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
+    },
+    // An event and no comment, for those whose watchdogs count events; but a stream that is behind others has events to come, and one that has
+    // ended has none.
+    keepAlive() {
+      const text = begin() + pauses();
+      if (text !== "") return text;
+      const next = ended ? undefined : numbers.addPause();
+      return next === undefined ? encodeSseComment("keepalive") : numbered(next, "keepalive");
+    },
+  };
+}
+
+/** The number of the last event that a stream of the whole log has by now. */
+export function lastNumberOf(
+  { numbering, ...options }: ResponseShape,
+  { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,
+): number {
+  const output = createOutput(options);
+  let last = openingEvents + numbering.pauses.length - 1;
+  try {
+    for (const token of tokensFrom(0, nextToken)) last += output.add(token).length;
+    if (terminal === undefined) return last;
+    const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
+    return last + output.end(status).length + 1;
+  } catch {
+    // The stream ends with one event, response.failed.
+    return last + 1;
+  }
+}
+
+export function responseCollector({ head, ...options }: ResponseShape): Collector {
+  const output = createOutput(options);
+  return {
+    add: (token) => void output.add(token),
+    body(end) {
+      output.end(isCut(end) ? "incomplete" : "completed");
+      return endedResponse(head, output, end);
+    },
+  };
+}
+
+function frame(type: string, fields: Json): string {
+  return encodeSse({ event: type, data: JSON.stringify({ type, ...fields }) });
+}

@@ -1,0 +1,88 @@
+// Owns the conversation of a request: what the responses before it hold, and the items that it names instead of sending them.
+import { WaggleError, requestLimits } from "@waggle/protocol";
+import type { ResponseItem } from "@waggle/protocol";
+import { unsupported } from "../../body/fields.ts";
+import type { OutputItem } from "./output.ts";
+import type { ResponseStore } from "./store.ts";
+
+/**
+ * The input as items; an item that is named is the client's own one that is kept.
+ * @param maxBytes of all that is named, each time that it is: no more than a request may bring by itself
+ * @throws WaggleError not_found, invalid_argument naming the field
+ */
+export function inputItems(
+  input: string | readonly ResponseItem[] | null | undefined,
+  store: ResponseStore,
+  client: string,
+  maxBytes: number,
+): readonly ResponseItem[] {
+  if (input == null || input === "") return [];
+  if (typeof input === "string") return [{ type: "message", role: "user", content: input }];
+  let characters = 0;
+  return input.map((item, index) => {
+    if (item.type !== "item_reference") return item;
+    const field = `input.${index}.id`;
+    const found = store.item(client, item.id);
+    if (found === undefined) {
+      const problem = `no response that is kept has the item "${item.id}"`;
+      throw new WaggleError("not_found", `Cannot accept field "${field}": ${problem}.`, {
+        details: { problems: [{ field, problem }] },
+      });
+    }
+    characters += JSON.stringify(found).length;
+    if (characters > maxBytes) throw unsupported(field, `the items named have more than ${maxBytes} characters`);
+    return found;
+  });
+}
+
+/**
+ * The conversation up to this response, itself included, oldest first.
+ * @param maxBytes no more than a request may bring by itself
+ * @throws WaggleError not_found, invalid_argument naming the field
+ */
+export function conversationOf(
+  previousId: string | null | undefined,
+  store: ResponseStore,
+  client: string,
+  maxBytes: number,
+): readonly OutputItem[] {
+  const field = "previous_response_id";
+  const turns: (readonly OutputItem[])[] = [];
+  let count = 0;
+  let characters = 0;
+  // Those before a response are used after it, and so kept longer.
+  for (let id = previousId ?? undefined; id !== undefined;) {
+    const { input, previousId: before, ended } = store.get(client, id, field);
+    if (ended === undefined) throw unsupported(field, `response "${id}" has not ended`);
+    if (ended.response["status"] === "failed") throw unsupported(field, `response "${id}" failed`);
+    turns.unshift([...input, ...ended.output]);
+    count += input.length + ended.output.length;
+    if (count > requestLimits.messages) {
+      throw unsupported(field, `its conversation has more than ${requestLimits.messages} items`);
+    }
+    characters += store.charactersOf(client, id);
+    if (characters > maxBytes) throw unsupported(field, `its conversation has more than ${maxBytes} characters`);
+    id = before;
+  }
+  return turns.flat();
+}
+
+/** The same as far as it is still kept. It was within the limits when the response began. */
+export function keptConversationOf(
+  previousId: string | undefined,
+  store: ResponseStore,
+  client: string,
+): readonly OutputItem[] {
+  const turns: (readonly OutputItem[])[] = [];
+  for (let id = previousId; id !== undefined;) {
+    const kept = store.find(client, id);
+    if (kept !== undefined) turns.unshift([...kept.input, ...(kept.ended?.output ?? [])]);
+    id = kept?.previousId;
+  }
+  return turns.flat();
+}
+
+/** Items of a request that have no id get one. */
+export function withIds(items: readonly ResponseItem[], key: string): readonly OutputItem[] {
+  return items.map((item, index) => ({ ...item, id: item.id ?? `in_${key}_${index}` }));
+}

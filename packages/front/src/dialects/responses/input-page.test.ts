@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { inputItemPage } from "./input-page.ts";
+
+const ids = ["1", "2", "3", "4"];
+const items = ids.map((id) => ({ type: "message" as const, id, role: "user" as const, content: id }));
+
+const page = (query: Readonly<Record<string, string>>, of = items) => inputItemPage(of, (name) => query[name]);
+const idsOf = ({ data }: Readonly<Record<string, unknown>>): unknown[] =>
+  (data as { id: string }[]).map(({ id }) => id);
+
+test.each([
+  ["the latest first", {}, ["4", "3", "2", "1"], false],
+  ["in another order", { order: "asc" }, ids, false],
+  ["the first of them", { limit: "3" }, ["4", "3", "2"], true],
+  ["those after one", { after: "3" }, ["2", "1"], false],
+  ["some of those after one", { after: "1", order: "asc", limit: "2" }, ["2", "3"], true],
+  ["the last of those after one", { after: "2", order: "asc", limit: "2" }, ["3", "4"], false],
+  ["as many as there may be", { limit: "100", order: "asc" }, ids, false],
+])("%s", (_, query, expected, more) => {
+  const list = page(query);
+  expect(idsOf(list)).toEqual(expected);
+  expect(list).toMatchObject({ object: "list", first_id: expected[0], last_id: expected.at(-1), has_more: more });
+});
+
+test("twenty items by default, and an empty page of an empty list", () => {
+  const many = Array.from({ length: 21 }, (_, index) => ({ type: "web_search_call" as const, id: `${index}` }));
+  const list = inputItemPage(many, () => undefined);
+  expect([idsOf(list).length, list["has_more"]]).toEqual([20, true]);
+  expect(page({}, [])).toEqual({ object: "list", data: [], first_id: null, last_id: null, has_more: false });
+});
+
+test.each([
+  ["limit", { limit: "0" }],
+  ["limit", { limit: "101" }],
+  ["limit", { limit: "x" }],
+  ["order", { order: "up" }],
+])("a wrong %s is refused by name: %j", (field, query) => {
+  expect(() => page(query)).toThrow(
+    expect.objectContaining({ details: { problems: [expect.objectContaining({ field })] } }),
+  );
+});
+
+test("there is nothing after an item that is not there", () => {
+  expect(() => page({ after: "5" })).toThrow('after item "5"');
+});

@@ -1,0 +1,108 @@
+// Owns how the items of a conversation become the messages that a chat template takes. Thoughts, texts and calls that follow each other are one
+// message of the assistant, as the model generated them. So are items between a call and its result: templates take nothing between the two.
+import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
+import { withUserMessage } from "../../conversation/messages.ts";
+import { withOneSystemMessage } from "../../conversation/system-messages.ts";
+import { customArgument, toFunctionName } from "./tools.ts";
+
+/** @param instructions go before everything else */
+export function messagesOf(
+  instructions: string | null | undefined,
+  items: readonly ResponseItem[],
+): readonly ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  let answer = emptyAnswer();
+
+  function finishAnswer(): void {
+    const { thoughts, words, calls } = answer;
+    if (thoughts === undefined && words === undefined && calls.length === 0) return;
+    messages.push({
+      role: "assistant",
+      content: words ?? "",
+      ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    });
+    answer = emptyAnswer();
+  }
+
+  function add(message: ChatMessage): void {
+    finishAnswer();
+    messages.push(message);
+  }
+
+  if (instructions != null && instructions !== "") add({ role: "system", content: instructions });
+  for (const item of items) {
+    switch (item.type) {
+      case undefined:
+      case "message":
+        if (item.role !== "assistant") add({ role: item.role, content: contentOf(item.content) });
+        else {
+          if (answer.calls.length === 0 && answer.words !== undefined) finishAnswer();
+          answer.words = joined(answer.words, textOf(item.content));
+        }
+        break;
+      case "reasoning":
+        if (answer.calls.length === 0 && (answer.thoughts ?? answer.words) !== undefined) finishAnswer();
+        answer.thoughts = joined(answer.thoughts, thoughtsOf(item));
+        break;
+      case "function_call":
+        answer.calls.push(callOf(item, item.arguments));
+        break;
+      case "custom_tool_call":
+        answer.calls.push(callOf(item, JSON.stringify({ [customArgument]: item.input })));
+        break;
+      case "function_call_output":
+      case "custom_tool_call_output":
+        add({ role: "tool", tool_call_id: item.call_id, content: textOf(item.output) });
+        break;
+      default:
+        break;
+    }
+  }
+  finishAnswer();
+  return withUserMessage(withOneSystemMessage(messages));
+}
+
+/** A message of the assistant as far as its items have come. */
+interface Answer {
+  thoughts: string | undefined;
+  words: string | undefined;
+  readonly calls: ToolCall[];
+}
+
+function emptyAnswer(): Answer {
+  return { thoughts: undefined, words: undefined, calls: [] };
+}
+
+function joined(said: string | undefined, more: string | undefined): string | undefined {
+  const texts = [said, more].filter((text) => text !== undefined && text !== "");
+  return texts.length === 0 ? (said ?? more) : texts.join("\n\n");
+}
+
+function callOf(
+  item: { readonly call_id: string; readonly name: string; readonly namespace?: string | null | undefined },
+  json: string,
+): ToolCall {
+  return { id: item.call_id, type: "function", function: { name: toFunctionName(item), arguments: json } };
+}
+
+/** The summary is what there is of thoughts whose own text the client does not have. */
+function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoning" }>): string | undefined {
+  const parts = content != null && content.length > 0 ? content : (summary ?? []);
+  return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
+}
+
+/** In its parts, as templates take them. */
+function contentOf(content: ResponseText): Extract<ChatMessage, { role: "user" }>["content"] {
+  if (typeof content === "string") return content;
+  const [first, ...rest] = content.map((part) => ({ type: "text" as const, text: partText(part) }));
+  return first !== undefined && rest.length === 0 ? first.text : [...(first === undefined ? [] : [first, ...rest])];
+}
+
+function textOf(content: ResponseText): string {
+  return typeof content === "string" ? content : content.map(partText).join("");
+}
+
+function partText(part: Exclude<ResponseText, string>[number]): string {
+  return part.type === "refusal" ? part.refusal : part.text;
+}

@@ -1,0 +1,113 @@
+// Translates a request for a response to a job, and selects the fields that the response repeats. Unsupported fields are refused by name.
+import type { ChatFormat } from "@waggle/chat-format/format";
+import type { GenerateSpec } from "@waggle/jobs";
+import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation/conversation.ts";
+import type { Conversation } from "../../conversation/conversation.ts";
+import { unsupported } from "../../body/fields.ts";
+import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
+import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
+import { messagesOf } from "./messages.ts";
+import type { RequestEcho } from "./response.ts";
+import type { Toolbox } from "./tools.ts";
+
+/** @param items the whole conversation, what came before the request included */
+export async function responseSpecOf(
+  body: ResponseRequest,
+  items: readonly ResponseItem[],
+  toolbox: Toolbox,
+  context: RequestContext,
+): Promise<Omit<GenerateSpec, "id">> {
+  const spec = baseJobSpec(samplingFieldsOf(body), context);
+  const conversation = { ...(await conversationOfRequest(body, items, toolbox, context)), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: topLogprobsOf(body) };
+}
+
+export async function conversationOfRequest(
+  body: ResponseCountRequest,
+  items: readonly ResponseItem[],
+  { functions, choice, fieldOf }: Toolbox,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
+): Promise<Omit<Conversation, "sampling">> {
+  const effort = body.reasoning?.effort;
+  return {
+    messages: messagesOf(body.instructions, items),
+    options: {
+      ...(functions.length === 0 ? {} : { tools: [...functions] }),
+      tool_choice: choice,
+      parallel_tool_calls: body.parallel_tool_calls,
+      ...(effort == null ? {} : effortOptions(effort, await chatFormat())),
+      ...sharedThinking(body),
+    },
+    schema: schemaOf(body),
+    toolField: fieldOf,
+  };
+}
+
+/** `reasoning.effort` only where the model knows it. */
+export async function echoOf(
+  body: ResponseRequest,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
+): Promise<RequestEcho> {
+  const effort = body.reasoning?.effort;
+  const known = effort != null && Object.keys(effortOptions(effort, await chatFormat())).length > 0;
+  return {
+    background: false,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    metadata: body.metadata ?? {},
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: body.previous_response_id ?? null,
+    reasoning: { effort: known ? effort : null, summary: null },
+    store: body.store !== false,
+    temperature: body.temperature ?? foreignDefaults.temperature,
+    text: { format: body.text?.format ?? { type: "text" } },
+    tool_choice: body.tool_choice ?? "auto",
+    tools: (body.tools ?? []).filter(({ type }) => type !== "server"),
+    top_logprobs: topLogprobsOf(body) ?? 0,
+    top_p: body.top_p ?? foreignDefaults.top_p,
+    truncation: "disabled",
+  };
+}
+
+/**
+ * Clients send an effort to every model: one that has neither levels nor a switch thinks as it does.
+ * @throws WaggleError invalid_argument where it is to be none, and thoughts cannot be off
+ */
+function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
+  const thinks = effort !== "none";
+  if (!thinks && format.abilities.thinking === "always") {
+    throw unsupported("reasoning.effort", "it cannot be none: this model always thinks");
+  }
+  return {
+    ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
+    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
+  };
+}
+
+/** Maps OpenAI's levels to the three levels that templates know. */
+const levels: Readonly<Record<string, string>> = { minimal: "low", xhigh: "high", max: "high" };
+
+function schemaOf({ text }: ResponseCountRequest): Conversation["schema"] {
+  const format = text?.format;
+  if (format == null || format.type === "text") return undefined;
+  if (format.type === "json_object") return { value: { type: "object" }, field: "text.format" };
+  return { value: format.schema, field: "text.format.schema" };
+}
+
+function topLogprobsOf({ include, top_logprobs: count }: ResponseRequest): number | undefined {
+  const wanted = include?.includes("message.output_text.logprobs") === true;
+  return wanted || (count ?? 0) > 0 ? (count ?? 0) : undefined;
+}
+
+function samplingFieldsOf(body: ResponseRequest): SamplingFields {
+  const { temperature, top_p: topP, presence_penalty: presence, frequency_penalty: frequency } = body;
+  return {
+    max_tokens: body.max_output_tokens,
+    temperature: temperature ?? foreignDefaults.temperature,
+    top_p: topP ?? foreignDefaults.top_p,
+    presence_penalty: presence,
+    frequency_penalty: frequency,
+  };
+}

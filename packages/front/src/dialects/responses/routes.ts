@@ -1,0 +1,157 @@
+// Owns the routes of the Responses API: from a body to a response, and what is asked of a response afterwards.
+import { randomBytes } from "node:crypto";
+import {
+  ResponseCountRequestSchema,
+  ResponseRequestSchema,
+  WaggleError,
+  pathsOf,
+  responsesRoutes,
+  sseHeaders,
+} from "@waggle/protocol";
+import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
+import type { Job } from "@waggle/jobs";
+import { readBody } from "../../body/body.ts";
+import { leavingOf } from "../../server/connection.ts";
+import type { AppContext, AppOptions } from "../../server/context.ts";
+import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { routesOf } from "../../generation/dialect.ts";
+import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
+import { unsupported } from "../../body/fields.ts";
+import type { Generations } from "../../generation/generations.ts";
+import { requestContextOf } from "../../generation/base-job-spec.ts";
+import { responsesErrorBody } from "./errors.ts";
+import { lastNumberOf, responseCollector, responseFraming } from "./framing.ts";
+import type { ResponseShape } from "./framing.ts";
+import { conversationOf, inputItems, keptConversationOf, withIds } from "./history.ts";
+import { inputItemPage } from "./input-page.ts";
+import { keepResponse } from "./store-response.ts";
+import { createNumbering } from "./numbering.ts";
+import type { Numbering } from "./numbering.ts";
+import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
+import { ongoingResponse } from "./response.ts";
+import type { ResponseHead } from "./response.ts";
+import { createResponseStore } from "./store.ts";
+import { toolboxOf } from "./tools.ts";
+
+/** Of the responses that are kept, all clients' together. */
+const keptBytes = 67_108_864;
+const keptForMs = 86_400_000;
+
+/** The dialect of OpenAI's Responses API. */
+export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
+  return {
+    name: "openai responses",
+    routes: routesOf(responsesRoutes, createRoutes(options, generations), pathsOf),
+    prefixes: ["/v1/responses", "/responses"],
+    errorBody: responsesErrorBody,
+  };
+}
+
+function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof responsesRoutes, Handler> {
+  const { clock, limits, models, registry } = options;
+  const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
+  const numberings = new WeakMap<Job, Numbering>();
+
+  /** @throws WaggleError not_found, invalid_argument naming the field */
+  function itemsOf(c: AppContext, { input, previous_response_id: previousId }: ResponseCountRequest): Items {
+    const client = c.get("client");
+    return {
+      before: conversationOf(previousId, store, client, limits.maxBodyBytes),
+      own: inputItems(input, store, client, limits.maxBodyBytes),
+    };
+  }
+
+  function shapeOf(head: ResponseHead, job: Job): ResponseShape {
+    const numbering = numberings.get(job) ?? createNumbering();
+    numberings.set(job, numbering);
+    return { head, numbering, key: job.callKey, fromFunctionName: toolboxOf(head.tools, undefined).fromFunctionName };
+  }
+
+  function idOf(c: AppContext): string {
+    return c.req.param("id") ?? "";
+  }
+
+  /** The events of a response again, and those that are still to come. */
+  async function streamAgain(c: AppContext, head: ResponseHead): Promise<Response> {
+    const after = startingAfter(c);
+    const job = registry.get(c.get("client"), head.id);
+    if (job === undefined || job.log.firstToken > 0) {
+      throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are not held any more.`);
+    }
+    const shape = shapeOf(head, job);
+    const last = lastNumberOf(shape, job.log);
+    if (after > last)
+      throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
+    // A HEAD has no body to read: a reader would wait for ever, and would count as one.
+    if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
+    return await generations.stream(c, job, -1, responseFraming(shape, after));
+  }
+
+  return {
+    async createResponse(c) {
+      const body = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
+      const { before, own } = itemsOf(c, body);
+      const served = models.find(body.model);
+      const streamed = body.stream === true;
+      const context = requestContextOf(c, options, served, { streamed });
+      const toolbox = toolboxOf(body.tools, body.tool_choice);
+      const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
+      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...(await echoOf(body, context)) };
+      const accepted = (job: Job): ResponseShape => {
+        // Of a request that was sent again: the response is the first one's.
+        const earlier = store.find(c.get("client"), job.id);
+        if (earlier !== undefined) return shapeOf(earlier.head, job);
+        const shape = shapeOf({ id: job.id, ...said }, job);
+        if (body.store === false) return shape;
+        const previousId = body.previous_response_id ?? undefined;
+        keepResponse({ store, job, shape, input: withIds(own, job.callKey), previousId, log: options.log });
+        return shape;
+      };
+      const answer: Answer = {
+        framing: (job) => responseFraming(accepted(job), -1, body),
+        collector: (job) => responseCollector(accepted(job)),
+      };
+      const id = `resp_${randomBytes(16).toString("hex")}`;
+      return await generations.respond(c, { spec: { ...spec, id }, streamed, answer });
+    },
+    async countResponseInput(c) {
+      const body = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
+      const { before, own } = itemsOf(c, body);
+      const toolbox = toolboxOf(body.tools, body.tool_choice);
+      const served = models.find(body.model);
+      const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
+    },
+    async getResponse(c) {
+      const { head, ended } = store.get(c.get("client"), idOf(c));
+      if (c.req.query("stream") === "true") return await streamAgain(c, head);
+      return c.json(ended?.response ?? ongoingResponse(head));
+    },
+    deleteResponse(c) {
+      const { head } = store.get(c.get("client"), idOf(c));
+      store.forget(c.get("client"), head.id);
+      return c.json({ id: head.id, object: "response", deleted: true });
+    },
+    responseInputItems(c) {
+      const { input, previousId } = store.get(c.get("client"), idOf(c));
+      const before = keptConversationOf(previousId, store, c.get("client"));
+      return c.json(inputItemPage([...before, ...input], (name) => c.req.query(name)));
+    },
+  };
+}
+
+interface Items {
+  /** What the responses before the request hold. */
+  readonly before: readonly ResponseItem[];
+  readonly own: readonly ResponseItem[];
+}
+
+/** @throws WaggleError invalid_argument */
+function startingAfter(c: AppContext): number {
+  const given = c.req.query("starting_after");
+  if (given === undefined) return -1;
+  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it is no sequence number");
+  return Number(given);
+}

@@ -1,0 +1,61 @@
+// Owns how a response is stored: from its acceptance on, and whole once its job has ended, whether or not a client reads it.
+import type { Job } from "@waggle/jobs";
+import type { Logger } from "@waggle/telemetry";
+import { WaggleError } from "@waggle/protocol";
+import { completeEndOf } from "../../stream/framed-chunks.ts";
+import type { ResponseShape } from "./framing.ts";
+import { createOutput } from "./output.ts";
+import type { OutputItem } from "./output.ts";
+import { endedResponse, failedResponse, isCut } from "./response.ts";
+import type { EndedResponse, ResponseStore } from "./store.ts";
+
+export interface KeepingOptions {
+  readonly store: ResponseStore;
+  readonly job: Job;
+  readonly shape: ResponseShape;
+  readonly input: readonly OutputItem[];
+  readonly previousId: string | undefined;
+  readonly log: Logger;
+}
+
+/** Reads the job's log along, since its first tokens may be gone when the last one comes. */
+export function keepResponse({ store, job, shape, input, previousId, log }: KeepingOptions): void {
+  const { client } = job.spec.scope;
+  const { head } = shape;
+  const output = createOutput(shape);
+  let failure: WaggleError | undefined;
+  let next = 0;
+
+  function follow(): void {
+    const tokens = job.log.tokensFrom(next, job.log.nextToken - next);
+    next = job.log.nextToken;
+    try {
+      for (const token of failure === undefined ? tokens : []) output.add(token);
+    } catch (error) {
+      failure = WaggleError.from(error);
+    }
+  }
+
+  function ended(): EndedResponse {
+    const { terminal } = job.log;
+    if (terminal === undefined) throw new Error("The job has ended without a terminal event");
+    try {
+      if (failure !== undefined) throw failure;
+      const end = completeEndOf(terminal);
+      output.end(isCut(end) ? "incomplete" : "completed");
+      return { response: endedResponse(head, output, end), output: output.items };
+    } catch (error) {
+      return { response: failedResponse(head, output, WaggleError.from(error)), output: output.items };
+    }
+  }
+
+  store.keep(client, { head, previousId, input });
+  const stop = job.log.subscribe(follow);
+  follow();
+  job.ended.promise
+    .then(() => {
+      stop();
+      store.end(client, head.id, ended());
+    })
+    .catch((error: unknown) => log.error({ err: error }, "response_not_kept"));
+}

@@ -1,0 +1,108 @@
+import { createFakeClock } from "@waggle/testing";
+import { expect, test } from "vitest";
+import { withIds } from "./history.ts";
+import { createResponseStore } from "./store.ts";
+import type { ResponseStore } from "./store.ts";
+
+const day = 86_400_000;
+const maxBytes = 100_000;
+
+function start(): { store: ResponseStore; clock: ReturnType<typeof createFakeClock> } {
+  const clock = createFakeClock();
+  return { clock, store: createResponseStore({ clock, maxBytes, keptForMs: day }) };
+}
+
+const headOf = (id: string) => ({ id, created_at: 0, tools: [], model: "m", previous_response_id: null });
+
+function keep(store: ResponseStore, client: string, id: string, text: string, previousId?: string): void {
+  const input = withIds([{ type: "message", role: "user", content: text }], id);
+  store.keep(client, { head: headOf(id), previousId, input });
+  const output = [{ type: "message" as const, id: `msg_${id}`, role: "assistant" as const, content: `re ${text}` }];
+  store.end(client, id, { response: { status: "completed" }, output });
+}
+
+const isThere = (store: ResponseStore, client: string, id: string): boolean => store.charactersOf(client, id) > 0;
+
+test("a response is its client's own", () => {
+  const { store } = start();
+  keep(store, "a", "r", "hi");
+  expect(store.get("a", "r").head.id).toBe("r");
+  expect(() => store.get("b", "r")).toThrow('Cannot find response "r"');
+  expect(store.forget("b", "r")).toBe(false);
+  expect(store.item("b", "msg_r")).toBeUndefined();
+  expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
+});
+
+test("the least recently used goes first, and what it took is free again", () => {
+  const { store } = start();
+  const ids = ["1", "2", "3", "4"];
+  for (const id of ids) {
+    keep(store, "a", id, "x".repeat(6_000));
+    store.get("a", "1");
+  }
+  expect(ids.filter((id) => isThere(store, "a", id))).toEqual(["1", "3", "4"]);
+  expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+  for (const id of ids) store.forget("a", id);
+  expect(store.bytes).toBe(0);
+});
+
+test("the client with the most stored bytes makes room", () => {
+  const { store } = start();
+  keep(store, "quiet", "mine", "hello");
+  for (let i = 0; i < 20; i += 1) keep(store, "loud", `l${i}`, "x".repeat(10_000));
+  expect(isThere(store, "quiet", "mine")).toBe(true);
+  expect(isThere(store, "loud", "l0")).toBe(false);
+  expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+  keep(store, "loud", "huge", "x".repeat(maxBytes));
+  expect(isThere(store, "loud", "huge")).toBe(false);
+  expect(isThere(store, "quiet", "mine")).toBe(true);
+});
+
+test("it goes a day after its last use", () => {
+  const { store, clock } = start();
+  keep(store, "a", "r", "hi");
+  clock.advance(day - 1);
+  store.get("a", "r");
+  clock.advance(day - 1);
+  expect(isThere(store, "a", "r")).toBe(true);
+  clock.advance(1);
+  expect(isThere(store, "a", "r")).toBe(false);
+  expect([store.bytes, store.item("a", "msg_r")]).toEqual([0, undefined]);
+});
+
+test("a response that was deleted while it ran does not come back", () => {
+  const { store } = start();
+  store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
+  expect(store.forget("a", "r")).toBe(true);
+  store.end("a", "r", { response: { status: "completed" }, output: [] });
+  expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
+});
+
+test("an item is there as long as one of the responses that have it, and it is the latest one's", () => {
+  const { store } = start();
+  const said = (content: string) => [{ type: "message" as const, id: "msg", role: "user" as const, content }];
+  for (const id of ["1", "2", "3"]) store.keep("a", { head: headOf(id), previousId: undefined, input: said(id) });
+  const shown = (): unknown => store.item("a", "msg");
+  expect(shown()).toMatchObject({ content: "3" });
+  store.forget("a", "3");
+  expect(shown()).toMatchObject({ content: "2" });
+  store.forget("a", "1");
+  expect(shown()).toMatchObject({ content: "2" });
+  store.forget("a", "2");
+  expect(shown()).toBeUndefined();
+});
+
+test("an input that is too long for a string leaves everything as it was", () => {
+  const { store } = start();
+  keep(store, "a", "r", "hi");
+  const before = store.bytes;
+  const toJSON = (): never => {
+    throw new RangeError("Invalid string length");
+  };
+  const input = [{ type: "message" as const, id: "new", role: "user" as const, content: "hi", toJSON }];
+  for (const id of ["r", "s"]) {
+    expect(() => store.keep("a", { head: headOf(id), previousId: undefined, input })).toThrow(RangeError);
+  }
+  expect([store.bytes, store.item("a", "new"), store.find("a", "s")]).toEqual([before, undefined, undefined]);
+  expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
+});

@@ -1,0 +1,158 @@
+// Owns the part of a JobSpec that every foreign dialect makes alike: sampling, length and the client, from a request's fields. A field that
+// cannot be translated is refused by name.
+import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
+import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
+import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
+import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
+import type { ConversationContext } from "../conversation/conversation.ts";
+import { answerGrammarFor, unsupported } from "../body/fields.ts";
+import { keepAliveFor } from "../stream/keep-alive.ts";
+
+/** The data that a translation needs in addition to the body. */
+export interface RequestContext extends JobScope, ConversationContext {
+  /** The name under which the requested model is served. */
+  readonly model: string;
+  readonly keepAliveMs: number | undefined;
+  /** Time limit of a collected answer. */
+  readonly deadlineMs: number | undefined;
+}
+
+export interface RequestOptions {
+  readonly streamed: boolean;
+  /** How long the model stays loaded after the job. */
+  readonly keepAlive?: KeepAlive | null | undefined;
+}
+
+/** @throws WaggleError invalid_argument for an invalid session name */
+export function requestContextOf(
+  c: AppContext,
+  { limits, schemas }: Pick<AppOptions, "limits" | "schemas">,
+  served: Pick<ServedModel, "name" | "chatFormat" | "status">,
+  { streamed, keepAlive }: RequestOptions,
+): RequestContext {
+  const parsed = SessionIdSchema.optional().safeParse(c.req.header("x-session-id"));
+  if (!parsed.success) {
+    throw unsupported("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone");
+  }
+  // A collected answer must arrive before the client's timeout for headers; a stream has sent its headers already.
+  return {
+    client: c.get("client"),
+    trace: c.get("requestId"),
+    model: served.name,
+    keepAliveMs: keepAliveFor(c, served, keepAlive),
+    chatFormat: served.chatFormat,
+    answerGrammar: answerGrammarFor(schemas, c.get("client")),
+    sessionId: parsed.data,
+    deadlineMs: streamed ? undefined : limits.collectTimeoutMs,
+  };
+}
+
+/** The fields of every job with a collected answer and without an id, a priority and a session. */
+export function collectedJobOf(
+  c: AppContext,
+  { collectTimeoutMs }: AppOptions["limits"],
+  served: Pick<ServedModel, "name" | "status">,
+  keepAlive?: KeepAlive | null,
+): Pick<JobSpec, "model" | "keepAliveMs" | "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
+  return {
+    model: served.name,
+    keepAliveMs: keepAliveFor(c, served, keepAlive),
+    scope: { client: c.get("client"), trace: c.get("requestId") },
+    priority: 0,
+    deadlineMs: collectTimeoutMs,
+    onDisconnect: "cancel",
+    direct: true,
+  };
+}
+
+type Nullish<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
+
+/**
+ * Sampling fields under their native names; null and absence both mean the native default. `seed` is any integer: ours are 32
+ * bits, and -1 asks for a random one.
+ */
+export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
+  readonly seed?: number | null | undefined;
+  readonly n?: number | null | undefined;
+  /** 0: compute only the prompt. -1: until the context is full. */
+  readonly max_tokens?: number | null | undefined;
+  readonly stop?: string | readonly string[] | null | undefined;
+  readonly context_shift?: boolean | null | undefined;
+  readonly lora?: LoraChoice | null | undefined;
+  readonly repetition_limit?: number | null | undefined;
+}
+
+/** Defaults of OpenAI's and Anthropic's APIs where they differ from the native ones. */
+export const foreignDefaults = { temperature: 1, top_p: 1 } as const;
+
+/**
+ * Builds a spec except its prompt and logprobs.
+ * @throws WaggleError invalid_argument; what the dialect's own schema has let through rarely fails here
+ */
+export function baseJobSpec(
+  given: SamplingFields,
+  context: Pick<RequestContext, keyof JobScope | "model" | "keepAliveMs" | "deadlineMs">,
+): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
+  const { client, sessionId, trace, model, keepAliveMs: staysMs, deadlineMs } = context;
+  const { seed, stop, max_tokens: maxTokens } = given;
+  // The native schema fills in the defaults and checks what all dialects have in common; its prompt is not used.
+  const request = parse({
+    prompt: "-",
+    ...withoutNulls(given),
+    ...(seed == null || seed === -1 ? {} : { seed: ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32 }),
+    ...(maxTokens == null || maxTokens < 1 ? {} : { max_tokens: maxTokens }),
+  });
+  return {
+    kind: "generate",
+    model,
+    keepAliveMs: staysMs,
+    scope: { client, sessionId, trace },
+    priority: 0,
+    deadlineMs,
+    onDisconnect: "cancel",
+    direct: true,
+    choices: given.n ?? 1,
+    sampling: samplingOf(request),
+    maxTokens: maxTokens === 0 ? 0 : request.max_tokens,
+    repetitionLimit: request.repetition_limit ?? undefined,
+    contextShift: request.context_shift,
+    lora: request.lora,
+    // Each dialect limits their number itself.
+    stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
+  };
+}
+
+const copiedFields = [
+  "temperature",
+  "top_k",
+  "top_p",
+  "min_p",
+  "repeat_penalty",
+  "repeat_last_n",
+  "presence_penalty",
+  "frequency_penalty",
+  "dry_multiplier",
+  "dry_base",
+  "dry_allowed_length",
+  "dry_penalty_last_n",
+  "dry_sequence_breakers",
+  "xtc_probability",
+  "xtc_threshold",
+  "logit_bias",
+  "ignore_eos",
+  "grammar",
+  "context_shift",
+  "lora",
+  "repetition_limit",
+] as const satisfies readonly (keyof SamplingFields)[];
+
+function withoutNulls(given: SamplingFields): Partial<GenerateRequestInput> {
+  return Object.fromEntries(copiedFields.flatMap((name) => (given[name] == null ? [] : [[name, given[name]]])));
+}
+
+function parse(input: GenerateRequestInput): GenerateRequest {
+  const result = GenerateRequestSchema.safeParse(input);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw unsupported(issue?.path.map(String).join(".") ?? "", issue?.message ?? "invalid");
+}

@@ -1,0 +1,177 @@
+import { deferred } from "@waggle/async";
+import type { GenerateSpec, Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { runBatch } from "./batch.ts";
+import type { BatchOptions, BatchReader } from "./batch.ts";
+
+const usage = { prompt_tokens: 2, completion_tokens: 3, total_tokens: 5, cached_tokens: 1 };
+const timings = { queue_ms: 1, prefill_ms: 10, decode_ms: 20, total_ms: 31, tokens_per_second: 100 };
+const stream_id = "s";
+const started = { type: "started", stream_id, model: "m", prompt_tokens: 2, cached_tokens: 1, queue_ms: 0 } as const;
+const end = { type: "end", stream_id, finish_reason: "stop", usage, timings } as const;
+const token = (text: string, choice?: number): StreamEvent => ({
+  ...{ type: "token", stream_id, index: 0, text, t_ms: 0 },
+  ...(choice === undefined ? {} : { choice }),
+});
+
+/** Jobs whose events the test gives, in any order. */
+function jobs(count: number, options: Partial<BatchOptions> = {}, choices = 1) {
+  const log: string[] = [];
+  const sinks: ((events: readonly StreamEvent[]) => void)[] = [];
+  const specs = Array.from({ length: count }, () => ({ choices }) as GenerateSpec);
+  const wanted: BatchOptions = {
+    specs,
+    width: 2,
+    async submit(_spec, index) {
+      log.push(`submit ${index}`);
+      return { id: String(index) } as Job;
+    },
+    open({ id }) {
+      const index = Number(id);
+      const queued: (readonly StreamEvent[])[] = [];
+      let waiting: ((result: IteratorResult<readonly StreamEvent[]>) => void) | undefined;
+      const give = (): void => {
+        const [events] = queued;
+        if (waiting === undefined || events === undefined) return;
+        queued.shift();
+        const resolve = waiting;
+        waiting = undefined;
+        resolve({ done: false, value: events });
+      };
+      sinks[index] = (events) => {
+        queued.push(events);
+        give();
+      };
+      return {
+        next: () =>
+          new Promise((resolve) => {
+            waiting = resolve;
+            give();
+          }),
+        close: () => void log.push(`close ${index}`),
+      };
+    },
+    ...options,
+  };
+  return { wanted, log, say: (index: number, ...events: StreamEvent[]) => sinks[index]?.(events) };
+}
+
+async function restOf(reader: BatchReader): Promise<StreamEvent[]> {
+  const all: StreamEvent[] = [];
+  for (let next = await reader.next(); next.done !== true; next = await reader.next()) all.push(...next.value);
+  return all;
+}
+
+test("choices are numbered through, and there is one start and one end with all counts", async () => {
+  const { wanted, say, log } = jobs(2, {}, 2);
+  const reader = await runBatch(wanted);
+  say(1, started, token("c", 0), token("d", 1));
+  say(0, started, token("a"), token("b", 1));
+  say(1, { ...end, choices: [{ finish_reason: "stop" }, { finish_reason: "length" }] });
+  say(0, { ...end, choices: [{ finish_reason: "length" }, { finish_reason: "stop" }] });
+  const events = await restOf(reader);
+  expect(events.map(({ type }) => type)).toEqual(["started", "token", "token", "token", "token", "end"]);
+  const said = events.flatMap((event) => (event.type === "token" ? [[event.choice, event.text]] : []));
+  expect(said.toSorted(([a], [b]) => Number(a) - Number(b))).toEqual([
+    [0, "a"],
+    [1, "b"],
+    [2, "c"],
+    [3, "d"],
+  ]);
+  expect(events.at(-1)).toMatchObject({
+    choices: ["length", "stop", "stop", "length"].map((finish_reason) => ({ finish_reason })),
+    usage: { prompt_tokens: 4, completion_tokens: 6, total_tokens: 10, cached_tokens: 2 },
+    timings: { prefill_ms: 20, decode_ms: 40, total_ms: 31, tokens_per_second: 100 },
+  });
+  expect(log).toEqual(["submit 0", "submit 1", "close 1", "close 0"]);
+});
+
+test("only so many run at a time, and each that ends makes room for the next", async () => {
+  const { wanted, say, log } = jobs(4);
+  const reader = await runBatch(wanted);
+  expect(log).toEqual(["submit 0", "submit 1"]);
+  say(1, end);
+  const rest = restOf(reader);
+  await expect.poll(() => log).toContain("submit 2");
+  expect(log).not.toContain("submit 3");
+  say(0, end);
+  await expect.poll(() => log).toContain("submit 3");
+  say(3, end);
+  say(2, end);
+  expect((await rest).map(({ type }) => type)).toEqual(["end"]);
+});
+
+test.each<[string, StreamEvent, object]>([
+  [
+    "fails",
+    { type: "error", stream_id, code: "engine_failed", message: "It broke.", retryable: true },
+    { type: "error", code: "engine_failed" },
+  ],
+  ["is cancelled", { ...end, finish_reason: "cancelled" }, { type: "end", finish_reason: "cancelled" }],
+])("when one %s all end, and the stream with it", async (_, event, last) => {
+  const { wanted, say, log } = jobs(3);
+  const reader = await runBatch(wanted);
+  say(0, started, token("a"), event);
+  const events = await restOf(reader);
+  expect(events.at(-1)).toMatchObject(last);
+  expect(log).toEqual(["submit 0", "submit 1", "close 0", "close 1"]);
+});
+
+test("a refusal of the first job is the request's error; a refusal of a later job ends the stream with its error", async () => {
+  const refused = new WaggleError("resource_exhausted", "The queue is full.");
+  const submit = (at: number) => (_: GenerateSpec, index: number) =>
+    index === at ? Promise.reject(refused) : Promise.resolve({ id: String(index) } as Job);
+  await expect(runBatch(jobs(2, { submit: submit(0) }).wanted)).rejects.toBe(refused);
+  const { wanted, log } = jobs(2, { submit: submit(1) });
+  await expect(restOf(await runBatch(wanted))).rejects.toBe(refused);
+  expect(log).toEqual(["close 0"]);
+});
+
+test("an error of onEnded ends the stream, after the events that came with the job's end", async () => {
+  const refused = new WaggleError("invalid_argument", "Too many.");
+  const onEnded = (): never => {
+    throw refused;
+  };
+  const { wanted, say } = jobs(2, { onEnded });
+  const reader = await runBatch(wanted);
+  say(1, token("a"), end);
+  expect((await reader.next()).value).toMatchObject([{ type: "token", choice: 1, text: "a" }]);
+  await expect(reader.next()).rejects.toBe(refused);
+});
+
+test("closed while a job is being accepted, it lets go of that one too", async () => {
+  const [asked, accepting] = [deferred<void>(), deferred<void>()];
+  const { wanted, log, say } = jobs(2);
+  const reader = await runBatch({
+    ...wanted,
+    width: 1,
+    async submit(spec, index) {
+      if (index === 1) {
+        asked.resolve();
+        await accepting.promise;
+      }
+      return await wanted.submit(spec, index);
+    },
+  });
+  say(0, end);
+  const rest = reader.next();
+  await asked.promise;
+  reader.close();
+  accepting.resolve();
+  expect(await rest).toEqual({ done: true, value: undefined });
+  await expect.poll(() => log).toEqual(["submit 0", "close 0", "submit 1", "close 1"]);
+});
+
+test("silence is passed on as a ping, and a repeated event is not", async () => {
+  const { wanted, say } = jobs(2);
+  const reader = await runBatch(wanted);
+  say(0);
+  expect(await reader.next()).toEqual({ done: false, value: [] });
+  say(0, started);
+  expect(await reader.next()).toEqual({ done: false, value: [started] });
+  say(1, started);
+  say(1, token("b"));
+  expect((await reader.next()).value).toMatchObject([{ type: "token", choice: 1 }]);
+});

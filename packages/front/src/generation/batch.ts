@@ -1,0 +1,203 @@
+// Owns the batch runner: the jobs of one request run side by side, a limited number at a time, as one stream of events with one end.
+import { deferred } from "@waggle/async";
+import type { GenerateSpec, Job, Reader } from "@waggle/jobs";
+import { isTerminal } from "@waggle/protocol";
+import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
+
+export interface BatchOptions {
+  /** The specs, all with the same number of choices. The stream numbers all choices in order, beginning with those of the first job. */
+  readonly specs: readonly GenerateSpec[];
+  /** Maximum number of jobs that wait or run at the same time. */
+  readonly width: number;
+  /** @throws WaggleError */
+  readonly submit: (spec: GenerateSpec, index: number) => Promise<Job>;
+  /** @throws WaggleError when the job's events are no longer kept */
+  readonly open: (job: Job) => Pick<Reader, "next" | "close">;
+  /** @param index the index of the job's spec */
+  readonly onAccepted?: ((job: Job, index: number) => void) | undefined;
+  /** Called when the job has ended well. @throws WaggleError which `next` then throws */
+  readonly onEnded?: ((index: number, end: EndEvent) => void) | undefined;
+}
+
+/**
+ * A stream like a job's: it has one terminal event, and an empty list of events is a ping.
+ * `next` throws a WaggleError where a later job is refused, and what `onEnded` throws.
+ */
+export interface BatchReader extends Pick<Reader, "next" | "close"> {
+  /** The first job. */
+  readonly job: Job;
+}
+
+/** The events of a job, or the error with which the job was refused. */
+interface Arrival {
+  readonly index: number;
+  readonly events: readonly StreamEvent[];
+  readonly refused?: { readonly error: unknown };
+}
+
+/**
+ * Accepts the first of the jobs. When one fails or is cancelled, or cannot be accepted later, the others end with it.
+ * @throws WaggleError when the first one is refused
+ */
+export async function runBatch(options: BatchOptions): Promise<BatchReader> {
+  const { specs, width } = options;
+  const choices = specs[0]?.choices ?? 1;
+  const readers = new Map<number, Pick<Reader, "next" | "close">>();
+  const ends: (EndEvent | undefined)[] = [];
+  let accepted = 0;
+  let ended = 0;
+  let started = false;
+  let closed = false;
+  /** At most one batch of events per reader: the next one is read after the consumer has taken it. */
+  const arrived: Arrival[] = [];
+  let arrival = deferred<void>();
+  /** The job that has ended well. It is concluded at the next read, when the events before its end have been taken. */
+  let endedJob: { readonly index: number; readonly end: EndEvent } | undefined;
+
+  async function begin(spec: GenerateSpec): Promise<Job> {
+    const index = accepted;
+    accepted += 1;
+    const job = await options.submit(spec, index);
+    options.onAccepted?.(job, index);
+    const reader = options.open(job);
+    if (closed) reader.close();
+    else {
+      readers.set(index, reader);
+      ask(index, reader);
+    }
+    return job;
+  }
+
+  function beginNext(): void {
+    const index = accepted;
+    const spec = specs[index];
+    if (spec !== undefined) begin(spec).catch((error: unknown) => arrive({ index, events: [], refused: { error } }));
+  }
+
+  function ask(index: number, reader: Pick<Reader, "next">): void {
+    void reader.next().then(({ done, value }) => {
+      if (done !== true) arrive({ index, events: value });
+    });
+  }
+
+  function arrive(next: Arrival): void {
+    arrived.push(next);
+    arrival.resolve();
+  }
+
+  async function take(): Promise<Arrival | undefined> {
+    while (arrived.length === 0 && !closed) {
+      arrival = deferred();
+      await arrival.promise;
+    }
+    return closed ? undefined : arrived.shift();
+  }
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    for (const reader of readers.values()) reader.close();
+    arrival.resolve();
+  }
+
+  function eventsOf({ index, events, refused }: Arrival): readonly StreamEvent[] {
+    if (refused !== undefined) throw refused.error;
+    const merged = events.flatMap((event) => merge(index, event));
+    const reader = readers.get(index);
+    if (reader !== undefined) ask(index, reader);
+    return merged;
+  }
+
+  /** The batch's events for this event of a job. */
+  function merge(index: number, event: StreamEvent): readonly StreamEvent[] {
+    switch (event.type) {
+      case "started": {
+        const first = !started;
+        started = true;
+        return first ? [event] : [];
+      }
+      case "token":
+        return [{ ...event, choice: index * choices + (event.choice ?? 0) }];
+      case "end":
+        if (event.finish_reason === "cancelled") return [event];
+        readers.get(index)?.close();
+        readers.delete(index);
+        endedJob = { index, end: event };
+        return [];
+      case "queued":
+      case "status":
+      case "error":
+        return [event];
+    }
+  }
+
+  /** Undefined if no ended job waits for its conclusion. */
+  function conclude(): readonly StreamEvent[] | undefined {
+    if (endedJob === undefined) return undefined;
+    const { index, end } = endedJob;
+    endedJob = undefined;
+    ends[index] = end;
+    ended += 1;
+    options.onEnded?.(index, end);
+    beginNext();
+    return ended === specs.length ? [joinedEnd(ends.flatMap((each) => each ?? []))] : [];
+  }
+
+  const [first] = specs;
+  if (first === undefined) throw new Error("A batch needs at least one job");
+  const job = await begin(first);
+  while (accepted < Math.min(width, specs.length)) beginNext();
+
+  return {
+    job,
+    close,
+    async next() {
+      try {
+        while (!closed) {
+          const latest = endedJob === undefined ? await take() : undefined;
+          const events = latest === undefined ? (conclude() ?? []) : eventsOf(latest);
+          if (events.some(isTerminal)) close();
+          // A read without events is a ping, but not where only repeated events were dropped.
+          if (events.length > 0 || latest?.events.length === 0) return { done: false, value: events };
+        }
+      } catch (error) {
+        close();
+        throw error;
+      }
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Counts of all jobs together. The jobs overlap in time: work times are summed, and the total time is that of the longest job. */
+function joinedEnd(ends: readonly EndEvent[]): EndEvent {
+  const [first] = ends;
+  if (first === undefined) throw new Error("Cannot join the ends of no jobs");
+  const sum = (of: (end: EndEvent) => number): number => ends.reduce((total, each) => total + of(each), 0);
+  const most = (of: (end: EndEvent) => number): number => Math.max(...ends.map(of));
+  const decodeMs = sum(({ timings }) => timings.decode_ms);
+  const decoded = sum(({ usage }) => Math.max(0, usage.completion_tokens - 1));
+  return {
+    type: "end",
+    stream_id: first.stream_id,
+    finish_reason: first.finish_reason,
+    choices: ends.flatMap(({ choices, finish_reason }) => choices ?? [{ finish_reason }]),
+    usage: joinedUsage(sum),
+    timings: {
+      queue_ms: first.timings.queue_ms,
+      prefill_ms: sum(({ timings }) => timings.prefill_ms),
+      decode_ms: decodeMs,
+      total_ms: most(({ timings }) => timings.total_ms),
+      tokens_per_second: decodeMs > 0 ? (decoded * 1000) / decodeMs : 0,
+    },
+  };
+}
+
+function joinedUsage(sum: (of: (end: EndEvent) => number) => number): Usage {
+  return {
+    prompt_tokens: sum(({ usage }) => usage.prompt_tokens),
+    completion_tokens: sum(({ usage }) => usage.completion_tokens),
+    total_tokens: sum(({ usage }) => usage.total_tokens),
+    cached_tokens: sum(({ usage }) => usage.cached_tokens),
+  };
+}

@@ -1,0 +1,235 @@
+// Owns the way from a request that its dialect has read to a response, the same for every dialect: the job is accepted, read at the client's
+// pace or collected, and ends with its client.
+import type { Job, JobSpec, Reader } from "@waggle/jobs";
+import { WaggleError, isTerminal } from "@waggle/protocol";
+import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import { connectionOf } from "../server/connection.ts";
+import type { AppContext, AppOptions } from "../server/context.ts";
+import type { AnswerMode, BatchGeneration, Collector, Framing, Generation } from "./dialect.ts";
+import { completeEndOf, framedChunks } from "../stream/framed-chunks.ts";
+import { createRetries, retryMarkOf } from "./retries.ts";
+import type { FoundJob, RequestFacts } from "./retries.ts";
+import { runBatch } from "./batch.ts";
+import { streamResponse } from "../stream/stream-response.ts";
+import type { StreamCounter } from "../stream/stream-counter.ts";
+
+export interface Generations {
+  /** Accepts the job and answers with it, streamed or collected. @throws WaggleError */
+  respond(c: AppContext, generation: Generation): Promise<Response>;
+  /** Accepts the batch's first job and answers with all of them. @throws WaggleError */
+  respondToBatch(c: AppContext, batch: BatchGeneration): Promise<Response>;
+  /**
+   * Accepts the job, or finds the one that an earlier try of the same request has.
+   * @throws WaggleError
+   */
+  submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
+  /** Accepts the job and waits for its end. The job is cancelled when the client leaves. @throws WaggleError also when the job fails */
+  complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
+  /** Opens a further reader of a job, which begins after this token index. @throws WaggleError */
+  stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
+}
+
+/** A reader of the events of one job, or of a batch. */
+interface EventReader extends Pick<Reader, "next" | "close"> {
+  /** The job, or the first one of the batch. */
+  readonly job: Job;
+}
+
+export interface Submission {
+  /** Index of the job, if the request has several. */
+  readonly index?: number;
+  /** Its client has the response's head before the answer is there: then no SDK tries again. */
+  readonly streamed?: boolean;
+}
+
+export interface CompleteJob {
+  readonly job: Job;
+  readonly end: EndEvent;
+}
+
+export function createGenerations(options: AppOptions, streams: StreamCounter): Generations {
+  const { dispatcher, accounts } = options;
+
+  const retries = createRetries(options.registry);
+
+  async function submit(
+    c: AppContext,
+    wanted: JobSpec,
+    { index = 0, streamed = false }: Submission = {},
+  ): Promise<Job> {
+    const facts = factsOf(c, index);
+    const spec = { ...wanted, scope: { ...wanted.scope, requestDigest: facts.digest } };
+    const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
+    // Of a later one the response may be on its way already, and has its headers.
+    const first = index === 0;
+    const found =
+      mark === undefined
+        ? accept(c, spec, first)
+        : retries.join(mark, facts, () => accept(c, { ...spec, retriable: mark.named || !streamed }, first));
+    const { job, joined } = await found.finally(() => {
+      if (first) for (const [name, value] of Object.entries(accounts.headers(facts.client))) c.header(name, value);
+    });
+    if (joined) {
+      if (first) c.header("idempotent-replayed", "true");
+      options.metrics.jobsJoined.inc();
+      c.get("log").info({ job: job.id }, "request_joined");
+    }
+    return job;
+  }
+
+  /** @param first whether this is the first job of its request */
+  async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
+    try {
+      // A job that ends with its client has lost its client already; it would only end another one of its session.
+      if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
+      const job = await submitWithin(spec, first);
+      c.get("trace")?.adopt(job);
+      return { job, joined: false };
+    } catch (error) {
+      const { code } = WaggleError.from(error);
+      const named = code === "conflict" ? await namedJob(spec) : undefined;
+      if (named !== undefined) return { job: named, joined: true };
+      options.metrics.jobsRejected.inc({ code });
+      throw error;
+    }
+  }
+
+  /** Within its client's quota, which is asked before the queue is. */
+  async function submitWithin(spec: JobSpec, first: boolean): Promise<Job> {
+    const { client, sessionId } = spec.scope;
+    const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
+    const admission = accounts.admit(client, { first, inPlace });
+    try {
+      const job = await dispatcher.submit(spec);
+      admission.accepted(job);
+      return job;
+    } catch (error) {
+      admission.refused();
+      throw error;
+    }
+  }
+
+  /** The job whose name this request gives its own, where it is the same request. @throws WaggleError unavailable */
+  async function namedJob({ id, scope }: JobSpec): Promise<Job | undefined> {
+    if (id === undefined) return undefined;
+    const { client, requestDigest } = scope;
+    const job = options.registry.get(client, id);
+    if (job === undefined) return await options.finder?.join(client, id, requestDigest);
+    return job.spec.scope.requestDigest === requestDigest ? job : undefined;
+  }
+
+  // The client may leave at any time while its job is being accepted. Whatever opens a reader checks, before it awaits anything, whether the
+  // client is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
+
+  function openReader(c: AppContext, job: Job, after = -1): EventReader {
+    const reader = dispatcher.openReader(job, after, () => connectionOf(c).destroy());
+    return { job, next: () => reader.next(), close: () => reader.close() };
+  }
+
+  async function complete(c: AppContext, spec: JobSpec): Promise<CompleteJob> {
+    const job = await submit(c, spec);
+    return { job, end: await readToEnd(c, openReader(c, job)) };
+  }
+
+  async function readToEnd(
+    c: AppContext,
+    reader: EventReader,
+    onToken?: (token: TokenEvent) => void,
+  ): Promise<EndEvent> {
+    const forget = connectionOf(c).onLeft(() => reader.close());
+    try {
+      for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
+        for (const event of next.value) {
+          if (event.type === "token") onToken?.(event);
+          if (isTerminal(event)) return completeEndOf(event);
+        }
+      }
+    } finally {
+      forget();
+      reader.close();
+    }
+    throw clientLeft();
+  }
+
+  /** All jobs of the batch share one deadline. */
+  async function openBatch(c: AppContext, batch: BatchGeneration): Promise<EventReader> {
+    const startedAt = options.clock.now();
+    return await runBatch({
+      ...batch,
+      width: Math.min(batch.width, accounts.room(c.get("client"))),
+      async submit(spec, index) {
+        const left = (spec.deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
+        const inTime = spec.deadlineMs === undefined ? spec : { ...spec, deadlineMs: Math.max(1, left) };
+        return await submit(c, inTime, { index, streamed: batch.streamed });
+      },
+      open: (job) => openReader(c, job),
+    });
+  }
+
+  /** @param open accepts the job, or the first one of a batch, and reads its events */
+  async function answerWith(c: AppContext, mode: AnswerMode, open: () => Promise<EventReader>): Promise<Response> {
+    // The place among the client's streams is taken before the job is accepted: otherwise the job could supersede another one of its session,
+    // only to be refused.
+    if (mode.streamed) {
+      const { answer } = mode;
+      return await streamFrom(c, open, (job) => answer.framing(job));
+    }
+    const { answer } = mode;
+    const reader = await open();
+    let collector: Collector | undefined;
+    const collected = (): Collector => (collector ??= answer.collector(reader.job));
+    const end = await readToEnd(c, reader, (token) => collected().add(token));
+    const body = collected().body(end);
+    return typeof body === "string" ? c.body(body, 200, { "content-type": "application/json" }) : c.json(body);
+  }
+
+  async function streamFrom(
+    c: AppContext,
+    open: () => EventReader | Promise<EventReader>,
+    framingOf: (job: Job) => Framing,
+  ): Promise<Response> {
+    const release = streams.reserve(c.get("client"));
+    let reader: EventReader | undefined;
+    try {
+      reader = await open();
+      if (connectionOf(c).left) throw clientLeft();
+      const framing = framingOf(reader.job);
+      const chunks = framedChunks({ reader, framing, log: c.get("log"), onClose: release });
+      return streamResponse(c, chunks, framing.headers);
+    } catch (error) {
+      reader?.close();
+      release();
+      throw error;
+    }
+  }
+
+  return {
+    submit,
+    complete,
+    respond: (c, generation) =>
+      answerWith(c, generation, async () => {
+        const { spec, streamed } = generation;
+        return openReader(c, await submit(c, spec, { streamed }));
+      }),
+    respondToBatch: (c, batch) => answerWith(c, batch, () => openBatch(c, batch)),
+    stream: (c, job, after, framing) =>
+      streamFrom(
+        c,
+        () => openReader(c, job, after),
+        () => framing,
+      ),
+  };
+}
+
+function factsOf(c: AppContext, index: number): RequestFacts {
+  return {
+    client: c.get("client"),
+    route: `${c.req.method} ${c.req.path} ${index}`,
+    digest: c.get("bodyDigest") ?? "",
+    header: (name) => c.req.header(name),
+  };
+}
+
+function clientLeft(): WaggleError {
+  return new WaggleError("cancelled", "The client left before its answer was complete.");
+}

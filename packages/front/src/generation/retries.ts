@@ -1,0 +1,140 @@
+// Recognizes retries: a client that sends a request again joins the job of its first try, instead of superseding that job.
+import type { Job, JobRegistry } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import { unsupported } from "../body/fields.ts";
+
+/** The key by which a request is recognized when it is sent again. */
+export interface RetryMark {
+  /** The key, which is the same in each try. */
+  readonly key: string;
+  /** Whether this may be a retry, so that an earlier try is looked up. */
+  readonly again: boolean;
+  /** Whether the client chose the key. A different request with the same key is then a conflict. */
+  readonly named: boolean;
+}
+
+export interface RequestFacts {
+  readonly client: string;
+  /** Method and path, and the index of the job in its request. */
+  readonly route: string;
+  /** Of the body's text. */
+  readonly digest: string;
+  header(name: string): string | undefined;
+}
+
+export interface FoundJob {
+  readonly job: Job;
+  /** Whether the job belongs to an earlier try. */
+  readonly joined: boolean;
+}
+
+export interface Retries {
+  /**
+   * The job that an earlier try of this request has, else that of `submit`, which later tries join then.
+   * @throws WaggleError conflict when the key was used with another request; whatever `submit` throws
+   */
+  join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
+}
+
+/** Limit of stored requests. At the limit the client with the most requests loses its oldest, so a client cannot push out those of another one. */
+const mostRemembered = 16_384;
+const longestKey = 255;
+
+/**
+ * What marks a request that its client may send again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), or the number of tries
+ * that the SDKs of OpenAI and Anthropic send. Undefined for all others: they may be alike and be meant twice.
+ * @throws WaggleError invalid_argument for an invalid key
+ */
+export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark | undefined {
+  const key = header("idempotency-key");
+  if (key !== undefined) {
+    if (key.length > longestKey || !/^[\x20-\x7e]+$/.test(key)) {
+      throw unsupported("Idempotency-Key", `it is one to ${longestKey} visible ASCII characters`);
+    }
+    return { key: `${route} key ${key}`, again: true, named: true };
+  }
+  const tries = header("x-stainless-retry-count");
+  if (tries === undefined || !/^\d{1,9}$/.test(tries)) return undefined;
+  return { key: `${route} body ${digest}`, again: Number(tries) > 0, named: false };
+}
+
+interface Remembered {
+  readonly digest: string;
+  /** Its id; while it is being accepted, what will be its job. */
+  job: string | Promise<FoundJob>;
+}
+
+export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
+  /** By client and key. Ids alone: what is kept of an ended job, and for how long, is the registry's to say. */
+  const clients = new Map<string, Map<string, Remembered>>();
+
+  let size = 0;
+
+  function find(client: string, key: string): Remembered | undefined {
+    return clients.get(client)?.get(key);
+  }
+
+  function remember(client: string, key: string, entry: Remembered): void {
+    forget(client, key);
+    const remembered = clients.get(client) ?? new Map<string, Remembered>();
+    clients.set(client, remembered.set(key, entry));
+    size += 1;
+    if (size > mostRemembered) forgetOldest();
+  }
+
+  function forget(client: string, key: string): void {
+    const remembered = clients.get(client);
+    if (remembered?.delete(key) !== true) return;
+    size -= 1;
+    if (remembered.size === 0) clients.delete(client);
+  }
+
+  function forgetOldest(): void {
+    const [client, remembered] = [...clients].reduce((a, b) => (a[1].size >= b[1].size ? a : b));
+    for (const oldest of remembered.keys()) return forget(client, oldest);
+  }
+
+  /** Undefined if no earlier try can still return the whole answer. */
+  async function earlierTry({ job }: Remembered, client: string): Promise<Job | undefined> {
+    // The reason that refused the first try may no longer apply.
+    const found = typeof job === "string" ? registry.get(client, job) : (await job.catch(() => undefined))?.job;
+    return found !== undefined && givesAnswer(found) ? found : undefined;
+  }
+
+  return {
+    async join({ key, again }, { client, digest }, submit) {
+      let known = again ? find(client, key) : undefined;
+      while (known !== undefined) {
+        if (known.digest !== digest) {
+          throw new WaggleError(
+            "conflict",
+            "Cannot accept the request: its Idempotency-Key was used with a different request.",
+          );
+        }
+        const earlier = await earlierTry(known, client);
+        if (earlier !== undefined) return { job: earlier, joined: true };
+        // While this try waited, another one may have begun in the place of the one that gave nothing.
+        const newest = find(client, key);
+        known = newest === known ? undefined : newest;
+      }
+      const submitted = submit();
+      const entry: Remembered = { digest, job: submitted };
+      remember(client, key, entry);
+      try {
+        const found = await submitted;
+        entry.job = found.job.id;
+        return found;
+      } catch (error) {
+        if (find(client, key) === entry) forget(client, key);
+        throw error;
+      }
+    },
+  };
+}
+
+function givesAnswer({ spec, state: { phase }, log }: Job): boolean {
+  if (log.firstToken > 0) return false;
+  // The logprobs of its prompt are not kept with it.
+  if (phase.name === "ended" && spec.kind === "generate" && spec.promptLogprobs === true) return false;
+  return phase.name === "ended" ? phase.outcome.type === "finished" : phase.name !== "ending";
+}

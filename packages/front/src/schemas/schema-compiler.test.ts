@@ -1,0 +1,180 @@
+import type { IsolateThreadEvents } from "@waggle/async";
+import { createFakeClock } from "@waggle/testing";
+import { describe, expect, it } from "vitest";
+import { createSchemaCompiler } from "./schema-compiler.ts";
+import type { SchemaCompilerOptions } from "./schema-compiler.ts";
+import type { CompiledSchema } from "./schema-thread.ts";
+
+/** Threads that do what a test says. */
+function fakeThreads() {
+  const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean }[] = [];
+  const startThread: NonNullable<SchemaCompilerOptions["startThread"]> = (events) => {
+    const thread = { events, texts: [] as string[], isEnded: false };
+    threads.push(thread);
+    return {
+      perform: (text) => void thread.texts.push(text),
+      cpuMs: () => undefined,
+      async end() {
+        thread.isEnded = true;
+      },
+    };
+  };
+  const last = () => {
+    const thread = threads.at(-1);
+    if (thread === undefined) throw new Error("No thread was started");
+    return thread;
+  };
+  return {
+    threads,
+    startThread,
+    last,
+    ready: () => last().events.onReady(),
+    answer: (grammar: string) => last().events.onResult({ kind: "grammar", grammar }),
+  };
+}
+
+const limits = { compileTimeoutMs: 2_000, startTimeoutMs: 10_000, waiting: 4, waitingPerClient: 3 };
+
+function setUp(options: SchemaCompilerOptions["limits"] = {}) {
+  const clock = createFakeClock();
+  const fake = fakeThreads();
+  const compiler = createSchemaCompiler({ clock, startThread: fake.startThread, limits: { ...limits, ...options } });
+  return { ...fake, clock, compiler };
+}
+
+describe("createSchemaCompiler", () => {
+  it("compiles on a thread, from source and with every keyword's refusal", async () => {
+    const compiler = createSchemaCompiler();
+    expect(await compiler.compile({ type: "null" }, "a")).toEqual({ kind: "grammar", grammar: 'root ::= "null"\n' });
+    expect(await compiler.compile({ properties: {}, unevaluatedProperties: false }, "a")).toMatchObject({
+      kind: "refused",
+      message: expect.stringContaining('"unevaluatedProperties"'),
+    });
+    await compiler.close();
+  });
+
+  const properties = Object.fromEntries(
+    Array.from({ length: 250 }, (_, i) => [`p${i}`, { type: "string", format: "email", maxLength: 40 + i }]),
+  );
+
+  it("leaves the main thread to others while a large schema is compiled", async () => {
+    const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 20_000 } });
+    await compiler.compile({}, "a");
+    const before = performance.eventLoopUtilization();
+    expect(await compiler.compile({ properties }, "a")).toMatchObject({ kind: "refused" });
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
+    await compiler.close();
+  });
+
+  it("ends a schema that takes too long, for real, and compiles the next one", async () => {
+    const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 1 } });
+    expect(await compiler.compile({ properties }, "a")).toMatchObject({
+      kind: "refused",
+      message: expect.stringContaining("too long"),
+    });
+    expect(await compiler.compile({ properties }, "a")).toMatchObject({ kind: "refused" });
+    await compiler.close();
+  });
+
+  it("replaces a thread whose time is up, and ignores its late result", async () => {
+    const { clock, compiler, threads, ready, answer } = setUp();
+    const slow = compiler.compile({ title: "slow" }, "a");
+    const next = compiler.compile({ title: "next" }, "a");
+    clock.advance(9_000);
+    ready();
+    clock.advance(1_999);
+    expect(threads).toHaveLength(1);
+    clock.advance(1);
+    expect(await slow).toMatchObject({ kind: "refused", message: expect.stringContaining("too long") });
+    expect(threads.map(({ isEnded }) => isEnded)).toEqual([true, false]);
+    threads[0]?.events.onResult({ kind: "grammar", grammar: "late" });
+    ready();
+    answer("in time");
+    expect(await next).toEqual({ kind: "grammar", grammar: "in time" });
+  });
+
+  it("fails with an internal error when the thread does not start, or ends by itself", async () => {
+    const { clock, compiler, last } = setUp();
+    const first = compiler.compile({}, "a");
+    clock.advance(10_000);
+    await expect(first).rejects.toMatchObject({ code: "internal" });
+    const second = compiler.compile({}, "a");
+    last().events.onGone(new Error("died"));
+    await expect(second).rejects.toMatchObject({ code: "internal" });
+    const third = compiler.compile({}, "a");
+    last().events.onGone(Object.assign(new Error("heap"), { code: "ERR_WORKER_OUT_OF_MEMORY" }));
+    expect(await third).toMatchObject({ kind: "refused", message: expect.stringContaining("memory") });
+  });
+
+  it("limits how many wait, of one client and in all, and takes one of each client in turn", async () => {
+    const { compiler, last, answer } = setUp();
+    const all = ["a0", "a1", "a2", "a3"].map(async (title) => await compiler.compile({ title }, "a"));
+    await expect(compiler.compile({ title: "a4" }, "a")).rejects.toMatchObject({
+      code: "resource_exhausted",
+      retryAfterS: 1,
+    });
+    all.push(compiler.compile({ title: "b0" }, "b"));
+    await expect(compiler.compile({ title: "c0" }, "c")).rejects.toMatchObject({ code: "resource_exhausted" });
+    for (let i = 0; i < 5; i += 1) answer("g");
+    await Promise.all(all);
+    expect(last().texts.map((text) => (JSON.parse(text) as { schema: { title: string } }).schema.title)).toEqual([
+      "a0",
+      "a1",
+      "b0",
+      "a2",
+      "a3",
+    ]);
+  });
+
+  it("bounds the text of all that wait, and of one", async () => {
+    const { compiler } = setUp({ waitingChars: 1_000 });
+    const running = compiler.compile({}, "a");
+    const waiting = compiler.compile({ title: "x".repeat(600) }, "a");
+    await expect(compiler.compile({ title: "x".repeat(600) }, "b")).rejects.toMatchObject({
+      code: "resource_exhausted",
+    });
+    expect(await compiler.compile({ title: "x".repeat(3_000_000) }, "b")).toMatchObject({ kind: "refused" });
+    const closed = compiler.close();
+    await expect(running).rejects.toMatchObject({ code: "unavailable" });
+    await expect(waiting).rejects.toMatchObject({ code: "unavailable" });
+    await closed;
+  });
+
+  it("keeps grammars and refusals, up to a limit, for all clients", async () => {
+    const { compiler, last, answer } = setUp({ cacheBytes: 1_000 });
+    const compile = async (title: string, grammar: string) => {
+      const result = compiler.compile({ title }, title);
+      answer(grammar);
+      return await result;
+    };
+    await compile("a", "g".repeat(200));
+    expect(await compiler.compile({ title: "a" }, "z")).toEqual({ kind: "grammar", grammar: "g".repeat(200) });
+    await compile("b", "g".repeat(200));
+    await compiler.compile({ title: "a" }, "z");
+    await compile("c", "g".repeat(200));
+    await compiler.compile({ title: "a" }, "z");
+    expect(last().texts).toHaveLength(3);
+    await compile("b", "again");
+    expect(last().texts).toHaveLength(4);
+    await compile("huge", "g".repeat(2_000));
+    await compile("a", "again");
+    expect(last().texts).toHaveLength(6);
+  });
+
+  it("refuses a number that would be another one as text", async () => {
+    const { compiler, threads } = setUp();
+    const schema: unknown = JSON.parse('{"properties":{"a":{"enum":[1,1e400]}}}');
+    expect(await compiler.compile(schema, "a")).toMatchObject({
+      kind: "refused",
+      message: expect.stringContaining("/properties/a/enum/1"),
+    });
+    expect(threads).toHaveLength(0);
+  });
+
+  it("starts no thread before the first schema, and none after closing", async () => {
+    const { compiler, threads } = setUp();
+    await compiler.close();
+    await expect(compiler.compile({}, "a")).rejects.toMatchObject({ code: "unavailable" });
+    expect(threads).toHaveLength(0);
+  });
+});

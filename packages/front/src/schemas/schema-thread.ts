@@ -1,0 +1,23 @@
+// Owns the thread that compiles grammars: each message is a task as text, each answer its grammar or what is wrong with it.
+import { serveTasks } from "@waggle/async";
+import { AnswerGrammarError, answerGrammar, type AnswerGrammarOptions } from "@waggle/chat-format/format";
+import { UnsupportedSchemaError, jsonSchemaToGbnf } from "@waggle/grammar/json-schema";
+
+/** As JSON, so that equal tasks are equal texts. */
+export type GrammarTask = { readonly schema: unknown } | { readonly answer: AnswerGrammarOptions };
+
+/** `refused`: for the client; `tool` counts from 0 where the problem is in a tool's parameters. */
+export type CompiledSchema =
+  | { readonly kind: "grammar"; readonly grammar: string }
+  | { readonly kind: "refused"; readonly message: string; readonly tool?: number | undefined };
+
+serveTasks((text: string): CompiledSchema => {
+  const task = JSON.parse(text) as GrammarTask;
+  try {
+    return { kind: "grammar", grammar: "schema" in task ? jsonSchemaToGbnf(task.schema) : answerGrammar(task.answer) };
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) return { kind: "refused", message: error.message };
+    if (error instanceof AnswerGrammarError) return { kind: "refused", message: error.message, tool: error.tool };
+    throw error;
+  }
+});

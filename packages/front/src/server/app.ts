@@ -1,0 +1,141 @@
+// Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
+import { randomUUID } from "node:crypto";
+import { createPace } from "@waggle/async";
+import { WaggleError, errorKinds } from "@waggle/protocol";
+import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
+import { createBodyBudget } from "../body/body-budget.ts";
+import { connectionOf } from "./connection.ts";
+import type { AppContext, AppEnv, AppOptions } from "./context.ts";
+import type { Dialect } from "../generation/dialect.ts";
+import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
+import { createLlamaServerDialect } from "../dialects/llama-server/routes.ts";
+import { createNativeDialect } from "../dialects/native/routes.ts";
+import { createOllamaDialect } from "../dialects/ollama/routes.ts";
+import { createOpenAiDialect } from "../dialects/openai/routes.ts";
+import { createRerankDialect } from "../dialects/rerank/routes.ts";
+import { createResponsesDialect } from "../dialects/responses/routes.ts";
+import { createGate } from "../access/gate.ts";
+import { createGenerations } from "../generation/generations.ts";
+import { createReference, isReference } from "./reference.ts";
+import { beginTrace, endTrace } from "./request-trace.ts";
+import { createStreamCounter } from "../stream/stream-counter.ts";
+import type { StreamCounter } from "../stream/stream-counter.ts";
+
+/** Takes some five milliseconds. */
+const jsonCharsPerTurn = 262_144;
+/** What a storm of requests may do before the tokens that have come meanwhile go out. */
+const requestsPerTurn = 8;
+/** Retry-After of an `unavailable` error that has none. */
+const unavailableForS = 5;
+
+export interface App {
+  readonly fetch: Hono<AppEnv>["fetch"];
+  readonly request: Hono<AppEnv>["request"];
+  readonly streams: StreamCounter;
+}
+
+export function createApp(options: AppOptions): App {
+  const app = new Hono<AppEnv>({ strict: false });
+  const streams = createStreamCounter(options.limits.maxStreamsPerClient);
+  const generations = createGenerations(options, streams);
+  const reference = createReference(options.view.openApi);
+  const bodies = createBodyBudget(options.limits.maxBodiesBytes);
+  const pace = createPace(jsonCharsPerTurn);
+  const requestPace = createPace(requestsPerTurn);
+  const { pages } = options;
+  const native = createNativeDialect(options, generations, streams, reference);
+  const openAi = createOpenAiDialect(options, generations);
+  const dialects: readonly Dialect[] = [
+    native,
+    openAi,
+    createResponsesDialect(options, generations),
+    createAnthropicDialect(options, generations),
+    createOllamaDialect(options, generations),
+    createLlamaServerDialect(options, generations, native, openAi),
+    createRerankDialect(options, generations),
+  ];
+
+  app.use(async (c, next) => {
+    const requestId = requestIdOf(c);
+    c.set("requestId", requestId);
+    c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => isBelow(c.req.path, start))) ?? native);
+    c.set("bodies", bodies);
+    c.set("pace", pace);
+    c.set("log", options.log.child({ trace: requestId }));
+    c.header("x-request-id", requestId);
+    const trace = beginTrace(c, options.traces);
+    c.set("trace", trace);
+    await next();
+    endTrace(c, trace, routeName(c));
+    options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
+  });
+  app.use(async (c, next) => {
+    // Requests for streams and cancels go before new jobs.
+    const turn = c.req.method === "POST" ? requestPace(1) : undefined;
+    if (turn !== undefined) {
+      await turn;
+      if (connectionOf(c).left) throw new WaggleError("cancelled", "The client left.");
+    }
+    await next();
+  });
+  // The native one last, but for its patterns: below /v1/models some paths are its own.
+  for (const dialect of [...dialects.slice(1), native]) {
+    const paths = dialect.routes.flatMap((route) => route.paths);
+    for (const path of dialect === native ? paths.filter((own) => !own.includes(":")) : paths) {
+      app.use(path, async (c, next) => {
+        c.set("dialect", dialect);
+        await next();
+      });
+    }
+  }
+  app.use(createGate(options.access, (method, path) => pages.owns(method, path) || isReference(method, path)));
+  for (const { method, paths, handler } of dialects.flatMap(({ routes }) => routes)) {
+    for (const path of paths) app.on(method, path, (c) => handler(c));
+  }
+  app.get("/", async (c, next) => (c.env?.greeting === undefined ? await next() : c.text(c.env.greeting)));
+  app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
+  app.notFound((c) =>
+    errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),
+  );
+  app.onError((thrown, c) => {
+    const error = WaggleError.from(thrown);
+    if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
+    return errorResponse(c, error);
+  });
+  return { fetch: app.fetch, request: app.request, streams };
+}
+
+/** Every error leaves here, in the dialect of its route. */
+function errorResponse(c: AppContext, error: WaggleError): Response {
+  const headers: Record<string, string> = {};
+  // A job that was accepted and then refused has lost the time that its refusal had.
+  const retryAfterS = error.retryAfterS ?? (error.code === "unavailable" ? unavailableForS : undefined);
+  if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
+  if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
+  if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
+  const body = JSON.stringify(c.get("dialect").errorBody(error, c.get("requestId")));
+  return c.body(body, error.status as 400, {
+    "content-type": "application/json",
+    ...headers,
+  });
+}
+
+function requestIdOf(c: AppContext): string {
+  const given = c.req.header("x-request-id");
+  return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req-${randomUUID()}`;
+}
+
+/** The route's path as the reference has it, never the path asked for: a metric must not have as many labels as there are jobs. */
+function routeName(c: AppContext): string {
+  const matched = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"));
+  return matched?.path.replace("{.+}", "") ?? "none";
+}
+
+function isBelow(path: string, start: string): boolean {
+  return path === start || path.startsWith(`${start}/`);
+}
+
+function shortPath(c: AppContext): string {
+  return c.req.path.slice(0, 200);
+}

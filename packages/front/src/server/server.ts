@@ -1,0 +1,196 @@
+// Opens the listening socket, and closes it with all its connections.
+import { createServer } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { WaggleError } from "@waggle/protocol";
+import { ListenError, PortTakenError, findPortHolder, listenReason } from "@waggle/daemon/ports";
+import type { App } from "./app.ts";
+
+export interface ServerLimits {
+  readonly maxConnections: number;
+  /** Size limit of all headers of a request together. */
+  readonly maxHeaderBytes: number;
+  /** Time limit for receiving a whole request, including its body. */
+  readonly requestTimeoutMs: number;
+  /** How long a client may leave written data unread. */
+  readonly readerStallTimeoutMs: number;
+}
+
+/** How long a connection may idle between two requests. */
+const keepAliveTimeoutMs = 5_000;
+/** Time limit for sending a refusal. */
+const flushTimeoutMs = 1_000;
+/** How often Node looks for requests that take too long, at most. */
+const longestCheckIntervalMs = 10_000;
+
+export interface ListeningServer {
+  /** `http://host:port`, with the port that was really bound. */
+  readonly url: string;
+  /** Stops accepting connections, and closes idle ones. */
+  stopAccepting(): void;
+  /** Resolves when all responses, streams included, have ended. */
+  answered(): Promise<void>;
+  /** Destroys what is still open; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/**
+ * @param greeting the answer to GET / on this socket, in place of the pages
+ * @throws PortTakenError naming the holder where it can be found; ListenError with any other reason
+ */
+export async function listen(
+  app: App,
+  host: string,
+  port: number,
+  limits: ServerLimits,
+  greeting?: string,
+): Promise<ListeningServer> {
+  const listener = getRequestListener((request, env) => app.fetch(request, { ...env, greeting }), {
+    hostname: host,
+    overrideGlobalObjects: false,
+    errorHandler: () => malformedRequest(),
+  });
+  const underWay = new Set<ServerResponse>();
+  let waiters: (() => void)[] = [];
+  /** The responses under way on each connection, in the order of their requests. */
+  const responses = new WeakMap<Duplex, Set<ServerResponse>>();
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // A request without one is refused by the gate, in our own words.
+      requireHostHeader: false,
+    },
+    (incoming, outgoing) => {
+      underWay.add(outgoing);
+      responses.get(incoming.socket)?.add(outgoing);
+      endUnread(outgoing, incoming.socket, limits.readerStallTimeoutMs);
+      outgoing.once("close", () => {
+        underWay.delete(outgoing);
+        responses.get(incoming.socket)?.delete(outgoing);
+        if (underWay.size > 0) return;
+        for (const resolve of waiters) resolve();
+        waiters = [];
+      });
+      void listener(incoming, outgoing);
+    },
+  );
+  server.maxConnections = limits.maxConnections;
+  server.on("connection", (socket) => {
+    const own = new Set<ServerResponse>();
+    responses.set(socket, own);
+    socket.once("close", () => {
+      for (const response of own) closeUnassigned(response);
+    });
+  });
+  server.on("clientError", (error, socket) => {
+    // In the middle of a response another one would be taken for a part of it.
+    const begun = [...(responses.get(socket) ?? [])].some(
+      ({ headersSent, writableEnded }) => headersSent && !writableEnded,
+    );
+    if (begun) socket.destroy();
+    else refuseUnparsed(error, socket);
+  });
+  server.on("checkExpectation", (_, outgoing: ServerResponse) => {
+    const error = new WaggleError("invalid_argument", 'Cannot fulfil the header "Expect".');
+    const body = JSON.stringify(error.toBody());
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    outgoing.writeHead(error.status, headers).end(body);
+  });
+  await bind(server, host, port);
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    stopAccepting() {
+      if (server.listening) server.close();
+      server.closeIdleConnections();
+    },
+    answered() {
+      if (underWay.size === 0) return Promise.resolve();
+      return new Promise((resolve) => waiters.push(resolve));
+    },
+    async close() {
+      if (server.listening) server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/**
+ * Connections that the system may hold until they are accepted; it has a separate limit (Linux: `net.core.somaxconn`, 4,096). With Node's 511,
+ * a storm of clients that come and go made others wait for the second SYN, a second later, or the third.
+ */
+const backlog = 4_096;
+
+async function bind(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host, exclusive: true, backlog }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
+      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReason(error)}.`, { cause: error });
+    }
+    const holder = await findPortHolder(port);
+    const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
+    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);
+  }
+}
+
+/**
+ * Node gives the socket to one response after the other, and tells only the one that has it when it closes. Those to requests that came right
+ * behind it on the same connection would never end, and neither would what they wait for.
+ */
+function closeUnassigned(response: ServerResponse): void {
+  if (response.socket !== null || response.destroyed) return;
+  response.destroy();
+  response.emit("close");
+}
+
+/**
+ * An answer that its client does not read ends with its connection. Twice as late as a reader of a job, which is cut off before and counted.
+ */
+function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
+  // Until the response is over; then Node sets its own for an idle connection.
+  socket.setTimeout(2 * stallTimeoutMs);
+  response.on("timeout", () => {
+    if (response.writableEnded || socket.writableLength > 0) socket.destroy();
+  });
+}
+
+/** Answers requests that the parser refuses (not HTTP, headers too large, too slow) with the usual error body. The application never sees them. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const refusal =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new WaggleError("payload_too_large", "Cannot read the request: its headers are too large.")
+      : new WaggleError("invalid_argument", "Cannot read the request: not HTTP, or not complete in time.");
+  const body = JSON.stringify(refusal.toBody());
+  const head = `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Type: application/json`;
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  // Node keeps its half open until the client closes the other one, and that wait has no bound.
+  setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
+}
+
+/** The answer to a request that the HTTP parser accepts, but whose URL is invalid. */
+function malformedRequest(): Response {
+  const error = new WaggleError(
+    "invalid_argument",
+    "Cannot read the request: its target or its Host header is malformed.",
+  );
+  return Response.json(error.toBody(), { status: error.status });
+}
+
+function urlOf(address: AddressInfo): string {
+  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+}

@@ -1,0 +1,48 @@
+// Owns how watched events become chunks of a response: each event, and a ping after a silence.
+import type { Clock } from "@waggle/async";
+import { pinged } from "./pinged.ts";
+
+export interface EventChunksOptions<T> {
+  /** Its `return()` ends a pending `next()`. */
+  readonly events: AsyncIterator<T>;
+  readonly clock: Clock;
+  readonly pingIntervalMs: number;
+  /** The text of an event. */
+  chunk(event: T): string;
+  /** The text sent after a silence; `last` is the event before, if there was one. */
+  ping(last: T | undefined): string;
+  /** No event follows this one. */
+  isLast(event: T): boolean;
+  /** Called once, at the end or when the client has left. */
+  readonly onClose?: (() => void) | undefined;
+}
+
+/** An explicit iterator, since `return()` of a generator waits for its pending `next()`. */
+export function eventChunks<T extends object>(options: EventChunksOptions<T>): AsyncIterator<string> {
+  const events = pinged(options.events, options.clock, options.pingIntervalMs);
+  let last: T | undefined;
+  let ended = false;
+  let closed = false;
+
+  async function close(): Promise<IteratorResult<string>> {
+    if (!closed) {
+      closed = true;
+      options.onClose?.();
+      await events.return?.();
+    }
+    return { done: true, value: undefined };
+  }
+
+  return {
+    async next() {
+      if (ended || closed) return await close();
+      const { done, value } = await events.next();
+      if (done === true) return await close();
+      if (value === "ping") return { done: false, value: options.ping(last) };
+      last = value;
+      ended = options.isLast(value);
+      return { done: false, value: options.chunk(value) };
+    },
+    return: close,
+  };
+}

@@ -1,0 +1,94 @@
+// Owns how a job's events become the text of one response, whatever the dialect: `frameEnd` is followed by a clean end, `frameError` by a
+// thrown error, which breaks the connection, unless the dialect's own words cannot be taken for an answer.
+import type { Reader } from "@waggle/jobs";
+import { WaggleError, isTerminal } from "@waggle/protocol";
+import type { EndEvent, ErrorEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { Framing } from "../generation/dialect.ts";
+
+export interface FramedChunksOptions {
+  readonly reader: Pick<Reader, "next" | "close">;
+  readonly framing: Framing;
+  readonly log: Logger;
+  /** Called when nothing more will be read; perhaps more than once. */
+  readonly onClose: () => void;
+}
+
+export function framedChunks({ reader, framing, log, onClose }: FramedChunksOptions): AsyncIterator<string> {
+  let failed = false;
+
+  function close(): void {
+    reader.close();
+    onClose();
+  }
+
+  function textOf(batch: readonly StreamEvent[]): string {
+    if (batch.length === 0) return framing.keepAlive("silent");
+    let text = "";
+    for (const event of batch) text += isTerminal(event) ? lastTextOf(event) : framing.frame(event);
+    return text === "" ? framing.keepAlive("unframed") : text;
+  }
+
+  function lastTextOf(event: TerminalEvent): string {
+    if (event.type === "error") return fail(errorOf(event));
+    const cancelled = framing.cancelledIsError ? cancellationOf(event) : undefined;
+    return cancelled === undefined ? framing.frameEnd(event) : fail(cancelled);
+  }
+
+  function fail(error: WaggleError): string {
+    failed = true;
+    return framing.frameError(error);
+  }
+
+  /** A framing that throws is a defect of ours. Its client gets an error all the same, and no other client is affected. */
+  function safeTextOf(batch: readonly StreamEvent[]): string {
+    try {
+      return textOf(batch);
+    } catch (error) {
+      log.error({ err: error }, "framing_failed");
+      return fail(WaggleError.from(error));
+    }
+  }
+
+  return {
+    async next() {
+      // Only now: the frame before has been taken.
+      if (failed) {
+        close();
+        if (framing.errorIsLastWord === true) return { done: true, value: undefined };
+        throw new Error("The stream ended with an error.");
+      }
+      let next: IteratorResult<readonly StreamEvent[]>;
+      try {
+        next = await reader.next();
+      } catch (error) {
+        // A later job of a batch was refused.
+        return { done: false, value: fail(WaggleError.from(error)) };
+      }
+      if (next.done !== true) return { done: false, value: safeTextOf(next.value) };
+      close();
+      return { done: true, value: undefined };
+    },
+    return() {
+      close();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+}
+
+/** The end of an answer that is complete. @throws WaggleError why it is not */
+export function completeEndOf(event: TerminalEvent): EndEvent {
+  if (event.type === "error") throw errorOf(event);
+  const cancelled = cancellationOf(event);
+  if (cancelled !== undefined) throw cancelled;
+  return event;
+}
+
+function errorOf({ code, message, details }: ErrorEvent): WaggleError {
+  return new WaggleError(code, message, details === undefined ? {} : { details });
+}
+
+function cancellationOf(end: EndEvent): WaggleError | undefined {
+  if (end.finish_reason !== "cancelled") return undefined;
+  return new WaggleError("cancelled", `The answer was cancelled (${end.cancelled_by ?? "client"}).`);
+}

@@ -1,0 +1,64 @@
+// Owns the `timings` of an answer that is not complete yet: llama-server's `timings_per_token`. Milliseconds from the start of the job.
+import type { StartedEvent, TokenEvent } from "@waggle/protocol";
+import { answerTimings } from "./answer-timings.ts";
+import type { PromptProgressReport } from "./prompt-progress.ts";
+
+type Timings = ReturnType<typeof answerTimings>;
+
+/** The timings of one stream, whose events must be passed in order. */
+export interface RunningTimings {
+  start(event: StartedEvent): void;
+  ofProgress(report: PromptProgressReport): Timings;
+  /** Those of the token's choice, with the token. */
+  ofToken(event: TokenEvent): Timings;
+}
+
+export function createRunningTimings(): RunningTimings {
+  let promptTokens = 0;
+  let cachedTokens = 0;
+  const choices = new Map<number, { count: number; readonly firstMs: number }>();
+
+  return {
+    start(event) {
+      promptTokens = event.prompt_tokens;
+      cachedTokens = event.cached_tokens;
+    },
+    ofProgress: ({ processed, cache, time_ms: prefillMs }) =>
+      timingsOf({ promptTokens: processed, cachedTokens: cache, count: 0, prefillMs, decodeMs: 0 }),
+    ofToken({ choice: index = 0, ids = [], t_ms: atMs }) {
+      const choice = choices.get(index) ?? { count: 0, firstMs: atMs };
+      choice.count += ids.length;
+      choices.set(index, choice);
+      const { count, firstMs } = choice;
+      return timingsOf({ promptTokens, cachedTokens, count, prefillMs: firstMs, decodeMs: atMs - firstMs });
+    },
+  };
+}
+
+interface SoFar {
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  /** Number of predicted tokens. */
+  readonly count: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+}
+
+function timingsOf({ promptTokens, cachedTokens, count, prefillMs, decodeMs }: SoFar): Timings {
+  return answerTimings({
+    usage: {
+      prompt_tokens: promptTokens,
+      cached_tokens: cachedTokens,
+      completion_tokens: count,
+      total_tokens: promptTokens + count,
+    },
+    timings: {
+      queue_ms: 0,
+      prefill_ms: prefillMs,
+      decode_ms: decodeMs,
+      total_ms: 0,
+      // The first token comes with the prompt.
+      tokens_per_second: decodeMs > 0 ? ((count - 1) * 1000) / decodeMs : 0,
+    },
+  });
+}

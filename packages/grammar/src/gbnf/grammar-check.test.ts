@@ -1,0 +1,38 @@
+import { processorMs } from "@waggle/testing/harness";
+import { describe, expect, test } from "vitest";
+import { parseGbnf } from "./gbnf.ts";
+import { grammarProblem } from "./grammar-check.ts";
+
+const problemOf = (grammar: string): string | undefined => grammarProblem(parseGbnf(grammar));
+
+describe("a grammar", () => {
+  test.each([
+    'root ::= "yes" | "no"',
+    'root ::= "a" root | ""',
+    'root ::= ("a" | b)* \nb ::= "(" root ")"',
+    'root ::= e e e "x"\ne ::= ""',
+    'root ::= ("a"* ""*)*',
+    'root ::= root{0} "a" | root{0}',
+  ])("may be %s", (grammar) => {
+    expect(problemOf(grammar)).toBeUndefined();
+  });
+
+  test.each([
+    'root ::= root "a" | "b"',
+    'root ::= a\na ::= b "x"\nb ::= a | "z"',
+    'root ::= e root "x" | "y"\ne ::= f\nf ::= ""',
+    'root ::= "a"? root',
+    'root ::= "a"{0} root',
+    'root ::= root{0,1} "a"',
+    'root ::= "a"\nb ::= (b "x")*',
+  ])("may not be %s", (grammar) => {
+    expect(problemOf(grammar)).toMatch(/left recursion/);
+  });
+
+  test("is visited once, however its rules refer to each other", () => {
+    const count = 10_000;
+    const rules = Array.from({ length: count }, (_, i) => `r${i} ::= r${i + 1} r${i + 1} | r${i + 1}`);
+    const grammar = ["root ::= r0", ...rules, `r${count} ::= "x"?`].join("\n");
+    expect(processorMs(() => expect(problemOf(grammar)).toBeUndefined())).toBeLessThan(1_000);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { parseGbnf } from "./gbnf.ts";
+import { BeginningError, createGrammarRun, type GrammarRun } from "./grammar-run.ts";
+import { createVocabularyOrder, type Token } from "./vocabulary-order.ts";
+
+const encoder = new TextEncoder();
+const promptMark = "\uFDD0";
+
+async function runOf(grammar: string, texts: readonly string[]): Promise<GrammarRun> {
+  const bytes = texts.map((text) => encoder.encode(text));
+  const tokenBytes = (token: Token): Uint8Array => bytes[token] ?? new Uint8Array();
+  const order = await createVocabularyOrder(texts.length, tokenBytes);
+  const markers = new Map<Token, string>();
+  const isEndOfGeneration = (): boolean => false;
+  return createGrammarRun(parseGbnf(grammar), { order, tokenBytes, markers, isEndOfGeneration, endTokens: [] });
+}
+
+describe("an answer to messages", () => {
+  const texts = ["<call>", "a", "b", "<", "call>", "\uFDD1"];
+  const mark = "\uFDD1";
+  const grammar = `root ::= "a" "${mark}" "b"*`;
+  const tokenBytes = (token: Token): Uint8Array => encoder.encode(texts[token]);
+  const open = async (begun?: string): Promise<GrammarRun> => {
+    const order = await createVocabularyOrder(texts.length, (token) =>
+      token === 0 ? new Uint8Array() : tokenBytes(token),
+    );
+    const markers = new Map([[0, mark]]);
+    const isEndOfGeneration = (): boolean => false;
+    const written = begun === undefined ? 'root ::= "a<call>" "b"*' : grammar;
+    const vocabulary = { order, tokenBytes, markers, isEndOfGeneration, endTokens: [] };
+    const run = createGrammarRun(parseGbnf(written), vocabulary, begun === undefined ? undefined : promptMark);
+    if (begun !== undefined) run.acceptText(begun);
+    return run;
+  };
+  const allowed = (run: GrammarRun): string[] => texts.filter((_, token) => run.allows(token));
+
+  test("accepts a marker as its mark, however it is spelled", async () => {
+    const run = await open("");
+    expect(allowed(run)).toEqual(["a"]);
+    run.accept(1);
+    expect(allowed(run), "not the same text in ordinary tokens").toEqual(["<call>"]);
+    expect(run.candidates()).toEqual([0]);
+    run.accept(0);
+    expect(allowed(run)).toEqual(["b"]);
+  });
+
+  test("lets no bytes spell a mark, or the beginning of one", async () => {
+    const byte = (token: Token): Uint8Array => Uint8Array.of(token);
+    const order = await createVocabularyOrder(256, byte);
+    const markers = new Map([[300, mark]]);
+    const vocabulary = { order, tokenBytes: byte, markers, isEndOfGeneration: () => false, endTokens: [] };
+    const run = createGrammarRun(parseGbnf(`root ::= "${mark}" | [\uFDD0-\uFDF1]`), vocabulary, promptMark);
+    expect(run.candidates(), "U+FDF0 begins so, too").toEqual([300, 0xef]);
+    run.accept(0xef);
+    run.accept(0xb7);
+    expect(run.candidates(), "U+FDF0 and U+FDF1").toEqual([0xb0, 0xb1]);
+    expect(run.allows(0x91)).toBe(false);
+  });
+
+  test("continues where the prompt began the text", async () => {
+    expect(allowed(await open(`a${mark}`))).toEqual(["b"]);
+    await expect(open("b")).rejects.toThrow(BeginningError);
+  });
+
+  test("a client's grammar matches markers by their text", async () => {
+    const run = await open();
+    run.accept(1);
+    expect(allowed(run)).toEqual(["<call>", "<"]);
+    expect(run.candidates()).toEqual([0, 3]);
+  });
+});
+
+describe("a list of words", () => {
+  const words = Array.from({ length: 100 }, (_, i) => `${i % 2 === 0 ? "w" : "蜂"}${i}`);
+  const others = Array.from({ length: 20_000 }, (_, i) => `${String.fromCodePoint(0x4e00 + (i % 200))}${i}é`);
+  const vocabulary = [...others, ...words];
+
+  test("is found in a whole vocabulary of another script", async () => {
+    const run = await runOf(`root ::= ${words.map((word) => `"${word}"`).join(" | ")}`, vocabulary);
+    const allowed = vocabulary.filter((_, token) => run.allows(token));
+    expect(allowed).toEqual(words);
+  });
+});

@@ -1,0 +1,150 @@
+// Tracks the position of one job in its grammar, and tells with a bounded amount of work which tokens are allowed next.
+import type { Grammar } from "./gbnf.ts";
+import { AmbiguityError, createMatcher, type MatcherPosition, type MatcherState } from "./grammar-matcher.ts";
+import type { Token, VocabularyOrder } from "./vocabulary-order.ts";
+
+export interface GrammarVocabulary {
+  readonly order: VocabularyOrder;
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** Tokens that are markers of the chat format, each with its mark. `order` does not contain these tokens. */
+  readonly markers: ReadonlyMap<Token, string>;
+  readonly isEndOfGeneration: (token: Token) => boolean;
+  readonly endTokens: readonly Token[];
+}
+
+export interface GrammarRun {
+  /** Appends the text with which the prompt begins the answer, its markers written as marks. @throws BeginningError, AmbiguityError */
+  acceptText(text: string): void;
+  /** Tokens that the grammar allows now: all of them if they are few, else some of them; empty only if no token is allowed. */
+  candidates(): readonly Token[];
+  /** @throws AmbiguityError when the grammar can be read in too many ways */
+  allows(token: Token): boolean;
+  /** Appends a token that the grammar allows. @throws AmbiguityError */
+  accept(token: Token): void;
+}
+
+/** Steps of the matcher for one token of the text: about 10 ms. */
+const stepsPerToken = 500_000;
+/** Part of `stepsPerToken` that may be used for finding candidates. */
+const candidateSteps = 100_000;
+const maxCandidates = 256;
+/** Above this number of remembered objects, the matcher drops those that the text no longer needs. */
+const rememberedLimit = 100_000;
+
+/** No text of the grammar begins with the part of the answer that is in the prompt. The message is the end of a sentence. */
+export class BeginningError extends Error {}
+
+const encoder = new TextEncoder();
+
+/**
+ * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. If given, the grammar contains markers as
+ *   marks, otherwise as text
+ * @throws AmbiguityError when the grammar can begin in too many ways
+ */
+export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary, promptMark?: string): GrammarRun {
+  const hasMarks = promptMark !== undefined;
+  const { order, markers, tokenBytes, isEndOfGeneration, endTokens } = vocabulary;
+  const markOf = (token: Token): string | undefined => (hasMarks ? markers.get(token) : undefined);
+  const marks = new Set(hasMarks ? [...markers.values(), promptMark] : []);
+  const matcher = createMatcher(grammar, hasMarks);
+  const known = new WeakMap<MatcherState, readonly Token[]>();
+  let limit = rememberedLimit;
+  matcher.budget = stepsPerToken;
+  let position = matcher.start();
+
+  function follow(token: Token): MatcherPosition | undefined {
+    const mark = markOf(token);
+    return mark === undefined ? followBytes(tokenBytes(token)) : followMark(mark);
+  }
+
+  function followMark(mark: string): MatcherPosition | undefined {
+    return matcher.advanceMark(position, mark.codePointAt(0) ?? 0);
+  }
+
+  function followBytes(bytes: Uint8Array): MatcherPosition | undefined {
+    let at: MatcherPosition | undefined = bytes.length === 0 ? undefined : position;
+    for (let i = 0; i < bytes.length && at !== undefined; i++) at = matcher.advance(at, bytes[i] ?? 0);
+    return at;
+  }
+
+  function mayEnd(at: MatcherPosition | undefined = position): boolean {
+    return at !== undefined && at.state.complete && at.missing === 0;
+  }
+
+  /** Whether the text may end with this token. The token may be part of the format, for example the marker that closes a call. */
+  function mayEndWith(token: Token): boolean {
+    if (mayEnd()) return true;
+    const mark = markOf(token);
+    return mark !== undefined && mayEnd(followMark(mark));
+  }
+
+  function mayFollow(token: Token): boolean {
+    return unlessExhausted(() => follow(token) !== undefined);
+  }
+
+  function findCandidates(): Token[] {
+    const ends = endTokens.filter((token) => unlessExhausted(() => mayEndWith(token)));
+    const rest = matcher.budget;
+    matcher.budget = candidateSteps;
+    let exhausted = false;
+    const found = order.reachable(
+      position,
+      (from: MatcherPosition, byte) => {
+        try {
+          return exhausted ? undefined : matcher.advance(from, byte);
+        } catch (error) {
+          if (!(error instanceof AmbiguityError)) throw error;
+          exhausted = true;
+          return undefined;
+        }
+      },
+      maxCandidates,
+    );
+    matcher.budget = rest;
+    const marked = [...markers.keys()].filter((token) => !isEndOfGeneration(token) && mayFollow(token));
+    return [...ends, ...marked, ...found];
+  }
+
+  function advance(next: MatcherPosition | undefined): boolean {
+    if (next === undefined) return false;
+    position = next;
+    matcher.budget = stepsPerToken;
+    if (matcher.size > limit) {
+      position = matcher.forget(position);
+      limit = Math.max(rememberedLimit, 2 * matcher.size);
+    }
+    return true;
+  }
+
+  return {
+    acceptText(text) {
+      for (const character of text) {
+        const next = marks.has(character) ? followMark(character) : followBytes(encoder.encode(character));
+        if (!advance(next)) throw new BeginningError("begins an answer in a way that its format does not have");
+      }
+    },
+    candidates() {
+      if (position.missing > 0) return findCandidates();
+      let found = known.get(position.state);
+      if (found === undefined) known.set(position.state, (found = findCandidates()));
+      return found;
+    },
+    allows: (token) => (isEndOfGeneration(token) ? mayEndWith(token) : follow(token) !== undefined),
+    accept(token) {
+      if (isEndOfGeneration(token)) return;
+      if (!advance(follow(token))) {
+        throw new Error(`Cannot continue with token ${token}: the grammar does not allow it`);
+      }
+    },
+  };
+}
+
+/** Answers false when the steps run out, so that the caller gets fewer candidates instead of an error. */
+function unlessExhausted(ask: () => boolean): boolean {
+  try {
+    return ask();
+  } catch (error) {
+    if (!(error instanceof AmbiguityError)) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { compileSchema, refusal } from "../../testing/compiled-schema.ts";
+
+const list = (length: number, item: unknown = null): unknown[] => Array.from({ length }, () => item);
+
+describe("arrays", () => {
+  it.each([
+    [0, 0],
+    [0, 1],
+    [1, 1],
+    [0, 5],
+    [3, 7],
+    [2, undefined],
+    [300, 2_500],
+  ])("has from %j to %j items", (minItems, maxItems) => {
+    const { accepts } = compileSchema({
+      items: { type: "null" },
+      minItems,
+      ...(maxItems === undefined ? {} : { maxItems }),
+    });
+    const lengths = [0, 1, 2, 3, 4, 5, 6, 7, 8, 299, 300, 301, 2_499, 2_500, 2_501];
+    const accepted = lengths.filter((length) => accepts(list(length)));
+    expect(accepted).toEqual(lengths.filter((length) => length >= minItems && length <= (maxItems ?? Infinity)));
+  });
+
+  it("has any items where the schema does not restrict them", () => {
+    expect(compileSchema({ type: "array" }).accepts([1, "a", [], {}])).toBe(true);
+    expect(compileSchema({ type: "array", minItems: 2, maxItems: 2 }).accepts([{}, []])).toBe(true);
+    expect(compileSchema({ type: "array", minItems: 2, maxItems: 2 }).accepts([{}])).toBe(false);
+  });
+
+  it("fills all positions of a tuple, and adds nothing", () => {
+    const { accepts } = compileSchema({ type: "array", prefixItems: [{ type: "integer" }, { type: "string" }] });
+    expect(accepts([1, "a"])).toBe(true);
+    expect([[], [1], [1, "a", 2], ["a", 1]].filter(accepts)).toEqual([]);
+  });
+
+  it.each([
+    [
+      { items: { type: "null" } },
+      [
+        [1, "a"],
+        [1, "a", null, null],
+      ],
+      [[1, "a", 2]],
+    ],
+    [{ items: { type: "null" }, maxItems: 3 }, [[1, "a", null]], [[1, "a", null, null]]],
+    [{ items: false }, [[1, "a"]], [[1, "a", null]]],
+    [{ maxItems: 1 }, [[1]], [[], [1, "a"]]],
+    [{ minItems: 3 }, [[1, "a", { any: "thing" }]], [[1, "a"]]],
+  ])("takes a tuple with %j", (keywords, valid, invalid) => {
+    const schema = { type: "array", prefixItems: [{ type: "integer" }, { type: "string" }], ...keywords };
+    const { accepts, expectValid } = compileSchema(schema);
+    expect(valid.filter((value) => !accepts(value))).toEqual([]);
+    expect(invalid.filter(accepts)).toEqual([]);
+    expectValid(50);
+  });
+
+  it("ends before a position that no value can fill", () => {
+    const { accepts } = compileSchema({ prefixItems: [{ type: "null" }, false] });
+    expect(accepts([null])).toBe(true);
+    expect(compileSchema({ prefixItems: [{ type: "null" }, false], items: true }).accepts([null, null])).toBe(false);
+    expect(compileSchema({ items: false }).accepts([])).toBe(true);
+  });
+
+  it("joins items, positions and counts of several schemas", () => {
+    const schema = {
+      allOf: [
+        { type: "array", prefixItems: [{ minimum: 3 }], minItems: 1 },
+        { items: { type: "integer", maximum: 5 }, maxItems: 2 },
+      ],
+    };
+    const { accepts, expectValid } = compileSchema(schema);
+    expect([[3], [5, -2]].filter((value) => !accepts(value))).toEqual([]);
+    expect([[], [2], [6], [3, 6], [3, 3, 3]].filter(accepts)).toEqual([]);
+    expectValid(50);
+  });
+
+  it.each([
+    [{ type: "array", minItems: 2, maxItems: 1 }, "schema", ""],
+    [{ type: "array", minItems: 1, items: false }, "schema", ""],
+    [{ type: "array", minItems: 2, prefixItems: [{}, false] }, "schema", ""],
+    [{ type: "array", prefixItems: {} }, "prefixItems", "/prefixItems"],
+    [{ type: "array", minItems: 1e9 }, "minItems", "/minItems"],
+    [{ type: "array", items: 3 }, "schema", "/items"],
+  ])("refuses %j", (schema, keyword, path) => {
+    expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
+  });
+});

@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compileSchema } from "../testing/compiled-schema.ts";
+import { matchGbnf } from "../testing/match-gbnf.ts";
+import { readGbnf } from "../testing/read-gbnf.ts";
+import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
+import { typedSchemas, withDefinitions } from "../testing/typed-schemas.ts";
+import { jsonObjectGbnf, jsonSchemaToGbnf } from "./json-grammar.ts";
+import { freeFormDepth } from "../rules/limits.ts";
+
+describe("jsonSchemaToGbnf", () => {
+  it("writes only JSON that is valid for the schema", () => {
+    fc.assert(
+      fc.property(typedSchemas, fc.nat(), (typed, seed) => compileSchema(withDefinitions(typed)).expectValid(15, seed)),
+      { numRuns: 300 },
+    );
+  }, 60_000);
+
+  it("has a text for every value whose members are in the declared order", () => {
+    const cases = typedSchemas.chain((typed) => fc.tuple(fc.constant(withDefinitions(typed)), typed.values));
+    fc.assert(
+      fc.property(cases, ([schema, value]) => compileSchema(schema).accepts(value)),
+      { numRuns: 300 },
+    );
+  }, 60_000);
+
+  it("gives the same text for the same schema", () => {
+    const once = fc
+      .sample(typedSchemas, { numRuns: 20, seed: 7 })
+      .map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
+    const again = fc
+      .sample(typedSchemas, { numRuns: 20, seed: 7 })
+      .map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
+    expect(again).toEqual(once);
+  });
+
+  it("allows one blank after a colon or a comma, and no other white space", () => {
+    const { acceptsText } = compileSchema({
+      type: "array",
+      items: { type: "object", properties: { a: { type: "null" } } },
+    });
+    expect(acceptsText('[{"a": null}, {}]')).toBe(true);
+    expect(acceptsText('[{"a":  null}]')).toBe(false);
+    expect(acceptsText('[ {"a":null}]')).toBe(false);
+    expect(acceptsText('[{"a":null}]\n')).toBe(false);
+  });
+
+  it("keeps the grammar readable", () => {
+    const schema = {
+      type: "object",
+      properties: {
+        city: { type: "string", maxLength: 40 },
+        days: { type: "array", items: { enum: ["Mon", "Tue"] }, minItems: 1, maxItems: 2 },
+      },
+      required: ["city"],
+    };
+    expect(jsonSchemaToGbnf(schema).replace(/^char ::= .*\n/m, "")).toBe(
+      [
+        String.raw`root ::= "{\"city\":" sp string-0-40 ("," sp root-from-days)? "}"`,
+        String.raw`sp ::= " "?`,
+        String.raw`string-0-40 ::= "\"" char{0,40} "\""`,
+        String.raw`root-from-days ::= "\"days\":" sp days`,
+        String.raw`days ::= "[" days-item ("," sp days-item)? "]"`,
+        String.raw`days-item ::= "\"Mon\"" | "\"Tue\""`,
+        "",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("jsonObjectGbnf", () => {
+  const grammar = readGbnf(jsonObjectGbnf());
+
+  it("writes objects", () => {
+    const sample = createSampler(grammar);
+    const random = seededRandom(3);
+    for (let i = 0; i < 300; i += 1) expect(JSON.parse(sample(random))).toBeTypeOf("object");
+  });
+
+  it("has any object, down to its depth", () => {
+    const accepts = (value: unknown): boolean => matchGbnf(grammar, JSON.stringify(value)).accepted;
+    fc.assert(fc.property(fc.dictionary(names, plainJson, { noNullPrototype: true }), accepts), { numRuns: 200 });
+    const nest = (depth: number): unknown => (depth === 0 ? {} : { a: nest(depth - 1) });
+    expect(accepts(nest(freeFormDepth - 1))).toBe(true);
+    expect(accepts(nest(freeFormDepth))).toBe(false);
+    expect(accepts([])).toBe(false);
+  });
+});
+
+/** Without the marks of control tokens. */
+const names = fc.string({ unit: "binary" }).filter((name) => !/[\uFDD0-\uFDEF]/.test(name));
+
+/** Without the numbers whose digits or exponents a grammar does not write. */
+const plainJson = fc.oneof(
+  fc.string(),
+  fc.integer(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.array(fc.integer()),
+  fc.constant({ a: [{}] }),
+);

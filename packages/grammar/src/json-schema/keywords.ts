@@ -1,0 +1,67 @@
+// Lists the JSON Schema keywords that apply to a type, that combine schemas, or that are refused.
+import { formatPatterns } from "./strings/formats.ts";
+import { has, isRecord, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+
+export const jsonTypes = ["string", "number", "integer", "boolean", "null", "object", "array"] as const;
+export type JsonType = (typeof jsonTypes)[number];
+
+/** The keywords of each type. A schema without `type` is taken to mean the types that its keywords apply to. */
+export const typeKeywords = {
+  string: ["minLength", "maxLength", "pattern", "format", "~notPattern", "~notFormat", "~notTexts"],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "~notMultipleOf"],
+  object: [
+    ...["properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties"],
+    ...["maxProperties", "~absent", "~value"],
+  ],
+  array: ["items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"],
+} as const;
+export type ConstrainedType = keyof typeof typeKeywords;
+
+const constraints: readonly string[] = ["type", "enum", "const", ...Object.values(typeKeywords).flat()];
+
+/** Keywords that are refused, unless their value has no effect. A keyword in none of these lists is an annotation and is ignored. */
+const refused: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+  ["minContains", isValue(1)],
+  ["maxContains", asksAlways],
+  ["unevaluatedProperties", isValue(true)],
+  ["unevaluatedItems", isValue(true)],
+  ["$dynamicRef", asksAlways],
+  ["$recursiveRef", asksAlways],
+]);
+
+/** @throws UnsupportedSchemaError for the first keyword that the grammar cannot guarantee */
+export function refuseUnsupported(part: SchemaPart): void {
+  for (const [keyword, asksNothing] of refused) {
+    if (has(part, keyword) && !asksNothing(valueOf(part, keyword))) throw refuse(part, keyword, "is not supported");
+  }
+}
+
+/** Whether the schema's own keywords, without the schemas that it combines, exclude any value. */
+export function isConstraining(part: SchemaPart): boolean {
+  return constraints.some((keyword) => asksSomething(part, keyword));
+}
+
+export function constrains(part: SchemaPart, type: ConstrainedType): boolean {
+  return typeKeywords[type].some((keyword) => asksSomething(part, keyword));
+}
+
+/** Whether a keyword has an effect. Generators write `properties: {}` and `required: []` for unknown objects; these have no effect. */
+export function asksSomething(part: SchemaPart, keyword: string): boolean {
+  if (!has(part, keyword)) return false;
+  const value = valueOf(part, keyword);
+  if (keyword === "format") return typeof value !== "string" || formatPatterns.has(value);
+  if (keyword === "properties" || keyword === "patternProperties") return !isEmptyRecord(value);
+  return !(keyword === "required" && Array.isArray(value) && value.length === 0);
+}
+
+function isEmptyRecord(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
+}
+
+function isValue(harmless: unknown): (value: unknown) => boolean {
+  return (value) => value === harmless;
+}
+
+function asksAlways(): boolean {
+  return false;
+}

@@ -1,0 +1,253 @@
+// Negates a schema: makes a schema that allows only values that the original forbids.
+import { isRecord } from "./schema-part.ts";
+import { derive } from "./schema-part.ts";
+import { jsonTypes } from "./keywords.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+export interface Negation {
+  /** A schema that shares no valid value with the original. */
+  readonly schema: Schema | boolean;
+  /** Whether every value that the original forbids is valid for `schema`. */
+  readonly complete: boolean;
+}
+
+/** A schema with more levels or references than this is not negated. */
+const deepest = 12;
+
+const whole: Negation = { schema: true, complete: true };
+const nothing: Negation = { schema: false, complete: true };
+/** The result for schemas that cannot be negated: `false` allows no value, so the grammar stays correct. */
+const unknown: Negation = { schema: false, complete: false };
+
+/** @param follow returns the schema that a $ref points to, or undefined for an unknown $ref */
+export function negate(schema: unknown, follow: (ref: unknown) => unknown, depth = 0): Negation {
+  if (typeof schema === "boolean") return schema ? nothing : whole;
+  if (!isRecord(schema) || depth > deepest) return unknown;
+  const again = (inner: unknown): Negation => negate(inner, follow, depth + 1);
+  const options = Object.keys(schema).flatMap((keyword) => negateKeyword(schema, keyword, follow, again));
+  return oneOfThese(options);
+}
+
+function oneOfThese(options: readonly Negation[]): Negation {
+  const possible = options.flatMap(({ schema }) => (schema === false ? [] : [schema]));
+  const complete = options.every((option) => option.complete);
+  const [only] = possible;
+  if (only === undefined) return { schema: false, complete };
+  return { schema: possible.length === 1 ? only : derive({ anyOf: possible }), complete };
+}
+
+function allOfThese(items: readonly Negation[]): Negation {
+  if (items.some(({ schema }) => schema === false)) {
+    return { schema: false, complete: items.some(({ schema, complete }) => schema === false && complete) };
+  }
+  return {
+    schema: derive({ allOf: items.map(({ schema }) => schema) }),
+    complete: items.every((item) => item.complete),
+  };
+}
+
+/** Adds the type: a value of another type fulfils the keyword, so its negation allows only values of this type. */
+function only(type: string, schema: Schema): Negation {
+  return { schema: derive({ type, ...schema }), complete: true };
+}
+
+function negateKeyword(
+  schema: Schema,
+  keyword: string,
+  follow: (ref: unknown) => unknown,
+  again: (inner: unknown) => Negation,
+): readonly Negation[] {
+  const value = schema[keyword];
+  const count = typeof value === "number" ? value : Number.NaN;
+  switch (keyword) {
+    case "type":
+      return [otherTypes(value)];
+    case "const":
+      return [otherValues([value])];
+    case "enum":
+      return [Array.isArray(value) ? otherValues(value) : unknown];
+    case "minimum":
+      return [only("number", schema["exclusiveMinimum"] === true ? { maximum: value } : { exclusiveMaximum: value })];
+    case "maximum":
+      return [only("number", schema["exclusiveMaximum"] === true ? { minimum: value } : { exclusiveMinimum: value })];
+    case "exclusiveMinimum":
+      return typeof value === "number" ? [only("number", { maximum: value })] : [];
+    case "exclusiveMaximum":
+      return typeof value === "number" ? [only("number", { minimum: value })] : [];
+    case "multipleOf":
+      return [only("number", { "~notMultipleOf": value })];
+    case "minLength":
+      return count > 0 ? [only("string", { maxLength: count - 1 })] : [];
+    case "maxLength":
+      return [only("string", { minLength: count + 1 })];
+    case "pattern":
+      return [only("string", { "~notPattern": value })];
+    case "format":
+      return [only("string", { "~notFormat": value })];
+    case "minItems":
+      return count > 0 ? [only("array", { maxItems: count - 1 })] : [];
+    case "maxItems":
+      return [only("array", { minItems: count + 1 })];
+    case "minProperties":
+      return count > 0 ? [only("object", { maxProperties: count - 1 })] : [];
+    case "maxProperties":
+      return [only("object", { minProperties: count + 1 })];
+    case "required":
+      return Array.isArray(value) ? value.map((name) => only("object", { "~absent": [name] })) : [];
+    case "properties":
+      return Object.entries(isRecord(value) ? value : {}).map(([name, inner]) => {
+        const negation = again(inner);
+        if (negation.schema === false) return negation;
+        return {
+          ...only("object", { properties: { [name]: negation.schema }, required: [name] }),
+          complete: negation.complete,
+        };
+      });
+    case "additionalProperties":
+      return [isAnything(value) ? nothing : beyond(schema, again(value))];
+    case "items":
+      return [Array.isArray(value) || Object.hasOwn(schema, "prefixItems") ? unknown : someItem(again(value))];
+    case "contains":
+      return [allItems(schema, again(value))];
+    case "propertyNames":
+      return [isAnything(value) || isType(value, "string") ? nothing : someName(again(value))];
+    case "patternProperties":
+      return Object.entries(isRecord(value) ? value : {}).map(([pattern, inner]) => someMember(pattern, again(inner)));
+    case "uniqueItems":
+      return value === true ? [unknown] : [];
+    case "dependentRequired":
+    case "dependencies":
+      return Object.entries(isRecord(value) ? value : {}).map(([name, needed]) => dependency(name, needed, again));
+    case "dependentSchemas":
+      return Object.entries(isRecord(value) ? value : {}).map(([name, needed]) => dependency(name, needed, again));
+    case "not":
+      return [{ schema: isRecord(value) || typeof value === "boolean" ? value : false, complete: true }];
+    case "allOf":
+      return Array.isArray(value) ? value.map(again) : [unknown];
+    case "anyOf":
+      return [Array.isArray(value) ? allOfThese(value.map(again)) : unknown];
+    case "oneOf":
+      // Values that fit two options are left out, since a negated `oneOf` is rarely meant to allow them.
+      return [Array.isArray(value) ? allOfThese(value.map(again)) : unknown];
+    case "if":
+      return [both(value, again(schema["then"] ?? true)), allOfThese([again(value), again(schema["else"] ?? true)])];
+    case "$ref": {
+      const target = follow(value);
+      return [target === undefined ? unknown : again(target)];
+    }
+    case "unevaluatedProperties":
+    case "unevaluatedItems":
+    case "$dynamicRef":
+    case "$recursiveRef":
+    case "prefixItems":
+    case "additionalItems":
+    case "minContains":
+    case "maxContains":
+      return [unknown];
+    default:
+      return [];
+  }
+}
+
+function both(schema: unknown, negation: Negation): Negation {
+  if (negation.schema === false) return negation;
+  return { schema: derive({ allOf: [schema, negation.schema] }), complete: negation.complete };
+}
+
+function otherTypes(value: unknown): Negation {
+  const names = new Set<unknown>(Array.isArray(value) ? value : [value]);
+  const others = jsonTypes.filter((type) => type !== "integer" && !names.has(type));
+  const isWhole = names.has("integer") && !names.has("number");
+  const rest = isWhole ? others.filter((type) => type !== "number") : others;
+  return oneOfThese([
+    rest.length === 0 ? nothing : { schema: derive({ type: rest }), complete: true },
+    isWhole ? only("number", { "~notMultipleOf": 1 }) : nothing,
+  ]);
+}
+
+/** If one of the values is an object (or an array), all objects (or arrays) are left out: a grammar cannot exclude a single one. */
+function otherValues(values: readonly unknown[]): Negation {
+  const isOf = (type: string) => (value: unknown) => typeof value === type;
+  const strings = values.filter(isOf("string"));
+  const numbers = values.filter((value): value is number => typeof value === "number");
+  const booleans = [true, false].filter((value) => !values.includes(value));
+  const hasArray = values.some(Array.isArray);
+  const hasObject = values.some(isRecord);
+  return {
+    schema: derive({
+      anyOf: [
+        derive({ type: "string", "~notTexts": strings }),
+        ...betweenNumbers(numbers),
+        ...(booleans.length > 0 ? [derive({ type: "boolean", enum: booleans })] : []),
+        ...(values.includes(null) ? [] : [derive({ type: "null" })]),
+        ...(hasObject ? [] : [derive({ type: "object" })]),
+        ...(hasArray ? [] : [derive({ type: "array" })]),
+      ],
+    }),
+    complete: !hasArray && !hasObject,
+  };
+}
+
+function betweenNumbers(numbers: readonly number[]): readonly Schema[] {
+  const sorted = [...new Set(numbers)].toSorted((a, b) => a - b);
+  return [undefined, ...sorted].map((low, index) => {
+    const high = sorted[index];
+    return derive({
+      type: "number",
+      ...(low === undefined ? {} : { exclusiveMinimum: low }),
+      ...(high === undefined ? {} : { exclusiveMaximum: high }),
+    });
+  });
+}
+
+/** Requires a member that neither `properties` nor `patternProperties` names and whose value does not fit. */
+function beyond(schema: Schema, negation: Negation): Negation {
+  if (negation.schema === false) return negation;
+  const properties = schema["properties"];
+  const patterns = schema["patternProperties"];
+  const names = Object.keys(isRecord(properties) ? properties : {});
+  if (isRecord(patterns) && Object.keys(patterns).length > 0) return unknown;
+  return {
+    schema: derive({ type: "object", "~beyond": names, "~value": negation.schema }),
+    complete: negation.complete,
+  };
+}
+
+function someMember(pattern: string, negation: Negation): Negation {
+  if (negation.schema === false) return negation;
+  return {
+    schema: derive({ type: "object", "~name": derive({ type: "string", pattern }), "~value": negation.schema }),
+    complete: negation.complete,
+  };
+}
+
+function someName(negation: Negation): Negation {
+  if (negation.schema === false) return negation;
+  return { schema: derive({ type: "object", "~name": negation.schema, "~value": true }), complete: negation.complete };
+}
+
+function someItem(negation: Negation): Negation {
+  if (negation.schema === false) return negation;
+  return { schema: derive({ type: "array", contains: negation.schema }), complete: negation.complete };
+}
+
+function allItems(schema: Schema, negation: Negation): Negation {
+  if (Object.hasOwn(schema, "minContains") || Object.hasOwn(schema, "maxContains")) return unknown;
+  if (negation.schema === false) return { ...only("array", { maxItems: 0 }), complete: negation.complete };
+  return { schema: derive({ type: "array", items: negation.schema }), complete: negation.complete };
+}
+
+function dependency(name: string, needed: unknown, again: (inner: unknown) => Negation): Negation {
+  const present = derive({ type: "object", required: [name] });
+  if (!Array.isArray(needed)) return both(present, again(needed));
+  return both(present, oneOfThese(needed.map((other) => only("object", { "~absent": [other] }))));
+}
+
+function isAnything(value: unknown): boolean {
+  return value === true || (isRecord(value) && Object.keys(value).length === 0);
+}
+
+function isType(value: unknown, type: string): boolean {
+  return isRecord(value) && Object.keys(value).length === 1 && value["type"] === type;
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { compileSchema, refusal } from "../../testing/compiled-schema.ts";
+import { jsonSchemaToGbnf } from "../json-grammar.ts";
+
+const names = ["a", "b", "c", "d", "e"];
+const subsets = Array.from({ length: 2 ** names.length }, (_, bits) =>
+  names.filter((_name, index) => (bits >> index) & 1),
+);
+
+function objectSchema(required: readonly string[], more: object = {}): object {
+  return {
+    type: "object",
+    properties: Object.fromEntries(names.map((name) => [name, { type: "null" }])),
+    required,
+    ...more,
+  };
+}
+
+function objectOf(members: readonly string[]): object {
+  return Object.fromEntries(members.map((name) => [name, null]));
+}
+
+describe("objects", () => {
+  it("distinguish other names from the same declared ones by the same rules", () => {
+    const open = (required: readonly string[]): object =>
+      objectSchema(required, { additionalProperties: { type: "null" } });
+    const rulesOf = (...items: readonly object[]): number =>
+      jsonSchemaToGbnf({ type: "array", prefixItems: items, items: false }).match(/^\S+-key\S* ::=/gm)?.length ?? 0;
+    expect(rulesOf(open(["a"]))).toBeGreaterThan(0);
+    expect(rulesOf(open(["a"]), open(["b"]))).toBe(rulesOf(open(["a"])));
+  });
+
+  it.each([[[]], [["a"]], [["c"]], [["e"]], [["b", "d"]], [names]])(
+    "reaches every subset of the optional members when %j are required",
+    (required) => {
+      const { accepts } = compileSchema(objectSchema(required));
+      const accepted = subsets.filter((members) => accepts(objectOf(members)));
+      expect(accepted).toEqual(subsets.filter((members) => required.every((name) => members.includes(name))));
+    },
+  );
+
+  it("has the members in their declared order, each once", () => {
+    const { accepts, acceptsText } = compileSchema(objectSchema([]));
+    expect(accepts({ b: null, a: null })).toBe(false);
+    expect(acceptsText('{"a":null,"a":null}')).toBe(false);
+    expect(acceptsText('{"a":null,}')).toBe(false);
+    expect(acceptsText('{,"a":null}')).toBe(false);
+  });
+
+  it("grows with the number of members, not with their subsets", () => {
+    const sizeOf = (count: number): number => {
+      const properties = Object.fromEntries(
+        Array.from({ length: count }, (_, index) => [`member${index}`, { type: "null" }]),
+      );
+      return jsonSchemaToGbnf({ type: "object", properties }).length;
+    };
+    expect(sizeOf(200)).toBeLessThan(2.2 * sizeOf(100));
+  });
+
+  it("has only declared members where additionalProperties is absent or false", () => {
+    for (const more of [{}, { additionalProperties: false }]) {
+      expect(compileSchema(objectSchema([], more)).accepts({ x: null })).toBe(false);
+    }
+  });
+
+  it.each([
+    { type: "object", properties: {} },
+    { properties: {}, required: [] },
+  ])("is any object for %j", (schema) => {
+    expect(compileSchema(schema).accepts({})).toBe(true);
+    expect(compileSchema(schema).accepts({ x: 1 })).toBe(true);
+  });
+
+  it.each([[[]], [["a"]], [["e"]]])("puts other members last, under other names, when %j are required", (required) => {
+    const { accepts, expectValid } = compileSchema(
+      objectSchema(required, { additionalProperties: { type: "integer" } }),
+    );
+    const members = objectOf(required);
+    expect(accepts({ ...members, x: 1, y: 2 })).toBe(true);
+    expect(accepts({ ...members, ab: 1, "": 2, é: 3 })).toBe(true);
+    expect(accepts({ x: 1, ...objectOf(["a", "e"]) })).toBe(false);
+    expect(accepts({ ...members, x: "no integer" })).toBe(false);
+    expectValid(200);
+  });
+
+  it("never spells the name of a declared member in another way", () => {
+    const { acceptsText } = compileSchema({
+      type: "object",
+      properties: { ab: { const: 1 } },
+      additionalProperties: true,
+    });
+    expect(acceptsText('{"ab":2}')).toBe(false);
+    expect(acceptsText('{"\\u0061b":2}')).toBe(false);
+    expect(acceptsText('{"a":2,"abc":3,"b":4}')).toBe(true);
+  });
+
+  it("takes any object where the schema has only the type", () => {
+    const { accepts } = compileSchema({ type: "object" });
+    expect(accepts({ any: [{ thing: null }] })).toBe(true);
+    expect(accepts([])).toBe(false);
+  });
+
+  it("gives a required member that is not declared the schema of the others", () => {
+    const { accepts } = compileSchema({ type: "object", required: ["x"], additionalProperties: { type: "integer" } });
+    expect(accepts({ x: 1 })).toBe(true);
+    expect(accepts({ x: "1" })).toBe(false);
+    expect(accepts({})).toBe(false);
+    expect(compileSchema({ type: "object", required: ["x"] }).accepts({ x: "anything" })).toBe(true);
+  });
+
+  it("leaves out an optional member that can have no value", () => {
+    const { accepts } = compileSchema({ type: "object", properties: { a: false, b: { type: "null" } } });
+    expect(accepts({ b: null })).toBe(true);
+    expect(accepts({ a: null })).toBe(false);
+  });
+
+  it("takes the record that generators write: names that are strings", () => {
+    const { accepts } = compileSchema({
+      type: "object",
+      propertyNames: { type: "string" },
+      additionalProperties: { type: "integer" },
+    });
+    expect(accepts({ any: 1, name: 2 })).toBe(true);
+  });
+
+  it("takes names that JavaScript and JSON Pointer treat specially", () => {
+    const schema: unknown = JSON.parse(
+      '{"type":"object","properties":{"__proto__":{"type":"integer"},"a/b~c":{"type":"null"},"":{"type":"null"}}}',
+    );
+    const { acceptsText } = compileSchema(schema);
+    expect(acceptsText('{"__proto__":1,"a/b~c":null,"":null}')).toBe(true);
+    expect(acceptsText('{"__proto__":null}')).toBe(false);
+  });
+
+  it.each([
+    [{ type: "object", properties: { a: false }, required: ["a"] }, "schema", ""],
+    [{ type: "object", required: ["a"], additionalProperties: false }, "schema", ""],
+    [{ type: "object", properties: [] }, "properties", "/properties"],
+    [{ type: "object", properties: { a: 5 } }, "schema", "/properties/a"],
+    [{ type: "object", required: "a" }, "required", "/required"],
+    [{ type: "object", required: [1] }, "required", "/required"],
+  ])("refuses %j", (schema, keyword, path) => {
+    expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
+  });
+});

@@ -1,0 +1,91 @@
+// Writes objects: declared members in their order, with any choice of the optional ones, and then undeclared members.
+import type { CompileContext } from "../compile-context.ts";
+import { choice, isNever, literal, never, sequence, type Expression } from "../../rules/expression.ts";
+import { blank, memberName } from "../values/json-text.ts";
+import { finiteNames } from "./finite-names.ts";
+import { memberList, type Member } from "./member-list.ts";
+import { otherNames } from "./object-names.ts";
+import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
+import { countOf, has, refuse, upperCountOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { someMember } from "./some-member.ts";
+
+/** Returns `never` if a required member can have no value. */
+export function objectExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
+  const some = parts.find((part) => has(part, "~value"));
+  if (some === undefined) return objectOf(context, parts, name);
+  return someMember(context, parts, some, (others, other) => {
+    if (other === undefined) return objectExpression(context, others, name);
+    return others.some((part) => has(part, "~value")) ? never : objectOf(context, others, name, other);
+  });
+}
+
+function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: string, some?: SchemaPart): Expression {
+  const { grammar } = context;
+  const required = new Set(requiredNames(parts, grammar));
+  const absent = new Set(absentNames(parts, grammar));
+  const allowed = finiteNames(context, parts);
+  const names = [...new Set([...memberNames(parts, grammar), ...(allowed?.listed ?? [])])];
+  const members = names.map((member): Member => {
+    const isPossible = !absent.has(member) && (allowed?.has(member) ?? true);
+    const value = isPossible ? context.compile(propertyConditions(parts, member, grammar)) : never;
+    return { name: member, required: required.has(member), text: sequence(memberName(grammar, member), value) };
+  });
+  const possible = members.filter((member) => member.required || !isNever(member.text));
+  if (possible.some((member) => isNever(member.text))) return never;
+  const taken = [...names, ...absent];
+  const isListed = allowed?.listed !== undefined;
+  const extra = isListed ? never : extraMember(context, parts, taken, name);
+  const counts = countsOf(parts, grammar.limits.repetitions);
+  if (some !== undefined) {
+    if (isNever(extra)) return never;
+    const beyond = valueOf(some, "~beyond");
+    // All names in `~beyond` must be declared here, since the undeclared member is only kept apart from declared names.
+    if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
+    const text = extraMember(context, parts, taken, `${name}-some`, some);
+    if (isNever(text)) return never;
+    const list = memberList(grammar, [...possible, { name: "some", required: true, text }], extra, counts, name);
+    return sequence(literal("{"), list, literal("}"));
+  }
+  const list = memberList(grammar, possible, extra, counts, name);
+  if (isNever(list) && !isNever(extra)) refuseCount(parts);
+  const sorted = grammar.notation.sortedNames ? possible.toSorted(byName) : possible;
+  const isOther = sorted.some((member, index) => member !== possible[index]);
+  const lists = isOther ? choice(list, memberList(grammar, sorted, extra, counts, `${name}-sorted`)) : list;
+  return sequence(literal("{"), lists, literal("}"));
+}
+
+/** Sorts members as chat templates do, ignoring the case. */
+function byName(one: Member, other: Member): number {
+  return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
+}
+
+function countsOf(parts: readonly SchemaPart[], highest: number): { readonly min: number; readonly max: number } {
+  return {
+    min: Math.max(0, ...parts.map((part) => countOf(part, "minProperties", highest) ?? 0)),
+    max: Math.min(...parts.map((part) => upperCountOf(part, "maxProperties", highest))),
+  };
+}
+
+/** A grammar cannot compare names, so several undeclared members may have one name; only one of them is certain to count. */
+function refuseCount(parts: readonly SchemaPart[]): void {
+  const part = parts.find((one) => has(one, "minProperties"));
+  if (part !== undefined) throw refuse(part, "minProperties", "asks for more than one member that is not declared");
+}
+
+/** A member that no schema declares: its name must differ from the declared ones. */
+function extraMember(
+  context: CompileContext,
+  parts: readonly SchemaPart[],
+  names: readonly string[],
+  name: string,
+  some?: SchemaPart,
+): Expression {
+  const { grammar } = context;
+  const wanted = some !== undefined && has(some, "~name") ? schemaAt(some, "~name") : undefined;
+  const more = some === undefined ? [] : [schemaAt(some, "~value")];
+  const kinds = otherNames(context, parts, names, name, wanted).map(({ name: key, conditions }) => {
+    return sequence(key, literal(":"), blank(grammar), context.compile([...conditions, ...more]));
+  });
+  const extra = choice(...kinds);
+  return isNever(extra) ? never : grammar.define(grammar.reserve(`${name}-extra`), extra);
+}

@@ -1,0 +1,38 @@
+// Writes objects that need at least one member with a certain value, whatever its name: the negation of a condition on all other members.
+import { choice, type Expression } from "../../rules/expression.ts";
+import type { CompileContext } from "../compile-context.ts";
+import { createLanguages } from "../../rules/languages.ts";
+import { hasText } from "../strings/patterns.ts";
+import { memberNames, schemaAt } from "./properties.ts";
+import { derive, pathOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { stringsLanguage } from "../strings/string-languages.ts";
+
+/** Writes an object of these parts; with `some`, also an undeclared member that fulfils it. */
+export type ObjectWriter = (parts: readonly SchemaPart[], some?: SchemaPart) => Expression;
+
+/** The required member is one of the declared members with a suitable name, or an undeclared member, written before other undeclared ones. */
+export function someMember(
+  context: CompileContext,
+  parts: readonly SchemaPart[],
+  some: SchemaPart,
+  write: ObjectWriter,
+): Expression {
+  const { grammar } = context;
+  const others = parts.filter((part) => part !== some);
+  const names = memberNames(others, grammar).filter(isOfKind(context, some));
+  const declared = names.map((member) => write([...others, requiring(context, some, member)]));
+  return choice(...declared, write(others, some));
+}
+
+function requiring({ document }: CompileContext, some: SchemaPart, member: string): SchemaPart {
+  const schema = derive({ required: [member], properties: { [member]: valueOf(some, "~value") } });
+  return { path: document.derive(pathOf(some, "~value", member), () => schema), schema };
+}
+
+function isOfKind(context: CompileContext, some: SchemaPart): (name: string) => boolean {
+  const listed = valueOf(some, "~beyond");
+  if (Array.isArray(listed)) return (name) => !listed.includes(name);
+  const languages = createLanguages(context.grammar.spend);
+  const language = stringsLanguage(context, languages, [schemaAt(some, "~name")]);
+  return (name) => hasText(languages, language, name);
+}

@@ -1,0 +1,95 @@
+// Reads keywords of a schema and checks that each value has the type that JSON Schema requires.
+import { UnsupportedSchemaError } from "../rules/errors.ts";
+
+/** A schema that is an object, and its pointer. */
+export interface SchemaPart {
+  /** JSON Pointer from the root of the schema. */
+  readonly path: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** Step of a pointer that no escaped key can equal. Below it are derived schemas, which are not part of the given document. */
+export const derivedStep = "~";
+
+/** Schemas made by the compiler. They may use internal keywords, which begin with `~`; listing properties does not close their objects. */
+const derived = new WeakSet<object>();
+
+export function derive(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  derived.add(schema);
+  return schema;
+}
+
+export function isDerived(part: SchemaPart): boolean {
+  return derived.has(part.schema);
+}
+
+export function has(part: SchemaPart, keyword: string): boolean {
+  return Object.hasOwn(part.schema, keyword) && (!keyword.startsWith("~") || isDerived(part));
+}
+
+/** @returns the keyword's value, or undefined when it is not there */
+export function valueOf(part: SchemaPart, keyword: string): unknown {
+  return has(part, keyword) ? part.schema[keyword] : undefined;
+}
+
+export function refuse(part: SchemaPart, keyword: string, reason: string): UnsupportedSchemaError {
+  return new UnsupportedSchemaError(pathOf(part, keyword), keyword, reason);
+}
+
+export function pathOf(part: SchemaPart, ...keys: readonly (string | number)[]): string {
+  return [part.path, ...keys.map(escapePointer)].join("/");
+}
+
+export function escapePointer(key: string | number): string {
+  const text = String(key);
+  return /[~/]/.test(text) ? text.replaceAll("~", "~0").replaceAll("/", "~1") : text;
+}
+
+export function numberOf(part: SchemaPart, keyword: string): number | undefined {
+  const value = valueOf(part, keyword);
+  if (value === undefined || (typeof value === "number" && Number.isFinite(value))) return value;
+  throw refuse(part, keyword, "must be a number");
+}
+
+/** Reads a keyword that is a number of items, members or characters. */
+export function countOf(part: SchemaPart, keyword: string, highest: number): number | undefined {
+  const value = numberOf(part, keyword);
+  if (value === undefined) return undefined;
+  if (!Number.isInteger(value) || value < 0) throw refuse(part, keyword, "must be a whole number, not below 0");
+  if (value > highest) throw refuse(part, keyword, `is more than ${highest}`);
+  return value;
+}
+
+/** Reads a maximum; Infinity without the keyword. A maximum above `highest` is lowered to `highest`. */
+export function upperCountOf(part: SchemaPart, keyword: string, highest: number): number {
+  const value = countOf(part, keyword, Infinity);
+  return value === undefined ? Infinity : Math.min(value, highest);
+}
+
+export function textOf(part: SchemaPart, keyword: string): string | undefined {
+  const value = valueOf(part, keyword);
+  if (value === undefined || typeof value === "string") return value;
+  throw refuse(part, keyword, "must be a string");
+}
+
+export function listOf(part: SchemaPart, keyword: string, longest: number): readonly unknown[] | undefined {
+  const value = valueOf(part, keyword);
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value)) throw refuse(part, keyword, "must be an array");
+  if (value.length > longest) throw refuse(part, keyword, `has more than ${longest} entries`);
+  const list: readonly unknown[] = value;
+  return list;
+}
+
+export function namesOf(part: SchemaPart, keyword: string, most: number): readonly string[] {
+  const value = valueOf(part, keyword);
+  if (value === undefined) return [];
+  if (!isRecord(value)) throw refuse(part, keyword, "must be an object");
+  const names = Object.keys(value);
+  if (names.length > most) throw refuse(part, keyword, `has more than ${most} entries`);
+  return names;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,81 @@
+// Writes texts without quotes or escapes: free text between other parts, and string values that an end marker closes.
+import { anyChar, charsOf, codePoint, subtractSet } from "../../rules/char-set.ts";
+import { UnsupportedSchemaError } from "../../rules/errors.ts";
+import { charClass, choice, never, type Expression } from "../../rules/expression.ts";
+import type { Grammar } from "../../rules/grammar.ts";
+import { languageExpression, type CharSpelling } from "../../rules/language-rules.ts";
+import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
+import { constraintsKey, isPlain, languageText, textLanguage, type StringConstraints } from "./strings.ts";
+
+/** Characters that few values contain. A long text is written without one of them, so that it cannot contain the end marker. */
+const rareChars = "<>[]{}|｜";
+
+/** Up to this length, all texts are allowed, at a state for each character. Longer texts must not contain a rare character of the marker. */
+const countedChars = 100;
+
+const spellRaw: CharSpelling = (_, set) => charClass(set);
+
+/** Texts that must not occur. */
+export interface TextExceptions {
+  /** Texts that must occur nowhere, nor begin in the text's end if one of these texts follows. */
+  readonly anywhere: readonly string[];
+  /** Rows of texts with which the text must not begin, with any white space before each text of a row. */
+  readonly first?: readonly (readonly string[])[];
+}
+
+/** Any text without these exceptions; it may be empty. @throws UnsupportedSchemaError if the exceptions need too many states */
+export function textWithout(grammar: Grammar, { anywhere, first = [] }: TextExceptions, hint: string): Expression {
+  return grammar.shared(`text without ${JSON.stringify([anywhere, first])}`, hint, (name) => {
+    const languages = createLanguages(grammar.spend);
+    const blanks = languages.repeat(languages.set(charsOf(" \t\r\n")), 0, Infinity);
+    const beginnings = first.map((row) =>
+      languages.concat([...row.flatMap((text) => [blanks, textLanguage(languages, text)]), languages.all]),
+    );
+    // An end marker may follow, and must be found at its position: a text before `>>>` cannot end in `>`.
+    const others = anywhere.map((marker) => languages.complement(endingAt(languages, marker)));
+    const language = languages.complement(languages.union([...others, ...beginnings]));
+    return languageExpression(grammar, languages, language, name, spellRaw) ?? tooMany(grammar, "schema", "");
+  });
+}
+
+/** A string value without quotes. The caller writes the end marker after it; a search finds the marker exactly at the end of the text. */
+export function rawString(grammar: Grammar, constraints: StringConstraints, until: string, hint: string): Expression {
+  const { minLength, maxLength } = constraints;
+  if (minLength > maxLength) return never;
+  const within = (languages: Languages): Language => endingAt(languages, until);
+  return grammar.shared(`raw ${JSON.stringify(until)} ${constraintsKey(constraints)}`, hint, (name) => {
+    const spelling = { name, spell: spellRaw, within };
+    const isCounted = minLength > countedChars || (maxLength > countedChars && maxLength !== Infinity);
+    const rare = isPlain(constraints) && isCounted ? rareCharOf(until) : undefined;
+    if (rare === undefined) return languageText(grammar, constraints, spelling);
+    const char = charClass(subtractSet(anyChar, charsOf(rare)));
+    return choice(
+      minLength > countedChars ? never : languageText(grammar, { ...constraints, maxLength: countedChars }, spelling),
+      grammar.counted(char, minLength, maxLength, `${name}-long`),
+    );
+  });
+}
+
+/** The texts after which the first occurrence of `until` is right at the end of the text. */
+function endingAt(languages: Languages, until: string): Language {
+  const starts = Array.from(until, (_, index) => until.slice(0, index)).filter(
+    (start) => start !== "" && (start + until).indexOf(until) < start.length,
+  );
+  const early = starts.map((start) => languages.concat([languages.all, textLanguage(languages, start)]));
+  return languages.complement(languages.union([containing(languages, until), ...early]));
+}
+
+function containing(languages: Languages, marker: string): Language {
+  return languages.concat([languages.all, textLanguage(languages, marker), languages.all]);
+}
+
+/** A rare character that occurs exactly once in the marker. */
+function rareCharOf(until: string): string | undefined {
+  const once = Array.from(until).filter((char, _, all) => all.filter((other) => other === char).length === 1);
+  const rare = once.find((char) => rareChars.includes(char)) ?? once[0];
+  return rare === undefined || codePoint(rare) === 0x20 ? undefined : rare;
+}
+
+function tooMany({ limits }: Grammar, keyword: string, path: string): never {
+  throw new UnsupportedSchemaError(path, keyword, `needs an automaton of more than ${limits.patternStates} states`);
+}

@@ -1,0 +1,225 @@
+// Combines the patterns, formats and lengths of strings into one language, or into a plain count of characters.
+import { charsOf } from "../../rules/char-set.ts";
+import { UnsupportedSchemaError } from "../../rules/errors.ts";
+import { isNever, type Expression } from "../../rules/expression.ts";
+import { formatPatterns, shortFormat } from "./formats.ts";
+import type { Grammar } from "../../rules/grammar.ts";
+import {
+  languageExpression,
+  planExpression,
+  planLanguage,
+  type CharSpelling,
+  type LanguagePlan,
+} from "../../rules/language-rules.ts";
+import { limitLength } from "./limit-length.ts";
+import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
+import { defaultGrammarLimits, type GrammarLimits } from "../../rules/limits.ts";
+import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
+import { countOf, listOf, pathOf, textOf, upperCountOf, type SchemaPart } from "../schema-part.ts";
+import { textLength, type TextLength } from "./text-length.ts";
+
+/** If the length of a pattern's texts cannot be counted, at most this many characters are divided among the repetitions. */
+const longestShared = 4_096;
+
+/** The texts of a pattern or a format, or their negation. */
+interface StringRule extends PatternRule {
+  readonly negated: boolean;
+  /** The format's name. */
+  readonly format: string;
+}
+
+export interface StringConstraints {
+  readonly patterns: readonly StringRule[];
+  /** Formats apply only if some text fulfils both them and the patterns: by the standard, formats are annotations. */
+  readonly formats: readonly StringRule[];
+  /** Texts that the string must not equal. */
+  readonly excluded: readonly string[];
+  readonly minLength: number;
+  /** Infinity where there is no limit. */
+  readonly maxLength: number;
+}
+
+export function readStringConstraints(parts: readonly SchemaPart[], limits: GrammarLimits): StringConstraints {
+  const negatedFormat = (format: string): string => formatPatterns.get(format) ?? "";
+  return {
+    patterns: parts.flatMap((part) => [
+      ...rulesOf(part, "pattern", (pattern) => pattern, false),
+      ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
+      ...rulesOf(part, "~notFormat", negatedFormat, true),
+    ]),
+    formats: parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false)),
+    excluded: parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String),
+    minLength: Math.max(0, ...parts.map((part) => countOf(part, "minLength", limits.repetitions) ?? 0)),
+    maxLength: Math.min(...parts.map((part) => upperCountOf(part, "maxLength", limits.repetitions))),
+  };
+}
+
+function rulesOf(
+  part: SchemaPart,
+  keyword: string,
+  patternOf: (value: string) => string | undefined,
+  negated: boolean,
+): readonly StringRule[] {
+  const value = textOf(part, keyword);
+  const source = value === undefined ? undefined : patternOf(value);
+  if (value === undefined || source === undefined) return [];
+  return [{ source, path: pathOf(part, keyword), keyword, negated, format: keyword === "format" ? value : "" }];
+}
+
+/** A key that is equal for equal constraints. */
+export function constraintsKey({ patterns, formats, excluded, minLength, maxLength }: StringConstraints): string {
+  const rules = [...patterns, ...formats].map(({ source, keyword, negated }) => [source, keyword, negated]);
+  return JSON.stringify([rules, excluded, minLength, String(maxLength)]);
+}
+
+export function isPlain({ patterns, formats, excluded }: StringConstraints): boolean {
+  return patterns.length === 0 && formats.length === 0 && excluded.length === 0;
+}
+
+/** Whether a string of an enum fulfils the other keywords of the schema. */
+export function stringFilter(grammar: Grammar, constraints: StringConstraints): (text: string) => boolean {
+  if (isPlain(constraints) && constraints.minLength === 0 && constraints.maxLength === Infinity) return () => true;
+  const languages = createLanguages(grammar.spend);
+  const { minLength, maxLength } = constraints;
+  const language = rulesLanguage(grammar, languages, constraints, true);
+  return (text) => {
+    const length = Array.from(text).length;
+    if (length < minLength || length > maxLength) return false;
+    return language === languages.all || hasText(languages, language, text);
+  };
+}
+
+/** The language of all strings that fulfil the constraints. */
+export function constrainedLanguage(grammar: Grammar, languages: Languages, constraints: StringConstraints): Language {
+  const language = rulesLanguage(grammar, languages, constraints, true);
+  return boundLength(languages, language, constraints.minLength, constraints.maxLength);
+}
+
+/** How the texts are spelled, and what else they have to fulfil. */
+export interface LanguageSpelling {
+  readonly name: string;
+  readonly spell: CharSpelling;
+  /** @returns the texts that are allowed */
+  readonly within?: (languages: Languages) => Language;
+}
+
+/** Writes the strings that fulfil the constraints. Formats are ignored if they contradict the patterns or need too many states with them. */
+export function languageText(grammar: Grammar, constraints: StringConstraints, spelling: LanguageSpelling): Expression {
+  const isMixed = constraints.patterns.some(({ negated }) => !negated) && constraints.formats.length > 0;
+  for (const withFormats of isMixed ? [true, false] : [true]) {
+    const expression = boundedText(grammar, constraints, spelling, withFormats);
+    if (expression !== undefined && !(isNever(expression) && isMixed && withFormats)) return expression;
+  }
+  const [first] = [...constraints.patterns, ...constraints.formats];
+  const reason = `needs an automaton of more than ${grammar.limits.patternStates} states, lengths included`;
+  throw new UnsupportedSchemaError(first?.path ?? "", first?.keyword ?? "maxLength", reason);
+}
+
+function boundedText(
+  grammar: Grammar,
+  constraints: StringConstraints,
+  spelling: LanguageSpelling,
+  withFormats: boolean,
+): Expression | undefined {
+  const { name, spell, within } = spelling;
+  const { minLength, maxLength } = constraints;
+  const plan = within === undefined ? knownPlan(grammar, constraints) : undefined;
+  if (plan !== undefined) return planExpression(grammar, plan, name, spell);
+
+  function written(longest: number, isCounted: boolean): Expression | undefined {
+    const languages = createLanguages(grammar.spend);
+    const language = rulesLanguage(grammar, languages, constraints, withFormats);
+    const limited = isCounted ? language : limitLength(languages, language, longest);
+    if (limited === undefined) return undefined;
+    const bounded = boundLength(languages, limited, minLength, isCounted ? longest : Infinity);
+    const all = within === undefined ? bounded : languages.intersection([bounded, within(languages)]);
+    return languageExpression(grammar, languages, all, name, spell);
+  }
+
+  const short = shortFormatOf(constraints);
+  if (short !== undefined && withFormats) return boundedText(grammar, short, spelling, true);
+  const exact = written(maxLength, true);
+  if (exact !== undefined) return exact;
+  if (maxLength === Infinity) return undefined;
+  const shared = written(Math.min(maxLength, longestShared), false);
+  if (shared !== undefined && !isNever(shared)) return shared;
+  for (const longest of shorterLengths(maxLength, minLength, grammar.limits)) {
+    const expression = written(longest, true);
+    if (expression !== undefined && !isNever(expression)) return expression;
+  }
+  return undefined;
+}
+
+/** The same constraints with a shorter format that replaces the maximum length; undefined if there is no such format. */
+function shortFormatOf(constraints: StringConstraints): StringConstraints | undefined {
+  const { formats, maxLength } = constraints;
+  const [format] = formats;
+  const source = format && formats.length === 1 ? shortFormat(format.format, maxLength) : undefined;
+  if (format === undefined || source === undefined) return undefined;
+  return { ...constraints, formats: [{ ...format, source, format: "" }], maxLength: Infinity };
+}
+
+interface FormatPlan {
+  readonly length: TextLength;
+  readonly plan: LanguagePlan | undefined;
+}
+
+/** Cache of plans for all grammars: formats are few and do not change. */
+const formatPlans = new Map<string, FormatPlan>();
+/** Cost of using such a plan, in counted steps. */
+const stepsPerPlan = 100;
+
+/** The cached plan, if a format is the only constraint and its texts have the required length. */
+function knownPlan(grammar: Grammar, constraints: StringConstraints): LanguagePlan | undefined {
+  const { patterns, formats, excluded, minLength, maxLength } = constraints;
+  const [format] = formats;
+  if (format === undefined || format.format === "" || formats.length > 1 || patterns.length > 0 || excluded.length > 0)
+    return undefined;
+  grammar.spend(stepsPerPlan);
+  const known = formatPlans.get(format.source) ?? planFormat(format);
+  formatPlans.set(format.source, known);
+  const isWithin = known.length.min >= minLength && known.length.max <= maxLength;
+  const states = known.plan?.kind === "states" ? known.plan.states.length : 0;
+  return isWithin && states <= grammar.limits.patternStates ? known.plan : undefined;
+}
+
+function planFormat(format: StringRule): FormatPlan {
+  const languages = createLanguages(() => {});
+  const limits = { ...defaultGrammarLimits, patternChars: Infinity };
+  const language = patternLanguage(languages, format, { limits, spend: () => {} });
+  return { length: textLength(language), plan: planLanguage(languages, language, limits.patternStates) };
+}
+
+function rulesLanguage(
+  grammar: Grammar,
+  languages: Languages,
+  { patterns, formats, excluded }: StringConstraints,
+  withFormats: boolean,
+): Language {
+  const rules = [...patterns, ...(withFormats ? formats : [])].map((rule) => {
+    const language = patternLanguage(languages, rule, grammar);
+    return rule.negated ? languages.complement(language) : language;
+  });
+  const texts = languages.union(excluded.map((text) => textLanguage(languages, text)));
+  return languages.intersection([...rules, languages.complement(texts)]);
+}
+
+/** The language of one text. */
+export function textLanguage(languages: Languages, text: string): Language {
+  return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
+}
+
+/** Maximum lengths to try, each half of the one before: each counted character costs at least one state, and shorter texts are also valid. */
+function shorterLengths(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
+  const lengths: number[] = [];
+  const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);
+  for (let length = halves; length >= Math.max(minLength, 1); length = Math.floor(length / 2)) lengths.push(length);
+  return lengths;
+}
+
+function boundLength(languages: Languages, language: Language, min: number, max: number): Language {
+  const length = textLength(language);
+  if (length.min >= min && length.max <= max) return language;
+  const { anyOne } = languages;
+  return languages.intersection([language, languages.repeat(anyOne, min, max)]);
+}

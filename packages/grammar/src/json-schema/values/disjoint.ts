@@ -1,0 +1,94 @@
+// Proves that no value is valid for both of two schemas. Without a proof, the schemas count as overlapping.
+import { expandConditions, type Condition, type Conjunction } from "../conjunction.ts";
+import { lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
+import type { Grammar } from "../../rules/grammar.ts";
+import type { JsonType } from "../keywords.ts";
+import { extraConditions, memberNames, propertyConditions, requiredNames } from "../objects/properties.ts";
+import type { SchemaDocument } from "../schema-document.ts";
+import { has, type SchemaPart } from "../schema-part.ts";
+import { commonTypes, namedTypes, typeOfValue, writtenTypes } from "../types.ts";
+
+/** Most levels down to a property that distinguishes two objects. */
+const deepestDiscriminator = 4;
+
+/** Cost limit of one comparison, in counted steps. */
+const stepsPerComparison = 50;
+
+/**
+ * Whether nothing that a grammar writes for one schema is valid for the other. The types, the fixed values, or a property can prove it: one
+ * schema requires the property, and in the other's objects it is missing or has a value that does not fit.
+ */
+export function areDisjoint(
+  document: SchemaDocument,
+  grammar: Grammar,
+  a: readonly Condition[],
+  b: readonly Condition[],
+  depth = 0,
+): boolean {
+  const one = expandConditions(document, a, grammar);
+  const other = expandConditions(document, b, grammar);
+  if (one.impossible || other.impossible) return true;
+  const [left, right] = [one.parts, other.parts];
+  grammar.spend(stepsPerComparison);
+  if (haveDisjointTypes(left, right, grammar) || haveDisjointValues(left, right, grammar)) return true;
+  if (depth === deepestDiscriminator || !areObjects(one, grammar) || !areObjects(other, grammar)) return false;
+  const names = new Set([...requiredNames(left, grammar), ...requiredNames(right, grammar)]);
+  return [...names].some((name) =>
+    areDisjoint(
+      document,
+      grammar,
+      propertyConditions(left, name, grammar),
+      propertyConditions(right, name, grammar),
+      depth + 1,
+    ),
+  );
+}
+
+/**
+ * Whether nothing that the grammar writes for the first schema is valid for the second, because the second requires a member that the first
+ * does not declare. Other values may be valid for both schemas, but the grammar writes only declared members.
+ */
+export function writesNothingFor(
+  document: SchemaDocument,
+  grammar: Grammar,
+  a: readonly Condition[],
+  b: readonly Condition[],
+): boolean {
+  const one = expandConditions(document, a, grammar);
+  const other = expandConditions(document, b, grammar);
+  const isClosed =
+    one.unions.length === 0 && areObjects(one, grammar) && extraConditions(one.parts, document) === undefined;
+  if (!isClosed || one.parts.some((part) => has(part, "patternProperties"))) return false;
+  const names = new Set(memberNames(one.parts, grammar));
+  return requiredNames(other.parts, grammar).some((name) => !names.has(name));
+}
+
+/** Whether both schemas name types and have none in common. A schema without `type` is valid for any type, whatever the grammar writes. */
+function haveDisjointTypes(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
+  const [one, other] = [validTypes(a, grammar), validTypes(b, grammar)];
+  return one !== undefined && other !== undefined && commonTypes(one, other).size === 0;
+}
+
+function haveDisjointValues(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
+  const [one, other] = [readFixedValues(a, grammar), readFixedValues(b, grammar)];
+  if (one === undefined || other === undefined) return false;
+  const [fewer, more] = one.size < other.size ? [one, other] : [other, one];
+  grammar.spend(fewer.size / lookUpsPerStep);
+  return ![...fewer.keys()].some((key) => more.has(key));
+}
+
+/** Whether the grammar writes only objects. If no type is named, an anyOf that is not split yet could add other types. */
+function areObjects({ parts, unions }: Conjunction, grammar: Grammar): boolean {
+  const types = validTypes(parts, grammar) ?? (unions.length === 0 ? writtenTypes(parts) : undefined);
+  return types?.size === 1 && types.has("object");
+}
+
+/** The types of valid values, strictly by the standard. */
+function validTypes(parts: readonly SchemaPart[], grammar: Grammar): ReadonlySet<JsonType> | undefined {
+  const values = readFixedValues(parts, grammar);
+  const named = namedTypes(parts);
+  if (values === undefined) return named;
+  grammar.spend(values.size / lookUpsPerStep);
+  const types = new Set(Array.from(values.values(), ({ value }) => typeOfValue(value)));
+  return named === undefined ? types : commonTypes(types, named);
+}

@@ -1,0 +1,96 @@
+// Checks whether a value that the schema names fulfils its other keywords; handles objects and arrays too.
+import type { CompileContext } from "../compile-context.ts";
+import { expandConditions, type Condition } from "../conjunction.ts";
+import { equalityKey, readFixedValues } from "./fixed-values.ts";
+import { numberFilter, readNumberConstraints } from "../numbers/numbers.ts";
+import { absentNames, propertyConditions, requiredNames, schemaAt } from "../objects/properties.ts";
+import { countOf, has, isRecord, listOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { readStringConstraints, stringFilter } from "../strings/strings.ts";
+import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
+import { alternatives } from "../unions.ts";
+
+/** Checking one value counts as this many steps. */
+const stepsPerValue = 5;
+
+/** Checks strictly by the standard: a value that no keyword restricts is allowed. @throws UnsupportedSchemaError for unsupported keywords */
+function fitsConditions(context: CompileContext, value: unknown, conditions: readonly Condition[]): boolean {
+  context.grammar.spend(stepsPerValue);
+  const conjunction = expandConditions(context.document, conditions, context.grammar);
+  if (conjunction.impossible) return false;
+  if (conjunction.unions.length === 0) return fitsParts(context, value, conjunction.parts);
+  return alternatives(context, conjunction).some((option) => fitsConditions(context, value, option));
+}
+
+function fitsParts(context: CompileContext, value: unknown, parts: readonly SchemaPart[]): boolean {
+  const { grammar } = context;
+  const values = readFixedValues(parts, grammar);
+  if (values !== undefined && !values.has(equalityKey(value))) return false;
+  const types = namedTypes(parts);
+  if (types !== undefined && commonTypes(types, new Set([typeOfValue(value)])).size === 0) return false;
+  if (typeof value === "string") return stringFilter(grammar, readStringConstraints(parts, grammar.limits))(value);
+  if (typeof value === "number") return numberFilter(readNumberConstraints(parts, false))(value);
+  return fitsKeywords(context, value, parts);
+}
+
+/** Whether an object or an array fulfils the keywords for it. */
+export function fitsKeywords(context: CompileContext, value: unknown, parts: readonly SchemaPart[]): boolean {
+  if (Array.isArray(value)) return fitsArray(context, value, parts);
+  return !isRecord(value) || fitsObject(context, value, parts);
+}
+
+function fitsObject(
+  context: CompileContext,
+  value: Readonly<Record<string, unknown>>,
+  parts: readonly SchemaPart[],
+): boolean {
+  const { grammar } = context;
+  const names = Object.keys(value);
+  const isWithin = parts.every((part) => isCount(part, names.length, "minProperties", "maxProperties", grammar.limits));
+  if (!isWithin || !requiredNames(parts, grammar).every((name) => Object.hasOwn(value, name))) return false;
+  if (absentNames(parts, grammar).some((name) => Object.hasOwn(value, name))) return false;
+  const allowed = parts.flatMap((part) => (has(part, "propertyNames") ? [schemaAt(part, "propertyNames")] : []));
+  if (allowed.length > 0 && !names.every((name) => fitsConditions(context, name, allowed))) return false;
+  if (!parts.every((part) => !has(part, "~value") || hasSome(context, value, part))) return false;
+  return names.every((name) => fitsConditions(context, value[name], propertyConditions(parts, name, grammar)));
+}
+
+function hasSome(context: CompileContext, value: Readonly<Record<string, unknown>>, some: SchemaPart): boolean {
+  const beyond = valueOf(some, "~beyond");
+  return Object.entries(value).some(([name, member]) => {
+    const isNamed = Array.isArray(beyond)
+      ? !beyond.includes(name)
+      : fitsConditions(context, name, [schemaAt(some, "~name")]);
+    return isNamed && fitsConditions(context, member, [schemaAt(some, "~value")]);
+  });
+}
+
+function fitsArray(context: CompileContext, value: readonly unknown[], parts: readonly SchemaPart[]): boolean {
+  const { limits } = context.grammar;
+  return parts.every((part) => {
+    if (!isCount(part, value.length, "minItems", "maxItems", limits)) return false;
+    if (valueOf(part, "uniqueItems") === true && new Set(value.map(equalityKey)).size < value.length) return false;
+    if (has(part, "contains") && !value.some((item) => fitsConditions(context, item, [schemaAt(part, "contains")])))
+      return false;
+    return value.every((item, index) =>
+      fitsConditions(context, item, itemConditions(part, index, limits.alternatives)),
+    );
+  });
+}
+
+function itemConditions(part: SchemaPart, index: number, most: number): readonly Condition[] {
+  const isOld = Array.isArray(valueOf(part, "items"));
+  const prefix = isOld ? "items" : "prefixItems";
+  if (index < (listOf(part, prefix, most) ?? []).length) return [schemaAt(part, prefix, index)];
+  const rest = isOld ? "additionalItems" : "items";
+  return has(part, rest) ? [schemaAt(part, rest)] : [];
+}
+
+function isCount(
+  part: SchemaPart,
+  count: number,
+  least: string,
+  most: string,
+  { repetitions }: { readonly repetitions: number },
+): boolean {
+  return count >= (countOf(part, least, repetitions) ?? 0) && count <= (countOf(part, most, Infinity) ?? Infinity);
+}

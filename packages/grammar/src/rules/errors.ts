@@ -1,0 +1,31 @@
+// Owns the one error of this package. It knows no wire codes: the caller maps it to an invalid argument.
+
+const shownPathChars = 200;
+
+/** The schema has conditions that no grammar can guarantee, contradicts itself, or is too large. */
+export class UnsupportedSchemaError extends Error {
+  override readonly name = "UnsupportedSchemaError";
+  /** JSON Pointer to the keyword, from the root of the schema. */
+  readonly path: string;
+  /** "schema" if no single keyword is the cause; then `path` points to the schema. */
+  readonly keyword: string;
+
+  /** @param reason what is wrong with the keyword, as the rest of a sentence that begins with it: "is not supported" */
+  constructor(path: string, keyword: string, reason: string) {
+    const subject = keyword === "schema" ? "the schema" : JSON.stringify(writtenKeyword(keyword));
+    const written = path.replace(/\/~(?:\/.*)?$/s, "");
+    super(`Cannot compile the JSON schema: ${subject} at ${shownPath(written)} ${reason}`);
+    this.path = written;
+    this.keyword = writtenKeyword(keyword);
+  }
+}
+
+/** The keyword of the schema from which an internal keyword was derived by negation. */
+function writtenKeyword(keyword: string): string {
+  return keyword.startsWith("~") ? "not" : keyword;
+}
+
+function shownPath(path: string): string {
+  if (path === "") return "the root";
+  return path.length <= shownPathChars ? path : `${path.slice(0, shownPathChars)}…`;
+}

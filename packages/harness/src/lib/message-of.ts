@@ -1,4 +1,0 @@
-// Owns what is said of anything that was thrown.
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,7 +1,0 @@
-// Owns where the repository is, seen from this file.
-import { fileURLToPath } from "node:url";
-
-/** The absolute path of a file in the repository, by its path from the root. */
-export function repositoryPath(path: string): string {
-  return fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
-}

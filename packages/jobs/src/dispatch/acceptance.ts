@@ -1,0 +1,66 @@
+// Accepts or refuses a request, after the engine's preflight and the reservation of the job's id. It may be refused after each wait; then no job has
+// changed.
+import { WaggleError } from "@waggle/protocol";
+import type { EngineLink } from "./dispatcher-port.ts";
+import { engineJobOf } from "./engine-job.ts";
+import type { Job } from "../job/job.ts";
+import type { JobListener } from "../watching/listeners.ts";
+import type { JobSpec } from "../job/job-spec.ts";
+import { choicesOf, drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
+import type { Preflight } from "./preflight.ts";
+import type { JobRegistry } from "../kept/registry.ts";
+
+export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "listener" | "callKey">;
+
+export interface AcceptanceOptions {
+  readonly engine: EngineLink;
+  readonly preflight: Pick<Preflight, "ask">;
+  readonly registry: Pick<JobRegistry, "has">;
+  readonly defaults: JobDefaults;
+  readonly nextUid: () => string;
+  /** The error while no job is accepted. */
+  readonly refusal: () => WaggleError | undefined;
+  /** The error if there is no room for this job. */
+  readonly full: (spec: JobSpec) => WaggleError | undefined;
+  /** Creates the job and returns at once. @throws WaggleError if the job must still be refused */
+  readonly begin: (spec: JobSpec, made: Acceptable) => Job;
+}
+
+export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, listener?: JobListener) => Promise<Job> {
+  const { engine, preflight, registry, defaults, begin } = options;
+
+  function refuseEarly(spec: JobSpec & { readonly id: string }): void {
+    const { id, scope } = spec;
+    const refusal = options.refusal();
+    if (refusal !== undefined) throw refusal;
+    if (registry.has(scope.client, id)) {
+      throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
+    }
+    const choices = choicesOf(spec);
+    if (choices > engine.slots) {
+      throw new WaggleError(
+        "invalid_argument",
+        `Cannot accept field "n": ${choices} choices need more than the ${engine.slots} slots.`,
+      );
+    }
+    const full = options.full(spec);
+    if (full !== undefined) throw full;
+  }
+
+  return async (asked, listener) => {
+    const uid = options.nextUid();
+    const spec = { ...withDefaults(asked, defaults), id: asked.id ?? drawnId() };
+    refuseEarly(spec);
+    const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
+    refuseEarly(spec);
+    if (engine.reserve === undefined) return begin(spec, { uid, size, listener });
+    const { callKey, release } = await engine.reserve(spec);
+    try {
+      refuseEarly(spec);
+      return begin(spec, { uid, size, listener, callKey });
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,134 @@
+// Defines the types around a dispatcher: its interfaces for the front and for the daemon, the engine link that it calls, and its limits.
+import type { Clock } from "@waggle/async";
+import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
+import type { CancelledBy, WaggleError } from "@waggle/protocol";
+import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import type { Job, SequenceState } from "../job/job.ts";
+import type { JobSpec } from "../job/job-spec.ts";
+import type { JobDefaults } from "../job/new-job.ts";
+import type { JobRegistry } from "../kept/registry.ts";
+import type { Reader } from "../stream/reader.ts";
+import type { Fingerprints } from "../stream/receipt.ts";
+import type { Lifecycle } from "../watching/lifecycle.ts";
+import type { JobListener } from "../watching/listeners.ts";
+import type { PromptSize } from "./preflight.ts";
+import type { Queries } from "./queries.ts";
+
+/** The front's interface to the jobs of all models. */
+export interface JobDispatcher {
+  /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then no job has changed */
+  submit(spec: JobSpec, listener?: JobListener): Promise<Job>;
+  /** The job's queue position: 1 is next, 0 is running; undefined once the job has ended. */
+  position(job: Job): number | undefined;
+  /** Asks for the job's end and returns at once; `job.ended` resolves when it is over. Idempotent. */
+  cancel(job: Job, by: CancelledBy): void;
+  /** The session's live job, if any. */
+  sessionJob(client: string, sessionId: string): Job | undefined;
+  /** @param onStalled called when the client has stopped reading and must be cut off; it must destroy the client's connection */
+  openReader(job: Job, after: number, onStalled: () => void): Reader;
+}
+
+/** The daemon's interface to the jobs of one model. */
+export interface Dispatcher extends JobDispatcher {
+  /**
+   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, whatever the queue's limits; a job that runs already, or
+   * has ended, is passed to `EngineLink.run` at once.
+   * @param how `callKey` is the common part of the job's tool call ids at the other gateway
+   */
+  takeOver(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;
+  /** Asks the engine about the model. */
+  readonly query: Queries["ask"];
+  /** The result of the engine's preflight; undefined if the engine does not answer in time. @throws WaggleError as from the engine */
+  preflight(job: EngineJob): Promise<PromptSize | undefined>;
+  onEngineEvent(event: EngineEvent): void;
+  onEngineReady(): void;
+  /** The sequence's worker is gone, and another worker continues the sequence. */
+  onResumedElsewhere(sequenceUid: string): void;
+  /** The engine died. Its jobs continue under the next engine. Jobs that may not continue end with this error, and after `refuse` all jobs do. */
+  onEngineLost(error: WaggleError): void;
+  /** Another model replaces the model of the jobs: those with output end with `engine_failed`. */
+  onModelChanged(): void;
+  /** Takes jobs again after a `refuse`. */
+  accept(): void;
+  /** Like `refuse`, but jobs with output continue if their engine dies: the next engine runs only those jobs. */
+  drain(error: WaggleError): void;
+  /** Ends every waiting job, and refuses new jobs with this error from now on. */
+  refuse(error: WaggleError): void;
+  /** Ends all jobs with this error; submissions and queries that wait for the engine fail. */
+  abort(error: WaggleError): void;
+  /** Resolves when no job is live. */
+  idle(): Promise<void>;
+  /** Resolves when the engine holds no sequence of any job, and no query waits for an answer. Jobs may still wait in the queue. */
+  still(): Promise<void>;
+  /** Jobs that wait for a slot. */
+  readonly waiting: number;
+  /** Slots that are in use by jobs. */
+  readonly running: number;
+  stop(): void;
+}
+
+/** Finds a client's job by its id: here, or at another gateway. */
+export interface JobFinder {
+  /** Undefined for an unknown or forgotten job. @throws WaggleError unavailable while the other gateways cannot be asked */
+  find(client: string, id: string): Promise<Job | undefined>;
+  /** Like `find`, but only for a job of the same request. For a job of another request it returns undefined and changes nothing. */
+  join(client: string, id: string, requestDigest: string | undefined): Promise<Job | undefined>;
+  /** Cancels the session's job at another gateway. Resolves with the job's id when it has ended, or undefined. @throws WaggleError unavailable */
+  cancelSession(client: string, sessionId: string): Promise<string | undefined>;
+}
+
+/** The engine, or many of them, as the dispatcher sees it. */
+export interface EngineLink {
+  /** Loaded and taking jobs. */
+  readonly ready: boolean;
+  /** The engine takes no more jobs at present, although it may have free slots. */
+  readonly full?: boolean;
+  /** Number of slots, which may change at any time. */
+  readonly slots: number;
+  /** Never throws: a command that cannot be sent fails by an event. */
+  send(command: EngineCommand): void;
+  /**
+   * Reserves the job's id at all gateways, before the job is accepted. Only a link to a fleet has this function.
+   * @throws WaggleError conflict, payload_too_large
+   */
+  reserve?(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
+  /** Replaces `send` of a `submit` command for a link to a fleet, which needs the sequence's job. Never throws. */
+  run?(job: Job, sequence: SequenceState): void;
+}
+
+/** The reserved id of a job that is not accepted yet. */
+export interface Reservation {
+  /** The common part of the ids of its tool calls. */
+  readonly callKey: string;
+  /** Frees the id, because the job is refused after the reservation. */
+  release(): void;
+}
+
+/** Limits in milliseconds and bytes; each is a flag of the worker. */
+export interface JobLimits extends JobDefaults {
+  readonly replayBufferBytes: number;
+  readonly pingIntervalMs: number;
+  readonly readerStallTimeoutMs: number;
+  readonly reconnectGraceMs: number;
+  /** How long a job without readers continues when its client may send the request again; with 0 the job ends at once. */
+  readonly retryGraceMs: number;
+  readonly unclaimedTimeoutMs: number;
+  /** How long the end of a job waits for the engine to release the job's slot. */
+  readonly supersedeTimeoutMs: number;
+}
+
+export interface DispatcherOptions {
+  readonly queue: AdmissionQueue<Job>;
+  readonly registry: JobRegistry;
+  readonly sessions: SessionRegistry;
+  readonly engine: EngineLink;
+  readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
+  readonly limits: JobLimits;
+  /** The name that the model is served under. */
+  readonly model: () => string;
+  /** The prefix of this dispatcher's job uids; "j" by default. Dispatchers that share a registry need different prefixes. */
+  readonly uidPrefix?: string;
+  /** Fingerprints of the model that runs this job, or ran it. */
+  readonly fingerprints: (job: Job) => Fingerprints;
+}

@@ -1,0 +1,352 @@
+// Runs a job from acceptance to its terminal event. It passes each input to the reducer and performs the effects; no other code changes a job. It
+// never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop, except for the questions before acceptance.
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { EngineEvent, JobEvent } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import { createAcceptance, type Acceptable } from "./acceptance.ts";
+import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
+import { restOf } from "./engine-job.ts";
+import { createForecast } from "./forecast.ts";
+import { createFreeSlots } from "./free-slots.ts";
+import { createPositions } from "./positions.ts";
+import { createPreflight, preflightTimeoutMs } from "./preflight.ts";
+import { createQueries } from "./queries.ts";
+import { createJobTimers, startSpecTimers } from "./timers.ts";
+import { createWaitingJobs } from "./waiting-jobs.ts";
+import { lossesAfter } from "../job/crash-blame.ts";
+import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/job.ts";
+import type { JobSpec } from "../job/job-spec.ts";
+import { createJob, sessionKeyOf } from "../job/new-job.ts";
+import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
+import { addOutput, dropContent, forgetComputed, keepComputed } from "../stream/output-so-far.ts";
+import { createReaders } from "../stream/readers.ts";
+import { record } from "../stream/receipt.ts";
+import { measure } from "../watching/lifecycle.ts";
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
+  const waiting = createWaitingJobs(options.queue);
+  const timers = createJobTimers(clock);
+  const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
+  const queries = createQueries({ engine, clock, onLeft: () => still.check() });
+  const forecast = createForecast({ ready: () => engine.ready, waitMs: options.queue.waitMs });
+  const positions = createPositions({
+    clock,
+    positionOf: position,
+    onMoved: (job, at) => apply(job, { type: "moved", position: at, etaMs: forecast.firstTokenMs(job, at) }),
+  });
+  const readers = createReaders({
+    clock,
+    timers,
+    lifecycle,
+    limits,
+    onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
+  });
+  /** Jobs by the uids of the sequences that the engine holds. An ended job stays until the engine has released its sequences. */
+  const held = new Map<string, Job>();
+  const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
+  const idle = createCondition(() => registry.liveCount === 0);
+  const still = createCondition(() => held.size === 0 && queries.waiting === 0);
+  let refusal: WaggleError | undefined;
+  /** While draining, jobs with output continue on the next engine in spite of the refusal. */
+  let draining = false;
+  let serial = 0;
+  const nextUid = (): string => `${uidPrefix}${(serial += 1)}`;
+
+  // ---- inputs and effects -------------------------------------------------------------------------------------------
+
+  function apply(job: Job, input: JobInput): void {
+    const { state, effects } = reduce(job, input);
+    job.state = state;
+    for (const effect of effects) perform(job, effect);
+  }
+
+  function perform(job: Job, effect: Effect): void {
+    switch (effect.type) {
+      case "append":
+        record(job, effect.event, options.fingerprints);
+        if (effect.event.type === "status") lifecycle.status(job, effect.event);
+        return;
+      case "enqueue":
+        waiting.enter(job, effect.again);
+        positions.announce(job);
+        return;
+      case "dequeue":
+        return waiting.leave(job);
+      case "submit":
+        return submitSequences(job);
+      case "release":
+        for (const uid of effect.uids) engine.send({ type: "cancel", jobId: uid });
+        return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
+          apply(job, { type: "overdue", at: clock.now() });
+          pump();
+        });
+      case "measure_start":
+      case "measure_resumption":
+      case "measure_tokens":
+      case "measure_cancel":
+      case "measure_unreadable":
+        if (effect.type === "measure_tokens" && effect.first) forecast.prefilled(job);
+        return measure(lifecycle, job, effect);
+      case "output":
+        return addOutput(job, effect);
+      case "keep":
+        return keepComputed(job, effect.event);
+      case "free":
+        return waiting.finished(job);
+      case "ended":
+        return conclude(job, effect.outcome);
+    }
+  }
+
+  function submitSequences(job: Job): void {
+    const running = job.state.sequences.filter((sequence) => sequence.held);
+    for (const { uid } of running) held.set(uid, job);
+    for (const sequence of running) {
+      if (engine.run !== undefined) engine.run(job, sequence);
+      else engine.send({ type: "submit", job: restOf(job, sequence) });
+    }
+  }
+
+  /** Frees everything that depends on the job, after its last event. */
+  function conclude(job: Job, outcome: Outcome): void {
+    timers.clearAll(job);
+    if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
+    lifecycle.ended(job, outcome);
+    dropContent(job);
+    registry.retire(job);
+    const successor = waiting.takeSuccessor(job);
+    if (successor !== undefined) {
+      lifecycle.predecessorLeft(successor, !job.state.sequences.some((sequence) => sequence.held));
+      apply(successor, { type: "unblocked" });
+    }
+    job.listener?.ended(outcome);
+    job.ended.resolve();
+    positions.changed();
+    idle.check();
+  }
+
+  function end(job: Job, outcome: Outcome): void {
+    apply(job, { type: "end", outcome, at: clock.now() });
+    pump();
+  }
+
+  function position(job: Job): number | undefined {
+    return hasEnded(job) ? undefined : (waiting.position(job) ?? 0);
+  }
+
+  // ---- admission ----------------------------------------------------------------------------------------------------
+
+  function begin(spec: JobSpec, made: Acceptable): Job {
+    const job = admit(spec, made);
+    registry.add(job);
+    lifecycle.accepted(job);
+    startSpecTimers(job, { timers, limits, end });
+    pump();
+    if (job.state.phase.name !== "blocked") positions.announce(job);
+    if (!engine.ready) apply(job, { type: "loading" });
+    return job;
+  }
+
+  /** A job that supersedes another gets the other job's position, so a full queue does not refuse it. */
+  function fullFor({ scope }: JobSpec): WaggleError | undefined {
+    return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
+  }
+
+  /** Puts the job into the queue, in the position of the waiting job of its session, or behind the running one. */
+  function admit(spec: JobSpec, made: Acceptable): Job {
+    const old = holderOf(sessionKeyOf(spec.scope));
+    const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
+    const { replayBufferBytes } = limits;
+    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
+    const begins = options.queue.depth === 0 && freeSlots.hasRoomFor(job);
+    forecast.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
+    if (old === undefined) waiting.join(job);
+    else waiting.replace(old, job);
+    if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
+    if (old !== undefined) end(old, { type: "cancelled", by: "superseded" });
+    return job;
+  }
+
+  function holderOf(sessionKey: string | undefined): Job | undefined {
+    if (sessionKey === undefined) return undefined;
+    const uid = sessions.current(sessionKey);
+    return uid === undefined ? undefined : registry.live(uid);
+  }
+
+  function takeOver(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
+    const uid = nextUid();
+    const { replayBufferBytes } = limits;
+    const made = { uid, callKey, takenOver: true, now: clock.now(), replayBufferBytes } as const;
+    const job = createJob(spec, { ...made, phase: "queued" });
+    registry.add(job);
+    // If a newer job has the session already, that job keeps it.
+    if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
+    startSpecTimers(job, { timers, limits, end });
+    if (!waits) apply(job, { type: "submitted" });
+    else {
+      waiting.enter(job, false);
+      pump();
+      positions.announce(job);
+      if (!engine.ready) apply(job, { type: "loading" });
+    }
+    return job;
+  }
+
+  // ---- running ------------------------------------------------------------------------------------------------------
+
+  function pump(): void {
+    for (let job = freeSlots.takeNext(); job !== undefined; job = freeSlots.takeNext()) {
+      apply(job, { type: "submitted" });
+      positions.changed();
+    }
+  }
+
+  function onEngineEvent(event: EngineEvent): void {
+    switch (event.type) {
+      case "preflight_ok":
+      case "preflight_failed":
+        return preflight.answer(event);
+      case "query_result":
+        return queries.answer(event);
+      case "step":
+        for (const jobEvent of event.events) onJobEvent(jobEvent);
+        return pump();
+      case "loading":
+      case "ready":
+      case "load_failed":
+      case "broken":
+      case "log":
+      case "prefix_store":
+      case "process_stats":
+      case "gpu_memory":
+        return;
+    }
+  }
+
+  function onJobEvent(event: JobEvent): void {
+    const job = held.get(event.jobId);
+    if (job === undefined) return;
+    const listener = hasEnded(job) ? undefined : job.listener;
+    const input = inputOf(event, { model: options.model(), at: clock.now() });
+    if (input.type !== "released") {
+      apply(job, input);
+      return listener?.event(event);
+    }
+    held.delete(event.jobId);
+    // Before `apply`, which may end the job: `ended` is the listener's last call.
+    listener?.event(event);
+    apply(job, input);
+    still.check();
+  }
+
+  function onEngineLost(error: WaggleError): void {
+    preflight.abandon();
+    queries.abandon("the engine died");
+    const lost = [...new Set(held.values())];
+    held.clear();
+    for (const job of lost) {
+      if (!hasEnded(job)) job.listener?.engineLost(lossesAfter(job.state));
+      apply(job, { type: "engine_lost", outcome: failedWith(error), at: clock.now() });
+    }
+    still.check();
+    // After a refusal no job leaves the queue, even when another engine becomes ready.
+    if (refusal !== undefined) endWaiting(refusal);
+    for (const job of registry.liveJobs()) apply(job, { type: "loading" });
+  }
+
+  function onModelChanged(): void {
+    const error = new WaggleError("engine_failed", "Cannot continue the job: another file replaced the model.");
+    for (const job of registry.liveJobs()) forgetComputed(job);
+    for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failedWith(error));
+  }
+
+  function refuse(error: WaggleError, sparing = false): void {
+    refusal = error;
+    draining = sparing;
+    endWaiting(error);
+  }
+
+  function endWaiting(error: WaggleError): void {
+    const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
+    // End all waiting jobs before `pump`: otherwise `pump` would start a job from behind one that waits for room, although it must be refused too.
+    for (const job of registry.liveJobs())
+      if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, input);
+    pump();
+  }
+
+  return {
+    submit: createAcceptance({
+      engine,
+      preflight,
+      registry,
+      defaults: limits,
+      nextUid,
+      refusal: () => refusal,
+      full: fullFor,
+      begin,
+    }),
+    takeOver,
+    position,
+    cancel: (job, by) => end(job, { type: "cancelled", by }),
+    query: queries.ask,
+    preflight: async (job) => (engine.ready ? await preflight.ask(job) : undefined),
+    sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
+    openReader: readers.open,
+    onEngineEvent,
+    onEngineReady: pump,
+    onResumedElsewhere(uid) {
+      const job = held.get(uid);
+      if (job !== undefined) apply(job, { type: "resumed_elsewhere" });
+    },
+    onEngineLost,
+    onModelChanged,
+    accept() {
+      refusal = undefined;
+    },
+    drain: (error) => refuse(error, true),
+    refuse,
+    abort(error) {
+      refusal = error;
+      draining = false;
+      preflight.abandon();
+      queries.abandon("the worker is leaving");
+      endWaiting(error);
+      for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });
+    },
+    idle: idle.wait,
+    still: still.wait,
+    get waiting() {
+      return waiting.length;
+    },
+    get running() {
+      return held.size;
+    },
+    stop() {
+      positions.stop();
+      registry.clear();
+    },
+  };
+}
+
+interface Condition {
+  /** Resolves when the condition holds, at once if it holds already. */
+  wait(): Promise<void>;
+  /** Called after a change: resolves the waits if the condition holds now. */
+  check(): void;
+}
+
+function createCondition(holds: () => boolean): Condition {
+  let waiting: Deferred<void> | undefined;
+  return {
+    wait: async () => {
+      if (!holds()) await (waiting ??= deferred<void>()).promise;
+    },
+    check() {
+      if (!holds()) return;
+      waiting?.resolve();
+      waiting = undefined;
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { SamplingSchema } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { createFirstTokenEstimate, createForecast } from "./forecast.ts";
+import type { Forecast } from "./forecast.ts";
+import type { Job, JobCounts } from "../job/job.ts";
+import type { JobSpec } from "../job/job-spec.ts";
+import { createJob } from "../job/new-job.ts";
+
+const spec: JobSpec = {
+  kind: "generate",
+  model: "m",
+  scope: { client: "a", trace: "t" },
+  priority: 0,
+  deadlineMs: 100,
+  refusedIfLate: true,
+  onDisconnect: "cancel",
+  direct: false,
+  prompt: { kind: "text", text: "x" },
+  choices: 1,
+  sampling: SamplingSchema.parse({ seed: 7 }),
+  contextShift: false,
+  stop: [],
+};
+
+/** Of 1,000 tokens. */
+function newJob(cachedTokens = 0): Job {
+  const size = { promptTokens: 1_000, cachedTokens };
+  return createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
+}
+
+function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
+  const job = newJob();
+  job.state = { ...job.state, counts: { ...job.state.counts, ...counts } };
+  forecast.prefilled(job);
+}
+
+test("without a ready engine there is no forecast, and no deadline is refused", () => {
+  let ready = true;
+  const forecast = createForecast({ ready: () => ready, waitMs: () => 0 });
+  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+  expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
+  expect(() => forecast.refuseLate(newJob(), () => 0)).toThrow("500 ms");
+  ready = false;
+  expect(forecast.firstTokenMs(newJob(), 0)).toBeUndefined();
+  expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
+});
+
+test("cached prompt tokens count neither in the measurement nor in the forecast", () => {
+  const forecast = createForecast({ ready: () => true, waitMs: () => 0 });
+  measure(forecast, { promptTokens: 10_000, cachedTokens: 9_000, prefillMs: 500 });
+  expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
+  expect(forecast.firstTokenMs(newJob(900), 0)).toBe(50);
+});
+
+const waitMs = (position: number): number => position * 1_000;
+
+test("the estimate is the wait for a slot plus the time that as many tokens took", () => {
+  const estimate = createFirstTokenEstimate(waitMs);
+  estimate.prefilled(1_000, 500);
+  estimate.prefilled(3_000, 1_500);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 400 })).toBe(200);
+  expect(estimate.estimateMs({ position: 3, uncachedTokens: 400 })).toBe(3_200);
+});
+
+test("there is no estimate without a measured prompt, the number of tokens, or the time that jobs take", () => {
+  const estimate = createFirstTokenEstimate((position) => (position > 2 ? undefined : 0));
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 400 })).toBeUndefined();
+  estimate.prefilled(1_000, 500);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: undefined })).toBeUndefined();
+  expect(estimate.estimateMs({ position: 3, uncachedTokens: 400 })).toBeUndefined();
+  expect(estimate.estimateMs({ position: 2, uncachedTokens: 400 })).toBe(200);
+});
+
+test("short prompts, which take a step each, do not change the estimate of long ones", () => {
+  const estimate = createFirstTokenEstimate(waitMs);
+  estimate.prefilled(1, 80);
+  estimate.prefilled(3, 120);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 20 })).toBe(100);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 2_000 })).toBeUndefined();
+  estimate.prefilled(1_000, 500);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 20 })).toBe(100);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 2_000 })).toBe(1_000);
+});
+
+test("the estimate uses the last 16 prompts", () => {
+  const estimate = createFirstTokenEstimate(waitMs);
+  for (let i = 0; i < 20; i += 1) estimate.prefilled(1_000, 10_000);
+  for (let i = 0; i < 16; i += 1) estimate.prefilled(1_000, 100);
+  expect(estimate.estimateMs({ position: 0, uncachedTokens: 1_000 })).toBe(100);
+});

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { findNamed, unknownModel, unnamedModel } from "./model-names.ts";
+
+const entries = [
+  { name: "Qwen3", aliases: new Set(["gpt-4o"]) },
+  { name: "qwen3", aliases: new Set<string>() },
+  { name: "story.gguf", aliases: new Set(["Teller:latest"]) },
+];
+
+test.each<[asked: string, name: string | undefined]>([
+  ["Qwen3", "Qwen3"],
+  ["qwen3", "qwen3"],
+  ["QWEN3", "Qwen3"],
+  ["qwen3:latest", "Qwen3"],
+  ["gpt-4o", "Qwen3"],
+  ["GPT-4o", "Qwen3"],
+  ["story", "story.gguf"],
+  ["STORY.GGUF", "story.gguf"],
+  ["teller", "story.gguf"],
+  ["teller:latest", "story.gguf"],
+  ["qwen", undefined],
+  ["qwen3:8b", undefined],
+  ["", undefined],
+])('"%s" means %s', (asked, name) => {
+  expect(findNamed(entries, asked)?.name).toBe(name);
+});
+
+test("the error for an unknown name lists the names that exist, and cuts a long name", () => {
+  expect(unknownModel("x", entries)).toMatchObject({
+    code: "not_found",
+    message: 'Cannot find model "x": this worker serves Qwen3, qwen3, story.gguf.',
+  });
+  const many = Array.from({ length: 23 }, (_, i) => ({ name: `m${i}`, aliases: new Set<string>() }));
+  const { message } = unknownModel("y".repeat(10_000), many);
+  expect(message).toContain(" m19 and 3 more.");
+  expect(message.length).toBeLessThan(600);
+  expect(unknownModel("x", []).message).toContain("this worker has no models");
+});
+
+test("the error for a request without a model says that the field is required", () => {
+  expect(unnamedModel(entries)).toMatchObject({
+    code: "invalid_argument",
+    message: expect.stringContaining('"model"'),
+  });
+});

@@ -1,0 +1,43 @@
+// Finds the model for the name in a request.
+import { WaggleError } from "@waggle/protocol";
+
+/** An error message lists at most this many names. */
+const shownNames = 20;
+const shownChars = 256;
+
+interface Named {
+  readonly name: string;
+  readonly aliases: ReadonlySet<string>;
+}
+
+/** Compares with names and aliases: first exactly, then ignoring case, `:latest` and `.gguf`. */
+export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
+  const plainName = plain(asked);
+  const names = ({ name, aliases }: T): string[] => [name, ...aliases];
+  return (
+    entries.find((entry) => names(entry).includes(asked)) ??
+    entries.find((entry) => names(entry).some((name) => plain(name) === plainName))
+  );
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
+}
+
+/** @param who the server of the models, as the error message names it */
+export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
+  const shown = asked.slice(0, shownChars);
+  return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);
+}
+
+export function unnamedModel(entries: readonly Named[], who = "this worker"): WaggleError {
+  const since = listOf(entries, who);
+  return new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${since}.`);
+}
+
+function listOf(entries: readonly Named[], who: string): string {
+  if (entries.length === 0) return `${who} has no models`;
+  const names = entries.slice(0, shownNames).map(({ name }) => name);
+  const more = entries.length - names.length;
+  return `${who} serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}

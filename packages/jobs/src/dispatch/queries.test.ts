@@ -1,0 +1,151 @@
+import { setMaxListeners } from "node:events";
+import type { EngineCommand } from "@waggle/engine";
+import { createFakeClock } from "@waggle/testing";
+import { describe, expect, it } from "vitest";
+import { createQueries } from "./queries.ts";
+
+const stays = new AbortController().signal;
+setMaxListeners(0, stays);
+
+function setUp() {
+  const sent: string[] = [];
+  const clock = createFakeClock();
+  const send = (command: EngineCommand): void => {
+    if (command.type === "query") sent.push(command.id);
+  };
+  const queries = createQueries({ engine: { ready: true, send }, clock, onLeft: () => {} });
+  const ask = (chars: number, signal = stays) =>
+    queries
+      .ask<"tokenize">(
+        { kind: "tokenize", text: "x".repeat(chars), addSpecial: false, parseSpecial: false, withPieces: false },
+        signal,
+      )
+      .then(
+        ({ tokens }) => tokens.length,
+        (error: unknown) => (error as { code: string }).code,
+      );
+  const answer = (id: string, tokens = 1): void =>
+    queries.answer({
+      type: "query_result",
+      id,
+      answer: { kind: "tokenize", tokens: Array.from({ length: tokens }, () => 7) },
+    });
+  return { sent, clock, queries, ask, answer };
+}
+
+describe("queries", () => {
+  it("of short texts go to the engine at once", async () => {
+    const { sent, ask, answer } = setUp();
+    const asked = [ask(10), ask(10), ask(10)];
+    expect(sent).toEqual(["q1", "q2", "q3"]);
+    for (const [index, id] of sent.entries()) answer(id, index);
+    expect(await Promise.all(asked)).toEqual([0, 1, 2]);
+  });
+
+  it("of long texts go one at a time, and let short ones pass", async () => {
+    const { sent, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000), ask(10)];
+    expect(sent).toEqual(["q1", "q3"]);
+    answer("q1", 1);
+    expect(sent).toEqual(["q1", "q3", "q2"]);
+    answer("q2", 2);
+    answer("q3", 3);
+    expect(await Promise.all(asked)).toEqual([1, 2, 3]);
+  });
+
+  it("of long conversations go one at a time too, whichever field is long, with the same bound", async () => {
+    const { sent, queries } = setUp();
+    const long = "x".repeat(100_000);
+    const render = (content: string, parameters: Record<string, unknown> = {}) =>
+      queries.ask<"render">(
+        {
+          kind: "render",
+          messages: [{ role: "user", content }],
+          tools: [{ type: "function", function: { name: "t", parameters } }],
+        },
+        stays,
+      );
+    const asked = [render(long), render("", { a: [long] }), render("", { [long]: 1 }), render("short")];
+    expect(sent).toEqual(["q1", "q4"]);
+    for (const [index, id] of ["q1", "q2", "q3", "q4"].entries()) {
+      queries.answer({ type: "query_result", id, answer: { kind: "render", prompt: `${index}` } });
+    }
+    expect((await Promise.all(asked)).map(({ prompt }) => prompt)).toEqual(["0", "1", "2", "3"]);
+    await expect(render("x".repeat(17 * 1_048_576))).rejects.toMatchObject({ code: "resource_exhausted" });
+  });
+
+  it("that time out fail with unavailable, not with cancelled", async () => {
+    const { queries } = setUp();
+    const asked = (signal: AbortSignal) =>
+      queries.ask<"render">({ kind: "render", messages: [{ role: "user", content: "x" }] }, signal);
+    const late = new AbortController();
+    const left = new AbortController();
+    const outcomes = [asked(late.signal), asked(left.signal)];
+    late.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+    left.abort();
+    await expect(outcomes[0]).rejects.toMatchObject({
+      code: "unavailable",
+      message: "Cannot ask the model: it did not answer in time.",
+    });
+    await expect(outcomes[1]).rejects.toMatchObject({ code: "cancelled", message: "The client left." });
+    await expect(asked(late.signal)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("of clients that leave do not reach the engine, unless it works on them already", async () => {
+    const { sent, ask, answer } = setUp();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const asked = [ask(100_000, first.signal), ask(100_000, second.signal), ask(100_000)];
+    first.abort();
+    second.abort();
+    expect(await Promise.all(asked.slice(0, 2))).toEqual(["cancelled", "cancelled"]);
+    // The engine does not know that the client left: the third query waits for its answer to the first.
+    expect(sent).toEqual(["q1"]);
+    answer("q1");
+    expect(sent).toEqual(["q1", "q3"]);
+    answer("q3", 3);
+    expect(await asked[2]).toBe(3);
+  });
+
+  it("with an aborted signal are not sent", async () => {
+    const { sent, ask, answer } = setUp();
+    const first = ask(100_000);
+    const gone = [ask(100_000, AbortSignal.abort()), ask(10, AbortSignal.abort())];
+    expect(await Promise.all(gone)).toEqual(["cancelled", "cancelled"]);
+    answer("q1");
+    expect(await first).toBe(1);
+    expect(sent).toEqual(["q1"]);
+  });
+
+  it("time out without an answer, as do the ones behind them", async () => {
+    const { sent, clock, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000)];
+    clock.advance(60_000);
+    expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable"]);
+    answer("q1");
+    expect(sent).toEqual(["q1"]);
+  });
+
+  it("are refused when too many wait, or too long ones; ended ones do not count", async () => {
+    const { ask, answer } = setUp();
+    const many = Array.from({ length: 4 }, () => ask(4 * 1_048_576));
+    expect(await ask(10)).toBe("resource_exhausted");
+    answer("q1");
+    expect(await many[0]).toBe(1);
+    const next = ask(10);
+    answer("q5");
+    expect(await next).toBe(1);
+    void Array.from({ length: 253 }, () => ask(0));
+    expect(await ask(0)).toBe("resource_exhausted");
+  });
+
+  it("end when the engine dies, and the next engine gets new ones", async () => {
+    const { sent, queries, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000), ask(10)];
+    queries.abandon("the engine died");
+    expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable", "unavailable"]);
+    const next = ask(100_000);
+    expect(sent.at(-1)).toBe("q4");
+    answer("q4", 4);
+    expect(await next).toBe(4);
+  });
+});

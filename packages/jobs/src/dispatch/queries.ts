@@ -1,0 +1,147 @@
+// Sends queries about the model to the engine that need no job, such as the tokens of a text or a rendered conversation.
+import { deferred } from "@waggle/async";
+import type { Clock, Deferred } from "@waggle/async";
+import { countChars } from "@waggle/engine";
+import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
+import { errorOf, WaggleError } from "@waggle/protocol";
+
+/** A working engine answers within one step, and the watchdog restarts a hung one. In a fleet the gateway waits as long as the worker. */
+export const queryTimeoutMs = 60_000;
+/** Most queries that may wait at once, and the largest total length of their texts in characters or tokens. */
+const maxWaiting = 256;
+const maxWaitingLength = 16 * 1_048_576;
+/**
+ * Longer queries go to the engine one at a time: making the answer to a text of megabytes needs memory of a hundred times its size. The others wait
+ * here, and need no work of the engine if their client leaves.
+ */
+const shortLength = 16_384;
+
+type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind: K }>;
+
+export interface Queries {
+  /**
+   * @param signal aborts when the client has left, or with a TimeoutError when the client's time limit has passed
+   * @throws WaggleError as from the engine; unavailable without an answer in time; resource_exhausted when too many wait; cancelled when the client has left
+   */
+  ask<K extends EngineQuery["kind"]>(
+    question: Extract<EngineQuery, { kind: K }>,
+    signal: AbortSignal,
+  ): Promise<AnswerTo<K>>;
+  answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
+  /** Called when the engine can no longer answer: fails all waiting queries. */
+  abandon(why: string): void;
+  /** Queries that wait for an answer. */
+  readonly waiting: number;
+}
+
+export interface QueriesOptions {
+  readonly engine: { readonly ready: boolean; send(command: EngineCommand): void };
+  readonly clock: Clock;
+  /** Called when a query has stopped waiting. */
+  readonly onLeft: () => void;
+}
+
+interface WaitingQuery {
+  readonly id: string;
+  readonly question: EngineQuery;
+  readonly length: number;
+  readonly answered: Deferred<EngineQueryResult>;
+}
+
+export function createQueries({ engine, clock, onLeft }: QueriesOptions): Queries {
+  const waiting = new Map<string, WaitingQuery>();
+  /** Long queries that are not sent to the engine yet, the oldest first. */
+  const line = new Set<WaitingQuery>();
+  /** The long query that the engine works on, also after its client has left. */
+  let long: string | undefined;
+  let waitingLength = 0;
+  let serial = 0;
+
+  function unavailable(why: string): WaggleError {
+    return new WaggleError("unavailable", `Cannot ask the model: ${why}.`, { retryAfterS: 1 });
+  }
+
+  /** The error for an aborted query. */
+  function abandoned({ reason }: AbortSignal): WaggleError {
+    const isTimeout = reason instanceof Error && reason.name === "TimeoutError";
+    return isTimeout ? notInTime() : new WaggleError("cancelled", "The client left.");
+  }
+
+  const notInTime = (): WaggleError => unavailable("it did not answer in time");
+
+  function enter(question: EngineQuery): WaitingQuery {
+    const length = lengthOf(question);
+    if (waiting.size >= maxWaiting || waitingLength + length > maxWaitingLength) {
+      throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", { retryAfterS: 1 });
+    }
+    const query = { id: `q${(serial += 1)}`, question, length, answered: deferred<EngineQueryResult>() };
+    waiting.set(query.id, query);
+    waitingLength += length;
+    if (length > shortLength) line.add(query);
+    else engine.send({ type: "query", id: query.id, question });
+    sendNext();
+    return query;
+  }
+
+  function leave(query: WaitingQuery): void {
+    if (waiting.delete(query.id)) waitingLength -= query.length;
+    line.delete(query);
+    onLeft();
+  }
+
+  function sendNext(): void {
+    const [next] = line;
+    if (long !== undefined || next === undefined) return;
+    line.delete(next);
+    long = next.id;
+    engine.send({ type: "query", id: next.id, question: next.question });
+  }
+
+  return {
+    async ask(question, signal) {
+      if (!engine.ready) throw unavailable("it is not loaded");
+      if (signal.aborted) throw abandoned(signal);
+      const query = enter(question);
+      const { answered } = query;
+      const timer = clock.setTimeout(() => answered.reject(notInTime()), queryTimeoutMs);
+      const leaving = (): void => answered.reject(abandoned(signal));
+      signal.addEventListener("abort", leaving);
+      try {
+        const answer = await answered.promise;
+        if (answer.kind === "failed") throw errorOf(answer.failure);
+        return answer as AnswerTo<typeof question.kind>;
+      } finally {
+        timer.cancel();
+        signal.removeEventListener("abort", leaving);
+        leave(query);
+      }
+    },
+    answer(event) {
+      waiting.get(event.id)?.answered.resolve(event.answer);
+      if (event.id !== long) return;
+      long = undefined;
+      sendNext();
+    },
+    abandon(why) {
+      long = undefined;
+      line.clear();
+      for (const { answered } of waiting.values()) answered.reject(unavailable(why));
+    },
+    get waiting() {
+      return waiting.size;
+    },
+  };
+}
+
+/** The total length of the query's texts, in characters or in tokens. */
+function lengthOf(question: EngineQuery): number {
+  switch (question.kind) {
+    case "tokenize":
+      return question.text.length;
+    case "detokenize":
+      return question.tokens.length;
+    case "render":
+    case "count":
+      return countChars([question.messages, question.tools]);
+  }
+}

@@ -1,0 +1,131 @@
+// Owns the jobs without a slot: in the queue, or behind the running job of their session. It moves jobs between the two and computes their positions;
+// it starts and ends no jobs.
+import { WaggleError } from "@waggle/protocol";
+import type { AdmissionQueue, QueueKey } from "@waggle/queue";
+import type { Job } from "../job/job.ts";
+import { isSuspect } from "../job/crash-blame.ts";
+
+export interface WaitingJobs {
+  /** Whether the queue would refuse a job that supersedes no other job. */
+  readonly full: boolean;
+  readonly length: number;
+  /** @throws WaggleError resource_exhausted */
+  join(job: Job): void;
+  /** Puts the job in the position of a waiting `old`, or behind a running one. The caller then ends `old`. */
+  replace(old: Job, job: Job): void;
+  /** Puts a job into the queue, whatever the limits: a job that waited behind another one, or (`again`) a job that lost its engine. */
+  enter(job: Job, again: boolean): void;
+  leave(job: Job): void;
+  /**
+   * Returns the next job that fits, and leaves it waiting until `take`. A job that lost its engine and is no suspect
+   * comes before a suspect, even if it does not
+   * fit yet.
+   */
+  next(fits: (job: Job) => boolean): Job | undefined;
+  take(job: Job): void;
+  /** A taken job has freed its slot. */
+  finished(job: Job): void;
+  /** Takes the job behind this one. */
+  takeSuccessor(job: Job): Job | undefined;
+  /** The job's position: 1 is next; undefined for a job that does not wait. */
+  position(job: Job): number | undefined;
+  /** The position that this job would get. @param old the live job of its session, which this job would replace */
+  forecast(job: Job, old: Job | undefined): number;
+  /** The error for a job for which the queue has no room. */
+  refusal(reason?: "full" | "client_share"): WaggleError;
+}
+
+export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
+  /**
+   * Successors by predecessor, at most one for each running job. A successor does not inherit the slot but waits
+   * in the queue like all jobs; otherwise sessions
+   * that supersede their jobs again and again would keep all slots.
+   */
+  const successors = new Map<Job, Job>();
+  /** Jobs in the queue that had a slot before their engine died. */
+  const returned = new Set<Job>();
+
+  function refusal(reason: "full" | "client_share" = "full"): WaggleError {
+    const retryAfterS = queue.retryAfterS();
+    const what =
+      reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
+    return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
+      retryAfterS,
+    });
+  }
+
+  /** A suspect comes last: no other job starts while it has no output, so streams would stop for the whole of its prompt. */
+  function next(fits: (job: Job) => boolean): Job | undefined {
+    const first = queue.next(fits);
+    if (first === undefined || !isSuspect(first)) return first;
+    for (const job of returned) if (!isSuspect(job)) return job;
+    return first;
+  }
+
+  function predecessorOf(job: Job): Job | undefined {
+    for (const [predecessor, successor] of successors) if (successor === job) return predecessor;
+    return undefined;
+  }
+
+  return {
+    get full() {
+      return queue.depth >= queue.capacity;
+    },
+    get length() {
+      return queue.depth + successors.size;
+    },
+    join(job) {
+      const offer = queue.offer(job, keyOf(job));
+      if (!offer.ok) throw refusal(offer.reason);
+    },
+    replace(old, job) {
+      returned.delete(old);
+      if (old.state.phase.name === "queued") queue.replace(old.uid, job, keyOf(job));
+      else successors.set(predecessorOf(old) ?? old, job);
+    },
+    enter(job, again) {
+      if (again) {
+        queue.putBack(job.uid);
+        returned.add(job);
+      } else queue.admit(job, keyOf(job));
+    },
+    leave(job) {
+      returned.delete(job);
+      queue.remove(job.uid);
+      const predecessor = predecessorOf(job);
+      if (predecessor !== undefined) successors.delete(predecessor);
+    },
+    next,
+    take(job) {
+      returned.delete(job);
+      queue.take(job.uid);
+    },
+    finished: (job) => queue.finished(job.uid),
+    takeSuccessor(job) {
+      const successor = successors.get(job);
+      successors.delete(job);
+      return successor;
+    },
+    position(job) {
+      switch (job.state.phase.name) {
+        case "queued":
+          return queue.position(job.uid);
+        case "blocked":
+          // The position that the job would have if its predecessor had ended.
+          return queue.depth + 1;
+        case "running":
+        case "ending":
+        case "ended":
+          return undefined;
+      }
+    },
+    forecast: (job, old) =>
+      (old === undefined ? undefined : queue.position(old.uid)) ?? queue.forecast(job, keyOf(job)),
+    refusal,
+  };
+}
+
+function keyOf(job: Job): QueueKey {
+  const { priority, scope } = job.spec;
+  return { id: job.uid, priority, client: scope.client, flow: scope.sessionId ?? "" };
+}

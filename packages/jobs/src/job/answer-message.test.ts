@@ -1,0 +1,54 @@
+import type { TokenEvent } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { emptyMessage, lengthOf, messageOf, withToken, type MessageDraft } from "./answer-message.ts";
+
+type Said = Pick<TokenEvent, "text" | "part" | "call">;
+
+const draftOf = (...said: readonly Said[]): MessageDraft =>
+  said.reduce<MessageDraft>(
+    (draft, one, index) => withToken(draft, { type: "token", stream_id: "s", index, t_ms: 0, ...one }),
+    emptyMessage,
+  );
+const call = (index: number, name: string): Said => ({
+  text: "",
+  part: "call",
+  call: { index, id: `id-${index}`, name },
+});
+const args = (index: number, text: string): Said => ({ text, part: "arguments", call: { index } });
+
+describe("the message of an answer", () => {
+  it("has reasoning, content and calls, each call with its arguments", () => {
+    const draft = draftOf(
+      { text: "h", part: "reasoning" },
+      { text: "m", part: "reasoning" },
+      { text: "a" },
+      call(0, "f"),
+      args(0, '{"x":'),
+      args(0, "1}"),
+      call(1, "g"),
+      args(1, "{}"),
+      { text: "b", part: "content" },
+    );
+    expect(messageOf(draft)).toEqual({
+      role: "assistant",
+      content: "ab",
+      reasoning_content: "hm",
+      tool_calls: [
+        { id: "id-0", type: "function", function: { name: "f", arguments: '{"x":1}' } },
+        { id: "id-1", type: "function", function: { name: "g", arguments: "{}" } },
+      ],
+    });
+    expect(lengthOf(draft)).toBe("ab".length + "hm".length + "f".length + '{"x":1}'.length + "g".length + "{}".length);
+  });
+
+  it("has null as content next to calls, as histories have it, and otherwise a text", () => {
+    expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).content).toBeNull();
+    expect(messageOf(emptyMessage)).toEqual({ role: "assistant", content: "" });
+  });
+
+  it("marks a call within which the answer ended", () => {
+    const draft = draftOf(call(0, "f"), args(0, "{}"), call(1, "g"), args(1, '{"x":'));
+    expect(messageOf(draft).tool_calls?.map(({ cut }) => cut)).toEqual([undefined, true]);
+    expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).tool_calls?.map(({ cut }) => cut)).toEqual([undefined]);
+  });
+});

@@ -1,0 +1,63 @@
+// Combines the parts of an answer into one message, in the format that the next request's history needs. Pure.
+import type { AnswerMessage, TokenEvent } from "@waggle/protocol";
+
+/** The message so far. */
+export interface MessageDraft {
+  readonly content: string;
+  readonly reasoning: string;
+  readonly calls: readonly { readonly id: string; readonly name: string; readonly arguments: string }[];
+}
+
+export const emptyMessage: MessageDraft = { content: "", reasoning: "", calls: [] };
+
+export function withToken(draft: MessageDraft, { part, text, call }: TokenEvent): MessageDraft {
+  switch (part) {
+    case undefined:
+    case "content":
+      return { ...draft, content: draft.content + text };
+    case "reasoning":
+      return { ...draft, reasoning: draft.reasoning + text };
+    case "call":
+      return { ...draft, calls: [...draft.calls, { id: call?.id ?? "", name: call?.name ?? "", arguments: "" }] };
+    case "arguments":
+      return {
+        ...draft,
+        calls: draft.calls.map((known, index) =>
+          index === call?.index ? { ...known, arguments: known.arguments + text } : known,
+        ),
+      };
+  }
+}
+
+/** Total characters of the message's texts. */
+export function lengthOf({ content, reasoning, calls }: MessageDraft): number {
+  return calls.reduce((sum, call) => sum + call.name.length + call.arguments.length, content.length + reasoning.length);
+}
+
+/** The last call is marked as cut if the answer ended within its arguments. */
+export function messageOf({ content, reasoning, calls }: MessageDraft): AnswerMessage {
+  return {
+    role: "assistant",
+    content: content === "" && calls.length > 0 ? null : content,
+    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+    ...(calls.length === 0
+      ? {}
+      : {
+          tool_calls: calls.map(({ id, name, arguments: text }, index) => ({
+            id,
+            type: "function" as const,
+            function: { name, arguments: text },
+            ...(index === calls.length - 1 && !isWhole(text) ? { cut: true as const } : {}),
+          })),
+        }),
+  };
+}
+
+function isWhole(json: string): boolean {
+  try {
+    JSON.parse(json);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,115 @@
+// Makes a waiting job from a spec: draws its ids and its seed, and sets its initial state.
+import { randomBytes, randomUUID } from "node:crypto";
+import { deferred } from "@waggle/async";
+import { noTotals } from "@waggle/engine";
+import { emptyMessage } from "./answer-message.ts";
+import type { Job, Phase } from "./job.ts";
+import type { JobListener } from "../watching/listeners.ts";
+import type { JobScope, JobSpec } from "./job-spec.ts";
+import type { PromptSize } from "../dispatch/preflight.ts";
+import type { OutputSoFar } from "../stream/output-so-far.ts";
+import { createTextDigests } from "../stream/receipt.ts";
+import { createReplayLog } from "../stream/replay-log.ts";
+
+/** The key of a client's session. The protocol allows no spaces in ids, so two different sessions never have the same key. */
+export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "sessionId">): string | undefined {
+  return sessionId === undefined ? undefined : `${client} ${sessionId}`;
+}
+
+/** The worker's values for fields that a request leaves out. */
+export interface JobDefaults {
+  /** If undefined, an answer may fill the context. */
+  readonly defaultMaxTokens: number | undefined;
+  /** An answer ends after this many repetitions of the same tokens; if undefined, repetitions do not end it. */
+  readonly defaultRepetitionLimit: number | undefined;
+}
+
+/** Adds the worker's defaults and a random seed to the spec. The `started` event has the seed, so a client can get the same answer again. */
+export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
+  if (spec.kind !== "generate") return spec;
+  const { sampling, maxTokens = defaults.defaultMaxTokens } = spec;
+  const { repetitionLimit = defaults.defaultRepetitionLimit } = spec;
+  const seed = sampling.seed === -1 ? randomBytes(4).readUInt32LE() : sampling.seed;
+  return { ...spec, maxTokens, repetitionLimit, sampling: { ...sampling, seed } };
+}
+
+/** A random id, for a job whose client has chosen none. */
+export function drawnId(): string {
+  return `job-${randomUUID()}`;
+}
+
+export function choicesOf(spec: JobSpec): number {
+  return spec.kind === "generate" ? spec.choices : 1;
+}
+
+export interface NewJobOptions {
+  readonly uid: string;
+  readonly now: number;
+  readonly replayBufferBytes: number;
+  /** The prompt's size from the engine's preflight; undefined if the engine did not answer in time. */
+  readonly size?: PromptSize | undefined;
+  readonly listener?: JobListener | undefined;
+  /** The call key of the reservation, or of the job that another gateway accepted; otherwise a random key is drawn. */
+  readonly callKey?: string | undefined;
+  /** Whether another gateway accepted the job. */
+  readonly takenOver?: boolean;
+  readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
+}
+
+export function createJob(spec: JobSpec, options: NewJobOptions): Job {
+  const { uid, now, replayBufferBytes, phase, size, listener, takenOver = false } = options;
+  const output = Array.from({ length: choicesOf(spec) }, () => outputBefore(spec));
+  return {
+    uid,
+    id: spec.id ?? drawnId(),
+    spec,
+    sessionKey: sessionKeyOf(spec.scope),
+    log: createReplayLog(replayBufferBytes, takenOver ? "any" : output[0]?.events),
+    takenOver,
+    beginsLate: false,
+    digests: createTextDigests(),
+    vectors: computedBefore(spec),
+    promptLogprobs: [],
+    output,
+    listener,
+    acceptedAt: now,
+    uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
+    callKey: options.callKey ?? randomBytes(8).toString("hex"),
+    ended: deferred<void>(),
+    timers: new Map(),
+    readers: 0,
+    state: {
+      phase: { name: phase },
+      sequences: Array.from({ length: choicesOf(spec) }, (_, choice) => ({
+        uid: choice === 0 ? uid : `${uid}.${choice}`,
+        choice,
+        held: false,
+        slot: undefined,
+        stoppedBy: undefined,
+        stopString: undefined,
+        message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,
+        counts: undefined,
+        startedMs: 0,
+        lastTokenMs: undefined,
+      })),
+      counts: noTotals,
+      differsAt: undefined,
+      startedAt: undefined,
+      firstTokenAt: undefined,
+      endedAt: undefined,
+      hasNewOutput: false,
+      enginesLost: spec.enginesLost ?? 0,
+      resumptions: 0,
+    },
+  };
+}
+
+function outputBefore(spec: JobSpec): OutputSoFar {
+  const prior = spec.kind === "generate" ? spec.priorOutput : undefined;
+  return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
+}
+
+/** Empty vectors for the texts that another worker has computed: only the indexes are needed here. */
+function computedBefore(spec: JobSpec): (readonly number[])[] {
+  return spec.kind === "generate" ? [] : Array.from({ length: spec.computed ?? 0 }, () => []);
+}

@@ -1,0 +1,302 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Job, Outcome } from "./job.ts";
+import { createJob } from "./new-job.ts";
+import type { JobSpec } from "./job-spec.ts";
+import { reduce } from "./reduce.ts";
+import type { Effect, JobInput } from "./reduce.ts";
+import { SamplingSchema } from "@waggle/protocol";
+
+const spec = (choices = 1): JobSpec => ({
+  kind: "generate",
+  model: "m",
+  scope: { client: "a", trace: "t" },
+  priority: 0,
+  onDisconnect: "cancel",
+  direct: false,
+  prompt: { kind: "text", text: "x" },
+  choices,
+  sampling: SamplingSchema.parse({ seed: 7 }),
+  contextShift: false,
+  stop: [],
+});
+
+const newJob = (choices = 1, phase: "queued" | "blocked" = "queued"): Job =>
+  createJob(spec(choices), { uid: "j1", now: 0, replayBufferBytes: 1 << 20, phase });
+
+const counts = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, prefillMs: 5, decodeMs: 4 };
+const cancelled: Outcome = { type: "cancelled", by: "client" };
+const died: Outcome = { type: "failed", code: "engine_failed", message: "The engine died." };
+
+const started = (jobId = "j1", at = 1): JobInput => ({
+  type: "started",
+  event: { type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 },
+  model: "m",
+  at,
+});
+const progress = (jobId = "j1"): JobInput => ({
+  type: "progress",
+  event: { type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 },
+});
+const token = (index: number, tMs: number, jobId = "j1"): JobInput => ({
+  type: "token",
+  event: { type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 },
+  at: 10 + tMs,
+});
+const finished = (jobId = "j1"): JobInput => ({
+  type: "released",
+  event: { type: "finished", jobId, by: "end", ...counts },
+  at: 20,
+});
+const released = (jobId = "j1"): JobInput => ({
+  type: "released",
+  event: { type: "cancelled", jobId, steps: 1, ...counts },
+  at: 20,
+});
+
+/** As the dispatcher does: stores the new state, and appends events to the log. */
+function apply(job: Job, ...events: readonly JobInput[]): Effect[] {
+  return events.flatMap((event) => {
+    const { state, effects } = reduce(job, event);
+    job.state = state;
+    for (const effect of effects) if (effect.type === "append") job.log.append(effect.event);
+    return [...effects];
+  });
+}
+
+const typesOf = (effects: readonly Effect[]): string[] =>
+  effects.map((effect) => (effect.type === "append" ? effect.event.type : effect.type));
+
+describe("a job", () => {
+  it("goes from the queue through prefill and decode to its end, with each event once", () => {
+    const job = newJob();
+    const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
+    expect(typesOf(effects)).toEqual([
+      ...["submit", "measure_start", "status", "started", "measure_tokens", "output", "token"],
+      ...["measure_tokens", "output", "token", "end", "ended", "free"],
+    ]);
+    expect(job.state).toMatchObject({
+      phase: { name: "ended", outcome: { type: "finished", by: "end" } },
+      counts,
+    });
+    expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });
+  });
+
+  it("reports the progress of its prompt, of its first choice, until its first token", () => {
+    const job = newJob(2);
+    const told = apply(job, { type: "submitted" }, started(), started("j1.1"), progress(), progress("j1.1"));
+    expect(told.at(-1)).toEqual({
+      type: "append",
+      event: {
+        type: "status",
+        stream_id: job.id,
+        status: "thinking",
+        prompt_progress: { total: 3, cached: 1, processed: 2, time_ms: 2 },
+      },
+    });
+    expect(typesOf(told).filter((type) => type === "status")).toHaveLength(2);
+    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "output", "token"]);
+  });
+
+  it("reports where its prompt differs from the cache, when it starts and in its usage", () => {
+    const job = newJob();
+    const event = { type: "started" as const, jobId: "j1", promptTokens: 3, cachedTokens: 1, differsAt: "Monday" };
+    apply(job, { type: "submitted" }, { type: "started", event, model: "m", at: 1 }, finished());
+    expect(job.log.started).toMatchObject({ differs_at: "Monday" });
+    expect(job.log.terminal).toMatchObject({ usage: { cached_tokens: 1, differs_at: "Monday" } });
+  });
+
+  it("leaves the queue at its end; a running one is released first", () => {
+    expect(typesOf(apply(newJob(), { type: "end", outcome: cancelled, at: 1 }))).toEqual(["dequeue", "end", "ended"]);
+    const job = newJob();
+    const asked = apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
+    expect(asked.at(-1)).toEqual({ type: "release", uids: ["j1"] });
+    expect(apply(job, { type: "end", outcome: died, at: 3 })).toEqual([]);
+    expect(typesOf(apply(job, released()))).toEqual(["measure_cancel", "end", "ended", "free"]);
+    expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
+  });
+
+  it("ends in time when the engine does not release it, and frees its share when it does", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
+    expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["end", "ended"]);
+    expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["measure_cancel", "free"]);
+  });
+
+  it("waits behind the job that it supersedes until that one is gone", () => {
+    const job = newJob(1, "blocked");
+    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job event: submitted while blocked");
+    expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
+    expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
+  });
+
+  const lost: JobInput = { type: "engine_lost", outcome: died, at: 5 };
+
+  it("starts again when its engine dies before its first output, twice, with one `started` in its stream", () => {
+    const job = newJob();
+    expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
+    expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
+    expect(typesOf(apply(job, { type: "submitted" }, started("j1", 9)))).toEqual(["submit", "status"]);
+    expect(typesOf(apply(job, lost, { type: "submitted" }))).toEqual(["enqueue", "submit"]);
+    expect(job.state).toMatchObject({ enginesLost: 2, resumptions: 0 });
+    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+    expect(job.log.terminal).toMatchObject({
+      code: "engine_failed",
+      message: /^The engine crashed 3 times in a row while running this job/,
+    });
+  });
+
+  it("with output sends `resuming` once when its engine dies, and then only tokens", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), token(0, 1));
+    expect(typesOf(apply(job, lost, { type: "loading" }))).toEqual(["status", "enqueue"]);
+    expect(job.log.waiting?.event).toMatchObject({ type: "status", status: "resuming" });
+    const again = apply(job, { type: "submitted" }, started("j1", 40), token(1, 2));
+    expect(typesOf(again)).toEqual(["submit", "measure_resumption", "measure_tokens", "output", "token"]);
+    expect(job.log.tokensFrom(1, 1)).toMatchObject([{ index: 1, t_ms: 41 }]);
+    apply(job, finished());
+    expect(job.state.counts).toEqual({ ...counts, prefillMs: 1, decodeMs: 40 });
+  });
+
+  it("is no suspect after new output", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, lost, { type: "submitted" }, lost, { type: "submitted" }, started(), token(0, 1));
+    expect(job.state.enginesLost).toBe(0);
+    apply(job, lost, { type: "submitted" }, lost, { type: "submitted" }, lost);
+    expect(job.state).toMatchObject({ enginesLost: 2, phase: { name: "queued" } });
+  });
+
+  it("of texts makes no progress by computing the same texts again", () => {
+    const job = newJob();
+    const vector = (index: number): JobInput => ({
+      type: "computed",
+      event: { type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 },
+    });
+    const losses = [0, 1, 2].map((life) => {
+      apply(job, { type: "submitted" }, started(), vector(0), vector(1));
+      job.vectors.push([1], [1]);
+      apply(job, lost);
+      return [life, job.state.enginesLost];
+    });
+    expect(losses).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 2],
+    ]);
+  });
+
+  it("with output and onEngineLoss `error` ends with its engine", () => {
+    const job = newJob();
+    job.spec = { ...job.spec, onEngineLoss: "error" } as JobSpec;
+    apply(job, { type: "submitted" }, started(), lost, { type: "submitted" }, started(), token(0, 1));
+    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+  });
+
+  it("of several choices runs the unfinished ones again", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1"), started("j1.1"), token(0, 5), token(0, 6, "j1.1"), finished("j1"));
+    expect(typesOf(apply(job, lost))).toEqual(["status", "enqueue"]);
+    apply(job, { type: "submitted" });
+    expect(job.state.sequences.map(({ held }) => held)).toEqual([false, true]);
+    expect(typesOf(apply(job, started("j1.1"), finished("j1.1"))).slice(-3)).toEqual(["end", "ended", "free"]);
+    expect(job.state.counts.completionTokens).toBe(2 * counts.completionTokens);
+  });
+
+  it("of several choices has one clock, which never goes back, and one count of tokens", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1", 1), started("j1.1", 41));
+    apply(job, token(0, 50), token(0, 15, "j1.1"), token(1, 60), token(1, 30, "j1.1"));
+    const times = job.log.tokensFrom(0, 10).map(({ t_ms, choice }) => [choice, t_ms]);
+    expect(times).toEqual([
+      [0, 50],
+      [1, 55],
+      [0, 60],
+      [1, 70],
+    ]);
+    apply(job, finished("j1"), finished("j1.1"));
+    expect(job.state.counts).toMatchObject({ prefillMs: 50, decodeMs: 20, completionTokens: 4, promptTokens: 3 });
+  });
+
+  it("of several choices fails as a whole when one choice fails", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
+    const failed: JobInput = {
+      type: "released",
+      event: { type: "failed", jobId: "j1", code: "engine_failed", message: "no" },
+      at: 3,
+    };
+    expect(apply(job, failed)).toEqual([{ type: "release", uids: ["j1.1"] }]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["measure_cancel", "error", "ended", "free"]);
+  });
+});
+
+describe("any inputs in any order", () => {
+  const anyEvent = fc.oneof(
+    fc.constantFrom<JobInput>(
+      { type: "loading" },
+      { type: "resumed_elsewhere" },
+      { type: "moved", position: 2, etaMs: 5 },
+      { type: "end", outcome: cancelled, at: 3 },
+      { type: "abort", outcome: died, at: 4 },
+      { type: "engine_lost", outcome: died, at: 5 },
+      { type: "overdue", at: 6 },
+      { type: "submitted" },
+    ),
+    fc.constantFrom("j1", "j1.1").chain((uid) =>
+      fc.oneof(
+        fc.constant(started(uid)),
+        fc.constant(progress(uid)),
+        fc.nat(100).map((ms) => token(0, ms, uid)),
+        fc.constant(finished(uid)),
+        fc.constant(released(uid)),
+      ),
+    ),
+  );
+
+  /** False for inputs that the dispatcher never gives in this state. */
+  function isPossible(job: Job, event: JobInput): boolean {
+    const held = (uid: string): boolean =>
+      job.state.sequences.some((sequence) => sequence.uid === uid && sequence.held);
+    const { name } = job.state.phase;
+    switch (event.type) {
+      case "submitted":
+        return name === "queued";
+      case "overdue":
+        return name === "ending";
+      case "engine_lost":
+        return held("j1") || held("j1.1");
+      case "started":
+      case "progress":
+      case "token":
+      case "released":
+        return held(event.event.jobId);
+      case "unblocked":
+      case "computed":
+      case "moved":
+      case "loading":
+      case "resumed_elsewhere":
+      case "end":
+      case "abort":
+        return true;
+    }
+  }
+
+  it("a job ends once, sends nothing after its end, and frees its share once for each time it took one", () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        const job = newJob(2);
+        const all: string[] = [];
+        for (const event of events) if (isPossible(job, event)) all.push(...typesOf(apply(job, event)));
+        const ends = all.filter((type) => type === "end" || type === "error");
+        expect(ends.length).toBe(job.state.phase.name === "ended" ? 1 : 0);
+        expect(all.filter((type) => type === "ended")).toHaveLength(ends.length);
+        const takes = all.filter((type) => type === "submit").length;
+        const gives = all.filter((type) => type === "free" || type === "enqueue").length;
+        const holds = job.state.sequences.some(({ held }) => held);
+        expect(gives).toBe(takes - (holds ? 1 : 0));
+        if (job.log.terminal?.type === "end") expect(job.log.terminal.usage.total_tokens).toBeGreaterThanOrEqual(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,166 @@
+// Makes the events of a job's stream from the job's state. Pure.
+import type { JobEvent, LogprobEntry, PartName, TokenLogprob } from "@waggle/engine";
+import { errorKinds } from "@waggle/protocol";
+import type {
+  EndEvent,
+  Logprob,
+  PromptProgress,
+  QueuedEvent,
+  StartedEvent,
+  TerminalEvent,
+  Timings,
+  TokenEvent,
+  Usage,
+} from "@waggle/protocol";
+import { messageOf } from "./answer-message.ts";
+import { finishReasonOf } from "./job.ts";
+import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
+
+/** The fields of every event of the job's stream. */
+export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
+  const { sessionId } = spec.scope;
+  return sessionId === undefined ? { stream_id: id } : { stream_id: id, session_id: sessionId };
+}
+
+/** @param etaMs milliseconds until the first token */
+export function queuedEventOf(
+  job: Job,
+  { position, etaMs }: { readonly position: number; readonly etaMs: number | undefined },
+): QueuedEvent {
+  return { type: "queued", ...streamKeys(job), position, ...(etaMs === undefined ? {} : { eta_ms: etaMs }) };
+}
+
+export function promptProgressOf(event: Extract<JobEvent, { type: "progress" }>): PromptProgress {
+  const { promptTokens, cachedTokens, processedTokens, tMs } = event;
+  return { total: promptTokens, cached: cachedTokens, processed: processedTokens, time_ms: tMs };
+}
+
+export function startedEventOf(job: Job, state: JobState, model: string): StartedEvent {
+  const { counts, startedAt } = state;
+  return {
+    type: "started",
+    ...streamKeys(job),
+    model,
+    prompt_tokens: counts.promptTokens,
+    cached_tokens: counts.cachedTokens,
+    ...differenceOf(state),
+    queue_ms: roundMs((startedAt ?? job.acceptedAt) - job.acceptedAt),
+    ...(job.spec.kind === "generate" ? { seed: job.spec.sampling.seed } : {}),
+  };
+}
+
+/** @param tokenMs milliseconds from the job's start to this token */
+export function tokenEventOf(
+  job: Job,
+  event: Extract<JobEvent, { type: "token" }>,
+  choice: number,
+  tokenMs: number,
+): TokenEvent {
+  return {
+    type: "token",
+    ...streamKeys(job),
+    // The tokens of several choices interleave, and the index counts all of them.
+    index: job.takenOver && job.log.nextToken === 0 ? event.index : job.log.nextToken,
+    text: event.text,
+    ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
+    t_ms: tokenMs,
+    ...(event.ids.length > 0 ? { ids: [...event.ids] } : {}),
+    ...(event.n > 1 ? { n: event.n } : {}),
+    ...(job.state.sequences.length > 1 ? { choice } : {}),
+    ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs.map(copyLogprob) }),
+  };
+}
+
+/** A call without an id in the model's format gets an id from the job's call key. */
+function partOf(part: PartName | undefined, callKey: string): Pick<TokenEvent, "part" | "call"> {
+  switch (part?.kind) {
+    case undefined:
+      return {};
+    case "reasoning":
+      return { part: "reasoning" };
+    case "call": {
+      const { index, name, id = `call_${callKey}_${index}` } = part;
+      return { part: "call", call: { index, id, name } };
+    }
+    case "arguments":
+      return { part: "arguments", call: { index: part.index } };
+  }
+}
+
+export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): TerminalEvent {
+  if (outcome.type === "failed") {
+    return {
+      type: "error",
+      ...streamKeys(job),
+      code: outcome.code,
+      message: outcome.message,
+      retryable: errorKinds[outcome.code].retryable,
+      ...(outcome.details === undefined ? {} : { details: outcome.details }),
+    };
+  }
+  return {
+    type: "end",
+    ...streamKeys(job),
+    ...endOf(state.sequences[0], outcome),
+    ...(state.sequences.length > 1 ? { choices: state.sequences.map((sequence) => endOf(sequence)) } : {}),
+    usage: usageOf(state),
+    timings: timingsOf(job, state),
+  };
+}
+
+type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "stop_string" | "cancelled_by" | "message">;
+
+/** @param outcome of the whole job; undefined for one of several choices */
+function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
+  const by = outcome?.type === "finished" ? outcome.by : outcome === undefined ? sequence?.stoppedBy : undefined;
+  const draft = sequence?.message;
+  const reason = by === undefined ? "cancelled" : finishReasonOf(by);
+  return {
+    finish_reason: reason,
+    ...(by === undefined ? {} : { stopped_by: by }),
+    ...(by === "stop_string" && sequence?.stopString !== undefined ? { stop_string: sequence.stopString } : {}),
+    ...(outcome?.type === "cancelled" ? { cancelled_by: outcome.by } : {}),
+    ...(draft === undefined ? {} : { message: messageOf(draft) }),
+  };
+}
+
+export function usageOf(state: JobState): Usage {
+  const { promptTokens, cachedTokens, completionTokens } = state.counts;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    cached_tokens: cachedTokens,
+    ...differenceOf(state),
+  };
+}
+
+function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
+  return differsAt === undefined ? {} : { differs_at: differsAt };
+}
+
+/** Timings of a job that has ended. */
+export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = acceptedAt }: JobState): Timings {
+  const { prefillMs, decodeMs, completionTokens } = counts;
+  return {
+    queue_ms: roundMs((startedAt ?? endedAt) - acceptedAt),
+    prefill_ms: roundMs(prefillMs),
+    decode_ms: roundMs(decodeMs),
+    total_ms: roundMs(endedAt - acceptedAt),
+    tokens_per_second: decodeMs > 0 ? roundMs(((completionTokens - 1) * 1000) / decodeMs) : 0,
+  };
+}
+
+/** Rounds to a microsecond. The result is at least 0, because the clocks of two processes may differ a little. */
+export function roundMs(ms: number): number {
+  return Math.max(0, Math.round(ms * 1000) / 1000);
+}
+
+function copyLogprob({ top, ...entry }: LogprobEntry): Logprob {
+  const copy = ({ id, bytes, logprob }: TokenLogprob): TokenLogprob & { bytes: number[] } => ({
+    id,
+    bytes: [...bytes],
+    logprob,
+  });
+  return { ...copy(entry), top: top.map(copy) };
+}

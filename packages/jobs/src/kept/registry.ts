@@ -1,0 +1,128 @@
+// Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Ended jobs are bounded in count, bytes and time.
+import type { Clock } from "@waggle/async";
+import { createEndedJobs } from "./ended-jobs.ts";
+import type { Job } from "../job/job.ts";
+
+export interface RegistryOptions {
+  readonly clock: Clock;
+  /** How long an ended job can be replayed. */
+  readonly replayWindowMs: number;
+  /** Most bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
+  readonly replayTotalBytes: number;
+  /** The replay window of jobs that continue without a reader, whose clients come back later. */
+  readonly answerWindowMs: number;
+  readonly answerTotalBytes: number;
+  /** Most ended jobs of each of the two kinds that are kept. */
+  readonly endedJobsKept: number;
+  /** Called when no client can read the job any more. */
+  readonly onForgotten?: ((job: Job) => void) | undefined;
+}
+
+export interface JobRegistry {
+  /** @throws Error when the id is taken; callers ask `has` first */
+  add(job: Job): void;
+  has(client: string, id: string): boolean;
+  get(client: string, id: string): Job | undefined;
+  /** Finds a live job by the engine's name for it. */
+  live(uid: string): Job | undefined;
+  liveJobs(): readonly Job[];
+  /** Called when a job has ended: keeps the job for a while, if it has a stream to replay. */
+  retire(job: Job): void;
+  /** Drops all ended jobs and their timers. */
+  clear(): void;
+  readonly liveCount: number;
+  readonly endedCount: number;
+  readonly replayBytes: number;
+}
+
+export function createJobRegistry(options: RegistryOptions): JobRegistry {
+  const byName = new Map<string, Job>();
+  const live = new Map<string, Job>();
+  const shared = { clock: options.clock, countLimit: options.endedJobsKept, onForgotten: forgotten };
+  const replayed = createEndedJobs({
+    ...shared,
+    windowMs: options.replayWindowMs,
+    totalBytes: options.replayTotalBytes,
+  });
+  const answers = createEndedJobs({
+    ...shared,
+    windowMs: options.answerWindowMs,
+    totalBytes: options.answerTotalBytes,
+  });
+
+  function forgotten(job: Job): void {
+    byName.delete(nameOf(job.spec.scope.client, job.id));
+    options.onForgotten?.(job);
+  }
+
+  return {
+    add(job) {
+      const name = nameOf(job.spec.scope.client, job.id);
+      if (byName.has(name)) throw new Error(`Job ${job.id} is registered already`);
+      byName.set(name, job);
+      live.set(job.uid, job);
+    },
+    has: (client, id) => byName.has(nameOf(client, id)),
+    get: (client, id) => byName.get(nameOf(client, id)),
+    live: (uid) => live.get(uid),
+    liveJobs: () => [...live.values()],
+    retire(job) {
+      live.delete(job.uid);
+      // Vectors are not in the log, so these jobs cannot be replayed. A job with a listener belongs to a gateway, which replays it.
+      if (job.spec.kind !== "generate" || job.listener !== undefined) return forgotten(job);
+      (job.spec.onDisconnect === "continue" ? answers : replayed).add(job);
+    },
+    clear() {
+      replayed.clear();
+      answers.clear();
+    },
+    get liveCount() {
+      return live.size;
+    },
+    get endedCount() {
+      return replayed.count + answers.count;
+    },
+    get replayBytes() {
+      let bytes = replayed.bytes + answers.bytes;
+      for (const job of live.values()) bytes += job.log.bytes;
+      return bytes;
+    },
+  };
+}
+
+/**
+ * A view of the registry for one model. Ids are unique and ended jobs are bounded in the whole registry; the live jobs are only those of the
+ * model.
+ */
+export function createRegistryPart(whole: JobRegistry): JobRegistry {
+  const live = new Map<string, Job>();
+  return {
+    add(job) {
+      whole.add(job);
+      live.set(job.uid, job);
+    },
+    has: whole.has,
+    get: whole.get,
+    live: (uid) => live.get(uid),
+    liveJobs: () => [...live.values()],
+    retire(job) {
+      live.delete(job.uid);
+      whole.retire(job);
+    },
+    clear() {},
+    get liveCount() {
+      return live.size;
+    },
+    get endedCount() {
+      return whole.endedCount;
+    },
+    get replayBytes() {
+      return whole.replayBytes;
+    },
+  };
+}
+
+/** A job's name among all clients. The protocol allows no spaces in ids, so two different jobs never have the same name. */
+function nameOf(client: string, id: string): string {
+  return `${client} ${id}`;
+}

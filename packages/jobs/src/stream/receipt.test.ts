@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { SamplingSchema } from "@waggle/protocol";
+import type { EndEvent, Receipt } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import type { GenerateSpec } from "../job/job-spec.ts";
+import { createJob } from "../job/new-job.ts";
+import { createTextDigests, record } from "./receipt.ts";
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const messages: GenerateSpec["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
+
+/** The receipt of a job without output. */
+function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
+  const spec: GenerateSpec = {
+    kind: "generate",
+    model: "m",
+    scope: { client: "a", trace: "t" },
+    priority: 0,
+    onDisconnect: "cancel",
+    direct: false,
+    prompt: messages,
+    choices: 1,
+    sampling: SamplingSchema.parse({ seed: 7 }),
+    contextShift: false,
+    stop: [],
+    ...more,
+  };
+  const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
+  const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;
+  record(job, end, () => ({ modelSha256: "m", modelFile: "m.gguf", templateSha256: "t" }));
+  return (job.log.terminal as EndEvent).receipt;
+}
+
+test("the receipt has the template's hash for messages, and null for a plain prompt", () => {
+  expect(receiptOf({})).toMatchObject({
+    model_file: "m.gguf",
+    model_sha256: "m",
+    template_sha256: "t",
+    seed: 7,
+  });
+  expect(receiptOf({ prompt: { kind: "text", text: "x" } })).toMatchObject({
+    model_sha256: "m",
+    template_sha256: null,
+  });
+});
+
+test("the receipt has the grammar's hash, both for tools and schemas and for the client's own grammar", () => {
+  expect(receiptOf({})?.sampling).not.toHaveProperty("grammar_sha256");
+  expect(receiptOf({ answerGrammar: "root ::= [a]" })?.sampling.grammar_sha256).toBe(sha256("root ::= [a]"));
+  const sampling = SamplingSchema.parse({ seed: 7, grammar: "root ::= [b]" });
+  expect(receiptOf({ sampling })?.sampling.grammar_sha256).toBe(sha256("root ::= [b]"));
+});
+
+test.each([[[]], [["one"]], [["", "né", "🐝", ""]], [Array.from({ length: 3_000 }, (_, i) => `${i} 蜜蜂 `)]])(
+  "the digest is the hash of all texts together",
+  (texts) => {
+    const digests = createTextDigests();
+    for (const text of texts) digests.add({ text });
+    expect(digests.sha256(0)).toBe(sha256(texts.join("")));
+    expect(digests.sha256(0), "asked again").toBe(sha256(texts.join("")));
+  },
+);
+
+test("each choice has a separate digest", () => {
+  const digests = createTextDigests();
+  digests.add({ text: "a", choice: 0 });
+  digests.add({ text: "b", choice: 2 });
+  digests.add({ text: "c", choice: 0 });
+  expect([0, 1, 2].map((choice) => digests.sha256(choice))).toEqual([sha256("ac"), sha256(""), sha256("b")]);
+});

@@ -1,0 +1,122 @@
+// Writes the log lines and metrics of a stream's life: one line for each step, always with the same keys.
+import type { StatusEvent } from "@waggle/protocol";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { reasonOf } from "../job/job.ts";
+import type { Job, Outcome } from "../job/job.ts";
+import type { Effect } from "../job/reduce.ts";
+import type { JobObserver } from "./listeners.ts";
+
+export interface LifecycleOptions {
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly model: () => string;
+  readonly observers: readonly JobObserver[];
+}
+
+export interface Lifecycle {
+  accepted(job: Job): void;
+  started(job: Job): void;
+  /** A job with output continues under another engine. */
+  resumed(job: Job): void;
+  status(job: Job, event: StatusEvent): void;
+  /** `first` is true for the job's first tokens; `sincePreviousMs` is undefined for the first tokens of a sequence. */
+  tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
+  /** `steps` counts the forward passes between the cancel and the release of the slot. */
+  cancelled(steps: number): void;
+  /** Parts of the answer that look like tool calls and are not readable: the client gets them as content. */
+  unreadable(job: Job, calls: number): void;
+  ended(job: Job, outcome: Outcome): void;
+  /** `cleanly` is true if the engine had released the predecessor by then. */
+  predecessorLeft(successor: Job, cleanly: boolean): void;
+  readerCutOff(): void;
+  /** Model tokens generated so far, by all jobs. */
+  readonly tokens: number;
+}
+
+export function createLifecycle({ log, metrics, model, observers }: LifecycleOptions): Lifecycle {
+  const keys = (job: Job) => ({
+    trace: job.spec.scope.trace,
+    session: job.spec.scope.sessionId ?? null,
+    model: model(),
+    job: job.id,
+  });
+  // Look the metrics up each time, because the name of a model may be known only after its load.
+  const measured = () => metrics.ofModel(model());
+  let generated = 0;
+  return {
+    get tokens() {
+      return generated;
+    },
+    accepted(job) {
+      measured().jobsAccepted.inc();
+      log.debug(keys(job), "stream_accepted");
+    },
+    started(job) {
+      const { counts, startedAt = job.acceptedAt } = job.state;
+      const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
+      promptTokens.inc(counts.promptTokens);
+      cachedPromptTokens.inc(counts.cachedTokens);
+      queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
+      log.info(keys(job), "stream_start");
+      for (const observer of observers) observer.started(job, model());
+    },
+    resumed(job) {
+      measured().jobsResumed.inc();
+      const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
+      log.info({ ...keys(job), tokens }, "stream_resumed");
+    },
+    status(job, { status, prompt_progress: progress }) {
+      // The progress of the prompt is for the client only.
+      if (progress !== undefined) return;
+      // The wire's name of this status, "thinking", would be confused with reasoning.
+      log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
+    },
+    tokensCame(job, { tokens, first, sincePreviousMs }) {
+      const { acceptedAt, state } = job;
+      generated += tokens;
+      const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
+      tokensGenerated.inc(tokens);
+      if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+      if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
+      for (const observer of observers) observer.tokensCame(job, tokens, model());
+    },
+    cancelled: (steps) => measured().cancelSteps.observe(steps),
+    unreadable(job, calls) {
+      measured().unreadableCalls.inc(calls);
+      log.warn({ ...keys(job), calls }, "tool_call_unreadable");
+    },
+    ended(job, outcome) {
+      measured().jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
+      for (const observer of observers) observer.ended(job, outcome, model());
+      if (outcome.type !== "finished") {
+        log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");
+      }
+      // A stream without a slot has no stream_start, so it has no stream_end either.
+      const { startedAt, endedAt = startedAt, counts } = job.state;
+      if (startedAt === undefined) return;
+      const duration = Math.round((endedAt ?? startedAt) - startedAt);
+      log.info({ ...keys(job), duration_ms: duration, tokens: counts.completionTokens }, "stream_end");
+    },
+    predecessorLeft(successor, cleanly) {
+      log.info(keys(successor), cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel");
+    },
+    readerCutOff: () => metrics.readersCutOff.inc(),
+  };
+}
+
+type Measured = Extract<Effect, { type: `measure_${string}` }>;
+
+export function measure(lifecycle: Lifecycle, job: Job, effect: Measured): void {
+  switch (effect.type) {
+    case "measure_start":
+      return lifecycle.started(job);
+    case "measure_resumption":
+      return lifecycle.resumed(job);
+    case "measure_tokens":
+      return lifecycle.tokensCame(job, effect);
+    case "measure_cancel":
+      return lifecycle.cancelled(effect.steps);
+    case "measure_unreadable":
+      return lifecycle.unreadable(job, effect.calls);
+  }
+}

@@ -1,0 +1,77 @@
+// Describes a job outside its stream: the reply on acceptance, the job's status, and lists of jobs. Pure.
+import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
+import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
+import { finishReasonOf, stateNameOf } from "../job/job.ts";
+import type { Job, Outcome } from "../job/job.ts";
+import { timingsOf, usageOf } from "../job/stream-events.ts";
+
+export function acceptedOf(job: Job, position: number): JobAccepted {
+  const path = routePath(workerRoutes.streamJob, { id: job.id });
+  return { job_id: job.id, sse_url: path, state: stateNameOf(job.state), position };
+}
+
+/** @param position undefined for a job that has ended */
+export function statusOf(job: Job, position: number | undefined): JobStatus {
+  const { phase } = job.state;
+  const { sessionId } = job.spec.scope;
+  return {
+    job_id: job.id,
+    ...(sessionId === undefined ? {} : { session_id: sessionId }),
+    state: stateNameOf(job.state),
+    ...(position === undefined ? {} : { position }),
+    tokens: job.log.nextToken,
+    ...(phase.name === "ended" ? endOf(phase.outcome) : {}),
+    ...(phase.name === "ended" ? { usage: usageOf(job.state), timings: timingsOf(job, job.state) } : {}),
+  };
+}
+
+/**
+ * Running jobs first, then waiting ones in the order of the queue.
+ * @param now the daemon clock's milliseconds
+ */
+export function jobListOf(
+  jobs: readonly Job[],
+  positionOf: (job: Job) => number | undefined,
+  now: number,
+): Omit<JobList, "of"> {
+  const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
+  const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
+  return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
+}
+
+function listedOf(job: Job, position: number, now: number): ListedJob {
+  const { spec, state, log, acceptedAt } = job;
+  const { client, sessionId } = spec.scope;
+  const { startedAt, firstTokenAt, counts } = state;
+  const name = stateNameOf(state);
+  const decodeMs = firstTokenAt === undefined ? 0 : now - firstTokenAt;
+  return {
+    job_id: job.id,
+    client,
+    ...(sessionId === undefined ? {} : { session_id: sessionId }),
+    kind: spec.kind,
+    model: spec.model,
+    state: name === "prefill" || name === "decode" ? name : "queued",
+    position,
+    ...(startedAt === undefined ? {} : { prompt_tokens: counts.promptTokens }),
+    tokens: log.nextToken,
+    ...(decodeMs > 0 && log.nextToken > 1 ? { tokens_per_second: perSecond(log.nextToken - 1, decodeMs) } : {}),
+    age_ms: Math.max(0, Math.round(now - acceptedAt)),
+    ...(startedAt === undefined ? {} : { running_ms: Math.max(0, Math.round(now - startedAt)) }),
+  };
+}
+
+function perSecond(count: number, ms: number): number {
+  return Math.round((count * 10_000) / ms) / 10;
+}
+
+function endOf(outcome: Outcome): Pick<JobStatus, "finish_reason" | "cancelled_by" | "error"> {
+  switch (outcome.type) {
+    case "finished":
+      return { finish_reason: finishReasonOf(outcome.by) };
+    case "cancelled":
+      return { finish_reason: "cancelled", cancelled_by: outcome.by };
+    case "failed":
+      return { error: { code: outcome.code, message: outcome.message } };
+  }
+}

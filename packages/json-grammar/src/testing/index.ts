@@ -1,5 +1,0 @@
-// Owns what other packages' tests and tools may use of this one's.
-export { matchGbnf } from "./match-gbnf.ts";
-export { readGbnf } from "./read-gbnf.ts";
-export { createSampler, seededRandom, type Random } from "./sample-gbnf.ts";
-export { createInstanceMatcher, parseAsWritten, type Verdict } from "./instances.ts";

@@ -1,0 +1,63 @@
+// Describes a remote file before its download: its size, its hash, and whether a partial download can be resumed.
+import { createHash } from "node:crypto";
+import { DownloadError } from "../transfer/download-error.ts";
+import { openUrl, type OpenOptions } from "../transfer/open-url.ts";
+
+export interface RemoteFile {
+  readonly url: string;
+  /** Undefined when the server does not send a size. */
+  readonly sizeBytes: number | undefined;
+  readonly sha256: string | undefined;
+  /** The SHA-256 that the hub sends for the requested address, before any redirect. */
+  readonly hubSha256: string | undefined;
+  /** The file's version according to the server: its ETag or the time of its last change. */
+  readonly version: string | undefined;
+  /** Identifies the content, so that a partial download is only resumed with the same content. When undefined, it cannot be resumed. */
+  readonly resumeKey: string | undefined;
+}
+
+/** Requests the first byte with GET, since an address that is signed for GET rejects HEAD. @throws as `openUrl` does */
+export async function describeFile(
+  url: string,
+  pinnedSha256: string | undefined,
+  options: OpenOptions,
+): Promise<RemoteFile> {
+  const {
+    response,
+    sha256: hubSha256,
+    sizeBytes: hubBytes,
+  } = await openUrl(url, {
+    ...options,
+    headers: { range: "bytes=0-0" },
+  });
+  await response.body?.cancel();
+  if (pinnedSha256 !== undefined && hubSha256 !== undefined && pinnedSha256 !== hubSha256) {
+    throw new DownloadError(`the server's file has the SHA-256 ${hubSha256}, and ${pinnedSha256} is wanted`);
+  }
+  const sha256 = pinnedSha256 ?? hubSha256;
+  const version = versionOf(response);
+  const sizeBytes = wholeSize(response);
+  if (hubBytes !== undefined && sizeBytes !== undefined && hubBytes !== sizeBytes) {
+    throw new DownloadError(`the hub speaks of ${hubBytes} bytes, and what it leads to has ${sizeBytes}`);
+  }
+  const content = sha256 ?? version;
+  const resumable = response.status === 206 && sizeBytes !== undefined && content !== undefined;
+  const resumeKey = resumable
+    ? createHash("sha256").update(`${content} ${sizeBytes}`).digest("hex").slice(0, 16)
+    : undefined;
+  return { url, sizeBytes, sha256, hubSha256, version, resumeKey };
+}
+
+/** The version to resume a range with. A weak ETag is ignored, since it does not guarantee equal bytes. */
+export function versionOf({ headers }: Response): string | undefined {
+  const etag = headers.get("etag");
+  if (etag !== null && !etag.startsWith("W/")) return etag;
+  return headers.get("last-modified") ?? undefined;
+}
+
+function wholeSize({ status, headers }: Response): number | undefined {
+  if (headers.has("content-encoding")) return undefined;
+  const text =
+    status === 206 ? /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1] : headers.get("content-length");
+  return text === null || text === undefined ? undefined : Number(text);
+}

@@ -1,0 +1,94 @@
+// Reads and writes the record of a download: a file next to the model with the requested reference and the model's parts. The record is written
+// before the first byte arrives, so that a partial download is recognised; the sizes of the files show whether the download is complete.
+import { randomBytes } from "node:crypto";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { readTextLater } from "@waggle/async";
+import { ModelNameSchema } from "@waggle/protocol";
+import type { RemoteFile } from "./describe-file.ts";
+
+const mostRecordBytes = 1 << 20;
+/** Limit for the reference in a record, so that a damaged file cannot put a huge line in a list. */
+const mostReferenceChars = 4_096;
+const kind = "waggle-download";
+
+export interface RecordedPart {
+  /** This and the next two fields are undefined when the server did not send them. */
+  readonly sizeBytes: number | undefined;
+  readonly sha256: string | undefined;
+  /** ETag or time of last change. */
+  readonly version: string | undefined;
+}
+
+export interface DownloadRecord {
+  /** Without credentials, query and fragment. */
+  readonly reference: string;
+  /** The model's default name; undefined when it is not valid in a request. */
+  readonly name: string | undefined;
+  /** In order. */
+  readonly parts: readonly RecordedPart[];
+  /** The further data that Ollama's registry stores with the model. */
+  readonly extras: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** @param path of the first part */
+export function recordPath(path: string): string {
+  return `${path}.json`;
+}
+
+/** Undefined when the record is missing or damaged. @param path of the first part */
+export async function readRecord(path: string): Promise<DownloadRecord | undefined> {
+  try {
+    return recordOf(JSON.parse(await readTextLater(recordPath(path), { maxBytes: mostRecordBytes })));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws what the file system says */
+export async function writeRecord(path: string, record: DownloadRecord): Promise<void> {
+  const aside = `${recordPath(path)}.${randomBytes(4).toString("hex")}`;
+  try {
+    await writeFile(aside, JSON.stringify({ kind, ...record }, undefined, 1));
+    await rename(aside, recordPath(path));
+  } catch (error) {
+    await rm(aside, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+export function recordedPart({ sizeBytes, sha256, version }: RemoteFile): RecordedPart {
+  return { sizeBytes, sha256, version };
+}
+
+/** Whether a recorded file of this size equals the server's current file. Without a record, only the sizes are compared. */
+export function isSamePart(part: RecordedPart | undefined, sizeBytes: number, remote: RemoteFile): boolean {
+  if (part?.sha256 !== undefined && remote.sha256 !== undefined) return part.sha256 === remote.sha256;
+  if (part?.version !== undefined && remote.version !== undefined && part.version !== remote.version) return false;
+  return remote.sizeBytes === undefined || remote.sizeBytes === sizeBytes;
+}
+
+function recordOf(value: unknown): DownloadRecord | undefined {
+  const record = value as Partial<Record<keyof DownloadRecord | "kind", unknown>> | null;
+  if (record?.kind !== kind || !isReference(record.reference)) return undefined;
+  if (!Array.isArray(record.parts) || typeof record.name !== "string" || record.name === "") return undefined;
+  const { extras } = record;
+  return {
+    reference: record.reference,
+    name: ModelNameSchema.safeParse(record.name).data,
+    parts: record.parts.map(partOf),
+    extras: typeof extras === "object" && extras !== null ? (extras as Record<string, unknown>) : undefined,
+  };
+}
+
+function isReference(value: unknown): value is string {
+  return typeof value === "string" && value.length <= mostReferenceChars && !/\p{Cc}/u.test(value);
+}
+
+function partOf(value: unknown): RecordedPart {
+  const { sizeBytes, sha256, version } = (value ?? {}) as Partial<Record<keyof RecordedPart, unknown>>;
+  return {
+    sizeBytes: Number.isSafeInteger(sizeBytes) ? (sizeBytes as number) : undefined,
+    sha256: typeof sha256 === "string" && /^[\da-f]{64}$/.test(sha256) ? sha256 : undefined,
+    version: typeof version === "string" ? version : undefined,
+  };
+}

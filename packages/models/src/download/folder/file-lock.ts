@@ -1,0 +1,107 @@
+// Locks a file, so that one process at a time downloads it. The holder keeps renewing the modification time of a lock file. A process id would not
+// work across containers, and an old time also shows that the holder was killed.
+import { randomBytes } from "node:crypto";
+import { open, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { sleep } from "@waggle/async";
+
+const renewIntervalMs = 1_000;
+/** A lock that was not renewed for this long has no holder any more. */
+const staleMs = 10_000;
+const pollIntervalMs = 250;
+
+export interface FileLock extends AsyncDisposable {
+  /** Aborts with a LockLostError when this process was suspended for so long that another process took the lock. */
+  readonly lost: AbortSignal;
+}
+
+export class LockLostError extends Error {
+  override readonly name = "LockLostError";
+
+  constructor() {
+    super("another process continued it while this one was stopped");
+  }
+}
+
+/** Waits while another process holds the lock. @throws the signal's reason when it aborts */
+export async function lockFile(path: string, signal: AbortSignal, onWait: () => Promise<void>): Promise<FileLock> {
+  for (;;) {
+    signal.throwIfAborted();
+    const lock = await tryLock(path);
+    if (lock !== undefined) return lock;
+    await onWait();
+    await sleep(pollIntervalMs, { signal });
+  }
+}
+
+/** Undefined when another process holds the lock. */
+export async function tryLock(path: string): Promise<FileLock | undefined> {
+  const handle = await createNew(path);
+  if (handle !== undefined) return hold(handle, path);
+  await removeStale(path);
+  return undefined;
+}
+
+async function createNew(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "wx");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+    throw error;
+  }
+}
+
+function hold(handle: FileHandle, path: string): FileLock {
+  const lost = new AbortController();
+
+  async function isOurs(): Promise<boolean> {
+    return (await statOf(path))?.ino === (await handle.stat()).ino;
+  }
+
+  async function renew(): Promise<void> {
+    const now = new Date();
+    // Renew through the open file: a new lock file of another process may have the same name by now.
+    await handle.utimes(now, now);
+    if (!(await isOurs())) lost.abort(new LockLostError());
+  }
+
+  // A failed renewal is ignored, since the next one follows soon.
+  const renewal = setInterval(() => void renew().catch(() => {}), renewIntervalMs);
+  return {
+    lost: lost.signal,
+    async [Symbol.asyncDispose]() {
+      clearInterval(renewal);
+      const ours = await isOurs();
+      await handle.close();
+      if (ours) await rm(path, { force: true });
+    },
+  };
+}
+
+/** When two processes find the lock stale, one of them moves it aside. If the other one then moves the new lock, it puts that lock back. */
+async function removeStale(path: string): Promise<void> {
+  if (!(await isStale(path))) return;
+  const aside = `${path}.${randomBytes(4).toString("hex")}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if (await isStale(aside)) await rm(aside, { force: true });
+  else await rename(aside, path);
+}
+
+async function isStale(path: string): Promise<boolean> {
+  const stats = await statOf(path);
+  return stats !== undefined && Date.now() - stats.mtimeMs > staleMs;
+}
+
+async function statOf(path: string): Promise<{ ino: number; mtimeMs: number } | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+// Keeps the hashes of models in a file across restarts. A missing or damaged file counts as empty, since hashes can be computed again.
+import { randomBytes } from "node:crypto";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { makeFolder, readTextLater } from "@waggle/async";
+
+/** Above this number, the oldest hash is dropped. */
+const mostHashes = 256;
+const mostFileBytes = 1_048_576;
+
+/** Hashes by a key that identifies a version of a file, oldest first. */
+type KnownHashes = Readonly<Record<string, string>>;
+
+export async function findHash(path: string, key: string): Promise<string | undefined> {
+  return (await read(path))[key];
+}
+
+/** When two processes write at the same time, one hash may be lost. When the file cannot be written, the hash is not kept. */
+export async function keepHash(path: string, key: string, sha256: string): Promise<void> {
+  const { [key]: _, ...others } = await read(path);
+  const entries = [...Object.entries(others).slice(1 - mostHashes), [key, sha256]];
+  const aside = `${path}.${randomBytes(4).toString("hex")}`;
+  try {
+    makeFolder(dirname(path));
+    await writeFile(aside, JSON.stringify(Object.fromEntries(entries), undefined, 1));
+    await rename(aside, path);
+  } catch {
+    await rm(aside, { force: true }).catch(() => {});
+  }
+}
+
+async function read(path: string): Promise<KnownHashes> {
+  try {
+    const value: unknown = JSON.parse(await readTextLater(path, { maxBytes: mostFileBytes }));
+    if (typeof value !== "object" || value === null) return {};
+    const isHash = ([, sha256]: [string, unknown]): boolean =>
+      typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
+    return Object.fromEntries(Object.entries(value).filter(isHash)) as KnownHashes;
+  } catch {
+    return {};
+  }
+}

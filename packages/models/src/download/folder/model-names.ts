@@ -1,0 +1,80 @@
+// Makes the names of files in the models folder, with the same scheme as node-llama-cpp.
+import { createHash } from "node:crypto";
+import filenamify from "filenamify";
+
+/** Longer names are cut. */
+const maxNameChars = 100;
+const hashChars = 8;
+/** A name that mentions more parts than this counts as the name of a complete file. */
+const mostParts = 1_000;
+const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
+const partEndingChars = "-00001-of-00001".length;
+
+/** The names of all parts of a split GGUF file, in order; for any other file only its own name. @param name a name, a path or the path of a URL */
+export function allParts(name: string): readonly string[] {
+  const [ending = "", part, parts] = splitPattern.exec(name) ?? [];
+  if (part === undefined || parts === undefined || Number(part) < 1 || Number(part) > Number(parts)) return [name];
+  if (Number(parts) > mostParts) return [name];
+  const start = name.slice(0, -ending.length);
+  return Array.from({ length: Number(parts) }, (_, i) => partName(`${start}.gguf`, i + 1, parts));
+}
+
+/** `name` without its part number: `a.gguf` for `a-00001-of-00003.gguf`. */
+export function withoutPart(name: string): string {
+  return name.replace(splitPattern, ".gguf");
+}
+
+/** The number of parts in a name, in five digits; undefined for a file that is not split. */
+export function partsIn(name: string): string | undefined {
+  return splitPattern.exec(name)?.[2];
+}
+
+export function partName(wholeName: string, part: number, parts: string): string {
+  return wholeName.replace(/(\.gguf)?$/i, `-${String(part).padStart(5, "0")}-of-${parts}.gguf`);
+}
+
+/** The file's name in the models folder. A long name is cut and gets a hash of the whole name, so that two long names stay different. */
+export function nameOnDisk(name: string): string {
+  const parts = partsIn(name);
+  if (name.length <= maxNameChars) return name;
+  const whole = withoutPart(name);
+  const keptChars = maxNameChars - ".gguf".length - hashChars - 1 - (parts === undefined ? 0 : partEndingChars);
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, hashChars);
+  const cut = `${whole.replace(/\.gguf$/i, "").slice(0, keptChars)}-${hash}.gguf`;
+  return parts === undefined ? cut : partName(cut, 1, parts);
+}
+
+/** How the name of a file of a Hugging Face repository begins. */
+export function hubPrefix(
+  user: string,
+  repo: string,
+  branch: string,
+  folders: readonly string[],
+  name: string,
+): string {
+  const words = ["hf", filenamify(user)];
+  if (!isNamedAfter(name, repo) || branch !== "main") words.push(filenamify(repo));
+  if (branch !== "main") words.push(filenamify(branch));
+  const last = folders.at(-1)?.toLowerCase();
+  const kept =
+    last ===
+    withoutPart(name)
+      .toLowerCase()
+      .replace(/\.gguf$/, "")
+      ? folders.slice(0, -1)
+      : folders;
+  if (kept.length > 0) words.push(filenamify(kept.join("__")));
+  return `${words.join("_")}_`;
+}
+
+/** The local name of a repository's file for a quantization. It has the quantization as requested, not as the repository spells it. */
+export function quantizedName(user: string, repo: string, quantization: string | undefined): string {
+  const base = filenamify(repo.replace(/-gguf$/i, ""));
+  const suffix = quantization === undefined ? "" : `.${quantization}`;
+  return `${hubPrefix(user, repo, "main", [], `${base}.gguf`)}${base}${suffix}.gguf`;
+}
+
+function isNamedAfter(name: string, repo: string): boolean {
+  const base = /^(.*)-gguf$/i.exec(repo)?.[1];
+  return base !== undefined && /\.gguf$/i.test(name) && name.toLowerCase().startsWith(base.toLowerCase());
+}

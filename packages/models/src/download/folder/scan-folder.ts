@@ -1,0 +1,113 @@
+// Finds the models in a folder of the user. It reads the names and the first four bytes of the files, and changes nothing.
+import type { Dirent } from "node:fs";
+import { open, opendir, realpath, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { partSizes } from "../reference/find-present.ts";
+import { allParts, partsIn } from "./model-names.ts";
+import { nameOfFile, uniqueName } from "../reference/served-names.ts";
+
+/** Folders nested deeper than this are not scanned. */
+const mostDepth = 5;
+/** Limit for the entries of all folders together, so that the scan of a whole disk ends. */
+const mostEntries = 20_000;
+const mostModels = 1_000;
+const magic = "GGUF";
+
+export interface ScanOptions {
+  /** Models to leave out, such as downloads: absolute paths of their first parts. */
+  readonly except?: readonly string[];
+  /** Names that other models already have. */
+  readonly taken?: readonly string[];
+}
+
+export interface FoundModel {
+  /** Derived from the file name, and unique. */
+  readonly name: string;
+  /** Absolute path of the first part. */
+  readonly path: string;
+  /** Bytes of all parts. */
+  readonly bytes: number;
+}
+
+interface Scan {
+  readonly paths: string[];
+  /** Real paths of the folders already scanned, so that a link to a parent folder is not followed again. */
+  readonly visited: Set<string>;
+  entries: number;
+}
+
+/**
+ * The complete GGUF models below a folder, sorted by path; a split model is listed by its first part. Image projectors are left out, since they do
+ * not work alone. Links are followed.
+ * @throws what the file system says of the folder itself
+ */
+export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<readonly FoundModel[]> {
+  const scan: Scan = { paths: [], visited: new Set(), entries: 0 };
+  await stat(folder);
+  await walk(resolve(folder), 1, scan);
+  const except = new Set(options.except);
+  const taken = new Set(options.taken);
+  const models: FoundModel[] = [];
+  for (const path of scan.paths.toSorted()) {
+    const bytes = except.has(path) ? undefined : await modelSize(path);
+    if (bytes === undefined) continue;
+    const name = uniqueName(nameOfFile(path), taken);
+    taken.add(name);
+    models.push({ name, path, bytes });
+    if (models.length === mostModels) break;
+  }
+  return models;
+}
+
+async function walk(folder: string, depth: number, scan: Scan): Promise<void> {
+  const real = await orUndefined(realpath(folder));
+  if (real === undefined || scan.visited.has(real)) return;
+  scan.visited.add(real);
+  const entries = await orUndefined(opendir(folder));
+  if (entries === undefined) return;
+  for await (const entry of entries) {
+    scan.entries += 1;
+    if (scan.entries > mostEntries) return;
+    if (entry.name.startsWith(".")) continue;
+    const path = join(folder, entry.name);
+    if (await isFolder(entry, path)) {
+      if (depth < mostDepth) await walk(path, depth + 1, scan);
+    } else if (isModelName(entry.name)) {
+      scan.paths.push(path);
+    }
+  }
+}
+
+function isModelName(name: string): boolean {
+  return /\.gguf$/i.test(name) && !/^mmproj/i.test(name) && (partsIn(name) === undefined || allParts(name)[0] === name);
+}
+
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return (await orUndefined(stat(path)))?.isDirectory() ?? false;
+}
+
+/** Undefined when a part is missing, or the file is not a GGUF file. */
+async function modelSize(path: string): Promise<number | undefined> {
+  let bytes = 0;
+  for (const size of await partSizes(path)) {
+    if (size === undefined) return undefined;
+    bytes += size;
+  }
+  return (await orUndefined(startOf(path))) === magic ? bytes : undefined;
+}
+
+async function startOf(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(magic.length), 0, magic.length, 0);
+  return buffer.toString("latin1", 0, bytesRead);
+}
+
+/** A file that cannot be read is treated as missing. */
+async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch {
+    return undefined;
+  }
+}

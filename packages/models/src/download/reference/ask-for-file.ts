@@ -1,0 +1,60 @@
+// Asks a server which file a reference means: Hugging Face for a tag of a repository, or Ollama's registry.
+import { DownloadError } from "../transfer/download-error.ts";
+import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
+import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
+import { askRegistry } from "./ollama-manifest.ts";
+import { hubUrl, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
+import { quantizationIn } from "./quantizations.ts";
+
+export const defaultOllamaEndpoint = "https://registry.ollama.ai/";
+
+export interface AskOptions extends OpenOptions {
+  /** URL of Hugging Face or a mirror. */
+  readonly endpoint: string;
+  /** URL of Ollama's registry or a mirror. */
+  readonly ollamaEndpoint: string;
+}
+
+const maxManifestBytes = 8 << 20;
+/** The hub names the GGUF file only when the User-Agent contains llama-cpp. */
+const userAgent = "llama-cpp";
+
+/** @throws DownloadError; the signal's reason when it aborts */
+export async function askForFile(target: RemoteTarget, options: AskOptions): Promise<FileTarget> {
+  const { credentials, signal } = options;
+  if (target.kind === "file") return target;
+  if (target.kind === "tag") return await askHub(target, options.endpoint, { credentials, signal });
+  return await askRegistry(target, options.ollamaEndpoint, { credentials: undefined, signal });
+}
+
+async function askHub(target: TagTarget, endpoint: string, options: OpenOptions): Promise<FileTarget> {
+  const { user, repo, tag } = target;
+  const words = [user, repo, "manifests", tag ?? "latest"].map(encodeURIComponent).join("/");
+  const url = `${endpoint.replace(/\/*$/, "/")}v2/${words}`;
+  const { response } = await openUrl(url, { ...options, headers: { "user-agent": userAgent } });
+  const path = fileIn(await readText(response, maxManifestBytes, options.signal));
+  const quantization = tag?.toUpperCase() ?? quantizationIn(path);
+  const whole = quantizedName(user, repo, quantization);
+  const parts = partsIn(path);
+  const name = parts === undefined ? whole : partName(whole, 1, parts);
+  return {
+    kind: "file",
+    url: hubUrl({ endpoint, user, repo, branch: "main", path }),
+    name: nameOnDisk(name),
+    sha256: undefined,
+    extras: undefined,
+    credentials: undefined,
+  };
+}
+
+function fileIn(text: string): string {
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(text);
+  } catch (error) {
+    throw new DownloadError("the hub's manifest is not JSON", { cause: error });
+  }
+  const path = (manifest as { ggufFile?: { rfilename?: unknown } } | null)?.ggufFile?.rfilename;
+  if (typeof path !== "string" || path === "") throw new DownloadError("the hub knows no GGUF file for it");
+  return path;
+}

@@ -1,0 +1,84 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { listHubFiles } from "./hub-files.ts";
+
+const hash = "a".repeat(64);
+
+/** A hub whose repositories have these pages of files. */
+async function startHub(
+  pages: readonly unknown[],
+): Promise<AsyncDisposable & { readonly url: string; readonly paths: string[] }> {
+  const paths: string[] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url ?? "");
+    const page = Number(/page=(\d+)/.exec(request.url ?? "")?.[1] ?? 0);
+    const link = page + 1 < pages.length ? { link: `</next?page=${page + 1}>; rel="next"` } : {};
+    response.writeHead(200, link).end(typeof pages[page] === "string" ? pages[page] : JSON.stringify(pages[page]));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    paths,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const file = (path: string, size: number) => ({ type: "file", path, size, lfs: { oid: hash } });
+
+test("models are listed by size, split ones as one, over all pages", async () => {
+  await using hub = await startHub([
+    [
+      { type: "directory", path: "BF16", size: 0 },
+      file("BF16/x-BF16-00001-of-00002.gguf", 900),
+      file("BF16/x-BF16-00002-of-00002.gguf", 800),
+      file("x-Q8_0-00001-of-00002.gguf", 600),
+      file("README.md", 3),
+      file("mmproj-F16.gguf", 40),
+    ],
+    [file("x-Q4_K_M.gguf", 400), null, { type: "file", path: 7 }],
+  ]);
+  const files = await listHubFiles("hf:user/repo:Q4_0", { endpoint: hub.url });
+  expect(files).toEqual([
+    {
+      reference: "hf:user/repo/x-Q4_K_M.gguf",
+      path: "x-Q4_K_M.gguf",
+      quantization: "Q4_K_M",
+      bytes: 400,
+      parts: 1,
+      sha256: hash,
+    },
+    {
+      reference: "hf:user/repo/BF16/x-BF16-00001-of-00002.gguf",
+      path: "BF16/x-BF16-00001-of-00002.gguf",
+      quantization: "BF16",
+      bytes: 1_700,
+      parts: 2,
+      sha256: undefined,
+    },
+  ]);
+  expect(hub.paths).toEqual(["/api/models/user/repo/tree/main?recursive=true", "/next?page=1"]);
+});
+
+test.each<[what: string, page: unknown, reason: string]>([
+  ["no JSON", "<html>", "not JSON"],
+  ["no list", { error: "no" }, "invalid file list"],
+])("an answer that is %s is refused", async (_, page, reason) => {
+  await using hub = await startHub([page]);
+  await expect(listHubFiles("hf:user/repo", { endpoint: hub.url })).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(new RegExp(`^Cannot list hf:user/repo: .*${reason}`)),
+  });
+});
+
+test("a list without an end is cut off", async () => {
+  await using hub = await startHub(Array.from({ length: 30 }, () => []));
+  await expect(listHubFiles("hf:user/repo", { endpoint: hub.url })).rejects.toThrow("longer than 20 pages");
+});
+
+test("only a repository has a list", async () => {
+  await expect(listHubFiles("x.gguf")).rejects.toMatchObject({ code: "invalid_argument" });
+});

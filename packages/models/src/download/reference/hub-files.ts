@@ -1,0 +1,138 @@
+// Lists the GGUF files of a Hugging Face repository, with their quantizations and sizes.
+import { deadlineSignal, linkSignals } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import { DownloadError } from "../transfer/download-error.ts";
+import { allParts } from "../folder/model-names.ts";
+import { openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import { defaultEndpoint, parseReference } from "./parse-reference.ts";
+import { quantizationIn } from "./quantizations.ts";
+import { shownReference } from "../transfer/download-error.ts";
+
+const maxPages = 20;
+const maxPageBytes = 8 << 20;
+const timeoutMs = 60_000;
+
+export interface HubFilesOptions {
+  readonly token?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HubModelFile {
+  /** `hf:user/repo/path`. Every function of this file that has a reference parameter accepts this form. */
+  readonly reference: string;
+  /** Path of the first part within the repository. */
+  readonly path: string;
+  /** The quantization in the file's name. */
+  readonly quantization: string | undefined;
+  /** Bytes of all parts. */
+  readonly bytes: number;
+  readonly parts: number;
+  /** Undefined for a split model. */
+  readonly sha256: string | undefined;
+}
+
+interface TreeFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string | undefined;
+}
+
+/**
+ * The models of a repository, the smallest first; a split model is one entry. Companion files (an image projector, an importance matrix) are left
+ * out.
+ * @param reference `hf:user/repo`; a tag is ignored
+ * @throws WaggleError invalid_argument when the reference names no repository; unavailable when the hub cannot be asked; the signal's reason when it
+ * aborts
+ */
+export async function listHubFiles(reference: string, options: HubFilesOptions = {}): Promise<readonly HubModelFile[]> {
+  const { endpoint = defaultEndpoint, token, signal } = options;
+  const target = parseReference(reference, endpoint);
+  if (target.kind !== "tag") {
+    throw new WaggleError("invalid_argument", `Cannot list ${shownReference(reference)}: hf:user/repo is wanted`);
+  }
+  const { user, repo } = target;
+  const credentials =
+    token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
+  try {
+    const words = ["api", "models", user, repo, "tree", "main"].map(encodeURIComponent).join("/");
+    const files = await readTree(`${endpoint.replace(/\/*$/, "/")}${words}?recursive=true`, credentials, signal);
+    return modelsAmong(files, `hf:${user}/${repo}`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const message = `Cannot list ${shownReference(reference)}: ${(error as Error).message}`;
+    throw new WaggleError("unavailable", message, { cause: error });
+  }
+}
+
+async function readTree(
+  url: string,
+  credentials: Credentials | undefined,
+  outer: AbortSignal | undefined,
+): Promise<readonly TreeFile[]> {
+  using limit = deadlineSignal(timeoutMs);
+  using signal = linkSignals(outer, limit.signal);
+  const files: TreeFile[] = [];
+  let next: string | undefined = url;
+  for (let page = 0; next !== undefined; page++) {
+    if (page === maxPages) throw new DownloadError(`its list of files is longer than ${maxPages} pages`);
+    const opened: Opened = await openUrl(next, { credentials, signal });
+    files.push(...filesIn(await readText(opened.response, maxPageBytes, signal)));
+    next = nextPage(opened.response, next);
+  }
+  return files;
+}
+
+/** The URL of `Link: <…>; rel="next"`, only within the same origin, since the request carries the token. */
+function nextPage({ headers }: Response, from: string): string | undefined {
+  const link = /<([^>]+)>\s*;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
+  if (link === undefined || !URL.canParse(link, from)) return undefined;
+  const next = new URL(link, from);
+  return next.origin === new URL(from).origin ? next.href : undefined;
+}
+
+function filesIn(text: string): readonly TreeFile[] {
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch (error) {
+    throw new DownloadError("the hub's list of files is not JSON", { cause: error });
+  }
+  if (!Array.isArray(entries)) throw new DownloadError("invalid file list from the hub");
+  return entries.flatMap((entry: Entry | null) => {
+    if (entry === null || typeof entry !== "object") return [];
+    const { type, path, size, lfs } = entry;
+    if (type !== "file" || typeof path !== "string" || typeof size !== "number") return [];
+    const oid = lfs?.oid;
+    return [{ path, bytes: size, sha256: typeof oid === "string" && /^[\da-f]{64}$/.test(oid) ? oid : undefined }];
+  });
+}
+
+interface Entry {
+  readonly type?: unknown;
+  readonly path?: unknown;
+  readonly size?: unknown;
+  readonly lfs?: { readonly oid?: unknown };
+}
+
+function modelsAmong(files: readonly TreeFile[], repository: string): readonly HubModelFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const models: HubModelFile[] = [];
+  for (const { path } of files) {
+    const parts = allParts(path);
+    const name = path.split("/").at(-1) ?? path;
+    if (!/\.gguf$/i.test(name) || /^mmproj|imatrix/i.test(name) || parts[0] !== path) continue;
+    const found = parts.map((part) => byPath.get(part));
+    // A model with a missing part cannot be loaded.
+    if (found.includes(undefined)) continue;
+    models.push({
+      reference: `${repository}/${path}`,
+      path,
+      quantization: quantizationIn(name),
+      bytes: found.reduce((total, part) => total + (part?.bytes ?? 0), 0),
+      parts: parts.length,
+      sha256: parts.length === 1 ? found[0]?.sha256 : undefined,
+    });
+  }
+  return models.sort((one, other) => one.bytes - other.bytes);
+}

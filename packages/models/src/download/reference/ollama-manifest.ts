@@ -1,0 +1,73 @@
+// Asks Ollama's registry which file the tag of a model means. The format is the registry API of container images, version 2:
+// a manifest names layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
+import { DownloadError } from "../transfer/download-error.ts";
+import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
+import type { FileTarget, OllamaTarget } from "./parse-reference.ts";
+
+const mostManifestBytes = 1 << 20;
+const mostLayers = 100;
+/** Templates and parameters are text of a few kilobytes. */
+const mostExtraBytes = 256 * 1024;
+const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
+const layerType = /^application\/vnd\.ollama\.image\.(\w+)(?:;|$)/;
+/** Layers that are stored with the model, by the last word of the layer's type. */
+const extraLayers = new Set(["template", "system", "params", "messages"]);
+
+interface Layer {
+  /** The last word of the layer's type. */
+  readonly type: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** @throws DownloadError; the signal's reason when it aborts */
+export async function askRegistry(target: OllamaTarget, endpoint: string, options: OpenOptions): Promise<FileTarget> {
+  const base = `${endpoint.replace(/\/*$/, "/")}v2/${[target.user, target.model].map(encodeURIComponent).join("/")}`;
+  const url = `${base}/manifests/${encodeURIComponent(target.tag)}`;
+  const { response } = await openUrl(url, { ...options, headers: { accept: manifestType } });
+  const layers = layersIn(await readText(response, mostManifestBytes, options.signal));
+  const models = layers.filter(({ type }) => type === "model");
+  const [model] = models;
+  if (model === undefined) throw new DownloadError("the registry has no GGUF file for it");
+  if (models.length > 1) throw new DownloadError("it has several model layers, and only one file can be loaded");
+  if (layers.some(({ type }) => type === "adapter")) {
+    throw new DownloadError("it is an adapter for another model, and not a whole one");
+  }
+  const blob = (sha256: string): string => `${base}/blobs/sha256:${sha256}`;
+  const extras: Record<string, unknown> = {};
+  for (const { type, sha256, sizeBytes } of layers) {
+    if (!extraLayers.has(type) || type in extras || sizeBytes > mostExtraBytes) continue;
+    const opened = await openUrl(blob(sha256), options);
+    const text = await readText(opened.response, mostExtraBytes, options.signal);
+    extras[type] = type === "params" || type === "messages" ? parsed(text) : text;
+  }
+  const { name } = target;
+  return {
+    kind: "file",
+    url: blob(model.sha256),
+    name,
+    sha256: model.sha256,
+    extras,
+    credentials: undefined,
+  };
+}
+
+function layersIn(text: string): readonly Layer[] {
+  const layers = (parsed(text) as { layers?: unknown } | null | undefined)?.layers;
+  if (!Array.isArray(layers)) throw new DownloadError("the registry's manifest is not one");
+  return layers.slice(0, mostLayers).flatMap((value: unknown) => {
+    const { mediaType, digest, size } = (value ?? {}) as { mediaType?: unknown; digest?: unknown; size?: unknown };
+    const type = typeof mediaType === "string" ? layerType.exec(mediaType)?.[1] : undefined;
+    const sha256 = typeof digest === "string" ? /^sha256:([\da-f]{64})$/.exec(digest)?.[1] : undefined;
+    return type === undefined || sha256 === undefined ? [] : [{ type, sha256, sizeBytes: Number(size) }];
+  });
+}
+
+/** Undefined when the text is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

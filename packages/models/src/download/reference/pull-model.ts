@@ -1,0 +1,85 @@
+// Gets a model by its reference: looks for it in one folder, and downloads it when it is missing or an update is requested.
+import { resolve } from "node:path";
+import { WaggleError } from "@waggle/protocol";
+import { defaultOllamaEndpoint } from "./ask-for-file.ts";
+import { downloadModel } from "../transfer/download.ts";
+import { describeDownload, type DownloadedModel } from "../folder/find-downloads.ts";
+import { findPresent } from "./find-present.ts";
+import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
+import type { PullProgress } from "../transfer/progress.ts";
+import { shownReference } from "../transfer/download-error.ts";
+
+/** A download that receives nothing for this long fails. */
+const stallTimeoutMs = 60_000;
+/** Parallel connections per file. More are no faster when one already uses the whole bandwidth, and servers limit their number. */
+const defaultConnections = 4;
+
+export interface PullOptions {
+  /** The folder of downloads. */
+  readonly folder: string;
+  /** Token of Hugging Face, for private and gated repositories. */
+  readonly token?: string;
+  /** URL of a mirror of Hugging Face. */
+  readonly endpoint?: string;
+  /** URL of a mirror of Ollama's registry. */
+  readonly ollamaEndpoint?: string;
+  /** Parallel connections per file. Default 4. */
+  readonly connections?: number;
+  /** Also ask the server about a model that is already here, and fetch a newer version. Default false. */
+  readonly update?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called for every piece that arrives. */
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+export interface PulledModel extends DownloadedModel {
+  /** False when the model was already in the folder. */
+  readonly downloaded: boolean;
+}
+
+/**
+ * The target of a reference that can be downloaded, without a request. @throws WaggleError invalid_argument when the reference is malformed or a path
+ */
+export function parsePullable(reference: string, endpoint: string = defaultEndpoint): RemoteTarget {
+  const target = parseReference(reference, endpoint);
+  if (target.kind !== "path") return target;
+  const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
+  throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a path; ${wanted}`);
+}
+
+/**
+ * Makes sure that a model is in the folder: `hf:user/repo:quant`, `hf:user/repo/file.gguf`, `ollama:name:tag` or a URL, with or without `#sha256=…`.
+ * An interrupted download is resumed; while another process downloads the model, this call waits.
+ * @throws WaggleError unavailable when the model cannot be downloaded; invalid_argument when the reference is malformed or a path; the signal's
+ *   reason when it aborts
+ */
+export async function pullModel(reference: string, options: PullOptions): Promise<PulledModel> {
+  const { token, endpoint = defaultEndpoint, signal, update = false } = options;
+  signal?.throwIfAborted();
+  const target = parsePullable(reference, endpoint);
+  const folder = resolve(options.folder);
+  const present = update ? undefined : await findPresent(folder, target);
+  const { path, downloaded } =
+    present !== undefined
+      ? { path: present, downloaded: false }
+      : await downloadModel(reference, target, {
+          folder,
+          endpoint,
+          ollamaEndpoint: options.ollamaEndpoint ?? defaultOllamaEndpoint,
+          credentials:
+            token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` },
+          connections: options.connections ?? defaultConnections,
+          stallTimeoutMs,
+          update,
+          signal,
+          onProgress: options.onProgress,
+        });
+  const model = await describeDownload(path);
+  if (model === undefined) throw removedMeanwhile(reference);
+  return { ...model, downloaded };
+}
+
+function removedMeanwhile(reference: string): WaggleError {
+  const message = `Cannot download model ${shownReference(reference)}: it was removed as it arrived`;
+  return new WaggleError("unavailable", message);
+}

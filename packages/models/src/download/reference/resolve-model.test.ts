@@ -1,0 +1,468 @@
+import { createHash } from "node:crypto";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startModelServer } from "../../testing/model-server.ts";
+import { downloadModel } from "../transfer/download.ts";
+import { parseReference } from "./parse-reference.ts";
+import type { PullProgress } from "../transfer/progress.ts";
+import { resolveModel } from "./resolve-model.ts";
+
+const content = Buffer.alloc(1_000_000, "GGUF waggle ");
+const longContent = Buffer.alloc(20_000_000, "GGUF waggle ");
+const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "resolve-model-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** All files below the folder. */
+const filesThere = () =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    // The records have tests apart.
+    .filter((name) => !name.endsWith(".gguf.json"))
+    .toSorted();
+
+describe("a path", () => {
+  test("is itself, made absolute", async () => {
+    const path = join(folder, "x.gguf");
+    writeFileSync(path, "");
+    expect(await resolveModel(relative(process.cwd(), path), { folder, offline: true })).toBe(path);
+  });
+
+  test("that leads nowhere is refused", async () => {
+    await expect(resolveModel("/no/such.gguf", { folder, offline: true })).rejects.toMatchObject({
+      code: "unavailable",
+      message: "Cannot load model /no/such.gguf: no such file",
+    });
+  });
+});
+
+describe("a reference", () => {
+  test("is downloaded once, with progress, and found from then on without a network", async () => {
+    await using server = await startModelServer({ content });
+    const progress: PullProgress[] = [];
+    const options = { folder, endpoint: server.url, onProgress: (report: PullProgress) => progress.push(report) };
+    const path = await resolveModel("hf:waggle/story:Q8_0", { ...options, offline: false });
+    expect(path).toBe(join(folder, "hf_waggle_story_story.Q8_0.gguf"));
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(progress.at(-1)).toMatchObject({ doneBytes: content.length, totalBytes: content.length });
+    expect(filesThere()).toEqual([basename(path)]);
+    const asked = server.requests.length;
+    expect(await resolveModel("hf:waggle/story:Q8_0", { ...options, offline: true })).toBe(path);
+    expect(server.requests).toHaveLength(asked);
+  });
+
+  test("may be a URL, and the same name from another place is another file", async () => {
+    await using server = await startModelServer({ content });
+    const options = { folder, offline: false };
+    const path = await resolveModel(`${server.url}/files/story.gguf?signature=1`, options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(basename(path)).toBe("story.gguf");
+    const offline = { folder, offline: true };
+    expect(await resolveModel(`${server.url}/files/story.gguf?signature=2`, offline)).toBe(path);
+    await expect(resolveModel(`${server.url}/others/story.gguf`, offline)).rejects.toThrow("offline mode");
+  });
+
+  test("to a split model is downloaded with all its parts, and is whole only with all of them", async () => {
+    await using server = await startModelServer({ content, manifestFile: "Q8_0/story-Q8_0-00001-of-00003.gguf" });
+    const progress: PullProgress[] = [];
+    const options = { folder, endpoint: server.url, onProgress: (report: PullProgress) => progress.push(report) };
+    const names = [1, 2, 3].map((part) => `hf_waggle_story_story.Q8_0-0000${part}-of-00003.gguf`);
+    const first = join(folder, names[0] ?? "");
+    expect(await resolveModel("hf:waggle/story:q8_0", { ...options, offline: false })).toBe(first);
+    expect(filesThere()).toEqual(names);
+    expect(progress.at(-1)).toMatchObject({ doneBytes: 3 * content.length, totalBytes: 3 * content.length });
+    expect(await resolveModel("hf:waggle/story:Q8_0", { ...options, offline: true })).toBe(first);
+    rmSync(join(folder, names[1] ?? ""));
+    await expect(resolveModel("hf:waggle/story:Q8_0", { ...options, offline: true })).rejects.toThrow("offline mode");
+    const asked = server.requests.length;
+    await resolveModel("hf:waggle/story:Q8_0", { ...options, offline: false });
+    expect(filesThere()).toEqual(names);
+    const fetched = server.requests.slice(asked).filter((line) => line.startsWith("GET") && line.endsWith(" "));
+    expect(fetched).toEqual([
+      "GET /v2/waggle/story/manifests/Q8_0 ",
+      "GET /waggle/story/resolve/main/Q8_0/story-Q8_0-00002-of-00003.gguf?download=true ",
+    ]);
+  });
+
+  test("is not downloaded offline", async () => {
+    await expect(resolveModel("hf:waggle/story:Q8_0", { folder, offline: true })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/^Cannot download model hf:waggle\/story:Q8_0: offline mode, and it is not in /),
+    });
+  });
+
+  test.each([
+    ["secret", /the server refuses it \(HTTP 401\); it may need a token$/],
+    ["missing", /the server has no such file \(HTTP 404\)$/],
+  ])("to a %s file is refused with the server's reason", async (name, reason) => {
+    await using server = await startModelServer({ content });
+    await expect(resolveModel(`${server.url}/${name}/x.gguf`, { folder, offline: false })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(reason),
+    });
+  });
+
+  test("to a server that is not there is refused at once", async () => {
+    const { url } = await startAndStop();
+    await expect(resolveModel(`${url}/x.gguf`, { folder, offline: false })).rejects.toThrow(
+      `${url} cannot be reached (ECONNREFUSED)`,
+    );
+  });
+
+  test("to a server that is busy is asked again", async () => {
+    await using server = await startModelServer({ content, busy: 3 });
+    const path = await resolveModel(`${server.url}/x.gguf`, { folder, offline: false });
+    expect(content.equals(readFileSync(path))).toBe(true);
+    await using busier = await startModelServer({ content, busy: 4 });
+    const refused = resolveModel(`${busier.url}/x.gguf`, { folder, offline: false });
+    await expect(refused).rejects.toThrow("the server answered HTTP 503");
+  });
+
+  test("that makes no sense is refused as such", async () => {
+    await expect(resolveModel("hf:user", { folder, offline: false })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("Cannot resolve model hf:user: "),
+    });
+  });
+
+  test("to more than the disk can hold is refused before anything is fetched", async () => {
+    // Answers for a file of 10 PB, and has none of its bytes.
+    const answer = "HTTP/1.1 206 Partial Content\r\ncontent-length: 1\r\ncontent-range: bytes 0-0/1" + "0".repeat(16);
+    let asked = 0;
+    const server = createServer((socket) => {
+      asked += 1;
+      socket.once("data", () => socket.end(`${answer}\r\n\r\nx`));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(resolveModel(`http://127.0.0.1:${port}/x.gguf`, { folder, offline: false })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/: it takes 10000000\.0 GB, and .* has [\d.]+ [GM]B free$/),
+    });
+    expect(asked).toBe(1);
+    server.close();
+  });
+});
+
+describe("credentials", () => {
+  test("open a file that is not open to all", async () => {
+    await using server = await startModelServer({ content });
+    const options = { folder, endpoint: server.url, offline: false, token: "a-token" };
+    const path = await resolveModel("hf:waggle/secret:Q8_0", options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    await resolveModel(`${server.url.replace("//", "//bee:pass@")}/secret/x.gguf`, { folder, offline: false });
+    expect(server.authorizations.at(-1)).toBe(`Basic ${Buffer.from("bee:pass").toString("base64")}`);
+  });
+
+  test("do not follow a redirect to another host", async () => {
+    await using elsewhere = await startModelServer({ content, openToAll: true });
+    await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
+    const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
+    const path = await resolveModel("hf:waggle/secret/story.gguf", options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(hub.authorizations).toContain("Bearer a-token");
+    expect(new Set(elsewhere.authorizations)).toEqual(new Set([undefined]));
+  });
+
+  test("do not follow a redirect to another host that asks for them either", async () => {
+    await using elsewhere = await startModelServer({ content });
+    await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
+    const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
+    await expect(resolveModel("hf:waggle/secret/story.gguf", options)).rejects.toThrow("HTTP 401");
+    expect(hub.authorizations).toEqual([undefined, "Bearer a-token"]);
+    expect(elsewhere.authorizations).toEqual([undefined]);
+  });
+
+  test("are not shown to another server than the hub, nor again after a redirect back", async () => {
+    await using other = await startModelServer({ content });
+    const options = { folder, offline: false, token: "a-token" };
+    const refused = resolveModel(`${other.url}/secret/x.gguf`, { ...options, endpoint: "http://127.0.0.1:9/" });
+    await expect(refused).rejects.toThrow("HTTP 401");
+    await using back = await startModelServer({ content, redirectTo: other.url });
+    const returned = resolveModel(`${back.url}/secret-place/x.gguf`, { ...options, endpoint: other.url });
+    await expect(returned).rejects.toThrow("HTTP 401");
+    expect([...other.authorizations, ...back.authorizations]).toEqual([undefined, undefined]);
+  });
+
+  test("and signatures are in no error", async () => {
+    await using server = await startModelServer({ content });
+    const url = `${server.url.replace("//", "//bee:pass-word@")}/missing/x.gguf?X-Amz-Signature=5ecre7`;
+    const online = resolveModel(url, { folder, offline: false });
+    await expect(online).rejects.toThrow(
+      `Cannot download model ${server.url}/missing/x.gguf: the server has no such file`,
+    );
+    const offline = resolveModel(url, { folder, offline: true });
+    await expect(offline).rejects.toThrow(`Cannot download model ${server.url}/missing/x.gguf: offline mode`);
+    const wrong = resolveModel("https://bee:pass-word@[/x.gguf?5ecre7", { folder, offline: true });
+    await expect(wrong).rejects.toThrow("Cannot resolve model https://[/x.gguf: it is not a URL");
+  });
+});
+
+describe("the hash", () => {
+  test("that the hub sends is checked, and a wrong file of the right size is removed", async () => {
+    const linkedSha256 = sha256Of(Buffer.alloc(content.length, "elgaww "));
+    await using cdn = await startModelServer({ content });
+    await using hub = await startModelServer({ content, redirectTo: cdn.url, linkedSha256 });
+    const wrong = resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: hub.url, offline: false });
+    await expect(wrong).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(
+        `: the file is damaged: its SHA-256 is ${sha256Of(content)}, and ${linkedSha256} is right; it was removed$`,
+      ),
+    });
+    expect(filesThere()).toEqual([]);
+  });
+
+  test("that another host sends after a redirect is not the hub's", async () => {
+    await using cdn = await startModelServer({ content, linkedSha256: "0".repeat(64) });
+    await using hub = await startModelServer({ content, redirectTo: cdn.url, linkedSha256: sha256Of(content) });
+    const path = await resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: hub.url, offline: false });
+    expect(content.equals(readFileSync(path))).toBe(true);
+  });
+
+  test("that a URL names is checked, and is part of which file it is", async () => {
+    await using server = await startModelServer({ content });
+    const right = `${server.url}/story.gguf#sha256=${sha256Of(content).toUpperCase()}`;
+    const path = await resolveModel(right, { folder, offline: false });
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(await resolveModel(right, { folder, offline: true })).toBe(path);
+    const wrong = `${server.url}/story.gguf#sha256=${"0".repeat(64)}`;
+    await expect(resolveModel(wrong, { folder, offline: false })).rejects.toThrow(/is damaged.*was removed$/);
+    expect(filesThere()).toEqual([relative(folder, path)]);
+  });
+
+  test("that makes no sense is refused", async () => {
+    const refused = resolveModel("https://host/x.gguf#sha256=abc", { folder, offline: false });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  test("is that of all bytes when a download continues", async () => {
+    const cut = new AbortController();
+    await using server = await startModelServer({ content: longContent, linkedSha256: sha256Of(longContent) });
+    const options = { folder, endpoint: server.url, offline: false };
+    const reference = "hf:waggle/story/story.gguf";
+    const stopped = resolveModel(reference, {
+      ...options,
+      signal: cut.signal,
+      onProgress: ({ doneBytes }) => doneBytes > longContent.length / 2 && cut.abort(),
+    });
+    await expect(stopped).rejects.toThrow("aborted");
+    const [partial = ""] = filesThere();
+    const bytes = readFileSync(join(folder, partial));
+    bytes[5] = 0;
+    writeFileSync(join(folder, partial), bytes);
+    await expect(resolveModel(reference, options)).rejects.toThrow("is damaged");
+    expect(longContent.equals(readFileSync(await resolveModel(reference, options)))).toBe(true);
+  });
+});
+
+describe("a file without Content-Length", () => {
+  test("is accepted when it is whole, with the bytes that are known", async () => {
+    await using server = await startModelServer({ content, chunked: true });
+    const progress: PullProgress[] = [];
+    const path = await resolveModel(`${server.url}/story.gguf`, {
+      folder,
+      offline: false,
+      onProgress: (report) => progress.push(report),
+    });
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(progress.at(-1)).toMatchObject({ doneBytes: content.length, totalBytes: undefined });
+  });
+
+  test("that breaks off gets no name", async () => {
+    await using server = await startModelServer({ content, chunked: true, cutAfter: (answer) => answer * 300_000 });
+    const broken = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
+    await expect(broken).rejects.toThrow("the connection broke");
+    expect(filesThere()).toEqual([]);
+  });
+
+  test("that ends with its connection is refused: it could be a part", async () => {
+    const server = createServer((socket) => socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\nGGUF")));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const refused = resolveModel(`http://127.0.0.1:${port}/x.gguf`, { folder, offline: false });
+    await expect(refused).rejects.toThrow("the server does not say where the file ends");
+    expect(filesThere()).toEqual([]);
+    server.close();
+  });
+});
+
+describe("a download that is cut off", () => {
+  test("stops when the signal aborts, leaves nothing that looks like a model, and continues later", async () => {
+    const stopped = new AbortController();
+    await using server = await startModelServer({ content: longContent, etag: '"1"', beforePiece: () => nextTurn() });
+    const reference = `${server.url}/story.gguf`;
+    const reason = new Error("enough");
+    const downloading = resolveModel(reference, {
+      folder,
+      offline: false,
+      signal: stopped.signal,
+      onProgress: ({ doneBytes }) => doneBytes > longContent.length / 2 && stopped.abort(reason),
+    });
+    await expect(downloading).rejects.toBe(reason);
+    expect(filesThere()).toEqual([
+      expect.stringMatching(/^url-[\da-f]{12}\/story\.gguf\.[\da-f]{16}\.part$/),
+      expect.stringMatching(/^url-[\da-f]{12}\/story\.gguf\.[\da-f]{16}\.part\.json$/),
+    ]);
+    await expect(resolveModel(reference, { folder, offline: true })).rejects.toThrow("offline mode");
+
+    const before = server.requests.length;
+    const path = await resolveModel(reference, { folder, offline: false });
+    expect(longContent.equals(readFileSync(path))).toBe(true);
+    expect(bytesAsked(server.requests.slice(before))).toBeLessThan(longContent.length / 2);
+  });
+
+  test("bears no model's name when it is cut off at its very end either", async () => {
+    const stopped = new AbortController();
+    await using server = await startModelServer({ content: longContent, etag: '"1"' });
+    const reference = "hf:waggle/story:Q8_0";
+    const options = { folder, endpoint: server.url, offline: false };
+    const reason = new Error("enough");
+    const downloading = resolveModel(reference, {
+      ...options,
+      signal: stopped.signal,
+      onProgress: ({ doneBytes, totalBytes }) => doneBytes === totalBytes && stopped.abort(reason),
+    });
+    await expect(downloading).rejects.toBe(reason);
+    const path = await resolveModel(reference, options);
+    expect(longContent.equals(readFileSync(path))).toBe(true);
+  });
+
+  test("by its connection continues by itself", async () => {
+    await using server = await startModelServer({
+      content,
+      etag: '"1"',
+      cutAfter: (answer) => (answer < 4 ? 200_000 : undefined),
+    });
+    const path = await resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
+    expect(content.equals(readFileSync(path))).toBe(true);
+    // What was sent last may be lost with the connection.
+    const starts = server.requests.slice(2).map((line) => Number(/bytes=(\d+)-\d+$/.exec(line)?.[1]));
+    expect(starts).toHaveLength(3);
+    for (const [i, start] of starts.entries()) expect(start).toBeGreaterThan(starts[i - 1] ?? 0);
+  });
+
+  test("is never continued with another version of the file", async () => {
+    const old = Buffer.alloc(content.length, "GGUF old ");
+    const options = { folder, offline: false };
+    const stopped = new AbortController();
+    await using before = await startModelServer({ content: old, etag: '"old"' });
+    // One folder for both servers: the address of a URL determines its folder.
+    const place = (name: string) => join(folder, name);
+    await resolveModel(`${before.url}/story.gguf`, {
+      ...options,
+      signal: stopped.signal,
+      onProgress: ({ doneBytes }) => doneBytes > 300_000 && stopped.abort(),
+    }).catch(() => {});
+    const partials = filesThere();
+    expect(partials).toHaveLength(2);
+    await using after = await startModelServer({ content, etag: '"new"' });
+    const { name } = parseReference(`${after.url}/story.gguf`, "https://huggingface.co") as { name: string };
+    mkdirSync(dirname(place(name)));
+    for (const partial of partials) {
+      writeFileSync(place(join(dirname(name), basename(partial))), readFileSync(place(partial)));
+    }
+    const path = await resolveModel(`${after.url}/story.gguf`, options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(readdirSync(dirname(path))).toEqual(["story.gguf", "story.gguf.json"]);
+  });
+
+  test("ends when nothing arrives any more, and not while anything does", async () => {
+    let pieces = 0;
+    await using server = await startModelServer({
+      content,
+      etag: '"1"',
+      // Six pieces in more than the time in which nothing may be still, and then no more.
+      beforePiece: () => new Promise((resolve) => (pieces += 1) <= 6 && setTimeout(resolve, 120)),
+    });
+    let received = 0;
+    const reference = `${server.url}/story.gguf`;
+    const download = downloadModel(reference, parseReference(reference, server.url) as never, {
+      folder,
+      endpoint: server.url,
+      ollamaEndpoint: server.url,
+      credentials: undefined,
+      connections: 4,
+      update: false,
+      stallTimeoutMs: 600,
+      signal: undefined,
+      onProgress: ({ doneBytes }) => (received = doneBytes),
+    });
+    await expect(download).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/nothing arrived for 0.6 s$/),
+    });
+    expect(received).toBe(6 << 16);
+  });
+});
+
+describe("two that download the same", () => {
+  test("fetch it once, and both get it", async () => {
+    await using server = await startModelServer({ content, etag: '"1"', beforePiece: () => nextTurn() });
+    const reference = `${server.url}/story.gguf`;
+    const paths = await Promise.all([1, 2, 3].map(() => resolveModel(reference, { folder, offline: false })));
+    expect(new Set(paths).size).toBe(1);
+    expect(content.equals(readFileSync(paths[0] ?? ""))).toBe(true);
+    expect(server.requests.filter((line) => !line.includes("bytes=0-0"))).toHaveLength(1);
+    expect(filesThere()).toEqual([relative(folder, paths[0] ?? "")]);
+  });
+
+  test("do not wait for one that was killed", async () => {
+    await using server = await startModelServer({ content });
+    const lock = join(folder, "hf_waggle_story_story.gguf.lock");
+    writeFileSync(lock, "");
+    const longAgo = new Date(Date.now() - 60_000);
+    utimesSync(lock, longAgo, longAgo);
+    const options = { folder, endpoint: server.url, offline: false };
+    const path = await resolveModel("hf:waggle/story/story.gguf", options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(filesThere()).toEqual([basename(path)]);
+  });
+
+  test("wait as long as the signal lets them", async () => {
+    await using server = await startModelServer({ content });
+    writeFileSync(join(folder, "hf_waggle_story_story.gguf.lock"), "");
+    const stopped = new AbortController();
+    const reason = new Error("enough");
+    const waiting = resolveModel("hf:waggle/story/story.gguf", {
+      folder,
+      endpoint: server.url,
+      offline: false,
+      signal: stopped.signal,
+      onProgress: () => stopped.abort(reason),
+    });
+    await expect(waiting).rejects.toBe(reason);
+    expect(server.requests.filter((line) => !line.includes("bytes=0-0"))).toEqual([]);
+  });
+});
+
+test("an aborted signal comes first", async () => {
+  const reason = new Error("enough");
+  const signal = AbortSignal.abort(reason);
+  writeFileSync(join(folder, "x.gguf"), "");
+  await expect(resolveModel(join(folder, "x.gguf"), { folder, offline: true, signal })).rejects.toBe(reason);
+});
+
+/** Of all ranges but the first byte. */
+function bytesAsked(requests: readonly string[]): number {
+  return requests.reduce((sum, line) => {
+    const [, from, to] = /bytes=(\d+)-(\d+)$/.exec(line) ?? [];
+    return from === undefined || to === "0" ? sum : sum + Number(to) - Number(from) + 1;
+  }, 0);
+}
+
+async function startAndStop(): Promise<{ url: string }> {
+  const server = await startModelServer({ content });
+  await server[Symbol.asyncDispose]();
+  return { url: server.url };
+}

@@ -1,0 +1,76 @@
+// Opens the record of a starting download: decides which files of an earlier download are still valid, and updates the record when the files are
+// complete.
+import { rm } from "node:fs/promises";
+import { listDownloads } from "../folder/catalogue.ts";
+import type { RemoteFile } from "../folder/describe-file.ts";
+import { diskError } from "../folder/disk-space.ts";
+import { isSamePart, readRecord, recordedPart, recordPath, writeRecord } from "../folder/download-record.ts";
+import { partSizes } from "../reference/find-present.ts";
+import { allParts } from "../folder/model-names.ts";
+import { partialsOf } from "./partial-file.ts";
+import { nameOf, uniqueName } from "../reference/served-names.ts";
+import { shownReference } from "./download-error.ts";
+
+export interface RecordOptions {
+  readonly reference: string;
+  /** The folder of downloads, in which the model's name is unique. */
+  readonly folder: string;
+  readonly endpoint: string;
+  readonly extras: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface OpenRecord {
+  /** Whether a complete local part of this size is the server's current version. */
+  isCurrent(part: number, sizeBytes: number): boolean;
+  /** Writes the record's new state, once all files match it. */
+  complete(): Promise<void>;
+  /** Removes the record if no byte of the model was downloaded. */
+  clean(): Promise<void>;
+}
+
+/**
+ * Writes the record before the first byte arrives. Parts of another version are removed, so that parts of two versions are never mixed. A model in
+ * one file stays, with its record, until the new version replaces it. Only the holder of the lock may call this.
+ * @throws DownloadError when the disk is full
+ */
+export async function openRecord(
+  path: string,
+  remotes: readonly RemoteFile[],
+  { reference, folder, endpoint, extras }: RecordOptions,
+): Promise<OpenRecord> {
+  const paths = allParts(path);
+  const former = await readRecord(path);
+  const sizes = await partSizes(path);
+  const isCurrent = (part: number, sizeBytes: number): boolean => {
+    const remote = remotes[part];
+    return remote !== undefined && isSamePart(former?.parts[part], sizeBytes, remote);
+  };
+  const stale = paths.filter((_, i) => sizes[i] !== undefined && !isCurrent(i, sizes[i]));
+  const replaces = paths.length === 1 && stale.length === 1;
+
+  async function write(): Promise<void> {
+    const others = (await listDownloads(folder)).filter((model) => model.path !== path);
+    const name = former?.name ?? uniqueName(nameOf(reference, endpoint), new Set(others.map((model) => model.name)));
+    try {
+      await writeRecord(path, { reference: shownReference(reference), name, parts: remotes.map(recordedPart), extras });
+    } catch (error) {
+      throw diskError(error) ?? error;
+    }
+  }
+
+  if (!replaces) {
+    for (const part of stale) await rm(part, { force: true });
+    await write();
+  }
+  return {
+    isCurrent,
+    async complete() {
+      if (replaces) await write();
+    },
+    async clean() {
+      const begun = (await Promise.all(paths.map(partialsOf))).flat();
+      const present = (await partSizes(path)).some((size) => size !== undefined);
+      if (begun.length === 0 && !present) await rm(recordPath(path), { force: true });
+    },
+  };
+}

@@ -1,0 +1,158 @@
+// Sends one request to a server of models: follows redirects, and sends credentials only to the origin they are for.
+import { onAbort, sleep } from "@waggle/async";
+import { DownloadError, networkReason } from "./download-error.ts";
+
+const maxRedirects = 10;
+/** Statuses with which servers answer requests that lack credentials. */
+const refusals = new Set([401, 403, 404]);
+const redirects = new Set([301, 302, 303, 307, 308]);
+/** Temporary errors: a later request may succeed. */
+const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Delays before a retry, when the server sends no Retry-After. */
+const retryDelaysMs = [250, 1_000, 4_000];
+const maxRetryAfterMs = 20_000;
+/** Show at most this many characters of the hub's reason for a refusal. */
+const mostReasonChars = 200;
+
+export interface Credentials {
+  readonly origin: string;
+  /** The value of the Authorization header. */
+  readonly authorization: string;
+}
+
+export interface OpenOptions {
+  readonly credentials: Credentials | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+export interface Opened {
+  /** 2xx. Its body must be read or cancelled. */
+  readonly response: Response;
+  /** The SHA-256 of the whole file. The first origin sends it with its redirect to the download. */
+  readonly sha256: string | undefined;
+  /** The size of the whole file in bytes, as the first origin sends it. */
+  readonly sizeBytes: number | undefined;
+}
+
+/**
+ * A GET that follows redirects. Credentials are sent only when the server asks for them, only to their own origin, and never again after a redirect
+ * to another origin.
+ * @throws DownloadError; the signal's reason when it aborts
+ */
+export async function openUrl(url: string, options: OpenOptions): Promise<Opened> {
+  const { credentials, headers, signal } = options;
+  const home = new URL(url).origin;
+  let target = new URL(url);
+  let atHome = true;
+  let authorization: string | undefined;
+  let sha256: string | undefined;
+  let sizeBytes: number | undefined;
+  let retries = 0;
+  for (let hops = 0; hops <= maxRedirects;) {
+    const shown = authorization === undefined ? {} : { authorization };
+    const response = await request(target, { ...headers, ...shown }, signal);
+    if (atHome) {
+      sha256 ??= linkedSha256(response);
+      sizeBytes ??= linkedSize(response);
+    }
+    if (response.ok) return { response, sha256, sizeBytes };
+    await response.body?.cancel();
+    const wanted = atHome && credentials?.origin === target.origin ? credentials.authorization : undefined;
+    if (refusals.has(response.status) && wanted !== authorization) {
+      authorization = wanted;
+      continue;
+    }
+    const delayMs = retryDelaysMs[retries];
+    if (transientStatuses.has(response.status) && delayMs !== undefined) {
+      retries += 1;
+      await sleep(retryAfterMs(response) ?? delayMs, { signal });
+      continue;
+    }
+    target = redirectTarget(response, target);
+    hops += 1;
+    atHome &&= target.origin === home;
+    if (!atHome) authorization = undefined;
+  }
+  throw new DownloadError(`more than ${maxRedirects} redirects`);
+}
+
+/**
+ * The chunks of a response body, as they arrive.
+ * @throws the signal's reason when it aborts. `fetch` alone would wait forever when the signal aborts as the last chunk arrives.
+ */
+export async function* readBody({ body }: Response, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  if (body === null) return;
+  const reader = body.getReader();
+  const cancel = (): void => void reader.cancel().catch(() => {});
+  const unlisten = onAbort(signal, cancel);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value as Uint8Array;
+    }
+  } finally {
+    unlisten();
+    cancel();
+  }
+}
+
+/** The whole response body. @throws DownloadError when it is larger than `mostBytes` */
+export async function readText(response: Response, mostBytes: number, signal: AbortSignal): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of readBody(response, signal)) {
+    size += piece.length;
+    if (size > mostBytes) throw new DownloadError(`the server's answer is larger than ${mostBytes} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+async function request(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(url, { headers: { "accept-encoding": "identity", ...headers }, redirect: "manual", signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = `${url.origin} cannot be reached (${networkReason(error)})`;
+    throw new DownloadError(reason, { transient: true, cause: error });
+  }
+}
+
+function retryAfterMs({ headers }: Response): number | undefined {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return seconds >= 0 ? Math.min(seconds * 1_000, maxRetryAfterMs) : undefined;
+}
+
+function redirectTarget({ status, headers }: Response, from: URL): URL {
+  const location = headers.get("location");
+  if (!redirects.has(status) || location === null) {
+    throw new DownloadError(statusReason(status, headers), { transient: transientStatuses.has(status), status });
+  }
+  if (!URL.canParse(location, from.href)) throw new DownloadError("invalid redirect from the server");
+  const target = new URL(location, from);
+  if (!/^https?:$/.test(target.protocol)) throw new DownloadError(`the server redirects to ${target.protocol}`);
+  // `fetch` refuses a URL with credentials, and these come from the redirect, not from the user.
+  target.username = "";
+  target.password = "";
+  return target;
+}
+
+function statusReason(status: number, headers: Headers): string {
+  if (status === 401 || status === 403) return `the server refuses it (HTTP ${status}); it may need a token`;
+  if (status === 404) return "the server has no such file (HTTP 404)";
+  const why = headers.get("x-error-message")?.slice(0, mostReasonChars);
+  return `the server answered HTTP ${status}${why === undefined ? "" : ` (${why})`}`;
+}
+
+/** Hugging Face sends the SHA-256 of large files in this header. For small files it sends a git hash, which is shorter. */
+function linkedSha256({ headers }: Response): string | undefined {
+  return /^(?:W\/)?"?([\da-f]{64})"?$/i.exec(headers.get("x-linked-etag") ?? "")?.[1]?.toLowerCase();
+}
+
+function linkedSize({ headers }: Response): number | undefined {
+  const text = headers.get("x-linked-size") ?? "";
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readJournal, writeJournal } from "./partial-journal.ts";
+
+let folder: string;
+let note: string;
+let partial: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "journal-"));
+  note = join(folder, "note");
+  partial = join(folder, "partial");
+  writeFileSync(partial, Buffer.alloc(100));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const ranges = [
+  { from: 0, to: 5 },
+  { from: 90, to: 100 },
+];
+
+test("a note comes back, and never grows", async () => {
+  await writeJournal(note, []);
+  const { size } = statSync(note);
+  await writeJournal(note, ranges);
+  expect(await readJournal(note, partial, 1_000)).toEqual(ranges);
+  const many = Array.from({ length: 200 }, (_, i) => ({
+    from: Number.MAX_SAFE_INTEGER - 401 + 2 * i,
+    to: Number.MAX_SAFE_INTEGER - 400 + 2 * i,
+  }));
+  await writeJournal(note, many);
+  expect(statSync(note).size).toBe(size);
+});
+
+test.each([
+  "",
+  "{",
+  "null",
+  '{"ranges":[[0,101]]}',
+  '{"ranges":[[5,5]]}',
+  '{"ranges":[[-1,5]]}',
+  '{"ranges":[[1,"5"]]}',
+])("a note that says %s counts as none", async (text) => {
+  writeFileSync(note, text);
+  expect(await readJournal(note, partial, 1_000)).toEqual([]);
+});
+
+test("a journal without its file, or of a larger one, is ignored", async () => {
+  await writeJournal(note, ranges);
+  expect(await readJournal(note, partial, 99)).toEqual([]);
+  rmSync(partial);
+  expect(await readJournal(note, partial, 1_000)).toEqual([]);
+});

@@ -1,0 +1,49 @@
+// Detects GPUs without loading a driver: by device files, Vulkan drivers and installed packages. It only reads folders and starts no process, so it
+// is fast.
+import { access, constants, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface GpuDevices {
+  /** /dev/nvidia0 and the like. */
+  readonly nvidia: readonly string[];
+  /** /dev/dri/renderD128 and the like. */
+  readonly render: readonly string[];
+  /** Device files that this user may not open. */
+  readonly closed: readonly string[];
+  /** Vulkan drivers, without software renderers. */
+  readonly vulkanDrivers: readonly string[];
+}
+
+/** @param root the root folder of the system; tests use another one */
+export async function findGpuDevices(platform: string, root = "/"): Promise<GpuDevices> {
+  const nvidia = await namesIn(join(root, "dev"), /^nvidia\d+$/);
+  const render = await namesIn(join(root, "dev/dri"), /^renderD\d+$/);
+  const vulkanDrivers = platform === "linux" ? await findVulkanDrivers(root) : [];
+  return { nvidia, render, closed: await closedAmong([...nvidia, ...render]), vulkanDrivers };
+}
+
+/** Where the Vulkan loader looks for drivers: https://github.com/KhronosGroup/Vulkan-Loader, docs/LoaderDriverInterface.md. */
+async function findVulkanDrivers(root: string): Promise<readonly string[]> {
+  const folders = ["usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d"];
+  const names = await Promise.all(folders.map((folder) => namesIn(join(root, folder), /\.json$/)));
+  // lavapipe computes on the processor.
+  return names.flat().filter((name) => !name.includes("lvp"));
+}
+
+async function namesIn(folder: string, wanted: RegExp): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => wanted.test(name)).map((name) => join(folder, name));
+}
+
+async function closedAmong(devices: readonly string[]): Promise<string[]> {
+  const closed = await Promise.all(
+    devices.map(async (device) => {
+      const open = await access(device, constants.R_OK | constants.W_OK).then(
+        () => true,
+        () => false,
+      );
+      return open ? [] : [device];
+    }),
+  );
+  return closed.flat();
+}

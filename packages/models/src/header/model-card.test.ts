@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
+import { afterAll, expect, test } from "vitest";
+import { madeUpHeader } from "../testing/made-up-header.ts";
+import { bytesSource } from "./byte-source.ts";
+import { hyperparametersOf } from "./hyperparameters.ts";
+import { modelCardOf } from "./model-card.ts";
+import { readGgufFile } from "./read-file.ts";
+import { readGgufHeader } from "./read-header.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "model-card-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("has the facts that a user needs before loading a model", async () => {
+  const path = join(folder, "embed.gguf");
+  const bytes = writeRandomModel({ ...shapeNamed("embed"), layers: 2, width: 64, feedForward: 128 }, path);
+  expect(modelCardOf(await readGgufFile(path))).toMatchObject({
+    architecture: "bert",
+    kind: "embed",
+    quantization: "Q8_0",
+    trainedContext: 512,
+    embeddingSize: 64,
+    layers: 2,
+    fileBytes: bytes,
+    parts: 1,
+    chatTemplates: [],
+    infill: false,
+  });
+});
+
+test("counts weights, and names all templates", async () => {
+  const header = await readGgufHeader(
+    bytesSource(
+      madeUpHeader(
+        {
+          "general.architecture": "qwen2",
+          "general.size_label": "8B",
+          "general.description": " Made up,\n\tfor this test ",
+          "tokenizer.chat_template": "{{ messages }}",
+          "tokenizer.chat_template.tool_use": "{{ tools }}",
+          "tokenizer.ggml.tokens": ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"],
+        },
+        [
+          { name: "a", shape: [256, 4], type: 12 },
+          { name: "b", shape: [100], offset: 576 },
+        ],
+        { dataBytes: 992 },
+      ),
+    ),
+  );
+  expect(modelCardOf(header)).toMatchObject({
+    sizeLabel: "8B",
+    description: "Made up, for this test",
+    parameters: 1_124,
+    quantization: "Q4_K",
+    vocabularySize: 3,
+    chatTemplates: ["default", "tool_use"],
+    infill: true,
+  });
+  expect(header.tensors.map(({ bytes }) => bytes)).toEqual([576, 400]);
+});
+
+test("a description that is too long to read is cut, and a blank one is dropped", async () => {
+  const described = async (text: string) =>
+    modelCardOf(
+      await readGgufHeader(bytesSource(madeUpHeader({ "general.architecture": "llama", "general.description": text }))),
+    ).description;
+  expect(await described(" \n ")).toBeUndefined();
+  const long = await described("🐝".repeat(500));
+  expect([...(long ?? "")]).toHaveLength(400);
+  expect(long?.endsWith("🐝…")).toBe(true);
+});
+
+test("a model without a use has a reason", async () => {
+  const header = await readGgufHeader(bytesSource(madeUpHeader({ "general.architecture": "clip" })));
+  expect(modelCardOf(header)).toMatchObject({ kind: undefined, problem: expect.stringContaining("neither") });
+});
+
+test("settings that differ by layer are given for each", async () => {
+  const header = await readGgufHeader(
+    bytesSource(
+      madeUpHeader({
+        "general.architecture": "hybrid",
+        "hybrid.block_count": 3,
+        "hybrid.attention.head_count": 8,
+        "hybrid.attention.head_count_kv": [0, 2, 0],
+        "hybrid.ssm.inner_size": 64,
+        "hybrid.ssm.state_size": 16,
+      }),
+    ),
+  );
+  expect(hyperparametersOf(header)).toMatchObject({
+    headCounts: [8, 8, 8],
+    kvHeadCounts: [0, 2, 0],
+    recurrent: { innerSize: 64, stateSize: 16 },
+  });
+});
+
+test("a tensor of an unknown type takes the bytes up to the next", async () => {
+  const header = await readGgufHeader(
+    bytesSource(
+      madeUpHeader(
+        { "general.architecture": "llama" },
+        [
+          { name: "b", shape: [8], offset: 96 },
+          { name: "a", shape: [8], type: 99, offset: 0 },
+        ],
+        { dataBytes: 128 },
+      ),
+    ),
+  );
+  expect(header.tensors.map(({ type, bytes }) => [type, bytes])).toEqual([
+    ["F32", 32],
+    ["type 99", 96],
+  ]);
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { madeUpHeader, type MadeUpValue } from "../testing/made-up-header.ts";
+import { bytesSource } from "./byte-source.ts";
+import { modelUseOf } from "./model-use.ts";
+import { readGgufHeader, type GgufHeader } from "./read-header.ts";
+
+async function headerOf(
+  architecture: string,
+  values: Readonly<Record<string, MadeUpValue>>,
+  head = false,
+): Promise<GgufHeader> {
+  const own = Object.entries(values).map(([key, value]) => [`${architecture}.${key}`, value]);
+  const metadata = { "general.architecture": architecture, ...Object.fromEntries(own) };
+  const tensors = head ? [{ name: "cls.weight", shape: [8] }] : [];
+  return await readGgufHeader(bytesSource(madeUpHeader(metadata, tensors, { dataBytes: 32 })));
+}
+
+describe("the use of a model", () => {
+  test.each<[what: string, header: Promise<GgufHeader>, use: object]>([
+    ["a Llama", headerOf("llama", {}), { kind: "generate", mustBeWhole: false }],
+    ["one with pooling switched off", headerOf("llama", { pooling_type: 0 }), { kind: "generate" }],
+    ["a model that only sounds like an embedder", headerOf("pangu-embedded", {}), { kind: "generate" }],
+    ["all-MiniLM", headerOf("bert", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
+    ["bge", headerOf("bert", { pooling_type: 2, "attention.causal": false }), { kind: "embed", mustBeWhole: true }],
+    ["nomic-embed", headerOf("nomic-bert", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
+    ["EmbeddingGemma", headerOf("gemma-embedding", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
+    ["Qwen3-Embedding", headerOf("qwen3", { pooling_type: 3 }), { kind: "embed", mustBeWhole: false }],
+    [
+      "a decoder that pools by its first token",
+      headerOf("qwen2", { pooling_type: 2 }),
+      { kind: "embed", mustBeWhole: true },
+    ],
+    [
+      "a decoder that looks both ways",
+      headerOf("qwen2", { pooling_type: 3, "attention.causal": false }),
+      { kind: "embed", mustBeWhole: true },
+    ],
+    ["bge-reranker", headerOf("bert", {}, true), { kind: "rerank", mustBeWhole: true, ranksByProbability: false }],
+    ["an embedder with a head", headerOf("bert", { pooling_type: 1 }, true), { kind: "embed" }],
+    [
+      "Qwen3-Reranker",
+      headerOf("qwen3", { pooling_type: 4 }, true),
+      { kind: "rerank", mustBeWhole: false, ranksByProbability: true },
+    ],
+  ])("%s", async (_, header, use) => expect(modelUseOf(await header)).toMatchObject(use));
+
+  test.each<[what: string, reason: string, header: Promise<GgufHeader>]>([
+    ["one that does not say how it pools", "pooling_type", headerOf("bert", {})],
+    ["a reranker without a head", "without a classification head", headerOf("bert", { pooling_type: 4 })],
+    ["one that needs an encoder first", "architecture t5 neither generates text nor embeds it", headerOf("t5", {})],
+    ["one for pictures", "architecture clip neither generates", headerOf("clip", {})],
+  ])("is nothing for %s", async (_, reason, header) => {
+    const read = await header;
+    expect(() => modelUseOf(read)).toThrow(reason);
+  });
+});

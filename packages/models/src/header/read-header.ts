@@ -1,0 +1,138 @@
+// Owns the walk over a GGUF file's header before any parser that trusts it: llama.cpp aborts the process over a length that lies.
+//
+// The format is that of ggml's docs/gguf.md, versions 2 and 3, little-endian.
+import type { ByteSource } from "./byte-source.ts";
+import { createCursor, type Cursor } from "./cursor.ts";
+import { damaged, GgufError } from "./gguf-error.ts";
+import { createInfillSearch, type InfillMarkers } from "./infill-markers.ts";
+import { limits } from "./limits.ts";
+import { readMetadata, type Metadata } from "./metadata.ts";
+import { readTensors, type GgufTensor } from "./tensors.ts";
+
+const defaultAlignment = 32;
+
+export interface GgufHeader {
+  readonly version: number;
+  /** `general.architecture` */
+  readonly architecture: string;
+  /** `general.name`; undefined where it is missing or blank. */
+  readonly name: string | undefined;
+  readonly metadata: Metadata;
+  /** Of all parts that were read. */
+  readonly tensors: readonly GgufTensor[];
+  /** Of the tensors' data, in bytes. */
+  readonly alignment: number;
+  /** Of all tensors. */
+  readonly tensorBytes: number;
+  /** Of all files that were read. */
+  readonly fileBytes: number;
+  /** How many files the model is split into; 1 for a whole one. */
+  readonly parts: number;
+  /** The tokens that mark a hole to be filled; undefined where the vocabulary has none. */
+  readonly infill: InfillMarkers | undefined;
+}
+
+export interface ReadHeaderOptions {
+  readonly signal?: AbortSignal;
+}
+
+interface Part extends Omit<GgufHeader, "architecture"> {
+  readonly architecture: string | undefined;
+}
+
+/**
+ * Reads the header of one file: all of a whole model, or the first part of a split one.
+ * @throws GgufError; the signal's reason when it aborts; whatever the source throws
+ */
+export async function readGgufHeader(source: ByteSource, { signal }: ReadHeaderOptions = {}): Promise<GgufHeader> {
+  return withArchitecture(await readPart(source, signal));
+}
+
+/**
+ * Reads the headers of all parts of a model. The metadata is that of the first.
+ * @param openPart from 0; each is opened when its turn comes, and closed after it
+ * @throws GgufError; the signal's reason when it aborts; whatever the sources throw
+ */
+export async function readGgufParts(
+  count: number,
+  openPart: (index: number) => Promise<ByteSource>,
+  { signal }: ReadHeaderOptions = {},
+): Promise<GgufHeader> {
+  if (!(count >= 1 && count <= limits.parts)) throw damaged(`${count} parts`);
+  const parts: Part[] = [];
+  for (let index = 0; index < count; index++) parts.push(await openAndRead(index, count, openPart, signal));
+  const [first] = parts;
+  if (first === undefined) throw damaged("no parts");
+  const declared = first.metadata.number("split.count") ?? 1;
+  if (declared > 1 && declared !== count) throw new GgufError(`it is split into ${declared} parts, and not ${count}`);
+  return {
+    ...withArchitecture(first),
+    tensors: parts.flatMap(({ tensors }) => tensors),
+    tensorBytes: sum(parts.map(({ tensorBytes }) => tensorBytes)),
+    fileBytes: sum(parts.map(({ fileBytes }) => fileBytes)),
+    parts: count,
+  };
+}
+
+async function openAndRead(
+  index: number,
+  count: number,
+  openPart: (index: number) => Promise<ByteSource>,
+  signal: AbortSignal | undefined,
+): Promise<Part> {
+  try {
+    await using source = await openPart(index);
+    return await readPart(source, signal);
+  } catch (error) {
+    if (!(error instanceof GgufError) || index === 0) throw error;
+    throw new GgufError(`part ${index + 1} of ${count}: ${error.message}`, { cause: error });
+  }
+}
+
+async function readPart(source: ByteSource, signal: AbortSignal | undefined): Promise<Part> {
+  const cursor = createCursor(source, signal);
+  const version = await readVersion(cursor);
+  const tensorCount = await cursor.u64();
+  const keys = await cursor.u64();
+  if (tensorCount > limits.tensors) throw damaged(`${tensorCount} tensors`);
+  if (keys > limits.keys) throw damaged(`${keys} keys`);
+  const search = createInfillSearch();
+  const metadata = await readMetadata(cursor, { count: keys, onToken: search.onToken });
+  const alignment = metadata.number("general.alignment") ?? defaultAlignment;
+  if (!Number.isInteger(alignment) || alignment < 1) throw damaged(`an alignment of ${alignment}`);
+  const tensors = await readTensors(cursor, tensorCount, alignment);
+  const name = metadata.string("general.name")?.trim();
+  return {
+    version,
+    architecture: metadata.string("general.architecture"),
+    name: name === "" ? undefined : name,
+    metadata,
+    tensors,
+    alignment,
+    tensorBytes: sum(tensors.map(({ bytes }) => bytes)),
+    fileBytes: source.size,
+    parts: 1,
+    infill: search.found(metadata),
+  };
+}
+
+async function readVersion(cursor: Cursor): Promise<number> {
+  if (cursor.size < 4 || (await cursor.bytes(4)).toString("latin1") !== "GGUF") {
+    throw new GgufError("not a GGUF file");
+  }
+  const version = await cursor.u32();
+  if (version === 2 || version === 3) return version;
+  // The same number with its bytes turned around: a file for a machine that counts them from the other end.
+  const bigEndian = version === 0x0200_0000 || version === 0x0300_0000;
+  throw new GgufError(bigEndian ? "a big-endian GGUF file" : `GGUF version ${version} is not supported`);
+}
+
+function withArchitecture(part: Part): GgufHeader {
+  const { architecture } = part;
+  if (architecture === undefined) throw new GgufError("it names no architecture");
+  return { ...part, architecture };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

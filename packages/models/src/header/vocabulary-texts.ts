@@ -1,0 +1,185 @@
+// Owns which tokens of a vocabulary are something other than text, and which begin and end a text: what a chat template needs of a
+// vocabulary. Read as llama.cpp reads it (llama_vocab::impl::load of src/llama-vocab.cpp), which believes some texts more than their types.
+//
+// llama.cpp also makes control tokens of those that mark a hole to be filled. They appear in no chat, and are left here as the file has them.
+import type { ByteSource } from "./byte-source.ts";
+import { createCursor } from "./cursor.ts";
+import { damaged } from "./gguf-error.ts";
+import { limits } from "./limits.ts";
+import { stringType, type ArrayPlace, type Metadata } from "./metadata.ts";
+import type { ReadHeaderOptions } from "./read-header.ts";
+
+export interface SpecialToken {
+  readonly text: string;
+  /** Control and unknown tokens; the others are user-defined ones, which have meaning to some templates and none to others. */
+  readonly control: boolean;
+}
+
+export interface VocabularyTexts {
+  /** In the vocabulary's order. */
+  readonly specialTokens: readonly SpecialToken[];
+  /** "" without one, or where its token is an ordinary one, as in node-llama-cpp (getNapiControlToken of its AddonModel.cpp). */
+  readonly bosText: string;
+  readonly eosText: string;
+}
+
+/** `llama_token_type` of llama.h. */
+const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
+/** By the number of the type; those that are no longer used, and bytes, are as good as normal ones here. */
+const kinds: readonly (Kind | undefined)[] = [
+  "undefined",
+  "normal",
+  "unknown",
+  "control",
+  "userDefined",
+  "normal",
+  "normal",
+];
+const int32Type = 5;
+const int32Bytes = 4;
+/** Types that are read at once. */
+const typesAtOnce = 16_384;
+
+interface Ends {
+  readonly bos?: number;
+  readonly eos?: number;
+}
+
+/** By `tokenizer.ggml.model`, where the file names none itself. */
+const usualEnds: Readonly<Record<string, Ends>> = {
+  llama: { bos: 1, eos: 2 },
+  plamo2: { bos: 1, eos: 2 },
+  bert: { bos: 101 },
+  t5: { eos: 1 },
+  gpt2: { bos: 11, eos: 11 },
+  hybriddna: { bos: 11, eos: 11 },
+  whitespace: { bos: 11, eos: 11 },
+};
+
+/** ChatGLM's, by `tokenizer.ggml.pre`. */
+const withoutBos = new Set(["glm4", "chatglm-bpe"]);
+
+/** Each ends an answer in some family, and so is a control token whatever its type. */
+const endings = new Set([
+  ...["<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>"],
+  ...["<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>"],
+  ...["<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~["],
+]);
+/** gpt-oss's, which are shown. */
+const shown = new Set(["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"]);
+const known = [...endings, ...shown];
+const knownBytes = known.map((text) => Buffer.byteLength(text));
+const [leastBytes, mostBytes] = [Math.min(...knownBytes), Math.max(...knownBytes)];
+const lastBytes = new Set(known.map((text) => Buffer.from(text).at(-1)));
+
+/**
+ * @param source the file, or the first part of a split one
+ * @param header of this source
+ * @throws GgufError; the signal's reason when it aborts; whatever the source throws
+ */
+export async function readVocabularyTexts(
+  source: ByteSource,
+  { metadata }: { readonly metadata: Metadata },
+  { signal }: ReadHeaderOptions = {},
+): Promise<VocabularyTexts> {
+  const tokens = metadata.arrayPlace("tokenizer.ggml.tokens");
+  if (tokens === undefined || tokens.elementType !== stringType) return { specialTokens: [], bosText: "", eosText: "" };
+  const types = await readTypes(source, metadata.arrayPlace("tokenizer.ggml.token_type"), tokens.length, signal);
+  const { bos, eos } = endsOf(metadata, tokens.length);
+  const found = new Map<string, number>();
+  const ends = new Map<number, FoundToken>();
+  let bytesFound = 0;
+  const cursor = createCursor(source, signal);
+  cursor.skip(tokens.at);
+  await cursor.skipTexts(tokens.length, (bytes, start, end, index) => {
+    const type = types?.[index] ?? tokenTypes.normal;
+    const isEnd = index === bos || index === eos;
+    if (!isEnd && !isSpecial(type) && !mayBeKnown(bytes, start, end)) return;
+    const text = bytes.toString("utf8", start, end);
+    if (isEnd) ends.set(index, { text, type });
+    if (!isSpecial(type) && !endings.has(text) && !shown.has(text)) return;
+    found.set(text, type);
+    bytesFound += end - start;
+    if (found.size > limits.specialTokens || bytesFound > limits.specialTextBytes)
+      throw damaged(`more than ${limits.specialTokens} special tokens, or ${limits.specialTextBytes} bytes of them`);
+  });
+  const kindOf = createRule((text) => found.has(text));
+  const textOf = (token: number | undefined): string => {
+    const end = token === undefined ? undefined : ends.get(token);
+    return end !== undefined && ["control", "undefined"].includes(kindOf(end)) ? end.text : "";
+  };
+  return {
+    specialTokens: [...found].flatMap(([text, type]): SpecialToken[] => {
+      const kind = kindOf({ text, type });
+      if (kind === "normal" || kind === "undefined") return [];
+      return [{ text, control: kind !== "userDefined" }];
+    }),
+    bosText: textOf(bos),
+    eosText: textOf(eos),
+  };
+}
+
+interface FoundToken {
+  readonly text: string;
+  readonly type: number;
+}
+
+type Kind = "normal" | "unknown" | "control" | "userDefined" | "undefined";
+
+/** What a token is by its type, and by its text where that says more. */
+function createRule(has: (text: string) => boolean): (token: FoundToken) => Kind {
+  const calls = has("<|call|>") || has("<|calls|>");
+  // There it ends a thought, and not the answer.
+  const endIsShown = calls && (has("<|return|>") || has("<|flush|>"));
+  const closesNothing = has("<|tool_response>");
+  return ({ text, type }) => {
+    if (shown.has(text) || (text === "<|end|>" && endIsShown)) return "userDefined";
+    if (text === "</s>" && closesNothing) return "normal";
+    return endings.has(text) ? "control" : (kinds[type] ?? "undefined");
+  };
+}
+
+function isSpecial(type: number): boolean {
+  return type === tokenTypes.unknown || type === tokenTypes.control || type === tokenTypes.userDefined;
+}
+
+/** Most are distinguished without making a text of them. */
+function mayBeKnown(bytes: Buffer, start: number, end: number): boolean {
+  return end - start >= leastBytes && end - start <= mostBytes && lastBytes.has(bytes[end - 1]);
+}
+
+/** Undefined where the file has none: then every token is a normal one. */
+async function readTypes(
+  source: ByteSource,
+  place: ArrayPlace | undefined,
+  count: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  if (place === undefined) return undefined;
+  if (place.elementType !== int32Type || place.length < count)
+    throw damaged(`${place.length} token types for ${count} tokens`);
+  const types = new Uint8Array(count);
+  const cursor = createCursor(source, signal);
+  cursor.skip(place.at);
+  for (let done = 0; done < count; done += typesAtOnce) {
+    const some = Math.min(typesAtOnce, count - done);
+    const bytes = await cursor.bytes(some * int32Bytes);
+    // What is no byte is no type either.
+    for (let at = 0; at < some; at++) types[done + at] = Math.min(0xff, bytes.readUInt32LE(at * int32Bytes));
+  }
+  return types;
+}
+
+/** A number outside the vocabulary counts as missing; where the file names one, the usual one holds. */
+function endsOf(metadata: Metadata, count: number): Ends {
+  const { bos: usualBos, ...others } = usualEnds[metadata.string("tokenizer.ggml.model") ?? ""] ?? {};
+  const hasUsualBos = usualBos !== undefined && !withoutBos.has(metadata.string("tokenizer.ggml.pre") ?? "");
+  const usual: Ends = hasUsualBos ? { ...others, bos: usualBos } : others;
+  const end = (name: keyof Ends): number | undefined => {
+    const named = metadata.number(`tokenizer.ggml.${name}_token_id`);
+    const token = named !== undefined && named >= 0 && named < count ? named : usual[name];
+    return token !== undefined && token < count ? token : undefined;
+  };
+  const [bos, eos] = [end("bos"), end("eos")];
+  return { ...(bos === undefined ? {} : { bos }), ...(eos === undefined ? {} : { eos }) };
+}

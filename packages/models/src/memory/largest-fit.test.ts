@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import { madeUpModel } from "../testing/made-up-model.ts";
+import { estimateMemory } from "./estimate.ts";
+import { engineProcessBytes, largestFit } from "./largest-fit.ts";
+import type { Machine } from "./machine.ts";
+
+const header = madeUpModel({
+  layers: 4,
+  tensors: [
+    ["output.weight", 64 << 20],
+    ["blk.3.ffn_up.weight", 64 << 20],
+  ],
+});
+/** With room for a context of so many tokens, and for no more. */
+const machineFor = (contextSize: number): Machine => {
+  const { resident } = estimateMemory(header, { slots: 2, contextSize });
+  return { freeBytes: resident + engineProcessBytes };
+};
+
+describe("the largest fit", () => {
+  test("is the requested one, where there is room", () => {
+    const fit = largestFit(header, { freeBytes: 1e12 }, { slots: 2, contextSize: 1_024 });
+    expect(fit).toMatchObject({ verdict: "fits", slots: 2, contextSize: 1_024, largestContext: 4_096, gpu: "none" });
+    expect(fit.largestSlots).toBe(64);
+  });
+
+  test("is the trained context by default, and 8,192 tokens at most", () => {
+    expect(largestFit(header, { freeBytes: 1e12 }).contextSize).toBe(4_096);
+    const long = madeUpModel({ values: { context_length: 131_072 } });
+    expect(largestFit(long, { freeBytes: 1e12 })).toMatchObject({ contextSize: 8_192, largestContext: 131_072 });
+  });
+
+  test("is the longest context for which there is room", () => {
+    expect(largestFit(header, machineFor(2_048), { slots: 2 })).toMatchObject({
+      verdict: "smaller",
+      contextSize: 2_048,
+      largestContext: 2_048,
+    });
+    const { freeBytes } = machineFor(2_048);
+    expect(largestFit(header, { freeBytes: freeBytes - 1 }, { slots: 2 }).largestContext).toBe(1_792);
+  });
+
+  test("is as many slots as there is room for", () => {
+    expect(largestFit(header, machineFor(2_048), { contextSize: 2_048 }).largestSlots).toBe(2);
+  });
+
+  test("is nothing where not even the weights have room", () => {
+    expect(largestFit(header, { freeBytes: 1e6 })).toMatchObject({
+      verdict: "none",
+      largestContext: 0,
+      largestSlots: 0,
+      contextSize: 4_096,
+    });
+  });
+});
+
+describe("a GPU", () => {
+  const gpu = (freeBytes: number): Machine => ({ freeBytes: 1e12, gpu: { name: "one", freeBytes } });
+
+  test("takes the whole model if it can", () => {
+    expect(largestFit(header, gpu(1e12))).toMatchObject({ gpu: "whole", gpuLayers: 5 });
+  });
+
+  test("takes as many layers as it can", () => {
+    const { gpu: needed } = estimateMemory(header, { slots: 1, contextSize: 4_096, gpuLayers: 2 });
+    expect(largestFit(header, gpu(needed))).toMatchObject({ gpu: "part", gpuLayers: 2 });
+    expect(largestFit(header, gpu(needed - 1)).gpuLayers).toBeLessThan(2);
+  });
+
+  test("takes no layer where none fits, and where the settings say so", () => {
+    expect(largestFit(header, gpu(1e6))).toMatchObject({ verdict: "fits", gpu: "none", gpuLayers: 0 });
+    expect(largestFit(header, gpu(1e12), { gpuLayers: 0 }).gpu).toBe("none");
+  });
+
+  test("must take the layers that were asked for", () => {
+    expect(largestFit(header, gpu(1e6), { gpuLayers: 3 }).verdict).toBe("none");
+  });
+});
+
+describe("the guess of the speed", () => {
+  const bandwidth = { bytesPerSecond: 1e9, error: 0, threads: 1 };
+
+  test("is bandwidth by the bytes of a token", () => {
+    const model = madeUpModel({
+      layers: 1,
+      tensors: [
+        ["output.weight", 1e8],
+        ["token_embd.weight", 4e9],
+      ],
+    });
+    const { tokensPerSecond } = largestFit(model, { freeBytes: 1e12, bandwidth });
+    // 100 MB of weights, and a little cache.
+    expect(tokensPerSecond).toBeGreaterThan(9.9);
+    expect(tokensPerSecond).toBeLessThan(10);
+  });
+
+  test("counts the experts that are chosen", () => {
+    const values = { expert_count: 8, expert_used_count: 2 };
+    const model = madeUpModel({ layers: 1, values, tensors: [["blk.0.ffn_up_exps.weight", 4e8]] });
+    const { tokensPerSecond } = largestFit(model, { freeBytes: 1e12, bandwidth });
+    expect(tokensPerSecond).toBeGreaterThan(9.9);
+    expect(tokensPerSecond).toBeLessThan(10);
+  });
+
+  test("is undefined where a value is unknown, and for models that do not generate text", () => {
+    expect(largestFit(header, { freeBytes: 1e12 }).tokensPerSecond).toBeUndefined();
+    const gpu = { name: "one", freeBytes: 1e12 };
+    expect(largestFit(header, { freeBytes: 1e12, bandwidth, gpu }).tokensPerSecond).toBeUndefined();
+    const embeds = madeUpModel({ architecture: "bert", values: { pooling_type: 1 } });
+    expect(largestFit(embeds, { freeBytes: 1e12, bandwidth }).tokensPerSecond).toBeUndefined();
+  });
+});

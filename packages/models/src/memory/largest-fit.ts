@@ -1,0 +1,110 @@
+// Owns the search for what fits: how much of a model a GPU takes, and the longest context and the most slots that memory allows.
+import { modelUseOf, type GgufHeader } from "../header/index.ts";
+import { createEstimator, type MemoryEstimate } from "./estimate.ts";
+import { contextSizeOf } from "./engine-defaults.ts";
+import { modelShapeOf } from "./graph/layers.ts";
+import type { Machine } from "./machine.ts";
+import { largest, longestContext } from "./search.ts";
+import { gpuLayersOf, type MemorySettings } from "./settings.ts";
+import { bytesPerToken } from "./speed.ts";
+
+/** Measured memory of the engine's process without a model. The daemon takes about as much, but is already running. */
+export const engineProcessBytes = 130 * 1_048_576;
+/** The most slots of a worker. */
+const mostSlots = 64;
+
+export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {
+  /** 1 by default. */
+  readonly slots?: number | undefined;
+  /** The engine's own default unless given: what the model was trained on, 8,192 at most. */
+  readonly contextSize?: number | undefined;
+  /** `auto` by default: as many as a GPU takes. */
+  readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
+}
+
+export interface Fit {
+  /** `fits`: what was wanted does. `smaller`: a shorter context does. `none`: nothing does. */
+  readonly verdict: "fits" | "smaller" | "none";
+  /** With what was wanted, or with the longest context that fits; with none, with what was wanted. */
+  readonly estimate: MemoryEstimate;
+  readonly slots: number;
+  readonly contextSize: number;
+  /** The longest for the wanted slots, up to what the model was trained on; 0 where none fits. */
+  readonly largestContext: number;
+  /** The most for the wanted context; 0 where not even one fits. */
+  readonly largestSlots: number;
+  /** How much of it a GPU takes; `none` also without a GPU. */
+  readonly gpu: "whole" | "part" | "none";
+  readonly gpuLayers: number;
+  /** Of one stream, at best: what memory allows, and computing may take longer. Undefined where the bandwidth is not known. */
+  readonly tokensPerSecond: number | undefined;
+}
+
+/** @throws GgufError for a model that can be used for nothing; RangeError for settings that make no sense */
+export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted = {}): Fit {
+  const shape = modelShapeOf(header);
+  const { kind } = modelUseOf(header);
+  const reads = kind !== "generate";
+  const trained = Math.max(1, shape.trainedContext);
+  const slots = reads ? 1 : (wanted.slots ?? 1);
+  const contextSize = contextSizeOf(header, wanted.contextSize);
+  const mostLayers = machine.gpu === undefined ? 0 : shape.layers.length + 1;
+  const estimator = createEstimator(header);
+  const { gpuLayers: asked = "auto" } = wanted;
+  const most = asked === "auto" ? mostLayers : Math.min(gpuLayersOf(shape, asked), mostLayers);
+  const least = asked === "auto" ? 0 : most;
+
+  const at = (size: Size, gpuLayers: number): MemoryEstimate =>
+    estimator({ ...wanted, gpuLayers, slots: size.slots, contextSize: size.contextSize });
+  const place = (size: Size): number | undefined => {
+    const layers = largest(least, most, (gpuLayers) => at(size, gpuLayers).gpu <= (machine.gpu?.freeBytes ?? 0));
+    if (layers === undefined) return undefined;
+    return at(size, layers).context.host + hostRest(at(size, layers)) <= machine.freeBytes ? layers : undefined;
+  };
+
+  const largestContext = longestContext(trained, (size) => place({ slots, contextSize: size }) !== undefined) ?? 0;
+  const widest = reads ? 1 : mostSlots;
+  const largestSlots = largest(1, widest, (count) => place({ slots: count, contextSize }) !== undefined) ?? 0;
+
+  const whole = place({ slots, contextSize });
+  const chosen = { slots, contextSize: whole === undefined && largestContext > 0 ? largestContext : contextSize };
+  const gpuLayers = place(chosen) ?? least;
+  const estimate = at(chosen, gpuLayers);
+  return {
+    verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
+    estimate,
+    ...chosen,
+    largestContext,
+    largestSlots,
+    gpu: gpuLayers === 0 ? "none" : gpuLayers > shape.layers.length ? "whole" : "part",
+    gpuLayers,
+    tokensPerSecond: reads ? undefined : speedOf(header, machine, { ...wanted, ...chosen, gpuLayers }, estimate),
+  };
+}
+
+interface Size {
+  readonly slots: number;
+  readonly contextSize: number;
+}
+
+/** What is on the host in addition to the context, and the process around it. */
+function hostRest({ host, context, resident, total }: MemoryEstimate): number {
+  const unwritten = total - resident;
+  return host - unwritten - context.host + engineProcessBytes;
+}
+
+function speedOf(
+  header: GgufHeader,
+  { bandwidth, gpu }: Machine,
+  settings: MemorySettings,
+  { weights, gpu: gpuBytes, total }: MemoryEstimate,
+): number | undefined {
+  if (weights === 0) return undefined;
+  const bytes = bytesPerToken(header, settings);
+  const onGpu = gpuBytes / total;
+  if (onGpu > 0 && gpu?.bytesPerSecond === undefined) return undefined;
+  if (onGpu < 1 && bandwidth === undefined) return undefined;
+  const gpuSeconds = onGpu === 0 ? 0 : (bytes * onGpu) / (gpu?.bytesPerSecond ?? Infinity);
+  const hostSeconds = (bytes * (1 - onGpu)) / (bandwidth?.bytesPerSecond ?? Infinity);
+  return 1 / (gpuSeconds + hostSeconds);
+}

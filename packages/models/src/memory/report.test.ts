@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { madeUpModel } from "../testing/made-up-model.ts";
+import { renderFitReport } from "./render.ts";
+import { fitReport } from "./report.ts";
+
+const machine = { freeBytes: 4e9, bandwidth: { bytesPerSecond: 1e10, error: 0.04, threads: 2 } };
+const header = madeUpModel({ tensors: [["output.weight", 1e9]] });
+
+test("each quantization has its row, known from one header", () => {
+  const { rows } = fitReport(
+    [
+      { name: "x-Q4_0.gguf", quantization: "Q4_0", header, fileBytes: header.fileBytes / 2 },
+      { name: "x-Q8_0.gguf", header },
+      { name: "x-F32.gguf", quantization: "F32", header, fileBytes: header.fileBytes * 8 },
+    ],
+    machine,
+  );
+  const weights = rows.map(({ fit }) => Math.round((fit?.estimate.weights ?? 0) / 1e7));
+  expect(weights).toEqual([50, 100, 800]);
+  expect(rows.map(({ fit }) => fit?.verdict)).toEqual(["fits", "fits", "none"]);
+});
+
+test("reads as a table", () => {
+  const text = renderFitReport(
+    fitReport(
+      [
+        { name: "x-Q8_0.gguf", quantization: "Q8_0", header },
+        { name: "x-F32.gguf", quantization: "F32", header, fileBytes: header.fileBytes * 8 },
+        { name: "clip.gguf", header: madeUpModel({ architecture: "clip" }) },
+      ],
+      machine,
+      { slots: 4 },
+    ),
+  );
+  const lines = text.split("\n");
+  expect(lines[0]).toMatch(/^file +quant +size +needs +largest context +slots +tokens\/s +verdict$/);
+  expect(lines[1]).toMatch(/^x-Q8_0.gguf +Q8_0 +1\.0 GB +1\.\d GB +4096 +\d+ +~10 +fits: 4 x 4096 tokens$/);
+  expect(lines[2]).toMatch(/^x-F32.gguf +F32 +8\.0 GB +8\.\d GB +- +- +~1.2 +does not fit$/);
+  expect(lines[3]).toMatch(/^clip.gguf .*neither generates text nor embeds it$/);
+  expect(text).toContain("4.0 GB of memory are free.");
+  expect(text).toContain("10.0 GB/s with 2 threads, give or take 4 %");
+  expect(text).not.toContain("busy");
+});
+
+test("one model alone is listed in its parts, and a busy machine is named", () => {
+  const busy = { ...machine, bandwidth: { ...machine.bandwidth, error: 0.4 }, gpu: { name: "a GPU", freeBytes: 1e9 } };
+  const text = renderFitReport(fitReport([{ name: "x.gguf", header }], busy, { gpuLayers: 0 }));
+  expect(text).toMatch(/weights +1\.0 GB\n +KV cache of 1 x 4096 tokens +2\.1 MB/);
+  expect(text).toContain("1.0 GB on a GPU");
+  expect(text).toContain("busy");
+});

@@ -1,2 +1,0 @@
-export * from "./lib/listen-reason.ts";
-export * from "./lib/ports.ts";

@@ -1,0 +1,96 @@
+// Owns the answers of Anthropic's dialect: messages, the events of a streamed message, token counts and errors. Shapes after
+// Anthropic's API reference (Messages, Streaming Messages, Errors).
+import { z } from "zod";
+
+const UsageSchema = z
+  .object({
+    input_tokens: z.int().nonnegative().describe("Tokens of the prompt, without those found in the cache."),
+    cache_creation_input_tokens: z.literal(0),
+    cache_read_input_tokens: z.int().nonnegative(),
+    output_tokens: z.int().nonnegative(),
+  })
+  .meta({ id: "AnthropicUsage" });
+export type AnthropicUsage = z.infer<typeof UsageSchema>;
+
+const BlockSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("thinking"), thinking: z.string(), signature: z.literal("") }),
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.record(z.string(), z.unknown()) }),
+]);
+export type AnthropicBlock = z.infer<typeof BlockSchema>;
+
+const StopReasonSchema = z.enum([
+  "end_turn",
+  "max_tokens",
+  "stop_sequence",
+  "tool_use",
+  "model_context_window_exceeded",
+]);
+export type AnthropicStopReason = z.infer<typeof StopReasonSchema>;
+
+const messageShape = {
+  id: z.string(),
+  type: z.literal("message"),
+  role: z.literal("assistant"),
+  model: z.string(),
+};
+
+export const AnthropicAnswerSchema = z
+  .object({
+    ...messageShape,
+    content: z.array(BlockSchema),
+    stop_reason: StopReasonSchema,
+    stop_sequence: z.string().nullable(),
+    usage: UsageSchema,
+  })
+  .meta({ id: "AnthropicAnswer" });
+export type AnthropicAnswer = z.infer<typeof AnthropicAnswerSchema>;
+
+const indexed = { index: z.int().nonnegative().describe("Number of the block, without gaps from 0.") };
+
+/** The body of an error on these routes, and the last event of a stream that fails. */
+export const AnthropicErrorSchema = z
+  .object({
+    type: z.literal("error"),
+    error: z.object({ type: z.string(), message: z.string() }),
+    request_id: z.string(),
+  })
+  .meta({ id: "AnthropicError" });
+export type AnthropicError = z.infer<typeof AnthropicErrorSchema>;
+
+export const AnthropicEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("message_start"),
+      message: z.object({
+        ...messageShape,
+        content: z.array(BlockSchema).length(0),
+        stop_reason: z.null(),
+        stop_sequence: z.null(),
+        usage: UsageSchema.describe("Zeros if the stream had to start before the prompt's tokens were counted."),
+      }),
+    }),
+    z.object({ type: z.literal("content_block_start"), ...indexed, content_block: BlockSchema }),
+    z.object({
+      type: z.literal("content_block_delta"),
+      ...indexed,
+      delta: z.discriminatedUnion("type", [
+        z.object({ type: z.literal("text_delta"), text: z.string() }),
+        z.object({ type: z.literal("thinking_delta"), thinking: z.string() }),
+        z.object({ type: z.literal("signature_delta"), signature: z.literal("") }),
+        z.object({ type: z.literal("input_json_delta"), partial_json: z.string() }),
+      ]),
+    }),
+    z.object({ type: z.literal("content_block_stop"), ...indexed }),
+    z.object({
+      type: z.literal("message_delta"),
+      delta: z.object({ stop_reason: StopReasonSchema, stop_sequence: z.string().nullable() }),
+      usage: UsageSchema,
+    }),
+    z.object({ type: z.literal("message_stop") }),
+    AnthropicErrorSchema,
+  ])
+  .meta({ id: "AnthropicEvent" });
+export type AnthropicEvent = z.infer<typeof AnthropicEventSchema>;
+
+export const TokenCountSchema = z.object({ input_tokens: z.int().nonnegative() }).meta({ id: "TokenCount" });

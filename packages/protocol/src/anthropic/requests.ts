@@ -1,0 +1,173 @@
+// Owns requests in Anthropic's dialect as its clients send them: unknown fields, and with them `cache_control`, `metadata`, `betas` and
+// `context_management`, are ignored. Shapes after Anthropic's API reference (Messages, Count Message tokens).
+import { z } from "zod";
+import { thinkingShape } from "../fields/chat-options.ts";
+import { requestLimits } from "../fields/limits.ts";
+
+/** Prompts have no separate limit, as in OpenAI's dialect: only the engine can tell how much text fits into a context. */
+export const anthropicLimits = {
+  /** Blocks in one message, in the system prompt, or in a tool's result. */
+  blocks: 1_024,
+  stopSequences: 64,
+  /** High, since agents offer the tools of all their MCP servers, and one server may have more than a hundred. */
+  tools: 1_024,
+  toolNameChars: 128,
+  toolTypeChars: 128,
+} as const;
+
+const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+const TextBlockSchema = z.object({ type: z.literal("text"), text: z.string() });
+type TextBlock = z.infer<typeof TextBlockSchema>;
+
+/** Converts a string to one text block. */
+const textOr = <T extends z.ZodType>(block: T) =>
+  z.union([
+    z.string().transform((text): TextBlock[] => [{ type: "text", text }]),
+    z.array(block).max(anthropicLimits.blocks),
+  ]);
+
+/** The error for a block of another type. */
+const only =
+  (types: string) =>
+  ({ input }: { readonly input?: unknown }): string => {
+    const { type } = (typeof input === "object" && input !== null ? input : {}) as { type?: unknown };
+    const given =
+      typeof type === "string" ? `blocks of type "${type.slice(0, anthropicLimits.toolTypeChars)}"` : "this block";
+    return `${given} cannot be read here, only those of type ${types}`;
+  };
+
+const TextOnlySchema = z.discriminatedUnion("type", [TextBlockSchema], { error: only("text") });
+
+const ToolResultBlockSchema = z.object({
+  type: z.literal("tool_result"),
+  tool_use_id: z.string().max(requestLimits.idChars),
+  content: nullish(textOr(TextOnlySchema)),
+  is_error: nullish(z.boolean()),
+});
+
+const UserBlockSchema = z.discriminatedUnion("type", [TextBlockSchema, ToolResultBlockSchema], {
+  error: only("text and tool_result"),
+});
+export type AnthropicUserBlock = z.infer<typeof UserBlockSchema>;
+
+const AssistantBlockSchema = z.discriminatedUnion(
+  "type",
+  [
+    TextBlockSchema,
+    z.object({ type: z.literal("thinking"), thinking: z.string() }),
+    z.object({ type: z.literal("redacted_thinking") }),
+    z.object({
+      type: z.literal("tool_use"),
+      id: z.string().max(requestLimits.idChars),
+      name: z.string().max(requestLimits.calledNameChars),
+      input: z
+        .record(z.string(), z.unknown())
+        .refine((input) => JSON.stringify(input).length <= requestLimits.argumentsChars, {
+          message: `at most ${requestLimits.argumentsChars} characters of JSON`,
+        }),
+    }),
+  ],
+  { error: only("text, thinking, redacted_thinking and tool_use") },
+);
+export type AnthropicAssistantBlock = z.infer<typeof AssistantBlockSchema>;
+
+export const AnthropicMessageSchema = z
+  .discriminatedUnion("role", [
+    z.object({ role: z.literal("user"), content: textOr(UserBlockSchema) }),
+    z.object({ role: z.literal("assistant"), content: textOr(AssistantBlockSchema) }),
+    z.object({ role: z.literal("system"), content: textOr(TextOnlySchema) }),
+  ])
+  .meta({ id: "AnthropicMessage" });
+export type AnthropicMessage = z.infer<typeof AnthropicMessageSchema>;
+
+const CustomToolSchema = z.object({
+  type: nullish(z.literal("custom")),
+  name: z
+    .string()
+    .min(1)
+    .max(anthropicLimits.toolNameChars)
+    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  description: nullish(z.string()),
+  input_schema: z.record(z.string(), z.unknown()),
+  strict: nullish(z.boolean()),
+});
+export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
+
+/** A tool that Anthropic's servers or models define, so that the request has no schema for it. */
+const KnownToolSchema = z.object({
+  type: z
+    .string()
+    .max(anthropicLimits.toolTypeChars)
+    .refine((type) => type !== "custom"),
+  name: nullish(z.string().max(anthropicLimits.toolNameChars)),
+});
+
+const ToolSchema = z.union([CustomToolSchema, KnownToolSchema]).meta({ id: "AnthropicTool" });
+export type AnthropicTool = z.infer<typeof ToolSchema>;
+
+const parallel = { disable_parallel_tool_use: nullish(z.boolean()) };
+
+const ToolChoiceSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("auto"), ...parallel }),
+  z.object({ type: z.literal("any"), ...parallel }),
+  z.object({ type: z.literal("tool"), name: z.string().max(anthropicLimits.toolNameChars), ...parallel }),
+  z.object({ type: z.literal("none") }),
+]);
+
+const ThinkingSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("enabled"), budget_tokens: z.int().min(0).max(requestLimits.maxTokens) }),
+  z.object({ type: z.literal("adaptive") }),
+  z.object({ type: z.literal("between_tools") }),
+  z.object({ type: z.literal("disabled") }),
+]);
+
+const OutputFormatSchema = z.object({
+  type: z.literal("json_schema"),
+  schema: z.record(z.string(), z.unknown()),
+});
+
+/** The fields from which the prompt and the answer's format are built. */
+const promptShape = {
+  ...thinkingShape,
+  model: nullish(z.string().max(requestLimits.modelChars)).describe("A worker with one model serves any name."),
+  messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+  system: nullish(textOr(TextOnlySchema)),
+  tools: nullish(
+    z
+      .array(ToolSchema)
+      .max(anthropicLimits.tools)
+      .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
+        message: `at most ${requestLimits.toolsChars} characters of JSON`,
+      }),
+  ).describe("Tools with a type defined by Anthropic (such as web_search_20250305) are ignored."),
+  tool_choice: nullish(ToolChoiceSchema),
+  thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model has a switch for it."),
+  output_config: nullish(
+    z.object({
+      effort: nullish(z.string().max(requestLimits.effortChars)).describe(
+        "Used if the model has levels of effort, else ignored.",
+      ),
+      format: nullish(OutputFormatSchema),
+    }),
+  ),
+  output_format: nullish(OutputFormatSchema).describe("The older name of output_config.format."),
+  mcp_servers: nullish(z.array(z.unknown()).max(0, "this worker calls no servers; give their tools as tools")),
+  container: z.null("this worker runs no code").optional(),
+};
+
+export const CountTokensRequestSchema = z.object(promptShape).meta({ id: "CountTokensRequest" });
+export type CountTokensRequest = z.infer<typeof CountTokensRequestSchema>;
+
+export const MessagesRequestSchema = z
+  .object({
+    ...promptShape,
+    max_tokens: z.int().min(0).max(requestLimits.maxTokens).describe("0 computes the prompt and generates nothing."),
+    stream: nullish(z.boolean()),
+    stop_sequences: nullish(z.array(z.string().min(1).max(requestLimits.stopChars)).max(anthropicLimits.stopSequences)),
+    temperature: nullish(z.number().min(0).max(2)),
+    top_p: nullish(z.number().min(0).max(1)),
+    top_k: nullish(z.int().min(0).max(1_000_000)),
+  })
+  .meta({ id: "MessagesRequest" });
+export type MessagesRequest = z.infer<typeof MessagesRequestSchema>;

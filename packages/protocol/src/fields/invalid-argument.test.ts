@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { invalidArgument } from "./invalid-argument.ts";
+
+function refusal(schema: z.ZodType, value: unknown): string {
+  const { error } = schema.safeParse(value);
+  if (error === undefined) throw new Error("The value was accepted");
+  return invalidArgument(error).message;
+}
+
+const part = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("image"), url: z.url() }),
+]);
+const content = z.union([z.string().max(10), z.array(part).max(3)]);
+const choice = z.union([
+  z.enum(["none", "auto"]),
+  z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+  z.object({ type: z.literal("custom"), custom: z.object({ name: z.string() }) }),
+]);
+const body = z.object({
+  content: content.optional(),
+  choice: choice.nullish(),
+  deep: z.array(z.union([choice, content])),
+});
+
+describe("what is wrong with a field that may be several things", () => {
+  test.each([
+    ["too long for the type it has", { content: "x".repeat(11) }, /"content": Too big: expected string/],
+    [
+      "too many for the type it has",
+      { content: Array(4).fill({ type: "text", text: "" }) },
+      /"content": Too big: expected array/,
+    ],
+    ["another kind of part", { content: [{ type: "audio" }] }, /"content.0.type": .*'text' \| 'image'/],
+    ["a part without its text", { content: [{ type: "text" }] }, /"content.0.text": .*expected string/],
+    ["an invalid part", { content: [7] }, /"content.0": .*expected object/],
+    ["none of its types", { content: 7 }, /"content": Invalid input: expected string or array/],
+    ["no word that it knows", { choice: "maybe" }, /"choice": .*"none"\|"auto"/],
+    ["the right tag and a wrong rest", { choice: { type: "function" } }, /"choice.function": .*expected object/],
+    ["the second right tag and a wrong rest", { choice: { type: "custom" } }, /"choice.custom": .*expected object/],
+    ["a wrong word, deep inside", { choice: { type: "function", function: { name: 1 } } }, /"choice.function.name": /],
+    ["unions in unions", { deep: ["auto", [{ type: "image", url: "no" }]] }, /"deep.1.0.url": Invalid URL/],
+  ])("%s", (_, value, message) => {
+    expect(refusal(body, { deep: [], ...value })).toMatch(message);
+  });
+
+  test("the list that was meant is the one that went well for longest", () => {
+    const words = z.array(z.string());
+    const numbers = z.array(z.number());
+    const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });
+    expect(refusal(lists, { list: [1, 2, "a"] })).toMatch(/"list.2": .*expected number/);
+    expect(refusal(lists, { list: [[1], [2, null]] })).toMatch(/"list.1.1": .*expected number/);
+    expect(refusal(lists, { list: ["a", "b", "c", "d"] })).toMatch(/"list": Too big/);
+  });
+
+  test("the schema's message is used, unless the value is nearly valid", () => {
+    const text = z.union([z.string().max(3), z.object({ text: z.string() })], "must be a text, or an object with one");
+    expect(refusal(z.array(text), ["a", 7])).toBe('Cannot accept field "1": must be a text, or an object with one.');
+    expect(refusal(z.array(text), ["long"])).toMatch(/"0": Too big/);
+    expect(refusal(z.array(text), [{ text: 7 }])).toMatch(/"0.text": .*expected string/);
+  });
+
+  test("an invalid key", () => {
+    const bias = z.object({ bias: z.record(z.string().regex(/^\d+$/, "keys are token ids"), z.number()) });
+    expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');
+  });
+
+  test("the request itself", () => {
+    expect(refusal(z.union([z.string(), z.number()]), [])).toBe(
+      "Cannot accept the request: Invalid input: expected string or number.",
+    );
+  });
+});
+
+test("at most twenty problems are listed, and field names are cut", () => {
+  const wide = z.strictObject({});
+  const keys = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`.padEnd(5_000, "x"), 1]));
+  const { error } = wide.safeParse(keys);
+  const { problems } = invalidArgument(error as z.ZodError).details as { problems: { field: string }[] };
+  expect(problems).toHaveLength(20);
+  expect(problems.every(({ field }) => field.length <= 200)).toBe(true);
+});

@@ -1,0 +1,88 @@
+// Builds the error for a request that breaks its schema. The error names the field and the problem.
+import type { z } from "zod";
+import { WaggleError } from "../errors.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** Maximum number of problems listed for one request. */
+const mostProblems = 20;
+/** Maximum number of union alternatives that are examined for one field; schemas have fewer. */
+const mostBranches = 16;
+const fieldChars = 200;
+/** zod's message for a schema without one. */
+const zodsWords = "Invalid input";
+
+export interface Problem {
+  readonly field: string;
+  readonly problem: string;
+}
+
+/** Turns zod's issues into one `invalid_argument` whose message names the first field and whose details list them all. */
+export function invalidArgument(error: z.ZodError, what = "request"): WaggleError {
+  const problems = error.issues.slice(0, mostProblems).flatMap((issue) => problemsOf(issue));
+  const first = problems[0] ?? { field: "", problem: "invalid" };
+  const place = first.field === "" ? `the ${what}` : `field "${first.field}"`;
+  return new WaggleError("invalid_argument", `Cannot accept ${place}: ${first.problem}.`.replace(/\.\.$/, "."), {
+    details: { problems },
+  });
+}
+
+function problemsOf(issue: Issue): Problem[] {
+  if (issue.code === "unrecognized_keys") {
+    const keys = issue.keys.slice(0, mostProblems);
+    return keys.map((key) => ({ field: fieldOf([...issue.path, key]), problem: "unknown field" }));
+  }
+  const { path, message } = mostSpecific(issue);
+  return [{ field: fieldOf(path), problem: message }];
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  return path.map(String).join(".").slice(0, fieldChars);
+}
+
+type Place = Pick<Issue, "path" | "message">;
+
+/** For a union, zod reports only that all alternatives failed. Finds the alternative closest to the value, and returns its problem. */
+function mostSpecific(issue: Issue): Place {
+  const inside = issuesInside(issue);
+  if (inside.length === 0) return issue;
+  const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));
+  if (best === undefined) return issue;
+  // A schema's own message is the clearest one, unless the value nearly matches an alternative.
+  if (nearness(best) <= 2 && issue.message !== zodsWords) return issue;
+  if (nearness(best) === 0) return { path: issue.path, message: expectedOneOf(inside) ?? best.message };
+  const { path, message } = mostSpecific(best);
+  return { path: [...issue.path, ...path], message };
+}
+
+/** The first issue of each alternative. */
+function issuesInside(issue: Issue): Issue[] {
+  if (issue.code === "invalid_key" || issue.code === "invalid_element") return issue.issues.slice(0, 1);
+  if (issue.code !== "invalid_union") return [];
+  return issue.errors.slice(0, mostBranches).flatMap(([first]) => first ?? []);
+}
+
+/**
+ * How close the value is to this issue's alternative. 0: the type differs. 1: it is not one of the allowed words. 2: only the tag differs.
+ * 3: a nested value has the wrong type. 4: all types are right, and only a limit or a rule is broken.
+ */
+function nearness({ code, path }: Issue): number {
+  const isType = code === "invalid_type";
+  const isWord = code === "invalid_value";
+  if (path.length === 0 && (isType || isWord)) return isType ? 0 : 1;
+  if (path.length === 1 && isWord) return 2;
+  return isType || isWord || code === "invalid_union" ? 3 : 4;
+}
+
+/** Positive if `a` failed later in a list than `b`, or deeper. */
+function progress({ path: a }: Issue, { path: b }: Issue): number {
+  const at = a.findIndex((step, i) => step !== b[i]);
+  const [mine, other] = [a[at], b[at]];
+  return typeof mine === "number" && typeof other === "number" ? mine - other : a.length - b.length;
+}
+
+/** Lists the expected types, for a value that has none of them. */
+function expectedOneOf(issues: readonly Issue[]): string | undefined {
+  const expected = new Set(issues.flatMap((issue) => (issue.code === "invalid_type" ? [issue.expected] : [])));
+  return expected.size < 2 ? undefined : `Invalid input: expected ${[...expected].join(" or ")}`;
+}

@@ -1,0 +1,43 @@
+// Owns the limits on requests that all dialects share.
+
+/** Limits of the request schemas. Limits that an operator may want to change are in the worker's configuration instead. */
+export const requestLimits = {
+  idChars: 128,
+  modelChars: 256,
+  messages: 2_048,
+  stopStrings: 4,
+  stopChars: 256,
+  maxTokens: 1_048_576,
+  grammarChars: 262_144,
+  /** Characters of a JSON schema as text. */
+  schemaChars: 1_048_576,
+  logitBiasEntries: 1_024,
+  drySequenceBreakers: 16,
+  deadlineMs: 86_400_000,
+  tools: 128,
+  toolNameChars: 64,
+  /** All tools of a request together, as JSON. */
+  toolsChars: 1_048_576,
+  /** Calls in one message. */
+  toolCalls: 128,
+  calledNameChars: 256,
+  /** Characters of the arguments of one call. */
+  argumentsChars: 1_048_576,
+  /** Variables for the chat template, as JSON. */
+  templateKwargsChars: 65_536,
+  effortChars: 32,
+  /** Logprobs of one prompt, including the alternatives. */
+  promptLogprobs: 100_000,
+  /** Maximum of `repetition_limit`. */
+  repetitions: 1_024,
+} as const;
+
+/** Limits on the JSON of any request body, so that parsing, validating and forwarding it take bounded time. */
+export const bodyLimits = {
+  /** Levels of nested arrays and objects. */
+  depth: 128,
+  /** All values together: arrays, objects and their elements. */
+  values: 300_000,
+  /** Members of one object. */
+  members: 5_000,
+} as const;

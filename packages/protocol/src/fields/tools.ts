@@ -1,0 +1,63 @@
+// Owns tools and their calls, in the shape that OpenAI's clients and chat templates share.
+import { z } from "zod";
+import { requestLimits } from "./limits.ts";
+
+export const FunctionCallSchema = z.object({
+  name: z.string().max(requestLimits.calledNameChars),
+  arguments: z.string().max(requestLimits.argumentsChars),
+});
+
+export const ToolCallSchema = z
+  .object({
+    id: z.string().max(requestLimits.idChars),
+    type: z.literal("function"),
+    function: FunctionCallSchema,
+  })
+  .meta({ id: "ToolCall" });
+export type ToolCall = z.infer<typeof ToolCallSchema>;
+
+export const FunctionSchema = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(requestLimits.toolNameChars)
+    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+
+export const ToolSchema = z
+  .object({
+    type: z.literal("function", "only tools of type function are offered to the model here"),
+    function: FunctionSchema,
+  })
+  .meta({ id: "Tool" });
+export type Tool = z.infer<typeof ToolSchema>;
+
+export const ToolsSchema = z
+  .array(ToolSchema)
+  .max(requestLimits.tools)
+  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
+    message: `at most ${requestLimits.toolsChars} characters of JSON`,
+  });
+
+const NamedToolSchema = z.object({
+  type: z.literal("function"),
+  function: z.object({ name: z.string().max(requestLimits.toolNameChars) }),
+});
+
+export const ToolChoiceSchema = z.union([
+  z.enum(["none", "auto", "required"]),
+  NamedToolSchema,
+  z
+    .object({
+      type: z.literal("allowed_tools"),
+      allowed_tools: z.object({
+        mode: z.enum(["auto", "required"]),
+        tools: z.array(NamedToolSchema).min(1, "must not be empty").max(requestLimits.tools),
+      }),
+    })
+    .describe("Only these tools may be called. The prompt still has all tools, so that its cached prefix stays valid."),
+]);
+export type ToolChoice = z.infer<typeof ToolChoiceSchema>;

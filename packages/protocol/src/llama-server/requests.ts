@@ -1,0 +1,290 @@
+// Owns the requests to llama-server's own routes. Unknown fields are ignored; known fields that are not supported are refused by name.
+// Shapes after the README of llama.cpp's tools/server.
+import { z } from "zod";
+import { requestLimits } from "../fields/limits.ts";
+import { LoraChoiceSchema } from "../native/model-settings.ts";
+import { WideSeedSchema } from "../fields/seed.ts";
+
+/** Limits of the other fields; only the engine can tell how much text fits into a context. */
+export const llamaServerLimits = {
+  /** Prompts of one request. */
+  prompts: 64,
+  /** Texts and tokens of a prompt that is given as a list of both. */
+  promptPieces: 262_144,
+  choices: 16,
+  /** Alternatives for each token. */
+  probabilities: 20,
+  stopStrings: 64,
+  samplers: 32,
+  samplerChars: 32,
+  responseFields: 64,
+  responseFieldChars: 128,
+  /** Texts with a bias. The engine must tokenize each of them. */
+  biasTexts: 128,
+  biasChars: 256,
+  extraFiles: 1_024,
+  filenameChars: 4_096,
+  indent: 1_024,
+} as const;
+
+const off = (why: string) => `${why} is not supported`;
+const flag = z.boolean().nullish();
+
+const TokenSchema = z.int().nonnegative();
+const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
+
+/** One prompt: a text, whose control tokens are parsed; a list of texts and tokens; or an object with a text. */
+const PromptSchema = z.union(
+  [
+    z.string(),
+    z.array(PieceSchema).min(1).max(llamaServerLimits.promptPieces),
+    z.object({
+      prompt_string: z.string(),
+      multimodal_data: z.array(z.string()).max(0, "images and audio are not supported").nullish(),
+    }),
+  ],
+  "must be a text, or texts and tokens; images and audio are not supported",
+);
+export type LlamaServerPrompt = z.infer<typeof PromptSchema>;
+
+const BiasSchema = z.union([z.number(), z.literal(false)], "must be a number, or false to ban the token");
+
+const samplingShape = {
+  temperature: z.number().min(0).max(2).nullish(),
+  top_k: z.int().min(-1).max(1_000_000).nullish().describe("-1 and 0 turn it off."),
+  top_p: z.number().min(0).max(1).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  repeat_penalty: z.number().min(0.01).max(10).nullish(),
+  repeat_last_n: z.int().min(-1).max(65_536).nullish().describe("-1 is the whole context."),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  dry_multiplier: z.number().min(0).max(100).nullish(),
+  dry_base: z.number().min(1).max(100).nullish(),
+  dry_allowed_length: z.int().min(0).max(65_536).nullish(),
+  dry_penalty_last_n: z.int().min(-1).max(65_536).nullish(),
+  dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
+  xtc_probability: z.number().min(0).max(1).nullish(),
+  xtc_threshold: z.number().min(0).max(1).nullish(),
+  seed: WideSeedSchema.nullish().describe("-1 draws a random one."),
+  ignore_eos: flag,
+  logit_bias: z
+    .union(
+      [
+        z
+          .array(z.tuple([z.union([TokenSchema, z.string().max(llamaServerLimits.biasChars)]), BiasSchema]))
+          .max(requestLimits.logitBiasEntries),
+        z
+          .record(z.string().max(llamaServerLimits.biasChars), BiasSchema)
+          .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries),
+      ],
+      `must be pairs of a token or text and a bias, or an object of them, ${requestLimits.logitBiasEntries} at most`,
+    )
+    .nullish()
+    .describe("A text biases each of its tokens; a key of digits is a token id."),
+  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("GBNF."),
+  json_schema: z.record(z.string(), z.unknown()).nullish(),
+  samplers: z
+    .union(
+      [
+        z.array(z.string().max(llamaServerLimits.samplerChars)).max(llamaServerLimits.samplers),
+        z.string().max(llamaServerLimits.samplerChars),
+      ],
+      "must be a list of samplers",
+    )
+    .nullish()
+    .describe(
+      "Samplers that are not named are off; unknown names are ignored. The order is fixed; generation_settings shows it.",
+    ),
+  // Samplers that are not supported: only the value that turns them off is accepted.
+  dynatemp_range: z.literal(0, off("dynamic temperature")).nullish(),
+  typical_p: z.number().min(1, off("typical sampling")).nullish(),
+  top_n_sigma: z.number().max(0, off("top-n-sigma")).nullish(),
+  mirostat: z.literal(0, off("Mirostat")).nullish(),
+  adaptive_target: z.number().min(-1).lt(0, off("adaptive sampling")).nullish(),
+  min_keep: z.int().min(0).max(1, off("more than 1")).nullish(),
+  post_sampling_probs: z.literal(false, off("probabilities after sampling")).nullish(),
+  lora: LoraChoiceSchema.nullish(),
+};
+
+const TokensWantedSchema = z
+  .int()
+  .min(-1)
+  .max(2 ** 31 - 1)
+  .nullish();
+
+/** Fields of both routes, without the prompt. */
+const completionShape = {
+  model: z.string().max(requestLimits.modelChars).nullish(),
+  ...samplingShape,
+  n_predict: TokensWantedSchema.describe("-1: until the context is full. 0: compute only the prompt."),
+  max_tokens: TokensWantedSchema,
+  stop: z
+    .union(
+      [
+        z.string().max(requestLimits.stopChars),
+        z.array(z.string().max(requestLimits.stopChars)).max(llamaServerLimits.stopStrings),
+      ],
+      `must be a text or a list of ${llamaServerLimits.stopStrings} at most, of ${requestLimits.stopChars} characters each`,
+    )
+    .nullish(),
+  stream: flag,
+  n_probs: z.int().min(0).max(llamaServerLimits.probabilities).nullish(),
+  n_cmpl: z.int().min(1).max(llamaServerLimits.choices).nullish(),
+  n: z.int().min(1).max(llamaServerLimits.choices).nullish().describe("The same as n_cmpl."),
+  n_indent: z.int().min(0).max(llamaServerLimits.indent).nullish(),
+  t_max_predict_ms: z
+    .int()
+    .min(-1)
+    .nullish()
+    .describe("After this many milliseconds the next newline ends the answer."),
+  context_shift: flag.describe(
+    "An addition: llama-server has only a command-line flag. The native routes describe it.",
+  ),
+  cache_prompt: flag.describe("No effect: cached prefixes are always reused."),
+  id_slot: z.int().min(-1).nullish().describe("Only a hint: the job gets the slot that has most of the prompt cached."),
+  return_tokens: flag,
+  return_progress: flag,
+  timings_per_token: flag,
+  response_fields: z
+    .array(z.string().max(llamaServerLimits.responseFieldChars))
+    .max(llamaServerLimits.responseFields)
+    .nullish()
+    .describe("Return only the fields with these paths; timings/prompt_n becomes a field of that name."),
+};
+
+export const LlamaServerCompletionRequestSchema = z
+  .object({
+    ...completionShape,
+    prompt: z.union(
+      [PromptSchema, z.array(PromptSchema).min(1).max(llamaServerLimits.prompts)],
+      `must be a text, texts and tokens, or a list of ${llamaServerLimits.prompts} such prompts at most; images and audio are not supported`,
+    ),
+  })
+  .meta({ id: "LlamaServerCompletionRequest" });
+export type LlamaServerCompletionRequest = z.infer<typeof LlamaServerCompletionRequestSchema>;
+
+export const InfillRequestSchema = z
+  .object({
+    ...completionShape,
+    input_prefix: z.string().describe("The text before the gap."),
+    input_suffix: z.string().describe("The text after the gap."),
+    input_extra: z
+      .array(z.object({ text: z.string(), filename: z.string().max(llamaServerLimits.filenameChars).nullish() }))
+      .max(llamaServerLimits.extraFiles)
+      .nullish()
+      .describe("Other files, the most relevant last; as many are used as fit into the context."),
+    prompt: z.string().nullish().describe("The beginning of the text that fills the gap."),
+  })
+  .meta({ id: "InfillRequest" });
+export type InfillRequest = z.infer<typeof InfillRequestSchema>;
+
+const loose = z.record(z.string(), z.unknown());
+
+const TimingsSchema = z.record(z.string(), z.number()).meta({ id: "LlamaServerTimings" });
+
+const probabilityShape = { id: z.int(), token: z.string(), bytes: z.array(z.int()), logprob: z.number() };
+const ProbabilitySchema = z.object({ ...probabilityShape, top_logprobs: z.array(z.object(probabilityShape)) });
+
+/** With `response_fields`, the answer has only the fields listed there. */
+export const LlamaServerCompletionSchema = z
+  .object({
+    index: z.int(),
+    content: z.string(),
+    tokens: z.array(z.int()),
+    id_slot: z.int(),
+    stop: z.literal(true),
+    model: z.string(),
+    tokens_predicted: z.int(),
+    tokens_evaluated: z.int(),
+    generation_settings: loose.describe("The sampling settings that were used."),
+    prompt: z.string().optional().describe("The prompt, if the request had it as text."),
+    has_new_line: z.boolean(),
+    truncated: z.boolean().describe("The context was full."),
+    stop_type: z.enum(["none", "eos", "limit", "word"]),
+    stopping_word: z.string(),
+    tokens_cached: z.int().describe("Tokens that the slot's KV cache holds now."),
+    timings: TimingsSchema,
+    completion_probabilities: z.array(ProbabilitySchema).optional(),
+  })
+  .meta({ id: "LlamaServerCompletion" });
+export type LlamaServerCompletion = z.infer<typeof LlamaServerCompletionSchema>;
+
+export const LlamaServerChunkSchema = z
+  .object({
+    index: z.int(),
+    content: z.string(),
+    tokens: z.array(z.int()),
+    stop: z.boolean().describe("true in the last chunk, which has all fields of a whole answer."),
+    id_slot: z.int(),
+    tokens_predicted: z.int(),
+    tokens_evaluated: z.int(),
+    timings: TimingsSchema.optional(),
+    prompt_progress: z
+      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
+      .optional()
+      .describe("Sent while the prompt is computed, if return_progress is set."),
+    completion_probabilities: z.array(ProbabilitySchema).optional(),
+  })
+  .meta({ id: "LlamaServerChunk" });
+export type LlamaServerChunk = z.infer<typeof LlamaServerChunkSchema>;
+
+export const PropsSchema = z
+  .object({
+    default_generation_settings: z.object({ n_ctx: z.int(), params: loose }),
+    total_slots: z.int(),
+    model_alias: z.string(),
+    model_path: z.string().describe("The file's name, without its folder."),
+    modalities: z.object({ vision: z.literal(false), video: z.literal(false), audio: z.literal(false) }),
+    chat_template: z.string(),
+    chat_template_caps: z.record(z.string(), z.boolean()),
+    bos_token: z.string(),
+    eos_token: z.string(),
+    build_info: z.string(),
+    is_sleeping: z.literal(false),
+    endpoint_slots: z.literal(true),
+    endpoint_props: z.literal(false),
+    endpoint_metrics: z.literal(true),
+  })
+  .meta({ id: "Props" });
+
+export const LlamaServerSlotsSchema = z
+  .array(
+    z.object({
+      id: z.int(),
+      n_ctx: z.int().optional().describe("Context length in tokens; present once the model is loaded."),
+      speculative: z.literal(false),
+      is_processing: z.boolean(),
+      job_id: z.string().optional().describe("Id of the job, if it is the client's own."),
+      n_prompt_tokens: z.int(),
+      next_token: z.array(
+        z.object({
+          has_next_token: z.boolean(),
+          n_decoded: z.int(),
+          n_remain: z
+            .int()
+            .describe("Tokens that the client's job may still generate; -1: no limit, or another client's job."),
+        }),
+      ),
+    }),
+  )
+  .meta({ id: "LlamaServerSlots" });
+export type LlamaServerSlots = z.infer<typeof LlamaServerSlotsSchema>;
+
+export const LoraAdaptersSchema = z
+  .array(
+    z.object({ id: z.int(), path: z.string().describe("The file's name, without its folder."), scale: z.number() }),
+  )
+  .meta({ id: "LoraAdapters" });
+
+/** The body of an error on these routes. */
+export const LlamaServerErrorSchema = z
+  .object({
+    error: z.object({
+      code: z.int().describe("The HTTP status."),
+      message: z.string(),
+      type: z.string(),
+      n_prompt_tokens: z.int().optional(),
+      n_ctx: z.int().optional(),
+    }),
+  })
+  .meta({ id: "LlamaServerError" });

@@ -1,0 +1,145 @@
+// Owns the route table of llama-server's own routes.
+import {
+  ApplyTemplateRequestSchema,
+  DetokenizeRequestSchema,
+  DetokenizedSchema,
+  RenderedSchema,
+  TokenizeRequestSchema,
+  TokenizedSchema,
+} from "./tokens.ts";
+import {
+  InfillRequestSchema,
+  LlamaServerChunkSchema,
+  LlamaServerCompletionRequestSchema,
+  LlamaServerCompletionSchema,
+  LlamaServerSlotsSchema,
+  LoraAdaptersSchema,
+  PropsSchema,
+} from "./requests.ts";
+import { generationHeaders, jobErrors, queryErrors } from "../openapi/route-parts.ts";
+import type { Route } from "../openapi/routes.ts";
+import { HealthSchema } from "../native/worker.ts";
+
+export const llamaServerRoutes = {
+  textCompletion: {
+    method: "post",
+    path: "/completion",
+    summary: "Continue a text; several prompts or choices give a list of answers.",
+    request: LlamaServerCompletionRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: generationHeaders,
+    errors: jobErrors,
+  },
+  eitherCompletion: {
+    method: "post",
+    path: "/completions",
+    summary: "As /completion where the body has n_predict, else as /v1/completions.",
+    request: LlamaServerCompletionRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: generationHeaders,
+    errors: jobErrors,
+  },
+  infill: {
+    method: "post",
+    path: "/infill",
+    summary: "Fill in code with a hole, on a model that was trained to: /v1/info says infill.",
+    request: InfillRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: generationHeaders,
+    errors: [...jobErrors, "unimplemented"],
+  },
+  props: {
+    method: "get",
+    path: "/props",
+    summary: "The model's properties and settings.",
+    status: 200,
+    response: PropsSchema,
+    errors: ["unavailable"],
+  },
+  setProps: {
+    method: "post",
+    path: "/props",
+    summary: "Refused: settings do not change while the worker runs.",
+    status: 200,
+    errors: ["unimplemented"],
+  },
+  loraAdapters: {
+    method: "get",
+    path: "/lora-adapters",
+    summary: "The model's LoRA adapters, with their default scales.",
+    status: 200,
+    response: LoraAdaptersSchema,
+    errors: ["unavailable"],
+  },
+  setLoraAdapters: {
+    method: "post",
+    path: "/lora-adapters",
+    summary: "Refused: a request chooses its adapters in the field lora.",
+    status: 200,
+    errors: ["unimplemented"],
+  },
+  slotList: {
+    method: "get",
+    path: "/slots",
+    summary: "The slots, without prompts and answers.",
+    status: 200,
+    response: LlamaServerSlotsSchema,
+    query: { fail_on_no_slot: "1: 503 where none is idle." },
+    errors: ["unavailable"],
+  },
+  slotAction: {
+    method: "post",
+    path: "/slots/:id",
+    summary: "Refused: slots are saved and restored by themselves.",
+    status: 200,
+    query: { action: "save, restore or erase." },
+    errors: ["unimplemented"],
+  },
+  llamaServerHealth: {
+    method: "get",
+    path: "/v1/health",
+    summary: "The same as /health.",
+    open: true,
+    status: 200,
+    response: HealthSchema,
+    errors: [],
+  },
+  tokenize: {
+    method: "post",
+    path: "/tokenize",
+    summary: "Text to tokens.",
+    request: TokenizeRequestSchema,
+    status: 200,
+    response: TokenizedSchema,
+    errors: queryErrors,
+  },
+  detokenize: {
+    method: "post",
+    path: "/detokenize",
+    summary: "Tokens to text.",
+    request: DetokenizeRequestSchema,
+    status: 200,
+    response: DetokenizedSchema,
+    errors: queryErrors,
+  },
+  applyTemplate: {
+    method: "post",
+    path: "/apply-template",
+    summary: "A conversation as the text that the model is given.",
+    request: ApplyTemplateRequestSchema,
+    status: 200,
+    response: RenderedSchema,
+    errors: queryErrors,
+  },
+} as const satisfies Record<string, Route>;
+
+/** The paths of a route. The routes about tokens and texts are also served under `/v1`. */
+export function llamaServerPathsOf({ path }: Pick<Route, "path">): readonly string[] {
+  return ["/tokenize", "/detokenize", "/apply-template"].includes(path) ? [path, `/v1${path}`] : [path];
+}

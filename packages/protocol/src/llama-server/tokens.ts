@@ -1,0 +1,70 @@
+// Owns the shapes of llama-server's routes between text, tokens and messages.
+import { z } from "zod";
+import { chatShape, thinkingShape } from "../fields/chat-options.ts";
+import { requestLimits } from "../fields/limits.ts";
+import { ChatMessageSchema } from "../openai/requests.ts";
+import { ToolsSchema } from "../fields/tools.ts";
+
+export const tokenRouteLimits = {
+  tokenizeChars: 524_288,
+  /** Smaller, since the answer has one object for each token. */
+  tokenizePiecesChars: 65_536,
+  detokenizeTokens: 262_144,
+} as const;
+
+/** Selects the model on a worker with several models. */
+const ModelFieldSchema = z.string().max(requestLimits.modelChars).nullish();
+
+export const TokenizeRequestSchema = z
+  .object({
+    model: ModelFieldSchema,
+    content: z.string().max(tokenRouteLimits.tokenizeChars),
+    add_special: z.boolean().nullish().describe("Prepend BOS if the model requires it."),
+    parse_special: z
+      .boolean()
+      .nullish()
+      .describe("Parse the texts of control tokens as control tokens. Default: true."),
+    with_pieces: z
+      .boolean()
+      .nullish()
+      .describe(
+        `Return the text of each token too; this limits content to ${tokenRouteLimits.tokenizePiecesChars} characters.`,
+      ),
+  })
+  .refine(
+    ({ content, with_pieces: withPieces }) =>
+      withPieces !== true || content.length <= tokenRouteLimits.tokenizePiecesChars,
+    {
+      path: ["content"],
+      message: `has ${tokenRouteLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,
+    },
+  )
+  .meta({ id: "TokenizeRequest" });
+
+export const DetokenizeRequestSchema = z
+  .object({ model: ModelFieldSchema, tokens: z.array(z.int().nonnegative()).max(tokenRouteLimits.detokenizeTokens) })
+  .meta({ id: "DetokenizeRequest" });
+
+export const TokenizedSchema = z
+  .object({
+    tokens: z.union([
+      z.array(z.int()),
+      z.array(z.object({ id: z.int(), piece: z.union([z.string(), z.array(z.int())]) })),
+    ]),
+  })
+  .meta({ id: "Tokenized" });
+export const DetokenizedSchema = z.object({ content: z.string() }).meta({ id: "Detokenized" });
+
+export const ApplyTemplateRequestSchema = z
+  .object({
+    model: ModelFieldSchema,
+    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+    tools: ToolsSchema.nullish(),
+    ...thinkingShape,
+    reasoning_effort: chatShape.reasoning_effort,
+    continue_final_message: chatShape.continue_final_message,
+    add_generation_prompt: chatShape.add_generation_prompt,
+  })
+  .meta({ id: "ApplyTemplateRequest" });
+
+export const RenderedSchema = z.object({ prompt: z.string() }).meta({ id: "Rendered" });

@@ -1,0 +1,292 @@
+// Owns the events of a job's stream: their schemas, their order, and the headers of SSE and NDJSON streams.
+// Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error.
+import { z } from "zod";
+import { ErrorCodeSchema } from "../errors.ts";
+import { SamplingSchema } from "./generate.ts";
+
+const streamShape = {
+  stream_id: z.string().describe("The job's id."),
+  session_id: z.string().optional(),
+};
+
+const DiffersAtSchema = z
+  .string()
+  .describe(
+    "The first text of the prompt that no cache contained, 80 characters at most; absent if nothing was cached for this client.",
+  );
+
+export const UsageSchema = z
+  .object({
+    prompt_tokens: z.int().nonnegative(),
+    completion_tokens: z.int().nonnegative(),
+    total_tokens: z.int().nonnegative(),
+    cached_tokens: z
+      .int()
+      .nonnegative()
+      .describe("Prompt tokens that were found in the slot's KV cache and not computed again."),
+    differs_at: DiffersAtSchema.optional(),
+  })
+  .meta({ id: "Usage" });
+export type Usage = z.infer<typeof UsageSchema>;
+
+/** All durations are in milliseconds. */
+export const TimingsSchema = z
+  .object({
+    queue_ms: z.number().nonnegative().describe("From the acceptance of the job until it got a slot."),
+    prefill_ms: z.number().nonnegative().describe("From the slot to the first token."),
+    decode_ms: z.number().nonnegative().describe("From the first token to the last one."),
+    total_ms: z.number().nonnegative().describe("From the acceptance of the job to its end."),
+    tokens_per_second: z.number().nonnegative().describe("Decoding speed: (completion_tokens - 1) / decode time."),
+  })
+  .meta({ id: "Timings" });
+export type Timings = z.infer<typeof TimingsSchema>;
+
+export const FinishReasonSchema = z.enum(["stop", "length", "cancelled"]);
+export type FinishReason = z.infer<typeof FinishReasonSchema>;
+
+export const CancelledBySchema = z.enum(["client", "superseded", "disconnect", "unclaimed", "operator"]);
+export type CancelledBy = z.infer<typeof CancelledBySchema>;
+
+const BytesSchema = z
+  .array(z.int().min(0).max(255))
+  .describe("The token's bytes; they may be only a part of a character.");
+
+/** Natural logarithms of probabilities in the model's raw distribution. */
+const tokenLogprobShape = { id: z.int().nonnegative().describe("The token."), bytes: BytesSchema, logprob: z.number() };
+export const LogprobSchema = z
+  .object({
+    ...tokenLogprobShape,
+    top: z.array(z.object(tokenLogprobShape)).describe("Most probable first."),
+  })
+  .meta({ id: "Logprob" });
+export type Logprob = z.infer<typeof LogprobSchema>;
+
+export const QueuedEventSchema = z
+  .object({
+    type: z.literal("queued"),
+    ...streamShape,
+    position: z.int().nonnegative().describe("Position in the queue: 1 is next, 0 is running."),
+    eta_ms: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe(
+        "Estimated ms until the first token, from the speed of recent jobs; absent until enough has been measured.",
+      ),
+  })
+  .meta({ id: "QueuedEvent" });
+
+/** Progress of the prompt, with the fields of llama-server's `return_progress` (llama.cpp, tools/server/README.md). */
+export const PromptProgressSchema = z
+  .object({
+    total: z.int().positive().describe("All tokens of the prompt."),
+    cached: z.int().nonnegative().describe("Prompt tokens that were in the KV cache from the start."),
+    processed: z.int().nonnegative().describe("Prompt tokens that are in the KV cache now, including the cached ones."),
+    time_ms: z.number().nonnegative().describe("Milliseconds since the job got its slot."),
+  })
+  .meta({ id: "PromptProgress" });
+export type PromptProgress = z.infer<typeof PromptProgressSchema>;
+
+export const StatusEventSchema = z
+  .object({
+    type: z.literal("status"),
+    ...streamShape,
+    status: z
+      .enum(["loading", "thinking", "continued", "resuming"])
+      .describe(
+        "thinking: prefill has begun and lasts until the first token. resuming: the engine died, and a new engine continues the answer from here.",
+      ),
+    prompt_progress: PromptProgressSchema.optional().describe(
+      "Sent with thinking, a few times a second, while a prompt of more than one step is computed.",
+    ),
+  })
+  .meta({ id: "StatusEvent" });
+
+/** After a swap, a different file may serve the same model name. */
+const ModelFileSchema = z.string().describe("The name of the file that computes the answer, without its folder.");
+
+export const StartedEventSchema = z
+  .object({
+    type: z.literal("started"),
+    ...streamShape,
+    model: z.string(),
+    model_file: ModelFileSchema.optional(),
+    prompt_tokens: z.int().nonnegative(),
+    cached_tokens: z.int().nonnegative(),
+    differs_at: DiffersAtSchema.optional(),
+    queue_ms: z.number().nonnegative(),
+    seed: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("The seed of the first choice, given or drawn at random; further choices use this plus 1, 2, ...."),
+  })
+  .meta({ id: "StartedEvent" });
+
+/** The kinds of pieces in an answer to messages. An answer to a plain prompt has only text, without a part. */
+export const AnswerPartSchema = z.enum(["content", "reasoning", "call", "arguments"]);
+export type AnswerPartName = z.infer<typeof AnswerPartSchema>;
+
+export const TokenEventSchema = z
+  .object({
+    type: z.literal("token"),
+    ...streamShape,
+    index: z.int().nonnegative().describe("Number of the token event, without gaps from 0."),
+    text: z
+      .string()
+      .describe("Whole characters only; empty when a call begins, and when the last tokens have no text."),
+    part: AnswerPartSchema.optional().describe(
+      "What the text belongs to: reasoning, the start of a call, or the call's arguments as JSON. Absent for content and for answers to a plain prompt.",
+    ),
+    call: z
+      .object({
+        index: z.int().nonnegative().describe("Number of the call in this choice, without gaps from 0."),
+        id: z.string().optional().describe("With the part that begins it."),
+        name: z.string().optional().describe("With the part that begins it."),
+      })
+      .optional()
+      .describe("The call that a call or arguments part belongs to."),
+    t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
+    ids: z
+      .array(z.int().nonnegative())
+      .optional()
+      .describe("Ids of the model tokens in this event; absent for text that was held back."),
+    n: z.int().min(2).optional().describe("Number of model tokens in this event, if more than one."),
+    choice: z.int().nonnegative().optional().describe("The choice that this token belongs to, if the job has several."),
+    logprobs: z.array(LogprobSchema).optional().describe("Logprobs of the model tokens in this event, if requested."),
+  })
+  .meta({ id: "TokenEvent" });
+
+/** The whole answer as a message that the next request can append to its history. */
+export const AnswerMessageSchema = z
+  .object({
+    role: z.literal("assistant"),
+    content: z.string().nullable().describe("Null if the answer has only calls."),
+    reasoning_content: z.string().optional().describe("The model's reasoning."),
+    tool_calls: z
+      .array(
+        z.object({
+          id: z.string(),
+          type: z.literal("function"),
+          function: z.object({ name: z.string(), arguments: z.string().describe("The arguments as JSON.") }),
+          cut: z
+            .literal(true)
+            .optional()
+            .describe("The answer ended within this call, so its arguments are not complete."),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: "AnswerMessage" });
+export type AnswerMessage = z.infer<typeof AnswerMessageSchema>;
+
+export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition", "time", "indent"]);
+export type StoppedBy = z.infer<typeof StoppedBySchema>;
+
+const choiceEndShape = {
+  finish_reason: FinishReasonSchema,
+  stopped_by: StoppedBySchema.optional().describe(
+    "What ended the answer: the model, a stop string, max_tokens, a full context, or endless repetition; on llama-server's routes also the first newline after a time limit, or a line with too little indentation.",
+  ),
+  stop_string: z.string().optional().describe("The stop string that ended the answer, if one did."),
+  message: AnswerMessageSchema.optional().describe("The whole message, if the request had messages."),
+};
+
+const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
+
+/** The hashes and settings with which a client can verify an answer and reproduce it. */
+export const ReceiptSchema = z
+  .object({
+    text_sha256: Sha256Schema.describe(
+      "Hash of the concatenated texts of the token events, in UTF-8; with several choices, of the first choice.",
+    ),
+    model_file: ModelFileSchema.nullable(),
+    model_sha256: Sha256Schema.nullable().describe(
+      "Hash of the model's file; for a split model, of its concatenated parts. Null until it is known, and without a file.",
+    ),
+    template_sha256: Sha256Schema.nullable().describe("Hash of the chat template's text; null if none was used."),
+    seed: seed
+      .unwrap()
+      .nonnegative()
+      .describe("The seed of the first choice, given or drawn at random; further choices used this plus 1, 2, ...."),
+    sampling: z
+      .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
+      .describe("The sampling values that were used. A grammar is given as its hash."),
+  })
+  .meta({ id: "Receipt" });
+export type Receipt = z.infer<typeof ReceiptSchema>;
+
+export const EndEventSchema = z
+  .object({
+    type: z.literal("end"),
+    ...streamShape,
+    ...choiceEndShape,
+    cancelled_by: CancelledBySchema.optional(),
+    choices: z
+      .array(
+        z.object({
+          ...choiceEndShape,
+          text_sha256: Sha256Schema.optional().describe("Hash of this choice's text, as in the receipt."),
+        }),
+      )
+      .optional()
+      .describe("How each choice ended, and its message, if the job has several choices."),
+    usage: UsageSchema,
+    timings: TimingsSchema,
+    receipt: ReceiptSchema.optional().describe("Present if the job generated text."),
+  })
+  .meta({ id: "EndEvent" });
+
+export const ErrorEventSchema = z
+  .object({
+    type: z.literal("error"),
+    ...streamShape,
+    code: ErrorCodeSchema,
+    message: z.string(),
+    retryable: z.boolean(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: "ErrorEvent" });
+
+export const StreamEventSchema = z
+  .discriminatedUnion("type", [
+    QueuedEventSchema,
+    StatusEventSchema,
+    StartedEventSchema,
+    TokenEventSchema,
+    EndEventSchema,
+    ErrorEventSchema,
+  ])
+  .meta({ id: "StreamEvent" });
+
+export type QueuedEvent = z.infer<typeof QueuedEventSchema>;
+export type StatusEvent = z.infer<typeof StatusEventSchema>;
+export type StartedEvent = z.infer<typeof StartedEventSchema>;
+export type TokenEvent = z.infer<typeof TokenEventSchema>;
+export type EndEvent = z.infer<typeof EndEventSchema>;
+export type ErrorEvent = z.infer<typeof ErrorEventSchema>;
+export type StreamEvent = z.infer<typeof StreamEventSchema>;
+export type TerminalEvent = EndEvent | ErrorEvent;
+
+export function isTerminal(event: StreamEvent): event is TerminalEvent {
+  return event.type === "end" || event.type === "error";
+}
+
+/** The last line of an SSE stream. Only this line may follow the `end` event. */
+export const DONE = "[DONE]";
+
+/** Headers of every SSE answer. */
+export const sseHeaders = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+} as const;
+
+/** Headers of every NDJSON answer. */
+export const ndjsonHeaders = {
+  "content-type": "application/x-ndjson",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+} as const;

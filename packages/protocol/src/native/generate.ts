@@ -1,0 +1,189 @@
+// Owns the schema of a native generation request. Every field is bounded; names and defaults are llama-server's.
+import { z } from "zod";
+import { chatShape, optionsOfMessages } from "../fields/chat-options.ts";
+import { KeepAliveSchema } from "../fields/keep-alive.ts";
+import { requestLimits } from "../fields/limits.ts";
+import { LoraChoiceSchema } from "./model-settings.ts";
+import { ToolCallSchema } from "../fields/tools.ts";
+
+export const MessageSchema = z
+  .discriminatedUnion("role", [
+    z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
+    z.strictObject({
+      role: z.literal("assistant"),
+      content: z.string().nullable(),
+      reasoning_content: z.string().optional().describe("The model's reasoning before the content."),
+      tool_calls: z.array(ToolCallSchema).max(requestLimits.toolCalls).optional(),
+    }),
+    z.strictObject({
+      role: z.literal("tool").describe("The result of a call."),
+      content: z.string(),
+      tool_call_id: z.string().max(requestLimits.idChars),
+    }),
+  ])
+  .meta({ id: "Message" });
+export type Message = z.infer<typeof MessageSchema>;
+
+/** The id of a job or a session. */
+const IdSchema = z
+  .string()
+  .min(1)
+  .max(requestLimits.idChars)
+  .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed")
+  // Ids are parts of paths, where `.` and `..` have another meaning.
+  .regex(/[^.]/, "must not consist of dots alone");
+
+export const SessionIdSchema = IdSchema;
+
+/** Sampling fields; the defaults are llama-server's. */
+const samplingShape = {
+  temperature: z.number().min(0).max(2).default(0.8).describe("0 always picks the most probable token."),
+  top_k: z.int().min(0).max(1_000_000).default(40).describe("0 turns it off."),
+  top_p: z.number().min(0).max(1).default(0.95).describe("1 turns it off."),
+  min_p: z.number().min(0).max(1).default(0.05).describe("0 turns it off."),
+  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("1 turns it off."),
+  repeat_last_n: z
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(64)
+    .describe("Number of last tokens that the three penalties count."),
+  presence_penalty: z.number().min(-2).max(2).default(0),
+  frequency_penalty: z.number().min(-2).max(2).default(0),
+  dry_multiplier: z.number().min(0).max(100).default(0).describe("0 turns DRY off."),
+  dry_base: z.number().min(1).max(100).default(1.75),
+  dry_allowed_length: z.int().min(0).max(65_536).default(2),
+  dry_penalty_last_n: z.int().min(-1).max(65_536).default(-1).describe("-1 is the whole context."),
+  dry_sequence_breakers: z
+    .array(z.string().min(1).max(40))
+    .max(requestLimits.drySequenceBreakers)
+    .default(["\n", ":", '"', "*"]),
+  xtc_probability: z.number().min(0).max(1).default(0).describe("0 turns XTC off."),
+  xtc_threshold: z.number().min(0).max(1).default(0.1),
+  logit_bias: z
+    .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
+    .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries, {
+      message: `at most ${requestLimits.logitBiasEntries} entries`,
+    })
+    .optional()
+    .describe("Token id to bias; -100 bans a token."),
+  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("-1 draws a random one."),
+  ignore_eos: z.boolean().default(false),
+  grammar: z
+    .string()
+    .min(1)
+    .max(requestLimits.grammarChars)
+    .optional()
+    .describe("A grammar in GBNF that the answer must match."),
+};
+
+export const SamplingSchema = z.strictObject(samplingShape);
+export type Sampling = z.infer<typeof SamplingSchema>;
+
+export const GenerateRequestSchema = z
+  .strictObject({
+    prompt: z.string().min(1, "must not be empty").optional().describe("Raw text. Exactly one of prompt and messages."),
+    messages: z
+      .array(MessageSchema)
+      .min(1, "must not be empty")
+      .max(requestLimits.messages)
+      .optional()
+      .describe("A conversation, rendered with the model's own chat template."),
+    model: z
+      .string()
+      .max(requestLimits.modelChars)
+      .optional()
+      .describe(
+        "A worker with one model accepts any name; with several models, the name or an alias of one is needed.",
+      ),
+    keep_alive: KeepAliveSchema.optional(),
+    max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: until the context is full."),
+    context_shift: z
+      .boolean()
+      .default(false)
+      .describe(
+        "When the context is full, drop the older half of the tokens after the prompt's beginning, and continue. Needs max_tokens.",
+      ),
+    lora: LoraChoiceSchema.optional(),
+    stop: z
+      .union([
+        z.string().min(1).max(requestLimits.stopChars),
+        z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
+      ])
+      .optional()
+      .describe("Up to 4 strings that end the text; they are not part of it."),
+    ...samplingShape,
+    ...chatShape,
+    json_schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe(
+        "The answer is JSON valid for this schema. Not together with grammar; unsupported keywords are refused by name.",
+      ),
+    session_id: IdSchema.optional().describe(
+      "A session has one stream at a time: a new job supersedes the session's old job.",
+    ),
+    priority: z.int().min(-10).max(10).default(0).describe("Higher first."),
+    deadline_ms: z
+      .int()
+      .min(1)
+      .max(requestLimits.deadlineMs)
+      .optional()
+      .describe("Milliseconds from the acceptance of the job."),
+    on_disconnect: z
+      .enum(["cancel", "continue"])
+      .default("cancel")
+      .describe(
+        "What happens when the last reader is gone. A continued answer can be read for half an hour after its end, or as long as the daemon's --answer-window says.",
+      ),
+    on_engine_loss: z
+      .enum(["resume", "error"])
+      .default("resume")
+      .describe(
+        "When the engine dies during the answer: the next engine continues the answer, or the stream ends with engine_failed.",
+      ),
+    on_worker_loss: z
+      .enum(["resume", "error"])
+      .optional()
+      .describe("The same at a gateway, when a worker is lost. Default: the gateway's setting."),
+    job_id: IdSchema.optional().describe(
+      "An id chosen by the client. While a job has it, an equal body returns that job, and a different body is a conflict.",
+    ),
+  })
+  .refine((request) => request.grammar === undefined || request.json_schema === undefined, {
+    message: "a grammar and a json_schema exclude each other",
+    path: ["json_schema"],
+  })
+  .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
+    message: "exactly one of prompt and messages is required",
+    path: ["prompt"],
+  })
+  .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
+    message: "context_shift needs it: nothing else would surely end the answer",
+    path: ["max_tokens"],
+  })
+  .superRefine((request, context) => {
+    if (request.messages !== undefined) return;
+    for (const field of optionsOfMessages) {
+      if (request[field] != null) context.addIssue({ code: "custom", path: [field], message: "it needs messages" });
+    }
+  })
+  .meta({ id: "GenerateRequest" });
+
+/** A validated request, defaults filled in. */
+export type GenerateRequest = z.infer<typeof GenerateRequestSchema>;
+/** What a client sends. */
+export type GenerateRequestInput = z.input<typeof GenerateRequestSchema>;
+
+export function stopStringsOf(request: Pick<GenerateRequest, "stop">): readonly string[] {
+  if (request.stop === undefined) return [];
+  return typeof request.stop === "string" ? [request.stop] : request.stop;
+}
+
+export function samplingOf(request: GenerateRequest): Sampling {
+  const sampling: Record<string, unknown> = {};
+  for (const key of Object.keys(samplingShape) as (keyof Sampling)[]) {
+    if (request[key] !== undefined) sampling[key] = request[key];
+  }
+  return sampling as Sampling;
+}

@@ -1,0 +1,79 @@
+// Owns the schemas of a job outside its stream.
+import { z } from "zod";
+import { CancelledBySchema, FinishReasonSchema, TimingsSchema, UsageSchema } from "./events.ts";
+import { ErrorCodeSchema } from "../errors.ts";
+import { ModelKindSchema } from "./worker.ts";
+
+export const JobStateSchema = z.enum(["queued", "prefill", "decode", "finished", "failed", "cancelled"]);
+export type JobStateName = z.infer<typeof JobStateSchema>;
+
+export const JobAcceptedSchema = z
+  .object({
+    job_id: z.string(),
+    sse_url: z.string().describe("Absolute path of the job's stream."),
+    state: JobStateSchema,
+    position: z.int().nonnegative().describe("1 is next, 0 is running."),
+  })
+  .meta({ id: "JobAccepted" });
+export type JobAccepted = z.infer<typeof JobAcceptedSchema>;
+
+export const JobStatusSchema = z
+  .object({
+    job_id: z.string(),
+    session_id: z.string().optional(),
+    state: JobStateSchema,
+    position: z.int().nonnegative().optional().describe("Position in the queue, while the job waits or runs."),
+    tokens: z.int().nonnegative().describe("Token events so far."),
+    finish_reason: FinishReasonSchema.optional(),
+    cancelled_by: CancelledBySchema.optional(),
+    error: z.object({ code: ErrorCodeSchema, message: z.string() }).optional(),
+    usage: UsageSchema.optional().describe("Present once the job has ended."),
+    timings: TimingsSchema.optional().describe("Present once the job has ended."),
+  })
+  .meta({ id: "JobStatus" });
+export type JobStatus = z.infer<typeof JobStatusSchema>;
+
+/** Most jobs that `GET /v1/jobs` lists. */
+export const jobListLimit = 500;
+
+export const ListedJobSchema = z
+  .object({
+    job_id: z.string(),
+    client: z.string().describe("The name of the API token that submitted the job; local in local mode."),
+    session_id: z.string().optional(),
+    kind: ModelKindSchema,
+    model: z.string(),
+    state: JobStateSchema.extract(["queued", "prefill", "decode"]),
+    position: z.int().nonnegative().describe("Position in the model's queue: 1 is next, 0 is running."),
+    prompt_tokens: z.int().nonnegative().optional().describe("Tokens of the prompt, once the engine has counted them."),
+    tokens: z.int().nonnegative().describe("Token events so far."),
+    tokens_per_second: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe("Speed since the job's first token; present from the second token on."),
+    age_ms: z.number().nonnegative().describe("Milliseconds since the job was accepted."),
+    running_ms: z.number().nonnegative().optional().describe("Milliseconds since the job first got a slot."),
+  })
+  .meta({ id: "ListedJob" });
+export type ListedJob = z.infer<typeof ListedJobSchema>;
+
+export const JobListSchema = z
+  .object({
+    jobs: z.array(ListedJobSchema).describe("The running jobs, then the waiting ones in queue order."),
+    total: z.int().nonnegative().describe("Number of jobs; at most 500 are listed."),
+    of: z
+      .enum(["all", "own"])
+      .describe("own: the list has only your own jobs, since the API token is marked neither admin nor monitor."),
+  })
+  .meta({ id: "JobList" });
+export type JobList = z.infer<typeof JobListSchema>;
+
+export const SessionCancelledSchema = z
+  .object({
+    session_id: z.string(),
+    cancelled: z.boolean().describe("Whether there was a job to cancel."),
+    job_id: z.string().optional(),
+  })
+  .meta({ id: "SessionCancelled" });
+export type SessionCancelled = z.infer<typeof SessionCancelledSchema>;

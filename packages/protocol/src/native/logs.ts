@@ -1,0 +1,39 @@
+// Owns the schemas and the route of the worker's last log lines.
+import { z } from "zod";
+import type { Route } from "../openapi/routes.ts";
+
+/** Most lines of the log that are kept and sent. */
+export const logLinesLimit = 500;
+
+export const LogLineSchema = z
+  .object({
+    seq: z.int().nonnegative().describe("Number of the line since the process started, from 0."),
+    time: z.iso.datetime(),
+    level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()).describe("Further fields of the line."),
+  })
+  .meta({ id: "LogLine" });
+export type LogLine = z.infer<typeof LogLineSchema>;
+
+/** `GET /v1/logs`. */
+export const LogLinesSchema = z
+  .object({ lines: z.array(LogLineSchema).describe("Oldest first.") })
+  .meta({ id: "LogLines" });
+export type LogLines = z.infer<typeof LogLinesSchema>;
+
+export const logRoutes = {
+  logs: {
+    method: "get",
+    path: "/v1/logs",
+    summary:
+      "The last lines of the log, with a token marked admin: 500 lines or 256 KiB of them are kept, of the level that --log-level sets. The log never has prompts, answers or tokens.",
+    status: 200,
+    response: LogLinesSchema,
+    query: {
+      lines: "At most so many, the newest of them; 100 by default, 500 at most.",
+      after: "Only lines with a higher seq.",
+    },
+    errors: ["invalid_argument"],
+  },
+} as const satisfies Record<string, Route>;

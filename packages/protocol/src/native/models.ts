@@ -1,0 +1,201 @@
+// Owns the shapes of a worker's models, and of the requests to load, unload, keep, replace, fetch and delete them.
+import { z } from "zod";
+import { ErrorCodeSchema } from "../errors.ts";
+import { KeepAliveSchema } from "../fields/keep-alive.ts";
+import { ChatAbilitiesSchema, ModelKindSchema } from "./worker.ts";
+
+/**
+ * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: takes jobs. unloading: its engine exits.
+ * failed: could not be loaded, or its engine died too often; the next request tries again if that may help.
+ */
+export const ModelStateSchema = z.enum([
+  "unloaded",
+  "waiting",
+  "downloading",
+  "loading",
+  "ready",
+  "unloading",
+  "failed",
+]);
+export type ModelStateName = z.infer<typeof ModelStateSchema>;
+
+/** The origin of a model's file. Only downloaded files are ever deleted. */
+export const ModelSourceSchema = z.enum(["embedded", "file", "folder", "download", "fake"]);
+export type ModelSource = z.infer<typeof ModelSourceSchema>;
+
+/** Maximum length of a model name. */
+export const maxModelNameChars = 256;
+
+/** No model may have this name: `GET /v1/models/status` is a route, so the model could not be requested by its path. */
+export const reservedModelNames: ReadonlySet<string> = new Set(["status"]);
+
+export const ModelNameSchema = z
+  .string()
+  .min(1)
+  .max(maxModelNameChars)
+  .regex(/^[^\s\p{Cc}]+( [^\s\p{Cc}]+)*$/u, "must be words without control characters")
+  .refine((name) => !reservedModelNames.has(name), "must not be the name of a route, such as status");
+
+const bytes = z.int().nonnegative();
+
+/** In bytes. */
+export const ModelMemorySchema = z
+  .object({
+    weights: bytes,
+    kv_cache: bytes.describe("KV cache of all slots, with recurrent states."),
+    compute: bytes.describe("Buffers of a forward pass, and the logits."),
+    process: bytes.describe("Memory of the engine's process itself."),
+    total: bytes.describe("Bytes that count against the budget while the model is loaded."),
+    measured: bytes.optional().describe("Resident memory of the engine's process, as of its last report."),
+  })
+  .meta({ id: "ModelMemory" });
+export type ModelMemory = z.infer<typeof ModelMemorySchema>;
+
+/** A model as a worker has it: the same in `GET /v1/models`, and after each change. */
+export const ModelStatusSchema = z
+  .object({
+    name: ModelNameSchema,
+    aliases: z.array(z.string()),
+    state: ModelStateSchema,
+    reason: z.string().optional().describe("Why the model failed, or what it waits for."),
+    progress: z.number().min(0).max(1).optional().describe("Progress of the download or the load."),
+    source: ModelSourceSchema,
+    reference: z.string().optional().describe("The source of the download, without credentials."),
+    file: z.string().optional().describe("The file's name without its folder; present once it is on disk."),
+    deletable: z.boolean().describe("true if Waggle downloaded the file."),
+    pinned: z.boolean().describe("Loaded from the start and never unloaded to make room."),
+    default: z.boolean().describe("Serves requests that name no model."),
+    kind: ModelKindSchema.optional(),
+    architecture: z.string().optional(),
+    quantization: z.string().optional(),
+    description: z.string().optional().describe("general.description of the model's file."),
+    parameters: z.int().nonnegative().optional(),
+    file_bytes: bytes.optional(),
+    context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
+    trained_context_size: z.int().positive().optional(),
+    embedding_size: z.int().positive().optional(),
+    slots: z.object({ total: z.int(), busy: z.int() }).optional().describe("Present while the model is loaded."),
+    queued: z.int().nonnegative().describe("Jobs that wait for this model."),
+    memory: ModelMemorySchema.optional().describe("Memory that the model takes, or would take, on this machine."),
+    keep_alive_s: z
+      .number()
+      .nullable()
+      .describe("Seconds that the model stays loaded after its last job; null: for ever."),
+    expires_at: z.iso.datetime().optional().describe("When the model is unloaded, if no further request arrives."),
+    loads: z.int().nonnegative().describe("How many times the model was loaded so far."),
+    modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
+    sha256: z.string().nullable().optional().describe("Hash of the model's file; null until it is computed."),
+    chat: ChatAbilitiesSchema.optional().describe("Present once the model has been loaded."),
+    infill: z.boolean().optional(),
+    replacing: z
+      .object({ file: z.string(), state: ModelStateSchema, progress: z.number().min(0).max(1).optional() })
+      .optional()
+      .describe("The file that replaces the current one as soon as it is loaded."),
+    leaving: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Number of replaced files of this name that still finish their last jobs."),
+  })
+  .meta({ id: "ModelStatus" });
+export type ModelStatus = z.infer<typeof ModelStatusSchema>;
+
+export const ModelBudgetSchema = z
+  .object({
+    memory: z.object({
+      total: bytes.nullable().describe("Null: no budget."),
+      used: bytes.describe("Bytes of the models that are loaded or being loaded."),
+    }),
+    threads: z.int().positive().describe("Threads that all engines share."),
+  })
+  .meta({ id: "ModelBudget" });
+export type ModelBudget = z.infer<typeof ModelBudgetSchema>;
+
+/** `GET /v1/models/status`. */
+export const ModelStatusesSchema = z
+  .object({
+    models: z.array(ModelStatusSchema),
+    budget: ModelBudgetSchema.optional().describe("Absent at a gateway, which neither loads nor changes models."),
+  })
+  .meta({ id: "ModelStatuses" });
+export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
+
+const nameShape = { model: ModelNameSchema.describe("The model's name, or one of its aliases.") };
+
+/** `POST /v1/models/load`. */
+export const LoadModelRequestSchema = z
+  .object({ ...nameShape, keep_alive: KeepAliveSchema.optional() })
+  .meta({ id: "LoadModelRequest" });
+
+/** `POST /v1/models/unload`. */
+export const UnloadModelRequestSchema = z.object(nameShape).meta({ id: "UnloadModelRequest" });
+
+/** `POST /v1/models/pin`. */
+export const PinModelRequestSchema = z
+  .object({ ...nameShape, pinned: z.boolean().default(true) })
+  .meta({ id: "PinModelRequest" });
+
+/** `POST /v1/models/swap`. */
+export const SwapModelRequestSchema = z
+  .object({
+    ...nameShape,
+    reference: z
+      .string()
+      .min(1)
+      .max(4_096)
+      .describe(
+        "A file in the models folder or in the folder of the model's file, the name of another model of the worker, or a reference to download.",
+      ),
+    unload_first: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Unload the old file before the new one is loaded, if memory has no room for both. Jobs wait meanwhile.",
+      ),
+  })
+  .meta({ id: "SwapModelRequest" });
+export type SwapModelRequest = z.infer<typeof SwapModelRequestSchema>;
+
+/** `POST /v1/models/pull`. */
+export const PullModelRequestSchema = z
+  .object({
+    reference: z
+      .string()
+      .min(1)
+      .max(4_096)
+      .describe("hf:user/repo:quant, ollama:name:tag, or a URL, each optionally with #sha256=…."),
+    name: ModelNameSchema.optional().describe(
+      "The name under which the model is served; default: a short form of the reference.",
+    ),
+  })
+  .meta({ id: "PullModelRequest" });
+
+export const ModelDeletedSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("model"),
+    deleted: z.literal(true),
+    freed_bytes: bytes,
+  })
+  .meta({ id: "ModelDeleted" });
+export type ModelDeleted = z.infer<typeof ModelDeletedSchema>;
+
+/** The events of a load, a swap or a pull. The last event is one done or one error; `[DONE]` follows done. */
+export const ModelEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("progress"),
+      stage: z.enum(["waiting", "asking", "downloading", "checking", "loading"]),
+      progress: z.number().min(0).max(1).optional().describe("Progress of the stage, if known."),
+      done_bytes: bytes.optional(),
+      total_bytes: bytes.optional(),
+      bytes_per_second: z.number().nonnegative().optional(),
+      eta_ms: z.number().nonnegative().optional(),
+      part: z.int().positive().optional().describe("The part of a split model that is being downloaded, from 1."),
+      parts: z.int().positive().optional(),
+    }),
+    z.object({ type: z.literal("done"), model: ModelStatusSchema }),
+    z.object({ type: z.literal("error"), code: ErrorCodeSchema, message: z.string(), retryable: z.boolean() }),
+  ])
+  .meta({ id: "ModelEvent" });
+export type ModelEvent = z.infer<typeof ModelEventSchema>;

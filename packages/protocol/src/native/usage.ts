@@ -1,0 +1,70 @@
+// Owns the report on the clients' usage, and its route.
+import { z } from "zod";
+import type { Route } from "../openapi/routes.ts";
+
+const count = z.int().nonnegative();
+
+const tokenShape = {
+  prompt_tokens: count.describe("Prompt tokens, including cached ones."),
+  cached_tokens: count.describe("Prompt tokens found in a KV cache."),
+  completion_tokens: count.describe("Generated tokens, including those of cancelled and failed answers."),
+};
+
+const WindowUseSchema = z
+  .object({
+    limit: z.int().positive(),
+    left: count,
+    full_in_ms: z
+      .number()
+      .nonnegative()
+      .describe("Milliseconds until the whole quota is free again, if nothing more is used."),
+  })
+  .meta({ id: "QuotaWindow" });
+
+export const QuotaUseSchema = z
+  .object({
+    requests_per_minute: WindowUseSchema.optional(),
+    tokens_per_minute: WindowUseSchema.optional(),
+    tokens_per_day: WindowUseSchema.optional(),
+    running_jobs: z.object({ limit: z.int().positive(), left: count }).optional(),
+  })
+  .meta({ id: "QuotaUse" });
+export type QuotaUse = z.infer<typeof QuotaUseSchema>;
+
+export const ClientUsageSchema = z
+  .object({
+    client: z.string().describe("The API token's name; local in local mode."),
+    admin: z.boolean(),
+    requests: z.object({
+      accepted: count.describe("Requests that began a new job. A retry that joined an earlier job is not counted."),
+      refused: count.describe("Requests refused for any reason, including an exhausted quota."),
+    }),
+    jobs: z.object({ finished: count, failed: count, cancelled: count }),
+    running: count.describe("Jobs that are waiting or running now."),
+    ...tokenShape,
+    models: z.record(z.string(), z.object(tokenShape)).describe("The same tokens, by the model that computed them."),
+    quota: QuotaUseSchema.optional().describe("The client's quota, and what is left of it now."),
+  })
+  .meta({ id: "ClientUsage" });
+export type ClientUsage = z.infer<typeof ClientUsageSchema>;
+
+/** `GET /v1/usage`. */
+export const UsageReportSchema = z
+  .object({
+    since: z.iso.datetime().describe("When the worker started. Counts begin then."),
+    clients: z.array(ClientUsageSchema),
+  })
+  .meta({ id: "UsageReport" });
+export type UsageReport = z.infer<typeof UsageReportSchema>;
+
+export const usageRoutes = {
+  usage: {
+    method: "get",
+    path: "/v1/usage",
+    summary:
+      "Usage since the worker started. A normal token sees its own usage; an admin or monitor token sees that of all clients.",
+    status: 200,
+    response: UsageReportSchema,
+    errors: [],
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,56 @@
+// Owns the report on work and machine in a worker's heartbeat, for operators. Every list is bounded, since the last heartbeat of each worker
+// is in the hive's snapshot.
+import { z } from "zod";
+
+/** A worker with more clients reports only the clients that used most tokens. */
+export const heartbeatClientsLimit = 32;
+
+const count = z.int().nonnegative();
+
+const LatencySchema = z.object({
+  p50_ms: z.number().nonnegative(),
+  p95_ms: z.number().nonnegative(),
+  count: count.describe("Number of measurements."),
+});
+
+export const WorkerLoadSchema = z
+  .object({
+    started_at: z.iso.datetime().describe("When the worker's process began. Counts are since then."),
+    requests: z
+      .object({ accepted: count, refused: count })
+      .describe("Requests for a job; in a fleet, the jobs that gateways sent to this worker."),
+    jobs: z.object({ finished: count, failed: count, cancelled: count }).describe("Accepted jobs that have ended."),
+    engine: z.object({ starts: count, deaths: count }).describe("Engine processes."),
+    tokens: count.describe("Generated tokens."),
+    ttft: LatencySchema.optional().describe(
+      "Time to first token of the jobs since the last heartbeat; absent without any.",
+    ),
+    itl: LatencySchema.optional().describe("Inter-token latency since the last heartbeat; absent without tokens."),
+    cpu: z.object({
+      cores: count.describe("CPU cores of the machine."),
+      busy: z.number().min(0).max(1).describe("Busy share of all cores since the last heartbeat, by all processes."),
+    }),
+    memory: z.object({
+      worker_bytes: count.describe("Resident memory of the worker's process."),
+      engine_bytes: count.describe("Resident memory of the worker's engine processes, models included."),
+      free_bytes: count.describe("Memory of the machine that programs can still use."),
+      total_bytes: count,
+    }),
+    gpu: z
+      .object({ name: z.string().max(256), used_bytes: count, total_bytes: count })
+      .optional()
+      .describe("Sum over the GPUs that the engines use; used counts all programs. Absent without a GPU."),
+    clients: z
+      .array(
+        z.object({
+          client: z.string().max(64).describe("The name of the API token, never the token."),
+          requests: count,
+          prompt_tokens: count,
+          completion_tokens: count,
+        }),
+      )
+      .max(heartbeatClientsLimit)
+      .optional(),
+  })
+  .meta({ id: "WorkerLoad" });
+export type WorkerLoad = z.infer<typeof WorkerLoadSchema>;

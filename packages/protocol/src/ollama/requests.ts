@@ -1,0 +1,189 @@
+// Owns the requests of Ollama's API, as its clients send them. Unknown fields are ignored, as those clients expect. Shapes after Ollama's API
+// reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
+import { z } from "zod";
+import { KeepAliveSchema } from "../fields/keep-alive.ts";
+import { thinkingShape } from "../fields/chat-options.ts";
+import { requestLimits } from "../fields/limits.ts";
+import { ModelNameSchema } from "../native/models.ts";
+import { WideSeedSchema } from "../fields/seed.ts";
+import { ToolsSchema } from "../fields/tools.ts";
+
+export const ollamaLimits = {
+  stopStrings: 16,
+  /** Maximum of `top_logprobs`: alternatives for each token. */
+  topLogprobs: 20,
+  embedInputs: 2_048,
+  /** Characters of all inputs of a request together. */
+  embedChars: 1_048_576,
+  dimensions: 65_536,
+  /** Numbers in the `context` field of `/api/generate`, which encodes a conversation. */
+  contextNumbers: 200_000,
+  statusChars: 64,
+} as const;
+
+/** Python's and Rust's clients send null for absent fields. */
+const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+/** The model of a request: `model`, or `name` from older clients. */
+const modelShape = {
+  model: nullish(z.string().max(requestLimits.modelChars)),
+  name: nullish(z.string().max(requestLimits.modelChars)).describe("The older name of model."),
+};
+export type OllamaModelFields = z.infer<z.ZodObject<typeof modelShape>>;
+
+const ThinkSchema = z
+  .union(
+    [z.boolean(), z.enum(["low", "medium", "high", "max"])],
+    'must be true, false, "low", "medium", "high" or "max"',
+  )
+  .describe("Default: on, if the model can think. No effect on raw prompts and on infill.");
+export type OllamaThink = z.infer<typeof ThinkSchema>;
+
+const FormatSchema = z.union(
+  [z.enum(["", "json"]), z.record(z.string(), z.unknown())],
+  'must be "json" or a JSON schema',
+);
+
+const StopSchema = z.string().min(1).max(requestLimits.stopChars);
+
+/** Sampling options. Options about loading (`num_ctx`, `num_gpu`, …) and options that Ollama has retired are ignored. */
+const OptionsSchema = z.object({
+  temperature: nullish(z.number().min(0).max(2)).describe("Default: 0.8."),
+  top_k: nullish(z.int().min(0).max(1_000_000)).describe("Default: 40."),
+  top_p: nullish(z.number().min(0).max(1)).describe("Default: 0.9."),
+  min_p: nullish(z.number().min(0).max(1)).describe("Default: 0."),
+  typical_p: nullish(z.literal([0, 1], "typical sampling is not supported; only 1, which turns it off, can be had")),
+  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64; -1 is the whole context."),
+  repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
+  presence_penalty: nullish(z.number().min(-2).max(2)),
+  frequency_penalty: nullish(z.number().min(-2).max(2)),
+  seed: nullish(WideSeedSchema),
+  num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
+    "Default: until the context is full, as with 0 and below.",
+  ),
+  stop: nullish(
+    z.union(
+      [StopSchema, z.array(StopSchema).max(ollamaLimits.stopStrings)],
+      `must be up to ${ollamaLimits.stopStrings} texts of 1 to ${requestLimits.stopChars} characters`,
+    ),
+  ),
+});
+export type OllamaOptions = z.infer<typeof OptionsSchema>;
+
+/** Images as Base64 in Ollama. Only an empty list is accepted. */
+const ImagesSchema = z.array(z.unknown()).max(0, "this worker reads no images");
+
+const ToolCallSchema = z.object({
+  id: nullish(z.string().max(requestLimits.idChars)),
+  function: z.object({
+    name: z.string().max(requestLimits.calledNameChars),
+    arguments: nullish(z.record(z.string(), z.unknown())),
+  }),
+});
+
+const roles = ["system", "user", "assistant", "tool"] as const;
+
+export const OllamaMessageSchema = z
+  .object({
+    role: z
+      .string()
+      .max(requestLimits.idChars)
+      .toLowerCase()
+      .pipe(z.enum(roles))
+      .meta({ enum: [...roles] }),
+    content: nullish(z.string()),
+    thinking: nullish(z.string()),
+    images: nullish(ImagesSchema),
+    tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
+    tool_name: nullish(z.string().max(requestLimits.calledNameChars)),
+    tool_call_id: nullish(z.string().max(requestLimits.idChars)),
+  })
+  .meta({ id: "OllamaMessage" });
+export type OllamaMessage = z.infer<typeof OllamaMessageSchema>;
+
+/** Fields that `/api/chat` and `/api/generate` share. */
+const answerShape = {
+  ...modelShape,
+  stream: nullish(z.boolean()).describe("Default: true."),
+  format: nullish(FormatSchema),
+  think: nullish(ThinkSchema),
+  ...thinkingShape,
+  options: nullish(OptionsSchema),
+  keep_alive: nullish(KeepAliveSchema),
+  logprobs: nullish(z.boolean()),
+  top_logprobs: nullish(z.int().min(0).max(ollamaLimits.topLogprobs)).describe("Needs logprobs."),
+};
+
+export const OllamaChatRequestSchema = z
+  .object({
+    ...answerShape,
+    messages: nullish(z.array(OllamaMessageSchema).max(requestLimits.messages)).describe(
+      "Empty: only loads the model.",
+    ),
+    tools: nullish(ToolsSchema),
+  })
+  .meta({ id: "OllamaChatRequest" });
+export type OllamaChatRequest = z.infer<typeof OllamaChatRequestSchema>;
+
+export const OllamaGenerateRequestSchema = z
+  .object({
+    ...answerShape,
+    prompt: nullish(z.string()).describe("Empty: only loads the model."),
+    suffix: nullish(z.string()).describe("The text after the answer, for models with infill."),
+    system: nullish(z.string()),
+    template: nullish(z.literal("", "the model's chat template is always used; with raw no template is")),
+    raw: nullish(z.boolean()).describe(
+      "Use the prompt without a template; the texts of control tokens are parsed as control tokens.",
+    ),
+    context: nullish(z.array(z.int().nonnegative()).max(ollamaLimits.contextNumbers)).describe(
+      "The conversation so far: the context of the last answer.",
+    ),
+    images: nullish(ImagesSchema),
+  })
+  .meta({ id: "OllamaGenerateRequest" });
+export type OllamaGenerateRequest = z.infer<typeof OllamaGenerateRequestSchema>;
+
+const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`;
+const embedShape = { ...modelShape, options: nullish(OptionsSchema), keep_alive: nullish(KeepAliveSchema) };
+
+export const OllamaEmbedRequestSchema = z
+  .object({
+    ...embedShape,
+    input: nullish(
+      z.union(
+        [
+          z.string().max(ollamaLimits.embedChars, inputsMessage),
+          z
+            .array(z.string().min(1, inputsMessage), inputsMessage)
+            .max(ollamaLimits.embedInputs, inputsMessage)
+            .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars, {
+              message: inputsMessage,
+            }),
+        ],
+        inputsMessage,
+      ),
+    ),
+    truncate: nullish(z.boolean()).describe("Cut off the end of a text that is too long. Default: true."),
+    dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(
+      "Return only this many leading dimensions, and normalize the vector to length 1 again.",
+    ),
+  })
+  .meta({ id: "OllamaEmbedRequest" });
+export type OllamaEmbedRequest = z.infer<typeof OllamaEmbedRequestSchema>;
+
+export const OllamaEmbeddingsRequestSchema = z
+  .object({ ...embedShape, prompt: nullish(z.string().max(ollamaLimits.embedChars)) })
+  .meta({ id: "OllamaEmbeddingsRequest" });
+
+export const OllamaModelRequestSchema = z.object(modelShape).meta({ id: "OllamaModelRequest" });
+
+export const OllamaPullRequestSchema = z
+  .object({ ...modelShape, stream: nullish(z.boolean()).describe("Default: true.") })
+  .meta({ id: "OllamaPullRequest" });
+
+export const OllamaCopyRequestSchema = z
+  .object({
+    source: z.string().max(requestLimits.modelChars),
+    destination: ModelNameSchema,
+  })
+  .meta({ id: "OllamaCopyRequest" });

@@ -1,0 +1,166 @@
+// Owns the route table of Ollama's API.
+import type { ErrorCode } from "../errors.ts";
+import {
+  OllamaChatRequestSchema,
+  OllamaCopyRequestSchema,
+  OllamaEmbedRequestSchema,
+  OllamaEmbeddingsRequestSchema,
+  OllamaGenerateRequestSchema,
+  OllamaModelRequestSchema,
+  OllamaPullRequestSchema,
+} from "./requests.ts";
+import {
+  OllamaChatAnswerSchema,
+  OllamaEmbedAnswerSchema,
+  OllamaEmbeddingsAnswerSchema,
+  OllamaGenerateAnswerSchema,
+  OllamaRunningSchema,
+  OllamaShowSchema,
+  OllamaStatusSchema,
+  OllamaTagsSchema,
+  OllamaVersionSchema,
+} from "./answers.ts";
+import { generationHeaders, jobErrors, retryHeader } from "../openapi/route-parts.ts";
+import type { Route } from "../openapi/routes.ts";
+
+const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
+const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
+const downloadErrors = [
+  ...modelErrors,
+  "forbidden",
+  "conflict",
+  "resource_exhausted",
+  "unavailable",
+] as const satisfies readonly ErrorCode[];
+const submitErrors = [...jobErrors, "not_found"] as const satisfies readonly ErrorCode[];
+const answerErrors = [...submitErrors, "forbidden", "unimplemented"] as const satisfies readonly ErrorCode[];
+
+export const ollamaRoutes = {
+  ollamaVersion: {
+    method: "get",
+    path: "/api/version",
+    summary: "The version of Ollama's API that this one is compatible with.",
+    status: 200,
+    response: OllamaVersionSchema,
+    errors: [],
+  },
+  ollamaTags: {
+    method: "get",
+    path: "/api/tags",
+    summary: "The models that this worker serves, with a tag.",
+    status: 200,
+    response: OllamaTagsSchema,
+    errors: [],
+  },
+  ollamaRunning: {
+    method: "get",
+    path: "/api/ps",
+    summary: "Those of them that are loaded.",
+    status: 200,
+    response: OllamaRunningSchema,
+    errors: [],
+  },
+  ollamaShow: {
+    method: "post",
+    path: "/api/show",
+    summary: "What the model is and can do.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    response: OllamaShowSchema,
+    errors: [...modelErrors, "unavailable"],
+  },
+  ollamaChat: {
+    method: "post",
+    path: "/api/chat",
+    summary: "Answer a conversation; a stream unless stream is false.",
+    request: OllamaChatRequestSchema,
+    status: 200,
+    response: OllamaChatAnswerSchema,
+    stream: OllamaChatAnswerSchema,
+    streamType: "application/x-ndjson",
+    headers: generationHeaders,
+    errors: answerErrors,
+  },
+  ollamaGenerate: {
+    method: "post",
+    path: "/api/generate",
+    summary: "Answer a prompt, continue a raw one, or fill in before a suffix; a stream unless stream is false.",
+    request: OllamaGenerateRequestSchema,
+    status: 200,
+    response: OllamaGenerateAnswerSchema,
+    stream: OllamaGenerateAnswerSchema,
+    streamType: "application/x-ndjson",
+    headers: generationHeaders,
+    errors: answerErrors,
+  },
+  ollamaEmbed: {
+    method: "post",
+    path: "/api/embed",
+    summary: "A vector for each text.",
+    request: OllamaEmbedRequestSchema,
+    status: 200,
+    response: OllamaEmbedAnswerSchema,
+    headers: retryHeader,
+    errors: submitErrors,
+  },
+  ollamaEmbeddings: {
+    method: "post",
+    path: "/api/embeddings",
+    summary: "A vector for one text: the older form of /api/embed.",
+    request: OllamaEmbeddingsRequestSchema,
+    status: 200,
+    response: OllamaEmbeddingsAnswerSchema,
+    headers: retryHeader,
+    errors: submitErrors,
+  },
+  ollamaPull: {
+    method: "post",
+    path: "/api/pull",
+    summary: "Success for a model that is here; another one is downloaded, and served from then on.",
+    request: OllamaPullRequestSchema,
+    status: 200,
+    response: OllamaStatusSchema,
+    stream: OllamaStatusSchema,
+    streamType: "application/x-ndjson",
+    errors: downloadErrors,
+  },
+  ollamaPush: {
+    method: "post",
+    path: "/api/push",
+    summary: "Refused: a worker publishes no models.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaCreate: {
+    method: "post",
+    path: "/api/create",
+    summary: "Refused: a worker makes no models.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaCopy: {
+    method: "post",
+    path: "/api/copy",
+    summary: "One more name for a model.",
+    request: OllamaCopyRequestSchema,
+    status: 200,
+    errors: [...modelErrors, "forbidden", "conflict", "resource_exhausted"],
+  },
+  ollamaDelete: {
+    method: "delete",
+    path: "/api/delete",
+    summary: "Delete a model that was downloaded; others are refused. A copy goes alone.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: [...modelErrors, "forbidden", "conflict"],
+  },
+  ollamaBlob: {
+    method: "post",
+    path: "/api/blobs/:id",
+    summary: "Refused: a worker takes no files.",
+    status: 201,
+    errors: ["unimplemented"],
+  },
+} as const satisfies Record<string, Route>;

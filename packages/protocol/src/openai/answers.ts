@@ -1,0 +1,155 @@
+// Owns the answers of OpenAI's dialect, for the documents. The schemas are loose where OpenAI has many optional fields. Shapes after OpenAI's
+// API reference.
+import { z } from "zod";
+import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
+
+const UsageFieldsSchema = z
+  .object({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.object({
+      cached_tokens: z.int(),
+      differs_at: z
+        .string()
+        .optional()
+        .describe("An addition to OpenAI's fields: the first text of the prompt that no cache contained."),
+    }),
+  })
+  .meta({ id: "OpenAiUsage" });
+export type OpenAiUsage = z.infer<typeof UsageFieldsSchema>;
+
+const PromptProgressSchema = z.object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() });
+
+const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int()) };
+
+/** Logprobs of a chat completion's tokens. */
+export const ChatLogprobsSchema = z.object({
+  content: z.array(z.object({ ...logprobShape, top_logprobs: z.array(z.object(logprobShape)) })),
+  refusal: z.null(),
+});
+export type ChatLogprobs = z.infer<typeof ChatLogprobsSchema>;
+
+/** Logprobs of a text completion's tokens, as lists of the same length. */
+const CompletionLogprobsSchema = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number().nullable()),
+  top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
+  text_offset: z.array(z.int()),
+});
+export type CompletionLogprobs = z.infer<typeof CompletionLogprobsSchema>;
+
+const ChatFinishReasonSchema = z.enum(["stop", "length", "tool_calls", "function_call"]);
+export type ChatFinishReason = z.infer<typeof ChatFinishReasonSchema>;
+
+const headShape = {
+  id: z.string(),
+  created: z.int().describe("Seconds since 1970."),
+  model: z.string(),
+  system_fingerprint: z.string(),
+  timings: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe("An addition to OpenAI's fields, with llama-server's names."),
+};
+
+export const ChatCompletionSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("chat.completion"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({
+          role: z.literal("assistant"),
+          content: z.string().nullable(),
+          reasoning_content: z.string().optional(),
+          reasoning: z
+            .string()
+            .optional()
+            .describe("Replaces reasoning_content, for clients that know only this name."),
+          tool_calls: z.array(ToolCallSchema).optional(),
+          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls, if the request has functions."),
+        }),
+        logprobs: ChatLogprobsSchema.nullable(),
+        finish_reason: ChatFinishReasonSchema,
+      }),
+    ),
+    usage: UsageFieldsSchema,
+  })
+  .meta({ id: "ChatCompletion" });
+export type ChatCompletion = z.infer<typeof ChatCompletionSchema>;
+
+/** The first piece of a call has the name. */
+const CallDeltaSchema = z.object({ name: z.string().optional(), arguments: z.string() });
+
+export const ChatCompletionChunkSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("chat.completion.chunk"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        delta: z.object({
+          role: z.literal("assistant").optional(),
+          content: z.string().nullish(),
+          reasoning_content: z.string().optional(),
+          reasoning: z.string().optional(),
+          tool_calls: z
+            .array(
+              z.object({
+                index: z.int(),
+                id: z.string().optional(),
+                type: z.literal("function").optional(),
+                function: CallDeltaSchema,
+              }),
+            )
+            .optional(),
+          function_call: CallDeltaSchema.optional(),
+        }),
+        logprobs: ChatLogprobsSchema.nullish(),
+        finish_reason: ChatFinishReasonSchema.nullable(),
+      }),
+    ),
+    usage: UsageFieldsSchema.nullish(),
+    prompt_progress: PromptProgressSchema.optional().describe(
+      "llama-server's, where return_progress asks for it: before the first token.",
+    ),
+  })
+  .meta({ id: "ChatCompletionChunk" });
+export type ChatCompletionChunk = z.infer<typeof ChatCompletionChunkSchema>;
+
+export const CompletionSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("text_completion"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        text: z.string(),
+        logprobs: CompletionLogprobsSchema.nullable(),
+        finish_reason: z.enum(["stop", "length"]).nullable(),
+      }),
+    ),
+    usage: UsageFieldsSchema.nullish(),
+    prompt_progress: PromptProgressSchema.optional().describe(
+      "llama-server's, where return_progress asks for it: before the first token.",
+    ),
+  })
+  .meta({ id: "Completion" });
+export type TextCompletion = z.infer<typeof CompletionSchema>;
+
+export const EmbeddingsSchema = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        object: z.literal("embedding"),
+        index: z.int(),
+        embedding: z.union([z.array(z.number()), z.string().describe("Base64 of little-endian 32-bit floats.")]),
+      }),
+    ),
+    model: z.string(),
+    usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
+  })
+  .meta({ id: "Embeddings" });

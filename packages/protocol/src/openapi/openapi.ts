@@ -1,0 +1,232 @@
+// Builds the OpenAPI 3.1 document from the route tables. Schemas with an id become components.
+import { z } from "zod";
+import { ErrorBodySchema, errorKinds } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import { AnthropicErrorSchema } from "../anthropic/answers.ts";
+import { anthropicRoutes } from "../anthropic/routes.ts";
+import { llamaServerRoutes } from "../llama-server/routes.ts";
+import { LlamaServerErrorSchema } from "../llama-server/requests.ts";
+import { OllamaErrorSchema } from "../ollama/answers.ts";
+import { ollamaRoutes } from "../ollama/routes.ts";
+import { openAiRoutes } from "../openai/routes.ts";
+import { rerankRoutes } from "../rerank/routes.ts";
+import { responsesRoutes } from "../responses/routes.ts";
+import { OpenAiErrorSchema } from "../openai/errors.ts";
+import { hiveRoutes, workerRoutes } from "./routes.ts";
+import type { Route } from "./routes.ts";
+import { logRoutes } from "../native/logs.ts";
+import { modelRoutes } from "../native/models-routes.ts";
+import { requestExamples } from "./request-examples.ts";
+import { usageRoutes } from "../native/usage.ts";
+
+type Json = Record<string, unknown>;
+
+/** Error codes of every route that needs access checks. */
+const gateErrors: readonly ErrorCode[] = ["unauthenticated", "forbidden", "internal"];
+
+export interface OpenApiOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  readonly groups: readonly RouteGroup[];
+}
+
+/** Routes whose errors have the same shape. */
+export interface RouteGroup {
+  readonly tag: string;
+  /** A remark about all routes of the group. */
+  readonly note?: string;
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly error: z.ZodType;
+}
+
+export function openApiDocument(options: OpenApiOptions): Json {
+  const components: Record<string, Json> = {};
+  const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => componentRef(schema, io, components);
+
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const { tag, routes, error } of options.groups) {
+    const errorRef = schemaOf(error, "output");
+    for (const [operationId, route] of Object.entries(routes)) {
+      const path = route.path.replace(/:([a-z_]+)/g, "{$1}");
+      paths[path] ??= {};
+      paths[path][route.method] = { tags: [tag], ...operation(operationId, route, errorRef, schemaOf) };
+    }
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: options.title, version: options.version, description: options.description },
+    tags: options.groups.map(({ tag, note }) => ({
+      name: tag,
+      ...(note === undefined ? {} : { description: note }),
+    })),
+    paths,
+    components: {
+      schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => a.localeCompare(b))),
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+    },
+    security: [{ bearer: [] }, {}],
+  };
+}
+
+/** Every route of a worker, by dialect. */
+export const workerRouteGroups: readonly RouteGroup[] = [
+  {
+    tag: "Native",
+    routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes, ...logRoutes },
+    error: ErrorBodySchema,
+    note: "Unknown fields are refused.",
+  },
+  {
+    tag: "OpenAI",
+    routes: openAiRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it; `/completions` without it is llama-server's.",
+  },
+  {
+    tag: "Responses",
+    routes: responsesRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it.",
+  },
+  { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
+  {
+    tag: "Ollama",
+    routes: ollamaRoutes,
+    error: OllamaErrorSchema,
+    note: "Streams are lines of JSON, and the default.",
+  },
+  {
+    tag: "llama-server",
+    routes: llamaServerRoutes,
+    error: LlamaServerErrorSchema,
+    note: "Those about tokens and messages answer under `/v1` as well. `POST /completions` is one of these where its body has `n_predict`.",
+  },
+  { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
+];
+
+/** All routes of a worker, by name. */
+export const allWorkerRoutes: Readonly<Record<string, Route>> = Object.fromEntries(
+  workerRouteGroups.flatMap(({ tag, routes }) =>
+    Object.entries(routes).map(([name, route]) => [`${tag}.${name}`, route]),
+  ),
+);
+
+export function workerOpenApi(version: string): Json {
+  return openApiDocument({
+    title: "Waggle worker",
+    version,
+    description:
+      "An LLM inference worker: jobs in, tokens out over server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
+    groups: workerRouteGroups,
+  });
+}
+
+export function hiveOpenApi(version: string): Json {
+  return openApiDocument({
+    title: "Waggle hive",
+    version,
+    description: "Registration, heartbeats and liveness of workers.",
+    groups: [{ tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }],
+  });
+}
+
+function operation(
+  operationId: string,
+  route: Route,
+  errorRef: Json,
+  schemaOf: (schema: z.ZodType, io: "input" | "output") => Json,
+): Json {
+  const parameters = [
+    ...[...route.path.matchAll(/:([a-z_]+)/g)].map((match) => parameter("path", match[1] ?? "", "", true)),
+    ...Object.entries(route.query ?? {}).map(([name, text]) => parameter("query", name, text, false)),
+    ...Object.entries(route.headers ?? {}).map(([name, text]) => parameter("header", name, text, false)),
+  ];
+  return {
+    operationId,
+    summary: route.summary,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(route.open === true ? { security: [] } : {}),
+    ...(route.request === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: schemaOf(route.request, "input"), ...exampleOf(route.request) } },
+          },
+        }),
+    responses: {
+      [route.status]: { description: "Success.", ...content(route, schemaOf) },
+      ...errorResponses(route, errorRef),
+    },
+  };
+}
+
+function exampleOf(request: z.ZodType): Json {
+  const example = requestExamples[request.meta()?.id ?? ""];
+  return example === undefined ? {} : { example };
+}
+
+function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "output") => Json): Json {
+  const types: Json = {};
+  if (route.stream !== undefined) {
+    const schema = schemaOf(route.stream, "output");
+    types[route.streamType ?? "text/event-stream"] = { schema };
+    // Routes that can also answer with one object belong to dialects with only one kind of stream.
+    if (route.response === undefined) types["application/x-ndjson"] = { schema };
+  }
+  if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };
+  if (route.contentType !== undefined) types[route.contentType] = {};
+  return Object.keys(types).length === 0 ? {} : { content: types };
+}
+
+/** All error codes of a route, including those of the access checks. */
+export function errorsOf({ open, errors }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
+  return open === true ? errors : [...errors, ...gateErrors];
+}
+
+function errorResponses(route: Route, errorRef: Json): Json {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of errorsOf(route)) {
+    const { status } = errorKinds[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => `${code}: ${errorKinds[code].when}`).join(" "),
+        content: { "application/json": { schema: errorRef } },
+      },
+    ]),
+  );
+}
+
+function parameter(where: string, name: string, description: string, required: boolean): Json {
+  return { name, in: where, required, ...(description === "" ? {} : { description }), schema: { type: "string" } };
+}
+
+/** Registers a schema and everything it names under `components.schemas` and returns a reference, or the schema inline when it has no id. */
+function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, Json>): Json {
+  const {
+    $defs,
+    $schema: _,
+    ...root
+  } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.id;
+    },
+  }) as Json & { $defs?: Record<string, Json> };
+  for (const [name, definition] of Object.entries($defs ?? {})) components[name] ??= relocate(definition);
+  const id = schema.meta()?.id;
+  const relocated = relocate(root);
+  if (id === undefined) return relocated;
+  components[id] ??= relocated;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function relocate(value: Json): Json {
+  return JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
+}

@@ -1,0 +1,302 @@
+// Owns the native route table as data. Servers, clients, the protocol page and the OpenAPI document use it.
+import { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+import { retryHeader } from "./route-parts.ts";
+import { StreamEventSchema } from "../native/events.ts";
+import { GenerateRequestSchema } from "../native/generate.ts";
+import {
+  FaultSchema,
+  HeartbeatAnswerSchema,
+  HeartbeatSchema,
+  HeartbeatsSchema,
+  HiveEventSchema,
+  HiveWorkerSchema,
+  HiveWorkersSchema,
+  RegistrationSchema,
+} from "../native/hive.ts";
+import { JobAcceptedSchema, JobListSchema, JobStatusSchema, SessionCancelledSchema } from "../native/jobs.ts";
+import {
+  HealthSchema,
+  LivenessSchema,
+  LoadingEventSchema,
+  ReadinessSchema,
+  SlotsSchema,
+  WorkerInfoSchema,
+} from "../native/worker.ts";
+
+export interface Route {
+  readonly method: "get" | "post" | "put" | "delete";
+  /** The path, with `:name` parameters. */
+  readonly path: string;
+  readonly summary: string;
+  /** The route needs no token and accepts any Host and Origin, since probes may come from anywhere. */
+  readonly open?: true;
+  readonly request?: z.ZodType;
+  readonly status: number;
+  readonly response?: z.ZodType;
+  /** The schema of the stream's events; the stream is SSE unless `streamType` says otherwise. */
+  readonly stream?: z.ZodType;
+  readonly streamType?: "application/x-ndjson";
+  readonly contentType?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly errors: readonly ErrorCode[];
+}
+
+const submitErrors = [
+  "invalid_argument",
+  "conflict",
+  "payload_too_large",
+  "resource_exhausted",
+  "unavailable",
+  "deadline_exceeded",
+] as const satisfies readonly ErrorCode[];
+
+export const workerRoutes = {
+  createJob: {
+    method: "post",
+    path: "/v1/jobs",
+    summary: "Accept a job and answer at once; its stream is opened separately.",
+    request: GenerateRequestSchema,
+    status: 202,
+    response: JobAcceptedSchema,
+    headers: retryHeader,
+    errors: submitErrors,
+  },
+  listJobs: {
+    method: "get",
+    path: "/v1/jobs",
+    summary: "The jobs that run and wait: your own, or with a token marked admin or monitor all.",
+    status: 200,
+    response: JobListSchema,
+    errors: [],
+  },
+  streamJob: {
+    method: "get",
+    path: "/v1/jobs/:id/stream",
+    summary:
+      "The job's stream. May be opened again and by several readers; resumes after a token index, and is 204 when that was all.",
+    status: 200,
+    stream: StreamEventSchema,
+    query: { after: "Resume after this token index; an integer from -1." },
+    headers: { "last-event-id": "The same, as EventSource sends it.", accept: "application/x-ndjson for NDJSON." },
+    errors: ["invalid_argument", "not_found", "resource_exhausted"],
+  },
+  getJob: {
+    method: "get",
+    path: "/v1/jobs/:id",
+    summary: "State, position, usage and timings of a job.",
+    status: 200,
+    response: JobStatusSchema,
+    errors: ["not_found"],
+  },
+  cancelJob: {
+    method: "delete",
+    path: "/v1/jobs/:id",
+    summary:
+      "Cancel a job: your own, or with a token marked admin anybody's. Idempotent: an ended job answers with its state.",
+    status: 200,
+    response: JobStatusSchema,
+    query: {
+      client: "Whose job: the name of its API token, as GET /v1/jobs tells it. Another one than your own needs admin.",
+    },
+    errors: ["not_found"],
+  },
+  inference: {
+    method: "post",
+    path: "/v1/inference",
+    summary: "Create a job and answer with its stream.",
+    request: GenerateRequestSchema,
+    status: 200,
+    stream: StreamEventSchema,
+    headers: { accept: "application/x-ndjson for NDJSON.", ...retryHeader },
+    errors: submitErrors,
+  },
+  cancelSession: {
+    method: "delete",
+    path: "/v1/sessions/:id",
+    summary: "Cancel whatever the session is running: a Stop button.",
+    status: 200,
+    response: SessionCancelledSchema,
+    errors: ["invalid_argument"],
+  },
+  info: {
+    method: "get",
+    path: "/v1/info",
+    summary: "Who this worker is and what it serves.",
+    status: 200,
+    response: WorkerInfoSchema,
+    errors: [],
+  },
+  slots: {
+    method: "get",
+    path: "/v1/slots",
+    summary: "The slots and what runs in them.",
+    status: 200,
+    response: SlotsSchema,
+    errors: [],
+  },
+  loadingProgress: {
+    method: "get",
+    path: "/v1/loading/progress",
+    summary: "Loading progress from 0 to 1, then ready or failed.",
+    status: 200,
+    stream: LoadingEventSchema,
+    errors: ["resource_exhausted"],
+  },
+  livez: {
+    method: "get",
+    path: "/livez",
+    summary: "The process answers and has not given up.",
+    open: true,
+    status: 200,
+    response: LivenessSchema,
+    errors: [],
+  },
+  readyz: {
+    method: "get",
+    path: "/readyz",
+    summary: "The model is loaded and jobs run; 503 with a reason otherwise. A full queue does not change it.",
+    open: true,
+    status: 200,
+    response: ReadinessSchema,
+    errors: [],
+  },
+  health: {
+    method: "get",
+    path: "/health",
+    summary: "Liveness and readiness in one, with slots and queue; 503 while not ready.",
+    open: true,
+    status: 200,
+    response: HealthSchema,
+    errors: [],
+  },
+  metrics: {
+    method: "get",
+    path: "/metrics",
+    summary: "Prometheus text.",
+    status: 200,
+    contentType: "text/plain; version=0.0.4",
+    errors: [],
+  },
+  openapi: {
+    method: "get",
+    path: "/openapi.json",
+    summary: "This contract, as an OpenAPI 3.1 document.",
+    status: 200,
+    contentType: "application/json",
+    errors: [],
+  },
+} as const satisfies Record<string, Route>;
+
+export const hiveRoutes = {
+  register: {
+    method: "put",
+    path: "/v1/workers/:id",
+    summary: "Register a worker. Idempotent.",
+    request: RegistrationSchema,
+    status: 200,
+    response: HiveWorkerSchema,
+    errors: ["invalid_argument", "payload_too_large", "resource_exhausted"],
+  },
+  heartbeat: {
+    method: "post",
+    path: "/v1/heartbeat",
+    summary: "A worker is alive. 404 when the hive does not know it: register again.",
+    request: HeartbeatSchema,
+    status: 200,
+    response: HeartbeatAnswerSchema,
+    errors: ["invalid_argument", "not_found", "payload_too_large"],
+  },
+  deregister: {
+    method: "delete",
+    path: "/v1/workers/:id",
+    summary: "A worker leaves.",
+    status: 204,
+    errors: ["not_found"],
+  },
+  workers: {
+    method: "get",
+    path: "/v1/workers",
+    summary: "All workers the hive knows, with their liveness.",
+    status: 200,
+    response: HiveWorkersSchema,
+    errors: [],
+  },
+  worker: {
+    method: "get",
+    path: "/v1/workers/:id",
+    summary: "One worker.",
+    status: 200,
+    response: HiveWorkerSchema,
+    errors: ["not_found"],
+  },
+  drain: {
+    method: "post",
+    path: "/v1/workers/:id/drain",
+    summary:
+      "Have a worker take no new jobs, finish those that run, and leave. The request reaches it with its next heartbeat.",
+    status: 202,
+    response: HiveWorkerSchema,
+    errors: ["forbidden", "not_found", "conflict"],
+  },
+  remove: {
+    method: "post",
+    path: "/v1/workers/:id/remove",
+    summary: "Take a worker that is gone off the list.",
+    status: 204,
+    errors: ["forbidden", "not_found", "conflict"],
+  },
+  heartbeats: {
+    method: "get",
+    path: "/v1/heartbeats",
+    summary: "The last heartbeats, newest last.",
+    status: 200,
+    response: HeartbeatsSchema,
+    query: { worker_id: "Only this worker's.", limit: "At most this many; 100 by default." },
+    errors: ["invalid_argument"],
+  },
+  heartbeatStream: {
+    method: "get",
+    path: "/v1/heartbeats/stream",
+    summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
+    status: 200,
+    stream: HiveEventSchema,
+    errors: ["resource_exhausted"],
+  },
+  getFault: {
+    method: "get",
+    path: "/v1/faults",
+    summary: "The fault in force, of a hive with --faults.",
+    status: 200,
+    response: FaultSchema,
+    errors: ["not_found"],
+  },
+  setFault: {
+    method: "put",
+    path: "/v1/faults",
+    summary: "Misbehave towards workers from now on: refuse, delay, drop, 500, forget, none. Of a hive with --faults.",
+    request: FaultSchema,
+    status: 200,
+    response: FaultSchema,
+    errors: ["invalid_argument", "forbidden", "not_found"],
+  },
+  livez: {
+    method: "get",
+    path: "/livez",
+    summary: "The hive answers.",
+    open: true,
+    status: 200,
+    response: z.object({ live: z.boolean() }),
+    errors: [],
+  },
+} as const satisfies Record<string, Route>;
+
+/** Fills the `:name` parameters of a route's path, percent-encoded. */
+export function routePath(route: Pick<Route, "path">, params: Readonly<Record<string, string>> = {}): string {
+  return route.path.replace(/:([a-z_]+)/g, (_, name: string) => {
+    const value = params[name];
+    if (value === undefined) throw new TypeError(`Route ${route.path} needs the parameter ${name}`);
+    return encodeURIComponent(value);
+  });
+}

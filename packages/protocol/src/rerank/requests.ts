@@ -1,0 +1,112 @@
+// Owns the requests that rank documents by a query or score pairs of texts, as the clients of several services send them. Shapes after the API
+// references of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
+import { z } from "zod";
+import { requestLimits } from "../fields/limits.ts";
+
+export const rerankLimits = {
+  /** Documents, or pairs of texts, in one request. */
+  documents: 2_048,
+  /** Characters of all texts of a request together. */
+  chars: 4_194_304,
+} as const;
+
+const text = z.string().max(rerankLimits.chars);
+const documents = <T extends z.ZodType>(document: T) =>
+  z
+    .array(document)
+    .min(1, "must not be empty")
+    .max(rerankLimits.documents, `has more than ${rerankLimits.documents} of them`);
+
+const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or an object with one as its text");
+export type RerankDocument = z.infer<typeof DocumentSchema>;
+
+const truncateShape = {
+  truncate: z
+    .boolean()
+    .nullish()
+    .describe(
+      "true cuts texts at the model's length, as always for `documents`; false refuses texts that are too long.",
+    ),
+  truncate_prompt_tokens: z
+    .int()
+    .min(-1)
+    .max(requestLimits.maxTokens)
+    .nullish()
+    .describe(
+      "vLLM's: maximum of tokens of a query with its document; longer documents are cut. -1: the model's length.",
+    ),
+};
+
+export const RerankRequestSchema = z
+  .object({
+    model: z.string().max(requestLimits.modelChars).nullish(),
+    query: text.min(1, "must not be empty"),
+    documents: documents(DocumentSchema).nullish().describe("Jina's, Cohere's and vLLM's."),
+    texts: documents(text).nullish().describe("TEI's form of `documents`; the answer is then a bare list."),
+    top_n: z
+      .int()
+      .min(0)
+      .nullish()
+      .describe("Return only this many best documents. 0 returns all, which is the default."),
+    top_k: z.unknown().optional().describe("Refused: use top_n."),
+    return_documents: z.boolean().nullish().describe("Jina's and Cohere's: return the documents too. Default: false."),
+    return_text: z.boolean().nullish().describe("TEI's and llama-server's: return the texts too. Default: false."),
+    raw_scores: z.boolean().nullish().describe("Return logits instead of scores from 0 to 1."),
+    truncation_direction: z.enum(["Right", "right"], "only the right end can be cut off").nullish(),
+    max_tokens_per_doc: z.unknown().optional().describe("Refused: documents are always cut at the model's length."),
+    ...truncateShape,
+  })
+  .meta({ id: "RerankRequest" });
+export type RerankRequest = z.infer<typeof RerankRequestSchema>;
+
+const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up to ${rerankLimits.documents} of them`);
+
+export const ScoreRequestSchema = z
+  .object({
+    model: z.string().max(requestLimits.modelChars).nullish(),
+    text_1: ScoreTextsSchema.describe("One text for all of text_2, or one text for each."),
+    text_2: ScoreTextsSchema,
+    ...truncateShape,
+  })
+  .meta({ id: "ScoreRequest" });
+export type ScoreRequest = z.infer<typeof ScoreRequestSchema>;
+
+const UsageSchema = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
+
+/** The answers, for the documents. The best document is first. */
+export const RankingSchema = z
+  .union([
+    z.object({
+      id: z.string(),
+      object: z.literal("list"),
+      model: z.string(),
+      results: z.array(
+        z.object({
+          index: z.int().describe("Position of the document in the request, from 0."),
+          relevance_score: z.number(),
+          document: z.object({ text: z.string() }).optional(),
+        }),
+      ),
+      usage: UsageSchema,
+      meta: z
+        .object({ api_version: z.object({ version: z.string() }), tokens: z.object({ input_tokens: z.int() }) })
+        .describe("A field of Cohere's API."),
+    }),
+    z
+      .array(z.object({ index: z.int(), score: z.number(), text: z.string().optional() }))
+      .describe("The answer if the request has `texts`."),
+  ])
+  .meta({ id: "Ranking" });
+export type Ranking = z.infer<typeof RankingSchema>;
+
+export const ScoresSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("list"),
+    created: z.int().describe("Seconds since 1970."),
+    model: z.string(),
+    data: z.array(z.object({ index: z.int(), object: z.literal("score"), score: z.number() })),
+    usage: UsageSchema,
+  })
+  .meta({ id: "Scores" });
+export type Scores = z.infer<typeof ScoresSchema>;

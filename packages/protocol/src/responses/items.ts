@@ -1,0 +1,132 @@
+// Owns the items of a conversation in OpenAI's Responses API, as its clients send them: texts, thoughts, calls and their results.
+// Unknown fields are ignored. Shapes after OpenAI's API reference (Responses, input items).
+import { z } from "zod";
+import { requestLimits } from "../fields/limits.ts";
+
+export const responseItemLimits = {
+  /** Parts of one message or of one reasoning item. */
+  contentParts: 1_024,
+  /** Characters of a namespace, which becomes part of the names of its functions. */
+  namespaceChars: 64,
+} as const;
+
+const IdSchema = z.string().max(requestLimits.idChars);
+
+/** The error for an item of an unknown type; it names the type. */
+function unknownType(what: string): (issue: { readonly input?: unknown }) => string {
+  return ({ input }) => {
+    const type = (input as { type?: unknown } | null | undefined)?.type;
+    return typeof type === "string" ? `${what}, not "${type.slice(0, 64)}"` : what;
+  };
+}
+
+const TextPartSchema = z.discriminatedUnion(
+  "type",
+  [
+    z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
+    z.object({ type: z.literal("refusal"), refusal: z.string() }),
+  ],
+  { error: unknownType("only text parts can be read") },
+);
+
+/** A text, or a list of its parts. */
+export const ResponseTextSchema = z.union([
+  z.string(),
+  z.array(TextPartSchema).max(responseItemLimits.contentParts, "has too many parts"),
+]);
+export type ResponseText = z.infer<typeof ResponseTextSchema>;
+
+const ThoughtsSchema = z
+  .array(z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }))
+  .max(responseItemLimits.contentParts)
+  .nullish();
+
+const MessageItemSchema = z.object({
+  type: z.literal("message").optional(),
+  id: IdSchema.nullish(),
+  role: z.enum(["system", "developer", "user", "assistant"]),
+  content: ResponseTextSchema,
+});
+
+const ReasoningItemSchema = z.object({
+  type: z.literal("reasoning"),
+  id: IdSchema.nullish(),
+  summary: ThoughtsSchema,
+  content: ThoughtsSchema.describe("Used instead of the summary, if present."),
+});
+
+const calledShape = {
+  id: IdSchema.nullish(),
+  call_id: IdSchema,
+  name: z.string().max(requestLimits.calledNameChars),
+  namespace: z.string().max(responseItemLimits.namespaceChars).nullish(),
+};
+
+const FunctionCallItemSchema = z.object({
+  type: z.literal("function_call"),
+  ...calledShape,
+  arguments: z.string().max(requestLimits.argumentsChars),
+});
+
+const CustomToolCallItemSchema = z.object({
+  type: z.literal("custom_tool_call"),
+  ...calledShape,
+  input: z.string().max(requestLimits.argumentsChars),
+});
+
+const CallOutputItemSchema = z.object({
+  type: z.enum(["function_call_output", "custom_tool_call_output"]),
+  id: IdSchema.nullish(),
+  call_id: IdSchema,
+  output: ResponseTextSchema,
+});
+
+const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
+
+/** Items of tools that OpenAI's servers run, and of OpenAI's internal data. A history may contain them; the model does not get them. */
+const ServerItemSchema = z.object({
+  type: z.enum([
+    "additional_tools",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "code_interpreter_call",
+    "compaction",
+    "compaction_trigger",
+    "computer_call",
+    "computer_call_output",
+    "configuration_update",
+    "file_search_call",
+    "image_generation_call",
+    "local_shell_call",
+    "local_shell_call_output",
+    "mcp_approval_request",
+    "mcp_approval_response",
+    "mcp_call",
+    "mcp_list_tools",
+    "program",
+    "program_output",
+    "shell_call",
+    "shell_call_output",
+    "tool_search_call",
+    "tool_search_output",
+    "web_search_call",
+  ]),
+  id: IdSchema.nullish(),
+});
+
+export const ResponseItemSchema = z
+  .discriminatedUnion(
+    "type",
+    [
+      MessageItemSchema,
+      ReasoningItemSchema,
+      FunctionCallItemSchema,
+      CustomToolCallItemSchema,
+      CallOutputItemSchema,
+      ItemReferenceSchema,
+      ServerItemSchema,
+    ],
+    { error: unknownType("only messages, thoughts, calls and their outputs can be read") },
+  )
+  .meta({ id: "ResponseItem" });
+export type ResponseItem = z.infer<typeof ResponseItemSchema>;

@@ -1,0 +1,164 @@
+// Owns OpenAI's Responses API: the request for a response, and the response. Unknown fields are ignored, as its clients expect; what is known
+// but not supported is refused by name. Shapes after OpenAI's API reference (Responses).
+import { z } from "zod";
+import { thinkingShape } from "../fields/chat-options.ts";
+import { requestLimits } from "../fields/limits.ts";
+import { openAiLimits } from "../openai/requests.ts";
+import { ResponseItemSchema } from "./items.ts";
+import { ResponseToolChoiceSchema, ResponseToolsSchema } from "./tools.ts";
+
+export const responseLimits = {
+  /** OpenAI's limit. */
+  metadataPairs: 16,
+  metadataKeyChars: 64,
+  metadataValueChars: 512,
+  includes: 32,
+  includeChars: 128,
+} as const;
+
+const IdSchema = z.string().max(requestLimits.idChars);
+
+const TextFormatSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({ type: z.literal("json_object") }),
+  z.object({
+    type: z.literal("json_schema"),
+    name: z.string().max(requestLimits.toolNameChars).nullish(),
+    description: z.string().max(openAiLimits.descriptionChars).nullish(),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean().nullish(),
+  }),
+]);
+
+const MetadataSchema = z
+  .record(z.string().max(responseLimits.metadataKeyChars), z.string().max(responseLimits.metadataValueChars))
+  .refine((metadata) => Object.keys(metadata).length <= responseLimits.metadataPairs, {
+    message: `at most ${responseLimits.metadataPairs} pairs`,
+  });
+
+/** The fields from which the conversation is built; they suffice to count its tokens. */
+const conversationShape = {
+  ...thinkingShape,
+  model: z.string().max(requestLimits.modelChars).nullish(),
+  input: z
+    .union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])
+    .nullish()
+    .describe("If absent or empty, the input is one empty user message."),
+  instructions: z.string().nullish(),
+  previous_response_id: IdSchema.nullish().describe(
+    "The conversation of this response is put before the input; 404 if the response is no longer kept.",
+  ),
+  conversation: z.null("conversations are not kept; send previous_response_id").optional(),
+  prompt: z.null("prompt templates are not kept; send input").optional(),
+  tools: ResponseToolsSchema.nullish(),
+  tool_choice: ResponseToolChoiceSchema.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  reasoning: z
+    .object({
+      effort: z
+        .string()
+        .max(requestLimits.effortChars)
+        .nullish()
+        .describe("Used if the model has levels or a switch; else ignored, and null in the response."),
+    })
+    .nullish(),
+  text: z.object({ format: TextFormatSchema.nullish() }).nullish(),
+  truncation: z.literal("disabled", "a conversation that is too long is refused, not cut").nullish(),
+};
+
+export const ResponseCountRequestSchema = z.object(conversationShape).meta({ id: "ResponseCountRequest" });
+
+export const ResponseRequestSchema = z
+  .object({
+    ...conversationShape,
+    stream: z.boolean().nullish(),
+    store: z.boolean().nullish().describe("Keep the response in memory for a while. Default: true."),
+    background: z.literal(false, "responses end with their client").nullish(),
+    max_output_tokens: z.int().min(1).max(requestLimits.maxTokens).nullish(),
+    temperature: z.number().min(0).max(2).nullish(),
+    top_p: z.number().min(0).max(1).nullish(),
+    presence_penalty: z.number().min(-2).max(2).nullish(),
+    frequency_penalty: z.number().min(-2).max(2).nullish(),
+    top_logprobs: z.int().min(0).max(openAiLimits.topLogprobs).nullish(),
+    include: z.array(z.string().max(responseLimits.includeChars)).max(responseLimits.includes).nullish(),
+    metadata: MetadataSchema.nullish(),
+    return_progress: z
+      .boolean()
+      .nullish()
+      .describe(
+        "llama-server's: while the prompt is computed, the stream repeats response.in_progress with prompt_progress.",
+      ),
+    timings_per_token: z
+      .boolean()
+      .nullish()
+      .describe(
+        "llama-server's: add the timings so far to a stream's events of tokens and of progress, and to its last event.",
+      ),
+  })
+  .meta({ id: "ResponseRequest" });
+export type ResponseRequest = z.infer<typeof ResponseRequestSchema>;
+export type ResponseCountRequest = z.infer<typeof ResponseCountRequestSchema>;
+
+const JsonSchema = z.record(z.string(), z.unknown());
+
+export const ResponseUsageSchema = z
+  .object({
+    input_tokens: z.int(),
+    input_tokens_details: z.object({ cached_tokens: z.int() }),
+    output_tokens: z.int(),
+    output_tokens_details: z.object({ reasoning_tokens: z.int() }),
+    total_tokens: z.int(),
+  })
+  .meta({ id: "ResponseUsage" });
+export type ResponseUsage = z.infer<typeof ResponseUsageSchema>;
+
+/** The response, for the documents. The schema is loose where OpenAI has many optional fields. */
+export const ResponseSchema = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("response"),
+    created_at: z.int().describe("Seconds since 1970."),
+    status: z.enum(["in_progress", "completed", "incomplete", "failed"]),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    incomplete_details: z.object({ reason: z.string() }).nullable(),
+    model: z.string(),
+    output: z
+      .array(JsonSchema)
+      .describe(
+        "Items in the order of generation: reasoning (its text in the summary), message, function_call and custom_tool_call.",
+      ),
+    previous_response_id: z.string().nullable(),
+    usage: ResponseUsageSchema.nullable(),
+  })
+  .meta({ id: "Response" });
+export type ResponseObject = z.infer<typeof ResponseSchema>;
+
+export const ResponseStreamEventSchema = z
+  .looseObject({
+    type: z.string(),
+    sequence_number: z
+      .int()
+      .describe(
+        "Number of the event without gaps from 0, keepalive events included; the same in every stream of the response.",
+      ),
+  })
+  .meta({ id: "ResponseStreamEvent" });
+
+export const ResponseDeletedSchema = z
+  .object({ id: z.string(), object: z.literal("response"), deleted: z.literal(true) })
+  .meta({ id: "ResponseDeleted" });
+
+export const ResponseItemListSchema = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(JsonSchema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: "ResponseItemList" });
+export type ResponseItemList = z.infer<typeof ResponseItemListSchema>;
+
+export const ResponseInputTokensSchema = z
+  .object({ object: z.literal("response.input_tokens"), input_tokens: z.int() })
+  .meta({ id: "ResponseInputTokens" });

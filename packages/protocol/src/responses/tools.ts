@@ -1,0 +1,98 @@
+// Owns the tools of a request in OpenAI's Responses API, and which of them an answer may or must call. Shapes after OpenAI's API reference.
+import { z } from "zod";
+import { requestLimits } from "../fields/limits.ts";
+import { responseItemLimits } from "./items.ts";
+
+const NameSchema = z
+  .string()
+  .min(1)
+  .max(requestLimits.toolNameChars)
+  .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed");
+
+const FunctionToolSchema = z.object({
+  type: z.literal("function"),
+  name: NameSchema,
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+
+const CustomToolSchema = z.object({
+  type: z.literal("custom"),
+  name: NameSchema,
+  description: z.string().nullish(),
+  format: z
+    .discriminatedUnion("type", [
+      z.object({ type: z.literal("text") }),
+      z.object({ type: z.literal("grammar"), syntax: z.enum(["lark", "regex"]), definition: z.string() }),
+    ])
+    .nullish()
+    .describe("A grammar is only described to the model; it does not constrain the input."),
+});
+
+const NamespaceSchema = z.object({
+  type: z.literal("namespace"),
+  name: z
+    .string()
+    .min(1)
+    .max(responseItemLimits.namespaceChars)
+    .regex(/^[A-Za-z0-9_.-]+$/),
+  description: z.string().nullish(),
+  tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
+});
+
+/** Tools that OpenAI's servers run: web_search, file_search, mcp and later ones. They are not offered to the model. */
+const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
+  description: "Any other type: a tool that a server runs. It is passed over.",
+});
+
+const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace"]);
+
+/** Maps every tool type that the client cannot run itself to one type, so that a new tool type of OpenAI does not get a request refused. */
+function withoutServerTypes(tool: unknown): unknown {
+  const type = (tool as { type?: unknown } | null | undefined)?.type;
+  return typeof type === "string" && !clientTools.has(type) ? { type: "server" } : tool;
+}
+
+const ResponseToolSchema = z.preprocess(
+  withoutServerTypes,
+  z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema, NamespaceSchema, ServerToolSchema]),
+);
+export type ResponseTool = z.infer<typeof ResponseToolSchema>;
+export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "custom" }>;
+
+export const ResponseToolsSchema = z
+  .array(ResponseToolSchema)
+  .max(requestLimits.tools)
+  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
+    message: `at most ${requestLimits.toolsChars} characters of JSON`,
+  });
+
+const nameShape = {
+  name: z.string().max(requestLimits.toolNameChars),
+  namespace: z.string().max(responseItemLimits.namespaceChars).nullish(),
+};
+
+/** An allowed tool. Tools that OpenAI's servers run have no name. */
+const AllowedToolSchema = z.object({
+  type: z.string().max(requestLimits.toolNameChars),
+  name: nameShape.name.nullish(),
+  namespace: nameShape.namespace,
+});
+
+export const ResponseToolChoiceSchema = z.union([
+  z.enum(["none", "auto", "required"]),
+  z.discriminatedUnion(
+    "type",
+    [
+      z.object({ type: z.enum(["function", "custom"]), ...nameShape }),
+      z.object({
+        type: z.literal("allowed_tools"),
+        mode: z.enum(["auto", "required"]),
+        tools: z.array(AllowedToolSchema).max(requestLimits.tools),
+      }),
+    ],
+    { error: "only a function, a custom tool or allowed_tools can be chosen" },
+  ),
+]);
+export type ResponseToolChoice = z.infer<typeof ResponseToolChoiceSchema>;

@@ -1,0 +1,116 @@
+// The only stream reader: turns bytes into an iterable of decoded values. It handles UTF-8, order, errors, and a consumer that stops early.
+
+export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Decodes text into values and passes each value to the `emit` given to `CreateDecoder`. An error thrown by either method ends the stream. */
+export interface Decoder {
+  feed(text: string): void;
+  /** Called after the last byte. No further text can complete an unfinished value. */
+  end(): void;
+}
+
+/** @param finish ends the iteration after the values emitted so far, and cancels the source */
+export type CreateDecoder<T> = (emit: (value: T) => void, finish: () => void) => Decoder;
+
+/** The source of the bytes. `read` is called when the consumer requests a value; `cancel` may be called during a pending read. */
+export interface Source {
+  read(): Promise<IteratorResult<Uint8Array, unknown>>;
+  cancel(): Promise<unknown>;
+}
+
+/**
+ * Reads only when the consumer requests a value. The iterator is an explicit object, not an async generator: the `return()` of a generator
+ * waits for the pending read, so a consumer could not leave a silent stream. Both leaving the loop and an error cancel the source.
+ * @param open called for each iteration, before its first read
+ */
+export function decodeStream<T>(open: () => Source, createDecoder: CreateDecoder<T>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: () => createIterator(open(), createDecoder) };
+}
+
+export function sourceOf(body: ByteStream): Source {
+  // A web stream is async iterable too, but only its reader can be cancelled while a read is pending.
+  if ("getReader" in body) {
+    const reader = body.getReader();
+    return {
+      read: async () => {
+        const result = await reader.read();
+        return result.done ? { done: true, value: undefined } : result;
+      },
+      cancel: () => reader.cancel(),
+    };
+  }
+  const iterator = body[Symbol.asyncIterator]();
+  return { read: () => iterator.next(), cancel: async () => iterator.return?.() };
+}
+
+function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): AsyncIterator<T, undefined> {
+  // Holds the values of one chunk at most: it is drained before the next chunk is read.
+  let ready: T[] = [];
+  let position = 0;
+  let ended = false;
+  let left = false;
+  let failure: { readonly error: unknown } | undefined;
+  let abandon = (): void => {};
+  let finished = false;
+  const decoder = createDecoder(
+    (value) => ready.push(value),
+    () => (finished = true),
+  );
+  const utf8 = new TextDecoder();
+
+  /** Cancels the source, ignoring its errors: the consumer needs no more values, or the stream is unusable. */
+  function leaveSource(): void {
+    ended = true;
+    left = true;
+    void source.cancel().catch(() => {});
+  }
+
+  async function readChunk(): Promise<void> {
+    ready = [];
+    position = 0;
+    try {
+      const { done, value } = await source.read();
+      if (left) return;
+      const text = done ? utf8.decode() : utf8.decode(value, { stream: true });
+      if (text !== "") decoder.feed(text);
+      if (finished) return leaveSource();
+      if (!done) return;
+      ended = true;
+      decoder.end();
+    } catch (error) {
+      if (left) return;
+      failure = { error };
+      leaveSource();
+    }
+  }
+
+  async function pull(): Promise<IteratorResult<T, undefined>> {
+    while (position === ready.length) {
+      if (failure !== undefined) {
+        const { error } = failure;
+        failure = undefined;
+        throw error;
+      }
+      if (ended) return { done: true, value: undefined };
+      await readChunk();
+    }
+    const value = ready[position] as T;
+    position += 1;
+    return { done: false, value };
+  }
+
+  return {
+    next: () =>
+      new Promise((resolve, reject) => {
+        abandon = () => resolve({ done: true, value: undefined });
+        pull().then(resolve, reject);
+      }),
+    return: async () => {
+      ready = [];
+      position = 0;
+      abandon();
+      if (!ended) leaveSource();
+      return { done: true, value: undefined };
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// Parses event streams with eventsource-parser, and adds the size limit, the byte stream and the typed error.
+import { createParser } from "eventsource-parser";
+import { decodeStream, sourceOf, type ByteStream, type Decoder } from "./decode-stream.ts";
+import type { SseFrame } from "./encode-sse.ts";
+import { SseLimitError } from "./errors.ts";
+
+const defaultMaxFrameBytes = 1024 * 1024;
+
+/** UTF-8 needs at most this many bytes for one UTF-16 unit. */
+const maxBytesPerUnit = 3;
+
+/**
+ * Yields the frames of an event stream, in order. Skips comments, and a last frame that is incomplete.
+ * @throws SseLimitError from the iterator when a frame's data is larger than `maxFrameBytes` (1 MiB by default)
+ */
+export function parseSse(body: ByteStream, options: SseLimits = {}): AsyncIterable<SseFrame> {
+  return decodeStream<SseFrame>(
+    () => sourceOf(body),
+    (emit) => createSseDecoder(emit, options),
+  );
+}
+
+export interface SseLimits {
+  readonly maxFrameBytes?: number;
+}
+
+/**
+ * A synchronous decoder: it emits each frame during the `feed` call whose text completes the frame.
+ * @throws SseLimitError from `feed`
+ */
+export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseLimits = {}): Decoder {
+  const { maxFrameBytes = defaultMaxFrameBytes } = options;
+  const parser = createParser({
+    // Limits the characters buffered between two chunks. A frame that arrives in one chunk is measured in `onEvent`.
+    maxBufferSize: maxFrameBytes,
+    onError: (error) => {
+      if (error.type === "max-buffer-size-exceeded") throw new SseLimitError(maxFrameBytes);
+    },
+    onEvent: ({ event, id, data }) => {
+      if (exceeds(data, maxFrameBytes)) throw new SseLimitError(maxFrameBytes);
+      emit({ ...(event === undefined ? {} : { event }), ...(id === undefined ? {} : { id }), data });
+    },
+  });
+  return { feed: (text) => parser.feed(text), end: () => {} };
+}
+
+function exceeds(text: string, maxBytes: number): boolean {
+  return text.length * maxBytesPerUnit > maxBytes && Buffer.byteLength(text) > maxBytes;
+}

@@ -1,0 +1,222 @@
+// Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. It has no timers and starts
+// no jobs; the code that owns the queue takes jobs and reports their ends.
+import { createLedger } from "./ledger.ts";
+import { createLevels, type Entry, type Turns } from "./levels.ts";
+import { rankOf } from "./rank.ts";
+import { createServiceRate } from "./service-rate.ts";
+
+/**
+ * When an item does not fit, other items of its priority may pass it for this long after it began to wait. Then they wait for it, so that the slots
+ * it needs become free.
+ */
+const passingLimitMs = 10_000;
+
+export interface QueueKey {
+  /** Unique among the jobs that wait or run. */
+  readonly id: string;
+  /** Higher first. */
+  readonly priority: number;
+  /** Clients share the queue fairly; the API token's name. */
+  readonly client: string;
+  /** Flows share a client's turns fairly: a session, or "" for none. */
+  readonly flow: string;
+}
+
+export type Offer =
+  | { readonly ok: true; readonly position: number }
+  | { readonly ok: false; readonly reason: "full" | "client_share" };
+
+export interface AdmissionQueueOptions {
+  /** Most entries that may wait. */
+  readonly capacity: number;
+  /** Most of the capacity that one client may hold, above 0 to 1; at least one entry. Default 1. */
+  readonly clientShare?: number;
+  /** Milliseconds; never goes back. */
+  readonly now: () => number;
+}
+
+export interface AdmissionQueue<T> {
+  /**
+   * Adds an item, or returns the limit that is reached.
+   * @throws Error when the id waits or runs already
+   */
+  offer(item: T, key: QueueKey): Offer;
+  /**
+   * Adds an item whatever the limits, for a job that has been accepted already; the caller bounds their number.
+   * @throws Error when the id waits or runs already
+   */
+  admit(item: T, key: QueueKey): void;
+  /**
+   * The first item that fits, in this order: the highest priority, and no other; in it the client with the fewest running jobs, then the
+   * one whose last turn, or whose arrival, is longest ago; of that client the flow likewise; of that flow the oldest. An item that does not
+   * fit and has waited for 10 s blocks all items behind it.
+   * @param fits whether the item could begin now; without it every item fits
+   */
+  next(fits?: (item: T) => boolean): T | undefined;
+  /**
+   * Removes and returns the next item, which counts as running for its client until `finished`.
+   * @param id the item with this id instead, where it waits
+   */
+  take(id?: string): T | undefined;
+  /** A taken job could not run after all: it waits again, in the position that it would have without the `take`. Unknown ids are ignored. */
+  putBack(id: string): void;
+  /** A taken job has ended. Unknown ids are ignored, so a second call is harmless. */
+  finished(id: string): void;
+  /** Takes a waiting item out. */
+  remove(id: string): T | undefined;
+  /**
+   * Replaces a waiting item; false when the old one does not wait. In the same priority, client and flow the new item is served exactly when the old
+   * one would have been; elsewhere its position is that of an arrival at the old one's time. No limit is checked, as the number stays the same.
+   * @throws Error when the new id waits or runs already
+   */
+  replace(oldId: string, newItem: T, key: QueueKey): boolean;
+  /** How many calls of `take` it needs until one returns the item, if the queue does not change otherwise and taken jobs keep running. */
+  position(id: string): number | undefined;
+  /** The position that the item would have in the queue; nothing changes, and no limit is checked. */
+  forecast(item: T, key: QueueKey): number;
+  /** Milliseconds until the entry at this position is taken, at the rate of recent jobs; undefined before a few have finished. */
+  waitMs(position: number): number | undefined;
+  /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
+  retryAfterS(): number;
+  readonly depth: number;
+  readonly capacity: number;
+}
+
+interface Run<T> {
+  readonly entry: Entry<T>;
+  readonly turns: Turns;
+  readonly sinceMs: number;
+}
+
+/** @throws RangeError unless capacity is a positive integer, and clientShare is above 0 and at most 1 */
+export function createAdmissionQueue<T>(options: AdmissionQueueOptions): AdmissionQueue<T> {
+  const { capacity, clientShare = 1, now } = options;
+  const clientCapacity = checkedClientCapacity(capacity, clientShare);
+  const entries = new Map<string, Entry<T>>();
+  const running = new Map<string, Run<T>>();
+  const levels = createLevels<T>();
+  const ledger = createLedger();
+  const rate = createServiceRate({ now });
+  let arrivals = 0;
+
+  function enter(item: T, key: QueueKey, { seq, sinceMs }: Pick<Entry<T>, "seq" | "sinceMs">): Entry<T> {
+    const { id, priority, flow } = key;
+    const entry = { id, item, priority, client: ledger.enter(key.client), flow, seq, sinceMs };
+    entries.set(id, entry);
+    return entry;
+  }
+
+  function insert(item: T, key: QueueKey): void {
+    levels.insert(enter(item, key, { seq: arrivals++, sinceMs: now() }));
+  }
+
+  function remove(entry: Entry<T>): void {
+    entries.delete(entry.id);
+    levels.remove(entry);
+    ledger.leave(entry.client);
+  }
+
+  function findNext(fits: (item: T) => boolean = () => true): Entry<T> | undefined {
+    for (const entry of levels.inTurn()) {
+      if (fits(entry.item)) return entry;
+      if (now() - entry.sinceMs >= passingLimitMs) return undefined;
+    }
+    return undefined;
+  }
+
+  function refuseKnown(id: string): void {
+    if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: it is in the queue already, or runs`);
+  }
+
+  function position(id: string): number | undefined {
+    const entry = entries.get(id);
+    return entry === undefined ? undefined : rankOf(levels.all, entry);
+  }
+
+  return {
+    offer(item, key) {
+      refuseKnown(key.id);
+      if (entries.size >= capacity) return { ok: false, reason: "full" };
+      if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
+      if (entries.size === 0) rate.moved();
+      insert(item, key);
+      return { ok: true, position: position(key.id) ?? entries.size };
+    },
+    admit(item, key) {
+      refuseKnown(key.id);
+      if (entries.size === 0) rate.moved();
+      insert(item, key);
+    },
+    next: (fits) => findNext(fits)?.item,
+    take(id) {
+      const entry = id === undefined ? findNext() : entries.get(id);
+      if (entry === undefined) return undefined;
+      entries.delete(entry.id);
+      const turns = levels.serve(entry);
+      ledger.serve(entry.client);
+      rate.moved();
+      running.set(entry.id, { entry, turns, sinceMs: now() });
+      return entry.item;
+    },
+    putBack(id) {
+      const run = running.get(id);
+      if (run === undefined) return;
+      running.delete(id);
+      ledger.unserve(run.entry.client);
+      entries.set(id, run.entry);
+      levels.insert(run.entry, run.turns);
+    },
+    finished(id) {
+      const run = running.get(id);
+      if (run === undefined) return;
+      running.delete(id);
+      ledger.finish(run.entry.client);
+      rate.finished(now() - run.sinceMs);
+    },
+    remove(id) {
+      const entry = entries.get(id);
+      if (entry === undefined) return undefined;
+      remove(entry);
+      return entry.item;
+    },
+    replace(oldId, newItem, key) {
+      const old = entries.get(oldId);
+      if (old === undefined) return false;
+      if (key.id !== oldId) refuseKnown(key.id);
+      entries.delete(oldId);
+      const entry = enter(newItem, key, old);
+      const { priority, client, flow } = old;
+      if (entry.priority === priority && entry.client === client && entry.flow === flow) levels.replace(old, entry);
+      else {
+        levels.remove(old);
+        levels.insert(entry);
+      }
+      ledger.leave(client);
+      return true;
+    },
+    position,
+    forecast(item, key) {
+      insert(item, key);
+      const entry = entries.get(key.id) as Entry<T>;
+      const rank = rankOf(levels.all, entry);
+      remove(entry);
+      return rank;
+    },
+    waitMs: (at) => rate.waitMs(at, running.size),
+    retryAfterS: () => rate.retryAfterS(entries.size, running.size),
+    get depth() {
+      return entries.size;
+    },
+    capacity,
+  };
+}
+
+function checkedClientCapacity(capacity: number, clientShare: number): number {
+  if (!Number.isSafeInteger(capacity) || capacity < 1) {
+    throw new RangeError(`Cannot create the queue: its capacity must be a positive integer, not ${capacity}`);
+  }
+  if (!(clientShare > 0 && clientShare <= 1)) {
+    throw new RangeError(`Cannot create the queue: a client's share must be above 0 and at most 1, not ${clientShare}`);
+  }
+  return Math.max(1, Math.floor(capacity * clientShare));
+}

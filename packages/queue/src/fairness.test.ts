@@ -1,0 +1,275 @@
+// The promises of the order, as properties over random histories.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createAdmissionQueue, type AdmissionQueue, type QueueKey } from "./admission-queue.ts";
+
+type Command =
+  | { readonly kind: "offer"; readonly priority: number; readonly client: string; readonly flow: string }
+  | { readonly kind: "take" }
+  | { readonly kind: "finish" | "remove"; readonly pick: number }
+  | { readonly kind: "replace"; readonly pick: number; readonly priority: number };
+
+const priority = fc.integer({ min: -1, max: 1 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("offer" as const),
+      priority,
+      client: fc.constantFrom("a", "b", "c"),
+      flow: fc.constantFrom("", "s", "t"),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: "take" as const }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("finish" as const, "remove" as const), pick: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("replace" as const), pick: fc.nat(), priority }) },
+);
+
+function history(maxLength: number): fc.Arbitrary<Command[]> {
+  // Without `size` most histories would be too short to have any history.
+  return fc.array(command, { maxLength, size: "max" });
+}
+
+/** Those of them that wait, by their positions. */
+function waitingIds(queue: AdmissionQueue<QueueKey>, keys: ReadonlyMap<string, QueueKey>): string[] {
+  const placed = [...keys.keys()].map((id) => ({ id, position: queue.position(id) ?? Infinity }));
+  return placed
+    .filter(({ position }) => position !== Infinity)
+    .toSorted((a, b) => a.position - b.position)
+    .map(({ id }) => id);
+}
+
+interface Subject {
+  readonly queue: AdmissionQueue<QueueKey>;
+  /** Ids that were taken and have not ended. */
+  readonly running: string[];
+  /** Of every job that was ever accepted. */
+  readonly keys: Map<string, QueueKey>;
+}
+
+function replay(commands: readonly Command[]): Subject {
+  const queue = createAdmissionQueue<QueueKey>({ capacity: 24, now: () => 0 });
+  const running: string[] = [];
+  const keys = new Map<string, QueueKey>();
+  let serial = 0;
+  for (const each of commands) {
+    switch (each.kind) {
+      case "offer": {
+        const { priority: level, client, flow } = each;
+        const key = { id: `j${(serial += 1)}`, priority: level, client, flow };
+        if (queue.offer(key, key).ok) keys.set(key.id, key);
+        break;
+      }
+      case "take": {
+        const taken = queue.take();
+        if (taken !== undefined) running.push(taken.id);
+        break;
+      }
+      case "finish":
+        for (const id of running.splice(each.pick % (running.length + 1), 1)) queue.finished(id);
+        break;
+      case "remove":
+        queue.remove(waitingIds(queue, keys)[each.pick % (queue.depth + 1)] ?? "");
+        break;
+      case "replace": {
+        const old = keys.get(waitingIds(queue, keys)[each.pick % (queue.depth + 1)] ?? "");
+        if (old === undefined) break;
+        const key = { ...old, id: `j${(serial += 1)}`, priority: each.priority };
+        queue.replace(old.id, key, key);
+        keys.set(key.id, key);
+        break;
+      }
+    }
+  }
+  return { queue, running, keys };
+}
+
+describe("after any history", () => {
+  it("positions are the order in which entries are really taken", () => {
+    fc.assert(
+      fc.property(history(80), (commands) => {
+        const { queue, keys } = replay(commands);
+        const promised = waitingIds(queue, keys);
+        const positions = promised.map((id) => queue.position(id));
+        expect(positions).toEqual(promised.map((_, index) => index + 1));
+        const taken = promised.map(() => queue.take()?.id);
+        expect(taken).toEqual(promised);
+        expect([queue.take(), queue.depth]).toEqual([undefined, 0]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("a forecast is the position that an offer then gives, and changes nothing", () => {
+    fc.assert(
+      fc.property(history(40), priority, fc.constantFrom("a", "b", "new"), (commands, level, client) => {
+        const { queue, keys } = replay(commands);
+        const key = { id: "last", priority: level, client, flow: "s" };
+        const before = waitingIds(queue, keys);
+        const forecast = queue.forecast(key, key);
+        expect(waitingIds(queue, keys)).toEqual(before);
+        expect(queue.position("last")).toBeUndefined();
+        const offer = queue.offer(key, key);
+        if (offer.ok) expect(offer.position).toBe(forecast);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("the position in the result of an offer is the entry's position", () => {
+    fc.assert(
+      fc.property(history(40), priority, (commands, level) => {
+        const { queue, keys } = replay(commands);
+        const key = { id: "last", priority: level, client: "a", flow: "s" };
+        const offer = queue.offer(key, key);
+        const promised = offer.ok ? waitingIds(queue, new Map([...keys, ["last", key]]))[offer.position - 1] : "full";
+        expect(promised).toBe(offer.ok || queue.depth < queue.capacity ? "last" : "full");
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("no entry of a lower priority is taken while a higher one waits, and a flow stays first in, first out", () => {
+    fc.assert(
+      fc.property(history(80), (commands) => {
+        const { queue, keys } = replay(commands.filter(({ kind }) => kind !== "replace"));
+        const order = waitingIds(queue, keys).map((id) => keys.get(id) as QueueKey);
+        const priorities = order.map((key) => key.priority);
+        expect(priorities).toEqual(priorities.toSorted((a, b) => b - a));
+        for (const { priority: level, client, flow } of order) {
+          const line = order.filter((key) => key.priority === level && key.client === client && key.flow === flow);
+          const arrivals = line.map((key) => Number(key.id.slice(1)));
+          expect(arrivals).toEqual(arrivals.toSorted((one, other) => one - other));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("a replacement in the same priority, client and flow moves no other entry", () => {
+    fc.assert(
+      fc.property(history(80), fc.nat(), (commands, pick) => {
+        const { queue, keys } = replay(commands);
+        const before = waitingIds(queue, keys);
+        const old = keys.get(before[pick % (before.length || 1)] ?? "");
+        fc.pre(old !== undefined);
+        const key = { ...old, id: "successor" };
+        expect(queue.replace(old.id, key, key)).toBe(true);
+        keys.set(key.id, key);
+        expect(waitingIds(queue, keys)).toEqual(before.map((id) => (id === old.id ? "successor" : id)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("the next client runs no more jobs than any other that waits in the same priority", () => {
+    fc.assert(
+      fc.property(history(80), (commands) => {
+        const { queue, running, keys } = replay(commands);
+        const waiting = waitingIds(queue, keys).map((id) => keys.get(id) as QueueKey);
+        const next = queue.take();
+        const runs = (client: string): number => running.filter((id) => keys.get(id)?.client === client).length;
+        for (const other of waiting.filter((key) => key.priority === next?.priority)) {
+          expect(runs(next?.client ?? "")).toBeLessThanOrEqual(runs(other.client));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("fairness over time", () => {
+  /** Takes `turns` jobs with at most `slots` running, oldest ended first, while each client keeps `backlog` jobs queued. */
+  function serve(backlog: Readonly<Record<string, number>>, slots: number, turns: number): string[] {
+    const queue = createAdmissionQueue<QueueKey>({ capacity: 1_000, now: () => 0 });
+    let serial = 0;
+    const refill = (client: string): void => {
+      const key = { id: `j${(serial += 1)}`, priority: 0, client, flow: "" };
+      queue.offer(key, key);
+    };
+    for (const [client, jobs] of Object.entries(backlog)) for (let i = 0; i < jobs; i += 1) refill(client);
+    const running: string[] = [];
+    return Array.from({ length: turns }, () => {
+      if (running.length === slots) queue.finished(running.shift() ?? "");
+      const { id, client } = queue.take() as QueueKey;
+      running.push(id);
+      refill(client);
+      return client;
+    });
+  }
+
+  it("two clients with work are served alike in every window, however much each has queued", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 9 }),
+        (a, b, slots) => {
+          const lead = [0];
+          for (const client of serve({ a, b }, slots, 60)) lead.push((lead.at(-1) ?? 0) + (client === "a" ? 1 : -1));
+          // The lead changes by the difference within a window, so its extremes bound all windows at once.
+          expect(Math.max(...lead) - Math.min(...lead)).toBeLessThanOrEqual(1);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it("a client that comes anew waits for one turn of each other client at most", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 60 }),
+        fc.nat(30),
+        (clients, taken) => {
+          const queue = createAdmissionQueue<string>({ capacity: 100, now: () => 0 });
+          clients.forEach((client, i) => queue.offer(client, { id: `j${i}`, priority: 0, client, flow: "" }));
+          for (let i = 0; i < taken; i += 1) queue.take();
+          queue.offer("new", { id: "new", priority: 0, client: "new", flow: "" });
+          expect(queue.position("new")).toBeLessThanOrEqual(new Set(clients).size + 1);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("a flow with many jobs delays another flow's single job by one job at most", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 0, max: 20 }),
+        fc.boolean(),
+        (many, taken, known) => {
+          const queue = createAdmissionQueue<string>({ capacity: 100, now: () => 0 });
+          const key = (id: string, flow: string): QueueKey => ({ id, priority: 0, client: "c", flow });
+          if (known) {
+            queue.offer("single", key("earlier", "single"));
+            queue.take();
+          }
+          for (let i = 0; i < many; i += 1) queue.offer("many", key(`m${i}`, "many"));
+          for (let i = 0; i < taken; i += 1) queue.take();
+          queue.offer("single", key("single", "single"));
+          expect(queue.position("single")).toBeLessThanOrEqual(2);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("a session that always has one job running cannot keep another one waiting", () => {
+    const queue = createAdmissionQueue<QueueKey>({ capacity: 10, now: () => 0 });
+    const offer = (id: string, flow: string): void => {
+      queue.offer({ id, priority: 0, client: "c", flow }, { id, priority: 0, client: "c", flow });
+    };
+    offer("s0", "s");
+    offer("t0", "t");
+    offer("t1", "t");
+    const order: string[] = [];
+    for (let i = 1; i <= 4; i += 1) {
+      const { id, flow } = queue.take() as QueueKey;
+      order.push(id);
+      if (flow === "s") offer(`s${i}`, "s");
+      queue.finished(id);
+    }
+    expect(order).toEqual(["s0", "t0", "s1", "t1"]);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { createLedger } from "./ledger.ts";
+
+describe("createLedger", () => {
+  it("forgets a client with its last job, however that job left", () => {
+    const ledger = createLedger();
+    const client = ledger.enter("a");
+    expect(ledger.enter("a")).toBe(client);
+    ledger.serve(client);
+    ledger.leave(client);
+    expect([ledger.size, ledger.enter("a") === client]).toEqual([1, true]);
+    ledger.leave(client);
+    ledger.finish(client);
+    expect(ledger.size).toBe(0);
+  });
+
+  it("counts waiting and running jobs by client", () => {
+    const ledger = createLedger();
+    const client = ledger.enter("a");
+    ledger.enter("a");
+    expect([ledger.queuedBy("a"), ledger.queuedBy("b")]).toEqual([2, 0]);
+    ledger.serve(client);
+    expect([ledger.queuedBy("a"), client.running]).toEqual([1, 1]);
+    ledger.unserve(client);
+    expect([ledger.queuedBy("a"), client.running]).toEqual([2, 0]);
+  });
+
+  it("stays empty through a thousand clients that come and go", () => {
+    const ledger = createLedger();
+    for (let i = 0; i < 1_000; i += 1) {
+      const client = ledger.enter(`client ${i}`);
+      if (i % 2 === 0) ledger.leave(client);
+      else {
+        ledger.serve(client);
+        ledger.finish(client);
+      }
+    }
+    expect(ledger.size).toBe(0);
+  });
+});

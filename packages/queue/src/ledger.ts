@@ -1,0 +1,60 @@
+// Counts each client's waiting and running jobs. It does not know the queue's entries.
+
+export interface Client {
+  readonly name: string;
+  queued: number;
+  running: number;
+}
+
+export interface Ledger {
+  queuedBy(client: string): number;
+  /** One more job of this client waits. */
+  enter(client: string): Client;
+  /** A waiting job has left. */
+  leave(client: Client): void;
+  /** A waiting job runs. */
+  serve(client: Client): void;
+  /** A running job waits again. */
+  unserve(client: Client): void;
+  /** A running job has ended. */
+  finish(client: Client): void;
+  /** Clients with a waiting or running job; others are forgotten. */
+  readonly size: number;
+}
+
+export function createLedger(): Ledger {
+  const clients = new Map<string, Client>();
+
+  function forgetIfIdle({ name, queued, running }: Client): void {
+    if (queued + running === 0) clients.delete(name);
+  }
+
+  return {
+    queuedBy: (client) => clients.get(client)?.queued ?? 0,
+    enter(name) {
+      const client = clients.get(name) ?? { name, queued: 0, running: 0 };
+      clients.set(name, client);
+      client.queued += 1;
+      return client;
+    },
+    leave(client) {
+      client.queued -= 1;
+      forgetIfIdle(client);
+    },
+    serve(client) {
+      client.queued -= 1;
+      client.running += 1;
+    },
+    unserve(client) {
+      client.queued += 1;
+      client.running -= 1;
+    },
+    finish(client) {
+      client.running -= 1;
+      forgetIfIdle(client);
+    },
+    get size() {
+      return clients.size;
+    },
+  };
+}

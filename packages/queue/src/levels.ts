@@ -1,0 +1,148 @@
+// Orders the waiting entries by priority, then by the turns of clients, then by the turns of each client's flows.
+//
+// Clients of a priority take turns, and so do the flows of a client. A turn is a number from one counter: a client or flow draws it when it
+// begins to wait, and again each time an entry of it is served; the lowest number is next. A client or flow that arrives or returns is behind
+// all waiting ones, and the queue keeps nothing about clients and flows without waiting entries.
+import type { Client } from "./ledger.ts";
+
+export interface Entry<T> {
+  readonly id: string;
+  readonly item: T;
+  readonly priority: number;
+  readonly client: Client;
+  readonly flow: string;
+  /** Order of arrival; a replacement has the number of the entry that it replaces. */
+  readonly seq: number;
+  /** When it began to wait, in milliseconds. */
+  readonly sinceMs: number;
+}
+
+/** One flow's entries of one priority, in order of arrival; never empty. */
+export interface Line<T> {
+  readonly entries: Entry<T>[];
+  turn: number;
+}
+
+/** One client's lines of one priority, by their flows' names; never empty. */
+export interface Party<T> {
+  readonly client: Client;
+  readonly lines: Map<string, Line<T>>;
+  size: number;
+  turn: number;
+}
+
+/** All entries of one priority; never empty. */
+export interface Level<T> {
+  readonly priority: number;
+  readonly parties: Map<Client, Party<T>>;
+  size: number;
+}
+
+/** The turns of a client and of its flow, before one of their entries was served. */
+export interface Turns {
+  readonly client: number;
+  readonly flow: number;
+}
+
+export interface Levels<T> {
+  /** @param before of an entry that was served and waits again: its position is as if it had never been served */
+  insert(entry: Entry<T>, before?: Turns): void;
+  remove(entry: Entry<T>): void;
+  /** Removes the entry, and gives its client and its flow new turns. Returns their turns before that. */
+  serve(entry: Entry<T>): Turns;
+  /** Replaces a waiting entry of the same priority, client and flow. */
+  replace(old: Entry<T>, entry: Entry<T>): void;
+  /** The entries of the highest priority: by their clients' turns, then by their flows', then by arrival. */
+  inTurn(): Iterable<Entry<T>>;
+  /** Highest priority first. */
+  readonly all: readonly Level<T>[];
+}
+
+/** First is the client with the fewest running jobs, then the one with the lowest turn. */
+export function compareParties<T>(a: Party<T>, b: Party<T>): number {
+  return a.client.running - b.client.running || compareTurns(a, b);
+}
+
+export function compareTurns(a: { readonly turn: number }, b: { readonly turn: number }): number {
+  return a.turn - b.turn;
+}
+
+export function createLevels<T>(): Levels<T> {
+  const levels: Level<T>[] = [];
+  let nextTurn = 1;
+
+  function findLevel(priority: number): Level<T> {
+    const index = levels.findIndex((level) => level.priority <= priority);
+    const found = levels[index];
+    if (found?.priority === priority) return found;
+    const level: Level<T> = { priority, parties: new Map(), size: 0 };
+    levels.splice(index === -1 ? levels.length : index, 0, level);
+    return level;
+  }
+
+  function find({ priority, client, flow }: Entry<T>): { level: Level<T>; party: Party<T>; line: Line<T> } {
+    const level = findLevel(priority);
+    const party = level.parties.get(client);
+    const line = party?.lines.get(flow);
+    if (party === undefined || line === undefined) throw new Error("Cannot find the entry: it does not wait");
+    return { level, party, line };
+  }
+
+  function remove(entry: Entry<T>): void {
+    const { level, party, line } = find(entry);
+    line.entries.splice(insertionIndex(line.entries, entry.seq), 1);
+    party.size -= 1;
+    level.size -= 1;
+    if (line.entries.length === 0) party.lines.delete(entry.flow);
+    if (party.size === 0) level.parties.delete(entry.client);
+    if (level.size === 0) levels.splice(levels.indexOf(level), 1);
+  }
+
+  return {
+    insert(entry, before) {
+      const { client, flow, priority } = entry;
+      const level = findLevel(priority);
+      const party = level.parties.get(client) ?? { client, lines: new Map(), size: 0, turn: nextTurn++ };
+      const line = party.lines.get(flow) ?? { entries: [], turn: nextTurn++ };
+      level.parties.set(client, party);
+      party.lines.set(flow, line);
+      // Several entries may be put back, in any order. The lowest of their turns is the one from before all of them were served.
+      party.turn = Math.min(party.turn, before?.client ?? Infinity);
+      line.turn = Math.min(line.turn, before?.flow ?? Infinity);
+      line.entries.splice(insertionIndex(line.entries, entry.seq), 0, entry);
+      party.size += 1;
+      level.size += 1;
+    },
+    remove,
+    serve(entry) {
+      const { party, line } = find(entry);
+      const before = { client: party.turn, flow: line.turn };
+      party.turn = nextTurn++;
+      line.turn = nextTurn++;
+      remove(entry);
+      return before;
+    },
+    replace(old, entry) {
+      const { entries } = find(old).line;
+      entries[insertionIndex(entries, old.seq)] = entry;
+    },
+    *inTurn() {
+      for (const { lines } of [...(levels[0]?.parties.values() ?? [])].toSorted(compareParties)) {
+        for (const { entries } of [...lines.values()].toSorted(compareTurns)) yield* entries;
+      }
+    },
+    all: levels,
+  };
+}
+
+/** The index of the first entry that did not arrive before `seq`. */
+export function insertionIndex(entries: readonly { readonly seq: number }[], seq: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle]?.seq ?? Infinity) < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

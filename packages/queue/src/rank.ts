@@ -1,0 +1,54 @@
+// Computes the position of one entry without sorting the others, because every accepted job needs its position.
+//
+// Both parts of the order, clients of a priority and flows of a client, go in rounds. A member that starts at s and has n entries has a
+// turn in each of the rounds s to s + n - 1: a client starts at the number of its running jobs, a flow at 0. A member that starts in a round comes
+// before members that had a turn in the round before it, so in any round the members that started later are first.
+import type { Client } from "./ledger.ts";
+import { insertionIndex, type Entry, type Level } from "./levels.ts";
+
+/** A client of a level, or a flow of a client. */
+interface Member {
+  readonly start: number;
+  readonly count: number;
+  readonly turn: number;
+}
+
+/** The number of the `take` that returns the entry, from 1. Linear in the clients of its priority and in its client's flows. */
+export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority, seq }: Entry<T>): number {
+  const level = levels.findIndex((each) => each.priority === priority);
+  const parties = levels[level]?.parties;
+  const party = parties?.get(client);
+  const line = party?.lines.get(flow);
+  if (parties === undefined || party === undefined || line === undefined) {
+    throw new Error("Cannot rank the entry: it does not wait");
+  }
+  const higher = levels.slice(0, level);
+  const flows = Array.from(party.lines.values(), ({ entries, turn }) => ({ start: 0, count: entries.length, turn }));
+  const clients = Array.from(parties.values(), (each) => ({
+    start: runningAfter(higher, each.client),
+    count: each.size,
+    turn: each.turn,
+  }));
+  const inClient = turnsBefore(flows, line.turn, insertionIndex(line.entries, seq));
+  const inLevel = turnsBefore(clients, party.turn, inClient);
+  return higher.reduce((sum, each) => sum + each.size, inLevel) + 1;
+}
+
+/** The number of turns of all members before turn number `own` (from 0) of the member with this `turn`. No two turns are equal. */
+function turnsBefore(members: readonly Member[], turn: number, own: number): number {
+  const start = members.find((each) => each.turn === turn)?.start ?? 0;
+  const round = start + own;
+  let turns = own;
+  for (const other of members) {
+    if (other.turn === turn) continue;
+    turns += Math.min(other.count, Math.max(0, round - other.start));
+    const meets = other.start <= round && round < other.start + other.count;
+    if (meets && (other.start > start || (other.start === start && other.turn < turn))) turns += 1;
+  }
+  return turns;
+}
+
+/** The number of the client's running jobs when its entries of these levels run too. */
+function runningAfter<T>(levels: readonly Level<T>[], client: Client): number {
+  return levels.reduce((sum, { parties }) => sum + (parties.get(client)?.size ?? 0), client.running);
+}

@@ -1,0 +1,33 @@
+// Shows that percentiles are near the measured values over many sizes, and that each window has the values since its last read.
+import { expect, it } from "vitest";
+import { createLatencies } from "./latencies.ts";
+
+it("is within some percent of the measured values, from microseconds to minutes", () => {
+  for (const unit of [0.000_1, 0.02, 1]) {
+    const latencies = createLatencies();
+    const told = latencies.window();
+    for (let i = 1; i <= 100; i += 1) latencies.observe(i * unit);
+    const { p50_ms: p50, p95_ms: p95, count } = told() ?? { p50_ms: 0, p95_ms: 0, count: 0 };
+    expect(count).toBe(100);
+    expect(Math.abs(p50 / (50_000 * unit) - 1)).toBeLessThan(0.03);
+    expect(Math.abs(p95 / (95_000 * unit) - 1)).toBeLessThan(0.03);
+  }
+});
+
+it("gives each window the values since its last read, and undefined without any", () => {
+  const latencies = createLatencies();
+  const one = latencies.window();
+  const other = latencies.window();
+  latencies.observe(1);
+  expect(one()?.count).toBe(1);
+  expect(one()).toBeUndefined();
+  latencies.observe(1);
+  expect(other()?.count).toBe(2);
+});
+
+it("takes values that no clock should give", () => {
+  const latencies = createLatencies();
+  const told = latencies.window();
+  for (const seconds of [0, -1, Number.NaN, Infinity]) latencies.observe(seconds);
+  expect(told()?.count).toBe(4);
+});

@@ -1,0 +1,91 @@
+// Owns the format of log lines. It does not know the events, but redacts the keys whose values could be a prompt, an answer
+// or a token.
+import { pino } from "pino";
+import type { Logger } from "pino";
+import { prettyFactory } from "pino-pretty";
+import type { LogSink } from "./log-sink.ts";
+import { createStderrSink } from "./stderr-sink.ts";
+
+export type { Logger };
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const logFormats = ["pretty", "json"] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+/**
+ * Values of these keys are replaced, so that no log contains a text of a user or a model, or an API token.
+ */
+export const redactedKeys = ["prompt", "messages", "text", "token", "authorization", "headers.authorization"] as const;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** The name of the process, such as `waggle-worker` or `waggle-hive`. */
+  readonly name: string;
+  /** Where lines go; stderr by default, since stdout carries machine-readable lines only. */
+  readonly destination?: LogSink;
+  /** Also gets every line, as one JSON object whatever `format` is. */
+  readonly ring?: LogSink;
+  /** Writes only warnings and errors to `destination`; the ring still gets every line. */
+  readonly quiet?: boolean;
+  /** Called before a line is written, to make room on a terminal. */
+  readonly onLine?: (() => void) | undefined;
+}
+
+/**
+ * A pino logger. `json` writes one object per line, with an ISO time and the level as a word. `pretty` writes one readable line,
+ * with colours when stderr is a terminal that supports them. Formatting happens in this thread: a daemon that stops must leave no
+ * worker thread behind.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const sink = options.destination ?? createStderrSink();
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { bindings: ({ name, pid }) => ({ name, pid }), level: (label) => ({ level: label }) },
+      redact: { paths: [...redactedKeys], censor: "[redacted]" },
+    },
+    both(
+      shown(options.format === "json" ? sink : prettySink(sink, options.destination === undefined), options),
+      options.ring,
+    ),
+  );
+}
+
+/** Matches warnings and errors. Every JSON line begins with its level. */
+const loud = /^\{"level":"(?:warn|error|fatal)"/;
+
+function shown(sink: LogSink, { quiet = false, onLine }: LoggerOptions): LogSink {
+  if (!quiet && onLine === undefined) return sink;
+  return {
+    write(line) {
+      if (quiet && !loud.test(line)) return;
+      onLine?.();
+      sink.write(line);
+    },
+  };
+}
+
+function both(sink: LogSink, ring: LogSink | undefined): LogSink {
+  if (ring === undefined) return sink;
+  return {
+    write(line) {
+      sink.write(line);
+      ring.write(line);
+    },
+  };
+}
+
+function prettySink(sink: LogSink, onStderr: boolean): LogSink {
+  const format = prettyFactory({
+    colorize: onStderr && process.stderr.isTTY && process.stderr.hasColors(),
+    singleLine: true,
+    translateTime: "SYS:HH:MM:ss.l",
+    ignore: "pid",
+  });
+  return { write: (line) => sink.write(format(line)) };
+}

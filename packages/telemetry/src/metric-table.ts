@@ -1,0 +1,218 @@
+// Lists the metrics with their names, kinds, labels, buckets and meanings. The documentation's table is generated from
+// this list. A metric with the label `client`
+// is left out of a scrape that does not ask for metrics of single clients.
+
+export interface MetricRow {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly name: `waggle_${string}` | `vllm:${string}`;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Each served model has separate series, with its name in the first label. */
+  readonly perModel: boolean;
+  /** Upper bounds of the buckets, in the unit that the name ends with; histograms only. */
+  readonly buckets?: readonly number[];
+}
+
+/** The label with the model's name. */
+export const modelLabel = "model";
+
+/** The same label in vLLM. */
+const vllmModelLabel = "model_name";
+
+export type ModelLabel = typeof modelLabel | typeof vllmModelLabel;
+
+const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
+const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300];
+const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+/** The same three functions for metrics per model: the label `model` comes before a row's other labels. */
+const ofModel = {
+  counter: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
+    withModel(counter(name, help, labels)),
+  gauge: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
+    withModel(gauge(name, help, labels)),
+  histogram: (name: string, help: string, buckets: readonly number[]) => withModel(histogram(name, help, buckets)),
+};
+
+export const metricTable = {
+  jobsAccepted: ofModel.counter("jobs_accepted_total", "Jobs admitted to the queue."),
+  jobsJoined: counter("jobs_joined_total", "Requests that joined the job of an earlier attempt."),
+  jobsResumed: ofModel.counter(
+    "jobs_resumed_total",
+    "Times that a job continued after its output so far, on another engine.",
+  ),
+  jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
+  jobsRejected: counter("jobs_rejected_total", "Jobs rejected before admission, by error code.", ["code"]),
+  tokensGenerated: ofModel.counter("tokens_generated_total", "Model tokens sampled."),
+  promptTokens: ofModel.counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
+  cachedPromptTokens: ofModel.counter(
+    "cached_prompt_tokens_total",
+    "Prompt tokens found in a KV cache, so not computed.",
+  ),
+  clientRequests: counter(
+    "client_requests_total",
+    "Requests for a job, by API token and outcome: accepted or refused.",
+    ["client", "outcome"],
+  ),
+  clientJobs: counter("client_jobs_ended_total", "Accepted jobs that have ended, by API token.", ["client", "outcome"]),
+  clientTokens: counter(
+    "client_tokens_total",
+    "Tokens by API token and kind: prompt (computed), cached_prompt, completion.",
+    ["client", "model", "kind"],
+  ),
+  steps: ofModel.counter("steps_total", "Forward passes."),
+  contextShifts: ofModel.counter("context_shifts_total", "Full contexts shifted for jobs that requested it."),
+  prefixTransfers: ofModel.counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", [
+    "operation",
+  ]),
+  engineStarts: ofModel.counter("engine_starts_total", "Engine processes started."),
+  engineDeaths: ofModel.counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
+  fleetMoves: counter(
+    "fleet_moves_total",
+    "Jobs of the fleet that moved to another worker, by the part of this worker.",
+    ["how"],
+  ),
+  heartbeats: counter("heartbeats_total", "Heartbeats to the hive, by outcome.", ["outcome"]),
+  stateTransitions: counter("state_transitions_total", "State changes of each state machine.", [
+    "machine",
+    "from",
+    "to",
+  ]),
+  httpRequests: counter("http_requests_total", "HTTP requests answered.", ["route", "status"]),
+  unreadableCalls: ofModel.counter(
+    "unreadable_tool_calls_total",
+    "Parts of answers that looked like tool calls and could not be parsed; clients got them as content.",
+  ),
+  traceSpans: counter("trace_spans_total", "Spans of traces, sent to the collector or dropped.", ["outcome"]),
+  modelUnloads: ofModel.counter(
+    "model_unloads_total",
+    "Models removed from memory, by reason: idle, memory (for another one), asked, replaced, removed.",
+    ["reason"],
+  ),
+  readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
+
+  state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  modelState: ofModel.gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  modelMemoryBytes: ofModel.gauge("model_memory_bytes", "Memory of a loaded model, as the memory budget counts it."),
+  memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models together may use; 0 without a budget."),
+  machineMemoryBytes: gauge("machine_memory_bytes", "Memory of this machine or container."),
+  machineMemoryFreeBytes: gauge("machine_memory_free_bytes", "Free memory of this machine or container."),
+  slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
+  slotsTotal: ofModel.gauge("slots_total", "Slots."),
+  queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
+  queueOldestSeconds: ofModel.gauge(
+    "queue_oldest_seconds",
+    "Longest time that a waiting job has waited for a slot; 0 without one.",
+  ),
+  queueCapacity: ofModel.gauge("queue_capacity", "Largest number of jobs that may wait."),
+  fleetConnected: gauge(
+    "fleet_connected",
+    "1 while the fleet's NATS server can be reached; else 0, also without a fleet.",
+  ),
+  fleetJobs: gauge("fleet_jobs", "Jobs of the fleet that run here; at a gateway, the gateway's jobs in the fleet."),
+  streamsOpen: gauge("streams_open", "Readers connected to a stream."),
+  jobsRegistered: gauge("jobs_registered", "Jobs in memory: waiting, running, and ended ones kept for replay."),
+  replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),
+  prefixStates: ofModel.gauge("prefix_states", "Slot states in the prefix store."),
+  prefixBytes: ofModel.gauge("prefix_bytes", "Bytes of the slot states in the prefix store."),
+  threads: ofModel.gauge("threads", "Threads that compute a forward pass."),
+  eventLoopUtilization: gauge("event_loop_utilization", "Busy share of the main thread since the last scrape, 0 to 1."),
+  engineEventLoopUtilization: ofModel.gauge(
+    "engine_event_loop_utilization",
+    "Busy share of the engine's main thread over the last second, 0 to 1; passes run on another.",
+  ),
+  engineRssBytes: ofModel.gauge(
+    "engine_rss_bytes",
+    "Resident memory of the engine's process, model and KV cache included.",
+  ),
+
+  vllmWaiting: vllmGauge("num_requests_waiting", "Jobs waiting for a slot, as llm-d reads it."),
+  vllmRunning: vllmGauge("num_requests_running", "Jobs that run, as llm-d reads it."),
+  vllmKvUsage: vllmGauge(
+    "kv_cache_usage_perc",
+    "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
+  ),
+  vllmCacheConfig: vllmGauge("cache_config_info", "The KV cache in blocks of tokens, in labels; always 1.", [
+    "block_size",
+    "num_gpu_blocks",
+  ]),
+
+  batchWidth: ofModel.histogram(
+    "batch_width",
+    "Rows per forward pass; sum / count is the mean batch width.",
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64],
+  ),
+  stepSeconds: ofModel.histogram("step_seconds", "Duration of a forward pass and its sampling.", stepSeconds),
+  stepGapSeconds: ofModel.histogram(
+    "step_gap_seconds",
+    "From one pass's end to the next one's start while work waits.",
+    gapSeconds,
+  ),
+  prefixTransferSeconds: ofModel.histogram(
+    "prefix_transfer_seconds",
+    "Saving or loading a slot state, between two passes.",
+    stepSeconds,
+  ),
+  queueSeconds: ofModel.histogram("queue_seconds", "Acceptance to slot.", waitSeconds),
+  ttftSeconds: ofModel.histogram("ttft_seconds", "Time to first token: acceptance to first token.", waitSeconds),
+  itlSeconds: ofModel.histogram(
+    "itl_seconds",
+    "Inter-token latency: from one token to the next of one job.",
+    stepSeconds,
+  ),
+  httpSubmitSeconds: histogram("http_submit_seconds", "Request to answer of POST /v1/jobs.", submitSeconds),
+  cancelSteps: ofModel.histogram(
+    "cancel_steps",
+    "Forward passes between a cancel and its slot being free.",
+    [0, 1, 2, 5],
+  ),
+} as const satisfies Record<string, MetricRow>;
+
+export type MetricTable = typeof metricTable;
+
+/** The rows with separate series for each model. */
+export type ModelMetricTable = {
+  [K in keyof MetricTable as MetricTable[K]["perModel"] extends true ? K : never]: MetricTable[K];
+};
+
+interface Row<K extends MetricRow["kind"], L extends string, M extends boolean> extends MetricRow {
+  readonly kind: K;
+  readonly labels: readonly L[];
+  readonly perModel: M;
+}
+
+function counter<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"counter", NoInfer<L>, false> {
+  return { kind: "counter", name: `waggle_${name}`, help, labels, perModel: false };
+}
+
+function gauge<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"gauge", NoInfer<L>, false> {
+  return { kind: "gauge", name: `waggle_${name}`, help, labels, perModel: false };
+}
+
+/** A gauge that uses vLLM's metric name, because inference schedulers look for that name. */
+function vllmGauge<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"gauge", NoInfer<L> | typeof vllmModelLabel, true> {
+  return { kind: "gauge", name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
+}
+
+function histogram(name: string, help: string, buckets: readonly number[]): Row<"histogram", never, false> {
+  return { kind: "histogram", name: `waggle_${name}`, help, labels: [], perModel: false, buckets };
+}
+
+function withModel<K extends MetricRow["kind"], L extends string>(
+  row: Row<K, L, false>,
+): Row<K, NoInfer<L> | typeof modelLabel, true> {
+  return { ...row, labels: [modelLabel, ...row.labels], perModel: true };
+}

@@ -1,0 +1,96 @@
+// Creates the metrics of a process: an object with a typed property for each row of the table, on a registry that no other object uses.
+import { performance } from "node:perf_hooks";
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { createLatencies } from "./latencies.ts";
+import type { Latencies } from "./latencies.ts";
+import { metricTable } from "./metric-table.ts";
+import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
+import { createModelSeries } from "./model-metrics.ts";
+import type { ModelSeries } from "./model-metrics.ts";
+
+type LabelOf<R extends MetricRow> = R["labels"][number];
+type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
+  ? Counter<LabelOf<R>>
+  : R["kind"] extends "gauge"
+    ? Gauge<LabelOf<R>>
+    : Histogram<LabelOf<R>>;
+
+type WorkerMetricTable = Omit<MetricTable, keyof ModelMetricTable>;
+
+/** The metrics of a model are reached only by its name. */
+export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> } & ModelSeries & {
+    /** Latencies of all models together, for percentiles of the last seconds. */
+    readonly latencies: { readonly ttft: Latencies; readonly itl: Latencies };
+    /** The content type that belongs to `text()`. */
+    readonly contentType: string;
+    /**
+     * All metrics in Prometheus' text format, including those of Node's process.
+     * @param whose `worker` leaves out the metrics of single clients
+     */
+    text(whose?: "all" | "worker"): Promise<string>;
+    /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
+    setState(current: string, all: readonly string[]): void;
+  };
+
+/**
+ * Milliseconds between two measurements of the event loop's delay. Node's default of 10 would wake an idle daemon 100 times a second.
+ */
+const loopDelayResolutionMs = 20;
+
+/**
+ * Creates metrics that are all zero. Each call makes a new registry, so that two workers in one process do not share numbers.
+ */
+export function createWorkerMetrics(): WorkerMetrics {
+  const registry = new Registry();
+  const clients = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
+  const entries = Object.entries(metricTable).map(([key, row]) => {
+    const of: readonly string[] = row.labels;
+    return [key, createMetric(row, of.includes("client") ? clients : registry)] as const;
+  });
+  const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
+  const latencies = { ttft: createLatencies(), itl: createLatencies() };
+  const byKey = new Map([
+    ["ttftSeconds", latencies.ttft],
+    ["itlSeconds", latencies.itl],
+  ]);
+  return {
+    ...metrics,
+    ...createModelSeries(new Map(entries), byKey),
+    latencies,
+    contentType: registry.contentType,
+    async text(whose = "all") {
+      const worker = await registry.metrics();
+      return whose === "worker" ? worker : `${worker}${await clients.metrics()}`;
+    },
+    setState(current, all) {
+      for (const state of all) metrics.state.set({ state }, state === current ? 1 : 0);
+    },
+  };
+}
+
+function createMetric(row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
+  const { name, help } = row;
+  const common = { name, help, labelNames: [...row.labels], registers: [registry] };
+  switch (row.kind) {
+    case "counter":
+      return new Counter(common);
+    case "gauge":
+      return name === metricTable.eventLoopUtilization.name ? createUtilizationGauge(common) : new Gauge(common);
+    case "histogram":
+      return new Histogram({ ...common, buckets: [...(row.buckets ?? [])] });
+  }
+}
+
+/** At each scrape, the gauge shows the event loop's busy share since the previous scrape. */
+function createUtilizationGauge(options: { name: string; help: string; registers: Registry[] }): Gauge {
+  let last = performance.eventLoopUtilization();
+  return new Gauge({
+    ...options,
+    collect() {
+      const now = performance.eventLoopUtilization();
+      this.set(performance.eventLoopUtilization(now, last).utilization);
+      last = now;
+    },
+  });
+}

@@ -1,0 +1,68 @@
+// Tests the series of single models: their start, the change of a name, and their removal.
+import { expect, test } from "vitest";
+import { metricTable } from "./metric-table.ts";
+import type { MetricRow } from "./metric-table.ts";
+import { createWorkerMetrics } from "./metrics.ts";
+
+const linesOf = async (metrics: { text(): Promise<string> }, part: string): Promise<string[]> =>
+  (await metrics.text()).split("\n").filter((line) => !line.startsWith("#") && line.includes(part));
+
+test("every row of a model has its label, and of other rows only those of clients", () => {
+  for (const { name, labels, perModel } of Object.values<MetricRow>(metricTable)) {
+    const has = ["model", "model_name"].includes(labels[0] ?? "") && !labels.includes("client");
+    expect([name, perModel]).toEqual([name, has]);
+  }
+});
+
+test("a new model's counters begin at 0 where the model is the only label, once", async () => {
+  const metrics = createWorkerMetrics();
+  const model = metrics.ofModel("m");
+  expect(await linesOf(metrics, 'model="m"')).toEqual([]);
+  model.steps.inc(5);
+  model.begin();
+  model.ttftSeconds.observe(1);
+  metrics.ofModel("m").begin();
+  expect(await linesOf(metrics, "waggle_steps_total{")).toEqual(['waggle_steps_total{model="m"} 5']);
+  expect(await linesOf(metrics, "waggle_tokens_generated_total{")).toEqual([
+    'waggle_tokens_generated_total{model="m"} 0',
+  ]);
+  expect(await linesOf(metrics, "waggle_ttft_seconds_count")).toEqual(['waggle_ttft_seconds_count{model="m"} 1']);
+  expect(await linesOf(metrics, "waggle_itl_seconds_count")).toEqual(['waggle_itl_seconds_count{model="m"} 0']);
+});
+
+test("counts from before a model's name was known move to the name, and the old label disappears", async () => {
+  const metrics = createWorkerMetrics();
+  const early = metrics.ofModel("file");
+  early.begin();
+  early.jobsAccepted.inc(2);
+  early.engineDeaths.inc({ reason: "exit" });
+  metrics.ofModel("neighbour").jobsAccepted.inc(7);
+  const renamed = metrics.renameModel("file", "own");
+  metrics.ofModel("own").begin();
+  metrics.ofModel("own").jobsAccepted.inc();
+  await renamed;
+  expect(await linesOf(metrics, 'model="file"')).toEqual([]);
+  expect(await linesOf(metrics, "waggle_jobs_accepted_total{")).toEqual([
+    'waggle_jobs_accepted_total{model="neighbour"} 7',
+    'waggle_jobs_accepted_total{model="own"} 3',
+  ]);
+  expect(await linesOf(metrics, "waggle_engine_deaths_total{")).toEqual([
+    'waggle_engine_deaths_total{reason="exit",model="own"} 1',
+  ]);
+});
+
+test("gauges of models are removed before they are set again, counters stay", async () => {
+  const metrics = createWorkerMetrics();
+  for (const name of ["one", "two"]) {
+    metrics.ofModel(name).slotsTotal.set(4);
+    metrics.ofModel(name).modelState.set({ state: "ready" }, 1);
+    metrics.ofModel(name).steps.inc();
+  }
+  metrics.streamsOpen.set(3);
+  metrics.resetModelGauges();
+  metrics.ofModel("two").slotsTotal.set(2);
+  expect(await linesOf(metrics, "waggle_slots_total{")).toEqual(['waggle_slots_total{model="two"} 2']);
+  expect(await linesOf(metrics, "waggle_model_state{")).toEqual([]);
+  expect(await linesOf(metrics, "waggle_steps_total{")).toHaveLength(2);
+  expect(await linesOf(metrics, "waggle_streams_open ")).toEqual(["waggle_streams_open 3"]);
+});

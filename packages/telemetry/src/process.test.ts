@@ -1,0 +1,124 @@
+// Tests with a real process: the lines that survive an exit, a broken pipe and a stalled reader, and that no handle
+// keeps it alive.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, afterEach, expect, test } from "vitest";
+import { maxPendingLogBytes } from "./log-sink.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+const index = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+
+const children: ChildProcess[] = [];
+// With an empty cache tsx starts its compiler: a child that inherits stderr, and so makes it blocking again.
+const coldCache = mkdtempSync(join(tmpdir(), "waggle-telemetry-"));
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+afterAll(() => rmSync(coldCache, { recursive: true, force: true }));
+
+/**
+ * Runs a script that has `logger`. Reading of its stderr begins with `read()`; what it writes before waits in the pipe,
+ * then in it.
+ */
+function start(format: "json" | "pretty", body: string, env: Record<string, string> = {}) {
+  const code = `const { createLogger, createWorkerMetrics } = await import(${index});
+    const logger = createLogger({ level: "info", format: "${format}", name: "child" });
+    ${body}`;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", code];
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let log = "";
+  // The listener is added at the start, because Node discards data without a listener when a child exits.
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (log += chunk));
+  child.stderr.pause();
+  return {
+    child,
+    ended: once(child, "close").then(([status]: unknown[]) => status),
+    /** The first output on stdout, or "" when the script left without any. */
+    spoke: Promise.race([once(child.stdout, "data").then(String), once(child, "close").then(() => "")]),
+    read: () => child.stderr.resume(),
+    log: () => log,
+  };
+}
+
+test.each(["json", "pretty"] as const)(
+  "an exit waits for a reader that is behind: the last %s line arrives",
+  async (format) => {
+    const { ended, spoke, read, log } = start(
+      format,
+      `for (let i = 0; i < 4000; i++) logger.info("line " + i);
+      console.log("leaving");
+      process.exit(3);`,
+    );
+    expect(await spoke).toBe("leaving\n");
+    read();
+    expect(await ended).toBe(3);
+    expect(log().trimEnd().split("\n")).toHaveLength(4000);
+    expect(log()).toContain("line 3999");
+  },
+);
+
+test("the process survives a reader that exits", async () => {
+  const { child, ended, spoke } = start(
+    "json",
+    `const timer = setInterval(() => {
+      logger.info("still here");
+      process.stderr.write("a warning of somebody else's");
+      if (process.stderr.errored === null) return;
+      clearInterval(timer);
+      logger.info("after");
+      console.log(process.stderr.errored.code);
+    }, 1);`,
+  );
+  child.stderr.destroy();
+  expect(await spoke).toBe("EPIPE\n");
+  expect(await ended).toBe(0);
+});
+
+test("a stalled reader delays neither the process nor its exit", async () => {
+  const { child, spoke } = start(
+    "json",
+    `const line = "x".repeat(1000);
+    for (let i = 0; i < 5000; i++) logger.info(line);
+    console.log("still here");
+    process.exit(0);`,
+    { TMPDIR: coldCache },
+  );
+  const exited = once(child, "exit");
+  expect(await spoke).toBe("still here\n");
+  expect((await exited)[0]).toBe(0);
+});
+
+test("a reader that resumes after a burst gets the lines within the limit, and the count of the others", async () => {
+  const { child, spoke, read, log } = start(
+    "json",
+    `const line = "x".repeat(1000);
+    for (let i = 0; i < 5000; i++) logger.info(line);
+    console.log("written");
+    setInterval(() => {}, 1000);`,
+  );
+  expect(await spoke).toBe("written\n");
+  read();
+  while (!log().includes("log lines dropped")) await once(child.stderr, "data");
+  const lines = log().trimEnd().split("\n");
+  const dropped = Number(lines.at(-1)?.split(" ")[0]);
+  expect(lines.length - 1 + dropped).toBe(5000);
+  expect(log().length).toBeLessThan(2 * maxPendingLogBytes);
+});
+
+test("neither a logger nor metrics keep a process alive", async () => {
+  const { ended, read, log } = start("pretty", `createWorkerMetrics(); logger.info("done");`);
+  read();
+  expect(await ended).toBe(0);
+  expect(log()).toContain("done");
+});

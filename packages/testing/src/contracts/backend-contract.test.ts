@@ -1,0 +1,11 @@
+import { createFakeBackend, createFakeKvSnapshots } from "@waggle/engine";
+import { backendContract } from "./backend-contract.ts";
+import { adaptersContract } from "./adapters-contract.ts";
+import { statesContract } from "./kv-snapshots-contract.ts";
+
+backendContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256 }));
+
+adaptersContract("the fake backend", async () => createFakeBackend({ slots: 2, contextSize: 256, adapters: [0.5] }));
+
+const saved = createFakeKvSnapshots();
+statesContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256, saved }));

@@ -1,0 +1,397 @@
+// Owns the contract of every Backend, as tests that run on the fake and on the real one. They call the port directly, without the engine.
+import type { Backend, EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
+import { SamplingSchema, WaggleError } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+export interface BackendContractOptions {
+  /**
+   * How many sampled tokens two computations of the same answer must agree on; 16 by default. A real model may need
+   * fewer where another shape of batch rounds differently and decides a near tie.
+   */
+  readonly comparedTokens?: number;
+}
+
+/** One slot's work: a prompt, fed in chunks, and then so many tokens, fewer if the generation ends. */
+interface Work {
+  readonly slot: number;
+  readonly prompt: readonly Token[];
+  readonly count: number;
+  readonly chunk?: number;
+  readonly keepTokens?: number;
+  readonly sampling?: SlotSampling;
+  /** A slot that holds so many tokens keeps the first ones and discards half of the others before it continues. */
+  readonly shift?: { readonly at: number; readonly keep: number };
+}
+
+const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+const story = "Once upon a time there was a little bee. One day the bee went to the garden";
+const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
+
+/**
+ * Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite
+ * makes one backend and disposes of it.
+ */
+export function backendContract(
+  name: string,
+  makeBackend: () => Promise<Backend>,
+  { comparedTokens = 16 }: BackendContractOptions = {},
+): void {
+  describe(`${name} keeps the Backend port's contract`, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await makeBackend();
+    });
+    afterAll(() => backend.dispose());
+
+    const tokensOf = async (text: string): Promise<readonly Token[]> =>
+      (await backend.tokenize({ kind: "text", text })).tokens;
+    const count = comparedTokens;
+    /** The answer of slot 0 to the story without a cache, all in one chunk. */
+    const coldAnswer = async (): Promise<Token[]> => {
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count }]);
+      return answer;
+    };
+
+    test("info is coherent", () => {
+      const { info } = backend;
+      expect(info.slots).toBeGreaterThanOrEqual(2);
+      expect(info.batchSize).toBeGreaterThanOrEqual(Math.max(128, info.slots));
+      expect(info.contextSize).toBeGreaterThanOrEqual(256);
+      expect(info.threads).toBeLessThanOrEqual(info.maxThreads);
+    });
+
+    test.each([
+      "Once upon a time",
+      " leading and  double spaces",
+      "two\nlines\ttabbed",
+      "Grüße, 蜂 🐝 — naïve",
+      "1 < 2 &amp; [x] > 0",
+    ])("the bytes of its tokens make up %j", async (text) => {
+      const bytes = (await tokensOf(text)).flatMap((token) => [...backend.tokenBytes(token)]);
+      const rendered = new TextDecoder().decode(Uint8Array.from(bytes));
+      // SentencePiece models put a space before the first word.
+      expect([text, ` ${text}`]).toContain(rendered);
+    });
+
+    test("a conversation becomes tokens that hold its messages as plain text", async () => {
+      const content = "What does <|user|> or </s> mean?";
+      const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
+      expect(new TextDecoder().decode(Uint8Array.from(bytes))).toContain(content);
+      expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(
+        false,
+      );
+    });
+
+    test("tokens are accepted as a prompt, and unknown tokens are refused", async () => {
+      const tokens = await tokensOf(story);
+      const pieces = [tokens.slice(1), tokens.slice(0, 2)];
+      expect((await backend.tokenize({ kind: "pieces", pieces })).tokens).toEqual(pieces.flat());
+      const refused = backend.tokenize({ kind: "pieces", pieces: [[...tokens, 999_999_999]] });
+      await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+    });
+
+    test("plain sampling passes the check, settings that the model cannot follow are refused by field", async () => {
+      await expect(backend.checkSampling(greedy)).resolves.toBeUndefined();
+      const refused = async (sampling: SlotSampling, field: string): Promise<void> => {
+        const error: unknown = await backend.checkSampling(sampling).catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(WaggleError);
+        expect(error).toMatchObject({ code: "invalid_argument", message: expect.stringContaining(field) });
+      };
+      await refused({ ...greedy, grammar: "this is no grammar" }, "grammar");
+      await refused({ ...greedy, logit_bias: { "999999999": 1 } }, "logit_bias");
+    });
+
+    test("a step yields the results of its entries, in their order", async () => {
+      const prompt = await tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.begin(1, 0, greedy);
+      const first = await backend.step([
+        { kind: "prefill", slot: 0, tokens: prompt.slice(0, 3), sample: false },
+        { kind: "prefill", slot: 1, tokens: prompt, sample: true },
+      ]);
+      expect(first.map(({ kind }) => kind)).toEqual(["none", "token"]);
+      const second = await backend.step([
+        { kind: "prefill", slot: 0, tokens: prompt.slice(3), sample: true },
+        { kind: "decode", slot: 1 },
+      ]);
+      expect(second.map(({ kind }) => kind)).toEqual(["token", "token"]);
+      expect(tokenOf(second[0]), "both slots had the same prompt").toBe(tokenOf(first[1]));
+      await backend.end(0);
+      await backend.end(1);
+    });
+
+    test("a step calls `underway` once, before it has ended", async () => {
+      await backend.begin(0, 0, greedy);
+      const order: string[] = [];
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      await backend.step(entries, () => order.push("underway"));
+      order.push("ended");
+      await backend.step([{ kind: "decode", slot: 0 }]);
+      await backend.end(0);
+      expect(order).toEqual(["underway", "ended"]);
+    });
+
+    test("the same greedy answer comes twice, from any slot", async () => {
+      const answer = await coldAnswer();
+      expect(answer).toHaveLength(count);
+      expect(await coldAnswer()).toEqual(answer);
+      const slot = backend.info.slots - 1;
+      expect(await generate(backend, [{ slot, prompt: await tokensOf(story), count }])).toEqual([answer]);
+    });
+
+    test("a prompt in chunks gives the same greedy answer", async () => {
+      const answer = await coldAnswer();
+      expect(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count, chunk: 7 }])).toEqual([answer]);
+    });
+
+    test("a kept prefix gives the same greedy answer", async () => {
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      for (const keepTokens of [prompt.length - 1, 5]) {
+        expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens }])).toEqual([answer]);
+      }
+    });
+
+    test("after the end a slot holds the prompt and all sampled tokens but the last", async () => {
+      const answer = await coldAnswer();
+      const longer = [...(await tokensOf(story)), ...answer, ...answer.slice(0, 2)];
+      const fresh = await generate(backend, [{ slot: 1, prompt: longer, count }]);
+      const keepTokens = (await tokensOf(story)).length + answer.length - 1;
+      expect(await generate(backend, [{ slot: 0, prompt: longer, count, keepTokens }])).toEqual(fresh);
+    });
+
+    test("a job that ends in mid-prompt leaves what it fed to the next", async () => {
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 6), sample: false }]);
+      await backend.end(0);
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: 6 }])).toEqual([answer]);
+    });
+
+    test("neighbours in a batch do not change an answer", async () => {
+      const answer = await coldAnswer();
+      const [alone] = await generate(backend, [{ slot: 1, prompt: await tokensOf(otherStory), count }]);
+      const together = await generate(backend, [
+        { slot: 0, prompt: await tokensOf(story), count, chunk: 9 },
+        { slot: 1, prompt: await tokensOf(otherStory), count, chunk: 4 },
+      ]);
+      expect(together).toEqual([answer, alone]);
+    });
+
+    test("a seed repeats an answer, and another gives another", async () => {
+      const answers: Token[][] = [];
+      for (const seed of [7, 7, 8]) {
+        const sampling: SlotSampling = {
+          ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
+          seed,
+        };
+        answers.push(...(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 24, sampling }])));
+      }
+      expect(answers[1]).toEqual(answers[0]);
+      expect(answers[2]).not.toEqual(answers[0]);
+    });
+
+    test("ignore_eos keeps the generation going", async () => {
+      const sampling = { ...greedy, ignore_eos: true };
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 120, sampling }]);
+      expect(answer).toHaveLength(120);
+    });
+
+    test("a prompt's tokens are as likely as they were when they were sampled", async () => {
+      const prompt = await tokensOf(story);
+      await backend.begin(0, 0, { ...greedy, topLogprobs: 1 });
+      let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+      const sampled: (EntryResult & { kind: "token" })[] = [];
+      while (result?.kind === "token" && sampled.length < 8) {
+        sampled.push(result);
+        [result] = await backend.step([{ kind: "decode", slot: 0 }]);
+      }
+      await backend.end(0);
+      const scores = await scoresOf(backend, [...prompt, ...sampled.map(({ token }) => token)], 1, 5);
+      scores.slice(1 - sampled.length).forEach(({ logprob, top }, i) => {
+        const alone = sampled[i + 1]?.logprobs;
+        expect(logprob).toBeCloseTo(alone?.logprob ?? NaN, 1);
+        expect(top[0]?.token).toBe(alone?.top[0]?.token);
+      });
+    });
+
+    test("how likely a prompt's tokens are depends neither on the alternatives nor on the pieces", async () => {
+      const prompt = await tokensOf(otherStory);
+      const most = await scoresOf(backend, prompt, 4, prompt.length);
+      for (const { logprob, top } of most) {
+        expect(top.map((other) => other.logprob)).toEqual(top.map((other) => other.logprob).toSorted((a, b) => b - a));
+        expect(logprob).toBeLessThanOrEqual((top[0]?.logprob ?? NaN) + 1e-6);
+      }
+      for (const others of [0, 1]) {
+        const scores = await scoresOf(backend, prompt, others, 4);
+        scores.forEach(({ logprob, top }, i) => {
+          expect(logprob).toBeCloseTo(most[i]?.logprob ?? NaN, 1);
+          expect(top).toHaveLength(others);
+          expect(top[0]?.token ?? most[i]?.top[0]?.token).toBe(most[i]?.top[0]?.token);
+        });
+      }
+    });
+
+    test("a shifted context continues, the same each time, and the slot keeps its head", async () => {
+      const { contextSize } = backend.info;
+      const prompt = await tokensOf(story);
+      const sampling = { ...greedy, ignore_eos: true };
+      const work = { slot: 0, prompt, count: 2 * contextSize, sampling, shift: { at: contextSize - 1, keep: 8 } };
+      const alone = await coldAnswer();
+      const first = await generate(backend, [work]);
+      expect(first[0]).toHaveLength(2 * contextSize);
+      expect(new Set(first[0]?.slice(contextSize)).size, "no token over and over").toBeGreaterThan(8);
+      expect(await generate(backend, [work]), "the head is all that is kept, and it may be").toEqual(first);
+      await expect(backend.begin(0, 9, greedy)).rejects.toThrow("9");
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: 8 }])).toEqual([alone]);
+      expect(await coldAnswer()).toEqual(alone);
+    });
+
+    test("a shift does not change a neighbour's answer", async () => {
+      const [prompt, otherPrompt] = [await tokensOf(story), await tokensOf(otherStory)];
+      const [alone] = await generate(backend, [{ slot: 1, prompt: otherPrompt, count }]);
+      const [, beside] = await generate(backend, [
+        { slot: 0, prompt, count, shift: { at: prompt.length + 3, keep: 4 } },
+        { slot: 1, prompt: otherPrompt, count },
+      ]);
+      expect(beside).toEqual(alone);
+    });
+
+    test("a shift of tokens that the slot does not hold is refused", async () => {
+      const prompt = await tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+      await expect(backend.shift(0, 0, 4)).rejects.toThrow("holds");
+      await expect(backend.shift(0, 4, 0)).rejects.toThrow("holds");
+      await expect(backend.shift(0, 4, prompt.length)).rejects.toThrow("holds");
+      await backend.end(0);
+    });
+
+    test("a beginning that fails affects only its slot", async () => {
+      const answer = await coldAnswer();
+      await backend.begin(1, 0, greedy);
+      await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 1, tokens: await tokensOf(story), sample: true }];
+      expect(tokenOf((await backend.step(entries))[0])).toBe(answer[0]);
+      await backend.end(1);
+      expect(await coldAnswer()).toEqual(answer);
+    });
+
+    test("a text has one vector, of length 1, however it is cut, also after an unfinished text", async () => {
+      const { embedder } = backend;
+      if (embedder === undefined) throw new Error("The backend has no embedder");
+      const tokens = await embedder.tokenize(story);
+      expect(embedder.maxTokens).toBeLessThan(backend.info.contextSize);
+      const whole = await embedder.feed({ tokens, first: true, last: true });
+      expect(Math.hypot(...(whole ?? []))).toBeCloseTo(1);
+      expect(await embedder.feed({ tokens: tokens.slice(0, 5), first: true, last: false })).toBeUndefined();
+      expect(await embedder.feed({ tokens: tokens.slice(0, 3), first: true, last: false })).toBeUndefined();
+      const cut = await embedder.feed({ tokens: tokens.slice(3), first: false, last: true });
+      const other = await embedder.feed({ tokens: await embedder.tokenize(otherStory), first: true, last: true });
+      const cosine = (vector: readonly number[] | undefined): number =>
+        (whole ?? []).reduce((sum, value, i) => sum + value * (vector?.[i] ?? 0), 0);
+      expect(cosine(cut)).toBeGreaterThan(0.9999);
+      expect(cosine(other)).toBeLessThan(0.99);
+    });
+
+    test("vectors and steps do not change each other", async () => {
+      const answer = await coldAnswer();
+      const { embedder } = backend;
+      await backend.begin(0, 0, greedy);
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const sampled = [tokenOf((await backend.step(entries))[0])];
+      while (sampled.length < count) {
+        await embedder?.feed({ tokens: await tokensOf(otherStory), first: true, last: true });
+        sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
+      }
+      await backend.end(0);
+      expect(sampled).toEqual(answer);
+    });
+
+    test("threads may change between steps", async () => {
+      backend.setThreads(backend.info.maxThreads);
+      await coldAnswer();
+      backend.setThreads(1);
+      expect(await coldAnswer()).toHaveLength(count);
+      backend.setThreads(backend.info.threads);
+    });
+  });
+}
+
+/**
+ * Runs these slots in the same steps, as the step loop would; returns the sampled tokens of each. Works come in ascending
+ * slot order.
+ */
+async function generate(backend: Backend, works: readonly Work[]): Promise<Token[][]> {
+  const running = works.map((work) => ({
+    work,
+    fed: work.keepTokens ?? 0,
+    held: work.keepTokens ?? 0,
+    sampled: [] as Token[],
+  }));
+  for (const { work } of running) await backend.begin(work.slot, work.keepTokens ?? 0, work.sampling ?? greedy);
+  for (;;) {
+    const taking = running.filter(({ work, sampled }) => !hasEnded(backend, work, sampled));
+    if (taking.length === 0) break;
+    for (const each of taking) await shiftWhereDue(backend, each);
+    const entries = taking.map(({ work, fed }) => nextEntry(work, fed));
+    const results = await backend.step(entries);
+    expect(results).toHaveLength(entries.length);
+    taking.forEach((each, i) => {
+      const entry = entries[i];
+      if (entry?.kind === "prefill") each.fed += entry.tokens.length;
+      each.held += entry?.kind === "prefill" ? entry.tokens.length : 1;
+      if (entry?.kind === "decode" || entry?.sample === true) each.sampled.push(tokenOf(results[i]));
+    });
+  }
+  for (const { work } of running) await backend.end(work.slot);
+  return running.map(({ sampled }) => sampled);
+}
+
+/** The logprobs of each token of a prompt but the first, with so many alternatives, fed in chunks of this length. */
+async function scoresOf(
+  backend: Backend,
+  prompt: readonly Token[],
+  others: number,
+  chunk: number,
+): Promise<TokenLogprobs[]> {
+  const scores: TokenLogprobs[] = [];
+  await backend.begin(1, 0, { ...greedy, topLogprobs: others });
+  for (let from = 0; from < prompt.length; from += chunk) {
+    const tokens = prompt.slice(from, from + chunk);
+    const sample = from + tokens.length === prompt.length;
+    const nextTokens = prompt.slice(from + 1, from + 1 + chunk);
+    const [result] = await backend.step([{ kind: "prefill", slot: 1, tokens, nextTokens, sample }]);
+    expect(result?.kind).toBe(sample ? "token" : "none");
+    if (result !== undefined && result.kind !== "failed") scores.push(...(result.nextLogprobs ?? []));
+  }
+  await backend.end(1);
+  expect(scores).toHaveLength(prompt.length - 1);
+  return scores;
+}
+
+async function shiftWhereDue(backend: Backend, running: { readonly work: Work; held: number }): Promise<void> {
+  const { slot, shift } = running.work;
+  if (running.held !== shift?.at) return;
+  const discard = Math.floor((shift.at - shift.keep) / 2);
+  await backend.shift(slot, shift.keep, discard);
+  running.held -= discard;
+}
+
+function hasEnded(backend: Backend, work: Work, sampled: readonly Token[]): boolean {
+  const last = sampled.at(-1);
+  return sampled.length >= work.count || (last !== undefined && backend.isEndOfGeneration(last));
+}
+
+function nextEntry({ slot, prompt, chunk = prompt.length }: Work, fed: number): BatchEntry {
+  if (fed >= prompt.length) return { kind: "decode", slot };
+  const tokens = prompt.slice(fed, fed + chunk);
+  return { kind: "prefill", slot, tokens, sample: fed + tokens.length === prompt.length };
+}
+
+function tokenOf(result: EntryResult | undefined): Token {
+  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+  return result.token;
+}

@@ -1,0 +1,205 @@
+// Owns the contract of resuming with every Backend, as tests: a job is cut after any of its token events, begun again with its output, and must give
+// the same rest as without the cut.
+import { createEngine, type Backend, type Engine, type GenerateJob, type JobEvent } from "@waggle/engine";
+import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+type TokenEvent = Extract<JobEvent, { type: "token" }>;
+
+/** A job without its names; it must end by itself. */
+export type ResumableJob = Pick<GenerateJob, "prompt" | "messages"> &
+  Partial<Omit<GenerateJob, "kind" | "jobId" | "prompt" | "messages" | "cacheScope" | "sampling" | "priorOutput">> & {
+    readonly sampling?: Partial<Sampling>;
+  };
+
+export interface ResumeContractOptions {
+  /** More jobs, by their special feature. */
+  readonly jobs?: Readonly<Record<string, ResumableJob>>;
+  /** Only those jobs: the model is made for them. */
+  readonly alone?: boolean;
+  /** Only every so many cuts are tried, and the first and the last; 1 by default. */
+  readonly everyCut?: number;
+}
+
+/** A job's events, from its start to its end. */
+interface Run {
+  readonly started: Extract<JobEvent, { type: "started" }> | undefined;
+  readonly tokens: readonly TokenEvent[];
+  readonly end: JobEvent;
+}
+
+const story = "Once upon a time there was a little bee. One day the bee went to the garden";
+
+const jobs: Readonly<Record<string, ResumableJob>> = {
+  "plain text": { prompt: story, maxTokens: 40 },
+  "sampling with a seed": { prompt: story, maxTokens: 40, sampling: { temperature: 1.2, min_p: 0, seed: 7 } },
+  "penalties and DRY": {
+    prompt: `${story}. ${story}`,
+    maxTokens: 40,
+    sampling: { repeat_penalty: 1.3, presence_penalty: 0.4, dry_multiplier: 0.8, dry_allowed_length: 1, seed: 3 },
+  },
+  "characters of several tokens": {
+    prompt: `[unicode] ${story}`,
+    maxTokens: 40,
+    sampling: { grammar: 'root ::= ("🐝" | "蜜" | "ё" | " bee")+', temperature: 1, seed: 5 },
+  },
+  "a grammar": {
+    prompt: story,
+    maxTokens: 60,
+    sampling: { grammar: 'root ::= "{" pair ("," pair)* "}"\npair ::= "\\"" [a-z]+ "\\":" [0-9]+', seed: 11 },
+  },
+  logprobs: { prompt: story, maxTokens: 20, topLogprobs: 3 },
+  "logprobs of the prompt": { prompt: story, maxTokens: 8, topLogprobs: 1, promptLogprobs: true },
+  "an answer that repeats itself": {
+    prompt: story,
+    maxTokens: 100,
+    repetitionLimit: 3,
+    sampling: { temperature: 0, logit_bias: { "300": 100, "20": -5 } },
+  },
+  "an indent": { prompt: `${story}\n`, maxTokens: 30, lines: { minIndent: 0 } },
+};
+
+/** Registers a suite for a backend with two slots at least and a context of 256 tokens. The suite makes one and disposes of it. */
+export function resumeContract(
+  name: string,
+  makeBackend: () => Promise<Backend>,
+  { jobs: more = {}, alone = false, everyCut = 1 }: ResumeContractOptions = {},
+): void {
+  describe(`a job on ${name} that resumes after its output`, () => {
+    let backend: Backend;
+    let engine: Engine;
+    let running: Promise<void>;
+    let serial = 0;
+    const hearing = new Map<string, (event: JobEvent) => void>();
+    beforeAll(async () => {
+      backend = await makeBackend();
+      engine = createEngine({
+        backend,
+        limits: { prefixStoreBytes: 0, maxWaiting: 8, maxPrepared: 8 },
+        now: () => performance.now(),
+        random32: () => 1,
+        emit(event) {
+          if (event.type === "broken") throw new Error(event.message);
+          if (event.type !== "step") return;
+          for (const jobEvent of event.events) hearing.get(jobEvent.jobId)?.(jobEvent);
+        },
+      });
+      running = engine.run();
+    });
+    afterAll(async () => {
+      engine.handle({ type: "shutdown" });
+      await running;
+      await backend.dispose();
+    });
+
+    /** Caches are shared within a scope only. */
+    function run(job: ResumableJob, before?: readonly TokenEvent[], scope?: string): Promise<Run> {
+      const jobId = `job-${(serial += 1)}`;
+      const sampling = SamplingSchema.parse({ temperature: 0, seed: 1, ...job.sampling });
+      const priorOutput = before === undefined ? {} : { priorOutput: priorOutputOf(before) };
+      return new Promise((resolve) => {
+        let started: Run["started"];
+        const tokens: TokenEvent[] = [];
+        hearing.set(jobId, (event) => {
+          if (event.type === "started") started = event;
+          else if (event.type === "token") tokens.push(event);
+          else if (event.type === "finished" || event.type === "failed" || event.type === "cancelled") {
+            hearing.delete(jobId);
+            resolve({ started, tokens, end: event });
+          }
+        });
+        engine.handle({
+          type: "submit",
+          job: { stop: [], ...job, ...priorOutput, kind: "generate", jobId, cacheScope: scope ?? jobId, sampling },
+        });
+      });
+    }
+
+    /** Cut after so many of its events, and resumed in a slot without its cache. */
+    async function expectSame(whole: Run, job: ResumableJob, cut: number): Promise<void> {
+      const before = whole.tokens.slice(0, cut);
+      const rest = await run(job, before);
+      const where = `cut after event ${cut - 1} of ${whole.tokens.length}`;
+      expect([...before, ...rest.tokens].map(comparable), where).toEqual(whole.tokens.map(alike));
+      expect(comparableEnd(rest.end), where).toEqual(comparableEnd(whole.end));
+      expect(rest.started?.promptTokens, where).toBe(whole.started?.promptTokens);
+    }
+
+    async function expectSameEverywhere(job: ResumableJob): Promise<Run> {
+      const whole = await run(job);
+      expect(whole.end.type, JSON.stringify(whole.end)).toBe("finished");
+      const last = whole.tokens.length;
+      for (let cut = 1; cut <= last; cut += 1) {
+        if (cut % everyCut === 0 || cut === 1 || cut === last) await expectSame(whole, job, cut);
+      }
+      return whole;
+    }
+
+    const all = alone ? more : { ...jobs, ...more };
+    test.each(Object.keys(all))("continues %s as if nothing had happened", async (kind) => {
+      await expectSameEverywhere(all[kind] ?? {});
+    });
+    if (alone) return;
+
+    test("stops at a string that the cut went through", async () => {
+      const { tokens } = await run({ prompt: story, maxTokens: 40 });
+      const text = tokens.map((token) => token.text).join("");
+      const stop = text.slice(Math.floor(text.length / 2), Math.floor(text.length / 2) + 12);
+      const whole = await expectSameEverywhere({ prompt: story, maxTokens: 40, stop: [stop] });
+      expect(whole.end).toMatchObject({ by: "stop_string", stopString: stop });
+    });
+
+    test("reuses its output in the cache, where that is still there", async () => {
+      const job = { prompt: story, maxTokens: 20 };
+      const whole = await run(job, undefined, "shared");
+      const before = whole.tokens.slice(0, 12);
+      const rest = await run(job, before, "shared");
+      expect([...before, ...rest.tokens].map(comparable)).toEqual(whole.tokens.map(alike));
+      expect(rest.started?.cachedTokens).toBe(whole.started?.promptTokens);
+    });
+
+    test("continues past its context where that is shifted, without a gap and to its last token", async () => {
+      const { contextSize } = backend.info;
+      const maxTokens = 2 * contextSize;
+      const job: ResumableJob = { prompt: story, maxTokens, contextShift: true, sampling: { ignore_eos: true } };
+      const { tokens: whole } = await run(job);
+      for (const share of [0.2, 0.5, 0.9]) {
+        const before = whole.slice(0, Math.floor(share * whole.length));
+        const { tokens, end } = await run(job, before);
+        expect(end).toMatchObject({ type: "finished", by: "max_tokens", completionTokens: maxTokens });
+        const all = [...before, ...tokens];
+        expect(all.map(({ index }) => index)).toEqual(all.map((_, index) => index));
+        expect(all.flatMap(({ ids }) => ids)).toHaveLength(maxTokens);
+      }
+    });
+
+    test("is refused where its output has tokens that the model does not have", async () => {
+      const { end } = await run({ prompt: story, maxTokens: 4 }, [
+        { type: "token", jobId: "", index: 0, text: "?", tMs: 0, ids: [999_999_999], n: 1 },
+      ]);
+      expect(end).toMatchObject({ type: "failed", code: "invalid_argument" });
+    });
+  });
+}
+
+function priorOutputOf(tokens: readonly TokenEvent[]): NonNullable<GenerateJob["priorOutput"]> {
+  return { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
+}
+
+/** Without its times. */
+function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
+  const numbers = logprobs.map(({ id, logprob, top }) => [id, logprob, ...top.map((other) => other.logprob)]);
+  return { index, text, part, ids, logprobs: numbers };
+}
+
+/** Its logprobs may differ in their last digits: another shape of batch rounds differently. */
+function alike(event: TokenEvent): unknown {
+  const { logprobs, ...same } = comparable(event);
+  return { ...same, logprobs: logprobs.map((numbers) => numbers.map((value) => expect.closeTo(value, 1) as unknown)) };
+}
+
+function comparableEnd(end: JobEvent): unknown {
+  if (end.type !== "finished") return end;
+  const { by, stopString, completionTokens, promptTokens, unreadableCalls } = end;
+  return { by, stopString, completionTokens, promptTokens, unreadableCalls };
+}

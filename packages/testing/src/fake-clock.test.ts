@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { createFakeClock } from "./fake-clock.ts";
+
+describe("createFakeClock", () => {
+  it("calls timers in the order of their due times, then of creation, each at its time", () => {
+    const clock = createFakeClock();
+    const calls: [string, number][] = [];
+    const note = (name: string) => (): void => void calls.push([name, clock.now()]);
+    clock.setTimeout(note("late"), 30);
+    clock.setTimeout(note("first of two"), 10);
+    clock.setTimeout(note("second of two"), 10);
+    clock.setTimeout(note("never"), 31);
+    clock.advance(30);
+    expect(calls).toEqual([
+      ["first of two", 10],
+      ["second of two", 10],
+      ["late", 30],
+    ]);
+    expect([clock.now(), clock.pending]).toEqual([30, 1]);
+  });
+
+  it("calls timers that were set by callbacks when they fall due in time", () => {
+    const clock = createFakeClock();
+    const ticks: number[] = [];
+    const tick = (): void => {
+      ticks.push(clock.now());
+      clock.setTimeout(tick, 10);
+    };
+    clock.setTimeout(tick, 10);
+    clock.advance(35);
+    expect(ticks).toEqual([10, 20, 30]);
+    expect([clock.now(), clock.pending]).toEqual([35, 1]);
+  });
+
+  it("does not call what was cancelled, not even by a timer of the same moment", () => {
+    const clock = createFakeClock();
+    const calls: string[] = [];
+    clock.setTimeout(() => {
+      calls.push("first");
+      second.cancel();
+    }, 10);
+    const second = clock.setTimeout(() => calls.push("second"), 10);
+    clock.advance(10);
+    expect(calls).toEqual(["first"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("does not call a timer of 0 ms before it is moved", () => {
+    const clock = createFakeClock();
+    const calls: string[] = [];
+    clock.setTimeout(() => calls.push("now"), 0);
+    expect(calls).toEqual([]);
+    clock.advance(0);
+    expect(calls).toEqual(["now"]);
+  });
+
+  it("fails instead of hanging on a timer that arms itself without delay", () => {
+    const clock = createFakeClock();
+    const again = (): void => void clock.setTimeout(again, 0);
+    again();
+    expect(() => clock.advance(1)).toThrow("Cannot advance the clock: more than");
+  });
+
+  it("refuses to go back, and timers in the past", () => {
+    const clock = createFakeClock();
+    expect(() => clock.advance(-1)).toThrow(RangeError);
+    expect(() => clock.setTimeout(() => {}, Number.NaN)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,112 @@
+// Owns one request under load, in any dialect: each token's arrival is stamped, and nothing is counted that the server can count itself.
+import { setMaxListeners } from "node:events";
+import type { AnswerRequest, Payload, StreamDialect } from "../streams/dialects.ts";
+import { RefusedError, send } from "../streams/http.ts";
+import { gapsOf, percentile, sum } from "./statistics.ts";
+
+export interface LoadRequest extends Pick<AnswerRequest, "prompt" | "sessionId"> {
+  /** Exactly this many are generated. */
+  readonly maxTokens: number;
+  readonly seed: number;
+}
+
+/** Temperature and the usual cuts, as people run models: greedy decoding would spare the sampler its work. */
+const usualSampling = {
+  temperature: 0.8,
+  top_k: 40,
+  top_p: 0.95,
+  min_p: 0.05,
+  repeat_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  ignore_eos: true,
+} as const;
+
+/** Where to send it. */
+export interface LoadTarget {
+  readonly name: string;
+  /** Without a path. */
+  readonly url: string;
+  /** `nativeDialect` or `completionsDialect`: the others count nothing. */
+  readonly dialect: StreamDialect;
+}
+
+/** Times are in milliseconds of this process's clock. */
+export interface LoadAnswer {
+  readonly sentAt: number;
+  /** One for each frame with text, at the moment its bytes were read. */
+  readonly arrivals: readonly number[];
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+}
+
+const silenceMs = 120_000;
+
+/**
+ * Asks and reads to the end. A connection for each request: servers close idle ones whenever they like, also under the next request.
+ * @throws Error when the server refuses, breaks off, is silent too long, or generates another number of tokens
+ */
+export async function generate(
+  { name, url, dialect }: LoadTarget,
+  { seed, ...wanted }: LoadRequest,
+  options: { readonly signal: AbortSignal; readonly onArrival?: ((count: number) => void) | undefined },
+): Promise<LoadAnswer> {
+  const { signal, onArrival } = options;
+  // Every request listens to it; that many are no leak.
+  setMaxListeners(0, signal);
+  const failed = (reason: string): Error => new Error(`Cannot measure ${name}: ${reason}`);
+  // The server has one model, so neither of the two dialects names it.
+  const body = dialect.body({ ...wanted, model: "", sampling: { ...usualSampling, seed } });
+  const answer = await send({ url: `${url}${dialect.path}`, body, silenceMs, signal });
+  if (answer.status !== 200) throw failed(new RefusedError(answer.status, await answer.text()).message);
+  const arrivals: number[] = [];
+  const texts: string[] = [];
+  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+  let failure: string | undefined;
+  const { over } = answer.frames({
+    onFrame({ data }, at) {
+      if (data === dialect.done) return;
+      const { text, error, ...read } = dialect.read(JSON.parse(data) as Payload);
+      failure ??= error;
+      for (const name of ["promptTokens", "cachedTokens", "completionTokens"] as const)
+        counts[name] = read[name] ?? counts[name];
+      if (text === undefined) return;
+      arrivals.push(at);
+      texts.push(text);
+      onArrival?.(arrivals.length);
+    },
+  });
+  const { how, reason = "" } = await over;
+  signal.throwIfAborted();
+  if (failure !== undefined) throw failed(failure);
+  if (how !== "complete") throw failed(reason);
+  if (counts.completionTokens !== wanted.maxTokens) {
+    throw failed(`${counts.completionTokens} tokens were generated where ${wanted.maxTokens} were asked for`);
+  }
+  return { sentAt: answer.sentAt, arrivals, text: texts.join(""), ...counts };
+}
+
+export function ttftOf({ sentAt, arrivals }: Pick<LoadAnswer, "sentAt" | "arrivals">): number {
+  return (arrivals[0] ?? Number.NaN) - sentAt;
+}
+
+type LoadFigure = "tokensPerSecond" | "ttftP50Ms" | "ttftMaxMs" | "itlP50Ms" | "itlP95Ms" | "itlP99Ms" | "itlMaxMs";
+
+/** What streams side by side come to. Tokens per second from the first request to the last token. */
+export function figuresOf(answers: readonly LoadAnswer[]): Readonly<Record<LoadFigure, number>> {
+  const gaps = answers.flatMap(({ arrivals }) => gapsOf(arrivals));
+  const ttfts = answers.map(ttftOf);
+  const from = Math.min(...answers.map(({ sentAt }) => sentAt));
+  const to = Math.max(...answers.map(({ arrivals }) => arrivals.at(-1) ?? Number.NaN));
+  return {
+    tokensPerSecond: sum(answers.map(({ completionTokens }) => completionTokens)) / ((to - from) / 1_000),
+    ttftP50Ms: percentile(ttfts, 0.5),
+    ttftMaxMs: percentile(ttfts, 1),
+    itlP50Ms: percentile(gaps, 0.5),
+    itlP95Ms: percentile(gaps, 0.95),
+    itlP99Ms: percentile(gaps, 0.99),
+    itlMaxMs: percentile(gaps, 1),
+  };
+}

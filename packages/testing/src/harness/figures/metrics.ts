@@ -1,0 +1,33 @@
+// Owns the reading of Prometheus text: a scrape as numbers that can be asked for.
+
+export interface Metrics {
+  /** The sum over all series of this name whose labels include these; 0 without such a series. */
+  sum(name: string, labels?: Readonly<Record<string, string>>): number;
+}
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const seriesLine = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+const labelPair = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+
+export function parseMetrics(text: string): Metrics {
+  const series = new Map<string, Series[]>();
+  for (const line of text.split("\n")) {
+    const [, name, labels = "", value] = line.startsWith("#") ? [] : (seriesLine.exec(line) ?? []);
+    if (name === undefined) continue;
+    const parsed = [...labels.matchAll(labelPair)].map(([, label = "", text = ""]) => [label, text] as const);
+    series.set(name, [...(series.get(name) ?? []), { labels: Object.fromEntries(parsed), value: Number(value) }]);
+  }
+  return {
+    sum(name, labels = {}) {
+      const wanted = Object.entries(labels);
+      const fitting = (series.get(name) ?? []).filter((one) =>
+        wanted.every(([label, text]) => one.labels[label] === text),
+      );
+      return fitting.reduce((total, { value }) => total + value, 0);
+    },
+  };
+}

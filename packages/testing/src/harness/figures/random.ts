@@ -1,0 +1,36 @@
+// Owns the random numbers of tests, tools and benchmarks: one seed gives the same ones again, for each purpose by its name.
+
+export interface Random {
+  /** From 0 up to, not including, 1. */
+  next(): number;
+  /** An integer from `least` to `most`, both included. */
+  between(least: number, most: number): number;
+  /** One of these. @throws RangeError when the list is empty */
+  pick<T>(values: readonly T[]): T;
+}
+
+const twoTo32 = 4_294_967_296;
+
+/** The generator mulberry32: small, fast, and good enough to choose moments. */
+export function createRandom(seed: number, name = ""): Random {
+  let state = [...name].reduce(
+    (hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193),
+    seed ^ 0x811c9dc5,
+  );
+
+  function next(): number {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / twoTo32;
+  }
+
+  return {
+    next,
+    between: (least, most) => least + Math.floor(next() * (most - least + 1)),
+    pick(values) {
+      if (values.length === 0) throw new RangeError("Cannot pick: there is nothing to pick from");
+      return values[Math.floor(next() * values.length)] as (typeof values)[number];
+    },
+  };
+}

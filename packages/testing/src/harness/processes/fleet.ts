@@ -1,0 +1,132 @@
+// Owns a fleet on one machine: nats-server, workers that keep their names when they are started again, and gateways.
+import { startGateway, type Gateway } from "./gateway.ts";
+import { startNats, type NatsServer } from "./nats.ts";
+import { killGroup, signalGroup, type ProcessGroups } from "./process-group.ts";
+import { poll } from "../wait.ts";
+import { startWorker, type Worker } from "./worker.ts";
+
+export interface WorkerPlan {
+  readonly name: string;
+  readonly slots: number;
+  /** Of the fake backend; undefined: the worker computes with the embedded model, on one thread. */
+  readonly stepMs?: number;
+}
+
+export const fleetModel = "waggle-fake";
+/** Flags of a worker that computes with the embedded model as others of this machine do at the same time. */
+export const embeddedModel = ["--threads", "1"];
+
+/** More than any scenario asks at once. */
+const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1", "--max-streams-per-client", "4096"];
+
+export function gatewayFlags(nats: Pick<NatsServer, "url">, name: string): readonly string[] {
+  return ["--nats-url", nats.url, "--gateway-id", name, ...roomy];
+}
+
+export interface FleetWorker {
+  readonly name: string;
+  /** The present one. */
+  readonly worker: Worker;
+  /** It was killed, and is not yet ready again. */
+  readonly starting: boolean;
+  /** SIGKILL to it and its engine. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** Stops it and its engine where they are, as a machine does that sleeps. */
+  freeze(): void;
+  wake(): void;
+}
+
+export interface FleetStage extends AsyncDisposable {
+  readonly nats: NatsServer;
+  readonly workers: readonly FleetWorker[];
+  readonly gateways: readonly Gateway[];
+  /** Resolves when each gateway serves the model with the slots of so many workers. */
+  complete(): Promise<void>;
+}
+
+export async function startFleet(
+  groups: ProcessGroups,
+  plan: {
+    readonly workers: readonly WorkerPlan[];
+    readonly gateways: number;
+    /** Further flags of each worker. */
+    readonly workerFlags?: readonly string[];
+  },
+): Promise<FleetStage> {
+  const nats = await startNats(groups);
+  const workers = await Promise.all(plan.workers.map((one) => startOne(groups, nats, one, plan.workerFlags ?? [])));
+  const gateways = await Promise.all(
+    Array.from({ length: plan.gateways }, (_, i) =>
+      startGateway(groups, { flags: gatewayFlags(nats, `gate-${i + 1}`) }),
+    ),
+  );
+  const slots = plan.workers.reduce((sum, one) => sum + one.slots, 0);
+  return {
+    nats,
+    workers,
+    gateways,
+    async complete() {
+      for (const gateway of gateways) {
+        await poll(
+          "the gateway to know all workers",
+          async () => {
+            const health = await gateway.client.health();
+            return health.ready && health.slots.total === slots;
+          },
+          60_000,
+        );
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([
+        ...gateways.map((gateway) => gateway[Symbol.asyncDispose]()),
+        ...workers.map(({ worker }) => worker[Symbol.asyncDispose]()),
+      ]);
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startOne(
+  groups: ProcessGroups,
+  nats: NatsServer,
+  { name, slots, stepMs }: WorkerPlan,
+  further: readonly string[],
+): Promise<FleetWorker> {
+  const backend = stepMs === undefined ? embeddedModel : ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`];
+  const flags = [
+    ...backend,
+    "--slots",
+    String(slots),
+    "--nats-url",
+    nats.url,
+    "--worker-id",
+    name,
+    ...roomy.slice(0, 4),
+    ...further,
+  ];
+  const begin = async (): Promise<Worker> => await startWorker(groups, { flags });
+  let worker = await begin();
+  let starting = false;
+  return {
+    name,
+    get starting() {
+      return starting;
+    },
+    get worker() {
+      return worker;
+    },
+    async kill() {
+      starting = true;
+      killGroup(worker.pid);
+      await worker.exited;
+    },
+    async start() {
+      worker = await begin();
+      starting = false;
+    },
+    freeze: () => signalGroup(worker.pid, "SIGSTOP"),
+    wake: () => signalGroup(worker.pid, "SIGCONT"),
+  };
+}

@@ -1,0 +1,127 @@
+// Owns what is started: each leads its own process group, so that all its descendants can be signalled and killed at once.
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { deferred } from "@waggle/async";
+
+export interface GroupSpec {
+  readonly name: string;
+  readonly command: readonly [file: string, ...args: string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** Where it runs; by default where this process does. */
+  readonly cwd?: string;
+  readonly onStdoutLine?: (line: string) => void;
+  readonly onLogLine?: (line: string) => void;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ProcessGroup {
+  readonly pid: number;
+  /** Resolves when the leader has exited and its output has been read; never rejects. */
+  readonly exited: Promise<Exit>;
+  /** To the leader alone, as a supervisor would. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface ProcessGroups {
+  /** @throws Error when the command cannot be started */
+  start(spec: GroupSpec): Promise<ProcessGroup>;
+  /** SIGKILL to every group, whatever state it is in. Synchronous, so that it also works while this process is dying. */
+  killAll(): void;
+}
+
+/** Output may outlive the leader where a descendant holds the pipe; no wait for it is longer than this. */
+const outputGraceMs = 500;
+
+/**
+ * Daemons are started with an IPC channel and follow their parent when it closes: a SIGKILL of this process ends them too.
+ * @param owner shown in the command line of each Node process that is started
+ */
+export function createProcessGroups(owner: string): ProcessGroups {
+  const leaders: number[] = [];
+  return {
+    start: (spec) => startGroup(spec, marked(spec, owner), (pid) => void leaders.push(pid)),
+    killAll() {
+      for (const leader of leaders.splice(0)) killGroup(leader);
+    },
+  };
+}
+
+/** A condition that nothing asks for changes nothing, is inherited by an engine, and shows in the process table of every system. */
+const markFlag = "--conditions=started-by";
+
+function marked({ name, command: [file, ...args] }: GroupSpec, owner: string): GroupSpec["command"] {
+  const mark = `${markFlag}-${owner}-${process.pid}-${name}`;
+  return file === process.execPath ? [file, mark, ...args] : [file, ...args];
+}
+
+/** SIGKILL to all members of the group that this process leads or led. */
+export function killGroup(leader: number): void {
+  killProcess(-leader);
+}
+
+/** Signals all members of the group: SIGSTOP freezes them, SIGCONT resumes them. Does nothing after they have exited. */
+export function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  send(-leader, signal);
+}
+
+export function killProcess(pid: number): void {
+  send(pid, "SIGKILL");
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // ESRCH: it has left already.
+  }
+}
+
+async function startGroup(
+  spec: GroupSpec,
+  [file, ...args]: GroupSpec["command"],
+  onPid: (pid: number) => void,
+): Promise<ProcessGroup> {
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: spec.env,
+    cwd: spec.cwd,
+  });
+  const { pid } = child;
+  if (pid !== undefined) onPid(pid);
+  const exited = watch(child, spec);
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (error) =>
+      reject(new Error(`Cannot start the ${spec.name}: ${error.message}`, { cause: error })),
+    );
+  });
+  if (pid === undefined) throw new Error(`Cannot start the ${spec.name}: it has no process id`);
+  return { pid, exited, signal: (signal) => void child.kill(signal) };
+}
+
+function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
+  const exit = deferred<Exit>();
+  readLines(child.stdout, spec.onStdoutLine);
+  readLines(child.stderr, spec.onLogLine);
+  child.once("exit", (code, signal) => {
+    const grace = setTimeout(() => exit.resolve({ code, signal }), outputGraceMs);
+    child.once("close", () => {
+      clearTimeout(grace);
+      exit.resolve({ code, signal });
+    });
+  });
+  return exit.promise;
+}
+
+/** Also without a listener: a full pipe would stop the child. */
+function readLines(output: Readable | null, onLine: ((line: string) => void) | undefined): void {
+  if (output === null) return;
+  output.once("error", () => {});
+  createInterface({ input: output }).on("line", onLine ?? (() => {}));
+}

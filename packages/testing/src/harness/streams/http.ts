@@ -1,0 +1,188 @@
+// Owns one HTTP exchange and its times: when it was sent, when its headers came, and each frame with the moment at which its
+// bytes reached our socket. It judges nothing and knows no dialect.
+import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { onAbort } from "@waggle/async";
+import { ErrorBodySchema } from "@waggle/protocol";
+import { createSseDecoder, type Decoder, type SseFrame } from "@waggle/protocol/sse";
+import { objectIn } from "../processes/log.ts";
+import type { StreamEncoding } from "./dialects.ts";
+import { waitFor } from "../wait.ts";
+
+export interface Request {
+  readonly url: string;
+  /** Posted as JSON; without one it is a GET. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Without one, the exchange has a separate connection. */
+  readonly agent?: Agent;
+  /** Longest wait for the headers and, of a stream, for each frame. Pings are no frames: a stream that only pings is silent. */
+  readonly silenceMs?: number;
+  /** Gives the exchange up, also before its headers have come. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** By this process's clock. */
+  readonly sentAt: number;
+  readonly headersAt: number;
+  /** The whole body as text. @throws Error when it breaks off, TimeoutError when it does not end */
+  text(): Promise<string>;
+  /** Reads it as a stream, of server-sent events by default. Each frame is passed on within the socket's event, so that nothing delays its stamp. */
+  frames(reader: FrameReader, encoding?: StreamEncoding): FrameStream;
+}
+
+export interface FrameReader {
+  /** @param at when the bytes that completed it were read, by this process's clock */
+  onFrame(frame: SseFrame, at: number): void;
+  /** The text of all bytes, pings included, before the frames in it. */
+  onText?(text: string): void;
+}
+
+export interface FrameStream {
+  /** complete: ended cleanly; broken: the connection broke, or nothing came in time; left: we went. Never rejects. */
+  readonly over: Promise<{ readonly how: "complete" | "broken" | "left"; readonly reason?: string }>;
+  /** Breaks the connection off, as a client does that is closed. */
+  leave(): void;
+}
+
+/** The answer was not a stream. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly status: number;
+
+  constructor(status: number, body: string) {
+    const error = ErrorBodySchema.safeParse(objectIn(body)).data?.error;
+    super(`The server answered ${status}: ${error?.message ?? body.slice(0, bodyCharsShown)}`);
+    this.status = status;
+  }
+}
+
+const bodyCharsShown = 500;
+const bodyCharsLimit = 64 * 1_048_576;
+/** For the headers of a request that names no `silenceMs`. */
+const headersLimitMs = 60_000;
+
+/** Resolves when the headers have come. @throws Error when they do not; the signal's reason */
+export function send(request: Request): Promise<Answer> {
+  const { url, body, agent, silenceMs, signal } = request;
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const posted = { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) };
+  const headers = { accept: "text/event-stream", ...(body === undefined ? {} : posted), ...request.headers };
+  const method = body === undefined ? "GET" : "POST";
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(url, { method, headers, agent: agent ?? false });
+    const sentAt = performance.now();
+    const giveUp = (error: Error): void => {
+      outgoing.destroy(error);
+      reject(error);
+    };
+    const limitMs = silenceMs ?? headersLimitMs;
+    const silence = setTimeout(() => giveUp(silent(limitMs, 0)), limitMs);
+    const unlisten = signal === undefined ? () => {} : onAbort(signal, () => giveUp(signal.reason as Error));
+    outgoing.once("response", (incoming) => {
+      clearTimeout(silence);
+      resolve({
+        status: incoming.statusCode ?? 0,
+        headers: incoming.headers,
+        sentAt,
+        headersAt: performance.now(),
+        text: () => textOf(incoming),
+        frames: (reader, encoding = "sse") => readFrames(incoming, decoders[encoding], reader, silenceMs),
+      });
+    });
+    outgoing.on("error", (error) => reject(new Error(`Cannot reach ${url}: ${error.message}`, { cause: error })));
+    outgoing.once("close", () => {
+      clearTimeout(silence);
+      unlisten();
+    });
+    outgoing.end(text);
+  });
+}
+
+const decoders: Readonly<Record<StreamEncoding, typeof createLineDecoder>> = {
+  sse: createSseDecoder,
+  ndjson: createLineDecoder,
+};
+
+/** Each line is a frame, an empty one too: whether those are allowed is not known here. */
+function createLineDecoder(emit: (frame: SseFrame) => void): Pick<Decoder, "feed"> {
+  let begun = "";
+  return {
+    feed(text) {
+      const lines = (begun + text).split("\n");
+      begun = lines.pop() ?? "";
+      for (const data of lines) emit({ data });
+    },
+  };
+}
+
+function readFrames(
+  incoming: IncomingMessage,
+  createDecoder: typeof createLineDecoder,
+  reader: FrameReader,
+  silenceMs: number | undefined,
+): FrameStream {
+  let frames = 0;
+  let at = 0;
+  let left = false;
+  let broken: Error | undefined;
+  const decoder = createDecoder((frame) => {
+    frames += 1;
+    silence?.refresh();
+    reader.onFrame(frame, at);
+  });
+  const fail = (error: Error): void => {
+    broken ??= error;
+    incoming.destroy();
+  };
+  const silence = silenceMs === undefined ? undefined : setTimeout(() => fail(silent(silenceMs, frames)), silenceMs);
+  incoming.setEncoding("utf8");
+  incoming.on("data", (text: string) => {
+    at = performance.now();
+    try {
+      reader.onText?.(text);
+      decoder.feed(text);
+    } catch (error) {
+      fail(error as Error);
+    }
+  });
+  incoming.on("error", (error) => {
+    broken ??= new Error(`The stream broke: ${error.message}`, { cause: error });
+  });
+  const over = new Promise<void>((resolve) => incoming.once("close", resolve)).then(() => {
+    clearTimeout(silence);
+    if (left) return { how: "left" } as const;
+    if (broken !== undefined) return { how: "broken", reason: broken.message } as const;
+    return incoming.complete
+      ? ({ how: "complete" } as const)
+      : ({ how: "broken", reason: "The stream broke" } as const);
+  });
+  return {
+    over,
+    leave() {
+      left = true;
+      incoming.destroy();
+    },
+  };
+}
+
+function textOf(incoming: IncomingMessage): Promise<string> {
+  const read = async (): Promise<string> => {
+    let text = "";
+    for await (const part of incoming.setEncoding("utf8")) {
+      text += String(part);
+      if (text.length > bodyCharsLimit) throw new Error(`The answer is longer than ${bodyCharsLimit} characters`);
+    }
+    return text;
+  };
+  return waitFor("the end of a body", read()).catch((error: unknown) => {
+    incoming.destroy();
+    throw error;
+  });
+}
+
+function silent(silenceMs: number, frames: number): Error {
+  return new Error(`No event for ${silenceMs / 1_000} s, after ${frames} events`);
+}

@@ -1,0 +1,172 @@
+// Tests streams over a real socket: stamps, silence, refusals, broken connections, leaving.
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { send, type Request } from "./http.ts";
+import { endingOf, isToken, openStream, type LiveStream, type StreamRequest } from "./live-stream.ts";
+
+let stop = (): void => {};
+afterEach(() => stop());
+
+/** A worker that answers every request with `answer`; resolves with its address. */
+async function serve(answer: (response: ServerResponse) => void): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.on("end", () => answer(response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/inference`;
+}
+
+const post = (url: string, more: Partial<StreamRequest> = {}): StreamRequest => ({
+  url,
+  body: { prompt: "x" },
+  ...more,
+});
+const open = (url: string, more?: Partial<StreamRequest>): Promise<LiveStream> => openStream(post(url, more));
+
+interface Frame {
+  readonly data: string;
+  readonly at: number;
+}
+
+/** The frames of an answer, and how it was over. */
+async function framesOf(request: Request): Promise<{ readonly frames: Frame[]; readonly how: string }> {
+  const frames: Frame[] = [];
+  const { over } = (await send(request)).frames({ onFrame: ({ data }, at) => frames.push({ data, at }) });
+  const { how, reason } = await over;
+  return { frames, how: reason ?? how };
+}
+
+const started =
+  'event: started\ndata: {"type":"started","stream_id":"j","model":"m","prompt_tokens":1,"cached_tokens":0,"queue_ms":0}\n\n';
+const token = (index: number): string =>
+  `event: token\nid: ${index}\ndata: {"type":"token","stream_id":"j","index":${index},"text":"ä${index}","t_ms":${index}}\n\n`;
+const error =
+  'event: error\ndata: {"type":"error","stream_id":"j","code":"engine_failed","message":"gone","retryable":true}\n\n';
+
+describe("frames", () => {
+  it("come whole wherever the bytes are cut, in order, and without pings", async () => {
+    const bytes = Buffer.from("data: ä0\n\n: ping\n\ndata: 1\n\ndata: 2\n");
+    for (let cut = 0; cut < bytes.length; cut += 1) {
+      const url = await serve((response) => {
+        response.writeHead(200).write(bytes.subarray(0, cut), () => response.end(bytes.subarray(cut)));
+      });
+      const { frames, how } = await framesOf({ url });
+      expect([how, ...frames.map(({ data }) => data)], `cut at ${cut}`).toEqual(["complete", "ä0", "1"]);
+      stop();
+    }
+  });
+
+  it("that come together have one stamp", async () => {
+    const url = await serve((response) => response.writeHead(200).end("data: 0\n\ndata: 1\n\n"));
+    const { frames } = await framesOf({ url });
+    expect(frames[0]?.at).toBe(frames[1]?.at);
+  });
+
+  it("that never end are refused", async () => {
+    const url = await serve((response) => response.writeHead(200).end(`data: ${"x".repeat(2_000_000)}`));
+    expect((await framesOf({ url })).how).toMatch(/larger than/);
+  });
+
+  it("that fail to come are noticed, pings or not", async () => {
+    const url = await serve((response) => {
+      response.writeHead(200).write("data: 0\n\n");
+      const ping = setInterval(() => response.write(": ping\n\n"), 20);
+      response.on("close", () => clearInterval(ping));
+    });
+    expect((await framesOf({ url, silenceMs: 150 })).how).toBe("No event for 0.15 s, after 1 events");
+  });
+
+  it("may take longer than that together", async () => {
+    const url = await serve((response) => {
+      response.writeHead(200);
+      let sent = 0;
+      const tick = setInterval(() => {
+        response.write(`data: ${sent}\n\n`);
+        sent += 1;
+        if (sent < 10) return;
+        clearInterval(tick);
+        response.end();
+      }, 50);
+    });
+    expect((await framesOf({ url, silenceMs: 300 })).frames).toHaveLength(10);
+  });
+});
+
+describe("a request", () => {
+  it("notices a worker that never answers", async () => {
+    const url = await serve(() => {});
+    await expect(open(url, { silenceMs: 100 })).rejects.toThrow("No event for 0.1 s, after 0 events");
+  });
+
+  it("fails without a server on the port", async () => {
+    const url = await serve(() => {});
+    stop();
+    await expect(open(url)).rejects.toThrow("Cannot reach http://127.0.0.1");
+  });
+
+  it("tells what the worker answered when it is not a stream", async () => {
+    const error = { code: "resource_exhausted", message: "The queue is full.", type: "server_error", retryable: true };
+    const url = await serve((response) => response.writeHead(429).end(JSON.stringify({ error })));
+    const refused = open(url);
+    await expect(refused).rejects.toThrow("The server answered 429: The queue is full.");
+    await expect(refused).rejects.toMatchObject({ status: 429 });
+  });
+
+  it("ends with the signal's reason, and closes the connection", async () => {
+    let closed = (): void => {};
+    const gone = new Promise<void>((resolve) => (closed = resolve));
+    const url = await serve((response) => {
+      response.writeHead(200).write(token(0));
+      response.on("close", closed);
+    });
+    const controller = new AbortController();
+    const stream = await open(url, { signal: controller.signal });
+    await stream.event("a token", isToken);
+    controller.abort(new Error("enough"));
+    expect(await stream.over).toMatchObject({ how: "broken" });
+    await gone;
+    await expect(open(url, { signal: controller.signal })).rejects.toThrow("enough");
+  });
+});
+
+describe("a stream", () => {
+  it("has its events, come and to come", async () => {
+    let write = (_text: string): void => {};
+    const url = await serve((response) => {
+      response.writeHead(200);
+      write = (text) => void response.write(text);
+      write(started);
+    });
+    const stream = await open(url);
+    await stream.event("its start", ({ type }) => type === "started");
+    const next = stream.nextToken();
+    write(token(0));
+    await next;
+    expect([stream.judge.text, stream.judge.problems]).toEqual(["ä0", []]);
+    expect(stream.raw).toBe(started + token(0));
+    const waiting = stream.event("its end", ({ type }) => type === "end");
+    stream.leave();
+    await expect(waiting).rejects.toThrow("The stream ended before its end: it is left");
+    expect((await stream.over).how).toBe("left");
+  });
+
+  it("that is broken after its error says both", async () => {
+    const url = await serve((response) => {
+      response.writeHead(200).write(started + error, () => response.destroy());
+    });
+    const stream = await open(url);
+    expect(await stream.over).toMatchObject({ how: "broken", reason: expect.stringMatching(/^The stream broke/) });
+    expect([endingOf(stream.judge.terminal), stream.judge.problems]).toEqual(["error engine_failed", []]);
+  });
+
+  it("resumes after the token that its caller names", async () => {
+    const url = await serve((response) => response.writeHead(200).end(started + token(8)));
+    expect((await (await open(url, { after: 7 })).over).how).toBe("complete");
+  });
+});

@@ -1,0 +1,71 @@
+// Owns one native stream as a client sees it: its events as they come, what is awaited of it, how it was over, and leaving it.
+import type { CancelledBy, ErrorCode, FinishReason, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
+import { createArrivals } from "../arrivals.ts";
+import { RefusedError, send, type FrameStream, type Request } from "./http.ts";
+import { createStreamJudge, type StreamJudge } from "./stream-rules.ts";
+
+export interface StreamRequest extends Request {
+  /** Resume after this token index. */
+  readonly after?: number | undefined;
+  readonly onEvent?: (event: StreamEvent) => void;
+}
+
+export interface LiveStream extends Pick<FrameStream, "over" | "leave"> {
+  readonly events: readonly StreamEvent[];
+  /** The text so far, and what broke the rules. */
+  readonly judge: StreamJudge;
+  /** All bytes so far, as text. */
+  readonly raw: string;
+  /** The first event that fits, come or still to come. @throws Error when the stream is over before */
+  event(what: string, fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
+  /** A token that has not come yet. @throws Error when the stream is over before */
+  nextToken(): Promise<void>;
+}
+
+/** Resolves when the headers have come. @throws RefusedError, or Error when no headers come */
+export async function openStream(request: StreamRequest): Promise<LiveStream> {
+  const resume = request.after === undefined ? {} : { "last-event-id": String(request.after) };
+  const answer = await send({ ...request, headers: { ...resume, ...request.headers } });
+  if (answer.status !== 200) throw new RefusedError(answer.status, await answer.text());
+  const arrivals = createArrivals<StreamEvent>("stream");
+  const judge = createStreamJudge(request.after);
+  let raw = "";
+  const { over, leave } = answer.frames({
+    onText: (text) => (raw += text),
+    onFrame(frame, at) {
+      const event = judge.take(frame, at - answer.sentAt);
+      if (event === undefined) return;
+      arrivals.add(event);
+      request.onEvent?.(event);
+    },
+  });
+  void over.then(({ how }) => arrivals.end(`it is ${how}, after ${JSON.stringify(arrivals.items.slice(-3))}`));
+  return {
+    over,
+    leave,
+    events: arrivals.items,
+    judge,
+    get raw() {
+      return raw;
+    },
+    event: (what, fits) => arrivals.first(what, fits),
+    async nextToken() {
+      await arrivals.first("its next token", isToken, { from: arrivals.items.length });
+    },
+  };
+}
+
+export const isToken = (event: StreamEvent): event is TokenEvent => event.type === "token";
+export const isStarted = (event: StreamEvent): boolean => event.type === "started";
+export const isQueued = (event: StreamEvent): boolean => event.type === "queued" && event.position > 0;
+
+/** How a stream can end, in a few words. */
+export type Ending = Exclude<FinishReason, "cancelled"> | `cancelled by ${CancelledBy}` | `error ${ErrorCode}`;
+
+export function endingOf(terminal: TerminalEvent | undefined): string {
+  if (terminal === undefined) return "no end";
+  if (terminal.type === "error") return `error ${terminal.code}`;
+  return terminal.finish_reason === "cancelled"
+    ? `cancelled by ${terminal.cancelled_by ?? "an unknown side"}`
+    : terminal.finish_reason;
+}

@@ -1,0 +1,168 @@
+// Owns the walk through a route: every field of its body, query, headers and path, found in its schema, so that a new one is attacked by itself.
+import { optionsOfMessages, type Route } from "@waggle/protocol";
+import { z } from "zod";
+
+/** One place in a body at which a value can stand. */
+export interface BodyField {
+  /** As `messages[].content`. */
+  readonly path: string;
+  /** Short text has a separate length in the schema. */
+  readonly kind: "text" | "short text" | "list" | "object" | "open" | "other";
+  /** A sound value of this field. */
+  readonly sound: string;
+  /** Of a list: a sound item. */
+  readonly soundItem: string | undefined;
+  /** The whole body, sound but for the JSON text in this field. */
+  readonly body: (value: string) => string;
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly type?: string | readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly examples?: readonly unknown[];
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly maxLength?: number;
+  readonly items?: Schema;
+  readonly prefixItems?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Schema | boolean;
+}
+
+/** A name and a value that the patterns of all our ids, names and keys let through. */
+const soundText = '"1"';
+/** What no JSON Schema says and yet must be right for a body to be accepted: a short answer is asked for, of the model that is there. */
+const soundValues: ReadonlyMap<string, string> = new Map([
+  ["max_tokens", "4"],
+  ["max_output_tokens", "4"],
+  ["model", '"Waggle-Tiny-Stories"'],
+]);
+const schemaDepth = 16;
+
+/** All fields of a request body, the body itself first. */
+export function bodyFields(request: z.ZodType): BodyField[] {
+  const root = z.toJSONSchema(request, { io: "input", unrepresentable: "any" }) as Schema;
+  const fields: BodyField[] = [];
+  const known = new Set<string>();
+
+  function resolve(schema: Schema): Schema {
+    const name = schema.$ref?.split("/").at(-1);
+    return name === undefined ? schema : resolve(root.$defs?.[name] ?? {});
+  }
+
+  /** The other fields of an object whose field is under attack. */
+  function siblings(schema: Schema, attacked: string | undefined, isRoot: boolean): Map<string, string> {
+    const properties = schema.properties ?? {};
+    const names = new Set(schema.required ?? []);
+    // Nor that one of two must be there, or which fields need which.
+    if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
+    if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
+      names.add("prompt");
+    for (const name of isRoot ? soundValues.keys() : []) if (name in properties) names.add(name);
+    return new Map([...names].map((name) => [name, sound(properties[name] ?? {}, name)]));
+  }
+
+  function sound(given: Schema, name = ""): string {
+    const due = soundValues.get(name);
+    if (due !== undefined) return due;
+    const schema = resolve(given);
+    const [branch] = branchesOf(schema);
+    if (branch !== undefined) return sound(branch, name);
+    if (schema.type === "null") return "null";
+    if (schema.const !== undefined) return JSON.stringify(schema.const);
+    const [value] = schema.enum ?? schema.examples ?? [];
+    if (value !== undefined) return JSON.stringify(value);
+    switch (typeOf(schema)) {
+      case "string":
+        return soundText;
+      case "integer":
+      case "number":
+        return String(schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1);
+      case "boolean":
+        return "false";
+      case "array":
+        if (schema.prefixItems !== undefined) return `[${schema.prefixItems.map((item) => sound(item)).join()}]`;
+        return `[${Array.from({ length: schema.minItems ?? 0 }, () => sound(schema.items ?? {})).join()}]`;
+      default:
+        return objectText(siblings(schema, undefined, false));
+    }
+  }
+
+  function visit(given: Schema, path: string, body: BodyField["body"], depth: number): void {
+    const schema = resolve(given);
+    const branches = branchesOf(schema);
+    if (branches.length > 0) {
+      for (const branch of branches) visit(branch, path, body, depth);
+      return;
+    }
+    const key = `${path} ${JSON.stringify(schema)}`;
+    if (known.has(key) || depth === schemaDepth) return;
+    known.add(key);
+    const { prefixItems = [], properties = {}, additionalProperties } = schema;
+    const items = prefixItems.length === 0 && schema.maxItems !== 0 ? schema.items : undefined;
+    const soundItem = items === undefined ? undefined : sound(items);
+    const whole = path === "" ? objectText(siblings(schema, undefined, true)) : sound(schema, path);
+    fields.push({ path, kind: kindOf(schema), sound: whole, soundItem, body });
+    if (items !== undefined) visit(items, `${path}[]`, (value) => body(`[${value}]`), depth + 1);
+    for (const [at, item] of prefixItems.entries()) {
+      const inPlace = (value: string): string =>
+        prefixItems.map((other, i) => (i === at ? value : sound(other))).join();
+      visit(item, `${path}[${at}]`, (value) => body(`[${inPlace(value)}]`), depth + 1);
+    }
+    for (const [name, property] of Object.entries(properties)) {
+      const others = siblings(schema, name, path === "");
+      const inside: BodyField["body"] = (value) => body(objectText(new Map(others).set(name, value)));
+      visit(property, path === "" ? name : `${path}.${name}`, inside, depth + 1);
+    }
+    if (typeof additionalProperties === "object") {
+      visit(additionalProperties, `${path}{}`, (value) => body(`{${soundText}:${value}}`), depth + 1);
+    }
+  }
+
+  visit(root, "", (value) => value, 0);
+  return fields;
+}
+
+/** The names of a route's query and header fields. */
+export function namedFields({ query = {}, headers = {} }: Pick<Route, "query" | "headers">): {
+  readonly query: readonly string[];
+  readonly headers: readonly string[];
+} {
+  return { query: Object.keys(query), headers: Object.keys(headers) };
+}
+
+function branchesOf({ anyOf, oneOf }: Schema): readonly Schema[] {
+  return (anyOf ?? oneOf ?? []).filter((branch) => branch.type !== "null");
+}
+
+function typeOf({ type }: Schema): string | undefined {
+  return typeof type === "string" ? type : type?.find((name) => name !== "null");
+}
+
+function kindOf(schema: Schema): BodyField["kind"] {
+  if (schema.const !== undefined || schema.enum !== undefined) return "other";
+  switch (typeOf(schema)) {
+    case "string":
+      return schema.maxLength === undefined ? "text" : "short text";
+    case "array":
+      return "list";
+    case "object":
+      return "object";
+    case undefined:
+      return "open";
+    default:
+      return "other";
+  }
+}
+
+function objectText(members: ReadonlyMap<string, string>): string {
+  return `{${[...members].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join()}}`;
+}

@@ -1,0 +1,177 @@
+// Owns the hostile requests to a table of routes: each field of each route with each value that fits it, named, so that a failure says what was sent.
+import { routePath, type Route } from "@waggle/protocol";
+import { bodyFields, namedFields, type BodyField } from "./fields.ts";
+import {
+  deepTexts,
+  deepValues,
+  hostileStrings,
+  largeNests,
+  largeTexts,
+  listOf,
+  smallValues,
+  wideObject,
+  type HostileValue,
+} from "./values.ts";
+
+export interface HostileRequest {
+  /** What is done to which field. */
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: () => string;
+}
+
+/** All that is done to one field of one route. */
+export interface FieldAttack {
+  /** As `POST /v1/jobs stop[]`. */
+  readonly name: string;
+  readonly field: string;
+  /** Next to nothing to send or to refuse. */
+  readonly small: readonly HostileRequest[];
+  /** Deep ones, and megabytes. */
+  readonly large: readonly HostileRequest[];
+}
+
+type Routes = Readonly<Record<string, Route>>;
+
+/** One attack for each field of each route, found in the routes' own schemas. */
+export function fieldAttacks(routes: Routes): FieldAttack[] {
+  return Object.values(routes).flatMap((route) => [...bodyAttacks(route), ...nameAttacks(route)]);
+}
+
+/** Every route by every method that is not its own. */
+export function wrongMethods(routes: Routes): HostileRequest[] {
+  const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"];
+  return Object.values(routes).flatMap((route) =>
+    methods
+      .filter((method) => method !== methodOf(route))
+      .map((method) => ({ name: `${method} ${route.path}`, method, path: pathOf(route) })),
+  );
+}
+
+/** Bodies that are wrong as a whole, whichever fields there are. */
+export function brokenBodies(routes: Routes): HostileRequest[] {
+  return Object.values(routes).flatMap((route) => {
+    if (route.request === undefined) return [];
+    const [whole] = bodyFields(route.request);
+    const sound = whole?.sound ?? "{}";
+    const bodies: readonly HostileValue[] = [
+      { name: "an unfinished object", write: () => sound.slice(0, -1) },
+      { name: "two objects", write: () => sound + sound },
+      { name: "a byte order mark", write: () => `\uFEFF${sound}` },
+      { name: "5 MB of blanks", write: () => " ".repeat(5_000_000) },
+      { name: "each member twice", write: () => `${sound.slice(0, -1)},${sound.slice(1)}` },
+      {
+        name: "3.9 MB of unknown members",
+        write: () => `${sound.slice(0, -1)},${wideObject("0", unknownName).slice(1)}`,
+      },
+    ];
+    return bodies.map((value) => post(route, "the body", value.name, value.write));
+  });
+}
+
+function bodyAttacks(route: Route): FieldAttack[] {
+  if (route.request === undefined) return [];
+  const all = bodyFields(route.request);
+  return [...new Set(all.map(({ path }) => path))].map((path) => {
+    const field = path === "" ? "(body)" : path;
+    const fields = all.filter((one) => one.path === path);
+    const [first] = fields;
+    const send = (at: BodyField, { name, write }: HostileValue): HostileRequest =>
+      post(route, field, name, () => at.body(write()));
+    const large = new Map(fields.flatMap((at) => largeValues(at).map((value) => [value.name, send(at, value)])));
+    return {
+      name: `${methodOf(route)} ${route.path} ${field}`,
+      field,
+      small: first === undefined ? [] : smallValues.map((value) => send(first, value)),
+      large: [...large.values()],
+    };
+  });
+}
+
+/** What of megabytes fits a field; deep values are tried on all of them. */
+function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileValue[] {
+  const lists = ["0", "null", "{}", '""', ...(soundItem === undefined ? [] : [soundItem])];
+  const asList = lists.map((item) => ({ name: `3.9 MB of ${item}`.slice(0, 60), write: () => listOf(item) }));
+  const asObject: readonly HostileValue[] = [
+    { name: "3.9 MB of numbered members", write: () => wideObject("0") },
+    { name: "3.9 MB of numbered members of a wrong type", write: () => wideObject('""') },
+    {
+      name: "3.9 MB of unknown members next to the sound ones",
+      write: () => `${sound.slice(0, -1)}${sound === "{}" ? "" : ","}${wideObject("0", unknownName).slice(1)}`,
+    },
+  ];
+  switch (kind) {
+    case "text":
+      return [...deepValues, ...deepTexts, ...largeTexts];
+    case "short text":
+      return [...deepValues, ...largeTexts.slice(0, 1)];
+    case "list":
+      return [...deepValues, ...asList];
+    case "object":
+      return [...deepValues, ...asObject];
+    case "open":
+      return [...deepValues, ...largeTexts.slice(0, 1), ...largeNests];
+    case "other":
+      return deepValues;
+  }
+}
+
+/** Parameters of the path, of the query and headers: text, and never much of it. */
+function nameAttacks(route: Route): FieldAttack[] {
+  const { query, headers } = namedFields(route);
+  const texts = [...hostileStrings, "-1", "1e9", "99999999999999999999", "a".repeat(15_000)];
+  const body = route.request === undefined ? undefined : bodyFields(route.request)[0]?.sound;
+  const attack = (field: string, ask: (text: string) => Pick<HostileRequest, "path" | "headers">): FieldAttack => ({
+    name: `${methodOf(route)} ${route.path} ${field}`,
+    field,
+    small: texts.map((text) => ({
+      name: `${methodOf(route)} ${route.path} ${field}: ${JSON.stringify(text).slice(0, 40)}`,
+      method: methodOf(route),
+      ...ask(text),
+      ...(body === undefined ? {} : { body: () => body }),
+    })),
+    large: [],
+  });
+  return [
+    ...[...route.path.matchAll(/:([a-z_]+)/g)].map(([parameter]) =>
+      attack(parameter, (text) => ({ path: route.path.replace(parameter, encodeURIComponent(text)) })),
+    ),
+    ...query.map((name) =>
+      attack(`?${name}`, (text) => ({ path: `${pathOf(route)}?${name}=${encodeURIComponent(text)}` })),
+    ),
+    ...headers.map((name) =>
+      attack(name, (text) => ({
+        path: pathOf(route),
+        headers: {
+          [name]: Buffer.from(text)
+            .toString("latin1")
+            .replaceAll(/[^\x20-\x7e\xa0-\xff]/g, "?"),
+        },
+      })),
+    ),
+  ];
+}
+
+function post(route: Route, field: string, what: string, body: () => string): HostileRequest {
+  return {
+    name: `${methodOf(route)} ${route.path} ${field}: ${what}`,
+    method: methodOf(route),
+    path: pathOf(route),
+    body,
+  };
+}
+
+function methodOf({ method }: Route): string {
+  return method.toUpperCase();
+}
+
+/** Of a job or model that does not exist. */
+function pathOf(route: Route): string {
+  return routePath(route, { id: "nobody" });
+}
+
+function unknownName(index: number): string {
+  return `x${index}`;
+}

@@ -1,0 +1,64 @@
+// Owns the check that a piece of work leaks no timer, socket, server or child in this process.
+//
+// Counting process.getActiveResourcesInfo() before and after is not enough: the test runner has timers, too, and one of those that ends meanwhile
+// hides a leak. So this watches what is created.
+import { createHook } from "node:async_hooks";
+import { sleep } from "@waggle/async";
+
+/** Grace for closing: sockets and children close over several turns of the event loop. */
+const graceMs = 2_000;
+const pollIntervalMs = 10;
+
+/** Timers and handles can tell whether they keep the process alive; once closed, they do not. */
+interface Resource {
+  hasRef(): boolean | null;
+}
+
+interface Creation {
+  readonly resource: WeakRef<Resource>;
+  readonly kind: string;
+  readonly stack: string;
+}
+
+/**
+ * Watches the resources created in this process; call the result when the work is over: it rejects if any of them still
+ * keeps the process alive. Timers and handles that are unref'd do not.
+ * @throws Error that names each and the line of code that created it, after 2 s of grace
+ */
+export function expectNoLeaks(): () => Promise<void> {
+  const creations = new Map<number, Creation>();
+  let own = false;
+  const hook = createHook({
+    init(id, kind, _trigger, resource) {
+      if (own || !isResource(resource)) return;
+      creations.set(id, { resource: new WeakRef(resource), kind, stack: new Error(kind).stack ?? "" });
+    },
+    destroy: (id) => void creations.delete(id),
+  }).enable();
+  const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
+  /** The check ignores the timer of this wait; it is created before `sleep` returns. */
+  const pause = (): Promise<void> => {
+    own = true;
+    const paused = sleep(pollIntervalMs);
+    own = false;
+    return paused;
+  };
+  return async () => {
+    const deadline = performance.now() + graceMs;
+    while (left().length > 0 && performance.now() < deadline) await pause();
+    hook.disable();
+    const described = left().map(describe);
+    if (described.length > 0) throw new Error(`Resources were left behind: ${described.join(", ")}`);
+  };
+}
+
+function isResource(resource: object): resource is Resource {
+  return "hasRef" in resource && typeof resource.hasRef === "function";
+}
+
+/** The innermost frame that is neither Node's nor this file's. */
+function describe({ kind, stack }: Creation): string {
+  const frames = stack.split("\n").slice(1);
+  const origin = frames.find((frame) => !/node:|[\\/]leaks\.ts:/.test(frame));
+  return origin === undefined ? kind : `${kind} created ${origin.trim()}`;
+}

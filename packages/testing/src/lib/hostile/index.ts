@@ -1,8 +1,0 @@
-// Owns what of the hostile shapes others see; it is an entry of its own, since the rest of this package needs vitest.
-export * from "./ask.ts";
-export * from "./attacks.ts";
-export * from "./fields.ts";
-export * from "./grammars.ts";
-export * from "./requests.ts";
-export * from "./schemas.ts";
-export * from "./values.ts";

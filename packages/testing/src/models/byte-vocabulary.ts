@@ -1,0 +1,41 @@
+// Owns a vocabulary of bytes and a family's markers: any text can be written in it, and each byte is one token.
+import type { FamilyVocabulary } from "./family-vocabulary.ts";
+
+/** llama.cpp's token types, `llama_token_type` in its header llama.h. */
+const tokenType = { normal: 1, control: 3, userDefined: 4 } as const;
+
+export interface ByteVocabulary {
+  /** As the file has them: the bytes as GPT-2's characters, by their value, then the markers. */
+  readonly pieces: readonly string[];
+  readonly types: Int32Array;
+  /** Each marker's token. */
+  readonly markers: ReadonlyMap<string, number>;
+}
+
+/** @throws Error when a marker is empty or both control and user-defined */
+export function makeByteVocabulary({ control, userDefined, bos, eos, eot }: FamilyVocabulary): ByteVocabulary {
+  const ends = [bos, eos, eot].filter((text) => text !== undefined);
+  const controls = [...new Set([...control, ...ends])];
+  const texts = [...controls, ...new Set(userDefined)];
+  const markers = new Map(texts.map((text, index) => [text, byteCharacters.length + index]));
+  if (markers.has("")) throw new Error("Cannot make a vocabulary: a marker is empty");
+  const twice = controls.find((text) => userDefined.includes(text));
+  if (twice !== undefined) throw new Error(`Cannot make a vocabulary: ${twice} is both control and user-defined`);
+  const types = texts.map((_, index) => (index < controls.length ? tokenType.control : tokenType.userDefined));
+  return {
+    pieces: [...byteCharacters, ...texts],
+    types: Int32Array.of(...byteCharacters.map(() => tokenType.normal), ...types),
+    markers,
+  };
+}
+
+/** GPT-2's alphabet: printable bytes mean themselves, the other 68 are the characters from U+0100 on, in order. */
+const byteCharacters: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  if (isPrintable(byte)) return String.fromCharCode(byte);
+  const before = Array.from({ length: byte }, (_unused, other) => other).filter((other) => !isPrintable(other)).length;
+  return String.fromCharCode(0x100 + before);
+});
+
+function isPrintable(byte: number): boolean {
+  return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}

@@ -1,0 +1,7 @@
+export { writeRandomModel } from "./random-model.ts";
+export { writeLora, type LoraShape } from "./lora.ts";
+export { shapeNamed, shapes, type ModelShape } from "./shapes.ts";
+export { familyVocabulary, infillVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
+export { writeScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "./scripted-model.ts";
+export type { Answer, Script } from "./script.ts";
+export { writeSinglePrecision } from "./single-precision.ts";

@@ -1,0 +1,102 @@
+// Tests the files of scripted models: what changes with a script, what does not, and that the token to say leads all others by far.
+// That llama.cpp says it is tests/family-clients.test.ts.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeScriptedModel, type ScriptedModel } from "./scripted-model.ts";
+
+const rowBytes = 136;
+const context = 512;
+const template = "<|im_start|>{{ messages }}<think></think>";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-scripted-"));
+  path = join(folder, "a.gguf");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** What decides over the token after each place: 4 blocks of a scale and 32 signed bytes. */
+function rowsOf({ bytes }: ScriptedModel): string[] {
+  const content = readFileSync(path).subarray(-context * rowBytes);
+  expect(statSync(path).size).toBe(bytes);
+  return Array.from({ length: context }, (_, place) =>
+    content.subarray(place * rowBytes, (place + 1) * rowBytes).toString("hex"),
+  );
+}
+
+function codeOf(row: string): number[] {
+  const bytes = Buffer.from(row, "hex");
+  return Array.from({ length: 4 }, (_, block) => {
+    expect(bytes.readUInt16LE(block * 34)).toBe(0x3c00);
+    return Array.from({ length: 32 }, (_unused, i) => bytes.readInt8(block * 34 + 2 + i));
+  }).flat();
+}
+
+describe("writeScriptedModel", () => {
+  it("gives every place the code of the token after it, and that is the end where the script has no text", () => {
+    const rows = rowsOf(writeScriptedModel({ path, template, context, script: [{ at: 5, say: "abca<think>" }] }));
+    const end = rows[0];
+    const rowCodes = rows.slice(4, 9);
+    expect(new Set(rowCodes).size).toBe(4);
+    expect(rowCodes[0]).toBe(rowCodes[3]);
+    expect(rowCodes).not.toContain(end);
+    expect(new Set([...rows.slice(0, 4), ...rows.slice(9)])).toEqual(new Set([end]));
+  });
+
+  it("lets the token to say lead all others by 30 and more", () => {
+    const model = writeScriptedModel({ path, template, context });
+    const all = Array.from({ length: 256 }, (_, byte) => byte);
+    model.say({ at: 1, say: [...model.markers.keys()].map((token) => ({ token })) });
+    const markers = rowsOf(model).slice(0, model.markers.size);
+    // 128 to 255 are halves of characters; these hold all others and most of them.
+    model.say({ at: 1, say: String.fromCodePoint(...all.filter((byte) => byte > 0), 0x1_0000, 0x10_0000) });
+    const codes = [...new Set([...markers, ...rowsOf(model)])].map(codeOf);
+    expect(codes.length).toBeGreaterThan(190);
+    for (const [i, code] of codes.entries()) {
+      expect(code.reduce((sum, sign) => sum + sign, 0)).toBe(0);
+      for (const other of codes.slice(0, i)) {
+        const common = code.reduce((sum, sign, at) => sum + sign * (other[at] as number), 0);
+        expect((128 - common) / 2).toBeGreaterThanOrEqual(30);
+      }
+    }
+  });
+
+  it("changes a file in place that differs in its script alone, and nothing else of it", () => {
+    const model = writeScriptedModel({ path, template, context });
+    const [silent, { ino }] = [readFileSync(path), statSync(path)];
+    writeScriptedModel({ path, template, context, script: [{ at: 5, say: "abc" }] });
+    expect(statSync(path).ino).toBe(ino);
+    expect(readFileSync(path).equals(silent)).toBe(false);
+    model.say();
+    expect(readFileSync(path).equals(silent)).toBe(true);
+  });
+
+  it("writes another file where the model is another one", () => {
+    writeScriptedModel({ path, template, context });
+    const reader = statSync(path).ino;
+    writeScriptedModel({ path, template: template.replace("messages", "massages"), context });
+    expect(statSync(path).ino).not.toBe(reader);
+  });
+
+  it("names each template that it carries", () => {
+    const markers = writeScriptedModel({ path, template, templates: { tool_use: "<tool_call>" }, context }).markers;
+    const file = readFileSync(path).toString("latin1");
+    for (const key of ["chat_template", "chat_templates", "chat_template.tool_use"]) {
+      expect(
+        file.split(`tokenizer.${key}${String.fromCodePoint(key === "chat_templates" ? 9 : 8)}\0\0\0`),
+      ).toHaveLength(2);
+    }
+    expect(markers.has("</tool_call>")).toBe(true);
+  });
+
+  it("refuses what it cannot write, by its reason", () => {
+    const write = (options: object) => () => writeScriptedModel({ path, template, context, ...options });
+    expect(write({ context: 0 })).toThrow(/Cannot write .*: a context of 0 tokens/);
+    expect(write({ script: [{ at: 2, say: [{ token: "<nope>" }] }] })).toThrow("Cannot say <nope>: the model has no");
+    mkdirSync(path);
+    expect(write({})).toThrow(/Cannot write .*a\.gguf/);
+  });
+});

@@ -1,0 +1,41 @@
+// Tests a worker whose clients cancel, supersede each other, come and go, and do not read; and that a worker that breaks a rule is caught.
+import { describe, expect, test } from "vitest";
+import { limitMs } from "../support/long.ts";
+import { runCancelMatrix } from "./lib/cancel-matrix.ts";
+import { runCycles } from "./lib/cycles.ts";
+import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
+import { runSlowReaders } from "./lib/slow-reader.ts";
+import { runSupersede } from "./lib/supersede.ts";
+
+test("cancel: each phase by each route", { timeout: limitMs }, async ({ signal }) => {
+  const rows = await runFaults(runCancelMatrix, { name: "cancel", signal });
+  expectToHold(rows);
+  for (const phase of ["loading", "queued", "prefill", "decode"]) {
+    for (const route of ["disconnect", "DELETE job", "DELETE session", "superseded", "deadline"]) {
+      const cells = rows.filter(({ name }) => name.startsWith(`${phase} by ${route}`));
+      expect(cells.length, `${phase} by ${route}`).toBeGreaterThanOrEqual(2);
+      for (const { numbers } of cells) expect(numbers["steps"]).toBeLessThanOrEqual(1);
+    }
+  }
+});
+
+test("sessions: the new supersedes the old", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runSupersede, { name: "supersede", signal }));
+});
+
+test("clients that connect and go at random moments", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runCycles, { name: "cycles", signal }));
+});
+
+test("readers that do not read", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runSlowReaders, { name: "slow", signal }));
+});
+
+describe("a worker that is not sound", () => {
+  test("is caught when it does not wait for a superseded stream's clean-up", async ({ signal }) => {
+    const workerFlags = ["--supersede-timeout", "0s"];
+    const rows = await runFaults(runSupersede, { name: "supersede", signal, workerFlags });
+    expect(failuresOf(rows).join("\n")).toMatch(/prev_stream_finished_cleanly/);
+    expect(rows.at(-1)).toMatchObject({ name: "nothing is left", failures: [] });
+  });
+});

@@ -1,0 +1,23 @@
+// Tests a worker whose engines die, hang and break, on the fake backend and on the embedded model.
+import { test } from "vitest";
+import { limitMs } from "../support/long.ts";
+import { runEngineFaults } from "./lib/engine-faults.ts";
+import { runEngineLoss } from "./lib/engine-loss.ts";
+import { runRealModel } from "./lib/real-model.ts";
+import { expectToHold, runFaults } from "./lib/run.ts";
+
+test("engines that die, hang and break", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runEngineFaults, { name: "engine", signal }));
+});
+
+test("streams that outlive their engines", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runEngineLoss, { name: "engine-loss", signal }));
+});
+
+test(
+  "the embedded model: cancels in its prefill, a resume, a kill under its streams",
+  { timeout: limitMs },
+  async ({ signal }) => {
+    expectToHold(await runFaults(runRealModel, { name: "model", signal }));
+  },
+);

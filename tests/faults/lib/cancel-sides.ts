@@ -1,0 +1,139 @@
+// Owns the two sides of the cancel matrix. Phases: how to bring a job into one, and how its stream shows afterwards that it was there. Routes:
+// what is done to end it while its worker lives, and what its stream must end with.
+import {
+  isQueued,
+  isStarted,
+  isToken,
+  logged,
+  type Ending,
+  type LiveStream,
+  type Worker,
+} from "@waggle/testing/harness";
+import { isTerminal, type GenerateRequestInput, type StreamEvent } from "@waggle/protocol";
+import { freshId, reopen, type JobRequest, type Way } from "./ways.ts";
+
+export interface Phase {
+  readonly name: "loading" | "queued" | "prefill" | "decode";
+  /** Begins differently each time, so that no slot holds a prefix of it already. */
+  request(): Pick<GenerateRequestInput, "prompt">;
+  /** Whether a job in this phase holds a slot. */
+  readonly inSlot: boolean;
+  /** Resolves when the stream shows that the job is in this phase. */
+  reached(stream: LiveStream): Promise<unknown>;
+  /** Whether a stream with these events ended in this phase. */
+  endedHere(events: readonly StreamEvent[]): boolean;
+}
+
+/** Each is a token of the fake model: at 16 a step the prefill takes hundreds of steps. */
+const longPromptWords = 6_000;
+/** Tokens after which a stream is decoding beyond doubt. */
+const decodingFrom = 3;
+
+const isLoading = (event: StreamEvent): boolean => event.type === "status" && event.status === "loading";
+const isDecoding = (event: StreamEvent): boolean => isToken(event) && event.index >= decodingFrom;
+const short = (): { prompt: string } => ({ prompt: `${freshId("No")}: tell me about the hive.` });
+const waits = { request: short, inSlot: false, endedHere: (events: readonly StreamEvent[]) => !events.some(isStarted) };
+
+export const loading: Phase = {
+  ...waits,
+  name: "loading",
+  reached: (stream) => stream.event("the status loading", isLoading),
+};
+
+export const queued: Phase = {
+  ...waits,
+  name: "queued",
+  reached: (stream) => stream.event("a place in the queue", isQueued),
+};
+
+export const prefill: Phase = {
+  name: "prefill",
+  request: () => ({ prompt: `${freshId("No")}: ${"bee ".repeat(longPromptWords)}` }),
+  inSlot: true,
+  reached: (stream) => stream.event("the prefill's start", isStarted),
+  endedHere: (events) => events.some(isStarted) && !events.some(isToken),
+};
+
+export const decode: Phase = {
+  name: "decode",
+  request: short,
+  inSlot: true,
+  reached: (stream) => stream.event("some tokens", isDecoding),
+  endedHere: (events) => events.some(isToken),
+};
+
+/** A job that is to be ended. */
+export interface Target {
+  readonly worker: Worker;
+  readonly way: Way;
+  readonly request: JobRequest & { readonly session_id: string };
+  readonly stream: LiveStream;
+}
+
+export interface Route {
+  readonly name: "disconnect" | "DELETE job" | "DELETE session" | "superseded" | "deadline";
+  readonly due: Ending;
+  /** Ends the job. Resolves with its whole stream once that has its terminal event. */
+  end(target: Target): Promise<LiveStream>;
+  /** Undoes what else it did; resolves when nothing of it is left. */
+  clear?(target: Target): Promise<void>;
+}
+
+/** The job that supersedes a session's job. */
+const successorId = (target: Target): string => `${target.request.job_id}-successor`;
+
+async function ended(stream: LiveStream): Promise<LiveStream> {
+  await stream.event("the terminal event", isTerminal);
+  return stream;
+}
+
+export const routes: readonly Route[] = [
+  {
+    name: "disconnect",
+    due: "cancelled by disconnect",
+    async end({ worker, stream, request }) {
+      stream.leave();
+      // The job has no reader, so the log shows its end; then the replay shows what a reader would have received.
+      const [cancelled, over] = [logged("stream_cancelled", request.job_id), logged("stream_end", request.job_id)];
+      await worker.log.line("the job's end", (line) => cancelled(line) || over(line));
+      return ended(await reopen(worker, request.job_id));
+    },
+  },
+  {
+    name: "DELETE job",
+    due: "cancelled by client",
+    async end({ worker, request, stream }) {
+      await worker.client.cancelJob(request.job_id);
+      return ended(stream);
+    },
+  },
+  {
+    name: "DELETE session",
+    due: "cancelled by client",
+    async end({ worker, request, stream }) {
+      await worker.client.cancelSession(request.session_id);
+      return ended(stream);
+    },
+  },
+  {
+    name: "superseded",
+    due: "cancelled by superseded",
+    async end(target) {
+      const request = { prompt: "I come after.", session_id: target.request.session_id, job_id: successorId(target) };
+      const successor = await target.way.open(target.worker, request);
+      const hasPlace = (event: LiveStream["events"][number]): boolean =>
+        isStarted(event) || isQueued(event) || event.type === "status";
+      await successor.event("a place for the successor", hasPlace);
+      return ended(target.stream);
+    },
+    async clear(target) {
+      await target.worker.client.cancelJob(successorId(target));
+    },
+  },
+  { name: "deadline", due: "error deadline_exceeded", end: ({ stream }) => ended(stream) },
+];
+
+export function freshTarget(): { readonly job_id: string; readonly session_id: string } {
+  const id = freshId("target");
+  return { job_id: id, session_id: `session-of-${id}` };
+}

@@ -1,0 +1,107 @@
+// Owns the sessions of chaos: a new job supersedes the old one at once and in order, and sessions leave each other alone.
+import { sleep } from "@waggle/async";
+import {
+  endingOf,
+  isStarted,
+  logged,
+  stopwatch,
+  times,
+  waitFor,
+  type Facts,
+  type Worker,
+} from "@waggle/testing/harness";
+import type { Stage } from "./stage.ts";
+import { freshId, ways, type JobRequest, type Way } from "./ways.ts";
+
+/** Between prompt A and prompt B, as somebody who changes their mind at once. */
+const changeOfMindMs = 50;
+const burst = 5;
+const answerTokens = 20;
+const longRounds = 50;
+const superseded = "cancelled by superseded";
+
+interface Scene {
+  readonly stage: Stage;
+  readonly worker: Worker;
+  readonly way: Way;
+}
+
+export async function runSupersede(stage: Stage): Promise<void> {
+  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 10");
+  for (const way of ways) {
+    const scene = { stage, worker, way };
+    for (const _ of stage.rounds(longRounds)) {
+      await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) => checkPair(scene, facts));
+      await stage.check(`a burst of ${burst} at once, next to another session (${way.name})`, (facts) =>
+        checkRush(scene, facts),
+      );
+    }
+  }
+}
+
+type SessionRequest = JobRequest & { readonly session_id: string };
+
+const endless = (session: string): SessionRequest => ({
+  prompt: "Tell me everything.",
+  session_id: session,
+  job_id: freshId("endless"),
+});
+
+/** An answer of 20 tokens, and what it must say. */
+async function brief(
+  stage: Stage,
+  session: string,
+): Promise<{ readonly request: SessionRequest; readonly text: string }> {
+  const request = { prompt: "Tell me a little.", seed: stage.random.between(1, 1_000_000), max_tokens: answerTokens };
+  const text = await stage.uncutText(request);
+  return { request: { ...request, session_id: session, job_id: freshId("brief") }, text };
+}
+
+async function checkPair({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
+  const session = freshId("session");
+  const b = await brief(stage, session);
+  const a = endless(session);
+  const first = await way.open(worker, a);
+  await Promise.all([sleep(changeOfMindMs), first.event("the slot of A", isStarted)]);
+  const elapsed = stopwatch();
+  const second = await way.open(worker, b.request);
+  await facts.ended("A", first, superseded);
+  facts.number("a_ended_ms", elapsed());
+  await facts.ended("B", second, "length", b.text);
+  // The log does not travel in the stream and may arrive after it.
+  await worker.log.line("the end of B in the log", logged("stream_end", b.request.job_id));
+  checkLogOrder(worker, a.job_id, b.request.job_id, facts);
+}
+
+/** It is not known which of them arrives last; that one answers. The other session has no part in it. */
+async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
+  const { request, text } = await brief(stage, freshId("session"));
+  const yours = await brief(stage, freshId("yours"));
+  const other = await way.open(worker, yours.request);
+  const streams = await times(burst, () => way.open(worker, { ...request, job_id: freshId("rush") }));
+  for (const { over } of streams) await waitFor("the end of a stream in the burst", over);
+  const answered = streams.filter(({ judge }) => endingOf(judge.terminal) !== superseded);
+  facts.equal("streams that were answered", answered.length, 1);
+  for (const stream of streams) {
+    if (answered.includes(stream)) await facts.ended("the one that answers", stream, "length", text);
+    else await facts.ended("a superseded stream", stream, superseded);
+  }
+  await facts.ended("the other session's stream", other, "length", yours.text);
+}
+
+/** Between stream_start A and stream_start B of one session stands stream_end A. */
+function checkLogOrder(worker: Worker, a: string, b: string, facts: Facts): void {
+  const at = (message: string, job: string): number => worker.log.lines.findIndex(logged(message, job));
+  const ofA = ["stream_start", "stream_cancelled", "stream_end"].map((message) => at(message, a));
+  const order = [...ofA, at("stream_start", b), at("stream_end", b)];
+  facts.expect(
+    !order.includes(-1),
+    `the log lacks one of start, cancelled and end of A, start and end of B: lines ${order.join(", ")}`,
+  );
+  facts.equal(
+    "the order of the log's lines",
+    order,
+    order.toSorted((x, y) => x - y),
+  );
+  facts.expect(at("prev_stream_finished_cleanly", b) >= 0, "the log does not say prev_stream_finished_cleanly of B");
+}

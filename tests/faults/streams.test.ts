@@ -1,0 +1,26 @@
+// Tests a worker's streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that one that forgets is caught.
+import { expect, test } from "vitest";
+import { limitMs } from "../support/long.ts";
+import { runDialects } from "./lib/dialects.ts";
+import { runOverload } from "./lib/overload.ts";
+import { runResume } from "./lib/resume.ts";
+import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
+
+test("streams cut and resumed", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runResume, { name: "resume", signal }));
+});
+
+test("a worker that forgets what its readers may still resume is caught", async ({ signal }) => {
+  const workerFlags = ["--replay-buffer", "2KiB"];
+  const rows = await runFaults(runResume, { name: "resume", signal, workerFlags });
+  expect(failuresOf(rows).join("\n")).toMatch(/byte for byte/);
+  expect(rows.at(-1)).toMatchObject({ name: "nothing is left", failures: [] });
+});
+
+test("ten times more requests than the queue holds", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runOverload, { name: "overload", signal }));
+});
+
+test("every dialect: each way in which an answer ends", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runDialects, { name: "dialects", signal }));
+});

@@ -1,0 +1,19 @@
+// Tests workers that leave under their streams, and workers whose hive fails.
+import { expect, test } from "vitest";
+import { limitMs } from "../support/long.ts";
+import { runHiveOutages } from "./lib/hive-outages.ts";
+import { runLeaving } from "./lib/leaving.ts";
+import { expectToHold, runFaults } from "./lib/run.ts";
+
+test("workers that leave", { timeout: limitMs }, async ({ signal }) => {
+  const rows = await runFaults(runLeaving, { name: "leaving", signal });
+  expectToHold(rows);
+  for (const phase of ["loading", "queued", "prefill", "decode"]) {
+    const cells = rows.filter(({ name }) => name.startsWith(`${phase} by abort`));
+    expect(cells.length, `${phase} by abort`).toBeGreaterThanOrEqual(2);
+  }
+});
+
+test("hives that fail", { timeout: limitMs }, async ({ signal }) => {
+  expectToHold(await runFaults(runHiveOutages, { name: "hive", signal }));
+});

@@ -1,0 +1,228 @@
+// Owns what is done to a fleet, and what must hold: each scenario is a name, what it breaks, and a verdict.
+import { sleep } from "@waggle/async";
+import {
+  daemonCommand,
+  logged,
+  openStream,
+  poll,
+  startFleet,
+  startGateway,
+  startNats,
+  startWorker,
+  stopwatch,
+  type FleetStage,
+  type WorkerPlan,
+} from "@waggle/testing/harness";
+import { gatewayScenarios } from "./gateway-scenarios.ts";
+import { createOtherMachine } from "./partition.ts";
+import { returned } from "./returns.ts";
+import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
+import { learnAnswers, leftIn, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
+
+const tokensEach = 60;
+/** Of speeds 4 : 2 : 1. */
+const plans: readonly Required<WorkerPlan>[] = [
+  { name: "bee-1", slots: 8, stepMs: 10 },
+  { name: "bee-2", slots: 8, stepMs: 20 },
+  { name: "bee-3", slots: 8, stepMs: 40 },
+];
+/** By how much a worker's share of the tokens may miss its share of the speed. */
+const spreadTolerance = 0.15;
+const killEveryMs = 2_000;
+/** The server's time to come back. */
+const natsAwayMs = 2_000;
+const drainLimitMs = 2_000;
+
+async function swarmOf(
+  options: ScenarioOptions,
+  meanwhile: (stage: FleetStage, over: AbortSignal) => Promise<void>,
+  judge: (stage: FleetStage) => Promise<Verdict> = async () => [],
+): Promise<Verdict> {
+  const { groups, requests, seed, progress } = options;
+  const wanted = wantedOf(requests, tokensEach, seed);
+  const answers = await learnAnswers(groups, wanted);
+  await using stage = await startFleet(groups, { workers: plans, gateways: 2 });
+  await stage.complete();
+  const outcome = await runSwarm(stage, wanted, answers, async (over) => await meanwhile(stage, over));
+  progress(
+    `${outcome.whole} of ${outcome.requests} whole in ${seconds(outcome.tookMs)}, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
+  );
+  return [...outcome.wrong, ...(await leftIn(stage)), ...(await judge(stage))];
+}
+
+const undisturbed: FleetScenario = {
+  name: "spread",
+  what: "requests in parallel are spread over the workers by their speed",
+  run: async (options) =>
+    await swarmOf(
+      options,
+      async () => {},
+      async (stage) => {
+        const got = sharesOf(await tokensByWorker(stage));
+        const due = sharesOf(plans.map(({ slots, stepMs }) => slots / stepMs));
+        return plans.flatMap(({ name }, i) => {
+          const off = (got[i] ?? 0) / (due[i] ?? 1) - 1;
+          options.progress(`${name}: ${percent(got[i] ?? 0)} of the tokens, ${percent(due[i] ?? 0)} of the speed`);
+          return Math.abs(off) <= spreadTolerance ? [] : [`${name} has ${percent(off)} more than its speed allows`];
+        });
+      },
+    ),
+};
+
+const killed: FleetScenario = {
+  name: "workers-killed",
+  what: "a worker is killed with SIGKILL every two seconds, and started again",
+  async run(options) {
+    let kills = 0;
+    return await swarmOf(options, async (stage, over) => {
+      const returning = new Set<Promise<void>>();
+      for (let next = 0; !over.aborted; next += 1) {
+        await sleep(killEveryMs, { signal: over }).catch(() => {});
+        const victim = stage.workers[next % stage.workers.length];
+        if (over.aborted || victim === undefined || victim.starting) continue;
+        await victim.kill();
+        kills += 1;
+        const back = victim.start().finally(() => returning.delete(back));
+        returning.add(back);
+      }
+      await Promise.all(returning);
+      options.progress(`${kills} workers killed`);
+    });
+  },
+};
+
+export const natsRestarted: FleetScenario = {
+  name: "nats-restarted",
+  what: "nats-server is stopped in the middle, and started again after two seconds",
+  run: async (options) =>
+    await swarmOf(options, async (stage, over) => {
+      await sleep(3_000, { signal: over }).catch(() => {});
+      if (over.aborted) throw new Error("All was over before nats-server was stopped: ask for more requests");
+      await stage.nats.stop();
+      await sleep(natsAwayMs);
+      await stage.nats.start();
+      options.progress("nats-server was restarted");
+    }),
+};
+
+const drained: FleetScenario = {
+  name: "drain",
+  what: "a worker that gets SIGTERM under load has left within two seconds, and its streams continue elsewhere",
+  async run(options) {
+    let left: number | undefined;
+    const problems = await swarmOf(options, async (stage, over) => {
+      await sleep(1_500, { signal: over }).catch(() => {});
+      const [first] = stage.workers;
+      if (over.aborted || first === undefined) return;
+      const { slots } = await first.worker.client.health();
+      const since = stopwatch();
+      first.worker.signal("SIGTERM");
+      await first.worker.exited;
+      left = since();
+      options.progress(`with ${slots.busy} busy slots it left in ${seconds(left)}`);
+    });
+    if (left === undefined) return [...problems, "all was over before the worker got the signal to leave"];
+    return left <= drainLimitMs ? problems : [...problems, `the worker took ${seconds(left)} to leave`];
+  },
+};
+
+const gatewayKilled: FleetScenario = {
+  name: "gateway-killed",
+  what: "a gateway is killed in the middle of a stream, which its client resumes at the other one",
+  async run({ groups, progress }) {
+    await using stage = await startFleet(groups, {
+      workers: plans.slice(0, 1).map((plan) => ({ ...plan, stepMs: 25 })),
+      gateways: 2,
+    });
+    await stage.complete();
+    const [first, second] = stage.gateways;
+    if (first === undefined || second === undefined) return ["there are no two gateways"];
+    const request = { prompt: "A stream that outlives its gateway", max_tokens: 200, temperature: 0 };
+    const whole = await wholeText(second.url, request);
+    const { job_id: id } = await first.client.createJob(request);
+    const cut = await openStream({ url: `${first.url}/v1/jobs/${id}/stream` });
+    await poll("some tokens", () => cut.judge.tokens.length >= 40);
+    await first[Symbol.asyncDispose]();
+    await cut.over;
+    const seen = cut.judge.tokens.length;
+    const since = stopwatch();
+    const rest = await openStream({
+      url: `${second.url}/v1/jobs/${id}/stream`,
+      after: seen - 1,
+    });
+    const { how } = await rest.over;
+    progress(`cut after ${seen} tokens; the rest came in ${seconds(since())}`);
+    const text = cut.judge.text + rest.judge.text;
+    const problems = [...cut.judge.problems, ...rest.judge.problems];
+    if (how !== "complete") return [...problems, `the resumed stream is ${how}`];
+    return text === whole ? problems : [...problems, "the text with the resumed tail is another one"];
+  },
+};
+
+/** Long enough for the others to take its jobs over, and for the connection to be given up. */
+const cutOffMs = 14_000;
+
+const cutOff: FleetScenario = {
+  name: "cut-off",
+  what: "the network to a worker is cut for a while: others continue its streams, and it learns of that",
+  async whyNot() {
+    await using machine = await createOtherMachine();
+    return machine === undefined ? "it takes a network namespace, which this process may not make" : undefined;
+  },
+  async run({ groups, seed, progress }) {
+    await using machine = await createOtherMachine();
+    if (machine === undefined) throw new Error("Cannot make a network namespace");
+    const wanted = wantedOf(12, 500, seed);
+    const answers = await learnAnswers(groups, wanted);
+    await using nats = await startNats(groups, { address: "0.0.0.0" });
+    const flags = ["--backend", "fake", "--slots", "8", "--fake-step-delay", "20ms", "--worker-id"];
+    await using here = await startWorker(groups, { flags: [...flags, "here", "--nats-url", nats.url] });
+    const far = ["--nats-url", nats.url.replace("127.0.0.1", machine.ourAddress), "--nats-insecure"];
+    await using there = await startWorker(groups, {
+      command: machine.command(daemonCommand("worker")),
+      flags: [...flags, "there", ...far],
+    });
+    await using gateway = await startGateway(groups, { flags: ["--nats-url", nats.url] });
+    await poll("the gateway to know both workers", async () => (await gateway.client.health()).slots.total === 16);
+    const outcome = await runSwarm({ gateways: [gateway] }, wanted, answers, async () => {
+      await there.log.line("a job on this worker", logged("stream_start"));
+      await sleep(1_000);
+      await machine.cut();
+      await sleep(cutOffMs);
+      await machine.mend();
+    });
+    progress(
+      `${outcome.whole} of ${outcome.requests} whole, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
+    );
+    await there.log.line("that it has lost its jobs", logged("fleet_job_lost_to_another_worker"), { limitMs: 30_000 });
+    const continued = here.log.lines.filter(logged("fleet_job_continued")).length;
+    progress(`the other worker continued ${continued} of them`);
+    return continued > 0 ? outcome.wrong : [...outcome.wrong, "the other worker continued no stream"];
+  },
+};
+
+async function wholeText(url: string, body: object): Promise<string> {
+  const stream = await openStream({ url: `${url}/v1/inference`, body });
+  const { how } = await stream.over;
+  if (how !== "complete") throw new Error(`Cannot learn the whole text: the stream is ${how}`);
+  return stream.judge.text;
+}
+
+export const fleetScenarios: readonly FleetScenario[] = [
+  undisturbed,
+  killed,
+  natsRestarted,
+  drained,
+  gatewayKilled,
+  ...gatewayScenarios,
+  cutOff,
+  returned,
+];
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(2)} s`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,114 @@
+// Owns the swarm: many requests in parallel through all gateways of a fleet, while something is broken, each compared with what an undisturbed worker says.
+import { inLanes, poll, startWorker, sum, type FleetStage, type ProcessGroups } from "@waggle/testing/harness";
+import { ask, clientOf, promptsOf, type Told, type Wanted } from "./ask.ts";
+
+export interface SwarmOutcome {
+  readonly requests: number;
+  readonly whole: number;
+  /** What is wrong with those that are not, at most ten of them. */
+  readonly wrong: readonly string[];
+  readonly tookMs: number;
+  /** Longest time without an event in a stream that had begun. */
+  readonly longestPauseMs: number;
+}
+
+const fakeFlags = ["--backend", "fake", "--slots", "16"];
+
+/** What an undisturbed worker says to each. @param flags of that worker */
+export async function learnAnswers(
+  groups: ProcessGroups,
+  wanted: readonly Wanted[],
+  flags: readonly string[] = fakeFlags,
+): Promise<readonly string[]> {
+  const worker = await startWorker(groups, { flags: [...flags, "--queue-capacity", "4096"] });
+  try {
+    // Nothing is tested yet: a connection that a busy machine drops is opened again.
+    const client = clientOf(worker.url, 3);
+    const outcomes = await inOrder(32, wanted, async (one) => await ask(client, one));
+    const broken = outcomes.find(({ finish }) => finish !== "length");
+    if (broken !== undefined) throw new Error(`Cannot learn the answers: ${broken.error ?? "one is not whole"}`);
+    return outcomes.map(({ text }) => text);
+  } finally {
+    await worker[Symbol.asyncDispose]();
+  }
+}
+
+/** Asks all at the same time, half of them each gateway, and runs `meanwhile` until the last answer is there. */
+export async function runSwarm(
+  stage: Pick<FleetStage, "gateways">,
+  wanted: readonly Wanted[],
+  answers: readonly string[],
+  meanwhile: (over: AbortSignal) => Promise<void> = async () => {},
+): Promise<SwarmOutcome> {
+  const clients = stage.gateways.map(({ url }) => clientOf(url));
+  const over = new AbortController();
+  const startedAt = performance.now();
+  const disturbance = meanwhile(over.signal);
+  // What fails in it is thrown below, once all answers are there.
+  disturbance.catch(() => {});
+  const outcomes = await Promise.all(
+    wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one)),
+  );
+  const tookMs = performance.now() - startedAt;
+  over.abort();
+  await disturbance;
+  const wrong = outcomes.flatMap((one, i) => problemOf(one, answers[i] ?? "", i));
+  return {
+    requests: wanted.length,
+    whole: wanted.length - wrong.length,
+    wrong: wrong.slice(0, 10),
+    tookMs,
+    longestPauseMs: Math.max(...outcomes.map(longestPause)),
+  };
+}
+
+const settleLimitMs = 60_000;
+
+/** What is wrong where something of the jobs stays in the queue. */
+export async function leftIn({ nats }: Pick<FleetStage, "nats">): Promise<readonly string[]> {
+  const left = async (): Promise<number> => await nats.messagesIn("WAGGLE_JOBS");
+  try {
+    await poll("the fleet's queue to be empty", async () => (await left()) === 0, settleLimitMs);
+    return [];
+  } catch {
+    return [`${await left()} jobs stay in the fleet's queue`];
+  }
+}
+
+export function wantedOf(count: number, maxTokens: number, seed: number): readonly Wanted[] {
+  return promptsOf(count, seed).map((prompt) => ({ prompt, maxTokens }));
+}
+
+/** An answer that is whole and equal has no gap, and nothing in it twice. */
+function problemOf({ text, finish, error }: Told, expected: string, index: number): string[] {
+  if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
+  if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];
+  if (text === expected) return [];
+  const at = [...expected].findIndex((character, i) => text[i] !== character);
+  return [`request ${index}: another text from character ${at} of ${expected.length} on`];
+}
+
+function longestPause({ arrivals }: Told): number {
+  return arrivals.reduce((longest, at, i) => Math.max(longest, at - (arrivals[i - 1] ?? at)), 0);
+}
+
+/** Model tokens that each worker has generated so far. */
+export async function tokensByWorker(stage: FleetStage): Promise<readonly number[]> {
+  return await Promise.all(
+    stage.workers.map(async ({ worker }) => (await worker.metrics()).sum("waggle_tokens_generated_total")),
+  );
+}
+
+/** Part of all. */
+export function sharesOf(counts: readonly number[]): readonly number[] {
+  const total = sum(counts);
+  return counts.map((count) => count / total);
+}
+
+async function inOrder<T, R>(lanes: number, items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  await inLanes(lanes, items.entries(), async ([i, item]) => {
+    answers[i] = await run(item);
+  });
+  return answers;
+}

@@ -1,0 +1,87 @@
+// Tests that real workers speak each family's format: answers are read as llama.cpp reads them, and calls drawn at random from the grammars are valid.
+// A short run takes two templates and a few answers of each; a long one takes all.
+import { llamaCases, notInGrammar, type LlamaCase } from "@waggle/chat-format/testing";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { createProcessGroups } from "@waggle/testing/harness";
+import { afterEach, describe, expect, test } from "vitest";
+import { callFamilies } from "./formats/families.ts";
+import { checkCalls, toolChoices } from "./formats/family-calls.ts";
+import { checkTemplate, type CaseVerdict } from "./formats/template-cases.ts";
+import { isLong, limitMs, say } from "./support/long.ts";
+
+const shortTemplates = ["openai-gpt-oss-120b", "Qwen3-Coder"];
+const isTaken = (template: string): boolean => isLong || shortTemplates.includes(template);
+const groups = createProcessGroups("formats");
+afterEach(() => groups.killAll());
+
+function sourceOf(template: string): string {
+  const source = llamaTemplates().get(template);
+  if (source === undefined) throw new Error(`llama.cpp has no template ${template}`);
+  return source;
+}
+
+/** Of each template. */
+const caseSample = isLong ? Infinity : 6;
+/** In a long run so many have to be read as llama.cpp does: of all cases, and of each template's. In a short one all of them. */
+const leastOfAll = isLong ? 0.97 : 1;
+const leastOfTemplate = isLong ? 0.8 : 1;
+/** A template with fewer cases may fail one in a long run. */
+const fewCases = 5;
+
+/**
+ * A prompt that says a part of the answer is another request, which only llama.cpp's own side can make. Cases whose text the grammar does not
+ * allow are left out; not-in-grammar.ts lists each with its reason.
+ */
+function casesByTemplate(): ReadonlyMap<string, readonly LlamaCase[]> {
+  const asked = llamaCases().cases.filter(
+    ({ name, template, continued }) =>
+      continued === undefined && !Object.hasOwn(notInGrammar, name) && isTaken(template),
+  );
+  const templates = new Set(asked.map(({ template }) => template));
+  return new Map(
+    [...templates].map((name) => [name, asked.filter(({ template }) => template === name).slice(0, caseSample)]),
+  );
+}
+
+describe("answers are read as llama.cpp expects, whole and by characters", () => {
+  const all: CaseVerdict[] = [];
+
+  test.each([...casesByTemplate()])("%s", { timeout: limitMs }, async (template, cases) => {
+    const verdicts = await checkTemplate({ groups, source: sourceOf(template), cases });
+    all.push(...verdicts);
+    const wrong = wrongIn(verdicts);
+    say(`${template}: ${cases.length - wrong.length} of ${cases.length} ${wrong.join("\n")}`);
+    const mayFail = isLong && cases.length < fewCases ? 1 : (1 - leastOfTemplate) * cases.length;
+    if (wrong.length > mayFail) expect(wrong).toEqual([]);
+  });
+
+  test("over all templates", () => {
+    expect(all.length).toBeGreaterThan(0);
+    expect(1 - wrongIn(all).length / all.length).toBeGreaterThanOrEqual(leastOfAll);
+  });
+});
+
+function wrongIn(verdicts: readonly CaseVerdict[]): string[] {
+  return verdicts.flatMap(({ name, reason }) => (reason === undefined ? [] : [`${name}: ${reason}`]));
+}
+
+describe("calls drawn at random from the grammar are valid, and the answer has nothing else", () => {
+  const answers = isLong ? 200 : 8;
+  const slots = 8;
+  /** Of a family and choice: the rest are only counted. */
+  const shownFaults = 3;
+  const families = callFamilies.filter(({ template }) => isTaken(template));
+
+  test.each(families)("$kind ($template)", { timeout: limitMs }, async (family) => {
+    const results = await checkCalls(family, { groups, template: sourceOf(family.template), answers, slots });
+    expect(results.map(({ choice }) => choice)).toEqual(toolChoices);
+    for (const { faults, ...figures } of results) {
+      say(`${family.template} ${JSON.stringify(figures)}`);
+      expect(faults.slice(0, shownFaults), `${faults.length} faults`).toEqual([]);
+      expect(figures.valid).toBe(figures.calls);
+      expect(figures.calls).toBeGreaterThanOrEqual(answers);
+      // A slot computes a prompt once at most; no later answer in that slot computes it again.
+      expect(figures.promptsComputed).toBeLessThanOrEqual(slots);
+    }
+  });
+});

@@ -1,0 +1,67 @@
+// Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
+import { sleep } from "@waggle/async";
+import { gapsOf, incompleteness, messageOf, openStream, type AnswerTimes } from "@waggle/testing/harness";
+import type { GenerateRequestInput } from "@waggle/protocol";
+
+export interface Honest {
+  readonly streams: number;
+  /** Between two token events of one stream. */
+  readonly gapsMs: readonly number[];
+  readonly firstTokensMs: readonly number[];
+  /** From the sending of the request to the headers of its answer. */
+  readonly acceptedMs: readonly number[];
+  /** To be judged together: a pause of the machine says nothing about one answer, and a worker that cheats does so in all of them. */
+  readonly answers: readonly AnswerTimes[];
+  /** What was wrong with any of them. */
+  readonly failures: readonly string[];
+  /** Resolves when all of them have ended, after the signal has aborted. */
+  readonly over: Promise<unknown>;
+}
+
+const request: GenerateRequestInput = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 600 };
+const silenceMs = 60_000;
+/** After a refusal. */
+const retryMs = 250;
+const failuresLimit = 50;
+
+export function startHonest(url: string, tokens: readonly string[], signal: AbortSignal): Honest {
+  const seen = {
+    streams: 0,
+    gapsMs: [] as number[],
+    firstTokensMs: [] as number[],
+    acceptedMs: [] as number[],
+    answers: [] as AnswerTimes[],
+    failures: [] as string[],
+  };
+
+  function complain(found: readonly string[]): void {
+    seen.failures.push(...found.slice(0, failuresLimit - seen.failures.length));
+  }
+
+  async function client(token: string): Promise<void> {
+    const headers = { authorization: `Bearer ${token}` };
+    while (!signal.aborted) {
+      try {
+        const sent = { url: `${url}/v1/inference`, body: request, headers, silenceMs, signal };
+        const sentAt = performance.now();
+        const { over, judge } = await openStream(sent);
+        const acceptedMs = performance.now() - sentAt;
+        const { reason } = await over;
+        const arrivals = judge.tokens.map(({ arrivalMs }) => arrivalMs);
+        seen.gapsMs.push(...gapsOf(arrivals));
+        seen.firstTokensMs.push(...arrivals.slice(0, 1));
+        seen.acceptedMs.push(acceptedMs);
+        signal.throwIfAborted();
+        complain(incompleteness(judge, reason));
+        seen.streams += 1;
+        seen.answers.push({ tokens: judge.tokens, queueMs: judge.queueMs });
+      } catch (error) {
+        if (signal.aborted) return;
+        complain([messageOf(error)]);
+        await sleep(retryMs, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  return Object.assign(seen, { over: Promise.all(tokens.map(client)) });
+}

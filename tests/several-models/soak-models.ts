@@ -1,0 +1,117 @@
+// Owns the models of a soak: the embedded one, two made-up ones of tiny shapes and one that embeds, and what each has to answer.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { openStream, repositoryPath, type Worker } from "@waggle/testing/harness";
+import { writeRandomModel } from "@waggle/testing/models";
+
+export interface SoakModel {
+  readonly name: string;
+  readonly path: string;
+  readonly file: string;
+  readonly embeds: boolean;
+  /** It has the context for answers that take seconds. */
+  readonly isLong: boolean;
+}
+
+export interface SoakModels extends Disposable {
+  readonly all: readonly SoakModel[];
+  readonly flags: readonly string[];
+}
+
+/** What only this model answers: a text at temperature 0, or a vector. */
+export type Mark = string | readonly number[];
+
+export const soakPrompt = "Once upon a time there was a bee";
+export const markTokens = 12;
+/** Models that the worker's memory holds. */
+export const atOnce = 2;
+/** Of a slot; the embedded model and the one that embeds have less. */
+const contextSize = 8_192;
+export const soakFlags = [
+  "--backend",
+  "llama",
+  "--slots",
+  "4",
+  "--context-size",
+  String(contextSize),
+  "--threads",
+  "1",
+];
+/** A model may have to be loaded for it, on a machine with other work. */
+export const silenceMs = 120_000;
+
+const matrices = { like: "none", layers: 2, heads: 4, kvHeads: 4, feedForward: 128, vocabulary: 1_024, context: 8_192 };
+const shapes = [
+  { ...matrices, name: "narrow", width: 64 },
+  { ...matrices, name: "wide", width: 128 },
+  { ...matrices, name: "vectors", width: 64, context: 160, encoder: "embed" },
+] as const;
+
+export function writeSoakModels(): SoakModels {
+  const folder = mkdtempSync(join(tmpdir(), "waggle-soak-"));
+  const written = shapes.map((shape): Omit<SoakModel, "file"> => {
+    const path = join(folder, `${shape.name}.gguf`);
+    writeRandomModel(shape, path);
+    const embeds = "encoder" in shape;
+    return { name: shape.name, path, embeds, isLong: !embeds };
+  });
+  const embedded = {
+    name: "stories",
+    path: repositoryPath("models/waggle-tiny-stories.gguf"),
+    embeds: false,
+    isLong: false,
+  };
+  const all = [embedded, ...written].map((model) => ({ ...model, file: basename(model.path) }));
+  return {
+    all,
+    flags: all.flatMap(({ name, path }) => ["--model", `${name}=${path}`]),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** @throws Error when it does not answer as a model of its kind does */
+export async function markOf({ url }: Worker, model: SoakModel): Promise<Mark> {
+  if (model.embeds) return vectorOf(await embed(url, model.name));
+  const body = { model: model.name, prompt: soakPrompt, temperature: 0, max_tokens: markTokens, ignore_eos: true };
+  const stream = await openStream({ url: `${url}/v1/inference`, body, silenceMs });
+  const { how } = await stream.over;
+  if (how !== "complete") throw new Error(`Cannot tell model ${model.name} from others: its stream is ${how}`);
+  return stream.judge.text;
+}
+
+export interface Vectors {
+  readonly model: string;
+  readonly data: readonly { readonly embedding: readonly number[] }[];
+}
+
+/** @throws Error with the status of a refusal; whatever fetch throws, an AbortError after `limitMs` */
+export async function embed(url: string, model: string, limitMs = silenceMs): Promise<Vectors> {
+  // Node 20 may forget a timeout signal that only another signal refers to.
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), limitMs);
+  try {
+    return await requestVectors(url, model, over.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function requestVectors(url: string, model: string, signal: AbortSignal): Promise<Vectors> {
+  const response = await fetch(`${url}/v1/embeddings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, input: [soakPrompt] }),
+    signal,
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return (await response.json()) as Vectors;
+}
+
+export const vectorOf = ({ data }: Vectors): readonly number[] => data[0]?.embedding ?? [];
+
+/** How alike two vectors are that have a length of 1: 1 where they are the same, 0 where they have nothing in common. */
+export function likeness(one: readonly number[], other: readonly number[]): number {
+  if (one.length !== other.length) return 0;
+  return one.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0);
+}

@@ -1,3 +1,0 @@
-export * from "./lib/bundle.ts";
-export * from "./lib/places.ts";
-export * from "./lib/programs.ts";

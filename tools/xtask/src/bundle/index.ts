@@ -1,0 +1,3 @@
+export * from "./bundle.ts";
+export * from "./places.ts";
+export * from "./programs.ts";

@@ -1,0 +1,64 @@
+// Tests the command model, and of it script: the file that it writes, what it tells the reader to do with it, and what it refuses.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { addModel } from "./model.ts";
+
+let folder: string;
+let printed: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-script-"));
+  writeFileSync(join(folder, "t.jinja"), "<|im_start|>{{ messages }}<think>");
+  printed = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+async function run(...flags: string[]): Promise<void> {
+  const program = new Command();
+  addModel(program.command("model"));
+  const files = ["--template", join(folder, "t.jinja"), "--out", join(folder, "a.gguf")];
+  await program.parseAsync(["model", "script", ...files, "--context", "64", ...flags], { from: "user" });
+}
+
+describe("model script", () => {
+  it("writes a model that is silent until it knows where to speak, and says how to find that out", async () => {
+    await run("--say", "<think>x");
+    expect(printed).toContain("<|im_end|>  <|endoftext|>  <|im_start|>  <think>  </think>");
+    expect(printed).toMatch(/--model .*a\.gguf[^]*usage\.prompt_tokens[^]*--at <that number>/);
+    const [silent, { ino }] = [readFileSync(join(folder, "a.gguf")), statSync(join(folder, "a.gguf"))];
+    await run("--say", "<think>x", "--at", "9", "--say", "y", "--at", "20");
+    expect(printed).toContain("says it from now on");
+    const spoken = readFileSync(join(folder, "a.gguf"));
+    expect(statSync(join(folder, "a.gguf")).ino).toBe(ino);
+    // Of the places' rows, 136 bytes each at the file's end, three say something.
+    const changed = Array.from({ length: 64 }, (_, place) => [place * 136, (place + 1) * 136] as const)
+      .map(([from, to]) =>
+        [spoken, silent].map((file) =>
+          file
+            .subarray(-64 * 136)
+            .subarray(from, to)
+            .toString("hex"),
+        ),
+      )
+      .flatMap(([a, b], place) => (a === b ? [] : [place]));
+    expect(changed).toEqual([8, 9, 19]);
+  });
+
+  it.each([
+    [["--say", "x", "--at", "1", "--at", "2"], "Cannot place 1 answers with 2 times --at"],
+    [["--say", "x", "--at", "soon"], "Cannot use --at soon: it must be a whole number"],
+    [["--say", "x", "--at", "64"], "Cannot say 1 tokens at 64: the context ends at 64"],
+    [["--template", "no-such-file"], "Cannot read the template no-such-file"],
+  ])("refuses %j", async (flags, message) => {
+    await expect(run(...flags)).rejects.toThrow(message);
+  });
+});

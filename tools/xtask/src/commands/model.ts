@@ -1,0 +1,107 @@
+// Owns the command model: its options, the path of the made-up model, and the instructions that it prints.
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { integerOf, repositoryPath } from "@waggle/testing/harness";
+import { shapeNamed, shapes, writeRandomModel, writeScriptedModel, type Answer } from "@waggle/testing/models";
+import type { Command as Program } from "commander";
+
+interface SynthFlags {
+  readonly shape: string;
+  readonly out?: string;
+}
+
+interface ScriptFlags {
+  readonly template: string;
+  readonly toolTemplate?: string;
+  readonly say?: readonly string[];
+  readonly at?: readonly string[];
+  readonly context: string;
+  readonly out?: string;
+}
+
+const folder = ".waggle/models";
+const scriptOut = `${folder}/scripted.gguf`;
+const mostContext = 131_072;
+const kibibyte = 1_024;
+const mebibyte = 1_048_576;
+
+export function addModel(command: Program): void {
+  const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+  command
+    .command("synth")
+    .description(
+      "a model with random weights in the shape of a real one, in Q8_0: the same computing, no download, no sense",
+    )
+    .option("--shape <name>", shapes.map(({ name, like }) => `${name} (${like})`).join(", "), "135m")
+    .option("--out <file>", `the file to write (default: ${folder}/synth-<shape>-q8_0.gguf, which git ignores)`)
+    .action(synth);
+  command
+    .command("script")
+    .description("a small model that says what you tell it to, in a model family's own format, with no download")
+    .requiredOption("--template <file>", "the family's chat template, a Jinja file")
+    .option("--tool-template <file>", "its other template, for conversations with tools, where it has one")
+    .option("--say <text>", "what to say, with the family's markers in it; again for a further answer", oneMore)
+    .option("--at <tokens>", "how long the prompt is that is answered so; once for each --say, in order", oneMore)
+    .option("--context <tokens>", "longest prompt with its answer; a byte is a token, and so is a marker", "4096")
+    .option("--out <file>", `the file to write (default: ${scriptOut}, which git ignores)`)
+    .action(script);
+}
+
+function synth(flags: SynthFlags): void {
+  const shape = shapeNamed(flags.shape);
+  const path = flags.out ?? repositoryPath(`${folder}/synth-${shape.name}-q8_0.gguf`);
+  const mib = (writeRandomModel(shape, path) / mebibyte).toFixed(0);
+  process.stdout.write(`${relative(process.cwd(), path)}  ${mib} MiB, shape of ${shape.like}\n`);
+}
+
+function script(flags: ScriptFlags): void {
+  const path = flags.out ?? repositoryPath(scriptOut);
+  const { toolTemplate } = flags;
+  const model = writeScriptedModel({
+    path,
+    template: templateIn(flags.template),
+    ...(toolTemplate === undefined ? {} : { templates: { tool_use: templateIn(toolTemplate) } }),
+    context: integerOf("--context", flags.context, 1, mostContext),
+    script: answersOf(flags),
+  });
+  const file = relative(process.cwd(), path);
+  process.stdout.write(`${file}  ${(model.bytes / kibibyte).toFixed(0)} KiB\n`);
+  process.stdout.write(`Its markers: ${[...model.markers.keys()].join("  ")}\n\n`);
+  process.stdout.write(flags.at !== undefined ? placed(file) : unplaced(file));
+}
+
+/** @throws Error that names the file */
+function templateIn(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read the template ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Returns no answers without `--at`, because their positions depend on the prompt's length. */
+function answersOf({ say = [], at }: ScriptFlags): Answer[] {
+  if (at === undefined) return [];
+  if (at.length !== say.length)
+    throw new Error(`Cannot place ${say.length} answers with ${at.length} times --at: each --say takes one`);
+  return say.map((text, index) => ({ at: integerOf("--at", at[index] as string, 1, mostContext), say: text }));
+}
+
+function unplaced(file: string): string {
+  return [
+    "It says nothing yet, since it has to know how long the prompt is that it answers:",
+    `1. Run a worker with it:  npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
+    "2. Send the worker your request. The answer is empty, and its usage.prompt_tokens is the prompt's length.",
+    "3. Give this command again, with --say <text> --at <that number>. The worker that runs says it from then on.",
+    "",
+  ].join("\n");
+}
+
+function placed(file: string): string {
+  return [
+    "A worker that runs with this file says it from now on; without one:",
+    `npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
+    "A prompt of another length gets an empty answer, and usage.prompt_tokens is its length, for --at.",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,74 @@
+// Lists the allowed imports that package.json cannot express: which Waggle code a folder inside a package may import. See docs/architecture.md.
+import { posix } from "node:path";
+
+/** A folder or a file with its allowed imports: entries of packages, and other folders of the same package. */
+type Arrow = readonly [folder: string, allowed: readonly string[]];
+
+/** The longest matching row applies. Files without a row may import all that their package.json allows. */
+const arrows: readonly Arrow[] = [
+  ["packages/protocol/src/sse", []],
+  ["packages/grammar/src/gbnf", []],
+  ["packages/grammar/src/rules", []],
+  ["packages/models/src/header", []],
+  ["packages/models/src/memory", ["@waggle/async", "header"]],
+  ["packages/models/src/download", ["@waggle/async", "@waggle/protocol", "header"]],
+  ["packages/models/src/gpu", ["@waggle/async", "@waggle/client/spawn-worker", "@waggle/protocol"]],
+  ["packages/chat-format/src/template", ["@waggle/async"]],
+  ["packages/chat-format/src/format", ["@waggle/grammar/json-schema"]],
+  ["packages/daemon/src/ports", []],
+  ["packages/daemon/src/pages", []],
+  ["packages/daemon/src/terminal", ["@waggle/async"]],
+  ["packages/daemon/src/traces", ["@waggle/async", "@waggle/jobs"]],
+  ["packages/testing/src/models", []],
+  [
+    "packages/testing/src/harness",
+    ["@waggle/async", "@waggle/client", "@waggle/daemon/ports", "@waggle/protocol", "@waggle/protocol/sse"],
+  ],
+  ["packages/engine/src/port", ["@waggle/chat-format/format", "@waggle/protocol", "sequence"]],
+  ["packages/engine/src/costs", ["port", "loop"]],
+  [
+    "apps/worker/src/engine/engine-main.ts",
+    ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol", "@waggle/telemetry"],
+  ],
+  [
+    "apps/worker/src/engine/backends.ts",
+    ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol"],
+  ],
+];
+
+/** Each of these packages has only one folder that may import it. */
+const onlyFrom: readonly (readonly [name: string, folder: string])[] = [
+  ["node-llama-cpp", "packages/engine-llama/"],
+  ["@waggle/engine-llama", "apps/worker/src/engine/"],
+  ["@waggle/worker", "apps/cli/"],
+  ["@waggle/gateway", "apps/cli/"],
+  ["@waggle/mock-hive", "apps/cli/"],
+];
+
+const importPattern = /(?:\bfrom|\bimport|\bimport\()\s*"([^"\n]+)"/g;
+
+/** @param path a source file, relative to the root @returns a line for each import that is not allowed */
+export function arrowProblems(path: string, source: string): string[] {
+  if (/\.(test|compare)\.tsx?$|^tests\/|^bench\//.test(path)) return [];
+  if (path.includes("/src/testing/") && !path.startsWith("packages/testing/")) return [];
+  return Array.from(source.matchAll(importPattern), ([, name = ""]) => name)
+    .filter((name) => !isAllowed(path, name))
+    .map((name) => `${path}: must not import ${name}; the arrows are in tools/xtask/src/lib/arrows.ts`);
+}
+
+function isAllowed(path: string, name: string): boolean {
+  if (onlyFrom.some(([target, folder]) => name === target && !path.startsWith(folder))) return false;
+  const [folder, allowed] = arrowOf(path);
+  if (folder === undefined || allowed === undefined) return true;
+  if (name.startsWith("@waggle/")) return allowed.includes(name);
+  if (!name.startsWith(".")) return true;
+  const target = posix.join(posix.dirname(path), name);
+  if (target.startsWith(`${folder}/`) || path === folder) return true;
+  const [, inner = ""] = target.split("/src/");
+  return allowed.some((own) => inner.startsWith(`${own}/`));
+}
+
+function arrowOf(path: string): Arrow | readonly [] {
+  const matches = arrows.filter(([folder]) => path === folder || path.startsWith(`${folder}/`));
+  return matches.toSorted(([a], [b]) => b.length - a.length)[0] ?? [];
+}

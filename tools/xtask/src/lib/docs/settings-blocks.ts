@@ -1,0 +1,69 @@
+// Owns the tables of settings in docs/settings.md: a row for each flag of worker, gateway and hive, from their own tables of settings.
+import { optionGroups, variableOf, type OptionRow, type OptionRows } from "@waggle/daemon";
+import { gatewayOptions } from "@waggle/gateway/settings";
+import { hiveOptions } from "@waggle/mock-hive/settings";
+import { optionTable } from "@waggle/worker/settings";
+import type { Blocks } from "./blocks.ts";
+import { alignedTable } from "./table.ts";
+
+/** A setting in the words of its help, whichever program has it. */
+export interface SettingRow {
+  readonly group: string;
+  /** With the value that it takes. */
+  readonly flag: string;
+  readonly variable: string;
+  readonly default: string;
+  readonly description: string;
+}
+
+export function workerSettings(): SettingRow[] {
+  return settingsOf(optionTable);
+}
+
+export function settingsBlocks(): Blocks {
+  const worker = workerSettings();
+  const groups = optionGroups.map((group): [string, string] => [
+    `settings of ${group}`,
+    settingsTable(worker.filter((row) => row.group === group)),
+  ]);
+  return {
+    ...Object.fromEntries(groups),
+    "settings of the gateway": comparedWith(worker, gatewayOptions),
+    "settings of the hive": comparedWith(worker, hiveOptions),
+  };
+}
+
+/** Rows for what differs from a worker; the names alone of what is the same. */
+function comparedWith(worker: readonly SettingRow[], table: OptionRows): string {
+  const known = new Set(worker.map((row) => JSON.stringify(row)));
+  const rows = settingsOf(table);
+  const same = rows.filter((row) => known.has(JSON.stringify(row))).map(({ flag }) => `\`${flag.split(" ")[0]}\``);
+  const others = rows.filter((row) => !known.has(JSON.stringify(row)));
+  return `${settingsTable(others)}\n\nThe same as for a worker: ${same.join(", ")}.`;
+}
+
+function settingsOf(table: OptionRows): SettingRow[] {
+  return Object.values(table)
+    .filter(({ hidden }) => hidden !== true)
+    .map(settingOf);
+}
+
+function settingOf(row: OptionRow): SettingRow {
+  return {
+    group: row.group,
+    flag: row.value === undefined ? `--${row.flag}` : `--${row.flag} <${row.value}>`,
+    variable: [variableOf(row), ...(row.oldVariables ?? [])].join("`, `"),
+    default: row.default === undefined ? (row.defaultText ?? "") : defaultText(row.default),
+    description: row.help,
+  };
+}
+
+function defaultText(fallback: string | undefined): string {
+  if (fallback === undefined) return "";
+  return fallback === "false" ? "off" : `\`${fallback}\``;
+}
+
+function settingsTable(rows: readonly SettingRow[]): string {
+  const cells = rows.map((row) => [`\`${row.flag}\``, `\`${row.variable}\``, row.default, row.description]);
+  return alignedTable([["flag", "variable", "default", "meaning"], ...cells]);
+}

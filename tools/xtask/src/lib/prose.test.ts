@@ -1,0 +1,28 @@
+// Tests where the words to avoid are found, and where they may be.
+import { expect, it } from "vitest";
+import { proseProblems } from "./prose.ts";
+
+it.each([
+  ["a comment on a line", "a.ts", "const a = 1; // It stands for nothing."],
+  ["a comment above a declaration", "a.ts", "/** Read by nobody. */"],
+  ["a line within a comment", "a.ts", " * beside the others"],
+  ["a text", "a.ts", 'throw new Error("Cannot load it: there is no file, or there are none");'],
+  ["a template", "a.tsx", "const title = `a folder of its own`;"],
+  ["a line of Markdown", "docs/a.md", "The client is told."],
+])("finds a word in %s", (_, path, line) => {
+  const problems = proseProblems(path, `\n${line}\n`);
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(new RegExp(`^${path}:2: "`));
+});
+
+it.each([
+  ["a name", "a.ts", "const said = whoever(told);"],
+  ["a text that is one word", "a.ts", 'type Kind = "none" | "said";'],
+  ["code of a chat template", "a.ts", 'const source = "{{ tools is none }} and {% if x is none %}";'],
+  ["code in a comment", "a.ts", "// Read from `said`."],
+  ["code in Markdown", "docs/a.md", "The field `told` is text."],
+  ["a block of code in Markdown", "docs/a.md", "```\nsaid\n```"],
+  ["data of tests", "packages/x/src/testing/a.ts", "// said"],
+])("leaves %s", (_, path, text) => {
+  expect(proseProblems(path, `${text}\n`)).toEqual([]);
+});
