@@ -111,7 +111,8 @@ it("lists running and waiting jobs, and cancels one after a question", async () 
 it("has no time label twice under a chart that has only begun", async () => {
   const { url } = worker;
   await submit(url, { job_id: "ticking" });
-  const context = await browser.newContext();
+  // One column of charts: wide enough for a label each half second, if labels were allowed there.
+  const context = await browser.newContext({ viewport: { width: 520, height: 900 } });
   await context.addInitScript(recordLabels);
   const { page } = await openTab(context, `${url}/status`);
   // Two seconds long: from then on the labels move closer together.
