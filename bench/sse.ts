@@ -1,5 +1,7 @@
-// What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend, next
-// to a bare node:http server that writes the same bytes to as many connections at the same pace. Rounds alternate between the two.
+// What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend. It is
+// compared with a bare node:http server that writes the same bytes to as many connections at the same pace, or with the worker of another
+// checkout. Rounds alternate between the two.
+import { resolve } from "node:path";
 import {
   guarded,
   integerOf,
@@ -37,44 +39,47 @@ interface Measured extends Tally {
 interface Flags {
   readonly streams: string;
   readonly rounds: string;
+  readonly against?: string;
 }
 
 export function addSse(command: Program): void {
   command
     .option("--streams <n>", "connections at the same time", "1000")
     .option("--rounds <n>", "rounds after one that warms up", "3")
+    .option("--against <checkout>", "compare with the worker of another checkout (default: a bare node:http server)")
     .action((flags: Flags) =>
       guarded("bench sse", async (groups) => {
         const streams = integerOf("--streams", flags.streams, 1, 100_000);
         const rounds = integerOf("--rounds", flags.rounds, 1, 1_000);
         const results: string[][] = [];
         for (const scenario of scenariosOf(streams)) {
-          const sides = await runScenario(groups, scenario, streams, rounds);
-          const [daemon = [], bare = []] = sides.map((side) => side.map(usPerToken));
+          const sides = await runScenario(groups, scenario, { streams, rounds, against: flags.against });
+          const [daemon = [], other = []] = sides.map((side) => side.map(usPerToken));
           const pace = sides.map((side) => Math.round(median(side.map(tokensPerSecond)))).join(", ");
-          const costs = [daemon, bare].map((values) => `${median(values).toFixed(2)} us`);
-          results.push([scenario.name, ...costs, ratioOf(daemon, bare).toFixed(2), pace]);
+          const costs = [daemon, other].map((values) => `${median(values).toFixed(2)} us`);
+          results.push([scenario.name, ...costs, ratioOf(daemon, other).toFixed(2), pace]);
         }
         console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
-        console.log(markdownTable(["load", "daemon", "bare node:http", "ratio", "tokens/s, daemon and bare"], results));
+        const other = flags.against === undefined ? "bare node:http" : "other checkout";
+        console.log(markdownTable(["load", "daemon", other, "ratio", "tokens/s of each"], results));
       }),
     );
 }
 
-/** The rounds of the daemon and those of the bare server. */
+/** The rounds of the daemon and those of what it is compared with. */
 async function runScenario(
   groups: ProcessGroups,
   scenario: Scenario,
-  streams: number,
-  rounds: number,
+  { streams, rounds, against }: { readonly streams: number; readonly rounds: number; readonly against?: string },
 ): Promise<readonly (readonly Measured[])[]> {
   await using worker = await startWorker(groups, { command: workerCommand, flags: flagsOf(scenario, streams) });
-  const setup = JSON.stringify(await record(worker.url, scenario));
-  await using bare = await startDaemon(groups, { name: "worker", command: bareCommand, flags: [setup] });
-  const { url } = await bare.line("listening");
+  await using other =
+    against === undefined
+      ? await startBare(groups, scenario, worker, streams)
+      : await startOther(groups, scenario, against, streams);
   const sides = [
     { name: "daemon", pid: worker.pid, round: () => daemonRound(scenario, streams, worker) },
-    { name: "bare", pid: bare.pid, round: async () => bareRound(scenario, streams, url) },
+    { name: "other", pid: other.pid, round: other.round },
   ];
   return await alternate({
     ...{ sides, rounds, warmUp: 1 },
@@ -82,6 +87,27 @@ async function runScenario(
     progress: ({ name }, round, measured) =>
       `${scenario.name}, ${name}, ${round}: ${usPerToken(measured).toFixed(1)} us per token at ${Math.round(tokensPerSecond(measured))} tokens/s`,
   });
+}
+
+/** A server that rounds run on; it ends when it is disposed of. */
+interface Other extends AsyncDisposable {
+  readonly pid: number;
+  round(): Promise<Round>;
+}
+
+async function startBare(groups: ProcessGroups, scenario: Scenario, worker: Worker, streams: number): Promise<Other> {
+  const setup = JSON.stringify(await record(worker.url, scenario));
+  const bare = await startDaemon(groups, { name: "worker", command: bareCommand, flags: [setup] });
+  const { url } = await bare.line("listening");
+  const round = (): Promise<Round> => Promise.resolve(bareRound(scenario, streams, url));
+  return { pid: bare.pid, round, [Symbol.asyncDispose]: () => bare[Symbol.asyncDispose]() };
+}
+
+async function startOther(groups: ProcessGroups, scenario: Scenario, checkout: string, streams: number): Promise<Other> {
+  const command: Command = [process.execPath, resolve(checkout, "apps/worker/bin/waggle-worker.js")];
+  const worker = await startWorker(groups, { command, flags: flagsOf(scenario, streams) });
+  const round = (): Promise<Round> => daemonRound(scenario, streams, worker);
+  return { pid: worker.pid, round, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };
 }
 
 /** From the moment when the tokens may flow, to every open connection, until every stream has ended. */
