@@ -15,6 +15,7 @@ import {
   waitFor,
   type Command,
   type ProcessGroups,
+  type Worker,
 } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { alternate, ratioOf } from "./lib/alternate.ts";
@@ -70,7 +71,11 @@ export function addSse(command: Program): void {
 async function runScenario(
   groups: ProcessGroups,
   scenario: Scenario,
-  { streams, rounds, against }: { readonly streams: number; readonly rounds: number; readonly against?: string },
+  {
+    streams,
+    rounds,
+    against,
+  }: { readonly streams: number; readonly rounds: number; readonly against: string | undefined },
 ): Promise<readonly (readonly Measured[])[]> {
   await using worker = await startWorker(groups, { command: workerCommand, flags: flagsOf(scenario, streams) });
   await using other =
@@ -103,7 +108,12 @@ async function startBare(groups: ProcessGroups, scenario: Scenario, worker: Work
   return { pid: bare.pid, round, [Symbol.asyncDispose]: () => bare[Symbol.asyncDispose]() };
 }
 
-async function startOther(groups: ProcessGroups, scenario: Scenario, checkout: string, streams: number): Promise<Other> {
+async function startOther(
+  groups: ProcessGroups,
+  scenario: Scenario,
+  checkout: string,
+  streams: number,
+): Promise<Other> {
   const command: Command = [process.execPath, resolve(checkout, "apps/worker/bin/waggle-worker.js")];
   const worker = await startWorker(groups, { command, flags: flagsOf(scenario, streams) });
   const round = (): Promise<Round> => daemonRound(scenario, streams, worker);

@@ -1,6 +1,6 @@
 // Owns the part of a JobSpec that every foreign dialect makes alike: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
-import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
+import { GenerateRequestSchema, SamplingSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
@@ -122,25 +122,9 @@ export function baseJobSpec(
   };
 }
 
+/** Fields whose names and meanings are the native ones in every dialect: `seed`, `n`, `stop` and `max_tokens` differ. */
 const copiedFields = [
-  "temperature",
-  "top_k",
-  "top_p",
-  "min_p",
-  "repeat_penalty",
-  "repeat_last_n",
-  "presence_penalty",
-  "frequency_penalty",
-  "dry_multiplier",
-  "dry_base",
-  "dry_allowed_length",
-  "dry_penalty_last_n",
-  "dry_sequence_breakers",
-  "xtc_probability",
-  "xtc_threshold",
-  "logit_bias",
-  "ignore_eos",
-  "grammar",
+  ...(Object.keys(SamplingSchema.omit({ seed: true }).shape) as Exclude<keyof Sampling, "seed">[]),
   "context_shift",
   "lora",
   "repetition_limit",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isLocalOrigin } from "./gate.ts";
+import { isLocalOrigin } from "./access-gate.ts";
 
 test.each([
   "http://localhost",

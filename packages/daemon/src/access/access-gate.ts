@@ -1,0 +1,85 @@
+// Owns the checks of a request's Host, Origin and token, for every daemon. Pure: it reads headers and throws.
+import { WaggleError } from "@waggle/protocol";
+import type { TokenTable } from "../tokens/token-table.ts";
+
+export interface HostRules {
+  /** Served to this machine alone: loopback names are accepted. */
+  readonly localMode: boolean;
+  /** Accepted host names without port, in lower case. If empty: only loopback names in local mode, else any name. */
+  readonly allowedHosts: readonly string[];
+}
+
+export interface OriginRules {
+  /** Whole origins, `https://chat.example`. */
+  readonly allowedOrigins: readonly string[];
+  /** Whether pages of this machine, of any port, are accepted too. */
+  readonly localPages: boolean;
+}
+
+/** Names and addresses that mean this machine, independent of any name server: any other name may be DNS rebinding. */
+const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** @throws WaggleError forbidden when Host is not a name of the daemon */
+export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRules): void {
+  if (!localMode && allowedHosts.length === 0) return;
+  const host = (headers.get("host") ?? "").toLowerCase();
+  const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(host)?.[1] ?? "";
+  if ((localMode && loopbackName.test(name)) || allowedHosts.includes(name)) return;
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer for the host "${host.slice(0, 100)}": allow it with --allowed-host.`,
+  );
+}
+
+/**
+ * Returns the origin to name in `Access-Control-Allow-Origin`; undefined for a request from the daemon's own origin, or not from a page.
+ * @throws WaggleError forbidden when pages of the origin are not allowed
+ */
+export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: OriginRules): string | undefined {
+  const given = headers.get("origin");
+  if (given === null) return undefined;
+  const host = (headers.get("host") ?? "").toLowerCase();
+  const origin = given.toLowerCase();
+  // A proxy may terminate TLS, so both schemes of our host are allowed.
+  if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
+  if (allowedOrigins.includes(origin) || (localPages && isLocalOrigin(origin))) return given;
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer the origin "${given.slice(0, 100)}": allow it with --allowed-origin.`,
+  );
+}
+
+/**
+ * Returns the name of the request's token.
+ * @param wrong gets a token that the table does not have
+ * @throws WaggleError unauthenticated without a token, or with a wrong one
+ */
+export function authenticate(headers: Headers, tokens: TokenTable, wrong?: (token: string) => void): string {
+  const presented = tokenOf(headers);
+  if (presented === undefined) {
+    throw new WaggleError("unauthenticated", "Cannot authenticate: send the API token as Authorization: Bearer.");
+  }
+  const name = tokens.nameOf(presented);
+  if (name !== undefined) return name;
+  wrong?.(presented);
+  throw new WaggleError("unauthenticated", "Cannot authenticate: the API token is wrong.");
+}
+
+/** The token from `Authorization: Bearer …`, or from `X-Api-Key: …`, which Anthropic's clients send. */
+export function tokenOf(headers: Headers): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  return bearer ?? /^\S+$/.exec(headers.get("x-api-key") ?? "")?.[0];
+}
+
+/** Names that browsers always resolve to this machine (RFC 6761), and its loopback addresses; any port. */
+const loopbackPage = /^https?:\/\/(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
+/** Origins of locally installed applications. No web site can have such an origin. */
+const applicationPage = /^(?:app|tauri|vscode-webview|vscode-file):\/\/[a-z0-9._-]{1,255}$/;
+
+/**
+ * The opaque origin `null` is not local: any site can have it, in a frame that it has sandboxed, and so can any file.
+ * @param origin in lower case
+ */
+export function isLocalOrigin(origin: string): boolean {
+  return loopbackPage.test(origin) || applicationPage.test(origin);
+}
