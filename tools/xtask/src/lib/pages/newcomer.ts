@@ -1,6 +1,6 @@
 // Owns the machine of somebody who reads a page: an empty home, the commands of the system and of an install, and no setting of anybody's.
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { writeScriptedModel } from "@waggle/testing/models";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -29,6 +29,12 @@ const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
 /** The settings of npm and pip for their registries on this machine; no other setting is taken over. */
 const registrySettings = /^(PIP_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|https?_proxy$|no_proxy$|npm_config_registry$)/i;
 
+/** pip's user settings, which name its package index, are not in the empty home. */
+function pipSettings(): NodeJS.ProcessEnv {
+  const file = join(homedir(), ".config/pip/pip.conf");
+  return existsSync(file) ? { PIP_CONFIG_FILE: file } : {};
+}
+
 export async function createNewcomer({ repository, onLeader }: NewcomerOptions): Promise<Newcomer> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-pages-")));
   const folder = (...names: readonly string[]): string => join(root, ...names);
@@ -43,6 +49,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
     LANG: "C.UTF-8",
     TERM: "xterm-256color",
     PATH: [...new Set(path)].join(delimiter),
+    ...pipSettings(),
     npm_config_prefix: folder("prefix"),
     npm_config_registry: registry.trim(),
     npm_config_update_notifier: "false",

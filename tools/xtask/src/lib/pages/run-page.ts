@@ -164,8 +164,8 @@ function unableTo({ kind, options }: Step, newcomer: Newcomer): string | undefin
 
 function commandOf({ language, line, text, options }: BlockStep): string {
   if (language !== "sh") throw new Error(`Line ${line}: only blocks of sh can be run, not ${language}`);
-  const [usual = "", that = ""] = options.instead?.split("=") ?? [];
-  return usual === "" ? text : text.replaceAll(usual, that);
+  const replacements = options.instead?.split("|").map((one) => one.split("=")) ?? [];
+  return replacements.reduce((command, [usual = "", that = ""]) => command.replaceAll(usual, that), text);
 }
 
 /** A settings file is at least one that can be read. @throws Error when it cannot */
