@@ -1,4 +1,4 @@
-// Lists the types of files that pages consist of, with their content types. Other files are never served.
+// Owns the content types of the pages' files. Files of other types are never served.
 
 const contentTypes: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -7,7 +7,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** Undefined for any other kind of file. */
+/** Returns undefined for other types of files. */
 export function contentTypeOf(file: string): string | undefined {
   return contentTypes[/\.[a-z]+$/.exec(file)?.[0] ?? ""];
 }

@@ -1,9 +1,8 @@
 // Owns the headers that isolate a page: the files it may load, the pages that may frame it, the referrer it sends.
 
 /**
- * A page loads files and sends requests only to its origin. Scripts and styles come only from files, and no string becomes markup: the one
- * Trusted Types policy that is allowed makes addresses of threads, out of the page's files, and the browser refuses every other such
- * assignment.
+ * A page loads files and sends requests only to its origin. Scripts and styles come only from files, and no string becomes markup: the
+ * only Trusted Types policy makes URLs of the page's worker scripts, and the browser refuses every other assignment of a string.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",

@@ -69,7 +69,7 @@ async function find(folder: string, file: string, acceptEncoding: string): Promi
   return bytes === undefined ? undefined : { bytes, encoding: undefined };
 }
 
-/** Undefined when there is no such file. */
+/** Returns undefined if the file does not exist. */
 async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
     return await readFile(path);

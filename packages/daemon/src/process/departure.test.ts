@@ -37,7 +37,7 @@ function start({
   return { clock, done, told, finish, departure, turn: async () => await new Promise(setImmediate) };
 }
 
-test("a drain waits for what runs, and takes down once however often it is asked", async () => {
+test("a drain waits for running jobs, and closes once however often it is requested", async () => {
   const { departure, done, finish, turn } = start();
   departure.drain(130);
   departure.drain(131);
@@ -72,7 +72,7 @@ test("an abort while jobs are handed over takes effect afterwards", async () => 
   expect(told).toEqual(["leaving 1 by Ctrl-C", "cutting 1"]);
 });
 
-test("handing jobs over has a limit, after which the drain continues", async () => {
+test("handing jobs over has a time limit, after which the drain continues", async () => {
   const { departure, clock, done, finish, turn } = start({ refusing: never });
   departure.drain(143);
   clock.advance(1_000);
@@ -82,7 +82,7 @@ test("handing jobs over has a limit, after which the drain continues", async () 
   expect(done).toEqual(["refuse", "take down"]);
 });
 
-test("an abort of a drain leaves the ended streams their time, and a further one cuts that short", async () => {
+test("an abort of a drain gives ended streams time to close, and a second abort ends that time", async () => {
   const flushed: boolean[] = [];
   let flushing = (): void => {};
   const whenFlushing = new Promise<void>((resolve) => (flushing = resolve));

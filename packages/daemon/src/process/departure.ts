@@ -4,7 +4,7 @@ import type { Clock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** For jobs that another worker can take over; all other jobs continue within the drain's time. */
+/** Time limit for handing over jobs to other workers; all other jobs have the drain's time. */
 const handOverTimeoutMs = 1_000;
 
 /** Resolves to whether the work ended in time; false also after an abort. */
@@ -13,11 +13,11 @@ export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
 export interface DepartureOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long running jobs may take in a drain. */
+  /** Time limit of running jobs in a drain. */
   readonly drainTimeoutMs: number;
   /** Refuses new jobs; called first. Resolves when the jobs that another worker can take have been handed over. */
   readonly refuse: () => Promise<void> | void;
-  /** Resolves when no job is live. */
+  /** Resolves when no job is running or waiting. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
   /** Called when the daemon begins to leave, with the number of running jobs, their time limit, and whether Ctrl-C was the reason. */
@@ -33,7 +33,7 @@ export interface DepartureOptions {
 export interface Departure {
   /** Resolves with the exit code once everything is down. */
   readonly stopped: Promise<number>;
-  /** Finishes running jobs, refuses waiting ones, then stops. Aborts at the end of the time. */
+  /** Ends waiting jobs, lets running jobs finish, then stops. Aborts when the time limit is over. */
   drain(abortCode: number): void;
   /** Ends everything now. */
   abort(code: number): void;

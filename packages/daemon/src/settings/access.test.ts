@@ -20,19 +20,19 @@ describe("without a token", () => {
     expect(accessProblem(settings, undefined)).toMatch(/WAGGLE_API_TOKEN|an API token/);
   });
 
-  it("further names of this machine are for local mode that was asked for", () => {
+  it("additional host names need an explicit --local-mode", () => {
     expect(accessProblem({ ...nothing, localMode: true, allowedHosts: ["box.local"] }, undefined)).toBeUndefined();
   });
 });
 
 describe("with a token", () => {
-  it("is network mode, wherever it listens", () => {
+  it("is network mode, at any address", () => {
     const settings = { ...nothing, host: "0.0.0.0", allowedHosts: ["llm"] };
     const source = tokenSourceOf("WAGGLE_API_TOKEN", settings);
     expect([isLocalMode(settings, source), accessProblem(settings, source)]).toEqual([false, undefined]);
   });
 
-  it("local mode is refused, with where the token comes from", () => {
+  it("local mode is refused, and the message names the source of the token", () => {
     const settings = { ...nothing, localMode: true, apiTokenFile: "/t" };
     expect(accessProblem(settings, tokenSourceOf("WAGGLE_API_TOKEN", settings))).toContain(
       "(WAGGLE_API_TOKEN and --api-token-file)",

@@ -91,7 +91,7 @@ export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<ke
   readonly tokenRights?: Partial<Pick<TokenRights, "admin" | "monitor">>;
   /** Removes credentials from a refused value before an error shows it. */
   readonly shown?: (text: string) => string;
-  /** Default: the file contains only settings. @throws SettingsError */
+  /** Reads a settings file with more than settings; by default the file has only settings. @throws SettingsError */
   readonly readFile?: (path: string, read: (path: string) => string) => F;
   /** @throws SettingsError */
   readonly complete: (read: ReadValues<OptionValuesOf<T>, F>) => C;
@@ -162,7 +162,7 @@ export function refusal(program: string, problems: readonly string[], style?: St
     .join("");
 }
 
-/** The program's name at the start of each error: `waggle serve` is waggle. */
+/** The program's name at the start of each error: `waggle` for `waggle serve`. */
 export function programName(program: string): string {
   return program.split(" ", 1)[0] ?? program;
 }

@@ -51,7 +51,7 @@ test.each([
   expect(read(variables).settings?.url).toBe(url);
 });
 
-test("what is set for traces wins over what is set for everything", () => {
+test("variables for traces override those for all signals", () => {
   const { settings, warnings } = read({
     ...endpoint,
     OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b, x-team=bees",
@@ -94,7 +94,7 @@ test.each([
   expect(warnings.join()).not.toContain("secret");
 });
 
-test("a bad share is a warning", () => {
+test("a wrong ratio is a warning", () => {
   const { settings, warnings } = read({
     ...endpoint,
     OTEL_TRACES_SAMPLER: "traceidratio",

@@ -7,7 +7,7 @@ import { z } from "zod";
  */
 export type TextSchema<T> = z.ZodType<T, string>;
 
-/** @param expected completes "it must be …" @param parse undefined refuses the text */
+/** @param expected completes "it must be …" @param parse returns undefined for an invalid text */
 export function textSchema<T>(expected: string, parse: (text: string) => T | undefined): TextSchema<T> {
   return z.string().transform((text, context) => {
     const value = parse(text.trim());
@@ -23,14 +23,14 @@ export function integer(min: number, max: number): TextSchema<number> {
   );
 }
 
-/** Also as 1e6. */
+/** A decimal number; exponents such as 1e6 are allowed. */
 export function decimal(min: number, max: number): TextSchema<number> {
   return textSchema(`a number from ${min} to ${max}`, (text) =>
     /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/.test(text) ? within(Number(text), min, max) : undefined,
   );
 }
 
-/** A part of a whole, above 0 and up to 1. */
+/** A number above 0 and up to 1. */
 export function share(): TextSchema<number> {
   return textSchema("a number above 0 and up to 1", (text) =>
     /^\d?(\.\d{1,6})?$/.test(text) && text !== "" ? within(Number(text), Number.MIN_VALUE, 1) : undefined,
@@ -54,7 +54,7 @@ export function text(minChars: number, maxChars: number): TextSchema<string> {
   );
 }
 
-/** Items are separated by commas; `--flag a --flag b` arrives as `a,b`. */
+/** Items are separated by commas; `--flag a --flag b` becomes `a,b`. */
 export function list<T>(expected: string, parse: (item: string) => T | undefined): TextSchema<readonly T[]> {
   return textSchema(`a list of ${expected}`, (value) => {
     const items = value.split(",").map((item) => parse(item.trim()));
@@ -62,7 +62,7 @@ export function list<T>(expected: string, parse: (item: string) => T | undefined
   });
 }
 
-/** One item a line; `--flag a --flag b` arrives as two. */
+/** One item per line; `--flag a --flag b` becomes two lines. */
 export function lines<T>(expected: string, parse: (item: string) => T | undefined): TextSchema<readonly T[]> {
   return textSchema(`a list of ${expected}`, (value) => {
     const items = value.split("\n").map((item) => parse(item.trim()));
@@ -70,7 +70,7 @@ export function lines<T>(expected: string, parse: (item: string) => T | undefine
   });
 }
 
-/** As requests have it: milliseconds, Infinity for what is below 0 or longer than 24 days. */
+/** Milliseconds, in the forms that requests allow; Infinity for negative values and values over 24 days. */
 export function keepAlive(): TextSchema<number> {
   return textSchema('a number of seconds, or a duration such as "5m"; -1 for ever', (value) => {
     const number = /^-?\d{1,9}$/.test(value) ? Number(value) : value;

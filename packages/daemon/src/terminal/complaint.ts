@@ -1,4 +1,4 @@
-// Owns the one shape in which every program says on stderr why it does not do what it was asked: its name, and a sentence.
+// Owns the form of error lines on stderr, the same in every program: the program's name, and a sentence.
 import type { Style } from "./style.ts";
 
 /** `waggle-worker: Cannot load model x.gguf: no such file.`, with its newline. */
@@ -7,13 +7,13 @@ export function complaint(program: string, message: string, style?: Style): stri
   return `${style === undefined ? name : style.red(name)} ${sentence(message)}\n`;
 }
 
-/** With a full stop, unless it ends itself. */
+/** Adds a full stop to a message that has none. */
 export function sentence(message: string): string {
   const text = message.trim();
   return /[.!?…][)"]?$/.test(text) ? text : `${text}.`;
 }
 
-/** What commander has against a command line, as a sentence of ours. */
+/** Turns commander's message about a wrong command line into a sentence in our style. */
 export function usageProblem(message: string): string {
   const text = message
     .replace(/^error: /, "")
@@ -30,7 +30,7 @@ const fileReasons: Readonly<Record<string, string>> = {
   EISDIR: "a directory, not a file",
 };
 
-/** What the system had against a file, in plain words; of any other error its message. */
+/** The reason of a file system error in plain words; for other errors their message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return fileReasons[(error as NodeJS.ErrnoException).code ?? ""] ?? error.message;

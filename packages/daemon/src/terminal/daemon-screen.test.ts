@@ -23,7 +23,7 @@ function screenOn(isTTY: boolean): {
   };
 }
 
-it("tells where it is, with what to paste apart", () => {
+it("prints its address, and the lines to paste below an empty line", () => {
   const { screen, said } = screenOn(true);
   screen.opened({
     title: "Waggle 1.0",
@@ -46,7 +46,7 @@ Ctrl-C stops it.
 `);
 });
 
-it("counts the seconds of what it does, and leaves no line and no timer behind", () => {
+it("counts the seconds of a task, and leaves no line and no timer behind", () => {
   const { screen, clock, said } = screenOn(true);
   screen.progress("Loading Bee", 0);
   expect(said()).toContain("Loading Bee …  0 %");
@@ -59,7 +59,7 @@ it("counts the seconds of what it does, and leaves no line and no timer behind",
   expect(said()).toBe("");
 });
 
-it("shows the line again below text that is written meanwhile", () => {
+it("shows the status line again below other output", () => {
   const { screen, said } = screenOn(true);
   screen.progress("Loading Bee");
   said();
@@ -67,7 +67,7 @@ it("shows the line again below text that is written meanwhile", () => {
   expect(said()).toBe("\r\u001b[2K! A GPU is not used.\n\r\u001b[2KLoading Bee …");
 });
 
-it("says what it waits for, and what a second Ctrl-C does", () => {
+it("names the answers that it waits for, and the effect of a second Ctrl-C", () => {
   const { screen, said } = screenOn(false);
   screen.leaving({ running: 2, limitMs: 30_000, interrupted: true });
   expect(said()).toBe("Finishing 2 running answers (30 s at most). Ctrl-C again stops now.\n");

@@ -1,5 +1,4 @@
-// Owns what a daemon says to a person, from its start to its end: where it is, how far it is, and how it leaves. What there is to say of
-// itself, the daemon knows.
+// Owns the output of a daemon on a terminal, from its start to its end: its address, its progress, and how it stops.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { formatDuration } from "./format.ts";
 import type { Output } from "./output.ts";
@@ -13,36 +12,36 @@ export interface DaemonScreenOptions {
 export interface Banner {
   /** Program and version. */
   readonly title: string;
-  /** What it is, and its value: the address to open, the mode. The first one stands out. */
+  /** Facts with their names, such as the address to open and the mode. The first one is highlighted. */
   readonly rows: readonly (readonly [name: string, value: string])[];
-  /** Further ones, apart from the first: lines to paste. */
+  /** Lines to paste, below an empty line. */
   readonly more?: readonly (readonly [name: string, value: string])[];
 }
 
 export interface Leaving {
-  /** Answers that are not finished yet. */
+  /** Number of unfinished answers. */
   readonly running: number;
-  /** How long they may take. */
+  /** Time limit for these answers. */
   readonly limitMs: number;
-  /** It was asked by Ctrl-C, and may be so again. */
+  /** Whether Ctrl-C was the reason, so that the user may press it again. */
   readonly interrupted: boolean;
 }
 
 export interface DaemonScreen {
-  /** It listens. */
+  /** The daemon listens: prints the banner. */
   opened(banner: Banner): void;
-  /** It is busy with this; the seconds are counted from the first word of it on. */
+  /** Shows a task in progress, with the seconds since the first call for this task. @param share of the task that is done, 0 to 1 */
   progress(what: string, share?: number): void;
   ready(text: string): void;
-  /** Something to know. */
+  /** Prints a line that stays. */
   note(text: string): void;
-  /** A log line comes on the same terminal: the line that comes and goes makes room. */
+  /** Clears the status line, because a log line follows on the same terminal. */
   makeRoom(): void;
-  /** It was asked to leave. */
+  /** The daemon begins to stop. */
   leaving(facts: Leaving): void;
-  /** It was asked again. */
+  /** The daemon ends unfinished answers. @param running their number */
   cutting(running: number): void;
-  /** It is over, in good order or not; nothing runs on. */
+  /** The daemon has stopped: clears the status line and its timer. */
   stopped(): void;
 }
 
@@ -100,7 +99,7 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
     leaving({ running, limitMs, interrupted }) {
       left = true;
       end();
-      // The terminal echoes the key at the line's beginning.
+      // The terminal prints ^C at the beginning of the line.
       const answers = `${running} running ${running === 1 ? "answer" : "answers"}`;
       const words =
         running === 0 || limitMs === 0

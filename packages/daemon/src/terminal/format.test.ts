@@ -33,7 +33,7 @@ describe("numbers for people", () => {
     [1_240_000_000, "1.2 B"],
   ])("%i parameters are %s", (count, text) => expect(formatCount(count)).toBe(text));
 
-  it("says 100 % when it is over and not before", () => {
+  it("shows 100 % only at the end", () => {
     expect(formatPercent(0.9999)).toBe("99 %");
     expect(formatPercent(1)).toBe("100 %");
   });

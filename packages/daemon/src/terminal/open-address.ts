@@ -1,18 +1,18 @@
-// Owns the address that a daemon tells a person to open: one that it answers to.
+// Owns the address that a daemon prints for its user: one that it accepts.
 import { hostname, networkInterfaces } from "node:os";
 
 export interface OpenAddress {
-  /** Where it listens. */
+  /** The address at which the daemon listens. */
   readonly url: string;
   /** The public address, if it is set. */
   readonly advertiseUrl?: string | undefined;
-  /** Names that a request may call it by; none: any. */
+  /** Accepted names in the Host header; if empty, any name. */
   readonly names: readonly string[];
-  /** What others call this machine. */
+  /** Name or address of this machine for other machines. */
   readonly machine: string;
 }
 
-/** The advertised one; else its own, with this machine in place of all interfaces and of one that it would refuse. */
+/** The advertised URL; otherwise the URL at which the daemon listens, with a host name that other machines know and the daemon accepts. */
 export function addressToOpen({ url, advertiseUrl, names, machine }: OpenAddress): string {
   if (advertiseUrl !== undefined) return advertiseUrl.replace(/\/$/, "");
   const [, scheme = "", own = "", port = ""] = /^(\w+:\/\/)(\[[^\]]*\]|[^:/]*)(.*)$/.exec(url) ?? [];

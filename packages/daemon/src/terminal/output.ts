@@ -1,7 +1,7 @@
-// Owns a stream that a person or a program reads: whether it is a terminal, how wide, and in which style.
+// Owns the facts about an output stream: whether it is a terminal, its width, and its style.
 import { createStyle, type Style } from "./style.ts";
 
-/** Width of a terminal that reports none, or 0, as some do. */
+/** Width of a terminal that reports no width, or 0. */
 const defaultColumns = 80;
 
 export interface Output {

@@ -1,11 +1,11 @@
-// Owns the one line that comes and goes at the end of a terminal: how far something is.
+// Owns the status line at the bottom of a terminal, which shows progress.
 import stringWidth from "string-width";
 import type { Output } from "./output.ts";
 
 export interface StatusLine {
   /** Replaces the line's text, cut to the terminal's width. Does nothing without a terminal. */
   show(text: string): void;
-  /** Leaves the line empty, for what is written next. */
+  /** Clears the line before other output. */
   clear(): void;
 }
 

@@ -1,4 +1,4 @@
-// Owns how words look on a terminal: SGR sequences where colours are wanted, plain words elsewhere.
+// Owns styled text: SGR sequences if colours are on, otherwise plain text.
 
 export interface Style {
   bold(text: string): string;

@@ -19,7 +19,7 @@ export interface TokenSources {
 }
 
 export interface ReadTokensOptions {
-  /** Of the variable's token, in addition to the rights after it. */
+  /** Rights of the variable's token, in addition to those in the variable. */
   readonly rights?: Partial<Pick<ApiToken, "admin" | "monitor">> | undefined;
   readonly read?: (path: string) => string;
 }
@@ -42,7 +42,7 @@ export function readTokens(
   return [own, ...fromFile];
 }
 
-/** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */
+/** Returns undefined without a token file, or if the file has an error; the caller then keeps the present tokens. */
 export function reloadTokens(sources: TokenSources, log: Logger, options?: ReadTokensOptions): TokenTable | undefined {
   if (sources.apiTokenFile === undefined) return undefined;
   try {
@@ -55,7 +55,7 @@ export function reloadTokens(sources: TokenSources, log: Logger, options?: ReadT
   }
 }
 
-/** Parsed as a line of the file without a name: a colon belongs to the token. */
+/** Parses a token with its rights. A colon is part of the token, because the variable has no client name. */
 function parseVariable(variable: string, text: string): ApiToken {
   try {
     return { name: variableClient, ...parseToken(text) };

@@ -1,4 +1,4 @@
-// Owns API tokens as text: the form of a token, and the file that holds several. An error names a line, and never shows
+// Parses API tokens: the form of a token, and the file of several tokens. An error names the line, and never shows
 // its text.
 import { createHash } from "node:crypto";
 import { SettingsError } from "../settings/settings-error.ts";
@@ -30,8 +30,8 @@ export class TokenFileError extends SettingsError {
 }
 
 /**
- * One `name:token` or bare `token` a line, followed by the words of its rights; empty lines and lines that begin with # do
- * not count. A bare token has no colon and is named after its fingerprint, so that it keeps its name when lines move.
+ * One `name:token` or bare `token` a line, followed by the words of its rights; empty lines and lines that begin with # are
+ * ignored. A bare token has no colon; its client is named after the token's fingerprint, so that the name stays when lines move.
  * @throws TokenFileError with the line number
  */
 export function parseTokenFile(text: string): readonly ApiToken[] {
@@ -55,7 +55,7 @@ export function parseTokenFile(text: string): readonly ApiToken[] {
 }
 
 /**
- * A token and the words of its rights.
+ * Parses a token that is followed by the words of its rights.
  * @throws TokenFileError
  */
 export function parseToken(text: string, line?: number): Omit<ApiToken, "name"> {
@@ -67,7 +67,7 @@ export function parseToken(text: string, line?: number): Omit<ApiToken, "name"> 
   return { token, ...rights };
 }
 
-/** The problem of a token, or undefined. */
+/** Returns the problem of a token, or undefined for a valid one. */
 function tokenProblem(token: string): string | undefined {
   if (token.length < minTokenChars) return `a token has at least ${minTokenChars} characters`;
   if (token.length > maxTokenChars) return `a token has at most ${maxTokenChars} characters`;

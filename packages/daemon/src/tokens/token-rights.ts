@@ -1,4 +1,4 @@
-// Owns the rights of an API token beyond requests for jobs: to change the worker, to monitor it, and a quota; and their words after a token.
+// Owns the rights and quotas of an API token (admin, monitor, limits), and parses them from the words after a token.
 
 /** The limits of a client. Undefined: no limit. */
 export interface Quota {
@@ -13,9 +13,9 @@ export interface Quota {
 }
 
 export interface TokenRights {
-  /** It may change what the worker serves, and all that `monitor` may. */
+  /** May load and unload models and cancel jobs of other clients; includes the rights of `monitor`. */
   readonly admin: boolean;
-  /** It sees the usage of other clients. */
+  /** May see the usage and jobs of other clients. */
   readonly monitor: boolean;
   readonly quota: Quota;
 }
@@ -40,7 +40,7 @@ const form = `admin, monitor, ${[...quotaWords.keys()].map((word) => `${word}=<n
 
 /**
  * `admin`, `monitor`, and `name=number` for each part of a quota, in any order and each once.
- * @returns for a problem the end of a sentence. It repeats only the words above, because another word may be a piece of a token.
+ * @returns the rights, or a problem that completes a sentence. The problem quotes only known words, since any other word may be part of a token.
  */
 export function parseRights(words: readonly string[]): TokenRights | string {
   const marks = { admin: false, monitor: false };

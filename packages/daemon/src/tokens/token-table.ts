@@ -5,16 +5,16 @@ import { noRights } from "./token-rights.ts";
 import type { TokenRights } from "./token-rights.ts";
 
 export interface TokenTable {
-  /** The name of the token, or undefined. Takes equally long for every match. */
+  /** Returns the client's name, or undefined for an unknown token. Compares in constant time. */
   nameOf(presented: string): string | undefined;
-  /** What the client of this name may do; undefined for one that has no token here. */
+  /** Returns the rights of a client; undefined if no token has this name. */
   rightsOf(name: string): TokenRights | undefined;
-  /** In the order of their file. */
+  /** Names of the clients, in the order of the file. */
   readonly names: readonly string[];
   readonly size: number;
 }
 
-/** @param tokens without rights have no rights and no quota */
+/** @param tokens their missing rights are false, their missing limits are unlimited */
 export function createTokenTable(
   tokens: readonly (Pick<ApiToken, "name" | "token"> & Partial<TokenRights>)[],
 ): TokenTable {

@@ -1,12 +1,12 @@
-// Owns the spans of a job: one for each of its phases, with the attributes of GenAI's conventions
-// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Never its prompt or its answer. Pure.
+// Makes the spans of a job: one for each phase, with the attributes of OpenTelemetry's conventions for generative AI
+// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). They never contain a prompt or an answer. Pure.
 import { finishReasonOf, reasonOf } from "@waggle/jobs";
 import type { Job, Outcome } from "@waggle/jobs";
 import type { Attributes } from "./span.ts";
 
 export interface Phase {
   readonly name: "queue" | "prefill" | "decode";
-  /** The daemon clock's milliseconds. */
+  /** Start, in milliseconds of the daemon's clock. */
   readonly from: number;
   readonly to: number;
   readonly attributes: Attributes;
@@ -15,7 +15,7 @@ export interface Phase {
 
 const operations = { text: "text_completion", messages: "chat", embed: "embeddings", rerank: "rerank" } as const;
 
-/** The phases that an ended job has reached; the last one ends with the job, and has its outcome. */
+/** Returns the phases that an ended job reached. The last phase has the job's outcome and end time. */
 export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Phase[] {
   const { acceptedAt, state } = job;
   const { startedAt, firstTokenAt, counts } = state;
@@ -37,7 +37,7 @@ export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Ph
   });
 }
 
-/** The job's attributes of its request's span, together with those of the request's earlier jobs. */
+/** Adds a job's attributes to those of the earlier jobs of its request. */
 export function requestAttributesOf(job: Job, outcome: Outcome, model: string, before: Attributes): Attributes {
   const { counts } = job.state;
   const own: Attributes = { ...inputOf(counts), "gen_ai.usage.output_tokens": counts.completionTokens };

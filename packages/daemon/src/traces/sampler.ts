@@ -1,4 +1,4 @@
-// Owns the choice of the traces that are taken (https://opentelemetry.io/docs/specs/otel/trace/sdk/, "Built-in samplers").
+// Decides which traces are recorded (https://opentelemetry.io/docs/specs/otel/trace/sdk/, "Built-in samplers").
 import type { TraceParent } from "./trace-context.ts";
 
 type RootName = "always_on" | "always_off" | "traceidratio";
@@ -6,10 +6,10 @@ export type SamplerName = RootName | `parentbased_${RootName}`;
 
 export type Sampler = (traceId: string, parent: TraceParent | undefined) => boolean;
 
-/** The digits of a trace's id that are compared with the share: 56 random bits by the W3C's recommendation; 52 fit a number. */
+/** Number of hex digits of a trace id that are compared with the ratio. The W3C recommends 56 random bits; 52 of them fit a number exactly. */
 const comparedDigits = 13;
 
-/** @param ratio of the samplers that take a share, 0 to 1: of a trace all programs with the same ratio decide the same */
+/** @param ratio share of traces that a ratio sampler records, 0 to 1. Programs with the same ratio decide alike about a trace */
 export function createSampler(name: SamplerName, ratio: number): Sampler {
   const bound = ratio * 16 ** comparedDigits;
   const root: Sampler = (traceId) => {

@@ -60,7 +60,7 @@ function spanNamed(name: string, attributes: Span["attributes"] = {}): Span {
   };
 }
 
-/** Resolves once this event has happened. */
+/** Resolves after the event with this line. */
 function toTell(line: string): Promise<void> {
   return new Promise((resolve) => {
     onTold = () => {
@@ -70,7 +70,7 @@ function toTell(line: string): Promise<void> {
   });
 }
 
-/** No time passes between two tries. */
+/** A clock that does not wait between attempts. */
 function impatient(): Clock {
   return {
     now: clock.now,

@@ -8,7 +8,7 @@ import type { TraceSettings } from "./trace-settings.ts";
 
 export interface SpanExporter {
   add(span: Span): void;
-  /** Sends the spans that wait, once and for this time at most, then drops the rest and stops. */
+  /** Sends the waiting spans once, within this time, then drops the rest and stops. */
   stop(limitMs: number): Promise<void>;
 }
 
@@ -18,7 +18,7 @@ export interface SpanExporterOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly onSpans: (outcome: "sent" | "dropped", count: number) => void;
-  /** Called when sending begins to fail, and when it works again; never with what a header holds. */
+  /** Called with a reason when sending begins to fail, and with undefined when it works again. The reason contains no header values. */
   readonly onFailing: (reason: string | undefined) => void;
 }
 
@@ -36,7 +36,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
   let sending: Promise<void> | undefined;
   let stopping = false;
   let failing = false;
-  /** Ends a pause between two tries. */
+  /** Ends the pause between two attempts. */
   let wake = (): void => {};
 
   function tell(reason: string | undefined): void {
@@ -64,7 +64,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
     }
   }
 
-  /** Whether the collector took it. */
+  /** Returns whether the collector accepted the batch. */
   async function send(body: string): Promise<boolean> {
     const backoff = createBackoff({ delaysMs: retryDelaysMs, jitter });
     while (!leaving.signal.aborted) {

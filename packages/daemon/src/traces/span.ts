@@ -1,4 +1,4 @@
-// Owns what a span is, and how it is written for a collector: OTLP's JSON (https://opentelemetry.io/docs/specs/otlp/, "JSON Protobuf Encoding").
+// Owns spans and their encoding for a collector: OTLP's JSON (https://opentelemetry.io/docs/specs/otlp/, "JSON Protobuf Encoding").
 // Written by hand: the official packages for traces over HTTP take 28 MB on disk.
 
 export type AttributeValue = string | number | boolean | readonly string[];
@@ -14,7 +14,7 @@ export interface Span {
   /** Milliseconds since 1970. */
   readonly startMs: number;
   readonly endMs: number;
-  /** Those that are undefined are left out. */
+  /** Undefined attributes are left out. */
   readonly attributes: Attributes;
   readonly failed: boolean;
 }
@@ -38,7 +38,7 @@ export function encodeSpan(span: Span): string {
   });
 }
 
-/** A body for one post. @param spans as `encodeSpan` writes them */
+/** Encodes the body of one post. @param spans output of `encodeSpan` */
 export function encodeBatch(resource: Attributes, version: string, spans: readonly string[]): string {
   const shared = JSON.stringify(encodeAttributes(resource));
   const scope = JSON.stringify({ name: "waggle", version });
@@ -64,7 +64,7 @@ function encodeValue(value: AttributeValue): object {
   }
 }
 
-/** To the microsecond, which is what a number holds; as text, since JSON's numbers are too short for nanoseconds. */
+/** Nanoseconds as text, because they exceed JSON's exact integers. A double holds the time to the microsecond. */
 function nanosecondsOf(ms: number): string {
   return `${Math.round(ms * 1_000)}000`;
 }

@@ -4,7 +4,7 @@ import { newSpanId, newTraceId, parseTraceParent } from "./trace-context.ts";
 const trace = "0af7651916cd43dd8448eb211c80319c";
 const span = "b7ad6b7169203331";
 
-test("a header names the trace and the caller's span, and whether it is sampled", () => {
+test("a header has the trace, the caller's span, and whether the trace is sampled", () => {
   expect(parseTraceParent(`00-${trace}-${span}-01`, "a=1")).toEqual({
     traceId: trace,
     spanId: span,
@@ -15,7 +15,7 @@ test("a header names the trace and the caller's span, and whether it is sampled"
   expect(parseTraceParent(`00-${trace}-${span}-ff`)).toMatchObject({ sampled: true });
 });
 
-test("a later version is read by its first four fields", () => {
+test("of a later version the first four fields are parsed", () => {
   expect(parseTraceParent(`cc-${trace}-${span}-01-what-comes`)).toMatchObject({ traceId: trace });
 });
 
@@ -37,7 +37,7 @@ test.each([
   expect(parseTraceParent(header)).toBeUndefined();
 });
 
-test("new ids have the lengths that collectors want", () => {
+test("new ids have the lengths that collectors require", () => {
   expect(newTraceId()).toMatch(/^[0-9a-f]{32}$/);
   expect(newSpanId()).toMatch(/^[0-9a-f]{16}$/);
 });

@@ -1,10 +1,10 @@
-// Owns how a trace is passed from one program to the next: the header `traceparent` (https://www.w3.org/TR/trace-context/).
+// Parses and writes the header `traceparent`, which passes a trace from one program to the next (https://www.w3.org/TR/trace-context/).
 import { randomBytes } from "node:crypto";
 
 export interface TraceParent {
   /** 32 lower-case hex digits. */
   readonly traceId: string;
-  /** 16 of them: of the caller's span. */
+  /** Id of the caller's span: 16 lower-case hex digits. */
   readonly spanId: string;
   readonly sampled: boolean;
   /** The caller's `tracestate`, passed on unchanged. */
@@ -14,7 +14,7 @@ export interface TraceParent {
 /** The specification requires at least 512 to be passed on. */
 const maxStateChars = 512;
 
-/** Undefined for an invalid header: then a trace begins here. */
+/** Returns undefined for a missing or invalid header; the caller then begins a new trace. */
 export function parseTraceParent(header: string | undefined, state?: string): TraceParent | undefined {
   // Later versions begin with the same four fields, and may add others.
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(header?.trim() ?? "");

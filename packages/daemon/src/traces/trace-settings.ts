@@ -8,9 +8,9 @@ export interface TraceSettings {
   readonly headers: Readonly<Record<string, string>>;
   /** Time limit of one request. */
   readonly timeoutMs: number;
-  /** Longest time that a span waits for others before it is sent. */
+  /** Longest time that spans are collected before a post. */
   readonly delayMs: number;
-  /** Most spans in one post, and most that wait; beyond that new ones are dropped. */
+  /** Largest number of spans in one post, and in the buffer; when the buffer is full, new spans are dropped. */
   readonly batchSize: number;
   readonly queueSize: number;
   readonly sampler: SamplerName;

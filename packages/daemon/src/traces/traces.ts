@@ -10,14 +10,14 @@ import type { TraceSettings } from "./trace-settings.ts";
 
 export interface TracedRequest {
   readonly method: string;
-  /** Its id in the log, if it has one. */
+  /** Id of the request in the log. */
   readonly requestId?: string;
   readonly traceParent: string | undefined;
   readonly traceState: string | undefined;
 }
 
 export interface RequestTrace {
-  /** The request started this job: its spans are children of the request's. */
+  /** Makes the spans of a job children of the request that started the job. */
   adopt(job: Job): void;
   /** The response is sent, or its client has disconnected. @param route as the reference names it */
   end(facts: { readonly route: string; readonly status: number; readonly client: string | undefined }): void;
@@ -25,7 +25,7 @@ export interface RequestTrace {
 
 /** Observes all jobs; it ignores those that no sampled request started. */
 export interface Traces extends JobObserver {
-  /** Undefined for a trace that is not sampled. */
+  /** Returns undefined if the trace is not sampled. */
   begin(request: TracedRequest): RequestTrace | undefined;
 }
 
@@ -42,7 +42,7 @@ interface RequestSpan {
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
   readonly traceState: string | undefined;
-  /** Added to the daemon clock's milliseconds it makes a time of day; the same for all spans of a request, so that they fit together. */
+  /** Difference between time of day and the daemon's clock, in milliseconds. All spans of a request use the same one, so that they are consistent. */
   readonly offsetMs: number;
   readonly startedAt: number;
   attributes: Attributes;
