@@ -1,4 +1,4 @@
-// Tests a bundle by running it: what it imports later, where its modules take themselves to be, and whose names stay names.
+// Tests a bundle by running it: dynamic imports, `import.meta.url` of its modules, and packages that are not bundled.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ function run(path: string): unknown {
   return JSON.parse(execFileSync(process.execPath, [join(root, path)], { encoding: "utf8" }));
 }
 
-it("leaves each module where it was, in a package as in the workspace", async () => {
+it("keeps each module's location, in a package and in the workspace", async () => {
   const say = "export const here = (): string => import.meta.url;\n";
   write("apps/toy/src/deep/place.ts", say);
   write("packages/part/src/lib/place.ts", say);
@@ -52,7 +52,7 @@ it("leaves each module where it was, in a package as in the workspace", async ()
   const inWorkspace = placesBelow("", "node_modules/.pnpm/lib@1/node_modules");
   expect(run("apps/toy/dist/main.js")).toEqual(inWorkspace);
   expect(run("apps/toy/dist/engine/other.js")).toEqual(inWorkspace);
-  // What is imported later is no part of the entry.
+  // A module that is imported dynamically is a separate file.
   expect(readdirSync(join(root, "apps/toy/dist")).filter((name) => name.startsWith("later-"))).toHaveLength(1);
 
   write("out/package.json", '{ "type": "module" }');
@@ -61,7 +61,7 @@ it("leaves each module where it was, in a package as in the workspace", async ()
   expect(run("out/apps/toy/dist/engine/other.js")).toEqual(placesBelow("out", "libraries"));
 });
 
-it("finds an engine's package where it is placed, else where it is installed, and leaves the others' names", async () => {
+it("finds an engine's package where it is placed, otherwise where it is installed, and keeps other names", async () => {
   const importAll = `const names = [() => import("@node-llama-cpp/here"), () => import("@node-llama-cpp/elsewhere")];
      const found = await Promise.all(names.map((name) => name().then(({ id }) => id, ({ code }) => code)));
      console.log(JSON.stringify(found));`;

@@ -1,4 +1,4 @@
-// Owns the streamed answers of worker:test: asks for them, shows the first as it comes, and judges all of them.
+// Requests the streamed answers of worker:test, prints the first one as it arrives, and checks all of them.
 import {
   createStreamJudge,
   endingOf,
@@ -20,12 +20,12 @@ export interface Generation {
   readonly silenceMs: number;
 }
 
-/** A fast model gets this many requests at most until its answers are long enough, together, to tell a stream from a lump. */
+/** Most requests to a fast model: their answers together must be long enough to show that they were streamed. */
 const answersLimit = 50;
 
 /**
- * Streams one answer for all to see and, where it was short, further ones. What is wrong with any of them becomes failures of the run.
- * Never rejects, so that there are figures of a stream that was cut off as well: that the run was aborted is for the caller to notice.
+ * Streams and prints one answer; if it was short, requests further ones. Problems of any answer become failures of the run.
+ * Never rejects, so that an interrupted stream has figures too; the caller checks whether the run was aborted.
  */
 export async function generate(run: Run, report: Report, generation: Generation): Promise<StreamFigures> {
   report.prompt(generation.body.prompt);

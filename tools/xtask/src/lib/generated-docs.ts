@@ -1,4 +1,4 @@
-// Owns which files under docs/ are generated, whole or in blocks, and whether those on disk are what the code says.
+// Lists the generated files and blocks under docs/, and finds those that are stale on disk.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
@@ -7,7 +7,7 @@ import { commandsTable, errorCodesTable, exitCodesTable, metricsTable, templateL
 import { settingsBlocks } from "./docs/settings-blocks.ts";
 import { memoryTable } from "./models-page/memory-table.ts";
 
-/** The blocks of each page that is written by hand otherwise. */
+/** The generated blocks of pages that are otherwise written by hand. */
 function pageBlocks(): Readonly<Record<string, Blocks>> {
   return {
     "docs/settings.md": settingsBlocks(),
@@ -18,7 +18,7 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
   };
 }
 
-/** Their paths from the repository's root, and what they must hold. */
+/** Content of each generated file, by its path from the repository's root. */
 function generatedDocs(): ReadonlyMap<string, string> {
   const { version } = JSON.parse(readFileSync(repositoryPath("package.json"), "utf8")) as { version: string };
   return new Map([
@@ -30,7 +30,7 @@ function generatedDocs(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The paths of those that are missing or stale; with `write` they are written. */
+/** Returns the paths of missing and stale files. @param write whether to write these files */
 export function staleDocs(write = false): string[] {
   const stale = [...generatedDocs()].filter(([path, text]) => {
     const file = repositoryPath(path);

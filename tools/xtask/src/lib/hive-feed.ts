@@ -1,4 +1,4 @@
-// Owns the hive's event feed: its events so far and those to come, and which of them are about one worker.
+// Follows the hive's event feed, and selects the events of one worker.
 import { createHiveClient } from "@waggle/client";
 import { createArrivals, type Arrivals } from "@waggle/testing/harness";
 import type { HiveEvent } from "@waggle/protocol";

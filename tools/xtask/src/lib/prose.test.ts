@@ -1,4 +1,4 @@
-// Tests where the words to avoid are found, and where they may be.
+// Tests where the list of words applies.
 import { expect, it } from "vitest";
 import { proseProblems } from "./prose.ts";
 

@@ -1,6 +1,6 @@
-// Owns the list of words and turns that our prose avoids, and where it looks for them: Markdown, comments, and texts with a space in them.
+// Owns the list of words and turns that our prose avoids. They are searched in Markdown, comments, and string literals with a space.
 
-/** What to write instead comes second. */
+/** Each row: a pattern, and what to write instead. */
 const avoided: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bbesides?\b/i, "next to, with, and also"],
   [/\bof (?:its|their|our|your|his|her|one's) own\b/i, "its, separate"],
@@ -18,11 +18,11 @@ const avoided: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:goes|went|go) on\b/i, "continues"],
 ];
 
-/** Texts of code where words are data: vocabularies, quotes of models, of other programs' messages, and tests of this list. */
+/** Files whose string literals are data: vocabularies, output of models, messages of other programs, and tests of this list. */
 const withoutProse =
   /\/src\/(?:.*\/)?testing\/|\/recorded|\.json$|CHANGELOG|tools\/xtask\/src\/lib\/prose|^bench\/worker\/prompts\.ts$|dialects\/openai\/models\.ts/;
 
-/** @param path from the root. @returns a line for each hit, with its line number */
+/** @param path relative to the root @returns a text for each hit, with its line number */
 export function proseProblems(path: string, source: string): string[] {
   if (withoutProse.test(path)) return [];
   const isMarkdown = path.endsWith(".md");
@@ -39,10 +39,10 @@ export function proseProblems(path: string, source: string): string[] {
   return problems;
 }
 
-/** Code of chat templates within a text: `is none` is one of its tests. */
+/** Jinja code in a string literal, which may contain words of the list, such as `is none`. */
 const templateCode = /\{[{%].*?[%}]\}/g;
 
-/** The comment and the texts of a line of code, without the code in backquotes and of templates. */
+/** The comment and the string literals of a line of code, without code in backquotes and Jinja code. */
 function proseOf(line: string): string {
   const comment = /(?:^\s*(?:\/\*\*?|\*)|\/\/)(.*)$/.exec(line)?.[1] ?? "";
   const code = comment === "" ? line : line.slice(0, line.length - comment.length);

@@ -8,14 +8,14 @@ export interface Report {
   doing(what: string): void;
   /** Removes the line about the current action. */
   rest(): void;
-  /** A step that has just succeeded. */
+  /** Prints a step that has succeeded. */
   step(name: string, detail: string): void;
   prompt(text: string): void;
-  /** A piece of the answer, shown as it arrives. */
+  /** Prints a piece of the answer as it arrives. */
   token(text: string): void;
   answerEnded(): void;
   failure(message: string): void;
-  /** Lines of a child's log. */
+  /** Prints lines of a child's log. */
   log(title: string, lines: readonly string[]): void;
   table(result: WorkerTestResult): void;
 }
@@ -97,18 +97,18 @@ export function createReport(out: Terminal): Report {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** What is written to: this process's output or, for `--json`, nothing at all. */
+/** The output: this process's stdout, or with `--json` no output. */
 export type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "hasColors"> & { write(text: string): unknown };
 
 export const nowhere: Terminal = { isTTY: false, hasColors: () => false, write: () => {} };
 
-/** Colours for a terminal that takes them, plain text for a file or a pipe. */
+/** Returns a function that colours text if the terminal supports it, and leaves it plain for a file or a pipe. */
 export function painter(out: Terminal): (style: Style, text: string) => string {
   const coloured = out.isTTY && out.hasColors();
   return (style, text) => (coloured ? styleText(style, text) : text);
 }
 
-/** A model's text may hold anything; nothing of it may command the terminal. */
+/** Removes control characters, so that a model's text cannot control the terminal. */
 function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, "\u{FFFD}");
 }

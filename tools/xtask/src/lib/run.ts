@@ -7,7 +7,7 @@ export interface Run {
   readonly failures: readonly string[];
   /** The current action; completes the sentence "… while". */
   doing: string;
-  /** The promise's outcome, unless the run is aborted before. */
+  /** Waits for the promise; throws the reason when the run is aborted first. */
   wait<T>(doing: string, promise: Promise<T>): Promise<T>;
   /** Records a failure; the run continues. */
   fail(message: string): void;

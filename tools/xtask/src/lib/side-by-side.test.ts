@@ -1,9 +1,9 @@
-// Tests what no terminal shows: a start that throws leaves no daemon behind, which would keep the command from its end.
+// Tests that a failed start leaves no daemon behind, which would keep the command running.
 import { familyOf, isAlive, listProcesses, poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { runSideBySide } from "./side-by-side.ts";
 
-it("ends what it has started when a further start throws", async () => {
+it("ends the started daemons when a further start throws", async () => {
   let started: number[] = [];
   const run = runSideBySide(async (start) => {
     const before = await family();

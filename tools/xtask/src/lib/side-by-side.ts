@@ -1,4 +1,4 @@
-// Owns daemons side by side in one terminal: logs under coloured names, the first to leave ends all, and one Ctrl-C ends them cleanly.
+// Runs several daemons in one terminal: log lines have coloured names, the exit of one ends all, and one Ctrl-C ends them cleanly.
 import {
   createProcessGroups,
   onEnding,
@@ -11,13 +11,13 @@ import {
 } from "@waggle/testing/harness";
 import { painter } from "./report.ts";
 
-/** As long as the worker's own drain, and a little more. */
+/** Slightly longer than the worker's drain. */
 const leaveLimitMs = 35_000;
 const labelWidth = 8;
 
 export interface Neighbour {
   readonly daemon: DaemonName;
-  /** What its lines stand under. */
+  /** Prefix of the daemon's log lines. */
   readonly label: string;
   readonly colour: "yellow" | "cyan" | "green" | "magenta" | "blue";
   readonly flags: readonly string[];
@@ -27,10 +27,10 @@ export interface Neighbour {
 export type Start = (neighbour: Neighbour) => Promise<string>;
 
 /**
- * Runs what `startAll` starts until Ctrl-C or until one of them leaves, then ends the others; what was started first ends last, so that
- * workers can say goodbye to their hive. A second Ctrl-C does not wait. Never returns: the process exits, and not with 0 when a daemon
- * left by itself.
- * @throws what `startAll` throws, after what it had started is killed
+ * Runs the daemons of `startAll` until Ctrl-C or until one of them exits, then ends the others in reverse order, so that workers can
+ * deregister at their hive. A second Ctrl-C ends all at once. Never returns: the process exits, with an error code when a daemon exited
+ * by itself.
+ * @throws the error of `startAll`, after the started daemons were killed
  */
 export async function runSideBySide(startAll: (start: Start, groups: ProcessGroups) => Promise<void>): Promise<never> {
   const groups = createProcessGroups("xtask");

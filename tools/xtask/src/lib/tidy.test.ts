@@ -1,9 +1,9 @@
-// Tests the rules of the house on texts that keep and that break them.
+// Tests the house rules on texts that keep them and texts that break them.
 import { describe, expect, it } from "vitest";
 import { decisionProblems, fileProblems, folderProblems } from "./tidy.ts";
 
 describe("a source file", () => {
-  it("opens with a comment and has a name that says something", () => {
+  it("opens with a comment and has a meaningful name", () => {
     expect(fileProblems("packages/x/src/lib/a.ts", "// Owns a.\nexport {};\n")).toEqual([]);
     expect(fileProblems("packages/x/src/lib/a.ts", "export {};\n// Owns a.\n")).toHaveLength(1);
     expect(fileProblems("packages/x/src/index.ts", "export {};\n")).toEqual([]);
@@ -11,7 +11,7 @@ describe("a source file", () => {
     expect(fileProblems("packages/x/src/lib/outils.ts", "// Owns a.\n")).toEqual([]);
   });
 
-  it("has no conflict of two branches in it, not within a text either", () => {
+  it("has no conflict markers, also not in a string literal", () => {
     for (const marker of ["<".repeat(7), ">".repeat(7)]) {
       expect(
         fileProblems("packages/x/src/lib/a.ts", `// Owns a.\nconst help = \`\n${marker} main\n\`;\n`),
@@ -24,7 +24,7 @@ describe("a folder of source", () => {
   const filesIn = (folder: string, count: number): string[] =>
     Array.from({ length: count }, (_, index) => `${folder}/file-${index}.ts`);
 
-  it("has at most sixteen files, without its tests and its index", () => {
+  it("has at most 16 files, not counting tests and index", () => {
     const most = filesIn("packages/x/src/lib", 16);
     const alsoTests = [...most, "packages/x/src/lib/index.ts", "packages/x/src/lib/file-1.test.ts"];
     expect(folderProblems([...alsoTests, ...filesIn("packages/x/src/lib/inner", 16)])).toEqual([]);
@@ -33,7 +33,7 @@ describe("a folder of source", () => {
     ]);
   });
 
-  it("may have more where its files are rows of a table, or scenarios", () => {
+  it("may have more if its files are rows of a table, or scenarios", () => {
     for (const folder of ["apps/x/src/commands", "packages/x/src/families", "packages/x/src/testing", "tests/x/lib"])
       expect(folderProblems(filesIn(folder, 30))).toEqual([]);
     expect(folderProblems(filesIn("apps/x/src/commands/inner", 30))).toHaveLength(1);

@@ -1,19 +1,19 @@
-// Owns the rules of the house that no other tool knows: import arrows inside a package, files that open with what they own, folders that a reader
-// can survey, prose without the words to avoid, fresh documents.
+// Checks the house rules that no other tool knows: import arrows inside a package, the first comment of a file, the size of folders,
+// words to avoid, up-to-date documents.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { arrowProblems } from "./arrows.ts";
 import { staleDocs } from "./generated-docs.ts";
 import { proseProblems } from "./prose.ts";
 
-/** The last words of a file name that say nothing about what is in it. */
+/** Endings of file names that do not describe the content. */
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
-/** As git leaves it in a file that it could not merge; within a text no compiler finds it. */
+/** git's mark of an unresolved conflict. In a string literal no compiler finds it. */
 const conflictMarker = /^(?:<{7}|>{7}) /m;
 
 /** Limit for the source files of a folder, so that a reader can survey it. */
 const mostSourceFiles = 16;
-/** Files that are alike: each is a row of a table (a command, a family, a contract), or a scenario that stands alone. */
+/** Folders whose files are alike: each is a row of a table (a command, a family, a contract), or an independent scenario. */
 const rowFolders = /(^|\/)(commands|families|contracts|testing)$|^(tests|bench)\//;
 const largeFolders: ReadonlyMap<string, string> = new Map([
   ["packages/testing/src/models", "the parts of one made-up model file, which share types and are few lines each"],
@@ -21,7 +21,7 @@ const largeFolders: ReadonlyMap<string, string> = new Map([
 
 const proseFolders = ["apps", "bench", "docs", "models", "packages", "packaging", "tests", "tools"];
 
-/** One line for each thing that is not tidy, with its path from the root. */
+/** Returns a line for each broken rule, with the path from the root. */
 export function tidyProblems(root: string): string[] {
   return [
     ...sourceProblems(root),
@@ -72,7 +72,7 @@ export function decisionProblems(files: readonly string[], index: string): strin
 }
 
 export function fileProblems(path: string, source: string): string[] {
-  // An index only re-exports, and a test's own name says what it is about.
+  // An index only re-exports, and a test's name describes it.
   const speaksForItself = path.endsWith("/index.ts") || path.endsWith(".test.ts");
   return [
     ...(speaksForItself || /^(#!.*\n)?\/\/ \S/.test(source)

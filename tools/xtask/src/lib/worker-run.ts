@@ -1,4 +1,4 @@
-// Owns one run of worker:test: hive, worker, one streamed answer, leaving. What does not hold is a failure with its reason.
+// Runs worker:test once: hive, worker, one streamed answer, shutdown. A failed check is recorded with its reason.
 import { randomBytes } from "node:crypto";
 import {
   createLeftoverCheck,
@@ -28,14 +28,14 @@ export interface WorkerTestOptions {
   readonly workerCommand: Command;
   readonly prompt: string;
   readonly maxTokens: number;
-  /** For the whole run; half of it is the longest silence of the stream. */
+  /** Time limit of the whole run; the stream may be silent for half of it. */
   readonly timeoutMs: number;
   readonly onLogLine: (daemon: DaemonName, line: string) => void;
-  /** Aborts when the run is to end at once, whatever it is doing. */
+  /** Aborts when the run has to end at once. */
   readonly interrupted: AbortSignal;
 }
 
-/** What the steps share. */
+/** The state that the steps share. */
 interface Stage {
   readonly options: WorkerTestOptions;
   readonly run: Run;
@@ -51,12 +51,12 @@ interface Stage {
 }
 
 const heartbeatInterval = "1s";
-/** Time to leave after SIGTERM: of an idle daemon, and of one in a run that has failed. */
+/** Time from SIGTERM to exit: for an idle daemon, and for a daemon of a failed run. */
 const leaveLimitMs = 10_000;
 const failedLeaveLimitMs = 2_000;
 const silenceShare = 0.5;
 
-/** Never rejects, and leaves no process behind; the result says what held. */
+/** Never rejects, and leaves no process behind. */
 export async function runWorkerTest(
   options: WorkerTestOptions,
   groups: ProcessGroups,
@@ -100,7 +100,7 @@ export async function runWorkerTest(
   return result;
 }
 
-/** The steps of a run in which everything holds. @throws the first reason why it cannot continue */
+/** Runs the steps in order. @throws the first reason why the run cannot continue */
 async function play(stage: Stage): Promise<void> {
   const { options, run, report, leftovers, feedEnds, workerId } = stage;
   const limit = { limitMs: options.timeoutMs };
@@ -146,7 +146,7 @@ interface Listening {
   readonly url: string;
 }
 
-/** Passes the lines of its log to the caller; an exit by itself ends the run. */
+/** Starts a daemon. Its exit before the shutdown ends the run. */
 async function start(stage: Stage, name: DaemonName, command: Command, flags: readonly string[]): Promise<Listening> {
   const { run, report, options } = stage;
   run.signal.throwIfAborted();
@@ -173,16 +173,16 @@ async function stopDaemon({ run, report }: Stage, daemon: Daemon): Promise<void>
   else report.step(`The ${name} left`, "exit code 0 after SIGTERM");
 }
 
-/** Ends what still runs, says why where something failed, and looks for what is left; then nothing is. */
+/** Ends the daemons, prints the logs of a failed run, and reports and ends leftover processes. */
 async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stage): Promise<Leftovers> {
   if (run.failures.length > 0) {
-    // The logs in which something went wrong; where none has, the end of the worker's.
+    // The logs with warnings or errors; without any, the end of the worker's log.
     const troubled = daemons.filter(({ log }) => log.hasTrouble);
     for (const { name, log } of troubled.length > 0 ? troubled : daemons.slice(-1)) {
       report.log(`The ${name}'s log:`, log.explanation());
     }
     await leftovers.observe(daemons.map(({ pid }) => pid));
-    // The worker before its hive, to which it has something to say when it leaves.
+    // The worker stops before its hive, because it deregisters there.
     for (const daemon of daemons.toReversed()) await daemon.stop(failedLeaveLimitMs);
   }
   const left = await leftovers.check();

@@ -1,4 +1,4 @@
-// Owns what `worker:test --json` prints, and how the figures come from what was recorded.
+// Owns the output of `worker:test --json`, and computes its figures from the recorded stream.
 import {
   createStreamJudge,
   gapsOf,
@@ -25,7 +25,7 @@ export interface WorkerTestResult {
   readonly heartbeats: number;
   readonly registered: boolean;
   readonly ports_free: boolean;
-  /** How many. */
+  /** Number of processes that were left. */
   readonly processes_left: number;
   readonly duration_ms: number;
 }
@@ -35,7 +35,7 @@ export interface StreamFigures extends Pick<
   "tokens" | "done" | "text" | "ttft_ms" | "itl_ms" | "tokens_per_second" | "arrival_lag_ms"
 > {}
 
-/** All from arrivals at our end of the wire. */
+/** Computes the figures from the arrival times at the client. */
 export function figuresOf(record: StreamJudge, { lagMs }: Realness): StreamFigures {
   const arrivals = record.tokens.map(({ arrivalMs }) => arrivalMs);
   const [first] = arrivals;

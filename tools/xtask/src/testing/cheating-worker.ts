@@ -1,4 +1,4 @@
-// A worker that only pretends, for the test of worker:test: it keeps to the protocol as far as its mode lets it and has no model.
+// A worker without a model, for the test of worker:test. It follows the protocol except for the fault of its mode.
 // Its first argument is the mode; the flags of a worker follow.
 import { spawn } from "node:child_process";
 import { createServer, type ServerResponse } from "node:http";
@@ -10,15 +10,15 @@ import { DONE, sseHeaders, type Heartbeat, type StreamEvent } from "@waggle/prot
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 
 interface Mode {
-  /** How it deceives, or fails to. */
+  /** The fault of this mode. */
   readonly about: string;
-  /** Before the first event. */
+  /** Delay before the first event. */
   readonly holdsMs?: number;
-  /** Between two tokens; 20 by default. */
+  /** Delay between two tokens; 20 by default. */
   readonly gapMs?: number;
-  /** What it says of when a token was made; the truth by default. */
+  /** The reported time of a token; the true time by default. */
   readonly tMs?: (index: number) => number;
-  /** 30 by default. */
+  /** Number of tokens; 30 by default. */
   readonly tokens?: number;
 }
 

@@ -1,4 +1,4 @@
-// Tests what surrounds a build from source: what is missing, how far it is, and that a build is put in place whole.
+// Tests the parts of a build from source: the tool check, the progress, and the atomic replacement of a build.
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -40,20 +40,20 @@ describe("checkToolchain", () => {
     expect(() => checkToolchain(folder, "darwin")).toThrow(/brew install cmake/);
   });
 
-  it("is content with any one compiler", () => {
+  it("accepts any one compiler", () => {
     install("make", "git", "cmake", "clang++");
     expect(() => checkToolchain(folder, "linux")).not.toThrow();
     chmodSync(join(folder, "clang++"), 0o644);
     expect(() => checkToolchain(folder, "linux")).toThrow(ToolchainError);
   });
 
-  it("refuses systems on which it was never tried", () => {
+  it("refuses unsupported systems", () => {
     expect(() => checkToolchain(folder, "win32")).toThrow(/win32 is not supported/);
   });
 });
 
 describe("buildShare", () => {
-  it("reads make's percentages and nothing else", () => {
+  it("parses make's percentages only", () => {
     expect(buildShare("[  7%] Building CXX object x.o")).toBe(0.07);
     expect(buildShare("[100%] Built target llama")).toBe(1);
     expect(buildShare("warning: 50% of it")).toBeUndefined();
@@ -61,7 +61,7 @@ describe("buildShare", () => {
 });
 
 describe("findEnginePackage", () => {
-  it("finds the package and the release that it carries", () => {
+  it("finds the package and its llama.cpp release", () => {
     const { folder: found, version, release } = findEnginePackage();
     expect(existsSync(join(found, "dist/cli/cli.js"))).toBe(true);
     expect(version).toMatch(/^\d+\.\d+/);
@@ -70,7 +70,7 @@ describe("findEnginePackage", () => {
 });
 
 describe("buildName", () => {
-  it("is the library's own", () => {
+  it("is the name that the library uses", () => {
     expect(buildName("linux", "x64")).toBe("linux-x64");
     expect(buildName("darwin", "arm64")).toBe("mac-arm64");
   });
@@ -99,7 +99,7 @@ describe("placeBuild", () => {
     expect(readdirSync(to).toSorted()).toEqual(["Release", "buildDone.status", "patches.txt"]);
   });
 
-  it("leaves the old one when the new one is not whole", () => {
+  it("keeps the old build when the new one is incomplete", () => {
     const to = join(folder, "deep/linux-x64");
     placeBuild(makeBuild("a", "first"), to);
     const broken = makeBuild("b", "second");
@@ -113,7 +113,7 @@ describe("placeBuild", () => {
 describe("nameBuild", () => {
   const patches = { mark: "a1b2" };
 
-  it("takes the hash of cmake's options off the name of the build that was finished", () => {
+  it("removes the hash of cmake's options from the name of the finished build", () => {
     for (const name of ["linux-x64-1a2b", "linux-x64.lock"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "linux-x64-1a2b/buildDone.status"), "");
     nameBuild(join(folder, "linux-x64"), patches);
@@ -121,7 +121,7 @@ describe("nameBuild", () => {
     expect(readdirSync(folder)).toEqual(["linux-x64", "linux-x64.lock"]);
   });
 
-  it("writes into a build which patches it has, so that one with others or none counts as none", () => {
+  it("writes the patches' mark into a build, so that a build with other patches is not used", () => {
     const build = join(folder, "linux-x64");
     mkdirSync(build);
     writeFileSync(join(build, "buildDone.status"), "");
@@ -133,7 +133,7 @@ describe("nameBuild", () => {
     expect(isBuilt(build, patches)).toBe(false);
   });
 
-  it("says so when none was finished", () => {
+  it("reports a missing finished build", () => {
     mkdirSync(join(folder, "linux-x64-1a2b"));
     expect(() => nameBuild(join(folder, "linux-x64"), patches)).toThrow(
       /Cannot find the engine's build: .* has no finished build/,
@@ -143,7 +143,7 @@ describe("nameBuild", () => {
 });
 
 describe("withCompilerFixes", () => {
-  it("has cmake read a file that puts a header before every C++ source", () => {
+  it("makes cmake include a header before every C++ source", () => {
     const env = withCompilerFixes({ CXX: "g++" }, folder);
     expect(env["CXX"]).toBe("g++");
     const include = readFileSync(String(env["NODE_LLAMA_CPP_CMAKE_OPTION_CMAKE_PROJECT_INCLUDE"]), "utf8");
@@ -154,7 +154,7 @@ describe("withCompilerFixes", () => {
 });
 
 describe("tryBuild", () => {
-  /** A package whose library does what `body` says. */
+  /** Makes a package whose library runs `body`. */
   function makeLibrary(body: string): string {
     mkdirSync(join(folder, "dist"));
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
@@ -165,7 +165,7 @@ describe("tryBuild", () => {
   const killedBy = (signal: string): string =>
     makeLibrary(`process.kill(process.pid, "${signal}"); await new Promise(() => setInterval(() => {}, 1e3));`);
 
-  it("says how a build crashed", async () => {
+  it("reports the signal of a crash", async () => {
     await expect(tryBuild(killedBy("SIGILL"))).rejects.toThrow(
       new UnusableBuildError("Cannot use the engine's build: it crashed with SIGILL on a small model"),
     );
@@ -177,16 +177,16 @@ describe("tryBuild", () => {
     );
   });
 
-  it("does not blame a build for what comes from outside, as Ctrl-C does", async () => {
+  it("does not blame a build for signals from outside, such as Ctrl-C", async () => {
     await expect(tryBuild(killedBy("SIGINT"))).rejects.not.toBeInstanceOf(UnusableBuildError);
   });
 
-  it("refuses a library that passes its build over", async () => {
+  it("refuses a build that the library does not load", async () => {
     const library = makeLibrary("return { buildType: 'prebuilt', dispose() {} };");
     await expect(tryBuild(library)).rejects.toThrow("Cannot use the engine's build: the library did not load it.");
   });
 
-  /** Its step and its logits are what these say; `disposed` is run at the end. */
+  /** Makes a library with these results of step and logits; `disposed` runs at the end. */
   const makeWorkingLibrary = (step: string, logits: string, disposed = "", ahead = "7"): string =>
     makeLibrary(`
       const calls = [];
@@ -220,7 +220,7 @@ describe("tryBuild", () => {
     await expect(tryBuild(library)).resolves.toBeUndefined();
   });
 
-  it("refuses a build that lacks the step", async () => {
+  it("refuses a build without the step", async () => {
     const library = makeWorkingLibrary("", goodLogits);
     await expect(tryBuild(library)).rejects.toThrow(
       /Cannot use the engine's build: [^]*decodeBatchAndSample is not a function/,
@@ -258,21 +258,21 @@ describe("patches", () => {
     return { copy, patches };
   }
 
-  it("are applied, also in a folder of a repository", () => {
+  it("are applied, also inside a repository", () => {
     const { copy, patches } = makePatched("old\n");
     execFileSync("git", ["init", "--quiet", folder]);
     applyPatches(findPatches(patches), { folder: copy, version: "1.2.3" });
     expect(readFileSync(join(copy, "llama/a.cpp"), "utf8")).toBe("new\n");
   });
 
-  it("that do not apply are named, with the library's version", () => {
+  it("that do not apply are named in the error, with the library's version", () => {
     const { copy, patches } = makePatched("newer\n");
     expect(() => applyPatches(findPatches(patches), { folder: copy, version: "1.2.3" })).toThrow(
       /^Cannot apply step\.patch to node-llama-cpp 1\.2\.3: [^]*llama\/a\.cpp/,
     );
   });
 
-  it("have another mark when one of them changes", () => {
+  it("get another mark when one of them changes", () => {
     const { patches } = makePatched("old\n");
     const { mark } = findPatches(patches);
     expect(mark).toMatch(/^[\da-f]{12}$/);
@@ -281,7 +281,7 @@ describe("patches", () => {
     expect(findPatches(patches).mark).not.toBe(mark);
   });
 
-  it("of this repository fit the library that is installed", () => {
+  it("of this repository apply to the installed library", () => {
     const engine = findEnginePackage();
     const copy = join(folder, "node-llama-cpp");
     cpSync(join(engine.folder, "llama/addon"), join(copy, "llama/addon"), { recursive: true });
@@ -291,7 +291,7 @@ describe("patches", () => {
 });
 
 describe("openWorkshop", () => {
-  it("copies the package without its builds, links what it needs, and is gone when it is closed", () => {
+  it("copies the package without its builds, links its dependencies, and is deleted when it is closed", () => {
     const installed = join(folder, "store/node_modules/node-llama-cpp");
     mkdirSync(join(installed, "llama/localBuilds/linux-x64"), { recursive: true });
     writeFileSync(join(installed, "package.json"), "{}");

@@ -24,8 +24,8 @@ const trialShape: ModelShape = {
 };
 
 /**
- * A prompt in one batch, then a token by itself: the two kinds of pass there are. Then our own step (the patch of node-llama-cpp), on a sequence
- * that the library has not given away: greedily, so the token is the most probable one in both of the ways to ask.
+ * Computes a prompt in one batch, then a single token: the two kinds of pass. Then runs our step (the patch of node-llama-cpp) on a sequence
+ * that the library does not use. Both sample greedily, so both must give the most probable token.
  */
 const script = `
 const [library, modelPath] = process.argv.slice(2);

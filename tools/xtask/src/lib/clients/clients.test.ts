@@ -6,7 +6,7 @@ import { isOffline } from "./offline.ts";
 const client = (name: string) => clients.find((one) => one.name === name);
 const output = (stdout: string, file = ""): Output => ({ stdout, file: () => file });
 
-test("the last text of a client is found in what it writes, and a client without a text differs from a client with an empty text", () => {
+test("the last text of a client is found in its output, and no text differs from an empty text", () => {
   expect(client("claude-code")?.textIn(output('{"type":"result","result":"Hello."}'))).toBe("Hello.");
   expect(client("codex")?.textIn(output("Hello.\n"))).toBe("Hello.");
   const results = (result: object): string => JSON.stringify({ results: { results: [result] } });
@@ -16,7 +16,7 @@ test("the last text of a client is found in what it writes, and a client without
   expect(() => client("promptfoo-llama")?.textIn(output("", results({ error: "401 Unauthorized" })))).toThrow("401");
 });
 
-test("each client has an answer for each of its requests, and versions for all that is installed", () => {
+test("each client has an answer for each of its requests, and a version for each package", () => {
   for (const { asks, says, packages, compacts } of clients) {
     const answer = says("word");
     if (!compacts) expect([...asks, "one more"].filter((ask) => answer(ask) !== undefined)).toEqual(asks);
@@ -24,7 +24,7 @@ test("each client has an answer for each of its requests, and versions for all t
   }
 });
 
-test("an agent with a full window gets long results until it asks for a summary, and then the answer", () => {
+test("an agent with a full window gets long results until it requests a summary, and then the answer", () => {
   const agents = clients.filter(({ compacts }) => compacts);
   expect(agents.map(({ name }) => name)).toEqual(["claude-code-compacts", "codex-compacts"]);
   for (const { says } of agents) {
@@ -37,13 +37,13 @@ test("an agent with a full window gets long results until it asks for a summary,
   }
 });
 
-test("a package's name is what comes before its version", () => {
+test("a package's name is the part before its version", () => {
   expect(nameOf("@openai/codex@0.169.0")).toBe("@openai/codex");
   expect(nameOf("promptfoo@0.123.1")).toBe("promptfoo");
   expect(nameOf("@openai/codex")).toBe("@openai/codex");
 });
 
-test("loopback alone is no network", () => {
+test("a machine with only loopback is offline", () => {
   const at = (internal: boolean) => [
     { address: "", netmask: "", family: "IPv4" as const, mac: "", internal, cidr: null },
   ];

@@ -30,7 +30,7 @@ export interface Client {
 export interface Place {
   /** The worker's address for the client. */
   readonly url: string;
-  /** As the worker calls it. */
+  /** The model's name at the worker. */
   readonly model: string;
 }
 
@@ -53,7 +53,7 @@ const shown = `cat ${wordFile}`;
 const token = "waggle";
 const model = "any";
 
-/** A thought and then a call, in Qwen3's format. */
+/** Reasoning and then a tool call, in Qwen3's format. */
 const call = (name: string, args: object): string =>
   `<think>\nThe file has it.\n</think>\n\n<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
 const text = (answer: string): string => `<think>\nNow I know.\n</think>\n\n${answer}`;
@@ -181,7 +181,7 @@ function libsqlTarget(): string {
   return process.platform === "linux" ? `${system}-gnu` : system;
 }
 
-/** Removes the thought, which promptfoo shows before the text. */
+/** Removes the reasoning, which promptfoo shows before the text. */
 function promptfooText(results: string): string {
   interface Results {
     readonly results: {

@@ -16,7 +16,7 @@ export interface InstallOptions {
   readonly say: (line: string) => void;
 }
 
-/** @throws Error with npm's own words */
+/** @throws Error with npm's message */
 export async function installClients(chosen: readonly Client[], options: InstallOptions): Promise<void> {
   const { folder, say } = options;
   await npmInstall([nodePackage], [], join(folder, "node"), process.env, options.signal);

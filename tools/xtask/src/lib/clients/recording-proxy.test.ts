@@ -22,7 +22,7 @@ async function proxyTo(target: string, prepare: (path: string, body: Body) => Pr
   return proxy;
 }
 
-test("a request for an answer is prepared first, one at a time, and passes unchanged", async () => {
+test("the model is prepared before each request, one at a time, and the request passes unchanged", async () => {
   const seen: string[] = [];
   const target = await serverThat((request, response) => {
     let text = "";
@@ -56,7 +56,7 @@ test("a request for an answer is prepared first, one at a time, and passes uncha
   ]);
 });
 
-test("a request that cannot be prepared passes, and its call has the reason", async () => {
+test("a request without preparation passes, and its call has the reason", async () => {
   const target = await serverThat((_, response) => void response.writeHead(404).end("none"));
   const proxy = await proxyTo(target, () => Promise.reject(new Error("no such route")));
   const answer = await fetch(`${proxy.url}/api/chat`, { method: "POST", body: "{}" });
@@ -64,7 +64,7 @@ test("a request that cannot be prepared passes, and its call has the reason", as
   expect(proxy.calls).toMatchObject([{ what: "POST /api/chat", status: 404, fault: "no such route" }]);
 });
 
-test("a stream that is broken off is broken off for the client too", async () => {
+test("a broken stream breaks for the client too", async () => {
   const target = await serverThat((_, response) => {
     response.writeHead(200).write("half", () => response.destroy());
   });

@@ -15,7 +15,7 @@ const good: ClientRun = {
   ...{ promptLengths: [1_000, 1_090], computedTokens: 1_091, left: [] },
 };
 
-test("a run in which all came back passes, also with other calls", () => {
+test("a run with all expected answers passes, even with additional calls", () => {
   expect(faultsOf(good)).toEqual([]);
   expect(lineOf(good)).toBe(
     'Claude Code 1.2.3: one prompt and one tool\'s round trip, 3 calls, 1000 and 1090 tokens of prompt, 1091 computed, text "The word is f00d.", 1.3 s: PASSED',
@@ -44,17 +44,17 @@ test("each fault is reported once", () => {
   expect(lineOf(run)).toContain("no text, 1.3 s: FAILED: it asked");
 });
 
-test("an answer that was not read, and a tool that was not run, are faults", () => {
+test("an unread answer and a tool that was not run are faults", () => {
   expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['its text was "The word is Tuesday."']);
   expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its tool's result did not come back"]);
   expect(faultsOf({ ...good, calls: [] })).toContain("it asked nothing where POST /v1/messages, 2 times was due");
 });
 
-test("a prompt that was computed twice is a fault: something in it had changed", () => {
+test("a prompt that was computed twice is a fault: its prefix has changed", () => {
   expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not begin alike"]);
 });
 
-test("a long conversation has to ask for one summary, with as many calls as it takes", () => {
+test("a long conversation has to request exactly one summary, with any number of calls", () => {
   const client = clients.find(({ name }) => name === "claude-code-compacts") as Client;
   const summary = { ...call, body: "CONTEXT CHECKPOINT COMPACTION" };
   const [head, first, last] = good.calls as [Call, Call, Call];

@@ -1,4 +1,4 @@
-// Owns the other generated blocks: metrics, exit codes, error codes, the commands of `waggle`, and the names of chat templates.
+// Generates the blocks of metrics, exit codes, error codes, the commands of `waggle`, and the names of chat templates.
 import { commandTable, daemonTable } from "@waggle/cli/command-table";
 import { templateNames } from "@waggle/chat-format/describe";
 import { errorKinds, exitCodes, exitMeanings } from "@waggle/protocol";

@@ -1,4 +1,4 @@
-// Owns the tables of settings in docs/settings.md: a row for each flag of worker, gateway and hive, from their own tables of settings.
+// Generates the tables of docs/settings.md: a row for each flag of worker, gateway and hive.
 import { optionGroups, variableOf, type OptionRow, type OptionRows } from "@waggle/daemon";
 import { gatewayOptions } from "@waggle/gateway/settings";
 import { hiveOptions } from "@waggle/mock-hive/settings";
@@ -6,10 +6,10 @@ import { optionTable } from "@waggle/worker/settings";
 import type { Blocks } from "./blocks.ts";
 import { alignedTable } from "./table.ts";
 
-/** A setting in the words of its help, whichever program has it. */
+/** The cells of a setting's row. */
 export interface SettingRow {
   readonly group: string;
-  /** With the value that it takes. */
+  /** The flag with the name of its value. */
   readonly flag: string;
   readonly variable: string;
   readonly default: string;
@@ -33,7 +33,7 @@ export function settingsBlocks(): Blocks {
   };
 }
 
-/** Rows for what differs from a worker; the names alone of what is the same. */
+/** Rows for settings that differ from the worker's; the others are only listed by name. */
 function comparedWith(worker: readonly SettingRow[], table: OptionRows): string {
   const known = new Set(worker.map((row) => JSON.stringify(row)));
   const rows = settingsOf(table);

@@ -1,6 +1,6 @@
-// Owns tables in Markdown as the formatter writes them: every cell of a column as wide as the widest, so that a generated page passes it.
+// Formats Markdown tables like the formatter: all cells of a column have the same width, so that generated pages pass its check.
 
-/** `numbers`: the columns after the first are aligned to the right. */
+/** @param numbers aligns all columns but the first to the right */
 export function alignedTable(rows: readonly (readonly string[])[], numbers = false): string {
   const cells = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const [headings = [], ...others] = cells;

@@ -1,4 +1,4 @@
-// Owns the table of models against memory in docs/models.md: worked out by the code behind `waggle fit`, so that it cannot say anything else.
+// Generates the table of models against memory in docs/models.md with the code of `waggle fit`, so that both agree.
 import { createEstimator, engineProcessBytes } from "@waggle/models/memory";
 import { alignedTable } from "../docs/table.ts";
 import { headerOfShape } from "./shape-header.ts";
@@ -7,9 +7,9 @@ import { knownShapes, type KnownShape } from "./shapes.ts";
 const gib = 2 ** 30;
 const usualContext = 8_192;
 const contextStep = 1_024;
-/** What machines have, in GiB. */
+/** Memory of the machines in the table, in GiB. */
 const machines = [8, 16, 32, 64] as const;
-/** The rest is the system's and other programs'. */
+/** Share of the memory for the model; the system and other programs use the rest. */
 const freePart = 0.75;
 
 export function memoryTable(): string {
@@ -19,7 +19,7 @@ export function memoryTable(): string {
 
 function rowOf(shape: KnownShape): string[] {
   const header = headerOfShape(shape);
-  // The table is the same wherever it is made.
+  // A fixed processor, so that every machine generates the same table.
   const estimate = createEstimator(header, { processor: "x64" });
   const needed = (slots: number, contextSize: number): number =>
     estimate({ slots, contextSize }).resident + engineProcessBytes;
@@ -33,7 +33,7 @@ function rowOf(shape: KnownShape): string[] {
   ];
 }
 
-/** The longest context of one slot that fits, up to the trained one. */
+/** Formats the longest context of one slot that fits, at most the trained one. */
 function longest(trained: number, fits: (contextSize: number) => boolean): string {
   if (!fits(contextStep)) return "–";
   let [low, high] = [1, trained / contextStep];

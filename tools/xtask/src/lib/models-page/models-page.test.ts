@@ -1,10 +1,10 @@
-// Tests the shapes behind docs/models.md against files that are published.
+// Compares the model shapes behind docs/models.md with published files.
 import { hyperparametersOf } from "@waggle/models/header";
 import { expect, it } from "vitest";
 import { headerOfShape } from "./shape-header.ts";
 import { knownShapes } from "./shapes.ts";
 
-/** What a quantizer does otherwise than we think, by version and maker. */
+/** Difference in file size between quantizer versions and publishers. */
 const tolerance = 0.02;
 const published = knownShapes.filter(({ publishedBytes }) => publishedBytes !== undefined);
 
@@ -14,7 +14,7 @@ it.each(published)("$name has a file of the size that is published", (shape) => 
   expect(Math.abs(fileBytes - due) / due).toBeLessThan(tolerance);
 });
 
-it("gives every shape what the estimate asks for", () => {
+it("gives every shape the header fields that the estimate needs", () => {
   for (const shape of knownShapes) {
     const numbers = hyperparametersOf(headerOfShape(shape));
     expect(numbers).toMatchObject({

@@ -1,6 +1,6 @@
-// Owns the header that a GGUF file of a known shape would have, as far as memory depends on it: the same tensors, of the same types.
+// Makes the GGUF header of a known model shape, with all that memory depends on: the same tensors, of the same types.
 //
-// Types are those that llama.cpp's quantizer gives (`llama_tensor_get_type_impl` of its llama-quant.cpp).
+// The types are those that llama.cpp's quantizer chooses (`llama_tensor_get_type_impl` of its llama-quant.cpp).
 import {
   bytesOfWeights,
   tensorTypeNamed,
@@ -29,7 +29,7 @@ export function headerOfShape(shape: KnownShape): GgufHeader {
   };
 }
 
-/** Of the vocabulary in a file: text, type and merges. */
+/** Bytes per vocabulary entry in a file: text, type and merges. */
 const bytesPerWord = 38;
 
 function entriesOf(shape: KnownShape): Entry[] {
@@ -62,7 +62,7 @@ function layerOf(shape: KnownShape, layer: number): Entry[] {
   const biases = ["qwen2", "gpt-oss"].includes(architecture)
     ? [at("attn_q.bias", "F32", queries), at("attn_k.bias", "F32", keys), at("attn_v.bias", "F32", keys)]
     : [];
-  // Of many experts all share one attention, so its values are worth eight bits.
+  // All experts share the attention, so the quantizer spends eight bits on its values.
   const values = experts !== undefined && experts.count >= 8 && usual === "Q4_K" ? "Q8_0" : attention(important);
   return [
     ...norms,
@@ -86,7 +86,7 @@ function layerOf(shape: KnownShape, layer: number): Entry[] {
   ];
 }
 
-/** `use_more_bits`: the first and last eighth of the layers, and every third between them. */
+/** llama.cpp's `use_more_bits`: the first and last eighth of the layers, and every third layer between them. */
 function hasMoreBits(layer: number, layers: number): boolean {
   const eighth = Math.floor(layers / 8);
   return layer < eighth || layer >= Math.floor((7 * layers) / 8) || (layer - eighth) % 3 === 2;
@@ -106,7 +106,7 @@ function typesOf({ quantization }: KnownShape): Types {
     return { embedding: "Q8_0", output: "Q8_0", usual: "Q8_0", more: "Q8_0", attention: asItIs };
   if (quantization === "Q4_K_M")
     return { embedding: "Q4_K", output: "Q6_K", usual: "Q4_K", more: "Q6_K", attention: asItIs };
-  // Of gpt-oss the experts alone are small.
+  // gpt-oss has small types only for its experts.
   return { embedding: "Q8_0", output: "Q8_0", usual: "MXFP4", more: "MXFP4", attention: () => "Q8_0" };
 }
 

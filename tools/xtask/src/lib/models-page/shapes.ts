@@ -1,8 +1,8 @@
-// Owns the shapes of models that people run, as their makers publish them (config.json next to the weights), to work out what they take.
+// Lists the shapes of common models, as published in config.json next to the weights, to compute their memory.
 
 export interface KnownShape {
   readonly name: string;
-  /** As llama.cpp calls it. */
+  /** llama.cpp's name of the architecture. */
   readonly architecture: "llama" | "qwen2" | "qwen3" | "qwen3moe" | "gemma3" | "gpt-oss";
   readonly layers: number;
   readonly width: number;
@@ -11,14 +11,14 @@ export interface KnownShape {
   readonly kvHeads: number;
   readonly headLength: number;
   readonly vocabulary: number;
-  /** Tokens that it was trained on. */
+  /** Trained context, in tokens. */
   readonly context: number;
-  /** The words' matrix is the output's too. */
+  /** Whether input and output share one embedding matrix. */
   readonly tied: boolean;
   readonly slidingWindow?: number;
   readonly experts?: { readonly count: number; readonly used: number; readonly feedForward: number };
   readonly quantization: "Q4_K_M" | "Q8_0" | "MXFP4";
-  /** Bytes of a file that is published, where we know one: what is worked out here has to be near. */
+  /** Size of a published file, if known; the computed size must be near it. */
   readonly publishedBytes?: number;
 }
 
@@ -26,7 +26,7 @@ const qwen = { headLength: 128, vocabulary: 151_936, quantization: "Q4_K_M" } as
 const llama3 = { architecture: "llama", headLength: 128, vocabulary: 128_256, context: 131_072 } as const;
 const gemma = { architecture: "gemma3", vocabulary: 262_144, context: 131_072, tied: true } as const;
 
-/** From small to large. */
+/** Sorted from small to large. */
 export const knownShapes: readonly KnownShape[] = [
   {
     ...{ ...qwen, name: "Qwen3 0.6B", architecture: "qwen3", layers: 28, width: 1_024, feedForward: 3_072 },

@@ -1,4 +1,4 @@
-// Owns the life of a tarball on an empty machine: installed without a network, every command tried, a worker that answers, and nothing left.
+// Tests a tarball on an empty machine: installs it without a network, runs every command and a worker, uninstalls it, and looks for leftovers.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -16,22 +16,22 @@ export interface PackageCheck {
   readonly tarball: string;
   readonly groups: ProcessGroups;
   readonly signal: AbortSignal;
-  /** What was done, and what came of it. */
+  /** Called after each step. */
   readonly onStep: (name: string, result: string) => void;
 }
 
-/** What issue and decision allow an install to take. */
+/** Size limit of an install. */
 const mostInstalledBytes = 200_000_000;
 const npmLimitMs = 120_000;
 const commandLimitMs = 60_000;
 const leaveLimitMs = 20_000;
 const answerTokens = 32;
 const bytesPerMb = 1_000_000;
-/** Where downloaded models lie, the one place that Waggle says it leaves. */
+/** Folder of downloaded models: the only folder that remains after uninstalling. */
 const namedCache = "home/.cache/waggle/";
 const memoryFolder = "/dev/shm";
 
-/** @returns what is wrong, one line each. @throws Error when a step cannot be made at all */
+/** @returns a line for each problem. @throws Error when a step cannot be run */
 export async function checkPackage(check: PackageCheck): Promise<readonly string[]> {
   const { tarball, onStep } = check;
   using machine = createEmptyMachine();
@@ -116,7 +116,7 @@ async function streamed(
     : [`A stream ended with ${last} and the text ${JSON.stringify(text)}`];
 }
 
-/** Both threads have a part in it: one renders the chat's template, one compiles the schema. */
+/** Uses both threads: one renders the chat template, one compiles the schema. */
 async function answeredWithSchema({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {
   const schema = {
     type: "object",

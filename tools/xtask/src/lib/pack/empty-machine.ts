@@ -1,4 +1,4 @@
-// Owns a place that is like a machine on which nothing was ever installed: separate folders, no registry to ask, no setting of anybody's.
+// Imitates a machine on which nothing was ever installed: empty folders, no registry, no user settings.
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -6,12 +6,12 @@ import { execa } from "execa";
 
 export interface EmptyMachine extends Disposable {
   readonly env: NodeJS.ProcessEnv;
-  /** Where npm puts a global package's commands. */
+  /** The folder of global packages' commands. */
   readonly bin: string;
   readonly prefix: string;
-  /** Its output. @throws Error with that output when it fails or takes longer than the limit */
+  /** Runs a command and returns its output. @throws Error with the output when the command fails or exceeds the limit */
   run(file: string, args: readonly string[], limitMs: number): Promise<string>;
-  /** Every file below home, prefix and the temporary folder, from the root; npm's own cache is npm's. */
+  /** All files in home, prefix and temporary folder, except npm's cache. Paths are relative to the machine's root. */
   files(): readonly string[];
 }
 
@@ -42,7 +42,7 @@ export function createEmptyMachine(): EmptyMachine {
       const options = {
         env,
         extendEnv: false,
-        // Nothing is typed: a command that reads what is piped in must not wait for it.
+        // No input: a command that reads a pipe must not wait for one.
         stdin: "ignore",
         cwd: folder("home"),
         all: true,

@@ -1,11 +1,11 @@
-// Owns which package of node-llama-cpp's holds the engine that computes on the CPU of a kind of machine, or on a Mac's own GPU.
+// Finds the package of node-llama-cpp with the engine for a kind of machine: for its CPU, or for the GPU of Apple silicon.
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { repositoryPath } from "@waggle/testing/harness";
 
-/** As npm says it in a package's os, cpu and libc. */
+/** A kind of machine in the terms of package.json: os, cpu and libc. */
 export interface MachineKind {
   readonly os: string;
   readonly cpu: string;
@@ -18,7 +18,7 @@ interface EngineBinary {
   readonly kind: MachineKind;
 }
 
-/** Those that node-llama-cpp 3.22 has (its optional dependencies), without those for a GPU that is not the machine's only one. */
+/** The optional dependencies of node-llama-cpp 3.22, without packages for CUDA and Vulkan. */
 export const engineBinaries: readonly EngineBinary[] = [
   { name: "@node-llama-cpp/linux-x64", kind: { os: "linux", cpu: "x64", libc: "glibc" } },
   { name: "@node-llama-cpp/linux-arm64", kind: { os: "linux", cpu: "arm64", libc: "glibc" } },
@@ -35,13 +35,13 @@ export function engineBinaryFor(os: string, cpu: string): EngineBinary {
   return found;
 }
 
-/** Of node-llama-cpp, as it is installed here. */
+/** The folder of the installed node-llama-cpp. */
 export function enginePackageFolder(): string {
   const main = createRequire(repositoryPath("packages/engine-llama/package.json")).resolve("node-llama-cpp");
   return dirname(dirname(main));
 }
 
-/** @throws Error when it is not installed here, as it is for another kind of machine */
+/** @throws Error when the package is not installed, because it is for another kind of machine */
 export function engineBinaryFolder(name: string): string {
   try {
     const library = createRequire(pathToFileURL(join(enginePackageFolder(), "package.json")));

@@ -1,4 +1,4 @@
-// Owns the package.json of what we pack: its commands, and for which machines it is.
+// Makes the package.json of the tarball: its commands, and the machines that it is for.
 import type { Program } from "../../bundle/index.ts";
 import { engineBinaries, type MachineKind } from "./engine-binary.ts";
 
@@ -8,14 +8,14 @@ export interface ManifestOptions {
   readonly license: string;
   readonly nodeRange: string;
   readonly programs: readonly Program[];
-  /** With an engine inside: the machines that it runs on. Undefined: npm brings the engine that fits. */
+  /** The kind of machine of the contained engine; undefined if npm installs the engine. */
   readonly kind: MachineKind | undefined;
   readonly engineVersion: string;
-  /** The files and folders next to it. */
+  /** Files and folders of the package. */
   readonly files: readonly string[];
 }
 
-/** Everything of ours is bundled, so nothing is a dependency but the engine where it is not inside. */
+/** All code is bundled, so the only possible dependency is the engine. */
 export function packageManifest(options: ManifestOptions): object {
   const { version, description, license, nodeRange, programs, kind, engineVersion, files } = options;
   const bins = programs.flatMap(({ folder, bin }) =>
@@ -38,7 +38,7 @@ function machineFields({ os, cpu, libc }: MachineKind): object {
   return { os: [os], cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }) };
 }
 
-/** npm takes only those whose own os, cpu and libc fit. */
+/** All engine packages; npm installs only those whose os, cpu and libc match. */
 function allEngines(version: string): Record<string, string> {
   return Object.fromEntries(engineBinaries.map(({ name }) => [name, version]));
 }

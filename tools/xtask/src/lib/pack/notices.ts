@@ -1,4 +1,4 @@
-// Owns the file THIRD-PARTY-NOTICES: whose work is in what we pack, and under which licence. It lists what went in, not what is installed here.
+// Makes the file THIRD-PARTY-NOTICES: the packages whose code is in the tarball, with their licences.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ export interface Notice {
   readonly version: string;
   /** As an SPDX expression. */
   readonly license: string;
-  /** The licence's own words; empty where a package has only named it. */
+  /** The text of the licence; empty if the package only names its licence. */
   readonly text: string;
 }
 
@@ -20,13 +20,13 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-/** The folders of the packages that these files are from. */
+/** Returns the folders of the packages that contain these files. */
 export function packageFoldersOf(root: string, files: readonly string[]): readonly string[] {
   const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0]);
   return [...new Set(folders.filter((folder) => folder !== undefined))].map((folder) => join(root, folder));
 }
 
-/** A package's folder and those of everything that it depends on. @throws Error when one of them is not installed */
+/** Returns the folders of a package and of all its dependencies. @throws Error when one of them is not installed */
 export function withDependencies(folder: string, seen = new Set<string>()): ReadonlySet<string> {
   if (seen.has(folder)) return seen;
   seen.add(folder);
@@ -36,7 +36,7 @@ export function withDependencies(folder: string, seen = new Set<string>()): Read
   return seen;
 }
 
-/** Where Node would look. */
+/** Finds the folder of a package as Node does. */
 export function findInstalled(folder: string, name: string): string {
   for (let at = folder; at !== dirname(at); at = dirname(at)) {
     const candidate = join(at, "node_modules", name);
@@ -54,7 +54,7 @@ export function noticeOf(folder: string): Notice {
   return { name, version, license, text: texts.join("\n\n") };
 }
 
-/** Of llama.cpp and what is compiled into it, from the history that comes with node-llama-cpp. @throws Error when there is no git */
+/** The notice of llama.cpp and the code compiled into it, from the git bundle in node-llama-cpp. @throws Error without git */
 export function llamaCppNotice(bundlePath: string, version: string): Notice {
   const folder = mkdtempSync(join(tmpdir(), "waggle-licences-"));
   const git = (...args: string[]): string =>

@@ -1,4 +1,4 @@
-// Tests what surrounds a tarball: whose licences go in, which machines it is for, and that an empty machine tells of what is left on it.
+// Tests the parts of packing: licences, kinds of machines, and that an empty machine lists leftover files.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -26,7 +26,7 @@ function install(name: string, manifest: object, licence?: string): string {
 }
 
 describe("notices", () => {
-  it("finds the packages that files are from, however deep, each once", () => {
+  it("finds the package of each file, at any depth, each once", () => {
     const files = [
       "node_modules/.pnpm/@a+b@1/node_modules/@a/b/dist/x.js",
       "node_modules/.pnpm/@a+b@1/node_modules/@a/b/y.js",
@@ -39,7 +39,7 @@ describe("notices", () => {
     ]);
   });
 
-  it("follows dependencies as Node does, also in a circle", () => {
+  it("follows dependencies as Node does, also in a cycle", () => {
     const a = install("a", { dependencies: { "@s/b": "1" } });
     const b = install("@s/b", { dependencies: { a: "1" } });
     mkdirSync(join(root, dirname(a), "@s"));
@@ -51,7 +51,7 @@ describe("notices", () => {
     );
   });
 
-  it("has each work once, in order, with its licence's words, and refuses what names none", () => {
+  it("lists each package once, in order, with its licence, and refuses a package without one", () => {
     const b = noticeOf(join(root, install("b", { license: "ISC" }, "Words of b.\n")));
     const a = noticeOf(join(root, install("a", { license: "MIT" })));
     const text = noticesText([b, a, b]);
@@ -75,7 +75,7 @@ describe("the manifest", () => {
     files: ["apps"],
   };
 
-  it("is for the machines on which the engine inside runs, and asks npm for nothing", () => {
+  it("names the machines of the contained engine, and has no dependencies", () => {
     const { kind } = engineBinaryFor("linux", "x64");
     expect(packageManifest({ ...common, kind, engineVersion: "3.0.0" })).toEqual({
       ...{ name: "waggle", version: "1.2.3", description: "d", license: "MIT", type: "module", files: ["apps"] },
@@ -86,7 +86,7 @@ describe("the manifest", () => {
     expect(() => engineBinaryFor("sunos", "x64")).toThrow("Cannot pack for sunos on x64");
   });
 
-  it("without one inside leaves the choice among all of one version to npm", () => {
+  it("without an engine lists all engine packages of one version, for npm to choose from", () => {
     const manifest = packageManifest({ ...common, kind: undefined, engineVersion: "3.0.0" });
     expect(manifest).not.toHaveProperty("os");
     expect(manifest).toHaveProperty(
@@ -98,7 +98,7 @@ describe("the manifest", () => {
 });
 
 describe("an empty machine", () => {
-  it("has nothing of this one's settings, lists every file that is left, and reports the output of a command that failed", async () => {
+  it("has none of this machine's settings, lists every leftover file, and reports the output of a failed command", async () => {
     using machine = createEmptyMachine();
     expect(machine.files()).toEqual([]);
     const script =

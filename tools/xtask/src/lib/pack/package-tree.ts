@@ -1,4 +1,4 @@
-// Owns the folder that is packed: every program and thread bundled, and the files that they read, each at the place where they look for it.
+// Makes the folder to pack: the bundled programs and threads, and the files that they read, where they look for them.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
@@ -15,7 +15,7 @@ import {
   type Notice,
 } from "./notices.ts";
 
-/** Its package is inside, for this kind of machine, or npm fetches the one for the machine it installs on. */
+/** `bundled`: the tarball contains the engine for this kind of machine. `registry`: npm installs the engine. */
 export type EngineSource = "bundled" | "registry";
 
 interface RootManifest {
@@ -25,13 +25,13 @@ interface RootManifest {
   readonly engines: { readonly node: string };
 }
 
-/** The files of its package that node-llama-cpp reads, apart from its code. */
+/** Data files that node-llama-cpp reads from its package. */
 const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.json", "llama/llama.cpp.info.json"];
-/** The pages are served as they are built; what only builds them is not in them. */
+/** Build tools of the pages: their code is not in the built pages, so they need no notice. */
 const pageTools = ["vite"];
 const executable = 0o755;
 
-/** Empties the folder first. @throws Error when something that belongs in it is not there, as pages that are not built */
+/** Empties the folder first. @throws Error when a part is missing, such as the built pages */
 export async function makePackageTree(folder: string, engine: EngineSource): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -72,7 +72,7 @@ async function bundleAll(outFolder: string, engineBinary: string | undefined): P
   return sources;
 }
 
-/** A daemon tells its version from its own package.json, which also says that its files are modules. */
+/** A program reads its version from its package.json, which also marks its files as ES modules. */
 function copyProgramFiles(outFolder: string, { folder, bin }: Program): void {
   const { name, version } = readJson<{ name: string; version: string }>(repositoryPath(`${folder}/package.json`));
   const manifest = { name, version, private: true, type: "module" };
@@ -96,7 +96,7 @@ function allNotices(sources: readonly string[]): readonly Notice[] {
   return [...Array.from(folders, noticeOf), llamaCppNotice(join(llama, "gitRelease.bundle"), tag)];
 }
 
-/** @throws Error that says how to make it when it is missing */
+/** @throws Error that names the command that makes a missing file */
 function copy(outFolder: string, path: string): void {
   if (!existsSync(repositoryPath(path))) throw new Error(`Cannot pack ${path}: it is missing; pnpm build makes it`);
   copyFrom(repositoryPath(""), outFolder, path);

@@ -1,4 +1,4 @@
-// Holds packaging/ to the worker: each flag and variable that a file there names is one of its settings, and no worker is killed in mid-drain.
+// Compares the files in packaging/ with the worker: its flags and variables, and the time for a drain.
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -14,8 +14,8 @@ const settings = workerSettings();
 const flags = new Set(settings.map(({ flag }) => flag.split(" ")[0]));
 const variables = new Set([...settings.map(({ variable }) => variable), "WAGGLE_API_TOKEN"]);
 
-it("names settings that there are", () => {
-  // Where the worker's own flags stand; other programs have flags too.
+it("names existing settings", () => {
+  // The lines with the worker's flags; other lines have flags of other programs.
   const commandLines = `${unit}\n${manifest}`.match(/^(?:ExecStart=| +args: ).*$/gm)?.join("\n") ?? "";
   const namedFlags = commandLines.match(/--[a-z][a-z-]+/g) ?? [];
   const namedVariables = `${unit}${containerfile}${manifest}`.match(/WAGGLE_[A-Z_]+/g) ?? [];
@@ -28,7 +28,7 @@ it("names settings that there are", () => {
 const drainTimeout = settings.find(({ variable }) => variable === "WAGGLE_DRAIN_TIMEOUT")?.default ?? "";
 const drainSeconds = Number(/^`(\d+)s`$/.exec(drainTimeout)?.[1]);
 
-it("leaves a drain its time before anybody kills", () => {
+it("gives a drain its time before the process is killed", () => {
   expect(drainSeconds).toBeGreaterThan(0);
   expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])).toBeGreaterThan(drainSeconds);
   const preStopSeconds = Number(/setTimeout\(\(\) => \{\}, (\d+)000\)/.exec(manifest)?.[1]);
@@ -36,7 +36,7 @@ it("leaves a drain its time before anybody kills", () => {
   expect(graceSeconds).toBeGreaterThan(preStopSeconds + drainSeconds);
 });
 
-it("asks for the probes that there are, as no root, with a read-only root file system", () => {
+it("uses existing probes, a user other than root, and a read-only root file system", () => {
   const paths = Array.from(manifest.matchAll(/path: (\/\w+z), port: http/g), ([, path]) => path);
   expect(paths).toEqual(["/livez", "/readyz"]);
   const routes = workerRouteGroups.flatMap((group) => Object.values<Route>(group.routes));
@@ -50,7 +50,7 @@ it("asks for the probes that there are, as no root, with a read-only root file s
   expect(manifest).toContain("runAsNonRoot: true");
 });
 
-it("shows llm-d's router the pods and the port that there are", () => {
+it("gives llm-d's router the right pods and port", () => {
   const values = read("packaging/kubernetes/llm-d-values.yaml");
   const label = /matchLabels: (\{.*\})/.exec(values)?.[1] ?? "";
   expect(manifest).toContain(`  template:\n    metadata:\n      labels: ${label}\n`);

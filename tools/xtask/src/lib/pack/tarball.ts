@@ -1,4 +1,4 @@
-// Owns the tarball that npm makes of a folder, and what its parts weigh.
+// Makes a tarball of a folder with npm, and measures the size of its parts.
 import { execFile } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ export interface Tarball {
 
 const packTimeoutMs = 120_000;
 
-/** @throws Error with what npm says */
+/** @throws Error with npm's message */
 export async function makeTarball(folder: string, outFolder: string, suffix: string): Promise<Tarball> {
   mkdirSync(outFolder, { recursive: true });
   const flags = ["pack", "--json", "--ignore-scripts", "--pack-destination", outFolder];
@@ -31,7 +31,7 @@ export async function makeTarball(folder: string, outFolder: string, suffix: str
   return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };
 }
 
-/** Of everything below it, in bytes of content; links count for themselves. */
+/** Size of a file or a whole folder in bytes; links are not followed. */
 export function bytesIn(path: string): number {
   const entry = lstatSync(path);
   if (!entry.isDirectory()) return entry.size;

@@ -1,4 +1,4 @@
-// Holds the workflow to the repository, as nothing here runs it: what it calls is there, in the versions that there are.
+// Compares the workflow file with the repository, because the workflow does not run here.
 import { existsSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
@@ -17,7 +17,7 @@ const text = Object.values(jobs)
   .flatMap(({ steps }) => steps.map(({ run = "" }) => run))
   .join("\n");
 
-it("calls scripts and commands that there are, by the pnpm that there is", () => {
+it("calls existing scripts and commands, with the pinned pnpm", () => {
   const manifest = JSON.parse(read("package.json")) as { readonly packageManager: string; readonly scripts: object };
   const calls = Array.from(text.matchAll(/npx --yes (pnpm@\S+) (\S+)(?: (\S+))?/g), ([, ...words]) => words);
   expect(calls.length).toBeGreaterThan(15);
@@ -30,7 +30,7 @@ it("calls scripts and commands that there are, by the pnpm that there is", () =>
   expect(folders.filter((folder) => !existsSync(repositoryPath(folder)))).toEqual([]);
 });
 
-it("brings the engine of each system in the version of the catalog", () => {
+it("installs the engine of each system in the version of the catalog", () => {
   const version = /^ +node-llama-cpp: (\d\S+)/m.exec(read("pnpm-workspace.yaml"))?.[1];
   const engineOf = (os: string, cpu: string): string => `${engineBinaryFor(os, cpu).name}@${version}`;
   expect(`@node-llama-cpp/${jobs["macos"]?.env?.ENGINE}`).toBe(engineOf("darwin", "arm64"));

@@ -1,4 +1,4 @@
-// Owns the comparison of a program's output with what a page shows of it. Pure.
+// Compares a program's output with the output that a page shows. Pure.
 
 /** A number in the output of `quoted`. */
 const numberPattern = /\d+(?:\\?\.\d+)?/g;
@@ -8,8 +8,8 @@ const anything = "…";
 
 /**
  * The first line of the page that the output does not have, or undefined. Lines of the page have the same order in the output, and others
- * may be between them; blanks count as one.
- * @param anyNumbers each number of the page means any number
+ * may be between them; runs of blanks count as one.
+ * @param anyNumbers whether each number of the page matches any number
  */
 export function missingLine(shown: string, output: string, anyNumbers = false): string | undefined {
   const lines = plain(output).split("\n").map(squeezed);

@@ -1,9 +1,9 @@
-// Owns the end of everything that readers' terminals have started, at once and synchronously: a process with a terminal is in a separate session,
+// Kills all processes that readers' terminals have started, synchronously. A process with a terminal is in a separate session,
 // so no signal to a group reaches it, and a daemon survives the end of its terminal.
 import { spawnSync } from "node:child_process";
 import { killGroup, killProcess } from "@waggle/testing/harness";
 
-/** SIGKILL to these processes, to their groups, and to all that descends from them as the table is now. */
+/** Sends SIGKILL to these processes, their groups and their present descendants. */
 export function killFamilies(leaders: readonly number[]): void {
   if (leaders.length === 0) return;
   const { stdout } = spawnSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
@@ -12,7 +12,7 @@ export function killFamilies(leaders: readonly number[]): void {
   family.forEach(killProcess);
 }
 
-/** @param table a line for each process: its id and its parent's */
+/** @param table a line for each process: its id and its parent's id */
 export function descendantsOf(leaders: readonly number[], table: string): readonly number[] {
   const entries = table.split("\n").map((line) => line.trim().split(/\s+/).map(Number));
   const found = new Set(leaders);

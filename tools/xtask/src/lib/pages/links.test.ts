@@ -1,4 +1,4 @@
-// Tests that every link between the pages of this repository leads to a file, and to a heading that it has.
+// Tests that every link between pages leads to an existing file and heading.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
@@ -33,7 +33,7 @@ it.each(pages)("%s links to what there is", (path) => {
   expect(dead).toEqual([]);
 });
 
-/** All Markdown of the repository; folders of tools and of what is built or installed begin with a dot, or are named here. */
+/** All Markdown files of the repository, except in folders of tools, builds and installs. */
 function pagesBelow(folder: string): string[] {
   return readdirSync(repositoryPath(folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);

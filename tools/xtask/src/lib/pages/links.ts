@@ -1,6 +1,6 @@
-// Owns where the links of a page lead: to which other pages, and to which of their headings. Pure.
+// Parses the links of a page: the files and headings to which they lead. Pure.
 
-/** What a page links to in this repository: a path as it is written, and the heading after #. */
+/** A link to a file of this repository: the path as written, and the heading after #. */
 export interface PageLink {
   readonly path: string;
   readonly heading: string | undefined;
@@ -16,7 +16,10 @@ export function linksOf(page: string): readonly PageLink[] {
     });
 }
 
-/** As GitHub names the headings of a page: in small letters, blanks as hyphens, without what is no letter, digit, hyphen or underscore. */
+/**
+ * Anchors of a page's headings by GitHub's rule: lower case, blanks become hyphens, all characters but letters, digits, hyphens and
+ * underscores are removed.
+ */
 export function headingsOf(page: string): ReadonlySet<string> {
   const headings = withoutCode(page).matchAll(/^#+ (.+)$/gm);
   return new Set(Array.from(headings, ([, heading = ""]) => anchorOf(heading)));

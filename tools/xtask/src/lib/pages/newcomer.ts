@@ -1,4 +1,4 @@
-// Owns the machine of somebody who reads a page: an empty home, the commands of the system and of an install, and no setting of anybody's.
+// Imitates the machine of a new reader: an empty home, the commands of the system and of an install, no user settings.
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -8,14 +8,14 @@ import { execa } from "execa";
 import type { Place } from "./terminal.ts";
 
 export interface Newcomer extends Disposable {
-  /** An empty folder to run a page in. @param clone of this repository as it was committed last, instead of an empty one */
+  /** Makes the folder to run a page in. @param clone whether it is a clone of the repository's last commit instead of an empty folder */
   place(name: string, clone: boolean): Promise<Place>;
   /** Where `npm install -g` puts commands. */
   readonly bin: string;
   has(command: string): boolean;
   /** Runs a command to prepare the machine. @throws Error with its output */
   prepare(file: string, args: readonly string[]): Promise<void>;
-  /** Puts a made-up model where a download of this reference would lie, or takes it away. */
+  /** Puts a made-up model at the path of this reference's download. Disposing removes it. */
   standIn(reference: string): Disposable;
 }
 
@@ -86,7 +86,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
   };
 }
 
-/** As `waggle pull` would call it. @throws Error for what is no hf:user/repo-GGUF:quantization */
+/** The file name that `waggle pull` would use. @throws Error for a reference that is not hf:user/repo-GGUF:quantization */
 function fileOf(reference: string): string {
   const [, user, repo, quantization] = /^hf:([\w.-]+)\/([\w.-]+)-GGUF:(\w+)$/.exec(reference) ?? [];
   if (user === undefined)
@@ -98,7 +98,7 @@ function fileOf(reference: string): string {
 const context = 131_072;
 const answer = "Hello from the stand-in. ";
 
-/** Whatever it is asked, it says some of the same words, since what it says depends on the place alone. */
+/** The made-up model gives the same words to every prompt, because its output depends only on the position. */
 function writeStandIn(path: string): void {
   const template = llamaTemplates().get("Qwen-Qwen3-0.6B");
   if (template === undefined) throw new Error("Cannot write a stand-in: llama.cpp has no template of Qwen3");

@@ -9,7 +9,7 @@ import { readPage } from "./read-page.ts";
 const page = (...lines: readonly string[]): string => lines.join("\n");
 
 describe("readPage", () => {
-  it("gives the blocks in order with their marks, and what is only shown not at all", () => {
+  it("gives the blocks in order with their marks, without blocks that are only shown", () => {
     const steps = readPage(
       page(
         '<!-- check: page needs="caddy" -->',
@@ -53,7 +53,7 @@ describe("readPage", () => {
 });
 
 describe("missingLine", () => {
-  it("finds lines in order, with others between them, whatever their blanks and colours", () => {
+  it("finds lines in order, with others between them, ignoring blanks and colours", () => {
     const output = "\u001B[32mone\u001B[0m   1.5 s\r\nother\n  two\n";
     expect(missingLine("one … s\n\n…\ntwo\n", output)).toBeUndefined();
     expect(missingLine("two\none …", output)).toBe("one …");

@@ -1,23 +1,23 @@
-// Owns what a Markdown page asks its reader to do, in order: each fenced block with the mark that stands before it. Pure.
+// Parses the steps of a Markdown page for its reader: each fenced block with the mark before it. Pure.
 //
-// A mark is an HTML comment, which no reader sees: `<!-- check: run within="90" -->`. What a block is without one, its language says: a
-// `text` block is only shown, and every other one has to have a mark, so that nothing in a page escapes the check.
+// A mark is an HTML comment, which readers do not see: `<!-- check: run within="90" -->`. Only blocks of the language `text` may have no
+// mark: they are shown and not run. So no command in a page is left unchecked.
 
 export const blockKinds = ["run", "background", "file", "expect", "skip"] as const;
 export type BlockKind = (typeof blockKinds)[number];
 
 export interface BlockStep {
   readonly kind: BlockKind;
-  /** Of the block's first line of text, from 1. */
+  /** Line number of the block's first line of text, from 1. */
   readonly line: number;
   readonly language: string;
   readonly text: string;
   readonly options: StepOptions;
 }
 
-/** What a reader does between two blocks. */
+/** A step between two blocks. */
 export interface BareStep {
-  /** stop: Ctrl-C in the terminal that was opened last. page: what the whole page needs. */
+  /** stop: Ctrl-C in the terminal that was opened last. page: the requirements of the whole page. */
   readonly kind: "stop" | "page";
   readonly line: number;
   readonly options: StepOptions;
@@ -26,25 +26,25 @@ export interface BareStep {
 export type Step = BlockStep | BareStep;
 
 export interface StepOptions {
-  /** Of a file: its name in the reader's folder. */
+  /** For a file: its name in the reader's folder. */
   readonly name?: string;
-  /** Of a command in the background: it has to print this before the reader continues. */
+  /** For a command in the background: the text to wait for before the next step. */
   readonly until?: string;
-  /** What the reader types, with \n for the Enter key; the block then runs in a terminal. */
+  /** Input of the reader, with \n for the Enter key; the block then runs in a terminal. */
   readonly type?: string;
-  /** Seconds that it may take. */
+  /** Time limit, in seconds. */
   readonly within?: string;
-  /** Exit code that is demanded, 0 by default. */
+  /** Required exit code, 0 by default. */
   readonly exit?: string;
-  /** Commands, with commas between them, without which it cannot be run here. */
+  /** Commands that the step needs, separated by commas; without them the step is not run. */
   readonly needs?: string;
-  /** Of a skip: why no machine of ours can run it. */
+  /** For a skipped block: why it cannot be run. */
   readonly why?: string;
-  /** "this=that": the change that a made-up model makes necessary; the result names it. */
+  /** "this=that|these=those": replacements in the block that the made-up model makes necessary; the result names them. */
   readonly instead?: string;
-  /** Of what is expected: "any" where figures mean any figures. */
+  /** For expected output: "any" if its numbers match any numbers. */
   readonly numbers?: string;
-  /** Of a page: a reference that a made-up model replaces, since models are not downloaded to check a page. */
+  /** For a page: a model reference that a made-up model replaces, because checks download no models. */
   readonly model?: string;
 }
 
@@ -54,7 +54,7 @@ const optionNames: ReadonlySet<string> = new Set([
 const markPattern = /^<!-- check: (\w+)((?: \w+="[^"]*")*) -->$/;
 const fencePattern = /^( *)(`{3,})(\S*)\s*$/;
 
-/** @throws Error that names the line of a mark or a block that makes no sense */
+/** @throws Error with the line of an invalid mark or block */
 export function readPage(page: string): readonly Step[] {
   const lines = page.split("\n");
   const steps: Step[] = [];
@@ -114,7 +114,7 @@ function blockOf(
 ): BlockStep | undefined {
   if (mark === undefined) {
     if (language === "text" || language === "") return undefined;
-    throw new Error(`Line ${line - 1}: a block of ${language} needs a mark that says what becomes of it`);
+    throw new Error(`Line ${line - 1}: a block of ${language} needs a mark: run, background, file, expect or skip`);
   }
   const { kind, options } = mark as Mark & { readonly kind: BlockKind };
   const missing = ({ file: "name", background: "until", skip: "why" } as const)[kind as "file"];

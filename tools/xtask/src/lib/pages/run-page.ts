@@ -1,4 +1,4 @@
-// Owns one page as a reader follows it: block after block in its folder, what each has to show, and that nothing is left at the end.
+// Runs one page as a reader would: block after block in one folder, comparing the output, and checking that nothing is left at the end.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
@@ -14,7 +14,7 @@ export interface StepResult {
   readonly line: number;
   readonly what: string;
   readonly outcome: Outcome;
-  /** Why it failed or was not run, or how it was run in another way than the page says. */
+  /** Why the step failed or was not run, or what was replaced in it. */
   readonly reason?: string;
   readonly seconds: number;
 }
@@ -25,14 +25,14 @@ export interface PageRun {
   readonly place: Place;
   readonly signal: AbortSignal;
   readonly onResult: (result: StepResult) => void;
-  /** What is otherwise here than for a reader. */
+  /** Called with a difference between this run and a reader's. */
   readonly onNote: (note: string) => void;
 }
 
 const usualLimitS = 120;
 const leaveLine = 0;
 
-/** After a block that fails the rest of its page is not run: it would only tell of the same failure. */
+/** Stops at the first failed block, because the following ones depend on it. */
 export async function runPage({ text, newcomer, place, signal, onResult, onNote }: PageRun): Promise<void> {
   const leaders: number[] = [];
   const onLeader = (pid: number): void => {
@@ -76,7 +76,7 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
   }
 }
 
-/** That a file was written shows nothing by itself. */
+/** Whether the step's result is reported. Writing a file proves nothing by itself. */
 function counts({ kind, ...step }: Step): boolean {
   if (kind === "file") return "language" in step && step.language === "json";
   return kind !== "page" && kind !== "stop";
@@ -95,7 +95,7 @@ async function leftUnstopped(reader: Reader): Promise<readonly string[]> {
 }
 
 interface Reader {
-  /** Undefined, or why it cannot be done here. @throws Error when it fails */
+  /** Runs the step; returns why it cannot be run here, or undefined. @throws Error when it fails */
   follow(step: Step): Promise<string | undefined>;
   open(): number;
   leave(): void;
@@ -168,7 +168,7 @@ function commandOf({ language, line, text, options }: BlockStep): string {
   return replacements.reduce((command, [usual = "", that = ""]) => command.replaceAll(usual, that), text);
 }
 
-/** A settings file is at least one that can be read. @throws Error when it cannot */
+/** Checks the syntax of JSON files. @throws Error for invalid JSON */
 function demandReadable({ language, text }: BlockStep): void {
   if (language === "json") JSON.parse(text);
 }
@@ -185,13 +185,13 @@ function whatOf(step: Step): string {
   return `${step.kind === "expect" ? "shows" : step.kind === "background" ? "starts" : step.kind}: ${first.slice(0, 70)}`;
 }
 
-/** Those of this machine that the page speaks of. */
+/** The ports of this machine that the page mentions. */
 function portsIn(text: string): readonly number[] {
   const found = text.matchAll(/(?:127\.0\.0\.1|localhost):(\d{4,5})\b/g);
   return [...new Set(Array.from(found, ([, port]) => Number(port)))];
 }
 
-/** @throws Error when one of them is taken: the page's own programs could not have it */
+/** @throws Error when one of the ports is in use, because the page's programs need it */
 async function demandFree(ports: readonly number[]): Promise<void> {
   for (const port of ports) {
     if (await answers(port)) throw new Error(`Port ${port}, which this page uses, is taken on this machine`);

@@ -1,4 +1,4 @@
-// Owns one block of a page as a reader runs it: pasted into bash, to its end or until it has printed a text, and ended with Ctrl-C.
+// Runs one block of a page in bash, to its end or until it has printed a text, and ends it with Ctrl-C.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,11 +19,11 @@ export interface Place {
 
 export interface Terminal {
   readonly pid: number;
-  /** Its output so far, stdout and stderr as they came. */
+  /** The output so far, stdout and stderr together. */
   output(): string;
-  /** Its exit code; undefined after a signal. */
+  /** The exit code; undefined after a signal. */
   readonly exited: Promise<number | undefined>;
-  /** Of one that has a terminal. */
+  /** Sends keys to the block's terminal. */
   press(keys: string): void;
 }
 
@@ -31,10 +31,10 @@ export interface Terminal {
 const mostOutputChars = 1_000_000;
 const leaveLimitMs = 20_000;
 
-/** Ctrl-C, as a terminal takes it. */
+/** The character that Ctrl-C sends. */
 const interruptKey = "\u0003";
 
-/** @param typed what is typed at it: then it has a terminal, as everything in the background has, else nothing to read */
+/** @param typed input for a block with a terminal, as blocks in the background have; undefined: no terminal and no input */
 export function openTerminal(block: string, place: Place, typed?: string): Terminal {
   const { env, stateFolder, onLeader } = place;
   const state = (name: string): string => join(stateFolder, name);
@@ -76,7 +76,7 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   return { pid, exited, output: () => plain(printed), press: (keys) => void child.stdin.write(keys) };
 }
 
-/** @throws Error with its last output, when it fails or takes longer */
+/** @throws Error with the last output when the block fails or exceeds the limit */
 export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: number): Promise<string> {
   const code = await waitFor("the end of this block", terminal.exited, limitMs).catch((error: unknown) => {
     killGroup(terminal.pid);
@@ -86,7 +86,7 @@ export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: num
   return terminal.output();
 }
 
-/** @throws Error when it ends before, or never says it */
+/** @throws Error when the block ends before it prints the text, or exceeds the limit */
 export async function untilItSays(terminal: Terminal, text: string, limitMs: number): Promise<string> {
   let ended = false;
   void terminal.exited.then(() => (ended = true));
@@ -98,7 +98,7 @@ export async function untilItSays(terminal: Terminal, text: string, limitMs: num
   return terminal.output();
 }
 
-/** Ctrl-C in its terminal. @throws Error when they do not leave, or leave with a complaint */
+/** Presses Ctrl-C. @throws Error when the program does not exit, or exits with an error */
 export async function interrupt(terminal: Terminal): Promise<void> {
   terminal.press(interruptKey);
   const code = await waitFor("it to leave after Ctrl-C", terminal.exited, leaveLimitMs).catch((error: unknown) => {
@@ -109,7 +109,7 @@ export async function interrupt(terminal: Terminal): Promise<void> {
     throw withOutput(new Error(`Exit code ${code} after Ctrl-C`), terminal);
 }
 
-/** Where the reader is now. */
+/** The reader's present folder. */
 export function folderOf({ folder, stateFolder }: Place): string {
   const gone = join(stateFolder, "folder");
   return existsSync(gone) ? readFileSync(gone, "utf8").trimEnd() : folder;

@@ -6,10 +6,10 @@ import { expect, it } from "vitest";
 
 const page = readFileSync(repositoryPath("docs/troubleshooting.md"), "utf8");
 
-/** What npm and shells say, and what is no message but a sign. */
+/** Messages of npm and shells, and signs that are not messages. */
 const othersWords = /^`(npm error|Unsupported engine|waggle: command)|^`(finish_reason|code)` is|^[A-Z][\w ]+[a-z]$/;
 
-it("quotes only messages that the programs have", () => {
+it("quotes only messages of our programs", () => {
   const sources = ["apps", "packages"].flatMap((folder) => sourcesIn(repositoryPath(folder))).join("\n");
   const messages = page
     .split("\n")
