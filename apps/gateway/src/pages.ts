@@ -1,4 +1,4 @@
-// Owns the pages of a gateway and the path of their build, which is the worker's. The path is the same from the source and from the build.
+// Owns the routes of a gateway's pages and the path of their build, which the worker shares. The path is the same from source and build.
 import { fileURLToPath } from "node:url";
 import { createPages } from "@waggle/daemon/pages";
 import type { Pages } from "@waggle/daemon/pages";

@@ -1,5 +1,5 @@
-// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become the
-// engine's events. It knows no HTTP and no queue order, which is the dispatcher's.
+// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become
+// engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
@@ -51,7 +51,7 @@ export interface FleetLinkOptions extends FleetJobOptions {
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
   readonly affinity: Affinity;
-  /** Resolves when no other gateway runs a job of its session; undefined: at once. */
+  /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly names: JobNames;
   readonly clock: Clock;
@@ -60,7 +60,7 @@ export interface FleetLinkOptions extends FleetJobOptions {
 
 export interface FleetLink extends EngineLink {
   readonly full: boolean;
-  /** The members, or the connection, have changed. */
+  /** Called after a change of the members or the connection. */
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
   fileOf(job: Job): FleetModelFile | undefined;
@@ -105,7 +105,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       for (const event of news) forward(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
-      // If another gateway published the job, that one may have all records.
+      // If another gateway published the job, that gateway may have all records.
       if (!one.publishedElsewhere) cancelInFleet(one);
       fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
@@ -154,7 +154,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     if (!one.records.taken && !one.publishedElsewhere) release(one);
   }
 
-  /** Cancels a job without readers, unless its readers have moved to another gateway, which then has the job. */
+  /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
     const isTakenOver = await names.isTakenOverElsewhere(one.job);
     if (isOver(one)) return;
@@ -187,7 +187,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
-      // No worker has answered: the worker that runs the job will find a fault.
+      // No worker has answered: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
       events.onEvent({ type: "preflight_failed", jobId, failure });
     }
@@ -229,7 +229,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     const { records, lastRecordAt } = one;
     const silentMs = clock.now() - lastRecordAt;
     if (one.cancelled && clock.now() - one.cancelledAt >= cancelLimitMs) return release(one);
-    // Without NATS no records arrive; without a worker that takes jobs, a leaving one may still finish its jobs.
+    // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
     if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }

@@ -1,4 +1,4 @@
-// Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. It knows no HTTP and no other model.
+// Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. Knows no HTTP and no other model.
 import { createConflatedChannel } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
@@ -27,7 +27,7 @@ export interface FleetHost {
   readonly link: FleetLink;
   /** Model tokens received so far. */
   readonly tokens: number;
-  /** Its workers, or the connection, have changed. */
+  /** Called after a change of the model's workers or the connection. */
   changed(): void;
   /** Refuses new jobs and ends those that wait. */
   refuse(): void;
@@ -36,7 +36,7 @@ export interface FleetHost {
 }
 
 export interface FleetHostOptions extends FleetJobOptions {
-  /** The prefix of its jobs' uids, different for each host. */
+  /** Prefix of the uids of the host's jobs, different for each host. */
   readonly key: string;
   readonly name: string;
   readonly model: () => FleetModel | undefined;
@@ -67,7 +67,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       names.add(job);
       if (!job.takenOver) claims.begin(job);
     },
-    // The spread above would copy only the present numbers.
+    // The spread above copies these as numbers; only getters stay up to date.
     get liveCount() {
       return part.liveCount;
     },
