@@ -40,7 +40,7 @@ const deletions = createDeletions(conversations, async (id) => {
   drafts.set(id, noDraft);
 });
 
-/** Empty for an address that is cut off or mistyped. */
+/** The id in the address; empty if the address is cut off or mistyped. */
 function addressedId(hash: string): string {
   try {
     return decodeURIComponent(hash);
@@ -62,7 +62,7 @@ let addressed = shownId.peek();
 effect(() => {
   const id = shownId.value;
   const hash = hasBegun.value ? `#${encodeURIComponent(id)}` : "";
-  // A conversation that begins gets an address, and stays the same conversation.
+  // A conversation gets its address when it begins; that is no switch to another conversation.
   const isOther = id !== addressed;
   addressed = id;
   if (location.hash === hash) return;

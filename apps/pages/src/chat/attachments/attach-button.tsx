@@ -23,7 +23,7 @@ export function AttachButton({ onFiles }: { readonly onFiles: (files: readonly F
         hidden
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
-          // So that the same file can be chosen again.
+          // Otherwise choosing the same file again would fire no event.
           event.currentTarget.value = "";
         }}
       />

@@ -1,5 +1,5 @@
-// Owns the files of each draft that this tab has shown: reading continues while another conversation is shown, and the text becomes part of
-// the draft of its conversation.
+// Owns the files of each draft that this tab has shown. Files are read even while another conversation is shown; their texts are added to
+// the draft of their conversation.
 import type { Drafts } from "../composer/drafts.ts";
 import type { CountTokens } from "./count-tokens.ts";
 import { createPendingFiles, createTurns } from "./pending-files.ts";

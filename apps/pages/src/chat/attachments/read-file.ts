@@ -1,4 +1,4 @@
-// Owns reading an attached file: its text, or the reason why it has none.
+// Owns reading an attached file: returns the file's text, or the reason why the file is refused.
 import { formatBytes, formatCount } from "../../parts/format.ts";
 import { attachmentLimits, refused } from "./attachment.ts";
 import type { ReadFile } from "./attachment.ts";
@@ -30,7 +30,7 @@ async function readKind(file: File, signal: AbortSignal): Promise<ReadFile> {
   const head = new Uint8Array(await file.slice(0, headBytes).arrayBuffer());
   if (new TextDecoder("latin1").decode(head).includes("%PDF-")) {
     if (file.size > attachmentLimits.pdfFileBytes) return tooLarge(file, "a PDF", attachmentLimits.pdfFileBytes);
-    // The reader of PDFs is many times the size of this page, so it is loaded with the first PDF.
+    // PDF.js is many times the size of this page, so it is loaded with the first PDF.
     const { readPdf } = await import("./read-pdf.ts");
     return await readPdf(await file.arrayBuffer(), signal);
   }

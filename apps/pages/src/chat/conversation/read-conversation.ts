@@ -1,4 +1,4 @@
-// Owns reading a conversation from a file: refuses what has another shape, and leaves out unknown fields. Pure.
+// Owns reading a conversation from a file: refuses wrong shapes, and leaves out unknown fields. Pure.
 import type { Attachment } from "../attachments/attachment.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";

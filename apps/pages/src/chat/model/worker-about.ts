@@ -1,4 +1,4 @@
-// Owns the worker's model and state, requested when the page opens and again until the worker is ready.
+// Owns the worker's model and state, which the page requests from its opening until the worker is ready.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { WorkerInfo } from "@waggle/protocol";

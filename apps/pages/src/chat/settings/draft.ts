@@ -32,7 +32,7 @@ export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reason
   };
 }
 
-/** @param model taken over unchanged: it is chosen elsewhere */
+/** @param model kept unchanged, because this dialog does not choose the model */
 export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   const problems: Partial<Record<FieldName, string>> = {};
   const sampling: Partial<Record<NumberName, number>> = {};
@@ -64,7 +64,7 @@ export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   };
 }
 
-/** A string is a problem. */
+/** The number; undefined for an empty field; a string with the problem of an invalid text. */
 function readNumber(text: string, field: NumberField): number | string | undefined {
   const written = text.trim();
   if (written === "") return undefined;
@@ -75,7 +75,7 @@ function readNumber(text: string, field: NumberField): number | string | undefin
   return written.includes(",") ? `${rangeWords(field)} Use a point as the decimal separator.` : rangeWords(field);
 }
 
-/** One on each line, with `\n` and `\t` for line feed and tab. */
+/** Reads one stop string from each line, with `\n` and `\t` for line feed and tab. A returned string is a problem. */
 function readStop(text: string): readonly string[] | string {
   const strings = text
     .split("\n")

@@ -1,16 +1,16 @@
-// Owns each setting's hint and range. The ranges are those of the request; a test compares them with its schema.
+// Owns each setting's hint and range. The ranges are those of the request's schema; a test compares them.
 import { formatCount } from "../../parts/format.ts";
 import type { NumberName } from "./settings.ts";
 
 export interface NumberField {
-  /** Its effect, in a sentence. */
+  /** The setting's effect, in a sentence. */
   readonly hint: string;
   /** The value of an empty field. */
   readonly fallback: number | string;
   readonly min: number;
   readonly max: number;
   readonly whole: boolean;
-  /** The one whole number within the limits that is invalid. */
+  /** A whole number within the range that is invalid. */
   readonly except?: number;
 }
 

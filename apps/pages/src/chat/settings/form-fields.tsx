@@ -25,7 +25,7 @@ export function NumberSetting({ form, name }: FieldProps & { readonly name: Numb
           value={form.draft.value[name]}
           onInput={(event) => {
             form.set(name, event.currentTarget.value);
-            // Not on blur: a problem's text would then move the clicked button away from under the pointer.
+            // Checked here and not on blur: there, the problem's text would move a button away while it is clicked.
             form.check(name);
           }}
         />

@@ -70,7 +70,7 @@ function PresetItem({ form, preset, onDelete }: PresetItemProps): VNode {
   );
 }
 
-/** Not a form: it is inside one, and Enter in its field must not close the dialog. */
+/** Not a form, because it is inside the dialog's form, and Enter in its field must not close the dialog. */
 function AddPreset({ form, store }: PresetRowProps): VNode {
   const name = useSignal("");
   const trouble = useSignal<string | undefined>(undefined);

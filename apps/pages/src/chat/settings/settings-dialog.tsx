@@ -44,7 +44,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
     dialog.current?.close();
   }
 
-  /** After the problem's text is drawn. */
+  /** Call after the problem's text is drawn. */
   function showFirstProblem(): void {
     dialog.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }

@@ -38,12 +38,12 @@ export interface Settings {
   readonly sampling: Readonly<Partial<Record<NumberName, number>>>;
   /** Strings that end an answer. */
   readonly stop?: readonly string[];
-  /** The answer is JSON for this schema. */
+  /** JSON schema that the answer must fit. */
   readonly jsonSchema?: Readonly<Record<string, unknown>>;
   readonly reasoning?: Reasoning;
   /** Functions that the model may call; the visitor types in their results. */
   readonly tools?: readonly Tool[];
-  /** The model that answers, at a worker with several. */
+  /** The model that answers, at a worker with several models. */
   readonly model?: string;
 }
 
@@ -51,7 +51,7 @@ export const noSettings: Settings = { system: "", sampling: {} };
 
 type Thinking = Pick<ChatAbilities, "thinking" | "template_variables">;
 
-/** The model's switches for reasoning. A model that was never loaded may have all of them. */
+/** The model's switches for reasoning. All switches are shown for a model that was never loaded. */
 export function reasoningSwitches(chat: Thinking | undefined): {
   readonly enabled: boolean;
   readonly effort: boolean;
@@ -69,7 +69,7 @@ type Carried = Omit<Partial<GenerateRequestInput>, "messages" | "model">;
 
 /**
  * The fields of a request.
- * @param chat the abilities of the model that answers: a switch that it lacks is left out, because the worker would refuse it
+ * @param chat the abilities of the model that answers. A switch that the model lacks is left out, because the worker would refuse it.
  */
 export function settingsInRequest(settings: Settings, chat: Thinking | undefined): Carried {
   const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [] } = settings;

@@ -1,4 +1,4 @@
-// Owns how typed results of tool calls are shown and edited.
+// Owns how results of tool calls, which the visitor typed in, are shown and edited.
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
@@ -13,7 +13,7 @@ import "./tools.css";
 export interface ToolResultTurnProps {
   readonly turn: UserTurn;
   readonly results: readonly ToolResult[];
-  /** Ids of the turns that follow the same answer, itself included. */
+  /** Ids of all turns that follow the same answer, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "giveResults" | "choose">;
 }

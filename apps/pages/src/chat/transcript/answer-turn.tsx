@@ -1,4 +1,4 @@
-// Owns how an answer is shown: what it waits for, its text, its figures, and its error.
+// Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
@@ -24,9 +24,9 @@ import { formatMilliseconds, formatPercent, formatRate } from "../../parts/forma
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
-  /** Ids of the answers to the same message, itself included. */
+  /** Ids of all answers to the same message, itself included. */
   readonly siblings: readonly string[];
-  /** No turn follows it. */
+  /** Whether no turn follows the answer. */
   readonly isLast: boolean;
   readonly choice: ModelChoice;
   readonly chat: Chat;
@@ -125,8 +125,8 @@ function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">)
 }
 
 /**
- * Undefined while tokens arrive and after the end.
- * @param model the model that answers, at a worker with several
+ * The state of an answer that waits; undefined while tokens arrive and after the end.
+ * @param model the model that answers, at a worker with several models
  */
 function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
   switch (answer.phase) {

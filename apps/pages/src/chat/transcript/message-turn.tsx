@@ -11,7 +11,7 @@ import { TurnEditor, useEditing } from "./turn-editor.tsx";
 
 export interface MessageTurnProps {
   readonly turn: UserTurn;
-  /** Ids of the messages that follow the same turn, itself included. */
+  /** Ids of all messages that follow the same turn, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "resend" | "giveResults" | "choose">;
 }
