@@ -1,4 +1,4 @@
-// Owns the charts of the hive's page, of all workers or of one, with one time axis.
+// Owns the charts of the hive's page: of all workers or of one worker, on a common time axis.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
@@ -21,12 +21,12 @@ export interface ChartsProps {
 export function Charts({ workers, fleet, hiveNow }: ChartsProps): VNode {
   const chosen = useSignal(everyone);
   const pointed = useSignal<number | undefined>(undefined);
-  // A worker that has left cannot be chosen.
+  // If the chosen worker has left, the charts show all workers.
   const one = workers.find(({ worker }) => worker.worker_id === chosen.value);
   const shown = one === undefined ? workers : [one];
   const times = Math.floor(hiveNow / stepMs);
   const newest = Math.max(0, ...shown.map(({ samples }) => samples.length));
-  // Heartbeats of many workers arrive all the time: the past is recomputed only at each step, and at a worker's first heartbeats.
+  // Heartbeats arrive all the time, so the past is recomputed only at each step, and at a worker's first heartbeats.
   const past = useMemo(
     () => seriesOf(shown, hiveNow),
     [times, one?.worker.worker_id, shown.length, Math.min(newest, 3)],
@@ -75,7 +75,7 @@ function spanWords(times: readonly number[]): string {
 
 type Content = Required<Pick<ChartProps, "title" | "unit" | "top" | "lines">>;
 
-/** @param several whether the labels name how values of several workers become one */
+/** @param several whether values of several workers are combined, which the labels then explain */
 function chartsOf(series: HiveSeries, several: boolean, fleet: boolean): readonly Content[] {
   const [p50, p95] = several ? ["p50, mean", "p95, slowest"] : ["p50", "p95"];
   const cpu = [

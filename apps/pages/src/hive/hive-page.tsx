@@ -23,7 +23,7 @@ import { WorkerTable } from "./workers/worker-table.tsx";
 import { totalsOf } from "./state/worker-figures.ts";
 
 const tickMs = 1_000;
-/** Above this number, cards of offline workers are collapsed: they would separate the working ones from the charts. */
+/** Above this number, the cards of offline workers are collapsed, so that they do not separate the working ones from the charts. */
 const goneCardsLimit = 6;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 

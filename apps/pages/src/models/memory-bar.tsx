@@ -1,4 +1,4 @@
-// Owns bars of bytes: the parts on a scale, and their figures below. Screen readers read only the figures.
+// Owns bars that show the parts of a number of bytes, with their figures below. Screen readers read only the figures.
 import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { memoryParts } from "./model-words.ts";
@@ -41,7 +41,7 @@ function colourOf(i: number): string {
 export interface MemoryProps {
   readonly memory: ModelMemory;
   readonly loaded: boolean;
-  /** So that the bars of several models can be compared. */
+  /** Bytes of the bar's whole width, the same for all models, so that their bars can be compared. */
   readonly scaleBytes: number;
 }
 
@@ -60,7 +60,7 @@ function countedBytes({ total, measured = 0 }: ModelMemory): number {
   return Math.max(total, measured);
 }
 
-/** Nothing at a gateway, which has no budget. */
+/** Draws nothing at a gateway, which has no memory budget. */
 export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode | null {
   if (budget === undefined) return null;
   const { total, used } = budget.memory;

@@ -17,7 +17,7 @@ export interface ModelRowProps {
   readonly model: ModelStatus;
   readonly change: Change | undefined;
   readonly changes: Changes;
-  /** False at a gateway, which does not know how long a model stays either. */
+  /** False at a gateway, which also does not know how long a model stays loaded. */
   readonly changeable: boolean;
   readonly others: readonly string[];
   readonly scaleBytes: number;
@@ -142,7 +142,7 @@ function Actions({
 
 interface ActionProps {
   readonly label: string;
-  /** The model's name, because all rows have the same buttons. */
+  /** The model's name, for the button's label: all rows have the same buttons. */
   readonly name: string;
   readonly disabled: boolean;
   readonly pressed?: boolean;

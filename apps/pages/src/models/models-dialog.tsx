@@ -1,4 +1,4 @@
-// Owns the chat's dialog of the worker's models: choosing, loading and downloading one.
+// Owns the chat's dialog to choose, load and download models of the worker.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";

@@ -1,4 +1,4 @@
-// Owns the panel of a worker's models: their shared memory, a row for each, and downloading another one.
+// Owns the panel of a worker's models: their shared memory, a row for each model, and a form to download models.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
@@ -57,7 +57,7 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
   );
 }
 
-/** This browser's clock; it ticks only while a countdown is shown. */
+/** This browser's clock, which ticks only while a countdown is shown. Milliseconds since 1970. */
 function useNow(counting: boolean): number {
   const now = useSignal(Date.now());
   useEffect(() => {

@@ -1,4 +1,4 @@
-// Owns a countdown of seconds until another try, which screen readers do not read out second by second.
+// Owns a countdown of seconds until another try. Screen readers do not read out each second.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
@@ -6,9 +6,9 @@ import { useEffect } from "preact/hooks";
 export interface CountdownProps {
   /** Milliseconds since 1970. */
   readonly until: number;
-  /** Text before the seconds: "Try again in". */
+  /** Text before the seconds, for example "Try again in". */
   readonly before: string;
-  /** Text at the end. */
+  /** Text when the time is over. */
   readonly after: string;
 }
 

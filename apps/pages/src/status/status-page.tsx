@@ -21,7 +21,7 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
   const info = watch.info.value;
   const scrape = watch.scrapes.value.at(-1)?.values;
   const offline = watch.presence.value === "offline";
-  // A gateway has no engines; their steps and memory are at its workers.
+  // A gateway has no engines: its workers report their steps and memory.
   const gateway = info?.gateway === true;
   return (
     <>

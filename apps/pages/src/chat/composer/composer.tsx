@@ -112,7 +112,7 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
   );
 }
 
-/** Files to attach. Word processors add a picture to copied text: the text is pasted. File managers add a copied file's name: the file is attached. */
+/** The files to attach. Word processors add a picture to copied text: only the text is pasted. File managers add a file's name: it is ignored. */
 function pastedFiles(clipboard: DataTransfer | null): readonly File[] {
   const files = [...(clipboard?.files ?? [])];
   const hasText = clipboard?.types.includes("text/plain") === true;

@@ -10,7 +10,7 @@ import { figuresOf } from "../state/worker-figures.ts";
 import { ChatLink, StatusLink } from "./worker-links.tsx";
 import { formatBytes, formatFigure, formatShare } from "../../parts/format.ts";
 
-/** More slots than this are shown as a number only. */
+/** Above this number, slots are shown only as a number. */
 const cellsLimit = 32;
 
 export interface WorkerProps {

@@ -1,11 +1,11 @@
-// Owns colouring lines of code: line by line, with a state passed from each line to the next, so that new lines cost only their length.
-// It knows languages and no page.
+// Owns colouring code line by line, with a state passed from each line to the next, so that the cost of new lines does not depend on the lines
+// before them. Draws nothing.
 import { StringStream } from "@codemirror/streamparser";
 import type { ColouredLines, Colours, Kind, Piece } from "./code-chunks.ts";
 import { languageLoader } from "./code-languages.ts";
 import type { Language } from "./code-languages.ts";
 
-/** A longer line is data and stays plain. */
+/** Longer lines are data, and stay plain. */
 const maxLineChars = 2_000;
 const indentChars = 2;
 const maxEmptyTokens = 10;
@@ -20,7 +20,7 @@ export async function coloursOf(name: string): Promise<Colours | undefined> {
       try {
         return colourLines(language, text, before);
       } catch {
-        // An error in a language's parser costs the colours, not the answer.
+        // If a language's parser fails, the code stays plain.
         return { pieces: [{ text, kind: undefined }], state: before };
       }
     },
@@ -44,7 +44,7 @@ function colourLine(language: Language, line: string, state: unknown, pieces: Pi
   while (!stream.eol()) {
     stream.start = stream.pos;
     let style: string | null | undefined;
-    // A language may return without reading a character, to change its state; the limit prevents an endless loop.
+    // A language's parser may return without reading a character, to change its state. The limit prevents an endless loop.
     for (let tries = 0; tries < maxEmptyTokens && stream.pos === stream.start; tries++) {
       style = language.token(stream, state);
     }
@@ -119,7 +119,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   invalid: "removed",
 };
 
-/** Some languages return undefined instead of null. */
+/** The kind of a style. Some languages return undefined instead of null for plain text. */
 function kindOf(style: string | null | undefined): Kind | undefined {
   if (style === null || style === undefined) return undefined;
   for (const tag of style.split(" ")) {

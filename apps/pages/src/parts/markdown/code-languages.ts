@@ -1,4 +1,4 @@
-// Owns the languages with colours, by the names that models write after a fence. A language is loaded when it is first shown.
+// Owns the languages that have colours, by the names that models write after a fence. A language is loaded when it is first shown.
 import type { StreamParser } from "@codemirror/streamparser";
 
 export type Language = StreamParser<unknown>;
