@@ -1,4 +1,4 @@
-// Shows that the settings have the limits of a request, that typed texts become settings or problems, and the fields of a request.
+// Shows that the settings have the limits of a request, how typed texts become settings or problems, and which fields a request gets.
 import { GenerateRequestSchema, requestLimits } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { settingLabels } from "../../wire/setting-labels.ts";
@@ -38,7 +38,7 @@ describe.each(numberNames)("%s", (name) => {
   });
 });
 
-it("have all numeric parameters of a request, except how long a model stays loaded", () => {
+it("have all numeric parameters of a request except `keep_alive`", () => {
   const numbers = Object.entries(shape)
     .filter(([, schema]) => [0.5, 1, 2].some((value) => schema.safeParse(value).success))
     .map(([name]) => name);
@@ -56,7 +56,7 @@ const problemsOf = (typed: Partial<Draft>): unknown => {
   return read.kind === "problems" ? read.problems : undefined;
 };
 
-describe("what is typed", () => {
+describe("a typed text", () => {
   it.each([
     ["temperature", "0.123456"],
     ["temperature", " .5 "],
