@@ -5,17 +5,19 @@ import { withCall, withCuts } from "../tool-calls/tool-calls.ts";
 import type { ToolCall } from "../tool-calls/tool-calls.ts";
 import type { TreeTurn } from "./turn-tree.ts";
 
-export type AnswerPhase =
-  | "sending"
-  | "waiting"
-  | "loading"
-  | "thinking"
-  | "streaming"
+export const answerPhases = [
+  "sending",
+  "waiting",
+  "loading",
+  "thinking",
+  "streaming",
   /** Complete, or ended at a limit. */
-  | "done"
+  "done",
   /** Ended by the visitor, or by the next message. */
-  | "stopped"
-  | "broken";
+  "stopped",
+  "broken",
+] as const;
+type AnswerPhase = (typeof answerPhases)[number];
 
 export interface Answer extends TreeTurn {
   readonly role: "assistant";

@@ -1,10 +1,9 @@
 // Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
 import { formatCount } from "../../parts/format.ts";
-import { readTools } from "../tool-calls/tool-list.ts";
-import { numberFields, rangeWords, textLimits } from "./fields.ts";
-import type { NumberField } from "./fields.ts";
-import { numberNames } from "./settings.ts";
-import type { NumberName, Settings } from "./settings.ts";
+import { isObject, readTools } from "../tool-calls/tool-list.ts";
+import { numberFields, numberNames, rangeWords, textLimits } from "./fields.ts";
+import type { NumberField, NumberName } from "./fields.ts";
+import type { Settings } from "./settings.ts";
 
 export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";
 export type FieldName = NumberName | TextName;
@@ -70,7 +69,7 @@ function readNumber(text: string, field: NumberField): number | string | undefin
   if (written === "") return undefined;
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN;
   const { min, max, whole, except } = field;
-  const fits = value >= min && value <= max && (!whole || Number.isInteger(value)) && value !== except;
+  const fits = value >= min && value <= max && (whole !== true || Number.isInteger(value)) && value !== except;
   if (fits) return value;
   return written.includes(",") ? `${rangeWords(field)} Use a point as the decimal separator.` : rangeWords(field);
 }
@@ -104,7 +103,7 @@ function readSchema(text: string): Readonly<Record<string, unknown>> | string | 
   }
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isObject(value)) return value;
     return 'A JSON schema is an object: {"type": "object", …}.';
   } catch (error) {
     return `Not JSON: ${(error as Error).message}.`;

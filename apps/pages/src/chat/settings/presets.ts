@@ -1,7 +1,8 @@
 // Owns presets: built-in presets, which change only sampling, and the visitor's presets, which are whole settings.
 import { draftOf } from "./draft.ts";
 import type { Draft } from "./draft.ts";
-import type { NumberName, Settings } from "./settings.ts";
+import type { NumberName } from "./fields.ts";
+import type { Settings } from "./settings.ts";
 
 export interface Preset {
   readonly name: string;

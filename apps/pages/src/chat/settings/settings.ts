@@ -1,30 +1,6 @@
 // Owns the settings of a conversation, and their fields in a request. Pure.
 import type { ChatAbilities, GenerateRequestInput, Tool } from "@waggle/protocol";
-
-/** All numeric parameters of a request. */
-export const numberNames = [
-  "temperature",
-  "top_p",
-  "top_k",
-  "min_p",
-  "max_tokens",
-  "seed",
-  "repeat_penalty",
-  "repeat_last_n",
-  "presence_penalty",
-  "frequency_penalty",
-  "repetition_limit",
-  "dry_multiplier",
-  "dry_base",
-  "dry_allowed_length",
-  "dry_penalty_last_n",
-  "xtc_probability",
-  "xtc_threshold",
-  "thinking_budget_tokens",
-  "priority",
-  "deadline_ms",
-] as const;
-export type NumberName = (typeof numberNames)[number];
+import type { NumberName } from "./fields.ts";
 
 export interface Reasoning {
   /** Absent for the model's default. */

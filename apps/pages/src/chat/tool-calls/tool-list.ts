@@ -54,6 +54,6 @@ function problem(sentence: string): ReadTools {
   return { kind: "problem", sentence };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

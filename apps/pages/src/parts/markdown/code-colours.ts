@@ -68,56 +68,20 @@ function copyOf(language: Language, state: unknown): unknown {
   );
 }
 
-const kinds: Readonly<Record<string, Kind>> = {
-  keyword: "keyword",
-  modifier: "keyword",
-  controlKeyword: "keyword",
-  operatorKeyword: "keyword",
-  definitionKeyword: "keyword",
-  moduleKeyword: "keyword",
-  self: "keyword",
-  tag: "keyword",
-  tagName: "keyword",
-  heading: "keyword",
-  meta: "type",
-  "string-2": "string",
-  string: "string",
-  character: "string",
-  regexp: "string",
-  escape: "string",
-  attributeValue: "string",
-  url: "string",
-  link: "string",
-  number: "number",
-  atom: "number",
-  bool: "number",
-  null: "number",
-  unit: "number",
-  color: "number",
-  comment: "comment",
-  quote: "comment",
-  def: "name",
-  "variable-2": "name",
-  property: "name",
-  propertyName: "name",
-  attribute: "name",
-  attributeName: "name",
-  macroName: "name",
-  labelName: "name",
-  builtin: "type",
-  type: "type",
-  typeName: "type",
-  className: "type",
-  namespace: "type",
-  "variable-3": "type",
-  qualifier: "type",
-  annotation: "type",
-  inserted: "added",
-  positive: "added",
-  deleted: "removed",
-  negative: "removed",
-  invalid: "removed",
+/** The styles of CodeMirror's languages, by the kind of their colour. */
+const styles: Readonly<Record<Kind, string>> = {
+  keyword: "keyword modifier controlKeyword operatorKeyword definitionKeyword moduleKeyword self tag tagName heading",
+  type: "meta builtin type typeName className namespace variable-3 qualifier annotation",
+  string: "string-2 string character regexp escape attributeValue url link",
+  number: "number atom bool null unit color",
+  comment: "comment quote",
+  name: "def variable-2 property propertyName attribute attributeName macroName labelName",
+  added: "inserted positive",
+  removed: "deleted negative invalid",
 };
+const kinds = new Map(
+  Object.entries(styles).flatMap(([kind, names]) => names.split(" ").map((name) => [name, kind as Kind] as const)),
+);
 
 /** The kind of a style. Some languages return undefined instead of null for plain text. */
 function kindOf(style: string | null | undefined): Kind | undefined {
@@ -126,7 +90,8 @@ function kindOf(style: string | null | undefined): Kind | undefined {
     const [name = "", modifier] = tag.split(".");
     if (modifier === "definition" || modifier === "function") return "name";
     if (modifier === "standard") return "type";
-    if (Object.hasOwn(kinds, name)) return kinds[name];
+    const kind = kinds.get(name);
+    if (kind !== undefined) return kind;
   }
   return undefined;
 }
