@@ -1,7 +1,9 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
 import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
+import { createPages } from "@waggle/daemon/pages";
 import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
@@ -10,10 +12,12 @@ import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
 import type { GatewayOptions } from "./gateway.ts";
-import { createGatewayPages } from "./pages.ts";
 
 /** Time limit for sending the ends of streams to their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
+/** The worker's build of the pages; the path is the same from source and build. */
+const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
+const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
 /** Random bytes that distinguish two processes with the same configured id. */
 const processBytes = 6;
 
@@ -50,7 +54,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const gateway = createGateway({
     config,
     side,
-    pages: createGatewayPages(),
+    pages: createPages({ folder: pagesFolder, routes: pageRoutes }),
     tokens,
     url,
     log,

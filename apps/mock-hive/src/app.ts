@@ -1,4 +1,5 @@
 // Serves the hive's HTTP routes: access checks, handlers and error bodies. workers.ts, faults.ts and feed.ts own the state.
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { HttpBindings } from "@hono/node-server";
 import { sleep } from "@waggle/async";
@@ -207,20 +208,13 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
         return closedResponse();
       case "drop":
         context.env.incoming?.resume();
-        await aborted(signal);
+        if (!signal.aborted) await once(signal, "abort");
         return closedResponse();
       case "delay":
         await sleep(delayMs, { signal, ref: false }).catch(() => {});
         return signal.aborted ? closedResponse() : next();
     }
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** A response for a closed connection; it is not sent. */

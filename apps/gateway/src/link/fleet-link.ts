@@ -1,17 +1,17 @@
 // Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become
 // engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
-import type { Logger } from "@waggle/telemetry";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import type { JobNames } from "../jobs/job-names.ts";
 import { createPublisher } from "./publisher.ts";
+import type { PublisherOptions } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
@@ -45,17 +45,13 @@ export interface LinkEvents {
   onReachable(): void;
 }
 
-export interface FleetLinkOptions extends FleetJobOptions {
+export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly model: string;
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
   readonly affinity: Affinity;
-  /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. */
-  readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly names: JobNames;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface FleetLink extends EngineLink {

@@ -36,7 +36,7 @@ export interface PublisherOptions {
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
   readonly serving: () => readonly { readonly worker: string }[];
-  /** Rejects with a WaggleError if the session cannot be claimed. */
+  /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly clock: Clock;
   readonly log: Logger;

@@ -9,7 +9,7 @@ import type { Change, Changes } from "./changes/changes.ts";
 import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
 import { Memory } from "./memory-bar.tsx";
 import { abilityWords, parameterWords, sourceWords, stayWords } from "./model-words.ts";
-import { ProgressLine } from "./changes/progress-line.tsx";
+import { StageProgress } from "./changes/progress-line.tsx";
 import { formatBytes, formatCount, formatPercent } from "../parts/format.ts";
 
 export interface ModelRowProps {
@@ -80,14 +80,10 @@ function occupation(model: ModelStatus): readonly string[] {
 
 /** The model's progress, unless a change of this page shows it; and other files with its name. */
 function Movement({ model, change }: Pick<ModelRowProps, "model" | "change">): VNode | null {
-  const { name, state, progress, replacing, leaving = 0 } = model;
-  const stage = state === "waiting" || state === "downloading" || state === "loading" ? state : undefined;
-  const share = progress === undefined ? {} : { progress };
+  const { replacing, leaving = 0 } = model;
   return (
     <>
-      {stage !== undefined && change?.progress === undefined && (
-        <ProgressLine subject={name} progress={{ type: "progress", stage, ...share }} />
-      )}
+      {change?.progress === undefined && <StageProgress model={model} />}
       {replacing !== undefined && change?.progress === undefined && (
         <p class="small anywhere">
           {`${replacing.file} replaces it: ${replacing.state}${replacing.progress === undefined ? "" : `, ${formatPercent(replacing.progress)}`}`}

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { withAttachments } from "./attachment.ts";
 import type { Attachment } from "./attachment.ts";
-import { textOf } from "./read-text.ts";
+import { textOf } from "./read-file.ts";
 
 function attachment(name: string, text: string): Attachment {
   return { id: name, name, bytes: text.length, text };

@@ -3,7 +3,6 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../../parts/icons.tsx";
-import { AttachButton } from "../attachments/attach-button.tsx";
 import type { Attachment } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
 import type { PendingFiles } from "../attachments/pending-files.ts";
@@ -109,6 +108,34 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
         </button>
       )}
     </form>
+  );
+}
+
+function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button
+        type="button"
+        class="button icon quiet"
+        aria-label="Attach files"
+        title="Attach text files or PDFs"
+        onClick={() => input.current?.click()}
+      >
+        <Icon name="attach" />
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        onChange={(event) => {
+          onFiles([...(event.currentTarget.files ?? [])]);
+          // Otherwise choosing the same file again would fire no event.
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
   );
 }
 

@@ -5,7 +5,7 @@ import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../transcript/branch-switch.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation/conversation.ts";
-import { useEditing } from "../transcript/turn-editor.tsx";
+import { EditButton, useEditing } from "../transcript/turn-editor.tsx";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
 import "./tools.css";
@@ -45,16 +45,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
           <Cards results={results} />
           <div class="turn-tools">
             {branches}
-            <button
-              ref={editing.button}
-              type="button"
-              class="button icon tiny quiet"
-              aria-label="Edit the result and send again"
-              title="Edit the result and send again"
-              onClick={() => (editing.open.value = true)}
-            >
-              <Icon name="edit" />
-            </button>
+            <EditButton editing={editing} label="Edit the result and send again" />
           </div>
         </>
       )}

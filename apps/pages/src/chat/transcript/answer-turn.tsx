@@ -5,7 +5,6 @@ import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import type { Advice } from "../../wire/advice.ts";
@@ -18,7 +17,7 @@ import type { ModelChoice } from "../model/model-choice.ts";
 import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
-import { TurnEditor, useEditing } from "./turn-editor.tsx";
+import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
 import { describeLine } from "../words.ts";
 import { formatMilliseconds, formatPercent, formatRate } from "../../parts/format.ts";
 
@@ -90,16 +89,7 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
         {!live && answer.text !== "" && (
           <>
             <CopyButton text={answer.text} label="Copy answer" />
-            <button
-              ref={editing.button}
-              type="button"
-              class="button icon tiny quiet"
-              aria-label="Edit answer"
-              title="Edit answer"
-              onClick={() => (editing.open.value = true)}
-            >
-              <Icon name="edit" />
-            </button>
+            <EditButton editing={editing} label="Edit answer" />
           </>
         )}
         {answer.problem === undefined && <RegenerateButton answer={answer} chat={chat} />}

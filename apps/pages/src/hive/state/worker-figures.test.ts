@@ -68,7 +68,7 @@ it("adds up each client's tokens over the workers, and lists the largest client 
     }),
   );
   expect(clientsOf([busy("a", 0), other, gone])).toEqual([
-    { client: "bob", workers: 1, requests: 1, promptTokens: 500, completionTokens: 0 },
-    { client: "alice", workers: 2, requests: 3, promptTokens: 11, completionTokens: 21 },
+    { client: "bob", requests: 1, promptTokens: 500, completionTokens: 0 },
+    { client: "alice", requests: 3, promptTokens: 11, completionTokens: 21 },
   ]);
 });

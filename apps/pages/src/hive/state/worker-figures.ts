@@ -81,7 +81,6 @@ export function totalsOf(views: readonly WorkerView[], gateways: readonly HiveGa
 
 export interface ClientTotals {
   readonly client: string;
-  readonly workers: number;
   readonly requests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -96,7 +95,6 @@ export function clientsOf(views: readonly WorkerView[]): readonly ClientTotals[]
       const known = totals.get(client);
       totals.set(client, {
         client,
-        workers: (known?.workers ?? 0) + 1,
         requests: (known?.requests ?? 0) + requests,
         promptTokens: (known?.promptTokens ?? 0) + prompt_tokens,
         completionTokens: (known?.completionTokens ?? 0) + completion_tokens,
