@@ -44,7 +44,7 @@ export interface Gateway {
   readonly state: WorkerStateView;
   /** Jobs that wait for a slot, over all models. */
   readonly waiting: number;
-  /** Refuses new jobs and ends those that wait. */
+  /** Refuses new jobs, and ends waiting jobs. */
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;

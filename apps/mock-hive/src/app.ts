@@ -217,7 +217,7 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
   };
 }
 
-/** A response for a closed connection; it is not sent. */
+/** A response for a closed connection, which is never sent. */
 function closedResponse(): Response {
   return new Response(null, { status: 499 });
 }

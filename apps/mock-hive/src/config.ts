@@ -28,7 +28,7 @@ export interface HiveConfig extends Omit<HiveOptionValues, Computed>, Defined, L
   readonly traces: TraceConfig;
 }
 
-/** Never throws: for unusable settings it returns an exit with code 64 and one sentence per problem. */
+/** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
   argv: readonly string[],
   env: Environment,

@@ -13,8 +13,8 @@ export type FeedItem = HiveEvent | { readonly type: "ping" };
 
 export interface Feed {
   /**
-   * Opens a reader that gets `first`, then every event published from now on, until it returns or the feed closes. A reader that falls behind
-   * by more than `feedBacklogLimit` is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
+   * Opens a reader that gets `first`, then every event published from now on, until the reader returns or the feed closes. A reader that falls
+   * more than `feedBacklogLimit` events behind is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
    * @throws WaggleError resource_exhausted at `feedReadersLimit`
    */
   open(first: HiveEvent, onCutOff: () => void): AsyncIterator<FeedItem, undefined>;

@@ -39,7 +39,7 @@ export interface WorkerRegistry {
   register(registration: Registration): HiveWorker;
   /**
    * @returns a command for the worker, if any
-   * @throws WaggleError not_found when the worker is not listed: it must register again
+   * @throws WaggleError not_found for a worker that is not listed, and must register again
    */
   heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
@@ -56,7 +56,7 @@ export interface WorkerRegistry {
    * @throws WaggleError not_found; conflict when the worker is gone, or does not support the command
    */
   drain(workerId: string): HiveWorker;
-  /** @throws WaggleError not_found; conflict when the worker is not gone, because it would register again */
+  /** @throws WaggleError not_found; conflict for a worker that is not gone, because the worker would register again */
   remove(workerId: string): void;
   /** @throws WaggleError not_found */
   get(workerId: string): HiveWorker;

@@ -1,5 +1,5 @@
 // Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
-// the session's job at another gateway has ended, or a time limit has passed. For jobs of one gateway, its dispatchers keep this order.
+// the session's job at another gateway has ended, or a time limit has passed. Within one gateway, its dispatchers ensure the same.
 import type { Clock } from "@waggle/async";
 import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
@@ -18,7 +18,7 @@ export interface SessionClaims {
   begin(job: Job): void;
   /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError unavailable. */
   sessionFree(job: Job): Promise<void> | undefined;
-  /** Cancels the session's job at another gateway. Resolves with the job's id when the job has ended, or times out. @throws WaggleError unavailable */
+  /** Cancels the session's job at another gateway. Resolves with its id when the job has ended, or times out. @throws WaggleError unavailable */
   cancelElsewhere(client: string, sessionId: string): Promise<string | undefined>;
 }
 

@@ -1,5 +1,5 @@
-// Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue this gateway
-// reads the job's records from the first one, so the client gets the same indexes, texts and call ids as before.
+// Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue, this gateway
+// reads all of the job's records, so the client gets the same indexes, texts and call ids as before.
 import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { Job, JobFinder } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";

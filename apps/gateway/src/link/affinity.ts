@@ -1,12 +1,12 @@
 // Sends a job to the worker that probably has its prefix cached: the worker of its session's last job, or of the same client's last job with the same
-// long beginning. That worker is asked for a slot; if it does not promise one in time, any free worker may take the job.
+// long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
 import { createHash } from "node:crypto";
 import type { GatewaySide } from "@waggle/fleet";
 import type { Job, JobSpec } from "@waggle/jobs";
 
 /** How long a worker may take to promise a slot. */
 const offerTimeoutMs = 50;
-/** Shorter beginnings are not used, because a worker computes them as fast as it answers the question for a slot. */
+/** Shorter beginnings are not used: computing them takes no longer than asking a worker for a slot. */
 const beginningChars = 2_000;
 /** Limit of remembered sessions and beginnings; the oldest are dropped first. */
 const mostRemembered = 10_000;

@@ -1,4 +1,4 @@
-// Measures how long a model has been unreachable because NATS is away or no worker serves it. It does not know the jobs.
+// Measures how long a model has been unreachable because NATS is away or no worker serves the model. Does not know the jobs.
 import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 

@@ -1,4 +1,4 @@
-// Owns the link's state of one sequence, from its start until the dispatcher has its end.
+// Owns the link's state of one sequence, from the start of the sequence until the dispatcher has received its end.
 import type { FleetJob } from "@waggle/fleet";
 import type { Job, SequenceState } from "@waggle/jobs";
 import { createSequenceRecords } from "./sequence-records.ts";
@@ -13,7 +13,7 @@ export interface SequenceRun {
   /** Whether another gateway has published the sequence. */
   publishedElsewhere: boolean;
   readonly records: SequenceRecords;
-  /** Whether this gateway has published the sequence. NATS may not have confirmed it. */
+  /** Whether this gateway has published the sequence, even if NATS has not confirmed that. */
   published: boolean;
   cancelled: boolean;
   /** Milliseconds on the daemon's clock. */

@@ -25,7 +25,7 @@ export interface FleetHost {
   readonly tokens: number;
   /** Called after a change of the model's workers or the connection. */
   changed(): void;
-  /** Refuses new jobs and ends those that wait. */
+  /** Refuses new jobs, and ends waiting jobs. */
   refuse(): void;
   abort(): void;
   close(): void;

@@ -152,7 +152,7 @@ function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): Wo
   };
 }
 
-/** Not from the description: only workers with the model loaded send one, so it never reports the model as unloaded. */
+/** Computed from the workers, because a description is sent by a worker with the model loaded and never reports the model as unloaded. */
 function stateOf(model: FleetModel | undefined): ModelStateName {
   return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }

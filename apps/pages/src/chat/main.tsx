@@ -1,4 +1,4 @@
-// Owns the start of the chat page: only this file creates its parts and joins them.
+// Owns the start of the chat page: only this file creates the page's parts and connects them.
 import { computed, effect } from "@preact/signals";
 import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
@@ -62,7 +62,7 @@ let addressed = shownId.peek();
 effect(() => {
   const id = shownId.value;
   const hash = hasBegun.value ? `#${encodeURIComponent(id)}` : "";
-  // A conversation gets its address when it begins; that is no switch to another conversation.
+  // A conversation gets its address when it begins. The address changes then, but the conversation stays the same.
   const isOther = id !== addressed;
   addressed = id;
   if (location.hash === hash) return;

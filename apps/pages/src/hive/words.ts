@@ -5,7 +5,7 @@ import { formatDuration } from "../parts/format.ts";
 export interface LivenessBadge {
   readonly word: string;
   readonly badge: string;
-  /** Repeats the colour for people who cannot see it. */
+  /** Has the same meaning as the colour, for visitors who cannot distinguish colours. */
   readonly sign: string;
 }
 

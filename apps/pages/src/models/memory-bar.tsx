@@ -5,7 +5,7 @@ import { memoryParts } from "./model-words.ts";
 import type { MemoryPart } from "./model-words.ts";
 import { formatBytes } from "../parts/format.ts";
 
-/** Classes of the stylesheet; adjacent parts have different ones. */
+/** CSS classes of the parts; adjacent parts have different colours. */
 const colours = ["part-a", "part-b", "part-c", "part-d"] as const;
 
 interface BarProps {

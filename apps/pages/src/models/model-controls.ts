@@ -27,7 +27,7 @@ export interface ChangeSummary {
   readonly spoken: string;
 }
 
-/** The summary while the dialog of changes is closed: of a failed change, or else of a running one. Undefined without changes. */
+/** The summary while the dialog of changes is closed: of a failed change, or else of a running change. Undefined without changes. */
 export function summaryOf(changes: readonly Change[]): ChangeSummary | undefined {
   const failed = changes.find(({ state }) => state === "failed");
   if (failed !== undefined) {

@@ -36,7 +36,7 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** Copies without the clipboard API, which exists only on secure origins: a worker on a local network is none of those. */
+/** Copies without the clipboard API, which exists only on secure origins. A worker on a local network has no secure origin. */
 function copyBySelection(text: string): boolean {
   const field = document.createElement("textarea");
   field.value = text;

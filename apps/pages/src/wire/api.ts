@@ -4,7 +4,7 @@ import type { ReadonlySignal, Signal } from "@preact/signals";
 import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
 import { createTokenWait } from "./token-wait.ts";
 
-/** Why the page asks for a token: it has no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: it does not ask. */
+/** Why the page asks for a token: there is no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: no question. */
 export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
 
 export interface Api {
@@ -19,7 +19,7 @@ export interface Api {
   declineToken(): void;
   forgetToken(): void;
   /**
-   * Like fetch. After a 401 it waits for a token from the visitor and tries again, or returns the 401 if the visitor declines.
+   * Like fetch. After a 401, waits for a token from the visitor and tries again; returns the 401 if the visitor declines.
    * @throws the error of fetch, also for an abort; an error if no response begins within `responseTimeoutMs`
    */
   request(path: string, init?: RequestOptions): Promise<Response>;

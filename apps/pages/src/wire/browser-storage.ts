@@ -1,4 +1,4 @@
-// Owns the browser's simple storages. If a browser forbids them, the page uses a storage that lasts as long as the page.
+// Owns the browser's simple storages. In a browser that forbids them, the page uses a storage that lasts as long as the page.
 
 export type SimpleStorage = Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem">;
 

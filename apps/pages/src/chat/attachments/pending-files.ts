@@ -1,4 +1,4 @@
-// Owns the files attached to an unsent message: reads them one after the other, counts their tokens, and refuses or removes files. Draws nothing.
+// Owns the files of an unsent message: reads them one after the other, counts their tokens, and refuses or removes files. Draws nothing.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { formatCount } from "../../parts/format.ts";

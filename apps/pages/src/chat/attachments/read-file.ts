@@ -45,11 +45,11 @@ function tooLarge(file: File, what: string, limit: number): ReadFile {
   return refused(`it has ${formatBytes(file.size)}, and ${what} may have ${formatBytes(limit)}.`);
 }
 
-/** Text files contain tab, line feed, form feed, carriage return and escape, and no other control characters. */
+/** Control characters that no text file contains: all but tab, line feed, form feed, carriage return and escape. */
 // oxlint-disable-next-line no-control-regex -- the pattern matches control characters
 const noText = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
 
-/** The text with line feeds only; undefined for other files. UTF-8, UTF-16 with a byte order mark, or else Windows-1252. */
+/** A file's text, with line feeds as its only line ends; undefined for other files. Reads UTF-8, UTF-16 with a byte order mark, or Windows-1252. */
 export function textOf(bytes: Uint8Array<ArrayBuffer>): string | undefined {
   const text = decode(bytes);
   return noText.test(text) ? undefined : text.replaceAll("\r\n", "\n");

@@ -129,7 +129,7 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   const system = conversation.settings.system.trim();
   const first: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
-  // The messages from one of the visitor's to the next belong together: a call without its result would make no sense.
+  // The messages between two messages of the visitor belong together: a call without its result would make no sense.
   const starts = history.flatMap(({ role }, i) => (role === "user" ? [i] : []));
   let start = starts.pop() ?? 0;
   let chars = system.length + begun.length + charsIn(history.slice(start));

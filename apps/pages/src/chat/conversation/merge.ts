@@ -3,7 +3,7 @@ import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
 
-/** The version of a turn that is further along; `ours` where they are equal. */
+/** The version of a turn that is further along; `ours` if both versions are equal. */
 export function furtherTurn(ours: Turn, theirs: Turn): Turn {
   // A message never changes: editing a message makes another turn.
   if (ours.role !== "assistant" || theirs.role !== "assistant") return ours;

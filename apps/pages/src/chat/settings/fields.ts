@@ -1,4 +1,4 @@
-// Owns each setting's hint and range. The ranges are those of the request's schema; a test compares them.
+// Owns the numeric settings: each setting's hint and range. The ranges are those of the request's schema; a test compares the two.
 import { formatCount } from "../../parts/format.ts";
 
 export interface NumberField {

@@ -25,7 +25,7 @@ export function NumberSetting({ form, name }: FieldProps & { readonly name: Numb
           value={form.draft.value[name]}
           onInput={(event) => {
             form.set(name, event.currentTarget.value);
-            // Checked here and not on blur: there, the problem's text would move a button away while it is clicked.
+            // Check while the visitor types: on blur, the problem's text would move a button away at the moment of the click.
             form.check(name);
           }}
         />

@@ -163,7 +163,7 @@ interface GroupProps {
   readonly children: ComponentChildren;
 }
 
-/** Closed at first, unless a field in it is set or invalid. */
+/** A group of fields, which is closed at first unless a field in it is set or invalid. */
 function Group({ form, title, names, children }: GroupProps): VNode {
   const set = names.filter((name) => form.draft.value[name] !== "").length;
   const wrong = names.some((name) => form.problems.value[name] !== undefined);

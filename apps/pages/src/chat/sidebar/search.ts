@@ -31,7 +31,7 @@ export function findIn(text: string, wanted: string): Found | undefined {
   };
 }
 
-/** The index in the text at which its folded form has this length. @param from an index before it, at which to begin */
+/** The index up to which the text's folded form has this length. @param from an earlier index, at which the count begins */
 function offsetIn(text: string, foldedLength: number, from: number): number {
   let offset = from;
   let length = from === 0 ? 0 : folded(text.slice(0, from)).length;

@@ -40,7 +40,7 @@ export interface Conversations {
   show(id: string | undefined): void;
   /** Adds turns and changes the head; stores both at once. A new conversation joins the list with its first turn. */
   add(id: string, turns: readonly Turn[], patch: HeadPatch): void;
-  /** Changes one answer, and stores it soon. */
+  /** Changes one answer, and stores the change soon. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
   readTurns: ConversationStorage["readTurns"];
   /** Adds changes from a file. @throws the storage's error; then nothing is added */
@@ -236,7 +236,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
           return;
         }
         batch(() => {
-          // The new conversation may be shown instead of a deleted one.
+          // The new conversation may also be shown because the shown conversation was deleted.
           if (current.peek().id === id) shownId.value = id;
           setTurns(id, turns);
           setHead(patchHead(head, patch));

@@ -10,7 +10,7 @@ import type { Settings } from "../settings/settings.ts";
 /** A tab's change of a conversation. */
 export interface Change {
   readonly id: string;
-  /** The whole head of a new conversation, or the changed fields of a known one. A patch does not restore a removed conversation. */
+  /** The whole head of a new conversation, or the changed fields of a known conversation. A patch does not restore a removed conversation. */
   readonly head: { readonly kind: "new"; readonly head: Head } | { readonly kind: "patch"; readonly patch: HeadPatch };
   readonly turns: readonly Turn[];
 }
@@ -24,7 +24,7 @@ export interface ConversationStorage {
   /** All heads, in no order. */
   loadHeads(): Promise<readonly Head[]>;
   loadTurns(id: string): Promise<readonly Turn[]>;
-  /** Writes all changes; if it rejects, no change is written. */
+  /** Writes all changes. If the promise rejects, no change is written. */
   save(changes: readonly Change[]): Promise<void>;
   /** Removes conversations that are marked as deleted, with turns and drafts. A conversation whose deletion was undone stays. */
   removeDeleted(ids: readonly string[]): Promise<void>;

@@ -1,5 +1,5 @@
-// Owns changes that a tab could not write to the database before it closed. They wait in the browser's simple storage (localStorage) until
-// the next start writes them.
+// Owns changes that a tab could not write to the database before the tab closed. The changes wait in the browser's simple storage
+// (localStorage) until the next start writes them to the database.
 import { lastingStorage, readItem } from "../../wire/browser-storage.ts";
 import type { SimpleStorage } from "../../wire/browser-storage.ts";
 import type { DraftChange } from "../composer/drafts.ts";

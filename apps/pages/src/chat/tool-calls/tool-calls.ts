@@ -21,7 +21,7 @@ export interface ToolResult {
 
 type Message = NonNullable<GenerateRequestInput["messages"]>[number];
 
-/** The calls after one event with a part of a call. */
+/** The calls after an event that adds a part of a call. */
 export function withCall(calls: readonly ToolCall[], { part, call, text }: TokenEvent): readonly ToolCall[] {
   if (call === undefined) return calls;
   if (part === "call") {

@@ -101,7 +101,7 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
   }
 }
 
-/** Adds heartbeats that the page missed: from before it was opened, and from while it had no connection. */
+/** Adds heartbeats that the page missed before it was opened, or while it had no connection. */
 export function addHistory(view: HiveView, heartbeats: readonly Heartbeat[]): HiveView {
   const workers = new Map(view.workers);
   for (const [id, known] of workers) {

@@ -35,7 +35,7 @@ export function ProgressLine({ progress, subject }: ProgressLineProps): VNode {
   );
 }
 
-/** The progress of a load or download, also of one that another client or the worker started. */
+/** The progress of a load or download, even if another client or the worker started it. */
 export function StageProgress({ model: { name, state, progress } }: { readonly model: ModelStatus }): VNode | null {
   if (state !== "waiting" && state !== "downloading" && state !== "loading") return null;
   const share = progress === undefined ? {} : { progress };

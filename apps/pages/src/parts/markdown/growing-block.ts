@@ -5,7 +5,7 @@ import type { Token, Tokens } from "marked";
 type Long = Tokens.List | Tokens.Table;
 type Item = Tokens.ListItem | Tokens.TableCell[];
 
-/** Items at the end that may still change: the last item grows, and only its end shows whether it belongs to the item before. */
+/** Number of items at the end that may still change: the last item grows, and may turn out to belong to the item before it. */
 const keptOpen = 2;
 /** Number of items from which keeping tokens pays off. */
 const longFrom = 12;

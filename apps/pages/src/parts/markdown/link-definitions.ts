@@ -1,4 +1,4 @@
-// Owns finding the blocks that use a link definition, which counts for the whole text, even for blocks before it.
+// Owns finding the blocks that use a link definition. A definition counts for the whole text, even for earlier blocks.
 import type { Links } from "marked";
 
 /** Labels that only one of the two defines, or that the two define differently. */
