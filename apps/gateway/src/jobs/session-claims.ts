@@ -18,7 +18,10 @@ export interface SessionClaims {
   begin(job: Job): void;
   /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError unavailable. */
   sessionFree(job: Job): Promise<void> | undefined;
-  /** Cancels the session's job at another gateway. Resolves with its id when the job has ended, or times out. @throws WaggleError unavailable */
+  /**
+   * Cancels the session's job at another gateway. Resolves with the job's id when the job has ended or a time limit has passed.
+   * @throws WaggleError unavailable
+   */
   cancelElsewhere(client: string, sessionId: string): Promise<string | undefined>;
 }
 

@@ -85,7 +85,7 @@ export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | und
   return turns.findLast(isComing);
 }
 
-/** The last answer on the shown branch that still streams. */
+/** The last answer of the shown branch that still streams. */
 export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
   return shownTurns(conversation).findLast(isComing);
 }
