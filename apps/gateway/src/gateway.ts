@@ -32,7 +32,6 @@ export interface GatewayOptions {
   readonly tokens: () => TokenTable;
   readonly url: () => string;
   readonly log: Logger;
-  /** The last lines of the log. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
@@ -48,7 +47,6 @@ export interface Gateway {
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Ends every job. */
   abort(): void;
   /** Leaves the fleet; ends timers, subscriptions and threads. */
   stop(): Promise<void>;

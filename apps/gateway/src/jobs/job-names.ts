@@ -30,7 +30,6 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
-  /** Whether another gateway has taken over the job. */
   isTakenOverElsewhere(job: Job): Promise<boolean>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
@@ -51,7 +50,6 @@ interface Names {
   fleetIds: readonly string[];
   /** Revision of the record when it was last written or read; undefined while there is no record. */
   revision: number | undefined;
-  /** Set while the record is being written. */
   writing: Promise<void> | undefined;
   /** False once this gateway knows that a sequence of the job is in the fleet's queue. */
   waits: boolean;

@@ -18,7 +18,6 @@ import type { Affinity } from "./affinity.ts";
 import { createSequenceRun, isOver } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
-/** Interval of the check for timeouts. */
 const checkIntervalMs = 1_000;
 /** How long a job that lost its worker may be silent while other workers serve its model, and how long a cancelled job may take to end. */
 const lostLimitMs = 120_000;
@@ -30,7 +29,6 @@ export interface ServingWorker {
   readonly slots: number;
 }
 
-/** The link's events for its dispatcher. */
 export interface LinkEvents {
   onEvent(event: EngineEvent): void;
   /** There may be room for more jobs. */

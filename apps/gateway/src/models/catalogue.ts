@@ -33,7 +33,6 @@ export interface Catalogue {
   get(name: string): FleetModel | undefined;
   /** Asks a worker for a description. @throws WaggleError unavailable without an answer */
   describe(name: string): Promise<ModelDescription>;
-  /** Called after every change. */
   onChange(listener: () => void): void;
   close(): void;
 }

@@ -21,7 +21,6 @@ export interface ChartLine {
 
 export interface ChartProps {
   readonly title: string;
-  /** Level of the title's heading. */
   readonly heading: "h2" | "h3";
   readonly unit: string;
   /** Seconds since 1970. */

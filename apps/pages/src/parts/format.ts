@@ -1,6 +1,5 @@
 // Owns the formats of numbers on all pages: bytes, rates, shares, times. Pure.
 
-/** Text for an unknown value. */
 const unknown = "–";
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
 

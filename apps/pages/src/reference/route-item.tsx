@@ -46,7 +46,6 @@ const methodColours: Readonly<Record<string, string>> = { GET: "good", POST: "wa
 export interface RouteProps {
   readonly api: Api;
   readonly route: RouteView;
-  /** Schemas by name. */
   readonly schemas: ApiDocument["components"]["schemas"];
 }
 

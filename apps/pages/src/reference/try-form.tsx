@@ -8,7 +8,6 @@ import type { Parameter, RouteView } from "./document.ts";
 
 /** Long enough for the worker to load a model first. */
 const responseTimeoutMs = 600_000;
-/** Limit of characters shown of an answer. */
 const longestAnswerChars = 65_536;
 
 interface Result {

@@ -9,7 +9,6 @@ export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
 
 export interface Api {
   readonly tokenAsked: Signal<TokenAsked>;
-  /** Whether requests carry a token. */
   readonly hasToken: ReadonlySignal<boolean>;
   /** Whether the visitor has given no token although the daemon requires one. Requests then get their 401, and the page does not ask again. */
   readonly tokenDeclined: ReadonlySignal<boolean>;

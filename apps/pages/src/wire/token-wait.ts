@@ -1,7 +1,6 @@
 // Owns the requests that wait until the visitor gives or declines an API token.
 
 export interface TokenWait {
-  /** Number of waiting requests. */
   readonly count: number;
   /** Resolves at the next `end()`. @throws the signal's reason if it is aborted earlier */
   wait(signal: AbortSignal | null | undefined): Promise<void>;

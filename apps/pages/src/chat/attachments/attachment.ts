@@ -4,7 +4,6 @@
 export interface Attachment {
   readonly id: string;
   readonly name: string;
-  /** Size of the file. */
   readonly bytes: number;
   readonly text: string;
   /** Number of pages of a PDF. */

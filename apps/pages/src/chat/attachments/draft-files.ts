@@ -6,7 +6,6 @@ import { createPendingFiles, createTurns } from "./pending-files.ts";
 import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
 
 export interface DraftFiles {
-  /** The files of the draft with this key. */
   of(key: string): PendingFiles;
   /** Moves the files to the draft with another key. */
   move(from: string, to: string): void;

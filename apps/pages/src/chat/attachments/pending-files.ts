@@ -44,7 +44,6 @@ export interface PendingFilesOptions {
 /** Runs a task when all earlier tasks have ended. */
 export type InTurn = (task: () => Promise<void>) => void;
 
-/** Limit of refusals shown. */
 const refusalsLimit = 5;
 
 export function createPendingFiles(options: PendingFilesOptions): PendingFiles {

@@ -25,7 +25,6 @@ export interface Drafts {
   get(key: string): Draft;
   /** Removes the draft if the new one is empty. */
   set(key: string, draft: Draft): void;
-  /** Changes that are not stored yet. */
   unsaved(): readonly DraftChange[];
   flush(): void;
 }

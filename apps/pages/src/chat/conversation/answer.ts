@@ -188,7 +188,6 @@ function withThinking(answer: Answer, { part, t_ms: ms }: TokenEvent): Answer {
     : { ...without(answer, "thinkingFromMs"), thoughtMs: ms - thinkingFromMs };
 }
 
-/** Whether the model is thinking now. */
 export function isThinking(answer: Answer): boolean {
   return isLive(answer) && answer.thinkingFromMs !== undefined;
 }

@@ -8,7 +8,6 @@ import { newId } from "./new-id.ts";
 import { readConversation } from "./read-conversation.ts";
 
 const format = "waggle-conversations";
-/** Version of the file's format. */
 const version = 1;
 /** Limit for a file to import, which is in memory several times during the import. */
 export const maxFileBytes = 128 * 1024 * 1024;

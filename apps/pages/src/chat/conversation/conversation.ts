@@ -57,7 +57,6 @@ export interface Conversation extends Head {
 export const untitled = "New conversation";
 const titleChars = 60;
 
-/** The title of a conversation that begins with this message. */
 export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
   const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
   // Do not cut a character of two UTF-16 units in half.

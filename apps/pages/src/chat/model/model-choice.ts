@@ -18,7 +18,6 @@ export interface ModelChoice {
   chosen(wanted: string | undefined): ModelStatus | undefined;
   /** The name of the model that a conversation gets; waits until the worker has listed its models. */
   toAsk(wanted: string | undefined): Promise<string | undefined>;
-  /** Asks the worker again. */
   refresh(): void;
 }
 

@@ -13,7 +13,6 @@ export type Draft = Readonly<Record<FieldName, string>>;
 
 export type ReadDraft =
   | { readonly kind: "settings"; readonly settings: Settings }
-  /** Problems by field. */
   | { readonly kind: "problems"; readonly problems: Readonly<Partial<Record<FieldName, string>>> };
 
 export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reasoning = {} }: Settings): Draft {

@@ -142,7 +142,6 @@ export type NumberName = keyof typeof fields;
 export const numberFields: Readonly<Record<NumberName, NumberField>> = fields;
 export const numberNames = Object.keys(fields) as readonly NumberName[];
 
-/** Limits of a request's texts. */
 export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32, schemaChars: 1_048_576 } as const;
 
 export interface FieldGroup {

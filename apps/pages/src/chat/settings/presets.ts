@@ -43,7 +43,6 @@ export const builtInPresets: readonly Preset[] = [
   },
 ];
 
-/** The typed texts with the preset applied. */
 export function withPreset(draft: Draft, { settings, only }: Preset): Draft {
   const preset = draftOf(settings);
   if (only === undefined) return preset;

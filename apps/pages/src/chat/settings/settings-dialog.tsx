@@ -22,7 +22,6 @@ import "./settings.css";
 export interface SettingsDialogProps {
   readonly api: Api;
   readonly presets: PresetStore;
-  /** The saved settings. */
   readonly settings: ReadonlySignal<Settings>;
   /** Abilities of the model that answers; undefined while they are unknown. */
   readonly chat: ChatAbilities | undefined;

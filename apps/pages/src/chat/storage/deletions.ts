@@ -5,7 +5,6 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { Head } from "../conversation/conversation.ts";
 import type { Conversations } from "./conversations.ts";
 
-/** How long a deletion can be undone. */
 const undoMs = 12_000;
 
 export interface Deletions {

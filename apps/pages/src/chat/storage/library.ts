@@ -35,7 +35,6 @@ export interface Library {
 
 const stays: Change["head"] = { kind: "patch", patch: { deletedAt: undefined } };
 
-/** Limit of conversations in a result. */
 const hitsLimit = 200;
 
 export function createLibrary(conversations: Conversations): Library {

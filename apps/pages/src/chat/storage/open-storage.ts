@@ -19,7 +19,6 @@ export interface OpenStorage {
   leave(): void;
   /** Called when the page did not close after `leave`. */
   stay(): void;
-  /** Writes unsaved changes. */
   flush(): void;
 }
 

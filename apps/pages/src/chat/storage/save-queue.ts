@@ -29,7 +29,6 @@ export interface SaveQueue {
   note(id: string, noted: Noted): void;
   /** Drops the changes of a removed conversation. */
   forget(id: string): void;
-  /** Changes that are not stored yet. */
   unsaved(): readonly Change[];
   /** Writes within `saveIntervalMs`. */
   soon(): void;

@@ -1,6 +1,5 @@
 // Owns scrolling to one turn of the shown conversation and marking it.
 
-/** How long the turn stays marked. */
 const markedMs = 3_000;
 
 export function pointAt(turnId: string): void {

@@ -43,7 +43,6 @@ export function EditButton({ editing, label }: { readonly editing: Editing; read
 
 export interface TurnEditorProps {
   readonly turnId: string;
-  /** The turn's text. */
   readonly text: string;
   readonly label: string;
   /** Label of the button. */

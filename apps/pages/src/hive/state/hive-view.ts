@@ -12,7 +12,6 @@ import type {
 
 /** Limit of heartbeats kept per worker: the charts' span at one heartbeat a second, and some more. */
 export const samplesLimit = 1_000;
-/** Limit of entries in the timeline. */
 const timelineLimit = 200;
 
 /** The values of a heartbeat. */

@@ -22,7 +22,6 @@ export interface Change {
   readonly subject: string;
   readonly state: "running" | "failed";
   readonly progress?: ModelProgress;
-  /** The reason of the failure. */
   readonly problem?: Problem;
 }
 
@@ -48,7 +47,6 @@ export interface Changes {
 
 export interface ChangesOptions {
   readonly api: Api;
-  /** Called after each change. */
   readonly onChanged: () => void;
 }
 

@@ -7,7 +7,6 @@ import { readBlocks } from "./lexer.ts";
 import { labelsThatDiffer, refersTo } from "./link-definitions.ts";
 
 export interface Block {
-  /** The block's index. */
   readonly key: number;
   /** The same object until the block changes. */
   readonly token: Token;
@@ -26,7 +25,6 @@ interface Segment {
   tokens: readonly Token[];
 }
 
-/** The state for one text. */
 interface State {
   text: string;
   /** The text, with line feeds as its only line ends. */
