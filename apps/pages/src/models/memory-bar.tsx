@@ -1,4 +1,4 @@
-// Owns bars that show the parts of a number of bytes, with their figures below. Screen readers read only the figures.
+// Owns the memory bars: parts on a scale of bytes, with a figure for each part below. Screen readers read only the figures.
 import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { memoryParts } from "./model-words.ts";

@@ -18,7 +18,6 @@ export interface WorkerAbout {
 export function createWorkerAbout(api: Api): WorkerAbout {
   const info = signal<WorkerInfo | undefined>(undefined);
   const reachable = signal(true);
-  const never = new AbortController().signal;
   let asking = false;
 
   async function askUntilReady(): Promise<void> {
@@ -31,7 +30,7 @@ export function createWorkerAbout(api: Api): WorkerAbout {
       } catch {
         reachable.value = false;
       }
-      await waitToRetry(askAgainMs, never);
+      await waitToRetry(askAgainMs);
     }
   }
 

@@ -25,7 +25,6 @@ export function followHive(api: Api): HiveFeed {
   const view = signal(emptyHive);
   const connection = signal<"opening" | "open" | "lost">("opening");
   const refusal = signal<Problem | undefined>(undefined);
-  const never = new AbortController().signal;
 
   async function readOnce(): Promise<void> {
     const reading = new AbortController();
@@ -50,7 +49,7 @@ export function followHive(api: Api): HiveFeed {
     for (;;) {
       await readOnce().catch(() => {});
       connection.value = "lost";
-      await waitToRetry(retryDelayMs, never);
+      await waitToRetry(retryDelayMs);
     }
   }
 

@@ -58,7 +58,7 @@ export interface HiveView {
   readonly workers: ReadonlyMap<string, WorkerView>;
   /** Undefined without a fleet. */
   readonly fleet: HiveFleet | undefined;
-  /** Whether the hive offers faults. */
+  /** Whether the hive has routes for faults. */
   readonly faults: boolean;
   /** Newest first. */
   readonly timeline: readonly TimelineEntry[];
