@@ -1,10 +1,10 @@
-// Owns the build of the pages: an entry for each, no inline code, and files compressed here instead of while serving.
+// Owns the build of the pages: one entry per page, no inline code, and files that are compressed here and not while serving.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Larger files are loaded on demand; at the best quality they would take most of the build's time to save a tenth of their size. */
+/** Larger files are loaded on demand. At the best quality, they would take most of the build's time to save a tenth of their size. */
 const largeBytes = 256 * 1024;
 
 export default defineConfig({

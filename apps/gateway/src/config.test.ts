@@ -39,7 +39,7 @@ it("takes the worker's defaults, but another port and name", () => {
   expect(free).toMatchObject({ config: { gatewayId: "gateway-box-p42" } });
 });
 
-it("takes variables where there are no flags", () => {
+it("reads environment variables where no flags are given", () => {
   const env = {
     WAGGLE_NATS_URL: "nats://127.0.0.1:4222",
     WAGGLE_API_TOKEN_FILE: "tokens",
@@ -51,7 +51,7 @@ it("takes variables where there are no flags", () => {
   });
 });
 
-it("takes a settings file, over which flags and variables win", () => {
+it("reads a settings file; flags and variables override it", () => {
   const read = (argv: readonly string[], env = {}): unknown =>
     parseConfig(["--config", "/g.yaml", ...argv], env, machine);
   expect(read([])).toMatchObject({ config: { natsUrl: "nats://a", port: 7_000, localMode: true } });
@@ -60,7 +60,7 @@ it("takes a settings file, over which flags and variables win", () => {
   });
 });
 
-it("names the program as it was started", () => {
+it("names the command that was typed in its errors", () => {
   const result = parseConfig([], {}, { ...machine, program: "waggle gateway" });
   expect(result).toMatchObject({
     stderr: expect.stringMatching(/^waggle: .*\(waggle gateway --help says more\.\)\n$/),
@@ -90,7 +90,7 @@ it.each([
   expect(errorsOf(argv)).toContain(reason);
 });
 
-it("shows no password of a URL that it refuses", () => {
+it("hides the password of a rejected URL", () => {
   const errors = errorsOf(["--local-mode", "--nats-url", `nats://user:secret@${"h".repeat(3_000)}`]);
   expect(errors).toContain("--nats-url");
   expect(errors).not.toContain("secret");

@@ -31,7 +31,7 @@ export interface GatewayConfig extends Omit<GatewayOptionValues, Computed>, Defi
   readonly screen: Screen | undefined;
 }
 
-/** Never throws: for unusable settings it returns an exit with code 64 and one sentence per problem. */
+/** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
   argv: readonly string[],
   env: Environment,

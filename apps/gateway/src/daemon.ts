@@ -1,35 +1,30 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
 import { randomBytes } from "node:crypto";
-import type { Clock } from "@waggle/async";
+import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
+import { createPages } from "@waggle/daemon/pages";
 import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
-import type { TokenTable } from "@waggle/daemon/tokens";
 import type { StdoutLine } from "@waggle/protocol";
-import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
 import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
-import { createGatewayPages } from "./pages.ts";
+import type { GatewayOptions } from "./gateway.ts";
 
-/** How long ended streams may take to reach their readers when the gateway leaves. */
+/** Time limit for sending the ends of streams to their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
+/** The worker's build of the pages; the path is the same from source and build. */
+const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
+const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
 /** Random bytes that distinguish two processes with the same configured id. */
 const processBytes = 6;
 
-export interface DaemonOptions {
-  readonly config: GatewayConfig;
-  readonly log: Logger;
-  /** The log's last lines. */
-  readonly logLines: Pick<LogRing, "last">;
-  readonly metrics: WorkerMetrics;
-  readonly clock: Clock;
-  readonly tokens: () => TokenTable;
+export interface DaemonOptions extends Omit<GatewayOptions, "side" | "pages" | "url"> {
   /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
-  /** Of a terminal. */
+  /** The status screen; undefined when a program reads stdout. */
   readonly screen?: DaemonScreen | undefined;
 }
 
@@ -50,7 +45,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const side = createGatewaySide({
     connection,
-    // The random part separates this process's jobs from those of an earlier process with the same id, whose clients may come back here.
+    // The random part keeps this process's jobs apart from the jobs of an earlier process with the same id.
     id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
     self: () => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }),
     clock,
@@ -59,7 +54,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const gateway = createGateway({
     config,
     side,
-    pages: createGatewayPages(),
+    pages: createPages({ folder: pagesFolder, routes: pageRoutes }),
     tokens,
     url,
     log,

@@ -20,7 +20,7 @@ async function errorOf(response: Response) {
   return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
 }
 
-/** The stream's events, read to its end. */
+/** Reads all events of a stream. */
 async function readStream(response: Response): Promise<Record<string, unknown>[]> {
   const text = await response.text();
   return [...text.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json) as Record<string, unknown>);
@@ -72,14 +72,14 @@ it("publishes no more jobs than the workers have slots; the others wait here, an
   });
 });
 
-it("serves any name with its one model, as a worker does", async () => {
+it("serves any model name with its only model, as a worker does", async () => {
   expect((await gateway.post("/v1/jobs", { prompt: "x", model: "nope" })).status).toBe(202);
   expect((await publishedJob(fleet)).model).toBe("m");
   const chat = { model: "nope", messages: [{ role: "user", content: "x" }], stream: true };
   expect((await gateway.post("/v1/chat/completions", chat)).status).toBe(200);
 });
 
-it("knows aliases, and lists the models of a fleet with several in the error for an unknown name", async () => {
+it("finds models by alias; with several models, the error for an unknown name lists them", async () => {
   expect((await gateway.post("/v1/jobs", { prompt: "x", model: "gpt-4o" })).status).toBe(202);
   expect((await publishedJob(fleet)).model).toBe("m");
   fleet.join({ id: "w2", model: "other", slots: 1 });
@@ -89,7 +89,7 @@ it("knows aliases, and lists the models of a fleet with several in the error for
   });
 });
 
-it("reports a model as unloaded although its description is from when it was loaded", async () => {
+it("reports a model as unloaded even if its description calls it ready", async () => {
   const description = { info: {}, status: { state: "ready" }, engine: null };
   fleet.answer = () => ({ kind: "describe", description: description as never });
   const stateNow = async (): Promise<unknown> =>
@@ -100,7 +100,7 @@ it("reports a model as unloaded although its description is from when it was loa
   expect(await stateNow()).toBe("unloaded");
 });
 
-it("refuses a job before acceptance that is too large for NATS", async () => {
+it("refuses a job that is too large for NATS before acceptance", async () => {
   fleet.refuse(
     new WaggleError("payload_too_large", "Cannot hand the job to the fleet: it has 2 bytes, and NATS takes 1."),
   );
@@ -108,7 +108,7 @@ it("refuses a job before acceptance that is too large for NATS", async () => {
   expect((await gateway.get("/v1/jobs/j")).status).toBe(404);
 });
 
-it("asks for the model's name where there are several", async () => {
+it("requires a model name when the fleet has several models", async () => {
   fleet.join({ id: "w2", model: "other", slots: 1 });
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject({
     status: 400,
@@ -125,13 +125,13 @@ it("refuses a job before acceptance after a worker's failed preflight", async ()
   expect(fleet.published).toEqual([]);
 });
 
-it("starts no jobs while the fleet's queue is full, and answers 429 when its queue is full too", async () => {
+it("starts no jobs while the fleet's queue is full, and answers 429 when the gateway's queue is full too", async () => {
   await gateway.stop();
   gateway = createInlineGateway(fleet, { queueCapacity: 1 });
   fleet.refuse(new WaggleError("resource_exhausted", "The queue is full."));
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "first" })).status).toBe(202);
   await until(() => expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_publish_failed" })));
-  // A slot is free, and no job gets it.
+  // A slot is free, but no job may use it.
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "second" })).status).toBe(202);
   const refused = await gateway.post("/v1/jobs", { prompt: "x" });
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
@@ -142,7 +142,7 @@ it("starts no jobs while the fleet's queue is full, and answers 429 when its que
   expect(fleet.published[0]?.job.clientJob.id).toBe("first");
 });
 
-it("ends a job at once that no worker has taken", async () => {
+it("ends a cancelled job at once if no worker has taken it", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const { id } = await publishedJob(fleet);
   expect(await (await gateway.delete("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", tokens: 0 });
@@ -165,7 +165,7 @@ it("ends a running job with its worker's counts", async () => {
   });
 });
 
-it("reports a cancel from elsewhere as a cancel", async () => {
+it("reports a job that another member of the fleet cancelled as cancelled", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   fleet.take(await publishedJob(fleet), "w1").release();
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", cancelled_by: "client" });
@@ -189,7 +189,7 @@ it("computes vectors on a worker", async () => {
   const attempt = fleet.take(job, "w1");
   attempt.start();
   attempt.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
-  // Another worker begins again, and its client gets each vector once.
+  // Another worker starts over; the client gets each vector once.
   const second = fleet.take(job, "w2");
   second.start();
   second.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
@@ -202,14 +202,14 @@ it("computes vectors on a worker", async () => {
   ]);
 });
 
-it("changes no models", async () => {
+it("refuses to change models", async () => {
   expect(await errorOf(await gateway.post("/v1/models/unload", { model: "m" }))).toMatchObject({
     status: 501,
     message: expect.stringContaining("Send the request to a worker") as string,
   });
 });
 
-it("accepts a request to load a model that a worker has ready, as Ollama's clients begin with one", async () => {
+it("accepts a load request for a ready model: Ollama's clients send one first", async () => {
   const asked = await gateway.post("/api/generate", { model: "m", prompt: "", stream: false });
   expect([asked.status, await asked.json()]).toMatchObject([200, { done: true, done_reason: "load" }]);
   expect(await (await gateway.post("/v1/models/load", { model: "m" })).text()).toContain('"type":"done"');
@@ -255,7 +255,7 @@ it("describes itself as a gateway, without the memory of its workers", async () 
   expect(await (await gateway.get("/v1/models/status")).json()).not.toHaveProperty("budget");
 });
 
-it("leaves when its streams have ended, and takes no jobs meanwhile", async () => {
+it("takes no jobs while it leaves, and has left when its streams have ended", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   gateway.refuse();

@@ -1,9 +1,9 @@
-// Composes a gateway: the worker's HTTP front over a fleet instead of an engine. It starts no process and opens no socket, so tests run the
-// same composition as the daemon.
+// Composes a gateway: the worker's HTTP front over a fleet instead of an engine. The composition starts no process and opens no socket,
+// so tests run it as the daemon does.
 import type { Clock } from "@waggle/async";
 import type { GatewayMember, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App } from "@waggle/front";
+import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
@@ -23,17 +23,15 @@ import { createFleetHost } from "./models/fleet-host.ts";
 import type { FleetHost } from "./models/fleet-host.ts";
 import { createServed } from "./models/served.ts";
 import { createReport } from "./report.ts";
-import type { GatewayState } from "./report.ts";
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
-  /** Closed by the gateway. */
+  /** The connection to the fleet; `stop` closes it. */
   readonly side: GatewaySide;
   readonly pages: Pages;
   readonly tokens: () => TokenTable;
   readonly url: () => string;
   readonly log: Logger;
-  /** The log's last lines. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
@@ -42,20 +40,19 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly app: App;
   readonly registry: JobRegistry;
-  readonly state: GatewayState;
-  /** Jobs of all models that wait for a slot. */
+  readonly state: WorkerStateView;
+  /** Jobs that wait for a slot, over all models. */
   readonly waiting: number;
-  /** Refuses new jobs and ends those that wait. */
+  /** Refuses new jobs, and ends waiting jobs. */
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Ends every job. */
   abort(): void;
-  /** Leaves the fleet, and ends the front's computations. */
+  /** Leaves the fleet; ends timers, subscriptions and threads. */
   stop(): Promise<void>;
 }
 
-/** The gateway's heartbeat in the fleet. @param count the numbers of the gateway's jobs now */
+/** The gateway's heartbeat in the fleet. @param count current numbers of jobs */
 export function memberOf(
   config: Pick<GatewayConfig, "gatewayId">,
   url: string,

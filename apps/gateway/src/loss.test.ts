@@ -26,7 +26,7 @@ function tokensOf(id: string): (readonly [number, string])[] {
   return (log?.tokensFrom(0, 1_000) ?? []).map(({ index, text }) => [index, text] as const);
 }
 
-it("continues a stream that another worker continues, and sends no event twice", async () => {
+it("continues a stream at another worker, and sends no event twice", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const lost = fleet.take(job, "w1");
@@ -82,7 +82,7 @@ it("accepts no job while no worker serves the model, with the model's name in th
   expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("serves m") as string });
 });
 
-it("ends jobs that wait for a worker, and jobs of a lost worker, after a minute without a worker", async () => {
+it("after a minute without workers, ends waiting jobs and the jobs of the lost worker", async () => {
   for (const id of ["runs", "b", "c", "d", "waits"])
     await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
@@ -127,7 +127,7 @@ it("ends a job whose worker is gone when no other worker continues it for two mi
   });
 });
 
-it("keeps new jobs while NATS is away, and continues the earlier ones when it is back in time", async () => {
+it("queues new jobs while NATS is away, and continues running jobs when NATS returns in time", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -167,7 +167,7 @@ it("ends running and waiting jobs when NATS is away for half a minute, and takes
   await publishedJob(fleet, 4);
 });
 
-it("releases a cancelled job that its worker never releases", async () => {
+it("ends a cancelled job whose worker never confirms the cancel", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   fleet.take(await publishedJob(fleet), "w1").start();
   const cancelling = gateway.delete("/v1/jobs/j");

@@ -1,4 +1,4 @@
-// A job_id is the id of one job of its client in the whole fleet, from its acceptance on, at any gateway, and also after the loss of gateways.
+// Tests that a job_id names one job of its client in the whole fleet: from its acceptance, at any gateway, and after the loss of gateways.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createFakeFleet } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
@@ -28,7 +28,7 @@ async function statusOf(gateway: InlineGateway, id = "j"): Promise<unknown> {
   return await (await gateway.get(`/v1/jobs/${id}`)).json();
 }
 
-/** Jobs that fill all slots of the fleet, as this gateway counts them. */
+/** Starts enough jobs to fill all slots, as this gateway counts them. */
 async function fill(gateway: InlineGateway): Promise<void> {
   const before = fleet.published.length;
   for (let slot = 0; slot < slots; slot += 1) {
@@ -37,7 +37,7 @@ async function fill(gateway: InlineGateway): Promise<void> {
   await publishedJob(fleet, before + slots - 1);
 }
 
-/** Ends the jobs that fill its slots. */
+/** Ends the jobs that `fill` has started. */
 function drain(gateway: InlineGateway): void {
   for (const { job: published } of fleet.published.filter(({ job: { clientJob } }) =>
     clientJob.id.startsWith(`${gateway.id}-fills`),
@@ -82,7 +82,7 @@ describe("one job_id at two gateways", () => {
     expect(other.registry.liveCount).toBe(0);
   });
 
-  it("is free for another job once the first one is forgotten, or if the first one was refused", async () => {
+  it("can be reused once its job is forgotten, or if its job was refused", async () => {
     await one.post("/v1/jobs", { ...job, on_disconnect: "cancel" });
     fleet.take(await publishedJob(fleet), "w1").finish();
     one.clock.advance(3_600_000);
@@ -103,7 +103,7 @@ describe("a job that waits in a gateway's queue", () => {
     const reading = other.get("/v1/jobs/j/stream");
     await until(() => expect(publishedAs("j")).toHaveLength(1));
     const handed = fleet.published.at(-1)?.job;
-    // Its records have one subject, whichever gateway publishes it.
+    // A job's records have one subject, whichever gateway publishes the job.
     expect(handed?.gateway).toBe("g1");
     const attempt = fleet.take(handed ?? (await publishedJob(fleet)), "w1");
     attempt.start();
@@ -114,7 +114,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect(text).toContain('"finish_reason":"stop"');
   });
 
-  it("waits its turn at the other gateway, with what its request has asked for", async () => {
+  it("waits in the other gateway's queue, and keeps the fields of its request", async () => {
     await fill(one);
     const messages = [{ role: "user", content: "the whole conversation" }];
     const { prompt: _, ...rest } = job;
@@ -151,7 +151,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect(fleet.published.filter(({ job: { clientJob } }) => clientJob.id === "j")).toHaveLength(1);
   });
 
-  it("ends at both when its client ends it at the other one", async () => {
+  it("ends at both gateways when its client ends it at the second", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     await fill(other);
@@ -168,7 +168,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect((await other.get("/v1/jobs/j")).status).toBe(404);
   });
 
-  it("runs without its client after the loss of its gateway, with `on_disconnect: continue`", async () => {
+  it("runs without a client after the loss of its gateway, with `on_disconnect: continue`", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     await one.post("/v1/jobs", { ...job, job_id: "with-its-client", on_disconnect: "cancel" });
@@ -198,7 +198,7 @@ describe("a job that waits in a gateway's queue", () => {
 });
 
 describe("while NATS is away", () => {
-  it("accepts jobs, and reserves their ids when it is back", async () => {
+  it("accepts jobs, and reserves their ids when NATS returns", async () => {
     fleet.connect(false);
     expect((await one.post("/v1/jobs", job)).status).toBe(202);
     expect(fleet.records.size).toBe(0);
@@ -207,7 +207,7 @@ describe("while NATS is away", () => {
     expect(fleet.records.get("local j")?.gateway).toBe("g1");
   });
 
-  it("makes one job of two that gateways have accepted with one id for the same request", async () => {
+  it("merges two jobs that two gateways accepted with one id for the same request", async () => {
     const { seed: _, ...unseeded } = job;
     fleet.connect(false);
     await one.post("/v1/jobs", unseeded);
@@ -220,14 +220,14 @@ describe("while NATS is away", () => {
     const endOf = async (gateway: InlineGateway): Promise<unknown> =>
       await until(() => {
         const terminal = gateway.registry.get("local", "j")?.log.terminal;
-        if (terminal?.type !== "end") throw new Error("It has not ended");
+        if (terminal?.type !== "end") throw new Error("The stream has no `end` event");
         return terminal.receipt;
       });
     expect(await endOf(one)).toEqual(await endOf(other));
     expect(publishedAs("j")).toHaveLength(1);
   });
 
-  it("ends a job with a conflict if another gateway's job has its id by then", async () => {
+  it("ends a job with a conflict if another gateway's job has reserved the id first", async () => {
     fleet.connect(false);
     await one.post("/v1/jobs", job);
     await other.post("/v1/jobs", { ...job, prompt: "another" });

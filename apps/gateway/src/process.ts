@@ -3,7 +3,7 @@ import { listenForSignals } from "@waggle/daemon/signals";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Listens for signals first, because the rest takes a while to load; at the end the exit code is set. */
+/** Listens for signals first, because the other modules take a while to load. Sets the exit code at the end. */
 export async function runGatewayProcess(
   process: NodeJS.Process,
   argv: readonly string[],

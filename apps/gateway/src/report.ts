@@ -13,8 +13,6 @@ import type { Catalogue } from "./models/catalogue.ts";
 import { slotsTotal } from "./models/served.ts";
 import type { OwnFacts } from "./models/served.ts";
 
-export type GatewayState = WorkerStateView;
-
 export interface ReportOptions {
   readonly config: GatewayConfig;
   readonly side: Pick<GatewaySide, "connected">;
@@ -26,14 +24,14 @@ export interface ReportOptions {
 }
 
 export interface Report {
-  /** The present state: it follows from the fleet, and from `leave`. */
-  readonly state: GatewayState;
+  /** The state now. It changes with the fleet, and with `leave`. */
+  readonly state: WorkerStateView;
   leave(): void;
   self(): OwnFacts;
   /** @param main the model in the gateway's description */
   info(main: ServedModel | undefined): WorkerInfo;
   health(main: ServedModel | undefined): Health;
-  /** Sets the gauges, which are read at each scrape. */
+  /** Sets the gauges; called at each scrape. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
 
@@ -44,7 +42,7 @@ export function createReport(options: ReportOptions): Report {
 
   const ready = (): boolean => catalogue.models().some((model) => model.ready.length > 0);
 
-  const state: GatewayState = {
+  const state: WorkerStateView = {
     get name(): WorkerStateName {
       if (leaving) return "draining";
       return side.connected && ready() ? "ready" : "loading";
@@ -116,7 +114,7 @@ export function createReport(options: ReportOptions): Report {
           depth: sum(({ dispatcher }) => dispatcher.waiting),
           capacity: config.queueCapacity * Math.max(1, models.hosts().length),
         },
-        // Engines are the workers'.
+        // A gateway starts no engines.
         engine: { starts: 0, deaths: 0 },
       };
     },

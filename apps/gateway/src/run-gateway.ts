@@ -1,4 +1,4 @@
-// Runs the gateway's process: starts a daemon from the configuration, and converts the daemon's end to an exit code.
+// Runs the gateway's process: starts the daemon from its configuration, and sets the exit code when the daemon has stopped.
 import { systemClock } from "@waggle/async";
 import { endOnDefects, leaveWith, startFailed } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
@@ -10,7 +10,7 @@ import { describeGateway, parseConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
 
-/** @param program as a person types it */
+/** @param program name of the command, for help and error texts */
 export async function runGateway(
   argv: readonly string[],
   env: Environment,

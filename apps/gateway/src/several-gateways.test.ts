@@ -24,7 +24,7 @@ async function statusOf(gateway: InlineGateway, id: string): Promise<unknown> {
   return await (await gateway.get(`/v1/jobs/${id}`)).json();
 }
 
-it("runs a session's next job when the one at another gateway is over", async () => {
+it("starts a session's next job when the session's job at another gateway has ended", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
   const attempt = fleet.take(old, "w1");
@@ -83,7 +83,7 @@ it("ends the session's job of a lost gateway", async () => {
   expect(fleet.cancelled).toEqual([old.id]);
 });
 
-it("ends it too when that gateway counts as alive and does not answer", async () => {
+it("ends the session's job of a gateway that counts as alive but does not answer", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
   await until(() => expect(fleet.records.size).toBe(1));
@@ -109,7 +109,7 @@ it("continues the jobs of its earlier process after a restart", async () => {
   await again.stop();
 });
 
-it("gives a client that moves from another gateway the identical rest, and the ids of its calls", async () => {
+it("sends a client that moves from another gateway the identical rest of its stream, with the same call ids", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   const call = { kind: "call", index: 0, name: "look" } as const;
@@ -128,12 +128,12 @@ it("gives a client that moves from another gateway the identical rest, and the i
   expect(told(there)).toEqual(told(here));
   const text = await (await moved).text();
   expect(text).not.toContain("id: 0\n");
-  // The end comes under the number after the last token's.
+  // The id of the end event follows the last token's.
   expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["1", "2", "3", "4"]);
   expect(fleet.records.get("local j")?.gateway).toBe("g2");
 });
 
-it("gives the same message and receipt, and no receipt if the first records are too old", async () => {
+it("sends the same message and receipt, and no receipt if NATS deleted the first records", async () => {
   const messages = [{ role: "user", content: "x" }];
   const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 } };
   await one.post("/v1/jobs", { messages, ...sampling, job_id: "j", on_disconnect: "continue" });
@@ -173,7 +173,7 @@ it("takes a job over once, however many requests ask for it", async () => {
   expect((await other.get("/v1/jobs/unknown")).status).toBe(404);
 });
 
-it("does not end a job without readers here that is read at another gateway", async () => {
+it("does not end a job whose readers have moved to another gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
@@ -201,7 +201,7 @@ it("ends a job of another gateway when its client cancels it here", async () => 
   expect(await statusOf(one, "j")).toMatchObject({ state: "cancelled" });
 });
 
-it("asks the worker first that had the session", async () => {
+it("asks the session's last worker first", async () => {
   fleet.join({ id: "w2", model: "m", slots: 4 });
   const run = async (nth: number, worker: string): Promise<void> => {
     await one.post("/v1/jobs", { prompt: "x", session_id: "s" });
@@ -214,7 +214,7 @@ it("asks the worker first that had the session", async () => {
   fleet.answer = (question, worker) =>
     question.kind === "offer" ? { kind: "offer", taken: false } : answer(question, worker);
   await run(2, "w1");
-  // A dead one is not even asked.
+  // A dead worker is not asked.
   fleet.silence("w1");
   await run(3, "w2");
   expect(fleet.offered).toEqual(["w2", "w2"]);

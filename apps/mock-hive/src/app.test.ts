@@ -99,7 +99,7 @@ describe("the worker's routes", () => {
     expect(await (await call("GET", "/v1/workers")).json()).toEqual({ workers: [] });
   });
 
-  it("keep a registering worker from reading what another worker sent under the same id", async () => {
+  it("hide from a registering worker the report of another worker with its id", async () => {
     const { register, beat } = createHive();
     await register();
     await beat(0);
@@ -137,14 +137,14 @@ describe("the worker's routes", () => {
     expect(worker.url).toBe(registration.url);
   });
 
-  it("refuse more workers than the limit, but never one that is listed", async () => {
+  it("refuse new workers at the limit, but never a listed one", async () => {
     const { register, registry } = createHive();
     for (let i = 0; i < workersLimit; i += 1) registry.register({ ...registration, worker_id: `w${i}` });
     expect(await codeOf(await register({ worker_id: "one-more" }))).toBe("429 resource_exhausted");
     expect((await register()).status).toBe(200);
   });
 
-  it("refuse a body over the limit, announced or not", async () => {
+  it("refuse a body over the limit, with and without Content-Length", async () => {
     const { call } = createHive();
     const body = JSON.stringify({ ...registration, padding: "x".repeat(maxBodyBytes) });
     expect(await codeOf(await call("PUT", "/v1/workers/w1", { body }))).toBe("413 payload_too_large");
@@ -154,7 +154,7 @@ describe("the worker's routes", () => {
 });
 
 describe("the observer's routes", () => {
-  it("list the last heartbeats, of all or of one, newest last", async () => {
+  it("list the last heartbeats of all workers or of one, newest last", async () => {
     const { register, beat, call } = createHive();
     await register();
     await register({ worker_id: "w2" });
@@ -179,7 +179,7 @@ describe("the observer's routes", () => {
     expect(await codeOf(await call("GET", `/v1/heartbeats?limit=${limit}`))).toBe("400 invalid_argument");
   });
 
-  it("tells a new reader of the fleet first, where the hive looks at one", async () => {
+  it("begin a stream with the fleet, if the hive follows one", async () => {
     const fleet: HiveFleet = { connected: false, gateways: [] };
     for (const [given, told] of [
       [fleet, fleet],
@@ -226,7 +226,7 @@ describe("the observer's routes", () => {
     expect(await codeOf(await call("GET", "/v1/heartbeats/stream"))).toBe("429 resource_exhausted");
   });
 
-  it("cut the connection of a reader that does not read", async () => {
+  it("destroy the connection of a reader that does not read", async () => {
     const { call, feed } = createHive();
     let destroyed = 0;
     const outgoing = { destroy: () => (destroyed += 1) } as unknown as HttpBindings["outgoing"];
@@ -241,7 +241,7 @@ describe("the observer's routes", () => {
 });
 
 describe("the operator's routes", () => {
-  it("drain a worker that obeys, with its next heartbeat's answer", async () => {
+  it("drain an obeying worker, in the answer to its next heartbeat", async () => {
     const { register, beat, call } = createHive();
     expect(await codeOf(await call("POST", "/v1/workers/w1/drain"))).toBe("404 not_found");
     await register();
@@ -252,7 +252,7 @@ describe("the operator's routes", () => {
     expect(await (await beat(0)).json()).toEqual({ command: "drain" });
   });
 
-  it("remove a worker that is gone, and no other", async () => {
+  it("remove only a worker that is gone", async () => {
     const { register, call } = createHive();
     await register();
     expect(await codeOf(await call("POST", "/v1/workers/w1/remove"))).toBe("409 conflict");
@@ -269,7 +269,7 @@ describe("with tokens", () => {
   const statusesOf = async (changes: object, headers: Record<string, string>) => {
     const { call } = createHive(undefined, { access, ...changes });
     const status = async (method: string, path: string): Promise<number> => {
-      // A stream would have to be closed, and a body of none is what a wrong one is: it has passed the gate.
+      // A missing body is answered with 400, after the access checks.
       return (await call(method, path, { headers: { host: "hive.lan", ...headers } })).status;
     };
     return {
@@ -334,7 +334,7 @@ describe("a real connection", () => {
       await setImmediate();
     }
     expect(feed.readers).toBe(0);
-    // The close arrives behind what the system has buffered.
+    // The close arrives after the data that the system has buffered.
     socket.resume();
     await once(socket, "close");
     server.close();
@@ -345,7 +345,7 @@ describe("a real connection", () => {
 describe("every route", () => {
   const routes = Object.entries(hiveRoutes).map(([name, { method, path }]) => [name, method, path] as const);
 
-  it.each(routes)("%s is checked for Host and Origin, only liveness is not", async (name, method, path) => {
+  it.each(routes)("%s checks Host and Origin, except for liveness", async (name, method, path) => {
     const { call } = createHive();
     const foreign = [{ host: "evil.example" }, { origin: "https://evil.example" }, { origin: "null" }, { host: "" }];
     for (const headers of foreign) {
@@ -383,12 +383,12 @@ describe("every route", () => {
     ["OPTIONS", "/v1/workers"],
     ["DELETE", "/livez"],
     ["GET", "/v1/workers/"],
-  ])("else (%s %s) is a typed 404", async (method, path) => {
+  ])("that does not exist (%s %s) is a typed 404", async (method, path) => {
     const { call } = createHive();
     expect(await codeOf(await call(method, path))).toBe("404 not_found");
   });
 
-  it("has a page at / that loads its own files alone, and not under a foreign name", async () => {
+  it("has a page at / that loads only its own files, and rejects a foreign Host", async () => {
     const { call } = createHive();
     const page = await call("GET", "/");
     expect(page.headers.get("content-type")).toContain("text/html");
@@ -410,7 +410,7 @@ describe("every route", () => {
   });
 });
 
-it("has no faults unless it was started with them, and says so first", async () => {
+it("has routes for faults only with fault injection, and reports it at the start of a stream", async () => {
   for (const [changes, told, status] of [
     [{}, true, 200],
     [{ faults: undefined }, undefined, 404],
@@ -440,7 +440,7 @@ describe("a fault", () => {
     expect((await register()).status).toBe(200);
   });
 
-  it("ends after its count, of workers' requests only", async () => {
+  it("ends after its count of workers' requests", async () => {
     const { call, register, beat } = createHive();
     await set(call, { fault: "500", count: 2 });
     expect((await call("GET", "/v1/workers")).status).toBe(200);
@@ -460,7 +460,7 @@ describe("a fault", () => {
     expect((await beat(1)).status).toBe(200);
   });
 
-  it("delay answers, only later", async () => {
+  it("delay answers later", async () => {
     const { call, register } = createHive();
     await set(call, { fault: "delay", delay_ms: 60 });
     const before = performance.now();
@@ -468,7 +468,7 @@ describe("a fault", () => {
     expect(performance.now() - before).toBeGreaterThan(50);
   });
 
-  it("drop and delay let go of a client that gives up, and it has no effect", async () => {
+  it("drop and delay end when the client gives up, without effect on the registry", async () => {
     const { call, registry } = createHive();
     for (const fault of [{ fault: "drop" }, { fault: "delay", delay_ms: 600_000 }]) {
       await set(call, fault);
@@ -480,7 +480,7 @@ describe("a fault", () => {
     expect(registry.list()).toEqual([]);
   });
 
-  it("refuse destroys the connection and does not read", async () => {
+  it("refuse destroys the connection without reading the body", async () => {
     const { call, registry } = createHive();
     await set(call, { fault: "refuse" });
     const outgoing = Object.assign(new EventEmitter(), {
@@ -502,7 +502,7 @@ describe("a fault", () => {
     { fault: "500", count: 0 },
     { fault: "500", novelty: 1 },
     {},
-  ])("that makes no sense is refused: %j", async (fault) => {
+  ])("with wrong fields is refused: %j", async (fault) => {
     const { call } = createHive();
     expect(await codeOf(await set(call, fault))).toBe("400 invalid_argument");
     expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "none" });

@@ -1,4 +1,5 @@
-// Serves the hive's HTTP routes: the handler, the access checks and the error body of each. workers, faults and feed own the state.
+// Serves the hive's HTTP routes: access checks, handlers and error bodies. workers.ts, faults.ts and feed.ts own the state.
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { HttpBindings } from "@hono/node-server";
 import { sleep } from "@waggle/async";
@@ -31,7 +32,7 @@ const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url))
 
 export const maxBodyBytes: number = 64 * 1024;
 
-/** Node's own request and response, which are absent when a test calls the app without a server. */
+/** Node's request and response; absent when a test calls the app without a server. */
 export type HiveEnv = { Bindings: Partial<HttpBindings> };
 
 export interface HiveAppOptions {
@@ -40,7 +41,7 @@ export interface HiveAppOptions {
   readonly faults: Faults | undefined;
   readonly access: HiveAccess;
   readonly feed: Feed;
-  /** The view of a fleet; undefined when the hive follows no fleet. */
+  /** Undefined when the hive follows no fleet. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
   /** Undefined when the hive writes no traces. */
@@ -116,7 +117,10 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
     register: async (context) => {
       const registration = await readBody(context, RegistrationSchema);
       if (registration.worker_id !== context.req.param("id")) {
-        throw new WaggleError("invalid_argument", 'Cannot accept field "worker_id": it is not the one in the path.');
+        throw new WaggleError(
+          "invalid_argument",
+          'Cannot accept field "worker_id": it differs from the id in the path.',
+        );
       }
       // The right to report does not include the right to read: an earlier heartbeat under this id may be from another worker.
       const { last_heartbeat: _, ...worker } = registry.register(registration);
@@ -144,7 +148,7 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       return Response.json({ heartbeats: registry.heartbeats({ workerId, limit }) });
     },
     heartbeatStream: (context) => {
-      // A HEAD request has no reader for a stream.
+      // The answer to HEAD has no body, so the stream would have no reader.
       if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
       const first = {
@@ -167,7 +171,7 @@ function switches(faults: Faults | undefined): Faults {
   throw new WaggleError("not_found", "Cannot find the faults: this hive was started without --faults.");
 }
 
-/** Records a span for each request that changes something, as a worker does. Requests that only read would fill the traces. */
+/** Records a span for each request that changes something, as a worker does. Spans of requests that only read would flood the traces. */
 function trace(traces: Pick<Traces, "begin">, route: string): MiddlewareHandler<HiveEnv> {
   return async (context, next) => {
     const { req } = context;
@@ -198,13 +202,13 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
       case "forget":
         return next();
       case "500":
-        throw new WaggleError("internal", "The hive fails this request by an injected fault.");
+        throw new WaggleError("internal", "The request failed because of an injected fault.");
       case "refuse":
         context.env.outgoing?.destroy();
         return closedResponse();
       case "drop":
         context.env.incoming?.resume();
-        await aborted(signal);
+        if (!signal.aborted) await once(signal, "abort");
         return closedResponse();
       case "delay":
         await sleep(delayMs, { signal, ref: false }).catch(() => {});
@@ -213,14 +217,7 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
   };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-/** A response for a closed connection; it is not sent. */
+/** A response for a closed connection, which is never sent. */
 function closedResponse(): Response {
   return new Response(null, { status: 499 });
 }

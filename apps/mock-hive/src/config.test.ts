@@ -57,16 +57,16 @@ describe("parseConfig", () => {
     expect(run(["--log-format", "pretty"]).logFormat).toBe("pretty");
   });
 
-  it("takes the path of a file of endpoints", () => {
+  it("reads the path of the endpoints file", () => {
     expect(run(["--endpoints-file", "/e/endpoints.yaml"]).endpointsFile).toBe("/e/endpoints.yaml");
   });
 
-  it("takes a fleet", () => {
+  it("reads the settings of a fleet", () => {
     const flags = ["--nats-url", "nats://hub", "--nats-creds", "/c", "--nats-insecure"];
     expect(run(flags)).toMatchObject({ natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true });
   });
 
-  it("takes the network with a token, whose holder may do everything", () => {
+  it("listens on the network with a token, which has all rights", () => {
     const flags = ["--host", "0.0.0.0", "--allowed-host", "Hive.lan", "--allowed-host", "[::1]"];
     const [apiToken, own] = ["open-sesame", { name: "default", admin: true, monitor: true }];
     expect(run(flags, { ...token, WAGGLE_FAULTS: "true" })).toMatchObject({
@@ -75,19 +75,19 @@ describe("parseConfig", () => {
     });
   });
 
-  it("takes its token from WAGGLE_API_TOKEN too, but WAGGLE_HIVE_TOKEN wins: workers show that one", () => {
+  it("reads its token from WAGGLE_HIVE_TOKEN, which workers send, and otherwise from WAGGLE_API_TOKEN", () => {
     expect(run([], { WAGGLE_API_TOKEN: "of-the-worker" }).apiTokens).toMatchObject([{ token: "of-the-worker" }]);
     const both = run([], { ...token, WAGGLE_API_TOKEN: "of-the-worker" });
     expect(both.apiTokens).toMatchObject([{ token: "open-sesame" }]);
   });
 
-  it("takes a settings file, over which flags and variables win", () => {
+  it("reads a settings file; flags and variables override it", () => {
     const config = run(["--config", "/h.yaml", "--port", "1"], { ...token, WAGGLE_HEARTBEATS_KEPT: "6" });
     expect(config).toMatchObject({ port: 1, heartbeatsKept: 6, allowedHosts: ["hive.lan"] });
     expect(run([], { ...token, WAGGLE_CONFIG: "/h.yaml" })).toMatchObject({ port: 7_000, heartbeatsKept: 5 });
   });
 
-  it("takes traces from OpenTelemetry's variables", () => {
+  it("reads the trace settings from OpenTelemetry's variables", () => {
     const { traces } = run(["--port", "0"], { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" });
     expect(traces.settings).toMatchObject({
       url: "http://c:4318/v1/traces",
@@ -95,7 +95,7 @@ describe("parseConfig", () => {
     });
   });
 
-  it("takes a flag before its variable, and an empty variable as unset", () => {
+  it("prefers a flag to its variable, and treats an empty variable as unset", () => {
     const env = { WAGGLE_PORT: "1", WAGGLE_LOG_LEVEL: "debug", WAGGLE_HOST: "" };
     expect(run(["--port", "0"], env)).toMatchObject({ port: 0, logLevel: "debug", host: "127.0.0.1" });
   });
@@ -141,18 +141,18 @@ describe("parseConfig", () => {
     expect(problems(argv, env)).toContain(message);
   });
 
-  it("shows no password of a URL that it refuses", () => {
+  it("hides the password of a rejected URL", () => {
     const bad = problems(["--nats-url", `nats://user:secret@${"h".repeat(3_000)}`]);
     expect(bad).toContain("--nats-url");
     expect(bad).not.toContain("secret");
   });
 
-  it("names every flag that is wrong", () => {
+  it("reports every wrong flag", () => {
     expect(problems(["--port", "x", "--log-level", "y"])).toMatch(/--port "x".*\n.*--log-level "y"/);
   });
 });
 
-/** Those of the hive before worker, gateway and hive shared a table. */
+/** The hive's variables from before worker, gateway and hive shared a table. */
 const older = Object.values<OptionRow>(hiveOptions)
   .filter((row) => row.oldVariables !== undefined)
   .map((row) => ({
@@ -163,7 +163,7 @@ const older = Object.values<OptionRow>(hiveOptions)
   }));
 
 describe("older variables", () => {
-  it("exist for all settings but those that are newer", () => {
+  it("exist for all but the newer settings", () => {
     expect(older.map(({ row }) => row.flag).toSorted()).toEqual(
       [
         ...["allowed-host", "allowed-origin", "api-token-file", "endpoints-file", "faults", "heartbeats-kept", "host"],
@@ -172,7 +172,7 @@ describe("older variables", () => {
     );
   });
 
-  it("have the effect of the others", () => {
+  it("have the effect of the shared variables", () => {
     const env = { ...token, WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_API_TOKEN_FILE: "/tokens", WAGGLE_HIVE_FAULTS: "true" };
     expect(run([], env)).toMatchObject({ port: 1, apiTokenFile: "/tokens", faults: true });
     expect(run([], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "1" }).port).toBe(1);
@@ -183,7 +183,7 @@ describe("older variables", () => {
     expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
   });
 
-  it("win over the variables that other programs read too", () => {
+  it("override the variables that other programs read too", () => {
     const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2", WAGGLE_HIVE_LOG_LEVEL: "warn", WAGGLE_LOG_LEVEL: "debug" };
     expect(run([], env)).toMatchObject({ port: 1, logLevel: "warn" });
     expect(run([], { ...env, WAGGLE_HIVE_PORT: "" }).port).toBe(2);
@@ -194,7 +194,7 @@ describe("older variables", () => {
     expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
   });
 
-  it("do not matter where the flag is given", () => {
+  it("are ignored if the flag is given", () => {
     expect(run(["--port", "3"], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2" }).port).toBe(3);
   });
 });

@@ -1,4 +1,4 @@
-// Parses the hive's configuration: makes one validated, readonly object from argv, variables and the settings file.
+// Reads the hive's configuration from argv, environment variables and the settings file into one validated, readonly object.
 import {
   defaultName,
   describeMachine,
@@ -12,23 +12,23 @@ import type { Access, ConfigResult, Environment, LogSettings, Machine, Screen, T
 import { tokenVariable, type ReadTokensOptions } from "@waggle/daemon/tokens";
 import { hiveOptions, type HiveOptionValues } from "./config/hive-options.ts";
 
-/** The first variable has the token that workers send to the hive. In a worker's environment the second one has the worker's own token. */
+/** WAGGLE_HIVE_TOKEN has the token that workers send to the hive. In a worker's environment, WAGGLE_API_TOKEN has the worker's token. */
 const tokenVariables = ["WAGGLE_HIVE_TOKEN", tokenVariable] as const;
-/** The token of the variable has all rights. */
+/** A token from a variable has all rights. */
 export const tokenRights = { admin: true, monitor: true } as const satisfies ReadTokensOptions["rights"];
 
 type Computed = "localMode" | "logLevel" | "logFormat" | "allowedHosts" | "allowedOrigins";
 type Defined = { readonly [K in Computed]: NonNullable<HiveOptionValues[K]> };
 
-/** The hive's settings, under their keys in the option table. */
+/** The hive's settings by their keys in the option table. */
 export interface HiveConfig extends Omit<HiveOptionValues, Computed>, Defined, LogSettings, Access {
   readonly version: string;
-  /** Undefined when stdout is read by a program and not by a person. */
+  /** The status screen; undefined when a program reads stdout. */
   readonly screen: Screen | undefined;
   readonly traces: TraceConfig;
 }
 
-/** Never throws: for invalid settings it returns an exit with code 64 and a sentence for each problem. */
+/** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
   argv: readonly string[],
   env: Environment,

@@ -37,7 +37,7 @@ test("a change during a write is written too, and no temporary file remains", as
   workers.push(worker("w1"));
   file.update();
   workers.push(worker("w2"));
-  // Whatever the mask of the process takes from new files, routers may read this one.
+  // Routers can read the file whatever the umask of the process is.
   const mask = process.umask(0o077);
   file.update();
   await file.close();
@@ -47,7 +47,7 @@ test("a change during a write is written too, and no temporary file remains", as
   expect((await stat(path)).mode & 0o777).toBe(0o644);
 });
 
-test("a file that says it already stays the one that it is", async () => {
+test("a file with the present endpoints is not replaced", async () => {
   const path = join(folder, "endpoints.yaml");
   const first = fileIn(path);
   workers.push(worker("w1"));
@@ -67,7 +67,7 @@ test("a failed write is logged once, and the next change tries again", async () 
   await expect.poll(() => log.error).toHaveBeenCalledTimes(1);
   workers.push(worker("w1"));
   file.update();
-  // A second refusal is over when a third one may begin.
+  // The second failed write has ended before a third may begin.
   await mkdir(join(folder, "later"));
   const namesAfterUpdate = (): Promise<string[]> => {
     file.update();

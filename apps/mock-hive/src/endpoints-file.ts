@@ -1,4 +1,4 @@
-// Writes the file of endpoints: replaces it as a whole when the endpoints have changed, with one write at a time.
+// Writes the endpoints file: replaces the whole file when the endpoints have changed, with one write at a time.
 import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import type { HiveWorker } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -26,7 +26,7 @@ export function createEndpointsFile({ path, workers, log }: EndpointsFileOptions
   let wanted = "";
   let writing: Promise<void> | undefined;
   let closed = false;
-  /** The last problem that was logged, so that each is logged once. */
+  /** The last failure that was logged; the same failure is not logged again. */
   let failure: string | undefined;
   let unlisted = new Set<string>();
 
@@ -49,7 +49,7 @@ export function createEndpointsFile({ path, workers, log }: EndpointsFileOptions
     await rename(temporary, path);
   }
 
-  /** Writes again if the endpoints have changed during the write. A failed write is repeated only at the next update. */
+  /** Writes again if the endpoints changed during the write. A failed write is repeated only at the next update. */
   async function writeAll(): Promise<void> {
     let tried: string | undefined;
     while (tried !== wanted) {

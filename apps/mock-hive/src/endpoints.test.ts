@@ -13,7 +13,7 @@ const worker = (part: Partial<HiveWorker>): HiveWorker => ({
 });
 const namesOf = (workers: readonly HiveWorker[]): string[] => endpointsOf(workers).listed.map(({ name }) => name);
 
-test("the file is the one that the router reads", () => {
+test("the file has the format that the router reads", () => {
   const workers = [worker({ worker_id: "w2", url: "http://localhost", model: "on" }), worker({})];
   expect(formatEndpoints(endpointsOf(workers).listed)).toBe(`endpoints:
   - name: "w1"
@@ -31,11 +31,11 @@ test("the file is the one that the router reads", () => {
 `);
 });
 
-test("without workers it is an empty list", () => {
+test("without workers, the file has an empty list", () => {
   expect(parse(formatEndpoints([]))).toEqual({ endpoints: [] });
 });
 
-test("who is not alive or not ready is left out", () => {
+test("workers that are not alive or not ready are left out", () => {
   const states = ["starting", "loading", "ready", "draining", "stopped", "failed"] as const;
   expect(namesOf(states.map((state) => worker({ worker_id: state, state })))).toEqual(["ready"]);
   const lives = ["alive", "stale", "gone"] as const;
@@ -51,7 +51,7 @@ test.each([
   expect(endpointsOf([worker({ url })])).toEqual({ listed: [], unlisted: [{ workerId: "w1", reason }] });
 });
 
-test("whatever a model is called, the older YAML reads it as that text", () => {
+test("YAML 1.1 reads every model name as the same text", () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string({ unit: "binary", maxLength: 64 }), fc.constantFrom("yes", "1:30", "~")),

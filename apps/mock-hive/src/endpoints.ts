@@ -1,17 +1,17 @@
-// Selects the workers to which a router of llm-d may send requests, and formats its file of endpoints. Pure; endpoints-file writes the file.
+// Selects the workers to which a router of llm-d may send requests, and formats the router's endpoints file. Pure; endpoints-file.ts writes the file.
 //
-// The format is that of llm-d-router 0.9, plugin `file-discovery` (pkg/epp/framework/plugins/datalayer/discovery/file/plugin.go): a list
-// `endpoints` of { name, namespace, address, port, labels }, where the address is a literal IPv4 one, and the port is a string.
+// Source of the format: llm-d-router 0.9, plugin `file-discovery` (pkg/epp/framework/plugins/datalayer/discovery/file/plugin.go). The file has
+// a list `endpoints` of { name, namespace, address, port, labels }; the address is a literal IPv4 address, and the port is a string.
 import { isIPv4 } from "node:net";
 import type { HiveWorker } from "@waggle/protocol";
 import { stringify } from "yaml";
 
-/** The router refuses a larger file. */
+/** The router rejects larger files. */
 export const endpointsFileBytes: number = 1024 * 1024;
 
 export interface Endpoint {
   readonly name: string;
-  /** An IPv4 address. The router does not resolve host names, and does not start if its file has one. */
+  /** An IPv4 address. The router does not resolve host names, and does not start if its file has a host name. */
   readonly address: string;
   readonly port: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ export interface UnlistedWorker {
 export interface Endpoints {
   /** The endpoints of workers that are alive and ready, sorted by name. */
   readonly listed: readonly Endpoint[];
-  /** Workers that are alive and ready, but whose address the file format does not allow. */
+  /** Workers that are alive and ready, but have an address that the file format does not allow. */
   readonly unlisted: readonly UnlistedWorker[];
 }
 
@@ -36,14 +36,14 @@ export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
     if (liveness !== "alive" || state !== "ready") continue;
     const place = placeOf(url);
     if (typeof place === "string") unlisted.push({ workerId: name, reason: place });
-    // The router chooses the metrics to read by the engine's label. Our metrics have vLLM's names.
+    // By this label the router chooses the names of the metrics: ours are vLLM's.
     else listed.push({ name, ...place, labels: { "llm-d.ai/engine-type": "vllm", model } });
   }
   listed.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { listed, unlisted };
 }
 
-/** Formats the whole file. All values are quoted, because the router reads YAML 1.1, where an unquoted `on` is a boolean and not a model name. */
+/** Formats the whole file. All values are quoted: the router reads YAML 1.1, where an unquoted model name `on` is a boolean. */
 export function formatEndpoints(endpoints: readonly Endpoint[]): string {
   return stringify({ endpoints }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 });
 }

@@ -1,10 +1,10 @@
-// Keeps the active fault and the number of requests that it still applies to. app applies the fault.
+// Keeps the active fault, and the number of further requests to which it applies. app.ts applies the fault.
 import { WaggleError, type Fault } from "@waggle/protocol";
 
 export interface Faults {
   /**
-   * Sets a fault and returns the fault in force afterwards: after `forget`, which takes effect at once, no fault.
-   * @throws WaggleError invalid_argument when the fault does not take a field, or needs one
+   * Sets a fault, and returns the fault now in force. `forget` takes effect at once, so no fault is in force after it.
+   * @throws WaggleError invalid_argument for a missing field, or a field that the fault does not take
    */
   set(fault: Fault): Fault;
   current(): Fault;

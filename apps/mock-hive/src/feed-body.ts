@@ -3,8 +3,8 @@ import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse"
 import type { FeedItem } from "./feed.ts";
 
 /**
- * Makes a body that reads one item at a time. The iterator is an explicit object and not an async generator, so that it ends as soon as the
- * reader disconnects, and not at the next item.
+ * Makes a body that reads one item at a time. The iterator is an explicit object and not an async generator, because a generator would end
+ * only at the next item after the reader has disconnected.
  */
 export function feedBody(items: AsyncIterator<FeedItem, undefined>, ndjson: boolean): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();

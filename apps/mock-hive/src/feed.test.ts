@@ -23,7 +23,7 @@ it("gives each reader its first event and all that follow", async () => {
   expect(await take(late, 2)).toEqual([snapshot, event("b")]);
 });
 
-it("pings while there are readers, and has no timer without", async () => {
+it("sends pings while it has readers, and has no timer without readers", async () => {
   const clock = createFakeClock();
   const feed = createFeed({ clock });
   expect(clock.pending).toBe(0);
@@ -38,7 +38,7 @@ it("pings while there are readers, and has no timer without", async () => {
   expect(feed.readers).toBe(0);
 });
 
-it("cuts off a reader that falls behind, and no other", async () => {
+it("disconnects only the reader that falls behind", async () => {
   const feed = createFeed({ clock: createFakeClock() });
   let cutOff = 0;
   const slow = feed.open(snapshot, () => (cutOff += 1));
@@ -53,7 +53,7 @@ it("cuts off a reader that falls behind, and no other", async () => {
   await expect(take(slow, feedBacklogLimit + 1)).rejects.toMatchObject({ code: "slow_consumer" });
 });
 
-it("ends every reader when it closes, also one that waits", async () => {
+it("ends every reader when it closes, including a waiting one", async () => {
   const clock = createFakeClock();
   const feed = createFeed({ clock });
   const waiting = feed.open(snapshot, never);
@@ -66,7 +66,7 @@ it("ends every reader when it closes, also one that waits", async () => {
   expect([feed.readers, clock.pending]).toEqual([0, 0]);
 });
 
-it("lets a reader leave in the middle of a wait", async () => {
+it("lets a reader leave while it waits", async () => {
   const feed = createFeed({ clock: createFakeClock() });
   const reader = feed.open(snapshot, never);
   await take(reader, 1);

@@ -2,9 +2,9 @@
 import { createChannel, type Channel, type Clock, type TimerHandle } from "@waggle/async";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 
-/** Most readers at a time; a further one is refused. */
+/** Limit of readers at a time; more are refused. */
 export const feedReadersLimit = 64;
-/** Limit for the events that wait for one reader; one more event disconnects the reader. */
+/** Limit of events that wait for one reader; one more disconnects the reader. */
 export const feedBacklogLimit = 1_024;
 export const pingIntervalMs = 15_000;
 
@@ -13,8 +13,8 @@ export type FeedItem = HiveEvent | { readonly type: "ping" };
 
 export interface Feed {
   /**
-   * Opens a reader that gets `first`, then every event published from now on, until it returns or the feed closes. A reader that falls behind
-   * by more than `feedBacklogLimit` is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
+   * Opens a reader that gets `first`, then every event published from now on, until the reader returns or the feed closes. A reader that falls
+   * more than `feedBacklogLimit` events behind is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
    * @throws WaggleError resource_exhausted at `feedReadersLimit`
    */
   open(first: HiveEvent, onCutOff: () => void): AsyncIterator<FeedItem, undefined>;
@@ -59,7 +59,7 @@ export function createFeed(options: { readonly clock: Clock }): Feed {
       if (readers.size >= feedReadersLimit) {
         throw new WaggleError(
           "resource_exhausted",
-          `Cannot open the stream: ${feedReadersLimit} readers are there already.`,
+          `Cannot open the stream: it already has ${feedReadersLimit} readers.`,
         );
       }
       const reader = { channel: createChannel<FeedItem>({ capacity: feedBacklogLimit }), onCutOff };

@@ -1,4 +1,4 @@
-// Tests what is shown of a fleet: its workers as they come, tell and leave, its gateways, and members that write nonsense.
+// Tests the view of a fleet: workers that join, report and leave, gateways, and members with invalid entries.
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
@@ -54,7 +54,7 @@ function start() {
   return { view, registry, tell };
 }
 
-test("a worker joins with its first heartbeat, ticks with each further one, and leaves", () => {
+test("a worker joins with its first heartbeat, changes with each heartbeat, and leaves", () => {
   const { tell, registry, view } = start();
   events = [];
   expect(tell(worker("w1"))).toEqual(["registered", "heartbeat"]);

@@ -1,12 +1,12 @@
-// Keeps the hive's view of a fleet: the fleet's workers are in the same registry as workers that register over HTTP, and its gateways
-// are in a list. This file does not depend on NATS; nats.ts provides the members.
+// Keeps the hive's view of a fleet. The fleet's workers are in the same registry as workers that register over HTTP; its gateways are in
+// a list. This file does not depend on NATS; nats.ts provides the members.
 import { HeartbeatSchema, HiveGatewaySchema, hiveGatewaysLimit } from "@waggle/protocol";
 import type { HiveEvent, HiveFleet } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { z } from "zod";
 import type { WorkerRegistry } from "./workers.ts";
 
-/** A member as it described itself, not validated. */
+/** A member's description of itself, not validated. */
 export type FleetMember =
   | { readonly kind: "worker"; readonly id: string; readonly heartbeat: unknown }
   | {
@@ -45,7 +45,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
   /** The last heartbeat of each worker, as text. */
   let heard = new Map<string, string>();
   let fleet: HiveFleet = { connected: false, gateways: [] };
-  /** The members' problems that were logged, so that each is logged once. */
+  /** Present problems of members; each is logged once. */
   let wrong = new Set<string>();
 
   function update(): void {
@@ -95,7 +95,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
   return { current: () => fleet, close: forget };
 }
 
-/** Shortens the reason to one line, because a member of another version may have many invalid fields. */
+/** Returns only the first problem, because a member of another version may have many invalid fields. */
 function reasonOf(error: unknown): string {
   const [first] = error instanceof z.ZodError ? error.issues : [];
   if (first !== undefined) return `${first.path.join(".")}: ${first.message}`;

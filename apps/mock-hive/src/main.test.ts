@@ -14,7 +14,7 @@ import { afterEach, describe, expect, it } from "vitest";
 
 const source = ["--import", "tsx", new URL("main.ts", import.meta.url).pathname];
 const startTimeoutMs = 20_000;
-/** To leave; where the machine is slow, in proportion. */
+/** Time limit for leaving; longer on slow machines. */
 const goneMs = 1_000;
 
 const state = {
@@ -48,7 +48,7 @@ function start(
   return child;
 }
 
-/** The exit code, or the signal that ended it. */
+/** The exit code of the process, or the signal that ended it. */
 async function exitOf(child: ChildProcess, ms = 5_000): Promise<unknown> {
   if (child.exitCode !== null) return child.exitCode;
   const [code, signal] = await withTimeout(once(child, "exit"), ms, "The hive did not leave");
@@ -99,7 +99,7 @@ describe("the hive's process", () => {
     await hive.heartbeat(heartbeat);
     expect(await next(feed)).toMatchObject({ type: "heartbeat", heartbeat: { seq: 0 } });
     expect(await hive.heartbeats({ workerId: "w1", limit: 1 })).toEqual([heartbeat]);
-    // No further heartbeat is sent, and liveness follows by itself.
+    // Without another heartbeat, the liveness changes with time.
     expect(await next(feed)).toMatchObject({ type: "liveness", was: "alive", liveness: "stale" });
     expect(await next(feed)).toMatchObject({ type: "liveness", was: "stale", liveness: "gone" });
     expect(await hive.worker("w1")).toMatchObject({ liveness: "gone", heartbeats: 1 });
@@ -114,7 +114,7 @@ describe("the hive's process", () => {
     expect(await log).toContain('"msg":"stopping"');
   });
 
-  it("leaves within a second on SIGINT, although clients hang in faults and one does not read", async () => {
+  it("leaves within a second on SIGINT while faults hold clients and a client does not read", async () => {
     const { child, url, hive } = await startHive();
     const reader = request(`${url}/v1/heartbeats/stream`).on("error", () => {});
     reader.end();
@@ -124,7 +124,7 @@ describe("the hive's process", () => {
     for (const fault of [{ fault: "drop" }, { fault: "delay", delay_ms: 60_000 }] as const) {
       await hive.setFault({ ...fault, count: 1 });
       failures.push(hive.register(registration).catch((error: unknown) => error));
-      // In force until a request has taken it.
+      // The fault is in force until a request has taken it.
       while ((await hive.fault()).fault !== "none") continue;
     }
     child.kill("SIGINT");
@@ -135,7 +135,7 @@ describe("the hive's process", () => {
     reader.destroy();
   });
 
-  it("misbehaves over real connections as the fault in force says", async () => {
+  it("applies each fault over real connections", async () => {
     const { hive, url } = await startHive();
     const impatient = createHiveClient({ baseUrl: url, requestTimeoutMs: 100 });
     const unavailable = { code: "unavailable" };
@@ -153,7 +153,7 @@ describe("the hive's process", () => {
     await expect(hive.heartbeat(heartbeat)).rejects.toMatchObject({ code: "not_found" });
   });
 
-  it("continues when stdin ends and when no program reads its output, and follows its parent's channel", async () => {
+  it("continues when stdin ends or no program reads its output, and leaves when its parent's channel closes", async () => {
     const { child, hive } = await startHive("--log-level", "debug");
     child.stdin?.end();
     child.stdout?.destroy();
@@ -178,7 +178,7 @@ describe("the hive's process", () => {
     const { child, hive } = await startHiveWith({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
     await hive.register(registration);
     await hive.workers();
-    // What waits is sent when the hive leaves.
+    // Waiting spans are sent when the hive leaves.
     child.kill("SIGTERM");
     expect(await exitOf(child)).toBe(0);
     collector.close();
@@ -189,7 +189,7 @@ describe("the hive's process", () => {
     expect(posts[0]).toContain('{"key":"http.response.status_code","value":{"intValue":"200"}}');
   });
 
-  it("answers what is no proper request with a typed error, and stays", async () => {
+  it("answers a malformed request with a typed error, and keeps running", async () => {
     const { url, hive } = await startHive();
     const raw = async (head: string): Promise<string> => {
       const socket = connect(Number(new URL(url).port), "127.0.0.1");
@@ -219,7 +219,7 @@ describe("the hive's process", () => {
     await once(holder, "close");
   });
 
-  it("exits 64 for a flag that is wrong, with nothing on stdout", async () => {
+  it("exits 64 for a wrong flag, with nothing on stdout", async () => {
     const child = start(["--host", "0.0.0.0"]);
     const [out, log] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
     expect(await exitOf(child)).toBe(64);

@@ -23,7 +23,7 @@ describeWithNats("a fleet that the hive looks into", () => {
   });
   afterAll(async () => await nats[Symbol.asyncDispose]());
 
-  it("has the members that there are, and none that left", async () => {
+  it("lists the present members, without members that left", async () => {
     const fleet = await watchFleet({ url: nats.url, insecure: false, clock, log });
     let told = 0;
     const forget = fleet.onChange(() => (told += 1));
@@ -62,7 +62,7 @@ describeWithNats("a fleet that the hive looks into", () => {
     await fleet.close();
   });
 
-  it("is no server on another machine in clear", async () => {
+  it("refuses a server on another machine without TLS", async () => {
     const url = "nats://10.0.0.1:4222";
     await expect(watchFleet({ url, insecure: false, clock, log })).rejects.toMatchObject({ code: "invalid_argument" });
   });

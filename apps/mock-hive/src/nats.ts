@@ -6,7 +6,7 @@ import type { FleetMembers } from "./fleet-view.ts";
 export interface WatchFleetOptions {
   readonly url: string;
   readonly credsFile?: string | undefined;
-  /** Allows a server on another machine without TLS or credentials. */
+  /** Whether a server on another machine may have no TLS or credentials. */
   readonly insecure: boolean;
   readonly clock: Clock;
   readonly log: Logger;
@@ -16,7 +16,7 @@ export interface WatchedFleet extends FleetMembers {
   close(): Promise<void>;
 }
 
-/** Connects in the background, and reconnects when necessary. @throws WaggleError invalid_argument for a server that is not allowed */
+/** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function watchFleet({ url, credsFile, insecure, clock, log }: WatchFleetOptions): Promise<WatchedFleet> {
   const { createMembers, memberIntervalMs, openConnection } = await import("@waggle/fleet");
   const connection = openConnection({ url, credsFile, insecure, name: "waggle-hive", log, clock });

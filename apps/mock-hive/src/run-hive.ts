@@ -1,4 +1,4 @@
-// Runs the hive as a process: starts the server from its configuration, ends it at a signal, and returns the exit code.
+// Runs the hive's process: starts the server from its configuration, and exits at a signal.
 import { systemClock } from "@waggle/async";
 import {
   endOnDefects,
@@ -16,7 +16,7 @@ import { createLogger } from "@waggle/telemetry";
 import { describeHive, parseConfig, tokenRights, type HiveConfig } from "./config.ts";
 import { startHive } from "./server.ts";
 
-/** @param program the command as a person types it */
+/** @param program name of the command, for help and error texts */
 export async function runHive(
   argv: readonly string[],
   env: Environment,

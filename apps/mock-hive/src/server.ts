@@ -10,6 +10,7 @@ import type { Traces } from "@waggle/daemon/traces";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
+import type { HiveConfig } from "./config.ts";
 import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
@@ -17,35 +18,33 @@ import { createFleetView } from "./fleet-view.ts";
 import { watchFleet, type WatchedFleet } from "./nats.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
-/** Most connections at a time; further ones are closed at once. */
+/** Limit of connections at a time; more are closed at once. */
 const connectionsLimit = 2_000;
-/** How long answers may take to finish once the hive closes. */
+/** Time limit for unfinished answers when the hive closes. */
 const closeGraceMs = 250;
 
-export interface HiveOptions {
-  readonly host: string;
-  /** The port; 0 chooses a free one. */
-  readonly port: number;
-  /** Called for each request; undefined when the hive serves only this machine, without a token. */
+export interface HiveOptions extends Pick<
+  HiveConfig,
+  | "host"
+  | "port"
+  | "allowedHosts"
+  | "allowedOrigins"
+  | "faults"
+  | "heartbeatsKept"
+  | "endpointsFile"
+  | "natsUrl"
+  | "natsCreds"
+  | "natsInsecure"
+> {
+  /** Called for each request; returns undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
-  readonly allowedHosts?: readonly string[] | undefined;
-  readonly allowedOrigins?: readonly string[] | undefined;
-  /** Whether faults can be injected into workers' requests. */
-  readonly faults: boolean;
-  readonly heartbeatsKept: number;
-  /** Path of the file in which routers of llm-d find the workers. */
-  readonly endpointsFile?: string | undefined;
-  /** The NATS server of a fleet whose members are shown too. */
-  readonly natsUrl?: string | undefined;
-  readonly natsCreds?: string | undefined;
-  readonly natsInsecure?: boolean | undefined;
   readonly log: Logger;
   readonly traces?: Pick<Traces, "begin"> | undefined;
 }
 
 export interface Hive {
   readonly url: string;
-  /** Ends the feed's readers, then every connection; the port is free afterwards. Takes at most a little longer than 250 ms. */
+  /** Ends the feed's readers, then every connection, which takes little more than `closeGraceMs` at most. The port is free afterwards. */
   close(): Promise<void>;
 }
 
@@ -65,7 +64,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
-  const { tokens, allowedHosts = [], allowedOrigins = [] } = options;
+  const { tokens, allowedHosts, allowedOrigins } = options;
   const members = await membersOf(options);
   const fleet =
     members === undefined ? undefined : createFleetView({ members, registry, wallClock: Date.now, onEvent, log });
@@ -79,7 +78,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     access: { tokens, allowedHosts, allowedOrigins },
   });
   const answer = getRequestListener(app.fetch, {
-    // Only HTTP/1.0 may leave Host out; the check in front of the routes then refuses it.
+    // Only an HTTP/1.0 request may have no Host; `checkHostAndOrigin` then refuses the request.
     hostname: "unknown",
     errorHandler: (error) => errorResponse(error instanceof RequestError ? unreadable(error) : WaggleError.from(error)),
   });
@@ -109,7 +108,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
 }
 
 async function membersOf(options: HiveOptions): Promise<WatchedFleet | undefined> {
-  const { natsUrl, natsCreds, natsInsecure = false, log } = options;
+  const { natsUrl, natsCreds, natsInsecure, log } = options;
   if (natsUrl === undefined) return undefined;
   return await watchFleet({ url: natsUrl, credsFile: natsCreds, insecure: natsInsecure, clock: systemClock, log });
 }

@@ -31,7 +31,7 @@ function createRegistry(heartbeatsKept = 10) {
     onEvent: (event) => events.push(event),
   });
   const livenessOf = (id = "w1"): string => registry.get(id).liveness;
-  /** The events since the last call, in short. */
+  /** The events since the last call, each in a few words. */
   const news = (): string[] =>
     events.splice(0).map((event) => {
       switch (event.type) {
@@ -55,7 +55,7 @@ function createRegistry(heartbeatsKept = 10) {
   return { clock, registry, livenessOf, news };
 }
 
-it("tells a worker's models as its last report has them", () => {
+it("shows a worker's models from its last report", () => {
   const { registry } = createRegistry();
   const models = [{ name: "m", state: "loading" as const }];
   expect(registry.register({ ...registration(), models }).models).toEqual(models);
@@ -66,7 +66,7 @@ it("tells a worker's models as its last report has them", () => {
 describe("liveness", () => {
   it.each([
     [1_000, 1_500, 3_500],
-    // As workers have it by default.
+    // The workers' default interval.
     [5_000, 6_500, 16_500],
   ])(
     "of a heartbeat each %i ms is stale after %i ms and gone after %i, each reported once",
@@ -86,7 +86,7 @@ describe("liveness", () => {
     },
   );
 
-  it("drops a worker that has been gone for a day, and then sets no timer any more", () => {
+  it("drops a worker that has been gone for a day, and then sets no timer", () => {
     const { clock, registry, news } = createRegistry();
     registry.register(registration());
     clock.advance(3_500 + goneKeptMs - 1);
@@ -124,7 +124,7 @@ describe("liveness", () => {
     expect(livenessOf()).toBe("stale");
   });
 
-  it("jumps to gone when no check ran for long, as after a suspended machine", () => {
+  it("changes straight to gone when no check ran for long, as after a suspended machine", () => {
     const { clock, registry, news } = createRegistry();
     registry.register(registration("slow", 10_000));
     registry.register(registration("fast", 100));
@@ -132,7 +132,7 @@ describe("liveness", () => {
     expect(news().slice(2)).toEqual(["fast alive->stale", "fast stale->gone", "slow alive->stale", "slow stale->gone"]);
   });
 
-  it("follows a shorter interval from its registration on", () => {
+  it("uses a shorter interval from the worker's new registration", () => {
     const { clock, registry, livenessOf } = createRegistry();
     registry.register(registration("w1", 60_000));
     registry.register(registration("w1", 1_000));
@@ -140,7 +140,7 @@ describe("liveness", () => {
     expect(livenessOf()).toBe("stale");
   });
 
-  it("never takes more than one timer, and none once closed", () => {
+  it("never sets more than one timer, and no timer once closed", () => {
     const { clock, registry } = createRegistry();
     for (let i = 0; i < 20; i += 1) registry.register(registration(`w${i}`, 1_000 - i));
     for (let i = 0; i < 20; i += 1) registry.heartbeat(heartbeat(`w${i}`));
@@ -149,7 +149,7 @@ describe("liveness", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("is what the time since the last sign of life says, whatever happens in whatever order", () => {
+  it("depends only on the time since the last report, after any sequence of calls", () => {
     const step = fc.record({
       id: fc.constantFrom("a", "b", "c"),
       act: fc.constantFrom("register", "heartbeat", "deregister", "wait"),
@@ -205,7 +205,7 @@ describe("the registry", () => {
     });
   });
 
-  it("takes a second registration as the same worker", () => {
+  it("treats a second registration as the same worker", () => {
     const { clock, registry, news } = createRegistry();
     registry.register(registration());
     registry.heartbeat(heartbeat());
@@ -249,7 +249,7 @@ describe("the registry", () => {
     ]);
   });
 
-  it("loses a worker of a fleet that left, and lets time run on for one that was overdue", () => {
+  it("removes a fleet worker that left, and keeps an overdue one until its timeouts end", () => {
     const { clock, registry, livenessOf, news } = createRegistry();
     for (const id of ["left", "killed"]) registry.hear(heartbeat(id), 1_000);
     clock.advance(1_999);
@@ -286,7 +286,7 @@ describe("the registry", () => {
     expect(registry.get("w0").liveness).toBe("gone");
   });
 
-  it("asks a worker to drain until it does, and shows that it was asked", () => {
+  it("sends a drain command until the worker drains, and lists the command", () => {
     const { registry, news } = createRegistry();
     registry.register({ ...registration(), obeys: ["drain"] });
     expect(registry.heartbeat({ ...heartbeat(), obeys: ["drain"] })).toBeUndefined();
@@ -298,7 +298,7 @@ describe("the registry", () => {
     expect(news().filter((line) => line.endsWith("drain"))).toEqual(["w1 drain"]);
   });
 
-  it("tells a worker that was started anew nothing that was asked of the one before", () => {
+  it("sends a restarted worker no command for its previous process", () => {
     const { registry } = createRegistry();
     const obeys = ["drain" as const];
     registry.register({ ...registration(), obeys });
@@ -307,7 +307,7 @@ describe("the registry", () => {
     expect(registry.heartbeat({ ...heartbeat(), obeys })).toBeUndefined();
   });
 
-  it("drains no worker that would not hear of it or obey, and removes none that would come again", () => {
+  it("drains only workers that get its commands and obey, and removes only gone workers", () => {
     const { clock, registry, news } = createRegistry();
     const conflict = expect.objectContaining({ code: "conflict" });
     registry.register(registration("deaf"));

@@ -14,17 +14,17 @@ import {
   type Registration,
 } from "@waggle/protocol";
 
-/** Limit for workers in the registry in any state; one more is refused. */
+/** Limit of workers in the registry, in any state; more are refused. */
 export const workersLimit = 1_000;
-/** Most gone workers that stay listed, for `goneKeptMs` at most; the one that has been gone longest is removed first. */
+/** Limit of gone workers in the list. The longest gone worker is removed first, and each worker after `goneKeptMs`. */
 export const goneWorkersLimit = 100;
 
-/** A fleet's worker that was removed after missing heartbeats for this many intervals has not deregistered; it may have crashed. */
+/** Intervals without a heartbeat after which a worker that the fleet removes may have crashed, and has not deregistered. */
 const overdueIntervals = 2;
 
 export interface WorkerRegistryOptions {
   readonly clock: Clock;
-  /** Milliseconds since 1970, for the timestamps that others read. */
+  /** Milliseconds since 1970, for the timestamps in answers and events. */
   readonly wallClock: () => number;
   /** Number of heartbeats to keep, of all workers together. */
   readonly heartbeatsKept: number;
@@ -33,13 +33,13 @@ export interface WorkerRegistryOptions {
 
 export interface WorkerRegistry {
   /**
-   * Idempotent: a worker that is listed keeps its first registration time and its count of heartbeats.
+   * Idempotent: a listed worker keeps the time of its first registration and its count of heartbeats.
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   register(registration: Registration): HiveWorker;
   /**
    * @returns a command for the worker, if any
-   * @throws WaggleError not_found when the worker is not listed: it must register again
+   * @throws WaggleError not_found for a worker that is not listed, and must register again
    */
   heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
@@ -47,44 +47,44 @@ export interface WorkerRegistry {
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   hear(heartbeat: Heartbeat, intervalMs: number): void;
-  /** Called when the fleet has removed a worker. If its heartbeat was already overdue, the worker did not deregister, and its timeouts continue. */
+  /** Call when the fleet has removed a worker. A worker whose heartbeats were overdue stays listed until its timeouts end. */
   lose(workerId: string): void;
   /** @throws WaggleError not_found */
   deregister(workerId: string): void;
   /**
-   * The worker gets the request with each heartbeat until it has begun to drain or registers again. Idempotent.
+   * Asks the worker to drain, in the answer to each heartbeat, until it drains or registers again. Idempotent.
    * @throws WaggleError not_found; conflict when the worker is gone, or does not support the command
    */
   drain(workerId: string): HiveWorker;
-  /** @throws WaggleError not_found; conflict when the worker is not gone, because it would register again */
+  /** @throws WaggleError not_found; conflict for a worker that is not gone, because the worker would register again */
   remove(workerId: string): void;
   /** @throws WaggleError not_found */
   get(workerId: string): HiveWorker;
-  /** In the order of their first registration. */
+  /** All workers, in the order of their first registration. */
   list(): HiveWorker[];
   /** Returns the last `limit` heartbeats, newest last. */
   heartbeats(filter: { readonly workerId?: string | undefined; readonly limit: number }): Heartbeat[];
-  /** Drops every worker; their next heartbeats are unknown. */
+  /** Drops every worker. The next heartbeat of each worker fails with `not_found`. */
   forgetAll(): void;
   snapshot(): Extract<HiveEvent, { type: "snapshot" }>;
-  /** Cancels the timer; liveness changes no more. */
+  /** Cancels the timer, after which no worker's liveness changes. */
   close(): void;
 }
 
 interface Entry {
   readonly registeredAt: string;
-  /** Whether the worker registers here, or is known from the fleet. */
+  /** `here` for a worker that registered over HTTP, `nats` for a worker that only the fleet reports. */
   source: "here" | "nats";
   /** The worker's last report, from its registration or a heartbeat. */
   report: Registration | Heartbeat;
   intervalMs: number;
   liveness: LivenessState;
-  /** On the monotonic clock. */
+  /** Time of the last report. Milliseconds on the monotonic clock. */
   seenAt: number;
   lastSeenAt: string;
   heartbeats: number;
   lastHeartbeat?: Heartbeat;
-  /** The command that the worker has not begun yet. */
+  /** The command that the worker has yet to begin. */
   command?: HiveCommand | undefined;
 }
 
@@ -104,7 +104,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     return entry;
   }
 
-  /** Notes a report of the worker at the present time. */
+  /** Records a report that arrives now. */
   function see(entry: Entry, report: Registration | Heartbeat): void {
     entry.report = report;
     entry.seenAt = clock.now();
@@ -120,7 +120,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     onEvent({ type: "liveness", at: timestamp(), worker_id: entry.report.worker_id, liveness, was });
   }
 
-  /** Arms one timer for the next deadline of all workers. If a heartbeat has moved the deadline meanwhile, the timer only arms the next one. */
+  /** Sets one timer for the next deadline of all workers. If a heartbeat has moved that deadline since, `sweep` only sets the next timer. */
   function arm(dueAt: number): void {
     if (dueAt === Infinity || (timer !== undefined && timer.dueAt <= dueAt)) return;
     timer?.cancel();
@@ -151,10 +151,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
 
   function add(report: Registration | Heartbeat, intervalMs: number): Entry {
     if (entries.size >= workersLimit) {
-      throw new WaggleError(
-        "resource_exhausted",
-        `Cannot register the worker: ${workersLimit} are registered already.`,
-      );
+      throw new WaggleError("resource_exhausted", `Cannot register the worker: the list is full (${workersLimit}).`);
     }
     const at = timestamp();
     const entry: Entry = {
@@ -188,7 +185,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       const entry = entries.get(registration.worker_id) ?? add(registration, registration.interval_ms);
       entry.source = "here";
       entry.intervalMs = registration.interval_ms;
-      // The worker was restarted, so that the command for its previous process no longer applies.
+      // The worker was restarted: the command was for its previous process.
       entry.command = undefined;
       see(entry, registration);
       const worker = toWorker(entry);
@@ -261,15 +258,15 @@ function removalAt(entry: Entry): number {
   return goneAt(entry) + goneKeptMs;
 }
 
-/** Why it cannot be drained from here, as the end of a sentence. */
+/** The reason why this hive cannot drain the worker, as the end of a sentence. */
 function refusalToDrain({ source, liveness, report }: Entry): string | undefined {
   if (source === "nats") return "it is known from NATS only, and takes no commands from this hive";
   if (liveness === "gone") return "it is gone";
-  if (report.obeys?.includes("drain") !== true) return "it does not obey a hive that it shows no token to";
+  if (report.obeys?.includes("drain") !== true) return "it obeys only a hive to which it sends a token";
   return undefined;
 }
 
-/** The time when the worker's liveness changes, or the worker leaves the list, if no other heartbeat arrives. */
+/** When, without another heartbeat, the worker's liveness changes or the worker leaves the list. */
 function deadlineOf(entry: Entry): number {
   switch (entry.liveness) {
     case "alive":

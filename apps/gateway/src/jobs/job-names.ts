@@ -8,29 +8,28 @@ import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } fr
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** How long a client waits for its headers when NATS does not answer. Then the job is accepted, and its record is written later. */
+/** Time limit for writing a job's record before acceptance. After it, the job is accepted, and the record is written later. */
 const reserveLimitMs = 500;
 
 export interface JobNames extends Pick<JobObserver, "ended"> {
-  /** The job is about to be accepted. @throws WaggleError conflict, payload_too_large */
+  /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
-  /** The job is accepted. */
+  /** Called after the job's acceptance. */
   add(job: Job): void;
   /** Takes over the ids of another gateway's job. Call it before `add`. */
   takeOver(found: FoundRecord): void;
-  /** The id of a sequence in the fleet. */
+  /** The fleet's id of one of the job's sequences. */
   fleetIdOf(job: Job, choice: number): string;
   /** Whether the job was already in the fleet's queue when this gateway took it over. */
   isPublishedElsewhere(job: Job): boolean;
   /** The gateway that accepted the job. */
   originOf(job: Job): string;
-  /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict when another job has its id; payload_too_large, unavailable */
+  /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict, payload_too_large, unavailable */
   recorded(job: Job): Promise<void>;
   /** Whether another gateway has put the job into the fleet's queue. @throws WaggleError unavailable */
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
-  /** Whether another gateway has taken over the job. */
   isTakenOverElsewhere(job: Job): Promise<boolean>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
@@ -46,14 +45,13 @@ export interface JobNamesOptions {
 }
 
 interface Names {
-  /** Undefined for a job that no other gateway could continue. */
+  /** Undefined for jobs for vectors or ranks, which no other gateway can continue. */
   record: JobRecord | undefined;
   fleetIds: readonly string[];
   /** Revision of the record when it was last written or read; undefined while there is no record. */
   revision: number | undefined;
-  /** Set while the record is being written. */
   writing: Promise<void> | undefined;
-  /** As far as this gateway knows, no sequence of the job is in the fleet's queue. */
+  /** False once this gateway knows that a sequence of the job is in the fleet's queue. */
   waits: boolean;
   /** Number of sequences that this gateway has put into the fleet's queue. */
   published: number;
@@ -96,12 +94,12 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       return;
     }
     const { taken } = created;
-    // With the same call key the record is ours: NATS's answer to an earlier attempt was lost.
+    // A record with the same call key is this job's: NATS's answer to an earlier attempt was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
   }
 
-  /** Joins a job that was accepted without a reservation to the job that has the id. @throws WaggleError conflict if the requests differ */
+  /** Merges a job that was accepted without a reservation into the fleet's job with its id. @throws WaggleError conflict if the requests differ */
   function joinLate(names: Names, { id, callKey, scope }: JobRecord, { record }: FoundRecord): void {
     const { job } = names;
     if (job === undefined || record.scope.requestDigest !== scope.requestDigest) {
@@ -115,7 +113,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     remember(job.callKey, names);
   }
 
-  /** Resolves when the record is written, or the client has waited long enough. @throws WaggleError conflict, payload_too_large */
+  /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large */
   async function writeSoon(names: Names, record: JobRecord): Promise<void> {
     if (!side.connected) return;
     const written = write(names, record).catch((thrown: unknown) => {
@@ -140,12 +138,12 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
 
-  /** The job's present record, if there is one. */
+  /** The job's record now; undefined without a record, and while NATS does not answer. */
   async function findRecord(job: Job): Promise<FoundRecord | undefined> {
     return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
   }
 
-  /** Ends a job at the other gateways that have it. A job that ends before it is in the fleet's queue has no worker whose records would end it. */
+  /** Ends a waiting job at other gateways too. As long as no worker has the job, no worker's records end the job there. */
   async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
     await names.writing?.catch(() => {});
     const found = await findRecord(job);
@@ -159,7 +157,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (isOurs && record.waits) await side.records.remove(record.scope.client, record.id, revision).catch(() => {});
   }
 
-  /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes them. */
+  /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
   async function forgetInFleet(job: Job, names: Names): Promise<void> {
     const found = await findRecord(job);
     const isSame = found?.record.callKey === job.callKey;
@@ -169,7 +167,10 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (isSame) await side.records.remove(job.spec.scope.client, job.id, found?.revision ?? 0).catch(() => {});
   }
 
-  /** Called after the job is in the queue. If this gateway dies in between, another one publishes the job again from the record, and NATS drops the repetition. */
+  /**
+   * Removes the prompt from the record of a job that is now in the fleet's queue. If this gateway dies before, another gateway publishes the
+   * job again from the record, and NATS drops the duplicate.
+   */
   async function strip(names: Names, record: JobRecord): Promise<void> {
     const { revision } = names;
     if (revision === undefined) return;
@@ -202,7 +203,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         fleetIds,
         waits: true,
       } as const;
-      // Jobs for vectors or ranks need no record: only the client that sent the request reads their results.
+      // Jobs for vectors or ranks need no record: only the client of the request reads the result.
       const record = spec.kind === "generate" ? { ...base, spec } : undefined;
       const names = blankNames({ record, fleetIds, waits: true });
       if (record !== undefined) await writeSoon(names, record);
@@ -238,7 +239,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     async isPublished(job) {
       const { record, waits } = namesOf(job);
-      // If the job has several choices, one of them may be in the queue already.
+      // With several choices, one of the job's sequences may be in the queue already.
       if (record === undefined || !waits) return false;
       const found = await side.records.get(record.scope.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;

@@ -5,7 +5,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Takeover } from "./takeover.ts";
 
-/** Interval of the check for silent gateways. The check is local: it sends nothing to NATS. */
+/** Interval of the check for silent gateways, which sends nothing to NATS. */
 const checkIntervalMs = 5_000;
 /** Time after a connection until every live gateway has sent a heartbeat. */
 const settleMs = 10_000;
@@ -22,9 +22,9 @@ export interface OrphansOptions {
 }
 
 export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Orphans {
-  /** Silent gateways whose jobs have been searched for. */
+  /** Silent gateways whose jobs have already been searched for. */
   let searched: ReadonlySet<string> = new Set();
-  /** Time of the next search for jobs of silent gateways, including gateways that were lost before this one started. */
+  /** When to search for jobs of gateways that were lost before this gateway connected. Milliseconds on the daemon's clock. */
   let dueAt: number | undefined;
   let searching = false;
   let timer: TimerHandle | undefined;

@@ -1,6 +1,5 @@
 // Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
-// the job of
-// another gateway has ended, or its time limit has passed. The dispatchers keep this order for jobs of one gateway.
+// the session's job at another gateway has ended, or a time limit has passed. Within one gateway, its dispatchers ensure the same.
 import type { Clock } from "@waggle/async";
 import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
@@ -15,11 +14,14 @@ const retryMs = 500;
 const claimLimitMs = 10_000;
 
 export interface SessionClaims {
-  /** Called when the job has been accepted: claims its session. */
+  /** Claims the session of an accepted job. */
   begin(job: Job): void;
-  /** Resolves when no other gateway runs a job of its session; undefined for a job without one. Rejects with a WaggleError unavailable. */
+  /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError unavailable. */
   sessionFree(job: Job): Promise<void> | undefined;
-  /** Cancels the session's job at another gateway. Resolves with its id when it has ended, or after a time limit. @throws WaggleError unavailable */
+  /**
+   * Cancels the session's job at another gateway. Resolves with the job's id when the job has ended or a time limit has passed.
+   * @throws WaggleError unavailable
+   */
   cancelElsewhere(client: string, sessionId: string): Promise<string | undefined>;
 }
 
@@ -52,7 +54,7 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
     }
   }
 
-  /** Asks the other gateway to end the job. If it is gone, or does not answer, cancels the job at the workers. */
+  /** Asks the other gateway to end the job. If that gateway is gone or does not answer, cancels the job at the workers. */
   async function end(before: SessionRecord, client: string, by: EndedBy): Promise<void> {
     const { gateway: other } = before;
     if (side.isAlive("gateway", other) && (await side.end(before, client, { by, timeoutMs: endTimeoutMs }))) return;

@@ -1,5 +1,5 @@
-// Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue this gateway
-// reads the job's records from the first one, so the client gets the same indexes, texts and call ids as before.
+// Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue, this gateway
+// reads all of the job's records, so the client gets the same indexes, texts and call ids as before.
 import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { Job, JobFinder } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
@@ -7,7 +7,7 @@ import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "./job-names.ts";
 import type { SessionClaims } from "./session-claims.ts";
 
-/** Other gateways may take over the same job at the same time. */
+/** An attempt fails when another gateway takes over the same job at the same time. */
 const mostAttempts = 3;
 
 export interface TakeoverOptions {
@@ -51,7 +51,7 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
       const found = await side.records.get(client, id);
       if (found === undefined || !isSame(found.record)) return undefined;
-      // The job is this gateway's own, which may have forgotten it by now.
+      // The job belongs to this gateway, which may already have forgotten it.
       if (found.record.gateway === gateway) return known(client, id);
       // A job with several choices cannot be taken over: the order of tokens between choices is not recorded.
       if (!found.record.waits && found.record.fleetIds.length > 1) return undefined;

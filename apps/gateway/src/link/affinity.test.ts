@@ -13,21 +13,21 @@ function specOf(text: string, scope: Partial<JobScope> = {}): GenerateSpec {
 
 const long = "Be brief. ".repeat(300);
 
-it("has the same key for the same long beginning, within one client", () => {
+it("gives prompts with the same long beginning the same key, within one client", () => {
   const [key] = affinityKeys(specOf(long));
   expect(affinityKeys(specOf(`${long} And kind.`))).toEqual([key]);
   expect(affinityKeys(specOf(`Now: ${long}`))).not.toEqual([key]);
   expect(affinityKeys(specOf(long, { client: "bob" }))).not.toEqual([key]);
 });
 
-it("puts the session first, and has no key for a short beginning", () => {
+it("puts the session's key first, and makes no key from a short beginning", () => {
   expect(affinityKeys(specOf("Be brief."))).toEqual([]);
   expect(affinityKeys(specOf("Be brief.", { sessionId: "s" }))).toHaveLength(1);
   const [session] = affinityKeys(specOf("Be brief.", { sessionId: "s" }));
   expect(affinityKeys(specOf(long, { sessionId: "s" }))[0]).toBe(session);
 });
 
-it("asks the worker that had the session while it is alive and serves the model, and takes no answer as a no", async () => {
+it("asks the session's last worker while that worker is alive and serves the model; a missing answer is a no", async () => {
   const asked: (string | undefined)[] = [];
   let alive = true;
   let taken: boolean | undefined = true;
@@ -35,7 +35,7 @@ it("asks the worker that had the session while it is alive and serves the model,
     isAlive: () => alive,
     async ask(_, { worker }) {
       asked.push(worker);
-      if (taken === undefined) throw new Error("It did not answer in time");
+      if (taken === undefined) throw new Error("The worker did not answer in time");
       return await Promise.resolve({ kind: "offer", taken } as never);
     },
   });

@@ -1,14 +1,14 @@
 // Sends a job to the worker that probably has its prefix cached: the worker of its session's last job, or of the same client's last job with the same
-// long beginning. That worker is asked for a slot; if it does not promise one in time, any free worker may take the job.
+// long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
 import { createHash } from "node:crypto";
 import type { GatewaySide } from "@waggle/fleet";
 import type { Job, JobSpec } from "@waggle/jobs";
 
 /** How long a worker may take to promise a slot. */
 const offerTimeoutMs = 50;
-/** Beginnings shorter than this are not used, because computing them takes no longer than asking a worker. */
+/** Shorter beginnings are not used: computing them takes no longer than asking a worker for a slot. */
 const beginningChars = 2_000;
-/** Sessions and beginnings that are remembered; the oldest are forgotten first. */
+/** Limit of remembered sessions and beginnings; the oldest are dropped first. */
 const mostRemembered = 10_000;
 
 export interface Affinity {
@@ -17,7 +17,7 @@ export interface Affinity {
    * @param workers ids of the workers that serve the model now
    */
   choose(job: Job, fleetId: string, workers: readonly string[]): Promise<string | undefined>;
-  /** A worker has taken the job. */
+  /** Called when a worker has taken the job. */
   ran(job: Job, worker: string): void;
 }
 
@@ -35,7 +35,7 @@ export function createAffinity(side: Pick<GatewaySide, "ask" | "isAlive">): Affi
   return {
     async choose(job, fleetId, workers) {
       const keys = keysOfJob(job);
-      // A single worker need not be asked.
+      // With one worker there is no choice.
       if (workers.length < 2) return undefined;
       const known = keys.map((key) => workersOf.get(key));
       const worker = known.find((one) => one !== undefined && workers.includes(one) && side.isAlive("worker", one));
@@ -57,7 +57,7 @@ export function createAffinity(side: Pick<GatewaySide, "ask" | "isAlive">): Affi
   };
 }
 
-/** The job's keys, the best one first. Two clients never share a key. */
+/** The job's keys, best first. Two clients never share a key. */
 export function affinityKeys(spec: JobSpec): readonly string[] {
   const { model, scope } = spec;
   const { client, sessionId } = scope;

@@ -29,7 +29,7 @@ test.each([
   expect(made(change).orphanMs).toBe(orphanMs);
 });
 
-test("a request's choice for the loss of a worker overrides the gateway's", () => {
+test("a request's `on_worker_loss` overrides the gateway's setting", () => {
   expect(made().onWorkerLoss).toBe("resume");
   expect(made({ onWorkerLoss: "error" }).onWorkerLoss).toBe("error");
 });

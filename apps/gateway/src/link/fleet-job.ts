@@ -34,14 +34,14 @@ export function fleetJobOf(
   };
 }
 
-/** How long a worker continues without a gateway, which equals the gateway's grace time for its readers. */
+/** How long a worker continues the job without a gateway: as long as the gateway waits for readers. Null: without limit. */
 function orphanMsOf({ onDisconnect, direct, retriable }: JobSpec, options: FleetJobOptions): number | null {
   if (onDisconnect === "continue") return null;
   if (!direct) return options.reconnectGraceMs;
   return retriable === true ? options.retryGraceMs : 0;
 }
 
-/** Removes the fields for queueing, deadlines, readers and the order of the session, which the gateway handles. */
+/** Removes the fields for queueing, deadlines, readers and session order: the gateway handles these. */
 function specOf(spec: JobSpec, id: string, choice: number): JobSpec {
   const rest = omit(spec, "keepAliveMs", "deadlineMs", "refusedIfLate", "retriable");
   const { sessionId } = spec.scope;

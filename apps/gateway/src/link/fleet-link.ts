@@ -1,24 +1,23 @@
-// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become the
-// engine's events. It knows no HTTP and no queue order, which is the dispatcher's.
-import type { Clock, TimerHandle } from "@waggle/async";
+// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become
+// engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
+import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
-import type { Logger } from "@waggle/telemetry";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import type { JobNames } from "../jobs/job-names.ts";
 import { createPublisher } from "./publisher.ts";
+import type { PublisherOptions } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
 import { createSequenceRun, isOver } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
-/** Interval of the check for timeouts. */
 const checkIntervalMs = 1_000;
 /** How long a job that lost its worker may be silent while other workers serve its model, and how long a cancelled job may take to end. */
 const lostLimitMs = 120_000;
@@ -30,7 +29,6 @@ export interface ServingWorker {
   readonly slots: number;
 }
 
-/** The link's events for its dispatcher. */
 export interface LinkEvents {
   onEvent(event: EngineEvent): void;
   /** There may be room for more jobs. */
@@ -45,22 +43,18 @@ export interface LinkEvents {
   onReachable(): void;
 }
 
-export interface FleetLinkOptions extends FleetJobOptions {
+export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly model: string;
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
   readonly affinity: Affinity;
-  /** Resolves when no other gateway runs a job of its session; undefined: at once. */
-  readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly names: JobNames;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface FleetLink extends EngineLink {
   readonly full: boolean;
-  /** The members, or the connection, have changed. */
+  /** Called after a change of the members or the connection. */
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
   fileOf(job: Job): FleetModelFile | undefined;
@@ -105,7 +99,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       for (const event of news) forward(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
-      // If another gateway published the job, that one may have all records.
+      // If another gateway published the job, that gateway may have all records.
       if (!one.publishedElsewhere) cancelInFleet(one);
       fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
@@ -154,7 +148,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     if (!one.records.taken && !one.publishedElsewhere) release(one);
   }
 
-  /** Cancels a job without readers, unless its readers have moved to another gateway, which then has the job. */
+  /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
     const isTakenOver = await names.isTakenOverElsewhere(one.job);
     if (isOver(one)) return;
@@ -187,7 +181,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
-      // No worker has answered: the worker that runs the job will find a fault.
+      // No worker has answered: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
       events.onEvent({ type: "preflight_failed", jobId, failure });
     }
@@ -229,7 +223,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     const { records, lastRecordAt } = one;
     const silentMs = clock.now() - lastRecordAt;
     if (one.cancelled && clock.now() - one.cancelledAt >= cancelLimitMs) return release(one);
-    // Without NATS no records arrive; without a worker that takes jobs, a leaving one may still finish its jobs.
+    // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
     if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }

@@ -1,18 +1,18 @@
-// Measures how long a model has been unreachable because NATS is away or no worker serves it. It does not know the jobs.
+// Measures how long a model has been unreachable because NATS is away or no worker serves the model. Does not know the jobs.
 import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 
-/** How long waiting and running jobs wait for NATS to come back. */
+/** How long waiting and running jobs wait for NATS to return. */
 const natsAwayLimitMs = 30_000;
 /** How long waiting jobs, and silent running jobs, wait for a worker. */
 export const noWorkerLimitMs = 60_000;
 const retryAfterS = 5;
 
 export interface Outage {
-  /** Start of the outage on the daemon's clock; undefined while NATS can be reached. */
+  /** Start of the outage, in milliseconds on the daemon's clock; undefined while NATS can be reached. */
   readonly natsAwaySince: number | undefined;
   readonly noWorkerSince: number | undefined;
-  /** Reads the connection and the workers. */
+  /** Compares with the present state of the connection and the workers. */
   update(): void;
   /** The error once a limit has passed. */
   overdue(): WaggleError | undefined;
@@ -41,7 +41,7 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     },
     update() {
       natsAwaySince = connected() ? undefined : (natsAwaySince ?? clock.now());
-      // While NATS is away the model's workers are unknown.
+      // Without NATS, the model's workers are unknown.
       noWorkerSince = served() || !connected() ? undefined : (noWorkerSince ?? clock.now());
     },
     overdue() {

@@ -1,5 +1,5 @@
-// Publishes a sequence to the fleet's queue, and subscribes to its records. It tries again while the queue is full or NATS is away, until
-// the job ends. While a sequence waits here, the front takes no more jobs from its queue, so a full fleet also fills the front's queue.
+// Publishes a sequence to the fleet's queue, and subscribes to its records. While the queue is full or NATS is away, the publisher retries
+// until the job ends. While a sequence waits here, the front takes no more jobs from its queue, so a full fleet also fills the front's queue.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
@@ -18,16 +18,16 @@ const retryMs = 1_000;
 export interface Publisher {
   /**
    * Resolves when the job is in the queue and its records arrive here, or when the job has ended. Never throws.
-   * @param named makes the fleet's job, once its job has its record
+   * @param named makes the fleet's job; called after the job's record is written
    */
   put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
-  /** Resolves when its records arrive from the first one on, or it is over. Never throws. */
+  /** Follows a job that another gateway published. Resolves when the job's records arrive, or when the job has ended. Never throws. */
   take(run: SequenceRun, listener: RecordListener): Promise<void>;
-  /** Sequences that were refused and wait for the next attempt. */
+  /** Number of refused sequences that wait for the next attempt. */
   readonly waiting: number;
   /** Tries again at once, because the fleet's queue may have room. */
   wake(): void;
-  /** It is over. */
+  /** Called when the sequence has ended. */
   forget(run: SequenceRun): void;
 }
 
@@ -36,7 +36,7 @@ export interface PublisherOptions {
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
   readonly serving: () => readonly { readonly worker: string }[];
-  /** Rejects with a WaggleError if the session cannot be claimed. */
+  /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -59,7 +59,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     for (const again of refused.values()) again.resolve();
   }
 
-  /** Resolves when the next attempt may succeed, or the sequence is over. */
+  /** Resolves when the next attempt may succeed, or when the sequence has ended. */
   async function another(run: SequenceRun): Promise<void> {
     const again = deferred<void>();
     refused.set(run, again);
@@ -99,9 +99,9 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     else run.stop = stop;
   }
 
-  /** Whether another gateway has put the job into the queue. If not, this gateway receives its records from now on. */
+  /** Whether another gateway has put the job into the queue. If not, this gateway receives the job's records from now on. */
   async function isElsewhere(run: SequenceRun, listener: RecordListener): Promise<boolean> {
-    // The job was published before, and NATS's answer was lost.
+    // This gateway published the job before, and NATS's answer was lost.
     if (run.published || run.publishedElsewhere) return run.publishedElsewhere;
     let begun = false;
     let isDecided = false;

@@ -26,7 +26,7 @@ it("returns each token once, from any worker", () => {
   expect(records.worker).toBe("b");
 });
 
-it("is no move before the first output, nor when the fence is repeated", () => {
+it("reports a move only after output, and only for a new fence", () => {
   const records = createSequenceRecords();
   expect(records.take(fence("a")).moved).toBe(false);
   expect(records.take(fence("b")).moved).toBe(false);
@@ -43,7 +43,7 @@ it("refuses a gap between records, and between tokens", () => {
   expect(() => others.take(events("a", 0, token(1)))).toThrow("Token 1 instead of 0");
 });
 
-it("begins with any record if the first ones are too old, and returns nothing after the end", () => {
+it("starts with any record if NATS deleted the first ones, and returns nothing after the end", () => {
   const records = createSequenceRecords();
   expect(records.taken).toBe(false);
   const released: JobEvent = { type: "failed", jobId: "x", code: "internal", message: "" };

@@ -1,4 +1,4 @@
-// Reads one sequence's records: finds its worker, detects missing records, and returns each engine event once. It knows neither NATS nor jobs.
+// Reads one sequence's records: finds its worker, detects missing records, and returns each engine event once. Knows neither NATS nor jobs.
 import type { JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetModelFile } from "@waggle/fleet";
 
@@ -23,12 +23,12 @@ export interface News {
 
 const nothing: News = { events: [], moved: false };
 
-/** @param anyFirst accept any token as the first, because NATS may have deleted the first records by age */
+/** @param anyFirst accept any index for the first token, because NATS may have deleted the first records by age */
 export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let worker: string | undefined;
   let file: FleetModelFile | undefined;
   let attempt: string | undefined;
-  /** Undefined before this attempt's first record, which may have any serial if the fence was too old. */
+  /** Undefined before this attempt's first record. That record may have any serial if NATS deleted the fence by age. */
   let serial: number | undefined;
   let tokens = 0;
   let vectors = 0;
@@ -49,7 +49,7 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
 
   /** False for a repeated record. @throws Error for a gap */
   function isNext(record: Exclude<EventRecord, { kind: "fence" }>): boolean {
-    // The fence was too old.
+    // NATS deleted the fence by age.
     attempt ??= record.attempt;
     if (record.attempt !== attempt) return false;
     serial ??= record.serial;

@@ -1,4 +1,4 @@
-// Owns the link's state of one sequence, from its start until the dispatcher has its end.
+// Owns the link's state of one sequence, from the start of the sequence until the dispatcher has received its end.
 import type { FleetJob } from "@waggle/fleet";
 import type { Job, SequenceState } from "@waggle/jobs";
 import { createSequenceRecords } from "./sequence-records.ts";
@@ -6,22 +6,22 @@ import type { SequenceRecords } from "./sequence-records.ts";
 
 export interface SequenceRun {
   readonly job: Job;
-  /** The dispatcher's name for it. */
+  /** The dispatcher's name of the sequence. */
   readonly uid: string;
-  /** Gets its final id with the job's record. */
+  /** Its id is final once the job's record is written. */
   fleetJob: FleetJob;
-  /** Another gateway has published it. */
+  /** Whether another gateway has published the sequence. */
   publishedElsewhere: boolean;
   readonly records: SequenceRecords;
-  /** It is in the queue, or may be: the answer to the publish may have been lost. */
+  /** Whether this gateway has published the sequence, even if NATS has not confirmed that. */
   published: boolean;
   cancelled: boolean;
   /** Milliseconds on the daemon's clock. */
   cancelledAt: number;
   lastRecordAt: number;
-  /** The dispatcher has its end. */
+  /** Whether the dispatcher has received the end of the sequence. */
   over: boolean;
-  /** Ends the subscription. */
+  /** Ends the subscription to the sequence's records. */
   stop: () => void;
 }
 
@@ -44,7 +44,7 @@ export function createSequenceRun(
   };
 }
 
-/** Checked after each wait: it may have ended meanwhile. */
+/** Call after each wait, because the sequence may have ended meanwhile. */
 export function isOver({ over }: SequenceRun): boolean {
   return over;
 }

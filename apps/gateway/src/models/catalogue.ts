@@ -1,4 +1,4 @@
-// Owns the models of the fleet: the workers that serve each one, and a worker's description of it. It knows no jobs.
+// Owns the models of the fleet: for each model, its workers and a worker's description. Knows no jobs.
 import type { Clock } from "@waggle/async";
 import type { GatewaySide, MemberModel, ModelDescription, WorkerMember } from "@waggle/fleet";
 import type { Logger } from "@waggle/telemetry";
@@ -8,7 +8,7 @@ import { WaggleError } from "@waggle/protocol";
 const knownForMs = 600_000;
 const describeTimeoutMs = 2_000;
 
-/** A model as one worker has it. */
+/** One worker's entry for a model. */
 export interface Serving {
   readonly member: WorkerMember;
   readonly model: MemberModel;
@@ -17,23 +17,22 @@ export interface Serving {
 export interface FleetModel {
   readonly name: string;
   readonly aliases: ReadonlySet<string>;
-  /** Workers that have it, loaded or not; empty once all are gone. */
+  /** Workers that have the model, loaded or not; empty once all are gone. */
   readonly workers: readonly Serving[];
-  /** Workers that take jobs for it now. */
+  /** Workers that take jobs for the model now. */
   readonly ready: readonly Serving[];
-  /** The last description from one of them. */
+  /** The last description that a worker sent. */
   readonly description: ModelDescription | undefined;
-  /** All its workers use it for requests without a model. */
+  /** Whether all of its workers use the model for requests that name no model. */
   readonly isDefault: boolean;
 }
 
 export interface Catalogue {
-  /** In the order of their names, including those without workers. */
+  /** Sorted by name, including models that currently have no workers. */
   models(): readonly FleetModel[];
   get(name: string): FleetModel | undefined;
   /** Asks a worker for a description. @throws WaggleError unavailable without an answer */
   describe(name: string): Promise<ModelDescription>;
-  /** Called after every change. */
   onChange(listener: () => void): void;
   close(): void;
 }
@@ -47,7 +46,7 @@ interface Entry extends FleetModel {
   /** Time since which no worker has the model. */
   goneSince: number | undefined;
   describing: Promise<ModelDescription> | undefined;
-  /** The versions at the time of the description. */
+  /** `versionsOf` at the time of the description. */
   describedAs: string;
 }
 
@@ -107,7 +106,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
     if (as !== entry.describedAs) describe(entry).catch(() => {});
   }
 
-  /** One question at a time; another one follows if the versions have changed meanwhile. */
+  /** Runs one question at a time; `settle` asks again if the versions have changed since. */
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
     entry.describing ??= side

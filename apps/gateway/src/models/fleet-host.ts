@@ -1,20 +1,16 @@
-// Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. It knows no HTTP and no other model.
+// Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. Knows no HTTP and no other model.
 import { createConflatedChannel } from "@waggle/async";
-import type { Clock, ConflatedChannel } from "@waggle/async";
-import type { GatewaySide } from "@waggle/fleet";
+import type { ConflatedChannel } from "@waggle/async";
 import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
 import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
-import type { JobNames } from "../jobs/job-names.ts";
+import type { WorkerMetrics } from "@waggle/telemetry";
 import type { SessionClaims } from "../jobs/session-claims.ts";
-import type { FleetJobOptions } from "../link/fleet-job.ts";
 import { createFleetLink } from "../link/fleet-link.ts";
-import type { FleetLink, LinkEvents } from "../link/fleet-link.ts";
+import type { FleetLink, FleetLinkOptions, LinkEvents } from "../link/fleet-link.ts";
 import { createOutage } from "../link/outage.ts";
-import type { Affinity } from "../link/affinity.ts";
 import type { FleetModel } from "./catalogue.ts";
 
 const retryAfterS = 5;
@@ -27,31 +23,26 @@ export interface FleetHost {
   readonly link: FleetLink;
   /** Model tokens received so far. */
   readonly tokens: number;
-  /** Its workers, or the connection, have changed. */
+  /** Called after a change of the model's workers or the connection. */
   changed(): void;
-  /** Refuses new jobs and ends those that wait. */
+  /** Refuses new jobs, and ends waiting jobs. */
   refuse(): void;
   abort(): void;
   close(): void;
 }
 
-export interface FleetHostOptions extends FleetJobOptions {
-  /** The prefix of its jobs' uids, different for each host. */
+export interface FleetHostOptions extends Omit<FleetLinkOptions, "model" | "serving" | "outage" | "sessionFree"> {
+  /** Prefix of the uids of the host's jobs, different for each host. */
   readonly key: string;
   readonly name: string;
   readonly model: () => FleetModel | undefined;
-  readonly side: GatewaySide;
-  readonly affinity: Affinity;
   readonly claims: SessionClaims;
-  readonly names: JobNames;
   readonly registry: JobRegistry;
   readonly queueCapacity: number;
   readonly clientQueueShare: number;
   readonly limits: JobLimits;
   readonly observers: readonly JobObserver[];
-  readonly log: Logger;
   readonly metrics: WorkerMetrics;
-  readonly clock: Clock;
 }
 
 export function createFleetHost(options: FleetHostOptions): FleetHost {
@@ -67,7 +58,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       names.add(job);
       if (!job.takenOver) claims.begin(job);
     },
-    // The spread above would copy only the present numbers.
+    // The spread above copies these as numbers; only getters stay up to date.
     get liveCount() {
       return part.liveCount;
     },

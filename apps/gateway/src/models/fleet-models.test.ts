@@ -6,7 +6,7 @@ import type { Catalogue, FleetModel } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 import { createServed, type OwnFacts } from "./served.ts";
 
-it("a view of a model that the fleet no longer has does not bring its host back", async () => {
+it("an old view of a removed model does not create the model's host again", async () => {
   const worker = { member: { id: "w1" }, model: { slots: 1 } };
   let known = [{ name: "m", aliases: new Set(), workers: [worker], ready: [] } as unknown as FleetModel];
   let changed = (): void => {};

@@ -1,4 +1,4 @@
-// Owns the front's view of the fleet's models: their workers' descriptions, with the gateway's counts.
+// Owns the front's view of the fleet's models: the workers' descriptions of their models, with the gateway's counts.
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
 import type { ModelDescription } from "@waggle/fleet";
 import { findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
@@ -30,7 +30,6 @@ export interface ServedOptions {
   readonly catalogue: Catalogue;
   /** Undefined once the model is gone. An old view of the model does not create its host again. */
   readonly findHost: (name: string) => FleetHost | undefined;
-  /** The gateway's facts. */
   readonly self: () => OwnFacts;
 }
 
@@ -42,7 +41,7 @@ export interface Served extends ServedModels {
 export function createServed({ catalogue, findHost, self }: ServedOptions): Served {
   const views = new Map<string, ServedModel>();
 
-  /** Models that a worker has. */
+  /** Models that at least one worker has. */
   const present = (): readonly FleetModel[] => catalogue.models().filter(({ workers }) => workers.length > 0);
 
   function of({ name }: FleetModel): ServedModel {
@@ -78,7 +77,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     };
   }
 
-  /** The known description; without one, a worker is asked. */
+  /** The known description; asks a worker if there is no description of a loaded model. */
   async function descriptionOf(name: string): Promise<ModelDescription> {
     const known = catalogue.get(name)?.description;
     return known?.engine == null ? await catalogue.describe(name) : known;
@@ -96,7 +95,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     return { ...promptTexts, fileName: modelFile ?? name };
   }
 
-  /** The model of requests without a name: the only one, or the one that all its workers have as the default. */
+  /** The model for requests that name no model: the fleet's only model, or the only model that is a default. */
   function implied(models = present()): FleetModel | undefined {
     const defaults = models.filter((model) => model.isDefault);
     return models.length === 1 ? models[0] : defaults.length === 1 ? defaults[0] : undefined;
@@ -110,7 +109,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
       const all = catalogue.models();
       // A model without workers stays known for a while: its client gets an error that can be retried.
       const found = asked === undefined ? undefined : (findNamed(present(), asked) ?? findNamed(all, asked));
-      // As at a worker, an unknown name gets the model of requests without a name.
+      // As at a worker, a request with an unknown name gets the model for requests that name no model.
       const model = found ?? implied(present().length > 0 ? present() : all);
       if (model !== undefined) return of(model);
       // Before the first heartbeat of a worker, the fleet's models are unknown.
@@ -153,7 +152,7 @@ function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): Wo
   };
 }
 
-/** Only workers with the model loaded describe it, so a description never says that it is unloaded. */
+/** Computed from the workers, because a description is sent by a worker with the model loaded and never reports the model as unloaded. */
 function stateOf(model: FleetModel | undefined): ModelStateName {
   return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }
@@ -163,7 +162,7 @@ function statusOf(
   model: FleetModel | undefined,
   { host, isDefault }: { readonly host: FleetHost | undefined; readonly isDefault: boolean },
 ): ModelStatus {
-  // Memory and expiry are facts of one machine, which that machine reports.
+  // Memory and expiry are facts of one machine; that machine reports them.
   const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...told } = model?.description?.status ?? {};
   const total = slotsTotal(model);
   return {
@@ -182,7 +181,7 @@ function statusOf(
   };
 }
 
-/** The slots of all its workers, filled with this gateway's jobs: the slot of each job, and the jobs of other gateways, are unknown here. */
+/** The slots of all workers of the model, filled with this gateway's jobs. The slot of each job and the jobs of other gateways are unknown here. */
 function slotsOf(model: FleetModel | undefined, host: FleetHost | undefined): readonly SlotStatus[] {
   const running = (host?.registry.liveJobs() ?? []).flatMap(slotsOfJob);
   const total = Math.max(slotsTotal(model), running.length);

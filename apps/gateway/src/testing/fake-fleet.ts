@@ -21,12 +21,12 @@ export interface FakeWorker {
   readonly slots: number;
   readonly modelSha256?: string;
   readonly aliases?: readonly string[];
-  /** Default: it is. */
+  /** Whether the model is loaded; default true. */
   readonly loaded?: boolean;
 }
 
 export interface FakeFleet {
-  /** In the order in which they were published, with the worker that they are for. */
+  /** Published jobs in order. `at` is the worker for which a job was published. */
   readonly published: readonly { readonly job: FleetJob; readonly at: string | undefined }[];
   readonly cancelled: readonly string[];
   readonly forgotten: readonly string[];
@@ -34,30 +34,30 @@ export interface FakeFleet {
   connect(up: boolean): void;
   join(worker: FakeWorker): void;
   leave(id: string): void;
-  /** It is listed and says nothing more. */
+  /** Keeps a member in the list of members, but no longer alive. */
   silence(id: string): void;
-  /** A gateway counts as alive, and answers nobody. */
+  /** Lets a gateway count as alive, but answer no requests to end a job. */
   hush(id: string): void;
-  /** The queue's error from now on; undefined: it takes every job. */
+  /** Sets the error with which the queue rejects jobs; undefined accepts every job. */
   refuse(error: WaggleError | undefined): void;
   /** The workers' answers; by default every job fits, and they have room. */
   answer: (question: WorkerQuestion, worker: string | undefined) => WorkerAnswer | Promise<WorkerAnswer>;
-  /** This number of the job's first records are too old. */
+  /** Deletes the job's first records, as NATS does by age. */
   drop(jobId: string, records: number): void;
   side(gateway: string): GatewaySide;
-  /** A worker takes the job. */
+  /** Lets a worker take the job. */
   take(job: FleetJob, worker: string): Attempt;
   readonly records: ReadonlyMap<string, JobRecord>;
   readonly sessions: ReadonlyMap<string, SessionRecord>;
 }
 
-/** One worker's records of one job. */
+/** Writes one worker's records of one job. */
 export interface Attempt {
   say(...events: readonly JobEvent[]): void;
   start(): void;
   /** Token events with these texts, after the earlier ones. */
   tokens(...texts: readonly string[]): void;
-  /** Continues after this number of token events. */
+  /** Lets the next token have this index. */
   goOnAfter(tokens: number): void;
   finish(): void;
   release(): void;
@@ -80,7 +80,7 @@ export function createFakeFleet(): FakeFleet {
   const logs = new Map<string, EventRecord[]>();
   const listeners = new Map<string, Set<RecordListener>>();
   const hushed = new Set<string>();
-  /** Gateways that were alive. */
+  /** Gateways that `silence` has silenced. */
   const silentOnes = new Set<string>();
   const cancelListeners = new Set<(jobId: string) => void>();
   const enders = new Map<string, Parameters<GatewaySide["onEnd"]>[0]>();

@@ -3,12 +3,12 @@ import type { FleetJob } from "@waggle/fleet";
 import { vi } from "vitest";
 import type { FakeFleet } from "./fake-fleet.ts";
 
-/** Resolves once it no longer throws. */
+/** Calls `look` until it no longer throws, and resolves with its result. */
 export function until<T>(look: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(look, { interval: 1, timeout: 60_000 });
 }
 
-/** The job that was published as the `nth`, from 0. */
+/** The `nth` published job, counted from 0. */
 export function publishedJob(fleet: FakeFleet, nth = 0): Promise<FleetJob> {
   return until(() => {
     const found = fleet.published[nth];

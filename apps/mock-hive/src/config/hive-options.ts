@@ -1,12 +1,12 @@
-// Owns the hive's settings. A key is the name of the setting in `HiveConfig`.
+// Lists the hive's settings. Each key is the name of the setting in `HiveConfig`.
 import { accessOptions, boolean, fileOptions, fleetOptions, integer, listenOptions, logOptions } from "@waggle/daemon";
 import { portOption, text, type OptionRow, type OptionRows, type OptionValuesOf } from "@waggle/daemon";
 
-export const defaultPort = "7700";
+const defaultPort = "7700";
 
 const { localMode, apiTokenFile, allowedHosts, allowedOrigins } = accessOptions;
 
-/** Settings that only the hive has. Their variables begin with WAGGLE_HIVE_. */
+/** Settings that can also be given in older variables, which begin with WAGGLE_HIVE_. */
 const olderOptions = withHivePrefix({
   host: listenOptions.host,
   port: portOption(defaultPort),
@@ -52,7 +52,7 @@ export const hiveOptions = { ...fileOptions, localMode, ...olderOptions } as con
 
 export type HiveOptionValues = OptionValuesOf<typeof hiveOptions>;
 
-/** Keeps the earlier names of the variables: WAGGLE_HIVE_ and the flag. */
+/** Adds the older name of each variable: WAGGLE_HIVE_ and the flag. */
 function withHivePrefix<const T extends OptionRows>(rows: T): T {
   const older = ({ flag }: OptionRow): string => `WAGGLE_HIVE_${flag.toUpperCase().replaceAll("-", "_")}`;
   return Object.fromEntries(

@@ -128,7 +128,7 @@ export function App({
     pointAt(turnId);
   }
 
-  /** Keeps the draft of the message box, in the conversation that begins. */
+  /** Sends a suggestion, and moves the unsent draft to the conversation that begins with it. */
   function sendSuggestion(text: string): void {
     const draft = drafts.get(newDraftKey);
     drafts.set(newDraftKey, noDraft);

@@ -1,4 +1,4 @@
-// Shows that removing a conversation cancels its answer, also where the page has never shown the conversation.
+// Shows that removing a conversation cancels its answer, even if the page has never shown the conversation.
 import { expect, it } from "vitest";
 import type { Api } from "../wire/api.ts";
 import { createChat } from "./chat.ts";

@@ -1,4 +1,4 @@
-// Owns the actions of a visitor in the chat. No action removes a message or an answer: editing or regenerating one opens a branch.
+// Owns the visitor's actions in the chat. No action removes a message or an answer: editing and regenerating open a branch.
 import { batch } from "@preact/signals";
 import type { Api } from "../wire/api.ts";
 import { problemOfEnd } from "../wire/follow-job.ts";
@@ -30,15 +30,15 @@ import { explainLostJob } from "./streaming/lost-jobs.ts";
 import type { ToolResult } from "./tool-calls/tool-calls.ts";
 
 export interface Chat {
-  /** Sends a message; it supersedes an answer that is still streaming. */
+  /** Sends a message, which supersedes an answer that still streams. */
   send(text: string, attachments?: readonly Attachment[]): void;
-  /** Sends another text for a message, on a new branch; its files stay. */
+  /** Sends a message again with another text and the same files, on a new branch. */
   resend(turnId: string, text: string): void;
-  /** Sends the results of an answer's tool calls; on a new branch where results were sent before. */
+  /** Sends the results of an answer's tool calls; on a new branch if results were sent before. */
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Requests the answer again, on a new branch unless the answer is empty. */
   regenerate(answerId: string): void;
-  /** Follows an answer again whose connection was lost: the worker may have continued it. */
+  /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
   reconnect(answerId: string): void;
   /** Lets the model continue an answer that has ended. */
   continue(answerId: string): void;
@@ -51,13 +51,13 @@ export interface Chat {
   show(id: string | undefined): void;
   /** Shows a conversation at one of its turns. */
   showTurn(id: string, turnId: string): Promise<void>;
-  /** Follows the answers of these conversations again, as this tab did before it was reloaded. */
+  /** Follows the answers of these conversations again, after this tab was reloaded. */
   resume(ids: readonly string[]): Promise<void>;
   /** Cancels the answer of a conversation that is about to be removed; resolves when it can be removed. */
   abandon(id: string): Promise<void>;
   /** @param asDefault whether new conversations begin with these settings too */
   configure(settings: Settings, asDefault: boolean): void;
-  /** Sets the model of this conversation and of new ones, at a worker with several models. */
+  /** Sets the model of this conversation and of new conversations, at a worker with several models. */
   chooseModel(model: string): void;
 }
 
@@ -68,7 +68,7 @@ export interface ChatOptions {
   readonly choice: ModelChoice;
 }
 
-/** A tab that was closed or reloaded while it sent a message may still have reached the worker. */
+/** How long a request may be on its way to the worker after its tab was closed or reloaded. */
 const submittingMs = 8_000;
 const askAgainMs = 1_000;
 
@@ -104,13 +104,13 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     },
   });
 
-  /** Adds turns, of which the last is the answer to request. */
+  /** Adds turns, and requests the last one, which is an answer. */
   function ask(id: string, turns: readonly Turn[], patch: HeadPatch = {}): void {
     const answer = turns.at(-1);
     if (answer?.role === "assistant") startJob(id, answer, () => conversations.add(id, turns, patch));
   }
 
-  /** Gives an existing answer a further job. */
+  /** Requests an existing answer with another job. */
   function askFor(id: string, answer: Answer): void {
     startJob(id, answer, () => conversations.change(id, answer.id, () => answer));
   }

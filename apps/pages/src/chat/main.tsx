@@ -1,4 +1,4 @@
-// Owns the start of the chat page: only this file creates its parts and joins them.
+// Owns the start of the chat page: only this file creates the page's parts and connects them.
 import { computed, effect } from "@preact/signals";
 import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
@@ -40,7 +40,7 @@ const deletions = createDeletions(conversations, async (id) => {
   drafts.set(id, noDraft);
 });
 
-/** Empty for an address that is cut off or mistyped. */
+/** The id in the address; empty if the address is cut off or mistyped. */
 function addressedId(hash: string): string {
   try {
     return decodeURIComponent(hash);
@@ -62,7 +62,7 @@ let addressed = shownId.peek();
 effect(() => {
   const id = shownId.value;
   const hash = hasBegun.value ? `#${encodeURIComponent(id)}` : "";
-  // A conversation that begins gets an address, and stays the same conversation.
+  // A conversation gets its address when it begins. The address changes then, but the conversation stays the same.
   const isOther = id !== addressed;
   addressed = id;
   if (location.hash === hash) return;

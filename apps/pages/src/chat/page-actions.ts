@@ -6,5 +6,5 @@ export interface PageActions {
   giveToken(): void;
 }
 
-/** The page provides them; a component outside the page gets actions without effect. */
+/** The page provides the actions; in a component outside the page they have no effect. */
 export const PageActionsContext = createContext<PageActions>({ openSettings() {}, giveToken() {} });

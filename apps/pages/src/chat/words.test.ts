@@ -1,4 +1,4 @@
-// Shows how positions and figures read.
+// Shows the texts for queue positions and thinking times.
 import { expect, it } from "vitest";
 import { describeLine, thoughtWords } from "./words.ts";
 

@@ -9,14 +9,14 @@ const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
   other: "th",
 };
 
-/** "next in line", "3rd in line, about 4 s". */
+/** For example "next in line", or "3rd in line, about 4 s". */
 export function describeLine(position: number, etaMs?: number): string {
   const place = position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
   return etaMs === undefined ? place : `${place}, about ${Math.ceil(etaMs / 1_000)} s`;
 }
 
 /**
- * "Thought for 12 s", "Thinking… 4 s".
+ * For example "Thought for 12 s", or "Thinking… 4 s".
  * @param ms undefined for an answer without a measured time
  */
 export function thoughtWords(ms: number | undefined, thinking: boolean): string {

@@ -1,9 +1,9 @@
-// Owns the charts of the hive's page, of all workers or of one, with one time axis.
+// Owns the charts of the hive's page: of all workers or of one worker, on a common time axis.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { Chart } from "../parts/chart.tsx";
-import type { ChartProps } from "../parts/chart.tsx";
+import type { ChartLine, ChartProps, Figure } from "../parts/chart.tsx";
 import { seriesOf, stepMs, withNow } from "./state/hive-series.ts";
 import type { HiveSeries } from "./state/hive-series.ts";
 import type { WorkerView } from "./state/hive-view.ts";
@@ -21,12 +21,12 @@ export interface ChartsProps {
 export function Charts({ workers, fleet, hiveNow }: ChartsProps): VNode {
   const chosen = useSignal(everyone);
   const pointed = useSignal<number | undefined>(undefined);
-  // A worker that has left cannot be chosen.
+  // If the chosen worker has left, the charts show all workers.
   const one = workers.find(({ worker }) => worker.worker_id === chosen.value);
   const shown = one === undefined ? workers : [one];
   const times = Math.floor(hiveNow / stepMs);
   const newest = Math.max(0, ...shown.map(({ samples }) => samples.length));
-  // Heartbeats of many workers arrive all the time: the past is recomputed only at each step, and at a worker's first heartbeats.
+  // Heartbeats arrive all the time, so the past is recomputed only at each step, and at a worker's first heartbeats.
   const past = useMemo(
     () => seriesOf(shown, hiveNow),
     [times, one?.worker.worker_id, shown.length, Math.min(newest, 3)],
@@ -53,13 +53,14 @@ export function Charts({ workers, fleet, hiveNow }: ChartsProps): VNode {
         </label>
       </div>
       <div class="charts">
-        {chartsOf(series, shown.length > 1, fleet).map(({ title, unit, top, lines }) => (
+        {chartsOf(series, shown.length > 1, fleet).map((content) => (
           <Chart
-            {...{ title, unit, top, lines, pointed }}
-            key={title}
+            {...content}
+            key={content.title}
             heading="h3"
             times={series.times}
             empty="Nothing measured yet"
+            pointed={pointed}
           />
         ))}
       </div>
@@ -73,57 +74,41 @@ function spanWords(times: readonly number[]): string {
   return minutes <= 1 ? "Last minute" : `Last ${minutes} minutes`;
 }
 
-type Content = Required<Pick<ChartProps, "title" | "unit" | "top" | "lines">>;
+type Content = Pick<ChartProps, "title" | "unit" | "top" | "lines">;
 
-/** @param several whether the labels name how values of several workers become one */
+/** @param several whether values of several workers are combined, which the labels then explain */
 function chartsOf(series: HiveSeries, several: boolean, fleet: boolean): readonly Content[] {
-  const [p50, p95] = several ? ["p50, mean", "p95, slowest"] : ["p50", "p95"];
-  const cpu = [
-    { label: several ? "mean" : "busy", values: series.cpuMean },
-    ...(several ? [{ label: "busiest machine", values: series.cpuMost }] : []),
+  const [p50, p95] = several ? (["p50, mean", "p95, slowest"] as const) : (["p50", "p95"] as const);
+  const line = (label: string, values: readonly Figure[]): ChartLine => ({ label, values });
+  const chart = (title: string, unit: string, ...lines: readonly ChartLine[]): Content => ({ title, unit, lines });
+  return [
+    chart("Speed", "tokens/s", line("", series.tokensPerSecond)),
+    chart(
+      "Slots and queue",
+      "jobs",
+      line("running", series.busy),
+      line(fleet ? "waiting at workers" : "waiting", series.queued),
+    ),
+    chart("Time to first token", "ms", line(p50, series.ttftP50), line(p95, series.ttftP95)),
+    chart("Time between tokens", "ms", line(p50, series.itlP50), line(p95, series.itlP95)),
+    chart("Requests", "a minute", line("accepted", series.requests), line("errors", series.errors)),
+    {
+      ...chart(
+        "CPU",
+        "% of the machine",
+        line(several ? "mean" : "busy", series.cpuMean),
+        ...(several ? [line("busiest machine", series.cpuMost)] : []),
+      ),
+      top: 100,
+    },
+    chart(
+      "Memory",
+      "GB",
+      line(several ? "all workers" : "worker", series.memory),
+      line(several ? "free, least" : "free", series.freeMemory),
+    ),
+    ...(series.gpuMemory.some((value) => value !== undefined)
+      ? [{ ...chart("GPU memory", "%", line(several ? "fullest" : "in use", series.gpuMemory)), top: 100 }]
+      : []),
   ];
-  const charts: Content[] = [
-    { title: "Speed", unit: "tokens/s", top: 1, lines: [{ label: "", values: series.tokensPerSecond }] },
-    {
-      ...{ title: "Slots and queue", unit: "jobs", top: 1 },
-      lines: [
-        { label: "running", values: series.busy },
-        { label: fleet ? "waiting at workers" : "waiting", values: series.queued },
-      ],
-    },
-    {
-      ...{ title: "Time to first token", unit: "ms", top: 1 },
-      lines: [
-        { label: p50 ?? "", values: series.ttftP50 },
-        { label: p95 ?? "", values: series.ttftP95 },
-      ],
-    },
-    {
-      ...{ title: "Time between tokens", unit: "ms", top: 1 },
-      lines: [
-        { label: p50 ?? "", values: series.itlP50 },
-        { label: p95 ?? "", values: series.itlP95 },
-      ],
-    },
-    {
-      ...{ title: "Requests", unit: "a minute", top: 1 },
-      lines: [
-        { label: "accepted", values: series.requests },
-        { label: "errors", values: series.errors },
-      ],
-    },
-    { title: "CPU", unit: "% of the machine", top: 100, lines: cpu },
-    {
-      ...{ title: "Memory", unit: "GB", top: 1 },
-      lines: [
-        { label: several ? "all workers" : "worker", values: series.memory },
-        { label: several ? "free, least" : "free", values: series.freeMemory },
-      ],
-    },
-  ];
-  if (series.gpuMemory.some((value) => value !== undefined)) {
-    const label = several ? "fullest" : "in use";
-    charts.push({ title: "GPU memory", unit: "%", top: 100, lines: [{ label, values: series.gpuMemory }] });
-  }
-  return charts;
 }

@@ -1,4 +1,4 @@
-// Owns the list of a fleet's gateways: address, start, and jobs of each.
+// Owns the list of a fleet's gateways, with each gateway's jobs, start and address.
 import type { HiveGateway } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { ago } from "./words.ts";

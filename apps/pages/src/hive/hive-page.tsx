@@ -2,8 +2,8 @@
 import { useSignal } from "@preact/signals";
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
 import { Brand } from "../parts/brand.tsx";
+import { useNow } from "../parts/countdown.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
@@ -22,8 +22,7 @@ import { WorkerCard } from "./workers/worker-card.tsx";
 import { WorkerTable } from "./workers/worker-table.tsx";
 import { totalsOf } from "./state/worker-figures.ts";
 
-const tickMs = 1_000;
-/** Above this number, cards of offline workers are collapsed: they would separate the working ones from the charts. */
+/** Above this number, the cards of offline workers are collapsed, because they would separate the online workers from the charts. */
 const goneCardsLimit = 6;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 
@@ -86,13 +85,8 @@ function Notices({ api, feed }: PageProps): VNode {
 }
 
 function Overview({ api, feed }: PageProps): VNode {
-  const now = useSignal(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => (now.value = Date.now()), tickMs);
-    return () => clearInterval(timer);
-  }, [now]);
   const { workers, fleet, timeline, clockOffsetMs } = feed.view.value;
-  const hiveNow = now.value + clockOffsetMs;
+  const hiveNow = useNow() + clockOffsetMs;
   const sorted = [...workers.values()].toSorted(
     (a, b) =>
       order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),

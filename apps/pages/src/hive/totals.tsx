@@ -9,7 +9,7 @@ export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
   return (
     <section class="card" aria-labelledby="totals-title">
       <h2 id="totals-title">All workers</h2>
-      <dl class="totals">
+      <dl class="facts totals">
         <Total
           name="Workers online"
           value={String(workers.alive)}

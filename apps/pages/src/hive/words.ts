@@ -5,7 +5,7 @@ import { formatDuration } from "../parts/format.ts";
 export interface LivenessBadge {
   readonly word: string;
   readonly badge: string;
-  /** Repeats the colour for people who cannot see it. */
+  /** Has the same meaning as the colour, for visitors who cannot distinguish colours. */
   readonly sign: string;
 }
 
@@ -15,7 +15,7 @@ export const livenessBadges: Readonly<Record<LivenessState, LivenessBadge>> = {
   gone: { word: "offline", badge: "badge bad", sign: "○" },
 };
 
-/** "3 s ago", "2 min ago". */
+/** For example "3 s ago", or "2 min ago". */
 export function ago(ms: number): string {
   return `${formatDuration(ms)} ago`;
 }

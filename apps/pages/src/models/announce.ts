@@ -8,7 +8,7 @@ export function statesOf(models: readonly ModelStatus[]): StatesByName {
   return new Map(models.map(({ name, state }) => [name, state]));
 }
 
-/** A sentence for each difference; empty without one. */
+/** A sentence for each difference; empty without a difference. */
 export function stateChanges(before: StatesByName, after: StatesByName): string {
   const changed = [...after].filter(([name, state]) => before.get(name) !== state);
   const gone = [...before.keys()].filter((name) => !after.has(name));

@@ -1,11 +1,11 @@
-// Owns bars of bytes: the parts on a scale, and their figures below. Screen readers read only the figures.
+// Owns the memory bars: parts on a scale of bytes, with a figure for each part below. Screen readers read only the figures.
 import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { memoryParts } from "./model-words.ts";
 import type { MemoryPart } from "./model-words.ts";
 import { formatBytes } from "../parts/format.ts";
 
-/** Classes of the stylesheet; adjacent parts have different ones. */
+/** CSS classes of the parts; adjacent parts have different colours. */
 const colours = ["part-a", "part-b", "part-c", "part-d"] as const;
 
 interface BarProps {
@@ -41,7 +41,7 @@ function colourOf(i: number): string {
 export interface MemoryProps {
   readonly memory: ModelMemory;
   readonly loaded: boolean;
-  /** So that the bars of several models can be compared. */
+  /** Bytes of the bar's whole width, the same for all models, so that their bars can be compared. */
   readonly scaleBytes: number;
 }
 
@@ -60,7 +60,7 @@ function countedBytes({ total, measured = 0 }: ModelMemory): number {
   return Math.max(total, measured);
 }
 
-/** Nothing at a gateway, which has no budget. */
+/** Draws nothing at a gateway, which has no memory budget. */
 export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode | null {
   if (budget === undefined) return null;
   const { total, used } = budget.memory;

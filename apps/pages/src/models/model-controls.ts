@@ -23,11 +23,11 @@ export function createModelControls(api: Api, list: ModelList, onChanged: () => 
 export interface ChangeSummary {
   readonly state: "running" | "failed";
   readonly words: string;
-  /** For screen readers: it does not change with each percent. */
+  /** The words for screen readers, which do not change with each percent. */
   readonly spoken: string;
 }
 
-/** A summary of the changes while their dialog is closed: a failure first. Undefined without changes. */
+/** The summary while the dialog of changes is closed: of a failed change, or else of a running change. Undefined without changes. */
 export function summaryOf(changes: readonly Change[]): ChangeSummary | undefined {
   const failed = changes.find(({ state }) => state === "failed");
   if (failed !== undefined) {

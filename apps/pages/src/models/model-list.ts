@@ -43,7 +43,7 @@ function offsetOf(theirs: number, ours: number): number {
   return Math.abs(offset) < 1_000 ? 0 : offset;
 }
 
-/** Whether its state is about to change without a request. */
+/** Whether the model's state will change without a request. */
 export function isOnItsWay({ state, replacing }: ModelStatus): boolean {
   return (
     replacing !== undefined ||

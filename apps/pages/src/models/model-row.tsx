@@ -9,7 +9,7 @@ import type { Change, Changes } from "./changes/changes.ts";
 import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
 import { Memory } from "./memory-bar.tsx";
 import { abilityWords, parameterWords, sourceWords, stayWords } from "./model-words.ts";
-import { ProgressLine } from "./changes/progress-line.tsx";
+import { StageProgress } from "./changes/progress-line.tsx";
 import { formatBytes, formatCount, formatPercent } from "../parts/format.ts";
 
 export interface ModelRowProps {
@@ -17,7 +17,7 @@ export interface ModelRowProps {
   readonly model: ModelStatus;
   readonly change: Change | undefined;
   readonly changes: Changes;
-  /** False at a gateway, which does not know how long a model stays either. */
+  /** False at a gateway, which also does not know how long a model stays loaded. */
   readonly changeable: boolean;
   readonly others: readonly string[];
   readonly scaleBytes: number;
@@ -78,16 +78,12 @@ function occupation(model: ModelStatus): readonly string[] {
   ].filter((words) => words !== undefined);
 }
 
-/** The model's progress, unless a change of this page shows it; and other files with its name. */
+/** The model's progress, unless a change of this page already shows that; and other files that are served under the model's name. */
 function Movement({ model, change }: Pick<ModelRowProps, "model" | "change">): VNode | null {
-  const { name, state, progress, replacing, leaving = 0 } = model;
-  const stage = state === "waiting" || state === "downloading" || state === "loading" ? state : undefined;
-  const share = progress === undefined ? {} : { progress };
+  const { replacing, leaving = 0 } = model;
   return (
     <>
-      {stage !== undefined && change?.progress === undefined && (
-        <ProgressLine subject={name} progress={{ type: "progress", stage, ...share }} />
-      )}
+      {change?.progress === undefined && <StageProgress model={model} />}
       {replacing !== undefined && change?.progress === undefined && (
         <p class="small anywhere">
           {`${replacing.file} replaces it: ${replacing.state}${replacing.progress === undefined ? "" : `, ${formatPercent(replacing.progress)}`}`}
@@ -142,7 +138,7 @@ function Actions({
 
 interface ActionProps {
   readonly label: string;
-  /** The model's name, because all rows have the same buttons. */
+  /** The model's name, for the button's label: all rows have the same buttons. */
   readonly name: string;
   readonly disabled: boolean;
   readonly pressed?: boolean;

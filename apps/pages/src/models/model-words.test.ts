@@ -47,7 +47,7 @@ it.each<[string, Partial<ModelStatus>]>([
   expect(stayWords(modelStatus("m", more), Date.parse("2026-11-20T10:00:00.000Z"))).toBe(words);
 });
 
-it("describes progress by its known figures, and for screen readers by the quarter", () => {
+it("describes progress with its known figures, and in quarters for screen readers", () => {
   const progress = {
     type: "progress" as const,
     stage: "downloading" as const,
@@ -67,7 +67,7 @@ it("describes progress by its known figures, and for screen readers by the quart
   expect(spokenProgress({ type: "progress", stage: "waiting" })).toBe("Waiting for memory…");
 });
 
-it("describes what a job waits for while its model is loading, and is undefined otherwise", () => {
+it("describes the wait for a model that is loading, and is undefined otherwise", () => {
   const words = (["unloaded", "waiting", "downloading", "loading", "ready", "failed"] as const).map((state) =>
     arrivalWords({ name: "m", state, ...(state === "loading" ? { progress: 0.429 } : {}) }),
   );

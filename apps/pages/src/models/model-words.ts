@@ -4,7 +4,7 @@ import { formatByteRate, formatBytes, formatCount, formatDuration, formatPercent
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
 
-/** 7,241,732,096 is "7.2 billion". */
+/** For example "7.2 billion" for 7,241,732,096. */
 export function parameterWords(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} billion`;
   return count >= 1e6 ? `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} million` : formatCount(count);
@@ -46,7 +46,7 @@ export function stayWords(model: ModelStatus, now: number): string {
   return `stays ${formatDuration(model.keep_alive_s * 1_000, "up")} after its last job`;
 }
 
-/** A gateway has no memory for models and changes none of them. */
+/** Whether the server can change models. A gateway cannot: it has no memory budget for models. */
 export function canChange({ budget }: ModelStatuses): boolean {
   return budget !== undefined;
 }
@@ -58,7 +58,7 @@ export interface MemoryPart {
   readonly bytes: number;
 }
 
-/** In the order of the bar. */
+/** The parts of a model's memory, in the order of the bar. */
 export function memoryParts({ weights, kv_cache, compute, process }: ModelMemory): readonly MemoryPart[] {
   return [
     { name: "weights", bytes: weights },
@@ -102,7 +102,7 @@ export function arrivalWords({
   }
 }
 
-/** "812 MB of 1.2 GB · 12.0 MB/s · 40 s left", without unknown parts. */
+/** For example "812 MB of 1.2 GB · 12.0 MB/s · 40 s left", without unknown parts. */
 export function figureWords(progress: ModelProgress): string {
   const { done_bytes: done, total_bytes: total, bytes_per_second: speed, eta_ms: left } = progress;
   return [
@@ -118,7 +118,7 @@ export function figureWords(progress: ModelProgress): string {
     .join(" · ");
 }
 
-/** For screen readers: the stage in whole quarters, so that not each percent is read out. */
+/** The stage for screen readers, in whole quarters, because they would otherwise read out each percent. */
 export function spokenProgress(progress: ModelProgress): string {
   const share = progress.progress;
   return share === undefined || share < 0.25

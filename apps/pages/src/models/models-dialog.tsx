@@ -1,4 +1,4 @@
-// Owns the chat's dialog of the worker's models: choosing, loading and downloading one.
+// Owns the chat's dialog to choose, load and download models of the worker.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -8,7 +8,7 @@ import type { ModelControls } from "./model-controls.ts";
 import { abilityWords, canChange, elsewhereWords, parameterWords } from "./model-words.ts";
 import "./models.css";
 import "./models-dialog.css";
-import { ProgressLine } from "./changes/progress-line.tsx";
+import { StageProgress } from "./changes/progress-line.tsx";
 import { PullForm } from "./changes/pull-form.tsx";
 import { formatBytes, formatCount } from "../parts/format.ts";
 
@@ -112,7 +112,7 @@ function Row({ model, controls: { api, changes }, mayChange, inUse, onUse }: Row
         <p class={state === "failed" ? "notice bad anywhere" : "notice anywhere"}>{model.reason}</p>
       )}
       {change === undefined ? (
-        <Movement model={model} />
+        <StageProgress model={model} />
       ) : (
         <ChangeLine api={api} change={change} onDismiss={changes.dismiss} />
       )}
@@ -129,11 +129,4 @@ function factsOf(model: ModelStatus): readonly string[] {
     model.memory === undefined ? undefined : `${formatBytes(model.memory.total)} of memory`,
     context === undefined ? undefined : `${formatCount(context)} tokens of context`,
   ].filter((words) => words !== undefined);
-}
-
-/** Progress of a load or download that another client or the worker started. */
-function Movement({ model: { name, state, progress } }: { readonly model: ModelStatus }): VNode | null {
-  if (state !== "waiting" && state !== "downloading" && state !== "loading") return null;
-  const share = progress === undefined ? {} : { progress };
-  return <ProgressLine subject={name} progress={{ type: "progress", stage: state, ...share }} />;
 }

@@ -1,7 +1,8 @@
-// Owns the panel of a worker's models: their shared memory, a row for each, and downloading another one.
+// Owns the panel of a worker's models: their shared memory, a row for each model, and a form to download models.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useNow } from "../parts/countdown.tsx";
 import type { Api } from "../wire/api.ts";
 import { stateChanges, statesOf } from "./announce.ts";
 import type { StatesByName } from "./announce.ts";
@@ -12,8 +13,6 @@ import { canChange, elsewhereWords } from "./model-words.ts";
 import { ModelRow } from "./model-row.tsx";
 import "./models.css";
 import { PullForm } from "./changes/pull-form.tsx";
-
-const tickMs = 1_000;
 
 export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: ModelList }): VNode | null {
   const changes = useMemo(() => createChanges({ api, onChanged: () => void list.refresh() }), [api, list]);
@@ -55,18 +54,6 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
       {changeable ? <PullForm api={api} changes={changes} /> : <p class="small muted">{elsewhereWords}</p>}
     </section>
   );
-}
-
-/** This browser's clock; it ticks only while a countdown is shown. */
-function useNow(counting: boolean): number {
-  const now = useSignal(Date.now());
-  useEffect(() => {
-    if (!counting) return;
-    now.value = Date.now();
-    const timer = setInterval(() => (now.value = Date.now()), tickMs);
-    return () => clearInterval(timer);
-  }, [counting, now]);
-  return now.value;
 }
 
 /** The last announcement; the first list announces nothing. */

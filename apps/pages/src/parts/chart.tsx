@@ -1,5 +1,5 @@
 // Owns one chart: lines over time, drawn by uPlot in the colours of the theme, with a legend of the latest values. A chart without values has
-// no axes: a time axis without measurements would be made up.
+// no axes, because it has no times to show.
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -21,20 +21,19 @@ export interface ChartLine {
 
 export interface ChartProps {
   readonly title: string;
-  /** Level of the title's heading. */
   readonly heading: "h2" | "h3";
   readonly unit: string;
   /** Seconds since 1970. */
   readonly times: readonly number[];
-  /** Two at most. */
+  /** At most two lines. */
   readonly lines: readonly ChartLine[];
   /** The scale reaches at least to this value. */
   readonly top?: number;
   /** Text of a chart without lines to draw. */
   readonly empty: string;
-  /** A chart whose values are all zero is empty too. */
+  /** Whether a chart whose values are all zero is empty too. */
   readonly emptyWhenZero?: boolean;
-  /** Index in `times` of the cursor that the charts of a page share; without it the chart has no cursor. */
+  /** Index in `times` of the cursor that the charts of a page share; undefined for a chart without a cursor. */
   readonly pointed?: Signal<number | undefined>;
 }
 
@@ -43,7 +42,7 @@ const heightPx = 140;
 const rightPx = 28;
 const cursorKey = "waggle";
 const colours = ["chart-line-a", "chart-line-b"] as const;
-/** Seconds between two time labels: whole ones, so that no label appears twice. */
+/** Seconds between two time labels: whole seconds, so that no label appears twice. */
 const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
 export function Chart(props: ChartProps): VNode {
@@ -72,7 +71,7 @@ export function Chart(props: ChartProps): VNode {
   );
 }
 
-/** The value under the cursor; without a cursor the latest one. */
+/** The value under the cursor; without a cursor, the latest value. */
 function legendOf({ values, latest }: ChartLine, at: number | undefined): string {
   if (at !== undefined) return formatFigure(values[at]);
   return latest ?? formatFigure(values.findLast((value) => value !== undefined));
@@ -139,14 +138,14 @@ function timeLabels(_: UPlot, times: readonly number[], __: number, ___: number,
   return times.map((time) => (step < 60 ? formatClock : formatMinute)(time * 1_000));
 }
 
-/** Values without a neighbour: no line goes through them, so they are drawn as points. */
+/** Indexes of values without a neighbour, which are drawn as points because no line goes through them. */
 function isolated(plot: UPlot, series: number): number[] {
   const values = plot.data[series] ?? [];
   const isMissing = (i: number): boolean => (values[i] ?? null) === null;
   return [...values.keys()].filter((i) => !isMissing(i) && isMissing(i - 1) && isMissing(i + 1));
 }
 
-/** A canvas knows no CSS variables and no classes: the colour is read from an element that has the class. */
+/** The colour of a CSS class, read from an element with the class, because a canvas knows no CSS variables and no classes. */
 function colourOf(target: HTMLElement, className: string): string {
   const probe = document.createElement("span");
   probe.className = className;

@@ -1,4 +1,4 @@
-// Owns copying text, also on a page without a secure connection.
+// Owns copying text, even on a page without a secure connection.
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "./icons.tsx";
@@ -26,7 +26,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
   );
 }
 
-/** False if neither way works. */
+/** Copies the text. False if both ways of copying fail. */
 export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -36,7 +36,7 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** The clipboard's interface exists only on secure origins, which a worker on a local network is not. */
+/** Copies without the clipboard API, which exists only on secure origins. A worker on a local network has no secure origin. */
 function copyBySelection(text: string): boolean {
   const field = document.createElement("textarea");
   field.value = text;

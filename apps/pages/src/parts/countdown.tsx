@@ -1,4 +1,4 @@
-// Owns a countdown of seconds until another try, which screen readers do not read out second by second.
+// Owns the clocks that components show: the time now, and a countdown until another try, which screen readers do not read out each second.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
@@ -6,13 +6,14 @@ import { useEffect } from "preact/hooks";
 export interface CountdownProps {
   /** Milliseconds since 1970. */
   readonly until: number;
-  /** Text before the seconds: "Try again in". */
+  /** Text before the seconds, for example "Try again in". */
   readonly before: string;
-  /** Text at the end. */
+  /** Text when the time is over. */
   readonly after: string;
 }
 
-const tickMs = 250;
+const tickMs = 1_000;
+const countdownTickMs = 250;
 
 export function Countdown({ until, before, after }: CountdownProps): VNode {
   const leftS = useSignal(secondsUntil(until));
@@ -20,7 +21,7 @@ export function Countdown({ until, before, after }: CountdownProps): VNode {
     const timer = setInterval(() => {
       leftS.value = secondsUntil(until);
       if (leftS.value === 0) clearInterval(timer);
-    }, tickMs);
+    }, countdownTickMs);
     leftS.value = secondsUntil(until);
     return () => clearInterval(timer);
   }, [until]);
@@ -33,4 +34,16 @@ export function Countdown({ until, before, after }: CountdownProps): VNode {
 
 function secondsUntil(until: number): number {
   return Math.max(0, Math.ceil((until - Date.now()) / 1_000));
+}
+
+/** This browser's clock, in milliseconds since 1970. @param ticks false while no component shows the clock */
+export function useNow(ticks = true): number {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    if (!ticks) return;
+    now.value = Date.now();
+    const timer = setInterval(() => (now.value = Date.now()), tickMs);
+    return () => clearInterval(timer);
+  }, [ticks, now]);
+  return now.value;
 }

@@ -1,6 +1,6 @@
 // Owns reading a text field of a form.
 
-/** Without surrounding blanks; empty for a missing field. */
+/** The field's text without surrounding blanks; empty for a missing field. */
 export function formText(form: FormData, name: string): string {
   const value = form.get(name);
   return typeof value === "string" ? value.trim() : "";

@@ -67,7 +67,7 @@ it.each([
   [86_400_000 * 5, "5 days"],
 ])("rounds %i ms left up to %s", (ms, text) => expect(formatDuration(ms, "up")).toBe(text));
 
-it("adds the date of another day to a time", () => {
+it("adds the date to a time on another day", () => {
   const now = new Date(2026, 4, 9, 15, 0, 0).getTime();
   expect(formatTime(now - 60_000, now)).toBe("14:59:00");
   expect(formatTime(now - 86_400_000, now)).toBe("8 May, 15:00:00");

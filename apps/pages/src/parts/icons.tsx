@@ -1,4 +1,4 @@
-// Owns the icons on buttons: strokes on a grid of 24, in the colour of the surrounding text, hidden from screen readers.
+// Owns the icons on buttons: strokes on a grid of 24 units, in the colour of the surrounding text. Screen readers skip them.
 import type { VNode } from "preact";
 
 const strokes = {

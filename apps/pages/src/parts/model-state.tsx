@@ -1,4 +1,4 @@
-// Owns the badge of a model's state, on every page: a word, and a colour that repeats it.
+// Owns the badge of a model's state on all pages: a word, and a colour that repeats it.
 import type { ModelStateName } from "@waggle/protocol";
 import type { VNode } from "preact";
 

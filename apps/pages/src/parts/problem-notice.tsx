@@ -1,4 +1,4 @@
-// Owns the notice of a problem: what failed, what to do, how long to wait, and the daemon's message as details.
+// Owns the notice of a problem: its title, what to do, how long to wait, and the daemon's message as details.
 import type { ComponentChildren, VNode } from "preact";
 import { adviseOn } from "../wire/advice.ts";
 import type { Advice } from "../wire/advice.ts";
@@ -7,7 +7,7 @@ import { Countdown } from "./countdown.tsx";
 
 export interface ProblemNoticeProps {
   readonly problem: Problem;
-  /** Buttons for the advice. */
+  /** Draws the buttons for the advice. */
   readonly actions?: (advice: Advice) => ComponentChildren;
 }
 

@@ -6,7 +6,7 @@ export interface SavedFile {
   readonly text: string;
 }
 
-/** A browser reads the file some time after the click. */
+/** How long the file is kept, because a browser reads it some time after the click. */
 const keptMs = 60_000;
 
 export function saveFile({ name, type, text }: SavedFile): void {

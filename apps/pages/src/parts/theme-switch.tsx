@@ -1,4 +1,4 @@
-// Owns the choice between the system's colours, light and dark: stored in this browser, applied before the first paint of the page's content.
+// Owns the choice between the system's colours, light and dark. This browser stores the choice; it is applied before the page's first paint.
 import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
@@ -13,7 +13,7 @@ const storageKey = "waggle.theme";
 const pictures: Readonly<Record<Theme, IconName>> = { system: "half", light: "sun", dark: "moon" };
 const theme = signal<Theme>(themes.find((name) => name === lastingStorage.getItem(storageKey)) ?? "system");
 
-/** Counts changes of the colours, for drawings on a canvas. */
+/** Counts changes of the colours, so that drawings on a canvas can be redrawn. */
 export const schemeChanges: Signal<number> = signal(0);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (schemeChanges.value += 1));
 

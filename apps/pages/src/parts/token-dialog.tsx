@@ -1,4 +1,4 @@
-// Owns the dialog, notice and button for the API token: entering, changing and forgetting it.
+// Owns the dialog, notice and button to enter, change and forget the API token.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -41,7 +41,7 @@ function OpenDialog({ api, asked }: { readonly api: Api; readonly asked: Asked }
     if (dialog.current?.open === false) dialog.current.showModal();
   }, []);
 
-  /** Called however the dialog is closed: the page then works without a token, with a notice. */
+  /** Called whenever the dialog closes without a token: the page then continues without a token, with a notice. */
   function close(): void {
     if (api.tokenAsked.peek() !== asked) return;
     if (asked === "first" || asked === "wrong") api.declineToken();
@@ -96,7 +96,7 @@ function OpenDialog({ api, asked }: { readonly api: Api; readonly asked: Asked }
   );
 }
 
-/** Shown when the daemon requires a token and the visitor gave none: no request works. */
+/** Shown when the daemon requires a token and the visitor gave none, so that no request succeeds. */
 export function TokenNotice({ api }: { readonly api: Api }): VNode | null {
   if (!api.tokenDeclined.value) return null;
   return (

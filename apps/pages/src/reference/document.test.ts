@@ -33,7 +33,7 @@ it("writes a command that runs unchanged", () => {
   expect(curlOf(quoted, origin)).toContain(String.raw`-d '{"content":"it'\''s"}'`);
 });
 
-it("finds words in any order, also in fields", () => {
+it("finds words in any order, including names of fields", () => {
   const { schemas } = document.components;
   const found = (words: string): readonly string[] =>
     routes.filter((one) => routeMatches(one, words, schemas)).map(({ method, path }) => `${method} ${path}`);
@@ -43,7 +43,7 @@ it("finds words in any order, also in fields", () => {
   expect(schemaMatches("JobList", schemas["JobList"] ?? {}, "total job")).toBe(true);
 });
 
-it("lists limits and defaults, without unset ones", () => {
+it("lists the limits and defaults that are set", () => {
   expect(limitsOf({ minimum: 0, maximum: 2, default: 1 })).toEqual(["0 to 2", "default 1"]);
   expect(limitsOf({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })).toEqual(["at least 0"]);
   expect(limitsOf({ minLength: 1, maxLength: 4_096 })).toEqual(["1 to 4,096 characters"]);

@@ -1,4 +1,4 @@
-// Owns reading the OpenAPI document: its routes in order, search, and a command for each route. Pure.
+// Owns reading the OpenAPI document: sorts and searches its routes, and makes a command for each route. Pure.
 
 /** The parts of the document that the page shows. */
 export interface ApiDocument {
@@ -12,7 +12,7 @@ interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly parameters?: readonly Parameter[];
-  /** Empty: no token is required. */
+  /** Empty if no token is required. */
   readonly security?: readonly unknown[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Body>> };
   readonly responses: Readonly<Record<string, Answer>>;
@@ -57,13 +57,13 @@ export interface Schema {
 }
 
 export interface RouteView {
-  /** The id of its element on the page. */
+  /** The id of the route's element on the page. */
   readonly id: string;
   readonly tag: string;
   readonly method: string;
   readonly path: string;
   readonly summary: string;
-  /** Needs no token. */
+  /** Whether the route needs no token. */
   readonly open: boolean;
   readonly parameters: readonly Parameter[];
   readonly request: Body | undefined;
@@ -97,7 +97,7 @@ export function schemaId(name: string): string {
   return `schema-${name}`;
 }
 
-/** The schema's name in a reference. */
+/** The name of the schema to which a reference points. */
 export function refName({ $ref }: Schema): string | undefined {
   return $ref?.split("/").at(-1);
 }
@@ -139,7 +139,7 @@ function isStreamed({ answers }: RouteView): boolean {
   return answers.some(([, { content = {} }]) => "text/event-stream" in content || "application/x-ndjson" in content);
 }
 
-/** The limits of a schema's values, without their type. */
+/** The limits of a schema's values, and its default. */
 export function limitsOf(schema: Schema): readonly string[] {
   const { minimum, maximum, minLength, maxLength, minItems, maxItems } = schema;
   return [
@@ -150,7 +150,7 @@ export function limitsOf(schema: Schema): readonly string[] {
   ].filter((words) => words !== undefined);
 }
 
-/** The generated JSON schema has the bounds of safe integers where the source schema sets none. */
+/** The words for a range. The bounds of safe integers are ignored, because the generated JSON schema has them for unlimited numbers. */
 function range(least: number | undefined, most: number | undefined, unit: string): string | undefined {
   const isBound = (value: number | undefined): value is number =>
     value !== undefined && Math.abs(value) !== Number.MAX_SAFE_INTEGER;

@@ -57,7 +57,7 @@ export function ReferencePage({ api }: { readonly api: Api }): VNode {
   );
 }
 
-/** @throws if the server does not deliver it */
+/** @throws if the server does not send the document */
 async function read(api: Api): Promise<ApiDocument> {
   const response = await api.request(documentPath);
   if (!response.ok) throw new Error(`The document has status ${response.status}`);

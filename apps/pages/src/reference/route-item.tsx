@@ -1,4 +1,4 @@
-// Owns one route: a line when closed; its details, a command to copy and a form to try it when open.
+// Owns one route: a line that opens to show details, a command to copy, and a form to try the route.
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -13,11 +13,11 @@ import { TryForm } from "./try-form.tsx";
 interface ItemProps {
   readonly id: string;
   readonly summary: ComponentChildren;
-  /** Called only when it is open: all items together have thousands of fields. */
+  /** Called only when the item is open, because all items together have thousands of fields. */
   readonly children: () => ComponentChildren;
 }
 
-/** An item that opens when its line is pressed, or when a link leads to it. */
+/** An item that opens when its line is clicked, or when a link leads to it. */
 export function Item({ id, summary, children }: ItemProps): VNode {
   const place = useRef<HTMLDetailsElement>(null);
   const open = useSignal(false);
@@ -46,7 +46,6 @@ const methodColours: Readonly<Record<string, string>> = { GET: "good", POST: "wa
 export interface RouteProps {
   readonly api: Api;
   readonly route: RouteView;
-  /** Schemas by name. */
   readonly schemas: ApiDocument["components"]["schemas"];
 }
 
@@ -138,7 +137,7 @@ function AnswerLine({ status, answer }: { readonly status: string; readonly answ
   );
 }
 
-/** A named schema links to its entry, and shows its fields here as well. */
+/** Shows the fields of a schema; a named schema also links to its entry. */
 function Named({ schema, schemas }: { readonly schema: Schema } & Pick<RouteProps, "schemas">): VNode {
   const named = schemas[refName(schema) ?? ""];
   return (

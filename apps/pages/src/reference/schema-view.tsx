@@ -1,9 +1,9 @@
-// Owns how a schema is shown: its type with links, and a list of its fields with their descriptions.
+// Owns how a schema is shown: its type, with links, and a list of its fields with their descriptions.
 import type { VNode } from "preact";
 import { limitsOf, refName, schemaId } from "./document.ts";
 import type { Schema } from "./document.ts";
 
-/** Depth to which nested fields are shown; deeper schemas on the wire all have names. */
+/** Depth to which nested fields are shown. Deeper schemas in the document all have names. */
 const deepest = 4;
 
 export function TypeWords({ schema }: { readonly schema: Schema }): VNode {
@@ -100,7 +100,7 @@ function Fields({ schema, depth }: { readonly schema: Schema; readonly depth: nu
   );
 }
 
-/** Fields of an object without a name, alone or in a list. */
+/** The fields of an object without a name, or of a list of such objects. */
 function Inner({ schema, depth }: { readonly schema: Schema; readonly depth: number }): VNode | null {
   const inner = typeof schema.items === "object" ? schema.items : schema;
   const whole = inner.properties !== undefined || (inner.oneOf ?? inner.anyOf)?.some(hasFields) === true;

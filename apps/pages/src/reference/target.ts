@@ -1,4 +1,4 @@
-// Owns the element that the page's address names, updated each time that a link to it is followed.
+// Owns the element that the page's address names. It is updated each time that a visitor follows a link to it.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 
@@ -26,6 +26,6 @@ function go(hash: string): void {
 addEventListener("hashchange", () => go(location.hash));
 addEventListener("click", ({ target: clicked }) => {
   const link = clicked instanceof Element ? clicked.closest<HTMLAnchorElement>('a[href^="#"]') : null;
-  // The address does not change, so there is no other event.
+  // A link to the present address sends no `hashchange` event.
   if (link !== null && link.hash === location.hash) go(link.hash);
 });

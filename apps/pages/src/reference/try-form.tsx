@@ -1,4 +1,4 @@
-// Owns the form to try a route: a request that the visitor completes, and the server's answer.
+// Owns the form to try a route, in which the visitor completes a request and reads the server's answer.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -6,9 +6,8 @@ import { formText } from "../parts/form-text.ts";
 import type { Api } from "../wire/api.ts";
 import type { Parameter, RouteView } from "./document.ts";
 
-/** A model may have to be loaded first. */
+/** Long enough for the worker to load a model first. */
 const responseTimeoutMs = 600_000;
-/** Most characters shown of an answer. */
 const longestAnswerChars = 65_536;
 
 interface Result {
@@ -116,7 +115,7 @@ function addressOf(route: RouteView, form: FormData): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-/** Shows the answer as it arrives, and JSON indented at the end. */
+/** Shows the answer as it arrives; indents JSON at the end. */
 async function readAll(response: Response, show: (text: string) => void): Promise<void> {
   let text = "";
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();

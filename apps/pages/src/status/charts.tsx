@@ -10,7 +10,7 @@ import type { Latencies } from "./series.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { latencyWords } from "./words.ts";
 
-/** @param props.gateway a gateway runs no forward passes, so it has no charts of steps */
+/** @param props.gateway whether the server is a gateway, which has no charts of steps because it runs no forward passes */
 export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
   const series = useComputed(() => seriesOf(watch.scrapes.value));
   const figures = series.value;
@@ -50,7 +50,7 @@ function two(p50: Latencies, p95: Latencies): readonly ChartLine[] {
   return [latencyLine("p50", p50), latencyLine("p95", p95)];
 }
 
-/** The line shows the guess; the legend shows the bound, which is certain. */
+/** The line shows the estimate within a bucket; the legend shows the bucket's bound, which is certain. */
 function latencyLine(label: string, latencies: Latencies): ChartLine {
   return { label, values: latencies.map((latency) => latency?.guess), latest: latencyWords(latencies.at(-1)) };
 }

@@ -1,4 +1,4 @@
-// Owns the status page's single values, from the last scrape: engines, caches, memory and the queue. Pure.
+// Owns the status page's single values from the last scrape: of engines, caches, memory and the queue. Pure.
 import { labelled, total } from "./prometheus.ts";
 import type { Scrape } from "./prometheus.ts";
 
@@ -6,7 +6,7 @@ export interface EngineFigures {
   readonly model: string;
   readonly residentBytes: number | undefined;
   readonly threads: number | undefined;
-  /** Share of cells that running jobs fill, 0 to 1. */
+  /** Share of the KV cache's cells that running jobs fill, 0 to 1. */
   readonly kvUse: number | undefined;
   readonly prefixStates: number | undefined;
   readonly prefixBytes: number | undefined;
@@ -16,7 +16,7 @@ export interface EngineFigures {
   readonly deaths: number;
 }
 
-/** Of each model that has or had an engine. */
+/** The figures of each model that has or had an engine. */
 export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
   const of = (name: string, label = "model"): ReadonlyMap<string, number> => labelled(name, label, scrape);
   const [resident, threads, starts, deaths] = [
@@ -71,7 +71,7 @@ export function workerFigures(scrape: Scrape): WorkerFigures {
   };
 }
 
-/** An unset gauge is 0. */
+/** The value, or undefined for 0, which is the value of an unset gauge. */
 function aboveZero(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
 }

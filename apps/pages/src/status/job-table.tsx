@@ -1,4 +1,4 @@
-// Owns the table of running and waiting jobs, and cancelling one after a question in its row.
+// Owns the table of running and waiting jobs, with a button to cancel a job after a question in its row.
 import { useSignal } from "@preact/signals";
 import type { ListedJob } from "@waggle/protocol";
 import type { VNode } from "preact";
@@ -12,7 +12,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   const { jobs, total } = list;
   const own = list.of === "own";
   const shown = {
-    // Also while all jobs have one client: an operator who cancels a job has to see its client.
+    // Shown even if all jobs have one client: an operator who cancels a job has to see its client.
     clients: !own && watch.info.value?.local_mode === false,
     models: (watch.models.statuses.value?.models.length ?? 1) > 1,
   };

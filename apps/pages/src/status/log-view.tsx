@@ -7,7 +7,7 @@ import { fieldWords, isWanted, levels } from "./log-words.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { formatTime } from "../parts/format.ts";
 
-/** Distance from the end that counts as the end. */
+/** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 24;
 
 export function LogView({ watch }: { readonly watch: WorkerWatch }): VNode {
@@ -68,7 +68,7 @@ export function LogView({ watch }: { readonly watch: WorkerWatch }): VNode {
   );
 }
 
-/** Scrolls with new lines while the visitor is at the end. */
+/** The lines, which scroll with new lines while the visitor is at the end. */
 function Lines({ lines }: { readonly lines: readonly LogLine[] }): VNode {
   const list = useRef<HTMLOListElement>(null);
   const atEnd = useRef(true);

@@ -17,7 +17,7 @@ it("counts the growth of a new counter from zero", () => {
   expect(growth("waggle_up", new Map(), parseScrape(text([0, 0, 0])))).toBe(1);
 });
 
-it("computes a quantile of the values between two scrapes, and none without values", () => {
+it("computes a quantile of the values between two scrapes; undefined without values", () => {
   const before = parseScrape(text([100, 100, 100]));
   const after = parseScrape(text([100, 110, 110]));
   expect(quantile(0.5, "waggle_x", before, after)).toEqual({ guess: expect.closeTo(0.55), atMost: 1 });
@@ -43,7 +43,7 @@ it("adds up the models of a worker", () => {
   expect(growth("waggle_n_total", before, after)).toBe(4);
   expect(quantile(0.75, "waggle_n", before, after)?.guess).toBe(1);
   expect(quantile(0.5, "waggle_n", before, after)?.guess).toBeCloseTo(2 / 3);
-  // A model that has left, or whose counter was reset, does not reduce the growth of the others.
+  // A model that has left, or whose counter was reset, does not reduce the growth of other models.
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, undefined)))).toBe(2);
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, 1)))).toBe(2);
 });

@@ -1,6 +1,6 @@
-// Owns parsing a scrape: names with labels to numbers, and quantiles of histograms. Pure.
+// Owns reading a scrape of Prometheus metrics: values by name and labels, and quantiles of histograms. Pure.
 
-/** Values by `name{labels}`, as written in the text. */
+/** Values by `name{labels}`, with the labels as written in the text. */
 export type Scrape = ReadonlyMap<string, number>;
 
 export function parseScrape(text: string): Scrape {
@@ -13,13 +13,13 @@ export function parseScrape(text: string): Scrape {
   return values;
 }
 
-/** The sum over all labels of a name: a worker reports most values for each model. Undefined for an unknown name. */
+/** The sum over all labels of a name, because a worker reports most values for each model. Undefined for an unknown name. */
 export function total(name: string, scrape: Scrape): number | undefined {
   const values = keysOf(name, scrape).map((key) => scrape.get(key) ?? 0);
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
 }
 
-/** Sums by the value of a label, for example by model. */
+/** The sums for each value of a label, for example for each model. */
 export function labelled(name: string, label: string, scrape: Scrape): ReadonlyMap<string, number> {
   const values = new Map<string, number>();
   for (const key of keysOf(name, scrape)) {
@@ -32,7 +32,7 @@ export function labelled(name: string, label: string, scrape: Scrape): ReadonlyM
   return values;
 }
 
-/** The growth of counters, summed over all labels of a name. A counter that went back was reset, and has not grown. */
+/** The growth of counters, summed over all labels of a name. A counter that has decreased was reset, and counts as no growth. */
 export function growth(name: string, before: Scrape, after: Scrape): number {
   return keysOf(name, after).reduce((sum, key) => sum + grown(key, before, after), 0);
 }
@@ -45,15 +45,15 @@ function grown(key: string, before: Scrape, after: Scrape): number {
   return Math.max(0, (after.get(key) ?? 0) - (before.get(key) ?? 0));
 }
 
-/** A quantile from buckets: its bucket's upper bound, infinite for the last one, and a guess within the bucket. */
+/** A quantile from buckets: an estimate within its bucket, and the bucket's upper bound, which is infinite for the last bucket. */
 export interface Quantile {
   readonly guess: number;
   readonly atMost: number;
 }
 
 /**
- * The quantile of a histogram's values between two scrapes, over all labels, interpolated within its bucket; undefined without values. A value
- * beyond the last bound is guessed as that bound.
+ * The quantile of a histogram's values between two scrapes, over all labels, interpolated within its bucket; undefined without values. The
+ * estimate of a value beyond the last finite bound is that bound.
  */
 export function quantile(q: number, histogram: string, before: Scrape, after: Scrape): Quantile | undefined {
   const counts = new Map<number, number>();

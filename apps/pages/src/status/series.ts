@@ -9,10 +9,10 @@ export interface TimedScrape {
   readonly values: Scrape;
 }
 
-/** Latencies are computed over a window: in two seconds there may be one request, or none. */
+/** Latencies are computed over a window, because two scrapes may have at most one request between them. */
 const latencyWindowMs = 30_000;
 
-/** Two scrapes further apart make no value: the page was hidden, or the worker was offline. */
+/** Scrapes that are further apart give no value: the page was hidden, or the worker was offline. */
 const longestGapMs = 10_000;
 
 export type Latencies = readonly (Quantile | undefined)[];

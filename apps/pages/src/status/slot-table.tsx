@@ -1,4 +1,4 @@
-// Owns the list of slots: state and tokens of each.
+// Owns the list of slots, with each slot's state and tokens.
 import type { VNode } from "preact";
 import { loadedModels } from "./watch-worker.ts";
 import type { WorkerWatch } from "./watch-worker.ts";

@@ -1,9 +1,8 @@
 // Owns the worker's status page: its identity, its current work, and charts of the last minutes.
-import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
 import { ModelsPanel } from "../models/models-panel.tsx";
 import { Brand } from "../parts/brand.tsx";
+import { useNow } from "../parts/countdown.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
@@ -15,13 +14,11 @@ import type { WorkerWatch } from "./watch-worker.ts";
 import { About, EnginesCard, MemoryCard, QueueCard } from "./worker-cards.tsx";
 import { formatDuration, formatTime } from "../parts/format.ts";
 
-const tickMs = 1_000;
-
 export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
   const info = watch.info.value;
   const scrape = watch.scrapes.value.at(-1)?.values;
   const offline = watch.presence.value === "offline";
-  // A gateway has no engines; their steps and memory are at its workers.
+  // A gateway has no engines: its workers report their steps and memory.
   const gateway = info?.gateway === true;
   return (
     <>
@@ -64,11 +61,7 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
 }
 
 function Offline({ lastSeenAt }: { readonly lastSeenAt: number | undefined }): VNode {
-  const now = useSignal(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => (now.value = Date.now()), tickMs);
-    return () => clearInterval(timer);
-  }, [now]);
+  const now = useNow();
   return (
     <div class="notice bad" role="alert">
       <strong>Offline.</strong>{" "}
@@ -76,9 +69,7 @@ function Offline({ lastSeenAt }: { readonly lastSeenAt: number | undefined }): V
         ? "The worker does not answer."
         : `Disconnected since ${formatTime(lastSeenAt)}; showing the last data.`}{" "}
       <span aria-live="off">
-        {lastSeenAt === undefined
-          ? "Reconnecting…"
-          : `That was ${formatDuration(now.value - lastSeenAt)} ago. Reconnecting…`}
+        {lastSeenAt === undefined ? "Reconnecting…" : `That was ${formatDuration(now - lastSeenAt)} ago. Reconnecting…`}
       </span>
     </div>
   );

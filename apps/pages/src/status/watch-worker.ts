@@ -1,4 +1,4 @@
-// Owns polling the worker's state: short requests, two seconds apart, and only while the page is visible.
+// Owns polling the worker's state: short requests every two seconds, only while the page is visible.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type {
@@ -20,12 +20,12 @@ import { parseScrape } from "./prometheus.ts";
 import type { TimedScrape } from "./series.ts";
 
 const askIntervalMs = 2_000;
-/** A worker that needs longer for such a request counts as offline. */
+/** A worker that takes longer to answer counts as offline. */
 const responseTimeoutMs = 10_000;
-/** Ten minutes. */
+/** Ten minutes of scrapes. */
 const scrapesLimit = 300;
 const logLinesLimit = 500;
-/** Two processes start further apart than this. A late answer that looks like a restart costs one longer answer, and loses no line. */
+/** Larger changes of the computed start time are a restart. A late answer may look like a restart: then all lines are requested again. */
 const restartToleranceMs = 1_000;
 
 /** `asking` before the first answer. */
@@ -35,9 +35,9 @@ export interface WorkerWatch {
   readonly info: ReadonlySignal<WorkerInfo | undefined>;
   readonly health: ReadonlySignal<Health | undefined>;
   readonly models: ModelList;
-  /** Of `slotsModel`. */
+  /** The slots of `slotsModel`. */
   readonly slots: ReadonlySignal<readonly SlotStatus[]>;
-  /** The model whose slots are requested; undefined at a worker with one model, or without a loaded one. */
+  /** The model whose slots are requested; undefined at a worker with one model, or without a loaded model. */
   readonly slotsModel: ReadonlySignal<string | undefined>;
   /** Requests the slots of this model, as long as it is loaded. */
   showSlotsOf(model: string): void;
@@ -48,15 +48,15 @@ export interface WorkerWatch {
   /** Oldest first. */
   readonly scrapes: ReadonlySignal<readonly TimedScrape[]>;
   readonly presence: ReadonlySignal<Presence>;
-  /** When it last answered, in this browser's milliseconds since 1970. */
+  /** When the worker last answered, by this browser's clock. Milliseconds since 1970. */
   readonly lastSeenAt: ReadonlySignal<number | undefined>;
-  /** Requests all again; resolves afterwards. */
+  /** Requests all data again; resolves when it has arrived. */
   refresh(): Promise<void>;
   /** @throws Error with the worker's reason */
   cancel(job: Pick<ListedJob, "job_id" | "client">): Promise<void>;
 }
 
-/** Models with slots. */
+/** Models that have slots. */
 export function loadedModels(models: readonly ModelStatus[]): readonly ModelStatus[] {
   return models.filter(({ slots }) => slots !== undefined);
 }
@@ -71,7 +71,7 @@ export function watchWorker(api: Api): WorkerWatch {
   const presence = signal<Presence>("asking");
   const lastSeenAt = signal<number | undefined>(undefined);
 
-  /** When the worker's process began, by this browser's clock. */
+  /** When the worker's process started, by this browser's clock. Milliseconds since 1970. */
   let startedAt: number | undefined;
   const models = createModelList(api);
   const wantedModel = signal<string | undefined>(undefined);
@@ -83,7 +83,7 @@ export function watchWorker(api: Api): WorkerWatch {
       ?.name;
   });
 
-  /** Undefined for an error status: a worker that is loading answers many requests with 503. @throws without an answer */
+  /** Undefined for an error status, because a loading worker answers many requests with 503. @throws without an answer */
   async function read<T>(path: string, also: readonly number[] = []): Promise<T | undefined> {
     const response = await api.request(path, { responseTimeoutMs });
     return response.ok || also.includes(response.status) ? ((await response.json()) as T) : undefined;
@@ -93,7 +93,7 @@ export function watchWorker(api: Api): WorkerWatch {
     const about = await read<WorkerInfo>("/v1/info");
     if (about === undefined) return;
     const began = Date.now() - about.uptime_ms;
-    // A new process counts its lines from 0. Its uptime may exceed the last one seen of the process before, so start times are compared.
+    // A new process counts its lines from 0. Start times are compared, because its uptime may exceed the last known uptime of the old process.
     const restarted = began - (startedAt ?? began) > restartToleranceMs;
     if (restarted && log.peek() !== "refused") log.value = [];
     startedAt = began;
@@ -128,7 +128,7 @@ export function watchWorker(api: Api): WorkerWatch {
   }
 
   async function ask(): Promise<void> {
-    // First, because the request for the log depends on a restart, and because it is the first to fail when the worker is offline.
+    // Requested first, because the request for the log depends on a restart, and so that only one request fails if the worker is offline.
     await askInfo();
     await models.refresh();
     await Promise.all([
@@ -184,7 +184,7 @@ export function watchWorker(api: Api): WorkerWatch {
     async cancel({ job_id, client }) {
       const path = `/v1/jobs/${encodeURIComponent(job_id)}?client=${encodeURIComponent(client)}`;
       const response = await api.request(path, { method: "DELETE" });
-      // The job has ended meanwhile, and the worker forgot it.
+      // With 404, the job has ended meanwhile, and the worker has forgotten it.
       if (!response.ok && response.status !== 404) throw new Error((await problemOf(response)).message);
       await refresh();
     },

@@ -15,7 +15,7 @@ export function jobStateWords({ state, position }: Pick<ListedJob, "state" | "po
     : states[state];
 }
 
-/** The bucket's bound, because the position within the bucket is unknown. */
+/** The bound of the latency's bucket, because the position within the bucket is unknown. */
 export function latencyWords(latency: Quantile | undefined): string {
   if (latency === undefined) return formatFigure(undefined);
   const { guess, atMost } = latency;

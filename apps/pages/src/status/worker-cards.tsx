@@ -1,8 +1,8 @@
-// Owns the cards with single values: the worker, its engines, memory and queue.
+// Owns the cards with single values: of the worker, its engines, memory and queue.
 import type { WorkerInfo } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { Facts } from "./facts.tsx";
-import type { Fact } from "./facts.tsx";
+import { Facts } from "../parts/facts.tsx";
+import type { Fact } from "../parts/facts.tsx";
 import { engineFigures, workerFigures } from "./figures.ts";
 import type { EngineFigures } from "./figures.ts";
 import type { Scrape } from "./prometheus.ts";
@@ -48,7 +48,7 @@ const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {
   failed: "failed",
 };
 
-/** The device and the build come from a loaded engine: before that, only the backend's name is known. */
+/** The device and the build are known from a loaded engine; without one, only the backend's name is known. */
 function backendWords({ backend, device, engine_build: build }: WorkerInfo): string {
   if (backend === "fake") return "fake backend, no model";
   return device === undefined ? backend : [device, build].filter(Boolean).join(", ");

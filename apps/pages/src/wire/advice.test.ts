@@ -16,19 +16,19 @@ describe.each([...errorCodes, "unreachable", "gone"] as const)("%s", (code) => {
   });
 });
 
-it("has another title for each code", () => {
+it("has a different title for each code", () => {
   const codes: readonly Problem["code"][] = [...errorCodes, "unreachable", "gone"];
   expect(new Set(codes.map((code) => adviseOn({ code, message: "" }, now).title)).size).toBe(codes.length);
 });
 
-it("gives the wait that the server named, and never a negative one", () => {
+it("gives the server's wait, but never a negative one", () => {
   const busy: Problem = { code: "resource_exhausted", message: "Cannot accept the job: the queue is full (4)." };
   expect(adviseOn(busy, now).waitMs).toBeUndefined();
   expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now).waitMs).toBe(3_000);
   expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now + 9_000).waitMs).toBe(0);
 });
 
-it("leaves the wait to the countdown where the server named a time, whatever its message says", () => {
+it("leaves the wait to the countdown if the server gave a time, whatever its message contains", () => {
   const message = "Cannot accept the job: the queue is full (4). Retry in 3 s.";
   const busy: Problem = { code: "resource_exhausted", message };
   expect(adviseOn(busy, now).todo).toContain(message);
@@ -46,7 +46,7 @@ it("reads the wait from the Retry-After header, and ignores dates", async () => 
   expect(problem.retryAt).toBeGreaterThanOrEqual(before + 60_000);
 });
 
-it("gives a refused setting its name on the page, and where to change it", () => {
+it("names a refused setting as on the page, and leads to it", () => {
   const details = { problems: [{ field: "json_schema", problem: 'keyword "$dynamicRef" is not supported' }] };
   expect(adviseOn({ code: "invalid_argument", message: "Cannot accept it.", details }, now)).toEqual({
     title: "The server refused a setting: JSON schema",
@@ -55,7 +55,7 @@ it("gives a refused setting its name on the page, and where to change it", () =>
   });
 });
 
-it("gives a refused field that is not a setting its name in the request", () => {
+it("names a refused field that is no setting as in the request", () => {
   const details = { problems: [{ field: "messages.3.content", problem: "must not be empty" }] };
   const { todo } = adviseOn({ code: "invalid_argument", message: "Cannot accept it.", details }, now);
   expect(todo).toBe("messages.3.content: Must not be empty.");
@@ -76,7 +76,7 @@ it("names the quota that is used up", () => {
   );
 });
 
-it("leads to the token dialog where a token is missing", () => {
+it("leads to the token dialog if a token is missing", () => {
   expect(adviseOn({ code: "unauthenticated", message: "x" }, now).remedy).toBe("token");
 });
 

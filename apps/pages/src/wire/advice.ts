@@ -1,4 +1,4 @@
-// Owns the text for an error: what failed, what to do, and how long to wait. Pure.
+// Owns the texts for errors: what failed, what to do, and how long to wait. Pure.
 import { formatBytes, formatCount } from "../parts/format.ts";
 import type { Problem } from "./problem.ts";
 import { settingLabels } from "./setting-labels.ts";
@@ -6,9 +6,9 @@ import { settingLabels } from "./setting-labels.ts";
 export interface Advice {
   /** What failed, in a few words. */
   readonly title: string;
-  /** What to do. */
+  /** What the visitor can do. */
   readonly todo: string;
-  /** Time until another try makes sense; absent if the server gave none. */
+  /** Time until another try makes sense; absent if the server did not give a time. */
   readonly waitMs?: number;
   /** The part of the page that helps. */
   readonly remedy?: "token" | "settings";
@@ -16,7 +16,7 @@ export interface Advice {
 
 type Adviser = (problem: Problem) => Omit<Advice, "waitMs">;
 
-/** An entry for each code of the protocol's closed list, and for the page's two codes. */
+/** An entry for each code in the protocol's closed list, and for the two codes of the page. */
 const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   invalid_argument: adviseOnRequest,
   unauthenticated: () => ({
@@ -91,7 +91,7 @@ export function adviseOn(problem: Problem, now: number): Advice {
   return { ...adviser(problem), ...(retryAt === undefined ? {} : { waitMs: Math.max(0, retryAt - now) }) };
 }
 
-/** The request was refused for its length, or for one of its fields. */
+/** Advice for a request that was refused because of its length, or one of its fields. */
 function adviseOnRequest({ message, details }: Problem): Omit<Advice, "waitMs"> {
   const { n_prompt_tokens: tokens, n_ctx: context } = details ?? {};
   if (typeof tokens === "number" && typeof context === "number") {
@@ -130,7 +130,7 @@ function adviseOnCrowd({ message, details, retryAt }: Problem): Omit<Advice, "wa
       todo: "Wait until there is room again, or ask the server's operator for more.",
     };
   }
-  // With a time the notice counts down to it, so the message, which names the seconds of the refusal, would contradict it.
+  // With a time, the notice counts down, and would contradict the message, which names a fixed number of seconds.
   return {
     title: "The server is busy",
     todo:

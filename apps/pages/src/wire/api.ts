@@ -1,46 +1,43 @@
-// Owns requests to the daemon that served the page, and their API token: in a header, never in a URL.
+// Owns requests to the daemon that served the page, and their API token, which is sent in a header and never in a URL.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
 import { createTokenWait } from "./token-wait.ts";
 
-/**
- * `no`, or why the page asks: there is no token yet, the token is wrong, it is not an admin token, or the visitor changes it.
- */
+/** Why the page asks for a token: there is no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: no question. */
 export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
 
 export interface Api {
   readonly tokenAsked: Signal<TokenAsked>;
-  /** Whether requests carry a token. */
   readonly hasToken: ReadonlySignal<boolean>;
-  /** The daemon requires a token, and the visitor gave none: requests get their 401, and the page does not ask again. */
+  /** Whether the visitor has given no token although the daemon requires one. Requests then get their 401, and the page does not ask again. */
   readonly tokenDeclined: ReadonlySignal<boolean>;
-  /** Continues the waiting requests once the daemon has accepted the token. `keep` stores it longer than the tab. */
+  /** Continues the waiting requests if the daemon accepts the token. @param keep whether to keep the token after the tab is closed */
   giveToken(token: string, keep: boolean): Promise<"taken" | "wrong" | "unreachable">;
-  /** The visitor gives no token: waiting requests get their 401. */
+  /** Called when the visitor gives no token: waiting requests get their 401. */
   declineToken(): void;
   forgetToken(): void;
   /**
-   * Like fetch; after a 401 it waits for a token from the visitor and tries again, unless the visitor gives none.
-   * @throws what fetch throws, including an abort, and an error when no response begins within `responseTimeoutMs`
+   * Like fetch. After a 401, waits for a token from the visitor and tries again; returns the 401 if the visitor declines.
+   * @throws the error of fetch, also for an abort; an error if no response begins within `responseTimeoutMs`
    */
   request(path: string, init?: RequestOptions): Promise<Response>;
 }
 
 export interface ApiOptions {
-  /** A route that requires a token, to try a new one on. */
+  /** A route that requires a token, to test a new token. */
   readonly tokenTryPath?: string;
 }
 
 export interface RequestOptions extends RequestInit {
-  /** By default half a minute. */
+  /** Half a minute by default. */
   readonly responseTimeoutMs?: number;
 }
 
 const storageKey = "waggle.token";
 /** The daemon answers most requests at once or not at all; only the body of a stream takes longer. */
 const defaultResponseTimeoutMs = 30_000;
-/** Characters of a token: those that a header can carry. */
+/** Matches tokens that a header can carry. */
 const sendable = /^[\x21-\x7E]+$/;
 
 export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
@@ -88,7 +85,7 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
       if (status === 401) return "wrong";
       forget();
       token.value = given;
-      // Without room in the lasting storage, the token lasts as long as the tab, or the page.
+      // If the lasting storage is full, the token lasts as long as the tab, or the page.
       if (!keep || !storeItem(lastingStorage, storageKey, given)) storeItem(tabStorage, storageKey, given);
       tokenAsked.value = "no";
       tokenDeclined.value = false;

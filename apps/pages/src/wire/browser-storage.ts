@@ -1,13 +1,13 @@
-// Owns the browser's simple storages. A browser that forbids them gets a storage that lasts as long as the page.
+// Owns the browser's simple storages. In a browser that forbids them, the page uses a storage that lasts as long as the page.
 
 export type SimpleStorage = Pick<Storage, "length" | "key" | "getItem" | "setItem" | "removeItem">;
 
-/** Lasts, and is shared by all tabs. */
+/** Survives the tab, and is shared by all tabs. */
 export const lastingStorage = allowed(() => localStorage);
 /** Lasts as long as the tab. */
 export const tabStorage = allowed(() => sessionStorage);
 
-/** @returns false without room */
+/** Returns false if the storage is full. */
 export function storeItem(place: Pick<Storage, "setItem">, key: string, value: string): boolean {
   try {
     place.setItem(key, value);
@@ -17,7 +17,7 @@ export function storeItem(place: Pick<Storage, "setItem">, key: string, value: s
   }
 }
 
-/** @returns the parsed JSON; undefined for a missing item, or one that is not JSON */
+/** Returns the parsed JSON; undefined for a missing item, or an item that is not JSON. */
 export function readItem(place: Pick<Storage, "getItem">, key: string): unknown {
   try {
     return JSON.parse(place.getItem(key) ?? "") as unknown;
@@ -26,7 +26,7 @@ export function readItem(place: Pick<Storage, "getItem">, key: string): unknown 
   }
 }
 
-/** In a browser that blocks a site's data, reading the storage's name throws. */
+/** The storage, or memory in a browser that blocks site data: there, even naming the storage throws. */
 function allowed(storage: () => Storage): SimpleStorage {
   try {
     return storage();
@@ -35,7 +35,6 @@ function allowed(storage: () => Storage): SimpleStorage {
   }
 }
 
-/** A storage in memory. */
 export function createMemory(entries: Readonly<Record<string, string>> = {}): SimpleStorage {
   const items = new Map(Object.entries(entries));
   return {

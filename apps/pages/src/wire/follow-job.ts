@@ -1,4 +1,4 @@
-// Owns following one job's stream to its end: reopened after a lost connection, checked against the job's id, given up after some tries.
+// Owns following one job's stream to its end: reopens the stream after a lost connection, checks the job's id, and gives up after some tries.
 import type { StreamEvent } from "@waggle/protocol";
 import type { Api } from "./api.ts";
 import { readFrames } from "./frames.ts";
@@ -6,7 +6,7 @@ import { problemOf, unreachable } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { waitToRetry } from "./retry-wait.ts";
 
-/** Tries in a row without an event between them; about 15 s without any answer. */
+/** Delays between tries in a row without an event; about 15 s in all. */
 const retryDelaysMs = [250, 500, 1_000, 2_000, 3_000, 4_000, 4_000] as const;
 
 export interface FollowOptions {
@@ -16,7 +16,7 @@ export interface FollowOptions {
   readonly after: number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: StreamEvent) => void;
-  /** Called with undefined when connected, and when the connection is lost with the time of the next try, in milliseconds since 1970. */
+  /** Called with undefined when connected, and after a loss with the time of the next try, in milliseconds since 1970. */
   readonly onConnection: (retryAt: number | undefined) => void;
 }
 
@@ -27,7 +27,7 @@ export type FollowEnd =
   | { readonly kind: "left" }
   /** The worker does not know the job, or has forgotten it. */
   | { readonly kind: "forgotten" }
-  /** Too many tries in a row had no answer. */
+  /** All tries in a row failed. */
   | { readonly kind: "lost" }
   | { readonly kind: "refused"; readonly problem: Problem };
 
@@ -68,7 +68,7 @@ async function readOnce(options: FollowOptions, progress: Progress): Promise<Fol
     options.onConnection(undefined);
     for await (const frame of readFrames(response, connection)) {
       const event = frame as StreamEvent;
-      // Only this job's events belong to this answer, whatever else the connection delivers.
+      // Ignore events of other jobs, whatever the connection delivers.
       if (signal.aborted || event.stream_id !== jobId) continue;
       if (event.type === "error" && event.code === "slow_consumer") {
         return { kind: "refused", problem: { code: event.code, message: event.message } };
@@ -89,7 +89,7 @@ async function readOnce(options: FollowOptions, progress: Progress): Promise<Fol
   }
 }
 
-/** The problem of an answer without a terminal event; the reason of a forgotten one is asked of the worker. */
+/** The problem of an answer without a terminal event. For a forgotten job, the page asks the worker for the reason instead. */
 export function problemOfEnd(end: Exclude<FollowEnd, { kind: "forgotten" }>): Problem {
   switch (end.kind) {
     case "refused":

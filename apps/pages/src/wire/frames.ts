@@ -1,7 +1,7 @@
-// Owns reading an event stream of the daemon from a response: JSON objects, in order, until it ends or goes silent.
+// Owns reading an event stream of the daemon from a response: returns JSON objects in order, until the stream ends or goes silent.
 import { parseSse } from "@waggle/protocol/sse";
 
-/** The daemon sends a ping every 15 s; three missing ones mean that the connection is lost. */
+/** The daemon sends a ping every 15 s; after three missing pings, the connection counts as lost. */
 const silenceLimitMs = 45_000;
 /** Enough for a hive's snapshot of a thousand workers. */
 const maxFrameBytes = 4 * 1024 * 1024;

@@ -1,13 +1,13 @@
-// Owns errors between the page and the daemon: a code, a sentence, details. Their text for people is in advice.ts.
+// Owns errors between the page and the daemon: a code, a message and details. advice.ts has their texts for visitors.
 import type { ErrorBody, ErrorCode } from "@waggle/protocol";
 
 export interface Problem {
-  /** `unreachable` and `gone` are the page's: the daemon did not answer; the worker has lost the job. */
+  /** `unreachable` and `gone` are codes of the page: the daemon did not answer; the worker has lost the job. */
   readonly code: ErrorCode | "unreachable" | "gone";
-  /** The daemon's message; the page's for `gone`. */
+  /** The daemon's message, or the page's for a code of the page. */
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
-  /** When the daemon allows another try, milliseconds since 1970. */
+  /** When the daemon allows another try. Milliseconds since 1970. */
   readonly retryAt?: number;
 }
 
@@ -16,7 +16,7 @@ export const unreachable: Problem = {
   message: "Cannot reach the worker: it does not answer.",
 };
 
-/** The problem in a response that is not 2xx. */
+/** The problem in a response with a status other than 2xx. */
 export async function problemOf(response: Response): Promise<Problem> {
   const retryAt = retryAtOf(response.headers.get("retry-after"), Date.now());
   const coming = retryAt === undefined ? {} : { retryAt };
@@ -34,7 +34,7 @@ export async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-/** The daemon writes whole seconds; a proxy may write a date, which is ignored. */
+/** The time in a Retry-After header. The daemon writes whole seconds; a proxy may write a date, which is ignored. */
 export function retryAtOf(header: string | null, now: number): number | undefined {
   return header !== null && /^\d{1,6}$/.test(header) ? now + Number(header) * 1_000 : undefined;
 }

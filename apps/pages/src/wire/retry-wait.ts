@@ -1,7 +1,7 @@
 // Owns the delay before reconnecting, which ends early when the network or the visitor returns.
 
 /** Resolves after the delay, when the browser goes online, or when the page becomes visible; at once on abort. */
-export function waitToRetry(delayMs: number, signal: AbortSignal): Promise<"delay" | "woken"> {
+export function waitToRetry(delayMs: number, signal?: AbortSignal): Promise<"delay" | "woken"> {
   return new Promise((resolve) => {
     const done = new AbortController();
     const finish = (how: "delay" | "woken"): void => {
@@ -11,7 +11,7 @@ export function waitToRetry(delayMs: number, signal: AbortSignal): Promise<"dela
     };
     const timer = setTimeout(() => finish("delay"), delayMs);
     const options = { once: true, signal: done.signal };
-    signal.addEventListener("abort", () => finish("delay"), options);
+    signal?.addEventListener("abort", () => finish("delay"), options);
     addEventListener("online", () => finish("woken"), options);
     document.addEventListener(
       "visibilitychange",
@@ -20,6 +20,6 @@ export function waitToRetry(delayMs: number, signal: AbortSignal): Promise<"dela
       },
       { signal: done.signal },
     );
-    if (signal.aborted) finish("delay");
+    if (signal?.aborted === true) finish("delay");
   });
 }

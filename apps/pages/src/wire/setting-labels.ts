@@ -1,4 +1,4 @@
-// Owns the pages' names for the settings of a conversation, by their fields in a request.
+// Owns the names of a conversation's settings on the pages, by their fields in a request.
 
 export const settingLabels = {
   temperature: "Temperature",

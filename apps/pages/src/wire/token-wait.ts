@@ -1,11 +1,10 @@
-// Owns the requests that wait until the visitor gives an API token, or none.
+// Owns the requests that wait until the visitor gives or declines an API token.
 
 export interface TokenWait {
-  /** Requests that wait. */
   readonly count: number;
-  /** Resolves with the next `end()`. @throws the signal's reason when it is aborted before */
+  /** Resolves at the next `end()`. @throws the signal's reason if it is aborted earlier */
   wait(signal: AbortSignal | null | undefined): Promise<void>;
-  /** Lets all requests that wait continue. */
+  /** Lets all waiting requests continue. */
   end(): void;
 }
 

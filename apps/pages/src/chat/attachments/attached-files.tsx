@@ -1,4 +1,4 @@
-// Owns the list of files sent with a message: a line for each, which opens its text.
+// Owns the list of files sent with a message: one line per file, which opens to show the file's text.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";

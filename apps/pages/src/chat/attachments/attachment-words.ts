@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from "../../parts/format.ts";
 import { assumedCharsPerToken } from "../conversation/conversation.ts";
 import type { Attachment } from "./attachment.ts";
 
-/** "12 kB · 3 pages · 2,941 tokens". */
+/** For example "12 kB · 3 pages · 2,941 tokens". */
 export function attachmentWords({ bytes, pages, tokens, text }: Attachment): string {
   return [
     formatBytes(bytes),

@@ -1,8 +1,8 @@
-// Shows the text of files in a message, and which bytes are text.
+// Shows how files are written into a message, and which bytes count as text.
 import { describe, expect, it } from "vitest";
 import { withAttachments } from "./attachment.ts";
 import type { Attachment } from "./attachment.ts";
-import { textOf } from "./read-text.ts";
+import { textOf } from "./read-file.ts";
 
 function attachment(name: string, text: string): Attachment {
   return { id: name, name, bytes: text.length, text };
@@ -15,7 +15,7 @@ describe("the message", () => {
     );
   });
 
-  it("is only the file without a text, and only the text without a file", () => {
+  it("has only the file if it has no text, and only the text if it has no file", () => {
     expect(withAttachments("  ", [attachment("a.txt", "one")])).toBe("File: a.txt\n```\none\n```");
     expect(withAttachments(" hello")).toBe(" hello");
   });

@@ -1,15 +1,14 @@
 // Owns attached files: their limits, and their text in the message to the model. Pure.
 
-/** A file's text, read in the browser, which does not send the file itself. */
+/** A file's text, which the browser reads. The file itself is not sent. */
 export interface Attachment {
   readonly id: string;
   readonly name: string;
-  /** Size of the file. */
   readonly bytes: number;
   readonly text: string;
   /** Number of pages of a PDF. */
   readonly pages?: number;
-  /** The model's count; absent if the worker gave none. */
+  /** The model's count; absent if the worker has not counted. */
   readonly tokens?: number;
 }
 
@@ -19,13 +18,13 @@ export const attachmentLimits = {
   textFileBytes: 4 * 1024 * 1024,
   pdfFileBytes: 32 * 1024 * 1024,
   pdfPages: 2_000,
-  /** Limit for the text of one file, because the worker tokenizes no more in one request. */
+  /** Limit for the text of one file: the worker's limit for tokenizing in one request. */
   textChars: 500_000,
-  /** Limit for the text of all files of one message, because a request may have 4 MiB. */
+  /** Limit for the texts of all files of one message, because a request may have 4 MiB. */
   messageChars: 1_000_000,
 } as const;
 
-/** A reason continues "Cannot attach x.pdf: ". */
+/** The text of a file, or a reason that completes "Cannot attach x.pdf: ". */
 export type ReadFile =
   | { readonly kind: "text"; readonly text: string; readonly pages?: number }
   | { readonly kind: "refused"; readonly reason: string };
@@ -44,7 +43,7 @@ function framed({ name, text }: Attachment): string {
 }
 
 /**
- * A code block in Markdown. Its fence is longer than any in the text, so that a text cannot close the block.
+ * A code block in Markdown. Its fence is longer than every fence in the text, so that the text cannot close the block.
  * @param language the word after the first fence
  */
 export function fenced(text: string, language = ""): string {

@@ -4,7 +4,7 @@ import type { Api } from "../../wire/api.ts";
 export type CountTokens = (text: string, signal: AbortSignal) => Promise<number | undefined>;
 
 /**
- * @param modelNow the model that will answer, at a worker with several
+ * @param modelNow returns the model that will answer, at a worker with several models
  * @returns undefined if the model is not loaded, or the worker does not answer
  */
 export function createCountTokens(api: Api, modelNow: () => string | undefined): CountTokens {
@@ -14,7 +14,7 @@ export function createCountTokens(api: Api, modelNow: () => string | undefined):
       const response = await api.request("/tokenize", {
         method: "POST",
         headers: { "content-type": "application/json" },
-        // A file's text contains no control tokens, like a message's.
+        // As in a message, text that looks like a control token is ordinary text.
         body: JSON.stringify({ content, parse_special: false, ...(model === undefined ? {} : { model }) }),
         signal,
       });

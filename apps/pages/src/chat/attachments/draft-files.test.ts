@@ -1,4 +1,4 @@
-// Shows that reading files continues for a draft that is not shown, and that their text goes into that draft.
+// Shows that files of a hidden draft are read too, and that their text goes into that draft.
 import { expect, it } from "vitest";
 import { noDraft } from "../composer/drafts.ts";
 import type { Draft } from "../composer/drafts.ts";
@@ -34,7 +34,7 @@ function led(first: readonly (readonly [string, Draft])[] = []): Led {
   };
 }
 
-/** All effects without further input have happened. */
+/** Resolves when all effects of the earlier calls have happened. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

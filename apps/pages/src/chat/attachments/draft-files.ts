@@ -1,12 +1,11 @@
-// Owns the files of each draft that this tab has shown: reading continues while another conversation is shown, and the text becomes part of
-// the draft of its conversation.
+// Owns the files of each draft that this tab has shown. Files are read even while another conversation is shown; their texts are added to
+// the draft of their conversation.
 import type { Drafts } from "../composer/drafts.ts";
 import type { CountTokens } from "./count-tokens.ts";
 import { createPendingFiles, createTurns } from "./pending-files.ts";
 import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
 
 export interface DraftFiles {
-  /** The files of the draft with this key. */
   of(key: string): PendingFiles;
   /** Moves the files to the draft with another key. */
   move(from: string, to: string): void;

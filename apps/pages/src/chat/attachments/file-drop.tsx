@@ -1,4 +1,4 @@
-// Owns dropping files anywhere onto the page: they are attached, and the browser does not open them.
+// Owns the page as a drop target: dropped files are attached, instead of being opened by the browser.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 export function FileDrop({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode | null {
   const over = useSignal(false);
   useEffect(() => {
-    /** Counts entered elements, which each send an event: at 0 the pointer has left the page. */
+    /** Entered elements minus left elements: at 0 the pointer has left the page. */
     let depth = 0;
     const carries = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;
     const enter = (event: DragEvent, by: 1 | -1): void => {

@@ -1,2 +1,2 @@
-// Owns the thread that reads PDFs: that of PDF.js, as a file of this page.
+// Owns the thread that reads PDFs: makes PDF.js's worker a file of this page.
 import "pdfjs-dist/legacy/build/pdf.worker.min.mjs";

@@ -1,4 +1,4 @@
-// Shows the files of an unsent message: read, refused, removed and cancelled, with a reader that the test controls.
+// Shows how files of an unsent message are read, refused, removed and cancelled. The test controls the reader.
 import { expect, it } from "vitest";
 import { attachmentLimits } from "./attachment.ts";
 import type { ReadFile } from "./attachment.ts";
@@ -27,7 +27,7 @@ function led(tokens?: number): Led {
   };
 }
 
-/** All effects without further input have happened. */
+/** Resolves when all effects of the earlier calls have happened. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-// Owns the files attached to an unsent message: read one after the other, counted, refused or removed. It draws nothing.
+// Owns the files of an unsent message: reads them one after the other, counts their tokens, and refuses or removes files. Draws nothing.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { formatCount } from "../../parts/format.ts";
@@ -8,16 +8,16 @@ import type { Attachment, ReadFile } from "./attachment.ts";
 import type { CountTokens } from "./count-tokens.ts";
 import { readFile } from "./read-file.ts";
 
-/** A file before it is read. */
+/** A file of an unsent message; `attachment` is absent until the file has been read. */
 export interface PendingFile extends Pick<Attachment, "id" | "name" | "bytes"> {
   readonly attachment?: Attachment;
 }
 
 export interface PendingFiles {
   readonly files: ReadonlySignal<readonly PendingFile[]>;
-  /** At least one is still being read. */
+  /** Whether a file is still being read. */
   readonly reading: ReadonlySignal<boolean>;
-  /** Sentences about what could not be attached. */
+  /** A sentence for each file that could not be attached. */
   readonly refusals: ReadonlySignal<readonly string[]>;
   /** The files that have been read. */
   attachments(): readonly Attachment[];
@@ -37,14 +37,13 @@ export interface PendingFilesOptions {
   /** Called with the files that have been read, at each change. */
   readonly onChange?: (attachments: readonly Attachment[]) => void;
   readonly read?: ((file: File, signal: AbortSignal) => Promise<ReadFile>) | undefined;
-  /** Shared by all readers of files. */
+  /** Shared by all drafts, so that the page reads one file at a time. */
   readonly inTurn?: InTurn;
 }
 
-/** Runs a task when all earlier ones have ended. */
+/** Runs a task when all earlier tasks have ended. */
 export type InTurn = (task: () => Promise<void>) => void;
 
-/** Most refusals shown. */
 const refusalsLimit = 5;
 
 export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
@@ -133,7 +132,7 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
   };
 }
 
-/** Reading several PDFs at a time would need several times the memory. */
+/** Tasks run one after the other, because reading several PDFs at a time would need several times the memory. */
 export function createTurns(): InTurn {
   let last = Promise.resolve();
   return (task) => void (last = last.then(task).catch(() => undefined));

@@ -1,4 +1,4 @@
-// Owns the list of files attached to an unsent message: each with its size, its tokens and a button to remove it.
+// Owns the list of files attached to an unsent message, with each file's size, tokens and a button to remove it.
 import type { VNode } from "preact";
 import { Icon } from "../../parts/icons.tsx";
 import { attachmentWords } from "./attachment-words.ts";

@@ -1,8 +1,7 @@
-// Owns reading an attached file: its text, or the reason why it has none.
+// Owns reading an attached file: returns the file's text, or the reason why the file is refused.
 import { formatBytes, formatCount } from "../../parts/format.ts";
 import { attachmentLimits, refused } from "./attachment.ts";
 import type { ReadFile } from "./attachment.ts";
-import { textOf } from "./read-text.ts";
 
 /** A PDF has its signature within these bytes (ISO 32000-1, implementation note 13). */
 const headBytes = 1_024;
@@ -30,7 +29,7 @@ async function readKind(file: File, signal: AbortSignal): Promise<ReadFile> {
   const head = new Uint8Array(await file.slice(0, headBytes).arrayBuffer());
   if (new TextDecoder("latin1").decode(head).includes("%PDF-")) {
     if (file.size > attachmentLimits.pdfFileBytes) return tooLarge(file, "a PDF", attachmentLimits.pdfFileBytes);
-    // The reader of PDFs is many times the size of this page, so it is loaded with the first PDF.
+    // PDF.js is many times the size of this page, so it is loaded with the first PDF.
     const { readPdf } = await import("./read-pdf.ts");
     return await readPdf(await file.arrayBuffer(), signal);
   }
@@ -44,4 +43,24 @@ async function readKind(file: File, signal: AbortSignal): Promise<ReadFile> {
 
 function tooLarge(file: File, what: string, limit: number): ReadFile {
   return refused(`it has ${formatBytes(file.size)}, and ${what} may have ${formatBytes(limit)}.`);
+}
+
+/** Control characters that no text file contains: all but tab, line feed, form feed, carriage return and escape. */
+// oxlint-disable-next-line no-control-regex -- the pattern matches control characters
+const noText = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
+
+/** A file's text, with line feeds as its only line ends; undefined for other files. Reads UTF-8, UTF-16 with a byte order mark, or Windows-1252. */
+export function textOf(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+  const text = decode(bytes);
+  return noText.test(text) ? undefined : text.replaceAll("\r\n", "\n");
+}
+
+function decode(bytes: Uint8Array<ArrayBuffer>): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
 }

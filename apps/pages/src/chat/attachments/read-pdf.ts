@@ -3,11 +3,11 @@ import { getDocument, PDFWorker, VerbosityLevel } from "pdfjs-dist/legacy/build/
 import type { PDFDocumentProxy } from "pdfjs-dist/legacy/build/pdf.mjs";
 import { attachmentLimits, refused } from "./attachment.ts";
 import type { ReadFile } from "./attachment.ts";
-// oxlint-disable-next-line import/default -- how Vite is asked for the address of a thread that it builds
+// oxlint-disable-next-line import/default -- Vite's syntax for the address of a thread that it builds
 import workerUrl from "./pdf-worker.ts?worker&url";
 import { scriptUrl } from "./script-url.ts";
 
-/** Limit for a PDF that is made to take forever. */
+/** Time limit, because a hostile PDF may take forever to read. */
 const pdfTimeoutMs = 60_000;
 
 /** @throws the signal's reason, or an error of PDF.js */
@@ -42,7 +42,7 @@ async function textOf(bytes: ArrayBuffer, port: Worker, signal: AbortSignal): Pr
   }
   const texts: string[] = [];
   let chars = 0;
-  // A text over the limit is read just far enough to know that.
+  // Reading stops once the text is over the limit.
   for (let number = 1; number <= pages && chars <= attachmentLimits.textChars && !signal.aborted; number++) {
     const text = await pageText(pdf, number);
     chars += text.length;
@@ -61,7 +61,7 @@ async function pageText(pdf: PDFDocumentProxy, number: number): Promise<string> 
     .trim();
 }
 
-/** PDF.js's errors differ by their names. */
+/** PDF.js distinguishes its errors by name. */
 function reasonOf(error: unknown): string {
   const name = error instanceof Error ? error.name : "";
   if (name === "PasswordException") return "it is protected by a password.";

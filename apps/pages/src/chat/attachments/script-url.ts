@@ -1,5 +1,5 @@
-// Owns the one exception from the rule that no string becomes code: the address of a thread's script from the build. The name of the policy is
-// in the header of each page, which the daemon's page server sends.
+// Owns the only exception to the rule that no string becomes code (Trusted Types): the address of a thread's script from the build.
+// The daemon's page server sends the name of the policy in each page's Content-Security-Policy.
 
 interface TrustedTypes {
   createPolicy(
@@ -16,7 +16,7 @@ const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.cre
   },
 });
 
-/** An address for `new Worker`, also where the browser requires a trusted one. */
+/** The address for `new Worker`, trusted if the browser requires that. */
 export function scriptUrl(url: string): string | URL {
   return policy?.createScriptURL(url) ?? url;
 }

@@ -1,9 +1,8 @@
-// Owns the message box and its attached files. Enter sends, Shift and Enter begins a line, and the button stops an answer that streams.
+// Owns the message box and its attached files. Enter sends, Shift+Enter begins a new line, and a button stops a streaming answer.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../../parts/icons.tsx";
-import { AttachButton } from "../attachments/attach-button.tsx";
 import type { Attachment } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
 import type { PendingFiles } from "../attachments/pending-files.ts";
@@ -13,7 +12,7 @@ import { isComposing } from "./is-composing.ts";
 
 export interface ComposerProps {
   readonly live: boolean;
-  /** The conversation is still being read, so no message can be sent. */
+  /** Whether the conversation is still being read; until then no message can be sent. */
   readonly reading: boolean;
   /** Unsent content of the box when the conversation was last shown. */
   readonly draft: Draft;
@@ -51,7 +50,7 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
   function send(): void {
     if (unready) return;
     const message = text.value;
-    // Before it is sent: sending may give a new conversation, and so its draft, another name.
+    // Empty the box before sending: sending gives a new conversation an id, and its draft another key.
     text.value = "";
     const attachments = pending.take();
     write("");
@@ -112,14 +111,42 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
   );
 }
 
-/** Word processors add a picture to copied text: then the text is pasted. With a copied file, its name is ignored. */
+function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button
+        type="button"
+        class="button icon quiet"
+        aria-label="Attach files"
+        title="Attach text files or PDFs"
+        onClick={() => input.current?.click()}
+      >
+        <Icon name="attach" />
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        onChange={(event) => {
+          onFiles([...(event.currentTarget.files ?? [])]);
+          // Otherwise choosing the same file again would fire no event.
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
+  );
+}
+
+/** The files to attach. Word processors add a picture to copied text: only the text is pasted. File managers add a file's name: it is ignored. */
 function pastedFiles(clipboard: DataTransfer | null): readonly File[] {
   const files = [...(clipboard?.files ?? [])];
   const hasText = clipboard?.types.includes("text/plain") === true;
   return hasText && files.every(({ type }) => type.startsWith("image/")) ? [] : files;
 }
 
-/** The stylesheet limits the height. */
+/** Sets the box's height to that of its text, up to the stylesheet's limit. */
 export function growToFit(box: HTMLTextAreaElement): void {
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight + 2}px`;

@@ -1,4 +1,4 @@
-// Shows which drafts are in message boxes after a reload, and that a draft that cannot be stored stays.
+// Shows which drafts are restored after a reload, and that a draft that cannot be stored is not lost.
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import type { Attachment } from "../attachments/attachment.ts";
@@ -39,7 +39,7 @@ it("keeps each tab's own draft, and gives a new tab the newest", async () => {
   expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
 });
 
-it("keeps another tab's newer draft when one tab sends its own", async () => {
+it("keeps another tab's newer draft when a tab sends its draft", async () => {
   const storage = createMemoryStorage();
   const a = await openDrafts(storage, fail, createMemory());
   a.set("new", { text: "from a" });
@@ -52,7 +52,7 @@ it("keeps another tab's newer draft when one tab sends its own", async () => {
   a.flush();
   await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
   expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from b" }]]));
-  // A tab whose draft did not change restores nothing.
+  // A tab whose draft did not change writes nothing.
   b.set("new", { text: "" });
   b.flush();
   a.flush();
@@ -60,7 +60,7 @@ it("keeps another tab's newer draft when one tab sends its own", async () => {
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
-it("removes a draft that is sent before it was stored", async () => {
+it("removes a draft that is sent before it is stored", async () => {
   const storage = createMemoryStorage();
   const drafts = await openDrafts(storage, fail, createMemory());
   drafts.set("new", { text: "hello" });
@@ -71,7 +71,7 @@ it("removes a draft that is sent before it was stored", async () => {
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
-it("stores a draft for all tabs where the tab's storage is full", async () => {
+it("stores a draft in the shared storage if the tab's storage is full", async () => {
   const storage = createMemoryStorage();
   const tab = createMemory({ "waggle.draft.chat-1": JSON.stringify({ text: "older" }), "waggle.draft.chat-2": "{" });
   const full = {

@@ -1,5 +1,5 @@
-// Owns the drafts in the message boxes of conversations: they survive switching and reload. Tabs may have different drafts for the same
-// conversation: each tab keeps its own, and a new tab starts with the newest.
+// Owns the drafts of conversations, which survive switching and reload. If tabs have different drafts for one conversation, each tab keeps
+// its draft, and a new tab starts with the newest.
 import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
 import type { SimpleStorage } from "../../wire/browser-storage.ts";
 import type { Attachment } from "../attachments/attachment.ts";
@@ -14,7 +14,7 @@ export interface Draft {
 /** A tab's change of a draft. */
 export interface DraftChange {
   readonly key: string;
-  /** The draft before, as far as this tab knows; undefined for none. */
+  /** The draft before, as far as this tab knows; undefined if there was no draft. */
   readonly before: Draft | undefined;
   /** Undefined to remove the draft. */
   readonly after: Draft | undefined;
@@ -25,7 +25,6 @@ export interface Drafts {
   get(key: string): Draft;
   /** Removes the draft if the new one is empty. */
   set(key: string, draft: Draft): void;
-  /** Changes that are not stored yet. */
   unsaved(): readonly DraftChange[];
   flush(): void;
 }
@@ -59,13 +58,13 @@ export async function openDrafts(
 
   async function save(key: string): Promise<void> {
     const change = changeOf(key);
-    // Before the write ends, so that the next change builds on it.
+    // Set before the write ends, so that the next change builds on this one.
     put(shared, key, change.after);
     try {
       await storage.changeDraft(change);
       if (drafts.get(key) === change.after) unsaved.delete(key);
     } catch (error) {
-      // The next letter tries again.
+      // The next change of the draft tries again.
       if (shared.get(key) === change.after) put(shared, key, change.before);
       onFailed(error);
     }
@@ -97,13 +96,12 @@ function put(place: Map<string, Draft>, key: string, draft: Draft | undefined): 
   else place.set(key, draft);
 }
 
-/** False where another tab has changed the draft since. */
+/** Whether two drafts have the same text and files. */
 export function sameDraft(a: Draft | undefined, b: Draft | undefined): boolean {
   const idsOf = (draft: Draft | undefined): unknown => draft?.attachments?.map(({ id }) => id) ?? [];
   return a?.text === b?.text && JSON.stringify(idsOf(a)) === JSON.stringify(idsOf(b));
 }
 
-/** A draft that is too long for the tab's storage is only in the shared one. */
 function storeOwn(tab: SimpleStorage, key: string, draft: Draft | undefined): void {
   const text = draft === undefined ? undefined : JSON.stringify(draft);
   if (text === undefined || text.length > ownCharsLimit || !storeItem(tab, ownPrefix + key, text)) {

@@ -1,10 +1,10 @@
-// Owns unsent edits outside the message box: of a message, of an answer, and results of calls. They survive switching and reload, in this tab.
+// Owns unsent edits outside the message box: of messages, answers and results of tool calls. In this tab, they survive switching and reload.
 import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
 
 /** Texts by field. */
 export type Edits = Readonly<Record<string, string>>;
 
-/** A turn that is edited, or an answer that waits for results. */
+/** A turn that is being edited, or an answer that waits for results. */
 export type EditTarget = `edit.${string}` | `results.${string}`;
 
 const prefix = "waggle.";

@@ -65,7 +65,7 @@ describe("an answer", () => {
     expect(after(token(0, "a"), end())).toMatchObject({ phase: "done", tokens: 3, tokensPerSecond: 42 });
   });
 
-  it("has the worker's estimate while it waits, and the progress of its prompt", () => {
+  it("has the worker's estimate while it waits, and then the progress of its prompt", () => {
     const waiting = after({ type: "queued", stream_id: "job-1", position: 3, eta_ms: 4_000 });
     expect(waiting).toMatchObject({ position: 3, etaMs: 4_000 });
     const moved = applyEvent(waiting, { type: "queued", stream_id: "job-1", position: 2 }, 0);
@@ -98,7 +98,7 @@ describe("an answer", () => {
     expect(said.problem).toBeUndefined();
   });
 
-  it("is stopped, not broken, after a cancel", () => {
+  it("is stopped and not broken after a cancel", () => {
     const superseded = after(token(0, "a"), end({ finish_reason: "cancelled", cancelled_by: "superseded" }));
     expect(superseded).toMatchObject({ phase: "stopped", text: "a" });
   });
@@ -131,7 +131,7 @@ describe("an answer", () => {
     expect(applyEvent(said, { ...end(), stream_id: "job-2" }, 5_300)).toMatchObject({ phase: "done", tokens: 6 });
   });
 
-  it("without a text begins anew with its further job", () => {
+  it("starts over with a further job if it has no text", () => {
     const failed = broken(start, { code: "unavailable", message: "" });
     expect(canContinue(failed)).toBe(false);
     expect(continued(failed, "job-2", 5_000)).toMatchObject({ phase: "sending", sentAt: 5_000, jobId: "job-2" });

@@ -1,33 +1,35 @@
-// Owns an answer: its state, and how each event of its stream changes that. Pure; it knows no network and no page.
+// Owns the state of an answer, and how each event of its stream changes that state. Pure.
 import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../../wire/problem.ts";
 import { withCall, withCuts } from "../tool-calls/tool-calls.ts";
 import type { ToolCall } from "../tool-calls/tool-calls.ts";
 import type { TreeTurn } from "./turn-tree.ts";
 
-export type AnswerPhase =
-  | "sending"
-  | "waiting"
-  | "loading"
-  | "thinking"
-  | "streaming"
-  /** Ended by itself. */
-  | "done"
+export const answerPhases = [
+  "sending",
+  "waiting",
+  "loading",
+  "thinking",
+  "streaming",
+  /** Complete, or ended at a limit. */
+  "done",
   /** Ended by the visitor, or by the next message. */
-  | "stopped"
-  | "broken";
+  "stopped",
+  "broken",
+] as const;
+type AnswerPhase = (typeof answerPhases)[number];
 
 export interface Answer extends TreeTurn {
   readonly role: "assistant";
-  /** Chosen by the page; also the stream's id, which each event must have. */
+  /** Id of the answer's job, chosen by the page. Each event of the job's stream carries it. */
   readonly jobId: string;
-  /** Counts further tries: at its stream, or by a further job that continues the answer. */
+  /** Number of further tries: new connections to the stream, and further jobs for the answer. */
   readonly attempt?: number;
-  /** When a further job was sent, milliseconds since 1970. */
+  /** When the last further job was sent. Milliseconds since 1970. */
   readonly jobSentAt?: number;
-  /** Tokens before the job that continues it; absent if it was never continued. */
+  /** Number of tokens before the continuing job; absent in an answer that was never continued. */
   readonly continuedAfter?: number;
-  /** The visitor's text instead of the model's. */
+  /** Set if the visitor wrote the text. */
   readonly edited?: true;
   readonly phase: AnswerPhase;
   /** At a worker with several models: the model as requested, then as the worker reports it. */
@@ -35,23 +37,22 @@ export interface Answer extends TreeTurn {
   readonly text: string;
   /** The reasoning before the answer. */
   readonly thoughts?: string;
-  /** Thinking time, all thoughts together. */
+  /** Thinking time of all thoughts together. */
   readonly thoughtMs?: number;
-  /** While it thinks: the start of `thoughtMs`, on the clock of the job's `t_ms`. */
+  /** Start of `thoughtMs` while the model thinks, on the clock of the job's `t_ms`. */
   readonly thinkingFromMs?: number;
-  /** Tool calls. */
   readonly calls?: readonly ToolCall[];
-  /** Of the job's last token event; -1 before the first. */
+  /** Index of the job's last token event; -1 before the first. */
   readonly lastIndex: number;
   /** Queue position; 1 is next. */
   readonly position?: number;
-  /** While it waits: the worker's estimate of the time to the first token. */
+  /** The worker's estimate of the time to the first token, while the job waits. */
   readonly etaMs?: number;
-  /** While its prompt is processed: the share that is done, 0 to 1. */
+  /** Processed share of the prompt, 0 to 1. */
   readonly promptShare?: number;
-  /** The connection is lost, and the page tries to reconnect. */
+  /** Whether the connection is lost and the page tries to reconnect. */
   readonly reconnecting?: boolean;
-  /** When the page reconnects, milliseconds since 1970. */
+  /** When the page reconnects. Milliseconds since 1970. */
   readonly reconnectAt?: number;
   readonly ttftMs?: number;
   /** `t_ms` of the first token. */
@@ -59,11 +60,11 @@ export interface Answer extends TreeTurn {
   readonly tokens: number;
   readonly tokensPerSecond?: number;
   readonly promptTokens?: number;
-  /** The answer reached a limit. */
+  /** Whether the answer reached a limit. */
   readonly cutShort?: boolean;
   /** The worker's reason for the end. */
   readonly stoppedBy?: EndEvent["stopped_by"];
-  /** Earlier messages left out because the context cannot hold them. */
+  /** Number of earlier messages left out because the context cannot hold them. */
   readonly leftOut?: number;
   readonly problem?: Problem;
 }
@@ -93,7 +94,7 @@ export function isLive(answer: Answer): boolean {
   return answer.phase !== "done" && answer.phase !== "stopped" && answer.phase !== "broken";
 }
 
-/** Whether it waits for a slot, or for its model. */
+/** Whether the answer waits to be sent, for a slot or for its model. */
 export function hasNotBegun(answer: Answer | undefined): boolean {
   return answer?.phase === "sending" || answer?.phase === "waiting" || answer?.phase === "loading";
 }
@@ -113,7 +114,7 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
             ...(event.eta_ms === undefined ? {} : { etaMs: event.eta_ms }),
           };
     case "status":
-      // A continued answer shows its text so far.
+      // A continued answer already shows its earlier text.
       if (answer.lastIndex >= 0 || event.status === "continued" || event.status === "resuming") return answer;
       return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
     case "started":
@@ -157,7 +158,7 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
     ttftMs: answer.ttftMs ?? Math.max(0, now - answer.sentAt),
     firstTokenMs,
     tokens,
-    // Half a second of tokens is the least that makes a rate worth showing.
+    // A rate over less than half a second varies too much to be shown.
     ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - (answer.continuedAfter ?? 0) - 1) * 1_000) / spanMs } : {}),
   };
 }
@@ -187,12 +188,11 @@ function withThinking(answer: Answer, { part, t_ms: ms }: TokenEvent): Answer {
     : { ...without(answer, "thinkingFromMs"), thoughtMs: ms - thinkingFromMs };
 }
 
-/** Whether the tokens that come are thoughts. */
 export function isThinking(answer: Answer): boolean {
   return isLive(answer) && answer.thinkingFromMs !== undefined;
 }
 
-/** Whether it waits for the results of its calls. */
+/** Whether the answer waits for the results of its tool calls. */
 export function wantsResults({ phase, calls = [] }: Answer): boolean {
   return phase === "done" && calls.length > 0 && calls.every(({ cut }) => cut !== true);
 }
@@ -201,12 +201,12 @@ export function broken(answer: Answer, problem: Problem): Answer {
   return { ...resting(answer), phase: "broken", problem };
 }
 
-/** The text so far stays. */
+/** Ends an answer, which keeps its text so far. */
 export function stopped(answer: Answer): Answer {
   return { ...resting(answer), phase: "stopped" };
 }
 
-/** Without the fields of an answer that still streams. */
+/** Removes the fields that only a streaming answer has. */
 function resting(answer: Answer): Answer {
   return connected(without(without(answer, "position"), "thinkingFromMs"));
 }
@@ -220,17 +220,17 @@ export function revived(answer: Answer): Answer {
   };
 }
 
-/** Whether it has a text to continue and has ended. */
+/** Whether the answer has ended and has a text to continue. */
 export function canContinue(answer: Answer): boolean {
   return answer.text.trim() !== "" && answer.calls === undefined && !isLive(answer);
 }
 
-/** Whether it has nothing to show, so that another try can replace it. */
+/** Whether the answer has nothing to show, so that another try can replace it. */
 export function isEmpty({ text, thoughts = "", calls = [] }: Answer): boolean {
   return text === "" && thoughts === "" && calls.length === 0;
 }
 
-/** The same answer with a further job, which continues its text, or begins anew where the answer is empty. */
+/** The same answer with a further job. That job continues the text, or starts over if the answer is empty. */
 export function continued(answer: Answer, jobId: string, now: number): Answer {
   const {
     problem: _,

@@ -7,7 +7,7 @@ export interface ContextUse {
   readonly total: number;
   /** 0 to 1. */
   readonly share: number;
-  /** Text about the consequences, once the context is nearly full. */
+  /** Text that explains the consequences, once the context is nearly full. */
   readonly warning?: string;
 }
 
@@ -30,7 +30,7 @@ export function contextUse(
   return { used, total: contextTokens, share, ...(share < warnShare ? {} : { warning: warningAt(share) }) };
 }
 
-/** The prompt of a continued answer includes its earlier tokens, once the worker has read it. */
+/** In a continued answer, `promptTokens` includes the answer's earlier tokens once the worker has read the prompt. */
 function countOf({ phase, promptTokens, tokens, continuedAfter = 0 }: Counted): number | undefined {
   if (promptTokens === undefined) return undefined;
   const isOld = phase === "sending" || phase === "waiting" || phase === "loading";

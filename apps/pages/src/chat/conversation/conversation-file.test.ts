@@ -24,7 +24,7 @@ it("imports an exported file unchanged", () => {
   expect(fromJson(toJson([conversation], 0), "x.json")).toEqual([conversation]);
 });
 
-it("ends an answer that was still streaming, because its stream is in another browser", () => {
+it("ends an answer that still streams, because another browser follows the stream", () => {
   const live = { ...conversation, turns: [turns[0], { ...turns[1], phase: "streaming" }] as Turn[] };
   const read = fromJson(toJson([live], 0), "x.json");
   expect(read[0]?.turns[1]).toMatchObject({ phase: "stopped", text: "They fly." });
@@ -86,7 +86,7 @@ describe("refuses", () => {
   });
 });
 
-it("copies a conversation whose messages differ here, and merges another one", () => {
+it("copies a conversation whose messages differ here, and merges one with the same messages", () => {
   expect(withoutClash(conversation, turns)).toBe(conversation);
   expect(withoutClash(conversation, [])).toBe(conversation);
   const copy = withoutClash(conversation, [{ role: "user", id: "q", text: "Another question", sentAt: 1 }]);

@@ -1,4 +1,4 @@
-// Owns conversations as files: JSON to import again, Markdown to read. Pure.
+// Owns files of conversations: JSON to import again, and Markdown to read. Pure.
 import { fenced } from "../attachments/attachment.ts";
 import { prettyArguments } from "../tool-calls/tool-calls.ts";
 import { isLive, stopped } from "./answer.ts";
@@ -8,7 +8,6 @@ import { newId } from "./new-id.ts";
 import { readConversation } from "./read-conversation.ts";
 
 const format = "waggle-conversations";
-/** Version of the file's format. */
 const version = 1;
 /** Limit for a file to import, which is in memory several times during the import. */
 export const maxFileBytes = 128 * 1024 * 1024;
@@ -77,8 +76,8 @@ export function fromJson(text: string, name: string): readonly Conversation[] {
 }
 
 /**
- * The conversation to import, whose turns are merged with the existing ones; or a copy of it, where a message with the same id has another
- * text here.
+ * Returns the conversation to import, whose turns are merged with existing turns; or a copy with a new id, if a message has another content
+ * here.
  */
 export function withoutClash(conversation: Conversation, here: readonly Turn[]): Conversation {
   const texts = new Map(here.map((turn) => [turn.id, turn]));

@@ -9,7 +9,7 @@ const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentA
 const answer = (id: string, text: string): Turn => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });
 const open = { contextTokens: undefined, charsPerToken: 3 };
 
-/** Each turn follows the one before it. */
+/** A conversation in which each turn follows the turn before it. */
 function conversation(turns: readonly Turn[], system = ""): Conversation {
   return {
     id: "chat-1",
@@ -39,7 +39,7 @@ it("joins messages without an answer, so that the roles alternate", () => {
   expect(messagesFor(said, "4", open).messages).toEqual([{ role: "user", content: "a\n\nb" }]);
 });
 
-it("leaves out the oldest pairs when the context cannot hold them, and never the last message", () => {
+it("leaves out the oldest pairs if the context cannot hold them, but never the last message", () => {
   const long = "x".repeat(300);
   const said = conversation([
     you("1", long),
@@ -79,7 +79,7 @@ it("requests the rest of an answer that has begun", () => {
   expect(asked).toMatchObject({ continue_final_message: true });
 });
 
-it("requests a job with its id and session, which continues without a reader and has a limit", () => {
+it("requests a job with an id, a session and a token limit that continues without a reader", () => {
   const said = conversation([you("1", "a"), answer("2", "")]);
   const room = { messages: messagesFor(said, "2", open).messages, contextTokens: 512 };
   const asked = requestFor(said, newAnswer("2", "job-2", 0), room);
@@ -95,7 +95,7 @@ it("requests a job with its id and session, which continues without a reader and
   expect(requestFor(limited, newAnswer("2", "job-2", 0), room)).toMatchObject({ max_tokens: 7 });
 });
 
-it("has its first message as its title", () => {
+it("takes its title from its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
   expect(titleFor({ text: `${"x".repeat(58)}🐝🐝` })).toBe(`${"x".repeat(58)}…`);
 });
@@ -114,7 +114,7 @@ describe("calls of tools", () => {
   const results = [{ callId: "a", name: "get_weather", text: "rain" }];
   const gave: Turn = { role: "user", id: "3", text: "", sentAt: 0, results };
 
-  it("are sent with their results, in the answer's place", () => {
+  it("are sent with their results instead of the answer", () => {
     const said = conversation([you("1", "a"), calling, gave, answer("4", "It rains."), you("5", "b"), answer("6", "")]);
     const { messages } = messagesFor(said, "6", open);
     expect(messages.map(({ role, content }) => [role, content])).toEqual([
@@ -146,7 +146,7 @@ describe("calls of tools", () => {
     expect(fitted.leftOut).toBe(2);
   });
 
-  it("are offered as the settings say", () => {
+  it("are offered if the settings have tools", () => {
     const tools = [{ type: "function" as const, function: { name: "get_weather" } }];
     const plain = conversation([you("1", "a"), answer("2", "")]);
     const said = { ...plain, settings: { ...plain.settings, tools } };

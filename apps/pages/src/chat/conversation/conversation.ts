@@ -17,13 +17,13 @@ export interface UserTurn extends TreeTurn {
   readonly role: "user";
   readonly text: string;
   readonly attachments?: readonly Attachment[];
-  /** Instead of a text: results of the previous answer's tool calls. */
+  /** Results of the previous answer's tool calls, instead of a text. */
   readonly results?: readonly ToolResult[];
 }
 
 export type Turn = UserTurn | Answer;
 
-/** The searchable text of a turn: message, results of calls, and names of files. */
+/** The searchable text of a turn: message, results of tool calls, and file names. */
 export function wordsOf(turn: Turn): string {
   if (turn.role === "assistant") return turn.text;
   const { text, results = [], attachments = [] } = turn;
@@ -34,18 +34,18 @@ export function wordsOf(turn: Turn): string {
 
 /** A conversation without its turns. */
 export interface Head {
-  /** The `session_id` too: one stream at a time for each conversation. */
+  /** Also the `session_id` of its requests: a conversation has one stream at a time. */
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
-  /** Its first message, shortened, or the visitor's name for it. */
+  /** The first message, shortened; or the visitor's title. */
   readonly title: string;
-  /** The title is the visitor's, and stays. */
+  /** Set if the visitor wrote the title, which then stays. */
   readonly named?: true;
   readonly pinned?: true;
   readonly settings: Settings;
   readonly chosen: Chosen;
-  /** Milliseconds since 1970; the conversation is hidden, and removed when the time to undo is over. */
+  /** When the conversation was deleted. Milliseconds since 1970. It is hidden, and removed when the time to undo is over. */
   readonly deletedAt?: number;
 }
 
@@ -57,10 +57,9 @@ export interface Conversation extends Head {
 export const untitled = "New conversation";
 const titleChars = 60;
 
-/** The title of a conversation that begins with this message. */
 export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
   const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
-  // Not within a character of two UTF-16 units.
+  // Do not cut a character of two UTF-16 units in half.
   return line.length > titleChars ? `${line.slice(0, titleChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : line;
 }
 
@@ -75,7 +74,7 @@ export function shownTurns(conversation: Conversation): readonly Turn[] {
   return path;
 }
 
-/** The answers of all branches that still stream, the last one first: two where two tabs sent a message at the same moment. */
+/** All answers that still stream, on all branches, last first. There are two if two tabs sent a message at the same moment. */
 export function liveAnswers({ turns }: Pick<Conversation, "turns">): readonly Answer[] {
   return turns.filter(isComing).toReversed();
 }
@@ -85,7 +84,7 @@ export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | und
   return turns.findLast(isComing);
 }
 
-/** The same, on the shown branch. */
+/** The last answer of the shown branch that still streams. */
 export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
   return shownTurns(conversation).findLast(isComing);
 }
@@ -98,7 +97,7 @@ export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: str
   return turns.find((turn): turn is Answer => turn.role === "assistant" && turn.id === answerId);
 }
 
-/** What is known of the model that answers: its context, and how it counts tokens. */
+/** The facts about the answering model that shape a request. */
 export interface Room {
   readonly contextTokens: number | undefined;
   /** Measured ratio for this conversation's text with this model's tokenizer. */
@@ -118,9 +117,9 @@ export interface Fitted {
 }
 
 /**
- * The messages that lead to the answer, without the oldest ones when the context cannot hold them all. The system prompt and the last message
- * always stay. A message without an answer is joined to the next one, because templates require alternating roles. The text of an answer to
- * continue comes last.
+ * The messages that lead to the answer, without the oldest messages if the context cannot hold all. The system prompt and the last message
+ * always stay. A message without an answer is joined to the next message, because templates require alternating roles. The text of an answer
+ * to continue comes last.
  */
 export function messagesFor(conversation: Conversation, answerId: string, room: Room): Fitted {
   const path = pathTo(conversation.turns, answerId);
@@ -129,7 +128,7 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   const system = conversation.settings.system.trim();
   const first: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
-  // All messages from one of the visitor's to the next belong together: a call without its result would make no sense.
+  // The messages between two messages of the visitor belong together: a call without its result would make no sense.
   const starts = history.flatMap(({ role }, i) => (role === "user" ? [i] : []));
   let start = starts.pop() ?? 0;
   let chars = system.length + begun.length + charsIn(history.slice(start));
@@ -142,7 +141,7 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   return { messages: [...first, ...history.slice(start), ...last], leftOut: start };
 }
 
-/** User and assistant alternate, the user first; calls with their results are between them. */
+/** User and assistant alternate, with the user first; tool calls and their results are between them. */
 function joined(turns: readonly Turn[]): ChatMessage[] {
   const messages: ChatMessage[] = [];
   for (const [i, turn] of turns.entries()) {
@@ -181,7 +180,7 @@ export function requestFor(
     ...settingsInRequest(conversation.settings, chat),
     job_id: answer.jobId,
     session_id: conversation.id,
-    // The worker finishes the answer without a connection too, and keeps it for a while; Stop is a DELETE.
+    // The worker finishes the answer even without a connection, and keeps it for a while. Stopping is a separate DELETE.
     on_disconnect: "continue",
   };
 }

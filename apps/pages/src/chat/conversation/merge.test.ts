@@ -1,4 +1,4 @@
-// Shows which of two versions stays: the one that is further along.
+// Shows that of two versions the version that is further along stays.
 import { expect, it } from "vitest";
 import { broken, continued, newAnswer, revived, stopped } from "./answer.ts";
 import type { Answer } from "./answer.ts";
@@ -15,13 +15,13 @@ const at = (lastIndex: number, more: Partial<Answer> = {}): Answer => ({
 const lost = { code: "unreachable", message: "" } as const;
 const head: Head = { id: "c", updatedAt: 5, title: "t", settings: { system: "", sampling: {} }, chosen: { a: "b" } };
 
-/** In both orders, which must not matter. */
+/** Compares the two in both orders, because the order must not matter. */
 function expectFurther(further: Answer, other: Answer): void {
   expect(furtherTurn(further, other)).toBe(further);
   expect(furtherTurn(other, further)).toBe(further);
 }
 
-it("takes the answer with more tokens, and of two equal ones the one that has ended", () => {
+it("takes the answer with more tokens, or of two equal answers the one that has ended", () => {
   expectFurther(at(7), at(5));
   expectFurther(at(7), broken(at(5), lost));
   expectFurther(at(5, { phase: "done" }), at(5));
@@ -36,7 +36,7 @@ it("takes the answer with more tries, but never one behind a stream's last index
   expectFurther(continued(at(5, { phase: "done" }), "job-3", 1), continued(at(4, { phase: "done" }), "job-2", 1));
 });
 
-it("has all turns of both versions, and is the same object without a new turn", () => {
+it("returns all turns of both versions, and the same object if there is no new turn", () => {
   const said: Turn = { role: "user", id: "turn-0", text: "a", sentAt: 0 };
   const ours = [said, at(5)];
   expect(mergeTurns(ours, [at(3), { ...said, text: "b" }])).toBe(ours);

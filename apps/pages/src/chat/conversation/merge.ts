@@ -3,9 +3,9 @@ import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
 
-/** The version of a turn that is further along; `ours` where they are equal. */
+/** The version of a turn that is further along; `ours` if both versions are equal. */
 export function furtherTurn(ours: Turn, theirs: Turn): Turn {
-  // A message never changes: editing one makes another turn.
+  // A message never changes: editing a message makes another turn.
   if (ours.role !== "assistant" || theirs.role !== "assistant") return ours;
   return isFurther(theirs, ours) ? theirs : ours;
 }
@@ -27,7 +27,7 @@ function lengthOf({ text, thoughts = "" }: Answer): number {
   return text.length + thoughts.length;
 }
 
-/** All turns of both; `ours` itself where `theirs` has no turn that is further along. */
+/** All turns of both lists; `ours` itself if no turn of `theirs` is further along. */
 export function mergeTurns(ours: readonly Turn[], theirs: readonly Turn[]): readonly Turn[] {
   const byId = new Map(ours.map((turn) => [turn.id, turn]));
   let changed = false;
@@ -44,7 +44,7 @@ export function mergeTurns(ours: readonly Turn[], theirs: readonly Turn[]): read
 /** The changed fields of a head; an undefined value removes the field. */
 export type HeadPatch = { readonly [Key in Exclude<keyof Head, "id">]?: Head[Key] | undefined };
 
-/** Field by field, so that two tabs that change different ones do not undo each other. */
+/** Patches field by field, so that two tabs that change different fields do not undo each other. */
 export function patchHead(head: Head, patch: HeadPatch): Head {
   const patched = {
     ...head,

@@ -1,9 +1,10 @@
-// Owns reading a conversation from a file: refuses what has another shape, and leaves out unknown fields. Pure.
+// Owns reading a conversation from a file: refuses wrong shapes, and leaves out unknown fields. Pure.
 import type { Attachment } from "../attachments/attachment.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
-import { readTools } from "../tool-calls/tool-list.ts";
-import type { Answer, AnswerPhase } from "./answer.ts";
+import { isObject, readTools } from "../tool-calls/tool-list.ts";
+import { answerPhases } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import type { Conversation, Turn, UserTurn } from "./conversation.ts";
 import { hasCircle } from "./turn-tree.ts";
 
@@ -23,22 +24,11 @@ const isBoolean: Check = (value) => typeof value === "boolean";
 const isRecordOf =
   (check: Check): Check =>
   (value) =>
-    isFields(value) && Object.values(value).every(check);
+    isObject(value) && Object.values(value).every(check);
 
 function isListOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
-
-const phases: Readonly<Record<AnswerPhase, true>> = {
-  sending: true,
-  waiting: true,
-  loading: true,
-  thinking: true,
-  streaming: true,
-  done: true,
-  stopped: true,
-  broken: true,
-};
 
 const messageShape: Shape<UserTurn> = {
   role: { fits: (value) => value === "user", needed: true },
@@ -46,7 +36,7 @@ const messageShape: Shape<UserTurn> = {
   parent: { fits: isId },
   sentAt: { fits: isNumber, needed: true },
   text: { fits: isText, needed: true },
-  attachments: { fits: isListOf(isAttachment) },
+  attachments: { fits: isListOf((value) => fitsAll(value, attachmentShape)) },
   results: { fits: isListOf((value) => fitsAll(value, resultShape)) },
 };
 
@@ -73,12 +63,8 @@ const attachmentShape: Shape<Attachment> = {
   tokens: { fits: isNumber },
 };
 
-function isAttachment(value: unknown): boolean {
-  return fitsAll(value, attachmentShape);
-}
-
 function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {
-  if (!isFields(value)) return false;
+  if (!isObject(value)) return false;
   const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
   return rows.every(([key, { fits, needed }]) => fits(value[key]) || (value[key] === undefined && needed !== true));
 }
@@ -93,7 +79,7 @@ const answerShape: Shape<Answer> = {
   jobSentAt: { fits: isNumber },
   continuedAfter: { fits: isNumber },
   edited: { fits: isYes },
-  phase: { fits: (value) => typeof value === "string" && Object.hasOwn(phases, value), needed: true },
+  phase: { fits: (value) => answerPhases.some((phase) => phase === value), needed: true },
   model: { fits: isText },
   text: { fits: isText, needed: true },
   thoughts: { fits: isText },
@@ -114,16 +100,16 @@ const answerShape: Shape<Answer> = {
   cutShort: { fits: isBoolean },
   stoppedBy: { fits: isText },
   leftOut: { fits: isNumber },
-  problem: { fits: (value) => isFields(value) && isText(value["code"]) && isText(value["message"]) },
+  problem: { fits: (value) => isObject(value) && isText(value["code"]) && isText(value["message"]) },
 };
 
 const settingsShape: Shape<Settings> = {
   system: { fits: isText, needed: true },
   sampling: { fits: isRecordOf(isNumber), needed: true },
   stop: { fits: isListOf(isText) },
-  jsonSchema: { fits: (value) => isFields(value) },
+  jsonSchema: { fits: isObject },
   reasoning: {
-    fits: (value) => isFields(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
+    fits: (value) => isObject(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
   tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
   model: { fits: isText },
@@ -143,7 +129,7 @@ const headShape: Shape<Omit<Conversation, "turns" | "settings" | "deletedAt">> =
  * @throws Error whose message is a sentence without a capital letter: "conversation 3 has no turns"
  */
 export function readConversation(value: unknown, what: string): Conversation {
-  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  if (!isObject(value)) throw new Error(`${what} is not an object`);
   const head = pick(value, headShape, what) as Omit<Conversation, "turns" | "settings">;
   const listed = value["turns"];
   if (!Array.isArray(listed)) throw new Error(`${what} has no turns`);
@@ -155,12 +141,12 @@ export function readConversation(value: unknown, what: string): Conversation {
 
 /** @throws Error as `readConversation` does */
 export function readSettings(value: unknown, what: string): Settings {
-  if (!isFields(value)) throw new Error(`${what} are not an object`);
+  if (!isObject(value)) throw new Error(`${what} are not an object`);
   return pick(value, settingsShape, what) as unknown as Settings;
 }
 
 function readTurn(value: unknown, what: string): Turn {
-  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  if (!isObject(value)) throw new Error(`${what} is not an object`);
   if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Turn;
   if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Turn;
   throw new Error(`${what} is neither a message nor an answer`);
@@ -176,8 +162,4 @@ function pick<T>(value: Fields, shape: Shape<T>, what: string): Fields {
     return [[key, field] as const];
   });
   return Object.fromEntries(known);
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-// Shows that all branches stay, and that each can be shown.
+// Shows that all branches are kept, and that each branch can be shown.
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { choicesFor, hasCircle, pathTo, shownPath, siblingIds } from "./turn-tree.ts";
@@ -30,12 +30,12 @@ it("shows the newest branch, or the chosen one with its chosen branches", () => 
   expect(shownPath([], {})).toEqual([]);
 });
 
-it("finds the path to a turn, whatever branch is shown", () => {
+it("finds the path to a turn on any branch", () => {
   expect(ids(pathTo(tree, "d"))).toBe("a b c d");
   expect(pathTo(tree, "nobody")).toEqual([]);
 });
 
-it("counts the versions of a turn from the oldest on", () => {
+it("lists the versions of a turn, oldest first", () => {
   expect(siblingIds(tree).get("b2")).toEqual(["b", "b2"]);
   expect(siblingIds(tree).get("a")).toEqual(["a"]);
 });

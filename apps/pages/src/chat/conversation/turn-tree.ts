@@ -1,20 +1,20 @@
-// Owns the shape of a conversation: a tree, in which editing or regenerating adds a branch next to the old one. Pure; it knows only which turn
-// follows which. A list of versions for each turn would lose the turns after the old version.
+// Owns the shape of a conversation: a tree, in which editing or regenerating adds a branch next to the old branch. A list of versions for each
+// turn would lose the turns after the old version. Pure; knows only which turn follows which.
 
 export interface TreeTurn {
   readonly id: string;
-  /** The turn it follows; absent for the first turn of a conversation. */
+  /** Id of the turn before; absent for the first turn of a conversation. */
   readonly parent?: string;
-  /** Milliseconds since 1970; orders turns that follow the same one. */
+  /** Milliseconds since 1970; orders turns with the same parent. */
   readonly sentAt: number;
 }
 
-/** Which of several turns after the same one is shown, by the id of the one that they follow; `""` for the beginning. */
+/** Id of the shown turn among several with the same parent, by the id of that parent; `""` for the beginning. */
 export type Chosen = Readonly<Record<string, string>>;
 
 const beginning = "";
 
-/** By the turn they follow, oldest first. A turn whose parent is missing is at the beginning, so that each turn can be shown. */
+/** Turns by the id of their parent, oldest first. A turn whose parent is missing is at the beginning, so that each turn can be shown. */
 function branchesOf<T extends TreeTurn>(turns: readonly T[]): Map<string, T[]> {
   const ids = new Set(turns.map(({ id }) => id));
   const branches = new Map<string, T[]>();
@@ -36,7 +36,7 @@ function byAge(a: TreeTurn, b: TreeTurn): number {
   return a.sentAt - b.sentAt || (a.id < b.id ? -1 : 1);
 }
 
-/** From the beginning to a leaf: at each branching the chosen turn, else the newest. */
+/** The turns from the beginning to a leaf: at each branching the chosen turn, or else the newest. */
 export function shownPath<T extends TreeTurn>(turns: readonly T[], chosen: Chosen): readonly T[] {
   const branches = branchesOf(turns);
   const path: T[] = [];
@@ -50,7 +50,7 @@ export function shownPath<T extends TreeTurn>(turns: readonly T[], chosen: Chose
   }
 }
 
-/** The turns up to this one, itself included; empty for an unknown turn. */
+/** The turns from the beginning to this turn, inclusive; empty for an unknown turn. */
 export function pathTo<T extends TreeTurn>(turns: readonly T[], id: string): readonly T[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   const path: T[] = [];
@@ -61,7 +61,7 @@ export function pathTo<T extends TreeTurn>(turns: readonly T[], id: string): rea
   return path.toReversed();
 }
 
-/** For each turn the ids of those that follow the same one, itself included, oldest first. */
+/** For each turn, the ids of all turns with the same parent, itself included; oldest first. */
 export function siblingIds(turns: readonly TreeTurn[]): ReadonlyMap<string, readonly string[]> {
   const siblings = new Map<string, readonly string[]>();
   for (const branches of branchesOf(turns).values()) {
@@ -77,7 +77,7 @@ export function choicesFor(turns: readonly TreeTurn[], id: string): Chosen {
   return Object.fromEntries(pathTo(turns, id).map((turn) => [placeOf(turn, ids), turn.id]));
 }
 
-/** Whether some turns follow each other in a circle, so that no path reaches them. */
+/** Whether turns follow each other in a circle, which no path from the beginning reaches. */
 export function hasCircle(turns: readonly TreeTurn[]): boolean {
   const branches = branchesOf(turns);
   const open = [...(branches.get(beginning) ?? [])];

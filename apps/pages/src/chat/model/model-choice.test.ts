@@ -1,4 +1,4 @@
-// Shows which model answers: the wanted one, or another chat model if the worker does not have it.
+// Shows which model answers: the wanted model, or another chat model if the worker does not have it.
 import type { ModelStatus } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { modelStatus } from "../../models/testing/model-status.ts";
@@ -18,7 +18,7 @@ it("prefers a model's name to other models' aliases", () => {
   expect(findModel(all, undefined)).toBeUndefined();
 });
 
-it("takes the wanted model, also if it is not loaded", () => {
+it("takes the wanted model, even if it is not loaded", () => {
   expect(chosen(all, "large")).toBe("large");
   expect(chosen(all, "s")).toBe("small");
 });

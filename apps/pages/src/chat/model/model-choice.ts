@@ -1,28 +1,27 @@
-// Owns which of the worker's models answers: the models to choose from, and the one that a conversation gets.
+// Owns the choice of the model that answers: the models to choose from, and the model that a conversation gets.
 import { computed, effect } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { ModelStatus } from "@waggle/protocol";
 import { isOnItsWay } from "../../models/model-list.ts";
 import type { ModelList } from "../../models/model-list.ts";
 
-/** Interval while a model loads, or an answer waits for one. */
+/** Interval of requests for the models while a model loads or an answer waits for a model. */
 const soonMs = 1_000;
 const laterMs = 15_000;
 
 export interface ModelChoice {
-  /** All models of a worker with several; empty at a worker with one. */
+  /** All models of a worker with several models; empty at a worker with one model. */
   readonly models: ReadonlySignal<readonly ModelStatus[]>;
-  /** The model with that name or alias, in the worker's last answer. */
+  /** The model with that name or alias in the worker's last list. */
   find(name: string | undefined): ModelStatus | undefined;
   /** The model that a conversation gets; undefined at a worker with one model. */
   chosen(wanted: string | undefined): ModelStatus | undefined;
-  /** The same, after the worker has listed its models: the name for a request. */
+  /** The name of the model that a conversation gets; waits until the worker has listed its models. */
   toAsk(wanted: string | undefined): Promise<string | undefined>;
-  /** Asks the worker again. */
   refresh(): void;
 }
 
-/** @param waits whether an answer of this tab has not begun: then the models are requested more often */
+/** @param waits whether an answer of this tab has not begun; the models are then requested more often */
 export function createModelChoice(list: ModelList, waits: ReadonlySignal<boolean>): ModelChoice {
   const models = computed(() => {
     const all = list.statuses.value?.models ?? [];
@@ -65,7 +64,7 @@ export function findModel(models: readonly ModelStatus[], name: string | undefin
   return models.find((model) => model.name === name) ?? models.find(({ aliases }) => aliases.includes(name));
 }
 
-/** The wanted model if the worker has it and it can chat; otherwise the default, a loaded one, or the first. */
+/** The wanted model if the worker has it and it can chat; otherwise the default model, a loaded model, or the first model. */
 export function chooseModel(models: readonly ModelStatus[], wanted: string | undefined): ModelStatus | undefined {
   const able = models.filter(canChat);
   return (

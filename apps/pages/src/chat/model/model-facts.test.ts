@@ -1,4 +1,4 @@
-// Shows how a model is described by its facts.
+// Shows how facts about a model become its description.
 import { expect, it } from "vitest";
 import { describeModel } from "./model-facts.ts";
 import type { ModelFacts } from "./model-facts.ts";

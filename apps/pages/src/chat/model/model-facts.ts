@@ -9,13 +9,13 @@ export interface ModelFacts extends Shared {
   readonly name: string;
   /** From the model file. */
   readonly description?: string | undefined;
-  /** The fake backend answers, without a model. */
+  /** Whether the fake backend answers, without a model. */
   readonly fake: boolean;
 }
 
 /**
  * @param info undefined before the worker has answered
- * @param chosen the model that answers, at a worker with several
+ * @param chosen the model that answers, at a worker with several models
  */
 export function factsOf(info: WorkerInfo | undefined, chosen: ModelStatus | undefined): ModelFacts | undefined {
   if (chosen !== undefined) return { ...chosen, fake: chosen.source === "fake" };
@@ -29,10 +29,10 @@ export function isStoryTeller(name: string | undefined): boolean {
   return name !== undefined && storyModel.test(name);
 }
 
-/** Smaller ones get simple facts wrong. */
+/** Smaller models get simple facts wrong. */
 const smallParameters = 1e9;
 
-/** What the model is and can do, in one to three sentences. */
+/** Describes the model and its abilities in one to three sentences. */
 export function describeModel(facts: ModelFacts): string {
   const { name, kind, parameters, fake } = facts;
   if (fake) return "A test backend that makes up words, without a model.";

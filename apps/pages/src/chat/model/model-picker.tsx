@@ -1,4 +1,4 @@
-// Owns the choice of the model, at a worker with several: each with its aliases, abilities and state.
+// Owns the list from which a visitor chooses the model, at a worker with several models.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { abilityWords } from "../../models/model-words.ts";
@@ -52,7 +52,7 @@ export function ModelPicker({ choice, wanted, onChoose }: ModelPickerProps): VNo
   );
 }
 
-/** The open list shows the whole label; the closed one has room for its beginning, which is the name. */
+/** The label begins with the name, because the closed list has room only for the label's beginning. */
 function Choice({ model }: { readonly model: ModelStatus }): VNode {
   const { name, aliases, state } = model;
   const words = [

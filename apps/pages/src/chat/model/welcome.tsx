@@ -1,8 +1,23 @@
-// Owns the content of an empty conversation: the model's description and three suggested prompts.
+// Owns the content of an empty conversation: the model's description, and three suggested prompts that suit the model.
 import type { VNode } from "preact";
 import { describeModel, isStoryTeller } from "./model-facts.ts";
 import type { ModelFacts } from "./model-facts.ts";
-import { suggestionsFor } from "./suggestions.ts";
+
+const stories = [
+  "Tell me a story about a dog and a ball.",
+  "Write a short story with the words rabbit, castle and rain.",
+  "Who are you?",
+] as const;
+
+const anything = [
+  "Explain how bees tell each other where the flowers are.",
+  "Write a short poem about rain on a tin roof.",
+  "Suggest three names for a small bakery by the sea.",
+] as const;
+
+function suggestionsFor(model: string | undefined): readonly string[] {
+  return isStoryTeller(model) ? stories : anything;
+}
 
 export interface WelcomeProps {
   /** Of the model that answers; undefined before the worker's first answer. */

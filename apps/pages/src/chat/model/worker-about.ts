@@ -1,4 +1,4 @@
-// Owns the worker's model and state, requested when the page opens and again until the worker is ready.
+// Owns the worker's model and state, which the page requests from its opening until the worker is ready.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { WorkerInfo } from "@waggle/protocol";
@@ -18,7 +18,6 @@ export interface WorkerAbout {
 export function createWorkerAbout(api: Api): WorkerAbout {
   const info = signal<WorkerInfo | undefined>(undefined);
   const reachable = signal(true);
-  const never = new AbortController().signal;
   let asking = false;
 
   async function askUntilReady(): Promise<void> {
@@ -31,7 +30,7 @@ export function createWorkerAbout(api: Api): WorkerAbout {
       } catch {
         reachable.value = false;
       }
-      await waitToRetry(askAgainMs, never);
+      await waitToRetry(askAgainMs);
     }
   }
 

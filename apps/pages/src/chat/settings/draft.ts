@@ -1,10 +1,9 @@
 // Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
 import { formatCount } from "../../parts/format.ts";
-import { readTools } from "../tool-calls/tool-list.ts";
-import { numberFields, rangeWords, textLimits } from "./fields.ts";
-import type { NumberField } from "./fields.ts";
-import { numberNames } from "./settings.ts";
-import type { NumberName, Settings } from "./settings.ts";
+import { isObject, readTools } from "../tool-calls/tool-list.ts";
+import { numberFields, numberNames, rangeWords, textLimits } from "./fields.ts";
+import type { NumberField, NumberName } from "./fields.ts";
+import type { Settings } from "./settings.ts";
 
 export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";
 export type FieldName = NumberName | TextName;
@@ -14,7 +13,6 @@ export type Draft = Readonly<Record<FieldName, string>>;
 
 export type ReadDraft =
   | { readonly kind: "settings"; readonly settings: Settings }
-  /** Problems by field. */
   | { readonly kind: "problems"; readonly problems: Readonly<Partial<Record<FieldName, string>>> };
 
 export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reasoning = {} }: Settings): Draft {
@@ -32,7 +30,7 @@ export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reason
   };
 }
 
-/** @param model taken over unchanged: it is chosen elsewhere */
+/** @param model kept unchanged, because this dialog does not choose the model */
 export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   const problems: Partial<Record<FieldName, string>> = {};
   const sampling: Partial<Record<NumberName, number>> = {};
@@ -64,18 +62,18 @@ export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   };
 }
 
-/** A string is a problem. */
+/** The number; undefined for an empty field; a string with the problem of an invalid text. */
 function readNumber(text: string, field: NumberField): number | string | undefined {
   const written = text.trim();
   if (written === "") return undefined;
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN;
   const { min, max, whole, except } = field;
-  const fits = value >= min && value <= max && (!whole || Number.isInteger(value)) && value !== except;
+  const fits = value >= min && value <= max && (whole !== true || Number.isInteger(value)) && value !== except;
   if (fits) return value;
   return written.includes(",") ? `${rangeWords(field)} Use a point as the decimal separator.` : rangeWords(field);
 }
 
-/** One on each line, with `\n` and `\t` for line feed and tab. */
+/** Reads one stop string from each line, with `\n` and `\t` for line feed and tab. A returned string is a problem. */
 function readStop(text: string): readonly string[] | string {
   const strings = text
     .split("\n")
@@ -104,7 +102,7 @@ function readSchema(text: string): Readonly<Record<string, unknown>> | string | 
   }
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isObject(value)) return value;
     return 'A JSON schema is an object: {"type": "object", …}.';
   } catch (error) {
     return `Not JSON: ${(error as Error).message}.`;

@@ -1,29 +1,26 @@
-// Owns each setting's hint and range. The ranges are those of the request; a test compares them with its schema.
+// Owns the numeric settings: each setting's hint and range. The ranges are those of the request's schema; a test compares the two.
 import { formatCount } from "../../parts/format.ts";
-import type { NumberName } from "./settings.ts";
 
 export interface NumberField {
-  /** Its effect, in a sentence. */
+  /** The setting's effect, in a sentence. */
   readonly hint: string;
   /** The value of an empty field. */
   readonly fallback: number | string;
   readonly min: number;
   readonly max: number;
-  readonly whole: boolean;
-  /** The one whole number within the limits that is invalid. */
+  readonly whole?: true;
+  /** A whole number within the range that is invalid. */
   readonly except?: number;
 }
 
-const share = { min: 0, max: 1, whole: false } as const;
-const whole = { whole: true } as const;
+const share = { min: 0, max: 1 } as const;
 
-export const numberFields: Readonly<Record<NumberName, NumberField>> = {
+const fields = {
   temperature: {
     hint: "How random the choice of words is: 0 always takes the likeliest one.",
     fallback: 0.8,
     min: 0,
     max: 2,
-    whole: false,
   },
   top_p: {
     hint: "Chooses among the likeliest words that add up to this probability; 1 keeps all.",
@@ -35,7 +32,7 @@ export const numberFields: Readonly<Record<NumberName, NumberField>> = {
     fallback: 40,
     min: 0,
     max: 1_000_000,
-    ...whole,
+    whole: true,
   },
   min_p: { hint: "Drops words less likely than this share of the likeliest; 0 drops none.", fallback: 0.05, ...share },
   max_tokens: {
@@ -43,42 +40,39 @@ export const numberFields: Readonly<Record<NumberName, NumberField>> = {
     fallback: "to the context's end",
     min: 1,
     max: 1_048_576,
-    ...whole,
+    whole: true,
   },
   seed: {
     hint: "The same seed gives the same answer to the same messages; -1 is a random seed.",
     fallback: -1,
     min: -1,
     max: 4_294_967_295,
-    ...whole,
+    whole: true,
   },
   repeat_penalty: {
     hint: "Makes recently used words less likely; 1 is off.",
     fallback: 1,
     min: 0.01,
     max: 10,
-    whole: false,
   },
   repeat_last_n: {
     hint: "How many recent tokens the three penalties count.",
     fallback: 64,
     min: 0,
     max: 65_536,
-    ...whole,
+    whole: true,
   },
   presence_penalty: {
     hint: "Makes used words less likely; below 0 more likely.",
     fallback: 0,
     min: -2,
     max: 2,
-    whole: false,
   },
   frequency_penalty: {
     hint: "Makes words less likely the more often they were used; below 0 more likely.",
     fallback: 0,
     min: -2,
     max: 2,
-    whole: false,
   },
   repetition_limit: {
     hint: "Ends an answer after this many repetitions of the same text; 0 is off.",
@@ -93,28 +87,26 @@ export const numberFields: Readonly<Record<NumberName, NumberField>> = {
     fallback: 0,
     min: 0,
     max: 100,
-    whole: false,
   },
   dry_base: {
     hint: "How much stronger DRY becomes with each repeated token.",
     fallback: 1.75,
     min: 1,
     max: 100,
-    whole: false,
   },
   dry_allowed_length: {
     hint: "Phrases up to this many tokens may repeat.",
     fallback: 2,
     min: 0,
     max: 65_536,
-    ...whole,
+    whole: true,
   },
   dry_penalty_last_n: {
     hint: "How many recent tokens DRY counts; -1 is the whole context.",
     fallback: -1,
     min: -1,
     max: 65_536,
-    ...whole,
+    whole: true,
   },
   xtc_probability: { hint: "How often XTC drops the likeliest words; 0 is off.", fallback: 0, ...share },
   xtc_threshold: {
@@ -127,25 +119,29 @@ export const numberFields: Readonly<Record<NumberName, NumberField>> = {
     fallback: -1,
     min: -1,
     max: 1_048_576,
-    ...whole,
+    whole: true,
   },
   priority: {
     hint: "Place in the queue; a higher priority runs sooner.",
     fallback: 0,
     min: -10,
     max: 10,
-    ...whole,
+    whole: true,
   },
   deadline_ms: {
     hint: "Milliseconds after which an answer is cancelled.",
     fallback: "none",
     min: 1,
     max: 86_400_000,
-    ...whole,
+    whole: true,
   },
-};
+} as const satisfies Readonly<Record<string, NumberField>>;
 
-/** Limits of a request's texts. */
+/** A numeric parameter of a request. */
+export type NumberName = keyof typeof fields;
+export const numberFields: Readonly<Record<NumberName, NumberField>> = fields;
+export const numberNames = Object.keys(fields) as readonly NumberName[];
+
 export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32, schemaChars: 1_048_576 } as const;
 
 export interface FieldGroup {
@@ -179,5 +175,5 @@ export const fieldGroups: readonly FieldGroup[] = [
 export function rangeWords({ min, max, whole: isWhole, except }: NumberField): string {
   const range = `from ${formatCount(min)} to ${formatCount(max)}`;
   const but = except === undefined ? "" : `, but not ${except}`;
-  return isWhole ? `A whole number ${range}${but}.` : `A number ${range}${but}.`;
+  return isWhole === true ? `A whole number ${range}${but}.` : `A number ${range}${but}.`;
 }

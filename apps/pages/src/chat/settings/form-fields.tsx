@@ -3,8 +3,8 @@ import type { VNode } from "preact";
 import { settingLabels } from "../../wire/setting-labels.ts";
 import type { FieldName } from "./draft.ts";
 import { numberFields } from "./fields.ts";
+import type { NumberName } from "./fields.ts";
 import { SettingField } from "./setting-field.tsx";
-import type { NumberName } from "./settings.ts";
 import type { SettingsForm } from "./settings-form.ts";
 
 interface FieldProps {
@@ -19,13 +19,13 @@ export function NumberSetting({ form, name }: FieldProps & { readonly name: Numb
         <input
           {...field}
           class="input numbers"
-          inputMode={whole ? "numeric" : "decimal"}
+          inputMode={whole === true ? "numeric" : "decimal"}
           autocomplete="off"
           placeholder={fallback.toString()}
           value={form.draft.value[name]}
           onInput={(event) => {
             form.set(name, event.currentTarget.value);
-            // Not on blur: a problem's text would then move the clicked button away from under the pointer.
+            // Check while the visitor types: on blur, the problem's text would move a button away at the moment of the click.
             form.check(name);
           }}
         />

@@ -1,4 +1,4 @@
-// Owns the settings chosen for a new conversation before its first message: they survive reload, in this tab.
+// Owns the settings chosen for a new conversation before its first message. In this tab, they survive a reload.
 import { storeItem, readItem } from "../../wire/browser-storage.ts";
 import type { SimpleStorage } from "../../wire/browser-storage.ts";
 import { readSettings } from "../conversation/read-conversation.ts";

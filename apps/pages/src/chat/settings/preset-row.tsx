@@ -1,4 +1,4 @@
-// Owns the presets in the settings dialog: applying one to the fields, and saving the fields under a name.
+// Owns the presets in the settings dialog: applies a preset to the fields, and saves the fields as a preset.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { Icon } from "../../parts/icons.tsx";
@@ -70,7 +70,7 @@ function PresetItem({ form, preset, onDelete }: PresetItemProps): VNode {
   );
 }
 
-/** Not a form: it is inside one, and Enter in its field must not close the dialog. */
+/** No form element, because this is inside the dialog's form, and Enter in its field must not close the dialog. */
 function AddPreset({ form, store }: PresetRowProps): VNode {
   const name = useSignal("");
   const trouble = useSignal<string | undefined>(undefined);

@@ -1,11 +1,12 @@
-// Owns presets: the built-in ones, which change only sampling, and the visitor's, which are whole settings.
+// Owns presets: built-in presets, which change only sampling, and the visitor's presets, which are whole settings.
 import { draftOf } from "./draft.ts";
 import type { Draft } from "./draft.ts";
-import type { NumberName, Settings } from "./settings.ts";
+import type { NumberName } from "./fields.ts";
+import type { Settings } from "./settings.ts";
 
 export interface Preset {
   readonly name: string;
-  /** Its purpose; presets of the visitor have no hint. */
+  /** The preset's purpose; presets of the visitor have no hint. */
   readonly hint?: string;
   readonly settings: Omit<Settings, "model">;
   /** Built-in presets change only these fields. */
@@ -42,7 +43,6 @@ export const builtInPresets: readonly Preset[] = [
   },
 ];
 
-/** The typed texts with the preset applied. */
 export function withPreset(draft: Draft, { settings, only }: Preset): Draft {
   const preset = draftOf(settings);
   if (only === undefined) return preset;

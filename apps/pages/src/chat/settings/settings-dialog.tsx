@@ -22,7 +22,6 @@ import "./settings.css";
 export interface SettingsDialogProps {
   readonly api: Api;
   readonly presets: PresetStore;
-  /** The saved settings. */
   readonly settings: ReadonlySignal<Settings>;
   /** Abilities of the model that answers; undefined while they are unknown. */
   readonly chat: ChatAbilities | undefined;
@@ -44,7 +43,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
     dialog.current?.close();
   }
 
-  /** After the problem's text is drawn. */
+  /** Call after the problem's text is drawn. */
   function showFirstProblem(): void {
     dialog.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }
@@ -163,7 +162,7 @@ interface GroupProps {
   readonly children: ComponentChildren;
 }
 
-/** Closed at first, unless a field in it is set or invalid. */
+/** A group of fields, which is closed at first unless a field in it is set or invalid. */
 function Group({ form, title, names, children }: GroupProps): VNode {
   const set = names.filter((name) => form.draft.value[name] !== "").length;
   const wrong = names.some((name) => form.problems.value[name] !== undefined);

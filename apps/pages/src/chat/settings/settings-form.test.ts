@@ -1,4 +1,4 @@
-// Shows that typed texts stay while another tab saves the settings, and that saving changes only typed fields.
+// Shows that typed texts stay when another tab saves the settings, and that saving changes only typed fields.
 import { signal } from "@preact/signals";
 import { expect, it } from "vitest";
 import { draftOf } from "./draft.ts";
@@ -6,7 +6,7 @@ import { createSettingsForm } from "./settings-form.ts";
 import { noSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 
-it("keeps typed fields, and has another tab's saved values in all others", () => {
+it("keeps typed fields, and takes all other fields from another tab's save", () => {
   const settings = signal<Settings>({ system: "", sampling: { seed: 1, top_k: 2 } });
   const form = createSettingsForm(settings);
   form.set("system", "Be brief.");

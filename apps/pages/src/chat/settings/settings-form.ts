@@ -17,13 +17,13 @@ export interface SettingsForm {
   replace(draft: Draft): void;
   reset(name: FieldName): void;
   resetAll(): void;
-  /** Checks this field. */
+  /** Shows the field's problem, if there is one. */
   check(name: FieldName): void;
   /** Undefined if a field is invalid; each invalid field then shows its problem. */
   read(): Settings | undefined;
 }
 
-/** @param settings the saved ones: another tab may change them meanwhile, and only fields typed in here override them */
+/** @param settings the saved settings. Another tab may change them meanwhile; only fields typed in here override them. */
 export function createSettingsForm(settings: ReadonlySignal<Settings>): SettingsForm {
   const saved = computed(() => draftOf(settings.value));
   const typed = signal<Partial<Draft>>({});

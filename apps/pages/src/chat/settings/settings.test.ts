@@ -1,12 +1,13 @@
-// Shows that the settings have the limits of a request, that typed texts become settings or problems, and the fields of a request.
+// Shows that the settings have the limits of a request, how typed texts become settings or problems, and which fields a request gets.
 import { GenerateRequestSchema, requestLimits } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { settingLabels } from "../../wire/setting-labels.ts";
 import { draftOf, readDraft } from "./draft.ts";
 import type { Draft } from "./draft.ts";
-import { fieldGroups, numberFields, rangeWords, textLimits } from "./fields.ts";
-import { noSettings, numberNames, settingsInRequest } from "./settings.ts";
-import type { NumberName, Settings } from "./settings.ts";
+import { fieldGroups, numberFields, numberNames, rangeWords, textLimits } from "./fields.ts";
+import type { NumberName } from "./fields.ts";
+import { noSettings, settingsInRequest } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 const { shape } = GenerateRequestSchema;
 const takes = (name: NumberName, value: number): boolean => shape[name].safeParse(value).success;
@@ -22,7 +23,7 @@ describe.each(numberNames)("%s", (name) => {
       false,
       false,
     ]);
-    expect(takes(name, min + (max - min) / 3 + 0.001)).toBe(!whole);
+    expect(takes(name, min + (max - min) / 3 + 0.001)).toBe(whole !== true);
     if (except !== undefined) expect(takes(name, except)).toBe(false);
     const byDefault: unknown = shape[name].safeParse(undefined).data;
     // -1 means the same as an absent field.
@@ -38,7 +39,7 @@ describe.each(numberNames)("%s", (name) => {
   });
 });
 
-it("have all numeric parameters of a request, except how long a model stays loaded", () => {
+it("have all numeric parameters of a request except `keep_alive`", () => {
   const numbers = Object.entries(shape)
     .filter(([, schema]) => [0.5, 1, 2].some((value) => schema.safeParse(value).success))
     .map(([name]) => name);
@@ -56,7 +57,7 @@ const problemsOf = (typed: Partial<Draft>): unknown => {
   return read.kind === "problems" ? read.problems : undefined;
 };
 
-describe("what is typed", () => {
+describe("a typed text", () => {
   it.each([
     ["temperature", "0.123456"],
     ["temperature", " .5 "],

@@ -1,30 +1,6 @@
 // Owns the settings of a conversation, and their fields in a request. Pure.
 import type { ChatAbilities, GenerateRequestInput, Tool } from "@waggle/protocol";
-
-/** All numeric parameters of a request. */
-export const numberNames = [
-  "temperature",
-  "top_p",
-  "top_k",
-  "min_p",
-  "max_tokens",
-  "seed",
-  "repeat_penalty",
-  "repeat_last_n",
-  "presence_penalty",
-  "frequency_penalty",
-  "repetition_limit",
-  "dry_multiplier",
-  "dry_base",
-  "dry_allowed_length",
-  "dry_penalty_last_n",
-  "xtc_probability",
-  "xtc_threshold",
-  "thinking_budget_tokens",
-  "priority",
-  "deadline_ms",
-] as const;
-export type NumberName = (typeof numberNames)[number];
+import type { NumberName } from "./fields.ts";
 
 export interface Reasoning {
   /** Absent for the model's default. */
@@ -38,12 +14,12 @@ export interface Settings {
   readonly sampling: Readonly<Partial<Record<NumberName, number>>>;
   /** Strings that end an answer. */
   readonly stop?: readonly string[];
-  /** The answer is JSON for this schema. */
+  /** JSON schema that the answer must fit. */
   readonly jsonSchema?: Readonly<Record<string, unknown>>;
   readonly reasoning?: Reasoning;
   /** Functions that the model may call; the visitor types in their results. */
   readonly tools?: readonly Tool[];
-  /** The model that answers, at a worker with several. */
+  /** The model that answers, at a worker with several models. */
   readonly model?: string;
 }
 
@@ -51,7 +27,7 @@ export const noSettings: Settings = { system: "", sampling: {} };
 
 type Thinking = Pick<ChatAbilities, "thinking" | "template_variables">;
 
-/** The model's switches for reasoning. A model that was never loaded may have all of them. */
+/** The model's switches for reasoning. All switches are shown for a model that was never loaded. */
 export function reasoningSwitches(chat: Thinking | undefined): {
   readonly enabled: boolean;
   readonly effort: boolean;
@@ -69,7 +45,7 @@ type Carried = Omit<Partial<GenerateRequestInput>, "messages" | "model">;
 
 /**
  * The fields of a request.
- * @param chat the abilities of the model that answers: a switch that it lacks is left out, because the worker would refuse it
+ * @param chat the abilities of the model that answers. A switch that the model lacks is left out, because the worker would refuse it.
  */
 export function settingsInRequest(settings: Settings, chat: Thinking | undefined): Carried {
   const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [] } = settings;

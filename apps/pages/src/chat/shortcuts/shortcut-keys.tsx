@@ -8,7 +8,7 @@ import type { ShortcutId, ShortcutSwitch } from "./shortcuts.ts";
 
 export interface ShortcutKeysProps {
   readonly enabled: ShortcutSwitch;
-  /** Escape without an open dialog. False if nothing could be stopped or closed. */
+  /** Called for Escape when no dialog is open. Returns false if there was nothing to stop or close. */
   readonly onEscape: () => boolean;
   readonly on: Readonly<Record<Exclude<ShortcutId, "list">, () => void>>;
 }

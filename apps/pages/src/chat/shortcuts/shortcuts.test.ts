@@ -10,7 +10,7 @@ it.each(shortcuts)("$key is $id", ({ id, key }) => {
   expect(shortcutOf({ ...press, key }, true)).toBeUndefined();
 });
 
-it("uses no key twice, and none of the browser's", () => {
+it("uses no key twice, and no key of the browser", () => {
   expect(new Set(shortcuts.map(({ key }) => key)).size).toBe(shortcuts.length);
   for (const held of ["ctrlKey", "metaKey", "altKey", "isComposing", "defaultPrevented"] as const) {
     expect(shortcutOf({ ...press, key: "n", [held]: true }, false)).toBeUndefined();
@@ -18,7 +18,7 @@ it("uses no key twice, and none of the browser's", () => {
   expect(shortcutOf({ ...press, key: "F5" }, false)).toBeUndefined();
 });
 
-it("stores that they are off", () => {
+it("stores that the shortcuts are off", () => {
   const place = createMemory();
   const first = createShortcutSwitch(place);
   expect(first.on.value).toBe(true);

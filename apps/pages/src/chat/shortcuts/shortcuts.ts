@@ -1,5 +1,5 @@
-// Owns the keyboard shortcuts: single keys, so that none overrides a browser's own, and never while the visitor types. Pure, except for whether
-// they are on, which this browser stores.
+// Owns the keyboard shortcuts. They are single keys, so that they override no shortcut of the browser, and have no effect while the visitor
+// types. This browser stores whether they are on.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { storeItem, lastingStorage } from "../../wire/browser-storage.ts";

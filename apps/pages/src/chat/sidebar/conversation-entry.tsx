@@ -23,7 +23,7 @@ interface EntryProps {
   readonly actions: ListActions;
 }
 
-/** Drawn again only when its head has changed. */
+/** Draws the entry again only when a property has changed. */
 export function ConversationEntry({ head, shown, live, actions }: EntryProps): VNode {
   return useMemo(() => <Entry {...{ head, shown, live, actions }} />, [head, shown, live, actions]);
 }
@@ -124,7 +124,7 @@ function Action({ icon, label, title, onClick }: ActionProps): VNode {
   );
 }
 
-/** @param onDone called with the new name, or without one when it is unchanged or empty */
+/** @param onDone called with the new name; without a name if it is empty or unchanged, or if the visitor cancels */
 function Renaming({ title, onDone }: { readonly title: string; readonly onDone: (name?: string) => void }): VNode {
   const box = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => box.current?.select(), []);

@@ -1,4 +1,4 @@
-// Owns the list of conversations in its groups: pinned ones, then by day. A long list is drawn as far as the visitor has scrolled.
+// Owns the list of conversations in groups: pinned conversations, then by day. A long list is drawn only as far as the visitor has scrolled.
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { ConversationEntry } from "./conversation-entry.tsx";
@@ -14,7 +14,7 @@ export interface ConversationListProps {
 
 /** Entries drawn at first, and with each further step. */
 const step = 80;
-/** Closer to the end than this, more are drawn. */
+/** Distance from the end of the list at which more entries are drawn. */
 const nearEndPx = 600;
 
 export function ConversationList({ conversations, actions }: ConversationListProps): VNode {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Head } from "../conversation/conversation.ts";
 import { groupHeads } from "./group-heads.ts";
 
-it("puts pinned ones first, then by day, the newest first", () => {
+it("lists pinned conversations first, then by day, newest first", () => {
   const now = new Date(2024, 4, 20, 12).getTime();
   const head = (id: string, updatedAt: Date, more: Partial<Head> = {}): Head => ({
     id,

@@ -1,4 +1,4 @@
-// Owns the groups of conversations: pinned, today, yesterday, earlier; the newest first in each. Pure.
+// Owns the groups of conversations: pinned, today, yesterday, earlier; newest first in each group. Pure.
 import type { Head } from "../conversation/conversation.ts";
 
 export interface HeadGroup {
@@ -21,7 +21,7 @@ export function groupHeads(heads: readonly Head[], now: number): readonly HeadGr
     .filter((group) => group.heads.length > 0);
 }
 
-/** In local time, where not every day has 24 hours. */
+/** Computed from the local date, because not every local day has 24 hours. */
 function startOfDay(now: number, daysBefore: number): number {
   const date = new Date(now);
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() - daysBefore).getTime();

@@ -1,4 +1,4 @@
-// Owns the list of hits of a search over all conversations.
+// Owns the hits of a search in all conversations.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
@@ -10,7 +10,7 @@ export interface SearchResultsProps {
   readonly onFound: (id: string, turnId: string | undefined) => void;
 }
 
-/** After the last letter. */
+/** Time from the last letter until the search. */
 const waitMs = 150;
 
 export function SearchResults({ library, words, onFound }: SearchResultsProps): VNode {

@@ -1,4 +1,4 @@
-// Shows that words are found in any spelling, and shown as written.
+// Shows that words are found regardless of case and accents, and shown as written.
 import { expect, it } from "vitest";
 import { findIn, folded } from "./search.ts";
 

@@ -1,4 +1,4 @@
-// Owns finding words in a text: case, accents and kinds of blanks make no difference. Pure.
+// Owns finding words in a text. Case and accents make no difference. Pure.
 
 export interface Found {
   /** The hit, with some words around it. */
@@ -11,7 +11,7 @@ const charsBefore = 24;
 const charsAfter = 60;
 const marks = /\p{M}+/gu;
 
-/** The text in the form that is compared. */
+/** The form of a text in which texts are compared. */
 export function folded(text: string): string {
   return text.normalize("NFD").replaceAll(marks, "").toLowerCase();
 }
@@ -31,12 +31,12 @@ export function findIn(text: string, wanted: string): Found | undefined {
   };
 }
 
-/** The index in the text at which its folded form has this length. @param from where to begin: a folded form is never longer than its text */
+/** The index up to which the text's folded form has this length. @param from an earlier index, at which the count begins */
 function offsetIn(text: string, foldedLength: number, from: number): number {
   let offset = from;
   let length = from === 0 ? 0 : folded(text.slice(0, from)).length;
   for (const char of text.slice(from)) {
-    // A mark that belongs to the letter before goes with it.
+    // A combining mark belongs to the letter before it.
     if (length >= foldedLength && folded(char) !== "") return offset;
     length += folded(char).length;
     offset += char.length;

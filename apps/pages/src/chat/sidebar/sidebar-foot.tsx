@@ -1,4 +1,4 @@
-// Owns the area below the list of conversations: how much storage they use, export and import.
+// Owns the area below the list of conversations: the storage used, export and import.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";

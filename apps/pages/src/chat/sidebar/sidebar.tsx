@@ -15,7 +15,7 @@ export interface SidebarProps {
   readonly library: Library;
   readonly actions: ListActions;
   readonly onNew: () => void;
-  /** A conversation, at one of its turns where that is given. */
+  /** Called with the conversation of a hit, and with the turn if the hit is in a turn. */
   readonly onFound: (id: string, turnId: string | undefined) => void;
 }
 

@@ -1,4 +1,4 @@
-// Owns the list of conversations that were just deleted, with their undo.
+// Owns the list of conversations that were just deleted, each with a button to undo that.
 import type { VNode } from "preact";
 import type { Deletions } from "../storage/deletions.ts";
 

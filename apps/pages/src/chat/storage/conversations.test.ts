@@ -1,4 +1,4 @@
-// Shows which conversation is shown when others are removed, and that settings of a new one stay until its first message.
+// Shows which conversation is shown after a deletion, and that settings of a new conversation stay until its first message.
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer } from "../conversation/answer.ts";
@@ -20,7 +20,7 @@ async function open(storage: Partial<ConversationStorage> = {}, tab = createMemo
   });
 }
 
-it("shows the new conversation that begins after the shown one is deleted", async () => {
+it("shows a conversation that begins after the shown conversation was deleted", async () => {
   const conversations = await open();
   const first = conversations.current.value.id;
   conversations.add(first, [said("one")], {});
@@ -44,7 +44,7 @@ it("keeps the settings of a new conversation until its first message", async () 
   expect(conversations.current.value.settings.system).toBe("");
 });
 
-it("keeps them over a reload too, in this tab, until the conversation begins or they are reset", async () => {
+it("keeps the settings over a reload of this tab, until the conversation begins or they are reset", async () => {
   const tab = createMemory();
   const settings = { system: "a long prompt", sampling: { seed: 1 } };
   const systemAfterReload = async (): Promise<string> => (await open({}, tab)).current.value.settings.system;
@@ -62,7 +62,7 @@ it("keeps them over a reload too, in this tab, until the conversation begins or 
   expect(await systemAfterReload()).toBe("");
 });
 
-it("begins with the newest default where no settings were chosen", async () => {
+it("begins with the newest default if no settings were chosen", async () => {
   const conversations = await open();
   const settings = { system: "by default", sampling: {} };
   conversations.saveNewSettings(settings);
@@ -79,7 +79,7 @@ it("reports that the default of new conversations cannot be stored", async () =>
   expect(conversations.trouble.value).toEqual({ kind: "failed", reason: "broken disk" });
 });
 
-it("keeps its own answer shown when another tab sends a message at the same moment", async () => {
+it("keeps showing this tab's answer when another tab sends a message at the same moment", async () => {
   let receive = (_: TabMessage): void => undefined;
   const conversations = await openConversations({
     storage: createMemoryStorage(),

@@ -1,5 +1,5 @@
-// Owns the conversations of this tab: their list, the shown one, and that each change is stored and sent to other tabs. All heads are read at
-// the start, turns when their conversation is shown. It knows no network.
+// Owns the conversations of this tab: their list, and the shown conversation. Stores each change, and sends it to other tabs. All heads are read
+// at the start; turns are read when their conversation is shown.
 import { batch, computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { tabStorage } from "../../wire/browser-storage.ts";
@@ -23,36 +23,36 @@ export interface Conversations {
   /** Heads that are not deleted, in no order. */
   readonly heads: ReadonlySignal<readonly Head[]>;
   readonly current: ReadonlySignal<Conversation>;
-  /** The turns of the current one are still being read. */
+  /** Whether the turns of the current conversation are still being read. */
   readonly reading: ReadonlySignal<boolean>;
-  /** Ids of the conversations in this tab with an answer that streams, separated by blanks. */
+  /** Ids of the conversations in this tab that have a streaming answer, separated by blanks. */
   readonly answering: ReadonlySignal<string>;
   readonly trouble: ReadonlySignal<StorageTrouble | undefined>;
   /** Settings of new conversations. */
   readonly newSettings: ReadonlySignal<Settings>;
   saveNewSettings(settings: Settings): void;
-  /** Undefined before its turns are read. */
+  /** Undefined before the conversation's turns are read. */
   get(id: string): Conversation | undefined;
   all(): readonly Conversation[];
-  /** Reads its turns, unless they are read. */
+  /** Reads the conversation's turns, unless they have been read. */
   load(id: string): Promise<Conversation | undefined>;
-  /** Shows it; an unknown id is a new conversation. */
+  /** Shows a conversation; an unknown id shows a new conversation. */
   show(id: string | undefined): void;
   /** Adds turns and changes the head; stores both at once. A new conversation joins the list with its first turn. */
   add(id: string, turns: readonly Turn[], patch: HeadPatch): void;
-  /** Changes one answer, and stores it soon. */
+  /** Changes one answer, and stores the change soon. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
   readTurns: ConversationStorage["readTurns"];
-  /** Adds changes from a file. @throws what the storage throws; then nothing is added */
+  /** Adds changes from a file. @throws the storage's error; then nothing is added */
   bring(changes: readonly Change[]): Promise<void>;
-  /** Removes those that are still marked as deleted, for good. */
+  /** Removes for good those conversations that are still marked as deleted. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Whether another tab announced this job before the worker had it. */
   sentElsewhere(jobId: string): boolean;
   /** All heads, including deleted ones. */
   everyHead(): readonly Head[];
   unsaved(): readonly Change[];
-  /** Reports that something else could not be stored. */
+  /** Reports another failure of the storage. */
   report(error: unknown): void;
   /** Stores all changes. */
   flush(): Promise<void>;
@@ -61,13 +61,13 @@ export interface Conversations {
 export interface ConversationsOptions {
   readonly storage: ConversationStorage;
   readonly otherTabs: OtherTabs;
-  /** Why the storage lasts only as long as the tab. */
+  /** The reason why the storage lasts only as long as the tab; undefined for a lasting storage. */
   readonly closed?: StorageTrouble | undefined;
   /** Storage that lasts as long as this tab. */
   readonly tab?: SimpleStorage;
 }
 
-/** @throws what the storage throws when it cannot be read */
+/** @throws the storage's error if it cannot be read */
 export async function openConversations(options: ConversationsOptions): Promise<Conversations> {
   const { storage, otherTabs, closed, tab = tabStorage } = options;
   const [loadedHeads, loadedSettings] = await Promise.all([storage.loadHeads(), storage.loadSettings()]);
@@ -86,7 +86,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
     return head === undefined ? fresh.value : { ...head, turns: turnsRead.value ?? [] };
   });
   const reading = computed(() => shownHead.value !== undefined && turnsRead.value === undefined);
-  /** While turns are read: turns that other tabs send meanwhile. */
+  /** The conversations whose turns are being read, with the turns that other tabs send meanwhile. */
   const arriving = new Map<string, { turns: readonly Turn[]; readonly read: Promise<void> }>();
   const jobsElsewhere = new Set<string>();
   const saveQueue = createSaveQueue({
@@ -153,7 +153,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
     turnsOf.value = new Map([...turnsOf.value].filter(([id]) => !ids.includes(id)));
   }
 
-  /** Adds a change of another tab, or of a file. */
+  /** Applies a change from another tab or a file. */
   function take({ id, head: change, turns }: Change): void {
     const ours = everyHead.value.find((head) => head.id === id);
     const asked = ownComing(id);
@@ -179,7 +179,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
     return coming === undefined || jobsElsewhere.has(coming.jobId) ? undefined : coming;
   }
 
-  /** Keeps the own branch shown when another tab sent a message at the same moment. */
+  /** Keeps this tab's branch shown if another tab sent a message at the same moment. */
   function keepShown(id: string, turnId: string): void {
     const conversation = get(id);
     if (conversation === undefined || shownTurns(conversation).some((turn) => turn.id === turnId)) return;
@@ -236,7 +236,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
           return;
         }
         batch(() => {
-          // It is shown instead of a deleted conversation, too.
+          // The new conversation may also be shown because the shown conversation was deleted.
           if (current.peek().id === id) shownId.value = id;
           setTurns(id, turns);
           setHead(patchHead(head, patch));

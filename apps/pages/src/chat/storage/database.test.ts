@@ -53,7 +53,7 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     expect(await storage.loadTurns("nobody")).toEqual([]);
   });
 
-  it("merges the writes of two tabs: by turn, and a head field by field", async () => {
+  it("merges the writes of two tabs: turn by turn, and the head field by field", async () => {
     const storage = await open();
     await storage.save([brings("a", [said("said"), at(8)])]);
     await storage.save([changes("a", [at(5)], { pinned: true })]);
@@ -64,7 +64,7 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     expect(await storage.loadHeads()).toEqual([head("a", { pinned: true, title: "named", named: true })]);
   });
 
-  it("removes deleted conversations for good, and keeps one whose deletion was undone", async () => {
+  it("removes deleted conversations for good, but not if their deletion was undone", async () => {
     const storage = await open();
     await storage.save([brings("a", [said("said")]), brings("b", [said("said")])]);
     await storage.save([changes("a", [], { deletedAt: 1 }), changes("b", [], { deletedAt: 1 })]);
@@ -101,7 +101,7 @@ describe.each(Object.entries(places))("%s", (_, open) => {
   });
 });
 
-it("writes nothing where it cannot write everything", async () => {
+it("writes nothing if it cannot write everything", async () => {
   const storage = await openDatabase();
   const unwritable = { ...said("b"), text: (() => undefined) as unknown as string };
   await expect(storage.save([brings("a", [said("a")]), brings("b", [unwritable])])).rejects.toThrow(
@@ -111,7 +111,7 @@ it("writes nothing where it cannot write everything", async () => {
   expect(await storage.loadTurns("a")).toEqual([]);
 });
 
-it("writes the unsaved changes of a closed tab, and nothing older over something newer", async () => {
+it("writes the unsaved changes of a closed tab, but never an older change over a newer one", async () => {
   const storage = await openDatabase();
   await storage.save([brings("a", [said("said"), at(8)])]);
   await storage.save([changes("a", [], { deletedAt: 7, pinned: true })]);
@@ -136,7 +136,7 @@ it("writes the unsaved changes of a closed tab, and nothing older over something
   expect(from.length).toBe(0);
 });
 
-it("leaves unsaved changes where they are while the database has no room", async () => {
+it("keeps unsaved changes in the simple storage while the database is full", async () => {
   const from = createMemory({});
   keepUnsaved({ changes: [changes("a", [said("late")])], drafts: [] }, from);
   const full: ConversationStorage = {

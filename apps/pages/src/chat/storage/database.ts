@@ -1,5 +1,5 @@
-// Owns conversations in IndexedDB: a record for each head and for each turn, so that a streaming answer rewrites only its own record. Each write
-// is a transaction that merges with the writes of other tabs.
+// Owns conversations in IndexedDB: a record for each head and each turn, so that a streaming answer rewrites only one record. Each write is a
+// transaction that merges with the writes of other tabs.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
 import { sameDraft } from "../composer/drafts.ts";
@@ -28,16 +28,16 @@ type Stores = ("heads" | "turns" | "settings" | "drafts")[];
 const name = "waggle";
 const version = 1;
 const newConversations = "new conversations";
-/** How long a browser may take to open the database: one that stores nothing may never answer. */
+/** Time limit for opening the database: a browser that stores nothing may never answer. */
 const openTimeoutMs = 5_000;
-/** Turns in one read when all are read. */
+/** Number of turns in one read when all turns are read. */
 const readBatch = 500;
 
 /** @throws the browser's error, or a timeout error */
 export async function openDatabase(): Promise<ConversationStorage> {
   let open: Promise<Database> | undefined = openInTime(() => (open = undefined));
   await open;
-  /** A browser may close the database at any time, because the visitor cleared it or the disk failed: then it is opened again. */
+  /** Opens the database again after the browser closed it, which may happen at any time: the visitor cleared it, or the disk failed. */
   const database = async (): Promise<Database> => await (open ??= openInTime(() => (open = undefined)));
 
   async function write(stores: Stores, how: (transaction: Writing) => Promise<unknown>): Promise<void> {
@@ -45,7 +45,7 @@ export async function openDatabase(): Promise<ConversationStorage> {
     const done = transaction.done;
     try {
       await how(transaction);
-      // Without waiting, so that the write survives a tab that closes now.
+      // Commit without waiting, so that the write survives if the tab closes now.
       transaction.commit();
     } catch (error) {
       abortQuietly(transaction);
@@ -152,16 +152,16 @@ function abortQuietly(transaction: Writing): void {
   try {
     transaction.abort();
   } catch {
-    // The transaction has ended, which is why the write failed.
+    // The transaction has already ended.
   }
 }
 
-/** An array sorts after every string. */
+/** The keys of a conversation's turns: `[]` is the upper bound, because IndexedDB sorts arrays after all strings. */
 function turnsOf(id: string): IDBKeyRange {
   return IDBKeyRange.bound([id], [id, []]);
 }
 
-/** Records come in the order of their keys, so those of one conversation are adjacent. */
+/** Groups records by conversation. Records are sorted by key, so the records of one conversation are adjacent. */
 function byConversation(records: readonly TurnRecord[]): readonly FoundTurns[] {
   const found: { id: string; turns: Turn[] }[] = [];
   for (const { conversation, turn } of records) {

@@ -82,7 +82,7 @@ it("can be undone after a reload, for the rest of its time", async () => {
   expect(await storage.loadHeads()).toEqual([]);
 });
 
-it("offers no undo for what was deleted long ago, and removes it at the start", async () => {
+it("removes a conversation that was deleted long ago at the start, without an undo", async () => {
   const { id, storage } = await deleted();
   closePage(60_000);
   const again = await open(storage);
@@ -93,7 +93,7 @@ it("offers no undo for what was deleted long ago, and removes it at the start", 
   expect(await storage.loadHeads()).toEqual([]);
 });
 
-it("starts the time anew for a conversation that was restored and deleted again", async () => {
+it("restarts the time to undo for a conversation that was restored and deleted again", async () => {
   const { conversations, deletions, id, gone } = await deleted();
   await vi.advanceTimersByTimeAsync(8_000);
   await conversations.bring([{ id, head: { kind: "patch", patch: { deletedAt: undefined } }, turns: [] }]);

@@ -1,11 +1,10 @@
-// Owns deleting with time to undo: a deleted conversation is hidden at once and removed after that time, by this tab or by a tab that is opened
-// or reloaded later.
+// Owns deletions with time to undo: a deleted conversation is hidden at once, and removed after that time, by this tab or by a tab that is
+// opened or reloaded later.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Head } from "../conversation/conversation.ts";
 import type { Conversations } from "./conversations.ts";
 
-/** How long a deletion can be undone. */
 const undoMs = 12_000;
 
 export interface Deletions {
@@ -28,7 +27,7 @@ export function createDeletions(conversations: Conversations, onGone: (id: strin
   }
 
   async function remove(id: string, deletedAt: number): Promise<void> {
-    // An import, or an undo in another tab, may have restored it meanwhile.
+    // An import, or an undo in another tab, may have restored the conversation meanwhile.
     if (conversations.everyHead().every((head) => head.id !== id || head.deletedAt !== deletedAt)) return;
     await onGone(id);
     // A conversation that cannot be removed now stays hidden, and the next start tries again.

@@ -1,4 +1,4 @@
-// Owns search, export and import over all conversations. It reads their turns from the storage and does not keep them.
+// Owns search, export and import of all conversations. Reads the turns from the storage, and does not keep them.
 import { formatBytes } from "../../parts/format.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
 import { shownTurns, wordsOf } from "../conversation/conversation.ts";
@@ -27,15 +27,14 @@ export interface ExportedFile {
 export interface Library {
   /** The first hit in each conversation, newest conversations first; stops when the signal is aborted. */
   search(words: string, signal: AbortSignal): Promise<readonly SearchHit[]>;
-  /** Of these conversations, or of all. */
+  /** Exports these conversations, or all. */
   export(kind: FileKind, ids?: readonly string[]): Promise<ExportedFile>;
-  /** @returns a sentence with the result. @throws Error whose message is a sentence */
+  /** Returns the result as a sentence. @throws Error whose message is a sentence */
   import(file: File): Promise<string>;
 }
 
 const stays: Change["head"] = { kind: "patch", patch: { deletedAt: undefined } };
 
-/** Most conversations in a result. */
 const hitsLimit = 200;
 
 export function createLibrary(conversations: Conversations): Library {
@@ -93,7 +92,7 @@ export function createLibrary(conversations: Conversations): Library {
       const known = new Set(conversations.everyHead().map(({ id }) => id));
       const changes = brought
         .map((conversation) => changeOf(withoutClash(conversation, here.get(conversation.id) ?? [])))
-        // The name and settings here are newer than those of the file.
+        // The title and settings in this browser are newer than those in the file.
         .map((change): Change => (known.has(change.id) ? { ...change, head: stays } : change));
       await conversations.bring(changes);
       const fresh = changes.filter(({ id }) => !known.has(id)).length;
@@ -103,7 +102,7 @@ export function createLibrary(conversations: Conversations): Library {
   };
 }
 
-/** Turns of the shown branch come first. */
+/** The first hit, preferably on the shown branch. */
 function firstHit(head: Head, turns: readonly Turn[], wanted: string): SearchHit | undefined {
   const matches = turns.filter((turn) => folded(wordsOf(turn)).includes(wanted));
   if (matches.length === 0) return undefined;

@@ -1,4 +1,4 @@
-// Owns opening the browser's storage of conversations. If the browser stores nothing, they stay in the memory of the tab, with a notice.
+// Owns opening the browser's storage of conversations. If the browser stores nothing, conversations stay in the tab's memory, with a notice.
 import { openDrafts } from "../composer/drafts.ts";
 import type { Drafts } from "../composer/drafts.ts";
 import { openConversations } from "./conversations.ts";
@@ -15,16 +15,15 @@ import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
 export interface OpenStorage {
   readonly conversations: Conversations;
   readonly drafts: Drafts;
-  /** The page may close: writes what is unsaved, and keeps it for the next start in case there is no time. */
+  /** Called when the page may close: writes unsaved changes, and keeps them for the next start in case they cannot be written in time. */
   leave(): void;
-  /** The page did not close. */
+  /** Called when the page did not close after `leave`. */
   stay(): void;
-  /** Writes what is unsaved. */
   flush(): void;
 }
 
 export async function openStorage(): Promise<OpenStorage> {
-  // Before anything is read, so that no change of another tab is missed meanwhile.
+  // Listen before anything is read, so that no change of another tab is missed.
   const otherTabs = openChannel();
   const { conversations, drafts } = await openLasting(otherTabs).catch(
     async (error: unknown) => await openInMemory(otherTabs, troubleOf(error)),
@@ -50,7 +49,7 @@ type Opened = Pick<OpenStorage, "conversations" | "drafts">;
 async function openLasting(otherTabs: OtherTabs): Promise<Opened> {
   const storage = await openDatabase();
   let failure: unknown;
-  // Without room in the database the changes stay where they are, and the next start tries again.
+  // If the database is full, the unsaved changes stay in the simple storage, and the next start tries again.
   await saveUnsaved(storage, { removes: true }).catch((error: unknown) => (failure = error));
   const opened = await open(storage, otherTabs);
   if (failure !== undefined) opened.conversations.report(failure);
@@ -59,7 +58,7 @@ async function openLasting(otherTabs: OtherTabs): Promise<Opened> {
 
 async function openInMemory(otherTabs: OtherTabs, { reason }: StorageTrouble): Promise<Opened> {
   const storage = createMemoryStorage();
-  // Shows them at least; they stay where they are.
+  // Shows the unsaved changes, but also leaves them in the simple storage.
   await saveUnsaved(storage, { removes: false });
   return await open(storage, otherTabs, { kind: "closed", reason });
 }

@@ -1,4 +1,4 @@
-// Owns messages between the tabs of one browser about conversations, so that each tab shows the changes of the others.
+// Owns messages about conversations between the tabs of a browser, so that each tab shows the changes of other tabs.
 import type { Settings } from "../settings/settings.ts";
 import type { Change } from "./storage.ts";
 
@@ -9,7 +9,7 @@ export type TabMessage =
 
 export interface OtherTabs {
   send(message: TabMessage): void;
-  /** Delivers earlier messages at once. */
+  /** Sets the listener, and delivers earlier messages to it at once. */
   listen(listener: (message: TabMessage) => void): void;
 }
 

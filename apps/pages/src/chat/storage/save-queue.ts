@@ -1,4 +1,4 @@
-// Owns storing the changes of this tab: soon, one write after the other, and again after a failed one.
+// Owns storing the changes of this tab: soon, one write after the other, and again after a failed write.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Conversation } from "../conversation/conversation.ts";
@@ -8,7 +8,7 @@ import type { Change, ConversationStorage } from "./storage.ts";
 /** How often a streaming answer is stored. */
 const saveIntervalMs = 400;
 
-/** Why conversations are not stored: new messages last as long as the tab. */
+/** The reason why conversations are not stored, so that new messages last only as long as the tab. */
 export interface StorageTrouble {
   /** `closed`: this browser stores nothing for the page. `full`: there is no room left. */
   readonly kind: "closed" | "full" | "failed";
@@ -29,11 +29,10 @@ export interface SaveQueue {
   note(id: string, noted: Noted): void;
   /** Drops the changes of a removed conversation. */
   forget(id: string): void;
-  /** Changes that are not stored. */
   unsaved(): readonly Change[];
-  /** Writes soon. */
+  /** Writes within `saveIntervalMs`. */
   soon(): void;
-  /** Writes now; resolves when it is written or has failed. */
+  /** Writes now; resolves when the write has ended or failed. */
   flush(): Promise<void>;
 }
 
@@ -45,7 +44,7 @@ interface Pending {
 
 export interface SaveQueueOptions {
   readonly storage: Pick<ConversationStorage, "save">;
-  /** The conversation as it is in this tab. */
+  /** The present conversation in this tab. */
   readonly get: (id: string) => Conversation | undefined;
   readonly onWrite: (changes: readonly Change[]) => void;
 }
@@ -83,7 +82,7 @@ export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): Sa
       trouble.value = undefined;
     } catch (error) {
       trouble.value = troubleOf(error);
-      // Changes since then are newer.
+      // Changes noted during the write are newer.
       const newer = pending;
       pending = new Map(taken);
       for (const [id, noted] of newer) pending.set(id, joined(pending.get(id), noted));

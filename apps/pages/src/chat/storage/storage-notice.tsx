@@ -1,4 +1,4 @@
-// Owns the notice that conversations are not stored, why, and what helps.
+// Owns the notice that conversations are not stored, with the reason and a remedy.
 import type { VNode } from "preact";
 import type { StorageTrouble } from "./save-queue.ts";
 

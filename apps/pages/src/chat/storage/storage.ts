@@ -1,5 +1,5 @@
-// Owns the contract of a storage of conversations: heads and turns are separate, are written together or not at all, and are merged with the
-// stored ones. `createMemoryStorage` is the fallback.
+// Owns the contract of a storage of conversations: heads and turns are separate, are written together or not at all, and are merged with
+// stored heads and turns. `createMemoryStorage` is the fallback.
 import { sameDraft } from "../composer/drafts.ts";
 import type { Draft, DraftChange } from "../composer/drafts.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
@@ -10,7 +10,7 @@ import type { Settings } from "../settings/settings.ts";
 /** A tab's change of a conversation. */
 export interface Change {
   readonly id: string;
-  /** The whole head of a new conversation, or the changed fields of another one. A patch does not restore a removed conversation. */
+  /** The whole head of a new conversation, or the changed fields of a known conversation. A patch does not restore a removed conversation. */
   readonly head: { readonly kind: "new"; readonly head: Head } | { readonly kind: "patch"; readonly patch: HeadPatch };
   readonly turns: readonly Turn[];
 }
@@ -21,12 +21,12 @@ export interface FoundTurns {
 }
 
 export interface ConversationStorage {
-  /** In no order. */
+  /** All heads, in no order. */
   loadHeads(): Promise<readonly Head[]>;
   loadTurns(id: string): Promise<readonly Turn[]>;
-  /** Writes all changes or, when it rejects, not one. */
+  /** Writes all changes. If the promise rejects, no change is written. */
   save(changes: readonly Change[]): Promise<void>;
-  /** Removes conversations that are marked as deleted, with turns and drafts; one whose deletion was undone stays. */
+  /** Removes conversations that are marked as deleted, with turns and drafts. A conversation whose deletion was undone stays. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** All turns of all conversations, in batches, until `onSome` returns false. */
   readTurns(onSome: (found: readonly FoundTurns[]) => boolean): Promise<void>;
@@ -34,7 +34,7 @@ export interface ConversationStorage {
   loadSettings(): Promise<Settings | undefined>;
   saveSettings(settings: Settings): Promise<void>;
   loadDrafts(): Promise<ReadonlyMap<string, Draft>>;
-  /** Keeps a draft that another tab has written since `before`. */
+  /** Writes a draft, or removes it unless another tab has written another draft since `before`. */
   changeDraft(change: DraftChange): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export function headAfter(stored: Head | undefined, change: Change): Head | unde
   return stored === undefined ? change.head.head : patchHead(stored, change.head.head);
 }
 
-/** The change that adds a conversation. */
+/** The change that adds this conversation. */
 export function changeOf({ turns, ...head }: Conversation): Change {
   return { id: head.id, head: { kind: "new", head }, turns };
 }

@@ -1,5 +1,5 @@
-// Owns what a tab could not write to the database before it closed: its changes wait in the browser's simple storage (localStorage) until the
-// next start writes them.
+// Owns changes that a tab could not write to the database before the tab closed. The changes wait in the browser's simple storage
+// (localStorage) until the next start writes them to the database.
 import { lastingStorage, readItem } from "../../wire/browser-storage.ts";
 import type { SimpleStorage } from "../../wire/browser-storage.ts";
 import type { DraftChange } from "../composer/drafts.ts";
@@ -16,7 +16,7 @@ export interface Unsaved {
 
 const keyOfThisTab = keyPrefix + newId("tab");
 
-/** Writes at once, which a database cannot do while the tab closes; removes the entry when nothing is unsaved. */
+/** Keeps unsaved changes; without any, removes the entry. Writes at once, which the database cannot do while the tab closes. */
 export function keepUnsaved(unsaved: Unsaved, place: SimpleStorage = lastingStorage): void {
   try {
     if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(keyOfThisTab);
@@ -32,8 +32,8 @@ export function keepUnsaved(unsaved: Unsaved, place: SimpleStorage = lastingStor
 
 /**
  * Writes the unsaved changes of closed tabs to the storage.
- * @param removes whether to remove them from `place` afterwards; false for a storage that lasts only as long as the tab
- * @throws what the storage throws; then no change is removed that the storage does not have
+ * @param removes whether to remove the changes from `place` afterwards; false for a storage that lasts only as long as the tab
+ * @throws the storage's error; then no change is removed
  */
 export async function saveUnsaved(
   storage: ConversationStorage,
@@ -52,7 +52,7 @@ export async function saveUnsaved(
   if (removes) for (const { key } of found) place.removeItem(key);
 }
 
-/** A value to remove is `undefined` in this page, and `null` in JSON. */
+/** A removed value is `undefined` in this page, but `null` in JSON. */
 function withUndefined({ changes, drafts }: Unsaved): Unsaved {
   return {
     changes: changes.map(({ head, ...change }) => ({

@@ -1,4 +1,4 @@
-// Shows which answer a tab follows where two tabs send a message in one conversation at the same moment.
+// Shows which answer a tab follows when two tabs send a message in one conversation at the same moment.
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import { newAnswer, stopped } from "../conversation/answer.ts";
@@ -13,7 +13,7 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-it("follows its own answer, then the answer that another tab requested at the same moment", async () => {
+it("follows this tab's answer, then the answer that another tab requested at the same moment", async () => {
   let receive = (_: TabMessage): void => undefined;
   const conversations = await openConversations({
     storage: createMemoryStorage(),

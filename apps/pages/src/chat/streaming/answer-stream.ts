@@ -1,5 +1,5 @@
-// Owns the one stream that this tab follows: the answer of the shown conversation, else the answer of another conversation that the tab has
-// shown. Its events change the answer.
+// Owns the one stream that this tab follows: of the answer in the shown conversation, or else of an answer in another conversation that the tab
+// has shown. The stream's events change the answer.
 import { computed, effect, untracked } from "@preact/signals";
 import type { StreamEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
@@ -14,7 +14,7 @@ import { createEventBatch } from "./event-batch.ts";
 export interface AnswerStream {
   /** Chooses the answer to follow. */
   select(): void;
-  /** Follows this conversation's answer too, as the tab did before it was reloaded. */
+  /** Also follows this conversation's answer, after the tab was reloaded. */
   watch(conversationId: string): void;
   /** Stops following this conversation's answer; its text so far stays. */
   leave(conversationId: string): void;
@@ -23,13 +23,13 @@ export interface AnswerStream {
 export interface AnswerStreamOptions {
   readonly api: Api;
   readonly conversations: Conversations;
-  /** Jobs that the worker has no stream for yet. */
+  /** Whether the worker has no stream for the job yet. */
   readonly isSubmitting: (jobId: string) => boolean;
-  /** The stream has ended, with or without the answer. Once this resolves, the next answer is chosen. */
+  /** Called when the stream has ended, with or without the whole answer. When it resolves, the next answer to follow is chosen. */
   readonly onEnd: (conversationId: string, answer: Answer, end: FollowEnd) => Promise<void>;
 }
 
-/** How long another tab may take to submit a job; then this tab asks the worker for the stream. */
+/** How long another tab may take to submit a job. After that, this tab requests the stream. */
 const submittingMs = 35_000;
 
 interface Followed {
@@ -56,7 +56,7 @@ export function createAnswerStream({ api, conversations, isSubmitting, onEnd }: 
     if (wanted !== undefined) followed = follow(wanted.conversation.id, wanted.answer);
   }
 
-  /** This tab's own answers first: another tab that sent a message at the same moment follows its own answer. */
+  /** Answers of this tab first: another tab that sent a message at the same moment follows the answer to that message. */
   function ownFirst(answers: readonly Answer[]): readonly Answer[] {
     const isOther = ({ jobId }: Answer): number => (conversations.sentElsewhere(jobId) ? 1 : 0);
     return answers.toSorted((a, b) => isOther(a) - isOther(b));
@@ -110,7 +110,7 @@ export function createAnswerStream({ api, conversations, isSubmitting, onEnd }: 
   effect(() => {
     visited.add(conversations.current.value.id);
   });
-  // Includes answers of other tabs: this tab follows them as soon as the worker has the job.
+  // Includes answers to other tabs: this tab follows such an answer as soon as the worker has its job.
   const coming = computed(() =>
     liveAnswers(conversations.current.value)
       .map(({ jobId, phase }) => `${jobId} ${phase === "sending"}`)

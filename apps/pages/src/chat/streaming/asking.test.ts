@@ -1,4 +1,4 @@
-// Shows in which order jobs are submitted, and what a refusal teaches about the length of a conversation.
+// Shows in which order jobs are submitted, and how a refusal corrects the estimated length of a conversation.
 import type { GenerateRequest } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
@@ -69,7 +69,7 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-it("submits the jobs of one conversation in order, because the worker ends the one that came first", async () => {
+it("submits the jobs of one conversation in order, because the worker ends the older job", async () => {
   const { conversations, sent, respond, ask } = await led();
   const id = conversations.current.value.id;
   ask(id, "one");
@@ -82,7 +82,7 @@ it("submits the jobs of one conversation in order, because the worker ends the o
   expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-3", "job-2"]);
 });
 
-it("leaves no message out of a conversation because of another conversation's ratio", async () => {
+it("does not leave out messages because of another conversation's ratio", async () => {
   const { conversations, sent, respond, ask } = await led();
   const talk = async (text: string): Promise<string> => {
     conversations.show(undefined);
@@ -97,7 +97,7 @@ it("leaves no message out of a conversation because of another conversation's ra
   };
   await talk("字".repeat(600));
   expect(sent.at(-1)?.messages).toHaveLength(3);
-  // A token for each character, and room for 500.
+  // One token per character, and a context of 500 tokens.
   const details = { n_prompt_tokens: 612, n_ctx: 500 };
   await respond(400, { error: { code: "invalid_argument", message: "", details } });
   expect(sent.at(-1)?.messages).toHaveLength(1);
@@ -106,7 +106,7 @@ it("leaves no message out of a conversation because of another conversation's ra
   expect(sent.at(-1)?.messages).toHaveLength(3);
 });
 
-it("counts a job as submitting while the stopped job before it, of the same answer, arrives", async () => {
+it("counts a job as submitting while the answer's earlier, stopped job is still on its way", async () => {
   const { conversations, asking, sent, respond, ask } = await led();
   const { id } = conversations.current.value;
   const answer = ask(id, "one");

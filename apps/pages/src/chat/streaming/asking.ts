@@ -1,4 +1,4 @@
-// Owns the jobs of answers: submits a job, with fewer messages where the context is too small for all of them, and cancels it.
+// Owns the jobs of answers: submits a job, with fewer messages if the context is too small for all, and cancels it.
 import type { Api } from "../../wire/api.ts";
 import { broken, isLive, revived } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
@@ -10,14 +10,14 @@ import type { Conversations } from "../storage/conversations.ts";
 import { roomIn, submitJob } from "./submit.ts";
 
 export interface Asking {
-  /** Submits the job of an answer in the conversation. @param coming the answer that it supersedes if the worker accepts it */
+  /** Submits the job of an answer in the conversation. @param coming the answer that is superseded if the worker accepts the job */
   ask(conversation: Conversation, answer: Answer, coming: Answer | undefined): void;
   /** Whether the job is on its way to the worker, which has no stream for it yet. */
   isSubmitting(jobId: string): boolean;
   cancel(answer: Answer): Promise<void>;
   /**
-   * Whether the stream refused the answer for the prompt's length and fewer messages can be sent: a worker that is still loading, or slow,
-   * reports the length there.
+   * Whether the stream ended because the prompt is too long, and the next try can send fewer messages. Only a slow or loading worker reports
+   * the length in the stream.
    */
   learnsLength(conversationId: string, answer: Answer): boolean;
 }
@@ -30,15 +30,15 @@ export interface AskingOptions {
   readonly onAsked: () => void;
 }
 
-/** Tries of a cancel that does not reach the worker; afterwards the answer runs to its end unread. */
+/** Limit of tries of a cancel that does not reach the worker. After that, the answer runs to its end unread. */
 const cancelTries = 3;
 
 export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
-  /** By conversation and model: texts in another language, or without tools, have another ratio. */
+  /** Characters per token by conversation and model, because the ratio also depends on the language and on tools. */
   const charsPerToken = new Map<string, number>();
-  /** By job: an answer whose job was stopped while it was submitted may have a further job after it. */
+  /** Submits in progress by job and not by answer: an answer that is stopped while its job is submitted may get a further job. */
   const submitting = new Map<string, Promise<void>>();
-  /** By conversation, the last submit in progress: of two jobs of a session the worker ends the one that arrives first. */
+  /** The last submit in progress of each conversation. Submits keep their order, because a session's newer job ends the older one. */
   const lastSubmits = new Map<string, Promise<void>>();
   /** Characters in each job's prompt, until the job ends. */
   const sentChars = new Map<string, number>();
@@ -74,14 +74,14 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
     submitting.delete(answer.jobId);
     if (outcome.kind === "accepted") {
       sentChars.set(answer.jobId, outcome.chars);
-      // Another tab may have marked it as lost when the submit took too long.
+      // Another tab may have marked the answer as lost because the submit took too long.
       change((now) => ({ ...(now.phase === "broken" ? revived(now) : now), leftOut: outcome.leftOut }));
     } else {
       const now = findAnswer(conversations.get(asked.id) ?? asked, answer.id);
-      // A refusal does not matter once the visitor has stopped the answer or sent the next message.
+      // Ignore a refusal after the visitor has stopped the answer or sent the next message.
       if (now !== undefined && isLive(now)) {
         change((current) => broken(current, outcome.problem));
-        // A refused message supersedes no answer: the one before it continues.
+        // A refused message supersedes no answer: the earlier answer continues.
         if (coming !== undefined) conversations.change(asked.id, coming.id, revived);
       }
       if (outcome.problem.code === "unreachable") about.refresh();

@@ -1,4 +1,4 @@
-// Shows how often events are delivered: the first and the last at once, those between in batches.
+// Shows how often events are delivered: the first and the last at once, the events between in batches.
 import type { StreamEvent } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createEventBatch } from "./event-batch.ts";
@@ -45,7 +45,7 @@ it("delivers at most one batch each 40 ms", () => {
   expect(batches.length).toBeGreaterThan(15);
 });
 
-it("waits three times as long as a batch took, at most half a second", () => {
+it("waits three times as long as a batch took to draw, at most half a second", () => {
   let clock = 0;
   let takesMs = 100;
   const batches: number[] = [];

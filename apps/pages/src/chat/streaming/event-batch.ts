@@ -1,21 +1,21 @@
-// Owns how often a stream changes the page: events are delivered in batches, at most 25 times a second, and less often where drawing them takes
-// long, so that drawing never takes all of the page's time.
+// Owns how often a stream changes the page. Events are delivered in batches, at most 25 times a second, and less often if drawing takes long,
+// so that drawing never takes all of the page's time.
 import type { StreamEvent } from "@waggle/protocol";
 
-/** About as often as the eye notices; a fast model sends a thousand tokens a second. */
+/** The eye hardly notices a shorter interval, and a fast model sends a thousand tokens a second. */
 const batchIntervalMs = 40;
-/** After drawing a batch, the page has three times that time for everything else. */
+/** After drawing a batch, the page leaves this many times the drawing time for everything else. */
 const restShare = 3;
 const maxRestMs = 500;
 
 export interface EventBatch {
-  /** The first event after a pause and a terminal event are delivered at once. */
+  /** Adds an event. The first event after a pause and a terminal event are delivered at once. */
   add(event: StreamEvent): void;
   /** Delivers the collected events. */
   flush(): void;
 }
 
-/** @param now milliseconds that only grow */
+/** @param now milliseconds on a monotonic clock */
 export function createEventBatch(
   onEvents: (events: readonly StreamEvent[]) => void,
   now: () => number = () => performance.now(),
@@ -27,7 +27,7 @@ export function createEventBatch(
     const events = collected;
     collected = [];
     const begun = now();
-    // The page draws the events' changes before the next turn of the event loop.
+    // By the next turn of the event loop, the page has drawn the changes.
     timer = setTimeout(() => {
       const tookMs = now() - begun;
       const restMs = Math.min(maxRestMs, Math.max(batchIntervalMs - tookMs, restShare * tookMs));

@@ -18,7 +18,7 @@ const worker = (upMinutes: number): Parameters<typeof lostJobProblem>[1] => ({
 });
 const words = (answer: Answer, upMinutes: number): string => lostJobProblem(answer, worker(upMinutes), now).message;
 
-it("gives the reason and what is left of the answer", () => {
+it("explains the loss, and how much of the answer arrived", () => {
   expect(words(sent(5), 2)).toBe("The worker was restarted during the answer. The text shown is all that arrived.");
   expect(words(sent(45), 90)).toMatch(
     /^The worker keeps an answer for 30 minutes after its end, and that time is over\./,

@@ -1,4 +1,4 @@
-// Owns why a worker lost a job: derived from its uptime and from how long it keeps answers.
+// Owns the reason why a worker lost a job, derived from the worker's uptime and from how long it keeps answers.
 import type { WorkerInfo } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { unreachable } from "../../wire/problem.ts";
@@ -8,7 +8,7 @@ import type { Answer } from "../conversation/answer.ts";
 
 type Lifetimes = Pick<WorkerInfo, "uptime_ms" | "answer_window_ms">;
 
-/** Asks the worker. */
+/** Requests the worker's uptime for the explanation. */
 export async function explainLostJob(api: Api, answer: Answer): Promise<Problem> {
   try {
     const response = await api.request("/v1/info");

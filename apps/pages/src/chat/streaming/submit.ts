@@ -1,4 +1,4 @@
-// Owns submitting an answer's job: accepted, or refused with a reason. A prompt that is too long is tried again with fewer messages.
+// Owns submitting an answer's job, which is accepted, or refused with a reason. If the prompt is too long, tries again with fewer messages.
 import type { Api } from "../../wire/api.ts";
 import { problemOf, unreachable } from "../../wire/problem.ts";
 import type { Problem } from "../../wire/problem.ts";
@@ -25,7 +25,7 @@ export async function submitJob(
     const { messages, leftOut } = messagesFor(conversation, answer.id, known);
     const chars = charsIn(messages);
     const problem = await post(api, JSON.stringify(requestFor(conversation, answer, { ...known, messages })));
-    // Accepted before: an earlier try arrived, and only its response was lost.
+    // `conflict`: an earlier try was accepted, and only its response was lost.
     if (problem === undefined || problem.code === "conflict") return { kind: "accepted", leftOut, chars };
     const learnt = roomIn(problem, chars);
     if (learnt === undefined || messages.length <= 1 || tries === triesLimit) return { kind: "refused", problem };
@@ -34,7 +34,7 @@ export async function submitJob(
   }
 }
 
-/** The context size and the characters for each token that a refusal for length reports. */
+/** The context size and the characters per token, computed from a refusal because of length. */
 export function roomIn(problem: Problem, chars: number): Room | undefined {
   const { n_prompt_tokens: promptTokens, n_ctx: contextTokens } = problem.details ?? {};
   if (typeof promptTokens !== "number" || typeof contextTokens !== "number" || promptTokens === 0) return undefined;

@@ -1,4 +1,4 @@
-// Owns a worker with one model, for tests of the chat page's parts that send it no requests.
+// Owns a worker with one model, for tests that send it no requests.
 import { signal } from "@preact/signals";
 import type { WorkerInfo } from "@waggle/protocol";
 import type { ModelChoice } from "../model/model-choice.ts";

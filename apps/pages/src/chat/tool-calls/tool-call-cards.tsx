@@ -1,4 +1,4 @@
-// Owns the cards of an answer's tool calls: name, arguments, and a field for the result while the answer waits for it.
+// Owns the cards of an answer's tool calls: name, arguments, and a field for the result while the answer waits for the result.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
@@ -12,7 +12,7 @@ import "./tools.css";
 export interface ToolCallCardsProps {
   readonly answerId: string;
   readonly calls: readonly ToolCall[];
-  /** The arguments still stream. */
+  /** Whether the arguments still stream. */
   readonly live: boolean;
   /** Absent once the results are sent. */
   readonly onResults: ((results: readonly ToolResult[]) => void) | undefined;

@@ -6,9 +6,9 @@ export interface ToolCall {
   readonly index: number;
   readonly id: string;
   readonly name: string;
-  /** JSON, as far as it has streamed. */
+  /** JSON; incomplete while the call streams. */
   readonly arguments: string;
-  /** The answer ended within the call. */
+  /** Set if the answer ended within the call. */
   readonly cut?: true;
 }
 
@@ -21,7 +21,7 @@ export interface ToolResult {
 
 type Message = NonNullable<GenerateRequestInput["messages"]>[number];
 
-/** The calls after one event of a call's part. */
+/** The calls after an event that adds a part of a call. */
 export function withCall(calls: readonly ToolCall[], { part, call, text }: TokenEvent): readonly ToolCall[] {
   if (call === undefined) return calls;
   if (part === "call") {
@@ -37,7 +37,7 @@ export function withCuts(calls: readonly ToolCall[], message: EndEvent["message"
   return cut.size === 0 ? calls : calls.map((call) => (cut.has(call.id) ? { ...call, cut: true } : call));
 }
 
-/** Indented; unchanged while it is incomplete. */
+/** The arguments as indented JSON; unchanged while the JSON is incomplete. */
 export function prettyArguments({ arguments: json }: Pick<ToolCall, "arguments">): string {
   try {
     return JSON.stringify(JSON.parse(json), null, 2);
@@ -46,7 +46,7 @@ export function prettyArguments({ arguments: json }: Pick<ToolCall, "arguments">
   }
 }
 
-/** The messages for an answer's calls and results; undefined unless each call has a result, and then the calls are left out. */
+/** The messages for an answer's calls and results. Undefined if a call has no result: the request then leaves out the calls. */
 export function messagesOfCalls(
   answer: { readonly text: string; readonly thoughts?: string; readonly calls?: readonly ToolCall[] },
   results: readonly ToolResult[],

@@ -1,4 +1,4 @@
-// Owns parsing the list of tools in the settings: OpenAI's format, like in a request. Pure.
+// Owns parsing the list of tools in the settings, in OpenAI's format as in a request. Pure.
 import type { Tool } from "@waggle/protocol";
 import { formatCount } from "../../parts/format.ts";
 
@@ -54,6 +54,6 @@ function problem(sentence: string): ReadTools {
   return { kind: "problem", sentence };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,11 +1,11 @@
-// Owns how typed results of tool calls are shown and edited.
+// Owns how results of tool calls, which the visitor typed in, are shown and edited.
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../transcript/branch-switch.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation/conversation.ts";
-import { useEditing } from "../transcript/turn-editor.tsx";
+import { EditButton, useEditing } from "../transcript/turn-editor.tsx";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
 import "./tools.css";
@@ -13,7 +13,7 @@ import "./tools.css";
 export interface ToolResultTurnProps {
   readonly turn: UserTurn;
   readonly results: readonly ToolResult[];
-  /** Ids of the turns that follow the same answer, itself included. */
+  /** Ids of all turns that follow the same answer, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "giveResults" | "choose">;
 }
@@ -45,16 +45,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
           <Cards results={results} />
           <div class="turn-tools">
             {branches}
-            <button
-              ref={editing.button}
-              type="button"
-              class="button icon tiny quiet"
-              aria-label="Edit the result and send again"
-              title="Edit the result and send again"
-              onClick={() => (editing.open.value = true)}
-            >
-              <Icon name="edit" />
-            </button>
+            <EditButton editing={editing} label="Edit the result and send again" />
           </div>
         </>
       )}

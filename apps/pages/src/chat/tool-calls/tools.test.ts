@@ -1,4 +1,4 @@
-// Shows the calls of an answer as they stream and in the next request, and which lists of tools are valid.
+// Shows how tool calls stream and become part of the next request, and which lists of tools are valid.
 import { requestLimits, ToolsSchema } from "@waggle/protocol";
 import type { TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ const two: readonly ToolCall[] = [
 ];
 
 describe("calls", () => {
-  it("arrive in pieces, each for its call", () => {
+  it("are put together from pieces, each for its call", () => {
     const events = [
       token("call", 0, "", { id: "a", name: "get_weather" }),
       token("arguments", 0, '{"city":'),
@@ -46,7 +46,7 @@ describe("calls", () => {
     expect(prettyArguments({ arguments: '{"city":"Be' })).toBe('{"city":"Be');
   });
 
-  it("are in the next request with their results, and left out without", () => {
+  it("are in the next request with their results, and are left out without results", () => {
     const answer = { text: "", thoughts: "Hm.", calls: two };
     const results = [
       { callId: "b", name: "get_time", text: "noon" },
@@ -71,7 +71,7 @@ describe("calls", () => {
 });
 
 describe("a list of tools", () => {
-  it("is valid in OpenAI's format, as for the worker", () => {
+  it("is valid in OpenAI's format, here and at the worker", () => {
     const read = readTools(toolsExample);
     expect(read.kind === "tools" && ToolsSchema.parse(read.tools)).toHaveLength(1);
     expect(readTools("  ")).toEqual({ kind: "tools", tools: [] });
@@ -89,7 +89,7 @@ describe("a list of tools", () => {
   ])("is refused with the problem: %s", (text, sentence) => {
     const read = readTools(text);
     expect(read.kind === "problem" && read.sentence).toMatch(sentence);
-    // The worker refuses it too.
+    // The worker refuses the same lists.
     if (text !== "[") expect(ToolsSchema.safeParse(JSON.parse(text)).success).toBe(false);
   });
 
@@ -98,7 +98,7 @@ describe("a list of tools", () => {
     expect(toolLimits).toEqual({ tools, chars: toolsChars, nameChars: toolNameChars });
   });
 
-  it("is refused where two tools have one name", () => {
+  it("is refused if two tools have the same name", () => {
     const tool = { type: "function", function: { name: "a" } };
     expect(readTools(JSON.stringify([tool, tool]))).toEqual({ kind: "problem", sentence: "Two tools are called a." });
   });

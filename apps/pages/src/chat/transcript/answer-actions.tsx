@@ -11,7 +11,7 @@ export interface AnswerActionsProps {
   readonly chat: Pick<Chat, "continue" | "reconnect" | "regenerate">;
 }
 
-/** Buttons for an answer that failed: first the one that keeps most of the text. */
+/** Buttons for an answer that failed; the button that keeps most of the text comes first. */
 export function RecoveryButtons({ answer, chat }: AnswerActionsProps): VNode {
   const { id, problem, lastIndex } = answer;
   const isLost = problem?.code === "unreachable" && lastIndex >= 0;
@@ -26,7 +26,7 @@ export function RecoveryButtons({ answer, chat }: AnswerActionsProps): VNode {
   );
 }
 
-/** For an answer that ended without an error before its end: it was stopped, or reached a limit. */
+/** The button for an answer that was stopped or reached a limit. */
 export function ContinueButton({ answer, chat }: AnswerActionsProps): VNode | null {
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
   if (!isCut || answer.problem !== undefined || !canContinue(answer)) return null;

@@ -1,11 +1,10 @@
-// Owns how an answer is shown: what it waits for, its text, its figures, and its error.
+// Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import type { Advice } from "../../wire/advice.ts";
@@ -18,15 +17,15 @@ import type { ModelChoice } from "../model/model-choice.ts";
 import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
-import { TurnEditor, useEditing } from "./turn-editor.tsx";
+import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
 import { describeLine } from "../words.ts";
 import { formatMilliseconds, formatPercent, formatRate } from "../../parts/format.ts";
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
-  /** Ids of the answers to the same message, itself included. */
+  /** Ids of all answers to the same message, itself included. */
   readonly siblings: readonly string[];
-  /** No turn follows it. */
+  /** Whether no turn follows the answer. */
   readonly isLast: boolean;
   readonly choice: ModelChoice;
   readonly chat: Chat;
@@ -90,16 +89,7 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
         {!live && answer.text !== "" && (
           <>
             <CopyButton text={answer.text} label="Copy answer" />
-            <button
-              ref={editing.button}
-              type="button"
-              class="button icon tiny quiet"
-              aria-label="Edit answer"
-              title="Edit answer"
-              onClick={() => (editing.open.value = true)}
-            >
-              <Icon name="edit" />
-            </button>
+            <EditButton editing={editing} label="Edit answer" />
           </>
         )}
         {answer.problem === undefined && <RegenerateButton answer={answer} chat={chat} />}
@@ -125,8 +115,8 @@ function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">)
 }
 
 /**
- * Undefined while tokens arrive and after the end.
- * @param model the model that answers, at a worker with several
+ * The state of an answer that waits; undefined while tokens arrive and after the end.
+ * @param model the model that answers, at a worker with several models
  */
 function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
   switch (answer.phase) {

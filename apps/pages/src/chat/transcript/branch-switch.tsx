@@ -3,10 +3,10 @@ import type { VNode } from "preact";
 import { Icon } from "../../parts/icons.tsx";
 
 export interface BranchesProps {
-  /** Ids of the turns that follow the same turn, oldest first; a single one has no switch. */
+  /** Ids of all turns that follow the same turn, oldest first. A single turn has no switch. */
   readonly siblings: readonly string[];
   readonly shown: string;
-  /** What the switch calls them. */
+  /** The noun in the switch's labels. */
   readonly kind: "answer" | "message";
   readonly onChoose: (turnId: string) => void;
 }
@@ -48,7 +48,7 @@ function Step({ to, label, icon, onChoose }: StepProps): VNode {
   );
 }
 
-/** The pressed button disappears with its turn: moves the focus to the button on the other turn and scrolls to it. */
+/** Moves the focus to the same button on the other turn, because the pressed button disappears with its turn. */
 function focusStep(turnId: string, label: string): void {
   requestAnimationFrame(() => {
     const turn = document.querySelector(`[data-turn="${CSS.escape(turnId)}"]`);

@@ -1,17 +1,16 @@
 // Owns how a visitor's message is shown, and how it is edited and sent again.
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { AttachedFiles } from "../attachments/attached-files.tsx";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation/conversation.ts";
 import { ToolResultTurn } from "../tool-calls/tool-result-turn.tsx";
-import { TurnEditor, useEditing } from "./turn-editor.tsx";
+import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
 
 export interface MessageTurnProps {
   readonly turn: UserTurn;
-  /** Ids of the messages that follow the same turn, itself included. */
+  /** Ids of all messages that follow the same turn, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "resend" | "giveResults" | "choose">;
 }
@@ -56,16 +55,7 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
       {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
       <div class="turn-tools">
         {branches}
-        <button
-          ref={editing.button}
-          type="button"
-          class="button icon tiny quiet"
-          aria-label="Edit and send again"
-          title="Edit and send again"
-          onClick={() => (editing.open.value = true)}
-        >
-          <Icon name="edit" />
-        </button>
+        <EditButton editing={editing} label="Edit and send again" />
         <CopyButton text={turn.text} label="Copy message" />
       </div>
     </li>

@@ -1,10 +1,9 @@
 // Owns scrolling to one turn of the shown conversation and marking it.
 
-/** How long it stays marked. */
 const markedMs = 3_000;
 
 export function pointAt(turnId: string): void {
-  // After the transcript is drawn and has scrolled to its end.
+  // Two frames later, the transcript is drawn and has scrolled to its end.
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
       const turn = document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(turnId)}"]`);

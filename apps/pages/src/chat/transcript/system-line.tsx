@@ -1,4 +1,4 @@
-// Owns the line above a conversation with the beginning of its system prompt, which opens the settings.
+// Owns the line above a conversation that shows the beginning of its system prompt, and opens the settings on a click.
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
 import { PageActionsContext } from "../page-actions.ts";

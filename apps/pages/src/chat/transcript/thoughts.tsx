@@ -1,4 +1,4 @@
-// Owns the reasoning before an answer: closed, with its duration; it opens only by a click.
+// Owns the reasoning before an answer: shows its duration, and its text after a click.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { Markdown } from "../../parts/markdown/markdown.tsx";

@@ -1,4 +1,4 @@
-// Owns the turns of a conversation, and that the newest stays in view unless the visitor has scrolled away.
+// Owns the turns of a conversation. Keeps the newest turn in view, unless the visitor has scrolled away.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -11,7 +11,7 @@ import { MessageTurn } from "./message-turn.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
 import { siblingIds } from "../conversation/turn-tree.ts";
 
-/** Distance from the end that counts as the end. */
+/** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 48;
 
 export interface TranscriptProps {
@@ -25,7 +25,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
   const atEnd = useSignal(true);
   const turns = shownTurns(conversation);
   const siblings = siblingIds(conversation.turns);
-  /** The turns of all branches at the last drawing. */
+  /** The turns of all branches when the transcript was last drawn. */
   const known = useRef<ReadonlyMap<string, readonly string[]>>(new Map());
   const shownLast = useRef<string | undefined>(undefined);
   const lastId = turns.at(-1)?.id;
@@ -95,14 +95,14 @@ function isNearEnd(scroller: HTMLElement | null): boolean {
 
 interface TurnProps {
   readonly turn: Turn;
-  /** Ids separated by blanks, so that equal lists are equal values. */
+  /** Ids separated by blanks: a text, so that `useMemo` sees equal lists as equal. */
   readonly siblings: string;
   readonly isLast: boolean;
   readonly chat: Chat;
   readonly choice: ModelChoice;
 }
 
-/** Drawn again only when the turn has changed: a long conversation costs no more than its last answer. */
+/** Draws a turn again only when it has changed, so that a streaming answer does not redraw a long conversation. */
 function TurnItem({ turn, siblings, isLast, chat, choice }: TurnProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");

@@ -1,8 +1,9 @@
-// Owns the editor of a turn, and whether it is open: an unsent edit is restored with its turn.
+// Owns the editor of a turn, and whether it is open. An unsent edit is restored with its turn.
 import { signal, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Icon } from "../../parts/icons.tsx";
 import { growToFit } from "../composer/composer.tsx";
 import { isComposing } from "../composer/is-composing.ts";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
@@ -10,7 +11,7 @@ import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.t
 export interface Editing {
   /** Whether this turn is being edited. */
   readonly open: Signal<boolean>;
-  /** The button that opens the editor gets the focus back afterwards. */
+  /** The button that opens the editor; it gets the focus back when the editor closes. */
   readonly button: RefObject<HTMLButtonElement | null>;
 }
 
@@ -25,20 +26,34 @@ export function useEditing(turnId: string): Editing {
   return { open, button };
 }
 
+export function EditButton({ editing, label }: { readonly editing: Editing; readonly label: string }): VNode {
+  return (
+    <button
+      ref={editing.button}
+      type="button"
+      class="button icon tiny quiet"
+      aria-label={label}
+      title={label}
+      onClick={() => (editing.open.value = true)}
+    >
+      <Icon name="edit" />
+    </button>
+  );
+}
+
 export interface TurnEditorProps {
   readonly turnId: string;
-  /** The turn's text. */
   readonly text: string;
   readonly label: string;
   /** Label of the button. */
   readonly action: string;
-  /** Whether Enter saves, as in the message box; otherwise it begins a line. */
+  /** Whether Enter saves, as in the message box; otherwise Enter begins a new line. */
   readonly enterSaves: boolean;
   /** Whether an empty text can be saved. */
   readonly optional?: boolean;
   readonly onSave: (text: string) => void;
   readonly onCancel: () => void;
-  /** Shown next to the buttons: the switch to other versions. */
+  /** The switch to other versions, shown next to the buttons. */
   readonly children: ComponentChildren;
 }
 
@@ -58,7 +73,7 @@ export function TurnEditor({
   const edited = useSignal(kept ?? text);
   const box = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
-    // A restored editor takes no focus: the visitor did not open it, and the next letter belongs to the message box.
+    // A restored editor takes no focus, because the visitor did not open it: the next letter belongs to the message box.
     if (kept === undefined) box.current?.focus();
   }, []);
   useLayoutEffect(() => {

@@ -1,4 +1,4 @@
-// Owns the connection to the hive, the only long-lived one: its feed, reopened when it is lost, and the heartbeats from before.
+// Owns the page's only long-lived connection, which reads the hive's feed: opens it again after a loss, and fetches earlier heartbeats.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
@@ -11,7 +11,7 @@ import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
 import type { HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
-/** Heartbeats fetched for the start of the charts, over all workers: as many as a hive keeps by default. */
+/** Heartbeats of all workers together to fetch for the start of the charts: the number that a hive keeps by default. */
 const historyLimit = 1_000;
 
 export interface HiveFeed {
@@ -25,7 +25,6 @@ export function followHive(api: Api): HiveFeed {
   const view = signal(emptyHive);
   const connection = signal<"opening" | "open" | "lost">("opening");
   const refusal = signal<Problem | undefined>(undefined);
-  const never = new AbortController().signal;
 
   async function readOnce(): Promise<void> {
     const reading = new AbortController();
@@ -50,7 +49,7 @@ export function followHive(api: Api): HiveFeed {
     for (;;) {
       await readOnce().catch(() => {});
       connection.value = "lost";
-      await waitToRetry(retryDelayMs, never);
+      await waitToRetry(retryDelayMs);
     }
   }
 

@@ -16,7 +16,7 @@ const sample = (agoMs: number, changes: Partial<Sample> = {}): Sample => ({
 });
 const view = (id: string, ...samples: Sample[]) => viewOf(workerOf(id), { samples });
 
-it("has one axis from the first heartbeat on, at least a minute and at most the whole span long", () => {
+it("has one axis from the first heartbeat, at least a minute and at most the whole span long", () => {
   const secondsOf = (...agoMs: number[]): number => {
     const { times, busy } = seriesOf([view("a", ...agoMs.map((ago) => sample(ago))), view("b")], now);
     expect([times.at(-1), busy.length]).toEqual([now / 1_000, times.length]);
@@ -32,7 +32,7 @@ it("has one axis from the first heartbeat on, at least a minute and at most the 
   expect([busy[0], busy.at(-1), busy.length]).toEqual([1, undefined, 120_000 / stepMs + 1]);
 });
 
-it("adds up the workers' values, and holds a value until the next heartbeat is missing", () => {
+it("adds up the workers' values, and keeps a value until the next heartbeat is missing", () => {
   const { busy, tokensPerSecond } = seriesOf(
     [view("a", sample(20_000)), view("b", sample(21_000), sample(1_000))],
     now,
@@ -41,7 +41,7 @@ it("adds up the workers' values, and holds a value until the next heartbeat is m
   expect(tokensPerSecond.at(-1)).toBe(5);
 });
 
-it("shows the mean and the slowest of several workers, and the busiest and the fullest of their machines", () => {
+it("shows the mean and the slowest of several workers, and their busiest and fullest machines", () => {
   const latency = (ms: number) => ({ p50_ms: ms, p95_ms: 2 * ms, count: 1 });
   const one = sample(0, { load: load({ ttft: latency(10), cpu: { cores: 2, busy: 0.2 } }) });
   const memory = { worker_bytes: 1e9, engine_bytes: 0, free_bytes: 1e9, total_bytes: 8e9 };
@@ -54,7 +54,7 @@ it("shows the mean and the slowest of several workers, and the busiest and the f
   expect([series.itlP50.at(-1), series.gpuMemory.at(-1)]).toEqual([undefined, undefined]);
 });
 
-it("loses none of several heartbeats between two points", () => {
+it("uses all heartbeats between two points", () => {
   const itl = (ms: number) => load({ itl: { p50_ms: ms, p95_ms: 2 * ms, count: 1 } });
   const { itlP50, itlP95, tokensPerSecond } = seriesOf(
     [
@@ -88,7 +88,7 @@ it("shows a short peak, and ends with the values of the totals", () => {
   expect([series.busy.at(-1), series.queued.at(-1), series.tokensPerSecond.at(-1)]).toEqual([4, 1, 345]);
 });
 
-it("computes rates from counts, also across a restart, and no rate from a first heartbeat", () => {
+it("computes rates from counts, even across a restart, but no rate from a first heartbeat", () => {
   const counted = (agoMs: number, accepted: number, started_at = at): Sample =>
     sample(agoMs, { load: load({ started_at, requests: { accepted, refused: 0 } }) });
   const { requests } = seriesOf(

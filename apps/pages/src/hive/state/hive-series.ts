@@ -1,4 +1,4 @@
-// Owns the series of the charts: values of one worker or of all over the last minutes, at common times, from heartbeats at any times. Pure.
+// Owns the series of the charts: computes values of one worker or all workers at common times, from heartbeats at any times. Pure.
 import type { Figure } from "../../parts/chart.tsx";
 import type { Sample, WorkerView } from "./hive-view.ts";
 import { holdsMs } from "./worker-figures.ts";
@@ -6,7 +6,7 @@ import { holdsMs } from "./worker-figures.ts";
 /** Milliseconds: the span of the charts, and the step between their points. */
 export const spanMs = 900_000;
 export const stepMs = 5_000;
-/** Least span, also with fewer heartbeats. */
+/** Shortest span of the charts, even with few heartbeats. */
 const leastSpanMs = 60_000;
 
 export interface HiveSeries {
@@ -15,7 +15,7 @@ export interface HiveSeries {
   readonly tokensPerSecond: readonly Figure[];
   readonly busy: readonly Figure[];
   readonly queued: readonly Figure[];
-  /** Milliseconds: the mean of several workers, and the value of the slowest. */
+  /** Milliseconds: the mean of several workers, and the value of the slowest worker. */
   readonly ttftP50: readonly Figure[];
   readonly ttftP95: readonly Figure[];
   readonly itlP50: readonly Figure[];
@@ -23,7 +23,7 @@ export interface HiveSeries {
   /** Per minute. */
   readonly requests: readonly Figure[];
   readonly errors: readonly Figure[];
-  /** Percent: the mean of several workers' machines, and the busiest. */
+  /** Percent: the mean of several workers' machines, and the value of the busiest machine. */
   readonly cpuMean: readonly Figure[];
   readonly cpuMost: readonly Figure[];
   /** Gigabytes: workers and engines together, and the free memory of the fullest machine. */
@@ -35,10 +35,10 @@ export interface HiveSeries {
 
 /** One worker's heartbeats for one point. */
 interface Reading {
-  /** Heartbeats since the previous point, oldest first; without any, the last one if it still holds. */
+  /** Heartbeats since the previous point, oldest first; or only the last heartbeat, if it is still valid and no other arrived. */
   readonly came: readonly Sample[];
   readonly last: Sample;
-  /** The heartbeat before all of these. */
+  /** The heartbeat before those in `came`. */
   readonly before: Sample | undefined;
 }
 
@@ -50,14 +50,14 @@ export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries 
   return pointsAt(times, readingsAt(views, times));
 }
 
-/** The series with the current values as its last point: those of the last heartbeats, like the totals. */
+/** Adds a last point with the values of the last heartbeats, which the totals show too. */
 export function withNow(series: HiveSeries, views: readonly WorkerView[], now: number): HiveSeries {
   const last = pointsAt([now], [readingsNow(views, now)]);
   const names = Object.keys(series) as (keyof HiveSeries)[];
   return Object.fromEntries(names.map((name) => [name, [...series[name], ...last[name]]])) as unknown as HiveSeries;
 }
 
-/** @param readings for each of the times */
+/** @param readings the readings of all workers at each time */
 function pointsAt(times: readonly number[], readings: readonly (readonly Reading[])[]): HiveSeries {
   const fold = (
     figures: (reading: Reading) => readonly Figure[],
@@ -90,7 +90,7 @@ function pointsAt(times: readonly number[], readings: readonly (readonly Reading
   };
 }
 
-/** The time range of all figures: from the first heartbeat of any worker to the last step. */
+/** The times of the points, from the first heartbeat of any worker to the last step. */
 function timesOf(views: readonly WorkerView[], now: number): number[] {
   const end = Math.floor(now / stepMs) * stepMs;
   const first = least(views.flatMap(({ samples }) => samples[0]?.at ?? []));

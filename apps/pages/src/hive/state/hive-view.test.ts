@@ -1,4 +1,4 @@
-// Shows how the hive's events become cards and a timeline, also across a lost connection.
+// Shows how the hive's events become workers and a timeline, even across a lost connection.
 import type { Heartbeat } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { at, heartbeatOf, load, workerOf } from "../testing/workers.ts";
@@ -24,7 +24,7 @@ it("lists stale, gone and back, newest first", () => {
   expect(happenings(back)).toEqual(["back", "gone", "stale", "joined"]);
 });
 
-it("takes values from heartbeats, and keeps a limited number of them", () => {
+it("takes values from heartbeats, and keeps a limited number of heartbeats", () => {
   let view = joined;
   for (let seq = 0; seq < samplesLimit + 5; seq++) {
     view = applyHiveEvent(view, { type: "heartbeat", at, heartbeat: heartbeat(seq) }, now);
@@ -34,7 +34,7 @@ it("takes values from heartbeats, and keeps a limited number of them", () => {
   expect(card?.samples).toHaveLength(samplesLimit);
 });
 
-it("lists an engine that was lost, but not when the worker's process is a new one", () => {
+it("lists the loss of an engine, but not if the worker's process was restarted", () => {
   const beat = (view: HiveView, deaths: number, started_at = at): HiveView =>
     applyHiveEvent(
       view,
@@ -64,7 +64,7 @@ it("shows a requested drain until the worker drains, and lists a removal", () =>
   expect(removed.workers.size).toBe(0);
 });
 
-it("takes a worker's models from its last heartbeat, and removes them with the next that names none", () => {
+it("takes a worker's models from its last heartbeat, and removes them if that heartbeat has no models", () => {
   const models = [
     { name: "m", state: "ready" as const },
     { name: "n", state: "unloaded" as const },
@@ -75,7 +75,7 @@ it("takes a worker's models from its last heartbeat, and removes them with the n
   expect(one.workers.get("bee")?.worker).not.toHaveProperty("models");
 });
 
-it("adds older heartbeats before the known ones, and none twice", () => {
+it("adds older heartbeats before the known ones, and no heartbeat twice", () => {
   const seen = applyHiveEvent(joined, { type: "heartbeat", at, heartbeat: heartbeat(1) }, now);
   const filled = addHistory(seen, [heartbeat(0, "2026-11-20T09:59:59.000Z"), heartbeat(1)]);
   expect(filled.workers.get("bee")?.samples.map((sample) => sample.at)).toEqual([
@@ -84,7 +84,7 @@ it("adds older heartbeats before the known ones, and none twice", () => {
   ]);
 });
 
-it("fills the gap of a lost connection, by the hive's clock where the worker's differs", () => {
+it("fills the gap of a lost connection, by the hive's clock even if the worker's differs", () => {
   const clock = (seconds: number): string => new Date(Date.parse(at) + seconds * 1_000).toISOString();
   const beat = (view: HiveView, seq: number, seconds: number): HiveView =>
     applyHiveEvent(
@@ -100,7 +100,7 @@ it("fills the gap of a lost connection, by the hive's clock where the worker's d
   expect(addHistory(opened, [missed]).workers.get("bee")?.samples[0]?.at).toBe(Date.parse(clock(5)));
 });
 
-it("lists the gateways of a fleet, and when one joins or leaves", () => {
+it("shows the gateways of a fleet, and lists when a gateway joins or leaves", () => {
   const gateway = { gateway_id: "g1", url: "http://10.0.0.2:1", started_at: "2026-11-20T09:00:00.000Z", jobs: 2 };
   const fleet = { connected: true, gateways: [gateway] };
   const first = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [], fleet }, now);
@@ -128,7 +128,7 @@ it("lists a snapshot's workers and gateways together, newest first", () => {
   expect(new Set(timeline.map(({ key }) => key)).size).toBe(3);
 });
 
-it("lists the changes during a lost connection, and nothing twice", () => {
+it("lists the changes during a lost connection, and no change twice", () => {
   const again = applyHiveEvent(joined, { type: "snapshot", at, workers: [{ ...worker, liveness: "gone" }] }, now);
   expect(happenings(again)).toEqual(["gone", "joined"]);
   expect(happenings(applyHiveEvent(again, { type: "snapshot", at, workers: [] }, now))[0]).toBe("unlisted");

@@ -10,16 +10,15 @@ import type {
   WorkerLoad,
 } from "@waggle/protocol";
 
-/** Most heartbeats kept of each worker: those of the charts' span at one a second, and some more. */
+/** Limit of heartbeats kept per worker: the charts' span at one heartbeat a second, and some more. */
 export const samplesLimit = 1_000;
-/** Most entries in the timeline. */
 const timelineLimit = 200;
 
 /** The values of a heartbeat. */
 export interface Sample {
   /** Milliseconds since 1970, by the hive's clock. */
   readonly at: number;
-  /** The same by the worker's clock; it identifies the worker's heartbeat. */
+  /** Milliseconds since 1970, by the worker's clock; identifies one of the worker's heartbeats. */
   readonly sentAt: number;
   readonly busy: number;
   readonly queued: number;
@@ -50,7 +49,7 @@ export interface TimelineEntry {
   readonly key: number;
   /** Milliseconds since 1970, by the hive's clock. */
   readonly at: number;
-  /** A worker or a gateway. */
+  /** Id of a worker or a gateway. */
   readonly who: string;
   readonly what: Happening;
 }
@@ -59,7 +58,7 @@ export interface HiveView {
   readonly workers: ReadonlyMap<string, WorkerView>;
   /** Undefined without a fleet. */
   readonly fleet: HiveFleet | undefined;
-  /** Whether the hive offers faults. */
+  /** Whether the hive has routes for faults. */
   readonly faults: boolean;
   /** Newest first. */
   readonly timeline: readonly TimelineEntry[];
@@ -101,7 +100,7 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
   }
 }
 
-/** Adds heartbeats that the page missed: from before it was opened, and from while it had no connection. */
+/** Adds heartbeats that the page missed before it was opened, or while it had no connection. */
 export function addHistory(view: HiveView, heartbeats: readonly Heartbeat[]): HiveView {
   const workers = new Map(view.workers);
   for (const [id, known] of workers) {
@@ -116,7 +115,7 @@ export function addHistory(view: HiveView, heartbeats: readonly Heartbeat[]): Hi
   return { ...view, workers };
 }
 
-/** The hive's clock minus a worker's, from the last heartbeat: the worker's time of sending and the hive's of receiving. */
+/** The hive's clock minus the worker's, computed from the times at which the last heartbeat was received and sent. */
 function clockOf({ samples, worker: { last_heartbeat: last, last_seen_at: seenAt } }: WorkerView): number {
   const newest = samples.at(-1);
   if (newest !== undefined) return newest.at - newest.sentAt;
@@ -124,8 +123,8 @@ function clockOf({ samples, worker: { last_heartbeat: last, last_seen_at: seenAt
 }
 
 /**
- * The first snapshot, or one after a lost connection: changes since then are listed with the current time. A worker that is missing is
- * `unlisted` and not `left`, because the hive may have restarted.
+ * Applies the first snapshot, or the snapshot after a lost connection. Changes during the loss get the time of the snapshot. A missing worker
+ * is `unlisted` and not `left`, because the hive may have restarted.
  */
 function applySnapshot(view: HiveView, listed: readonly HiveWorker[], at: number): HiveView {
   const ids = new Set(listed.map(({ worker_id }) => worker_id));
@@ -191,7 +190,7 @@ function applyCommand(view: HiveView, id: string, command: HiveCommand, at: numb
   return note(put(view, { ...known, worker: { ...known.worker, command } }), id, command, at);
 }
 
-/** Gateways in the first list have joined at their start, not now. */
+/** Gateways in the first list joined at their start, not now. */
 function applyFleet(view: HiveView, fleet: HiveFleet | undefined, at: number): HiveView {
   const before = new Set(view.fleet?.gateways.map(({ gateway_id: id }) => id));
   const now = new Map(fleet?.gateways.map(({ gateway_id: id, started_at }) => [id, Date.parse(started_at)]));
@@ -235,7 +234,7 @@ function withoutWorker(view: HiveView, id: string): HiveView {
   return { ...view, workers };
 }
 
-/** Inserts by time: a snapshot's workers come before its gateways, so entries do not arrive in order. */
+/** Inserts an entry by its time: a snapshot's workers come before its gateways, so entries do not arrive in order. */
 function note(view: HiveView, who: string, what: Happening, at: number): HiveView {
   const { timeline } = view;
   const key = Math.max(0, ...timeline.map((entry) => entry.key)) + 1;

@@ -20,7 +20,7 @@ const busy = (id: string, failed: number) =>
   );
 const gone = viewOf({ ...busy("c", 100).worker, liveness: "gone" });
 
-it("counts workers by liveness, and adds up the values of those that are not gone", () => {
+it("counts workers by liveness, and adds up the values of workers that are not gone", () => {
   expect(totalsOf([busy("a", 1), busy("b", 2), gone, viewOf(workerOf("d", { liveness: "stale" }))])).toEqual({
     workers: { alive: 2, stale: 1, gone: 1 },
     slots: { busy: 6, total: 16 },
@@ -44,7 +44,7 @@ it("leaves values undefined that no worker reports", () => {
   expect(figuresOf(viewOf(workerOf("old")))).toMatchObject({ cpu: undefined, memory: undefined, ttftP95: undefined });
 });
 
-it("shows the last measured latency, also without new requests", () => {
+it("shows the last measured latency, even without new requests", () => {
   const sample = { at: 0, sentAt: 0, busy: 0, queued: 0, tokensPerSecond: 0 };
   const ttft = { p50_ms: 1, p95_ms: 2, count: 3 };
   const samples = [
@@ -54,7 +54,7 @@ it("shows the last measured latency, also without new requests", () => {
   expect(figuresOf(viewOf(workerOf("a"), { samples })).ttftP95).toBe(2);
 });
 
-it("adds up a client's tokens over the workers, the largest first", () => {
+it("adds up each client's tokens over the workers, and lists the largest client first", () => {
   const other = viewOf(
     workerOf("b", {
       last_heartbeat: heartbeatOf("b", {
@@ -68,7 +68,7 @@ it("adds up a client's tokens over the workers, the largest first", () => {
     }),
   );
   expect(clientsOf([busy("a", 0), other, gone])).toEqual([
-    { client: "bob", workers: 1, requests: 1, promptTokens: 500, completionTokens: 0 },
-    { client: "alice", workers: 2, requests: 3, promptTokens: 11, completionTokens: 21 },
+    { client: "bob", requests: 1, promptTokens: 500, completionTokens: 0 },
+    { client: "alice", requests: 3, promptTokens: 11, completionTokens: 21 },
   ]);
 });

@@ -1,4 +1,4 @@
-// Owns the values computed from heartbeats: those of one worker, the totals of all, and the usage of each client. Pure.
+// Owns the values computed from heartbeats: of one worker, of all workers together, and of each client. Pure.
 import type { HiveGateway, LivenessState, WorkerLoad } from "@waggle/protocol";
 import type { WorkerView } from "./hive-view.ts";
 
@@ -6,7 +6,7 @@ const heldIntervals = 1.3;
 
 export interface WorkerFigures {
   readonly tokensPerSecond: number | undefined;
-  /** Milliseconds; of the last heartbeat that had any. */
+  /** Milliseconds, from the last heartbeat with a measurement. */
   readonly ttftP95: number | undefined;
   readonly itlP95: number | undefined;
   /** Since the worker's start. */
@@ -42,7 +42,7 @@ export function figuresOf({ worker, samples, tokensPerSecond }: WorkerView): Wor
 
 export interface Totals {
   readonly workers: Readonly<Record<LivenessState, number>>;
-  /** Like all following values, counts only workers that are not gone. */
+  /** This and all following values count only workers that are not gone. */
   readonly slots: { readonly busy: number; readonly total: number };
   /** Jobs that wait at workers and at gateways. */
   readonly queued: number;
@@ -81,13 +81,12 @@ export function totalsOf(views: readonly WorkerView[], gateways: readonly HiveGa
 
 export interface ClientTotals {
   readonly client: string;
-  readonly workers: number;
   readonly requests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
-/** Over all workers that are not gone, since the start of each; the client with most tokens first. */
+/** Usage of each client at all workers that are not gone, since each worker's start. The client with most tokens comes first. */
 export function clientsOf(views: readonly WorkerView[]): readonly ClientTotals[] {
   const totals = new Map<string, ClientTotals>();
   for (const { worker } of views) {
@@ -96,7 +95,6 @@ export function clientsOf(views: readonly WorkerView[]): readonly ClientTotals[]
       const known = totals.get(client);
       totals.set(client, {
         client,
-        workers: (known?.workers ?? 0) + 1,
         requests: (known?.requests ?? 0) + requests,
         promptTokens: (known?.promptTokens ?? 0) + prompt_tokens,
         completionTokens: (known?.completionTokens ?? 0) + completion_tokens,
@@ -107,7 +105,7 @@ export function clientsOf(views: readonly WorkerView[]): readonly ClientTotals[]
   return [...totals.values()].toSorted((a, b) => tokens(b) - tokens(a) || a.client.localeCompare(b.client));
 }
 
-/** Milliseconds for which a heartbeat's values hold: until the next one is late. */
+/** How long a heartbeat's values are valid: until the next heartbeat is late. Milliseconds. */
 export function holdsMs({ worker }: WorkerView): number {
   return heldIntervals * worker.interval_ms;
 }

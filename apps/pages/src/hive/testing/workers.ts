@@ -1,4 +1,4 @@
-// Owns workers for tests of the hive's page; a test gives only the fields that it is about.
+// Owns workers for tests of the hive's page. A test sets only the fields that it needs.
 import type { Heartbeat, HiveWorker, WorkerLoad } from "@waggle/protocol";
 import type { WorkerView } from "../state/hive-view.ts";
 

@@ -6,7 +6,7 @@ const height = 28;
 
 export interface SparklineProps {
   readonly values: readonly number[];
-  /** The scale ends here, or at the largest value. */
+  /** The scale ends at this value, or at the largest value if that is larger. */
   readonly atLeast: number;
   readonly label: string;
 }

@@ -1,4 +1,4 @@
-// Owns an operator's actions on a worker: drain one that obeys the hive, remove one that is offline. Each asks for confirmation.
+// Owns an operator's actions on a worker, each after a confirmation: drain a worker that obeys the hive, or remove an offline worker.
 import { useSignal } from "@preact/signals";
 import type { HiveWorker } from "@waggle/protocol";
 import type { VNode } from "preact";
@@ -16,7 +16,7 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
   const asking = useSignal(false);
   const sending = useSignal(false);
   const trouble = useSignal<string | undefined>(undefined);
-  /** The action's button, and then the question's Cancel, which gets the focus so that a key pressed twice confirms nothing. */
+  /** The action's button, or the Cancel button of its question. Cancel gets the focus, so that a key pressed twice confirms nothing. */
   const button = useRef<HTMLButtonElement>(null);
   const asked = useRef(false);
   useEffect(() => {
@@ -96,7 +96,7 @@ function actionOf(worker: HiveWorker): Action | undefined {
   return { label: "Drain", path: `${path}/drain`, question: drainQuestion(worker) };
 }
 
-/** Like SIGTERM at the worker: running jobs have --drain-timeout to finish, and waiting jobs do not run. */
+/** A drain is like SIGTERM at the worker: running jobs have --drain-timeout to finish, and waiting jobs do not run. */
 function drainQuestion({ slots: { busy }, queue: { depth } }: HiveWorker): string {
   const running = busy === 1 ? "the running job" : `the ${busy} running jobs`;
   const first =
@@ -106,7 +106,7 @@ function drainQuestion({ slots: { busy }, queue: { depth } }: HiveWorker): strin
   return `The worker ${first} stops.${waiting} A service manager may start it again.`;
 }
 
-/** @returns the reason of a failure */
+/** Returns the reason of a failure; undefined on success. */
 async function send(api: Api, path: string): Promise<string | undefined> {
   try {
     const response = await api.request(path, { method: "POST" });

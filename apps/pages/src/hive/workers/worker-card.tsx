@@ -1,5 +1,7 @@
 // Owns a worker's card on the hive's page.
 import type { VNode } from "preact";
+import { Facts } from "../../parts/facts.tsx";
+import type { Fact } from "../../parts/facts.tsx";
 import { ModelState } from "../../parts/model-state.tsx";
 import type { Api } from "../../wire/api.ts";
 import type { Sample, WorkerView } from "../state/hive-view.ts";
@@ -10,7 +12,7 @@ import { figuresOf } from "../state/worker-figures.ts";
 import { ChatLink, StatusLink } from "./worker-links.tsx";
 import { formatBytes, formatFigure, formatShare } from "../../parts/format.ts";
 
-/** More slots than this are shown as a number only. */
+/** Above this number, slots are shown only as a number. */
 const cellsLimit = 32;
 
 export interface WorkerProps {
@@ -52,42 +54,37 @@ export function WorkerCard({ api, view, hiveNow }: WorkerProps): VNode {
 
 function Work({ view, hiveNow }: Pick<WorkerProps, "view" | "hiveNow">): VNode {
   const { worker, samples } = view;
-  const { ttftP95, itlP95, errors, restarts, cpu, memory, gpu } = figuresOf(view);
   return (
     <>
       <Models models={worker.models ?? []} />
       <Slots busy={worker.slots.busy} total={worker.slots.total} />
-      <dl class="facts">
-        <Fact name="State" value={worker.state} />
-        <Fact name="Queue" value={`${worker.queue.depth} of ${worker.queue.capacity}`} />
-        <Fact name="Tokens/s" value={view.tokensPerSecond === undefined ? "–" : view.tokensPerSecond.toFixed(0)} />
-        {worker.last_heartbeat?.load !== undefined && (
-          <>
-            <Fact name="First token, p95" value={formatFigure(ttftP95, "ms")} />
-            <Fact name="Between tokens, p95" value={formatFigure(itlP95, "ms")} />
-            <Fact name="Errors" value={formatFigure(errors)} />
-            <Fact name="Engine restarts" value={formatFigure(restarts)} />
-            <Fact name="CPU" value={formatShare(cpu)} />
-            <Fact name="Memory" value={memory === undefined ? "–" : formatBytes(memory)} />
-          </>
-        )}
-        {gpu !== undefined && (
-          <Fact name={gpu.name} value={`${formatBytes(gpu.used_bytes)} of ${formatBytes(gpu.total_bytes)}`} />
-        )}
-        <Fact name="Last heartbeat" value={lastSeen(worker, hiveNow)} />
-      </dl>
+      <Facts facts={factsOf(view, hiveNow)} />
       <History samples={samples} slots={worker.slots.total} />
     </>
   );
 }
 
-function Fact({ name, value }: { readonly name: string; readonly value: string }): VNode {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
+function factsOf(view: WorkerView, hiveNow: number): readonly Fact[] {
+  const { worker, tokensPerSecond } = view;
+  const { ttftP95, itlP95, errors, restarts, cpu, memory, gpu } = figuresOf(view);
+  const load: readonly Fact[] = [
+    ["First token, p95", formatFigure(ttftP95, "ms")],
+    ["Between tokens, p95", formatFigure(itlP95, "ms")],
+    ["Errors", formatFigure(errors)],
+    ["Engine restarts", formatFigure(restarts)],
+    ["CPU", formatShare(cpu)],
+    ["Memory", memory === undefined ? undefined : formatBytes(memory)],
+  ];
+  return [
+    ["State", worker.state],
+    ["Queue", `${worker.queue.depth} of ${worker.queue.capacity}`],
+    ["Tokens/s", tokensPerSecond?.toFixed(0)],
+    ...(worker.last_heartbeat?.load === undefined ? [] : load),
+    ...(gpu === undefined
+      ? []
+      : [[gpu.name, `${formatBytes(gpu.used_bytes)} of ${formatBytes(gpu.total_bytes)}`] as const]),
+    ["Last heartbeat", lastSeen(worker, hiveNow)],
+  ];
 }
 
 /** Shown for a worker with several models. */

@@ -1,4 +1,4 @@
-// Shows which addresses of workers become links, and where.
+// Shows which addresses of workers become links on which pages.
 import { expect, it } from "vitest";
 import { isReachable } from "./worker-links.tsx";
 

@@ -1,4 +1,4 @@
-// Owns the table of workers: a row for each, to compare many.
+// Owns the table that compares many workers, with one row per worker.
 import type { VNode } from "preact";
 import type { Api } from "../../wire/api.ts";
 import type { WorkerView } from "../state/hive-view.ts";
@@ -94,7 +94,7 @@ function Line({ api, view, hiveNow, gpus }: WorkerProps & { readonly gpus: boole
   );
 }
 
-/** In the order of `columns`. */
+/** The texts of a row's cells, in the order of `columns`. */
 function cellsOf(view: WorkerView, gpus: boolean): readonly string[] {
   const { slots, queue } = view.worker;
   const { tokensPerSecond, ttftP95, itlP95, requests, errors, restarts, cpu, memory, gpu } = figuresOf(view);

@@ -1,4 +1,4 @@
-// Owns the line of a change of a model that runs or has failed.
+// Owns the line of a running or failed change of a model.
 import type { VNode } from "preact";
 import type { Api } from "../../wire/api.ts";
 import type { Change, ChangeKind } from "./changes.ts";

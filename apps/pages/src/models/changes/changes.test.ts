@@ -14,7 +14,7 @@ interface Asked {
   answer(response: Response): void;
 }
 
-/** A worker whose answers the test gives. */
+/** A worker whose answers the test controls. */
 function createWorker(): { api: Api; asked: Asked[]; changes: Changes; onChanged: ReturnType<typeof vi.fn> } {
   const asked: Asked[] = [];
   const api: Api = {
@@ -126,7 +126,7 @@ it("ends a cancelled pull without a result", async () => {
   expect(changes.result.value).toBe("");
 });
 
-it("runs at most as many changes as the browser has connections for", async () => {
+it("runs no more changes at a time than `changesLimit`", async () => {
   const { asked, changes } = createWorker();
   for (let i = 0; i <= changesLimit; i++) changes.load(`m${i}`);
   expect(asked).toHaveLength(changesLimit);

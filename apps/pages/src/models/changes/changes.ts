@@ -1,4 +1,4 @@
-// Owns the changes of models made from this page: running ones, their progress and their results. It draws nothing.
+// Owns the changes of models that this page makes: running changes, their progress and their results. Draws nothing.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { ModelDeleted } from "@waggle/protocol";
@@ -9,7 +9,7 @@ import type { Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 import { followChange } from "./follow-change.ts";
 
-/** A browser opens six connections to a worker; each change holds one, and the page needs some for its status requests. */
+/** A browser opens six connections to a worker. Each change holds one of them, and the page needs some for its status requests. */
 export const changesLimit = 3;
 /** An unload waits for the model's last job. */
 const changeTimeoutMs = 600_000;
@@ -18,22 +18,21 @@ export type ChangeKind = "load" | "unload" | "pin" | "unpin" | "delete" | "swap"
 
 export interface Change {
   readonly kind: ChangeKind;
-  /** The model's name; of a pull, the reference. */
+  /** The model's name; for a pull, its reference. */
   readonly subject: string;
   readonly state: "running" | "failed";
   readonly progress?: ModelProgress;
-  /** Why it failed. */
   readonly problem?: Problem;
 }
 
 export interface Changes {
   /** The changes by model; a change is removed when it succeeds. */
   readonly ofModels: ReadonlySignal<ReadonlyMap<string, Change>>;
-  /** By reference. */
+  /** Downloads by reference. */
   readonly pulls: ReadonlySignal<ReadonlyMap<string, Change>>;
   /** The result of the last successful change, as a sentence. */
   readonly result: ReadonlySignal<string>;
-  /** Whether `changesLimit` changes run: a further one is ignored. */
+  /** Whether `changesLimit` changes run; further changes are then ignored. */
   readonly full: ReadonlySignal<boolean>;
   load(model: string): void;
   unload(model: string): void;
@@ -48,7 +47,6 @@ export interface Changes {
 
 export interface ChangesOptions {
   readonly api: Api;
-  /** Called after each change. */
   readonly onChanged: () => void;
 }
 
@@ -105,7 +103,7 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     onChanged();
   }
 
-  /** One request, one answer. */
+  /** Sends a change that has one answer, without progress. */
   async function ask(
     method: string,
     path: string,

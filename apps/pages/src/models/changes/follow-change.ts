@@ -1,4 +1,4 @@
-// Owns following a change of a model to its end: its progress, then the model's name or a problem.
+// Owns following a change of a model to its end: reads its progress, then the model's name or a problem.
 import type { ModelEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames } from "../../wire/frames.ts";
@@ -11,7 +11,7 @@ export interface FollowChangeOptions {
   readonly path: string;
   readonly body: object;
   readonly signal: AbortSignal;
-  /** Until the stream begins. */
+  /** Time limit until the stream begins. */
   readonly responseTimeoutMs: number;
   readonly tell: (progress: ModelProgress) => void;
 }
@@ -22,8 +22,8 @@ const brokenOff: Problem = {
 };
 
 /**
- * @returns the model's name once it is done
- * @throws what a request throws; a stream that closes early is a problem and does not throw
+ * @returns the model's name when the change is done, or a problem; also for a stream that closes early
+ * @throws the request's error
  */
 export async function followChange(options: FollowChangeOptions): Promise<string | Problem> {
   const { api, path, body, signal, responseTimeoutMs, tell } = options;
@@ -58,7 +58,7 @@ async function readToEnd(
       else return { code: event.code, message: event.message };
     }
   } catch {
-    // The same as an end without a result.
+    // A broken stream counts as a stream without a result.
   }
   return brokenOff;
 }

@@ -1,4 +1,5 @@
 // Owns the progress of a model: a bar, its figures, and a sentence for screen readers at each quarter.
+import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { figureWords, spokenProgress, stageWords } from "../model-words.ts";
 import type { ModelProgress } from "../model-words.ts";
@@ -32,4 +33,11 @@ export function ProgressLine({ progress, subject }: ProgressLineProps): VNode {
       </span>
     </div>
   );
+}
+
+/** The progress of a load or download, even if another client or the worker started it. */
+export function StageProgress({ model: { name, state, progress } }: { readonly model: ModelStatus }): VNode | null {
+  if (state !== "waiting" && state !== "downloading" && state !== "loading") return null;
+  const share = progress === undefined ? {} : { progress };
+  return <ProgressLine subject={name} progress={{ type: "progress", stage: state, ...share }} />;
 }

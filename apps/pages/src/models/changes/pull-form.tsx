@@ -1,4 +1,4 @@
-// Owns downloading a model: the reference, the progress, and cancelling it.
+// Owns the form to download a model, and the list of downloads with their progress.
 import type { VNode } from "preact";
 import { formText } from "../../parts/form-text.ts";
 import type { Api } from "../../wire/api.ts";

@@ -1,7 +1,7 @@
 // Owns the status of a model for tests.
 import type { ModelStatus } from "@waggle/protocol";
 
-/** Unloaded and from the models folder, except for the fields in `more`. */
+/** The status of an unloaded model from the models folder, changed by the fields in `more`. */
 export function modelStatus(name: string, more: Partial<ModelStatus> = {}): ModelStatus {
   return {
     name,

@@ -1,5 +1,4 @@
-// Owns a block of code: its language, a copy button, and its lines, with colours once they are computed. Code without a known language stays
-// plain.
+// Owns a block of code: its language, a copy button, and its lines, in colours once these are computed. Code in an unknown language stays plain.
 import type { VNode } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { CopyButton } from "../copy-button.tsx";
@@ -9,7 +8,7 @@ import { inSlices } from "./idle-slices.ts";
 
 export interface CodeBlockProps {
   readonly code: string;
-  /** The text after the fence. */
+  /** The text after the opening fence. */
   readonly info: string | undefined;
 }
 
@@ -41,12 +40,12 @@ export function CodeBlock({ code, info }: CodeBlockProps): VNode {
   );
 }
 
-/** The word after the fence: `js`, also in `js title="a"` or `{.js}`. */
+/** The first word after the fence: `js`, also in `js title="a"` or `{.js}`. */
 function languageName(info: string | undefined): string {
   return /^\{?\.?([^\s{},]*)/.exec(info ?? "")?.[1] ?? "";
 }
 
-/** Undefined until the language is loaded, and without one. */
+/** Undefined until the language is loaded, and for an unknown language. */
 function useColours(name: string): Colours | undefined {
   const [known, setKnown] = useState<{ readonly name: string; readonly colours: Colours | undefined }>();
   useEffect(() => {
@@ -54,7 +53,7 @@ function useColours(name: string): Colours | undefined {
     let left = false;
     void import("./code-colours.ts")
       .then(({ coloursOf }) => coloursOf(name))
-      // If the file does not load, the code stays plain.
+      // If the language does not load, the code stays plain.
       .catch(() => undefined)
       .then((colours) => {
         if (!left) setKnown({ name, colours });
@@ -66,7 +65,7 @@ function useColours(name: string): Colours | undefined {
 
 const views = new WeakMap<Chunk, VNode>();
 
-/** The same element for the same chunk, so that its lines are not compared again. */
+/** The same element for the same chunk, so that Preact does not compare its lines again. */
 function chunkView(chunk: Chunk): VNode {
   const known = views.get(chunk);
   if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-// Shows that code in pieces gets the same colours as one text, and that final lines are coloured once.
+// Shows that code in pieces gets the same colours as the whole text, and that final lines are coloured once.
 import { expect, it } from "vitest";
 import { createCodeChunks } from "./code-chunks.ts";
 import type { Chunk, Colours } from "./code-chunks.ts";
@@ -21,7 +21,7 @@ function colourings(chunks: readonly Chunk[]): string[] {
   );
 }
 
-it("is the same in pieces as at once", async () => {
+it("gives code in pieces the same colours as the whole text", async () => {
   const colours = await javascript();
   const grown = createCodeChunks(colours);
   for (let end = 0; end < source.length; end += 7) grown.update(source.slice(0, end));
@@ -74,7 +74,7 @@ it("removes lines that turn out to be the end of the block", async () => {
   ).toBe(lines);
 });
 
-it("has no colours for an unknown language, nor for a name of an object's property", async () => {
+it("has no colours for an unknown language, even if it is called like an object's property", async () => {
   expect(await coloursOf("klingon")).toBeUndefined();
   expect(await coloursOf("constructor")).toBeUndefined();
 });

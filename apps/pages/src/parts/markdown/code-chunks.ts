@@ -1,4 +1,4 @@
-// Owns a growing code block as chunks of lines: a full chunk is coloured once, and only the last chunk again with each change. Chunks that are
+// Owns a growing code block as chunks of lines: a full chunk is coloured once, and only the last chunk again at each change. Chunks that are
 // full from the start, as in a stored answer, are coloured in slices of time.
 
 /** Text in one colour; the kind is a CSS class, and undefined is plain. */
@@ -23,12 +23,12 @@ export interface Colours {
 }
 
 const chunkLines = 64;
-/** Characters that fill a chunk of long lines earlier. */
+/** A chunk of long lines is already full with this number of characters. */
 const chunkChars = 8_192;
 
 export interface Chunk {
   readonly text: string;
-  /** Plain text until they are computed. */
+  /** Undefined until computed; the chunk is plain text until then. */
   readonly pieces: readonly Piece[] | undefined;
 }
 
@@ -38,7 +38,7 @@ interface FullChunk extends Chunk {
 }
 
 export interface CodeChunks {
-  /** Unchanged chunks are the same objects. */
+  /** The chunks of this code. Unchanged chunks are the same objects as before. */
   update(code: string): readonly Chunk[];
   /** Colours the next full chunk without colours. @returns false when all full chunks have colours */
   colourNext(): boolean;
@@ -56,7 +56,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
     return before !== undefined && "state" in before ? before.state : colours?.begin();
   }
 
-  /** Drops chunks whose text has changed: a closing fence that arrives in two pieces counts as text at first. */
+  /** Drops chunks whose text has changed, because a closing fence that arrives in two pieces counts as text at first. */
   function dropChanged(code: string): void {
     let at = 0;
     const changed = full.findIndex(({ text }) => {
@@ -78,7 +78,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
   function colourNext(): boolean {
     const next = full[coloured];
     if (colours === undefined || next === undefined) return false;
-    // The line feed belongs to the chunk, the following line to the next chunk.
+    // The last line feed ends this chunk; without the slice, `lines` would also colour the empty line after it.
     const { pieces, state } = colours.lines(next.text.slice(0, -1), stateBefore(coloured));
     full[coloured] = { text: next.text, pieces: [...pieces, { text: "\n", kind: undefined }], state };
     coloured += 1;
@@ -95,7 +95,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
         fullChars += end;
         rest = rest.slice(end);
       }
-      // A chunk that has just become full was coloured as the last one.
+      // A chunk that has just become full had colours as the last chunk.
       if (full.length === coloured + 1) colourNext();
       return rest === "" ? full.slice() : [...full, last()];
     },
@@ -103,7 +103,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
   };
 }
 
-/** The end of a full chunk; undefined while it has fewer lines. */
+/** The end of the first full chunk; undefined if the text does not fill a chunk. */
 function endOfChunk(text: string): number | undefined {
   let end = 0;
   for (let lines = 0; lines < chunkLines && end < chunkChars; lines++) {

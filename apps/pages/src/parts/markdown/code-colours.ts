@@ -1,11 +1,11 @@
-// Owns colouring lines of code: line by line, with a state passed from each line to the next, so that new lines cost only their length.
-// It knows languages and no page.
+// Owns colouring code line by line, with a state passed from each line to the next, so that the cost of new lines does not depend on the lines
+// before them. Draws nothing.
 import { StringStream } from "@codemirror/streamparser";
 import type { ColouredLines, Colours, Kind, Piece } from "./code-chunks.ts";
 import { languageLoader } from "./code-languages.ts";
 import type { Language } from "./code-languages.ts";
 
-/** A longer line is data and stays plain. */
+/** Longer lines are data, and stay plain. */
 const maxLineChars = 2_000;
 const indentChars = 2;
 const maxEmptyTokens = 10;
@@ -20,7 +20,7 @@ export async function coloursOf(name: string): Promise<Colours | undefined> {
       try {
         return colourLines(language, text, before);
       } catch {
-        // An error in a language's parser costs the colours, not the answer.
+        // If a language's parser fails, the code stays plain.
         return { pieces: [{ text, kind: undefined }], state: before };
       }
     },
@@ -44,7 +44,7 @@ function colourLine(language: Language, line: string, state: unknown, pieces: Pi
   while (!stream.eol()) {
     stream.start = stream.pos;
     let style: string | null | undefined;
-    // A language may return without reading a character, to change its state; the limit prevents an endless loop.
+    // A language's parser may return without reading a character, to change its state. The limit prevents an endless loop.
     for (let tries = 0; tries < maxEmptyTokens && stream.pos === stream.start; tries++) {
       style = language.token(stream, state);
     }
@@ -68,65 +68,30 @@ function copyOf(language: Language, state: unknown): unknown {
   );
 }
 
-const kinds: Readonly<Record<string, Kind>> = {
-  keyword: "keyword",
-  modifier: "keyword",
-  controlKeyword: "keyword",
-  operatorKeyword: "keyword",
-  definitionKeyword: "keyword",
-  moduleKeyword: "keyword",
-  self: "keyword",
-  tag: "keyword",
-  tagName: "keyword",
-  heading: "keyword",
-  meta: "type",
-  "string-2": "string",
-  string: "string",
-  character: "string",
-  regexp: "string",
-  escape: "string",
-  attributeValue: "string",
-  url: "string",
-  link: "string",
-  number: "number",
-  atom: "number",
-  bool: "number",
-  null: "number",
-  unit: "number",
-  color: "number",
-  comment: "comment",
-  quote: "comment",
-  def: "name",
-  "variable-2": "name",
-  property: "name",
-  propertyName: "name",
-  attribute: "name",
-  attributeName: "name",
-  macroName: "name",
-  labelName: "name",
-  builtin: "type",
-  type: "type",
-  typeName: "type",
-  className: "type",
-  namespace: "type",
-  "variable-3": "type",
-  qualifier: "type",
-  annotation: "type",
-  inserted: "added",
-  positive: "added",
-  deleted: "removed",
-  negative: "removed",
-  invalid: "removed",
+/** The styles of CodeMirror's languages, by the kind of their colour. */
+const styles: Readonly<Record<Kind, string>> = {
+  keyword: "keyword modifier controlKeyword operatorKeyword definitionKeyword moduleKeyword self tag tagName heading",
+  type: "meta builtin type typeName className namespace variable-3 qualifier annotation",
+  string: "string-2 string character regexp escape attributeValue url link",
+  number: "number atom bool null unit color",
+  comment: "comment quote",
+  name: "def variable-2 property propertyName attribute attributeName macroName labelName",
+  added: "inserted positive",
+  removed: "deleted negative invalid",
 };
+const kinds = new Map(
+  Object.entries(styles).flatMap(([kind, names]) => names.split(" ").map((name) => [name, kind as Kind] as const)),
+);
 
-/** Some languages return undefined instead of null. */
+/** The kind of a style. Some languages return undefined instead of null for plain text. */
 function kindOf(style: string | null | undefined): Kind | undefined {
   if (style === null || style === undefined) return undefined;
   for (const tag of style.split(" ")) {
     const [name = "", modifier] = tag.split(".");
     if (modifier === "definition" || modifier === "function") return "name";
     if (modifier === "standard") return "type";
-    if (Object.hasOwn(kinds, name)) return kinds[name];
+    const kind = kinds.get(name);
+    if (kind !== undefined) return kind;
   }
   return undefined;
 }

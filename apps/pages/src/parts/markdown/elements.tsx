@@ -1,5 +1,5 @@
-// Owns the element for each kind of markdown. No text of a model is parsed as HTML: HTML tags stay text, links lead only to the web or to mail,
-// and a picture becomes a link, because showing it would send a request to another server.
+// Owns the element for each kind of markdown. Text of a model is never parsed as HTML: HTML tags stay text, links lead only to the web or to
+// mail, and a picture becomes a link, because showing it would send a request to another server.
 import type { MarkedToken, Token, Tokens } from "marked";
 import type { ComponentChild, VNode } from "preact";
 import { CodeBlock } from "./code-block.tsx";
@@ -8,7 +8,7 @@ import { Formula } from "./formula.tsx";
 
 const known = new WeakMap<object, ComponentChild>();
 
-/** The same element for the same object, so that it is not compared again. */
+/** The same element for the same object, so that Preact does not compare it again. */
 function once<T extends object>(key: T, make: (key: T) => ComponentChild): ComponentChild {
   const before = known.get(key);
   if (before !== undefined) return before;
@@ -30,7 +30,7 @@ function elements(tokens: readonly Token[]): ComponentChild[] {
   return tokens.map(element);
 }
 
-/** The inline content of a block; its raw text without any. */
+/** The inline content of a block; the block's raw text if it has no inline content. */
 function inside(token: { readonly tokens?: readonly Token[]; readonly text: string }): ComponentChild {
   return token.tokens === undefined ? token.text : elements(token.tokens);
 }
@@ -87,7 +87,7 @@ function element(given: Token): ComponentChild {
 }
 
 function Heading({ token }: { readonly token: Tokens.Heading }): VNode {
-  // Two levels lower, below the page's headings.
+  // Two levels lower than written, below the page's headings.
   const Tag = `h${Math.min(6, token.depth + 2)}` as "h3" | "h4" | "h5" | "h6";
   return <Tag>{inside(token)}</Tag>;
 }
@@ -136,7 +136,7 @@ function alignment({ align }: Tokens.TableCell): string | undefined {
   return align === null ? undefined : `to-${align}`;
 }
 
-/** Only web and mail addresses become links; `javascript:` and others stay text. */
+/** A link for a web or mail address. Other addresses, such as `javascript:`, stay text. */
 function Link({ href, children }: { readonly href: string; readonly children: ComponentChild }): ComponentChild {
   if (!/^(https?:\/\/|mailto:)/i.test(href)) return children;
   return (

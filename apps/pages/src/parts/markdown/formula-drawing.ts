@@ -1,13 +1,13 @@
-// Owns converting TeX to MathML with Temml: only listed elements, attributes and styles are kept, and an invalid or too large formula gives
-// no result. Formulas can neither link nor load anything.
+// Owns converting TeX to MathML with Temml. Only listed elements, attributes and styles are kept, so that a formula cannot link or load
+// anything. An invalid or too large formula gives no result.
 import { h } from "preact";
 import type { ComponentChild, VNode } from "preact";
 import temml from "temml";
 import "./formula.css";
 
-/** Limit of macros that a formula defines. */
+/** Limit of macro expansions in a formula. */
 const maxExpansions = 200;
-/** In em and in points. */
+/** Limits of sizes in a formula: in em, and in points. */
 const maxSizes: [number, number] = [20, 240];
 const maxNodes = 5_000;
 const maxDepth = 60;
@@ -73,7 +73,7 @@ function convert(node: TemmlNode, count: { nodes: number }, depth: number): Comp
   const style = Object.entries(node.style ?? {}).filter(
     ([key, value]) => styles.has(key) && !/url|image|expression/i.test(String(value)),
   );
-  // The page's policy allows styles only as single properties set by its code.
+  // The page's Content-Security-Policy allows only single style properties that code sets.
   if (style.length > 0) props["style"] = Object.fromEntries(style.map(([key, value]) => [key, String(value)]));
   const classes = (node.classes ?? []).filter((word) => /^[a-z-]+$/i.test(word));
   if (classes.length > 0) props["class"] = classes.join(" ");

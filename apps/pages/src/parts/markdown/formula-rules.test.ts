@@ -1,4 +1,4 @@
-// Shows what is a formula and what is money, a variable or an escaped bracket.
+// Shows which texts are formulas, and which are money, variables or escaped brackets.
 import { expect, it } from "vitest";
 import { readAll } from "./lexer.ts";
 

@@ -1,5 +1,5 @@
 // Owns where a formula begins and ends in markdown: `$$…$$` and `\[…\]` are blocks, `\(…\)` and `$…$` are within a line. Prices, shell
-// variables and escaped brackets stay text. A formula never contains an empty line, so that the text before one is final.
+// variables and escaped brackets stay text. A formula never contains an empty line, so that the text before an empty line is final.
 import type { MarkedExtension, Tokens } from "marked";
 
 export interface FormulaToken extends Tokens.Generic {
@@ -10,7 +10,7 @@ export interface FormulaToken extends Tokens.Generic {
   readonly display: boolean;
 }
 
-/** Longer ones stay text. */
+/** Longer formulas stay text. */
 const maxFormulaChars = 2_000;
 const maxLineFormulaChars = 500;
 
@@ -20,10 +20,10 @@ const display = /^(?:\$\$((?:\\[^]|[^\\$])+)\$\$|\\\[((?:\\(?!\])[^]|[^\\])+)\\\
 const inLine = /^\\\(((?:\\(?!\))[^]|[^\\])+)\\\)/;
 const dollars = /^\$(?![\s$])((?:\\[^\n]|[^\\$\n`])+)\$(?![\w$])/;
 const inLineStart = /(?<![\w\\$])\$|(?<!\\)\\[([]/g;
-/** `$5 for one and 6$` is money and not a formula. */
+/** Matches the text between dollars in `$5 for one and 6$`, which is money and not a formula. */
 const price = /^\d[\d.,]*\s+[a-z]{2,}/i;
 
-/** Up to the first empty line, without the line feed before it. */
+/** The text before the first empty line, without the last line feed. */
 export function upToEmptyLine(src: string): string {
   const end = src.search(/\n[ \t]*\n/);
   return end < 0 ? src : src.slice(0, end);
@@ -56,7 +56,7 @@ function inLineAt(src: string): FormulaToken | undefined {
   return match === null ? undefined : token(match[0], match[1], false, maxFormulaChars);
 }
 
-/** Where a paragraph at the start of this text ends because a formula block follows. */
+/** The index at which a formula block ends the paragraph at the start of this text. */
 function blockStartIn(src: string): number | undefined {
   if (!src.includes("$$") && !src.includes("\\[")) return undefined;
   const paragraph = upToEmptyLine(src);

@@ -1,19 +1,19 @@
-// Owns how a formula is shown: as its source, and as mathematics once Temml is loaded and the formula is valid.
+// Owns how a formula is shown: as its source, and as mathematics once Temml has converted it.
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { inSlices } from "./idle-slices.ts";
 
 export interface FormulaProps {
   readonly tex: string;
-  /** Whether the formula is a block, and not within a line. */
+  /** Whether the formula is a block; otherwise it is within a line. */
   readonly display: boolean;
-  /** With its delimiters; shown for an invalid formula. */
+  /** The source with its delimiters, shown for an invalid formula. */
   readonly raw: string;
 }
 
 type Draw = (tex: string, display: boolean) => VNode | undefined;
 let draw: Draw | undefined;
-/** Converted formulas, the oldest first; undefined for an invalid one. */
+/** Converted formulas, oldest first; undefined for an invalid formula. */
 const drawn = new Map<string, VNode | undefined>();
 const maxDrawn = 500;
 
@@ -42,7 +42,7 @@ export function Formula({ tex, display, raw }: FormulaProps): VNode {
   return math === undefined ? <span class={`${kind} source`}>{raw}</span> : <span class={kind}>{math}</span>;
 }
 
-/** False if Temml does not load; then formulas stay source text. */
+/** Loads Temml. False if it does not load; formulas then stay source text. */
 async function loadDraw(): Promise<boolean> {
   try {
     draw ??= (await import("./formula-drawing.ts")).drawFormula;

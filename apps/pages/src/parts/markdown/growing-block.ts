@@ -1,19 +1,19 @@
-// Owns a long list or table that grows: its first items keep their tokens, and only the rest is parsed. Where that differs from parsing the
-// whole, it reports so, and the block is parsed anew.
+// Owns a long list or table that grows: its first items keep their tokens, and only the rest is parsed. If that would differ from parsing the
+// whole block, `goesOn` returns false, and the block is parsed anew.
 import type { Token, Tokens } from "marked";
 
 type Long = Tokens.List | Tokens.Table;
 type Item = Tokens.ListItem | Tokens.TableCell[];
 
-/** Items at the end that may change: the last one grows, and only its end shows whether it belongs to the one before. */
+/** Number of items at the end that may still change: the last item grows, and may turn out to belong to the item before it. */
 const keptOpen = 2;
-/** Shorter blocks gain nothing. */
+/** Number of items from which keeping tokens pays off. */
 const longFrom = 12;
 
 export interface OpenBlock {
   /** Source of the final items. */
   readonly src: string;
-  /** Text to put before the rest so that it is parsed as in its context. */
+  /** Text to put before the rest, so that the rest is parsed as in its context. */
   readonly prefix: string;
   /** Number of items in the prefix. */
   readonly prefixItems: number;
@@ -21,7 +21,7 @@ export interface OpenBlock {
   readonly block: Long;
 }
 
-/** The block among these that is long enough, and its index; only the last two can grow. */
+/** The index of a long block among these tokens; only the last two blocks can grow. */
 export function longBlockAt(tokens: readonly Token[]): number | undefined {
   const shown = [...tokens.keys()].filter((i) => tokens[i]?.type !== "space");
   return shown.slice(-2).findLast((i) => isLong(tokens[i]));
@@ -31,12 +31,12 @@ function isLong(token: Token | undefined): token is Long {
   return (token?.type === "list" || token?.type === "table") && itemsOf(token as Long).length >= longFrom;
 }
 
-/** The block without its last items. `open` has the items that were final before. */
+/** The block without its last `keptOpen` items. @param open the block with the items that were final before */
 export function settleItems(token: Token, open: OpenBlock | undefined): OpenBlock | undefined {
   if (!isLong(token)) return undefined;
   const items = itemsOf(token).slice(0, -keptOpen);
   const known = open === undefined ? 0 : itemsOf(open.block).length;
-  // A line that began like an item may have become part of the previous item.
+  // A line that looked like an item may have become part of the previous item.
   if (items.length <= known) return open;
   if (token.type === "table") {
     const lines = token.raw.split("\n");
@@ -64,7 +64,7 @@ export function goesOn(open: OpenBlock, token: Token | undefined): token is Long
   return true;
 }
 
-/** The whole block: the final items, and those parsed after the prefix. */
+/** The whole block: the final items, and the items parsed after the prefix. */
 export function joined(open: OpenBlock, read: Long): Long {
   const items = [...itemsOf(open.block), ...itemsOf(read).slice(open.prefixItems)];
   return { ...withItems(open.block, items), raw: open.src + read.raw.slice(open.prefix.length) };

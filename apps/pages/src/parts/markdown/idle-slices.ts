@@ -1,4 +1,4 @@
-// Owns work that can wait: it runs in slices between frames, in order of arrival, so that no task blocks the page.
+// Owns work that can wait. It runs in slices between frames, in order of arrival, so that no task blocks the page.
 const sliceMs = 8;
 /** A page that is never idle runs a slice after this time. */
 const idleTimeoutMs = 200;
@@ -7,8 +7,8 @@ const waiting = new Set<() => boolean>();
 let asked = false;
 
 /**
- * Runs `step` again and again until it returns false.
- * @returns a function that cancels it
+ * Repeats `step` until it returns false.
+ * @returns a function that cancels the repetition
  */
 export function inSlices(step: () => boolean): () => void {
   waiting.add(step);

@@ -1,4 +1,4 @@
-// Shows that a growing text gives the same tokens as the whole text, for any pieces, and that a long one is not parsed again and again.
+// Shows that a growing text gives the same tokens as the whole text, for any pieces, and that a long text is not parsed again for each piece.
 import fc from "fast-check";
 import type { Token } from "marked";
 import { describe, expect, it } from "vitest";
@@ -65,14 +65,14 @@ const longTable = fc
   .map((rows) => ["| a | b |\n", "|:-|-:|\n", ...rows, ...rows, ...Array.from({ length: 12 }, () => "| q | r |\n")]);
 
 describe("a text that grows", () => {
-  it("always equals the parsed whole text", () => {
+  it("always has the tokens of the whole text", () => {
     fc.assert(
       fc.property(texts, (pieces) => void readInPieces(pieces)),
       { numRuns: 300 },
     );
   });
 
-  it("also does with a long list or table", () => {
+  it("has the tokens of the whole text with a long list or table, too", () => {
     const long = fc.oneof(longList, longTable);
     fc.assert(
       fc.property(texts, long, texts, (before, list, after) => void readInPieces([...before, "\n", ...list, ...after])),
@@ -81,7 +81,7 @@ describe("a text that grows", () => {
   });
 });
 
-/** Parses a text in pieces of ten characters; returns the highest cost of one piece. */
+/** Parses a text in pieces of ten characters. Returns the most characters read for one piece. */
 function mostRead(text: string): number {
   const markdown = createIncrementalMarkdown();
   let most = 0;
@@ -92,7 +92,7 @@ function mostRead(text: string): number {
   return most;
 }
 
-describe("what a piece costs", () => {
+describe("the cost of a piece", () => {
   const section =
     "## Title\n\nA paragraph with **bold** words.\n\n- one\n- two\n\n```js\nlet a = 1;\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n";
   const longItems = "1. an item with some words\n".repeat(600);

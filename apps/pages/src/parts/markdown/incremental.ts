@@ -1,5 +1,5 @@
-// Owns parsing a growing text without parsing all of it again: final blocks keep their tokens, and only the last ones are parsed anew. The
-// result always equals that of parsing the whole text.
+// Owns parsing a growing text incrementally: final blocks keep their tokens, and only the last blocks are parsed anew. The result always
+// equals the result of parsing the whole text.
 import type { Links, Token } from "marked";
 import { goesOn, joined, longBlockAt, settleItems } from "./growing-block.ts";
 import type { OpenBlock } from "./growing-block.ts";
@@ -7,16 +7,15 @@ import { readBlocks } from "./lexer.ts";
 import { labelsThatDiffer, refersTo } from "./link-definitions.ts";
 
 export interface Block {
-  /** The block's index. */
   readonly key: number;
-  /** The same object as long as the block does not change. */
+  /** The same object until the block changes. */
   readonly token: Token;
 }
 
 export interface IncrementalMarkdown {
-  /** The blocks of this text. A text that extends the last one is parsed incrementally, any other one anew. */
+  /** The blocks of this text. A text that extends the previous text is parsed incrementally; any other text is parsed anew. */
   update(text: string): readonly Block[];
-  /** Characters that the last update parsed. */
+  /** Number of characters that the last update parsed. */
   readonly charsRead: number;
 }
 
@@ -26,16 +25,15 @@ interface Segment {
   tokens: readonly Token[];
 }
 
-/** The state for one text. */
 interface State {
   text: string;
-  /** The text with uniform line feeds. */
+  /** The text, with line feeds as its only line ends. */
   source: string;
   readonly segments: Segment[];
   settledLinks: Links;
-  /** Including those of the tail. */
+  /** Link definitions of the whole text, including the tail. */
   knownLinks: Links;
-  /** Where the part that is not final begins in the source; within `open` if there is one. */
+  /** Index in the source at which the tail begins: the part that is not final. It may begin within `open`. */
   tailStart: number;
   open: OpenBlock | undefined;
 }
@@ -64,14 +62,14 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     return open !== undefined && goesOn(open, first) ? [joined(open, first), ...others] : [...reading.tokens];
   }
 
-  /** Parses the long block from its beginning. */
+  /** Parses the long block again from its beginning. */
   function reopen({ src }: OpenBlock): Token[] {
     state.tailStart -= src.length;
     state.open = undefined;
     return readTail();
   }
 
-  /** Parses final blocks again that may use one of these labels. */
+  /** Parses those final blocks again that may use one of these labels. */
   function relink(labels: readonly string[]): void {
     for (const segment of state.segments) {
       if (!refersTo(segment.src, labels)) continue;
@@ -102,7 +100,7 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     state.open = open;
   }
 
-  /** The first of two definitions of a label counts. */
+  /** Adds the link definitions of a final source. The first definition of a label counts. */
   function learn(src: string): void {
     if (src.includes("]:")) state.settledLinks = { ...read(src, state.settledLinks).links };
   }
@@ -144,9 +142,9 @@ function append(state: State, text: string): void {
 }
 
 /**
- * How many of these tokens are final, whatever follows; undefined if that is unknown. The last line may belong to the last block or to the one
- * before it. Blocks before an empty line before those two are final, and so are blocks before a long block, unless they may be the beginning
- * of a longer construct.
+ * How many of these tokens are final, whatever text follows; undefined if that is unknown. The next line may belong to the last block or to the
+ * block before it. Blocks that an empty line separates from those two are final. Blocks before a long block are final too, unless they may be
+ * the beginning of a longer construct.
  */
 function settledCount(tokens: readonly Token[], src: string): number | undefined {
   if (rawOf(tokens) !== src) return undefined;

@@ -1,20 +1,20 @@
-// Owns parsing markdown: GitHub's, with line breaks as written and with formulas. Only fences, lists, indented code and unclosed comments
-// extend over an empty line, so that a text can be parsed piece by piece (incremental.ts).
+// Owns parsing markdown: GitHub's dialect, with line breaks as written, and with formulas. Only fences, lists, indented code and unclosed
+// comments extend over an empty line, so that incremental.ts can parse a text piece by piece.
 import { Lexer, Marked, Tokenizer } from "marked";
 import type { Links, Token, Tokens } from "marked";
 import { formulas, upToEmptyLine } from "./formula-rules.ts";
 
 const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
 
-/** These extend to their closing, over empty lines. */
+/** Matches HTML that extends over empty lines to its closing tag. */
 const untilClosed = /^ {0,3}<(?:script|pre|style|textarea|!|\?)/i;
 
 export interface Reading {
-  /** Blocks, whose inline content is parsed by `finish`. */
+  /** The blocks; `finish` parses their inline content. */
   readonly tokens: readonly Token[];
-  /** Definitions of the text and those given to it; the first definition of a label counts. */
+  /** The link definitions of the text, added to the known ones. The first definition of a label counts. */
   readonly links: Links;
-  /** Parses the inline content of the blocks, with these definitions. */
+  /** Parses the inline content of the blocks, with these link definitions. */
   finish(links: Links): void;
 }
 

@@ -1,4 +1,4 @@
-// Owns how an answer's markdown is shown: as blocks, of which final ones are not drawn again while the answer grows.
+// Owns how an answer's markdown is shown: as blocks. Final blocks are not drawn again while the answer grows.
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { blockElement } from "./elements.tsx";

@@ -1,4 +1,4 @@
-// Owns lists of facts: a name above each value, and a dash for an unknown value.
+// Owns lists of facts: a name above each value, with a dash for an unknown value.
 import type { VNode } from "preact";
 
 export type Fact = readonly [name: string, value: string | undefined];
