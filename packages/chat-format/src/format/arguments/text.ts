@@ -1,7 +1,8 @@
-// Reads arguments that are plain text, for example code: the text becomes the only argument of the tool.
+// Reads arguments that are plain text, for example code: the text becomes the tool's only argument.
 import { type Cursor, type Reading, createWatch } from "../cursor.ts";
 import type { TextArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
+import { propertyNames } from "./schema-types.ts";
 
 export function* readTextArguments(
   cursor: Cursor,
@@ -9,13 +10,13 @@ export function* readTextArguments(
   target: ArgumentsTarget,
 ): Reading {
   const watch = createWatch(until);
-  target.say(`{${JSON.stringify(argumentNames(target.schema, argument)[0])}: "`);
+  target.say(`{${JSON.stringify(argumentName(target.schema, argument))}: "`);
   for (;;) {
     const found = watch.find(cursor.text, cursor.at, cursor.ended);
     const text = cursor.text.slice(cursor.at, found.at);
     cursor.at = found.at;
     if (text !== "") target.say(JSON.stringify(target.spell(text)).slice(1, -1));
-    // A whole text looks like one that was cut, where nothing need follow it.
+    // Without an end marker, the end of the answer ends the text.
     if (found.text !== undefined || (cursor.ended && until.length === 0)) {
       target.say('"}');
       return true;
@@ -25,9 +26,8 @@ export function* readTextArguments(
   }
 }
 
-/** The names that a schema has, the preferred one first where it is among them, or where the schema has no names. */
-function argumentNames(schema: unknown, preferred: string): string[] {
-  const properties = (schema as { readonly properties?: unknown } | null | undefined)?.properties;
-  const names = typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
-  return names.length === 0 || names.includes(preferred) ? [preferred, ...names] : names;
+/** The preferred name if the schema has it, otherwise the schema's first name. */
+function argumentName(schema: unknown, preferred: string): string {
+  const names = propertyNames(schema);
+  return names.includes(preferred) ? preferred : (names[0] ?? preferred);
 }

@@ -1,12 +1,12 @@
-// Owns the conversations that a template is asked to render, and the needles in them that are found again in its text.
+// Owns the conversations that probes render, and the needles in them: texts that the probes look for in the template's output.
 import type { ThoughtKey } from "../format.ts";
 
-/** Renders a template. Throws where the template refuses. */
+/** Renders a template. Throws if the template refuses the values. */
 export type Render = (values: Readonly<Record<string, unknown>>) => Promise<string>;
 
 export type Message = Readonly<Record<string, unknown>>;
 
-/** Texts that no template holds. Needles of a kind share nothing but their length. */
+/** Texts that no template contains. Needles of one kind have no part in common. */
 export const needles = {
   user: "Kjqv asks here",
   content: "Wxzp answers here",
@@ -14,7 +14,7 @@ export const needles = {
   names: ["qfirstfn", "zothertl"],
   keys: ["jalphak", "wbetav"],
   values: ["Pvalueone", "Hothertwo"],
-  /** Nine letters and digits, as Mistral's templates want them. */
+  /** Nine letters and digits, as Mistral's templates require. */
   ids: ["kx3q7w9zd", "vb5n8m2hf"],
 } as const;
 
@@ -42,11 +42,10 @@ export interface Spoken {
   readonly thought?: string;
   readonly thoughtKey?: ThoughtKey;
   readonly calls?: number;
-  /** Arguments of each call; two by default. */
+  /** Number of arguments in each call; default: two. */
   readonly argumentCount?: number;
 }
 
-/** An assistant's message. */
 export function assistant(spoken: Spoken, { objectArguments, emptyContent }: Shapes): Message {
   const { content, calls = 0, argumentCount = 2 } = spoken;
   const values = Object.fromEntries(needles.keys.slice(0, argumentCount).map((key, i) => [key, needles.values[i]]));
