@@ -16,7 +16,7 @@ export interface Cursor {
   ended: boolean;
   /** Text that was read since the last `account` and is no longer in `text`. */
   kept: string;
-  /** Position in `text` after the text that `account` has settled, or that is in `kept`. */
+  /** The part of `text` from here to `at` was also read since the last `account`. */
   from: number;
 }
 

@@ -1,13 +1,13 @@
-// Reads a call that is a JSON object, with name, arguments and id as members in any order.
+// Reads a call that is a JSON object with name, arguments and id as members, in any order.
 import { readJson, readJsonObject } from "./arguments/json.ts";
 import { type Reading, takeBlanks, takeLiteral } from "./cursor.ts";
 import type { ReadContext } from "./interpret.ts";
 import { spellInJson } from "./marks.ts";
 import type { CallObject } from "./syntax.ts";
 
-/** Arguments that come before the name are kept up to this length until the name comes. */
+/** Longest arguments before the name: they are kept until the name arrives. */
 const maxEarlyArgumentsChars = 262_144;
-/** A member's name, a tool's name or an id is not longer. */
+/** Longest key of a member, name of a tool, or id. */
 export const maxShortValueChars = 512;
 
 const argumentNames = ["arguments", "parameters"];
@@ -18,7 +18,7 @@ export function* readCallObject(context: ReadContext, syntax: CallObject): Readi
   if (!(yield* readMembers(context, syntax, early))) return false;
   const { call } = context;
   if (!call.isTold) {
-    // An object without arguments and without a marker is not taken as a call.
+    // Without arguments and without a marker, the object is not a call.
     if ((bare && !early.seen) || !call.tell()) return false;
     context.accountFor();
     call.arguments(early.seen ? early.json : "{}");
@@ -80,7 +80,7 @@ function* readMember(context: ReadContext, syntax: CallObject, key: string, earl
   return yield* readJson(cursor, () => {});
 }
 
-/** Tells the call and its arguments as they come. */
+/** Passes the call on, and then each piece of its arguments. */
 function* streamArguments(context: ReadContext): Reading {
   const { cursor, call } = context;
   call.tell();
@@ -93,7 +93,7 @@ function* streamArguments(context: ReadContext): Reading {
   return whole;
 }
 
-/** A string's or a number's text; undefined: something else, or too long. */
+/** Reads a string or a number as text; undefined for other values, and for long ones. */
 function* readShort({ cursor }: ReadContext): Generator<undefined, string | undefined> {
   let json = "";
   const whole = yield* readJson(cursor, (piece) => {

@@ -8,7 +8,7 @@ import { commonEnd } from "./cuts.ts";
 export const idMark = "\uE001";
 
 export interface CallText {
-  /** The call begins at the object or at the name. It ends with the object or the arguments. */
+  /** Positions in the text. The call begins with its object or its name, and ends with its object or its arguments. */
   readonly begin: number;
   readonly end: number;
   readonly core:

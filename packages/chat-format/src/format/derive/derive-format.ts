@@ -9,7 +9,7 @@ import type { ThoughtKey } from "../inputs/template-inputs.ts";
 import { templateVariables } from "../inputs/template-variables.ts";
 import { markersOf } from "../marks.ts";
 import { createReader } from "../reader.ts";
-import { type AnswerItem, type Syntax, literal, sequence, words } from "../syntax.ts";
+import { type AnswerItem, type Syntax, literal, markerItem, sequence, words } from "../syntax.ts";
 import { type Render, type Spoken, needles, tools } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import { deriveCalls } from "./derive-calls.ts";
@@ -98,7 +98,7 @@ function withoutThought(text: string, thoughts: Thoughts | undefined): string {
 /** Items for the markers of a turn, so that they do not become content. Most of them end the answer anyway. */
 function turnMarkers({ turnClose, turnOpens }: TemplateProbe): AnswerItem[] {
   const found = [turnClose, ...turnOpens].flatMap((text) => [...text.matchAll(/<[|｜][^<>]+[|｜]>/g)]);
-  return [...new Set(found.map(([marker]) => marker))].map((marker) => ({ at: "anywhere", syntax: literal(marker) }));
+  return [...new Set(found.map(([marker]) => marker))].map(markerItem);
 }
 
 /** The item for content between markers; empty if the family does not mark its content. */

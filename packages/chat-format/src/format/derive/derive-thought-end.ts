@@ -63,7 +63,7 @@ function afterThought(syntax: Syntax): string | undefined {
   }
 }
 
-/** The text of this syntax with all optional parts. */
+/** The text of this syntax, including its optional parts. */
 function closing(syntax: Syntax): string {
   if (hasCall(syntax)) return "";
   switch (syntax.kind) {

@@ -1,9 +1,9 @@
-// Cuts a prompt whose last message the answer continues: the prompt ends right after the text of that message, as in transformers.
+// Cuts a prompt whose last message the answer continues: the prompt ends right after that message's text, as in transformers.
 import { type ChatConversation, TemplateInputError } from "./conversation.ts";
 
 /**
- * The end of the last message, which the answer continues: its content, or its thought where it has no content.
- * @throws TemplateInputError where the last message cannot be continued
+ * The last text of the last message, which the answer continues: the content, or the thought if the message has no content.
+ * @throws TemplateInputError if the last message cannot be continued
  */
 export function finalText({ messages }: Pick<ChatConversation, "messages">): string {
   const last = messages.at(-1);
@@ -15,7 +15,7 @@ export function finalText({ messages }: Pick<ChatConversation, "messages">): str
   if ((last.tool_calls?.length ?? 0) > 0) {
     throw new TemplateInputError("the last message cannot be continued: it ends with a call");
   }
-  // Use only the last of several texts, since templates join texts in different ways.
+  // Only the last of several texts, since templates join texts in different ways.
   const text = typeof last.content === "string" ? last.content : (last.content.at(-1)?.text ?? "");
   const said = text.trim() === "" ? (last.reasoning_content ?? "") : text;
   if (said.trim() === "") throw new TemplateInputError("the last message cannot be continued: it is empty");
@@ -23,10 +23,9 @@ export function finalText({ messages }: Pick<ChatConversation, "messages">): str
 }
 
 /**
- * The rendering without what the template writes behind the last message: everything after the last occurrence of its text goes. White
- * space at the text's end stays where the template has kept it.
+ * Removes everything after the last occurrence of the text. White space at the end of the text stays if the template has kept it.
  * @param rendered a conversation's rendering without a generation prompt
- * @throws TemplateInputError where the text is not in the rendering
+ * @throws TemplateInputError if the rendering does not contain the text
  */
 export function continuedPrompt(rendered: string, text: string): string {
   const said = text.trim();

@@ -7,8 +7,8 @@ import type { TemplateInputs } from "./template-inputs.ts";
 import { templateValues } from "./template-values.ts";
 
 /**
- * The conversation up to the beginning of the assistant's answer, or to the end of the part that exists already.
- * @throws TemplateInputError for what cannot be shown; any error of `render`
+ * Renders the conversation up to the beginning of the answer, or to the end of the last message if the answer continues it.
+ * @throws TemplateInputError if the template cannot show the conversation; any error of `render`
  */
 export async function renderConversation(
   inputs: TemplateInputs,
