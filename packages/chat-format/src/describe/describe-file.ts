@@ -1,9 +1,18 @@
 // Describes a model from its file, without an engine: its card, its chat template and its answer format. Also renders prompts with that template.
 import { basename, dirname, join } from "node:path";
-import { genericFormat, renderConversation } from "../format/index.ts";
-import type { ChatConversation, ChatFormat, TemplateInputs } from "../format/index.ts";
-import { createTemplateRenderer } from "../template/index.ts";
-import type { TemplateRenderer, TemplateRendererOptions, TemplateValues } from "../template/index.ts";
+import {
+  genericFormat,
+  renderConversation,
+  type ChatConversation,
+  type ChatFormat,
+  type TemplateInputs,
+} from "../format/index.ts";
+import {
+  createTemplateRenderer,
+  type TemplateRenderer,
+  type TemplateRendererOptions,
+  type TemplateValues,
+} from "../template/index.ts";
 import {
   chatTemplatesOf,
   modelCardOf,

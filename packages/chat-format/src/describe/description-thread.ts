@@ -2,8 +2,13 @@
 // kills the thread after a time limit.
 import { serveTasks } from "@waggle/async";
 import { renderHere } from "../template/index.ts";
-import { describeFile, renderByFile } from "./describe-file.ts";
-import type { DescribeOptions, FileDescription, PromptRequest } from "./describe-file.ts";
+import {
+  describeFile,
+  renderByFile,
+  type DescribeOptions,
+  type FileDescription,
+  type PromptRequest,
+} from "./describe-file.ts";
 import { problemOfMessages } from "./problem-of-messages.ts";
 
 export interface DescriptionTask extends Pick<DescribeOptions, "chosen"> {

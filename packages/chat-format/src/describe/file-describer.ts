@@ -1,6 +1,5 @@
 // Owns the queue of tasks for description threads. Tasks run one after the other, each on a separate thread and with a time limit.
-import { createIsolate } from "@waggle/async";
-import type { Clock, StartIsolateThread } from "@waggle/async";
+import { createIsolate, type Clock, type StartIsolateThread } from "@waggle/async";
 import type { FileDescription } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask, Rendered } from "./description-thread.ts";
 

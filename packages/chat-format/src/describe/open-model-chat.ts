@@ -2,8 +2,7 @@
 // read. The template runs unchanged.
 import { createHash } from "node:crypto";
 import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } from "../format/index.ts";
-import { TemplateError } from "../template/index.ts";
-import type { ChatTemplate, TemplateRenderer, TemplateValues } from "../template/index.ts";
+import { TemplateError, type ChatTemplate, type TemplateRenderer, type TemplateValues } from "../template/index.ts";
 import type { SpecialToken } from "@waggle/models/header";
 import { chatMl, namedTemplate, plain } from "./named-templates.ts";
 

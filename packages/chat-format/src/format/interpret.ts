@@ -1,8 +1,18 @@
 // Reads an answer by its syntax tree. Passes on each part as soon as it is certain.
 import { readArguments } from "./arguments/arguments-reader.ts";
 import type { CallInProgress } from "./call-in-progress.ts";
-import { type Cursor, type Reading, account, createWatch, isBlank, isNext, maxBlankChars } from "./cursor.ts";
-import { dropBlanks, takeBlanks, takeLiteral } from "./cursor.ts";
+import {
+  account,
+  createWatch,
+  isBlank,
+  isNext,
+  maxBlankChars,
+  dropBlanks,
+  takeBlanks,
+  takeLiteral,
+  type Cursor,
+  type Reading,
+} from "./cursor.ts";
 import { maxShortValueChars, readCallObject } from "./read-object.ts";
 import { type ArgumentsSyntax, type Syntax, beginnings } from "./syntax.ts";
 

@@ -1,5 +1,5 @@
-// Records what Hugging Face's transformers renders, by the reference beside chat-template's tests: python3 with jinja2 3.1.
-// To run it, in this package: node --import tsx src/testing/record-renderings.ts
+// Records the renderings of Hugging Face's transformers, with the reference in template/: python3 with jinja2 3.1.
+// To run it in this package: node --import tsx src/testing/record-renderings.ts
 import { writeFileSync } from "node:fs";
 import { hashOf, renderWithJinja } from "./template/reference.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";

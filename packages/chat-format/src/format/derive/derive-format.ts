@@ -1,6 +1,5 @@
 // Derives a template's format, inputs and abilities when the model is loaded. Abilities are proven: the reader must read what the template wrote.
-import type { AnswerPart } from "../answer.ts";
-import { answerStart } from "../answer.ts";
+import { answerStart, type AnswerPart } from "../answer.ts";
 import { families } from "../families/families.ts";
 import type { Abilities, ChatFormat } from "../format.ts";
 import { deriveInputs } from "../inputs/derive-inputs.ts";

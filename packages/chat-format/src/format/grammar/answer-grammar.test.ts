@@ -2,7 +2,7 @@ import { createSampler, matchGbnf, readGbnf, seededRandom } from "@waggle/gramma
 import { llamaTemplates } from "../../testing/template/llama-templates.ts";
 import { Ajv } from "ajv";
 import { beforeAll, describe, expect, test } from "vitest";
-import { derivedFormats } from "../../testing/formats.ts";
+import { derivedFormats } from "../../testing/template-formats.ts";
 import type { AnswerPart } from "../answer.ts";
 import type { ChatFormat } from "../format.ts";
 import { withMarks } from "../marks.ts";
