@@ -1,5 +1,4 @@
 // Reads an answer by its syntax tree. Passes on each part as soon as it is certain.
-import { readArguments } from "./arguments/arguments-reader.ts";
 import type { CallInProgress } from "./call-in-progress.ts";
 import {
   account,
@@ -13,16 +12,14 @@ import {
   type Cursor,
   type Reading,
 } from "./cursor.ts";
-import { maxShortValueChars, readCallObject } from "./read-object.ts";
-import { type ArgumentsSyntax, type Syntax, beginnings } from "./syntax.ts";
+import { maxShortValueChars, readCallObject, tellArguments } from "./read-object.ts";
+import { type Syntax, beginnings } from "./syntax.ts";
 
 export interface ReadContext {
   /** Whether no marker precedes the object: only its first member shows that it is a call. */
   bare: boolean;
   readonly cursor: Cursor;
   readonly call: CallInProgress;
-  /** Records that the text read so far was passed on. */
-  accountFor(): void;
   /** Replaces marks by their markers. */
   readonly spell: (text: string) => string;
   /** Records that the next text belongs to this part. */
@@ -180,20 +177,4 @@ function* readId(
 function nameIn(id: string, { open, close }: { readonly open: string; readonly close: string }): string {
   const end = id.lastIndexOf(close);
   return id.slice(id.startsWith(open) ? open.length : 0, end === -1 ? id.length : end);
-}
-
-function* tellArguments(context: ReadContext, syntax: ArgumentsSyntax): Reading {
-  const { cursor, call } = context;
-  if (!call.tell()) return false;
-  context.accountFor();
-  const whole = yield* readArguments(cursor, syntax, {
-    say(json) {
-      context.accountFor();
-      call.arguments(json);
-    },
-    spell: (text) => context.spell(text),
-    schema: call.schema,
-  });
-  if (whole) call.complete();
-  return whole;
 }

@@ -64,7 +64,6 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     bare: false,
     cursor,
     call,
-    accountFor: () => account(cursor),
     spell: (text) => spell(text, marks, true),
     enter(part) {
       where = part;

@@ -93,13 +93,11 @@ export interface Quote {
   readonly escapes: boolean;
 }
 
-/** Plain text, which becomes a single argument: `{"code": "…"}`. */
+/** Plain text up to the end of the answer, which becomes a single argument: `{"code": "…"}`. */
 export interface TextArguments {
   readonly kind: "text";
   /** Name of the argument. If the tool has no argument of this name, the text becomes its first argument. */
   readonly argument: string;
-  /** Texts that end the argument and are not consumed; empty: the argument ends with the answer. */
-  readonly until: readonly string[];
 }
 
 /**
@@ -140,6 +138,11 @@ export function words(text: string): Syntax[] {
     .split(/(^\s+|\s+$|\s*\n\s*)/)
     .filter((piece) => piece !== "")
     .map((piece) => (piece.trim() === "" ? blank(piece) : literal(piece)));
+}
+
+/** The literals in a template's output. */
+export function literalsIn(text: string): string[] {
+  return words(text).flatMap((word) => (word.kind === "literal" ? [word.text] : []));
 }
 
 /** The literals with which the syntax can begin after white space; undefined if it can begin with any text. */

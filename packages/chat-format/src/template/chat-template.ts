@@ -1,7 +1,6 @@
 // Owns a model's chat template: chooses the source for a conversation, adds the values that transformers adds, and renders on a thread.
-import type { Clock } from "@waggle/async";
 import { defaultRenderLimits, type RenderLimits } from "./limits.ts";
-import { ownNames } from "./own-names.ts";
+import { strftime } from "./builtins/strftime.ts";
 import { TemplateError } from "./template-error.ts";
 import {
   createTaskRunner,
@@ -14,7 +13,6 @@ export interface TemplateRendererOptions {
   readonly limits?: Partial<RenderLimits & ThreadLimits>;
   /** Returns the date that a template gets; default: the current date. */
   readonly now?: () => Date;
-  readonly clock?: Clock;
   /** Default: a thread of this process. */
   readonly startThread?: StartTemplateThread;
 }
@@ -90,7 +88,6 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
   const limits = { ...defaultRenderLimits, ...defaultThreadLimits, ...options.limits };
   const runner = createTaskRunner({
     limits,
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.startThread === undefined ? {} : { startThread: options.startThread }),
   });
   let opened = 0;
@@ -152,4 +149,22 @@ function hasTools({ tools, messages }: TemplateValues): boolean {
   const isOfTools = (message: unknown): boolean =>
     typeof message === "object" && message !== null && ("tool_calls" in message || "tool_call_id" in message);
   return (tools != null && tools.length > 0) || messages.some(isOfTools);
+}
+
+/**
+ * Makes values for the few templates that read variables which transformers does not pass. Without them, such a template prints an old date or
+ * refuses to render:
+ * - `date_string`: Llama 3.x, "21 Nov 2026"; without it, 3.1 and 3.3 print 26 July 2024
+ * - `datetime`: FireFunction v2, "2026-11-21 14:05:00"
+ * - `functions`: FireFunction v2, the tools as indented JSON instead of `tools`
+ *
+ * All other templates call `strftime_now`, or print no date.
+ */
+function ownNames(source: string, tools: readonly unknown[] | null, date: Date): Readonly<Record<string, string>> {
+  const asksForFunctions = /\bfunctions\b/.test(source) && !/\btools\b/.test(source);
+  return {
+    ...(source.includes("date_string") ? { date_string: strftime(date, "%d %b %Y") } : {}),
+    ...(/\bdatetime\b/.test(source) ? { datetime: strftime(date, "%Y-%m-%d %H:%M:%S") } : {}),
+    ...(asksForFunctions ? { functions: JSON.stringify(tools ?? [], null, 2) } : {}),
+  };
 }

@@ -1,10 +1,8 @@
 // Owns the forms in which Hugging Face's transformers can get the same conversation. The rendering of any form is correct: clients use different
 // forms, and a template often takes only some of them.
-import { type Conversation, conversations } from "./template/conversations.ts";
+import type { Conversation } from "./template/conversations.ts";
 import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
 import { spacedJson } from "../format/inputs/spell-call.ts";
-
-export { conversations, type Conversation };
 
 export const bosText = "<s>";
 export const eosText = "</s>";

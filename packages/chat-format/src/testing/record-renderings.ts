@@ -3,7 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { hashOf, renderWithJinja } from "./template/reference.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
-import { type Given, bosText, conversations, eosText, reductionsOf, rowsAsText, variantsOf } from "./hf-variants.ts";
+import { conversations } from "./template/conversations.ts";
+import { type Given, bosText, eosText, reductionsOf, rowsAsText, variantsOf } from "./hf-variants.ts";
 
 const variants = conversations.flatMap((conversation, row) => [
   ...variantsOf(conversation).map((variant) => ({ row, name: conversation.name, part: undefined, ...variant })),

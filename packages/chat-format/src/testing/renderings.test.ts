@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createTemplateRenderer } from "../template/index.ts";
+import { type Conversation, conversations } from "./template/conversations.ts";
 import { hashOf, pinnedDate } from "./template/reference.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,21 +8,11 @@ import { answerStart } from "../format/answer.ts";
 import { deriveFormat } from "../format/derive/derive-format.ts";
 import { thoughtEndOf } from "../format/derive/derive-thought-end.ts";
 import type { ChatFormat } from "../format/format.ts";
-import { finalText } from "../format/inputs/continued-prompt.ts";
 import { type ChatConversation, type ChatMessage, TemplateInputError } from "../format/inputs/conversation.ts";
-import { renderConversation } from "../format/inputs/render-conversation.ts";
+import { finalText, renderConversation } from "../format/inputs/render-conversation.ts";
 import { createReader } from "../format/reader.ts";
 import { expectedDifferences } from "./hf-differences.ts";
-import {
-  type Conversation,
-  type Records,
-  type Row,
-  bosText,
-  chatOf,
-  conversations,
-  eosText,
-  rowsFromText,
-} from "./hf-variants.ts";
+import { type Records, type Row, bosText, chatOf, eosText, rowsFromText } from "./hf-variants.ts";
 
 interface Outcome {
   readonly template: string;

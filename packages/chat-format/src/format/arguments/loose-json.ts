@@ -2,7 +2,8 @@
 import type { Cursor, Reading } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 
-const words: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
+/** Python's constants in JSON. */
+export const pythonWords: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 /** Longest number or word outside of strings. A longer one makes the value unreadable. */
 const maxWordChars = 64;
 
@@ -42,7 +43,7 @@ function createWriter(): Writer {
   let word = "";
 
   function endWord(): string {
-    const ended = words[word] ?? word;
+    const ended = pythonWords[word] ?? word;
     word = "";
     return ended;
   }

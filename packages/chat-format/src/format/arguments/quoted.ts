@@ -1,5 +1,5 @@
 // Reads quoted text and passes on each piece as part of a JSON string.
-import { type Cursor, type Reading, createWatch } from "../cursor.ts";
+import { type Cursor, type Reading, createWatch, takeLiteral } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 import type { Quote, ValueArguments } from "../syntax.ts";
 import { escapeAt } from "./escapes.ts";
@@ -18,27 +18,9 @@ export interface Quoted {
 /** Consumes the quote that begins here, and returns it. Three quotes in a row count as one quote. */
 export function* takeQuote(cursor: Cursor, quotes: readonly Quote[]): Generator<undefined, Quote | undefined> {
   for (const quote of quotes) {
-    while (
-      !cursor.ended &&
-      quote.text.startsWith(cursor.text.slice(cursor.at)) &&
-      cursor.text.length - cursor.at < quote.text.length
-    )
-      yield;
-    if (!cursor.text.startsWith(quote.text, cursor.at)) continue;
-    if (!quote.escapes) {
-      cursor.at += quote.text.length;
-      return quote;
-    }
-    const triple = quote.text.repeat(3);
-    while (
-      !cursor.ended &&
-      triple.startsWith(cursor.text.slice(cursor.at, cursor.at + 3)) &&
-      cursor.text.length - cursor.at < 3
-    )
-      yield;
-    const found = cursor.text.startsWith(triple, cursor.at) ? { ...quote, text: triple } : quote;
-    cursor.at += found.text.length;
-    return found;
+    if (!(yield* takeLiteral(cursor, quote.text))) continue;
+    const isTriple = quote.escapes && (yield* takeLiteral(cursor, quote.text.repeat(2)));
+    return isTriple ? { ...quote, text: quote.text.repeat(3) } : quote;
   }
   return undefined;
 }

@@ -100,11 +100,16 @@ function shapeTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
   return isObject(schema["items"]) ? new Set(["array"]) : undefined;
 }
 
-export function typeOfValue(value: unknown): JsonType {
+function typeOfValue(value: unknown): JsonType {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
   return typeof value === "boolean" || typeof value === "object" ? (typeof value as JsonType) : "string";
+}
+
+/** Whether a value is of one of these types. */
+export function isAllowed(value: unknown, types: JsonTypes): boolean {
+  return types === undefined || types.has(typeOfValue(value)) || (typeof value === "number" && types.has("number"));
 }
 
 /** Names of the arguments that a tool's schema declares, in its order. */

@@ -1,27 +1,19 @@
-// Reads arguments that are plain text, for example code: the text becomes the tool's only argument.
-import { type Cursor, type Reading, createWatch } from "../cursor.ts";
+// Reads arguments that are plain text up to the end of the answer, for example code: the text becomes the tool's only argument.
+import type { Cursor, Reading } from "../cursor.ts";
 import type { TextArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
 import { propertyNames } from "./schema-types.ts";
 
-export function* readTextArguments(
-  cursor: Cursor,
-  { argument, until }: TextArguments,
-  target: ArgumentsTarget,
-): Reading {
-  const watch = createWatch(until);
+export function* readTextArguments(cursor: Cursor, { argument }: TextArguments, target: ArgumentsTarget): Reading {
   target.say(`{${JSON.stringify(argumentName(target.schema, argument))}: "`);
   for (;;) {
-    const found = watch.find(cursor.text, cursor.at, cursor.ended);
-    const text = cursor.text.slice(cursor.at, found.at);
-    cursor.at = found.at;
+    const text = cursor.text.slice(cursor.at);
+    cursor.at = cursor.text.length;
     if (text !== "") target.say(JSON.stringify(target.spell(text)).slice(1, -1));
-    // Without an end marker, the end of the answer ends the text.
-    if (found.text !== undefined || (cursor.ended && until.length === 0)) {
+    if (cursor.ended) {
       target.say('"}');
       return true;
     }
-    if (cursor.ended) return false;
     yield;
   }
 }

@@ -2,13 +2,15 @@
 import { type Cursor, type Reading, createWatch, takeBlanks } from "../cursor.ts";
 import { spellInJson } from "../marks.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
-import { readLooseJson } from "./loose-json.ts";
-import { type JsonType, type JsonTypes, typeOfValue } from "./schema-types.ts";
+import { pythonWords, readLooseJson } from "./loose-json.ts";
+import { type JsonType, type JsonTypes, isAllowed } from "./schema-types.ts";
 
 /** A value that may be a string or another type is kept up to this length until its type is certain; a longer value is a string. */
 export const maxUndecidedChars = 1_048_576;
 /** Longest number or word. */
 const maxScalarChars = 64;
+/** Longest text that `takeUntil` takes, such as a name in a tag. */
+const maxTagChars = 512;
 
 export interface ValueEnd {
   /** The marker that ends the value; it is consumed. */
@@ -93,14 +95,10 @@ function jsonOf(text: string, types: JsonTypes): string {
     const value: unknown = JSON.parse(trimmed);
     if (!mayBeString || (typeof value !== "string" && isAllowed(value, types))) return trimmed;
   } catch {
-    const word = { True: "true", False: "false", None: "null" }[trimmed];
+    const word = pythonWords[trimmed];
     if (word !== undefined && !mayBeString) return word;
   }
   return JSON.stringify(text);
-}
-
-function isAllowed(value: unknown, types: JsonTypes): boolean {
-  return types === undefined || types.has(typeOfValue(value)) || (typeof value === "number" && types.has("number"));
 }
 
 const isBracket = (char: string): boolean => char === "{" || char === "[";
@@ -128,16 +126,16 @@ function* readText(cursor: Cursor, { close, lines }: ValueEnd, take: (text: stri
   }
 }
 
-/** Consumes and returns the text up to a marker, and consumes the marker; undefined if the answer ends before it, or after `maxChars`. */
-export function* takeUntil(cursor: Cursor, close: string, maxChars = 512): Generator<undefined, string | undefined> {
+/** Consumes and returns the text up to a marker, and consumes the marker; undefined if the answer ends before it, or if the text is too long. */
+export function* takeUntil(cursor: Cursor, close: string): Generator<undefined, string | undefined> {
   const watch = createWatch([close]);
   for (let taken = ""; ;) {
     const found = watch.find(cursor.text, cursor.at, cursor.ended);
     // The limit cuts at the same position, however the answer was cut into pieces.
-    const end = Math.min(found.at, cursor.at + maxChars + 1 - taken.length);
+    const end = Math.min(found.at, cursor.at + maxTagChars + 1 - taken.length);
     taken += cursor.text.slice(cursor.at, end);
     cursor.at = end;
-    if (taken.length > maxChars) return undefined;
+    if (taken.length > maxTagChars) return undefined;
     if (found.text !== undefined) {
       cursor.at += found.text.length;
       return taken;

@@ -4,8 +4,9 @@ import { type Cursor, type Reading, takeBlanks, takeLiteral } from "../cursor.ts
 import { isMark } from "../marks.ts";
 import type { ValueArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
+import { pythonWords } from "./loose-json.ts";
 import { type NamedEnds, namedEnds, readQuoted, takeQuote } from "./quoted.ts";
-import { type JsonTypes, type SchemaTypes, createSchemaTypes, propertyNames, typeOfValue } from "./schema-types.ts";
+import { type JsonTypes, type SchemaTypes, createSchemaTypes, isAllowed, propertyNames } from "./schema-types.ts";
 
 /** Lists and objects nested deeper than this are not read. */
 export const maxValueDepth = 128;
@@ -150,16 +151,14 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 function jsonOf(word: string, { words }: ValueArguments, types: JsonTypes): string {
   const json = jsonOfWord(word, words);
   if (json === undefined) return JSON.stringify(word);
-  const type = typeOfValue(JSON.parse(json));
-  const isAllowed = types?.has(type) !== false || (type === "integer" && types.has("number"));
-  return isAllowed || !types.has("string") ? json : JSON.stringify(word);
+  const fits = isAllowed(JSON.parse(json), types);
+  return fits || types?.has("string") !== true ? json : JSON.stringify(word);
 }
 
 /** Undefined if the word is neither a constant of the language nor a number. */
 function jsonOfWord(word: string, words: ValueArguments["words"]): string | undefined {
   for (const [json, own] of Object.entries(words)) if (word === json || word === own) return json;
-  const python = { True: "true", False: "false", None: "null" }[word];
-  if (python !== undefined) return python;
+  if (pythonWords[word] !== undefined) return pythonWords[word];
   if (jsonNumber.test(word)) return word;
   // `1_000`, `.5`, `+3`, `0x1f`
   const value = /^[+-]?[\d.]/.test(word) ? Number(word.replaceAll("_", "")) : Number.NaN;

@@ -31,6 +31,29 @@ export const tools = needles.names.map((name) => ({
 
 export const user: Message = { role: "user", content: needles.user };
 
+/** The arguments of every call. */
+export const callArguments = Object.fromEntries(needles.keys.map((key, i) => [key, needles.values[i]]));
+
+export interface CallOptions {
+  readonly ids?: readonly string[];
+  /** Text to put before the name of the first call. */
+  readonly mark?: string;
+}
+
+/** The first `count` calls, with arguments as an object or as JSON text. */
+export function toolCalls(
+  count: number,
+  asObjects: boolean,
+  { ids = needles.ids, mark = "" }: CallOptions = {},
+): readonly Message[] {
+  const given = asObjects ? callArguments : JSON.stringify(callArguments);
+  return needles.names.slice(0, count).map((name, i) => ({
+    id: ids[i],
+    type: "function",
+    function: { name: i === 0 ? mark + name : name, arguments: given },
+  }));
+}
+
 export interface Shapes {
   readonly objectArguments: boolean;
   /** The value for missing content in a message with calls. */
@@ -42,26 +65,15 @@ export interface Spoken {
   readonly thought?: string;
   readonly thoughtKey?: ThoughtKey;
   readonly calls?: number;
-  /** Number of arguments in each call; default: two. */
-  readonly argumentCount?: number;
 }
 
 export function assistant(spoken: Spoken, { objectArguments, emptyContent }: Shapes): Message {
-  const { content, calls = 0, argumentCount = 2 } = spoken;
-  const values = Object.fromEntries(needles.keys.slice(0, argumentCount).map((key, i) => [key, needles.values[i]]));
+  const { content, calls = 0 } = spoken;
   return {
     role: "assistant",
     content: content ?? emptyContent,
     ...thoughtMembers(spoken),
-    ...(calls === 0
-      ? {}
-      : {
-          tool_calls: needles.names.slice(0, calls).map((name, i) => ({
-            id: needles.ids[i],
-            type: "function",
-            function: { name, arguments: objectArguments ? values : JSON.stringify(values) },
-          })),
-        }),
+    ...(calls === 0 ? {} : { tool_calls: toolCalls(calls, objectArguments) }),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type Syntax,
   beginnings,
   blank,
+  literalsIn,
   optional,
   sequence,
   words,
@@ -76,10 +77,10 @@ function itemsOf({ text, calls }: Found, turnClose: string): AnswerItem[] {
 /** The syntax of a call outside of a list. A call within two tags is also recognised by the inner tag, since models forget the outer one. */
 function alone(open: string, call: CallText, close: string): AnswerItem[] {
   const whole = placed(eachCall(open, call, close));
-  const [, inner] = words(open).filter((word) => word.kind === "literal");
-  if (inner?.kind !== "literal" || call.core.kind !== "named") return [whole];
+  const [, inner] = literalsIn(open);
+  if (inner === undefined || call.core.kind !== "named") return [whole];
   const ends = words(close).map((word) => (word.kind === "blank" ? word : optional(word)));
-  const known = eachCall(open.slice(open.lastIndexOf(inner.text)), call, "");
+  const known = eachCall(open.slice(open.lastIndexOf(inner)), call, "");
   return [whole, placed(sequence(known, ...ends))];
 }
 
@@ -114,7 +115,7 @@ function placed(syntax: Syntax): AnswerItem {
 
 function eachCall(open: string, call: CallText, close: string): Syntax {
   const { core } = call;
-  const ends = [...literalsOf(close), "\n"];
+  const ends = [...literalsIn(close).slice(0, 1), "\n"];
   if (core.kind === "object") return sequence(...withIds(open, []), core.syntax, ...words(close));
   const argumentsSyntax: ArgumentsSyntax = core.arguments;
   const opensArguments = argumentsSyntax.kind === "tags" ? argumentsSyntax.key.open : "{";
@@ -146,16 +147,11 @@ function startsOf(word: Syntax): readonly string[] {
   return beginnings(word) ?? [];
 }
 
-function literalsOf(text: string): string[] {
-  const first = words(text).find((word) => word.kind === "literal");
-  return first?.kind === "literal" ? [first.text] : [];
-}
-
 /** The syntax of a text with ids. Models may leave out an id together with the marker before it. */
 function withIds(text: string, follow: readonly string[]): Syntax[] {
   const [before, after] = text.split(idMark);
   if (before === undefined || after === undefined) return words(text);
-  const until = [...literalsOf(after), ...(after.trim() === "" ? follow : [])];
+  const until = [...literalsIn(after).slice(0, 1), ...(after.trim() === "" ? follow : [])];
   const id: Syntax[] = [...words(before), { kind: "id", until }];
   // An id is optional only with a marker before it, which shows whether an id follows.
   return follow.length > 0 && before.trim() !== ""

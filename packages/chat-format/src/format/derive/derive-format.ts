@@ -9,7 +9,7 @@ import { templateVariables } from "../inputs/template-variables.ts";
 import { markersOf } from "../marks.ts";
 import { createReader } from "../reader.ts";
 import { type AnswerItem, type Syntax, literal, markerItem, sequence, words } from "../syntax.ts";
-import { type Render, type Spoken, needles, tools } from "./conversations.ts";
+import { type Render, type Spoken, callArguments, needles, tools } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import { deriveCalls } from "./derive-calls.ts";
 import { deriveThoughtEnd } from "./derive-thought-end.ts";
@@ -147,8 +147,7 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
 
 /** Calls in the form that they have in the history if the template cannot show calls. */
 function inWords(syntax: Syntax, calls: number): string | undefined {
-  const given = Object.fromEntries(needles.keys.map((key, index) => [key, needles.values[index]]));
-  const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: given }));
+  const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: callArguments }));
   return spellCalls(syntax, all.slice(0, calls));
 }
 

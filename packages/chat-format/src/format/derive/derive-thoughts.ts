@@ -1,7 +1,7 @@
 // Derives the markers with which a template separates thoughts from content.
 import { answerStart } from "../answer.ts";
 import type { ThoughtKey } from "../format.ts";
-import { type AnswerItem, blank, optional, sequence, words } from "../syntax.ts";
+import { type AnswerItem, blank, literalsIn, optional, sequence, words } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import type { TemplateProbe } from "./template-probe.ts";
@@ -69,13 +69,8 @@ export const thoughtOpener = /<[^<>/]*think[^<>/]*>|\[THINK\]/i;
 /** @param ends more texts that end a thought; they are not part of the thought's syntax */
 export function thoughtItems({ open, close }: Thoughts, ends: readonly string[] = []): AnswerItem[] {
   const end = sequence(...words(close), blank("\n"));
-  const body = { kind: "text", part: "reasoning", until: [firstLiteral(close), ...ends] } as const;
+  const body = { kind: "text", part: "reasoning", until: [literalsIn(close)[0] ?? close, ...ends] } as const;
   const stray: AnswerItem = { at: "start", syntax: end };
   if (open === "") return [stray];
   return [{ at: "start", syntax: sequence(...words(open), blank("\n"), body, optional(end)) }, stray];
-}
-
-function firstLiteral(text: string): string {
-  const first = words(text).find((word) => word.kind === "literal");
-  return first?.kind === "literal" ? first.text : text;
 }

@@ -9,6 +9,7 @@ import {
   tools,
   user,
 } from "./conversations.ts";
+import type { Attempt, Values } from "../inputs/probe.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
 
 export interface TemplateProbe {
@@ -18,17 +19,11 @@ export interface TemplateProbe {
   readonly prompts: readonly string[];
   /** The text after an answer that has only content. */
   readonly turnClose: string;
-  readonly objectArguments: boolean;
-  readonly rendersTools: boolean;
-  readonly rendersSystem: boolean;
   /** Variables that change a prompt. */
   readonly switches: readonly string[];
   /** The template's output for an answer, up to the end of the turn; undefined if the template refuses. */
   answer(spoken: Spoken): Promise<string | undefined>;
 }
-
-type Values = Readonly<Record<string, unknown>>;
-type Attempt = (values: Values) => Promise<string | undefined>;
 
 /** Variables that switch thinking in templates, each with two values. */
 const switchValues: Readonly<Record<string, readonly [unknown, unknown]>> = {
@@ -53,16 +48,10 @@ export async function probeTemplate(render: Render): Promise<TemplateProbe | und
   const role = /<[^<>]+>\s*$/.exec(promptEnd)?.[0] ?? "";
   const apart = shared !== promptEnd && role !== "" && plain?.startsWith(role, shared.length) === true;
   const open = apart ? shared + role : shared;
-  const withTools = await attempt({ messages: [user], tools, add_generation_prompt: true });
-  const system = { role: "system", content: needles.thought };
-  const withSystem = await attempt({ messages: [system, user], add_generation_prompt: true });
   return {
     turnOpens: await findTurnOpens(attempt, shapes, apart ? role : open),
     prompts,
     turnClose: plain === undefined ? "" : (afterLast(plain, needles.content) ?? ""),
-    objectArguments: shapes.objectArguments,
-    rendersTools: needles.names.every((name) => withTools?.includes(name) === true),
-    rendersSystem: withSystem?.includes(needles.thought) === true,
     switches,
     async answer(spoken) {
       const message = assistant(spoken, shapes);

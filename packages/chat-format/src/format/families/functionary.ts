@@ -22,7 +22,7 @@ export const functionary32: Family = {
             { kind: "implied-name", names: ["python"] },
             choice(
               { kind: "arguments", syntax: { kind: "json" } },
-              { kind: "arguments", syntax: { kind: "text", argument: "code", until: [] } },
+              { kind: "arguments", syntax: { kind: "text", argument: "code" } },
             ),
           ),
         ),

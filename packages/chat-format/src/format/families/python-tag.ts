@@ -26,7 +26,7 @@ export const pythonTag: Family = {
           trained("wolfram_alpha"),
           sequence(
             { kind: "implied-name", names: ["python", "ipython", "code_interpreter"] },
-            { kind: "arguments", syntax: { kind: "text", argument: "code", until: [] } },
+            { kind: "arguments", syntax: { kind: "text", argument: "code" } },
           ),
         ),
       ),

@@ -1,5 +1,5 @@
 // Finds which calls and results a template can render, and in which shape.
-import { type Message, needles, tools, user } from "../derive/conversations.ts";
+import { type CallOptions, type Message, needles, toolCalls, tools, user } from "../derive/conversations.ts";
 import { commonEnd } from "../derive/cuts.ts";
 import type { AnswerItem } from "../syntax.ts";
 import { callsOpenOf, insertionMark } from "./inserted-text.ts";
@@ -13,30 +13,22 @@ export interface CallShape {
 
 const longIds = ["call_kx3q7w9zd0", "call_vb5n8m2hf1"] as const;
 
-interface Asked {
+interface Asked extends CallOptions {
   readonly shape: CallShape;
   readonly calls?: number;
   readonly content?: string;
-  readonly ids?: readonly string[];
   readonly results?: boolean;
-  /** Text to put before the name of the first call. */
-  readonly mark?: string;
   readonly more?: Message;
 }
 
 /** Values with a user's message, calls, and by default their results, since results follow calls in every prompt. */
 export function withCalls(asked: Asked): Values {
   const { shape, calls = 1, content, ids = needles.ids, results = true, mark = "", more = {} } = asked;
-  const values = Object.fromEntries(needles.keys.map((key, i) => [key, needles.values[i]]));
   const empty = shape.empty === "absent" ? {} : { content: shape.empty === "null" ? null : "" };
   const assistant: Message = {
     role: "assistant",
     ...(content === undefined ? empty : { content }),
-    tool_calls: needles.names.slice(0, calls).map((name, i) => ({
-      id: ids[i],
-      type: "function",
-      function: { name: i === 0 ? mark + name : name, arguments: shape.objects ? values : JSON.stringify(values) },
-    })),
+    tool_calls: toolCalls(calls, shape.objects, { ids, mark }),
     ...more,
   };
   const answers = texts.results.slice(0, calls).map((result, i) => resultOf(i, ids, result));

@@ -91,15 +91,8 @@ export function parseTemplate(source: string): readonly Statement[] {
     const test = tuple({ choices: false });
     endTag();
     const inner = body("elif", "else", "endif");
-    let otherwise: readonly Statement[] = [];
     if (reader.skip("elif")) return { type: "if", test, body: inner, otherwise: [reader.nested(ifStatement)] };
-    if (reader.skip("else")) {
-      endTag();
-      otherwise = body("endif");
-    }
-    reader.expect("endif");
-    endTag();
-    return { type: "if", test, body: inner, otherwise };
+    return { type: "if", test, body: inner, otherwise: elseBody("endif") };
   }
 
   function forStatement(): Statement {
@@ -112,14 +105,19 @@ export function parseTemplate(source: string): readonly Statement[] {
     loops += 1;
     const inner = body("else", "endfor");
     loops -= 1;
-    let otherwise: readonly Statement[] = [];
+    return { type: "for", target, over, filter, isRecursive, body: inner, otherwise: elseBody("endfor") };
+  }
+
+  /** Reads the body after `else`, if there is one, and the end tag. */
+  function elseBody(end: string): readonly Statement[] {
+    let found: readonly Statement[] = [];
     if (reader.skip("else")) {
       endTag();
-      otherwise = body("endfor");
+      found = body(end);
     }
-    reader.expect("endfor");
+    reader.expect(end);
     endTag();
-    return { type: "for", target, over, filter, isRecursive, body: inner, otherwise };
+    return found;
   }
 
   function setStatement(): Statement {

@@ -131,7 +131,7 @@ export function tokenize(source: string): readonly Token[] {
 
   function readToken(open: string[]): void {
     const isAfterDot = text[at - 1] === ".";
-    const number = (isAfterDot ? null : match(float)) ?? null;
+    const number = isAfterDot ? null : match(float);
     if (number !== null) return accept("float", number[0]);
     const whole = match(integer);
     if (whole !== null) return accept("integer", whole[0]);

@@ -1,5 +1,5 @@
 // Renders templates on a thread that can be killed. Owns the thread's limits, and the list of templates that the thread has parsed.
-import { createIsolate, IsolateError, performHere, type Clock, type StartIsolateThread } from "@waggle/async";
+import { createIsolate, IsolateError, performHere, type StartIsolateThread } from "@waggle/async";
 import { TemplateError, type TemplateErrorReason } from "../template-error.ts";
 import { createTaskPerformer, type RenderResult, type RenderTask } from "./render-task.ts";
 
@@ -41,7 +41,6 @@ export const renderHere: StartTemplateThread = (events) => performHere(createTas
 
 export interface TaskRunnerOptions {
   readonly limits: ThreadLimits;
-  readonly clock?: Clock;
   /** Default: a thread of this process. */
   readonly startThread?: StartTemplateThread;
 }
@@ -58,7 +57,7 @@ export interface TaskRunner {
 }
 
 /** Makes a runner that starts its thread with the first task. */
-export function createTaskRunner({ limits, clock, startThread }: TaskRunnerOptions): TaskRunner {
+export function createTaskRunner({ limits, startThread }: TaskRunnerOptions): TaskRunner {
   /** Templates that the running thread has parsed. */
   const known = new Set<number>();
   const isolate = createIsolate<{ task: RenderTask; source: string }, RenderResult, RenderTask>({
@@ -66,7 +65,6 @@ export function createTaskRunner({ limits, clock, startThread }: TaskRunnerOptio
     limits: { ...limits, startMs: limits.startTimeoutMs, deadlineMs: limits.renderDeadlineMs },
     messageOf: ({ task, source }) => (known.has(task.template) ? task : { ...task, source }),
     onStart: () => known.clear(),
-    ...(clock === undefined ? {} : { clock }),
     ...(startThread === undefined ? {} : { startThread }),
   });
 

@@ -5,7 +5,7 @@ import { integer } from "./numbers.ts";
 
 const undefinedKey = Symbol("undefined");
 
-export function dictOf(pairs: Iterable<readonly [Value, Value]> = []): Dict {
+export function dictOf(pairs: Iterable<readonly [Value, Value]>): Dict {
   const dict: Dict = { kind: "dict", entries: new Map() };
   for (const [key, value] of pairs) setItem(dict, key, value);
   return dict;

@@ -107,10 +107,10 @@ export function callable(name: string, call: (args: Arguments) => Value): Callab
   return { kind: "callable", name, call };
 }
 
-export type Kind = Exclude<Value, null | boolean | number | bigint | string | Value[]>["kind"];
-
 /** A value's kind. Plain values have the names of Python's types. */
-export function kindOf(value: Value): "none" | "bool" | "int" | "str" | "list" | Kind {
+export function kindOf(
+  value: Value,
+): "none" | "bool" | "int" | "str" | "list" | Extract<Value, { kind: string }>["kind"] {
   switch (typeof value) {
     case "string":
       return "str";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { continuedPrompt, finalText } from "./continued-prompt.ts";
+import { continuedPrompt, finalText } from "./render-conversation.ts";
 import type { ChatMessage } from "./conversation.ts";
 
 const user: ChatMessage = { role: "user", content: "Sing." };
