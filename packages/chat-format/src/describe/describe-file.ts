@@ -35,9 +35,9 @@ export interface FileDescription {
   readonly chatFormat: ChatFormat;
   /** Source of the template; "" for a model that does not generate text. */
   readonly chatTemplate: string;
-  /** Text of the token that begins every text; "" if the vocabulary has no such token. */
+  /** Text of the BOS token; "" if the vocabulary has no such token. */
   readonly bos: string;
-  /** Text of the token that ends a text; "" if the vocabulary has no such token. */
+  /** Text of the EOS token; "" if the vocabulary has no such token. */
   readonly eos: string;
 }
 

@@ -1,5 +1,5 @@
-// Owns the chat templates that can be chosen by name: ours, and llama.cpp's built-in ones under their names there. They write the same text as
-// llama.cpp (src/llama-chat.cpp), also without BOS, which the tokenizer adds. llama.cpp's orion, monarch, gigachat, yandex and hunyuan-dense
+// Owns the chat templates that can be chosen by name: ours, and llama.cpp's built-in ones under their names there. The templates write
+// the same text as llama.cpp (src/llama-chat.cpp), without BOS, which the tokenizer adds. llama.cpp's orion, monarch, gigachat, yandex and hunyuan-dense
 // are not included.
 
 /** For models without a template, if their vocabulary has ChatML's markers. Jinja drops a template's last newline: hence the empty line. */

@@ -34,7 +34,7 @@ export function createCallInProgress(tools: readonly AnswerTool[], tell: (part: 
     },
     mayBecomeName: (text) => tools.some(({ name }) => name.startsWith(text)),
     id(text) {
-      // Ignore ids that are only a number: they count the calls of one answer, and the next answer would repeat them.
+      // Ignore numbers as ids: they count the calls of one answer, so that the next answer repeats them.
       if (/\D/.test(text)) id = text;
     },
     get isNamed() {

@@ -1,7 +1,7 @@
-// Owns the text of the answer that is not read yet. All readers are generators that yield when they need more text, so that their code reads
-// as if the whole answer were available.
+// Owns the text of the answer that is not read yet. All readers are generators that yield when they need more text, so that their code is
+// written as if the whole answer were available.
 
-/** Yields when it needs more text; returns whether the text matched. */
+/** A reader: yields for more text, and returns whether the text matched. */
 export type Reading = Generator<undefined, boolean>;
 
 /** Longest white space before a marker. Readers treat a longer run as text, and do not wait for a marker after it. */
@@ -63,7 +63,7 @@ export function dropBlanks(cursor: Cursor): void {
   while (isBlank(cursor.text.charAt(cursor.at))) cursor.at += 1;
 }
 
-/** Consumes white space, waiting for the end of it. Returns false at the end of the answer. */
+/** Consumes white space, and waits for text after the white space. Returns false at the end of the answer. */
 export function* takeBlanks(cursor: Cursor): Reading {
   for (;;) {
     dropBlanks(cursor);

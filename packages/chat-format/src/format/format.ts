@@ -1,5 +1,5 @@
-// Owns the record that describes how a model writes prompts and answers. The streaming reader and the grammar are made from the record. It is
-// plain data, which passes between processes as JSON.
+// Owns the record that describes how a model writes prompts and answers. The streaming reader and the grammar are made from this record. The
+// record is plain data, which passes between processes as JSON.
 import type { TemplateInputs } from "./inputs/template-inputs.ts";
 import type { AnswerItem } from "./syntax.ts";
 
@@ -10,7 +10,7 @@ export interface ChatFormat {
   readonly name: string;
   /** The items that may begin within an answer; all other text is content. The longest beginning wins, then the first item. */
   readonly answer: readonly AnswerItem[];
-  /** Texts that open an assistant's turn in a prompt. The answer begins after the last of them. */
+  /** Texts that open an assistant's turn in a prompt. The answer begins after the last occurrence of such a text. */
   readonly turnOpens: readonly string[];
   /** Texts that begin or end parts of an answer and may be single tokens. No other text becomes a mark. */
   readonly markers: readonly string[];

@@ -1,4 +1,4 @@
-// Counts the work of one rendering and stops it at its limits. Counts steps, not time, so that a template stops at the same place everywhere.
+// Counts the work of a rendering, and stops the rendering at its limits. Counts steps, not time, so that the result is the same on every machine.
 import { charsPerStep, type RenderLimits } from "./limits.ts";
 import { overLimit } from "./template-error.ts";
 

@@ -8,7 +8,7 @@ import { readTags } from "./tags.ts";
 import { readTextArguments } from "./text.ts";
 import { readValues } from "./values.ts";
 
-/** Receives the arguments of a call as JSON, and says how to read them. */
+/** Receives the arguments of a call as JSON. */
 export interface ArgumentsTarget {
   /** Appends JSON text. All texts together are one JSON value when the arguments have ended. */
   say(json: string): void;

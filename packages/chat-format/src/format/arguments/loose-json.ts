@@ -4,7 +4,7 @@ import { isMark } from "../marks.ts";
 
 /** Python's constants in JSON. */
 export const pythonWords: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
-/** Longest number or word outside of strings. A longer one makes the value unreadable. */
+/** Longest number or word outside of strings. A longer word makes the value unreadable. */
 const maxWordChars = 64;
 
 /** Reads the object or list that begins at the cursor. Returns false if the answer ended within it, or if it cannot be read further. */

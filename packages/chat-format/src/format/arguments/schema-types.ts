@@ -1,5 +1,4 @@
-// Finds which types a tool's JSON Schema allows for a value, which tells strings from other values if the format writes both as
-// plain text.
+// Finds the types that a tool's JSON Schema allows for a value. They distinguish strings from other values in formats that write both as plain text.
 
 export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array";
 /** Undefined: any type. */

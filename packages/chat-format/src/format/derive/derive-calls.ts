@@ -74,7 +74,7 @@ function itemsOf({ text, calls }: Found, turnClose: string): AnswerItem[] {
   return [placed(sequence(...bracketed(sectionOpen), all, ...bracketed(sectionClose)))];
 }
 
-/** The syntax of a call outside of a list. A call within two tags is also recognised by the inner tag, since models forget the outer one. */
+/** The syntax of a call outside of a list. A call within two tags is also recognised by the inner tag alone, since models forget the outer tag. */
 function alone(open: string, call: CallText, close: string): AnswerItem[] {
   const whole = placed(eachCall(open, call, close));
   const [, inner] = literalsIn(open);
@@ -132,7 +132,7 @@ function eachCall(open: string, call: CallText, close: string): Syntax {
   );
 }
 
-/** The texts that can follow a name: the beginnings of all items up to the first literal, since the items before it are optional. */
+/** The texts that can follow a name: the beginnings of the optional items and of the first literal. */
 function firstFew(items: readonly Syntax[], otherwise: string): readonly string[] {
   const texts: string[] = [];
   for (const item of items) {

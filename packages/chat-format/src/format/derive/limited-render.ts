@@ -4,7 +4,7 @@ import type { Render } from "./conversations.ts";
 /** Time limit for all renderings of a derivation; the slowest template in use takes a tenth of a second. */
 export const maxDeriveMs = 10_000;
 
-/** Thrown by a `Render` that could not run the template. It shows nothing about the template. */
+/** Thrown by a `Render` that could not run the template. The error says nothing about the template. */
 export class TemplateUnansweredError extends Error {
   override readonly name = "TemplateUnansweredError";
 }

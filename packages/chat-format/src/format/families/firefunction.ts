@@ -1,5 +1,5 @@
 // Owns Firefunction v2: ` functools[{"name": …, "arguments": {…}}]`. Source: the instructions in the template. Probing does not
-// find them, because they need variables that no client sends (`functions`, `datetime`).
+// find these instructions, because they need variables that no client sends (`functions`, `datetime`).
 import { blank, literal, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 

@@ -1,5 +1,5 @@
 // Owns gpt-oss: messages in channels, `<|channel|>analysis<|message|>…<|end|>`, each with a header that may name its recipient. The
-// recipient of a call is `functions.weather`. It is in the channel's header, or after the role, where the template writes it. A message to
+// recipient of a call is `functions.weather`, in the channel's header or, as in the template, after the role. A message to
 // one of the model's built-in tools (code, browsing) is skipped. Source: OpenAI's harmony format and the template.
 import { type AnswerItem, type Syntax, blank, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

@@ -7,7 +7,7 @@ import { floatValue, type Dict, type Key, type Value } from "./value.ts";
 const jsonToken =
   /[\s,:]*(?:("(?:[^"\\]|\\.)*")|(-?\d+)(?![\d.eE])|(-?[\d.]+(?:[eE][-+]?\d+)?)|([[\]{}])|(true|false|null))/y;
 
-/** A JSON text that replaces a value: it keeps 1.0 and large integers exact. A map, which can be posted to a thread. */
+/** A JSON text that replaces a value, so that 1.0 and large integers stay exact. It is a map, which can be posted to a thread. */
 export type JsonText = ReadonlyMap<"json", string>;
 
 export function jsonText(text: string): JsonText {

@@ -38,7 +38,7 @@ export interface Dict {
   readonly entries: Map<Key, readonly [Value, Value]>;
 }
 
-/** The result of `keys()`, `values()` and `items()`. It shows later changes of the dict. */
+/** The result of `keys()`, `values()` and `items()`, which shows later changes of the dict. */
 export interface DictView {
   readonly kind: "view";
   readonly of: "keys" | "values" | "items";
