@@ -21,7 +21,7 @@ export function says(syntax: Syntax, saying: Saying): boolean {
   });
 }
 
-/** How often a call writes the tool's name, at most. If it is twice, one rule for several tools could mix their names. */
+/** How often a call writes the tool's name, at most. If a call writes two names, one rule for several tools could mix them. */
 export function namesIn(syntax: Syntax): number {
   switch (syntax.kind) {
     case "name":

@@ -1,4 +1,4 @@
-// Prints a syntax tree as a grammar: its thoughts, its content and its calls, each apart from the others.
+// Prints a syntax tree as a grammar: its thoughts, its content and its calls, each separately.
 import {
   type Expression,
   type GrammarBuilder,

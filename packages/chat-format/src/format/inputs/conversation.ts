@@ -15,7 +15,7 @@ export type ChatContent = string | readonly { readonly type: "text"; readonly te
 export interface ChatToolCall {
   readonly id: string;
   readonly type: "function";
-  /** `arguments` is a value; or a text, if the arguments are not JSON, or JSON that a value would change. */
+  /** `arguments` is a value, or text if the arguments are not JSON or would change as a value. */
   readonly function: { readonly name: string; readonly arguments: unknown };
 }
 

@@ -38,7 +38,7 @@ export async function deriveInputs({ render, source, answer, thoughtKey }: Input
   };
 }
 
-/** The output of a template that prints content parts as data: it does not support such parts. */
+/** The output of a template that prints content parts as data, and so does not support them. */
 const asData = /["']type["']: ?["'](?:text|thinking)["']/;
 /** The output for missing values. */
 const nothing = /\b(?:null|None|undefined|Undefined)\b/g;

@@ -1,9 +1,9 @@
-// Inserts the text before a call into a rendering, for templates that cannot show both. The text goes where the call begins, as in the model's
-// answer.
+// Inserts the text before a call into a rendering, for templates that show only the text or only the call. The text goes where
+// the call begins, as in the model's answer.
 import { type AnswerItem, beginnings, hasCall } from "../syntax.ts";
 import { type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
 
-/** Precedes the name of a call with text before it. Guarded texts never contain it: they never have two break marks in a row. */
+/** Marks the name of a call with text before it. Guarded texts never contain this mark, since they never have two break marks in a row. */
 export const insertionMark = "\uFDD0\uFDD0";
 
 /** The texts of all messages that have text before their calls. */

@@ -1,7 +1,7 @@
 // Defines the inputs of a chat template: which parts of a conversation it shows, and in which shape it takes them.
 import type { Syntax } from "../syntax.ts";
 
-/** The field of a message in the history that has its thought; `parts`: a part of the content has it. */
+/** Where a message in the history has its thought: in this field, or for `parts` in a part of its content. */
 export type ThoughtKey = "reasoning_content" | "thinking" | "reasoning" | "parts";
 
 /** The parts of a conversation that the template takes, and their shapes. All but `variables` was found in renderings. */
@@ -38,7 +38,7 @@ export interface TemplateInputs {
   readonly userAfterResult: boolean;
   /** The template takes a system message at the beginning. */
   readonly system: boolean;
-  /** The template takes a second system message, or one after other messages. */
+  /** The template takes a second system message, and system messages after other messages. */
   readonly laterSystem: boolean;
   /** Roles whose content may be a list of texts. */
   readonly lists: readonly ("system" | "user" | "assistant" | "tool")[];

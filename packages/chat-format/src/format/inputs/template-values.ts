@@ -1,5 +1,5 @@
 // Makes the variables with which a chat template is rendered: the conversation in the shapes that this template takes. Every part of a message
-// is kept or causes an error, except for thoughts if the template shows no thoughts of the history.
+// is kept or causes an error, except for thoughts that the template does not show.
 import { isObject } from "../arguments/schema-types.ts";
 import { idsOf } from "./call-ids.ts";
 import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall, textOf } from "./conversation.ts";
