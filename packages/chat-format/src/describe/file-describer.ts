@@ -10,7 +10,7 @@ export interface DescriberLimits {
   readonly waiting: number;
 }
 
-export const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
+const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
 
 export interface FileDescriberOptions {
   readonly limits?: Partial<DescriberLimits>;
