@@ -1,4 +1,5 @@
-// Compares the memory estimates with the memory that models really use, without mmap. An estimate that is far off is a failure.
+// Compares estimates of a model's memory with the memory that it uses without mmap. The command fails when an estimate is off by more than the
+// tolerance.
 import { showProgress } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { fitTable, judge, tolerance, type Judged } from "./fit/fit-table.ts";
@@ -16,7 +17,7 @@ const cases: readonly FitCase[] = [
   { shape: "embed", slots: 1, contextSize: 512, batchSize: 512 },
   { shape: "embed", slots: 1, contextSize: 128, batchSize: 128 },
 ];
-/** A case so small that nearly all memory is that of the process itself. */
+/** The embedded model, which is small: this case measures the memory of the process without a model. */
 const empty: FitCase = { shape: undefined, slots: 1, contextSize: 512, batchSize: 512 };
 
 export function addFit(command: Program): void {

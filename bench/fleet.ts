@@ -45,9 +45,9 @@ const figures: readonly Figure[] = [
 
 export function addFleet(command: Program): void {
   command
-    .option("--rounds <n>", "of each, worker and gateway in turns", "5")
+    .option("--rounds <n>", "rounds of each figure (first-token: 20 times as many, release: 4 times)", "5")
     .option("--waiting <n>", "jobs that wait in the gateway's queue", "1000")
-    .option("--only <figure...>", `measure these alone: ${figures.map(({ name }) => name).join(", ")}`)
+    .option("--only <figure...>", `measure only these: ${figures.map(({ name }) => name).join(", ")}`)
     .action(fleetBench);
 }
 
@@ -90,10 +90,10 @@ async function release({ groups, rounds, say }: FigureOptions): Promise<void> {
 async function workers(options: FigureOptions): Promise<void> {
   await withLargeModel(async (model) => {
     const single = await benchWorkers({ ...options, model }, 1, 48);
-    options.say(`1 worker of one thread (135M shape): ${tps(single)}`);
+    options.say(`1 worker with one thread (135M shape): ${tps(single)}`);
     for (const count of [2, 3]) {
       const rate = await benchWorkers({ ...options, model }, count, 48);
-      options.say(`${count} workers of one thread: ${tps(rate)}, ${(rate / single).toFixed(2)} times one`);
+      options.say(`${count} workers with one thread each: ${tps(rate)}, ${(rate / single).toFixed(2)} times as fast`);
     }
   });
 }
@@ -110,10 +110,10 @@ async function idle({ groups, signal, say }: FigureOptions): Promise<void> {
 async function waitingJobs({ groups, waiting, signal, say }: FigureOptions): Promise<void> {
   const cost = await benchWaiting(groups, waiting, signal);
   say(
-    `headers of ${waiting} jobs that wait: worker p50 ${ms(cost.worker.p50)}, p99 ${ms(cost.worker.p99)}; gateway p50 ${ms(cost.gateway.p50)}, p99 ${ms(cost.gateway.p99)}`,
+    `time to the headers of ${waiting} queued jobs: worker p50 ${ms(cost.worker.p50)}, p99 ${ms(cost.worker.p99)}; gateway p50 ${ms(cost.gateway.p50)}, p99 ${ms(cost.gateway.p99)}`,
   );
-  say(`NATS keeps ${cost.records} records of jobs, ${Math.round(cost.recordBytes / 1_024)} KiB`);
-  say(`processor time for each job: nats-server ${ms(cost.natsCpuMs)}, gateway ${ms(cost.gatewayCpuMs)}`);
+  say(`NATS stores ${cost.records} job records, ${Math.round(cost.recordBytes / 1_024)} KiB`);
+  say(`CPU time per job: nats-server ${ms(cost.natsCpuMs)}, gateway ${ms(cost.gatewayCpuMs)}`);
 }
 
 async function withLargeModel(measure: (path: string) => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
-// What JavaScript a token costs on its way out, in both processes: CPU of the engine process's main thread and of the daemon's for each token,
-// the bytes of its message and of its frames, and the writes that they take. On the fake backend, which paces its steps and computes nothing,
-// and on the embedded model. Rounds alternate between this worker and that of another checkout; each runs from its build, where it has one.
+// Measures the JavaScript that carries a token from the engine to its client: CPU time and instructions of both main threads (engine process
+// and daemon), bytes of messages and frames, and the number of writes. It uses the fake backend, which keeps a steady pace and computes nothing,
+// and the embedded model. Rounds alternate between this worker and that of another checkout; each runs from its build if there is one.
 import { resolve } from "node:path";
 import {
   guarded,
@@ -31,21 +31,18 @@ const slots = 16;
 
 export function addJavascript(command: Command): void {
   command
-    .option("--against <checkout>", "in alternation with the worker of another checkout")
-    .option("--backends <list>", "fake, which paces its steps and computes nothing, and llama", "fake,llama")
-    .option("--streams <list>", "streams side by side", "1,8,16")
-    .option("--rounds <n>", "rounds of each", "5")
-    .option("--warm-up <n>", "rounds before them, until V8 has compiled what runs most", "5")
-    .option("--tokens <n>", "of each stream", "200")
-    .option("--step-delay <time>", "of the fake backend", "4ms")
-    .option(
-      "--profile",
-      "instead: where the time of this worker goes, by V8's sampling profiler, which itself costs some",
-    )
+    .option("--against <checkout>", "compare with the worker of another checkout")
+    .option("--backends <list>", "fake (a steady pace, no computing), llama", "fake,llama")
+    .option("--streams <list>", "numbers of parallel streams", "1,8,16")
+    .option("--rounds <n>", "measured rounds of each worker", "5")
+    .option("--warm-up <n>", "rounds before the measured ones: V8 compiles the hot code", "5")
+    .option("--tokens <n>", "tokens of each stream", "200")
+    .option("--step-delay <time>", "step time of the fake backend", "4ms")
+    .option("--profile", "show the parts of the CPU time instead (V8's profiler adds some)")
     .action((flags: Flags) =>
       guarded("bench javascript", async (groups) => {
         for (const backend of flags.backends.split(",")) {
-          console.log(`\nBackend ${backend}, ${flags.tokens} tokens a stream\n`);
+          console.log(`\nBackend ${backend}, ${flags.tokens} tokens per stream\n`);
           await (flags.profile ? profile(groups, backend, flags) : compare(groups, backend, flags));
         }
       }),
@@ -73,7 +70,7 @@ async function compare(groups: ProcessGroups, backend: string, flags: Flags): Pr
   await using theirs = against === undefined ? undefined : await startWorker(groups, specOf(against, backend, flags));
   const sides = [
     ...(theirs === undefined ? [] : [{ name: "other checkout", worker: theirs }]),
-    { name: "this one", worker: ours },
+    { name: "this checkout", worker: ours },
   ];
   const rows: string[][] = [];
   for (const streams of integersOf("--streams", flags.streams)) {
@@ -87,8 +84,8 @@ async function compare(groups: ProcessGroups, backend: string, flags: Flags): Pr
     for (const [i, own] of played.entries())
       rows.push([String(streams), sides[i]?.name ?? "", ...tokenFigures.map((figure) => cellOf(own, first, figure))]);
   }
-  console.log(`For each token; medians of ${rounds} rounds (quartiles), and the median of the rounds' own ratios.\n`);
-  console.log(markdownTable(["streams", "who", ...tokenFigures.map(({ name }) => name)], rows));
+  console.log(`Per token: medians of ${rounds} rounds (quartiles), and the median of the ratios in each round.\n`);
+  console.log(markdownTable(["streams", "worker", ...tokenFigures.map(({ name }) => name)], rows));
 }
 
 function cellOf(

@@ -1,45 +1,45 @@
-// Owns the entry of the benchmarks: a row for each, from which the help is made.
+// Owns the entry point of the benchmarks: one row per benchmark, which is also its help text.
 //   npx --yes pnpm@12.21.0 bench <name> [options]
 import { runCommandLine } from "@waggle/testing/harness";
 
 await runCommandLine({
   name: "bench",
-  what: "Measures this repository: each benchmark plays its sides in turn, round by round, and shows medians.",
+  what: "Benchmarks of this repository. Compared sides alternate in every round; medians are shown.",
   commands: {
     worker: {
-      what: "throughput and latency of a worker under load, alone or in alternation with another server",
+      what: "throughput and latency of a worker, alone or compared with another server",
       load: async () => (await import("./worker.ts")).addWorker,
     },
     fleet: {
-      what: "a fleet compared with a single worker: latency, speed, more workers, idle messages, waiting jobs",
+      what: "a fleet compared with a worker: latency, speed, idle traffic, waiting jobs",
       load: async () => (await import("./fleet.ts")).addFleet,
     },
     steps: {
-      what: "what a step costs in addition to its pass: the gap between passes, tokens per second, first token",
+      what: "gap between two forward passes, tokens per second, time to the first token",
       load: async () => (await import("./steps.ts")).addSteps,
     },
     javascript: {
-      what: "what JavaScript a token costs on its way out: CPU, instructions, bytes and writes of both processes",
+      what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,
     },
     sse: {
-      what: "what a token costs the daemon, compared with a bare node:http server that writes the same bytes",
+      what: "CPU per token of the daemon, compared with a bare node:http server",
       load: async () => (await import("./sse.ts")).addSse,
     },
     reader: {
-      what: "what reading an answer's text in its parts costs the engine for each token",
+      what: "time per token to split an answer into text, thoughts and tool calls",
       load: async () => (await import("./reader.ts")).addReader,
     },
     pages: {
-      what: "what a long answer costs the chat page's main thread",
+      what: "load of the chat page's main thread during a long answer",
       load: async () => (await import("./pages.ts")).addPages,
     },
     schemas: {
-      what: "JSON schemas of a corpus: compile times, and grammars against instances known to be valid or not",
+      what: "compile times and exactness of grammars, for a corpus of JSON schemas",
       load: async () => (await import("./schemas.ts")).addSchemas,
     },
     fit: {
-      what: "estimates of a model's memory compared with llama.cpp's buffers and the process; takes minutes and 3 GB",
+      what: "estimates of a model's memory compared with the real use; takes minutes and 3 GB",
       load: async () => (await import("./fit.ts")).addFit,
     },
   },

@@ -1,5 +1,5 @@
-// What a long answer costs the chat page's main thread: the fake backend says prose with code, tables and formulas at a steady rate to a page in
-// chromium, and the browser's own counters and trace tell how busy the thread was and how long its tasks were.
+// Measures the load of the chat page's main thread during a long answer. The fake backend produces prose with code, tables and formulas at a
+// steady rate; chromium's counters and trace show how busy the thread was, and how long its tasks were.
 import { readFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -23,15 +23,15 @@ interface Flags {
 
 export function addPages(command: Command): void {
   command
-    .option("--tokens <n>", "of the answer", "18500")
-    .option("--rate <n>", "tokens a second", "200")
-    .option("--words", "one paragraph of words without end, rather than a document")
-    .option("--pages <folder>", "built pages to measure instead of those of this checkout")
-    .option("--chromium <path>", "the browser", "/usr/bin/chromium")
+    .option("--tokens <n>", "tokens of the answer", "18500")
+    .option("--rate <n>", "tokens per second", "200")
+    .option("--words", "one long paragraph of words instead of a document")
+    .option("--pages <folder>", "folder of built pages (default: the pages of this checkout)")
+    .option("--chromium <path>", "path of the browser", "/usr/bin/chromium")
     .action((flags: Flags) => guarded("bench pages", (groups) => measure(groups, flags)));
 }
 
-/** As `PerformanceObserver` counts them. */
+/** Shortest long task, as `PerformanceObserver` defines it. */
 const longTaskMs = 50;
 
 async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
@@ -66,13 +66,13 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
       ["figure", "value"],
       [
         ["answer", `${tokens} tokens, ${chars} characters shown, ${seconds.toFixed(0)} s`],
-        ["main thread busy, of its CPU", share("TaskDuration")],
-        ["of it script", share("ScriptDuration")],
-        ["of it layout and style", `${share("LayoutDuration")} and ${share("RecalcStyleDuration")}`],
-        ["long tasks by the clock", longOf(durations.map(({ wallMs }) => wallMs))],
-        ["long tasks by CPU", longOf(durations.map(({ cpuMs }) => cpuMs))],
-        ["all tasks by the clock", allOf(durations.map(({ wallMs }) => wallMs))],
-        ["all tasks by CPU", allOf(durations.map(({ cpuMs }) => cpuMs))],
+        ["CPU use of the main thread", share("TaskDuration")],
+        ["of which scripts", share("ScriptDuration")],
+        ["of which layout and style", `${share("LayoutDuration")} and ${share("RecalcStyleDuration")}`],
+        ["long tasks, wall time", longOf(durations.map(({ wallMs }) => wallMs))],
+        ["long tasks, CPU time", longOf(durations.map(({ cpuMs }) => cpuMs))],
+        ["all tasks, wall time", allOf(durations.map(({ wallMs }) => wallMs))],
+        ["all tasks, CPU time", allOf(durations.map(({ cpuMs }) => cpuMs))],
       ],
     ),
   );
@@ -90,7 +90,7 @@ function allOf(list: readonly number[]): string {
   return `${list.length}; p99 ${percentile(list, 0.99).toFixed(1)}, longest ${Math.max(...list).toFixed(0)} ms`;
 }
 
-/** Adds to the page's requests the markers that make the fake say its document. */
+/** Replaces the messages in the page's requests by the fake model's markers for the answer. */
 async function direct(to: Page, tokens: number, words: boolean): Promise<void> {
   await to.route("**/v1/jobs", async (route) => {
     if (route.request().method() !== "POST") return await route.continue();
@@ -125,7 +125,7 @@ interface Task {
   readonly cpuMs: number;
 }
 
-/** Every task of the page's main thread from now on. */
+/** Records every task of the page's main thread until `stop` is called. */
 async function tracedTasks(session: CDPSession): Promise<{ stop(): Promise<readonly Task[]> }> {
   interface TraceEvent {
     readonly name: string;

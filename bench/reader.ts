@@ -1,5 +1,5 @@
-// What reading an answer costs the engine for each token: the text of a conversation in its parts, by formats derived from real templates,
-// compared with the same answer to a plain prompt, which is text alone. The answers are what the templates themselves write.
+// Measures how long the engine takes per token to split an answer into its parts, by formats derived from real templates. For comparison, the
+// same answer is read as plain text. The templates themselves write the answers.
 import { createReader } from "@waggle/chat-format/format";
 import { createAnswerParts } from "@waggle/engine";
 import { integerOf, markdownTable, median, percentile } from "@waggle/testing/harness";
@@ -8,18 +8,18 @@ import { openSubjects, type AnswerToken, type Subject } from "./lib/answers.ts";
 
 /** Rounds until V8 has compiled the hot code. */
 const warmUpRounds = 30;
-/** Of the medians, in microseconds. */
+/** Upper limit of the medians, in microseconds. */
 const limit = 2;
 
 interface Cost {
-  /** Nanoseconds of each token, less the time that the clock itself takes. */
+  /** Nanoseconds of each token, without the time for reading the clock. */
   readonly each: readonly number[];
-  /** Nanoseconds of a token, with no clock in between. */
+  /** Nanoseconds per token, measured over whole answers. */
   readonly mean: number;
 }
 
 export function addReader(command: Command): void {
-  command.option("--rounds <n>", "answers of each", "200").action(async (flags: { readonly rounds: string }) => {
+  command.option("--rounds <n>", "answers of each kind", "200").action(async (flags: { readonly rounds: string }) => {
     const rounds = integerOf("--rounds", flags.rounds, 1, 100_000);
     const subjects = await openSubjects();
     const clockNs = clockCost();
@@ -29,7 +29,7 @@ export function addReader(command: Command): void {
       return [subject.name, subject.template, String(subject.tokens.length), ...cellsOf(read), ...cellsOf(plain)];
     });
     console.log(
-      `Microseconds per token, ${rounds} answers each; the clock's own ${(clockNs / 1_000).toFixed(2)} taken off.\n`,
+      `Microseconds per token, ${rounds} answers each, without ${(clockNs / 1_000).toFixed(2)} for reading the clock.\n`,
     );
     console.log(
       markdownTable(
@@ -38,7 +38,7 @@ export function addReader(command: Command): void {
       ),
     );
     const slowest = Math.max(...rows.map((row) => Number(row[3])));
-    console.log(`\nThe slowest median is ${slowest} us; below ${limit} is the aim.`);
+    console.log(`\nThe slowest median is ${slowest} us; the limit is ${limit} us.`);
     process.exitCode = slowest < limit ? 0 : 1;
   });
 }
@@ -58,7 +58,7 @@ function open({ format, tools, said }: Subject, reads: boolean) {
   return createAnswerParts([], reads ? createReader({ format, tools, start: { said } }) : undefined);
 }
 
-/** The reader's own beginning counts, as it does in the engine. */
+/** The time includes the creation of the reader, as in the engine. */
 function answer(subject: Subject, reads: boolean): void {
   const text = open(subject, reads);
   for (const { bytes, mark } of subject.tokens) text.push(bytes, reads ? mark : undefined);

@@ -1,6 +1,6 @@
-// What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend. It is
-// compared with a bare node:http server that writes the same bytes to as many connections at the same pace, or with the worker of another
-// checkout. Rounds alternate between the two.
+// Measures the daemon's CPU time per delivered token without the computing: its main thread, on the fake backend. The daemon is compared with
+// a bare node:http server that writes the same bytes to as many connections at the same pace, or with the worker of another checkout. Rounds
+// alternate between the two servers.
 import { resolve } from "node:path";
 import {
   guarded,
@@ -30,7 +30,7 @@ const workerCommand: Command = [process.execPath, repositoryPath("apps/worker/bi
 const bareScript = repositoryPath("bench/lib/bare-server.ts");
 const bareCommand: Command = [process.execPath, "--import", import.meta.resolve("tsx"), bareScript];
 
-/** One round on one server. */
+/** Results of one round on one server. */
 interface Measured extends Tally {
   /** CPU time of the server's main thread. */
   readonly cpuMs: number;
@@ -46,7 +46,7 @@ interface Flags {
 export function addSse(command: Program): void {
   command
     .option("--streams <n>", "connections at the same time", "1000")
-    .option("--rounds <n>", "rounds after one that warms up", "3")
+    .option("--rounds <n>", "measured rounds, after one warm-up round", "3")
     .option("--against <checkout>", "compare with the worker of another checkout (default: a bare node:http server)")
     .action((flags: Flags) =>
       guarded("bench sse", async (groups) => {
@@ -62,12 +62,12 @@ export function addSse(command: Program): void {
         }
         console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
         const other = flags.against === undefined ? "bare node:http" : "other checkout";
-        console.log(markdownTable(["load", "daemon", other, "ratio", "tokens/s of each"], results));
+        console.log(markdownTable(["load", "daemon", other, "ratio", "tokens/s of both"], results));
       }),
     );
 }
 
-/** The rounds of the daemon and those of what it is compared with. */
+/** @returns the rounds of the daemon, and those of the server that it is compared with */
 async function runScenario(
   groups: ProcessGroups,
   scenario: Scenario,
@@ -94,7 +94,7 @@ async function runScenario(
   });
 }
 
-/** A server that rounds run on; it ends when it is disposed of. */
+/** The server that the daemon is compared with; disposing of it stops it. */
 interface Other extends AsyncDisposable {
   readonly pid: number;
   round(): Promise<Round>;
@@ -120,7 +120,7 @@ async function startOther(
   return { pid: worker.pid, round, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };
 }
 
-/** From the moment when the tokens may flow, to every open connection, until every stream has ended. */
+/** Opens all streams, then measures from the start of their tokens until every stream has ended. */
 async function runRound(
   scenario: Scenario,
   { requests, start }: Round,
@@ -135,7 +135,7 @@ async function runRound(
   const wallMs = elapsed();
   const cpuMs = mainThreadOf(pid).cpuMs - cpuBefore;
   if (tally.done !== streams || tally.tokens !== streams * scenario.tokens) {
-    throw new Error(`${tally.done} of ${streams} streams came to their end, with ${tally.tokens} tokens`);
+    throw new Error(`Cannot measure: ${tally.done} of ${streams} streams were complete, with ${tally.tokens} tokens`);
   }
   return { ...tally, cpuMs, wallMs };
 }

@@ -1,5 +1,5 @@
-// What a step costs in addition to its pass: the gap between two passes, tokens per second and the time to the first token, for conversations. Either
-// this worker against that of another checkout, or this worker alone with tools on offer, read freely and held to a grammar. Rounds alternate.
+// Measures the cost of a step in addition to its forward pass: the gap between two passes, tokens per second and the time to the first token of
+// conversations. It compares this worker with that of another checkout, or requests with tools without and with a grammar. Rounds alternate.
 import { resolve } from "node:path";
 import {
   guarded,
@@ -27,12 +27,12 @@ export function addSteps(command: Command): void {
   command
     .option(
       "--against <checkout>",
-      "compare with the worker of another checkout (default: tools read freely and held to a grammar)",
+      "compare with the worker of another checkout (default: compare tools without and with a grammar)",
     )
     .option("--model <gguf>", "the worker's model (default: the embedded one)")
-    .option("--streams <list>", "streams side by side", "1,8")
-    .option("--rounds <n>", "rounds after one that warms up", "5")
-    .option("--tokens <n>", "of each stream", "160")
+    .option("--streams <list>", "numbers of parallel streams", "1,8")
+    .option("--rounds <n>", "measured rounds, after one warm-up round", "5")
+    .option("--tokens <n>", "tokens of each stream", "160")
     .action((flags: Flags) => guarded("bench steps", (groups) => measure(groups, flags)));
 }
 
@@ -64,11 +64,11 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
       ratioRows.push([String(streams), sides[i + 1]?.name ?? "", ...ratiosOf(own, first)]);
   }
   console.log(
-    `Medians of ${rounds} rounds of ${maxTokens} tokens a stream (quartiles); ratios are medians of the rounds' own.\n`,
+    `Medians (quartiles) of ${rounds} rounds with ${maxTokens} tokens per stream; ratios are medians of the ratios in each round.\n`,
   );
-  const head = ["streams", "who", ...figures.map(({ name }) => name)];
+  const head = ["streams", "side", ...figures.map(({ name }) => name)];
   console.log(markdownTable(head, rows));
-  console.log(`\nCPU is that of the main thread, for each token. Ratios to the first:\n`);
+  console.log(`\nCPU is the main thread's time per token. Ratios to the first side:\n`);
   console.log(markdownTable(head, ratioRows));
 }
 
@@ -77,7 +77,7 @@ function sidesOf(ours: Worker, theirs: Worker | undefined): readonly Side[] {
   if (theirs === undefined) return withTools.map((variant) => ({ name: variant.name, worker: ours, variant }));
   return [
     { name: "other checkout", worker: theirs, variant: plain },
-    { name: "this one", worker: ours, variant: plain },
+    { name: "this checkout", worker: ours, variant: plain },
   ];
 }
 

@@ -10,7 +10,7 @@ import { repositoryPath } from "@waggle/testing/harness";
 
 const limitMs = 300_000;
 
-/** Streams as many words as are asked for, and counts them. */
+/** A server that streams `max_tokens` words, and reports their number as usage. */
 function startOpenAiServer(): Server {
   return createServer((request, response) => {
     let body = "";
@@ -59,14 +59,14 @@ describe("bench worker", () => {
     const against = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     const only = ["--only", "concurrency", "second-turn", "--concurrency", "1,3"];
     const { rows } = JSON.parse(await bench("--json", "--against", against, ...only)) as { rows: BenchRow[] };
-    expect(rows.map(({ label }) => label)).toEqual(["1 stream", "3 streams", "1000 tokens behind it"]);
+    expect(rows.map(({ label }) => label)).toEqual(["1 stream", "3 streams", "after 1000 tokens"]);
     for (const { ours, theirs } of rows) expect([ours.length, theirs.length]).toEqual([2, 2]);
     expect(rows[1]?.figures.completionTokens).toEqual({ ours: 12, theirs: 12, ratio: 1 });
     expect(rows[1]?.figures.tokensPerSecond?.ratio).toBeGreaterThan(0);
     expect(rows[2]?.figures.cachedTokens?.ours).toBeGreaterThan(1_000);
   });
 
-  it("shows a table, and refuses what it does not know before it starts anything", { timeout: limitMs }, async () => {
+  it("shows a table, and refuses unknown scenarios and invalid numbers", { timeout: limitMs }, async () => {
     const text = await bench("--only", "concurrency", "--concurrency", "1");
     expect(text).toMatch(/concurrency: 1 stream .*\n {2}tokens\/s +[\d.]+\n/);
     expect(text).toContain("medians of 2 rounds");

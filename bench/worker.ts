@@ -1,4 +1,4 @@
-// What a worker gives under load: throughput and latency, alone or in alternation with another server.
+// Measures throughput and latency of a worker under load, alone or in alternation with another server.
 import {
   generate,
   guarded,
@@ -44,14 +44,14 @@ export function addWorker(command: Program): void {
     )
     .option("--url <url>", "measure this worker instead of starting one")
     .option("--model <path>", "the worker's model (default: the embedded one)")
-    .option("--backend <name>", "llama, or fake to measure everything but the computing")
+    .option("--backend <name>", "llama, or fake to measure everything except the computing")
     .option("--slots <n>", "the worker's slots", "8")
     .option("--threads <n>", "the worker's threads (default: its own choice)")
-    .option("--context-size <tokens>", "of each slot (default: the worker's choice)")
+    .option("--context-size <tokens>", "context of each slot (default: the worker's choice)")
     .option("--rounds <n>", "rounds of each case; medians are shown", "5")
-    .option("--concurrency <list>", "streams side by side", "1,2,4,8,16,32")
+    .option("--concurrency <list>", "numbers of parallel streams", "1,2,4,8,16,32")
     .option("--max-tokens <n>", "tokens of each answer", "96")
-    .option("--only <scenario...>", `play these alone: ${scenarios.map(({ name }) => name).join(", ")}`)
+    .option("--only <scenario...>", `play only these: ${scenarios.map(({ name }) => name).join(", ")}`)
     .option("--built", "run the worker from its build instead of its source")
     .option("--json", "print one JSON object and nothing else on stdout")
     .action(workerBench);
@@ -69,7 +69,7 @@ function workerBench(flags: Flags): Promise<void> {
         : undefined;
     const ours = await openTarget("waggle", worker?.url ?? flags.url ?? "");
     const theirs = flags.against === undefined ? undefined : await openTarget("other", flags.against);
-    // A prompt's length as the server counts it; the answer of one token is thrown away.
+    // The server counts the tokens of each prompt; its answer of one token is not used.
     const prompts = await calibratePrompts(async (prompt) => {
       return (await generate(ours, { prompt, maxTokens: 1, seed: 1 }, ending)).promptTokens;
     });

@@ -14,7 +14,10 @@ const parts = {
 
 const processBytes = 200 * mebibyte;
 
-/** @param residentMib what the process takes */
+/**
+ * @param factor multiplies the weights that llama.cpp reports
+ * @param residentMib resident memory of the process
+ */
 function compared(factor: number, residentMib: number): Compared {
   const estimate = {
     ...parts,
@@ -29,7 +32,7 @@ function compared(factor: number, residentMib: number): Compared {
   return { row, estimate, taken };
 }
 
-test("an estimate is near when buffers and the process are within a twentieth", () => {
+test("an estimate is near when buffers and resident memory are within 5 % of the measured ones", () => {
   expect(judge(compared(1, 2_000), processBytes).near).toBe(true);
   expect(judge(compared(1, 2_090), processBytes).near).toBe(true);
   expect(judge(compared(1.2, 2_000), processBytes).near).toBe(false);
@@ -37,7 +40,7 @@ test("an estimate is near when buffers and the process are within a twentieth", 
   expect(judge(compared(1, 1_890), processBytes).near).toBe(false);
 });
 
-test("shows what was compared", () => {
+test("a row shows model, slots, context and both ratios", () => {
   const [, line] = fitTable([judge(compared(1, 2_000), processBytes)]).split("\n");
   expect(line).toMatch(/^x +2 x 512 .* 1\.000 .* 1\.000$/);
 });

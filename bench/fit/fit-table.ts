@@ -14,7 +14,7 @@ export interface Judged {
 
 /**
  * @param processBytes resident bytes of the measuring process without a model
- * The output is left out of the buffers of models that give vectors: llama.cpp says how large it is before it grows.
+ * Embedding models have neither KV cache nor state. Their output buffer is not compared: llama.cpp reports its size before it grows.
  */
 export function judge({ row, estimate, taken }: Compared, processBytes: number): Judged {
   const grows = taken.cache === 0 && taken.state === 0;

@@ -54,10 +54,10 @@ async function measure(settings: MemorySettings & { readonly modelPath: string }
   const { stdout } = await execa(
     process.execPath,
     ["--expose-gc", "--import", "tsx", script, JSON.stringify([settings])],
-    // One thread, as in the engine's process.
+    // libuv's pool has one thread, as in the engine process.
     { env: { UV_THREADPOOL_SIZE: "1" }, timeout: measureTimeoutMs, stderr: "ignore" },
   );
   const [taken] = JSON.parse(stdout) as readonly Taken[];
-  if (taken === undefined) throw new Error("Cannot measure what a model takes: the process printed no figures");
+  if (taken === undefined) throw new Error("Cannot measure a model's memory: the measuring process printed no figures");
   return taken;
 }

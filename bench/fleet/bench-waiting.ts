@@ -14,7 +14,7 @@ import {
 } from "@waggle/testing/harness";
 
 const slots = 8;
-/** Clients that send one request after the other. */
+/** Parallel clients, each of which sends one request after another. */
 const lanes = 8;
 const promptChars = 1_000;
 
@@ -25,10 +25,10 @@ interface Headers {
 }
 
 export interface WaitingCost {
-  /** The same for a worker without a fleet that has the same jobs in its queue. */
+  /** For comparison: a worker without a fleet, with the same jobs in its queue. */
   readonly worker: Headers;
   readonly gateway: Headers;
-  /** Size of the bucket with the jobs' records while all jobs wait. */
+  /** Job records in the NATS bucket while all jobs wait, and their size. */
   readonly records: number;
   readonly recordBytes: number;
   /** CPU time of each process per job while the jobs were accepted, in milliseconds. */
@@ -73,7 +73,7 @@ async function submitAll(url: string, jobs: number, signal: AbortSignal): Promis
     });
     const ms = since();
     const text = await response.text();
-    if (response.status !== 202) throw new Error(`A job was not accepted: ${response.status} ${text}`);
+    if (response.status !== 202) throw new Error(`Cannot measure: a job was refused with ${response.status} ${text}`);
     return ms;
   });
   return { p50: median(took), p99: percentile(took, 0.99) };

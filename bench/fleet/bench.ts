@@ -1,4 +1,5 @@
-// Owns what a fleet costs and gives: first token and speed through a gateway compared with the worker alone, how soon a slot is free, and what more workers bring.
+// Measures a fleet: first token and speed through a gateway compared with the worker alone, the time until a slot is free, and the speed of
+// several workers.
 import { sleep } from "@waggle/async";
 import {
   figuresOf,
@@ -32,7 +33,7 @@ export interface BenchOptions {
 
 const prompt = "Once upon a time there was a bee who";
 const streams = 8;
-/** Step time of the worker whose slots are freed; long compared with the network. */
+/** Step time of the fake worker in `benchRelease`; long compared with the network. */
 const slowStepMs = 50;
 
 interface Pair {
@@ -74,7 +75,7 @@ function realFlags(model: string | undefined): readonly string[] {
   return [...own, "--threads", "1", "--slots", String(streams), "--context-size", "512"];
 }
 
-/** Time to the first token, one request at a time, worker and gateway in turns; milliseconds. */
+/** Milliseconds to the first token of single requests; worker and gateway alternate. */
 export async function benchFirstToken({
   groups,
   model,
@@ -92,7 +93,7 @@ export async function benchFirstToken({
   return { worker: median(worker), gateway: median(gateway), differenceP50: median(differences) };
 }
 
-/** Tokens per second at eight streams, worker and gateway in turns: the median of each, and of the rounds' ratios. */
+/** Tokens per second of eight streams: the medians of worker and gateway, which alternate, and the median ratio of the rounds. */
 export async function benchSpeed(
   { groups, model, rounds, signal }: BenchOptions,
   maxTokens: number,

@@ -2,7 +2,7 @@
 import { sleep } from "@waggle/async";
 import { startFleet, type NatsTraffic, type ProcessGroups } from "@waggle/testing/harness";
 
-/** Wait after the start, while consumers are made and models are described. */
+/** Wait after the start, until NATS consumers exist and models are announced. */
 const settleMs = 12_000;
 /** Long enough for several rounds of all periodic messages. */
 const measureMs = 30_000;

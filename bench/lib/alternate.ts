@@ -8,11 +8,11 @@ export interface Rounds<S, F> {
   readonly warmUp?: number;
   /** @param round counted from 0, warm-up included */
   play(side: S, round: number): Promise<F>;
-  /** Called with a line of text after each round, to show progress. */
+  /** Returns the line that stderr shows after a round. */
   readonly progress?: (side: S, round: string, figures: F) => string;
 }
 
-/** Returns the figures of each side in the measured rounds. */
+/** @returns the figures of each side in the measured rounds */
 export async function alternate<S, F>(options: Rounds<S, F>): Promise<readonly (readonly F[])[]> {
   const { sides, rounds, warmUp = 0, play, progress } = options;
   const played = sides.map((): F[] => []);
@@ -28,13 +28,12 @@ export async function alternate<S, F>(options: Rounds<S, F>): Promise<readonly (
   return played;
 }
 
-/** Formats the median and the quartiles. */
 export function medianCell(values: readonly number[], digits: number, unit = ""): string {
   const [low, high] = [percentile(values, 0.25), percentile(values, 0.75)];
   return `${median(values).toFixed(digits)}${unit} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 
-/** The median of the ratios in each round. */
+/** The median of the rounds' ratios of `own` to `first`. */
 export function ratioOf(own: readonly number[], first: readonly number[]): number {
   return compare(own, first).ratio ?? Number.NaN;
 }

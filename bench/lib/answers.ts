@@ -1,4 +1,4 @@
-// Makes the answers for the benchmark of the reader: an assistant's turn written by a real template, cut like a tokenizer's pieces.
+// Makes the answers that the reader benchmark reads: an assistant's turn, written by a real template and cut into pieces like a tokenizer's.
 import { isDeepStrictEqual } from "node:util";
 import { createReader, deriveFormat, withMarks, type AnswerTool, type ChatFormat } from "@waggle/chat-format/format";
 import { createTemplateRenderer, type ChatTemplate, type TemplateValues } from "@waggle/chat-format/template";
@@ -7,7 +7,7 @@ import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 
 export interface AnswerToken {
   readonly bytes: Uint8Array;
-  /** The marker's text if the marker is a single token. */
+  /** The marker's text if the token is a marker. */
   readonly mark: string | undefined;
 }
 
@@ -76,7 +76,7 @@ const encoder = new TextEncoder();
 
 export async function openSubjects(): Promise<Subject[]> {
   const renderer = createTemplateRenderer();
-  // The renderer's thread keeps no process alive.
+  // The renderer's thread does not keep this process alive; the timer does.
   const alive = setInterval(() => {}, 60_000);
   try {
     const subjects: Subject[] = [];
@@ -103,8 +103,8 @@ async function subjectOf(part: Part, source: string, template: ChatTemplate): Pr
   const prompt = await render({ messages: [user], ...shown, add_generation_prompt: true });
   const turn = await render({ messages: [user, part.message], ...shown, add_generation_prompt: false });
   if (!turn.includes("no one who had a choice"))
-    throw new Error(`Cannot measure ${part.template}: it leaves the text out`);
-  // A prompt that forestalls a thought has another beginning of the answer: the whole turn is the answer then.
+    throw new Error(`Cannot measure ${part.template}: the template leaves the text out`);
+  // The prompt of a template that disables thinking begins the answer differently than the turn does. Then the whole turn is measured.
   const begins = Math.max(
     ...format.turnOpens.map((open) => (prompt.includes(open) ? prompt.lastIndexOf(open) + open.length : 0)),
   );
@@ -116,7 +116,7 @@ async function subjectOf(part: Part, source: string, template: ChatTemplate): Pr
   return subject;
 }
 
-/** @throws Error when the reader does not find the answer's parts: its cost would mean nothing then */
+/** @throws Error when the reader does not find the answer's parts: its measured cost would be meaningless */
 function checkReading({ template, format, said, tokens }: Subject, message: Part["message"]): void {
   const reader = createReader({ format, tools, start: { said } });
   const decoder = new TextDecoder();

@@ -1,5 +1,5 @@
-// A bare node:http server to compare the daemon with. It writes a recorded stream, frame by frame, to as many connections at the same pace. It has
-// no jobs: after a POST to /start the first streams run, then the others in turn. Its only argument has the stream and the pace.
+// A bare node:http server for comparison with the daemon. It writes a recorded stream, frame by frame, to each of its connections, at the
+// daemon's pace. It has no jobs: after POST /start, `slots` streams run at a time. Its only argument is a `BareSetup` as JSON.
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,7 @@ export interface BareSetup {
   readonly before: string;
   readonly tokens: readonly string[];
   readonly after: string;
-  /** Streams that run at the same time; the others wait for their turn. */
+  /** Streams that run at the same time; later connections wait. */
   readonly slots: number;
   readonly stepDelayMs: number;
 }

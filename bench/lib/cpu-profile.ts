@@ -29,17 +29,17 @@ interface ProfileNode {
 
 export interface ProcessShares {
   readonly process: "engine" | "daemon";
-  /** The largest first. */
+  /** Largest share first. */
   readonly rows: readonly { readonly part: string; readonly us: number }[];
 }
 
-/** The innermost frame of a stack that one of these knows says which part it is; the frame's function and file, as "function file". */
+/** The part of a stack is that of its innermost frame that matches a pattern. Patterns match a frame's "function file". */
 const parts: readonly (readonly [part: string, frame: RegExp])[] = [
-  ["collecting garbage", /^\(garbage collector\)/],
-  ["message: to text and written", /^(writeChannelMessage|target\._send|process\.target\._send) /],
-  ["message: read and from text", /^(parseChannelMessages|channel\.onread) /],
-  ["frame: to the socket", /(_http_outgoing|node:net$|stream_base_commons|internal\/streams)/],
-  ["frame: as text", /(\/front\/.*framing|\/encoding\.|\/sse\/)/],
+  ["garbage collection", /^\(garbage collector\)/],
+  ["message: serialize and write", /^(writeChannelMessage|target\._send|process\.target\._send) /],
+  ["message: read and parse", /^(parseChannelMessages|channel\.onread) /],
+  ["frame: write to the socket", /(_http_outgoing|node:net$|stream_base_commons|internal\/streams)/],
+  ["frame: serialize", /(\/front\/.*framing|\/encoding\.|\/sse\/)/],
   ["reader and connection", /(\/front\/|\/jobs\/.*\/reader\.)/],
   ["timers", /(\/async\/.*timer|node:internal\/timers|node:timers)/],
   ["metrics", /(prom-client|engine-metrics|\/telemetry\/)/],
@@ -54,7 +54,7 @@ const parts: readonly (readonly [part: string, frame: RegExp])[] = [
 ];
 const idle = /^\((idle|program|root)\) /;
 
-/** @param play puts load on the worker and resolves with the number of tokens; called twice, and only the second call is measured */
+/** @param play puts load on the worker and resolves with the number of tokens; it is called twice, and only the second call is measured */
 export async function profileWorker(
   groups: ProcessGroups,
   spec: Pick<WorkerSpec, "command" | "flags">,
@@ -92,7 +92,7 @@ function sharesOf({ nodes, samples, timeDeltas }: Profile, tokens: number): Proc
   return [...us].map(([part, sum]) => ({ part, us: sum / tokens })).toSorted((a, b) => b.us - a.us);
 }
 
-/** Of each node that is not idle; where no frame of its stack is known, "other". */
+/** The part of each node that is not idle; "other" if no frame of its stack matches a pattern. */
 function partsOf(nodes: readonly ProfileNode[]): ReadonlyMap<number, string> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const found = new Map<number, string>();

@@ -1,5 +1,5 @@
-// Imported before a Node process's own code: profiles its main thread by sampling, from SIGUSR2 on, and leaves the profile at its exit in
-// the folder that BENCH_PROFILES names. Node takes its own --cpu-prof neither from NODE_OPTIONS nor from a parent that names its child's flags.
+// Preloaded into a Node process. SIGUSR2 starts V8's sampling profiler on its main thread; at exit the profile is written into the folder
+// BENCH_PROFILES. Node's --cpu-prof cannot be used: NODE_OPTIONS refuses it, and a worker chooses the flags of its engine process itself.
 import { writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ if (isMainThread && folder !== undefined) {
     session.post("Profiler.start");
   });
   process.on("exit", () => {
-    // The session is on the same thread, so the callback runs at once.
+    // The session is on this thread, so the callback runs synchronously.
     session.post("Profiler.stop", (error, result) => {
       if (error === null) writeFileSync(join(folder, `${process.pid}.cpuprofile`), JSON.stringify(result.profile));
     });

@@ -1,5 +1,5 @@
-// Sends the requests to the two servers so that every stream is connected before the first token. A thousand streams can be many readers of
-// few jobs, or many jobs of which few run.
+// Opens all streams of a round before their first token, at the daemon or the bare server. The streams are either many readers of few jobs,
+// or many jobs of which few run at a time.
 import { inLanes, send, times, type Request, type Worker } from "@waggle/testing/harness";
 import { DONE } from "@waggle/protocol";
 import type { BareSetup } from "./bare-server.ts";
@@ -18,9 +18,9 @@ export interface Scenario {
 /** The largest number of slots of a worker. */
 const slots = 64;
 const sharedJobs = 50;
-/** Longer than anybody waits for it. */
+/** Longer than a round. */
 const plugTokens = 1_000_000;
-/** Connections that are being opened at the same time: below the backlog of a listening socket. */
+/** Connections opened at the same time: fewer than the backlog of a listening socket. */
 const openingAtOnce = 100;
 
 export function scenariosOf(streams: number): readonly Scenario[] {
@@ -47,7 +47,7 @@ export interface Round {
   start(): Promise<unknown>;
 }
 
-/** All slots are taken by jobs without a reader; the round starts when they are cancelled. */
+/** Fills all slots with jobs without a reader. `start` cancels these jobs, so that the round's jobs run. */
 export async function daemonRound({ jobs, tokens }: Scenario, streams: number, worker: Worker): Promise<Round> {
   const { client, url } = worker;
   const plugs = await times(slots, () => client.createJob(requestFor(plugTokens)));
@@ -79,7 +79,7 @@ export interface Tally {
   done: number;
 }
 
-/** Resolves when each stream has its headers; `over` when all have ended. */
+/** Resolves when every stream has its headers; `over` resolves when every stream has ended. */
 export async function openReaders(requests: readonly Request[]): Promise<{ readonly over: Promise<Tally> }> {
   const tally: Tally = { tokens: 0, done: 0 };
   const answers = await inLanes(openingAtOnce, requests, send);
@@ -105,6 +105,6 @@ export async function record(url: string, { tokens, bareSlots, stepDelayMs }: Sc
     after: frames.slice(frames.findLastIndex(isToken) + 1).join(""),
   };
   const whole = setup.tokens.length === tokens && setup.after.includes(DONE);
-  if (!whole) throw new Error("Cannot record a stream: it is not whole");
+  if (!whole) throw new Error("Cannot record a stream: it is incomplete");
   return { ...setup, slots: bareSlots, stepDelayMs };
 }

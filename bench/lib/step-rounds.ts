@@ -10,14 +10,14 @@ export interface Variant {
 
 export interface RoundFigures {
   readonly tokens: number;
-  /** Of decoding, all streams together, by the worker's own clock: this process may be late to read. */
+  /** Sum of the streams' decoding speeds, by the worker's clock: this process may read late. */
   readonly tokensPerSecond: number;
   readonly ttftP50Ms: number;
   /** Average time from the end of a pass to the start of the next one. */
   readonly gapUs: number;
   /** Average time of a pass with its sampling. */
   readonly stepUs: number;
-  /** CPU of the engine's main thread and of the daemon's, for each token. */
+  /** CPU time per token of the engine process's main thread, and of the daemon's. */
   readonly engineUs: number;
   readonly daemonUs: number;
 }
@@ -29,11 +29,11 @@ const tools = ["look", "take", "drop", "open", "shut"].map((name) => ({
   function: { name, parameters },
 }));
 
-/** The first has no tools; those after it have the same ones, and differ in whether a grammar holds the answer: a request with `ignore_eos` has no grammar. */
+/** The variants with tools differ in the answer's grammar: a request with `ignore_eos` has none. */
 export const variants: readonly [Variant, ...Variant[]] = [
   { name: "no tools", body: {} },
-  { name: "tools, read freely", body: { tools, ignore_eos: true } },
-  { name: "tools, held to a grammar", body: { tools } },
+  { name: "tools, no grammar", body: { tools, ignore_eos: true } },
+  { name: "tools, grammar", body: { tools } },
 ];
 
 const silenceMs = 120_000;

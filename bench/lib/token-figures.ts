@@ -10,13 +10,13 @@ export interface TokenFigures {
   readonly tokens: number;
   readonly engineUs: number;
   readonly daemonUs: number;
-  /** Thousands of instructions without those of the kernel, by the processor's own counter: what others do on the machine changes them little. */
+  /** Thousands of user-space instructions per token, by the processor's counter: other load on the machine hardly changes them. */
   readonly engineKi: number;
   readonly daemonKi: number;
-  /** Written by the engine's main thread, which writes messages only: their bytes, and how many writes. */
+  /** Bytes and write calls per token of the engine process's main thread, which writes only messages. */
   readonly messageBytes: number;
   readonly messageWrites: number;
-  /** Written by the daemon's, nearly all to its clients. */
+  /** Bytes and write calls per token of the daemon's main thread, nearly all to its clients. */
   readonly frameBytes: number;
   readonly frameWrites: number;
 }
@@ -66,7 +66,7 @@ interface Written {
 
 const none: Written = { bytes: 0, calls: 0 };
 
-/** By the main thread of a process, to files, pipes and sockets alike; see proc(5). Linux only. */
+/** Bytes and write calls of a process's main thread, to files, pipes and sockets alike; see proc(5). Linux only. */
 function writtenBy(pid: number): Written {
   const io = readFileSync(`/proc/${pid}/task/${pid}/io`, "utf8");
   const field = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(io)?.[1]);
@@ -78,8 +78,8 @@ function grown(now: Written, before: Written, tokens: number): Written {
 }
 
 /**
- * Of the main threads of these processes, from now on until the function is called, by Linux's perf. Not a number where there is no perf, or where
- * it may not count.
+ * Counts user-space instructions of the processes' main threads with Linux's perf, until the returned function is called. The counts are NaN if
+ * perf is missing or not permitted.
  */
 async function countInstructions(pids: readonly number[]): Promise<() => Promise<readonly number[]>> {
   const counter = spawn("perf", ["stat", "-x", ";", "-e", "instructions:u", "--per-thread", "-t", pids.join(",")]);

@@ -6,17 +6,17 @@ import type { CorpusSchema } from "./read-corpus.ts";
 export interface SchemaVerdict {
   /** The keyword that is not supported; undefined when the schema compiles. */
   readonly refused: { readonly keyword: string; readonly message: string } | undefined;
-  /** Invalid instances with a text that the grammar accepts. */
+  /** Number of invalid instances that the grammar accepts in at least one spelling. */
   readonly wrongAccepts: number;
-  /** Valid instances without a text that the grammar accepts. */
+  /** Number of valid instances that the grammar rejects in every spelling. */
   readonly wrongRejects: number;
-  /** Instances with too many possible texts to try. */
+  /** Number of instances with too many spellings to try. */
   readonly undecided: number;
 }
 
 const microsecondsPerMs = 1_000;
 
-/** Processor time that a schema takes, whether it compiles or is refused; in milliseconds. */
+/** CPU time of compiling a schema, also of one that is refused. Milliseconds. */
 export function compileTimeMs({ schema }: CorpusSchema): number {
   const before = process.cpuUsage();
   compile(schema);

@@ -1,4 +1,4 @@
-// Owns reading a corpus of schemas: a folder of files, each with a schema and instances that are known to be valid or not.
+// Reads a corpus of schemas: a folder of files, each with a schema and instances that are marked as valid or invalid.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAsWritten } from "@waggle/grammar/testing";
@@ -6,7 +6,7 @@ import { parseAsWritten } from "@waggle/grammar/testing";
 export interface CorpusInstance {
   readonly valid: boolean;
   readonly data: unknown;
-  /** The same, with numbers in the spelling of the file. */
+  /** `data`, with numbers spelled as in the file. */
   readonly asWritten: unknown;
 }
 
@@ -25,7 +25,7 @@ export interface Corpus {
   read(file: string): CorpusSchema;
 }
 
-/** @param sample how many files at most; they are chosen evenly, in the order of their names */
+/** @param sample largest number of files; they are chosen evenly from all files in the order of their names */
 export function readCorpus(folder: string, sample: number): Corpus {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const all = names.filter((name) => name.endsWith(".json")).toSorted();

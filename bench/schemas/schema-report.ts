@@ -4,8 +4,8 @@ import type { SchemaVerdict } from "./judge-schema.ts";
 export type NamedVerdict = SchemaVerdict & { readonly file: string };
 
 /**
- * @param compileTimesMs of all schemas, in any order
- * @param isListed whether each schema that is not exact is named
+ * @param compileTimesMs compile times of all schemas, in any order
+ * @param isListed whether the report names each schema that is not exact
  */
 export function reportOf(
   verdicts: readonly NamedVerdict[],
@@ -20,8 +20,8 @@ export function reportOf(
     ["schemas", String(verdicts.length)],
     ["compiled", String(compiled.length)],
     ["exact", String(compiled.filter(isExact).length)],
-    ["accept something wrong", String(count("wrongAccepts"))],
-    ["refuse something right", String(count("wrongRejects"))],
+    ["accept invalid instances", String(count("wrongAccepts"))],
+    ["reject valid instances", String(count("wrongRejects"))],
     ["undecided", String(count("undecided"))],
     ["compile p50 / p99 / max", [0.5, 0.99, 1].map((part) => `${quantile(times, part).toFixed(1)} ms`).join(" / ")],
     ...byKeyword(verdicts),

@@ -1,4 +1,4 @@
-// Owns the scenarios in which prompts begin alike: turns of a conversation, and requests with a beginning in common.
+// Owns the scenarios whose prompts share a beginning: turns of conversations, and parallel requests with a common prefix.
 import { percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { countFigures, type Figures } from "./figures.ts";
 import type { Scenario, Turn } from "./scenario.ts";
@@ -7,12 +7,12 @@ const longTurnTokens = 1_000;
 const answerTokens = 32;
 const secondTurnTokens = 20;
 
-/** How soon the first token of a second turn comes, when most of its prompt is behind it already. */
+/** Time to the first token of a second turn, whose prompt is mostly the first turn. */
 export const secondTurn: Scenario = {
   name: "second-turn",
   cases: () => [
     {
-      label: `${longTurnTokens} tokens behind it`,
+      label: `after ${longTurnTokens} tokens`,
       contextTokens: longTurnTokens + 2 * answerTokens + 2 * secondTurnTokens,
       async play({ prompts, seed, generate, targetName }) {
         const session = { sessionId: `bench-${targetName}-${seed(0)}`, maxTokens: answerTokens };
@@ -31,7 +31,7 @@ const ownTokens = 20;
 const maxTokens = 8;
 const sharing = 8;
 
-/** Many requests at once with the same beginning, which is not computed yet: TTFT max is the last first token. */
+/** Parallel requests with the same prefix, which is not in the KV cache yet. TTFT max is the time until all requests have their first token. */
 export const sharedPrefix: Scenario = {
   name: "shared-prefix",
   cases: () => [
@@ -53,10 +53,10 @@ export const sharedPrefix: Scenario = {
 const sessions = 40;
 const firstTurnTokens = 500;
 const turnTokens = 10;
-/** Rounds that find room in a slot's context. */
+/** Rounds that fit into a slot's context. */
 const mostTurns = 32;
 
-/** More conversations than slots, one request at a time: each comes back after the others have had the slots. */
+/** More conversations than slots, one request at a time: before a conversation returns, the slots have served all others. */
 export const takingTurns: Scenario = {
   name: "taking-turns",
   cases() {

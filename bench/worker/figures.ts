@@ -5,7 +5,7 @@ interface FigureKind {
   readonly label: string;
   readonly unit: string;
   readonly digits: number;
-  /** Undefined where neither is: counts that are shown to be compared. */
+  /** Undefined for counts, where neither is better. */
   readonly better?: "higher" | "lower";
 }
 
@@ -33,7 +33,7 @@ export const figureNames = Object.keys(kinds) as FigureName[];
 /** The figures of one target in one round. */
 export type Figures = Partial<Record<FigureName, number>>;
 
-/** All that streams side by side have in common. */
+/** Figures of parallel streams. */
 export function streamFigures(answers: readonly LoadAnswer[]): Figures {
   return { ...figuresOf(answers), ...countFigures(answers) };
 }
@@ -51,9 +51,9 @@ export interface BenchRow {
   readonly scenario: string;
   readonly label: string;
   readonly figures: Partial<Record<FigureName, Comparison>>;
-  /** Runnable processes of the machine, over the last minute, when the case ended. */
+  /** Load average of the last minute when the case ended. */
   readonly loadAverage: number;
-  /** One for each round, in order. */
+  /** Figures of each round, in order. */
   readonly ours: readonly Figures[];
   readonly theirs: readonly Figures[];
   /** Why the case was skipped. */
@@ -66,7 +66,7 @@ const valueWidth = 10;
 /** One line for each figure of a row, under the row's name. */
 export function rowLines({ scenario, label, figures, loadAverage, skipped }: BenchRow, hasTheirs: boolean): string[] {
   const title = `${scenario}: ${label}`;
-  if (skipped !== undefined) return [`${title}  not played: ${skipped}`];
+  if (skipped !== undefined) return [`${title}  skipped: ${skipped}`];
   return [
     `${title}  (load ${loadAverage.toFixed(1)})`,
     ...figureNames.flatMap((name) => {
@@ -92,10 +92,10 @@ function shown(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
 }
 
-/** Marks figures that are worse by more than noise, and loads that were not the same. */
+/** Marks figures that are worse by more than 3 %, and prompts of different lengths. */
 function mark(name: FigureName, ratio: number | undefined): string {
   const { better } = figureKinds[name];
-  if (name === "promptTokens" && ratio !== undefined && Math.abs(ratio - 1) > 0.01) return "  < not the same prompts";
+  if (name === "promptTokens" && ratio !== undefined && Math.abs(ratio - 1) > 0.01) return "  < different prompts";
   if (ratio === undefined || better === undefined) return "";
   return (better === "higher" ? ratio < 0.97 : ratio > 1.03) ? "  <" : "";
 }

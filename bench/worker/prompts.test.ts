@@ -1,8 +1,7 @@
-// Tests that prompts have the length that was asked for.
 import { describe, expect, it } from "vitest";
 import { calibratePrompts } from "./prompts.ts";
 
-/** Counts like a model with BOS that has no word for "dog" and "cat". */
+/** Counts one token for BOS and for each word, but three for "dog" and "cat". */
 async function countTokens(prompt: string): Promise<number> {
   return (
     1 +
@@ -14,21 +13,21 @@ async function countTokens(prompt: string): Promise<number> {
 }
 
 describe("calibratePrompts", () => {
-  it("makes prompts of exactly this many tokens", async () => {
+  it("makes prompts with exactly the requested number of tokens", async () => {
     const prompts = await calibratePrompts(countTokens);
     for (const tokens of [2, 32, 1_000]) expect(await countTokens(prompts.make(tokens, tokens))).toBe(tokens);
     const prompt = prompts.make(20, 1);
     expect(await countTokens(prompt + prompts.continuation(7, 2))).toBe(27);
   });
 
-  it("makes the same prompt for the same seed, and another one that soon differs for another", async () => {
+  it("makes the same prompt for the same seed, and prompts with different beginnings for different seeds", async () => {
     const prompts = await calibratePrompts(countTokens);
     expect(prompts.make(50, 7)).toBe(prompts.make(50, 7));
     const beginnings = new Set(Array.from({ length: 200 }, (_, seed) => prompts.make(9, seed)));
     expect(beginnings.size).toBe(200);
   });
 
-  it("says so when the tokenizer knows too few words", async () => {
-    await expect(calibratePrompts(async (prompt) => prompt.length)).rejects.toThrow(/one token of 0 of our words/);
+  it("throws when the tokenizer knows too few words", async () => {
+    await expect(calibratePrompts(async (prompt) => prompt.length)).rejects.toThrow(/only 0 of our words/);
   });
 });

@@ -1,19 +1,20 @@
-// Owns prompts of a known length: words that the model's tokenizer makes one token of each, found by asking, and put in a random order.
+// Makes prompts of a known length: words in a random order, each of which is one token. The server's token counts show which words are.
 import { createRandom } from "@waggle/testing/harness";
 
 export interface PromptMaker {
-  /** A prompt of exactly this many tokens, BOS included. The same seed gives the same prompt, another one differs from its first words on. */
+  /** A prompt of exactly this many tokens, BOS included. The same seed gives the same prompt; another seed gives other first words. */
   make(tokens: number, seed: number): string;
-  /** What `tokens` more tokens look like after a prompt of ours. */
+  /** A text that adds exactly `tokens` tokens after such a prompt. */
   continuation(tokens: number, seed: number): string;
 }
 
-/** Common words, which any vocabulary made from English has, and the shortest of a made-up one. */
+/** Common words, which any vocabulary made from English has. */
 const english =
   "the and was she her they with play day said had big little very happy dog cat ball tree mom like to in on it you he for but so";
+/** Short words of the synthetic models' vocabulary. */
 const madeUp = "baba bebo biba boba buba cabe cebi coba caba ceba dabi debe fabe geba haba";
 const repeats = 8;
-/** With fewer, prompts that should differ would begin alike. */
+/** With fewer words, prompts of different seeds would begin alike. */
 const leastWords = 8;
 
 /**
@@ -33,7 +34,7 @@ export async function calibratePrompts(countTokens: (prompt: string) => Promise<
   }
   if (words.length < leastWords) {
     throw new Error(
-      `Cannot make prompts of a known length: this tokenizer makes one token of ${words.length} of our words`,
+      `Cannot make prompts of a known length: only ${words.length} of our words are a single token for this model`,
     );
   }
   const randomWords = (count: number, seed: number): string => {

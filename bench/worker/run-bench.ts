@@ -8,18 +8,18 @@ import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type T
 import type { Target } from "./target.ts";
 
 export interface RunBenchOptions extends ScenarioOptions {
-  /** Ours, and the one that it is compared with where there is one. */
+  /** Our server, and the one that it is compared with, if any. */
   readonly targets: readonly Target[];
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
   readonly prompts: PromptMaker;
   readonly signal: AbortSignal;
   readonly onRow: (row: BenchRow) => void;
-  /** What is played now. */
+  /** Called with a description of the current step, to show progress. */
   readonly onPlay: (what: string) => void;
 }
 
-/** Each stream of a round has a separate seed for its purpose. */
+/** More than any `purpose` that a case passes to `Turn.seed`, so that the seeds of two rounds differ. */
 const purposesPerRound = 10_000;
 const warmUpPromptTokens = 32;
 const warmUpTokens = 32;
@@ -31,7 +31,7 @@ export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
   for (const scenario of options.scenarios) {
     for (const benchCase of scenario.cases(options)) {
       options.signal.throwIfAborted();
-      // Apart by more than the rounds of any case, so that no case finds another's prompts in a cache.
+      // The seeds of two cases differ, so that no case finds the prompts of another one in a cache.
       const row = await playCase(options, scenario, benchCase, (played += 1) * (options.rounds + 1) * purposesPerRound);
       rows.push(row);
       options.onRow(row);
@@ -58,7 +58,7 @@ async function playCase(
   const row = { scenario: scenario.name, label: benchCase.label };
   const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
   if (cramped !== undefined) {
-    const skipped = `${cramped.name} has ${cramped.contextSize} tokens of context, and it takes ${benchCase.contextTokens}`;
+    const skipped = `${cramped.name} has a context of ${cramped.contextSize} tokens, and the case needs ${benchCase.contextTokens}`;
     return { ...row, figures: {}, ours: [], theirs: [], loadAverage: currentLoad(), skipped };
   }
 
@@ -71,7 +71,7 @@ async function playCase(
     ...{ sides: targets, rounds: options.rounds },
     play: async (target, round) => {
       options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round + 1} of ${options.rounds}, ${target.name}`);
-      // The first seeds are those of the preparation.
+      // The preparation has the seeds of round 0.
       return await measured(target, benchCase, turnOf(options, target, round + 1, firstSeed));
     },
   });

@@ -6,9 +6,9 @@ import type { PromptMaker } from "./prompts.ts";
 /** The input of a case: one target, and the current round. */
 export interface Turn {
   readonly prompts: PromptMaker;
-  /** Tells the targets apart, so that a case can keep something for each. */
+  /** A case can keep state for each target under this name. */
   readonly targetName: string;
-  /** A number that no other round and purpose of this run has; the same for both targets. */
+  /** A seed for a purpose in this round, unique in this run; the same for both targets. */
   seed(purpose: number): number;
   generate(wanted: Omit<LoadRequest, "seed">, onArrival?: (count: number) => void): Promise<LoadAnswer>;
 }
@@ -17,10 +17,10 @@ export interface BenchCase {
   readonly label: string;
   /** Tokens of context that a slot must have. */
   readonly contextTokens: number;
-  /** Once for each target, before the first round. */
+  /** Called once for each target, before the first round. */
   readonly prepare?: (turn: Turn) => Promise<void>;
   readonly play: (turn: Turn) => Promise<Figures>;
-  /** Puts the machine into a state while the case is played on each target. */
+  /** Disturbs the machine during the case, until the result is disposed of. */
   readonly disturb?: () => Disposable;
 }
 
@@ -32,11 +32,11 @@ export interface Scenario {
 export interface ScenarioOptions {
   readonly slots: number;
   readonly concurrency: readonly number[];
-  /** Tokens of each answer, where a scenario does not need its own number. */
+  /** Tokens of each answer, in scenarios without a fixed number. */
   readonly maxTokens: number;
 }
 
-/** As many streams at once, each with a different prompt. */
+/** Parallel streams, each with a different prompt. */
 export function sideBySide(
   turn: Turn,
   streams: number,

@@ -1,4 +1,4 @@
-// Owns the list of scenarios, in the order in which they are played and shown, and those in which requests have nothing in common.
+// Owns the list of scenarios, in the order in which they are played and shown, and the scenarios whose prompts share nothing.
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { deferred } from "@waggle/async";
@@ -9,7 +9,7 @@ import { sideBySide, type BenchCase, type Scenario, type Turn } from "./scenario
 
 const shortPromptTokens = 32;
 
-/** The same number of tokens from each stream, all at once. */
+/** Parallel streams with answers of the same length. */
 function atOnce(streams: number, maxTokens: number): BenchCase {
   return {
     label: `${streams} ${streams === 1 ? "stream" : "streams"}`,
@@ -26,7 +26,7 @@ const concurrency: Scenario = {
 const promptLengths = [128, 512, 1_000, 2_000];
 const firstTokens = 2;
 
-/** How soon the first token comes, one request at a time, nothing cached. */
+/** Time to the first token by the length of the prompt: one request at a time, with an empty cache. */
 const promptLength: Scenario = {
   name: "prompt-length",
   cases: () =>
@@ -44,11 +44,11 @@ const promptLength: Scenario = {
 const joiningPromptTokens = 2_000;
 const joiningMaxTokens = 8;
 const runningStreams = 3;
-/** Tokens of every running stream before the prompt joins, and about as many after it has been computed. */
+/** Tokens of every running stream before the long prompt joins. */
 const headTokens = 32;
 const runningMaxTokens = 256;
 
-/** A long prompt joins running streams: what it does to them, and what it waits for itself. */
+/** A long prompt joins running streams. Measures the pauses of these streams, and the time to the long prompt's first token. */
 const joining: Scenario = {
   name: "joining",
   cases: () => [
@@ -82,7 +82,7 @@ async function joinRunning({ prompts, seed, generate }: Turn): Promise<Figures> 
     ttftP50Ms: ttftOf(joined),
     itlP50Ms: percentile(before, 0.5),
     itlMaxMs: longestMs,
-    // Not the median: on a busy machine tokens arrive in bunches, with nothing between most of them.
+    // The mean and not the median: on a busy machine tokens arrive in bunches, so that most gaps are near zero.
     itlMaxSteps: longestMs / mean(before),
     ...countFigures([...answers, joined]),
   };
@@ -98,7 +98,7 @@ function gapsDuring({ arrivals }: LoadAnswer, joined: LoadAnswer): number[] {
 
 const busyLevels = [1, 8];
 
-/** Something else wants every core while streams run: as many busy processes as there are cores. */
+/** Streams while other processes use every core: one busy process per core. */
 const busyCores: Scenario = {
   name: "busy-cores",
   cases: ({ maxTokens }) =>
@@ -107,7 +107,7 @@ const busyCores: Scenario = {
       .map((calm) => ({ ...calm, label: `${calm.label}, cores busy`, disturb: keepCoresBusy })),
 };
 
-/** Each ends with its standard input, so that none outlives this process. */
+/** A busy process ends when its standard input closes, so that it does not outlive this process. */
 const busyScript =
   "process.stdin.resume().on('close', () => process.exit()); setInterval(() => { for (const end = Date.now() + 50; Date.now() < end;); }, 0);";
 

@@ -1,22 +1,21 @@
-// Owns what is known of the servers under load: where they are, what they speak, which processes they are made of; and the sentence that says
-// how they were measured, without which figures are worth nothing.
+// Owns the servers under load: their address, dialect and process; and the sentence that describes the method of measurement.
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { completionsDialect, nativeDialect, type LoadTarget } from "@waggle/testing/harness";
 import { findPortHolder } from "@waggle/daemon/ports";
 
 export interface Target extends LoadTarget {
-  /** The leader of its processes; undefined on another machine, whose port says nothing about ours. */
+  /** The process that listens at the address; undefined for a server on another machine. */
   readonly pid: number | undefined;
-  /** What it says of itself, in words. */
+  /** The server's description of itself, for the report. */
   readonly about: string;
-  /** Tokens of context of a slot, where it says so. */
+  /** Context of a slot in tokens, if the server reports it. */
   readonly contextSize: number | undefined;
 }
 
 const askTimeoutMs = 5_000;
 const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
-/** Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language. */
+/** Asks the server what it is. A server that is not a Waggle worker is taken for an OpenAI-compatible one. */
 export async function openTarget(name: string, address: string): Promise<Target> {
   const { origin, hostname, port } = new URL(address);
   const holder = loopbackNames.includes(hostname) ? await findPortHolder(Number(port)) : undefined;
@@ -43,7 +42,7 @@ async function ask(url: string): Promise<Record<string, unknown> | undefined> {
   }
 }
 
-/** @param loads load averages of the cases */
+/** Describes how the figures were measured. @param loads load averages of the cases */
 export function methodOf(
   model: string,
   rounds: number,
