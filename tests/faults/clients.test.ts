@@ -1,4 +1,4 @@
-// Tests a worker whose clients cancel, supersede each other, come and go, and do not read; and that a worker that breaks a rule is caught.
+// Tests a worker whose clients cancel, supersede each other, come and go, or do not read; and that these tests catch a worker that breaks a rule.
 import { describe, expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
 import { runCancelMatrix } from "./lib/cancel-matrix.ts";
@@ -12,18 +12,18 @@ test("cancel: each phase by each route", { timeout: limitMs }, async ({ signal }
   expectToHold(rows);
   for (const phase of ["loading", "queued", "prefill", "decode"]) {
     for (const route of ["disconnect", "DELETE job", "DELETE session", "superseded", "deadline"]) {
-      const cells = rows.filter(({ name }) => name.startsWith(`${phase} by ${route}`));
+      const cells = rows.filter(({ name }) => name.startsWith(`ended in ${phase} by ${route}`));
       expect(cells.length, `${phase} by ${route}`).toBeGreaterThanOrEqual(2);
       for (const { numbers } of cells) expect(numbers["steps"]).toBeLessThanOrEqual(1);
     }
   }
 });
 
-test("sessions: the new supersedes the old", { timeout: limitMs }, async ({ signal }) => {
+test("sessions: a new job supersedes the old one", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runSupersede, { name: "supersede", signal }));
 });
 
-test("clients that connect and go at random moments", { timeout: limitMs }, async ({ signal }) => {
+test("clients that connect and leave at random moments", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runCycles, { name: "cycles", signal }));
 });
 
@@ -31,11 +31,11 @@ test("readers that do not read", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runSlowReaders, { name: "slow", signal }));
 });
 
-describe("a worker that is not sound", () => {
-  test("is caught when it does not wait for a superseded stream's clean-up", async ({ signal }) => {
+describe("a worker that breaks a rule", () => {
+  test("is caught when it does not wait for the clean-up of a superseded stream", async ({ signal }) => {
     const workerFlags = ["--supersede-timeout", "0s"];
     const rows = await runFaults(runSupersede, { name: "supersede", signal, workerFlags });
     expect(failuresOf(rows).join("\n")).toMatch(/prev_stream_finished_cleanly/);
-    expect(rows.at(-1)).toMatchObject({ name: "nothing is left", failures: [] });
+    expect(rows.at(-1)).toMatchObject({ name: "no process or port is left", failures: [] });
   });
 });

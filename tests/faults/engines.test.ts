@@ -1,4 +1,4 @@
-// Tests a worker whose engines die, hang and break, on the fake backend and on the embedded model.
+// Tests a worker whose engines die, hang and fail, on the fake backend and on the embedded model.
 import { test } from "vitest";
 import { limitMs } from "../support/long.ts";
 import { runEngineFaults } from "./lib/engine-faults.ts";
@@ -6,7 +6,7 @@ import { runEngineLoss } from "./lib/engine-loss.ts";
 import { runRealModel } from "./lib/real-model.ts";
 import { expectToHold, runFaults } from "./lib/run.ts";
 
-test("engines that die, hang and break", { timeout: limitMs }, async ({ signal }) => {
+test("engines that die, hang and fail", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runEngineFaults, { name: "engine", signal }));
 });
 
@@ -15,7 +15,7 @@ test("streams that outlive their engines", { timeout: limitMs }, async ({ signal
 });
 
 test(
-  "the embedded model: cancels in its prefill, a resume, a kill under its streams",
+  "the embedded model: jobs that end in prefill, a resumed stream, an engine that is killed under streams",
   { timeout: limitMs },
   async ({ signal }) => {
     expectToHold(await runFaults(runRealModel, { name: "model", signal }));

@@ -1,4 +1,4 @@
-// Tests a worker's streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that one that forgets is caught.
+// Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that a worker with too short a replay is caught.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
 import { runDialects } from "./lib/dialects.ts";
@@ -10,11 +10,11 @@ test("streams cut and resumed", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runResume, { name: "resume", signal }));
 });
 
-test("a worker that forgets what its readers may still resume is caught", async ({ signal }) => {
+test("a worker that drops events too early for its readers to resume is caught", async ({ signal }) => {
   const workerFlags = ["--replay-buffer", "2KiB"];
   const rows = await runFaults(runResume, { name: "resume", signal, workerFlags });
   expect(failuresOf(rows).join("\n")).toMatch(/byte for byte/);
-  expect(rows.at(-1)).toMatchObject({ name: "nothing is left", failures: [] });
+  expect(rows.at(-1)).toMatchObject({ name: "no process or port is left", failures: [] });
 });
 
 test("ten times more requests than the queue holds", { timeout: limitMs }, async ({ signal }) => {

@@ -1,15 +1,15 @@
-// Tests workers that leave under their streams, and workers whose hive fails.
+// Tests workers that shut down while they have streams, and workers whose hive fails.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
 import { runHiveOutages } from "./lib/hive-outages.ts";
 import { runLeaving } from "./lib/leaving.ts";
 import { expectToHold, runFaults } from "./lib/run.ts";
 
-test("workers that leave", { timeout: limitMs }, async ({ signal }) => {
+test("workers that shut down", { timeout: limitMs }, async ({ signal }) => {
   const rows = await runFaults(runLeaving, { name: "leaving", signal });
   expectToHold(rows);
   for (const phase of ["loading", "queued", "prefill", "decode"]) {
-    const cells = rows.filter(({ name }) => name.startsWith(`${phase} by abort`));
+    const cells = rows.filter(({ name }) => name.startsWith(`ended in ${phase} by abort`));
     expect(cells.length, `${phase} by abort`).toBeGreaterThanOrEqual(2);
   }
 });

@@ -1,4 +1,4 @@
-// Owns what the faults in every dialect share: asking in one, how its stream must end, and where its job is meanwhile.
+// Owns what the tests of faults in every dialect share: opening a stream, checking its end, and waiting for the states of slots.
 import {
   openAnswer,
   poll,
@@ -11,13 +11,14 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 
-/** What the fake model ends by itself, and what it does not. */
+/** The fake model's answer ends after 20 tokens. */
 export const brief = "Be brief. [eog:20]";
+/** The fake model's answer to this prompt does not end during a test. */
 export const endless = "This never ends";
-/** More than any of them says. */
+/** More than an answer has before it is ended. */
 const maxTokens = 30_000;
 
-/** Resolves when the headers have come. @throws RefusedError */
+/** Resolves when the headers have arrived. @throws RefusedError */
 export async function open(
   { url, client }: Worker,
   dialect: StreamDialect,
@@ -28,7 +29,7 @@ export async function open(
   return openAnswer(url, dialect, { model, prompt, maxTokens, sessionId });
 }
 
-/** One in each dialect, all of them speaking by now. */
+/** Opens a stream in each dialect. Resolves when all streams have begun. */
 export async function openEach(worker: Worker, prompt: string): Promise<readonly [StreamDialect, AnswerStream][]> {
   const answers = await times(streamDialects.length, async (index): Promise<[StreamDialect, AnswerStream]> => {
     const dialect = streamDialects[index] as StreamDialect;
@@ -38,19 +39,22 @@ export async function openEach(worker: Worker, prompt: string): Promise<readonly
   return answers;
 }
 
-/** "cut short" is an error, or an end that says that it was cancelled: no client may take it for the whole answer. */
+/** @param due "cut short" accepts an error, or an end with the reason cancelled: no client may take the answer for complete */
 export async function ended(answer: AnswerStream, due: "end" | "error" | "cut short", facts: Facts): Promise<void> {
   const { how } = await waitFor("the end of a stream", answer.over);
   const { judge, connectionDue } = answer;
-  facts.equal("rules that it broke", judge.problems, []);
+  facts.equal("broken rules of streams", judge.problems, []);
   const isCancelled = judge.ending === "end" && judge.finish === "cancelled";
   const seen = due === "cut short" && (isCancelled || judge.ending === "error") ? "cut short" : judge.ending;
-  facts.equal("how it ended", seen, due);
-  facts.equal("how its connection ended", how, connectionDue);
-  if (judge.ending === "error") facts.expect(judge.error !== "", "its error says nothing");
+  facts.equal("end of the stream", seen, due);
+  facts.equal("end of the connection", how, connectionDue);
+  if (judge.ending === "error") facts.expect(judge.error !== "", "the error has no message");
 }
 
-/** Resolves when the slots are in these states, in the order of the alphabet, and so many jobs wait. */
+/**
+ * Resolves when the slots have these states and the queue this length.
+ * @param states in alphabetical order, separated by spaces
+ */
 export async function shows({ client }: Worker, states: string, queued: number): Promise<void> {
   await poll(`${queued} jobs to wait and the slots to be ${states}`, async () => {
     const [slots, health] = await Promise.all([client.slots(), client.health()]);

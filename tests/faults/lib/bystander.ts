@@ -1,19 +1,19 @@
-// Owns the bystander: a long stream in a separate slot that must not notice what happens to its neighbours.
+// Owns the bystander: a long stream in a separate slot that must not be affected by what happens to other streams.
 import { isToken, logged, type Facts, type Worker } from "@waggle/testing/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
 export interface Bystander {
-  /** It still gets tokens, gapless, and the text so far is that of the same request undisturbed. */
+  /** Checks that another token arrives, that no token is missing, and that the text so far is that of an undisturbed worker. */
   checkUndisturbed(facts: Facts): Promise<void>;
-  /** Its client goes; resolves when the worker has noticed. */
+  /** Disconnects the client. Resolves when the worker has ended the job. */
   leave(): Promise<void>;
 }
 
-/** More than the longest group lets it say. */
+/** More tokens than the bystander produces during the longest group. */
 const uncutTokens = 40_000;
 
-/** Resolves when it is decoding. */
+/** Resolves when the bystander is decoding. */
 export async function startBystander(stage: Stage, worker: Worker): Promise<Bystander> {
   const request = { prompt: "A bystander tells a long story.", seed: stage.random.between(1, 1_000_000) };
   const uncut = await stage.uncutText({ ...request, max_tokens: uncutTokens });
@@ -24,7 +24,7 @@ export async function startBystander(stage: Stage, worker: Worker): Promise<Byst
     async checkUndisturbed(facts) {
       await stream.nextToken();
       const { problems, text, tokens } = stream.judge;
-      facts.equal("what is wrong with the bystander's stream", problems, []);
+      facts.equal("broken rules in the bystander's stream", problems, []);
       const same = uncut.startsWith(text);
       facts.expect(same, `the bystander's text differs from the uncut one before token ${tokens.length}`);
     },

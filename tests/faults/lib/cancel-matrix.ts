@@ -1,5 +1,5 @@
-// Owns the cancel matrix: each phase by each route in each way, on a living worker. A job is brought into the phase, ended by the route, and
-// everything that must hold then is checked. How a worker's leaving ends jobs is the group leaving's.
+// Owns the cancel matrix: each phase of a job, ended by each route, requested in each way. The worker stays up; `leaving.ts` tests jobs that end
+// because their worker shuts down.
 import {
   isStarted,
   logged,
@@ -21,11 +21,11 @@ import { freshId, inference, ways, type Way } from "./ways.ts";
 export interface PhaseCells {
   readonly worker: Worker;
   readonly phase: Phase;
-  /** A stream that decodes while the target runs, asked for before each attempt. Absent where no stream can: while the model loads. */
+  /** Opens a stream that decodes while the target runs; called before each attempt. Absent while the model loads, when no stream can decode. */
   readonly bystander?: () => Promise<Pick<Bystander, "checkUndisturbed">>;
-  /** A fast model may leave the phase before it is ended there: then once more, this often at most. 1 by default. */
+  /** Largest number of attempts: on a fast model, a job may leave the phase before it is ended. 1 by default. */
   readonly attempts?: number;
-  /** What the route "deadline" tries in turn, until one strikes in the phase: a busy machine may need longer to get there. */
+  /** Deadlines for the route "deadline", tried in turn until one ends the job in the phase: a busy machine may reach the phase later. */
   readonly deadlinesMs?: readonly number[];
 }
 
@@ -35,17 +35,18 @@ interface Cell extends PhaseCells {
 }
 
 const usualDeadlinesMs = [300, 900, 2_700];
-/** Forward passes that may end between the cancel and its slot being free (invariant 4). */
+/** Forward passes that may end between a cancel and the release of its slot (invariant 4). */
 const stepsAllowed = 1;
 const longRounds = 20;
 
-/** Each route, in each way, as often as the run is long. */
 export async function runCells(stage: Stage, cells: PhaseCells): Promise<void> {
   for (const route of routes) {
     for (const way of ways) {
       for (const _ of stage.rounds(longRounds)) {
         const cell = { ...cells, route, way };
-        await stage.check(`${cells.phase.name} by ${route.name} (${way.name})`, (facts) => runCell(cell, facts));
+        await stage.check(`ended in ${cells.phase.name} by ${route.name} (${way.name})`, (facts) =>
+          runCell(cell, facts),
+        );
       }
     }
   }
@@ -58,7 +59,7 @@ async function runCell(cell: Cell, facts: Facts): Promise<void> {
     const attempt = await endOne(cell, deadlineMs).catch((error: unknown) => {
       if (!isRefusedAsLate(error)) throw error;
     });
-    // The worker has measured enough to know that this deadline cannot be met.
+    // The worker refused the request: by its measurements, this deadline cannot be met.
     if (attempt === undefined) continue;
     if (phase.endedHere(attempt.stream.events)) return judge(cell, attempt, facts);
     await route.clear?.(attempt.target);
@@ -76,7 +77,7 @@ interface Attempt {
   readonly stream: LiveStream;
   readonly before: Metrics;
   readonly bystander: Pick<Bystander, "checkUndisturbed"> | undefined;
-  /** From the deed to the terminal event. */
+  /** Milliseconds from the action of the route to the terminal event. */
   readonly ms: number;
 }
 
@@ -87,7 +88,7 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
   const bystander = await cell.bystander?.();
   const before = await worker.metrics();
   const target: Target = { worker, way, request, stream: await way.open(worker, request) };
-  // A deadline may strike before the phase is reached; then the stream's events say so.
+  // A deadline may pass before the phase is reached; `endedHere` then recognises that by the stream's events.
   await phase.reached(target.stream).catch((error: unknown) => {
     if (deadlineMs === undefined) throw error;
   });
@@ -97,16 +98,16 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
 
 async function judge({ worker, phase, route }: Cell, attempt: Attempt, facts: Facts): Promise<void> {
   const { target, stream, before, bystander, ms } = attempt;
-  // First of all: the slot must be free by the time the stream's end has come.
+  // This comes first: the slot must be free by the time the stream's end arrives.
   const slots = await worker.client.slots();
   const after = await worker.metrics();
   const ownerless = slots.filter(({ state, job_id: job }) => state !== "idle" && job === undefined);
-  facts.equal("slots that are busy without a job", ownerless, []);
+  facts.equal("busy slots without a job", ownerless, []);
   facts.expect(!slots.some(({ job_id: job }) => job === target.request.job_id), "a slot still holds the job");
 
   const steps = after.sum("waggle_cancel_steps_sum") - before.sum("waggle_cancel_steps_sum");
   const cancels = after.sum("waggle_cancel_steps_count") - before.sum("waggle_cancel_steps_count");
-  facts.equal("cancels that the engine answered", cancels, phase.inSlot ? 1 : 0);
+  facts.equal("cancels in the engine", cancels, phase.inSlot ? 1 : 0);
   facts.expect(steps <= stepsAllowed, `${steps} steps passed until the slot was free`);
   facts.number("steps", steps);
   if (route.name !== "deadline") facts.number("ended_ms", ms);
@@ -123,20 +124,20 @@ export async function runCancelMatrix(stage: Stage): Promise<void> {
   await runRunning(stage);
 }
 
-/** The model takes for ever to load; another job that waits for it must keep waiting. */
+/** The model does not finish loading during the test. Another job that waits for the model must keep waiting. */
 async function runLoading(stage: Stage): Promise<void> {
   const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
   await using worker = await stage.startWorker(flags, { loading: true });
   const waiting = await inference.open(worker, { prompt: "I wait as well.", job_id: freshId("waiting") });
   await runCells(stage, { worker, phase: loading });
-  await stage.check("another job that waits for the model", async (facts) => {
-    facts.equal("what its stream has ended with", waiting.events.find(isTerminal), undefined);
+  await stage.check("another job keeps waiting for the model", async (facts) => {
+    facts.equal("terminal event of its stream", waiting.events.find(isTerminal), undefined);
     waiting.leave();
   });
 }
 
 async function runRunning(stage: Stage): Promise<void> {
-  // Prefill is slow only while somebody decodes, which the bystander does.
+  // The prefill budget slows prefill down only while another stream decodes: the bystander does.
   const flags = `--slots 2 --fake-step-delay ${stepDelayMs} --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s`;
   await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
   const bystander = await startBystander(stage, worker);
@@ -148,7 +149,7 @@ async function runRunning(stage: Stage): Promise<void> {
   await blocker.event("the blocker's slot", isStarted);
   await runCells(stage, { ...cells, phase: queued });
   blocker.leave();
-  await stage.check("every job that was accepted has ended, once", async (facts) => {
+  await stage.check("every accepted job has ended exactly once", async (facts) => {
     await bystander.leave();
     await worker.log.line("the blocker's end", logged("stream_end", blockerId));
     const metrics = await worker.metrics();

@@ -1,5 +1,5 @@
-// Owns the two sides of the cancel matrix. Phases: how to bring a job into one, and how its stream shows afterwards that it was there. Routes:
-// what is done to end it while its worker lives, and what its stream must end with.
+// Owns the two sides of the cancel matrix. A phase is a request that reaches it, and the events that prove that a job was in it. A route is an
+// action that ends a job while its worker stays up, and the end that its stream must have.
 import {
   isQueued,
   isStarted,
@@ -14,7 +14,7 @@ import { freshId, reopen, type JobRequest, type Way } from "./ways.ts";
 
 export interface Phase {
   readonly name: "loading" | "queued" | "prefill" | "decode";
-  /** Begins differently each time, so that no slot holds a prefix of it already. */
+  /** Makes a request whose prompt begins differently each time, so that no slot already holds its prefix. */
   request(): Pick<GenerateRequestInput, "prompt">;
   /** Whether a job in this phase holds a slot. */
   readonly inSlot: boolean;
@@ -24,9 +24,9 @@ export interface Phase {
   endedHere(events: readonly StreamEvent[]): boolean;
 }
 
-/** Each is a token of the fake model: at 16 a step the prefill takes hundreds of steps. */
+/** Words of the prompt, each one or more tokens of the fake model: at 16 tokens per step, prefill takes hundreds of steps. */
 const longPromptWords = 6_000;
-/** Tokens after which a stream is decoding beyond doubt. */
+/** Index of the token that proves that a stream is decoding. */
 const decodingFrom = 3;
 
 const isLoading = (event: StreamEvent): boolean => event.type === "status" && event.status === "loading";
@@ -73,9 +73,9 @@ export interface Target {
 export interface Route {
   readonly name: "disconnect" | "DELETE job" | "DELETE session" | "superseded" | "deadline";
   readonly due: Ending;
-  /** Ends the job. Resolves with its whole stream once that has its terminal event. */
+  /** Ends the job. Resolves with the job's stream when the terminal event has arrived. */
   end(target: Target): Promise<LiveStream>;
-  /** Undoes what else it did; resolves when nothing of it is left. */
+  /** Ends other jobs that the route started. */
   clear?(target: Target): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ export const routes: readonly Route[] = [
     due: "cancelled by disconnect",
     async end({ worker, stream, request }) {
       stream.leave();
-      // The job has no reader, so the log shows its end; then the replay shows what a reader would have received.
+      // The job has no reader: wait for its end in the log, then read the replay.
       const [cancelled, over] = [logged("stream_cancelled", request.job_id), logged("stream_end", request.job_id)];
       await worker.log.line("the job's end", (line) => cancelled(line) || over(line));
       return ended(await reopen(worker, request.job_id));

@@ -1,9 +1,9 @@
-// Owns the look inside a worker's heap: preloaded into the worker process by worker:chaos, and by nothing else. The worker itself has no
-// hook for it. At SIGUSR2 it collects all garbage (node must run with --expose-gc) and says on stderr what is left, as one log line.
+// Preloaded into a worker process by cycles.ts, because the worker itself does not report its heap on demand. At SIGUSR2 it collects all garbage
+// (node must run with --expose-gc) and writes the remaining memory to stderr as one log line.
 import { writeSync } from "node:fs";
 
 const stderrFd = 2;
-/** Objects that a finalizer frees go with the collection after. */
+/** Two: the first collection runs finalizers, and the second one frees the objects that they release. */
 const collections = 2;
 
 process.on("SIGUSR2", () => {

@@ -1,4 +1,4 @@
-// Owns the cycles of chaos: clients that connect and go at random moments, hundreds of times; afterwards the worker is as before the first.
+// Tests clients that connect and leave at random moments, hundreds of times. Afterwards the worker must hold no job, and its memory must not grow.
 import { sleep } from "@waggle/async";
 import { inLanes, logged, mean, poll, repositoryPath, type Facts, type Worker } from "@waggle/testing/harness";
 import type { Stage } from "./stage.ts";
@@ -6,17 +6,17 @@ import { freshId, inference, jobs } from "./ways.ts";
 
 const cyclesShort = 100;
 const cyclesLong = 1_000;
-/** A tenth of a short run is too little to have compiled the code and filled the pools; a tenth of a long one is not. */
+/** Cycles before a short run: its first tenth, the reference for heap growth, is too short to compile code and fill pools. */
 const warmUp = 50;
-/** Cycles between two looks at the memory, as a share of all. */
+/** Number of memory measurements, at equal distances in the run. */
 const looks = 20;
-/** Clients at a time: more than slots, so that some wait in the queue. */
+/** Parallel clients: more than slots, so that some requests wait in the queue. */
 const lanes = 6;
-/** A client goes this long after it came, at most: before its request is read, while it waits, in prefill, between tokens. */
+/** Longest stay of a client. Clients leave before their request is read, in the queue, in prefill, or between tokens. */
 const longestStayMs = 80;
 const promptChars = [10, 400, 3_000];
 const heapGrowthAllowed = 0.1;
-/** A share of RSS by which it may seem to grow from the third quarter to the last; allocators and a busy machine are not still. */
+/** Allowed relative growth of RSS from the third quarter to the last one: allocators and a busy machine change it a little. */
 const rssGrowthAllowed = 0.05;
 const bytesPerMb = 1_048_576;
 
@@ -37,7 +37,7 @@ export async function runCycles(stage: Stage): Promise<void> {
   const limitMs = 120_000 + cycles * longestStayMs;
 
   await stage.check(
-    `${cycles} clients that come and go`,
+    `${cycles} clients that connect and leave`,
     async (facts) => {
       for (let look = 0; look < looks; look += 1) {
         await settle(stage, worker, cycles / looks);
@@ -47,8 +47,8 @@ export async function runCycles(stage: Stage): Promise<void> {
     },
     limitMs,
   );
-  await stage.check("the heap after a collection has not grown", async (facts) => {
-    // The first tenth of the cycles is what it settled at.
+  await stage.check("the heap after garbage collection has not grown", async (facts) => {
+    // The reference is the heap after the first tenth of the cycles.
     const heap = memory.map(({ heapUsed }) => heapUsed);
     checkGrowth("the heap", heap[looks / 10 - 1], heap.at(-1), heapGrowthAllowed, facts);
   });
@@ -59,12 +59,11 @@ export async function runCycles(stage: Stage): Promise<void> {
   });
 }
 
-/** Lets so many clients come and go, and waits until the worker has forgotten them all. */
+/** Runs this many clients, and waits until the worker holds nothing for them. */
 async function settle(stage: Stage, worker: Worker, clients: number): Promise<void> {
   await inLanes(lanes, Array(clients).keys(), () => comeAndGo(stage, worker));
-  // No slot, place, stream, job or byte of replay is held any more.
   const gauges = ["slots_busy", "queue_depth", "streams_open", "jobs_registered", "replay_bytes"];
-  await poll("the worker to forget its clients", async () => {
+  await poll("the worker to release all jobs and streams", async () => {
     const metrics = await worker.metrics();
     return gauges.every((gauge) => metrics.sum(`waggle_${gauge}`) === 0);
   });
@@ -75,7 +74,7 @@ async function comeAndGo({ random }: Stage, worker: Worker): Promise<void> {
   const prompt = "x".repeat(random.pick(promptChars));
   const request = { prompt, job_id: freshId("cycle"), session_id: `s${random.between(1, 20)}` };
   const stay = sleep(random.next() * longestStayMs).then(() => leaving.abort(new Error("The client goes")));
-  // Not awaited: it breaks when the client leaves, or the worker refuses, and either way is what a client that has gone does not hear.
+  // Not awaited: the request fails when the client leaves or the worker refuses it, and neither is an error here.
   random
     .pick([inference, jobs])
     .open(worker, request, leaving.signal)
@@ -86,9 +85,13 @@ async function comeAndGo({ random }: Stage, worker: Worker): Promise<void> {
 async function collect(worker: Worker): Promise<Memory> {
   const from = worker.log.lines.length;
   worker.signal("SIGUSR2");
-  const line = await worker.log.line("the worker's memory after a collection", logged("memory_after_collection"), {
-    from,
-  });
+  const line = await worker.log.line(
+    "the worker's memory after garbage collection",
+    logged("memory_after_collection"),
+    {
+      from,
+    },
+  );
   if (line["collected"] !== true)
     throw new Error("Cannot collect garbage in the worker: node runs without --expose-gc");
   return { heapUsed: Number(line["heap_used"]), rss: Number(line["rss"]) };
@@ -97,7 +100,7 @@ async function collect(worker: Worker): Promise<Memory> {
 async function checkEmpty(worker: Worker, facts: Facts): Promise<void> {
   const [slots, metrics] = [await worker.client.slots(), await worker.metrics()];
   const busy = slots.filter(({ state }) => state !== "idle");
-  facts.equal("slots that are not idle", busy, []);
+  facts.equal("busy slots", busy, []);
   facts.equal("jobs that ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
   const cancels = metrics.sum("waggle_cancel_steps_count");
   facts.equal("cancels within one step", metrics.sum("waggle_cancel_steps_bucket", { le: "1" }), cancels);

@@ -1,4 +1,4 @@
-// Owns the faults that strike a stream in every dialect at once: an engine that dies, a worker that leaves, clients that read nothing.
+// Tests faults that affect streams in every dialect at once: an engine that dies, a worker that shuts down, a full queue, clients that do not read.
 import { sleep } from "@waggle/async";
 import {
   exitOf,
@@ -15,16 +15,16 @@ import { brief, ended, endless, open, openEach, shows } from "./any-dialect.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
-/** A stream in each has a slot. */
+/** One slot for the stream of each dialect. */
 const slots = `--slots ${streamDialects.length}`;
 const longer = "A longer one. [eog:150]";
-/** Signals closer together count as one. */
+/** The worker counts signals within 300 ms as one. */
 const betweenSignalsMs = 350;
 const cutOffLimitMs = 60_000;
-/** More than the buffers between two sockets hold. */
+/** More tokens than the buffers of two sockets hold. */
 const unreadTokens = 200_000;
 
-/** Every stream continues under the next engine, which serves every dialect. */
+/** Every stream continues on the next engine, which then serves every dialect. */
 export async function runDialectsDeath(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker(`${slots} --fake-step-delay 10`);
   const answers = await openEach(worker, longer);
@@ -40,21 +40,21 @@ export async function runDialectsDeath(stage: Stage): Promise<void> {
   }
 }
 
-/** Every stream ends with its error where no engine comes back. */
+/** Every stream ends with an error when no engine is started again. */
 export async function runDialectsGivenUp(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker(`${slots} --fake-step-delay 10 --crash-loop-deaths 1`);
   const answers = await openEach(worker, endless);
   process.kill(worker.enginePid(), "SIGKILL");
   for (const [{ name }, answer] of answers)
-    await stage.check(`${name}: no engine comes back`, (facts) => ended(answer, "error", facts));
+    await stage.check(`${name}: no engine is started again`, (facts) => ended(answer, "error", facts));
 }
 
-/** A drain finishes what runs; an abort, at a second signal, tells everybody. */
+/** A drain finishes all streams; an abort, at a second signal, ends them with an error. */
 export async function runDialectsLeaving(stage: Stage, name: "drain" | "abort"): Promise<void> {
   const [prompt, due, exitCode] = name === "drain" ? ([longer, "end", 0] as const) : ([endless, "error", 143] as const);
   await using worker = await stage.startWorker(`${slots} --fake-step-delay 10 --drain-timeout 1h`);
   const answers = await openEach(worker, prompt);
-  await stage.check(`the worker leaves (${name}), with a stream in every dialect`, async (facts) => {
+  await stage.check(`the worker shuts down (${name}), with a stream in every dialect`, async (facts) => {
     await stage.leftovers.observe([worker.pid]);
     const exited = exitOf(worker);
     worker.signal("SIGTERM");
@@ -70,7 +70,7 @@ export async function runDialectsLeaving(stage: Stage, name: "drain" | "abort"):
     await stage.check(`${dialect.name}: ${name}`, (facts) => ended(answer, due, facts));
 }
 
-/** No client waits in vain: a request without a place is refused at once. */
+/** A full queue refuses requests in every dialect at once. */
 export async function runDialectsFull(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker("--slots 1 --queue-capacity 1 --fake-step-delay 10");
   const inPlace = [await inference.open(worker, { prompt: endless, job_id: freshId("running") })];
@@ -84,10 +84,10 @@ export async function runDialectsFull(stage: Stage): Promise<void> {
 
 async function refused(worker: Worker, dialect: StreamDialect, due: number, facts: Facts): Promise<void> {
   const refusal = await open(worker, dialect, brief).catch((error: unknown) => error);
-  facts.equal("its status", refusal instanceof RefusedError ? refusal.status : refusal, due);
+  facts.equal("status", refusal instanceof RefusedError ? refusal.status : refusal, due);
 }
 
-/** Who waits for the model is ended as everybody else. */
+/** A job that waits for the model can be ended in every dialect. */
 export async function runDialectsLoading(stage: Stage): Promise<void> {
   const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
   await using worker = await stage.startWorker(flags, { loading: true });
@@ -98,27 +98,27 @@ export async function runDialectsLoading(stage: Stage): Promise<void> {
       );
       continue;
     }
-    await stage.check(`${dialect.name}: loading by DELETE session`, async (facts) => {
+    await stage.check(`${dialect.name}: ended in loading by DELETE session`, async (facts) => {
       const sessionId = freshId("session");
       const answer = await open(worker, dialect, brief, sessionId);
       await worker.client.cancelSession(sessionId);
       await ended(answer, "cut short", facts);
     });
-    await stage.check(`${dialect.name}: loading by disconnect`, async (facts) => {
+    await stage.check(`${dialect.name}: ended in loading by disconnect`, async (facts) => {
       const from = worker.log.lines.length;
       (await open(worker, dialect, brief)).leave();
       const cancelled = await worker.log.line("the job's end", logged("stream_cancelled"), { from });
-      facts.equal("why its job ended", cancelled["reason"], "disconnect");
+      facts.equal("reason of the cancel", cancelled["reason"], "disconnect");
     });
   }
 }
 
-/** Each is cut off, and its job ends as if its client had gone. */
+/** Clients that do not read are disconnected, and their jobs end as after a disconnect. */
 export async function runDialectsSilence(stage: Stage): Promise<void> {
   const limits =
     "--replay-buffer 65536 --reader-stall-timeout 500ms --replay-window 0s --answer-window 0s --retry-grace 0s";
   await using worker = await stage.startWorker(`${slots} --context-size ${unreadTokens} ${limits}`);
-  const name = "clients of every dialect that read nothing are cut off";
+  const name = "clients of every dialect that do not read are disconnected";
   await stage.check(
     name,
     async (facts) => {
@@ -137,9 +137,9 @@ export async function runDialectsSilence(stage: Stage): Promise<void> {
           cutOffLimitMs,
         );
         const metrics = await worker.metrics();
-        facts.equal("readers cut off", metrics.sum("waggle_readers_cut_off_total"), streamDialects.length);
+        facts.equal("disconnected readers", metrics.sum("waggle_readers_cut_off_total"), streamDialects.length);
         const reasons = worker.log.lines.filter(logged("stream_cancelled")).map(({ reason }) => reason);
-        facts.equal("why their jobs ended", new Set(reasons), new Set(["disconnect"]));
+        facts.equal("reasons of the cancels", new Set(reasons), new Set(["disconnect"]));
       } finally {
         for (const socket of sockets) socket.destroy();
       }

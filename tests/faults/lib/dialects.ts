@@ -1,4 +1,4 @@
-// Owns the cancel matrix of every dialect: however an answer is ended, its stream ends once and in its dialect's own words, and its slot is free.
+// Tests the cancel matrix of every dialect: each phase, ended by each route. Every stream ends once, in the form of its dialect, and frees its slot.
 import {
   logged,
   streamDialects,
@@ -21,7 +21,7 @@ import {
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
-/** At 16 tokens a step its prefill takes hundreds of steps. */
+/** A prompt whose prefill takes hundreds of steps, at 16 tokens per step. */
 const long = (): string => `${freshId("No")}: ${"bee ".repeat(6_000)} never ends`;
 
 export async function runDialects(stage: Stage): Promise<void> {
@@ -35,26 +35,26 @@ export async function runDialects(stage: Stage): Promise<void> {
   await runDialectsSilence(stage);
 }
 
-/** A row of the table for each of them, on a worker that lives. */
+/** The routes that leave the worker up. */
 async function runLiving(stage: Stage): Promise<void> {
   const flags = "--slots 2 --fake-step-delay 5 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
   await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
   const bystander = await startBystander(stage, worker);
   for (const dialect of streamDialects) {
-    await stage.check(`${dialect.name}: an answer that comes to its end`, async (facts) => {
+    await stage.check(`${dialect.name}: an undisturbed answer`, async (facts) => {
       const answer = await open(worker, dialect, brief);
       await ended(answer, "end", facts);
-      facts.expect(answer.judge.text !== "", "it has no text");
+      facts.expect(answer.judge.text !== "", "the answer has no text");
     });
     for (const phase of phases) {
       for (const route of routes) {
-        await stage.check(`${dialect.name}: ${phase.name} by ${route.name}`, (facts) =>
+        await stage.check(`${dialect.name}: ended in ${phase.name} by ${route.name}`, (facts) =>
           checkCell({ worker, dialect, phase, route, bystander }, facts),
         );
       }
     }
   }
-  await stage.check("every job of every dialect has ended, once", async (facts) => {
+  await stage.check("every job of every dialect has ended exactly once", async (facts) => {
     await bystander.leave();
     const metrics = await worker.metrics();
     facts.equal("jobs ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
@@ -66,7 +66,7 @@ async function runLiving(stage: Stage): Promise<void> {
 interface Phase {
   readonly name: "queued" | "prefill" | "decode";
   prompt(): string;
-  /** What /v1/slots and /health show when the job is in it, in addition to the bystander. */
+  /** States of all slots when the job is in this phase, the bystander's slot included. */
   readonly slots: string;
   readonly queued: number;
 }
@@ -86,7 +86,7 @@ interface Target {
 
 interface Route {
   readonly name: "disconnect" | "DELETE session" | "superseded";
-  /** Ends the job. Resolves with another one's answer, where there is one now. */
+  /** Ends the job. Resolves with the answer of the superseding job, if the route starts one. */
   end(target: Target): Promise<AnswerStream | undefined>;
 }
 
@@ -124,17 +124,17 @@ async function checkCell({ worker, dialect, phase, route, bystander }: Cell, fac
   const successor = await route.end({ worker, dialect, answer, sessionId });
   if (route.name === "disconnect") {
     const cancelled = await worker.log.line("the job's end", logged("stream_cancelled"), { from });
-    facts.equal("why its job ended", cancelled["reason"], "disconnect");
+    facts.equal("reason of the cancel", cancelled["reason"], "disconnect");
   } else await ended(answer, "cut short", facts);
   await _?.[Symbol.asyncDispose]();
   if (successor !== undefined) await ended(successor, "end", facts);
   await shows(worker, "decoding idle", 0);
   const after = cancels(await worker.metrics());
-  facts.equal("cancels that took more than a step", after.slow - before.slow, 0);
+  facts.equal("cancels that took more than one step", after.slow - before.slow, 0);
   await bystander.checkUndisturbed(facts);
 }
 
-/** Somebody who holds the other slot until it is over. */
+/** Starts a job that holds the other slot until the result is disposed of. */
 async function block(worker: Worker): Promise<AsyncDisposable> {
   const jobId = freshId("blocker");
   const blocker = await inference.open(worker, { prompt: endless, job_id: jobId });

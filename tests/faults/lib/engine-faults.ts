@@ -1,4 +1,4 @@
-// Owns the engine's faults: killed, stopped, broken, and dying again and again. That none outlives its worker is in tests/lifecycle.
+// Tests engines that are killed, stopped, fail in a step, or die again and again. tests/lifecycle tests that no engine outlives its worker.
 import {
   exitOf,
   isAlive,
@@ -18,14 +18,14 @@ export const slotsUnderLoad = 8;
 const waitingJobs = 4;
 const waiting = { prompt: "I wait for an engine.", seed: 1, max_tokens: 20 };
 const endless = { prompt: "Continue for ever.", ignore_eos: true, on_engine_loss: "error" } as const;
-/** From an engine's death to the start of the next one; after the second death in a row the worker waits half a second. */
+/** Limit from an engine's death to the start of the next one. After the second death in a row the worker waits half a second. */
 const restartLimitMs = 2_000;
-/** How much longer than the first the next engine may load: other users of the machine can slow it down. */
+/** The next engine may load this many times as long as the first one, plus the slack: other load on the machine can slow it down. */
 const loadFactor = 2;
 const loadSlackMs = 5_000;
-/** Longer than the limits above, so that the message of a slow load has its time. */
+/** Longer than the limits above, so that a slow load is reported as slow, and not as a timeout. */
 const loadWaitMs = 120_000;
-/** A busy machine may keep an engine waiting for a second. */
+/** On a busy machine, an engine may wait a second for a core. */
 const watchdogMs = 3_000;
 const crashLoopDeaths = 3;
 const crashAtStep = 40;
@@ -37,12 +37,12 @@ export async function runEngineFaults(stage: Stage): Promise<void> {
   await runCrashLoop(stage);
 }
 
-/** An engine that is killed and one that hangs, under eight streams, while more jobs wait. */
+/** An engine is killed, and one hangs, with eight streams and more jobs in the queue. */
 async function runDeaths(stage: Stage): Promise<void> {
   const flags = `--slots ${slotsUnderLoad} --fake-step-delay 10 --watchdog-timeout ${watchdogMs}ms`;
   const text = await stage.uncutText(waiting);
   for (const _ of stage.rounds(roundsLong)) {
-    // A new worker for each round: one whose engines keep dying starts them later and later.
+    // A new worker for each round: after several deaths, a worker delays the start of the next engine more and more.
     await using worker = await stage.startWorker(flags);
     await stage.check(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
       checkDeath(worker, { reason: "signal", signal: "SIGKILL", text }, facts),
@@ -54,15 +54,15 @@ async function runDeaths(stage: Stage): Promise<void> {
 }
 
 interface Death {
-  /** As the metric and the log call it. */
+  /** Cause of death, as in the metric and the log. */
   readonly reason: "signal" | "hung";
-  /** Sent to the engine. */
+  /** Signal that the engine gets. */
   readonly signal: NodeJS.Signals;
-  /** What a job that waited must say, where that is known: on the fake backend. */
+  /** Text that a waiting job must have in the end; known on the fake backend only. */
   readonly text?: string;
 }
 
-/** Every stream in the engine ends with its error, a new engine comes, and who waited runs on that. */
+/** Checks that every running stream ends with an error, that a new engine starts, and that it runs the waiting jobs. */
 export async function checkDeath(worker: Worker, { reason, signal, text }: Death, facts: Facts): Promise<void> {
   const running = await openRunning(worker, slotsUnderLoad, endless);
   const queue = await openWaiting(worker, waitingJobs, waiting);
@@ -76,15 +76,18 @@ export async function checkDeath(worker: Worker, { reason, signal, text }: Death
   for (const stream of running) await facts.ended("a stream whose engine died", stream, "error engine_failed");
   facts.number("last_error_ms", elapsed());
   const { ready, reason: notReady = "" } = await worker.client.ready();
-  facts.expect(ready || notReady !== "", "readyz does not say why it is not ready");
+  facts.expect(ready || notReady !== "", "/readyz gives no reason for not being ready");
   await checkRestart(worker, from, facts);
   facts.number("ready_again_ms", elapsed());
-  facts.expect(!(await isAlive(dead)), "the old engine still lives");
+  facts.expect(!(await isAlive(dead)), "the old engine still runs");
   facts.equal("deaths counted", (await counted()) - before, 1);
-  for (const stream of queue) await facts.ended("a job that had waited", stream, "length", text);
+  for (const stream of queue) await facts.ended("a job from the queue", stream, "length", text);
 }
 
-/** The next engine comes at once, and loads no longer than an engine does. Log lines count from the index `from` on. */
+/**
+ * Checks that the next engine starts at once, and loads about as fast as the first one.
+ * @param from index of the first log line that counts
+ */
 async function checkRestart({ log }: Worker, from: number, facts: Facts): Promise<void> {
   const ready = await log.line("the next engine's readiness", logged("model_ready"), { from, limitMs: loadWaitMs });
   const firstLoadMs = timeBetween(log.lines.find(logged("engine_start")), log.lines.find(logged("model_ready")));
@@ -97,14 +100,14 @@ async function checkRestart({ log }: Worker, from: number, facts: Facts): Promis
   const loadMs = timeBetween(started, ready);
   facts.expect(
     !isOver(loadMs, loadLimitMs),
-    `the next engine took ${loadMs} ms to load, and ${loadLimitMs} were allowed`,
+    `the next engine took ${loadMs} ms to load; the limit is ${loadLimitMs} ms`,
   );
 }
 
-/** The backend throws in a step; the engine says so and leaves, and the next one works up to the same step. */
+/** The backend throws in a step: the engine reports that and exits. The next engine works, up to the same step. */
 async function runBreaking(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker(`--fake-step-delay 5 --fake-crash-at-step ${crashAtStep}`);
-  await stage.check("the backend breaks in a step", async (facts) => {
+  await stage.check("the backend throws in a step", async (facts) => {
     const from = worker.log.lines.length;
     const broken = await inference.open(worker, { ...endless, job_id: freshId("broken") });
     await facts.ended("the stream in that step", broken, "error engine_failed");
@@ -123,7 +126,7 @@ async function runCrashLoop(stage: Stage): Promise<void> {
     `--slots 1 --fake-step-delay 20000 --crash-loop-deaths ${crashLoopDeaths}`,
   );
   await stage.check(`${crashLoopDeaths} deaths in a row end in the state failed`, async (facts) => {
-    await facts.ended("a job that waits in vain", await crashRepeatedly(worker), "error unavailable");
+    await facts.ended("a job in the queue", await crashRepeatedly(worker), "error unavailable");
     for (const probe of ["readyz", "livez", "health"]) {
       const answer = await fetch(`${worker.url}/${probe}`);
       const body = (await answer.json()) as { state?: string; reason?: string };
@@ -136,25 +139,22 @@ async function runCrashLoop(stage: Stage): Promise<void> {
     const status = refused instanceof Error && "status" in refused ? refused.status : String(refused);
     facts.equal("the answer to a new job", status, 503);
   });
-  await stage.check("the failed worker stays, and leaves when it is asked to", async (facts) => {
-    facts.expect(await isAlive(worker.pid), "the worker is gone");
+  await stage.check("the failed worker keeps running, and exits on SIGTERM", async (facts) => {
+    facts.expect(await isAlive(worker.pid), "the worker has exited");
     worker.signal("SIGTERM");
     facts.equal("exit code", (await exitOf(worker)).code, 0);
   });
 }
 
-/**
- * Kills each engine before it has brought anybody further: no step ends before the next death. Resolves with the stream of a job that waited
- * behind the one that had the slot.
- */
+/** Kills each engine before its first step ends. Resolves with the stream of a job that waits in the queue. */
 async function crashRepeatedly(worker: Worker): Promise<LiveStream> {
   await inference.open(worker, { ...endless, job_id: freshId("crashing") });
-  const [behind] = await openWaiting(worker, 1, waiting);
-  if (behind === undefined) throw new Error("No job waits");
+  const [queued] = await openWaiting(worker, 1, waiting);
+  if (queued === undefined) throw new Error("No job is in the queue");
   for (let death = 1; ; death += 1) {
     const from = worker.log.lines.length;
     process.kill(worker.enginePid(), "SIGKILL");
-    if (death === crashLoopDeaths) return behind;
+    if (death === crashLoopDeaths) return queued;
     await worker.log.line("the next engine's readiness", logged("model_ready"), { from });
   }
 }

@@ -1,5 +1,5 @@
-// Owns streams that outlive their engine: killed every few seconds under eight kinds of answers from a real model, each compared token for token
-// with the undisturbed one; and a job that kills its engines, which must end alone.
+// Tests streams that outlive their engine. The engine of a real model is killed every few seconds under eight kinds of answers, and each answer is
+// compared token for token with the undisturbed one. Also tests a job that kills its engines: only this job may fail.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,13 +23,13 @@ import { freshId, inference } from "./ways.ts";
 
 const killIntervalMs = 3_000;
 const [killsLong, killsShort] = [20, 3];
-/** Loading and answering again between two deaths, on a busy machine. */
+/** Time limit per kill, for loading the next engine on a busy machine. */
 const msPerKill = 40_000;
-/** A tie closer than this may fall either way: the next engine computes the same in another shape of batch. */
+/** Logits closer than this count as a tie: the next engine computes in batches of other shapes, and rounds differently. */
 const tieMargin = 1e-3;
 /**
- * All in single precision. Where halves are rounded, in weights, cache or flash attention, another shape of batch changes a logit by thousandths, with or
- * without a death; so it is by millionths, and a draw stays what it was.
+ * Single precision everywhere. With half precision in weights, KV cache or flash attention, another batch shape changes a logit by thousandths,
+ * also without a crash. In single precision it changes by millionths, so that sampled tokens stay the same.
  */
 const voicesFlags = "--slots 8 --cache-type-k f32 --cache-type-v f32 --flash-attention off";
 const streamLimitMs = 240_000;
@@ -42,23 +42,23 @@ interface Voice {
   readonly request: Request;
 }
 
-interface Heard {
+interface Answer {
   readonly ids: readonly number[];
   readonly text: string;
   readonly ending: string;
-  /** Engines that died under it. */
+  /** Engines that died during the answer. */
   readonly losses: number;
 }
 
-/** What a voice's answers came to under engines that die. */
+/** The answers of one kind while engines die. */
 interface Outcome {
   readonly voice: Voice;
-  /** The undisturbed one. */
-  readonly whole: Heard;
+  /** The undisturbed answer. */
+  readonly whole: Answer;
   answers: number;
   resumed: number;
   losses: number;
-  /** Of each answer that is not the undisturbed one: the first token that differs, and which one came there. */
+  /** For each answer with other tokens: index of the first token that differs, and that token's id. */
   readonly differences: { readonly at: number; readonly other: number }[];
 }
 
@@ -72,7 +72,7 @@ const person = { type: "object", properties: { name: { type: "string" }, age: { 
 const strict = { ...person, required: ["name", "age"], additionalProperties: false };
 const tools = [{ type: "function" as const, function: { name: "tell", parameters: strict } }];
 
-/** @param stop what its text comes to late in the answer */
+/** @param stop a string that occurs late in the answer with plain text */
 function voicesOf(stop: string): readonly Voice[] {
   const long = { max_tokens: 400, ignore_eos: true, repetition_limit: 0 };
   const plain = { ...long, prompt: opening, temperature: 0 };
@@ -112,7 +112,7 @@ function voicesOf(stop: string): readonly Voice[] {
   ];
 }
 
-/** All of them side by side, over and over, until the last engine has died. */
+/** Requests all kinds of answers in parallel, again and again, until the last engine has died. */
 async function runVoices(stage: Stage): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-voices-"));
   try {
@@ -140,16 +140,16 @@ async function killUnderVoices(
   { kills, outcomes, facts }: { kills: number; outcomes: Outcome[]; facts: Facts },
 ): Promise<void> {
   const [plain] = voicesOf("never");
-  const { text } = await hear(worker, plain?.request ?? {}, facts);
+  const { text } = await readAnswer(worker, plain?.request ?? {}, facts);
   const voices = voicesOf(text.slice(-60, -40));
-  const wholes = await Promise.all(voices.map(({ request }) => hear(worker, request, facts)));
+  const wholes = await Promise.all(voices.map(({ request }) => readAnswer(worker, request, facts)));
   for (const [i, whole] of wholes.entries()) {
     const voice = voices[i];
     if (voice !== undefined) outcomes.push({ voice, whole, answers: 0, resumed: 0, losses: 0, differences: [] });
   }
   let dying = true;
   const lanes = outcomes.map(async (outcome) => {
-    // Each is asked for again as long as engines die, so that every death has eight streams under it.
+    // Each answer is requested again while engines die, so that every death affects eight streams.
     while (dying) await compare(worker, outcome, facts);
   });
   for (let kill = 0; kill < kills; kill += 1) {
@@ -163,14 +163,14 @@ async function killUnderVoices(
   const metrics = await worker.metrics();
   facts.equal("deaths counted", metrics.sum("waggle_engine_deaths_total"), kills);
   const resumed = outcomes.reduce((sum, { losses }) => sum + losses, 0);
-  facts.equal("streams resumed, as counted", metrics.sum("waggle_jobs_resumed_total"), resumed);
+  facts.equal("resumed streams counted", metrics.sum("waggle_jobs_resumed_total"), resumed);
   facts.expect(resumed >= kills, `${resumed} streams were resumed in ${kills} deaths`);
   facts.number("resumed", resumed);
 }
 
 async function compare(worker: Worker, outcome: Outcome, facts: Facts): Promise<void> {
   const { voice, whole } = outcome;
-  const continued = await hear(worker, voice.request, facts);
+  const continued = await readAnswer(worker, voice.request, facts);
   outcome.answers += 1;
   outcome.losses += continued.losses;
   if (continued.losses > 0) outcome.resumed += 1;
@@ -179,11 +179,11 @@ async function compare(worker: Worker, outcome: Outcome, facts: Facts): Promise<
   else facts.equal(`the tokens, text and end of ${voice.name}`, shapeOf(continued), shapeOf(whole));
 }
 
-function differenceOf({ ids }: Heard, whole: Heard): number {
+function differenceOf({ ids }: Answer, whole: Answer): number {
   return ids.findIndex((id, i) => id !== whole.ids[i]);
 }
 
-/** Once no engine dies any more: how close the decision was, wherever an answer took another way. */
+/** Called after the last kill: checks that every differing token was a tie. */
 async function judge(
   worker: Worker,
   { voice, whole, answers, resumed, differences }: Outcome,
@@ -196,21 +196,18 @@ async function judge(
   for (const { at, other } of places.values()) {
     const margin = await marginOf(worker, { request, ids: whole.ids, at, other });
     facts.number(`differs_at_${at}_margin_millionths`, margin * 1e6);
-    facts.expect(
-      margin < tieMargin,
-      `it says ${other} for ${whole.ids[at]} at token ${at}, and the margin was ${margin}`,
-    );
+    facts.expect(margin < tieMargin, `token ${at} is ${other} instead of ${whole.ids[at]}, by a margin of ${margin}`);
   }
 }
 
-const shapeOf = ({ ids, text, ending }: Heard): unknown => [ids.length, text, ending];
+const shapeOf = ({ ids, text, ending }: Answer): unknown => [ids.length, text, ending];
 
-/** A whole answer that has kept the rules of every stream. */
-async function hear(worker: Worker, request: Request, facts: Facts): Promise<Heard> {
+/** Reads an answer to its end, and checks the rules of streams. */
+async function readAnswer(worker: Worker, request: Request, facts: Facts): Promise<Answer> {
   const stream = await inference.open(worker, { ...request, job_id: freshId("voice") });
   const { how } = await waitFor("the end of a stream", stream.over, streamLimitMs);
-  facts.equal("how a stream was over", [how, stream.judge.done], ["complete", true]);
-  facts.equal("what is wrong with a stream", stream.judge.problems, []);
+  facts.equal("end of a stream", [how, stream.judge.done], ["complete", true]);
+  facts.equal("broken rules of streams", stream.judge.problems, []);
   return {
     ids: stream.events.flatMap((event) => (event.type === "token" ? (event.ids ?? []) : [])),
     text: stream.judge.text,
@@ -219,14 +216,14 @@ async function hear(worker: Worker, request: Request, facts: Facts): Promise<Hea
   };
 }
 
-/** Its marker kills the engine's process, before its first token or after some tokens. */
+/** A job whose prompt contains a marker that kills the engine process, before the first token or after eight. */
 async function runPoison(stage: Stage): Promise<void> {
   for (const [poison, deaths] of [
     ["[die:0]", 3],
     ["[die:8]", 4],
   ] as const) {
     await using worker = await stage.startWorker("--slots 4 --fake-step-delay 5");
-    await stage.check(`a job that kills its engines (${poison}), among others`, async (facts) => {
+    await stage.check(`a job that kills its engines (${poison}), with other streams`, async (facts) => {
       const requests = times(6, (seed) => Promise.resolve({ prompt: "I mean no harm.", seed, max_tokens: 120 }));
       const neighbours: { stream: LiveStream; text: string }[] = [];
       let poisoned: LiveStream | undefined;
@@ -236,8 +233,8 @@ async function runPoison(stage: Stage): Promise<void> {
         if (i === 1) poisoned = await inference.open(worker, { prompt: poison, job_id: freshId("poison") });
       }
       const ending: Ending = "error engine_failed";
-      if (poisoned !== undefined) await facts.ended("the job that kills", poisoned, ending);
-      for (const { stream, text } of neighbours) await facts.ended("a neighbour", stream, "length", text);
+      if (poisoned !== undefined) await facts.ended("the job that kills its engines", poisoned, ending);
+      for (const { stream, text } of neighbours) await facts.ended("another stream", stream, "length", text);
       facts.equal("deaths counted", (await worker.metrics()).sum("waggle_engine_deaths_total"), deaths);
       const { ready } = await worker.client.ready();
       facts.expect(ready, "the worker is not ready afterwards");

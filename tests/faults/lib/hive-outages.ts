@@ -1,4 +1,5 @@
-// Owns the hive's outages: it refuses, delays, fails, drops, forgets, goes and comes back. No stream notices, and the worker is back by itself.
+// Tests outages of the hive: it refuses, delays, fails or drops requests, forgets its workers, or restarts. No stream may be affected, and the
+// worker must register again by itself.
 import { createHiveClient, type HiveClient } from "@waggle/client";
 import { poll, startDaemon, stopwatch, type Daemon, type Facts, type Worker } from "@waggle/testing/harness";
 import type { Fault } from "@waggle/protocol";
@@ -8,13 +9,14 @@ import type { Stage } from "./stage.ts";
 const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
 const hiveTimeout = "300ms";
-/** Below the worker's time-out. Two heartbeats may slip in before it; five at their pace take less than the others then do. */
+/** Shorter than the worker's timeout. Up to two of the five heartbeats may be sent before the delay begins. */
 const delay = { fault: "delay", delay_ms: 200, count: 5 } as const;
+/** Three delayed heartbeats take longer than five without a delay, so this time proves the delay. */
 const leastDelayedMs = 3 * delay.delay_ms;
-/** Attempts that fail before the hive is sound again: with one, the next try follows at once; with more, the worker backs off. */
+/** Attempts that fail in an outage. After one the worker retries at once; after more it backs off. */
 const failures = 1;
 const failuresLong = 3;
-/** Longer than the waits between the attempts of an outage, 0 + 2 + 4 s, and the time-outs of the attempts themselves. */
+/** Longer than the pauses between the attempts of an outage (0 + 2 + 4 s) and the timeouts of the attempts. */
 const recoveryLimitMs = 60_000;
 const outageLimitMs = 2 * recoveryLimitMs;
 const roundsLong = 5;
@@ -29,7 +31,7 @@ interface Scene {
   readonly stage: Stage;
   readonly worker: Worker;
   readonly bystander: Bystander;
-  /** The one that runs now. */
+  /** The current hive process: one outage replaces it. */
   hive: Hive;
 }
 
@@ -57,13 +59,13 @@ export async function runHiveOutages(stage: Stage): Promise<void> {
 
 interface Outage {
   readonly name: string;
-  /** What the worker counts because of it, and how often. */
+  /** Outcome under which the worker counts the affected heartbeats, and their number. */
   readonly seenAs: "failed" | "forgotten" | "ok";
   readonly times: number;
-  /** What so many take at least. */
+  /** Shortest time for these heartbeats. */
   readonly leastMs?: number;
   begin(scene: Scene): Promise<unknown>;
-  /** Where it does not end by itself. */
+  /** Ends the outage; absent if it ends by itself. */
   end?(scene: Scene): Promise<void>;
 }
 
@@ -81,7 +83,7 @@ function outagesOf({ long }: Stage): readonly Outage[] {
     { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count }) },
     { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },
     {
-      name: "the hive goes, and comes back on the same port",
+      name: "the hive exits, and restarts on the same port",
       seenAs: "failed",
       times: 1,
       begin: ({ hive }) => hive.daemon[Symbol.asyncDispose](),
@@ -109,7 +111,7 @@ async function checkOutage(
   facts.number("noticed_ms", noticedMs);
   facts.expect(
     noticedMs >= leastMs,
-    `${times} heartbeats took ${noticedMs.toFixed(0)} ms, and ${leastMs} is the least`,
+    `${times} heartbeats took ${noticedMs.toFixed(0)} ms; they must take at least ${leastMs} ms`,
   );
   await bystander.checkUndisturbed(facts);
   await end?.(scene);
@@ -119,7 +121,7 @@ async function checkOutage(
   facts.equal("whether the worker is ready", (await worker.client.ready()).ready, true);
 }
 
-/** Resolves when the hive knows the worker and two more heartbeats of it have come. */
+/** Resolves when the hive lists the worker as alive and has received two more of its heartbeats. */
 async function beats(hive: HiveClient): Promise<void> {
   let first: number | undefined;
   await poll(

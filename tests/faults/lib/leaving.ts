@@ -1,33 +1,33 @@
-// Owns how a worker leaves: drained, aborted, out of time, while it loads; that the jobs of every phase end as they must, and that nothing is
-// left. Exit codes, Ctrl-C and a closed stdout are in tests/lifecycle.
+// Tests how a worker shuts down: by a drain, an abort, after the drain timeout, and while it loads. Checks the ends of jobs in every phase, and that
+// no process or port is left. tests/lifecycle tests Ctrl-C and a closed stdout.
 import { sleep } from "@waggle/async";
 import { createLeftoverCheck, exitOf, inLanes, isAlive, type LiveStream, type Worker } from "@waggle/testing/harness";
 import { decode, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
 import type { Stage } from "./stage.ts";
 import { ways } from "./ways.ts";
 
-/** Signals closer together count as one (one Ctrl-C arrives several times); these two are two. */
+/** The worker counts signals within 300 ms as one, because one Ctrl-C may arrive several times. */
 const betweenSignalsMs = 350;
 const stepDelayMs = 10;
-/** So that a drain has something to finish, for a second and a half at least. */
+/** A drain has streams to finish for at least 1.5 s. */
 const answerTokens = 150;
-/** Workers at a time: starting one is most of the work, and one core's. */
+/** Workers tested in parallel: most of the time goes into starting them, on one core each. */
 const lanes = 2;
 
 interface Departure {
-  /** The word after "by": a route by which jobs end. */
+  /** Route by which jobs end, for the names of the checks. */
   readonly name: string;
   readonly flags: string;
-  /** In which there are jobs when it leaves, one for each way. */
+  /** Phases of the jobs when the worker shuts down; each phase has a job for each way. */
   readonly phases: readonly Phase[];
-  /** Those that decode ask for so little that they may finish. */
+  /** Whether decoding jobs request few tokens and may finish. */
   readonly finishes?: true;
-  /** A second one comes when it drains. */
+  /** With 2, the second SIGTERM is sent during the drain. */
   readonly signals: 1 | 2;
   readonly exitCode: number;
 }
 
-/** A loading one needs one signal: a drain does not wait for jobs that have not begun. */
+/** A loading worker exits at the first signal: a drain does not wait for jobs that have not begun. */
 const departures: readonly Departure[] = [
   { name: "drain", flags: "", phases: [decode, queued], finishes: true, signals: 1, exitCode: 0 },
   {
@@ -38,14 +38,14 @@ const departures: readonly Departure[] = [
     exitCode: 143,
   },
   {
-    name: "abort, drain time over",
+    name: "abort, drain timeout",
     flags: "--drain-timeout 300ms",
     phases: [decode, prefill, queued],
     signals: 1,
     exitCode: 143,
   },
   {
-    name: "abort, SIGTERM while it loads",
+    name: "abort, SIGTERM while the model loads",
     flags: "--fake-load-delay 1h --load-timeout 1h",
     phases: [loading],
     signals: 1,
@@ -75,7 +75,7 @@ async function checkDeparture(stage: Stage, departure: Departure): Promise<void>
   const leftovers = createLeftoverCheck();
   await leftovers.observe([worker.pid]);
 
-  await stage.check(`the worker leaves (${name})`, async (facts) => {
+  await stage.check(`the worker shuts down (${name})`, async (facts) => {
     const exited = exitOf(worker);
     worker.signal("SIGTERM");
     if (signals === 2) {
@@ -89,18 +89,18 @@ async function checkDeparture(stage: Stage, departure: Departure): Promise<void>
     facts.expect(!(await isAlive(engine)), "the engine outlives the worker");
     const { processes, ports } = await leftovers.check();
     const commands = processes.map(({ command }) => command);
-    facts.equal("processes left, and ports still bound", [commands, ports], [[], []]);
+    facts.equal("remaining processes and bound ports", [commands, ports], [[], []]);
   });
   for (const { phase, way, stream } of targets) {
-    await stage.check(`${phase.name} by ${name} (${way})`, async (facts) => {
+    await stage.check(`ended in ${phase.name} by ${name} (${way})`, async (facts) => {
       if (finishes && phase === decode) return facts.ended("a stream that may finish", stream, "length", text);
-      await facts.ended("a stream whose worker leaves", stream, "error unavailable");
+      await facts.ended("a stream whose worker shuts down", stream, "error unavailable");
       facts.expect(phase.endedHere(stream.events), `the job was no longer in ${phase.name}`);
     });
   }
 }
 
-/** Each phase in each way, one after the other: those that decode have their slots first. */
+/** Opens a job for each phase and way, one after another, so that decoding jobs get their slots first. */
 async function openTargets(
   worker: Worker,
   phases: readonly Phase[],

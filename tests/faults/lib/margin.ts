@@ -1,4 +1,4 @@
-// Owns how close a model was to another token at some place of an answer: what a rounding would have had to change in its logits.
+// Computes how close a model was to choosing another token at a place of an answer, as a difference of logits that rounding would have to cause.
 import type { Worker } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 
@@ -10,21 +10,22 @@ interface Probable {
 /** A place of an undisturbed answer, and the token that another answer has there. */
 export interface Place {
   readonly request: GenerateRequestInput;
-  /** Of the undisturbed answer. */
+  /** Token ids of the undisturbed answer. */
   readonly ids: readonly number[];
   readonly at: number;
   readonly other: number;
 }
 
-/** As many as the route gives. */
+/** Largest number of candidates that /completion returns. */
 const candidates = 20;
-/** Changes of logits that are tried, one after the other. */
+/** Changes of logits that are tried in turn. */
 const changes = [1e-5, 3e-5, 1e-4, 3e-4, 9.9e-4, 2e-3, 5e-3, 9.9e-3];
 
 /**
- * How far apart the two tokens are in the answer's logits. Where they are penalised, or the token is drawn: the least change of those tried that,
- * taken from the logits of the tokens up to the border between the two, brings one, and added to them the other.
- * @returns Infinity where none does, and where one of the two is far from being sampled
+ * In answers with a schema, tools or a grammar: the difference of the two tokens' log probabilities. In other answers: the smallest tried change of
+ * logits that decides between the two tokens. It is subtracted from the logits of all tokens up to the more probable one of the two, or added to
+ * them: one way gives one token, the other way the other token.
+ * @returns Infinity if no tried change decides, or if one of the tokens is not among the most probable ones
  */
 export async function marginOf(worker: Worker, { request, ids, at, other }: Place): Promise<number> {
   const prompt = [...(await promptOf(worker, request)), ...ids.slice(0, at)];
@@ -32,8 +33,8 @@ export async function marginOf(worker: Worker, { request, ids, at, other }: Plac
   const [rank, otherRank] = [ids[at], other].map((token) => top.findIndex(({ id }) => id === token));
   const [first, second] = [top[rank ?? -1], top[otherRank ?? -1]];
   if (first === undefined || second === undefined) return Infinity;
-  // Who is held to a format is neither penalised nor drawn here, and would begin its format anew.
-  if (isHeld(request)) return Math.abs(first.logprob - second.logprob);
+  // These answers have no penalties and are greedy here. Sampling again would restart the grammar in the middle of the answer.
+  if (hasGrammar(request)) return Math.abs(first.logprob - second.logprob);
   const isGreedy = request.temperature === 0;
   const before = isGreedy ? [first] : top.slice(0, Math.min(rank ?? 0, otherRank ?? 0) + 1);
   for (const change of changes) {
@@ -44,7 +45,7 @@ export async function marginOf(worker: Worker, { request, ids, at, other }: Plac
   return Infinity;
 }
 
-function isHeld({ json_schema: schema, tools, grammar }: GenerateRequestInput): boolean {
+function hasGrammar({ json_schema: schema, tools, grammar }: GenerateRequestInput): boolean {
   return schema !== undefined || tools !== undefined || grammar !== undefined;
 }
 
@@ -54,7 +55,7 @@ async function mostProbable(worker: Worker, prompt: readonly number[]): Promise<
   return all[0]?.top_logprobs ?? [];
 }
 
-/** What comes next at this place, with its own random numbers: llama-server's route has our names for each sampling setting. */
+/** Samples the next token, with the request's settings and random numbers. llama-server's route has the same names for sampling settings. */
 async function sampled(
   worker: Worker,
   request: GenerateRequestInput,
@@ -75,6 +76,6 @@ async function promptOf(worker: Worker, { prompt, messages, tools }: GenerateReq
 
 async function post(worker: Worker, path: string, body: object): Promise<unknown> {
   const response = await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
-  if (!response.ok) throw new Error(`Cannot ask for the margin: ${await response.text()}`);
+  if (!response.ok) throw new Error(`Cannot compute the margin: ${await response.text()}`);
   return await response.json();
 }

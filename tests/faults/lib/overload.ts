@@ -1,4 +1,4 @@
-// Owns the overload of chaos: ten times more requests than the queue holds. Each is answered at once, and what was accepted completes.
+// Tests overload: ten times more requests than the queue holds. Every request gets its status at once, and every accepted job completes.
 import { Agent } from "node:http";
 import { inLanes, mainThreadOf, poll, send, spreadOf, waitFor, type Facts, type Worker } from "@waggle/testing/harness";
 import { DONE } from "@waggle/protocol";
@@ -9,14 +9,14 @@ const queueCapacity = 32;
 const slots = 2;
 const timesTooMany = 10;
 const answerTokens = 8;
-/** Requests under way at a time. More would measure how long our requests wait before they are written. */
+/** Requests sent at the same time. With more, this process would delay its own requests, and the test would measure that delay. */
 const inFlight = 8;
 const answerLimitMs = 50;
-/** One of so many asks for its stream as the answer; the others' jobs are read when the volley is over. */
+/** Every fourth request uses /v1/inference; the other jobs are read when the volley is over. */
 const streamedShare = 4;
 /**
- * Other users of the machine delay answers. Where the system tells how long a process waited for a core, that is taken off; what
- * remains must keep to the limit in the best round, and until it does there are more rounds. All of them are shown.
+ * Other load on the machine delays answers. The time that a process waits for a core is subtracted where the system reports it. The rest must
+ * keep to the limit in the best round; until it does, more rounds run, up to `most`.
  */
 const rounds = { least: 3, leastLong: 20, most: 8 };
 const retryAfterS = { least: 1, most: 60 };
@@ -49,7 +49,7 @@ export async function runOverload(stage: Stage): Promise<void> {
   await stage.check(`every request is answered within ${answerLimitMs} ms`, async (facts) => {
     facts.expect(
       bestMs <= answerLimitMs,
-      `the slowest answer took ${bestMs.toFixed(1)} ms in the best round, waits for a core taken off`,
+      `the slowest answer took ${bestMs.toFixed(1)} ms in the best round, without waits for a core`,
     );
     facts.number("best_round_max_ms", bestMs);
   });
@@ -64,15 +64,15 @@ interface Shot {
   readonly jobId: string;
   readonly status: number;
   readonly retryAfter: string | undefined;
-  /** From the writing of the request to the arrival of the answer's headers. */
+  /** Milliseconds from sending the request to the answer's headers. */
   readonly ms: number;
-  /** As much of that as one of the two, the worker or we, spent waiting for a core: the one that waited longer, since both may at once. */
+  /** Milliseconds of that time that the worker or this process waited for a core; the longer one, because both may wait at once. */
   readonly coreWaitMs: number;
-  /** Where the answer itself is the stream: its whole text, once that has ended; rejects when it breaks. */
+  /** Body of an accepted /v1/inference, once it has ended; rejects when the connection breaks. */
   readonly streamed: Promise<string> | undefined;
 }
 
-/** Over a few kept connections; streams stay open for as long as their jobs wait and run, so each has a separate connection. */
+/** Sends the requests over a few kept connections. A stream occupies its connection until its job ends, so each stream has a separate one. */
 async function fireVolley(worker: Worker, request: Omit<JobRequest, "job_id">, count: number): Promise<Shot[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
   const waits = (): number[] => [worker.pid, process.pid].map((pid) => mainThreadOf(pid).waitMs);
@@ -87,7 +87,7 @@ async function fireVolley(worker: Worker, request: Omit<JobRequest, "job_id">, c
       const coreWaitMs = Math.max(...waits().map((wait, who) => wait - (before[who] ?? 0)));
       const { status, headers, sentAt, headersAt } = answer;
       const text = answer.text();
-      // The caller that asks for the text receives the error; until then it is no unhandled rejection.
+      // The error reaches the caller that awaits the text. Without a handler until then, Node would report an unhandled rejection.
       text.catch(() => {});
       if (!direct) await text;
       const streamed = direct && status === 200 ? text : undefined;
@@ -112,7 +112,7 @@ function judge(shots: readonly Shot[], facts: Facts): void {
     const seconds = Number(retryAfter);
     return !/^\d+$/.test(retryAfter ?? "") || seconds < retryAfterS.least || seconds > retryAfterS.most;
   });
-  facts.equal("refusals without a sane Retry-After", improper.map(({ retryAfter }) => retryAfter).slice(0, 3), []);
+  facts.equal("refusals with an invalid Retry-After", improper.map(({ retryAfter }) => retryAfter).slice(0, 3), []);
   const { p50, p95, max } = spreadOf(shots.map(({ ms }) => ms));
   facts.number("accepted", shots.length - refused.length);
   facts.number("refused", refused.length);
@@ -127,7 +127,7 @@ async function judgeAccepted(worker: Worker, shots: readonly Shot[], text: strin
   const accepted = shots.filter(({ status }) => status !== 429);
   facts.expect(
     accepted.length >= queueCapacity,
-    `${accepted.length} were accepted, and the queue alone holds ${queueCapacity}`,
+    `${accepted.length} requests were accepted, fewer than the ${queueCapacity} that fit into the queue`,
   );
   for (const { jobId, streamed } of accepted) {
     if (streamed !== undefined) {

@@ -1,5 +1,5 @@
-// Owns what chaos does to the embedded model: cancels in its prefill, a kill under its streams, a resume. What has no need of a real
-// forward pass is done to the fake backend.
+// Tests faults that need real forward passes, on the embedded model: jobs that end in prefill, a resumed stream, an engine that is killed under
+// streams. All other faults are tested on the fake backend.
 import { isToken, type Worker } from "@waggle/testing/harness";
 import type { Bystander } from "./bystander.ts";
 import { runCells } from "./cancel-matrix.ts";
@@ -9,10 +9,10 @@ import { checkWatched } from "./resume.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
-/** Some 460 of the embedded model's 512 tokens: at 16 a step the prefill takes 29 steps. */
+/** A prompt of some 460 tokens, of 512 in the embedded model's context: at 16 tokens per step, prefill takes 29 steps. */
 const sentence = "Once upon a time there was a dog named Tim who liked to play in the park with his friend. ";
 const longPrompt = sentence.repeat(21);
-/** The prefill is over in a blink on a fast machine: the cancel may come too late. */
+/** On a fast machine, prefill may be over before the cancel arrives. */
 const attempts = 10;
 const deadlinesMs = [10, 20, 40, 80, 160, 320, 640];
 const cutAt = 20;
@@ -24,7 +24,7 @@ export async function runRealModel(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker(flags, { realModel: true });
   const bystander = (): Promise<Undisturbed> => decodeBeside(worker);
   await runCells(stage, { worker, phase, attempts, deadlinesMs, bystander });
-  await stage.check(`cut after token ${cutAt}, a second reader watches`, (facts) => {
+  await stage.check(`cut after token ${cutAt}, with a second reader`, (facts) => {
     const body = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 300, job_id: freshId("resume") };
     return checkWatched(worker, body, cutAt, facts);
   });
@@ -35,7 +35,7 @@ export async function runRealModel(stage: Stage): Promise<void> {
 
 type Undisturbed = Pick<Bystander, "checkUndisturbed">;
 
-/** As long as the context allows; asked for anew each time, since that is not long. */
+/** Starts a stream that ends when the context is full. The context is small, so each check starts a new stream. */
 async function decodeBeside(worker: Worker): Promise<Undisturbed> {
   const request = { prompt: "Once upon a time", ignore_eos: true, job_id: freshId("beside") };
   const stream = await inference.open(worker, request);

@@ -1,16 +1,16 @@
-// Owns the resuming of chaos: a stream cut anywhere and resumed is byte for byte the uncut one, and so is what a second reader gets.
+// Tests resumed streams: a stream that is cut anywhere and resumed is byte for byte the uncut one. The same holds for a replay.
 import { isToken, waitFor, type Facts, type LiveStream, type Worker } from "@waggle/testing/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, jobs, reopen, ways, type JobRequest, type Way } from "./ways.ts";
 
 const tokens = 300;
-/** A character of this prompt's answer spans tokens, so a token event holds several, and a cut must not fall into one. */
+/** In the answer, a character may span several tokens, which then share one token event. No cut may split such an event. */
 const prompt = "[unicode] Tell me about the bees of the world.";
-/** Fewer than the token events that become of 300 such tokens; cuts fall before the last of them. */
+/** Fewer than the token events of 300 such tokens. All cuts are within the first of these events. */
 const events = 100;
 const cutsShort = 5;
 const cutsLong = 200;
-/** Times that one stream is cut, in the check that cuts a single reader again and again. */
+/** Number of cuts in a stream with a single reader. */
 const cutsInARow = 4;
 
 export async function runResume(stage: Stage): Promise<void> {
@@ -18,12 +18,12 @@ export async function runResume(stage: Stage): Promise<void> {
   const text = await stage.uncutText({ prompt, seed: 7, max_tokens: tokens });
   for (const _ of stage.rounds(cutsLong, cutsShort)) {
     const at = stage.random.between(0, events - 1);
-    await stage.check(`cut after token ${at}, a second reader watches`, (facts) =>
+    await stage.check(`cut after token ${at}, with a second reader`, (facts) =>
       checkWatched(worker, request(), at, facts, text),
     );
   }
   for (const way of ways) {
-    await stage.check(`the only reader, cut again and again (${way.name})`, (facts) =>
+    await stage.check(`the only reader, cut ${cutsInARow} times (${way.name})`, (facts) =>
       checkAlone(stage, worker, way, text, facts),
     );
   }
@@ -31,7 +31,10 @@ export async function runResume(stage: Stage): Promise<void> {
 
 const request = (): JobRequest => ({ prompt, seed: 7, max_tokens: tokens, job_id: freshId("resume") });
 
-/** One reader is cut after a token and resumes, next to one that is not. `text` is what both must say, where that is known. */
+/**
+ * One reader is cut after a token and resumes; another reader of the same job is not cut.
+ * @param text expected text of both, if known
+ */
 export async function checkWatched(
   worker: Worker,
   body: JobRequest,
@@ -45,14 +48,14 @@ export async function checkWatched(
   const tail = await reopen(worker, body.job_id, lastIndexOf(cut));
   await facts.ended("the uncut stream", uncut, "length", text);
   await facts.ended("the resumed stream", tail, "length");
-  facts.equal("cut and resumed, byte for byte", head + answerBytes(tail), answerBytes(uncut));
+  facts.equal("the cut and resumed stream, byte for byte", head + answerBytes(tail), answerBytes(uncut));
   const replay = await reopen(worker, body.job_id);
   await facts.ended("the replay of the finished job", replay, "length");
   facts.equal("the replay, byte for byte", answerBytes(replay), answerBytes(uncut));
   facts.number("bytes", answerBytes(uncut).length);
 }
 
-/** Between the cuts the job has no reader, and continues: within the reconnect grace or, an inference, because it was asked to. */
+/** Between the cuts the job has no reader, and continues: because of the reconnect grace or, for an inference, `on_disconnect`. */
 async function checkAlone(stage: Stage, worker: Worker, way: Way, text: string, facts: Facts): Promise<void> {
   const body = { ...request(), ...(way === inference ? { on_disconnect: "continue" as const } : {}) };
   let stream = await way.open(worker, body);
@@ -68,7 +71,7 @@ async function checkAlone(stage: Stage, worker: Worker, way: Way, text: string, 
   facts.equal("the pieces, byte for byte", bytes + answerBytes(stream), answerBytes(uncut));
 }
 
-/** Leaves once that token has come; resolves with the bytes of the tokens up to the last one that came. */
+/** Disconnects when this token has arrived. Resolves with the frames up to the last token received. */
 async function cutAfter(stream: LiveStream, index: number): Promise<string> {
   await stream.event(`token ${index}`, (event) => isToken(event) && event.index >= index);
   stream.leave();
@@ -79,13 +82,13 @@ async function cutAfter(stream: LiveStream, index: number): Promise<string> {
     .join("");
 }
 
-/** The bytes from the first token on: what comes before is sent anew to each reader. */
+/** The bytes from the first token on: each reader gets its own events before that. */
 function answerBytes(stream: LiveStream): string {
   const frames = framesOf(stream);
   return frames.slice(frames.findIndex((frame) => idOf(frame) !== undefined)).join("");
 }
 
-/** Whole frames, without pings. */
+/** Complete frames, without pings. */
 function framesOf({ raw }: LiveStream): string[] {
   const frames = raw.split("\n\n").slice(0, -1);
   return frames.filter((frame) => !frame.startsWith(":")).map((frame) => `${frame}\n\n`);

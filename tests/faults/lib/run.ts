@@ -1,19 +1,19 @@
-// Owns one run of a group of faults: its stage, what its checks come to, and that no process and no port is left.
+// Owns one run of a group of faults: its stage, the results of its checks, and the check that no process or port is left.
 import { createLeftoverCheck, createProcessGroups, endLeftovers, messageOf } from "@waggle/testing/harness";
 import { expect } from "vitest";
 import { howToRepeat, isLong, say, seed } from "../../support/long.ts";
 import { createStage, createUncutText, type Row, type Stage } from "./stage.ts";
 
 export interface RunOptions {
-  /** Of the chances, so that each group has its own. */
+  /** Name of the group; part of the random seed, so that groups have different random numbers. */
   readonly name: string;
-  /** Aborts when the test is over, also by its time limit. */
+  /** Aborts when the test ends, also at its time limit. */
   readonly signal: AbortSignal;
-  /** Further flags for every worker, which win over ours: for a worker that is set up to break a rule. */
+  /** More flags for every worker; they override other flags, to make a worker break a rule. */
   readonly workerFlags?: readonly string[];
 }
 
-/** What does not hold is in the rows. @throws the signal's reason */
+/** @returns a row for each check, with its failures. @throws the signal's reason */
 export async function runFaults(
   run: (stage: Stage) => Promise<void>,
   { name, signal, workerFlags = [] }: RunOptions,
@@ -34,7 +34,7 @@ export async function runFaults(
   } finally {
     groups.killAll();
   }
-  onRow({ name: "nothing is left", failures: endLeftovers(await leftovers.check()), numbers: {} });
+  onRow({ name: "no process or port is left", failures: endLeftovers(await leftovers.check()), numbers: {} });
   return rows;
 }
 
@@ -42,7 +42,7 @@ export function expectToHold(rows: readonly Row[]): void {
   expect(failuresOf(rows), howToRepeat).toEqual([]);
 }
 
-/** A line for each row that does not hold. */
+/** A line for each failed row. */
 export function failuresOf(rows: readonly Row[]): readonly string[] {
   return rows.flatMap(({ name, failures }) => (failures.length === 0 ? [] : [`${name}: ${failures.join("; ")}`]));
 }

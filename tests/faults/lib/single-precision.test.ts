@@ -1,4 +1,4 @@
-// Tests that a file in single precision holds the same model: its metadata byte for byte, and each weight.
+// Tests that a model file converted to single precision has the same metadata, byte for byte, and the same weights.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,14 +11,14 @@ const embedded = repositoryPath("models/waggle-tiny-stories.gguf");
 const folder = mkdtempSync(join(tmpdir(), "waggle-synth-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The number that these bits mean (IEEE 754, half precision). */
+/** Decodes a half-precision number (IEEE 754). */
 function fromHalf(bits: number): number {
   const size =
     (bits >> 10) & 0x1f ? (1 + (bits & 0x3ff) / 1_024) * 2 ** (((bits >> 10) & 0x1f) - 15) : (bits & 0x3ff) * 2 ** -24;
   return bits & 0x8000 ? -size : size;
 }
 
-it("has every weight of the model that it is made of", async () => {
+it("has every weight of the original file", async () => {
   const path = join(folder, "single.gguf");
   writeSinglePrecision(embedded, path);
   const [before, after] = [await readGgufFile(embedded), await readGgufFile(path)];
@@ -41,7 +41,7 @@ it("has every weight of the model that it is made of", async () => {
   expect(halves).toBeGreaterThan(1_000);
 });
 
-it("refuses what it cannot read", () => {
+it("throws for files that it cannot read", () => {
   const path = join(folder, "other.gguf");
   writeFileSync(path, "GGUF, but not really");
   expect(() => writeSinglePrecision(path, join(folder, "x"))).toThrow("no GGUF file of version 3");

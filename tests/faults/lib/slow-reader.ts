@@ -1,4 +1,4 @@
-// Owns the slow readers of chaos: one that never reads and one that comes back too late. They are cut off; no other client notices.
+// Tests slow readers: one that never reads, and one that resumes too late. They are disconnected, and no other client is affected.
 import {
   logged,
   poll,
@@ -13,11 +13,11 @@ import { freshId, inference, reopen } from "./ways.ts";
 
 const replayBufferBytes = 65_536;
 const stallTimeoutMs = 500;
-/** What a token event costs on the wire grows with the names it carries: the sockets' buffers fill in a second or two. */
+/** Long ids make token events large, so that the sockets' buffers fill in a second or two. */
 const idChars = 128;
-/** More than the buffers between two sockets hold, at 400 bytes a token. */
+/** More tokens than the buffers of two sockets hold, at 400 bytes per token. */
 const endlessTokens = 200_000;
-/** What the worker counts for a token event in its replay log is more. */
+/** Lower bound of the bytes that the replay log counts for a token event. */
 const leastBytesPerToken = 100;
 const neighbour = { prompt: "Be brief.", seed: 6, max_tokens: 50 };
 const cutOffLimitMs = 60_000;
@@ -31,19 +31,19 @@ export async function runSlowReaders(stage: Stage): Promise<void> {
   const text = await stage.uncutText(neighbour);
   for (const _ of stage.rounds(readersLong)) {
     await stage.check(
-      "a reader that never reads is cut off",
+      "a reader that never reads is disconnected",
       (facts) => checkNeverReads(worker, text, facts),
       cutOffLimitMs,
     );
     await stage.check(
-      "a reader that comes back too late gets slow_consumer",
+      "a reader that resumes too late gets slow_consumer",
       (facts) => checkTooLate(worker, facts),
       cutOffLimitMs,
     );
   }
 }
 
-/** The job had no other reader, so it ends as if its client had gone. */
+/** The job has no other reader, so it ends as after a disconnect. */
 async function checkNeverReads(worker: Worker, text: string, facts: Facts): Promise<void> {
   const before = await worker.metrics();
   const job = freshId("never").padEnd(idChars, ".");
@@ -57,7 +57,7 @@ async function checkNeverReads(worker: Worker, text: string, facts: Facts): Prom
     let cutOff = false;
     const end = worker.log.line("the slow reader's end", logged("stream_end", job), { limitMs: cutOffLimitMs });
     const ended = end.finally(() => (cutOff = true));
-    // It is awaited below; until then its failure has no handler, and a neighbour's failure may come first.
+    // `ended` is awaited below. Until then its rejection needs a handler, since a neighbour's failure may come first.
     ended.catch(() => {});
     let neighbours = 0;
     for (; !cutOff; neighbours += 1) await checkNeighbour(worker, text, facts);
@@ -65,10 +65,14 @@ async function checkNeverReads(worker: Worker, text: string, facts: Facts): Prom
     facts.number("cut_off_after_ms", elapsed());
     facts.number("tokens", Number(tokens));
     facts.number("neighbours", neighbours);
-    facts.expect(neighbours > 0, "it was cut off before anybody else was served");
-    facts.equal("the job's end", worker.log.lines.find(logged("stream_cancelled", job))?.["reason"], "disconnect");
+    facts.expect(neighbours > 0, "the slow reader was disconnected before another stream finished");
+    facts.equal(
+      "reason of the cancel",
+      worker.log.lines.find(logged("stream_cancelled", job))?.["reason"],
+      "disconnect",
+    );
     const after = await worker.metrics();
-    facts.equal("readers cut off", cutOffs(after) - cutOffs(before), 1);
+    facts.equal("disconnected readers", cutOffs(after) - cutOffs(before), 1);
     const grownMb = (rss(after) - rss(before)) / bytesPerMb;
     facts.expect(grownMb <= rssGrowthAllowedMb, `RSS grew by ${grownMb.toFixed(0)} MB`);
     facts.number("rss_growth_mb", grownMb);
@@ -77,15 +81,15 @@ async function checkNeverReads(worker: Worker, text: string, facts: Facts): Prom
   }
 }
 
-/** A brief answer next to the slow reader: whole, and with no more held for replay than two jobs may. */
+/** Checks that a brief answer next to the slow reader is complete, and that the replay logs keep to the limit of two jobs. */
 async function checkNeighbour(worker: Worker, text: string, facts: Facts): Promise<void> {
   const stream = await inference.open(worker, { ...neighbour, job_id: freshId("neighbour") });
   await facts.ended("a neighbour's stream", stream, "length", text);
   const held = (await worker.metrics()).sum("waggle_replay_bytes");
-  facts.expect(held <= 2 * replayBufferBytes, `${held} bytes were held for replay`);
+  facts.expect(held <= 2 * replayBufferBytes, `the replay logs hold ${held} bytes`);
 }
 
-/** It has seen the first token, and what it needs next is no longer held: it receives this error, and its connection is destroyed. The job continues. */
+/** A reader resumes after the first token, when the replay log has dropped the next one. It gets an error; the job continues. */
 async function checkTooLate(worker: Worker, facts: Facts): Promise<void> {
   const before = await worker.metrics();
   const { client } = worker;
@@ -93,9 +97,9 @@ async function checkTooLate(worker: Worker, facts: Facts): Promise<void> {
   await client.createJob({ prompt: "Fill the pipe.", job_id: job, on_disconnect: "continue" });
   try {
     const moved = replayBufferBytes / leastBytesPerToken;
-    await poll("the replay to move on", async () => (await client.job(job)).tokens > moved);
+    await poll("the replay log to drop its first tokens", async () => (await client.job(job)).tokens > moved);
     await facts.ended("a late reader's stream", await reopen(worker, job, 0), "error slow_consumer");
-    facts.equal("readers cut off", cutOffs(await worker.metrics()) - cutOffs(before), 1);
+    facts.equal("disconnected readers", cutOffs(await worker.metrics()) - cutOffs(before), 1);
     facts.equal("the job's state", (await client.job(job)).state, "decode");
   } finally {
     await client.cancelJob(job);

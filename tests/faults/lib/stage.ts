@@ -1,4 +1,4 @@
-// Owns the tools that all groups of faults use: starting workers, checks, chances, uncut texts. Each group decides what it checks.
+// Owns the functions that all groups of faults use: starting workers, running checks, random numbers, texts of undisturbed answers.
 import {
   createFacts,
   createRandom,
@@ -21,51 +21,51 @@ export interface StageOptions {
   readonly groups: ProcessGroups;
   readonly seed: number;
   readonly long: boolean;
-  /** Further flags for every worker, which win over ours: for a worker that is set up to break a rule. */
+  /** More flags for every worker; they override other flags, to make a worker break a rule. */
   readonly workerFlags: readonly string[];
-  /** Learns of every daemon, so that the run can say what is left. */
+  /** Observes every daemon, to find processes and ports that are left after the run. */
   readonly leftovers: LeftoverCheck;
-  /** Aborts when the run is to end at once. */
+  /** Aborts the run. */
   readonly interrupted: AbortSignal;
 }
 
-/** One thing that held or did not. */
+/** The result of one check. */
 export interface Row {
   readonly name: string;
-  /** Everything that did not hold. */
+  /** Expectations that did not hold; empty if the check passed. */
   readonly failures: readonly string[];
-  /** Measured; each name ends in its unit where it has one. */
+  /** Measured values. Each name ends in its unit. */
   readonly numbers: Readonly<Record<string, number>>;
 }
 
 export interface StartOptions extends Pick<WorkerSpec, "loading"> {
-  /** The embedded model and not the fake backend. */
+  /** Use the embedded model instead of the fake backend. */
   readonly realModel?: boolean;
-  /** Flags of node itself, before the entry. */
+  /** Flags of node itself. */
   readonly nodeFlags?: readonly string[];
 }
 
-/** What one group sees. */
+/** The functions that a group gets. */
 export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers"> {
   readonly random: Random;
   readonly uncutText: UncutText;
-  /** So many rounds in a long run, and so many (one by default) in a short one. */
+  /** Round numbers: `long` rounds in a long run, `short` rounds (1 by default) in a short run. */
   rounds(long: number, short?: number): Iterable<number>;
-  /** A worker on the fake backend, ready unless asked otherwise. The flags are one line, as in a shell. */
+  /** Starts a worker, by default on the fake backend, and waits until it is ready. @param flags separated by spaces */
   startWorker(flags: string, options?: StartOptions): Promise<Worker>;
-  /** Runs one check; what it throws is its failure. */
+  /** Runs one check. An error that it throws is a failure of the check. */
   check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<void>;
 }
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
 
-/** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
+/** Resolves with the text of an undisturbed answer to this request. */
 export type UncutText = (request: UncutRequest) => Promise<string>;
 
-/** Ends a check that hangs. Each wait in a check has a shorter limit. */
+/** Time limit of a check that hangs. Each wait in a check has a shorter limit. */
 const checkLimitMs = 300_000;
 
-/** @param onRow learns what each check came to */
+/** @param onRow called with the result of each check */
 export function createStage(
   options: StageOptions,
   name: string,
@@ -85,7 +85,7 @@ export function createStage(
       interrupted.throwIfAborted();
       const facts = createFacts();
       try {
-        await until(waitFor(`"${name}" to come to its end`, run(facts), limitMs), interrupted);
+        await until(waitFor(`the check "${name}" to finish`, run(facts), limitMs), interrupted);
       } catch (error) {
         interrupted.throwIfAborted();
         facts.expect(false, messageOf(error));
@@ -108,7 +108,7 @@ async function launch(options: StageOptions, flags: string, start: StartOptions)
   return worker;
 }
 
-/** A fake worker that only computes uncut texts: at full speed, one at a time, started when the first is asked for. */
+/** The texts come from a separate fake worker at full speed, which starts with the first request. */
 export function createUncutText(options: StageOptions): UncutText {
   const texts = new Map<string, Promise<string>>();
   let worker: Promise<Worker> | undefined;
@@ -128,7 +128,7 @@ export function createUncutText(options: StageOptions): UncutText {
     if (known !== undefined) return known;
     const text = compute(request);
     texts.set(key, text);
-    // The next caller gets another worker.
+    // The next request starts another worker.
     text.catch(() => {
       texts.delete(key);
       worker = undefined;

@@ -1,4 +1,4 @@
-// Owns the sessions of chaos: a new job supersedes the old one at once and in order, and sessions leave each other alone.
+// Tests sessions: a new job supersedes the session's old job at once and in order, and does not affect other sessions.
 import { sleep } from "@waggle/async";
 import {
   endingOf,
@@ -13,7 +13,7 @@ import {
 import type { Stage } from "./stage.ts";
 import { freshId, ways, type JobRequest, type Way } from "./ways.ts";
 
-/** Between prompt A and prompt B, as somebody who changes their mind at once. */
+/** Time between job A and job B of a session. */
 const changeOfMindMs = 50;
 const burst = 5;
 const answerTokens = 20;
@@ -32,7 +32,7 @@ export async function runSupersede(stage: Stage): Promise<void> {
     const scene = { stage, worker, way };
     for (const _ of stage.rounds(longRounds)) {
       await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) => checkPair(scene, facts));
-      await stage.check(`a burst of ${burst} at once, next to another session (${way.name})`, (facts) =>
+      await stage.check(`${burst} jobs of one session at once, next to another session (${way.name})`, (facts) =>
         checkRush(scene, facts),
       );
     }
@@ -47,7 +47,7 @@ const endless = (session: string): SessionRequest => ({
   job_id: freshId("endless"),
 });
 
-/** An answer of 20 tokens, and what it must say. */
+/** A request for 20 tokens, and the text of its undisturbed answer. */
 async function brief(
   stage: Stage,
   session: string,
@@ -68,12 +68,12 @@ async function checkPair({ stage, worker, way }: Scene, facts: Facts): Promise<v
   await facts.ended("A", first, superseded);
   facts.number("a_ended_ms", elapsed());
   await facts.ended("B", second, "length", b.text);
-  // The log does not travel in the stream and may arrive after it.
+  // Log lines may arrive later than the stream's end.
   await worker.log.line("the end of B in the log", logged("stream_end", b.request.job_id));
   checkLogOrder(worker, a.job_id, b.request.job_id, facts);
 }
 
-/** It is not known which of them arrives last; that one answers. The other session has no part in it. */
+/** Several jobs of a session at once: only the one that the worker accepts last gets its answer. Another session is not affected. */
 async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
   const { request, text } = await brief(stage, freshId("session"));
   const yours = await brief(stage, freshId("yours"));
@@ -83,25 +83,25 @@ async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<v
   const answered = streams.filter(({ judge }) => endingOf(judge.terminal) !== superseded);
   facts.equal("streams that were answered", answered.length, 1);
   for (const stream of streams) {
-    if (answered.includes(stream)) await facts.ended("the one that answers", stream, "length", text);
+    if (answered.includes(stream)) await facts.ended("the answered stream", stream, "length", text);
     else await facts.ended("a superseded stream", stream, superseded);
   }
   await facts.ended("the other session's stream", other, "length", yours.text);
 }
 
-/** Between stream_start A and stream_start B of one session stands stream_end A. */
+/** Checks that the log has the end of A before the start of B. */
 function checkLogOrder(worker: Worker, a: string, b: string, facts: Facts): void {
   const at = (message: string, job: string): number => worker.log.lines.findIndex(logged(message, job));
   const ofA = ["stream_start", "stream_cancelled", "stream_end"].map((message) => at(message, a));
   const order = [...ofA, at("stream_start", b), at("stream_end", b)];
   facts.expect(
     !order.includes(-1),
-    `the log lacks one of start, cancelled and end of A, start and end of B: lines ${order.join(", ")}`,
+    `the log lacks a line of start, cancelled and end of A, start and end of B; indexes: ${order.join(", ")}`,
   );
   facts.equal(
-    "the order of the log's lines",
+    "the order of the log lines",
     order,
     order.toSorted((x, y) => x - y),
   );
-  facts.expect(at("prev_stream_finished_cleanly", b) >= 0, "the log does not say prev_stream_finished_cleanly of B");
+  facts.expect(at("prev_stream_finished_cleanly", b) >= 0, "the log has no prev_stream_finished_cleanly for B");
 }
