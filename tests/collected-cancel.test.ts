@@ -53,9 +53,9 @@ describe("a collected answer when the worker leaves", () => {
   ] as const)("%s", async (_, signals, status, code) => {
     const worker = await start("decode", "disconnect");
     const answer = ask(worker, signals === 1 ? "soon over [eog:40]" : endless, new AbortController().signal);
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     worker.signal("SIGTERM");
-    await worker.log.line("a log line", (line) => line["to"] === "draining");
+    await worker.log.line("the drain", (line) => line["to"] === "draining");
     if (signals === 2) {
       // Signals within 300 ms are one; the second one is to be another.
       await new Promise((resolve) => setTimeout(resolve, 400));
@@ -79,11 +79,11 @@ describe("a collected answer", () => {
     const first = await neighbour.next();
     expect(first.done).toBe(false);
     if (phase !== "loading")
-      await poll("a condition to hold", async () => (await client.slots()).some((slot) => slot.state !== "idle"));
+      await poll("a busy slot", async () => (await client.slots()).some((slot) => slot.state !== "idle"));
 
     const leave = new AbortController();
     const answer = ask(worker, phase === "prefill" ? long : endless, leave.signal).catch(() => undefined);
-    await poll("a condition to hold", async () => await reached(phase));
+    await poll("the job to be in its phase", async () => await reached(phase));
     if (route === "disconnect") leave.abort();
     if (route === "DELETE session") await client.cancelSession("s");
     const successor =
@@ -103,7 +103,7 @@ describe("a collected answer", () => {
     }
     expect(tokens).toBe(neighbourTokens);
     if (successor !== undefined && phase !== "loading") expect((await successor).status).toBe(200);
-    await poll("a condition to hold", async () => (await client.slots()).every((slot) => slot.state === "idle"));
+    await poll("all slots to be idle", async () => (await client.slots()).every((slot) => slot.state === "idle"));
     expect((await client.health()).queue.depth).toBe(0);
     const metrics = await client.metrics();
     const bucket = (le: string) =>

@@ -115,7 +115,7 @@ describe("waggle chat in a terminal", () => {
     await terminal.shows(/Cannot set temperature/);
     terminal.type("\u0004");
     expect(await terminal.exited).toBe(0);
-    await poll("a condition to hold", () => ours().length === 0);
+    await poll("all processes to exit", () => ours().length === 0);
     const kept = readFileSync(join(folder, "waggle", "chat-history"), "utf8")
       .split("\n")
       .slice(0, -1);
@@ -134,7 +134,7 @@ describe("waggle chat in a terminal", () => {
     expect(ours().some(({ command }) => command.includes("serve --local-mode"))).toBe(true);
     process.kill(chat?.pid ?? 0, "SIGKILL");
     await terminal.exited;
-    await poll("a condition to hold", () => ours().length === 0);
+    await poll("all processes to exit", () => ours().length === 0);
   });
 });
 
@@ -144,5 +144,5 @@ it("waggle serve tells a person what is served, and stops at Ctrl-C", async () =
   await terminal.shows(/is ready, after/);
   terminal.type("\u0003");
   expect(await terminal.exited).toBe(0);
-  await poll("a condition to hold", () => ours().length === 0);
+  await poll("all processes to exit", () => ours().length === 0);
 });

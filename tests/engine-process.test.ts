@@ -32,10 +32,13 @@ describe("the worker", () => {
     const worker = await spawnFakeWorker(["--watchdog-timeout", "1s"]);
     const { engine_pid: engine } = await worker.line("ready");
     process.kill(engine as number, "SIGSTOP");
-    const death = await worker.log.line("a log line", (line) => line["event"] === "engine_died");
+    const death = await worker.log.line("the engine's death", (line) => line["event"] === "engine_died");
     expect(death).toMatchObject({ death: "hung", reason: expect.stringContaining("while it was idle") });
-    await worker.log.line("a log line", (line) => line["msg"] === "engine_start" && line["start"] === 2);
-    await poll("a condition to hold", async () => (await readyz(worker.url)) === 200);
+    await worker.log.line(
+      "the start of the next engine",
+      (line) => line["msg"] === "engine_start" && line["start"] === 2,
+    );
+    await poll("the worker to be ready", async () => (await readyz(worker.url)) === 200);
     const events = [];
     for await (const event of worker.client.inference({ prompt: "a", max_tokens: 2 })) events.push(event.type);
     expect(events.at(-1)).toBe("end");
@@ -81,13 +84,13 @@ describe("the worker", () => {
     worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
     let lines = "";
     worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
-    await poll("a condition to hold", () => lines.includes('"ready"')).catch(() => expect.fail(log));
+    await poll("the worker to be ready", () => lines.includes('"ready"')).catch(() => expect.fail(log));
     const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
     await takeAllDescriptors(ready.url);
     process.kill(ready.engine_pid, "SIGKILL");
-    await poll("a condition to hold", () => log.includes("start_failed")).catch(() => expect.fail(log));
+    await poll("an engine that fails to start", () => log.includes("start_failed")).catch(() => expect.fail(log));
     for (const socket of sockets) socket.destroy();
-    await poll("a condition to hold", async () => (await readyz(ready.url)) === 200);
+    await poll("the worker to be ready", async () => (await readyz(ready.url)) === 200);
     const { engine } = await createWorkerClient({ baseUrl: ready.url }).health();
     expect(engine.starts).toBe(2);
     expect(worker.exitCode).toBeNull();
@@ -159,11 +162,11 @@ describe("the engine's process", () => {
         .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
         .find((event) => event.jobId === jobId && !["started", "token"].includes(event.type));
     engine.send({ type: "submit", job: { ...job, jobId: "j1" } });
-    await poll("a condition to hold", () => ended("j1") !== undefined);
+    await poll("the end of the first job", () => ended("j1") !== undefined);
     expect(ended("j1")).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(ended("j1")?.message).toContain("Invalid string length");
     engine.send({ type: "submit", job: { ...job, jobId: "j2" } });
-    await poll("a condition to hold", () => ended("j2") !== undefined);
+    await poll("the end of the second job", () => ended("j2") !== undefined);
     expect(ended("j2")).toMatchObject({ type: "finished" });
   });
 });
@@ -190,7 +193,7 @@ function startEngine(before = "") {
     signal: (name: NodeJS.Signals) => void child.kill(name),
     exited: new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal))),
     async received(type: string): Promise<EngineMessage> {
-      await poll("a condition to hold", () => events.some((event) => event.type === type));
+      await poll("a message from the engine", () => events.some((event) => event.type === type));
       return events.find((event) => event.type === type) ?? expect.fail();
     },
   };

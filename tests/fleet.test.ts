@@ -23,8 +23,8 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));
   const hiveUrl = (): string => /^ {2}hive +(http:\S+)/m.exec(shown)?.[1] ?? "";
-  await poll("a condition to hold", () => hiveUrl() !== "");
-  await poll("a condition to hold", async () => {
+  await poll("the hive's address", () => hiveUrl() !== "");
+  await poll("both workers to be ready", async () => {
     const response = await fetch(`${hiveUrl()}/v1/workers`);
     const { workers } = HiveWorkersSchema.parse(await response.json());
     return workers.filter(({ state }) => state === "ready").length === 2;
@@ -49,9 +49,9 @@ describeWithNats("with --nats", () => {
     let shown = "";
     run.stdout.on("data", (text) => (shown += String(text)));
     const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
-    await poll("a condition to hold", () => gateway() !== "");
+    await poll("the gateway's address", () => gateway() !== "");
     await poll(
-      "a condition to hold",
+      "both workers at the gateway",
       async () => {
         const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
         return slots.total === 16;
@@ -86,10 +86,13 @@ it("shows llm-d's router a worker that is ready, with its load, and not one that
     return listed;
   };
   const hive = await spawnDaemon("hive", ["--port", "0", "--endpoints-file", file]);
-  await poll("a condition to hold", async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]");
+  await poll(
+    "an endpoints file without workers",
+    async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]",
+  );
   const slow = ["--slots", "1", "--context-size", "256", "--fake-step-delay", "20ms"];
   const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...slow]);
-  await poll("a condition to hold", async () => JSON.stringify(await endpoints()) !== "[]");
+  await poll("the worker in the endpoints file", async () => JSON.stringify(await endpoints()) !== "[]");
   const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
   expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
 
@@ -100,15 +103,15 @@ it("shows llm-d's router a worker that is ready, with its load, and not one that
     const names = ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"];
     return names.map((name) => scrape.sum(`vllm:${name}`, { model_name: "waggle-fake" }));
   };
-  await poll("a condition to hold", async () => {
+  await poll("the load of one running and one waiting job", async () => {
     const [running, waiting, cells = 0] = await load();
     return running === 1 && waiting === 1 && cells > 0.05;
   });
   for (const { job_id: id } of jobs) await worker.client.cancelJob(id);
-  await poll("a condition to hold", async () => (await load()).every((figure) => figure === 0));
+  await poll("the load to be 0", async () => (await load()).every((figure) => figure === 0));
   worker.signal("SIGTERM");
   expect((await worker.exited).code).toBe(0);
-  await poll("a condition to hold", async () => JSON.stringify(await endpoints()) === "[]");
+  await poll("the worker to leave the endpoints file", async () => JSON.stringify(await endpoints()) === "[]");
   hive.signal("SIGTERM");
   expect((await hive.exited).code).toBe(0);
   expect(await readFile(file, "utf8")).toBe("endpoints: []\n");

@@ -49,7 +49,7 @@ describe("a hive on the network", () => {
       for await (const event of worker.client.streamJob(jobId)) events.push(event);
       return events;
     })();
-    await poll("a condition to hold", async () => {
+    await poll("the worker's load at the hive", async () => {
       const load = (await hive.workers())[0]?.last_heartbeat?.load;
       return load?.itl !== undefined && load.clients?.[0]?.client === "local";
     });
@@ -74,13 +74,13 @@ describe("a hive on the network", () => {
     const env = { WAGGLE_HIVE_TOKEN: "of-a-worker" };
     await spawnFakeWorker(["--hive-url", baseUrl, "--worker-id", "w1"], { env });
     const screen = createHiveClient({ baseUrl, token: "of-a-screen" });
-    await poll("a condition to hold", async () => (await screen.workers()).length === 1);
+    await poll("the worker at the hive", async () => (await screen.workers()).length === 1);
     await expect(screen.drain("w1")).rejects.toMatchObject({ code: "forbidden" });
     const nosy = createHiveClient({ baseUrl, token: "of-a-worker" });
     await expect(nosy.workers()).rejects.toMatchObject({ code: "forbidden" });
     await writeFile(file, "worker:of-a-worker\nscreen:of-another-screen admin\n");
     hive.signal("SIGHUP");
-    await hive.log.line("a log line", (line) => line["msg"] === "tokens_reloaded");
+    await hive.log.line("the reload of the tokens", (line) => line["msg"] === "tokens_reloaded");
     await expect(screen.workers()).rejects.toMatchObject({ code: "unauthenticated" });
     expect(await createHiveClient({ baseUrl, token: "of-another-screen" }).drain("w1")).toMatchObject({
       command: "drain",

@@ -99,7 +99,7 @@ async function sound(): Promise<Subject> {
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
   subject = { worker, enginePid, watch };
-  await poll("a condition to hold", () => watch.tokens > 0);
+  await poll("the first token of the honest stream", () => watch.tokens > 0);
   return subject;
 }
 
@@ -179,7 +179,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
 async function settled(client: WorkerClient): Promise<Health> {
   let last: Health | undefined;
   await poll(
-    "a condition to hold",
+    "all jobs of the attack to end",
     async () => {
       const slots = await client.slots();
       const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));

@@ -75,10 +75,7 @@ describe("bodies", () => {
       socket.on("error", () => undefined);
       return new Promise((resolve) => socket.once("close", resolve));
     });
-    await poll(
-      "a condition to hold",
-      () => answers.filter((answer) => answer.includes("resource_exhausted")).length >= 7,
-    );
+    await poll("seven refusals", () => answers.filter((answer) => answer.includes("resource_exhausted")).length >= 7);
     const honest = await fetch(`${crowded.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:2]"}' });
     expect(honest.status).toBe(200);
     expect(await honest.text()).toContain('"finish_reason":"stop"');
@@ -126,13 +123,13 @@ it("a client that does not close what was refused keeps no connection", async ()
   const narrow = await spawnFakeWorker(["--max-connections", "1"]);
   const target = { port: Number(new URL(narrow.url).port), host: "127.0.0.1", allowHalfOpen: true };
   // The worker's first probe may have the only connection until now.
-  await poll("a condition to hold", async () => {
+  await poll("a connection that the worker accepts", async () => {
     const socket = connect(target, () => socket.write("no HTTP\r\n\r\n"));
     socket.on("error", () => undefined).resume();
     await Promise.race([once(socket, "end"), once(socket, "close")]);
     return socket.bytesRead > 0;
   });
-  await poll("a condition to hold", async () => (await fetch(`${narrow.url}/health`)).ok);
+  await poll("an answer to /health", async () => (await fetch(`${narrow.url}/health`)).ok);
 });
 
 describe("a HEAD on a stream", () => {
@@ -154,7 +151,7 @@ describe("a client that leaves", () => {
     const call = request(`${worker.url}/v1/jobs`, { method: "POST", headers: { "content-length": "1000" } });
     call.on("error", () => {});
     call.write('{"prompt": "half');
-    await poll("a condition to hold", async () =>
+    await poll("the request to be counted", async () =>
       (await worker.client.metrics()).includes("waggle_http_requests_total"),
     );
     call.destroy();
@@ -172,9 +169,9 @@ describe("a client that leaves", () => {
         socket.once("close", () => resolve());
       });
     }
-    await poll("a condition to hold", async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
+    await poll("all streams to be closed", async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
     // One whose end was seen late has a job by then, whose prompt is computed to its end for a client that tries again: ten seconds long.
-    await poll("a condition to hold", async () => (await worker.client.health()).slots.busy === 0);
+    await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
   });
 
   it("frees the slot", async () => {
@@ -182,7 +179,7 @@ describe("a client that leaves", () => {
     for await (const { type } of worker.client.inference({ prompt: "endless", job_id: "left" })) {
       if (type === "token") break;
     }
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_end" && line["job"] === "left");
+    await worker.log.line("the stream's end", (line) => line["msg"] === "stream_end" && line["job"] === "left");
     expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
     // The stream has its end before the engine has left the slot.
     const allIdle = async (): Promise<boolean> => (await worker.client.slots()).every((slot) => slot.state === "idle");

@@ -50,7 +50,7 @@ describe("starting", () => {
     expect([await status(), await status("wrong-token-1"), await status("first-token-1")]).toEqual([401, 401, 200]);
     await writeFile(file, "alice:second-token\n");
     worker.signal("SIGHUP");
-    await worker.log.line("a log line", (line) => line["msg"] === "tokens_reloaded");
+    await worker.log.line("the reload of the tokens", (line) => line["msg"] === "tokens_reloaded");
     expect([await status("first-token-1"), await status("second-token")]).toEqual([401, 200]);
     expect(worker.log.text).not.toContain("wrong-token-1");
   });
@@ -131,7 +131,7 @@ describe("leaving", () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
     const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
-    await poll("a condition to hold", async () =>
+    await poll("the hive to list the worker as ready", async () =>
       (await client.workers()).some(
         ({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready",
       ),
@@ -147,7 +147,7 @@ describe("leaving", () => {
   it("under load on SIGTERM: what runs finishes, what waits ends unavailable, exit 0", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     const waiting = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"b"}' });
     worker.signal("SIGTERM");
     const queued = await readAll(waiting);
@@ -169,9 +169,9 @@ describe("leaving", () => {
   ] as const)("on a second %s aborts with exit code %i", async (signal, code) => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     worker.signal(signal);
-    await worker.log.line("a log line", (line) => line["to"] === "draining");
+    await worker.log.line("the drain", (line) => line["to"] === "draining");
     // The time within which signals count as one is part of the contract, so here a wait is the thing tested.
     await new Promise((resolve) => setTimeout(resolve, 400));
     worker.signal(signal);
@@ -184,7 +184,7 @@ describe("leaving", () => {
   it("on signals in quick succession drains once: they are one Ctrl-C", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     for (let count = 0; count < 3; count += 1) worker.signal("SIGINT");
     expect((await readAll(await running)).text).toContain('"finish_reason":"stop"');
     expect((await worker.exited).code).toBe(0);
@@ -193,7 +193,7 @@ describe("leaving", () => {
   it("when the drain takes too long aborts", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10", "--drain-timeout", "300ms"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     worker.signal("SIGTERM");
     expect(await readAll(await running)).toMatchObject({ broken: true });
     expect((await worker.exited).code).toBe(143);
@@ -204,11 +204,11 @@ describe("leaving", () => {
     const { engine_pid: engine } = await worker.line("ready");
     expect(engine).toBeTypeOf("number");
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("a log line", (line) => line["msg"] === "stream_start");
+    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     worker.signal("SIGKILL");
     expect(await readAll(await running)).toMatchObject({ broken: true });
     expect((await worker.exited).signal).toBe("SIGKILL");
-    await poll("a condition to hold", () => !alive(engine as number));
+    await poll("the engine to exit", () => !alive(engine as number));
   });
 
   it("survives that the reader of its stdout has left", async () => {
@@ -221,7 +221,7 @@ describe("leaving", () => {
     );
     child.stdout.destroy();
     const { url } = JSON.parse(listening) as { url: string };
-    await poll("a condition to hold", async () => (await fetch(`${url}/readyz`)).status === 200);
+    await poll("the worker to be ready", async () => (await fetch(`${url}/readyz`)).status === 200);
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await exited).toBe(0);
@@ -260,7 +260,7 @@ Server.prototype.listen = function (...args) {
   const args = [...entry, "apps/worker/src/main.ts", ...flags];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
   const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-  await poll("a condition to hold", () => existsSync(held));
+  await poll("the worker to be about to open its port", () => existsSync(held));
   return {
     child,
     exited,

@@ -108,9 +108,11 @@ describe("ten thousand malformed requests", () => {
   it("leave the worker as it was: the same processes, idle slots, no open stream, and it serves", async () => {
     const health = await worker.client.health();
     expect(health).toMatchObject({ ready: true, engine: { deaths: 0 } });
-    await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
+    await poll("all slots to be idle", async () =>
+      (await worker.client.slots()).every((slot) => slot.state === "idle"),
+    );
     for (const gauge of ["waggle_streams_open", "waggle_jobs_registered"]) {
-      await poll("a condition to hold", async () => {
+      await poll("the gauges to be 0", async () => {
         expect(`${gauge} ${await readGauge(gauge)}`).toBe(`${gauge} 0`);
         return true;
       });

@@ -38,7 +38,7 @@ it("shows neither credentials nor the signature of an address, fetches it once f
   await halfway;
   const second = await spawnDaemon("worker", flags);
   await bothAsked;
-  await worker.log.line("a log line", (line) => line["msg"] === "model_download");
+  await worker.log.line("the start of the download", (line) => line["msg"] === "model_download");
   const paths = ["/health", "/v1/info", "/v1/models", "/metrics"];
   const shown = await Promise.all(paths.map(async (path) => (await fetch(worker.url + path)).text()));
   finish();

@@ -49,7 +49,10 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   await tell(worker.client, "Ben", opening("Ben"));
   const { engine_pid: engine } = await worker.line("ready");
   process.kill(engine as number, "SIGKILL");
-  await worker.log.line("a log line", (line) => line["msg"] === "engine_start" && line["start"] === 2);
+  await worker.log.line(
+    "the start of the next engine",
+    (line) => line["msg"] === "engine_start" && line["start"] === 2,
+  );
   const revived = await tell(worker.client, "Anna", prompt);
   expect(revived.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
   expect(revived.text).toBe(back.text);

@@ -29,7 +29,7 @@ const textOf = (events: readonly StreamEvent[]): string =>
 
 test("a receipt names the text, the model's file and the chat template, and makes the answer repeatable", async () => {
   const modelSha256 = sha256(await readFile(new URL("../models/waggle-tiny-stories.gguf", import.meta.url)));
-  await poll("a condition to hold", async () => (await worker.client.info()).model_sha256 === modelSha256);
+  await poll("the model's hash", async () => (await worker.client.info()).model_sha256 === modelSha256);
   const messages = [{ role: "user" as const, content: "Who are you?" }];
   const events = await collect({ messages, max_tokens: 30, temperature: 1.2 });
   const { receipt } = endOf(events);

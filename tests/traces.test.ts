@@ -117,7 +117,7 @@ test("without a collector the worker answers, says so once, and leaves in time",
   await gone.close();
   const worker = await spawn(gone.url, { OTEL_BSP_MAX_QUEUE_SIZE: "2" });
   for (let i = 0; i < 3; i += 1) expect((await chat(worker.url, {})).status).toBe(200);
-  await worker.log.line("a log line", saysSo);
+  await worker.log.line("the log line about unsent traces", saysSo);
   expect(await (await fetch(`${worker.url}/metrics`)).text()).toMatch(
     /waggle_trace_spans_total\{outcome="dropped"\} [1-9]/,
   );

@@ -70,12 +70,12 @@ it("keeps the scroll position and the focus on the buttons when the branch chang
   expect(await scrolled()).toBeGreaterThan(300);
   await button(page, "Previous answer").click();
   await page.getByText("1 of 2").waitFor();
-  await poll("a condition to hold", () =>
+  await poll("the focus on the button for the next answer", () =>
     button(page, "Next answer").evaluate((next) => next === document.activeElement),
   );
   await page.keyboard.press("Enter");
   await page.getByText("2 of 2").waitFor();
-  await poll("a condition to hold", () =>
+  await poll("the focus on the button for the previous answer", () =>
     button(page, "Previous answer").evaluate((other) => other === document.activeElement),
   );
   expect(await scrolled()).toBeLessThan(300);

@@ -48,7 +48,7 @@ describe("an answer", () => {
     await chat.phase("stopped");
     const partial = await chat.text();
     expect(partial).not.toBe("");
-    await poll("a condition to hold", async () => (await busySlots(worker.url)) === 0);
+    await poll("all slots to be free", async () => (await busySlots(worker.url)) === 0);
     expect(await chat.text()).toBe(partial);
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(complaints).toEqual([]);
@@ -144,7 +144,7 @@ describe("a conversation", () => {
     expect(await chat.answers.count()).toBe(2);
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(complaints).toEqual([]);
-    await poll("a condition to hold", async () => (await busySlots(worker.url)) === 0);
+    await poll("all slots to be free", async () => (await busySlots(worker.url)) === 0);
   });
 
   it("continues while another one streams in a second tab", async () => {
@@ -159,7 +159,7 @@ describe("a conversation", () => {
     await b.phase("stopped");
     expect(await b.text()).toMatch(/^[a-z ]+$/);
     const length = (await a.text()).length;
-    await poll("a condition to hold", async () => (await a.text()).length > length);
+    await poll("more text", async () => (await a.text()).length > length);
     await a.stop();
     await a.phase("stopped");
     expect([...first.complaints, ...second.complaints]).toEqual([]);

@@ -70,7 +70,7 @@ it("loses nothing while the page is closed: the worker continues, and the page c
   await chatPage(first.page).phase("streaming");
   const address = first.page.url();
   await first.page.close();
-  const job = await worker.log.line("a log line", (line) => line["msg"] === "stream_end");
+  const job = await worker.log.line("the end of the stream", (line) => line["msg"] === "stream_end");
   expect(job).toBeDefined();
   const again = chatPage((await openTab(first.context, address)).page);
   await again.phase("done");
@@ -125,7 +125,7 @@ it("shows an answer as broken, with the reason, when it crashes several engines"
   await chat.send("the end [die:0]");
   await chat.phase("broken");
   expect(await page.getByRole("alert").innerText()).toMatch(/engine/i);
-  await poll("a condition to hold", async () => (await fetch(`${worker.url}/readyz`)).ok);
+  await poll("the worker to be ready", async () => (await fetch(`${worker.url}/readyz`)).ok);
   await page.getByRole("button", { name: "New conversation" }).click();
   await chat.send("tell me more");
   await chat.phase("streaming");
@@ -143,7 +143,7 @@ it("continues the previous answer when a message is refused", async () => {
   expect(await page.getByRole("alert").innerText()).toContain("512");
   const answer = page.locator(".answer").first();
   const length = (await answer.innerText()).length;
-  await poll("a condition to hold", async () => (await answer.innerText()).length > length);
+  await poll("more text", async () => (await answer.innerText()).length > length);
   await page.keyboard.press("Escape");
 });
 

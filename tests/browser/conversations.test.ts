@@ -93,7 +93,7 @@ describe("a branch", () => {
     release();
     await button(page, "Next answer").click();
     await chat.phase("done");
-    await poll("a condition to hold", async () => (await chat.text()) !== "");
+    await poll("the answer's text", async () => (await chat.text()) !== "");
   });
 });
 
@@ -144,12 +144,12 @@ it("keeps the drafts of two tabs", async () => {
   const b = chatPage(other.page);
   await b.box.fill("from b");
   await Promise.all([page.reload(), other.page.reload()]);
-  await poll("a condition to hold", async () => (await a.box.inputValue()) === "from a");
-  await poll("a condition to hold", async () => (await b.box.inputValue()) === "from b");
+  await poll("the draft of the first tab", async () => (await a.box.inputValue()) === "from a");
+  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
   // A tab that sends its draft does not remove the other tab's.
   await say(a, "sent [eog:2]");
   await other.page.reload();
-  await poll("a condition to hold", async () => (await b.box.inputValue()) === "from b");
+  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
 });
 
 it("keeps an unsent edit over switching, branches and reload, until it is sent or cancelled", async () => {
@@ -172,7 +172,7 @@ it("keeps an unsent edit over switching, branches and reload, until it is sent o
   expect(await message.inputValue()).toBe("first, but longer [eog:2]");
   expect(await answer.inputValue()).toBe("Half of what");
   // The next letter goes into the message box.
-  await poll("a condition to hold", () => chat.box.evaluate((box) => box === document.activeElement));
+  await poll("the focus on the message box", () => chat.box.evaluate((box) => box === document.activeElement));
 
   await button(page, "Send again").click();
   await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
@@ -181,7 +181,7 @@ it("keeps an unsent edit over switching, branches and reload, until it is sent o
   expect(await answer.inputValue()).toBe("Half of what");
   await answer.press("Escape");
   await answer.waitFor({ state: "detached" });
-  await poll("a condition to hold", () =>
+  await poll("the focus on the button for editing the answer", () =>
     button(page, "Edit answer").evaluate((edit) => edit === document.activeElement),
   );
   // The switch to other versions stays next to an unsent edit.
@@ -262,12 +262,12 @@ it("is restored when its deletion is undone, and otherwise removed for good, als
   await button(later, "keep me [eog:2]").click();
   await later.locator(".bubble").waitFor();
   expect(await entries(later)).toEqual(["keep me [eog:2]"]);
-  await poll("a condition to hold", async () => (await recordsIn(later)).heads === 1);
+  await poll("one conversation in the database", async () => (await recordsIn(later)).heads === 1);
   expect(await recordsIn(later)).toEqual({ heads: 1, turns: 2 });
   await button(later, "Delete “keep me [eog:2]”").click();
   await later.getByText("Deleted “").waitFor();
   await later.clock.runFor(13_000);
-  await poll("a condition to hold", async () => (await recordsIn(later)).heads === 0);
+  await poll("an empty database", async () => (await recordsIn(later)).heads === 0);
   expect(await recordsIn(later)).toEqual({ heads: 0, turns: 0 });
 });
 

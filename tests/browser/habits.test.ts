@@ -84,7 +84,7 @@ it("closes a conversation's menu on Escape, and continues the answer", async () 
   await page.getByRole("button", { name: "Rename" }).waitFor({ state: "detached" });
   expect(await more.evaluate((element) => element === document.activeElement)).toBe(true);
   const before = await chat.text();
-  await poll("a condition to hold", async () => (await chat.text()).length > before.length);
+  await poll("more text", async () => (await chat.text()).length > before.length);
   await page.keyboard.press("Escape");
   await chat.phase("stopped");
 });

@@ -274,7 +274,7 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
       (await worker.next()).refuse(new WaggleError("forbidden", "No."));
       await page.getByRole("button", { name: "Enter an admin token" }).waitFor();
     }
-    await poll("a condition to hold", async () => (await page.getByText("failed", { exact: true }).count()) > 0);
+    await poll("the failed model", async () => (await page.getByText("failed", { exact: true }).count()) > 0);
     const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
     expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
     expect(complaints.filter((text) => !text.includes("403"))).toEqual([]);

@@ -26,7 +26,7 @@ it("loses no shown text when the worker of three tabs is killed twice", async ()
 
   for (let deaths = 1; deaths <= 2; deaths++) {
     const before = await Promise.all(tabs.map(async (tab) => await tab.text()));
-    await poll("a condition to hold", async () => {
+    await poll("more text in all tabs", async () => {
       const now = await Promise.all(tabs.map(async (tab) => await tab.text()));
       return now.every((text, i) => text.length > (before[i]?.length ?? 0) + 20);
     });

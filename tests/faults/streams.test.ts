@@ -1,4 +1,4 @@
-// Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that a worker with too short a replay is caught.
+// Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that a too small replay buffer is noticed.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
 import { runDialects } from "./lib/dialects.ts";
