@@ -1,4 +1,4 @@
-// Tests that the permissions of packaging/nats/fleet.conf are enough for each role of a fleet: streams, sessions across gateways, handovers, takeovers.
+// Tests that the permissions in packaging/nats/fleet.conf suffice for each role of a fleet: streams, sessions across gateways, handovers, takeovers.
 import { join } from "node:path";
 import {
   createProcessGroups,
@@ -19,8 +19,8 @@ afterAll(() => groups.killAll());
 const configFile = join(import.meta.dirname, "..", "packaging", "nats", "fleet.conf");
 const passwords = { worker: "one", gateway: "two", hive: "three" };
 
-describeWithNats("a fleet whose members may do no more than they need", () => {
-  test("does everything that a fleet does without a refusal", async () => {
+describeWithNats("a fleet with minimal permissions", () => {
+  test("serves, hands over and takes over jobs without a refusal by NATS", async () => {
     const refused = new Set<string>();
     const env = Object.fromEntries(
       Object.entries(passwords).map(([role, word]) => [`WAGGLE_${role.toUpperCase()}_PASSWORD`, word]),

@@ -1,5 +1,5 @@
-// Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them; and that llm-d's router finds a worker: its
-// endpoint in the hive's file, and its load in the worker's metrics.
+// Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them. Also tests that llm-d's router can find a
+// worker: its endpoint is in the hive's file, and its load in the worker's metrics.
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -69,7 +69,7 @@ describeWithNats("with --nats", () => {
   });
 });
 
-it("refuses a number of workers that makes no sense", async () => {
+it("refuses a number of workers out of range", async () => {
   const { exitCode, stderr } = await execa(process.execPath, [...command, "--workers", "0"], {
     cwd: root,
     reject: false,
@@ -78,7 +78,7 @@ it("refuses a number of workers that makes no sense", async () => {
   expect(stderr).toContain("from 1 to 32");
 });
 
-it("shows llm-d's router a worker that is ready, with its load, and not one that has left", async () => {
+it("shows llm-d's router a ready worker with its load, and removes a worker that has exited", async () => {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
   const file = join(folder, "endpoints.yaml");
   const endpoints = async (): Promise<unknown> => {

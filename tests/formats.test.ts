@@ -1,5 +1,5 @@
-// Tests that real workers speak each family's format: answers are read as llama.cpp reads them, and calls drawn at random from the grammars are valid.
-// A short run takes two templates and a few answers of each; a long one takes all.
+// Tests the format of each model family with real workers: answers are parsed as by llama.cpp, and calls sampled from the grammars are valid.
+// A short run tests two templates with a few answers each; a long run tests all.
 import { llamaCases, notInGrammar, type LlamaCase } from "@waggle/chat-format/testing";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { createProcessGroups } from "@waggle/testing/harness";
@@ -20,17 +20,17 @@ function sourceOf(template: string): string {
   return source;
 }
 
-/** Of each template. */
+/** Largest number of cases per template. */
 const caseSample = isLong ? Infinity : 6;
-/** In a long run so many have to be read as llama.cpp does: of all cases, and of each template's. In a short one all of them. */
+/** Share of cases that must be parsed as by llama.cpp: of all cases, and of the cases of each template. */
 const leastOfAll = isLong ? 0.97 : 1;
 const leastOfTemplate = isLong ? 0.8 : 1;
-/** A template with fewer cases may fail one in a long run. */
+/** In a long run, a template with fewer cases may fail one of them. */
 const fewCases = 5;
 
 /**
- * A prompt that says a part of the answer is another request, which only llama.cpp's own side can make. Cases whose text the grammar does not
- * allow are left out; not-in-grammar.ts lists each with its reason.
+ * Leaves out cases whose prompt contains a part of the answer, because requests to a worker cannot do that. Also leaves out cases whose text the
+ * grammar does not allow; not-in-grammar.ts lists each of them with its reason.
  */
 function casesByTemplate(): ReadonlyMap<string, readonly LlamaCase[]> {
   const asked = llamaCases().cases.filter(
@@ -43,7 +43,7 @@ function casesByTemplate(): ReadonlyMap<string, readonly LlamaCase[]> {
   );
 }
 
-describe("answers are read as llama.cpp expects, whole and by characters", () => {
+describe("answers are parsed as llama.cpp expects, collected and streamed", () => {
   const all: CaseVerdict[] = [];
 
   test.each([...casesByTemplate()])("%s", { timeout: limitMs }, async (template, cases) => {
@@ -65,10 +65,10 @@ function wrongIn(verdicts: readonly CaseVerdict[]): string[] {
   return verdicts.flatMap(({ name, reason }) => (reason === undefined ? [] : [`${name}: ${reason}`]));
 }
 
-describe("calls drawn at random from the grammar are valid, and the answer has nothing else", () => {
+describe("calls sampled from the grammar are valid, and the answer has no other text", () => {
   const answers = isLong ? 200 : 8;
   const slots = 8;
-  /** Of a family and choice: the rest are only counted. */
+  /** Largest number of faults in a failure message, per family and choice. */
   const shownFaults = 3;
   const families = callFamilies.filter(({ template }) => isTaken(template));
 
@@ -80,7 +80,7 @@ describe("calls drawn at random from the grammar are valid, and the answer has n
       expect(faults.slice(0, shownFaults), `${faults.length} faults`).toEqual([]);
       expect(figures.valid).toBe(figures.calls);
       expect(figures.calls).toBeGreaterThanOrEqual(answers);
-      // A slot computes a prompt once at most; no later answer in that slot computes it again.
+      // Each slot computes the prompt at most once; later answers use its KV cache.
       expect(figures.promptsComputed).toBeLessThanOrEqual(slots);
     }
   });

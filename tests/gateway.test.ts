@@ -1,4 +1,4 @@
-// Tests with a real NATS, two workers and two gateways that a gateway serves its clients as a worker does.
+// Tests with NATS, two workers and two gateways that a gateway serves its clients like a worker.
 import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/testing/harness";
 import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
 import { UsageReportSchema } from "@waggle/protocol";
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const groups = createProcessGroups("gateway");
 const stepMs = 10;
 
-/** Whole, or until an event fits. */
+/** Reads all events, or those up to the first that fits. */
 async function read(
   events: AsyncIterable<StreamEvent>,
   fits = (_: StreamEvent): boolean => false,
@@ -35,7 +35,7 @@ describeWithNats("two gateways over two workers", () => {
 
   async function start(id: string, slots = 4): Promise<Gateway> {
     const gateway = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", id] });
-    await poll("its workers to be known", async () => (await gateway.client.health()).slots.total === slots);
+    await poll("the gateway to know its workers", async () => (await gateway.client.health()).slots.total === slots);
     return gateway;
   }
 
@@ -57,7 +57,7 @@ describeWithNats("two gateways over two workers", () => {
     return all.reduce((sum, { slots }) => sum + slots.busy, 0);
   }
 
-  test("a chat is streamed as by the worker itself, word for word", async () => {
+  test("a streamed chat has the same text as at the worker", async () => {
     const sampling = { seed: 11 };
     const ask = async (baseURL: string): Promise<string> => {
       const client = new OpenAI({ baseURL: `${baseURL}/v1`, apiKey: "none", maxRetries: 0 });
@@ -76,7 +76,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(ours).toBe(theirs);
   });
 
-  test("any model name is served where the fleet has one model, as by a worker", async () => {
+  test("any model name is accepted if the fleet has one model", async () => {
     const ask = async (baseURL: string): Promise<string | undefined> => {
       const client = new OpenAI({ baseURL: `${baseURL}/v1`, apiKey: "none", maxRetries: 0 });
       const answer = await client.completions.create({ model: "gpt-4o", prompt: "[eog:12] tell me", seed: 11 });
@@ -87,7 +87,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(await ask(one.url)).toBe(text);
   });
 
-  test("questions go to the workers that have the model loaded, and load it on no other worker", async () => {
+  test("queries go to workers that have the model loaded, and do not load it on others", async () => {
     const [first] = workers;
     const unloaded = async (): Promise<string | undefined> => (await first?.client.models.list())?.models[0]?.state;
     await first?.client.models.unload("waggle-fake");
@@ -98,10 +98,10 @@ describeWithNats("two gateways over two workers", () => {
     expect(await unloaded()).toBe("unloaded");
     for await (const event of first?.client.models.load({ model: "waggle-fake" }) ?? [])
       if (event.type === "done") break;
-    await poll("its slots to be known", async () => (await one.client.health()).slots.total === 4);
+    await poll("the gateway to know the worker's slots", async () => (await one.client.health()).slots.total === 4);
   });
 
-  test("a cancel frees the slot on the worker that has it", async () => {
+  test("a cancel frees the slot on the worker", async () => {
     const { job_id: id } = await one.client.createJob({ prompt: "[eog:2000] on and on" });
     await read(one.client.streamJob(id), ({ type }) => type === "token");
     expect(await busySlots()).toBe(1);
@@ -109,7 +109,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(await busySlots()).toBe(0);
   });
 
-  test("a worker counts the jobs that the fleet gives it as requests", async () => {
+  test("a worker counts the fleet's jobs as requests", async () => {
     const accepted = async (): Promise<number> => {
       const reports = await Promise.all(workers.map(async ({ url }) => await (await fetch(`${url}/v1/usage`)).json()));
       const clients = UsageReportSchema.array()
@@ -122,7 +122,7 @@ describeWithNats("two gateways over two workers", () => {
     expect((await accepted()) - before).toBe(2);
   });
 
-  test("a client that leaves frees it too", async () => {
+  test("a disconnect frees the slot on the worker", async () => {
     const leaving = new AbortController();
     const stream = one.client.inference({ prompt: "[eog:2000] on and on" }, { signal: leaving.signal });
     await read(stream, ({ type }) => type === "token");
@@ -130,7 +130,7 @@ describeWithNats("two gateways over two workers", () => {
     await poll("the slot to be free", async () => (await busySlots()) === 0);
   });
 
-  test("a session's next job ends the one at the other gateway first", async () => {
+  test("a session's next job first ends the session's job at the other gateway", async () => {
     const old = await one.client.createJob({
       prompt: "[eog:2000] on and on",
       session_id: "s",
@@ -147,7 +147,7 @@ describeWithNats("two gateways over two workers", () => {
     const prompt = "[eog:120] a long tale";
     const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
     const streams = [0, 1, 2, 3].map(() => read(one.client.inference({ prompt, seed: 5 })));
-    await poll("all of them to run", async () => (await busySlots()) === 4);
+    await poll("all streams to run", async () => (await busySlots()) === 4);
     const [victim, ...left] = workers;
     victim?.signal("SIGKILL");
     await victim?.exited;
@@ -158,16 +158,16 @@ describeWithNats("two gateways over two workers", () => {
     }
   });
 
-  test("a gateway that leaves lets its streams end", async () => {
+  test("a gateway finishes its streams before it exits", async () => {
     const leaving = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", "g3"] });
-    await poll("a worker to be known", async () => (await leaving.client.health()).slots.total > 0);
+    await poll("the gateway to know a worker", async () => (await leaving.client.health()).slots.total > 0);
     const { job_id: id } = await leaving.client.createJob({ prompt: "[eog:80] a tale", seed: 5 });
     let seen = false;
     const reading = read(leaving.client.streamJob(id), ({ type }) => {
       if (type === "token") seen = true;
       return false;
     });
-    await poll("its first token", () => seen);
+    await poll("the first token", () => seen);
     const exit = await leaving.stop(20_000);
     expect(exit).toMatchObject({ code: 0 });
     const events = await reading;
@@ -175,7 +175,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(events.at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("clients of a killed gateway get the identical rest at the other one", async () => {
+  test("clients of a killed gateway get the rest of their stream at the other gateway", async () => {
     const prompt = "[eog:100] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 5 })));
     const { job_id: id } = await one.client.createJob({ prompt, seed: 5 });
@@ -189,7 +189,7 @@ describeWithNats("two gateways over two workers", () => {
     expect(after.at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("a gateway that restarts under its id continues the streams that it had", async () => {
+  test("a gateway that restarts with the same id continues its streams", async () => {
     const prompt = "[eog:300] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 6 })));
     const dying = await start("g4", 2);

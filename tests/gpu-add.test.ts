@@ -1,4 +1,4 @@
-// Tests adding a GPU on a machine that has none: fetched from a registry of the test's own, and refused by a real worker with the reason.
+// Tests adding a GPU package on a machine without a GPU: a fake npm installs the package, and a real worker refuses it with the reason.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const [file, ...args] = daemonCommand("worker");
 const workerCommand = [file, ...args] as const;
 
-/** Puts a package in place that has no binary in it, as npm puts one that has. */
+/** A fake npm, which installs a package without a binary. */
 function npmOfTest(): string {
   const script = join(root, "npm.mjs");
   const name = "node_modules/@node-llama-cpp/linux-x64-vulkan";
@@ -29,7 +29,7 @@ function npmOfTest(): string {
   return script;
 }
 
-it("says what it costs, adds it, and tells why it does not compute here", async () => {
+it("shows the size of the download, installs the package, and reports why it does not compute here", async () => {
   const folder = join(root, "cache/gpu");
   mkdirSync(join(root, "cache"));
   const lines: string[] = [];
@@ -48,7 +48,7 @@ it("says what it costs, adds it, and tells why it does not compute here", async 
   expect(existsSync(join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan"))).toBe(true);
 });
 
-it("finds that the CPU computes what the CPU computes", async () => {
+it("proves the CPU as a device, which computes the same as itself", async () => {
   const proof = await proveDevice({ device: "cpu", workerCommand, folder: join(root, "none"), env: process.env });
   expect(proof.tokens).toBe(16);
 });

@@ -1,4 +1,4 @@
-// Shows a hive that other machines reach: by its address and with a token, as its --help says, and a worker that is drained from there.
+// Tests a hive that listens on the network: access by token, a worker's reports, and draining a worker.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/
 afterEach(killDaemons);
 
 const token = "of-the-whole-fleet";
-/** How another machine would name this one; where there is no network, its own name for itself. */
+/** Address of this machine on its network; the loopback address without a network. */
 const address =
   Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
@@ -23,7 +23,7 @@ describe("a hive on the network", () => {
     expect(stderr).toContain("Cannot use --host 0.0.0.0 without a token");
   });
 
-  it("shows what a worker on another machine says, and drains it without cutting off what runs", async () => {
+  it("shows a worker's reports, and drains it without ending its running stream", async () => {
     const env = { WAGGLE_HIVE_TOKEN: token };
     const { url } = await spawnDaemon("hive", ["--port", "0", "--host", "0.0.0.0"], { env });
     const baseUrl = `http://${address}:${new URL(url).port}`;
@@ -65,7 +65,7 @@ describe("a hive on the network", () => {
     expect(worker.log.text).not.toContain(token);
   });
 
-  it("lets a token do what its file says, and reads the file again on SIGHUP", async () => {
+  it("grants each token the rights in the token file, and reads the file again on SIGHUP", async () => {
     const folder = await mkdtemp(join(tmpdir(), "waggle-"));
     const file = join(folder, "tokens");
     await writeFile(file, "worker:of-a-worker\nscreen:of-a-screen monitor\n");

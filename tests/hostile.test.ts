@@ -1,6 +1,6 @@
-// What a hostile client may try, against a spawned worker with the embedded model and an honest stream at the same time. Each attack is a separate
-// case with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
-// A short run takes a sample of the values of each field; a long one takes all, and lets sixteen attackers loose for half an hour.
+// Tests attacks of hostile clients on a worker with the embedded model, which serves an honest stream at the same time. Each attack is a separate
+// case with the same limits: it is answered in time, pauses no other stream, keeps memory bounded, kills no process, and leaves all slots idle.
+// A short run tests a sample of values for each field. A long run tests all values, and then sixteen attackers at once for half an hour.
 import { deadlineSignal, withTimeout } from "@waggle/async";
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import {
@@ -38,32 +38,32 @@ import { howToRepeat, isLong, limitMs, say, seed } from "./support/long.ts";
 import { answerProblems } from "./support/verdict.ts";
 import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "./support/watch.ts";
 
-/** From the sending of a request to the headers of its refusal. */
+/** Limit from sending a request to the headers of its refusal. */
 const refusalMs = 2_000;
-/** What one request may take of the thread that serves everybody. */
+/** Limit of the CPU time that one request takes on the worker's main thread. */
 const mainThreadBudgetMs = 500;
-/** Longest pause of an honest stream, and longest silence of /livez, during any attack. */
+/** Longest pause of an honest stream, and longest wait for /livez, during an attack. */
 const stallBudgetMs = 500;
-/** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
+/** Limit for each process. When idle and run from source, the worker holds some 150 MiB, and the engine 100. */
 const peakBudgetMib = 640;
-/** After an attack: whatever was asked has ended, or was given up. */
+/** Time limit after an attack for its jobs to end. */
 const settleMs = 5_000;
-/** For a request that no attack may push aside. */
+/** Limit of the first token of an honest request during or after an attack. */
 const firstTokenMs = 5_000;
-/** One request, and one round of a storm, is over by then whatever it is. */
+/** Time limits of one request, and of one round of a storm. */
 const answerMs = 10_000;
 const roundMs = 20_000;
-/** A whole case, however broken the worker is. Where the machine is slow, all of these budgets grow with it. */
+/** Time limit of a case. On a slow machine all these limits grow. */
 const caseMs = 60_000;
-/** Longer than the embedded model was trained for, so that what grows with the context does. */
+/** The context is longer than the embedded model's, to test costs that grow with the context. */
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
-/** Which of the large values a field gets, and which of the broken bodies a route: one of so many. */
+/** A short run sends one in this many of the broken bodies. */
 const brokenShare = 5;
-/** Of the run with sixteen attackers, and of the one before it with sixteen well-behaved clients. */
+/** Duration of the run with sixteen attackers, and of the run before it with sixteen well-behaved clients. */
 const crowdMinutes = Number(process.env["WAGGLE_HOSTILE_MINUTES"] ?? 30);
 const routes = allWorkerRoutes;
-/** What two routes read by one schema is attacked in all its fields at the first of them, and as a whole at both. */
+/** POST /v1/inference has the same schema as POST /v1/jobs, so only its body as a whole is attacked, and not its fields. */
 const fields = fieldAttacks(routes).filter(
   ({ name, field }) => field === "(body)" || !name.startsWith("POST /v1/inference "),
 );
@@ -77,7 +77,7 @@ interface Subject {
 let subject: Subject | undefined;
 let flags: readonly string[] = usualFlags;
 
-/** The worker of the case before, unless that has broken it: one broken case must not colour the next. */
+/** Returns the worker of the last case; starts a new one after a case that failed, so that its damage does not affect the next case. */
 async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
   const brevity = [
@@ -90,10 +90,9 @@ async function sound(): Promise<Subject> {
     "--retry-grace",
     "1s",
   ];
-  // Not every request can say how long its answer may become, and a long one takes its time for any client.
+  // Not every request can limit the length of its answer, and long answers would take too long.
   brevity.push("--default-max-tokens", "64");
   const daemon = await spawnModelWorker([...flags, ...brevity]);
-  // An honest request may wait for as long as any other.
   const client = createWorkerClient({ baseUrl: daemon.url, requestTimeoutMs: scaled(answerMs) });
   const worker = { ...daemon, client };
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
@@ -111,12 +110,12 @@ async function dispose(): Promise<void> {
   await killDaemons();
 }
 
-/** At once: an engine that computes does not hear that its worker has gone. */
+/** Kills both processes: a computing engine does not notice at once that its worker has exited. */
 function end({ worker, enginePid }: Subject): void {
   for (const pid of [worker.pid, enginePid]) killProcess(pid);
 }
 
-/** Ends a worker that has broken its budgets so far that the machine suffers; each wait for it fails with that reason. */
+/** Kills a worker that uses three times the allowed memory, or whose case takes too long. Every wait for the worker then fails. */
 function guard(guarded: Subject, problems: string[]): Disposable {
   const startedAt = performance.now();
   const timer = setInterval(() => {
@@ -124,7 +123,9 @@ function guard(guarded: Subject, problems: string[]): Disposable {
     const tooLong = isOver(performance.now() - startedAt, caseMs);
     if (mib < peakBudgetMib * 3 && !tooLong) return;
     clearInterval(timer);
-    problems.push(tooLong ? `was not over within ${caseMs} ms` : `was ended when it held ${Math.round(mib)} MiB`);
+    problems.push(
+      tooLong ? `the case took longer than ${caseMs} ms` : `the worker was killed when it held ${Math.round(mib)} MiB`,
+    );
     end(guarded);
   }, 100);
   return { [Symbol.dispose]: () => clearInterval(timer) };
@@ -134,7 +135,7 @@ afterAll(dispose);
 
 type Run = (subject: Subject, problems: string[]) => Promise<void>;
 
-/** What the attack broke. A pause that was the machine's does not come again; one that was ours does. */
+/** @returns the limits that the attack broke. An attack that only caused pauses runs again: a pause caused by the machine does not repeat. */
 async function broken(attack: Run): Promise<string[]> {
   const problems = await brokenOnce(attack);
   const pausesOnly = problems.length > 0 && problems.every((problem) => problem.startsWith(pause));
@@ -143,7 +144,7 @@ async function broken(attack: Run): Promise<string[]> {
 
 const pause = "a pause: ";
 
-/** Runs the attack and collects what it broke: of its answers, and of the budgets. */
+/** @returns problems with the attack's answers, and broken limits */
 async function brokenOnce(attack: Run): Promise<string[]> {
   const { worker, enginePid, watch } = await sound();
   const problems: string[] = [];
@@ -161,7 +162,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
     if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
     if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
   } catch (error) {
-    problems.push(`not as it was: ${messageOf(error)}`);
+    problems.push(`the jobs did not end: ${messageOf(error)}`);
   }
   const { streamMs, livezMs } = watch.takeStalls();
   if (isOver(streamMs, stallBudgetMs)) problems.push(`${pause}an honest stream waited ${Math.round(streamMs)} ms`);
@@ -175,7 +176,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
   return problems;
 }
 
-/** Waits until no job of the attack runs or waits; the honest stream continues. */
+/** Waits until no job of the attack runs or waits. The honest stream continues. */
 async function settled(client: WorkerClient): Promise<Health> {
   let last: Health | undefined;
   await poll(
@@ -190,7 +191,7 @@ async function settled(client: WorkerClient): Promise<Health> {
     },
     scaled(settleMs),
   );
-  if (last === undefined) throw new Error("The health was never read");
+  if (last === undefined) throw new Error("The worker's health was not read");
   return last;
 }
 
@@ -200,7 +201,7 @@ async function judge(request: HostileRequest, { worker, watch }: Subject): Promi
   return judged(request, answer, Math.min(answer.headersMs, watch.workedMs(askedAt)));
 }
 
-/** One after the other, each with what it took of the main thread. */
+/** Sends the requests one after another, and measures the CPU time that each takes on the main thread. */
 async function judgeEach(requests: readonly HostileRequest[], subject: Subject, problems: string[]): Promise<void> {
   for (const request of requests) {
     const before = mainThreadMs(subject.worker.pid);
@@ -208,7 +209,7 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
       problems.push(...(await judge(request, subject)));
     } catch (error) {
       problems.push(messageOf(error), ...(await whereItHangs(subject)));
-      // What does not answer once is not asked a hundred times.
+      // After a request without an answer, the others are not sent.
       return;
     }
     const tookMs = mainThreadMs(subject.worker.pid) - before;
@@ -216,7 +217,7 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
   }
 }
 
-/** What the worker does at that moment, and its last log lines: a hang is rare, and seen once only. */
+/** The worker's slots and its last log lines: a hang is rare, so its failure message must help to find the cause. */
 async function whereItHangs({ worker }: Subject): Promise<string[]> {
   const slots = await worker.client.slots().catch(String);
   return [
@@ -246,7 +247,10 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
-/** For every second field one of all that is large for it, others in each run: its neighbours get the others. In a long run all, by field. */
+/**
+ * In a short run one large value for every second field, grouped by route; the seed chooses the fields and values. In a long run all large values,
+ * grouped by field.
+ */
 function largeRequests(): Map<string, readonly HostileRequest[]> {
   if (isLong) return new Map(fields.map(({ name, large }) => [name, large]));
   const byRoute = new Map<string, HostileRequest[]>();
@@ -254,14 +258,14 @@ function largeRequests(): Map<string, readonly HostileRequest[]> {
     const at = seed + index;
     const request = at % 2 === 0 ? large[(at / 2) % large.length] : undefined;
     if (request === undefined) continue;
-    // "POST /v1/jobs stop[]"
+    // A name is for example "POST /v1/jobs stop[]".
     const route = name.split(" ", 2).join(" ");
     byRoute.set(route, [...(byRoute.get(route) ?? []), request]);
   }
   return byRoute;
 }
 
-/** As `%s` shows them: `$name` cuts long names short. */
+/** Cases for titles with `%s`: `$name` shortens long names. */
 function named<T extends { readonly name: string }>(cases: readonly T[]): [string, T][] {
   return cases.map((one) => [one.name, one]);
 }
@@ -270,32 +274,32 @@ function numbered<T extends { readonly name: string }>(cases: readonly T[]): [st
   return cases.map((one, index) => [one.name, index, one]);
 }
 
-/** Of the ways in which it gets in, another one in each run; in a long run all. */
+/** In a short run one of the requests, chosen by the seed; in a long run all. */
 function sampled(requests: readonly HostileRequest[], index: number): readonly HostileRequest[] {
   return isLong ? requests : requests.filter((_, way) => way === (seed + index) % requests.length);
 }
 
 function stormOf(what: string): Attack {
   const found = storms.find(({ name }) => name.startsWith(what));
-  if (found === undefined) throw new Error(`There is no storm of ${what}`);
+  if (found === undefined) throw new Error(`There is no storm with the name ${what}`);
   return found;
 }
 
-describe("each field, deep or in megabytes", () => {
+describe("each field with deeply nested or large values", () => {
   it.each([...largeRequests()])("%s", async (_, requests) => {
     expect(await broken((subject, problems) => judgeEach(requests, subject, problems)), howToRepeat).toEqual([]);
   });
-  it.each(isLong ? [...Array(brokenShare).keys()] : [0])("bodies that are wrong as a whole, part %i", async (part) => {
+  it.each(isLong ? [...Array(brokenShare).keys()] : [0])("malformed bodies, part %i", async (part) => {
     const sample = brokenBodies(routes).filter((_, index) => (seed + part + index) % brokenShare === 0);
     expect(await broken((subject, problems) => judgeEach(sample, subject, problems)), howToRepeat).toEqual([]);
   });
 });
 
-describe("each field, with all that is small and wrong", () => {
+describe("each field with small invalid values", () => {
   const at = 20;
   const runs = isLong ? 500 : 20;
   it(
-    `${at * runs} requests, whichever field, and whatever else is in it`,
+    `${at * runs} requests with random fields and methods`,
     async () => {
       const request = fc.oneof(
         fc.constantFrom(...fields.flatMap(({ small }) => small)),
@@ -329,7 +333,7 @@ describe("schemas", () => {
   });
 
   it.each(named(hostileSchemas.filter(({ exactly }) => exactly !== undefined)))(
-    "%s: refused, or kept",
+    "%s: the schema is refused, or the answer matches it",
     async (_, schema) => {
       const { worker } = await sound();
       const answer = await fetch(`${worker.url}/v1/chat/completions`, {
@@ -352,17 +356,17 @@ describe("storms", () => {
       using deadline = deadlineSignal(scaled(roundMs));
       const { signal } = deadline;
       await run({ url: worker.url, signal, answered }, 0);
-      if (signal.aborted) found.push("a round was not over in time");
+      if (signal.aborted) found.push("a round did not end in time");
     });
     expect(problems).toEqual([]);
   });
 
-  it("sessions that supersede themselves in every slot leave the next one to who comes first in the queue", async () => {
+  it("sessions that supersede their own jobs in every slot do not delay the next job in the queue", async () => {
     const problems = await broken(async (subject, found) => {
       const over = new AbortController();
       const supersede = stormOf("sessions");
       const target = { url: subject.worker.url, signal: over.signal };
-      // One of them holds four sessions, which is all slots; more would keep this process too busy to see anything.
+      // One attacker has four sessions, which fill all slots. With more attackers, this process would be too busy to measure.
       const attacker = (async () => {
         for (let round = 0; !over.signal.aborted; round += 1) await supersede.run(target, round);
       })();
@@ -375,12 +379,12 @@ describe("storms", () => {
     expect(problems).toEqual([]);
   });
 
-  it("100 bodies of 4 MiB that stay unfinished, at once", async () => {
+  it("100 unfinished bodies of 4 MiB at once", async () => {
     const unfinished = stormOf("bodies");
     const problems = await broken(async ({ worker }) => {
       using deadline = deadlineSignal(scaled(roundMs));
       const target = { url: worker.url, signal: deadline.signal };
-      // Twenty connections each, a third of them full of megabytes.
+      // Each round opens twenty connections, of which a third send megabytes.
       await Promise.all(Array.from({ length: 15 }, (_, round) => unfinished.run(target, round)));
     });
     expect(problems).toEqual([]);
@@ -388,7 +392,7 @@ describe("storms", () => {
 });
 
 describe("embeddings", () => {
-  it("as long as a context of 8,192 tokens leave the streams alone", async () => {
+  it("of texts as long as a context of 8,192 tokens do not pause the streams", async () => {
     await dispose();
     flags = ["--slots", "4", "--context-size", "8192"];
     const problems = await broken(async ({ worker }, found) => {
@@ -405,7 +409,7 @@ describe("embeddings", () => {
 
 describe("names", () => {
   it.each(named(hostileStrings.map((id) => ({ id, name: `${JSON.stringify(id).slice(0, 30)} (${id.length})` }))))(
-    "job_id %s is refused, or leads to its stream",
+    "job_id %s is refused, or its stream can be read",
     async (_, { id }) => {
       const { worker } = await sound();
       const answer = await fetch(`${worker.url}/v1/jobs`, {
@@ -423,9 +427,9 @@ describe("names", () => {
   );
 });
 
-describe.runIf(isLong)("sixteen attackers, each trying one attack after the other", () => {
+describe.runIf(isLong)("sixteen attackers at once", () => {
   it(
-    "leave honest streams as whole, real and steady as sixteen well-behaved clients do",
+    "leave honest streams as complete, real and steady as with sixteen well-behaved clients",
     { timeout: limitMs },
     async ({ signal }) => {
       await dispose();
@@ -445,8 +449,8 @@ describe.runIf(isLong)("sixteen attackers, each trying one attack after the othe
   );
 });
 
-describe("in the end", () => {
-  it("the worker is as it was: no death, nothing of ours in the log, and it serves", async () => {
+describe("after all attacks", () => {
+  it("the worker serves, no engine has died, and the log has no errors", async () => {
     const subject = await sound();
     expect(isOver(await honestFirstTokenMs(subject), firstTokenMs)).toBe(false);
     expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });

@@ -1,4 +1,4 @@
-// Owns what is done to gateways that share jobs: one job_id is sent to two of them, and gateways are killed while jobs wait in their queues.
+// Owns the scenarios of gateways that share jobs: one job_id is sent to two gateways, and gateways are killed while jobs wait in their queues.
 import {
   gatewayFlags,
   poll,
@@ -19,10 +19,10 @@ const plans = [
   { name: "bee-1", slots: 8, stepMs: 10 },
   { name: "bee-2", slots: 8, stepMs: 20 },
 ] as const satisfies readonly WorkerPlan[];
-/** So slow that most jobs wait when all are accepted. */
+/** Workers so slow that most jobs still wait when all jobs are accepted. */
 const slowPlans = plans.map((plan) => ({ ...plan, stepMs: 3 * plan.stepMs }));
 const problemsShown = 10;
-/** Of the jobs that wait, this many have ended when the second gateway is killed. */
+/** Share of the jobs with a client that have ended when the second gateway is killed. */
 const shareBetween = 0.3;
 const settleLimitMs = 120_000;
 
@@ -35,7 +35,7 @@ async function jobsOf({ groups, requests, seed }: ScenarioOptions): Promise<read
 function verdict(jobs: readonly SharedJob[], found: readonly (readonly string[])[], progress: (line: string) => void) {
   const wrong = found.flatMap((problems, i) => problems.map((problem) => `${jobs[i]?.id ?? i}: ${problem}`));
   const whole = found.filter((problems) => problems.length === 0).length;
-  progress(`${whole} of ${jobs.length} whole`);
+  progress(`${whole} of ${jobs.length} jobs complete`);
   return wrong.slice(0, problemsShown);
 }
 
@@ -50,13 +50,13 @@ async function twoGateways(
   const stage = await startFleet(groups, { workers, gateways: 2 });
   await stage.complete();
   const [first, second] = stage.gateways;
-  if (first === undefined || second === undefined) throw new Error("There are no two gateways");
+  if (first === undefined || second === undefined) throw new Error("The fleet has fewer than two gateways");
   return { stage, first, second };
 }
 
 const oneName: FleetScenario = {
   name: "one-name",
-  what: "each job_id is sent to two gateways at once, and one of them is killed while its streams are read",
+  what: "each job_id is sent to two gateways at once, and one gateway is killed while its streams are read",
   async run(options) {
     const { groups, progress } = options;
     const jobs = await jobsOf(options);
@@ -66,8 +66,8 @@ const oneName: FleetScenario = {
       jobs.map(async (job) => {
         const [here, there] = await Promise.all([first, second].map(({ url }) => submit(url, bodyOf(job, "continue"))));
         const other = await submit(second.url, { ...bodyOf(job, "continue"), prompt: "another request" });
-        const problems = here === 202 && there === 202 ? [] : [`it was answered with ${here} and ${there}`];
-        return other === 409 ? problems : [...problems, `another request under its name was answered with ${other}`];
+        const problems = here === 202 && there === 202 ? [] : [`the gateways answered ${here} and ${there}`];
+        return other === 409 ? problems : [...problems, `another request with its job_id was answered with ${other}`];
       }),
     );
     let tokens = 0;
@@ -87,11 +87,11 @@ const oneName: FleetScenario = {
       ),
     );
     await killing;
-    // A job that ran twice has generated its tokens twice.
+    // Too many tokens mean that a job ran twice.
     const generated = sum(await tokensByWorker(stage));
     const due = jobs.length * tokensEach;
-    progress(`${generated} tokens were generated for ${due}`);
-    const doubled = generated > due ? [`${generated - due} tokens were generated for a second job of some name`] : [];
+    progress(`${generated} tokens were generated, ${due} are needed`);
+    const doubled = generated > due ? [`${generated - due} tokens too many were generated: a job ran twice`] : [];
     return [
       ...verdict(
         jobs,
@@ -105,7 +105,7 @@ const oneName: FleetScenario = {
 
 const waitingJobs: FleetScenario = {
   name: "waiting-jobs",
-  what: "one gateway after the other is killed while jobs wait in its queue; half of the jobs have no client meanwhile",
+  what: "two gateways are killed in turn while jobs wait in their queues; half of the jobs have no client meanwhile",
   async run(options) {
     const { groups, progress } = options;
     const jobs = await jobsOf(options);
@@ -113,12 +113,12 @@ const waitingJobs: FleetScenario = {
     await using _ = stage;
     const statuses = await Promise.all(jobs.map(async (job) => await submit(first.url, bodyOf(job, "continue"))));
     const refused = statuses.filter((status) => status !== 202);
-    if (refused.length > 0) return [`${refused.length} jobs were not accepted: ${refused[0]}`];
+    if (refused.length > 0) return [`${refused.length} jobs were refused, the first one with ${refused[0]}`];
     await poll("jobs to wait", async () => (await waitingAt(first)) > jobs.length / 4);
     let live = first;
     let ended = 0;
     const read = jobs.map(async (job, i) => {
-      // The second half of the clients returns after all jobs have ended.
+      // Every second job is read only after the other jobs have ended.
       if (i % 2 === 1) return await Promise.resolve([]);
       const problems = await follow(job, () => live.url);
       ended += 1;
@@ -127,7 +127,7 @@ const waitingJobs: FleetScenario = {
     progress(`${await waitingAt(first)} jobs wait at the first gateway, which is killed`);
     live = second;
     await first[Symbol.asyncDispose]();
-    await poll("a part of them to end", () => ended >= (jobs.length / 2) * shareBetween, settleLimitMs);
+    await poll("a part of the jobs to end", () => ended >= (jobs.length / 2) * shareBetween, settleLimitMs);
     await using third = await startGateway(groups, { flags: gatewayFlags(stage.nats, "gate-3") });
     await poll("the third gateway to serve", async () => (await third.client.health()).ready);
     progress(`${await waitingAt(second)} jobs wait at the second gateway, which is killed`);

@@ -1,25 +1,25 @@
-// Owns a machine that the network is cut off from: a separate namespace, whose only way out is a cable that can be pulled. Linux alone, as root.
+// Owns a network namespace that acts as another machine: it has a single virtual link, which a test can cut. Linux only, as root.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Command } from "@waggle/testing/harness";
 
 export interface OtherMachine extends AsyncDisposable {
-  /** Under which it reaches us. */
+  /** Address of this machine, as seen from the namespace. */
   readonly ourAddress: string;
-  /** The same command, run there. */
+  /** Wraps a command so that it runs in the namespace. */
   command(own: Command): Command;
-  /** Packets are lost in both directions, without an error for either side. */
+  /** Cuts the link: packets are lost in both directions, without an error on either side. */
   cut(): Promise<void>;
   mend(): Promise<void>;
 }
 
 const run = promisify(execFile);
 
-/** Undefined where this process may not make one. */
+/** @returns undefined if this process may not create a network namespace */
 export async function createOtherMachine(): Promise<OtherMachine | undefined> {
   const name = `waggle-${process.pid}`;
   const [ours, theirs] = [`wg${process.pid}a`, `wg${process.pid}b`];
-  // An unused network, another one for each run.
+  // Each run has a different network, to avoid used addresses.
   const network = `10.213.${process.pid % 256}`;
   const ip = async (...args: string[]): Promise<void> => void (await run("ip", args));
   try {

@@ -1,21 +1,21 @@
-// Owns the scenario on a real model: greedy answers, one slot for each worker. More slots, or a drawn token, would show roundings as well: a batch of
-// another size rounds otherwise.
+// Owns the scenario with a real model: greedy answers, one slot per worker. With more slots, or with sampled tokens, answers would also differ by
+// rounding, because rounding depends on the size of the batch.
 import { sleep } from "@waggle/async";
 import { embeddedModel, logged, startFleet, type Worker, type WorkerPlan } from "@waggle/testing/harness";
 import type { FleetScenario } from "./scenario.ts";
 import { learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
 
 const plans: readonly WorkerPlan[] = ["bee-1", "bee-2", "bee-3"].map((name) => ({ name, slots: 1 }));
-/** As the embedded model is served. */
+/** Name of the embedded model. */
 const modelName = "Waggle Tiny Stories";
 const tokensEach = 400;
-/** A few of them: they share two slots. */
+/** Fewer requests than in other scenarios, because two or three slots serve all of them. */
 const mostRequests = 60;
 const killEveryMs = 2_000;
 
 export const realModel: FleetScenario = {
   name: "real-model",
-  what: "workers with the embedded model and one slot each are killed in turns; greedy answers",
+  what: "workers with the embedded model and one slot each are killed in turn; greedy answers",
   async run({ groups, requests, seed, progress }) {
     const wanted = wantedOf(Math.min(requests, mostRequests), tokensEach, seed).map((one) => ({
       ...one,
@@ -46,7 +46,7 @@ export const realModel: FleetScenario = {
     progress(
       `${outcome.whole} of ${outcome.requests} equal in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
     );
-    const none = continued > 0 ? [] : ["no stream was continued: ask for more requests"];
+    const none = continued > 0 ? [] : ["no stream was continued: increase the number of requests"];
     return [...outcome.wrong, ...(await leftIn(stage)), ...none];
   },
 };

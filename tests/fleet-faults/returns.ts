@@ -1,4 +1,4 @@
-// Owns the scenario in which jobs return to a worker that had them before: it is frozen and loses them, wakes up, and the other worker dies.
+// Owns the scenario in which jobs return to their former worker: this worker is frozen and loses its jobs, wakes up, and the other worker is killed.
 import { once } from "node:events";
 import { sleep } from "@waggle/async";
 import {
@@ -16,16 +16,16 @@ const plans: readonly WorkerPlan[] = [
   { name: "bee-1", slots: 32, stepMs: 25 },
   { name: "bee-2", slots: 32, stepMs: 25 },
 ];
-/** Long enough for a stream to outlast the freeze. */
+/** Tokens of each stream: enough to outlast the freeze. */
 const tokensEach = 240;
-/** Between a worker's first stream and its freeze: its streams have tokens by then. */
+/** Time between a worker's first stream and its freeze, so that its streams have tokens by then. */
 const undisturbedMs = 2_000;
-/** Past the five seconds after which the other worker takes the jobs over; longer where that one has no free slot by then. */
+/** Longest planned freeze: the other worker takes the jobs over after five seconds. The freeze is longer if that worker has no free slot. */
 const frozenMs = 8_000;
-/** For the other worker to take the first of them, and for the frozen one to find that it has lost it. */
+/** Limit for the other worker to take a job over, and for the frozen one to notice the loss. */
 const turnLimitMs = 60_000;
 
-/** How many jobs this worker has lost, and continued later. */
+/** Number of jobs that this worker lost, and later continued. */
 function returnsTo({ log }: Pick<Worker, "log">): number {
   const lost = new Set<unknown>();
   const returns = new Set<unknown>();
@@ -36,7 +36,7 @@ function returnsTo({ log }: Pick<Worker, "log">): number {
   return returns.size;
 }
 
-/** Resolves when it runs a stream. */
+/** Resolves when the worker runs a stream. */
 async function begun({ worker }: FleetWorker): Promise<void> {
   await worker.log.line("a stream on this worker", logged("stream_start"), { limitMs: turnLimitMs });
 }
@@ -45,7 +45,7 @@ async function onceAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, "abort");
 }
 
-/** Freezes one worker until the other one has taken over, wakes it, and kills the other. @returns the worker that was frozen */
+/** Freezes a worker until the other one has taken a job over, wakes it, and restarts the other one. @returns the worker that was frozen */
 async function takeTurns(frozen: FleetWorker, other: FleetWorker): Promise<Worker> {
   const { worker } = frozen;
   const frozenAt = Date.now();
@@ -84,17 +84,17 @@ export const returned: FleetScenario = {
     });
     const returns = [...frozen].reduce((sum, worker) => sum + returnsTo(worker), 0);
     progress(
-      `${outcome.whole} of ${outcome.requests} whole in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${frozen.size} times frozen, ${returns} jobs returned to a worker that had lost them`,
+      `${outcome.whole} of ${outcome.requests} whole in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${frozen.size} freezes, ${returns} jobs returned to a worker that had lost them`,
     );
-    const none = returns > 0 ? [] : ["no job returned to a worker that had had it: ask for more requests"];
+    const none = returns > 0 ? [] : ["no job returned to a worker that had lost it: increase the number of requests"];
     return [...outcome.wrong, ...(await leftIn(stage)), ...none];
   },
 };
 
-/** Without end: each worker is frozen while the other one is the newer process. */
+/** Endless: each worker is frozen in turn, and the other one is restarted. */
 function* turnsOf({ workers }: Pick<FleetStage, "workers">): Generator<readonly [FleetWorker, FleetWorker]> {
   const [one, other] = workers;
-  if (one === undefined || other === undefined) throw new Error("There are no two workers");
+  if (one === undefined || other === undefined) throw new Error("The fleet has fewer than two workers");
   for (;;) {
     yield [one, other];
     yield [other, one];

@@ -1,21 +1,20 @@
-// Owns what a scenario is: a name, what it breaks, and a verdict.
+// Defines a scenario: a name, the fault that it causes, and a run that returns the problems it found.
 import type { ProcessGroups } from "@waggle/testing/harness";
 
 export interface ScenarioOptions {
   readonly groups: ProcessGroups;
   readonly requests: number;
   readonly seed: number;
-  readonly interrupted: AbortSignal;
   readonly progress: (line: string) => void;
 }
 
-/** What is wrong; nothing where all holds. */
+/** Problems; empty if the scenario passed. */
 export type Verdict = readonly string[];
 
 export interface FleetScenario {
   readonly name: string;
   readonly what: string;
-  /** Why it cannot run here; undefined where it can. */
+  /** Returns the reason why the scenario cannot run on this machine; undefined if it can. */
   readonly whyNot?: () => Promise<string | undefined>;
   run(options: ScenarioOptions): Promise<Verdict>;
 }

@@ -1,4 +1,4 @@
-// Owns what is done to a fleet, and what must hold: each scenario is a name, what it breaks, and a verdict.
+// Owns the scenarios of a fleet whose workers, NATS, network or gateways fail.
 import { sleep } from "@waggle/async";
 import {
   daemonCommand,
@@ -20,16 +20,15 @@ import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
 import { learnAnswers, leftIn, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
 
 const tokensEach = 60;
-/** Of speeds 4 : 2 : 1. */
+/** Workers with speeds of 4 : 2 : 1. */
 const plans: readonly Required<WorkerPlan>[] = [
   { name: "bee-1", slots: 8, stepMs: 10 },
   { name: "bee-2", slots: 8, stepMs: 20 },
   { name: "bee-3", slots: 8, stepMs: 40 },
 ];
-/** By how much a worker's share of the tokens may miss its share of the speed. */
+/** Allowed relative difference between a worker's share of the tokens and its share of the speed. */
 const spreadTolerance = 0.15;
 const killEveryMs = 2_000;
-/** The server's time to come back. */
 const natsAwayMs = 2_000;
 const drainLimitMs = 2_000;
 
@@ -52,7 +51,7 @@ async function swarmOf(
 
 const undisturbed: FleetScenario = {
   name: "spread",
-  what: "requests in parallel are spread over the workers by their speed",
+  what: "parallel requests are spread over the workers by their speed",
   run: async (options) =>
     await swarmOf(
       options,
@@ -63,7 +62,9 @@ const undisturbed: FleetScenario = {
         return plans.flatMap(({ name }, i) => {
           const off = (got[i] ?? 0) / (due[i] ?? 1) - 1;
           options.progress(`${name}: ${percent(got[i] ?? 0)} of the tokens, ${percent(due[i] ?? 0)} of the speed`);
-          return Math.abs(off) <= spreadTolerance ? [] : [`${name} has ${percent(off)} more than its speed allows`];
+          return Math.abs(off) <= spreadTolerance
+            ? []
+            : [`the share of ${name} differs by ${percent(off)} from its share of the speed`];
         });
       },
     ),
@@ -71,7 +72,7 @@ const undisturbed: FleetScenario = {
 
 const killed: FleetScenario = {
   name: "workers-killed",
-  what: "a worker is killed with SIGKILL every two seconds, and started again",
+  what: "every two seconds a worker is killed with SIGKILL, and started again",
   async run(options) {
     let kills = 0;
     return await swarmOf(options, async (stage, over) => {
@@ -93,11 +94,11 @@ const killed: FleetScenario = {
 
 export const natsRestarted: FleetScenario = {
   name: "nats-restarted",
-  what: "nats-server is stopped in the middle, and started again after two seconds",
+  what: "nats-server is stopped while jobs run, and started again after two seconds",
   run: async (options) =>
     await swarmOf(options, async (stage, over) => {
       await sleep(3_000, { signal: over }).catch(() => {});
-      if (over.aborted) throw new Error("All was over before nats-server was stopped: ask for more requests");
+      if (over.aborted) throw new Error("All requests ended before nats-server was stopped: increase their number");
       await stage.nats.stop();
       await sleep(natsAwayMs);
       await stage.nats.start();
@@ -107,7 +108,7 @@ export const natsRestarted: FleetScenario = {
 
 const drained: FleetScenario = {
   name: "drain",
-  what: "a worker that gets SIGTERM under load has left within two seconds, and its streams continue elsewhere",
+  what: "a worker that gets SIGTERM under load exits within two seconds, and its streams continue elsewhere",
   async run(options) {
     let left: number | undefined;
     const problems = await swarmOf(options, async (stage, over) => {
@@ -119,16 +120,16 @@ const drained: FleetScenario = {
       first.worker.signal("SIGTERM");
       await first.worker.exited;
       left = since();
-      options.progress(`with ${slots.busy} busy slots it left in ${seconds(left)}`);
+      options.progress(`with ${slots.busy} busy slots, the worker exited in ${seconds(left)}`);
     });
-    if (left === undefined) return [...problems, "all was over before the worker got the signal to leave"];
-    return left <= drainLimitMs ? problems : [...problems, `the worker took ${seconds(left)} to leave`];
+    if (left === undefined) return [...problems, "all requests ended before the worker got SIGTERM"];
+    return left <= drainLimitMs ? problems : [...problems, `the worker took ${seconds(left)} to exit`];
   },
 };
 
 const gatewayKilled: FleetScenario = {
   name: "gateway-killed",
-  what: "a gateway is killed in the middle of a stream, which its client resumes at the other one",
+  what: "a gateway is killed in the middle of a stream, and the client resumes the stream at the other gateway",
   async run({ groups, progress }) {
     await using stage = await startFleet(groups, {
       workers: plans.slice(0, 1).map((plan) => ({ ...plan, stepMs: 25 })),
@@ -136,7 +137,7 @@ const gatewayKilled: FleetScenario = {
     });
     await stage.complete();
     const [first, second] = stage.gateways;
-    if (first === undefined || second === undefined) return ["there are no two gateways"];
+    if (first === undefined || second === undefined) return ["the fleet has fewer than two gateways"];
     const request = { prompt: "A stream that outlives its gateway", max_tokens: 200, temperature: 0 };
     const whole = await wholeText(second.url, request);
     const { job_id: id } = await first.client.createJob(request);
@@ -151,27 +152,27 @@ const gatewayKilled: FleetScenario = {
       after: seen - 1,
     });
     const { how } = await rest.over;
-    progress(`cut after ${seen} tokens; the rest came in ${seconds(since())}`);
+    progress(`cut after ${seen} tokens; the rest arrived in ${seconds(since())}`);
     const text = cut.judge.text + rest.judge.text;
     const problems = [...cut.judge.problems, ...rest.judge.problems];
     if (how !== "complete") return [...problems, `the resumed stream is ${how}`];
-    return text === whole ? problems : [...problems, "the text with the resumed tail is another one"];
+    return text === whole ? problems : [...problems, "the resumed text differs from the undisturbed one"];
   },
 };
 
-/** Long enough for the others to take its jobs over, and for the connection to be given up. */
+/** Long enough for the other worker to take the jobs over, and for the cut-off worker to close its connection. */
 const cutOffMs = 14_000;
 
 const cutOff: FleetScenario = {
   name: "cut-off",
-  what: "the network to a worker is cut for a while: others continue its streams, and it learns of that",
+  what: "a worker is cut off from the network for a while: another one continues its streams, and the worker notices that",
   async whyNot() {
     await using machine = await createOtherMachine();
-    return machine === undefined ? "it takes a network namespace, which this process may not make" : undefined;
+    return machine === undefined ? "this process may not create a network namespace" : undefined;
   },
   async run({ groups, seed, progress }) {
     await using machine = await createOtherMachine();
-    if (machine === undefined) throw new Error("Cannot make a network namespace");
+    if (machine === undefined) throw new Error("Cannot create a network namespace");
     const wanted = wantedOf(12, 500, seed);
     const answers = await learnAnswers(groups, wanted);
     await using nats = await startNats(groups, { address: "0.0.0.0" });
@@ -194,9 +195,9 @@ const cutOff: FleetScenario = {
     progress(
       `${outcome.whole} of ${outcome.requests} whole, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
     );
-    await there.log.line("that it has lost its jobs", logged("fleet_job_lost_to_another_worker"), { limitMs: 30_000 });
+    await there.log.line("the loss of its jobs", logged("fleet_job_lost_to_another_worker"), { limitMs: 30_000 });
     const continued = here.log.lines.filter(logged("fleet_job_continued")).length;
-    progress(`the other worker continued ${continued} of them`);
+    progress(`the other worker continued ${continued} streams`);
     return continued > 0 ? outcome.wrong : [...outcome.wrong, "the other worker continued no stream"];
   },
 };
@@ -204,7 +205,7 @@ const cutOff: FleetScenario = {
 async function wholeText(url: string, body: object): Promise<string> {
   const stream = await openStream({ url: `${url}/v1/inference`, body });
   const { how } = await stream.over;
-  if (how !== "complete") throw new Error(`Cannot learn the whole text: the stream is ${how}`);
+  if (how !== "complete") throw new Error(`Cannot read the undisturbed text: the stream is ${how}`);
   return stream.judge.text;
 }
 

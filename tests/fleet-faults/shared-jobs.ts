@@ -1,18 +1,18 @@
-// Owns a job that its client follows through the gateways of a fleet: it asks one after the other until it has the end, and says what was wrong.
+// Owns a client that reads a job to its end at several gateways in turn, and reports what was wrong.
 import { createHash } from "node:crypto";
 import { sleep } from "@waggle/async";
 import { isToken, messageOf, openStream, RefusedError, stopwatch } from "@waggle/testing/harness";
 import type { Wanted } from "./ask.ts";
 
-/** What is tried again, where a gateway that took over is full or has just come. */
+/** Statuses that the client retries: a gateway may be full, or may have just started. */
 const retryable: ReadonlySet<number> = new Set([429, 503]);
 const pauseMs = 250;
-/** For one job, from its submission to its end. */
+/** Time limit for reading one job to its end. */
 const limitMs = 300_000;
 
 export interface SharedJob extends Wanted {
   readonly id: string;
-  /** What an undisturbed worker says. */
+  /** The text of an undisturbed worker. */
   readonly text: string;
 }
 
@@ -31,9 +31,10 @@ export async function submit(url: string, body: object): Promise<number> {
 }
 
 /**
- * Reads the job to its end, at the gateway that `urlOf` names for each attempt.
- * @param onTokens called with the number of tokens so far, after each one
- * @returns what is wrong: nothing where the text and its receipt are those of an undisturbed worker
+ * Reads the job to its end.
+ * @param urlOf the gateway of each attempt, counted from 0
+ * @param onTokens called after each token, with the number of tokens so far
+ * @returns problems; empty if the text is that of an undisturbed worker and the receipt matches
  */
 export async function follow(
   job: SharedJob,
@@ -44,7 +45,7 @@ export async function follow(
   const problems: string[] = [];
   let text = "";
   let tokens = 0;
-  let last = "nothing was tried";
+  let last = "there was no attempt";
   for (let attempt = 0; since() < limitMs; attempt += 1) {
     try {
       const stream = await openStream({
@@ -65,7 +66,7 @@ export async function follow(
     }
     await sleep(pauseMs);
   }
-  return [...problems, `it has not ended in time: ${last}`];
+  return [...problems, `it did not end in time: ${last}`];
 }
 
 function endProblems(
@@ -74,7 +75,7 @@ function endProblems(
   end: { readonly finish_reason: string; readonly receipt?: { readonly text_sha256: string } | undefined },
 ): readonly string[] {
   if (end.finish_reason !== "length") return [`it ended as ${end.finish_reason}`];
-  if (text !== job.text) return ["its text is another one"];
+  if (text !== job.text) return ["its text differs from the undisturbed one"];
   const digest = createHash("sha256").update(text).digest("hex");
-  return end.receipt?.text_sha256 === digest ? [] : ["its receipt does not fit its text"];
+  return end.receipt?.text_sha256 === digest ? [] : ["its receipt does not match its text"];
 }

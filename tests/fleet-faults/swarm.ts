@@ -1,11 +1,11 @@
-// Owns the swarm: many requests in parallel through all gateways of a fleet, while something is broken, each compared with what an undisturbed worker says.
+// Owns the swarm: many parallel requests through all gateways of a fleet, during a fault. Each answer is compared with that of an undisturbed worker.
 import { inLanes, poll, startWorker, sum, type FleetStage, type ProcessGroups } from "@waggle/testing/harness";
-import { ask, clientOf, promptsOf, type Told, type Wanted } from "./ask.ts";
+import { ask, clientOf, promptsOf, type Completion, type Wanted } from "./ask.ts";
 
 export interface SwarmOutcome {
   readonly requests: number;
   readonly whole: number;
-  /** What is wrong with those that are not, at most ten of them. */
+  /** Problems of the other requests, ten at most. */
   readonly wrong: readonly string[];
   readonly tookMs: number;
   /** Longest time without an event in a stream that had begun. */
@@ -14,7 +14,10 @@ export interface SwarmOutcome {
 
 const fakeFlags = ["--backend", "fake", "--slots", "16"];
 
-/** What an undisturbed worker says to each. @param flags of that worker */
+/**
+ * Gets the answers of an undisturbed worker.
+ * @param flags of that worker
+ */
 export async function learnAnswers(
   groups: ProcessGroups,
   wanted: readonly Wanted[],
@@ -22,18 +25,18 @@ export async function learnAnswers(
 ): Promise<readonly string[]> {
   const worker = await startWorker(groups, { flags: [...flags, "--queue-capacity", "4096"] });
   try {
-    // Nothing is tested yet: a connection that a busy machine drops is opened again.
+    // Nothing is tested yet, so the client may retry connections that a busy machine drops.
     const client = clientOf(worker.url, 3);
     const outcomes = await inOrder(32, wanted, async (one) => await ask(client, one));
     const broken = outcomes.find(({ finish }) => finish !== "length");
-    if (broken !== undefined) throw new Error(`Cannot learn the answers: ${broken.error ?? "one is not whole"}`);
+    if (broken !== undefined) throw new Error(`Cannot get the answers: ${broken.error ?? "one is incomplete"}`);
     return outcomes.map(({ text }) => text);
   } finally {
     await worker[Symbol.asyncDispose]();
   }
 }
 
-/** Asks all at the same time, half of them each gateway, and runs `meanwhile` until the last answer is there. */
+/** Sends all requests at the same time, evenly to all gateways. Runs `meanwhile`, whose signal aborts when the last answer has ended. */
 export async function runSwarm(
   stage: Pick<FleetStage, "gateways">,
   wanted: readonly Wanted[],
@@ -44,7 +47,7 @@ export async function runSwarm(
   const over = new AbortController();
   const startedAt = performance.now();
   const disturbance = meanwhile(over.signal);
-  // What fails in it is thrown below, once all answers are there.
+  // Its error is thrown below, when all answers have ended.
   disturbance.catch(() => {});
   const outcomes = await Promise.all(
     wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one)),
@@ -64,14 +67,14 @@ export async function runSwarm(
 
 const settleLimitMs = 60_000;
 
-/** What is wrong where something of the jobs stays in the queue. */
+/** Returns a problem if jobs remain in the fleet's queue. */
 export async function leftIn({ nats }: Pick<FleetStage, "nats">): Promise<readonly string[]> {
   const left = async (): Promise<number> => await nats.messagesIn("WAGGLE_JOBS");
   try {
     await poll("the fleet's queue to be empty", async () => (await left()) === 0, settleLimitMs);
     return [];
   } catch {
-    return [`${await left()} jobs stay in the fleet's queue`];
+    return [`${await left()} jobs remain in the fleet's queue`];
   }
 }
 
@@ -79,27 +82,27 @@ export function wantedOf(count: number, maxTokens: number, seed: number): readon
   return promptsOf(count, seed).map((prompt) => ({ prompt, maxTokens }));
 }
 
-/** An answer that is whole and equal has no gap, and nothing in it twice. */
-function problemOf({ text, finish, error }: Told, expected: string, index: number): string[] {
+/** An answer equal to the undisturbed one has no gap and no repetition. */
+function problemOf({ text, finish, error }: Completion, expected: string, index: number): string[] {
   if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
   if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];
   if (text === expected) return [];
   const at = [...expected].findIndex((character, i) => text[i] !== character);
-  return [`request ${index}: another text from character ${at} of ${expected.length} on`];
+  return [`request ${index}: the text differs from character ${at} of ${expected.length} on`];
 }
 
-function longestPause({ arrivals }: Told): number {
+function longestPause({ arrivals }: Completion): number {
   return arrivals.reduce((longest, at, i) => Math.max(longest, at - (arrivals[i - 1] ?? at)), 0);
 }
 
-/** Model tokens that each worker has generated so far. */
+/** Number of tokens that each worker has generated so far. */
 export async function tokensByWorker(stage: FleetStage): Promise<readonly number[]> {
   return await Promise.all(
     stage.workers.map(async ({ worker }) => (await worker.metrics()).sum("waggle_tokens_generated_total")),
   );
 }
 
-/** Part of all. */
+/** Each count's share of the sum. */
 export function sharesOf(counts: readonly number[]): readonly number[] {
   const total = sum(counts);
   return counts.map((count) => count / total);

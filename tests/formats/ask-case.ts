@@ -1,5 +1,4 @@
-// Owns how one recorded case is asked of a worker: its request, and what came back, once put together from the stream's
-// pieces and once as the message at its end.
+// Sends a recorded case to a worker. The answer is kept twice: as the message at the end of the stream, and joined from the stream's pieces.
 import type { LlamaCase, ReadAnswer } from "@waggle/chat-format/testing";
 import type { WorkerClient } from "@waggle/client";
 import type { AnswerMessage, ChatAbilities, EndEvent, GenerateRequestInput, Tool } from "@waggle/protocol";
@@ -12,14 +11,14 @@ export interface CaseAnswer {
 
 const thinkingVariable = "enable_thinking";
 
-/** @param chat what the worker says of its format */
+/** @param chat the worker's description of its chat format */
 export function requestOf(each: LlamaCase, chat: ChatAbilities): GenerateRequestInput {
   const { messages = [{ role: "user", content: "Hey there!" }], tools, toolChoice, schema, thinking } = each;
   return {
     messages: messages as GenerateRequestInput["messages"],
     ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), tool_choice: toolChoice }),
     ...(tools.length === 0 ? {} : { parallel_tool_calls: each.parallel }),
-    // What llama.cpp tells each template, as far as this one listens.
+    // llama.cpp sets this variable for every template; a worker accepts it only if the template uses it.
     ...(chat.template_variables.includes(thinkingVariable)
       ? { chat_template_kwargs: { [thinkingVariable]: thinking } }
       : {}),
@@ -28,12 +27,11 @@ export function requestOf(each: LlamaCase, chat: ChatAbilities): GenerateRequest
   };
 }
 
-/** The recorded tools are as a request has them. */
 function toolOf(tool: LlamaCase["tools"][number]): Tool {
   return { type: "function", function: tool as Tool["function"] };
 }
 
-/** @throws Error when the stream has no end, with the worker's reason where there is one */
+/** @throws Error when the stream has no end event, with the worker's error message if there is one */
 export async function ask(client: WorkerClient, request: GenerateRequestInput): Promise<CaseAnswer> {
   const pieces = { reasoning: "", content: "", calls: [] as { name: string; arguments: string }[] };
   for await (const event of client.inference(request)) {
@@ -45,11 +43,11 @@ export async function ask(client: WorkerClient, request: GenerateRequestInput): 
     else if (part === "call") pieces.calls.push({ name: call?.name ?? "", arguments: text });
     else {
       const begun = pieces.calls[call?.index ?? -1];
-      if (begun === undefined) throw new Error(`Arguments of call ${call?.index} came before it`);
+      if (begun === undefined) throw new Error(`Arguments of call ${call?.index} arrived before the call`);
       begun.arguments += text;
     }
   }
-  throw new Error("The stream had no end");
+  throw new Error("The stream has no end event");
 }
 
 function readOf(message: AnswerMessage | undefined): ReadAnswer {

@@ -1,15 +1,15 @@
-// Owns one template of each way to write calls, and with what a model of that family begins one.
+// Lists a template for each format of tool calls, with the text that begins a call.
 
 export interface CallFamily {
-  /** The way in which calls are written. */
+  /** Format of the calls. */
   readonly kind: string;
-  /** A template of llama.cpp's folder. */
+  /** File name of llama.cpp's template. */
   readonly template: string;
-  /** What a model says when it is about to call. */
+  /** Text that begins a call. */
   readonly opening: string;
   /**
-   * What it says where a call is due. Nothing where a thought begins with a token; else words drawn at random write "<think>" in no time, which
-   * the grammar allows, and find no end of it.
+   * Text that the model must begin with when a call is required. Needed in formats whose thoughts begin with ordinary text: random words would soon
+   * write "<think>", which the grammar allows, and never close it. Absent in formats where a single token begins a thought.
    */
   readonly due?: string;
 }

@@ -1,5 +1,5 @@
-// Owns checking one family: many calls of a real worker whose scripted model says an end or the beginning of a call and nothing else, so that
-// every other token is drawn from what the grammar allows.
+// Checks the calls of one family with a real worker. Its scripted model only begins calls and ends answers; all other tokens are sampled at random
+// from those that the grammar allows.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,13 +14,13 @@ export type ToolChoice = (typeof toolChoices)[number];
 export interface CallsResult {
   readonly choice: ToolChoice;
   readonly answers: number;
-  /** In these answers, all of them. */
+  /** Calls in all answers together. */
   readonly calls: number;
   readonly valid: number;
   readonly promptTokens: number;
-  /** Answers whose prompt was not in a cache but for its last token. */
+  /** Answers whose prompt was not in a KV cache. */
   readonly promptsComputed: number;
-  /** Of all answers together. */
+  /** Computed prompt tokens of all answers together. */
   readonly computedTokens: number;
   readonly completionTokens: number;
   readonly seconds: number;
@@ -30,7 +30,7 @@ export interface CallsResult {
 export interface CheckOptions {
   readonly groups: ProcessGroups;
   readonly template: string;
-  /** Answers for each choice. */
+  /** Number of answers for each tool choice. */
   readonly answers: number;
   readonly slots: number;
 }
@@ -38,7 +38,7 @@ export interface CheckOptions {
 const context = 8_192;
 const maxTokens = 2_000;
 const silenceMs = 120_000;
-/** As flat as it gets while the script still leads. */
+/** High enough for random tokens, and low enough for the scripted tokens to win. */
 const temperature = 2;
 
 interface Completion {
@@ -84,7 +84,7 @@ async function checkChoice(
     if (answer.status !== 200) throw new Error(`Cannot check ${family.template}: ${answer.status} ${text}`);
     return JSON.parse(text) as Completion;
   };
-  // The length of the prompt tells where the script is to begin, and the first answer computes it.
+  // The script begins after the prompt, whose length the first answer reports.
   const before = await worker.metrics();
   const { usage } = await ask(0);
   const begun = await worker.metrics();
@@ -121,7 +121,7 @@ function bodyOf(choice: ToolChoice, seed: number): Readonly<Record<string, unkno
   };
 }
 
-/** The last token is computed in any case: something has to be sampled from. */
+/** The last prompt token is always computed, because sampling needs its logits. */
 function isComputed({ usage }: Pick<Completion, "usage">): boolean {
   return usage.prompt_tokens - (usage.prompt_tokens_details?.cached_tokens ?? 0) > 1;
 }
@@ -130,13 +130,13 @@ function faultsOf({ choices }: Completion): string[] {
   const [{ message, finish_reason: reason } = { message: { content: null }, finish_reason: "none" }] = choices;
   const calls = message.tool_calls ?? [];
   const faults = calls.flatMap(({ function: { name, arguments: args } }) => callFault(name, args) ?? []);
-  if (calls.length === 0) faults.push(`no call, and the content ${JSON.stringify(message.content?.slice(0, 200))}`);
-  if (reason !== "tool_calls") faults.push(`it ended with ${reason}`);
+  if (calls.length === 0) faults.push(`no call, but the content ${JSON.stringify(message.content?.slice(0, 200))}`);
+  if (reason !== "tool_calls") faults.push(`the finish reason is ${reason}`);
   if ((message.content ?? "").trim() !== "")
     faults.push(`content next to the call: ${JSON.stringify(message.content)}`);
   return faults;
 }
 
 function unreadable(count: number): string[] {
-  return count === 0 ? [] : [`${count} pieces looked like calls and could not be read`];
+  return count === 0 ? [] : [`${count} pieces looked like calls and could not be parsed`];
 }

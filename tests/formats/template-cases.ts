@@ -1,5 +1,4 @@
-// Owns the check of one template's cases: a worker with a model that says each case's text, real tokens, and the answer held against what
-// llama.cpp expects.
+// Checks the cases of one template: a worker's scripted model writes the text of each case, and the parsed answer is compared with llama.cpp's.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,23 +10,23 @@ import { ask, requestOf } from "./ask-case.ts";
 
 export interface CaseVerdict {
   readonly name: string;
-  /** What came instead; undefined where the answer is as it should be, whole and by characters. */
+  /** How the answer differs; undefined if it is as expected, both collected and streamed. */
   readonly reason: string | undefined;
 }
 
-/** Prompt and answer in bytes, for the longest of the templates. */
+/** Context for the longest template: prompt and answer have a token for each byte. */
 const context = 16_384;
 const leaveLimitMs = 10_000;
 const reasonChars = 600;
 
 export interface TemplateCheck {
   readonly groups: ProcessGroups;
-  /** Of the template. */
+  /** The template's Jinja source. */
   readonly source: string;
   readonly cases: readonly LlamaCase[];
 }
 
-/** A worker that does not start fails all its cases. */
+/** If the worker does not start, all cases fail. */
 export async function checkTemplate({ groups, source, cases }: TemplateCheck): Promise<readonly CaseVerdict[]> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-formats-"));
   const verdicts: CaseVerdict[] = [];
@@ -35,7 +34,7 @@ export async function checkTemplate({ groups, source, cases }: TemplateCheck): P
     const model = writeScriptedModel({ path: join(folder, "scripted.gguf"), template: source, context });
     await using worker = await startWorker(groups, { flags: ["--model", model.path, "--slots", "1"] });
     const { chat } = await worker.client.info();
-    if (chat === undefined) throw new Error("The worker does not say what its chat format is");
+    if (chat === undefined) throw new Error("The worker does not describe its chat format");
     for (const each of cases)
       verdicts.push({ name: each.name, reason: await wrongIn({ worker, model, chat }, each).catch(messageOf) });
     await worker.stop(leaveLimitMs);
@@ -53,7 +52,7 @@ interface Stage {
   readonly chat: ChatAbilities;
 }
 
-/** What came instead of what is expected, of the whole message or of what its pieces come to. */
+/** @returns how the message at the end, or the joined pieces, differ from the expected answer */
 async function wrongIn({ worker: { client }, model, chat }: Stage, each: LlamaCase): Promise<string | undefined> {
   const { text, expected, partial } = each;
   const request = requestOf(each, chat);
@@ -61,10 +60,10 @@ async function wrongIn({ worker: { client }, model, chat }: Stage, each: LlamaCa
   const { end } = await ask(client, { ...request, max_tokens: 1 });
   model.say({ at: end.usage.prompt_tokens, say: text });
   const tokens = model.tokenize(text).length;
-  // What breaks off in the recording is broken off here, and everything else says its end too.
+  // An answer that stops early in the recording stops at the same place here. All other answers need one more token, for their end.
   const answer = await ask(client, { ...request, max_tokens: partial ? tokens : tokens + 1 });
   const wrong = [answer.whole, answer.byCharacters].find((read) => !matches(expected, read));
   if (wrong === undefined) return undefined;
-  const came = `${JSON.stringify(text)} came as ${JSON.stringify(wrong)}, and ${JSON.stringify(expected)} was due`;
-  return came.slice(0, reasonChars);
+  const reason = `${JSON.stringify(text)} was parsed as ${JSON.stringify(wrong)} instead of ${JSON.stringify(expected)}`;
+  return reason.slice(0, reasonChars);
 }

@@ -1,4 +1,4 @@
-// Owns the tools that are called, with schemas small enough for calls of a hundred tokens, and what makes a call of them valid.
+// Owns the tools of the format tests, whose schemas allow calls of some hundred tokens, and the validation of calls.
 import { Ajv } from "ajv";
 
 const place = {
@@ -41,14 +41,14 @@ export const tools = Object.entries(schemas).map(([name, parameters]) => ({
 const ajv = new Ajv({ allowUnionTypes: true });
 const validators = new Map(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)]));
 
-/** What is wrong with a call; undefined: nothing. */
+/** @returns why a call is invalid; undefined if it is valid */
 export function callFault(name: string, args: string): string | undefined {
   const validate = validators.get(name);
   if (validate === undefined) return `there is no tool ${JSON.stringify(name)}`;
   try {
     if (validate(JSON.parse(args))) return undefined;
   } catch {
-    return `its arguments are no JSON: ${args}`;
+    return `its arguments are not JSON: ${args}`;
   }
   return `${ajv.errorsText(validate.errors)}: ${args}`;
 }

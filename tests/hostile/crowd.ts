@@ -1,5 +1,5 @@
-// Owns the sixteen clients next to the honest streams: attackers, or well-behaved clients instead. It is the entry of a separate thread, so
-// that what they do to this process delays no measurement.
+// Entry point of a thread with sixteen clients: attackers, or well-behaved clients for comparison. They have a separate thread so that their work
+// does not delay the measurement of the honest streams.
 import { parentPort, workerData } from "node:worker_threads";
 import { sleep } from "@waggle/async";
 import { ask, createAttacks, isNoAnswer, type Attack } from "@waggle/testing/hostile";
@@ -7,23 +7,23 @@ import { ask, createAttacks, isNoAnswer, type Attack } from "@waggle/testing/hos
 export interface CrowdOptions {
   readonly kind: "control" | "hostile";
   readonly url: string;
-  /** One for each of them. */
+  /** API tokens, one for each client. */
   readonly tokens: readonly string[];
-  /** Another number, another order. */
+  /** Determines the order of the attacks. */
   readonly seed: number;
 }
 
-/** Answers so far by status; 0 is a connection that was closed without one. */
+/** Numbers of answers so far by status; 0 counts connections that were closed without an answer. */
 export type CrowdAnswers = Readonly<Record<string, number>>;
 
-const toldEveryMs = 1_000;
-/** An attacker whose target does not answer must not become a busy loop. */
+const reportEveryMs = 1_000;
+/** Pause between two attacks: without it, an attacker of a worker that does not answer would be a busy loop. */
 const pauseMs = 5;
 const answers: Record<string, number> = {};
 const count = (status: number | string): void => void (answers[status] = (answers[status] ?? 0) + 1);
 
 const chat = { messages: [{ role: "user", content: "Tell me of a dog named Tim." }] };
-/** What an ordinary client asks, one after the other. */
+/** Requests of a well-behaved client. */
 const ordinary: readonly Attack[] = [
   asks("/v1/chat/completions", { ...chat, max_tokens: 100, stream: true }),
   asks("/v1/inference", { prompt: "Once upon a time", max_tokens: 100 }),
@@ -42,7 +42,7 @@ const { kind, url, tokens, seed } = workerData as CrowdOptions;
 const deeds = kind === "hostile" ? createAttacks() : ordinary;
 const { signal } = new AbortController();
 
-async function goOn(token: string, index: number): Promise<void> {
+async function attackForever(token: string, index: number): Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
   for (let round = seed + index * 101; ; round += 1) {
     try {
@@ -50,12 +50,12 @@ async function goOn(token: string, index: number): Promise<void> {
       await attack?.run({ url, headers, signal, answered: (_, { status }) => count(status) }, round);
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
-      // What the honest ones see of that is the measurement.
+      // An attack may get no answer; only the honest streams are judged.
       count("none");
     }
     await sleep(pauseMs);
   }
 }
 
-setInterval(() => parentPort?.postMessage(answers), toldEveryMs);
-await Promise.all(tokens.map(goOn));
+setInterval(() => parentPort?.postMessage(answers), reportEveryMs);
+await Promise.all(tokens.map(attackForever));

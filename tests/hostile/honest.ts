@@ -1,26 +1,26 @@
-// Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
+// Owns the honest clients, which request one long answer after another. Each answer is checked, and the gaps between its tokens are measured.
 import { sleep } from "@waggle/async";
 import { gapsOf, incompleteness, messageOf, openStream, type AnswerTimes } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 
 export interface Honest {
   readonly streams: number;
-  /** Between two token events of one stream. */
+  /** Times between two token events of a stream. */
   readonly gapsMs: readonly number[];
   readonly firstTokensMs: readonly number[];
-  /** From the sending of the request to the headers of its answer. */
+  /** Times from sending a request to the headers of its answer. */
   readonly acceptedMs: readonly number[];
-  /** To be judged together: a pause of the machine says nothing about one answer, and a worker that cheats does so in all of them. */
+  /** Arrival times, for judging all answers together: a single answer may suffer from a pause of the machine. */
   readonly answers: readonly AnswerTimes[];
-  /** What was wrong with any of them. */
+  /** Problems of all streams. */
   readonly failures: readonly string[];
-  /** Resolves when all of them have ended, after the signal has aborted. */
+  /** Resolves when all clients have stopped, after the signal has aborted. */
   readonly over: Promise<unknown>;
 }
 
 const request: GenerateRequestInput = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 600 };
 const silenceMs = 60_000;
-/** After a refusal. */
+/** Pause after a failed request. */
 const retryMs = 250;
 const failuresLimit = 50;
 

@@ -1,4 +1,4 @@
-// Owns one run: a separate worker with the embedded model, four honest streams in a loop, a crowd at the same time, and what was measured.
+// Owns one run: a separate worker with the embedded model, four honest clients, a crowd of sixteen clients at the same time, and the measurements.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,23 +26,23 @@ export interface HostileOptions {
   readonly seed: number;
   readonly groups: ProcessGroups;
   readonly leftovers: LeftoverCheck;
-  /** Aborts when the run is to end at once. */
+  /** Aborts the run. */
   readonly interrupted: AbortSignal;
   readonly progress: (line: string) => void;
 }
 
-/** A thread does not inherit the loader of TypeScript that its process was started with. */
+/** Registers tsx in the thread: a thread does not inherit its process's TypeScript loader. */
 const crowdEntry = `import("${import.meta.resolve("tsx/esm/api")}").then(({ register }) => {
   register();
   return import("${new URL("crowd.ts", import.meta.url).href}");
 });`;
 const honestClients = 4;
 const crowdClients = 16;
-/** Eight jobs side by side, a context long enough for long answers, no long wait for readers that never come, and a queue for all. */
+/** Eight slots, a context for long answers, a short wait for jobs without a reader, and a queue long enough for all clients. */
 const flags = "--backend llama --slots 8 --context-size 2048 --unclaimed-timeout 2s --queue-capacity 1024".split(" ");
 const lookEveryMs = 1_000;
 const looksPerLine = 30;
-/** When everybody has gone, a job may take this long to notice. */
+/** Time limit for all jobs to end after all clients have disconnected. */
 const idleLimitMs = 10_000;
 
 /** @throws Error when the worker does not start, and the signal's reason when it is interrupted */
@@ -74,7 +74,7 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
   let answers: CrowdAnswers = {};
   crowd.on("message", (sent: CrowdAnswers) => (answers = sent));
   crowd.on("error", (error) => {
-    failures.push(`the crowd broke: ${error.message}`);
+    failures.push(`the crowd's thread failed: ${error.message}`);
     over.abort();
   });
   const memory = { worker: [] as number[], engine: [] as number[] };
@@ -95,7 +95,7 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
   await honest.over;
   const realness = proveRealness(honest.answers);
   const state = await lastLook(worker);
-  if (state === undefined) failures.push("the worker left, or answers no more");
+  if (state === undefined) failures.push("the worker has exited, or does not answer");
   return {
     kind,
     duration_s: Math.round(elapsed() / 1_000),
@@ -115,7 +115,7 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
 
 type Health = Awaited<ReturnType<Subject["client"]["health"]>>;
 
-/** When it is idle, or when it should have been; undefined when the worker does not answer. */
+/** The worker's health when it is idle, or at the time limit; undefined if the worker does not answer. */
 async function lastLook({ client }: Subject): Promise<Health | undefined> {
   const idle = async (): Promise<Health | false> => {
     const health = await client.health();
@@ -124,7 +124,7 @@ async function lastLook({ client }: Subject): Promise<Health | undefined> {
   return poll("the worker to be idle", idle, idleLimitMs).catch(() => client.health().catch(() => undefined));
 }
 
-/** 0 for a process that is gone, and where there is no /proc. */
+/** Resident memory; 0 for a process that has exited, and without /proc. */
 async function rssMib(pid: number): Promise<number> {
   return parseUsage(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")).rssMiB;
 }

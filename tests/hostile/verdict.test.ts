@@ -1,4 +1,4 @@
-// Each thing that a hostile run has to hold is missed when it does not, and a sound run misses nothing.
+// Tests that the verdict reports every requirement that a hostile run breaks, and none for a run without problems.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -26,31 +26,31 @@ const answers = { 0: 40, 200: 300, 400: 500, none: 2 };
 const hostile: HostileFigures = { ...control, kind: "hostile", answers, gap_ms: { ...control.gap_ms, max: 580 } };
 
 describe("the verdict", () => {
-  it("finds nothing in runs that held", () => {
+  it("reports nothing for runs without problems", () => {
     expect(hostileFailures(control, hostile)).toEqual([]);
   });
 
   it.each([
     ["a pause", { gap_ms: { ...control.gap_ms, max: 581 } }, /paused for 581 ms/],
-    ["an honest stream that broke", { failures: ["The stream broke"] }, /The stream broke/],
-    ["that nothing was measured", { streams: 0 }, /no honest stream/],
-    ["attackers that were all refused", { answers: { 401: 900 } }, /no client of the crowd was answered with 200/],
+    ["a broken honest stream", { failures: ["The stream broke"] }, /The stream broke/],
+    ["a run without measurements", { streams: 0 }, /no honest stream/],
+    ["attackers whose tokens were refused", { answers: { 401: 900 } }, /no client of the crowd was answered with 200/],
     ["a crowd that sent nothing", { answers: {} }, /no client of the crowd was answered with 200/],
-    ["attacks that are sound requests", { answers: { 0: 40, 200: 300 } }, /no attack was refused/],
+    ["attacks without a refusal", { answers: { 0: 40, 200: 300 } }, /no attack was refused/],
     ["a dead engine", { engine_deaths: 1 }, /engine deaths is 1 where 0/],
-    ["a job that is left", { jobs_left: 2 }, /jobs left is 2 where 0/],
-    ["memory over its bound", { worker: { ...memory, max_mib: 769 } }, /worker held 769 MiB/],
-    ["memory that grows on", { engine: { ...memory, end_mib: 500, growth: 0.11 } }, /engine grew by 11 %/],
+    ["remaining jobs", { jobs_left: 2 }, /jobs left is 2 where 0/],
+    ["memory over the limit", { worker: { ...memory, max_mib: 769 } }, /worker held 769 MiB/],
+    ["memory that keeps growing", { engine: { ...memory, end_mib: 500, growth: 0.11 } }, /engine grew by 11 %/],
   ] as const)("finds %s", (_, change, failure) => {
     expect(hostileFailures(control, { ...hostile, ...change }).join()).toMatch(failure);
   });
 });
 
-it("wants answers for the well-behaved crowd too", () => {
+it("requires answers for the well-behaved crowd too", () => {
   expect(hostileFailures({ ...control, answers: { 401: 900 } }, hostile)).toHaveLength(1);
 });
 
-it("tells silence and a broken network from a mistake of the attack's own", async () => {
+it("distinguishes a missing answer from an error in the attack's code", async () => {
   await using server = createServer(() => {}).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -62,7 +62,7 @@ it("tells silence and a broken network from a mistake of the attack's own", asyn
   expect(isNoAnswer(new TypeError("x is not a function"))).toBe(false);
 });
 
-it("tells memory that rises and stays from memory that keeps rising", () => {
+it("distinguishes memory that stops rising from memory that keeps rising", () => {
   expect(memoryFigures([100, 300, 300, 300, 300, 300, 300, 300])).toMatchObject({ max_mib: 300, growth: 0 });
   expect(memoryFigures([100, 120, 140, 160, 180, 200, 220, 240]).growth).toBeGreaterThan(0.1);
 });
