@@ -1,4 +1,4 @@
-// Answers that are not streamed can be ended in every phase by every route too, within a step, and without touching a neighbour.
+// Tests that collected answers can be ended in every phase by every route, within one step, and without affecting other streams.
 import { createWorkerClient } from "@waggle/client";
 import { poll } from "@waggle/testing/harness";
 import { OpenAiErrorSchema } from "@waggle/protocol";
@@ -12,12 +12,12 @@ type Phase = "loading" | "queued" | "prefill" | "decode";
 type Route = "disconnect" | "DELETE session" | "superseded" | "deadline";
 
 const endless = "never ends";
-/** Some 500 steps of prefill at the smallest budget: a test on a busy machine sees the phase before it is over. */
+/** Prefill takes some 500 steps, so that the test sees this phase also on a busy machine. */
 const long = `${"x".repeat(30_000)} never ends`;
-/** The tokens of the other stream, which decodes in the meantime. */
+/** Tokens of another stream, which decodes at the same time. */
 const neighbourTokens = 250;
 
-/** What the client of a collected answer gets; a client that left gets nothing. */
+/** Status that the client gets; undefined for a client that disconnects. */
 const statusOf: Readonly<Record<Route, number | undefined>> = {
   disconnect: undefined,
   "DELETE session": 499,
@@ -46,10 +46,10 @@ const cells = (["loading", "queued", "prefill", "decode"] as const).flatMap((pha
   (["disconnect", "DELETE session", "superseded", "deadline"] as const).map((route) => [phase, route] as const),
 );
 
-describe("a collected answer when the worker leaves", () => {
+describe("a collected answer when the worker shuts down", () => {
   it.each([
-    ["is finished by a drain", 1, 200, 0],
-    ["is refused as unavailable by an abort", 2, 503, 143],
+    ["is finished during a drain", 1, 200, 0],
+    ["ends with the error unavailable at an abort", 2, 503, 143],
   ] as const)("%s", async (_, signals, status, code) => {
     const worker = await start("decode", "disconnect");
     const answer = ask(worker, signals === 1 ? "soon over [eog:40]" : endless, new AbortController().signal);
@@ -57,7 +57,7 @@ describe("a collected answer when the worker leaves", () => {
     worker.signal("SIGTERM");
     await worker.log.line("the drain", (line) => line["to"] === "draining");
     if (signals === 2) {
-      // Signals within 300 ms are one; the second one is to be another.
+      // The worker counts signals within 300 ms as one.
       await new Promise((resolve) => setTimeout(resolve, 400));
       worker.signal("SIGTERM");
     }
@@ -69,7 +69,7 @@ describe("a collected answer when the worker leaves", () => {
 });
 
 describe("a collected answer", () => {
-  // Each waits far more than it computes.
+  // Concurrent, because these tests mostly wait.
   it.concurrent.each(cells)("in %s is ended by %s", async (phase, route) => {
     const worker = await start(phase, route);
     const client = createWorkerClient({ baseUrl: worker.url });
@@ -95,7 +95,7 @@ describe("a collected answer", () => {
       const { code } = OpenAiErrorSchema.parse(await response.json()).error;
       expect(code).toBe(route === "deadline" ? "deadline_exceeded" : "cancelled");
     }
-    // The neighbour has its whole answer, gapless, whatever happened to the other one.
+    // The other stream is complete.
     let tokens = 0;
     for (let next = await neighbour.next(); next.done !== true; next = await neighbour.next()) {
       if (next.value.type === "token") expect(next.value.index).toBe(tokens++);
@@ -113,7 +113,7 @@ describe("a collected answer", () => {
     async function reached(wanted: Phase): Promise<boolean> {
       if (wanted === "loading") return (await client.health()).queue.depth === 2;
       if (wanted === "queued") return (await client.health()).queue.depth === 1;
-      // The neighbour decodes; the other one is the answer.
+      // One slot has the other stream, which decodes.
       const states = (await client.slots()).map((slot) => slot.state).sort((one, other) => one.localeCompare(other));
       return states.join(" ") === (wanted === "prefill" ? "decoding prefilling" : "decoding decoding");
     }

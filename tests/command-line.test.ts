@@ -1,4 +1,4 @@
-// waggle as a person uses it: in a real terminal and in pipes, with a separate worker that leaves with it, whatever ends it.
+// Tests `waggle` in a real terminal and in pipes. The worker that it starts must exit with it, however it ends.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ let folder = "";
 let env: Record<string, string> = {};
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-cli-"));
-  // No server listens on this port, so no other worker of this machine answers.
+  // No worker listens on this port, so `waggle` cannot find another worker of this machine.
   env = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,7 +35,7 @@ async function waggle(argv: readonly string[], stdin = ""): Promise<{ code: numb
 }
 
 describe("waggle run", () => {
-  it("starts a worker for one answer of the embedded model, and leaves nothing behind", async () => {
+  it("starts a worker for one answer of the embedded model, and leaves no process behind", async () => {
     const argv = ["run", "--stats", "--set", "max_tokens=12", "--set", "temperature=0"];
     const { code, stdout, stderr } = await waggle(argv, "Tell me a story about a dog and a ball.");
     expect({ code, stderr }).toEqual({
@@ -46,7 +46,7 @@ describe("waggle run", () => {
     expect(ours()).toEqual([]);
   });
 
-  it("joins no fleet and sends no traces, whatever the environment says", async () => {
+  it("joins no fleet and sends no traces, also with such settings in the environment", async () => {
     let calls = 0;
     const server = createServer((socket) => {
       calls += 1;
@@ -70,7 +70,7 @@ describe("waggle run", () => {
     }
   });
 
-  it("says why a model cannot be loaded", async () => {
+  it("reports why a model cannot be loaded", async () => {
     const { code, stdout, stderr } = await waggle(["run", "./no-such.gguf", "hi"]);
     expect({ code, stdout }).toEqual({ code: 66, stdout: "" });
     expect(stderr).toBe("waggle: Cannot load model ./no-such.gguf: no such file.\n");
@@ -78,7 +78,7 @@ describe("waggle run", () => {
   });
 });
 
-it("waggle doctor tries the engine, and finds what is wrong with the settings", async () => {
+it("waggle doctor tests the engine, and reports invalid settings", async () => {
   env = { ...env, WAGGLE_SLOTS: "many" };
   const { code, stdout, stderr } = await waggle(["doctor", "--json"]);
   expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
@@ -98,7 +98,7 @@ it("waggle doctor tries the engine, and finds what is wrong with the settings", 
 });
 
 describe("waggle chat in a terminal", () => {
-  it("streams, stops an answer at Ctrl-C and continues, and leaves at Ctrl-D", async () => {
+  it("streams, stops an answer at Ctrl-C, and exits at Ctrl-D", async () => {
     await using terminal = openTerminal(["chat"], { ...env, ...fake });
     await terminal.shows(/Ctrl-D leaves/);
     terminal.type("a long one [eog:100000]\r");
@@ -127,7 +127,7 @@ describe("waggle chat in a terminal", () => {
     ]);
   });
 
-  it("leaves nothing behind when it is killed", async () => {
+  it("leaves no process behind when it is killed", async () => {
     await using terminal = openTerminal(["chat"], { ...env, ...fake });
     await terminal.shows(/Ctrl-D leaves/);
     const chat = ours().find(({ command }) => command.includes(`${wagglePath} chat`) && !command.includes("script"));
@@ -138,7 +138,7 @@ describe("waggle chat in a terminal", () => {
   });
 });
 
-it("waggle serve tells a person what is served, and stops at Ctrl-C", async () => {
+it("waggle serve shows its address and the model on a terminal, and stops at Ctrl-C", async () => {
   await using terminal = openTerminal(["serve", "--port", "0"], { ...env, WAGGLE_BACKEND: "fake", WAGGLE_PORT: "" });
   await terminal.shows(/OPENAI_BASE_URL=http:\/\/127\.0\.0\.1:\d+\/v1/);
   await terminal.shows(/is ready, after/);

@@ -1,4 +1,4 @@
-// One Ctrl-C as a person types it: the terminal signals the whole group, and npx and pnpm pass it on once more.
+// Tests a Ctrl-C in a terminal, which signals the whole process group; npx and pnpm then forward the signal once more.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { packageManager: string };
 
-it("under npx and pnpm drains and does not abort", async () => {
+it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async () => {
   const worker = [
     "exec",
     "waggle-worker",
@@ -39,7 +39,7 @@ it("under npx and pnpm drains and does not abort", async () => {
           if (event.type === "ready") resolve(event.url);
         }
       });
-      group.once("exit", () => reject(new Error(`It left before it was ready:\n${log}`)));
+      group.once("exit", () => reject(new Error(`The worker exited before it was ready:\n${log}`)));
     });
     const response = await fetch(`${url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:50]"}' });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
@@ -58,7 +58,7 @@ it("under npx and pnpm drains and does not abort", async () => {
     try {
       process.kill(-(group.pid as number), "SIGKILL");
     } catch {
-      // The group is gone, as it should be.
+      // The processes have already exited.
     }
   }
 });

@@ -1,4 +1,4 @@
-// What a person sees of a worker on a real terminal, from its first line to its last; and what a program reads instead.
+// Tests a worker's output on a real terminal, and its stdout for programs.
 import { StdoutLineSchema } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnModelWorker } from "./support/daemon.ts";
@@ -9,7 +9,7 @@ afterEach(killDaemons);
 const plain = { NO_COLOR: "1" };
 
 describe("waggle-worker on a terminal", () => {
-  it("says where it is, which model it loads, in which mode, and how it is stopped; the model's name stays", async () => {
+  it("shows its address, model and mode, and how to stop it", async () => {
     await using terminal = openTerminal(["--port", "0"], plain, workerPath);
     const banner = await terminal.shows(/Waggle \d[^]*Ctrl-C stops it\./);
     expect(banner).toMatch(/Open +http:\/\/127\.0\.0\.1:\d+\r\n/);
@@ -22,7 +22,7 @@ describe("waggle-worker on a terminal", () => {
     expect(await terminal.exited).toBe(0);
   });
 
-  it("says in one last line why its model cannot be loaded, and 75", async () => {
+  it("reports in its last line why its model cannot be loaded, and exits with 75", async () => {
     const why = "Cannot load model x.gguf: out of memory";
     const fake = ["--backend", "fake", "--fake-fail-load", why, "--port", "0"];
     await using terminal = openTerminal(fake, plain, workerPath);
@@ -31,7 +31,7 @@ describe("waggle-worker on a terminal", () => {
     expect(await terminal.exited).toBe(75);
   });
 
-  it("says at Ctrl-C what it waits for, and at the second one what it cuts off", async () => {
+  it("shows at Ctrl-C how many answers it finishes, and at the second one how many it ends", async () => {
     const fake = ["--backend", "fake", "--fake-step-delay", "20", "--port", "0"];
     await using terminal = openTerminal(fake, plain, workerPath);
     const [url = ""] = /http:\/\/[\d.:]+/.exec(await terminal.shows(/Open +http:\/\/[\d.:]+/)) ?? [];
@@ -40,7 +40,7 @@ describe("waggle-worker on a terminal", () => {
     await answer.body?.getReader().read();
     terminal.type("\u0003");
     await terminal.shows(/Finishing 1 running answer \(30 s at most\)\. Ctrl-C again stops now\./);
-    // Within 300 ms it would count as the same one: npx and pnpm pass a Ctrl-C on once more.
+    // The worker counts signals within 300 ms as one, because npx and pnpm forward a Ctrl-C once more.
     await new Promise((resolve) => setTimeout(resolve, 400));
     terminal.type("\u0003");
     await terminal.shows(/Stopping now: 1 answer ends unfinished\./);
@@ -48,7 +48,7 @@ describe("waggle-worker on a terminal", () => {
   });
 });
 
-it("a program that reads it gets JSON lines alone", async () => {
+it("stdout has only JSON lines when it is not a terminal", async () => {
   const worker = await spawnModelWorker();
   expect(worker.lines.map((line) => StdoutLineSchema.parse(line).type)).toEqual(["listening", "ready"]);
   expect(worker.lines[1]).toMatchObject({ model: "Waggle Tiny Stories", load_ms: expect.any(Number) as number });
@@ -59,10 +59,13 @@ it.each([
   ["/no/such.gguf", "no such file"],
   ["/", "a directory, not a file"],
   [workerPath, "not a GGUF file"],
-])("a model file that cannot be one (%s) is one line before anything listens, and 66", async (model, why) => {
-  const { code, stdout, stderr } = await runDaemon("worker", ["--port", "0", "--model", model]);
-  expect({ code, stdout, stderr }).toEqual({
-    ...{ code: 66, stdout: "" },
-    stderr: `waggle-worker: Cannot load model ${model}: ${why}.`,
-  });
-});
+])(
+  "an invalid model file (%s) is reported in one line before the port is open, with exit code 66",
+  async (model, why) => {
+    const { code, stdout, stderr } = await runDaemon("worker", ["--port", "0", "--model", model]);
+    expect({ code, stdout, stderr }).toEqual({
+      ...{ code: 66, stdout: "" },
+      stderr: `waggle-worker: Cannot load model ${model}: ${why}.`,
+    });
+  },
+);

@@ -1,4 +1,4 @@
-// A signal that arrives while a program still loads: it is kept, and the program ends in order, with the documented exit code.
+// Tests signals that arrive while a program still loads its modules: the program shuts down normally, with the documented exit code.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const port = ["--port", "0"];
 const programs = {
   worker: ["apps/worker/src/main.ts", "--local-mode", "--backend", "fake", ...port],
   serve: ["apps/cli/src/main.ts", "serve", "--local-mode", "--backend", "fake", ...port],
-  // A gateway needs no NATS to start.
+  // A gateway starts without NATS.
   gateway: ["apps/gateway/src/main.ts", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
   hive: ["apps/mock-hive/src/main.ts", ...port],
   "waggle gateway": ["apps/cli/src/main.ts", "gateway", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
@@ -27,7 +27,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A hook of Node's loader that signals the process when the first large package is asked for: the protocol, which every program needs. */
+/** Writes a loader hook that signals the process when it imports @waggle/protocol, which every program does early. */
 function hookFor(signal: NodeJS.Signals): string {
   const hook = join(folder, `${signal}.mjs`);
   writeFileSync(
@@ -75,13 +75,13 @@ test.each([
   ["waggle gateway", 0],
   ["waggle hive", 0],
   ["list", 130],
-] as const)("SIGTERM has %s leave in order", async (name, code) => {
+] as const)("SIGTERM shuts %s down with its documented exit code", async (name, code) => {
   const { group } = await start(name, "SIGTERM");
   expect(await group.exited).toMatchObject({ code, signal: null });
 });
 
 test.each(["worker", "serve", "gateway", "hive", "waggle gateway", "waggle hive"] as const)(
-  "SIGHUP keeps %s from nothing",
+  "SIGHUP does not stop %s",
   async (name) => {
     const { group, listening } = await start(name, "SIGHUP");
     await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);

@@ -1,4 +1,4 @@
-// The engine's process from outside: deaths, silences and messages that the worker and its engine must survive.
+// Tests the engine process from outside: crashes, hangs and messages that the worker and its engine must survive.
 import { fork, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { connect } from "node:net";
@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const fromSource = ["--import", import.meta.resolve("tsx")];
 const readyz = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
 
-/** JSON text of so many arrays in one another. */
+/** JSON text of nested arrays. */
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 describe("the worker", () => {
@@ -44,7 +44,7 @@ describe("the worker", () => {
     expect(events.at(-1)).toBe("end");
   });
 
-  it("survives a request that is nested too deep for a message", async () => {
+  it("survives a request that is nested too deeply for a message to the engine", async () => {
     const worker = await spawnFakeWorker();
     const tool = (depth: number) =>
       `{"type":"function","function":{"name":"f","parameters":{"enum":${nested(depth)}}}}`;
@@ -59,7 +59,7 @@ describe("the worker", () => {
     expect(worker.log.text).not.toContain("uncaughtException");
   });
 
-  it("without a descriptor left to start an engine with tries again, and has one when there are some", async () => {
+  it("retries to start an engine when no file descriptors were free", async () => {
     const args = [
       "apps/worker/src/main.ts",
       "--local-mode",
@@ -72,7 +72,7 @@ describe("the worker", () => {
     ];
     const worker = spawn(
       "/bin/sh",
-      // Many enough to load its modules, which Node opens all at once.
+      // The limit allows Node to load the worker's modules, which it opens at the same time.
       ["-c", 'ulimit -n 300; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
       {
         cwd: root,
@@ -97,7 +97,7 @@ describe("the worker", () => {
   });
 });
 
-/** Connects until the worker can take no more: then it closes at once what it cannot keep. */
+/** Opens connections until the worker has no descriptors left and closes a new connection at once. */
 async function takeAllDescriptors(url: string): Promise<void> {
   const { hostname, port } = new URL(url);
   for (let kept = 0; kept < 400; kept += 1) {
@@ -105,16 +105,23 @@ async function takeAllDescriptors(url: string): Promise<void> {
     sockets.add(socket);
     const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
     socket.on("error", () => {});
-    // An answer tells that it was accepted, and the next request's beginning keeps it from being closed as idle.
+    // The first request's answer shows that the connection was accepted. The unfinished second request prevents that it is closed as idle.
     const answered = new Promise<"answered">((resolve) => socket.once("data", () => resolve("answered")));
     socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nGET /livez");
-    if ((await withTimeout(Promise.race([closed, answered]), 10_000, "The worker did nothing")) === "closed") return;
+    if (
+      (await withTimeout(
+        Promise.race([closed, answered]),
+        10_000,
+        "The worker neither answered nor closed the connection",
+      )) === "closed"
+    )
+      return;
   }
   throw new Error("The worker never ran out of descriptors");
 }
 
-describe("the engine's process", () => {
-  it("outlives an unhandled rejection, as a library may leave one", async () => {
+describe("the engine process", () => {
+  it("survives an unhandled rejection, which a library may cause", async () => {
     const engine = startEngine('process.on("SIGUSR2", () => Promise.reject(Error("lost")))');
     await engine.received("ready");
     engine.signal("SIGUSR2");
@@ -123,7 +130,7 @@ describe("the engine's process", () => {
     expect(await engine.received("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
-  it("reports an uncaught error before it leaves", async () => {
+  it("reports an uncaught error before it exits", async () => {
     const engine = startEngine('process.on("SIGUSR2", () => { throw Error("lost"); })');
     await engine.received("ready");
     engine.signal("SIGUSR2");
@@ -131,8 +138,8 @@ describe("the engine's process", () => {
     expect(await engine.exited).toBe("SIGKILL");
   });
 
-  it("outlives a command that makes it throw, which fails alone", async () => {
-    // A defect that only one job meets.
+  it("survives a command that makes it throw; only this command fails", async () => {
+    // Simulates a defect that affects one job only.
     const engine = startEngine(`
       const { has } = Map.prototype;
       Map.prototype.has = function (key) {
@@ -147,8 +154,8 @@ describe("the engine's process", () => {
     expect(await engine.received("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
-  it("outlives an event that is no message: the jobs in it fail, and the next one runs", async () => {
-    // The word of the prompt makes an event hold a value that JSON refuses.
+  it("survives an event that cannot be serialized: its jobs fail, and the next job runs", async () => {
+    // Sending an event with a token of job j1 fails, like serializing too long a text.
     const engine = startEngine(`
       const send = process.send.bind(process);
       process.send = (event, ...rest) => {
@@ -173,7 +180,7 @@ describe("the engine's process", () => {
 
 type EngineMessage = Record<string, unknown> & { readonly type: string };
 
-/** @param before what runs in its process before the engine's own code */
+/** @param before JavaScript that runs in the process before the engine's code */
 function startEngine(before = "") {
   const preload = ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
   const child = fork(`${root}apps/worker/src/engine/engine-main.ts`, [], {

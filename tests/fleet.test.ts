@@ -18,7 +18,7 @@ afterEach(killDaemons);
 
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
 
-it("runs a hive that knows each of its workers, and ends them all", async () => {
+it("dev runs a hive that knows each of its workers, and ends them all", async () => {
   const run = execa(process.execPath, [...command, "--workers", "2", ...free], { cwd: root, reject: false });
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));

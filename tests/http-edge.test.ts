@@ -1,4 +1,4 @@
-// What only a real socket shows: bodies of every framing, malformed HTTP, and connections that break.
+// Tests HTTP on real sockets: bodies in chunks and of wrong sizes, malformed HTTP, and connections that break.
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(killDaemons);
 
-/** Sends a body in chunks, without its length. */
+/** Sends a body in chunks, without a Content-Length. */
 function postChunked(path: string, chunks: readonly string[]): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const call = request(`${worker.url}${path}`, { method: "POST" }, (response) => {
@@ -40,13 +40,13 @@ function raw(text: string): Promise<string> {
 }
 
 describe("bodies", () => {
-  it("in chunks are as good as with a length", async () => {
+  it("in chunks are accepted", async () => {
     const { status, text } = await postChunked("/v1/inference", ['{"prompt":', '"hello ', '[eog:2]"}']);
     expect(status).toBe(200);
     expect(text).toContain('"finish_reason":"stop"');
   });
 
-  it("of single bytes, each in a separate chunk, are refused before they cost as many turns", async () => {
+  it("with thousands of one-byte chunks are refused, and with a few are accepted", async () => {
     const head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     const answer = await raw(`${head}${"1\r\nx\r\n".repeat(5_000)}0\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
@@ -64,7 +64,7 @@ describe("bodies", () => {
     expect(chunked.status).toBe(413);
   });
 
-  it("that are never finished make room for those that are, the oldest first, and end in time", async () => {
+  it("that stay unfinished are refused when others need their memory, the oldest first, and at the timeout", async () => {
     const crowded = await spawnFakeWorker(["--max-body", "64KiB", "--max-bodies", "256KiB", "--request-timeout", "2s"]);
     const port = Number(new URL(crowded.url).port);
     const answers: string[] = [];
@@ -87,7 +87,7 @@ describe("bodies", () => {
   });
 
   it.each(["tools", "metadata", "response_format"])(
-    "nested as deep as can be, in %s, harm no other request",
+    "nested too deeply, in %s, affect no other request",
     async (field) => {
       const nested = `${"[".repeat(15_000)}${"]".repeat(15_000)}`;
       const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${nested}}`;
@@ -97,7 +97,7 @@ describe("bodies", () => {
     },
   );
 
-  it("on routes that take none do no harm", async () => {
+  it("on routes without a body are ignored", async () => {
     const response = await fetch(`${worker.url}/v1/jobs/nobody`, { method: "DELETE", body: "{}" });
     expect(response.status).toBe(404);
   });
@@ -107,11 +107,11 @@ describe("malformed HTTP", () => {
   it.each([
     ["garbage", "GARBAGE\r\n\r\n", 400],
     ["a negative length", "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400],
-    ["a Host that is not valid", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
+    ["an invalid Host", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
     ["no Host", "GET /v1/info HTTP/1.1\r\nConnection: close\r\n\r\n", 403],
-    ["a strange Expect", "GET /v1/info HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nConnection: close\r\n\r\n", 400],
+    ["an unknown Expect", "GET /v1/info HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nConnection: close\r\n\r\n", 400],
     ["huge headers", `GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: ${"x".repeat(40_000)}\r\n\r\n`, 413],
-  ])("gets its typed error: %s", async (_, text, status) => {
+  ])("gets a typed error: %s", async (_, text, status) => {
     const answer = await raw(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);
@@ -119,11 +119,11 @@ describe("malformed HTTP", () => {
   });
 });
 
-it("a client that does not close what was refused keeps no connection", async () => {
+it("a refused client that does not close its side occupies no connection", async () => {
   const narrow = await spawnFakeWorker(["--max-connections", "1"]);
   const target = { port: Number(new URL(narrow.url).port), host: "127.0.0.1", allowHalfOpen: true };
-  // The worker's first probe may have the only connection until now.
-  await poll("a connection that the worker accepts", async () => {
+  // Repeated, because the worker's first probe may still have the only connection.
+  await poll("an answer to malformed HTTP", async () => {
     const socket = connect(target, () => socket.write("no HTTP\r\n\r\n"));
     socket.on("error", () => undefined).resume();
     await Promise.race([once(socket, "end"), once(socket, "close")]);
@@ -133,7 +133,7 @@ it("a client that does not close what was refused keeps no connection", async ()
 });
 
 describe("a HEAD on a stream", () => {
-  it("tells the headers and leaves no reader behind", async () => {
+  it("gets the headers, and leaves no reader behind", async () => {
     const { job_id: id } = await worker.client.createJob({ prompt: "endless", on_disconnect: "continue" });
     for (const path of [`/v1/jobs/${id}/stream`, "/v1/loading/progress"]) {
       const response = await fetch(`${worker.url}${path}`, { method: "HEAD" });
@@ -146,12 +146,12 @@ describe("a HEAD on a stream", () => {
   });
 });
 
-describe("a client that leaves", () => {
-  it("in the middle of its body causes no error of the worker", async () => {
+describe("a client that disconnects", () => {
+  it("in the middle of its body causes no error in the worker's log", async () => {
     const call = request(`${worker.url}/v1/jobs`, { method: "POST", headers: { "content-length": "1000" } });
     call.on("error", () => {});
     call.write('{"prompt": "half');
-    await poll("the request to be counted", async () =>
+    await poll("a request in the metrics", async () =>
       (await worker.client.metrics()).includes("waggle_http_requests_total"),
     );
     call.destroy();
@@ -159,44 +159,53 @@ describe("a client that leaves", () => {
     expect(worker.log.text).not.toContain("request_failed");
   });
 
-  it.each(["/v1/inference", "/v1/completions"])("before its answer began leaves nothing behind: %s", async (path) => {
-    const port = Number(new URL(worker.url).port);
-    const body = JSON.stringify({ prompt: "endless" });
-    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
-    for (let count = 0; count < 40; count += 1) {
-      await new Promise<void>((resolve) => {
-        const socket = connect(port, "127.0.0.1", () => socket.write(head + body, () => socket.destroy()));
-        socket.once("close", () => resolve());
-      });
-    }
-    await poll("all streams to be closed", async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
-    // One whose end was seen late has a job by then, whose prompt is computed to its end for a client that tries again: ten seconds long.
-    await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
-  });
+  it.each(["/v1/inference", "/v1/completions"])(
+    "before its answer begins leaves no stream and no job: %s",
+    async (path) => {
+      const port = Number(new URL(worker.url).port);
+      const body = JSON.stringify({ prompt: "endless" });
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
+      for (let count = 0; count < 40; count += 1) {
+        await new Promise<void>((resolve) => {
+          const socket = connect(port, "127.0.0.1", () => socket.write(head + body, () => socket.destroy()));
+          socket.once("close", () => resolve());
+        });
+      }
+      await poll("all streams to be closed", async () =>
+        /^waggle_streams_open 0$/m.test(await worker.client.metrics()),
+      );
+      // If the worker noticed a disconnect late, the client has a job. Its prefill finishes, for ten seconds, in case the client retries.
+      await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
+    },
+  );
 
   it("frees the slot", async () => {
-    // Before its first token, its prompt is computed to its end for a client that tries again.
+    // After the first token: before it, a disconnect lets the prefill finish, in case the client retries.
     for await (const { type } of worker.client.inference({ prompt: "endless", job_id: "left" })) {
       if (type === "token") break;
     }
     await worker.log.line("the stream's end", (line) => line["msg"] === "stream_end" && line["job"] === "left");
     expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
-    // The stream has its end before the engine has left the slot.
+    // The stream may end before the engine releases the slot.
     const allIdle = async (): Promise<boolean> => (await worker.client.slots()).every((slot) => slot.state === "idle");
     await expect.poll(allIdle).toBe(true);
   });
 });
 
 describe("connections", () => {
-  it("that come while the worker does something else find a place", async () => {
+  it("that arrive while the worker is stopped wait in the listen backlog", async () => {
     const busy = await spawnFakeWorker();
     const { pid, url } = busy;
     const most = Number(await readFile("/proc/sys/net/core/somaxconn", "utf8").catch(() => "128"));
     process.kill(pid, "SIGSTOP");
     const sockets = Array.from({ length: Math.min(700, most) }, () => connect(Number(new URL(url).port), "127.0.0.1"));
     try {
-      // The server does not accept them: connections without a place would be tried again, a second later and then ever more rarely.
-      await withTimeout(Promise.all(sockets.map((socket) => once(socket, "connect"))), 20_000, "They wait to connect");
+      // The stopped worker accepts no connections. Those that do not fit into the backlog would be retried by TCP, with growing delays.
+      await withTimeout(
+        Promise.all(sockets.map((socket) => once(socket, "connect"))),
+        20_000,
+        "Some connections were not established",
+      );
     } finally {
       process.kill(pid, "SIGCONT");
       for (const socket of sockets) socket.on("error", () => {}).destroy();

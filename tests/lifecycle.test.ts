@@ -1,4 +1,4 @@
-// Starting, leaving and everything the process itself promises: exit codes, ports, signals.
+// Tests the start and the shutdown of a worker process: exit codes, ports, signals.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
@@ -14,7 +14,7 @@ import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/
 afterEach(killDaemons);
 
 describe("starting", () => {
-  it("in local mode listens on loopback alone", async () => {
+  it("listens only on loopback in local mode", async () => {
     const worker = await spawnFakeWorker();
     expect(new URL(worker.url).hostname).toBe("127.0.0.1");
     const outside = Object.values(networkInterfaces())
@@ -27,9 +27,9 @@ describe("starting", () => {
 
   it.each([
     ["local mode with a token", ["--local-mode"], { WAGGLE_API_TOKEN: "secret-token-1" }, "WAGGLE_API_TOKEN"],
-    ["other machines without one", ["--host", "0.0.0.0"], {}, "WAGGLE_API_TOKEN"],
+    ["a network address without a token", ["--host", "0.0.0.0"], {}, "WAGGLE_API_TOKEN"],
     ["a port that is not a number", ["--local-mode", "--port", "http"], {}, "--port"],
-    ["a variable that is wrong", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
+    ["an invalid variable", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
   ] as const)("refuses %s with exit code 64 and names it", async (_, args, env, name) => {
     const { code, stdout, stderr } = await runDaemon("worker", args, { env });
     expect(code).toBe(64);
@@ -38,7 +38,7 @@ describe("starting", () => {
     expect(stderr).not.toContain("secret-token-1");
   });
 
-  it("in network mode wants the token, and takes a new one on SIGHUP", async () => {
+  it("requires a token in network mode, and reads the tokens again on SIGHUP", async () => {
     const folder = await mkdtemp(join(tmpdir(), "waggle-"));
     const file = join(folder, "tokens");
     await writeFile(file, "alice:first-token-1\n");
@@ -55,11 +55,11 @@ describe("starting", () => {
     expect(worker.log.text).not.toContain("wrong-token-1");
   });
 
-  it("takes a SIGHUP from before the port is open as a request to read the tokens again", async () => {
+  it("reads the tokens again on a SIGHUP that arrives before the port is open", async () => {
     await using starting = await startHeld();
     await writeFile(starting.tokens, "alice:second-token\n");
     starting.child.kill("SIGHUP");
-    await starting.goOn();
+    await starting.openPort();
     const { url } = (await starting.line()) as { url: string };
     const status = async (token: string) =>
       (await fetch(`${url}/v1/info`, { headers: { authorization: `Bearer ${token}` } })).status;
@@ -68,14 +68,17 @@ describe("starting", () => {
     expect(await starting.exited).toBe(0);
   });
 
-  it.each(["SIGTERM", "SIGINT"] as const)("leaves with 0 on a %s from before the port is open", async (signal) => {
-    await using starting = await startHeld();
-    starting.child.kill(signal);
-    await starting.goOn();
-    expect(await starting.exited).toBe(0);
-  });
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "exits with 0 on a %s that arrives before the port is open",
+    async (signal) => {
+      await using starting = await startHeld();
+      starting.child.kill(signal);
+      await starting.openPort();
+      expect(await starting.exited).toBe(0);
+    },
+  );
 
-  it("on a taken port exits with 69 and names who holds it", async () => {
+  it("exits with 69 if the port is taken, and names the process that has it", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => holder.once("listening", resolve));
     const { port } = holder.address() as AddressInfo;
@@ -90,7 +93,7 @@ describe("starting", () => {
     [["--alias", "bee=ant"], 'waggle-worker: Cannot serve two models as "bee".'],
     [["--alias", "status=ant"], 'waggle-worker: Cannot serve a model as "status": GET /v1/models/status is a route.'],
     [["--pin", "wasp"], 'waggle-worker: Cannot find model "wasp": this worker serves bee, ant.'],
-  ])("whose models do not go together, as %j, exits with 64 and says why", async (flags, why) => {
+  ])("exits with 64 and a reason if the models do not go together: %j", async (flags, why) => {
     const models = ["--model", "bee=b.gguf", "--model", "ant=a.gguf"];
     const { code, stderr } = await runDaemon("worker", [
       "--local-mode",
@@ -104,7 +107,7 @@ describe("starting", () => {
     expect([code, stderr]).toEqual([64, expect.stringContaining(why)]);
   });
 
-  it("that cannot load the model: queued jobs end, the progress stream says so, exit code 75", async () => {
+  it("ends queued jobs and the progress stream if the model cannot be loaded, and exits with 75", async () => {
     const worker = await spawnDaemon("worker", [
       ...["--local-mode", "--port", "0", "--backend", "fake"],
       ...["--fake-load-delay", "1500", "--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"],
@@ -126,8 +129,8 @@ describe("starting", () => {
   });
 });
 
-describe("leaving", () => {
-  it("idle on SIGTERM: exit 0 within a second, deregistered at the hive, port free", async () => {
+describe("shutting down", () => {
+  it("exits with 0 within a second on SIGTERM when idle, deregisters at the hive, and frees its port", async () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
     const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
@@ -144,7 +147,7 @@ describe("leaving", () => {
     await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
   });
 
-  it("under load on SIGTERM: what runs finishes, what waits ends unavailable, exit 0", async () => {
+  it("finishes running jobs on SIGTERM, ends waiting ones as unavailable, and exits with 0", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
     await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
@@ -166,13 +169,13 @@ describe("leaving", () => {
   it.each([
     ["SIGTERM", 143],
     ["SIGINT", 130],
-  ] as const)("on a second %s aborts with exit code %i", async (signal, code) => {
+  ] as const)("aborts on a second %s, with exit code %i", async (signal, code) => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
     await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     worker.signal(signal);
     await worker.log.line("the drain", (line) => line["to"] === "draining");
-    // The time within which signals count as one is part of the contract, so here a wait is the thing tested.
+    // The worker counts signals within 300 ms as one.
     await new Promise((resolve) => setTimeout(resolve, 400));
     worker.signal(signal);
     const stream = await readAll(await running);
@@ -181,7 +184,7 @@ describe("leaving", () => {
     expect((await worker.exited).code).toBe(code);
   });
 
-  it("on signals in quick succession drains once: they are one Ctrl-C", async () => {
+  it("drains on signals in quick succession, because one Ctrl-C may cause several", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
     await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
@@ -190,7 +193,7 @@ describe("leaving", () => {
     expect((await worker.exited).code).toBe(0);
   });
 
-  it("when the drain takes too long aborts", async () => {
+  it("aborts when the drain takes too long", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10", "--drain-timeout", "300ms"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
     await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
@@ -199,7 +202,7 @@ describe("leaving", () => {
     expect((await worker.exited).code).toBe(143);
   });
 
-  it("killed outright under load leaves no engine behind, and breaks its streams", async () => {
+  it("leaves no engine behind when it is killed under load, and its streams break", async () => {
     const worker = await spawnFakeWorker(["--fake-step-delay", "10"]);
     const { engine_pid: engine } = await worker.line("ready");
     expect(engine).toBeTypeOf("number");
@@ -211,7 +214,7 @@ describe("leaving", () => {
     await poll("the engine to exit", () => !alive(engine as number));
   });
 
-  it("survives that the reader of its stdout has left", async () => {
+  it("keeps running when the reader of its stdout has exited", async () => {
     const root = new URL("../", import.meta.url).pathname;
     const entry = ["--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
     const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
@@ -228,7 +231,7 @@ describe("leaving", () => {
   });
 });
 
-/** A worker that has read its settings and tokens, and is held before it opens its port. */
+/** Starts a worker that has read its settings and tokens, and waits before it opens its port. */
 async function startHeld() {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
   const [tokens, held, opened] = ["tokens", "held", "opened"].map((name) => join(folder, name)) as [
@@ -265,12 +268,11 @@ Server.prototype.listen = function (...args) {
     child,
     exited,
     tokens,
-    /** Lets the worker open its port. */
-    goOn: () => writeFile(opened, ""),
+    openPort: () => writeFile(opened, ""),
     line: () =>
       new Promise((resolve, reject) => {
         child.stdout.once("data", (chunk: Buffer) => resolve(JSON.parse(chunk.toString().split("\n")[0] ?? "")));
-        void exited.then((how) => reject(new Error(`It left with ${String(how)}`)));
+        void exited.then((how) => reject(new Error(`The worker exited with ${String(how)}`)));
       }),
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
@@ -289,7 +291,7 @@ function alive(pid: number): boolean {
   }
 }
 
-/** The whole body, and whether the connection broke before its clean end. */
+/** Reads the body to its end. `broken`: the connection broke before. */
 async function readAll(response: Response): Promise<{ text: string; broken: boolean }> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const decoder = new TextDecoder();

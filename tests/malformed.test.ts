@@ -1,5 +1,5 @@
-// Ten thousand requests that no client should send, over real connections to one worker. None may crash it, none is an internal error, every
-// refusal has its dialect's shape and repeats nothing of what it refuses; and afterwards the worker is as it was.
+// Sends ten thousand malformed requests over real connections to one worker. No request may crash it or cause an internal error. Every refusal has
+// its dialect's shape and repeats no text of the request. Afterwards the worker holds no job or stream.
 //   WAGGLE_FUZZ_SEED=… repeats a run; fast-check prints the seed and the path of a failure.
 import { poll } from "@waggle/testing/harness";
 import type { StreamEvent } from "@waggle/protocol";
@@ -13,7 +13,7 @@ import type { Answer, Prober } from "./support/probe.ts";
 import { errorProblems } from "./support/verdict.ts";
 
 const seed = Number(process.env["WAGGLE_FUZZ_SEED"] ?? 20_261);
-/** Sent at the same time; each batch is one property run. */
+/** Requests sent at the same time. Each batch is one run of the property. */
 const batch = 50;
 const parsedRuns = 180;
 const rawRuns = 20;
@@ -43,7 +43,7 @@ afterAll(async () => {
   await killDaemons();
 });
 
-/** Checks an answer; a failure shows what it was the answer to. */
+/** Checks an answer; a failure message contains the request. */
 function judge(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): void {
   try {
     check(answer, sent);
@@ -57,10 +57,10 @@ function check(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): vo
   const { status = 0, contentType = "", body = "" } = answer ?? {};
   statuses[status] = (statuses[status] ?? 0) + 1;
   if (answer === undefined) return;
-  // Pages that were not built say so; they are not among the routes under test.
+  // Pages are not tested here: without a build they answer with an error page.
   if (contentType.startsWith("text/html")) return;
   expect(status).toBeGreaterThanOrEqual(100);
-  // What this worker does not do at all is 501.
+  // 501: a feature that this worker does not have.
   expect(status === 501 || status < 500, `status ${status}`).toBe(true);
   if (status < 400) return;
   expect(errorProblems(placeOf(sent), { status, contentType, body })).toEqual([]);
@@ -68,7 +68,7 @@ function check(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): vo
   expect(body).not.toMatch(/node_modules|\.ts\b|\bat .*:\d+:\d+/);
 }
 
-/** Any dialect's shape will do where no path can be read: from bytes, and behind a host that may reach into the path. */
+/** The path decides which dialect's errors are allowed. For raw bytes, and with a random Host, any dialect's errors are. */
 function placeOf(sent: Uint8Array | BrokenRequest): { readonly method: string; readonly path: string } {
   if (sent instanceof Uint8Array) return { method: "HEAD", path: "" };
   return { method: sent.method, path: "host" in sent.headers ? "" : sent.path };
@@ -83,20 +83,20 @@ function latin1(bytes: Uint8Array | undefined): string {
 }
 
 describe("ten thousand malformed requests", () => {
-  it(`${parsedRuns * batch} that a client library lets through: no 500, and the dialect's own errors`, async () => {
+  it(`${parsedRuns * batch} that client libraries can send: no 500, and errors in the dialect's shape`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(brokenRequest, { minLength: batch, maxLength: batch }), async (requests) => {
         await Promise.all(requests.map(async (request) => judge(await prober.send(request), request)));
       }),
       { seed, numRuns: parsedRuns, endOnFailure: true },
     );
-    // Not all of them at one gate: the schema, the paths, the gate, the size, and a few that are sound after all.
+    // Requests are refused for several reasons (schema, path, host, size), and a few are valid.
     for (const status of [200, 400, 403, 404, 413]) expect(statuses[status], `status ${status}`).toBeGreaterThan(10);
-    // Of a single route's.
+    // Only POST /v1/jobs answers 202.
     expect(statuses[202], "status 202").toBeGreaterThan(0);
   });
 
-  it(`${rawRuns * batch} that only a socket can send: answered or cut off`, async () => {
+  it(`${rawRuns * batch} that only raw sockets can send: each is answered, or its connection is closed`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(brokenBytes, { minLength: batch, maxLength: batch }), async (messages) => {
         await Promise.all(messages.map(async (bytes) => judge(await prober.sendRaw(bytes), bytes)));
@@ -105,7 +105,7 @@ describe("ten thousand malformed requests", () => {
     );
   });
 
-  it("leave the worker as it was: the same processes, idle slots, no open stream, and it serves", async () => {
+  it("leave the worker serving, with the same processes, idle slots and no open stream", async () => {
     const health = await worker.client.health();
     expect(health).toMatchObject({ ready: true, engine: { deaths: 0 } });
     await poll("all slots to be idle", async () =>
@@ -117,7 +117,7 @@ describe("ten thousand malformed requests", () => {
         return true;
       });
     }
-    // Also of answers whose client had left.
+    // The metrics also count answers whose client had disconnected.
     expect(await worker.client.metrics()).not.toContain('status="500"');
     const events: StreamEvent[] = [];
     for await (const event of worker.client.inference({ prompt: "still there? [eog:5]" })) events.push(event);

@@ -1,4 +1,4 @@
-// One kind of mistake looks the same in every program: one line on stderr that begins with the program's name, and one exit code.
+// Tests that every program reports a mistake in the same way: one line on stderr that begins with the program's name, and the same exit code.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -21,14 +21,14 @@ type ProgramName = keyof typeof programs;
 interface Mistake {
   readonly kind: string;
   readonly code: number;
-  /** The text of the line, from any program. */
+  /** Text of the line in every program. */
   readonly says: RegExp;
   readonly made: readonly (readonly [ProgramName, ...string[]])[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const fleet = ["--nats-url", "nats://127.0.0.1:9"] as const;
-/** Of no machine: it is reserved for documents. https://www.rfc-editor.org/rfc/rfc5737 */
+/** An address that no machine has: it is reserved for documentation. https://www.rfc-editor.org/rfc/rfc5737 */
 const nowhere = ["--host", "192.0.2.1", "--port", "7719"] as const;
 const tokens = { WAGGLE_API_TOKEN: "0123456789", WAGGLE_HIVE_TOKEN: "0123456789" };
 const page = repositoryPath("README.md");
@@ -59,7 +59,7 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
-    kind: "a value that an option does not take",
+    kind: "an invalid value of an option",
     code: 64,
     says: /Cannot (use|set) \S+ (to )?"?hot"?: /,
     made: [
@@ -72,7 +72,7 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
-    kind: "an address that others reach, without a token",
+    kind: "a network address without a token",
     code: 64,
     says: /Cannot use --host 0\.0\.0\.0 without a token/,
     made: [
@@ -151,7 +151,7 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
-    kind: "an address that is not this machine's",
+    kind: "an address of another machine",
     code: 69,
     says: /Cannot listen on 192\.0\.2\.1:7719: this machine has no such address\./,
     env: tokens,
@@ -200,10 +200,10 @@ afterAll(() => {
 });
 
 it.each(mistakes("", "").map(({ kind }, index) => [kind, index] as const))(
-  "%s: one line, and one code",
+  "%s: one line, and the same exit code in every program",
   async (_, index) => {
     const { code, says, made: tries, env } = made[index] as Mistake;
-    // Ports without a server, and new folders: no other worker of this machine answers.
+    // A port without a server, and new folders, so that no other worker of this machine is found.
     const own = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, WAGGLE_BACKEND: "", ...env };
     const results = await Promise.all(
       tries.map(async ([name, ...argv]) => {
@@ -215,7 +215,7 @@ it.each(mistakes("", "").map(({ kind }, index) => [kind, index] as const))(
           stdin: "ignore",
         });
         const shape = new RegExp(`^${name}: [^\\n]*[.?)]$`);
-        // A daemon may have begun to log what it cannot reach.
+        // Leaves out log lines of daemons.
         const shown = stderr
           .split("\n")
           .filter((line) => !line.startsWith("{"))

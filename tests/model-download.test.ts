@@ -1,4 +1,4 @@
-// Workers whose model is still coming down: what they show of the address that it comes from, and that one of two fetches it.
+// Tests workers whose model is being downloaded: they hide the secrets of its address, and only one of two workers downloads it.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { killDaemons, spawnDaemon } from "./support/daemon.ts";
 
 afterEach(killDaemons);
 
-it("shows neither credentials nor the signature of an address, fetches it once for two, and serves what comes", async () => {
+it("hides credentials and signature of the address, downloads the file once for two workers, and serves it", async () => {
   const model = await readFile(new URL("../models/waggle-tiny-stories.gguf", import.meta.url));
   let finish = (): void => {};
   let begun = (): void => {};

@@ -1,4 +1,4 @@
-// A model that was never loaded, in a real worker: its file tells how it chats, from the build's own thread too.
+// Tests models that are not loaded yet, in a real worker: the worker reads their abilities and memory from the file.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-it("answers the first chat of a client of Ollama's, and says before what it can do", async () => {
+it("shows Ollama's clients what a model can do before it is loaded, and loads it for a chat", async () => {
   const path = join(folder, "bee.gguf");
   writeScriptedModel({ path, template: llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "", context: 256 });
   const worker = await spawnModelWorker(["--model", `ant=${path}`, "--model", `bee=${path}`]);
@@ -32,7 +32,7 @@ it("answers the first chat of a client of Ollama's, and says before what it can 
   expect((await answer.text()).trimEnd().split("\n").at(-1)).toContain('"done":true');
 });
 
-it("is known by what it takes, and loaded with contexts that the memory budget has room for", async () => {
+it("shows a model's memory before it is loaded, and loads it with contexts that fit into the memory budget", async () => {
   const mib = 2 ** 20;
   const path = fileURLToPath(new URL("../models/waggle-tiny-stories.gguf", import.meta.url));
   const shared = ["--model", `ant=${path}`, "--model", path, "--slots", "64"];

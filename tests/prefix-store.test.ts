@@ -1,5 +1,5 @@
-// What a slot has computed, after it had to give it up: over real HTTP, with the embedded model, through the death of an engine and of
-// a worker.
+// Tests that a conversation's prefix is kept when another one takes its slot, and when the engine crashes or the worker restarts. Runs with the
+// embedded model over HTTP.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
 
 afterEach(killDaemons);
 
-/** One slot, so that each conversation takes it from the one before. */
+/** With one slot, each conversation takes it from the previous one. */
 const flags = ["--slots", "1", "--context-size", "512", "--threads", "1"];
 const sentence = " Lily and Tom went to the park to play with a red ball and a little dog.";
 const opening = (name: string): string => `Once there was a child called ${name}.${sentence.repeat(8)}`;
@@ -27,12 +27,12 @@ async function tell(client: WorkerClient, name: string, prompt: string): Promise
   const request = { prompt, session_id: name, max_tokens: 8, temperature: 0, ignore_eos: true };
   for await (const event of client.inference(request)) events.push(event);
   const started = events.find((event) => event.type === "started");
-  if (started === undefined) throw new Error(`No start: ${JSON.stringify(events)}`);
+  if (started === undefined) throw new Error(`The stream has no started event: ${JSON.stringify(events)}`);
   const text = events.map((event) => (event.type === "token" ? event.text : "")).join("");
   return { text, promptTokens: started.prompt_tokens, cachedTokens: started.cached_tokens };
 }
 
-/** The first turns of two conversations: the second has the slot when this is over. */
+/** Runs the first turns of two conversations. Afterwards the second conversation has the slot. */
 async function openTwo(client: WorkerClient): Promise<{ readonly prompt: string; readonly turn: Turn }> {
   const turn = await tell(client, "Anna", opening("Anna"));
   expect(turn.cachedTokens).toBeLessThan(8);
@@ -40,7 +40,7 @@ async function openTwo(client: WorkerClient): Promise<{ readonly prompt: string;
   return { prompt: `${opening("Anna")}${turn.text}`, turn };
 }
 
-it("comes back warm to a conversation that lost its slot, also after the engine died", async () => {
+it("a conversation that lost its slot gets its prefix back, also after a crash of the engine", async () => {
   const worker = await spawnModelWorker(flags);
   const { prompt, turn } = await openTwo(worker.client);
   const back = await tell(worker.client, "Anna", prompt);
@@ -63,7 +63,7 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   expect(metrics.sum("waggle_prefix_bytes")).toBeGreaterThan(10_000);
 });
 
-it("is gone with its worker", async () => {
+it("the store is deleted when the worker exits", async () => {
   const worker = await spawnModelWorker(flags);
   await openTwo(worker.client);
   const own = (): string[] =>
@@ -76,7 +76,7 @@ it("is gone with its worker", async () => {
   expect(own()).toEqual([]);
 });
 
-it("stays for the next worker in a folder that was asked for", async () => {
+it("the store is kept for the next worker in the folder of --prefix-store-dir", async () => {
   const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
   try {
     const first = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);

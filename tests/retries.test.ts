@@ -1,4 +1,4 @@
-// Shows with real clients that a request which is sent again after its client's own time-out joins its first try.
+// Tests with real clients that a retry after a client's timeout joins the job of the first request.
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
@@ -6,12 +6,12 @@ import type { Listening } from "./support/daemon.ts";
 
 let worker: Listening;
 beforeAll(async () => {
-  // Some two seconds for an answer: three steps of prefill, five of decoding.
+  // An answer takes some two seconds: three steps of prefill, five of decoding.
   worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "250", "--prefill-budget", "16"]);
 });
 afterAll(killDaemons);
 
-/** How far each counter has gone while this ran. */
+/** @returns by how much each counter grew during `run` */
 async function counted(run: () => Promise<void>): Promise<{ accepted: number; joined: number; cancelled: number }> {
   const read = async (): Promise<number[]> => {
     const text = await (await fetch(`${worker.url}/metrics`)).text();
@@ -34,8 +34,8 @@ function sum(metrics: string, name: string): number {
 
 const prompt = "[eog:5] a tale that takes its time";
 
-describe("a client that tries again", () => {
-  test("after its own time-out gets the answer of the one job that its first try began", async () => {
+describe("a client that retries", () => {
+  test("after its timeout gets the answer of the job that the first request started", async () => {
     const tries: string[] = [];
     const client = new OpenAI({
       baseURL: `${worker.url}/v1`,
@@ -59,7 +59,7 @@ describe("a client that tries again", () => {
     expect(counts).toEqual({ accepted: 1, joined: tries.length - 1, cancelled: 0 });
   });
 
-  test("while its first try is still open, and gets as much as that", async () => {
+  test("while the first request is open gets the same answer", async () => {
     const ask = async (): Promise<string> => {
       const init = {
         method: "POST",

@@ -1,4 +1,4 @@
-// Tests a worker of several models: requests that name them at random, an engine that is killed, a file that is swapped under streams.
+// Tests a worker with several models: requests for random models, an engine that is killed, and a model file that is swapped under streams.
 import { createLeftoverCheck, createProcessGroups, endLeftovers } from "@waggle/testing/harness";
 import { afterEach, expect, test } from "vitest";
 import { runSoak } from "./several-models/soak.ts";
@@ -7,7 +7,7 @@ import { howToRepeat, isLong, limitMs, say, seed } from "./support/long.ts";
 
 const requests = isLong ? 1_000 : 40;
 const streams = isLong ? 200 : 20;
-/** How many ask at the same time. */
+/** Parallel clients. */
 const clients = 16;
 const groups = createProcessGroups("several-models");
 afterEach(() => groups.killAll());
@@ -16,9 +16,9 @@ const options = (interrupted: AbortSignal) => ({
   ...{ groups, leftovers: createLeftoverCheck(), clients, interrupted, progress: say },
 });
 
-/** In a long run first with a limit of two models, then with the memory of the two largest. */
+/** A long run tests first a limit of two loaded models, then a memory budget for the two largest. */
 test.for(isLong ? (["models", "memory"] as const) : (["memory"] as const))(
-  "four models share the %s of two, and one engine dies, without an effect on the others",
+  "four models with a limit for two (%s), and an engine that dies without an effect on other models",
   { timeout: limitMs },
   async (limit, { signal }) => {
     const given = options(signal);
@@ -30,7 +30,7 @@ test.for(isLong ? (["models", "memory"] as const) : (["memory"] as const))(
 );
 
 test(
-  "each stream is answered by the old file or the new one, whole, while they change places",
+  "during a swap, each stream is complete and answered by either the old or the new file",
   { timeout: limitMs },
   async ({ signal }) => {
     const given = options(signal);

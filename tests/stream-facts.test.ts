@@ -1,4 +1,4 @@
-// What streams say of themselves, over real HTTP and of a real model: how far a prompt is, and a receipt that anybody can check.
+// Tests facts that streams contain, with a real model over HTTP: progress of the prompt, and a receipt that clients can verify.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { poll } from "@waggle/testing/harness";
@@ -7,11 +7,11 @@ import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
 
-/** Of the embedded model, which has 512 tokens of context. */
+/** Nearly fills the embedded model's context of 512 tokens. */
 const longPrompt = "One day a little bee flew over the sunny meadow. ".repeat(20);
 let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
 beforeAll(async () => {
-  // 32 tokens a step at most, so that a prompt takes several.
+  // Without decoding slots, a step computes up to four times the budget: 32 prompt tokens. A long prompt takes several steps.
   worker = await spawnModelWorker(["--slots", "1", "--prefill-budget", "8"]);
 });
 afterAll(killDaemons);
@@ -44,24 +44,24 @@ test("a receipt names the text, the model's file and the chat template, and make
   expect(plain.receipt, "without a template").toMatchObject({ model_sha256: modelSha256, template_sha256: null });
 });
 
-test("a long prompt says how far it is before its first token", async () => {
+test("a stream reports the progress of a long prompt before its first token", async () => {
   const events = await collect({ prompt: `1. ${longPrompt}`, max_tokens: 2 });
   const reports = events.flatMap((event) => (event.type === "status" ? [event.prompt_progress] : [])).filter(Boolean);
   const { prompt_tokens: total } = endOf(events).usage;
-  // The first piece is always reported; the others five times a second, and this model may be done sooner.
+  // The first progress is always reported. Later ones follow five times a second, and this model may finish earlier.
   expect(reports[0]).toMatchObject({ total, cached: expect.any(Number) });
   for (const progress of reports) expect(progress?.processed).toBeLessThan(total);
   const types = events.map(({ type }) => type);
   expect(types.lastIndexOf("status")).toBeLessThan(types.indexOf("token"));
 });
 
-test("a prompt that continues differently says where", async () => {
+test("a stream reports where its prompt differs from the cached one", async () => {
   await collect({ prompt: "Once upon a time there was a cat", max_tokens: 2 });
   const events = await collect({ prompt: "Once upon a time there was a dog who ran", max_tokens: 2 });
   expect(events.find(({ type }) => type === "started")).toMatchObject({ differs_at: expect.stringMatching(/^ ?dog/) });
 });
 
-test("OpenAI's clients get the progress that llama-server gives", async () => {
+test("OpenAI's clients get the same progress fields as from llama-server", async () => {
   const response = await fetch(new URL("/v1/completions", worker.url), {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -1,5 +1,4 @@
-// Traces of a real worker, sent to a collector in this process: what a request's trace holds, and that a collector which is not there
-// harms no request.
+// Tests the traces that a real worker sends to a collector in this process: their spans, and that a missing collector affects no request.
 import { attributesOf, startOtlpReceiver } from "@waggle/testing";
 import type { OtlpReceiver, OtlpSpan } from "@waggle/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -37,7 +36,7 @@ async function chat(url: string, body: object, headers: Record<string, string> =
 const startOf = (span: OtlpSpan): bigint => BigInt(span.startTimeUnixNano);
 const endOf = (span: OtlpSpan): bigint => BigInt(span.endTimeUnixNano);
 
-test("a request is a span of its caller's trace, and its job's queue, prefill and decode are below it", async () => {
+test("a request is a span of its caller's trace, with queue, prefill and decode of its job as children", async () => {
   const worker = await spawn();
   const before = BigInt(Date.now()) * 1_000_000n;
   const traceparent = `00-${traceId}-${parentId}-01`;
@@ -91,7 +90,7 @@ test("a request is a span of its caller's trace, and its job's queue, prefill an
   );
 });
 
-test("what the caller does not sample is not sent; a refused request is, and so is what is left when the worker leaves", async () => {
+test("unsampled requests are not sent, refused ones are, and the remaining spans are sent when the worker exits", async () => {
   const worker = await spawn(receiver.url, { OTEL_BSP_SCHEDULE_DELAY: "60000" });
   await (await chat(worker.url, {}, { traceparent: `00-${traceId}-${parentId}-00` })).text();
   expect((await chat(worker.url, { messages: 3 })).status).toBe(400);
@@ -111,7 +110,7 @@ test("what the caller does not sample is not sent; a refused request is, and so 
   expect(spans.every((span) => span.traceId !== traceId)).toBe(true);
 });
 
-test("without a collector the worker answers, says so once, and leaves in time", async () => {
+test("without a collector the worker answers, logs the problem once, and exits in time", async () => {
   const saysSo = ({ msg }: { readonly msg?: unknown }): boolean => String(msg).startsWith("Cannot send traces");
   const gone = await startOtlpReceiver();
   await gone.close();
@@ -126,7 +125,7 @@ test("without a collector the worker answers, says so once, and leaves in time",
   expect(worker.log.lines.filter(saysSo)).toHaveLength(1);
 });
 
-test("a collector that takes posts and never answers does not keep the worker from leaving", async () => {
+test("a collector that never answers does not delay the worker's exit", async () => {
   receiver.answer("hang");
   const worker = await spawn();
   expect((await chat(worker.url, {})).status).toBe(200);

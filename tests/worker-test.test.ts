@@ -1,5 +1,5 @@
-// Tests worker:test against real processes: it passes for a worker that is sound, twice and side by side; it catches one that is
-// not; and whatever happens to it, no process of it survives.
+// Tests `xtask worker:test` with real processes: it passes for a correct worker, also twice in parallel, it catches cheating workers, and it leaves
+// no process behind, however it ends.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ const xtask = (...flags: string[]) =>
     reject: false,
   });
 
-/** Runs it with `--json`, whose stdout must be one object and nothing else. */
+/** Runs worker:test with `--json`; stdout must be a single JSON object. */
 async function workerTest(...flags: string[]): Promise<{ exitCode: number | undefined; outcome: Outcome }> {
   const { exitCode, stdout } = await xtask("--json", ...flags);
   return { exitCode, outcome: JSON.parse(stdout) as Outcome };
@@ -46,8 +46,8 @@ function cheating(mode: string): string[] {
   ];
 }
 
-describe("a sound worker", () => {
-  it("passes on the embedded model, with nothing on stdout but one object; and again, with steps, tokens and a table", async () => {
+describe("a correct worker", () => {
+  it("passes with the embedded model, with --json and with its steps, tokens and a table", async () => {
     const { exitCode, outcome } = await workerTest();
     expect(outcome.failures).toEqual([]);
     expect(outcome).toMatchObject({ ok: true, done: true, registered: true, ports_free: true, processes_left: 0 });
@@ -63,7 +63,7 @@ describe("a sound worker", () => {
     expect(shown.exitCode).toBe(0);
   });
 
-  it("passes when two run side by side", async () => {
+  it("passes when two tests run in parallel", async () => {
     const [one, two] = await Promise.all([workerTest(), workerTest()]);
     expect([one.outcome.failures, two.outcome.failures]).toEqual([[], []]);
     expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
@@ -80,7 +80,7 @@ describe("a model that cannot be loaded", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("is a failure that names the file of random bytes, in --json and in words", async () => {
+  it("is a failure that names a file of random bytes", async () => {
     const file = join(folder, "random.gguf");
     writeFileSync(file, randomBytes(100_000));
     const { stdout, exitCode } = await xtask("--model", file);
@@ -90,7 +90,7 @@ describe("a model that cannot be loaded", () => {
   });
 });
 
-describe("a worker that is not sound", () => {
+describe("a cheating worker", () => {
   it.concurrent.each([
     ["lump", /in a lump/],
     ["sleeps", /p95 of \|arrival - t_ms\|/],
@@ -108,27 +108,27 @@ describe("a worker that is not sound", () => {
     ["silent", /No event for 5 s, after 1 events/],
     ["endless", /Timed out after 10 s, while tokens were streaming/],
     ["deaf", /Timed out after 10 s, while the worker was leaving/],
-  ])("is given up on in time when its mode is %s", async (mode, failure) => {
-    // No longer than a worker is given to leave: on a fast machine that would be over before.
+  ])("fails at the time limit when its mode is %s", async (mode, failure) => {
+    // Shorter than the time limit for a worker's exit, which would otherwise end the test first.
     const { exitCode, outcome } = await workerTest("--timeout", "10", ...cheating(mode));
     expect(outcome.failures.join("\n")).toMatch(failure);
     expect(isOver(outcome.duration_ms, 18_000)).toBe(false);
     expect(exitCode).toBe(1);
   });
 
-  it("passes when the pretender is honest, so it is the cheating that is caught", async () => {
+  it("passes in its honest mode, so that the other modes fail because of the cheating", async () => {
     const { exitCode, outcome } = await workerTest(...cheating("honest"));
     expect(outcome.failures).toEqual([]);
     expect(exitCode).toBe(0);
   });
 });
 
-describe("the end of xtask itself", () => {
+describe("a signal to xtask", () => {
   it.each([
     ["SIGKILL", undefined],
     ["SIGTERM", 143],
     ["SIGINT", 130],
-  ] as const)("leaves no process behind after %s in mid-stream", async (signal, exitCode) => {
+  ] as const)("leaves no process behind: %s in the middle of a stream", async (signal, exitCode) => {
     const fake = [
       process.execPath,
       ...source,
@@ -140,7 +140,7 @@ describe("the end of xtask itself", () => {
     ];
     const run = xtask("--worker-command", JSON.stringify(fake));
     await streaming(run);
-    // Itself, the hive, the worker and its engine at least.
+    // At least xtask, the hive, the worker and its engine.
     expect((await family(run.pid)).length).toBeGreaterThanOrEqual(4);
     const leftovers = createLeftoverCheck();
     await leftovers.observe([run.pid ?? 0]);
@@ -151,7 +151,7 @@ describe("the end of xtask itself", () => {
     expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
   });
 
-  it("reports the interruption as a failure", async () => {
+  it("is reported as a failure", async () => {
     const run = xtask("--json", ...cheating("endless"));
     await started(run.pid ?? 0);
     run.kill("SIGTERM");
@@ -178,6 +178,6 @@ function streaming({ stdout }: ReturnType<typeof xtask>): Promise<void> {
       shown += String(text);
       if (/▸ .*\n\s+(\S+\s+){4}/.test(shown)) resolve();
     });
-    stdout.once("end", () => reject(new Error(`It ended before it streamed: ${shown}`)));
+    stdout.once("end", () => reject(new Error(`xtask ended before it showed tokens: ${shown}`)));
   });
 }

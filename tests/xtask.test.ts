@@ -1,4 +1,4 @@
-// Tests the everyday commands of xtask against real processes: dev runs both daemons and ends both; the help lists each command.
+// Tests commands of xtask with real processes: dev runs both daemons and ends both; the help lists each command.
 import { join } from "node:path";
 import { createLeftoverCheck, type LeftoverCheck } from "@waggle/testing/harness";
 import { execa } from "execa";
@@ -38,7 +38,7 @@ it("dev runs hive and worker with prefixed logs, and one Ctrl-C ends both", asyn
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
-it("lists its commands, and names one that it does not know", async () => {
+it("lists its commands, and names an unknown one", async () => {
   const { stdout } = await xtask();
   for (const name of ["worker:test", "dev", "check", "docs", "docs:check", "clients:check", "pack", "pack:check"])
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));

@@ -1,4 +1,4 @@
-// Owns one request of a soak: asked of a model, aborted or read to its end, and what was wrong with its answer.
+// Owns one request of a soak: sends it, aborts it or reads it to its end, and checks the answer.
 import {
   endingOf,
   incompleteness,
@@ -33,20 +33,20 @@ export interface AskOptions {
   readonly marks: ReadonlyMap<string, Mark>;
   readonly random: Random;
   readonly aborts: boolean;
-  /** An answer that takes seconds. */
+  /** Whether to request an answer that takes seconds. */
   readonly long: boolean;
-  /** Whether the model's engine has been killed by now. */
+  /** Whether the model's engine has been killed. */
   readonly wasKilled: (model: string) => boolean;
-  /** Whether the worker knows that by now: no later request is lost. */
+  /** Whether the worker has noticed the death: requests sent after that must not fail. */
   readonly isDeathKnown: () => boolean;
-  /** It has begun to answer, or is over. */
+  /** Called when an answer begins (1), and when it ends (-1). */
   readonly onRunning: (model: string, change: 1 | -1) => void;
 }
 
 const usualTokens = { least: 8, most: 120 };
-/** They take longer than a busy model stays. */
+/** Such answers take longer than a busy model stays loaded. */
 const longTokens = { least: 4_000, most: 7_000 };
-/** Of a vector that the same model has computed together with others. */
+/** Least cosine similarity of two vectors of the same text and model: batches of another shape round differently. */
 const leastLikeness = 0.999;
 const abortWithinMs = 500;
 
@@ -71,7 +71,8 @@ async function askVectors({ url, model, marks, random, aborts, wasKilled }: AskO
     const failures = vectors.model === model.name ? [] : [`vectors of ${vectors.model}`];
     const [vector, mark = ""] = [vectorOf(vectors), marks.get(model.name)];
     const like = typeof mark === "string" ? 0 : likeness(vector, mark);
-    if (!(like >= leastLikeness)) failures.push(`its ${vector.length} numbers are ${like} like its own`);
+    if (!(like >= leastLikeness))
+      failures.push(`its vector of ${vector.length} numbers has a similarity of ${like} to the model's vector`);
     return { outcome: "whole", failures };
   } catch (error) {
     if (aborts && error instanceof Error && error.name === "AbortError") return { outcome: "aborted", failures: [] };
@@ -105,7 +106,7 @@ async function askText(options: AskOptions): Promise<Answered> {
   return judge(stream, options, greedy, how);
 }
 
-/** Midway: while it waits for its model, or in its answer. */
+/** Disconnects while the job waits for its model, or in its answer. */
 async function leave(stream: LiveStream, random: Random, begun: Promise<void>): Promise<void> {
   const early = new Promise((resolve) => void setTimeout(resolve, random.between(0, abortWithinMs)));
   await (random.next() < 0.5 ? Promise.race([early, stream.over]) : begun);
@@ -121,7 +122,7 @@ function judge(stream: LiveStream, options: AskOptions, greedy: boolean, how: st
   return { outcome: "whole", failures: [...wrong, ...incompleteness(stream.judge)] };
 }
 
-/** Whether another model has answered, as far as what has come tells. */
+/** Checks by the events so far whether another model has answered. */
 function wrongIn(stream: LiveStream, { model, marks }: AskOptions, greedy: boolean): string[] {
   const failures: string[] = [];
   for (const event of stream.events) {
@@ -133,5 +134,5 @@ function wrongIn(stream: LiveStream, { model, marks }: AskOptions, greedy: boole
   const whole = stream.judge.terminal?.type === "end" && greedy;
   const others = [...marks].filter(([name]) => name !== model.name);
   const like = whole ? others.find(([, mark]) => mark === stream.judge.text)?.[0] : undefined;
-  return like === undefined ? failures : [...failures, `it says what ${like} says`];
+  return like === undefined ? failures : [...failures, `its text is that of ${like}`];
 }

@@ -11,7 +11,7 @@ const unload = (model: string, reason: string, more: Line = {}): Line => {
 };
 const unloaded = (model: string): Line => ({ msg: "model_state", model, from: "unloading", to: "unloaded" });
 
-test("unloads are counted by model, where the last job ends before the model is gone", () => {
+test("counts unloads by model, and finds no failures if all jobs end before their model is unloaded", () => {
   const first = [
     ready("a"),
     start("a", "1"),
@@ -34,7 +34,7 @@ test("unloads are counted by model, where the last job ends before the model is 
 test.each<[failure: string, lines: readonly Line[]]>([
   ["with 1 running jobs", [start("a", "1"), unload("a", "memory"), unloaded("a")]],
   ["without a reason", [unloaded("a")]],
-  ["for no good reason: idle", [unload("a", "idle"), unloaded("a")]],
+  ["for the reason idle, which is not allowed", [unload("a", "idle"), unloaded("a")]],
   ["for no other model", [unload("a", "memory", { for: undefined })]],
   ["for no other model", [unload("a", "memory", { for: "a" })]],
   ["with 2 jobs after 4000 ms", [ready("a"), unload("a", "memory", { jobs: 1, waiting: 1, time: at(4) })]],
@@ -43,7 +43,7 @@ test.each<[failure: string, lines: readonly Line[]]>([
   expect(auditUnloads(lines, ["memory", "replaced"]).failures).toEqual([`a was unloaded ${failure}`]);
 });
 
-test("an engine belongs to the model that began to load right before it started", () => {
+test("an engine belongs to the model that began to load right before the engine started", () => {
   const loading = { msg: "model_state", model: "a", from: "waiting", to: "loading" };
   const lines = [
     loading,

@@ -1,18 +1,18 @@
-// Owns what a worker's log says of its unloads: each has a reason that the policy knows, and none has ended with a job still running. Pure.
+// Checks the unloads in a worker's log: each has an allowed reason, and none happened with running jobs. Pure.
 import { timeBetween, type LogLine } from "@waggle/testing/harness";
 
 export interface UnloadAudit {
-  /** How often each model was unloaded. */
+  /** Number of unloads by model. */
   readonly unloads: ReadonlyMap<string, number>;
-  /** How many of them began while the model had jobs. */
+  /** Unloads that began while the model had jobs. */
   readonly busy: number;
   readonly failures: readonly string[];
 }
 
-/** A busy model stays for so long before it leaves for another one; the log's clock and the worker's own may differ by a little. */
+/** A busy model stays loaded for 5 s before another model replaces it. The log's clock may differ from the worker's by 50 ms. */
 const leastStayMs = 5_000 - 50;
 
-/** @param allowed the reasons that there may be */
+/** @param allowed allowed reasons */
 export function auditUnloads(lines: readonly LogLine[], allowed: readonly string[]): UnloadAudit {
   const running = new Map<string, Set<unknown>>();
   const readyLines = new Map<string, LogLine>();
@@ -36,10 +36,12 @@ export function auditUnloads(lines: readonly LogLine[], allowed: readonly string
       reasons.set(model, reason);
       if (jobsIn(line) > 0) busy += 1;
       unloads.set(model, (unloads.get(model) ?? 0) + 1);
-      const wrong = allowed.includes(reason) ? wrongIn(line, readyLines.get(model)) : `for no good reason: ${reason}`;
+      const wrong = allowed.includes(reason)
+        ? wrongIn(line, readyLines.get(model))
+        : `for the reason ${reason}, which is not allowed`;
       if (wrong !== undefined) failures.push(`${model} was unloaded ${wrong}`);
     } else if (msg === "model_state" && from === "waiting" && to === "unloading") {
-      // It holds no memory yet.
+      // A waiting model holds no memory yet, so this is not counted as an unload.
       reasons.set(model, "waiting");
     } else if (msg === "model_state" && to === "ready") {
       readyLines.set(model, line);
@@ -47,7 +49,7 @@ export function auditUnloads(lines: readonly LogLine[], allowed: readonly string
       const reason = reasons.get(model);
       reasons.delete(model);
       if (reason === undefined) failures.push(`${model} was unloaded without a reason`);
-      // Where its file was replaced, these are the other file's.
+      // After a swap, the running jobs belong to the new file.
       const left = reason === "replaced" ? 0 : jobsOf(model).size;
       if (left > 0) failures.push(`${model} was unloaded with ${left} running jobs`);
     }
@@ -55,7 +57,7 @@ export function auditUnloads(lines: readonly LogLine[], allowed: readonly string
   return { unloads, busy, failures };
 }
 
-/** What the policy does not allow. */
+/** @returns how an unload breaks the policy; undefined if it does not */
 function wrongIn(unload: LogLine, ready: LogLine | undefined): string | undefined {
   const jobs = jobsIn(unload);
   if (unload["reason"] === "replaced") return jobs === 0 ? undefined : `as replaced with ${jobs} jobs`;
@@ -67,7 +69,7 @@ function wrongIn(unload: LogLine, ready: LogLine | undefined): string | undefine
 
 const jobsIn = (unload: LogLine): number => Number(unload["jobs"]) + Number(unload["waiting"]);
 
-/** The engine that has loaded each model last: the log tells of a start right after the state that led to it. */
+/** The last engine of each model: in the log, an engine's start follows the line in which its model begins to load. */
 export function enginesOf(lines: readonly LogLine[]): ReadonlyMap<string, number> {
   const engines = new Map<string, number>();
   lines.forEach((line, at) => {
@@ -78,5 +80,5 @@ export function enginesOf(lines: readonly LogLine[]): ReadonlyMap<string, number
   return engines;
 }
 
-/** Of an engine that left by itself. */
+/** Whether a log line reports an engine that died; engines that the worker stops are not reported so. */
 export const isDeath = ({ event }: LogLine): boolean => event === "engine_died";

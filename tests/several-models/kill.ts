@@ -1,4 +1,4 @@
-// Owns the kill of one engine in the middle of a soak.
+// Kills one engine in the middle of a soak.
 import { sleep } from "@waggle/async";
 import { killProcess, stopwatch, type LogLine, type Worker } from "@waggle/testing/harness";
 import { enginesOf, isDeath } from "./audit.ts";
@@ -8,9 +8,9 @@ const lookEveryMs = 1;
 const deathLimitMs = 5_000;
 
 /**
- * Waits for an engine that answers a request, and kills it; without such an engine for a minute, kills no engine. Never rejects.
- * @param running how many streams of each model have begun and are not over
- * @param onKill called with the model's name right before
+ * Waits up to a minute for an engine that is answering a request, and kills it. Never rejects.
+ * @param running number of streams of each model that have begun and not ended
+ * @param onKill called with the model's name right before the kill
  */
 export async function killOne(
   worker: Worker,
@@ -30,7 +30,7 @@ export async function killOne(
       const from = worker.log.lines.length;
       onKill(name);
       killProcess(pid);
-      // One that was about to leave anyhow is no loss.
+      // If the engine was about to exit anyway, no death is logged; then another engine is killed.
       const died = await worker.log.line("its death", isDeath, { from, limitMs: deathLimitMs }).catch(() => undefined);
       if (died !== undefined) return;
     }

@@ -1,17 +1,17 @@
-// Owns what each model of a soak is when it has a worker for itself: what it answers, and what it takes.
+// Measures each model of a soak alone: its answer and its memory.
 import type { Worker } from "@waggle/testing/harness";
 import { watchEngines } from "./memory.ts";
 import { markOf, type Mark, type SoakModels } from "./soak-models.ts";
 
 export interface Learned {
   readonly marks: ReadonlyMap<string, Mark>;
-  /** What the worker says that each takes; undefined where it does not know. */
-  readonly saidBytes: ReadonlyMap<string, number | undefined>;
-  /** Resident memory of its engine. */
+  /** Memory of each model as the worker reports it; undefined if the worker does not know it. */
+  readonly reportedBytes: ReadonlyMap<string, number | undefined>;
+  /** Resident memory of the engine with this model alone. */
   readonly aloneMib: ReadonlyMap<string, number>;
 }
 
-/** @param worker one that has a single model in memory at a time */
+/** @param worker a worker with a limit of one loaded model */
 export async function learn(worker: Worker, models: SoakModels): Promise<Learned> {
   const marks = new Map<string, Mark>();
   const aloneMib = new Map<string, number>();
@@ -24,6 +24,6 @@ export async function learn(worker: Worker, models: SoakModels): Promise<Learned
     aloneMib.set(model.name, memory.mostMib);
   }
   const statuses = (await worker.client.models.list()).models;
-  const saidBytes = new Map(statuses.map(({ name, memory }) => [name, memory?.total]));
-  return { marks, saidBytes, aloneMib };
+  const reportedBytes = new Map(statuses.map(({ name, memory }) => [name, memory?.total]));
+  return { marks, reportedBytes, aloneMib };
 }

@@ -1,10 +1,10 @@
-// Owns what the engines of a worker hold together, looked at while it works. Linux only: elsewhere it is nothing.
+// Measures the memory of all engines of a worker together while it works. Linux only: elsewhere the figures are 0.
 import { readFile } from "node:fs/promises";
 import { sleep } from "@waggle/async";
 import { logged, parseUsage, sum, type Worker } from "@waggle/testing/harness";
 
 export interface MemoryWatch {
-  /** Most resident memory of all engines at one look. */
+  /** Largest resident memory of all engines together, at one measurement. */
   readonly mostMib: number;
   readonly mostEngines: number;
   stop(): Promise<void>;

@@ -1,4 +1,4 @@
-// Owns the models of a soak: the embedded one, two made-up ones of tiny shapes and one that embeds, and what each has to answer.
+// Owns the models of a soak (the embedded model, two random ones of tiny shapes, and a random embedding model), and the answer expected of each.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -10,7 +10,7 @@ export interface SoakModel {
   readonly path: string;
   readonly file: string;
   readonly embeds: boolean;
-  /** It has the context for answers that take seconds. */
+  /** Whether its context allows answers that take seconds. */
   readonly isLong: boolean;
 }
 
@@ -19,14 +19,14 @@ export interface SoakModels extends Disposable {
   readonly flags: readonly string[];
 }
 
-/** What only this model answers: a text at temperature 0, or a vector. */
+/** An answer by which a model can be recognised: its text at temperature 0, or its vector. */
 export type Mark = string | readonly number[];
 
 export const soakPrompt = "Once upon a time there was a bee";
 export const markTokens = 12;
-/** Models that the worker's memory holds. */
+/** Models that are loaded at the same time. */
 export const atOnce = 2;
-/** Of a slot; the embedded model and the one that embeds have less. */
+/** Context of a slot in tokens; the embedded model and the embedding model have less. */
 const contextSize = 8_192;
 export const soakFlags = [
   "--backend",
@@ -38,7 +38,7 @@ export const soakFlags = [
   "--threads",
   "1",
 ];
-/** A model may have to be loaded for it, on a machine with other work. */
+/** Limit of a stream's silence: the model may have to be loaded first, on a busy machine. */
 export const silenceMs = 120_000;
 
 const matrices = { like: "none", layers: 2, heads: 4, kvHeads: 4, feedForward: 128, vocabulary: 1_024, context: 8_192 };
@@ -70,7 +70,7 @@ export function writeSoakModels(): SoakModels {
   };
 }
 
-/** @throws Error when it does not answer as a model of its kind does */
+/** @throws Error when the model's answer is not complete */
 export async function markOf({ url }: Worker, model: SoakModel): Promise<Mark> {
   if (model.embeds) return vectorOf(await embed(url, model.name));
   const body = { model: model.name, prompt: soakPrompt, temperature: 0, max_tokens: markTokens, ignore_eos: true };
@@ -85,9 +85,9 @@ export interface Vectors {
   readonly data: readonly { readonly embedding: readonly number[] }[];
 }
 
-/** @throws Error with the status of a refusal; whatever fetch throws, an AbortError after `limitMs` */
+/** @throws Error with the status of a refusal; an AbortError after `limitMs`; other errors of fetch */
 export async function embed(url: string, model: string, limitMs = silenceMs): Promise<Vectors> {
-  // Node 20 may forget a timeout signal that only another signal refers to.
+  // AbortSignal.timeout is not used: Node 20 may collect a timeout signal to which only another signal refers.
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), limitMs);
   try {
@@ -110,7 +110,7 @@ async function requestVectors(url: string, model: string, signal: AbortSignal): 
 
 export const vectorOf = ({ data }: Vectors): readonly number[] => data[0]?.embedding ?? [];
 
-/** How alike two vectors are that have a length of 1: 1 where they are the same, 0 where they have nothing in common. */
+/** Cosine similarity of two vectors of length 1. */
 export function likeness(one: readonly number[], other: readonly number[]): number {
   if (one.length !== other.length) return 0;
   return one.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0);

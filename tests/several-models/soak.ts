@@ -1,4 +1,4 @@
-// Owns a soak: clients that ask several models at random of a worker whose memory holds two, an engine killed midway, and what must hold.
+// Owns a soak: clients send requests for random models to a worker that can load two of them, an engine is killed midway, and results are checked.
 import {
   createRandom,
   departure,
@@ -23,7 +23,7 @@ export interface SoakOptions {
   readonly requests: number;
   readonly clients: number;
   readonly seed: number;
-  /** What the worker is held to: two models, or the memory of the two that take most. */
+  /** Limit of the worker: two loaded models, or the memory of the two largest models. */
   readonly limit: "models" | "memory";
   readonly groups: ProcessGroups;
   readonly leftovers: LeftoverCheck;
@@ -36,9 +36,9 @@ export interface ModelFigures {
   readonly outcomes: Readonly<Record<Outcome, number>>;
   readonly loads: number;
   readonly unloads: number;
-  /** What the worker says that it takes, in MiB; undefined where it does not know. */
-  readonly said_mib: number | undefined;
-  /** What its engine held when it was alone, in MiB. */
+  /** Memory that the worker reports for the model; undefined if the worker does not know it. */
+  readonly reported_mib: number | undefined;
+  /** Resident memory of the engine with this model alone. */
   readonly alone_mib: number;
 }
 
@@ -48,9 +48,9 @@ export interface SoakFigures {
   readonly killed: string;
   /** Models that were unloaded while they had jobs. */
   readonly busy_unloads: number;
-  /** Undefined where the worker was held to two models. */
+  /** The memory budget; undefined with a limit of two loaded models. */
   readonly budget_mib: number | undefined;
-  /** Of the two models that hold most, each alone. */
+  /** Sum for the two models with the most resident memory, each measured alone. */
   readonly two_alone_mib: number;
   readonly most_engines_mib: number;
   readonly most_engines: number;
@@ -59,7 +59,7 @@ export interface SoakFigures {
 }
 
 const abortedShare = 0.2;
-/** Now and then all clients ask for long answers at the same time, where a model can give them: then both models leave while they are busy. */
+/** Of every 200 requests, 16 in a row ask for long answers, so that models must be unloaded while they are busy. */
 const longAnswers = { every: 200, from: 100, count: 16 };
 const mebibyte = 1_048_576;
 const idleLimitMs = 60_000;
@@ -69,7 +69,7 @@ const leaveLimitMs = 20_000;
 export async function runSoak(options: SoakOptions): Promise<SoakFigures> {
   using models = writeSoakModels();
   const learned = await learnAlone(models, options);
-  options.progress(`each of ${models.all.length} models answers alone`);
+  options.progress(`measured each of ${models.all.length} models alone`);
   const budgetMib = options.limit === "memory" ? budgetOf(learned) : undefined;
   const limit =
     budgetMib === undefined ? ["--max-loaded-models", String(atOnce)] : ["--memory-budget", `${budgetMib}MiB`];
@@ -78,12 +78,13 @@ export async function runSoak(options: SoakOptions): Promise<SoakFigures> {
 }
 
 async function start(models: SoakModels, more: readonly string[], options: SoakOptions): Promise<Worker> {
-  // With several models none is loaded before somebody asks for it.
+  // A worker with several models loads none before the first request.
   const spec: WorkerSpec = {
     flags: [...soakFlags, ...models.flags, ...more],
     loading: true,
     onUnexpectedExit(daemon, exit) {
-      for (const line of [departure(daemon, exit, "it was asked"), ...daemon.log.explanation()]) options.progress(line);
+      for (const line of [departure(daemon, exit, "it was stopped"), ...daemon.log.explanation()])
+        options.progress(line);
     },
   };
   const worker = await until(startWorker(options.groups, spec), options.interrupted);
@@ -98,11 +99,11 @@ async function learnAlone(models: SoakModels, options: SoakOptions): Promise<Lea
   return learned;
 }
 
-/** What the two that take most take, as the worker counts. @throws Error where it does not know */
-function budgetOf({ saidBytes }: Learned): number {
-  const known = [...saidBytes.values()].filter((bytes) => bytes !== undefined);
-  if (known.length < saidBytes.size)
-    throw new Error("Cannot hold a worker to the memory of two models: it does not say what each of them takes");
+/** Memory budget for the two largest models, in MiB. @throws Error if the worker does not know the memory of a model */
+function budgetOf({ reportedBytes }: Learned): number {
+  const known = [...reportedBytes.values()].filter((bytes) => bytes !== undefined);
+  if (known.length < reportedBytes.size)
+    throw new Error("Cannot set a memory budget for two models: the worker does not know the memory of each model");
   return Math.ceil(twoLargest(known) / mebibyte);
 }
 
@@ -121,10 +122,10 @@ async function soak(worker: Worker, models: SoakModels, stage: Stage): Promise<S
   const loads = await loadsOf(worker);
   await stage.leftovers.observe([worker.pid]);
   const exit = await worker.stop(leaveLimitMs);
-  if (exit?.code !== 0) failures.push(`the worker left with ${exit?.code ?? "nothing"} after SIGTERM`);
+  if (exit?.code !== 0) failures.push(`the worker exited with ${exit?.code ?? "no code"} after SIGTERM`);
   const { unloads, busy, failures: unexplained } = auditUnloads(worker.log.lines, ["memory"]);
   const deaths = worker.log.lines.filter(isDeath).length;
-  if (deaths !== 1) failures.push(`${deaths} engines have died, of which one was killed`);
+  if (deaths !== 1) failures.push(`${deaths} engines died; one of them was killed by the test`);
   if (budgetMib !== undefined && memory.mostMib > budgetMib)
     failures.push(`the engines held ${memory.mostMib} MiB of ${budgetMib} MiB`);
   return {
@@ -141,7 +142,7 @@ async function soak(worker: Worker, models: SoakModels, stage: Stage): Promise<S
       outcomes: outcomesOf(asked.filter((one) => one.model === name)),
       loads: loads.get(name) ?? 0,
       unloads: unloads.get(name) ?? 0,
-      said_mib: mib(learned.saidBytes.get(name)),
+      reported_mib: mib(learned.reportedBytes.get(name)),
       alone_mib: learned.aloneMib.get(name) ?? 0,
     })),
     failures: [...failures, ...unexplained],
@@ -181,7 +182,7 @@ async function askAll(
       progress(`${asked.length} of ${requests} requests in ${Math.round(elapsed() / 1_000)} s`);
   }
 
-  /** Sends a few more requests where no request was being answered when an engine was to be killed. */
+  /** Sends more requests than planned until the kill is over, so that a busy engine can be found. */
   async function client(): Promise<void> {
     while (next < requests || !isOver) await one(planned(next++, models.all, random));
   }
@@ -205,7 +206,7 @@ function planned(number: number, models: readonly SoakModel[], random: Random): 
   return { number, model, aborts: random.next() < abortedShare, long };
 }
 
-/** No request is left waiting, and no slot is held. */
+/** Checks that all slots and the queue are empty. */
 async function afterwards({ client }: Worker): Promise<string[]> {
   const idle = async (): Promise<boolean> => {
     const { slots, queue } = await client.health();

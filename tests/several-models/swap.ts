@@ -1,4 +1,4 @@
-// Owns a swap under load: streams across it, each of which says which file has answered, and what must hold.
+// Owns a swap of a model file under load. Every stream reports the file that answered it, and is checked for completeness.
 import {
   endingOf,
   incompleteness,
@@ -28,9 +28,9 @@ export interface SwapFigures {
   readonly streams: number;
   readonly duration_s: number;
   readonly swap_ms: number;
-  /** How many each file has answered. */
+  /** Number of streams by the file that answered. */
   readonly answered: Readonly<Record<string, number>>;
-  /** Streams that ran while the file changed. */
+  /** Streams that began before the end of the swap and ended after it. */
   readonly across: number;
   readonly failures: readonly string[];
 }
@@ -38,7 +38,7 @@ export interface SwapFigures {
 const [before, after] = ["narrow", "wide"] as const;
 const tokens = 160;
 const leaveLimitMs = 20_000;
-/** Of the streams: how many come before the swap begins, and after it is done. */
+/** Share of the streams that are sent before the swap begins, and after it ends. */
 const quarter = 0.25;
 
 interface Swap {
@@ -58,14 +58,14 @@ export async function runSwap(options: SwapOptions): Promise<SwapFigures> {
   const { failures, ...figures } = await streamAcross(worker, options);
   await options.leftovers.observe([worker.pid]);
   const exit = await worker.stop(leaveLimitMs);
-  if (exit?.code !== 0) failures.push(`the worker left with ${exit?.code ?? "nothing"} after SIGTERM`);
+  if (exit?.code !== 0) failures.push(`the worker exited with ${exit?.code ?? "no code"} after SIGTERM`);
   failures.push(...auditUnloads(worker.log.lines, ["replaced"]).failures);
   return { ...figures, duration_s: Math.round(elapsed() / 1_000), failures };
 }
 
 type Across = Omit<SwapFigures, "duration_s" | "failures"> & { readonly failures: string[] };
 
-/** At least as many streams as were asked for, and as many more as the swap takes. */
+/** Runs at least `streams` streams, and more until the swap has ended. */
 async function streamAcross(worker: Worker, { streams, clients, interrupted }: SwapOptions): Promise<Across> {
   const swap: Swap = { state: "before", ms: 0 };
   const failures: string[] = [];
@@ -102,7 +102,7 @@ async function streamAcross(worker: Worker, { streams, clients, interrupted }: S
   return { streams: count.asked, swap_ms: Math.round(swap.ms), answered, across: count.across, failures };
 }
 
-/** What went wrong. */
+/** Swaps the file. @returns failures */
 async function change({ client }: Worker, swap: Swap): Promise<string[]> {
   const elapsed = stopwatch();
   swap.state = "under way";
@@ -128,10 +128,14 @@ function fileOf({ events }: LiveStream): string {
   return started?.type === "started" ? (started.model_file ?? "none") : "none";
 }
 
-/** @param asked how far the swap was when it was sent, and `ended` when it was over */
+/**
+ * @param asked state of the swap when the request was sent
+ * @param ended state of the swap when the stream ended
+ */
 function wrongIn(stream: LiveStream, how: string, asked: Swap["state"], ended: Swap["state"]): string[] {
   const { judge } = stream;
-  const failures = how === "complete" ? incompleteness(judge) : [`it is ${how}, ${endingOf(judge.terminal)}`];
+  const failures =
+    how === "complete" ? incompleteness(judge) : [`the stream is ${how}, its end is ${endingOf(judge.terminal)}`];
   const file = fileOf(stream);
   const { terminal } = judge;
   const receipt = terminal?.type === "end" ? terminal.receipt?.model_file : undefined;

@@ -1,4 +1,4 @@
-// Owns that no test ever runs a stale daemon: the build is made, or found to be as it should, before the first of them.
+// Builds the daemons before the first test, if the build is not up to date, so that no test runs a stale daemon.
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 

@@ -1,4 +1,4 @@
-// Owns the daemons of a test file: started as everywhere, and gone when the test is over.
+// Owns the daemons of a test file: starts them, and ends them after each test.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { createProcessGroups, daemonCommand, startDaemon, waitFor, withoutSettings } from "@waggle/testing/harness";
 import type { Daemon, DaemonName, Exit } from "@waggle/testing/harness";
@@ -19,17 +19,17 @@ const groups = createProcessGroups("tests");
 const running = new Set<Promise<Exit>>();
 const leaveLimitMs = 120_000;
 
-/** For `afterEach`: whatever is left is killed, so that a failed test leaves nothing. */
+/** For `afterEach`: kills all daemons, also after a failed test. */
 export async function killDaemons(): Promise<void> {
   groups.killAll();
   await Promise.all(running);
   running.clear();
 }
 
-/** No setting of the developer's shell reaches a test. */
+/** The environment without WAGGLE settings of the developer's shell. */
 const envOf = ({ env }: SpawnOptions): NodeJS.ProcessEnv => ({ ...withoutSettings(process.env), ...env });
 
-/** Resolves once it listens. @throws Error with the reason from its log when it leaves before */
+/** Resolves when the daemon listens. @throws Error with the reason from its log when it exits before */
 export async function spawnDaemon(
   name: DaemonName,
   args: readonly string[],
@@ -41,7 +41,7 @@ export async function spawnDaemon(
   return { ...daemon, url };
 }
 
-/** Runs to its end: for starts that must fail. */
+/** Runs a daemon until it exits: for starts that must fail. */
 export async function runDaemon(
   name: DaemonName,
   args: readonly string[],
@@ -57,16 +57,16 @@ export async function runDaemon(
     onLogLine: (line) => stderr.push(line),
   });
   running.add(exited);
-  const exit = await waitFor(`the ${name} to leave`, exited, leaveLimitMs);
+  const exit = await waitFor(`the ${name} to exit`, exited, leaveLimitMs);
   return { ...exit, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
 }
 
-/** A fake worker, ready. Extra flags win over these. */
+/** Resolves when a worker with the fake backend is ready. `args` override the default flags. */
 export function spawnFakeWorker(args: readonly string[] = [], options: SpawnOptions = {}): Promise<ListeningWorker> {
   return spawnModelWorker(["--backend", "fake", ...args], options);
 }
 
-/** A worker with the embedded model, ready. */
+/** Resolves when a worker with the embedded model is ready. `args` override the default flags. */
 export async function spawnModelWorker(
   args: readonly string[] = [],
   options: SpawnOptions = {},

@@ -1,4 +1,4 @@
-// Owns how agent frameworks make a tool round trip by themselves, over OpenAI's chat completions, streamed.
+// Owns round trips with agent frameworks, which call the tool and continue the conversation themselves. Streamed chat completions.
 import type { BaseTool, ChatMessage, ToolCall, ToolCallLLMMessageOptions } from "@llamaindex/core/llms";
 import { OpenAI as LlamaIndexOpenAI } from "@llamaindex/openai";
 import { Agent, OpenAIChatCompletionsModel, Runner, tool } from "@openai/agents";
@@ -12,7 +12,7 @@ interface LooseParameters {
   additionalProperties: true;
 }
 
-/** An agent with one tool: the framework calls it, and asks on. */
+/** An agent with one tool: the framework calls the tool, and sends its result to the model. */
 export async function withOpenAiAgents(options: RoundTripOptions): Promise<RoundTrip> {
   const { url, fetch, question, tool: about, result } = options;
   const calls: { name: string; args: unknown }[] = [];
@@ -49,7 +49,7 @@ export async function withOpenAiAgents(options: RoundTripOptions): Promise<Round
   return { thoughts, calls, argumentPieces, texts: ["", run.finalOutput ?? ""] };
 }
 
-/** The model is asked twice, as its agents do it. */
+/** Sends two requests, as LlamaIndex's agents do. */
 export async function withLlamaIndex(options: RoundTripOptions): Promise<RoundTrip> {
   const { url, fetch, question, tool: about, result } = options;
   const llm = new LlamaIndexOpenAI({
@@ -75,7 +75,7 @@ export async function withLlamaIndex(options: RoundTripOptions): Promise<RoundTr
 
   const calling = await ask();
   const { call } = calling;
-  if (call === undefined) throw new Error(`No call came: ${calling.text}`);
+  if (call === undefined) throw new Error(`The answer has no tool call: ${calling.text}`);
   messages.push(
     { role: "assistant", content: calling.text, options: { toolCall: [call] } },
     { role: "user", content: result, options: { toolResult: { id: call.id, result, isError: false } } },

@@ -1,10 +1,10 @@
-// Owns what a hostile or broken client might send: arbitrary requests around the worker's own routes, most of them wrong in some way.
+// Generates random requests to the worker's routes, most of them invalid, as a hostile or broken client might send them.
 import { streamDialects } from "@waggle/testing/harness";
 import { workerRouteGroups } from "@waggle/protocol";
 import { bodyFields } from "@waggle/testing/hostile";
 import fc from "fast-check";
 
-/** Is in every prompt that is sent, so that an answer which repeats a prompt is recognised. */
+/** Part of every prompt, so that tests can find answers and logs that repeat a prompt. */
 export const canary = "c4n4ry-honey";
 
 export interface BrokenRequest {
@@ -33,7 +33,7 @@ const text = fc.oneof(
   ),
 );
 
-/** Written as it stands, since JSON.stringify would tame most of them. */
+/** JSON texts, because JSON.stringify would write most of these numbers in a valid form. */
 const numberText = fc.constantFrom(
   ...[
     "0",
@@ -63,16 +63,16 @@ const valueText = fc.oneof(
   fc.constantFrom("true", "false", "null", "undefined", '"\\ud800"', "[]", "{}", '{"__proto__":{"polluted":true}}'),
 );
 
-/** A route that takes a body, in any dialect. */
+/** A route with a request body, in any dialect. */
 interface Target {
   readonly path: string;
-  /** The members of a body that could run; a short answer, should it be accepted after all. */
+  /** Members of a valid body, which asks for a short answer. */
   readonly sound: readonly [name: string, json: string][];
-  /** Other names that it may have. */
+  /** Names of the other members that the body may have. */
   readonly names: readonly string[];
 }
 
-/** The routes of one dialect are chosen as often as another's, however many there are. */
+/** Grouped by dialect, so that every dialect is chosen equally often. */
 const targets: readonly (readonly Target[])[] = workerRouteGroups
   .map(({ routes }) =>
     Object.values(routes).flatMap(({ path, method, request }) => {
@@ -100,7 +100,7 @@ const keyText = (names: readonly string[]): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: text },
   );
 
-/** A request that could run, with fields put in, doubled and spoilt. */
+/** A valid body with members that are added, repeated or overwritten. */
 const spoiltRequest = ({ sound, names }: Target): fc.Arbitrary<string> =>
   fc.array(fc.tuple(keyText(names), valueText), { maxLength: 4 }).map((entries) => {
     const members = [...sound, ...entries].filter(([, value]) => value !== undefined);
@@ -138,7 +138,7 @@ const body = (of: Target): fc.Arbitrary<Uint8Array> =>
     },
   );
 
-/** encodeURIComponent throws on half a surrogate pair. */
+/** Replaces lone surrogates, at which encodeURIComponent throws. */
 const wellFormed = (value: string): string => Buffer.from(value).toString();
 const pathPart = fc.oneof(
   text.map((value) => encodeURIComponent(wellFormed(value))),
@@ -251,7 +251,7 @@ const requestTo = (of: Target): fc.Arbitrary<BrokenRequest> =>
     body: fc.option(body(of), { nil: undefined, freq: 8 }),
   });
 
-/** What an HTTP client library lets through, to every dialect. */
+/** Requests that an HTTP client library can send, to every dialect. */
 export const brokenRequest: fc.Arbitrary<BrokenRequest> = fc
   .oneof(...targets.map((routes) => fc.oneof(...routes.map(requestTo))))
   .map((request) => (["GET", "HEAD", "TRACE"].includes(request.method) ? { ...request, body: undefined } : request));
@@ -336,7 +336,7 @@ const rawBody = fc.oneof(
   fc.string({ unit: "binary", maxLength: 200 }),
 );
 
-/** Bytes that only a raw socket can send. */
+/** Malformed HTTP that only a raw socket can send. */
 export const brokenBytes: fc.Arbitrary<Uint8Array> = fc
   .tuple(requestLine, fc.array(rawHeader, { maxLength: 4 }), rawBody, fc.constantFrom("\r\n", "\n", "\r"), fc.boolean())
   .map(([line, lines, rest, eol, sound]) =>

@@ -1,4 +1,4 @@
-// Owns how a test sends a request that no client library should send, and takes whatever comes back.
+// Sends malformed requests, and returns the answers as they are.
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import type { BrokenRequest } from "./malformed-requests.ts";
@@ -7,16 +7,16 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  /** The connection ended before the answer did. */
+  /** Whether the connection ended before the answer was complete. */
   readonly broken: boolean;
 }
 
 const answerTimeoutMs = 15_000;
 
 export interface Prober {
-  /** Over connections that are kept. @throws Error when no answer comes */
+  /** Sends over kept connections. @throws Error when there is no answer */
   send(request: BrokenRequest): Promise<Answer>;
-  /** Over a separate connection; undefined when it was closed without a word. */
+  /** Sends over a separate connection. @returns undefined if it was closed without an answer */
   sendRaw(bytes: Uint8Array): Promise<Answer | undefined>;
   close(): void;
 }
@@ -58,7 +58,7 @@ export function createProber(baseUrl: string, connections: number): Prober {
         );
         socket.on("data", (chunk) => chunks.push(chunk));
         socket.once("error", (error: NodeJS.ErrnoException) => {
-          // The other side closed first: its answer before that counts.
+          // The worker closed the connection first; it may have answered before.
           if (error.code === "ECONNRESET" || error.code === "EPIPE") resolve(parseAnswer(Buffer.concat(chunks)));
           else reject(error);
         });
@@ -69,7 +69,7 @@ export function createProber(baseUrl: string, connections: number): Prober {
   };
 }
 
-/** The last answer of a connection: several requests in the bytes get several. */
+/** Parses the last answer of a connection: the bytes may contain several requests. */
 function parseAnswer(bytes: Buffer): Answer | undefined {
   const raw = bytes.toString();
   const last = [...raw.matchAll(/HTTP\/1\.1 (\d{3}) /g)].at(-1);

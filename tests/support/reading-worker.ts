@@ -1,16 +1,16 @@
-// Owns a worker with a made-up model that reads texts: to embed them, or to rank them.
+// Starts a worker with a random embedding or reranking model.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeRandomModel } from "@waggle/testing/models";
 import { spawnModelWorker, type ListeningWorker } from "./daemon.ts";
 
-/** Tokens of a text. */
+/** Context of the model in tokens. */
 export const readingContext = 160;
-/** Numbers of a vector. */
+/** Length of a vector. */
 export const readingWidth = 64;
 
-/** Ready. It is gone with `killDaemons`, and its file with it. */
+/** Resolves when the worker is ready. `killDaemons` ends it; its model file is deleted then. */
 export async function spawnReadingWorker(encoder: "embed" | "rerank"): Promise<ListeningWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-reading-"));
   const path = join(folder, `${encoder}.gguf`);

@@ -1,4 +1,4 @@
-// Owns a worker whose model says what a test tells it to, whatever the length of the prompt that comes to it.
+// Starts a worker whose scripted model writes texts that a test chooses, after prompts of any length.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,16 +8,16 @@ import { spawnModelWorker, type ListeningWorker } from "./daemon.ts";
 
 export interface ScriptedWorker extends ListeningWorker {
   readonly model: ScriptedModel;
-  /** Posts to the worker; whatever it answers. */
+  /** Posts to the worker, and returns its answer, also an error. */
   post(path: string, body: Body): Promise<Response>;
   /**
-   * From now on it answers each of these bodies of POST `path` so (of chat completions by default), and nothing else: asks how long each one's
-   * prompt is, and puts the answer after it. One call for all turns of a conversation: the answers of an earlier call are gone.
+   * Sets the answers to these request bodies, by default of chat completions. The model writes an answer when it reaches the length of its prompt,
+   * which is asked of the worker first. A call replaces the answers of earlier calls, so pass all turns of a conversation together.
    */
   prepare(...turns: readonly Turn[]): Promise<void>;
   /**
-   * For clients that put their requests together themselves: the nth request for an answer that goes through it is answered with the nth
-   * script, whatever it asks; `onBody` gets each body before. What asks for no answer goes through as it is.
+   * A `fetch` for clients that build their requests themselves: the nth request for an answer gets the nth script. Other requests pass unchanged.
+   * @param onBody called with each request body before it is sent
    */
   fetchSaying(says: readonly Script[], onBody?: (body: Body) => void): typeof fetch;
 }
@@ -28,7 +28,7 @@ export interface Turn {
   readonly say: Script;
 }
 
-/** Ready. It is gone with `killDaemons`, and its file with it. */
+/** Resolves when the worker is ready. `killDaemons` ends it; its model file is deleted then. */
 export async function spawnScriptedWorker(
   options: Omit<ScriptedModelOptions, "path">,
   args: readonly string[] = [],

@@ -1,4 +1,4 @@
-// Owns a program in a real terminal: util-linux's `script` gives it one, the test types, and waits for what it reads.
+// Runs a program in a real terminal, which util-linux's `script` provides. Tests type keys and wait for output.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -6,15 +6,15 @@ import { repositoryPath, waitFor, withoutSettings } from "@waggle/testing/harnes
 
 export interface Terminal extends AsyncDisposable {
   type(keys: string): void;
-  /** Resolves when this has been written since the last call; what was written up to its end counts as read. */
+  /** Resolves when the output since the last call matches. The output up to the end of the match counts as read. */
   shows(wanted: RegExp): Promise<string>;
   readonly exited: Promise<number | null>;
 }
 
-/** waggle itself, from the build. */
+/** The built `waggle`. */
 export const wagglePath = repositoryPath("apps/cli/dist/main.js");
 
-/** waggle-worker, likewise. */
+/** The built `waggle-worker`. */
 export const workerPath: string = repositoryPath("apps/worker/dist/main.js");
 
 export function openTerminal(
@@ -24,7 +24,6 @@ export function openTerminal(
 ): Terminal {
   const words = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = spawn("script", ["--quiet", "--return", "--command", `exec ${words.join(" ")}`, "/dev/null"], {
-    // A shell's prompt and its colours are no matter of ours, but a width is.
     env: { ...withoutSettings(process.env), TERM: "xterm-256color", ...env },
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
@@ -50,24 +49,24 @@ export function openTerminal(
         };
         onText();
       });
-      const left = exited.then((code) => Promise.reject(new Error(`It left with ${code}.`)));
+      const left = exited.then((code) => Promise.reject(new Error(`The program exited with ${code}.`)));
       left.catch(() => {});
       return await waitFor(`${String(wanted)} in the terminal`, Promise.race([shown, left])).catch((error: unknown) => {
-        throw new Error(`${String(error)} What it shows: ${JSON.stringify(unread)}`, { cause: error });
+        throw new Error(`${String(error)} The terminal shows: ${JSON.stringify(unread)}`, { cause: error });
       });
     },
     async [Symbol.asyncDispose]() {
       try {
         process.kill(-(child.pid ?? 0), "SIGKILL");
       } catch {
-        // It has left by itself.
+        // The program has already exited.
       }
       await exited;
     },
   };
 }
 
-/** The processes that carry this variable: a program's, and all that it has started. */
+/** All processes with this environment variable: a program, and the processes that it has started. */
 export function processesWith(
   name: string,
   value: string,
@@ -79,7 +78,7 @@ export function processesWith(
       const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
       return [{ pid: Number(entry), command }];
     } catch {
-      // Gone meanwhile, or another user's.
+      // The process has exited, or belongs to another user.
       return [];
     }
   });

@@ -1,4 +1,4 @@
-// Owns how the clients that people use ask a question, call the tool that the answer asks for, and ask on: each in its own way, streamed.
+// Owns round trips with common clients: a question, a call of a tool, its result, and the final answer. All answers are streamed.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { AIMessageChunk } from "@langchain/core/messages";
 import { HumanMessage, ToolMessage, type BaseMessage } from "@langchain/core/messages";
@@ -10,25 +10,25 @@ export interface RoundTripOptions {
   readonly url: string;
   readonly fetch: typeof fetch;
   readonly question: string;
-  /** The only tool, what it takes, and what it gives. */
+  /** The only tool. */
   readonly tool: { readonly name: string; readonly description: string; readonly parameters: object };
+  /** Result of the tool. */
   readonly result: string;
 }
 
-/** What the client shows of it. */
+/** What the client shows. */
 export interface RoundTrip {
-  /** Absent where the client does not show thoughts. */
+  /** Absent if the client does not show thoughts. */
   readonly thoughts?: readonly string[];
-  /** The texts next to the calls, and at the end. */
+  /** Texts of the answers: next to the calls, and of the final answer. */
   readonly texts: readonly string[];
   readonly calls: readonly { readonly name: string; readonly args: unknown }[];
-  /** Pieces in which the arguments came. */
+  /** Number of pieces in which the arguments arrived. */
   readonly argumentPieces: number;
 }
 
 export type RoundTripClient = (options: RoundTripOptions) => Promise<RoundTrip>;
 
-/** By their names. */
 export const roundTripClients: ReadonlyMap<string, RoundTripClient> = new Map([
   ["the openai client", withOpenAi],
   ["the AI SDK", withAiSdk],
@@ -45,7 +45,7 @@ async function withOpenAi({ url, fetch, question, tool: about, result }: RoundTr
     const stream = client.chat.completions.stream({ model: "m", messages, tools });
     let thought = "";
     stream.on("tool_calls.function.arguments.delta", () => (argumentPieces += 1));
-    // The client's helper knows no thoughts: of a field that it does not know it keeps the last piece.
+    // The client does not know thoughts: it keeps only the last piece of unknown fields.
     stream.on("chunk", ({ choices: [choice] }) => {
       thought += (choice?.delta as { reasoning_content?: string } | undefined)?.reasoning_content ?? "";
     });

@@ -1,4 +1,4 @@
-// Owns what a worker may answer to a hostile request: a proper success, or a typed error of the dialect that is not the worker's own fault.
+// Checks the answers to hostile requests. Allowed are a valid success, and a typed error of the dialect that blames the client.
 import { createAnswerJudge, streamDialects } from "@waggle/testing/harness";
 import {
   ErrorBodySchema,
@@ -11,18 +11,18 @@ import {
 import { createSseDecoder } from "@waggle/protocol/sse";
 import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
-/** Nothing that a client asks may lead to one of these. */
+/** Errors of the worker, which no request may cause. */
 const ourFault: readonly ErrorCode[] = ["internal", "engine_failed", "unavailable"];
 const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
 const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));
-/** These answer under /v1 and without it; `/completions` is llama-server's as well. */
+/** Groups whose routes exist with and without /v1. llama-server's group also has `/completions`. */
 const openAiTags = ["OpenAI", "Responses"];
 
 interface Place {
   readonly pattern: RegExp;
   readonly group: RouteGroup;
   readonly method: string;
-  /** Of the errors that the reference names there. */
+  /** Statuses of the errors that the API reference names for the route. */
   readonly statuses: readonly number[];
 }
 
@@ -35,37 +35,37 @@ const places: readonly Place[] = workerRouteGroups.flatMap((group) =>
   }),
 );
 
-/** Empty when it may answer so. */
+/** @returns why the answer is not allowed; empty if it is */
 export function answerProblems(request: HostileRequest, answer: HostileAnswer): string[] {
   const { status, contentType, body, broken } = answer;
-  if (status === 0) return ["closed the connection without a word"];
+  if (status === 0) return ["closed the connection without an answer"];
   if (status >= 400) return errorProblems(request, answer);
   // An answer to HEAD has no body.
   if (request.method === "HEAD") return [];
   if (/^text\/event-stream|^application\/x-ndjson/.test(contentType)) return streamProblems(request.path, body, broken);
-  return broken ? ["broke off its answer"] : [];
+  return broken ? ["the answer is incomplete"] : [];
 }
 
-/** Of an answer with a status of 400 and more. */
+/** Problems of an answer with a status of 400 or more. */
 export function errorProblems(
   { method, path }: Pick<HostileRequest, "method" | "path">,
   { status, contentType, body }: Pick<HostileAnswer, "status" | "contentType" | "body">,
 ): string[] {
-  // Node refuses by itself what is no HTTP, and an answer to HEAD has no body.
+  // Node itself refuses malformed HTTP, without a body. An answer to HEAD has no body either.
   if (body === "" && (method === "HEAD" || [400, 408, 431].includes(status))) return [];
   if (!contentType.startsWith("application/json")) return [`answered ${status} as ${contentType || "nothing"}`];
   const error = jsonOf(body);
-  // What is no HTTP is refused before anybody knows whose path it is.
+  // Malformed HTTP is refused in the native shape, because its path is unknown.
   if (ErrorBodySchema.safeParse(error).data?.error.message.startsWith("Cannot read the request:")) return [];
   if (!groupsAt(path).some((group) => group.error.safeParse(error).success))
-    return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
+    return [`answered ${status} with an error of an unknown shape: ${body.slice(0, 200)}`];
   const routes = placesAt(path).filter((place) => place.method === method);
   if (routes.length > 0 && !routes.some(({ statuses: named }) => named.includes(status)))
-    return [`answered ${status}, which the reference does not name there: ${body.slice(0, 200)}`];
+    return [`answered ${status}, which the reference does not name for this route: ${body.slice(0, 200)}`];
   return codeProblems(codeIn(error), status, body);
 }
 
-/** Those that may answer there: whose routes have the path, or any where none has it. */
+/** Groups with a route at this path; all groups if there is no such route. */
 function groupsAt(path: string): readonly RouteGroup[] {
   const found = placesAt(path);
   return found.length > 0 ? found.map(({ group }) => group) : workerRouteGroups;
@@ -76,12 +76,12 @@ function placesAt(path: string): readonly Place[] {
   return places.filter(({ pattern }) => pathname !== undefined && pattern.test(pathname));
 }
 
-/** As a server reads it: dots lead elsewhere. */
+/** The path as a server resolves it, without `.` and `..`. */
 function pathnameOf(path: string): string | undefined {
   return URL.canParse(path, "http://worker") ? new URL(path, "http://worker").pathname : undefined;
 }
 
-/** A stream that has begun ends once, with its end or an error of its dialect. */
+/** A stream must end exactly once, with an end or an error of its dialect. */
 function streamProblems(path: string, body: string, broken: boolean): string[] {
   const pathname = pathnameOf(path);
   const dialect = streamDialects.find((one) => pathname === one.path || `/v1${pathname}` === one.path);
@@ -101,7 +101,7 @@ function dataOf(body: string): string[] {
   return frames;
 }
 
-/** The native code, where an error or an event that is one says it. */
+/** The native error code of an error body or an error event, if there is one. */
 function codeIn(error: unknown): unknown {
   const { type, code, error: inner } = (error ?? {}) as { type?: string; code?: unknown; error?: { code?: unknown } };
   return type === "error" && code !== undefined ? code : inner?.code;
@@ -113,7 +113,7 @@ function codeProblems(code: unknown, status: number | undefined, body: string): 
     const due = errorKinds[code as ErrorCode].status;
     return status === undefined || status === due ? [] : [`answered ${status} with ${code}, which is ${due}`];
   }
-  // Other dialects have other codes, or none: then the status says it.
+  // Other dialects have other codes, or no codes: then only the status is checked.
   if (status === undefined) return [];
   if (!statuses.has(status)) return [`answered ${status}, which no error has`];
   return ourStatuses.has(status) ? [`answered ${status}: ${body.slice(0, 300)}`] : [];

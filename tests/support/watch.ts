@@ -1,4 +1,4 @@
-// Owns what a test sees of a worker while something is done to it: the gaps of an honest stream, the answers of /livez, processor time, memory.
+// Watches a worker during an attack: gaps of an honest stream, answers of /livez, CPU time, memory.
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerClient } from "@waggle/client";
@@ -12,29 +12,29 @@ export interface Stalls {
 }
 
 export interface Watch {
-  /** The longest since the last call. */
+  /** Longest stalls since the last call. */
   takeStalls(): Stalls;
-  /** What of the time since then the worker and its engine computed at most, on whichever thread, less what this process itself was late. */
+  /** Time since `since` for which the worker or its engine can be responsible: at most their CPU time, and without delays of this process. */
   workedMs(since: number): number;
-  /** What went wrong with the honest streams: nothing may. */
+  /** Problems of the honest streams. */
   readonly problems: readonly string[];
-  /** That honest streams got. */
+  /** Number of tokens of all honest streams. */
   readonly tokens: number;
   stop(): Promise<void>;
 }
 
 const pingIntervalMs = 25;
 const tickMs = 10;
-/** A minute of them. */
+/** Moments of one minute. */
 const momentsLimit = 6_000;
 const answerTokens = 1_500;
-/** Linux counts processor time in hundredths of a second; see proc(5). */
+/** Linux counts CPU time in hundredths of a second; see proc(5). */
 const cpuTickMs = 10;
 const kibPerMib = 1_024;
 
 /**
- * Streams one honest answer after the other, and asks /livez all the while, until it is stopped. A pause counts as far as the worker's main
- * thread and the engine computed meanwhile: on a machine with other work, other processes cause most of it.
+ * Streams one honest answer after another, and calls /livez repeatedly, until `stop` is called. Of a pause, only the CPU time of the worker's main
+ * thread and of the engine counts: on a busy machine, other processes cause most of the pause.
  */
 export function watchWorker(client: WorkerClient, url: string, workerPid: number, enginePid: number): Watch {
   const stopped = new AbortController();
@@ -46,7 +46,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
 
   function note(kind: keyof Stalls, since: number): number {
     const now = performance.now();
-    // Most are short, and then it does not matter whose doing they are.
+    // Most pauses are too short to matter, so their cause is not computed.
     if (now - since > stalls[kind]) stalls[kind] = Math.max(stalls[kind], serving.ownMs(since));
     return now;
   }
@@ -71,7 +71,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
       } catch (error) {
         if (stopped.signal.aborted) return;
         problems.push(`an honest stream broke: ${messageOf(error)}`);
-        // Without a worker that answers, it does not try a thousand times a second.
+        // Pauses, so that this is no busy loop if the worker does not answer.
         await pause(pingIntervalMs, stopped.signal);
       }
     }
@@ -110,7 +110,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
   };
 }
 
-/** Processor time of the process's main thread since its start; 0 where the system does not tell. */
+/** CPU time of the process's main thread since its start; 0 if the system does not report it. */
 export function mainThreadMs(pid: number): number {
   return cpuMs(`/proc/${pid}/task/${pid}/stat`) ?? 0;
 }
@@ -120,17 +120,17 @@ function cpuMs(path: string): number | undefined {
   return ticks === null ? undefined : (Number(ticks[1]) + Number(ticks[2])) * cpuTickMs;
 }
 
-/** The most memory that the process has held so far; 0 where the system does not tell. */
+/** Peak resident memory of the process; 0 if the system does not report it. */
 export function peakMib(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / kibPerMib;
 }
 
-/** From here on the peak is counted anew. */
+/** Resets the peak. */
 export function forgetPeak(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, "5");
   } catch {
-    // Then the peak is that of all cases so far.
+    // Without the reset, the peak is that of all cases so far.
   }
 }
 
@@ -144,13 +144,13 @@ function read(path: string): string {
 
 interface Moment {
   readonly at: number;
-  /** How late this process's own timer was. */
+  /** Delay of this process's timer. */
   readonly lateMs: number;
-  /** Of all of them together so far; undefined where the system does not tell. */
+  /** CPU time of all watched processes and threads so far; undefined if the system does not report it. */
   readonly cpuMs: number | undefined;
 }
 
-/** @param stats of the processes and threads whose processor time counts */
+/** @param stats paths of the stat files of the processes and threads to watch */
 function createClock(stats: readonly string[]): { ownMs(since: number): number; stop(): void } {
   const moments: Moment[] = [];
 
