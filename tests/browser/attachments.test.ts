@@ -87,9 +87,9 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("are read on for the conversation that a suggestion begins, also while another one is shown", async () => {
+  it("that are still being read stay with their conversation when another one is shown", async () => {
     const { page, complaints } = await visit(browser, url);
-    // The test holds back the reader of PDFs.
+    // The request for the PDF reader waits until the test continues it.
     const held = new Promise<Route>((resolve) => void page.route(/\/read-pdf-[^/]*\.js$/, resolve));
     await attach(page, report);
     await chatPage(page).box.fill("What does it say?");
@@ -109,7 +109,7 @@ describe("files", () => {
 
   it("can be sent without a text, and attached by drop and by paste", async () => {
     const { page, complaints } = await visit(browser, url);
-    // The page listens once the caret is in the box.
+    // The page listens to events once the message box has the focus.
     await page.locator("#message:focus").waitFor();
     const files = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
@@ -135,7 +135,7 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("without text are refused, each with its reason", async () => {
+  it("without readable text are refused, each with its reason", async () => {
     const { page, complaints } = await visit(browser, url);
     const refusal = page.getByRole("alert");
     const cases: readonly [Picked, string][] = [

@@ -9,7 +9,7 @@ import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
-/** One wrong colour appears in many places. */
+/** Findings in a failure message: a single wrong colour causes many. */
 const maxListed = 20;
 type Width = keyof typeof widths;
 const themes = ["light", "dark"] as const;
@@ -88,7 +88,7 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.getByLabel("Temperature").waitFor();
     },
   },
-  "chat, what is done with conversations": {
+  "chat, actions on conversations": {
     open: async (page) => {
       await page.goto(workerUrl);
       for (const text of ["apples [eog:3]", "pears [eog:3]"]) {
@@ -169,7 +169,7 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.getByText("/v1/jobs").first().waitFor({ state: "attached" });
     },
   },
-  "hive, table with a question": {
+  "hive, table with an open confirmation": {
     open: async (page) => {
       await page.goto(hiveUrl);
       await page.getByRole("button", { name: "Table" }).click();
@@ -188,7 +188,7 @@ const scenes: Readonly<Record<string, Scene>> = {
 
 describe("axe finds nothing serious", () => {
   it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {
-    // Without animations during the check.
+    // Reduced motion: animations would change the colours during the check.
     const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce" });
     await open(page);
     const found: string[] = [];

@@ -21,7 +21,6 @@ beforeAll(async () => {
   workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
 });
 
-/** Each page with some content. */
 const scenes: Readonly<Record<string, (options: Parameters<typeof visit>[2]) => Promise<Watched>>> = {
   welcome: async (options) => {
     const visited = await visit(browser, workerUrl, options);
@@ -99,12 +98,12 @@ it.each(["chat", "hive", "status", "reference"])("weighs little: %s", (page) => 
     0,
   );
   expect(files.size).toBeGreaterThan(2);
-  // Files that only some answers need are loaded on demand.
+  // Code that only some answers need is loaded on demand.
   expect([...files].filter((file) => /formula-drawing|code-colours|javascript|python/.test(file))).toEqual([]);
   expect(bytes + brotliCompressSync(html).byteLength).toBeLessThan(pageWeightLimitBytes);
 });
 
-it("has a compressed form of every file it serves", () => {
+it("has a compressed version of every file", () => {
   const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) =>
     /\.(js|css|html)$/.test(name),
   );
@@ -112,7 +111,7 @@ it("has a compressed form of every file it serves", () => {
   for (const file of files) expect(existsSync(new URL(`${file}.br`, dist))).toBe(true);
 });
 
-/** All scripts that a script imports. */
+/** All scripts that a script imports at its start. */
 function importsOf(asset: string): string[] {
   if (!asset.endsWith(".js")) return [];
   const text = readFileSync(new URL(asset, dist), "utf8");

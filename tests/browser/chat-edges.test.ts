@@ -22,7 +22,7 @@ async function say(chat: ChatPage, text: string): Promise<void> {
   await chat.phase("done");
 }
 
-it("begins a new conversation where the address is cut off", async () => {
+it("begins a new conversation if the address is malformed", async () => {
   const { page, complaints } = await visit(browser, `${url}/#chat-%E4%A`);
   await say(chatPage(page), "hello [eog:2]");
   expect(complaints).toEqual([]);
@@ -50,7 +50,7 @@ it("works in a browser that forbids all storage, with a notice", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("shows the conversation that begins after the shown one was deleted", async () => {
+it("shows the new conversation that begins after the shown one was deleted", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "one [eog:2]");
@@ -81,7 +81,7 @@ it("keeps the scroll position and the focus on the buttons when the branch chang
   expect(await scrolled()).toBeLessThan(300);
 });
 
-it("stops the answer of the shown branch, and no answer of another one", async () => {
+it("stops the answer of the shown branch, and not that of another branch", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "a story [eog:4]");

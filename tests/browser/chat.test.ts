@@ -10,7 +10,7 @@ import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
 
-/** Slow enough to observe. */
+/** Steps slow enough to observe an answer while it streams. */
 const slow = ["--fake-step-delay", "30ms"];
 /** `[eog:30]` ends an answer with its 31st token, the end token without text. Without the marker, an answer does not end during a test. */
 const endless = "tell me everything";
@@ -38,7 +38,7 @@ describe("an answer", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that is stopped keeps its text, frees its slot, and is not an error", async () => {
+  it("that is stopped keeps its text, frees its slot, and shows no error", async () => {
     const worker = await spawnFakeWorker(slow);
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -124,12 +124,12 @@ describe("an answer", () => {
 });
 
 describe("a conversation", () => {
-  it("that is sent B 100 ms after A shows only B's answer from then on, and no error", async () => {
+  it("shows no more of answer A when message B follows after 100 ms, and no error", async () => {
     const worker = await spawnFakeWorker(slow);
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send("first");
-    // On a busy machine the first token of A takes longer than that.
+    // On a busy machine, the first token of A may take longer than 100 ms.
     await Promise.all([
       page.waitForTimeout(100),
       chat.answers.first().locator(".markdown").filter({ hasText: /[a-z]/ }).waitFor(),
@@ -137,7 +137,7 @@ describe("a conversation", () => {
     await chat.send("second [unicode] [eog:40]");
     const before = await chat.answers.first().innerText();
     await chat.phase("done");
-    // B's answer has other words than A's, so a word of A in it would show.
+    // Answers A and B have no words in common, so a word of A in B would be found.
     expect(before).toMatch(/[a-z]/);
     expect((await chat.text()).replaceAll(/né|für/g, "")).not.toMatch(/[a-z]{2}/);
     expect(await chat.answers.first().innerText()).toBe(before);
@@ -244,7 +244,7 @@ describe("a first visit", () => {
     const worker = await spawnFakeWorker(slow);
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
-    // A visitor types once the page is drawn, and then the caret is in the message box.
+    // The page puts the focus into the message box when it is drawn.
     await page.waitForFunction(() => document.activeElement instanceof HTMLTextAreaElement);
     await page.keyboard.type(endless);
     await page.keyboard.press("Shift+Enter");

@@ -1,4 +1,4 @@
-// Shows that an answer survives failures of connections, pages and workers, and shows an error when it does not.
+// Shows that an answer survives failures of connections, pages and workers, or ends with an error on the page.
 import { poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
@@ -24,7 +24,7 @@ async function streamsOpen(url: string): Promise<number> {
   return Number(/^waggle_streams_open (\d+)/m.exec(metrics)?.[1]);
 }
 
-it("resumes the stream after a reload in mid-stream, without lost or repeated words", async () => {
+it("resumes the stream after a reload of the page, without lost or repeated words", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page, complaints } = await visit(browser, worker.url);
   const chat = chatPage(page);
@@ -42,7 +42,7 @@ it("resumes the stream after a reload in mid-stream, without lost or repeated wo
   expect(complaints).toEqual([]);
 });
 
-it("resumes after the last token when the connection is lost, with a notice meanwhile", async () => {
+it("shows a notice when the connection is lost, and resumes after the last token", async () => {
   const worker = await spawnFakeWorker(slow);
   await using proxy = await openProxy(worker.url);
   const { page } = await visit(browser, proxy.url);
@@ -63,7 +63,7 @@ it("resumes after the last token when the connection is lost, with a notice mean
   expect(await chat.text()).toBe((await replayed(worker.url, streamPath)).trim());
 });
 
-it("loses nothing while the page is closed: the worker continues, and the page catches up", async () => {
+it("shows the whole answer when the page was closed meanwhile, because the worker continues", async () => {
   const worker = await spawnFakeWorker(slow);
   const first = await visit(browser, worker.url);
   await chatPage(first.page).send("tell me more [eog:60]");
@@ -77,7 +77,7 @@ it("loses nothing while the page is closed: the worker continues, and the page c
   await again.lastAnswer.getByText(/^61 tokens/).waitFor();
 });
 
-it("shows an answer as broken when its worker is killed, and continues it once the worker is back", async () => {
+it("shows an answer as broken when its worker is killed, and continues it when the worker runs again", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
@@ -118,7 +118,7 @@ it("continues an answer whose engines crash", async () => {
   ).toBe("2");
 });
 
-it("shows an answer as broken, with the reason, when it crashes several engines", async () => {
+it("shows an answer as broken, with the reason, after it crashed several engines", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);

@@ -29,7 +29,7 @@ const entries = async (page: Page): Promise<string[]> =>
   await page.locator(".conversation-list .entry-title").allInnerTexts();
 
 describe("a branch", () => {
-  it("stays when an answer is regenerated, or a message or an answer is edited; only the shown branch is sent", async () => {
+  it("is kept when an answer is regenerated, or a message or answer is edited; only the shown branch is sent", async () => {
     const { page, complaints } = await visit(browser, url);
     const chat = chatPage(page);
     const first = await say(chat, "one [eog:5]");
@@ -79,7 +79,7 @@ describe("a branch", () => {
     const { page } = await visit(browser, url);
     const chat = chatPage(page);
     const first = await say(chat, "a story [eog:4]");
-    // Answers take no time here: the test delays this one on its way to the page.
+    // The fake worker answers at once, so the test delays the stream on its way to the page.
     await page.route("**/stream", async (route) => {
       await held;
       await route.continue();
@@ -146,7 +146,7 @@ it("keeps the drafts of two tabs", async () => {
   await Promise.all([page.reload(), other.page.reload()]);
   await poll("the draft of the first tab", async () => (await a.box.inputValue()) === "from a");
   await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
-  // A tab that sends its draft does not remove the other tab's.
+  // A tab that sends its draft does not remove the other tab's draft.
   await say(a, "sent [eog:2]");
   await other.page.reload();
   await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
@@ -171,7 +171,6 @@ it("keeps an unsent edit over switching, branches and reload, until it is sent o
   await message.waitFor();
   expect(await message.inputValue()).toBe("first, but longer [eog:2]");
   expect(await answer.inputValue()).toBe("Half of what");
-  // The next letter goes into the message box.
   await poll("the focus on the message box", () => chat.box.evaluate((box) => box === document.activeElement));
 
   await button(page, "Send again").click();
@@ -184,7 +183,7 @@ it("keeps an unsent edit over switching, branches and reload, until it is sent o
   await poll("the focus on the button for editing the answer", () =>
     button(page, "Edit answer").evaluate((edit) => edit === document.activeElement),
   );
-  // The switch to other versions stays next to an unsent edit.
+  // The buttons for other versions stay next to an unsent edit.
   await button(page, "Edit and send again").click();
   await message.fill("given up");
   await button(page, "Next message").click();
@@ -197,7 +196,7 @@ it("keeps an unsent edit over switching, branches and reload, until it is sent o
   expect(await page.getByRole("textbox", { name: /^Edit the/ }).count()).toBe(0);
 });
 
-it("has the changes of each tab in all tabs", async () => {
+it("shows the changes of each tab in all tabs", async () => {
   const first = await visit(browser, url);
   const a = chatPage(first.page);
   await say(a, "shared [eog:2]");
@@ -217,7 +216,7 @@ it("has the changes of each tab in all tabs", async () => {
   expect([...first.complaints, ...second.complaints]).toEqual([]);
 });
 
-it("is renamed, pinned, found by its words and shown at the hit", async () => {
+it("can be renamed, pinned, found by its words and shown at the hit", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "Crème brûlée, please [eog:2]");
@@ -240,7 +239,7 @@ it("is renamed, pinned, found by its words and shown at the hit", async () => {
   expect(await entries(page)).toEqual(["Sweets", "apples [eog:2]"]);
 });
 
-it("is restored when its deletion is undone, and otherwise removed for good, also if the tab is closed", async () => {
+it("is restored when its deletion is undone, and otherwise removed from storage, also if the tab is closed", async () => {
   const { page, context } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "keep me [eog:2]");
@@ -322,10 +321,10 @@ describe("a file", () => {
 });
 
 describe("a browser", () => {
-  it("that is full shows a notice, and the chat continues and is stored when there is room", async () => {
+  it("with full storage shows a notice, and stores the chat when there is room again", async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
-    // Before the first write: chromium checks the quota only every half minute.
+    // Set before the first write, because chromium checks the quota only every half minute.
     await setQuota(context, page, 1);
     await page.goto(url);
     const chat = chatPage(page);
@@ -343,7 +342,7 @@ describe("a browser", () => {
     expect(await bubbles(page)).toHaveLength(3);
   });
 
-  it("that stores nothing shows a notice, and the chat continues", async () => {
+  it("without a database shows a notice, and the chat continues", async () => {
     const context = await browser.newContext();
     await context.addInitScript(() => {
       IDBFactory.prototype.open = () => {
@@ -377,7 +376,7 @@ async function setQuota(context: BrowserContext, page: Page, quotaSize: number):
   await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(url).origin, quotaSize });
 }
 
-/** Numbers of records, including deleted conversations that are not removed. */
+/** Numbers of records in the database, including deleted conversations that are not removed yet. */
 async function recordsIn(page: Page): Promise<{ heads: number; turns: number }> {
   return await page.evaluate(
     async () =>

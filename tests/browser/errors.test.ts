@@ -8,7 +8,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const token = "a-token-of-the-tests-1234";
 const browser = useBrowser({ daemons: "each test" });
 
-it("counts down until a used-up quota has room again", async () => {
+it("counts down until a used-up quota allows requests again", async () => {
   const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
     env: { WAGGLE_API_TOKEN: `${token} requests-per-minute=1` },
   });
@@ -32,7 +32,7 @@ it("counts down until a used-up quota has room again", async () => {
   );
 });
 
-it("advises on a message that is too long, with the server's message in the details", async () => {
+it("shows what to do about a message that is too long, with the server's message in the details", async () => {
   const worker = await spawnFakeWorker(["--context-size", "256"]);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);

@@ -1,4 +1,4 @@
-// Shows that the chat supports common habits: Back, Escape, a draft when a suggestion is clicked, a small screen, a script from right to left.
+// Shows that the chat supports common habits: Back, Escape, a draft when a suggestion is clicked, a small screen, right-to-left text.
 import { poll } from "@waggle/testing/harness";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  // Slow enough to be stopped.
+  // Steps slow enough to stop an answer.
   ({ url } = await spawnFakeWorker(["--fake-step-delay", "20ms"]));
 });
 
@@ -39,7 +39,7 @@ it("goes back and forward between conversations", async () => {
   await bubble(page, "first [eog:2]").waitFor();
 });
 
-it("keeps the draft when a suggestion is sent, in the conversation that begins, and can stop its answer", async () => {
+it("keeps the draft in the new conversation when a suggestion is sent, and can stop its answer", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.box.fill("half of a thought");
@@ -65,7 +65,7 @@ it("does not save an edit while an input method composes in it", async () => {
   const box = page.getByRole("textbox", { name: "Edit the message" });
   await box.fill("konnichiwa");
   await box.dispatchEvent("keydown", { key: "Escape", isComposing: true, bubbles: true });
-  // Like Safari's event of the Enter that confirms.
+  // Safari's event for the Enter key that confirms a composition.
   await box.dispatchEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true });
   expect(await box.inputValue()).toBe("konnichiwa");
   await box.press("Escape");
@@ -120,6 +120,6 @@ it("lays out text of a right-to-left script from right to left, but not code", a
     page.locator(".answer ul").boundingBox(),
     page.locator(".answer li").boundingBox(),
   ]);
-  // The marker is on the right.
+  // The list marker is on the right of the text.
   expect((item?.x ?? 0) + (item?.width ?? 0)).toBeLessThan((list?.x ?? 0) + (list?.width ?? 0));
 });

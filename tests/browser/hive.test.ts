@@ -1,4 +1,4 @@
-// Shows the hive's page with real workers that join, are killed and return; and the status page of a busy worker.
+// Shows the hive's page with real workers that join, are killed and return; also the status page of a busy worker.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,7 +44,7 @@ it("shows a killed worker as late, then offline, then back", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("updates times and slots, and lists a worker's leaving", async () => {
+it("updates times and slots, and lists the event when a worker leaves", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const worker = await spawnFakeWorker([
     "--hive-url",
@@ -87,16 +87,16 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   await chart("Time between tokens")
     .getByText(/^p95 \d/)
     .waitFor();
-  // One cursor moves through all charts, and the oldest point has no value.
+  // All charts share a cursor, and the oldest point has no value.
   await chart("CPU")
     .locator(".u-over")
     .hover({ position: { x: 1, y: 20 } });
   await chart("Memory").getByText("free –").waitFor();
-  // The browser reports each request that the hive has refused.
+  // The browser logs each request that the hive refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
 });
 
-it("drains and removes workers, and stores the choice of a table", async () => {
+it("drains and removes workers, and remembers that the table was chosen", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const flags = (id: string): string[] => ["--hive-url", hive.url, "--worker-id", id, ...quick];
   const worker = await spawnFakeWorker(flags("bee-1"));
@@ -108,7 +108,7 @@ it("drains and removes workers, and stores the choice of a table", async () => {
   const row = page.locator("tr[data-worker=bee-1]");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
   await row.getByText("The worker takes no more jobs and stops.").waitFor();
-  // A key that is pressed twice drains nothing.
+  // Enter right after the first click does not confirm the drain.
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
   await row.getByRole("button", { name: "Drain", exact: true }).click();
@@ -123,7 +123,7 @@ it("drains and removes workers, and stores the choice of a table", async () => {
   for (const text of ["has to drain", "left", "is offline", "was removed"]) expect(badges).toContain(text);
 });
 
-it("reports what a token may not do, and takes another one", async () => {
+it("reports missing rights of a token, and accepts another token", async () => {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
   const file = join(folder, "tokens");
   await writeFile(file, "worker:of-a-worker\nscreen:of-a-screen monitor\n");
@@ -144,7 +144,7 @@ it("reports what a token may not do, and takes another one", async () => {
   await rm(folder, { recursive: true });
 });
 
-it("shows the models of a worker with several, as last reported", async () => {
+it("shows the models of a worker with several models, as last reported", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
   const worker = {
@@ -205,7 +205,7 @@ it("keeps long names and a hundred offline workers within the page, also on a ph
   await page.locator("canvas").first().waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
   expect(await page.locator("[data-worker=gone-7]").isVisible()).toBe(false);
-  // An event is next to the worker's name, also if the name is long.
+  // A long name must not make the list of events overflow.
   const events = page.locator(".events");
   expect(await events.evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
   await folded.click();
@@ -246,7 +246,7 @@ it("switches faults on and off", async () => {
   expect(await (await fetch(`${hive.url}/v1/faults`)).json()).toEqual({ fault: "delay", delay_ms: 20 });
 });
 
-it("reconnects after the hive was away", async () => {
+it("reconnects when the hive runs again", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page } = await visit(browser, hive.url);
   await page.getByText("No workers.").waitFor();
@@ -286,7 +286,7 @@ it("shows a worker's slots and charts of its work", async () => {
 });
 
 describeWithNats("a fleet on NATS", () => {
-  it("is listed with the registered workers, and the page shows when NATS is away", async () => {
+  it("is listed with the registered workers, and the page shows when NATS is down", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const hive = await spawnDaemon("hive", ["--port", "0", "--nats-url", nats.url]);
     const { page, complaints } = await visit(browser, hive.url);
@@ -301,7 +301,7 @@ describeWithNats("a fleet on NATS", () => {
     const online = page.locator("[data-total='Workers online']");
     await online.getByText("2", { exact: true }).waitFor();
     expect(await page.getByRole("button", { name: "Drain bee-2" }).count()).toBe(0);
-    // Jobs of a fleet wait at its gateways.
+    // In a fleet, jobs wait in the queues of gateways.
     const gateway = await spawnDaemon("gateway", ["--local-mode", "--port", "0", "--nats-url", nats.url]);
     await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     const ids = Array.from({ length: 10 }, (_, i) => `job-${i}`);

@@ -1,5 +1,5 @@
-// Shows an answer's markdown in a real browser: colours, formulas, tables; and that no text of a model can load or run anything, or link to
-// other places than the web and mail.
+// Shows an answer's markdown in a real browser: colours, formulas, tables. No text of a model can load or run anything, or link to other places than
+// the web and mail.
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
@@ -16,14 +16,14 @@ beforeAll(async () => {
   workerUrl = (await spawnFakeWorker(["--context-size", "65536"])).url;
 });
 
-interface Told extends Watched {
+interface ShownAnswer extends Watched {
   readonly chat: ChatPage;
-  /** Refusals by the page's policy. */
+  /** Violations of the page's content security policy. */
   readonly refused: () => Promise<readonly string[]>;
 }
 
-/** A page with this text as a model's answer. */
-async function tell(text: string): Promise<Told> {
+/** Opens a page with this text as a model's answer. */
+async function showAnswer(text: string): Promise<ShownAnswer> {
   const visited = await visit(browser, workerUrl);
   const { page } = visited;
   await page.evaluate(() => {
@@ -42,7 +42,7 @@ async function tell(text: string): Promise<Told> {
   return { ...visited, chat, refused };
 }
 
-function strangers({ requests, page }: Told): readonly string[] {
+function strangers({ requests, page }: ShownAnswer): readonly string[] {
   const { origin } = new URL(page.url());
   return requests.filter((url) => new URL(url).origin !== origin);
 }
@@ -56,7 +56,7 @@ const colour = (page: Page, selector: string): Promise<string> =>
 describe("code", () => {
   it("has colours for a known language, and is plain otherwise", async () => {
     const code = '```py\ndef bee(n):\n    return "honey"  # sweet\n```\n\n```klingon\nreturn Qapla\n```\n';
-    const shown = await tell(code);
+    const shown = await showAnswer(code);
     await shown.page.locator(".code-keyword").first().waitFor();
     expect(await shown.page.locator(".code-keyword").allInnerTexts()).toEqual(["def", "return"]);
     expect(await shown.page.locator(".code-string").innerText()).toBe('"honey"');
@@ -69,19 +69,19 @@ describe("code", () => {
     expect(await shown.refused()).toEqual([]);
   });
 
-  it("of many lines is coloured to its end, with its text unchanged", async () => {
+  it("of many lines has colours to its end, with its text unchanged", async () => {
     const lines = Array.from({ length: 200 }, (_, i) => `let a${i} = "x"; // ${i}`).join("\n");
-    const shown = await tell(`\`\`\`js\n${lines}\n\`\`\`\n`);
+    const shown = await showAnswer(`\`\`\`js\n${lines}\n\`\`\`\n`);
     await shown.page.waitForFunction(() => document.querySelectorAll(".code-comment").length === 200);
     expect(await shown.page.locator("figure.code code").textContent()).toBe(lines);
   });
 });
 
 describe("formulas", () => {
-  it("are drawn as mathematics, loaded with the first one, and prices stay text", async () => {
+  it("are drawn as mathematics, by code that is loaded with the first formula; prices stay text", async () => {
     const text =
       "It costs $5 and $10, or $HOME/$USER.\n\nSo \\(a^2\\) and $b_1$:\n\n$$\n\\frac{1}{\\sqrt{2}} \\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}\n$$\n\n\\[ \\sum_{i=1}^n i \\]";
-    const shown = await tell(text);
+    const shown = await showAnswer(text);
     await shown.page.waitForFunction(() => document.querySelectorAll("math").length === 4);
     expect(shown.requests.some((url) => url.includes("formula-drawing"))).toBe(true);
     expect(await shown.page.locator("mfrac msqrt").count()).toBe(1);
@@ -94,7 +94,7 @@ describe("formulas", () => {
 
   it("that are invalid stay as written, and can neither link nor load", async () => {
     const bad = ["$\\frac{1$", "$\\href{javascript:alert(1)}{x}$", "$\\includegraphics{http://evil.invalid/a.png}$"];
-    const shown = await tell(`${bad.join("\n\n")}\n\n$x$`);
+    const shown = await showAnswer(`${bad.join("\n\n")}\n\n$x$`);
     await shown.page.locator("math").waitFor();
     await shown.page.waitForFunction(() => document.querySelectorAll(".formula").length === 4);
     expect(await shown.page.locator(".formula.source").allInnerTexts()).toEqual(bad);
@@ -103,8 +103,8 @@ describe("formulas", () => {
   });
 });
 
-it("a table has its columns aligned as written, without inline styles", async () => {
-  const shown = await tell("| a | b | c | d |\n|:--|:-:|--:|---|\n| 1 | 2 | 3 | 4 |\n\n- [x] done\n- [ ] to do");
+it("the columns of a table are aligned as written, without inline styles", async () => {
+  const shown = await showAnswer("| a | b | c | d |\n|:--|:-:|--:|---|\n| 1 | 2 | 3 | 4 |\n\n- [x] done\n- [ ] to do");
   const cells = shown.page.locator("td");
   const aligned = await cells.evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign));
   expect(aligned).toEqual(["start", "center", "right", "start"]);
@@ -125,7 +125,7 @@ it("no text of a model loads or runs anything, and links lead only to the web an
     "```html\n<script src=http://evil.invalid/f></script>\n```",
     "[pic]: http://evil.invalid/g.png",
   ];
-  const shown = await tell(evil.join("\n\n"));
+  const shown = await showAnswer(evil.join("\n\n"));
   const answer = shown.chat.lastAnswer.locator(".markdown");
   expect(
     await answer.locator("script, img, iframe, style, b, svg:not(.icon-picture), object, embed, link, form").count(),
@@ -149,7 +149,7 @@ it("no text of a model loads or runs anything, and links lead only to the web an
   expect(shown.complaints).toEqual([]);
 });
 
-it("final blocks do not change while the answer grows", async () => {
+it("finished blocks do not change while the answer grows", async () => {
   const { page } = await visit(browser, workerUrl);
   await directs(page, "[document][eog:1200]");
   const chat = chatPage(page);

@@ -69,7 +69,7 @@ it("downloads a model, and shows the result", async () => {
   expect(await page.getByLabel("Model", { exact: true }).inputValue()).toBe("queen");
 });
 
-it("offers no change to a token without the right, and shows a refusal where the right is unknown", async () => {
+it("offers no change to a token without rights, and shows a refusal if the rights are unknown", async () => {
   const { page } = await open();
   await page.getByRole("button", { name: "Load bee-large" }).click();
   (await worker.next()).refuse(new WaggleError("forbidden", "No."));

@@ -76,7 +76,7 @@ describe("the chat", () => {
     await chatPage(page).phase("stopped");
   });
 
-  it("names no model at a worker with one model", async () => {
+  it("shows no model's name at a worker with one model", async () => {
     worker = await openModelWorker(fakeUrl, statusesOf([small]));
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
@@ -95,7 +95,7 @@ describe("the status page", () => {
     return visited;
   }
 
-  it("shows each model's state, memory and time to stay, and the use of the budget", async () => {
+  it("shows each model's state, memory and time until unloading, and the use of the memory budget", async () => {
     const { page, complaints } = await open();
     const row = page.locator("[data-model=bee-small]");
     await page.getByText("Loaded models take 798 MB of 4.0 GB of memory · 4 threads for all").waitFor();
@@ -116,7 +116,7 @@ describe("the status page", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("shows all used memory, also without a model that is known to use it", async () => {
+  it("shows all used memory, also if the memory of each model is unknown", async () => {
     const { page } = await open();
     const { memory: _, ...unknown } = small;
     const statuses = (...models: ModelStatus[]): ModelStatuses => ({
@@ -155,7 +155,7 @@ describe("the status page", () => {
     await page.getByText("bee-large is unloaded.").waitFor();
   });
 
-  it("asks before it deletes, naming the bytes, and reports that an admin token is required", async () => {
+  it("asks before it deletes a file, with its size, and reports that an admin token is required", async () => {
     const { page } = await open();
     const press = page.getByRole("button", { name: "Delete bee-large", exact: true });
     await press.click();
@@ -203,7 +203,7 @@ describe("the status page", () => {
     await row.getByText("The file before this one finishes its last jobs.").waitFor();
   });
 
-  it("pulls a model with figures, and cancels it", async () => {
+  it("shows the progress of a download, and cancels it", async () => {
     const { page, complaints } = await open();
     const reference = "hf:bees/queen-GGUF:Q4_K_M";
     const start = async (): Promise<void> => {

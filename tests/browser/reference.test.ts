@@ -1,5 +1,5 @@
-// Shows that the API reference can be read and searched in both themes and on a phone, that its commands work, and that a server with tokens
-// shows it without one and asks for a token where a route is tried.
+// Shows that the API reference can be read and searched in both themes and on a phone, and that its commands work. It can be read without a token;
+// trying a route asks for the token.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { allWorkerRoutes } from "@waggle/protocol";
@@ -35,14 +35,14 @@ it.each([
   await route.getByRole("button", { name: "Try it" }).click();
   await page.getByRole("navigation", { name: "Contents" }).getByRole("link", { name: "Schemas" }).waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-  // Another test checks the page as it opens, at both widths.
+  // axe.test.ts checks the page without an open route, at both widths.
   if (width === 390) expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
   expect(requests.every((request) => request.startsWith(url))).toBe(true);
   expect(await page.getByRole("dialog").count()).toBe(0);
 });
 
-it("has all routes, and finds them by their fields", async () => {
+it("lists all routes, and finds them by their fields", async () => {
   const { page } = await visit(browser, `${url}/reference`);
   const routes = page.locator("details:has(.method)");
   const shown = page.locator("details:has(.method) summary code");
@@ -72,7 +72,7 @@ it("links from a route to its schemas, also during a search", async () => {
   await page.locator("#schema-ListedJob").getByText("tokens_per_second", { exact: true }).waitFor();
 });
 
-it("has commands that run unchanged", async () => {
+it("shows commands that run unchanged", async () => {
   const { page } = await visit(browser, `${url}/reference#post-v1-chat-completions`);
   const command = await page.locator("#post-v1-chat-completions pre").first().innerText();
   expect(command).toContain("$WAGGLE_API_TOKEN");
@@ -81,7 +81,7 @@ it("has commands that run unchanged", async () => {
   expect(stdout.trim().endsWith("data: [DONE]")).toBe(true);
 });
 
-it("tries a route, and asks for the token that it requires", async () => {
+it("tries a route, and asks for a token if the route requires one", async () => {
   const { page } = await visit(browser, `${url}/reference#get-v1-jobs-id-`);
   const route = page.locator("#get-v1-jobs-id-");
   await route.getByRole("button", { name: "Try it" }).click();

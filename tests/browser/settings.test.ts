@@ -24,7 +24,7 @@ async function openSettings(options?: { address?: string }): Promise<Watched> {
 const group = (page: Page, title: string) => page.locator("summary", { hasText: title });
 const save = (page: Page) => page.getByRole("button", { name: "Save", exact: true });
 
-/** The page's request for its next message. */
+/** Sends a message, and returns the body of the page's request. */
 async function asked(page: Page, text: string): Promise<unknown> {
   const request = page.waitForRequest((sent) => sent.method() === "POST" && sent.url().endsWith("/v1/jobs"));
   await chatPage(page).send(text);
@@ -60,7 +60,7 @@ describe("settings", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that are invalid each show a problem, and are not saved until all are valid", async () => {
+  it("show a problem each if they are invalid, and are not saved until all are valid", async () => {
     const { page } = await openSettings();
     await page.getByLabel("Top-p", { exact: true }).fill("1.5");
     await group(page, "Stop strings").click();
@@ -77,7 +77,7 @@ describe("settings", () => {
     expect(await asked(page, "hello [eog:2]")).toMatchObject({ top_p: 0.5 });
   });
 
-  it("apply to this conversation only by default, and are reset one by one or all", async () => {
+  it("apply to this conversation only by default, and can be reset singly or together", async () => {
     const { page } = await openSettings();
     await page.getByRole("button", { name: "Creative" }).click();
     await page.getByLabel("Seed", { exact: true }).fill("5");
@@ -121,7 +121,7 @@ describe("settings", () => {
     expect(await page.getByRole("button", { name: "Wasp", exact: true }).count()).toBe(0);
   });
 
-  it("offer only the model's switches for thinking", async () => {
+  it("offer only the switches for thinking that the model has", async () => {
     const { small, large } = severalModels();
     const abilities = { format: "derived", tools: false, parallel_tool_calls: false, switches: ["enable_thinking"] };
     const chat = { ...abilities, thinking: "switchable" as const, template_variables: [] };
@@ -141,7 +141,7 @@ describe("settings", () => {
     expect(await group(page, "Reasoning").count()).toBe(0);
   });
 
-  it("that the worker refuses are named, with a button to the settings", async () => {
+  it("are named if the worker refuses them, with a button to the settings", async () => {
     const { page } = await openSettings();
     await group(page, "Stop strings").click();
     await page.getByLabel("JSON schema", { exact: true }).fill('{"$dynamicRef": "#a"}');
@@ -166,7 +166,7 @@ it("shows how full the context is, and a warning when it is nearly full", async 
 });
 
 describe("the keyboard", () => {
-  it("runs the listed actions by single keys, and never while the visitor types", async () => {
+  it("runs the listed actions by single keys, but not while the visitor types", async () => {
     const { page, context } = await visit(browser, url);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const chat = chatPage(page);

@@ -11,7 +11,7 @@ import { chatPage } from "./support/chat-page.ts";
 
 const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const wide = { width: 1_200, height: 800 };
-/** Long enough for the plots to have something to show. */
+/** Long enough for the charts to have data. */
 const workMs = 40_000;
 const prompts = [
   "Tell me a story about a dog and a ball.",
@@ -20,7 +20,7 @@ const prompts = [
   "Tell me a story about two friends and a boat.",
 ];
 
-/** Asks for stories until the signal aborts, a changing number at a time. */
+/** Requests stories until the signal aborts. @param widths numbers of parallel requests, in turn */
 function keepBusy(url: string, widths: readonly number[], signal: AbortSignal): Promise<unknown> {
   const ask = async (lane: number): Promise<void> => {
     for (let round = 0; !signal.aborted; round++) {
@@ -65,7 +65,7 @@ async function photographChat(page: Page): Promise<void> {
   await photograph(page, "chat-light", false);
 }
 
-/** The hive's page over a fleet: two gateways, and three workers that take their jobs from it. */
+/** Photographs the hive's page of a fleet with two gateways and three workers. */
 async function photographFleet(): Promise<void> {
   const groups = createProcessGroups("shots");
   const resting = new AbortController();

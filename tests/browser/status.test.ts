@@ -1,4 +1,4 @@
-// Shows the status page: jobs and cancelling one, the log, figures, and an offline worker.
+// Shows the status page: jobs and their cancelling, the log, figures, and an offline worker.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
 const browser = useBrowser();
 let folder: string;
-/** The worker of all tests but the last, in their order: it has no jobs before the first test. */
+/** The worker of several tests. It has no jobs before the first test, so their order matters. */
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
   worker = await spawnFakeWorker(slow);
@@ -41,7 +41,7 @@ async function giveToken(page: Page, token: string): Promise<void> {
 
 declare global {
   interface Window {
-    /** Time labels of each drawing of a chart. */
+    /** Time labels of a chart, for each time that it is drawn. */
     labels: string[][];
   }
 }
@@ -67,7 +67,7 @@ it("has no chart and no time axis before the first job", async () => {
   await page.getByText("0 of 1 busy").waitFor();
   const quiet = page.locator(".chart").getByText("No requests yet");
   await quiet.nth(5).waitFor();
-  // Also after scrapes without any counts.
+  // The charts stay empty while the metrics have no counts.
   await page.waitForResponse((response) => response.url().endsWith("/metrics"));
   await page.waitForResponse((response) => response.url().endsWith("/metrics"));
   expect(await quiet.count()).toBe(6);
@@ -78,7 +78,7 @@ it("has no chart and no time axis before the first job", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("lists running and waiting jobs, and cancels one after a question", async () => {
+it("lists running and waiting jobs, and cancels one after a confirmation", async () => {
   const { url } = worker;
   await submit(url, { job_id: "long-story", session_id: "evening" });
   await submit(url, { job_id: "next-story" });
@@ -88,7 +88,7 @@ it("lists running and waiting jobs, and cancels one after a question", async () 
   await running.getByText("session evening").waitFor();
   await page.locator("[data-job=next-story]").getByText("waiting, next").waitFor();
   await page.getByText("1 running, 1 waiting").waitFor();
-  // The charts have their first lines.
+  // The charts are drawn.
   await page.locator(".chart canvas").first().waitFor();
 
   const first = page.getByRole("button", { name: "Cancel job long-story" });
@@ -108,14 +108,14 @@ it("lists running and waiting jobs, and cancels one after a question", async () 
   expect(complaints).toEqual([]);
 });
 
-it("has no time label twice under a chart that has only begun", async () => {
+it("shows each time label once under a chart with few points", async () => {
   const { url } = worker;
   await submit(url, { job_id: "ticking" });
-  // One column of charts: wide enough for a label each half second, if labels were allowed there.
+  // Charts this wide have space for a label each half second, which would show each second twice.
   const context = await browser.newContext({ viewport: { width: 520, height: 900 } });
   await context.addInitScript(recordLabels);
   const { page } = await openTab(context, `${url}/status`);
-  // Two seconds long: from then on the labels move closer together.
+  // A short chart: the first drawing with more than two labels.
   const drawn = await page.waitForFunction(() => {
     const [times] = window.labels.filter((labels) => labels.length > 2);
     return times;
@@ -160,7 +160,7 @@ it("shows that the worker is offline, and reconnects when it returns", async () 
     expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
     expect(await seriousFindings(page)).toEqual([]);
   }
-  // The charts do not change while the worker is offline.
+  // The charts stay unchanged while the worker is offline.
   const plots = (): Promise<string[]> =>
     page.locator(".chart canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
   const before = await plots();
@@ -174,7 +174,7 @@ it("shows that the worker is offline, and reconnects when it returns", async () 
   await page.getByLabel("Log lines, oldest first").getByText("listening").first().waitFor();
 });
 
-it("shows each token the jobs and the log that it may see", async () => {
+it("shows only the jobs and the log that a token may see", async () => {
   const tokens = join(folder, "tokens");
   await writeFile(tokens, "root:root-token admin\nalice:alice-token\nbob:bob-token\n", { mode: 0o600 });
   const args = ["--backend", "fake", "--port", "0", "--api-token-file", tokens, ...slow];
@@ -189,7 +189,7 @@ it("shows each token the jobs and the log that it may see", async () => {
   await plain.page.getByText("Only an API token marked admin shows the log.").waitFor();
   expect(await plain.page.locator("[data-job]").count()).toBe(1);
   await fetch(`${guarded.url}/v1/jobs/of-bob`, { method: "DELETE", headers: { authorization: "Bearer bob-token" } });
-  // Alice's still runs.
+  // Alice's job still runs, but is hidden.
   await plain.page.getByText("You have no jobs running or waiting.").waitFor();
   await submit(guarded.url, { job_id: "of-bob-again" }, "bob-token");
 
@@ -202,14 +202,14 @@ it("shows each token the jobs and the log that it may see", async () => {
   await page.getByRole("button", { name: "Cancel job of-alice" }).click();
   await job.getByRole("button", { name: "Yes, cancel" }).click();
   await job.waitFor({ state: "detached" });
-  // The jobs of one client are left, and the table still names it.
+  // Only one client has jobs now, and the table still names the client.
   await page.locator("[data-job=of-bob-again]").getByText("bob", { exact: true }).waitFor();
   const ended = await fetch(`${guarded.url}/v1/jobs/of-alice`, { headers: { authorization: "Bearer alice-token" } });
   expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
 });
 
 describeWithNats("a gateway", () => {
-  it("shows only the gateway's own data, and no data or actions of its workers", async () => {
+  it("shows the gateway's data, and no data or actions of its workers", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const fleet = ["--nats-url", nats.url];
     await spawnFakeWorker([...fleet, ...slow]);

@@ -1,4 +1,4 @@
-// Shows that three tabs lose no shown text when the worker is killed and restarted in mid-stream, twice.
+// Shows that three tabs lose no shown text when the worker is killed and restarted twice while it streams.
 import { poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
@@ -40,7 +40,7 @@ it("loses no shown text when the worker of three tabs is killed twice", async ()
     await Promise.all(tabs.map(async ({ page }) => await page.reload()));
     await Promise.all(tabs.map(async ({ page }) => await page.getByText(restarted).waitFor()));
     await expectAll(shown);
-    // One of the two tabs with the same conversation is enough: the other one gets its changes.
+    // Two tabs show the same conversation: the second one follows the first.
     await a.page.getByRole("button", { name: "Continue" }).click();
     await c.page.getByRole("button", { name: "Continue" }).click();
     await Promise.all(tabs.map(async (tab) => await tab.phase("streaming")));

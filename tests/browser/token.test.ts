@@ -19,7 +19,7 @@ beforeAll(async () => {
 it.each(["/", "/status"])("on %s, a visitor without a token gets a notice, and can enter one later", async (path) => {
   const { page } = await visit(browser, `${url}${path}`);
   await page.getByRole("dialog").waitFor();
-  // The browser closes a dialog at the second Escape, also if the page prevents the first.
+  // A page cannot prevent that a second Escape closes a dialog.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   const notice = page.getByText("No API token: the server requires one.");
@@ -32,7 +32,7 @@ it.each(["/", "/status"])("on %s, a visitor without a token gets a notice, and c
   await page.getByText(path === "/" ? "A test backend that makes up words" : "0 of 8 busy").waitFor();
 });
 
-it("reports that a message has no token, and sends it once a token is entered", async () => {
+it("reports that a message needs a token, and sends it when a token is entered", async () => {
   const { page } = await visit(browser, url);
   await page.getByRole("button", { name: "Cancel" }).click();
   const chat = chatPage(page);
@@ -51,7 +51,7 @@ it("reports that a message has no token, and sends it once a token is entered", 
   await chat.phase("done");
 });
 
-it("changes a token, keeps the old one while the new one is wrong, and forgets it", async () => {
+it("changes a token, keeps the old one if the new one is wrong, and forgets it", async () => {
   const { page, context } = await visit(browser, `${url}/status`);
   const field = page.getByLabel("API token", { exact: true });
   await field.fill(token);
@@ -63,7 +63,7 @@ it("changes a token, keeps the old one while the new one is wrong, and forgets i
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByText("Wrong token").waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
-  // The old token is still stored: a new tab asks for no other.
+  // The old token is still stored, so a new tab does not ask for one.
   const second = await context.newPage();
   await second.goto(url);
   await second.getByText("A test backend that makes up words").waitFor();
@@ -75,7 +75,7 @@ it("changes a token, keeps the old one while the new one is wrong, and forgets i
   await page.getByRole("heading", { name: "API token required" }).waitFor();
 });
 
-it("treats a token that no header can carry as wrong", async () => {
+it("treats a token with characters that HTTP headers forbid as wrong", async () => {
   const { page } = await visit(browser, url);
   await page.getByLabel("API token", { exact: true }).fill("жетон");
   await page.getByRole("button", { name: "Continue" }).click();

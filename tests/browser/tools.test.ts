@@ -1,4 +1,4 @@
-// Shows thoughts and tool calls in the chat: a real worker with a scripted model in its family's format.
+// Shows thoughts and tool calls in the chat, with a real worker and a scripted model.
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
@@ -62,7 +62,7 @@ async function offerTools(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Save", exact: true }).click();
 }
 
-it("shows a call as a card, takes its result, and continues with it", async () => {
+it("shows a call as a card, sends the entered result, and continues the answer", async () => {
   const { page, asked, complaints } = await talk([thinking + call, `${thinking}It will rain.`, "Snow, then."]);
   const chat = chatPage(page);
   await offerTools(page);

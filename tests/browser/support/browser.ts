@@ -1,4 +1,4 @@
-// Owns the pages of a test: Debian's chromium, a fresh profile, and a record of errors and requests.
+// Opens the pages of a test in chromium, with a new profile, and records their errors and requests.
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
@@ -20,7 +20,7 @@ const flags = [
   "--disable-sync",
 ];
 
-/** @throws Error with how to install a browser if there is no browser: a test must not pass without one */
+/** @throws Error with instructions if there is no browser: tests must not pass without one */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = executables.find((path) => path !== "" && existsSync(path));
   if (executablePath === undefined) {
@@ -36,11 +36,11 @@ export interface Watched {
   readonly page: Page;
   /** Errors and warnings on the console, and uncaught errors. */
   readonly complaints: string[];
-  /** Addresses of all requests, to any host. */
+  /** Addresses of all requests. */
   readonly requests: string[];
 }
 
-/** A page of a new visitor. */
+/** Opens a page as a new visitor. */
 export async function visit(
   browser: Pick<Browser, "newContext">,
   url: string,
@@ -50,7 +50,7 @@ export async function visit(
   return await openTab(context, url);
 }
 
-/** Another tab of the same visitor. */
+/** Opens another tab of the same visitor. */
 export async function openTab(context: BrowserContext, url: string): Promise<Watched> {
   const page = await context.newPage();
   const complaints: string[] = [];

@@ -1,4 +1,4 @@
-// Owns building the pages once, before the first browser test, so that no test uses a stale page.
+// Builds the pages once, before the first browser test, so that no test uses a stale page.
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 

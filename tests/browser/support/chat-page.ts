@@ -1,4 +1,4 @@
-// Owns a visitor's actions on the chat page: texts to read and buttons to press.
+// Owns a visitor's actions on the chat page: reading texts, and pressing buttons.
 import type { Locator, Page } from "playwright-core";
 
 export interface ChatPage {
@@ -7,7 +7,7 @@ export interface ChatPage {
   readonly answers: Locator;
   readonly lastAnswer: Locator;
   send(text: string): Promise<void>;
-  /** The last answer's text, once it has one. */
+  /** Resolves with the last answer's text when it has one. */
   text(): Promise<string>;
   /** Resolves when the last answer is in this phase. */
   phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken"): Promise<void>;
@@ -24,7 +24,7 @@ export function chatPage(page: Page): ChatPage {
     answers,
     lastAnswer,
     async send(text) {
-      // Once no dialog is open, which would take the key.
+      // The click waits until no dialog is open: a dialog would get the keys.
       await box.click();
       await box.fill(text);
       await box.press("Enter");
@@ -35,7 +35,7 @@ export function chatPage(page: Page): ChatPage {
   };
 }
 
-/** A block that is not drawn has no inner text: a new block may be outside of the view until the next frame. */
+/** Waits for the next frame if the text is empty: a new block outside of the view is not drawn, and has no inner text. */
 function textOnceDrawn(element: HTMLElement | SVGElement): Promise<string> {
   return new Promise((resolve) => {
     const look = (): void => {

@@ -1,11 +1,12 @@
-// Owns a proxy that a test can cut: TCP to a daemon, byte for byte, until the test closes the connections.
+// Owns a TCP proxy to a daemon, whose connections a test can cut.
 import { createConnection, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 export interface CuttableProxy extends AsyncDisposable {
   readonly url: string;
-  /** Closes all connections; new ones are accepted, or closed at once while `refuse` is on. */
+  /** Closes all connections. */
   cut(): void;
+  /** Whether new connections are closed at once. */
   refuse: boolean;
 }
 

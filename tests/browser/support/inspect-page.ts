@@ -1,8 +1,7 @@
-// Owns checks of a page from inside: low contrast, controls without a name, overflow. It runs in the browser, so it can use nothing from
-// outside the function.
+// Owns checks of a page: low contrast, controls without a name, overflow. The function runs in the browser, so it cannot use anything from outside.
 
 export interface Inspection {
-  /** Texts under 4.5 to 1, or 3 to 1 where they are large, with their ratio. */
+  /** Texts with a contrast below 4.5 (3 if large), with their contrast. */
   readonly lowContrast: string[];
   /** Controls without an accessible name. */
   readonly nameless: string[];

@@ -1,7 +1,7 @@
-// Owns minimal PDFs: pages with one line of text or without any, optionally protected by a password.
+// Makes minimal PDFs: pages with one line of text or without text, optionally protected by a password.
 
 export interface MadePdf {
-  /** A line for each page; an empty one is a page without text. ASCII, without parentheses. */
+  /** The text of each page: one line of ASCII without parentheses, or empty. */
   readonly pages: readonly string[];
   readonly locked?: boolean;
 }

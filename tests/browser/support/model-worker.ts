@@ -1,5 +1,5 @@
-// Owns a worker with several models for the pages: a real worker, except for the routes of models, which the test answers. Requests and answers
-// are checked against the wire's schemas.
+// Owns a worker with several models for tests of the pages. It is a real worker except for the routes of models, which the test answers. Requests and
+// answers are checked against the protocol's schemas.
 import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
@@ -9,7 +9,7 @@ import type { ModelEvent, ModelStatus, ModelStatuses, WaggleError } from "@waggl
 
 type ChangeRoute = "loadModel" | "unloadModel" | "pinModel" | "swapModel" | "pullModel" | "deleteModel";
 
-/** A request that the page waits for. */
+/** A request for a change of a model, which the test answers. */
 export interface AskedChange {
   readonly route: ChangeRoute;
   readonly path: string;
@@ -25,7 +25,7 @@ export interface ModelWorker extends AsyncDisposable {
   readonly url: string;
   /** Sets the answer of `GET /v1/models/status`. */
   tell(statuses: ModelStatuses): void;
-  /** The next change that the page requests. */
+  /** Resolves with the next change that the page requests. */
   next(): Promise<AskedChange>;
   /** Bodies of `POST /v1/jobs` so far. */
   readonly jobs: readonly Record<string, unknown>[];
@@ -97,7 +97,7 @@ function answer(response: ServerResponse, body: object, status = 200): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-/** Streams pass through unchanged. */
+/** Passes a request to the real worker, and its answer back. */
 function pass(
   workerUrl: string,
   request: IncomingMessage,

@@ -1,16 +1,16 @@
-// Owns the text of a fake worker's answers: the page's requests get the marker that makes the worker produce it.
+// Sets the text of a fake worker's answers, by adding the fake model's markers to the page's requests.
 import type { Page } from "playwright-core";
 
 interface Asked {
   readonly messages: readonly { readonly role: string; readonly content: string }[];
 }
 
-/** Makes this text all answers to the page, a byte per token. */
+/** All answers to the page have this text, one byte per token. */
 export async function says(page: Page, text: string): Promise<void> {
   await directs(page, `[say:${encodeURIComponent(text)}]`);
 }
 
-/** Adds the fake model's markers to the request. */
+/** Adds markers to the last message of each request. */
 export async function directs(page: Page, markers: string): Promise<void> {
   await page.unroute("**/v1/jobs");
   await page.route("**/v1/jobs", async (route) => {

@@ -1,4 +1,4 @@
-// Owns the check of a page by axe-core.
+// Checks a page with axe-core.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type axe from "axe-core";
@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Serious and critical findings, with their elements. */
+/** @returns serious and critical findings, with their elements */
 export async function seriousFindings(page: Page): Promise<string[]> {
   await page.evaluate(axeSource);
   const violations = await page.evaluate(async () => {

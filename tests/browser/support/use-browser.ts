@@ -1,10 +1,10 @@
-// Owns the browser of a test file: one for all its tests, and no open page after each test.
+// Owns the browser of a test file: one browser for all tests, whose pages are closed after each test.
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { killDaemons } from "../../support/daemon.ts";
 import { launchBrowser } from "./browser.ts";
 
-/** Ends a wait that hangs. On a busy machine a page takes ten times as long as usual. */
+/** Time limit of a wait. On a busy machine a page takes ten times as long as usual. */
 const waitLimitMs = 120_000;
 
 export type Contexts = Pick<Browser, "newContext" | "contexts">;
@@ -29,7 +29,7 @@ export function useBrowser({ daemons = "all tests" }: UseBrowserOptions = {}): C
   });
   function launched(): Browser {
     if (browser === undefined)
-      throw new Error("There is no browser yet: ask for pages in a test, or in a hook after this one.");
+      throw new Error("There is no browser yet: open pages in a test, or in a hook after useBrowser.");
     return browser;
   }
   const contexts: Contexts = {
