@@ -1,4 +1,5 @@
 // Tests that collected answers can be ended in every phase by every route, within one step, and without affecting other streams.
+import { sleep } from "@waggle/async";
 import { createWorkerClient } from "@waggle/client";
 import { poll } from "@waggle/testing/harness";
 import { OpenAiErrorSchema } from "@waggle/protocol";
@@ -58,7 +59,7 @@ describe("a collected answer when the worker shuts down", () => {
     await worker.log.line("the drain", (line) => line["to"] === "draining");
     if (signals === 2) {
       // The worker counts signals within 300 ms as one.
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await sleep(400);
       worker.signal("SIGTERM");
     }
     const response = await answer;

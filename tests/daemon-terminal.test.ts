@@ -1,4 +1,5 @@
 // Tests a worker's output on a real terminal, and its stdout for programs.
+import { sleep } from "@waggle/async";
 import { StdoutLineSchema } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnModelWorker } from "./support/daemon.ts";
@@ -41,7 +42,7 @@ describe("waggle-worker on a terminal", () => {
     terminal.type("\u0003");
     await terminal.shows(/Finishing 1 running answer \(30 s at most\)\. Ctrl-C again stops now\./);
     // The worker counts signals within 300 ms as one, because npx and pnpm forward a Ctrl-C once more.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await sleep(400);
     terminal.type("\u0003");
     await terminal.shows(/Stopping now: 1 answer ends unfinished\./);
     expect(await terminal.exited).toBe(130);

@@ -155,7 +155,7 @@ describe("the engine process", () => {
   });
 
   it("survives an event that cannot be serialized: its jobs fail, and the next job runs", async () => {
-    // Sending an event with a token of job j1 fails, like serializing too long a text.
+    // Sending an event with a token of job j1 throws, as JSON.stringify does for a text that is too long.
     const engine = startEngine(`
       const send = process.send.bind(process);
       process.send = (event, ...rest) => {

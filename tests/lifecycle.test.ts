@@ -6,8 +6,9 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
+import { sleep } from "@waggle/async";
 import { createHiveClient } from "@waggle/client";
-import { isOver, poll } from "@waggle/testing/harness";
+import { isAlive, isOver, poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
 
@@ -176,7 +177,7 @@ describe("shutting down", () => {
     worker.signal(signal);
     await worker.log.line("the drain", (line) => line["to"] === "draining");
     // The worker counts signals within 300 ms as one.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await sleep(400);
     worker.signal(signal);
     const stream = await readAll(await running);
     expect(stream).toMatchObject({ broken: true });
@@ -211,7 +212,7 @@ describe("shutting down", () => {
     worker.signal("SIGKILL");
     expect(await readAll(await running)).toMatchObject({ broken: true });
     expect((await worker.exited).signal).toBe("SIGKILL");
-    await poll("the engine to exit", () => !alive(engine as number));
+    await poll("the engine to exit", async () => !(await isAlive(engine as number)));
   });
 
   it("keeps running when the reader of its stdout has exited", async () => {
@@ -280,15 +281,6 @@ Server.prototype.listen = function (...args) {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Reads the body to its end. `broken`: the connection broke before. */

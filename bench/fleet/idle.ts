@@ -7,11 +7,8 @@ const settleMs = 12_000;
 /** Long enough for several rounds of all periodic messages. */
 const measureMs = 30_000;
 
-/** Messages and bytes per second. */
-export type IdleTraffic = NatsTraffic;
-
-/** Measures one gateway and this many workers of the fake backend, without jobs. */
-export async function measureIdle(groups: ProcessGroups, workers: number, signal: AbortSignal): Promise<IdleTraffic> {
+/** Messages and bytes per second, with one gateway and this many workers of the fake backend. */
+export async function measureIdle(groups: ProcessGroups, workers: number, signal: AbortSignal): Promise<NatsTraffic> {
   const plans = Array.from({ length: workers }, (_, i) => ({ name: `bee-${i + 1}`, slots: 4, stepMs: 10 }));
   await using stage = await startFleet(groups, { workers: plans, gateways: 1 });
   await stage.complete();

@@ -1,11 +1,9 @@
 // Shows edge cases of the chat: broken addresses, browsers without storage, and other branches.
 import { poll } from "@waggle/testing/harness";
-import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
-import { chatPage } from "./support/chat-page.ts";
-import type { ChatPage } from "./support/chat-page.ts";
+import { button, chatPage, say } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser();
@@ -13,14 +11,6 @@ let url: string;
 beforeAll(async () => {
   url = (await spawnFakeWorker()).url;
 });
-
-const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
-
-async function say(chat: ChatPage, text: string): Promise<void> {
-  await chat.send(text);
-  await chat.page.locator(".bubble").last().getByText(text, { exact: true }).waitFor();
-  await chat.phase("done");
-}
 
 it("begins a new conversation if the address is malformed", async () => {
   const { page, complaints } = await visit(browser, `${url}/#chat-%E4%A`);

@@ -6,8 +6,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
-import { chatPage } from "./support/chat-page.ts";
-import type { ChatPage } from "./support/chat-page.ts";
+import { button, chatPage, say } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser();
@@ -16,14 +15,6 @@ beforeAll(async () => {
   url = (await spawnFakeWorker()).url;
 });
 
-async function say(chat: ChatPage, text: string): Promise<string> {
-  await chat.send(text);
-  await chat.page.locator(".bubble").last().getByText(text, { exact: true }).waitFor();
-  await chat.phase("done");
-  return await chat.text();
-}
-
-const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const bubbles = async (page: Page): Promise<string[]> => await page.locator(".bubble").allInnerTexts();
 const entries = async (page: Page): Promise<string[]> =>
   await page.locator(".conversation-list .entry-title").allInnerTexts();

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
-import { chatPage } from "./support/chat-page.ts";
+import { button, chatPage } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser();
@@ -14,7 +14,6 @@ beforeAll(async () => {
   ({ url } = await spawnFakeWorker(["--fake-step-delay", "20ms"]));
 });
 
-const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const bubble = (page: Page, text: string) => page.locator(".bubble").getByText(text, { exact: true });
 
 it("goes back and forward between conversations", async () => {

@@ -1,4 +1,4 @@
-// Owns the daemons of a test file: starts them, and ends them after each test.
+// Owns the daemons of a test file: starts them, and kills all that are left.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { createProcessGroups, daemonCommand, startDaemon, waitFor, withoutSettings } from "@waggle/testing/harness";
 import type { Daemon, DaemonName, Exit } from "@waggle/testing/harness";

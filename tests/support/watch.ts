@@ -25,7 +25,7 @@ export interface Watch {
 
 const pingIntervalMs = 25;
 const tickMs = 10;
-/** Moments of one minute. */
+/** Number of kept moments: those of one minute. */
 const momentsLimit = 6_000;
 const answerTokens = 1_500;
 /** Linux counts CPU time in hundredths of a second; see proc(5). */

@@ -35,6 +35,16 @@ export function chatPage(page: Page): ChatPage {
   };
 }
 
+/** Sends a message, and resolves with the text of its whole answer. */
+export async function say(chat: ChatPage, text: string): Promise<string> {
+  await chat.send(text);
+  await chat.page.locator(".bubble").last().getByText(text, { exact: true }).waitFor();
+  await chat.phase("done");
+  return await chat.text();
+}
+
+export const button = (page: Page, name: string): Locator => page.getByRole("button", { name, exact: true });
+
 /** Waits for the next frame if the text is empty: a new block outside of the view is not drawn, and has no inner text. */
 function textOnceDrawn(element: HTMLElement | SVGElement): Promise<string> {
   return new Promise((resolve) => {
