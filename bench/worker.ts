@@ -32,7 +32,7 @@ interface Flags {
   readonly json?: true;
 }
 
-/** A large model may take minutes to load. */
+/** Time limit for loading the model: a large one takes minutes. */
 const readyLimitMs = 600_000;
 const built: Command = [process.execPath, repositoryPath("apps/worker/dist/main.js")];
 

@@ -33,7 +33,7 @@ async function problemsOf(scenario: FleetScenario, count: number): Promise<Verdi
   return [...problems, ...endLeftovers(await leftovers.check())];
 }
 
-describeWithNats("a fleet that is broken on purpose", () => {
+describeWithNats("a fleet with faults", () => {
   for (const scenario of scenarios) {
     test(`${scenario.name}: ${scenario.what}`, { timeout: limitMs }, async ({ skip }) => {
       const reason = await scenario.whyNot?.();

@@ -40,7 +40,7 @@ describeWithNats("a fleet with minimal permissions", () => {
     );
     const [one, other] = await Promise.all([startGateway(groups, as("gateway")), startGateway(groups, as("gateway"))]);
     for (const { client } of [one, other]) {
-      await poll("both workers to be known", async () => (await client.health()).slots.total === 4);
+      await poll("the gateway to know both workers", async () => (await client.health()).slots.total === 4);
     }
 
     const held = await openStream({

@@ -407,7 +407,7 @@ describe("embeddings", () => {
   });
 });
 
-describe("names", () => {
+describe("job ids", () => {
   it.each(named(hostileStrings.map((id) => ({ id, name: `${JSON.stringify(id).slice(0, 30)} (${id.length})` }))))(
     "job_id %s is refused, or its stream can be read",
     async (_, { id }) => {

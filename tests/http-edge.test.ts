@@ -55,7 +55,7 @@ describe("bodies", () => {
     expect(few.status).toBe(200);
   });
 
-  it("that are too large are refused with or without a length, and the answer arrives", async () => {
+  it("that are too large are refused, with or without a Content-Length, and the client gets the answer", async () => {
     const large = JSON.stringify({ prompt: "x".repeat(20_000_000) });
     const announced = await fetch(`${worker.url}/v1/jobs`, { method: "POST", body: large });
     expect(announced.status).toBe(413);
@@ -179,7 +179,7 @@ describe("a client that disconnects", () => {
     },
   );
 
-  it("frees the slot", async () => {
+  it("during its answer frees the slot", async () => {
     // After the first token: before it, a disconnect lets the prefill finish, in case the client retries.
     for await (const { type } of worker.client.inference({ prompt: "endless", job_id: "left" })) {
       if (type === "token") break;

@@ -6,7 +6,7 @@ import { readGgufFile } from "@waggle/models/header";
 import { repositoryPath } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 
-/** Enough for a large model on a busy machine. */
+/** Time limit for measuring a large model on a busy machine. */
 const measureTimeoutMs = 600_000;
 
 export interface FitCase {

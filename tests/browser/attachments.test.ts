@@ -34,7 +34,7 @@ async function attach(page: Page, ...files: readonly Picked[]): Promise<void> {
   await (await choosing).setFiles([...files]);
 }
 
-/** The last message of the next job. */
+/** Resolves with the last message of the page's next job. */
 async function nextMessage(page: Page): Promise<unknown> {
   const request = await page.waitForRequest((asked) => asked.url().endsWith("/v1/jobs") && asked.method() === "POST");
   return GenerateRequestSchema.parse(request.postDataJSON()).messages?.at(-1)?.content;

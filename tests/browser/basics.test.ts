@@ -88,7 +88,7 @@ it("switches its colours by a button, and stores the choice", async () => {
   await context.close();
 });
 
-it.each(["chat", "hive", "status", "reference"])("weighs little: %s", (page) => {
+it.each(["chat", "hive", "status", "reference"])("loads few bytes: %s", (page) => {
   const html = readFileSync(new URL(`${page}.html`, dist));
   const assets = [...html.toString().matchAll(/(?:src|href)="\/([^"]+)"/g)].map((match) => match[1] ?? "");
   const imported = assets.flatMap((asset) => importsOf(asset));

@@ -373,7 +373,7 @@ async function recordsIn(page: Page): Promise<{ heads: number; turns: number }> 
     async () =>
       await new Promise<{ heads: number; turns: number }>((resolve, reject) => {
         const opening = indexedDB.open("waggle");
-        opening.onerror = () => reject(opening.error ?? new Error("Cannot open it"));
+        opening.onerror = () => reject(opening.error ?? new Error("Cannot open the database"));
         opening.onsuccess = () => {
           const transaction = opening.result.transaction(["heads", "turns"]);
           const heads = transaction.objectStore("heads").count();

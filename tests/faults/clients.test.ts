@@ -7,7 +7,7 @@ import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
 import { runSlowReaders } from "./lib/slow-reader.ts";
 import { runSupersede } from "./lib/supersede.ts";
 
-test("cancel: each phase by each route", { timeout: limitMs }, async ({ signal }) => {
+test("jobs that are ended in each phase by each route", { timeout: limitMs }, async ({ signal }) => {
   const rows = await runFaults(runCancelMatrix, { name: "cancel", signal });
   expectToHold(rows);
   for (const phase of ["loading", "queued", "prefill", "decode"]) {
@@ -27,7 +27,7 @@ test("clients that connect and leave at random moments", { timeout: limitMs }, a
   expectToHold(await runFaults(runCycles, { name: "cycles", signal }));
 });
 
-test("readers that do not read", { timeout: limitMs }, async ({ signal }) => {
+test("slow readers", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runSlowReaders, { name: "slow", signal }));
 });
 

@@ -6,7 +6,7 @@ import { runOverload } from "./lib/overload.ts";
 import { runResume } from "./lib/resume.ts";
 import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
 
-test("streams cut and resumed", { timeout: limitMs }, async ({ signal }) => {
+test("streams that are cut and resumed", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runResume, { name: "resume", signal }));
 });
 
@@ -21,6 +21,6 @@ test("ten times more requests than the queue holds", { timeout: limitMs }, async
   expectToHold(await runFaults(runOverload, { name: "overload", signal }));
 });
 
-test("every dialect: each way in which an answer ends", { timeout: limitMs }, async ({ signal }) => {
+test("streams of every dialect, ended in every way", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runDialects, { name: "dialects", signal }));
 });

@@ -65,7 +65,7 @@ const mebibyte = 1_048_576;
 const idleLimitMs = 60_000;
 const leaveLimitMs = 20_000;
 
-/** @throws Error when a worker does not start, or cannot answer for each model alone */
+/** @throws Error when a worker does not start, or when a model alone cannot be loaded or does not answer */
 export async function runSoak(options: SoakOptions): Promise<SoakFigures> {
   using models = writeSoakModels();
   const learned = await learnAlone(models, options);

@@ -56,7 +56,7 @@ export async function ended(answer: AnswerStream, due: "end" | "error" | "cut sh
  * @param states in alphabetical order, separated by spaces
  */
 export async function shows({ client }: Worker, states: string, queued: number): Promise<void> {
-  await poll(`${queued} jobs to wait and the slots to be ${states}`, async () => {
+  await poll(`slots in the states "${states}" and a queue of ${queued} jobs`, async () => {
     const [slots, health] = await Promise.all([client.slots(), client.health()]);
     const seen = slots.map(({ state }) => state).toSorted();
     return seen.join(" ") === states && health.queue.depth === queued;

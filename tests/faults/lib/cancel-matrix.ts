@@ -88,7 +88,7 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
   const bystander = await cell.bystander?.();
   const before = await worker.metrics();
   const target: Target = { worker, way, request, stream: await way.open(worker, request) };
-  // A deadline may pass before the phase is reached; `endedHere` then recognises that by the stream's events.
+  // A deadline may pass before the phase is reached; then `endedHere` is false.
   await phase.reached(target.stream).catch((error: unknown) => {
     if (deadlineMs === undefined) throw error;
   });

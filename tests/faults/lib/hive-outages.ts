@@ -118,7 +118,7 @@ async function checkOutage(
   await beats(scene.hive.client);
   facts.number("recovered_ms", elapsed());
   await bystander.checkUndisturbed(facts);
-  facts.equal("whether the worker is ready", (await worker.client.ready()).ready, true);
+  facts.equal("readiness of the worker", (await worker.client.ready()).ready, true);
 }
 
 /** Resolves when the hive lists the worker as alive and has received two more of its heartbeats. */

@@ -34,7 +34,7 @@ it("has every weight of the original file", async () => {
     for (let weight = 0; weight < weights; weight += 97) {
       const was =
         type === "F16" ? fromHalf(from.readUInt16LE(offset + 2 * weight)) : from.readFloatLE(offset + 4 * weight);
-      if (to.readFloatLE(start + 4 * weight) !== was) throw new Error(`Weight ${weight} of tensor ${i} is another one`);
+      if (to.readFloatLE(start + 4 * weight) !== was) throw new Error(`Weight ${weight} of tensor ${i} differs`);
       halves += Number(type === "F16");
     }
   }
