@@ -82,12 +82,16 @@ function effortOptions(effort: string, format: ChatFormat): Conversation["option
   }
   return {
     ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
-    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
+    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels.get(effort) ?? effort } : {}),
   };
 }
 
 /** Maps OpenAI's levels to the three levels that templates know. */
-const levels: Readonly<Record<string, string>> = { minimal: "low", xhigh: "high", max: "high" };
+const levels: ReadonlyMap<string, string> = new Map([
+  ["minimal", "low"],
+  ["xhigh", "high"],
+  ["max", "high"],
+]);
 
 function schemaOf({ text }: ResponseCountRequest): Conversation["schema"] {
   const format = text?.format;
