@@ -1,8 +1,8 @@
-// Keeps the last lines of the log in memory, never on disk, so that a request can read them. Lines and bytes are bounded. Redacted values
-// are removed before a line arrives here.
+// Keeps the last lines of the log in memory, never on disk, so that a request can read them. Lines and bytes are bounded. The logger has already
+// redacted the lines.
 import type { LogSink } from "./log-sink.ts";
 
-/** A written line, parsed. */
+/** A log line, parsed. */
 export interface RingLine {
   /** Counts all lines since the process started, from 0. */
   readonly seq: number;
