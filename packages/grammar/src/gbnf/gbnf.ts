@@ -44,7 +44,7 @@ export interface Grammar {
 /** The text is not a grammar; the message is the end of a sentence that begins with "it". */
 export class GbnfError extends Error {}
 
-/** Limit of groups within each other: the parser calls itself for each level. */
+/** Limit for nested groups: the parser is recursive. */
 const maxNesting = 128;
 /** Highest count of a repetition that the parser accepts. */
 const maxRepetitions = 100_000;
@@ -236,7 +236,7 @@ function createReader(text: string): { grammar(): Grammar } {
     return demand(given, negated);
   }
 
-  /** An empty set of characters would allow no text, which is hardly ever intended. */
+  /** Rejects an empty set of characters, since it would allow no text. */
   function demand(given: CharRanges, negated: boolean): CharRanges {
     const ranges = charRanges(given, negated);
     if (ranges.length > 0) return ranges;
