@@ -14,7 +14,7 @@ export {
   type Expression,
 } from "../rules/expression.ts";
 export { createGrammarBuilder, type GrammarBuilder } from "./grammar-builder.ts";
-export { jsonObjectGbnf, jsonSchemaToGbnf, type JsonSchemaToGbnfOptions } from "./json-grammar.ts";
+export { jsonSchemaToGbnf } from "./json-grammar.ts";
 export { defaultGrammarLimits, freeFormDepth, numberDigits, type GrammarLimits } from "../rules/limits.ts";
 export { jsonNotation, jsonQuote, type Notation, type StringQuote } from "../rules/notation.ts";
 export type { InnerValues, SchemaProperty, SchemaValue } from "./objects/object-members.ts";

@@ -1,4 +1,4 @@
-// Writes arrays: the items at fixed positions, the items after these, and the number of items.
+// Writes arrays: the items at fixed positions, the items after the fixed positions, and the number of items.
 import type { CompileContext } from "../compile-context.ts";
 import type { Condition } from "../conjunction.ts";
 import {
@@ -19,7 +19,7 @@ import { countedValues, uniqueList } from "./unique-items.ts";
 /** This many schemas count as one step. */
 const partsPerStep = 10;
 
-/** In lists of at most this many items, any item may be the one that fulfils `contains`; in longer lists, only the first item. */
+/** In lists of at most this many items, any item may fulfil `contains`; in longer lists, the first item must. */
 const mostPlaces = 32;
 
 interface Counts {
@@ -78,9 +78,7 @@ function uniqueItems(
   );
 }
 
-/**
- * The items at fixed positions, as many as `max` allows. Ends before a position that no value can fill.
- */
+/** The items at fixed positions, as many as `max` allows. Ends before a position that no value can fill. */
 function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max: number): readonly Expression[] {
   const items: Expression[] = [];
   const length = Math.min(prefixLength(parts, context), max);
@@ -119,7 +117,7 @@ function itemConditions(part: SchemaPart): readonly Condition[] {
   return has(part, restKeyword(part)) ? [schemaAt(part, restKeyword(part))] : [];
 }
 
-/** The items after the fixed positions; `never` if a fixed position cannot be filled, or if the tuple ends there and is long enough. */
+/** The items after the fixed positions; `never` if a fixed position cannot be filled, or if further items are neither declared nor needed. */
 function restItems(context: CompileContext, parts: readonly SchemaPart[], placed: number, min: number): Expression {
   if (placed < prefixLength(parts, context)) return never;
   const isTuple = placed > 0 && !parts.some((part) => has(part, restKeyword(part)));

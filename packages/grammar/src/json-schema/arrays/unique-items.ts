@@ -16,7 +16,7 @@ const mostInAnyOrder = 7;
 /** A range of integers is listed value by value up to this many integers. */
 const mostNumbers = 100;
 
-/** All values that fulfil the conditions, as text; undefined if they are too many, or if objects or arrays are among them. */
+/** The texts of all values that fulfil the conditions; undefined if there are too many values, or no list of them. */
 export function countedValues(
   context: CompileContext,
   conditions: readonly Condition[],

@@ -1,4 +1,4 @@
-// Writes the members of an object separately, each with the rules of its value, for formats that write arguments in tags instead of JSON.
+// Writes each member of an object separately, for formats that write arguments in tags instead of JSON.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions, withOptions, type Condition } from "../conjunction.ts";
 import { UnsupportedSchemaError } from "../../rules/errors.ts";
@@ -18,15 +18,15 @@ import { readStringConstraints } from "../strings/strings.ts";
 import { namedTypes, writtenTypes } from "../types.ts";
 import { alternatives } from "../unions.ts";
 
-/** A value that a schema describes, and the ways to write it. */
+/** A value that a schema describes, with its expressions. */
 export interface SchemaValue {
   /** `string`: all values are strings, so that they can be written without quotes. */
   readonly kind: "string" | "json";
   /** The value in the given notation. */
   value(notation: Notation): Expression;
   /**
-   * For the kind `string`: the text without quotes, up to the end marker `until`. The text is such that a search for the marker finds it
-   * exactly at the end of the text; `never` if no value has such a text.
+   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds it exactly at the end of the text.
+   * `never` if no value has a text of this form.
    * @throws UnsupportedSchemaError for the kind `json`, or if the texts need too many states
    */
   raw(until: string): Expression;

@@ -1,4 +1,4 @@
-// Writes objects: declared members in their order, with any choice of the optional ones, and then undeclared members.
+// Writes objects: declared members in their order, where optional members may be absent, and then undeclared members.
 import type { CompileContext } from "../compile-context.ts";
 import { choice, isNever, literal, never, sequence, type Expression } from "../../rules/expression.ts";
 import { blank, memberName } from "../values/json-text.ts";
@@ -39,7 +39,7 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   if (some !== undefined) {
     if (isNever(extra)) return never;
     const beyond = valueOf(some, "~beyond");
-    // All names in `~beyond` must be declared here, since the undeclared member is only kept apart from declared names.
+    // All names in `~beyond` must be declared here, since the undeclared member is only certain to differ from declared names.
     if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
     const text = extraMember(context, parts, taken, `${name}-some`, some);
     if (isNever(text)) return never;
@@ -66,13 +66,13 @@ function countsOf(parts: readonly SchemaPart[], highest: number): { readonly min
   };
 }
 
-/** A grammar cannot compare names, so several undeclared members may have one name; only one of them is certain to count. */
+/** A grammar cannot compare names, so several undeclared members may have the same name. Only one of them is certain to count. */
 function refuseCount(parts: readonly SchemaPart[]): void {
   const part = parts.find((one) => has(one, "minProperties"));
   if (part !== undefined) throw refuse(part, "minProperties", "asks for more than one member that is not declared");
 }
 
-/** A member that no schema declares: its name must differ from the declared ones. */
+/** Writes an undeclared member, whose name differs from the declared names. */
 function extraMember(
   context: CompileContext,
   parts: readonly SchemaPart[],

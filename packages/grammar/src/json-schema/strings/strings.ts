@@ -18,13 +18,13 @@ import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
 import { countOf, listOf, pathOf, textOf, upperCountOf, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
-/** If the length of a pattern's texts cannot be counted, at most this many characters are divided among the repetitions. */
+/** If counting the characters of a pattern's texts needs too many states, its repetitions share at most this many characters. */
 const longestShared = 4_096;
 
-/** The texts of a pattern or a format, or their negation. */
+/** Allows the texts of a pattern or a format, or all other texts. */
 interface StringRule extends PatternRule {
   readonly negated: boolean;
-  /** The format's name. */
+  /** The format's name; "" for patterns and negations. */
   readonly format: string;
 }
 
@@ -35,7 +35,7 @@ export interface StringConstraints {
   /** Texts that the string must not equal. */
   readonly excluded: readonly string[];
   readonly minLength: number;
-  /** Infinity where there is no limit. */
+  /** Infinity without a limit. */
   readonly maxLength: number;
 }
 
@@ -95,7 +95,7 @@ export function constrainedLanguage(grammar: Grammar, languages: Languages, cons
   return boundLength(languages, language, constraints.minLength, constraints.maxLength);
 }
 
-/** How the texts are spelled, and what else they have to fulfil. */
+/** The spelling of texts, and a further condition on the texts. */
 export interface LanguageSpelling {
   readonly name: string;
   readonly spell: CharSpelling;
@@ -150,7 +150,7 @@ function boundedText(
   return undefined;
 }
 
-/** The same constraints with a shorter format that replaces the maximum length; undefined if there is no such format. */
+/** The same constraints, with a format of limited length instead of the maximum length; undefined if there is no such format. */
 function shortFormatOf(constraints: StringConstraints): StringConstraints | undefined {
   const { formats, maxLength } = constraints;
   const [format] = formats;
@@ -166,7 +166,7 @@ interface FormatPlan {
 
 /** Cache of plans for all grammars: formats are few and do not change. */
 const formatPlans = new Map<string, FormatPlan>();
-/** Cost of using such a plan, in counted steps. */
+/** Cost of using a cached plan, in counted steps. */
 const stepsPerPlan = 100;
 
 /** The cached plan, if a format is the only constraint and its texts have the required length. */
@@ -209,7 +209,7 @@ export function textLanguage(languages: Languages, text: string): Language {
   return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
 }
 
-/** Maximum lengths to try, each half of the one before: each counted character costs at least one state, and shorter texts are also valid. */
+/** Maximum lengths to try, each half of the previous length: each counted character costs a state, and shorter texts are also valid. */
 function shorterLengths(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
   const lengths: number[] = [];
   const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);
