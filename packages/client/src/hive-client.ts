@@ -29,8 +29,8 @@ export interface HiveClient {
   /** The most recent heartbeats, newest last. */
   heartbeats(options?: CallOptions & { readonly workerId?: string; readonly limit?: number }): Promise<Heartbeat[]>;
   /**
-   * Yields a snapshot, then changes. Each iteration sends a request. It completes when the hive closes the stream, and throws BrokenStreamError when
-   * the connection breaks.
+   * Yields a snapshot, then changes. Each iteration sends a request, completes when the hive closes the stream, and throws BrokenStreamError when the
+   * connection breaks.
    */
   events(options?: CallOptions): AsyncIterable<HiveEvent>;
   /** Returns the fault that is now in force. */

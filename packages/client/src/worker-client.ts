@@ -44,9 +44,9 @@ export interface WorkerClient {
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
   info(options?: CallOptions): Promise<WorkerInfo>;
   slots(options?: CallOptions): Promise<SlotStatus[]>;
-  /** Resolves also when the worker is not ready, with status 503. */
+  /** Also resolves when the worker is not ready and the status is 503. */
   health(options?: CallOptions): Promise<Health>;
-  /** Resolves also when the worker is not ready, with status 503. */
+  /** Also resolves when the worker is not ready and the status is 503. */
   ready(options?: CallOptions): Promise<Readiness>;
   /** Prometheus text. */
   metrics(options?: CallOptions): Promise<string>;

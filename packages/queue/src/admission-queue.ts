@@ -14,7 +14,7 @@ const passingLimitMs = 10_000;
 export interface QueueKey {
   /** Unique among the jobs that wait or run. */
   readonly id: string;
-  /** Higher first. */
+  /** Higher priorities are served first. */
   readonly priority: number;
   /** Name of the API token. Clients share the queue fairly. */
   readonly client: string;

@@ -45,7 +45,7 @@ export interface Turns {
 }
 
 export interface Levels<T> {
-  /** @param before what `serve` returned for this entry, which waits again: its position is as if it had never been served */
+  /** @param before result of `serve` for an entry that waits again; the entry gets the position that it would have without `serve` */
   insert(entry: Entry<T>, before?: Turns): void;
   remove(entry: Entry<T>): void;
   /** Removes the entry, gives its client and its flow new turns, and returns their old turns. */

@@ -34,7 +34,7 @@ export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority,
   return higher.reduce((sum, each) => sum + each.size, inLevel) + 1;
 }
 
-/** How often members are served before the member with this `turn` is served for the time `own`, from 0. No two members have the same turn. */
+/** Number of entries that are served before entry `own` (from 0) of the member with this `turn`. No two members have the same turn. */
 function turnsBefore(members: readonly Member[], turn: number, own: number): number {
   const start = members.find((each) => each.turn === turn)?.start ?? 0;
   const round = start + own;

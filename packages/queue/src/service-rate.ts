@@ -16,7 +16,7 @@ const minRetryAfterS = 1;
 const maxRetryAfterS = 60;
 
 export interface ServiceRate {
-  /** Called when a job moves: the queue is not stuck. */
+  /** Called when a job is taken, or added to an empty queue: the queue is not stuck. */
   moved(): void;
   /** Called when a job has ended. @param durationMs how long the job ran */
   finished(durationMs: number): void;

@@ -1,4 +1,4 @@
-// Creates the metrics of a process: an object with a typed property for each row of the table, on separate registries.
+// Creates the metrics of a process: an object with a typed property for each row of the table, on registries that no other object uses.
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { createLatencies } from "./latencies.ts";

@@ -76,7 +76,7 @@ export function serveTasks<Message, Result>(perform: (message: Message) => Resul
   post({ kind: "ready", times: cpuTimePath() });
 }
 
-/** Performs tasks on the calling thread instead of a new one. Only for callers that run on a thread that can be killed. */
+/** Performs tasks on the calling thread instead of a new thread. Only for callers that run on a thread that can be killed. */
 export function performHere<Message, Result>(
   perform: (message: Message) => Result | Promise<Result>,
   events: IsolateThreadEvents<Result>,

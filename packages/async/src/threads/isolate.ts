@@ -33,7 +33,7 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly threadPerTask?: boolean;
   /** The message for the thread; default: the task itself. */
   readonly messageOf?: (task: Task) => Message;
-  /** Called before a new thread starts; it has no state from earlier tasks. */
+  /** Called before a new thread starts; the new thread has no state from earlier tasks. */
   readonly onStart?: () => void;
   readonly clock?: Clock;
   /** Starts the thread; by default a worker thread with `thread` as its module. */
@@ -166,7 +166,7 @@ export function createIsolate<Task, Result, Message = Task>(
     watch(on, begun, running.limitMs, Math.min(running.limitMs, deadlineMs));
   }
 
-  /** Checks the limits in `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
+  /** Checks the limits after `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
   function watch(on: IsolateThread<Message>, since: Times, limitMs: number, ms: number): void {
     timer?.cancel();
     timer = clock.setTimeout(() => {

@@ -26,7 +26,7 @@ export function startThread(name: string, caller: string, options: ThreadOptions
 function bundleOf(path: string): string {
   const known = bundles.get(path);
   if (known !== undefined) return known;
-  // Only source checkouts need esbuild, so no published package depends on it, and it is loaded here, not at the top of the file.
+  // Load esbuild here and not at the top of the file: only source checkouts need it, and no published package depends on it.
   const require = createRequire(import.meta.url);
   const { buildSync } = require("esbuild") as Bundler;
   const { outputFiles } = buildSync({

@@ -19,8 +19,8 @@ type Outcome = { readonly kind: "closed" } | { readonly kind: "failed"; readonly
 /**
  * Creates a channel that buffers at most `capacity` values.
  *
- * The iterator is not an async generator, since a generator's `return()` waits for the pending `next()`. The channel would learn that the consumer
- * has left only at the next value.
+ * The iterator is not an async generator, since a generator's `return()` waits for the pending `next()`: the channel would learn only at the next
+ * value that the consumer has left.
  * @throws RangeError when the capacity is not a positive integer
  */
 export function createChannel<T>(options: { readonly capacity: number }): Channel<T> {

@@ -3,7 +3,7 @@
 export interface ConflatedChannel<T> {
   readonly value: T;
   set(value: T): void;
-  /** Yields the current value, then newer values. Unlike that of a generator, `return()` ends a pending `next()` at once. */
+  /** Yields the current value, then newer values. `return()` ends a pending `next()` at once, unlike a generator's `return()`. */
   watch(): AsyncIterableIterator<T>;
 }
 

@@ -50,7 +50,7 @@ export function deadlineSignal(ms: number): { readonly signal: AbortSignal } & D
 }
 
 export interface StallTimer extends Disposable {
-  /** Aborts with a TimeoutError when `restart` is not called for the time limit. */
+  /** Aborts with a TimeoutError when the time limit has passed without a call of `restart`. */
   readonly signal: AbortSignal;
   readonly restart: () => void;
 }

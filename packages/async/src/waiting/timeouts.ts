@@ -1,4 +1,4 @@
-// Implements waits that a time or a signal ends.
+// Implements a sleep that a signal can end, and a time limit for promises.
 import { startTimer, TimeoutError } from "./clock.ts";
 import { onAbort } from "./signals.ts";
 
