@@ -95,15 +95,12 @@ export async function spawnWorker(options: SpawnOptions): Promise<SpawnedWorker>
   }
 }
 
-async function lineOf<T extends StdoutLine["type"]>(
-  { stdout }: ChildProcess,
-  type: T,
-): Promise<Extract<StdoutLine, { type: T }>> {
+async function lineOf({ stdout }: ChildProcess, type: StdoutLine["type"]): Promise<StdoutLine> {
   return await new Promise((resolve) => {
     if (stdout === null) return;
     createInterface({ input: stdout }).on("line", (text) => {
       const line = StdoutLineSchema.safeParse(objectIn(text)).data;
-      if (line?.type === type) resolve(line as Extract<StdoutLine, { type: T }>);
+      if (line?.type === type) resolve(line);
     });
   });
 }

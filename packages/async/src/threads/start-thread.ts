@@ -8,8 +8,6 @@ interface Bundler {
   buildSync(options: Readonly<Record<string, unknown>>): { readonly outputFiles: readonly { readonly text: string }[] };
 }
 
-export type ThreadOptions = Pick<WorkerOptions, "env" | "resourceLimits" | "workerData">;
-
 /** Bundles by the path of their entry module. A bundled thread starts ten times as fast as a thread whose modules are translated one by one. */
 const bundles = new Map<string, string>();
 
@@ -18,7 +16,11 @@ const bundles = new Map<string, string>();
  * @param name the module's file name in the caller's folder, without extension
  * @param caller `import.meta.url` of the calling module
  */
-export function startThread(name: string, caller: string, options: ThreadOptions = {}): Worker {
+export function startThread(
+  name: string,
+  caller: string,
+  options: Pick<WorkerOptions, "env" | "resourceLimits" | "workerData"> = {},
+): Worker {
   if (!caller.endsWith(".ts")) return new Worker(new URL(`./${name}.js`, caller), { ...options, execArgv: [] });
   return new Worker(bundleOf(fileURLToPath(new URL(`./${name}.ts`, caller))), { ...options, eval: true, execArgv: [] });
 }

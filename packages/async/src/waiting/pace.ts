@@ -2,8 +2,8 @@
 
 /**
  * Await the result before doing `amount` units of work. The result is undefined when the work may begin at once, in this turn of the event loop.
- * Otherwise the promise resolves in a later turn. Pieces of short work keep their order, and so do pieces of long work. A piece of work that is larger
- * than a turn is the only long work of its turn.
+ * Otherwise the promise resolves in a later turn. Pieces of short work keep their order, and so do pieces of long work. A piece of work that is
+ * larger than a turn is the only long work of its turn.
  */
 export type Pace = (amount: number) => Promise<void> | undefined;
 

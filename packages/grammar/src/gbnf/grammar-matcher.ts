@@ -37,7 +37,7 @@ export interface MatcherPosition {
   readonly missing: number;
 }
 
-/** A grammar can be read in too many ways; the message is the end of a sentence that begins with "it". */
+/** A text can be read in too many ways. The message lacks its subject, the grammar: "has too many ways to continue at once". */
 export class AmbiguityError extends Error {}
 
 export interface Matcher {
@@ -71,7 +71,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
   let size = 0;
   let budget = 0;
   const states = new Map<string, MatcherState>();
-  /** Started repetitions, by the element in the grammar and the number of completed repetitions, so that equal ones share one object. */
+  /** Started repetitions, by the element in the grammar and the number of completed repetitions, so that equal repetitions share one object. */
   const counted = new Map<RepeatElement, Map<number, RepeatElement>>();
 
   function spend(steps: number): void {

@@ -28,10 +28,10 @@ const stepsPerToken = 500_000;
 /** Steps for one search for candidates among the ordinary tokens, in addition to `stepsPerToken`. */
 const candidateSteps = 100_000;
 const maxCandidates = 256;
-/** Above this number of remembered objects, the matcher drops those that the text no longer needs. */
+/** Above this number of remembered objects, the matcher forgets the objects that the text no longer needs. */
 const rememberedLimit = 100_000;
 
-/** No text of the grammar begins with the part of the answer that is in the prompt. The message is the end of a sentence. */
+/** No text of the grammar begins with the part of the answer that is in the prompt. The message lacks its subject. */
 export class BeginningError extends Error {}
 
 const encoder = new TextEncoder();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { matchGbnf } from "../testing/match-gbnf.ts";
 import { readGbnf } from "../testing/read-gbnf.ts";
-import { charClass, complementSet, charsOf, createGrammarBuilder, literal, repeat, sequence } from "./index.ts";
-import type { Expression } from "../rules/expression.ts";
-import type { GrammarBuilder } from "./grammar-builder.ts";
+import { charsOf, complementSet } from "../rules/char-set.ts";
+import { charClass, literal, repeat, sequence, type Expression } from "../rules/expression.ts";
+import { createGrammarBuilder, type GrammarBuilder } from "./grammar-builder.ts";
 
 /** The texts that the grammar with the start `build` accepts. */
 function accepted(build: (builder: GrammarBuilder) => Expression, texts: readonly string[]): readonly string[] {

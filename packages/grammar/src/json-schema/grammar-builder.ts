@@ -58,7 +58,9 @@ export function createGrammarBuilder(options: { readonly limits?: Partial<Gramma
       const compiler = compilerOf(schema, hint, notation);
       const expression = compiler.compile([{ kind: "schema", at: "" }]);
       const isPossible = expression.kind === "reference" ? grammar.check(expression.rule) : !isNever(expression);
-      if (!isPossible) throw nothingToWrite(compiler);
+      if (!isPossible) {
+        throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "leaves no value to write");
+      }
       return expression;
     },
     properties: (schema, hint) => objectMembers((notation) => compilerOf(schema, hint, notation), hint),
@@ -82,8 +84,4 @@ export function createGrammarBuilder(options: { readonly limits?: Partial<Gramma
       return text;
     },
   };
-}
-
-function nothingToWrite({ contradiction }: SchemaCompiler): UnsupportedSchemaError {
-  return new UnsupportedSchemaError(contradiction ?? "", "schema", "leaves no value to write");
 }

@@ -150,7 +150,7 @@ function negateKeyword(
   }
 }
 
-/** The schema that `make` derives from a negated schema; without a negated schema, the negation itself. */
+/** Replaces the negated schema by what `make` returns for it; `false` stays `false`. */
 function withNegated({ schema, complete }: Negation, make: (negated: Schema | true) => Schema): Negation {
   return { schema: schema === false ? false : derive(make(schema)), complete };
 }

@@ -60,10 +60,16 @@ export function countOf(part: SchemaPart, keyword: string, highest: number): num
   return value;
 }
 
-/** Reads a maximum; Infinity without the keyword. A maximum above `highest` is lowered to `highest`. */
-export function upperCountOf(part: SchemaPart, keyword: string, highest: number): number {
-  const value = countOf(part, keyword, Infinity);
-  return value === undefined ? Infinity : Math.min(value, highest);
+/** The limits of all parts for a number of items, members or characters. A maximum above `highest` is lowered to `highest`; default Infinity. */
+export function countsOf(
+  parts: readonly SchemaPart[],
+  least: string,
+  most: string,
+  highest: number,
+): { readonly min: number; readonly max: number } {
+  const min = Math.max(0, ...parts.map((part) => countOf(part, least, highest) ?? 0));
+  const maxima = parts.flatMap((part) => countOf(part, most, Infinity) ?? []);
+  return { min, max: Math.min(...maxima.map((value) => Math.min(value, highest))) };
 }
 
 export function textOf(part: SchemaPart, keyword: string): string | undefined {

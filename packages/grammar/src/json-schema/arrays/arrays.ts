@@ -12,7 +12,7 @@ import {
   type Expression,
 } from "../../rules/expression.ts";
 import { comma } from "../values/json-text.ts";
-import { countOf, has, listOf, refuse, upperCountOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, listOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { schemaAt } from "../objects/properties.ts";
 import { countedValues, uniqueList } from "./unique-items.ts";
 
@@ -31,8 +31,7 @@ interface Counts {
 /** Returns `never` if the maximum number of items is below the minimum. */
 export function arrayExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const { limits } = context.grammar;
-  const min = Math.max(0, ...parts.map((part) => countOf(part, "minItems", limits.repetitions) ?? 0));
-  const max = Math.min(...parts.map((part) => upperCountOf(part, "maxItems", limits.repetitions)));
+  const { min, max } = countsOf(parts, "minItems", "maxItems", limits.repetitions);
   if (min > max) return never;
   const unique = parts.find((part) => valueOf(part, "uniqueItems") === true);
   const list =
@@ -95,7 +94,7 @@ function prefixLength(parts: readonly SchemaPart[], context: CompileContext): nu
   return Math.max(0, ...parts.map((part) => prefixOf(context, part).length));
 }
 
-/** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for the items after these). */
+/** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for further items). */
 function prefixOf(context: CompileContext, part: SchemaPart): readonly unknown[] {
   return listOf(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
 }

@@ -20,7 +20,7 @@ export interface NumberConstraints {
   readonly integer: boolean;
   readonly low: Bound | undefined;
   readonly high: Bound | undefined;
-  /** Numbers of which the value must, or if negated must not, be a multiple. */
+  /** The value must be a multiple of each step, and not of a negated step. */
   readonly steps: readonly Step[];
 }
 

@@ -13,7 +13,7 @@ import { literalChoice } from "../values/literal-tree.ts";
 import { jsonNotation, type Notation } from "../../rules/notation.ts";
 import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
 import { rawString } from "../strings/raw-text.ts";
-import { countOf, has, refuse, upperCountOf, type SchemaPart } from "../schema-part.ts";
+import { countOf, countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints } from "../strings/strings.ts";
 import { namedTypes, writtenTypes } from "../types.ts";
 import { alternatives } from "../unions.ts";
@@ -135,8 +135,7 @@ function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: stri
       listed.map((part) => schemaAt(part, "items")),
       `${hint}-item`,
     ),
-    min: Math.max(0, ...parts.map((part) => countOf(part, "minItems", grammar.limits.repetitions) ?? 0)),
-    max: Math.min(...parts.map((part) => upperCountOf(part, "maxItems", grammar.limits.repetitions))),
+    ...countsOf(parts, "minItems", "maxItems", grammar.limits.repetitions),
   };
 }
 

@@ -6,7 +6,7 @@ import { finiteNames } from "./finite-names.ts";
 import { memberList, type Member } from "./member-list.ts";
 import { otherNames } from "./object-names.ts";
 import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
-import { countOf, has, refuse, upperCountOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { someMember } from "./some-member.ts";
 
 /** Returns `never` if a required member can have no value. */
@@ -35,7 +35,7 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   const taken = [...names, ...absent];
   const isListed = allowed?.listed !== undefined;
   const extra = isListed ? never : extraMember(context, parts, taken, name);
-  const counts = countsOf(parts, grammar.limits.repetitions);
+  const counts = countsOf(parts, "minProperties", "maxProperties", grammar.limits.repetitions);
   if (some !== undefined) {
     if (isNever(extra)) return never;
     const beyond = valueOf(some, "~beyond");
@@ -57,13 +57,6 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
 /** Sorts members as chat templates do, ignoring the case. */
 function byName(one: Member, other: Member): number {
   return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
-}
-
-function countsOf(parts: readonly SchemaPart[], highest: number): { readonly min: number; readonly max: number } {
-  return {
-    min: Math.max(0, ...parts.map((part) => countOf(part, "minProperties", highest) ?? 0)),
-    max: Math.min(...parts.map((part) => upperCountOf(part, "maxProperties", highest))),
-  };
 }
 
 /** A grammar cannot compare names, so several undeclared members may have the same name. Only one of them is certain to count. */

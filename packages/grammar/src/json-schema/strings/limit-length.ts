@@ -30,7 +30,7 @@ export function limitLength(languages: Languages, language: Language, max: numbe
   }
 }
 
-/** Divides the length among the parts of a concatenation. Without the optional unlimited parts, the other parts get their share. */
+/** Divides the length among the parts of a concatenation: once among all parts, and once without the optional parts of unlimited length. */
 function limitRow(languages: Languages, parts: readonly Language[], max: number): Language | undefined {
   const present = parts.filter((part) => !isOptional(part) || textLength(part).max !== Infinity);
   const rows = [limitWhole(languages, parts, max)];

@@ -15,13 +15,13 @@ import { limitLength } from "./limit-length.ts";
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { defaultGrammarLimits, type GrammarLimits } from "../../rules/limits.ts";
 import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
-import { countOf, listOf, pathOf, textOf, upperCountOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, listOf, pathOf, textOf, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
 /** If counting the characters of a pattern's texts needs too many states, its repetitions share at most this many characters. */
 const longestShared = 4_096;
 
-/** Allows the texts of a pattern or a format, or all other texts. */
+/** A pattern or a format that the text must match, or if `negated` must not match. */
 interface StringRule extends PatternRule {
   readonly negated: boolean;
   /** The format's name; "" for patterns and negations. */
@@ -41,17 +41,15 @@ export interface StringConstraints {
 
 export function readStringConstraints(parts: readonly SchemaPart[], limits: GrammarLimits): StringConstraints {
   const negatedFormat = (format: string): string => formatPatterns.get(format) ?? "";
-  return {
-    patterns: parts.flatMap((part) => [
-      ...rulesOf(part, "pattern", (pattern) => pattern, false),
-      ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
-      ...rulesOf(part, "~notFormat", negatedFormat, true),
-    ]),
-    formats: parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false)),
-    excluded: parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String),
-    minLength: Math.max(0, ...parts.map((part) => countOf(part, "minLength", limits.repetitions) ?? 0)),
-    maxLength: Math.min(...parts.map((part) => upperCountOf(part, "maxLength", limits.repetitions))),
-  };
+  const patterns = parts.flatMap((part) => [
+    ...rulesOf(part, "pattern", (pattern) => pattern, false),
+    ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
+    ...rulesOf(part, "~notFormat", negatedFormat, true),
+  ]);
+  const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false));
+  const excluded = parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String);
+  const { min, max } = countsOf(parts, "minLength", "maxLength", limits.repetitions);
+  return { patterns, formats, excluded, minLength: min, maxLength: max };
 }
 
 function rulesOf(
