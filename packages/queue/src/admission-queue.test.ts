@@ -185,7 +185,7 @@ describe("retryAfterS", () => {
     queue.take();
     nowMs += 4_000;
     queue.finished("j0");
-    // 41 - 1 = 40 wait, one runs, and each took 4 s.
+    // 40 jobs wait, one job runs, and a job takes 4 s.
     expect(queue.retryAfterS()).toBe(40);
   });
 

@@ -160,7 +160,7 @@ describe("order and limits", () => {
     ]);
   });
 
-  test("a thread for each task ends with it", async () => {
+  test("with `threadPerTask`, each thread ends with its task", async () => {
     const { threads, run, settled, last } = withThreads({ threadPerTask: true });
     run("a");
     run("b");

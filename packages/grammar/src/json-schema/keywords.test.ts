@@ -224,7 +224,7 @@ describe("members that depend on each other", () => {
   ]);
 });
 
-describe("opposites", () => {
+describe("negation", () => {
   check([
     ["not a type", { not: { type: ["string", "object", "array"] } }, [1, null, true], ["a", {}, []]],
     ["not an integer", { type: "number", not: integer }, [1.5, -0.25], [1, 0]],

@@ -2,7 +2,7 @@
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions, withOptions, type Condition } from "../conjunction.ts";
 import { UnsupportedSchemaError } from "../../rules/errors.ts";
-import { choice, literal, never, type Expression } from "../../rules/expression.ts";
+import { choice, never, type Expression } from "../../rules/expression.ts";
 import { anyArray, anyBoolean, anyInteger, anyNumber, anyObject, nullWord } from "../values/free-form.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { finiteNames } from "./finite-names.ts";
@@ -230,5 +230,5 @@ function rawParts({ grammar }: CompileContext, parts: readonly SchemaPart[], unt
   const texts = [...values.values()]
     .filter(fixedValueFilter(grammar, parts))
     .flatMap(({ value }) => (typeof value === "string" && endsAtMarker(value, until) ? [value] : []));
-  return texts.length === 1 ? literal(texts[0] ?? "") : literalChoice(texts);
+  return literalChoice(texts);
 }
