@@ -1,4 +1,4 @@
-// Reads a model's header by the model's reference: from the local file, or else over the network without downloading the model.
+// Reads the header of the model behind a reference: from the local file, or over the network without downloading the model.
 import { resolve } from "node:path";
 import { GgufError, readGgufFile, readGgufParts, type GgufHeader } from "../../header/index.ts";
 import { WaggleError } from "@waggle/protocol";
@@ -6,14 +6,12 @@ import { askForFile, defaultOllamaEndpoint } from "../reference/ask-for-file.ts"
 import { findPresent } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import type { Credentials } from "../transfer/open-url.ts";
-import { parseReference, type RemoteTarget } from "../reference/parse-reference.ts";
+import { defaultEndpoint, parseReference, type RemoteTarget } from "../reference/parse-reference.ts";
 import { openRemoteSource } from "../transfer/remote-bytes.ts";
 import { shownReference } from "../transfer/download-error.ts";
 
-const defaultEndpoint = "https://huggingface.co/";
-
 export interface ReadModelHeaderOptions {
-  /** The folder of downloads. No request is sent for a model that is in it. */
+  /** The folder of downloads. For models in this folder, no request is sent. */
   readonly folder: string;
   readonly offline: boolean;
   /** Token of Hugging Face, for private and gated repositories. */
@@ -27,14 +25,14 @@ export interface ReadModelHeaderOptions {
 
 export interface ModelHeader {
   readonly header: GgufHeader;
-  /** Path of the first part; undefined when the model is not on this machine. */
+  /** Path of the first part; undefined if the model is not on this machine. */
   readonly path: string | undefined;
 }
 
 /**
- * The header of the model that `resolveModel` would return. Only the header is downloaded.
- * @throws WaggleError unavailable when there is no such file, it is no model, or it cannot be had; invalid_argument when the reference makes no
- *   sense; the signal's reason when it aborts
+ * Reads the header of the model that `resolveModel` would return. Only the header is downloaded.
+ * @throws WaggleError unavailable if the file does not exist, cannot be reached or is not a model; invalid_argument if the reference is malformed;
+ *   the signal's reason when it aborts
  */
 export async function readModelHeader(reference: string, options: ReadModelHeaderOptions): Promise<ModelHeader> {
   const { endpoint = defaultEndpoint, signal } = options;

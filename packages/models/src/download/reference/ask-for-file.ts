@@ -1,4 +1,4 @@
-// Asks a server which file a reference means: Hugging Face for a tag of a repository, or Ollama's registry.
+// Asks Hugging Face or Ollama's registry which file a tag refers to.
 import { DownloadError } from "../transfer/download-error.ts";
 import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
@@ -16,7 +16,7 @@ export interface AskOptions extends OpenOptions {
 }
 
 const maxManifestBytes = 8 << 20;
-/** The hub names the GGUF file only when the User-Agent contains llama-cpp. */
+/** The hub's manifest has the GGUF file's name only if the User-Agent contains llama-cpp. */
 const userAgent = "llama-cpp";
 
 /** @throws DownloadError; the signal's reason when it aborts */
@@ -55,6 +55,6 @@ function fileIn(text: string): string {
     throw new DownloadError("the hub's manifest is not JSON", { cause: error });
   }
   const path = (manifest as { ggufFile?: { rfilename?: unknown } } | null)?.ggufFile?.rfilename;
-  if (typeof path !== "string" || path === "") throw new DownloadError("the hub knows no GGUF file for it");
+  if (typeof path !== "string" || path === "") throw new DownloadError("the hub has no GGUF file for this reference");
   return path;
 }

@@ -19,11 +19,11 @@ export interface HubFilesOptions {
 }
 
 export interface HubModelFile {
-  /** `hf:user/repo/path`. Every function of this file that has a reference parameter accepts this form. */
+  /** `hf:user/repo/path`. */
   readonly reference: string;
   /** Path of the first part within the repository. */
   readonly path: string;
-  /** The quantization in the file's name. */
+  /** Quantization in the file's name. */
   readonly quantization: string | undefined;
   /** Bytes of all parts. */
   readonly bytes: number;
@@ -39,11 +39,10 @@ interface TreeFile {
 }
 
 /**
- * The models of a repository, the smallest first; a split model is one entry. Companion files (an image projector, an importance matrix) are left
- * out.
+ * Lists the models of a repository, smallest first; a split model is one entry. Image projectors and importance matrices are left out.
  * @param reference `hf:user/repo`; a tag is ignored
- * @throws WaggleError invalid_argument when the reference names no repository; unavailable when the hub cannot be asked; the signal's reason when it
- * aborts
+ * @throws WaggleError invalid_argument if the reference is not a repository's; unavailable if the hub's answer is missing or invalid; the signal's
+ *   reason when it aborts
  */
 export async function listHubFiles(reference: string, options: HubFilesOptions = {}): Promise<readonly HubModelFile[]> {
   const { endpoint = defaultEndpoint, token, signal } = options;
@@ -75,7 +74,7 @@ async function readTree(
   const files: TreeFile[] = [];
   let next: string | undefined = url;
   for (let page = 0; next !== undefined; page++) {
-    if (page === maxPages) throw new DownloadError(`its list of files is longer than ${maxPages} pages`);
+    if (page === maxPages) throw new DownloadError(`the list of files is longer than ${maxPages} pages`);
     const opened: Opened = await openUrl(next, { credentials, signal });
     files.push(...filesIn(await readText(opened.response, maxPageBytes, signal)));
     next = nextPage(opened.response, next);
@@ -83,7 +82,7 @@ async function readTree(
   return files;
 }
 
-/** The URL of `Link: <…>; rel="next"`, only within the same origin, since the request carries the token. */
+/** URL in the header `Link: <…>; rel="next"`. URLs of other origins are ignored, because the request has the user's token. */
 function nextPage({ headers }: Response, from: string): string | undefined {
   const link = /<([^>]+)>\s*;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
   if (link === undefined || !URL.canParse(link, from)) return undefined;
@@ -123,7 +122,7 @@ function modelsAmong(files: readonly TreeFile[], repository: string): readonly H
     const name = path.split("/").at(-1) ?? path;
     if (!/\.gguf$/i.test(name) || /^mmproj|imatrix/i.test(name) || parts[0] !== path) continue;
     const found = parts.map((part) => byPath.get(part));
-    // A model with a missing part cannot be loaded.
+    // Such a model cannot be loaded: a part is missing.
     if (found.includes(undefined)) continue;
     models.push({
       reference: `${repository}/${path}`,
