@@ -5,4 +5,4 @@ export { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 export { thisMachine, type Gpu, type Machine } from "./machine.ts";
 export { renderFitReport } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
-export type { MemorySettings } from "./settings.ts";
+export { embeddingBatch, type MemorySettings } from "./settings.ts";

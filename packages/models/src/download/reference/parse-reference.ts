@@ -140,7 +140,7 @@ function plainFile(reference: string, url: URL, sha256: string | undefined): Fil
   url.pathname = parts[0] ?? url.pathname;
   const fileName = withoutByteParts(decodedWords(url.pathname).at(-1) ?? "");
   const name = nameOnDisk(filenamify(fileName, { maxLength: Infinity }));
-  // Each hash, or else each folder of a server, has its own local folder, because many different files are called model.gguf.
+  // Each hash, or else each folder of a server, has a separate local folder, because many different files are called model.gguf.
   const place = sha256 ?? hashOf(url.origin + url.pathname.replace(/[^/]*$/, ""));
   const folder = `url-${place.slice(0, folderHashChars)}`;
   return { ...noSecrets, kind: "file", url: url.href, name: `${folder}/${name}`, sha256, credentials };

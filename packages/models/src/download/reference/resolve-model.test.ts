@@ -237,7 +237,9 @@ describe("the hash", () => {
     expect(content.equals(readFileSync(path))).toBe(true);
     expect(await resolveModel(right, { folder, offline: true })).toBe(path);
     const wrong = `${server.url}/story.gguf#sha256=${"0".repeat(64)}`;
-    await expect(resolveModel(wrong, { folder, offline: false })).rejects.toThrow("the file is damaged and was removed");
+    await expect(resolveModel(wrong, { folder, offline: false })).rejects.toThrow(
+      "the file is damaged and was removed",
+    );
     expect(filesThere()).toEqual([relative(folder, path)]);
   });
 
