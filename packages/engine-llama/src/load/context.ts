@@ -85,7 +85,6 @@ const contextStep = 256;
 /** Part of the free memory that a context of default size may take. The rest is for the worker and other processes. */
 const memoryShare = 0.5;
 
-/** Bytes of memory. */
 export interface Bytes {
   readonly host: number;
   readonly gpu: number;
@@ -111,7 +110,6 @@ export function defaultContextSize(trained: number, memory: ContextMemory): numb
   return undefined;
 }
 
-/** Whether the context fits into this share of the free memory. */
 export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
   const { host, gpu } = takenBy(contextSize);
   return host <= free.host * share && gpu <= free.gpu * share;

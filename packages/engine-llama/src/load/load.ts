@@ -48,7 +48,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
   readonly onProgress?: (progress: number) => void;
-  /** Called with llama.cpp's warnings and errors, and with our own messages. */
+  /** Called with llama.cpp's warnings and errors, and with messages about the load. */
   readonly log?: (level: LogLevel, message: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -192,7 +192,7 @@ function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): 
 /** Checks the header before llama.cpp reads it, because llama.cpp ends the process at a wrong length. */
 async function readHeader(modelPath: string, signal: AbortSignal | undefined): Promise<ReadModel> {
   try {
-    const header = await readGgufFile(modelPath, signal === undefined ? {} : { signal });
+    const header = await readGgufFile(modelPath, { signal });
     return { header, use: modelUseOf(header) };
   } catch (error) {
     throw error instanceof GgufError ? cannotLoad(modelPath, error.message, error) : error;

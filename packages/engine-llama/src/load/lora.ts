@@ -81,7 +81,7 @@ async function headerProblem(path: string, model: LlamaModel): Promise<string | 
 interface LoraLibrary {
   /** Loads the adapter, or returns the adapter that was loaded from this path before. The model frees it. */
   load(path: string): Promise<object>;
-  /** Replaces the adapters of a context. llama.cpp skips adapters with a scale of 0, and builds a new graph after a change. */
+  /** Replaces the adapters of a context. llama.cpp skips adapters with a scale of 0, and plans the graph of its next pass again after a change. */
   set(context: LlamaContext, adapters: readonly object[], scales: readonly number[]): void;
 }
 

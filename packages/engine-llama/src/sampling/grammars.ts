@@ -21,8 +21,9 @@ export interface Grammars {
   /** @throws WaggleError invalid_argument, as `check` */
   begin(text: string): Promise<GrammarRun>;
   /**
-   * For an answer to messages whose beginning is in the prompt. Both texts contain marks for the chat format's markers.
+   * Begins the grammar of an answer whose beginning is already in the prompt. Both texts have marks in place of the chat format's markers.
    * @param text the grammar
+   * @param begun the answer's beginning
    * @throws WaggleError invalid_argument, as `check`, or if the grammar does not allow this beginning
    */
   beginAnswer(text: string, begun: string): Promise<GrammarRun>;
@@ -54,7 +55,7 @@ export function createGrammars(options: GrammarsOptions): Grammars {
   }
 
   async function open(text: string, begun: string | undefined): Promise<GrammarRun> {
-    // The vocabulary is sorted for the first grammar: most jobs have no grammar.
+    // Sorting the vocabulary takes time and most jobs have no grammar, so the first grammar starts it.
     vocabulary ??= openVocabulary(options);
     if (begun !== undefined && begun.length > mostBegunChars) {
       throw refuseField("messages", `more than ${mostBegunChars} characters of an answer cannot be held to a format`);

@@ -14,7 +14,7 @@ export interface FillVocabulary {
 
 /** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds that of all text. */
 const endWeight = 3;
-/** A candidate with a lower probability counts as a guess. */
+/** Candidates with a lower probability are removed. */
 const leastProbability = 0.2;
 /** Only this many candidates can support each other. */
 const mostCompared = 64;

@@ -59,7 +59,7 @@ interface Candidate {
   readonly logit: number;
 }
 
-/** What lowers the logits of tokens that are already in the slot. */
+/** What penalties and DRY need to know about the tokens in the slot. */
 interface Repeated {
   /** How often each token is in the last `repeat_last_n` tokens. */
   readonly counts: ReadonlyMap<Token, number>;

@@ -51,7 +51,7 @@ export interface SnapshotMakers {
   readonly adapters: LoraAdapters;
 }
 
-/** @returns undefined without a folder, and if the folder or the model does not allow snapshots: the engine then starts without them */
+/** @returns undefined if there is no folder, the folder cannot be used, or the model has recurrent layers. The engine then saves no snapshots. */
 export function openSnapshotFiles(
   { modelPath, statesFolder, log }: LlamaBackendOptions,
   makers: SnapshotMakers,

@@ -12,10 +12,10 @@ export interface AddOptions {
   /** The worker's folder for GPU packages (`--gpu-dir`): new, empty, or made by an earlier call. All other packages in it are removed. */
   readonly folder: string;
   /** Path of npm, or its name on the PATH; `npm` by default. */
-  readonly npm?: string;
+  readonly npm?: string | undefined;
   /** Called with the bytes on disk so far. */
-  readonly onProgress?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Long enough for the largest download, 320 MB, at 0.4 MB/s. */

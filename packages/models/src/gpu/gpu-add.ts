@@ -15,7 +15,7 @@ export interface GpuAddOptions extends Pick<ProofOptions, "workerCommand" | "env
   readonly say: (line: string) => void;
   /** Asks the user before the download. @throws Error if the answer is no */
   readonly confirm: (question: string) => Promise<void>;
-  /** Called with the share of the packages' bytes that is on disk, from 0 to 1. */
+  /** Called with the part of the download that is on disk, from 0 to 1. */
   readonly onProgress?: (share: number) => void;
   /** By default the devices of this machine. */
   readonly devices?: GpuDevices;
@@ -34,15 +34,8 @@ export async function gpuAdd(options: GpuAddOptions): Promise<void> {
   if (!isVisible(device, devices)) say(`No GPU for ${device} is visible on this machine: ${missing[device]}.`);
   say(`${specifiers.join(" and ")}: a download of ${downloadMb} MB, ${installedMb} MB on disk, in ${folder}.`);
   await options.confirm(`Download ${downloadMb} MB?`);
-  await addGpuPackages({
-    specifiers,
-    folder,
-    ...(npm === undefined ? {} : { npm }),
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: (bytes: number) => onProgress(Math.min(1, bytes / (installedMb * 1e6))) }),
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const onBytes = (bytes: number): void => onProgress?.(Math.min(1, bytes / (installedMb * 1e6)));
+  await addGpuPackages({ specifiers, folder, npm, onProgress: onProgress && onBytes, signal });
   say(`Added. Testing ${device}: its output must match the CPU's.`);
   const { tokens, ms } = await proveDevice(options);
   say(

@@ -35,14 +35,11 @@ async function namesIn(folder: string, wanted: RegExp): Promise<string[]> {
 }
 
 async function closedAmong(devices: readonly string[]): Promise<string[]> {
-  const closed = await Promise.all(
-    devices.map(async (device) => {
-      const open = await access(device, constants.R_OK | constants.W_OK).then(
-        () => true,
-        () => false,
-      );
-      return open ? [] : [device];
-    }),
+  const closed = devices.map((device) =>
+    access(device, constants.R_OK | constants.W_OK).then(
+      () => [],
+      () => [device],
+    ),
   );
-  return closed.flat();
+  return (await Promise.all(closed)).flat();
 }

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { madeUpHeader } from "../testing/made-up-header.ts";
 import { bytesSource } from "./byte-source.ts";
 import { hyperparametersOf } from "./hyperparameters.ts";
-import { modelCardOf } from "./model-card.ts";
+import { modelCardOf, quantizationOf } from "./model-card.ts";
 import { readGgufFile } from "./read-file.ts";
 import { readGgufHeader } from "./read-header.ts";
 
@@ -115,4 +115,19 @@ test("a tensor of an unknown type takes the bytes up to the next tensor", async 
     ["F32", 32],
     ["type 99", 96],
   ]);
+});
+
+test.each([
+  [0, "F32"],
+  [7, "Q8_0"],
+  [15, "Q4_K_M"],
+  [18, "Q6_K"],
+  [25, "IQ4_NL"],
+  [32, "BF16"],
+  [38, "MXFP4_MOE"],
+  [41, "Q2_0"],
+  [4_711, undefined],
+  [undefined, undefined],
+])("file type %s is %s", (fileType, name) => {
+  expect(quantizationOf(fileType)).toBe(name);
 });

@@ -1,5 +1,4 @@
 // Summarizes a model by its header alone, so that a user can read about it before loading or even downloading it.
-import { quantizationOf } from "./file-types.ts";
 import { hyperparametersOf } from "./hyperparameters.ts";
 import { modelUseOf, type ModelUse } from "./model-use.ts";
 import type { GgufHeader } from "./read-header.ts";
@@ -83,6 +82,19 @@ export function chatTemplatesOf({ metadata }: Pick<GgufHeader, "metadata">): Rea
     }
   }
   return templates;
+}
+
+/** `llama_ftype` of llama.h, without the prefix `MOSTLY_`. Types that llama.cpp removed keep their places. */
+const quantizations: readonly string[] = [
+  ...["F32", "F16", "Q4_0", "Q4_1", "Q4_1_SOME_F16", "Q4_2", "Q4_3", "Q8_0", "Q5_0", "Q5_1", "Q2_K"],
+  ...["Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K", "IQ2_XXS", "IQ2_XS"],
+  ...["Q2_K_S", "IQ3_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ3_M", "IQ2_S", "IQ2_M", "IQ4_XS", "IQ1_M", "BF16"],
+  ...["Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0"],
+];
+
+/** @returns undefined for an unknown or missing number */
+export function quantizationOf(fileType: number | undefined): string | undefined {
+  return fileType === undefined ? undefined : quantizations[fileType];
 }
 
 /** The quantization that `general.file_type` names. If that is missing or unknown, the type of most weights. */

@@ -32,7 +32,7 @@ export interface GgufHeader {
 }
 
 export interface ReadHeaderOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Part extends Omit<GgufHeader, "architecture"> {

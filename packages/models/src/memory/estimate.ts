@@ -10,8 +10,8 @@ const floatBytes = 4;
 /** Measured memory per token of the vocabulary in the library and in Node: several copies of its text, and maps to and from it. */
 const vocabularyWordBytes = 600;
 
-/** All in bytes. */
-export interface MemoryEstimate {
+/** All in bytes. `total` is the sum of `host` and `gpu`. */
+export interface MemoryEstimate extends Split {
   readonly weights: number;
   /** KV cache of all slots. */
   readonly cache: number;
@@ -23,9 +23,6 @@ export interface MemoryEstimate {
   /** The vocabulary, in the process that loads the model. */
   readonly vocabulary: number;
   readonly total: number;
-  /** `total` is the sum of `host` and `gpu`. */
-  readonly host: number;
-  readonly gpu: number;
   /**
    * `total` without host memory that is never written. llama.cpp reserves space for the logits of a whole prompt, which takes no memory until a
    * request needs these logits.

@@ -21,16 +21,17 @@ export interface MemorySettings {
 /** Settings without undefined values: what llama.cpp gets. */
 export interface LoadedSettings {
   readonly slots: number;
-  /** Tokens that each slot's KV cache can hold. */
+  /** Tokens that the KV cache of each slot (a sequence) can hold. */
   readonly cells: number;
-  /** Most tokens of a pass. */
+  /** Most tokens of a pass, of all slots together. */
   readonly tokens: number;
-  /** Most tokens of a pass that may have logits. */
+  /** Most tokens of a pass that may have logits, or a vector. */
   readonly outputs: number;
   readonly cacheTypeK: TensorType;
   readonly cacheTypeV: TensorType;
   readonly flashAttention: boolean;
   readonly gpuLayers: number;
+  /** Whether a pass also pools the last layer's output into vectors. */
   readonly embeds: boolean;
 }
 

@@ -22,14 +22,8 @@ export async function describeFile(
   pinnedSha256: string | undefined,
   options: OpenOptions,
 ): Promise<RemoteFile> {
-  const {
-    response,
-    sha256: hubSha256,
-    sizeBytes: hubBytes,
-  } = await openUrl(url, {
-    ...options,
-    headers: { range: "bytes=0-0" },
-  });
+  const opened = await openUrl(url, { ...options, headers: { range: "bytes=0-0" } });
+  const { response, sha256: hubSha256, sizeBytes: hubBytes } = opened;
   await response.body?.cancel();
   if (pinnedSha256 !== undefined && hubSha256 !== undefined && pinnedSha256 !== hubSha256) {
     throw new DownloadError(`the server's file has the SHA-256 ${hubSha256}, but the reference has ${pinnedSha256}`);

@@ -11,13 +11,7 @@ const mostRecordBytes = 1 << 20;
 const mostReferenceChars = 4_096;
 const kind = "waggle-download";
 
-export interface RecordedPart {
-  /** Undefined, as the next two fields, if the server did not send it. */
-  readonly sizeBytes: number | undefined;
-  readonly sha256: string | undefined;
-  /** ETag or time of last change. */
-  readonly version: string | undefined;
-}
+export type RecordedPart = Pick<RemoteFile, "sizeBytes" | "sha256" | "version">;
 
 export interface DownloadRecord {
   /** Without credentials, query and fragment. */
@@ -45,10 +39,15 @@ export async function readRecord(path: string): Promise<DownloadRecord | undefin
 
 /** @throws errors of the file system */
 export async function writeRecord(path: string, record: DownloadRecord): Promise<void> {
-  const aside = `${recordPath(path)}.${randomBytes(4).toString("hex")}`;
+  await replaceFile(recordPath(path), { kind, ...record });
+}
+
+/** Writes a JSON file as a whole: readers see the old or the new content. @throws errors of the file system */
+export async function replaceFile(path: string, content: object): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString("hex")}`;
   try {
-    await writeFile(aside, JSON.stringify({ kind, ...record }, undefined, 1));
-    await rename(aside, recordPath(path));
+    await writeFile(aside, JSON.stringify(content, undefined, 1));
+    await rename(aside, path);
   } catch (error) {
     await rm(aside, { force: true }).catch(() => {});
     throw error;

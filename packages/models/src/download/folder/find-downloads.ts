@@ -1,9 +1,9 @@
 // Finds Waggle's downloads in a folder: files with a record, and files with a name that only the downloader gives. All other files belong to
 // the user.
-import { lstat, readdir, stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readRecord, recordPath, type DownloadRecord } from "./download-record.ts";
-import { partSizes } from "../reference/find-present.ts";
+import { namesIn, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { journaledBytes, partialsOf } from "../transfer/partial-file.ts";
 import { nameOfFile } from "../reference/served-names.ts";
@@ -98,36 +98,18 @@ function recordedSize(record: DownloadRecord | undefined): number | undefined {
 }
 
 async function lastChange(paths: readonly string[]): Promise<number> {
-  const times = await Promise.all(
-    paths.map(async (path) => {
-      try {
-        return (await stat(path)).mtimeMs;
-      } catch {
-        return 0;
-      }
-    }),
+  const times = paths.map((path) =>
+    stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
   );
-  return Math.max(0, ...times);
+  return Math.max(0, ...(await Promise.all(times)));
 }
 
 async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch {
-    return false;
-  }
-}
-
-/** @returns an empty list if the path is not a folder or does not exist */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
-    throw error;
-  }
-}
-
-function sumOf(numbers: readonly (number | undefined)[]): number {
-  return numbers.reduce<number>((sum, number) => sum + (number ?? 0), 0);
+  return await lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
 }

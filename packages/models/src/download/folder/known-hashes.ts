@@ -1,8 +1,7 @@
 // Keeps the hashes of models in a file. A missing or damaged file counts as empty: Waggle then computes the hashes again.
-import { randomBytes } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { makeFolder, readTextLater } from "@waggle/async";
+import { replaceFile } from "./download-record.ts";
 
 /** With more hashes, the oldest is dropped. */
 const mostHashes = 256;
@@ -19,13 +18,11 @@ export async function findHash(path: string, key: string): Promise<string | unde
 export async function keepHash(path: string, key: string, sha256: string): Promise<void> {
   const { [key]: _, ...others } = await read(path);
   const entries = [...Object.entries(others).slice(1 - mostHashes), [key, sha256]];
-  const aside = `${path}.${randomBytes(4).toString("hex")}`;
   try {
     makeFolder(dirname(path));
-    await writeFile(aside, JSON.stringify(Object.fromEntries(entries), undefined, 1));
-    await rename(aside, path);
+    await replaceFile(path, Object.fromEntries(entries));
   } catch {
-    await rm(aside, { force: true }).catch(() => {});
+    // Only the time of the next hashing is lost.
   }
 }
 

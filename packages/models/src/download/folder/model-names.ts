@@ -6,12 +6,11 @@ import { partNames } from "../../header/index.ts";
 /** Longer names are cut. */
 const maxNameChars = 100;
 const hashChars = 8;
-/** A name with a larger number of parts counts as the name of a whole file. */
 const mostParts = 1_000;
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
 const partEndingChars = "-00001-of-00001".length;
 
-/** Like `partNames`, with a limit. @param name a name, a path or the path of a URL */
+/** Like `partNames`, but a name with more than 1,000 parts counts as the name of a whole file. */
 export function allParts(name: string): readonly string[] {
   return Number(partsIn(name) ?? 0) > mostParts ? [name] : partNames(name);
 }

@@ -1,11 +1,11 @@
 // Reads the header of the model behind a reference: from the local file, or over the network without downloading the model.
 import { resolve } from "node:path";
-import { GgufError, readGgufFile, readGgufParts, type GgufHeader } from "../../header/index.ts";
+import { GgufError, readGgufFile, readGgufParts, type ByteSource, type GgufHeader } from "../../header/index.ts";
 import { WaggleError } from "@waggle/protocol";
 import { askForFile, defaultOllamaEndpoint } from "../reference/ask-for-file.ts";
 import { findPresent } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
-import type { Credentials } from "../transfer/open-url.ts";
+import { hubCredentials } from "../transfer/open-url.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "../reference/parse-reference.ts";
 import { openRemoteSource } from "../transfer/remote-bytes.ts";
 import { shownReference } from "../transfer/download-error.ts";
@@ -40,8 +40,7 @@ export async function readModelHeader(reference: string, options: ReadModelHeade
   const target = parseReference(reference, endpoint);
   try {
     const path = target.kind === "path" ? resolve(reference) : await findPresent(resolve(options.folder), target);
-    const read = signal === undefined ? {} : { signal };
-    if (path !== undefined) return { header: await readGgufFile(path, read), path };
+    if (path !== undefined) return { header: await readGgufFile(path, { signal }), path };
     if (target.kind === "path") throw new GgufError("no such file");
     if (options.offline) throw new GgufError(`offline mode, and it is not in ${resolve(options.folder)}`);
     return { header: await readRemote(target, { ...options, endpoint }), path };
@@ -58,19 +57,14 @@ async function readRemote(
   options: ReadModelHeaderOptions & { readonly endpoint: string },
 ): Promise<GgufHeader> {
   const { endpoint, ollamaEndpoint = defaultOllamaEndpoint, token, signal = new AbortController().signal } = options;
-  const hub: Credentials | undefined =
-    token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
+  const hub = hubCredentials(token, endpoint);
   const file = await askForFile(target, { endpoint, ollamaEndpoint, credentials: hub, signal });
   const credentials = file.credentials ?? hub;
   const url = new URL(file.url);
   const paths = allParts(url.pathname);
-  return await readGgufParts(
-    paths.length,
-    (index) => openRemoteSource(partUrl(url, paths[index]), { credentials, signal }),
-    {
-      signal,
-    },
-  );
+  const open = (index: number): Promise<ByteSource> =>
+    openRemoteSource(partUrl(url, paths[index]), { credentials, signal });
+  return await readGgufParts(paths.length, open, { signal });
 }
 
 function partUrl(first: URL, path: string | undefined): string {

@@ -2,7 +2,7 @@
 import type { Dirent } from "node:fs";
 import { open, opendir, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { partSizes } from "../reference/find-present.ts";
+import { partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts, partsIn } from "./model-names.ts";
 import { nameOfFile, uniqueName } from "../reference/served-names.ts";
 
@@ -89,12 +89,9 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
 
 /** @returns undefined if a part is missing, or the file is not a GGUF file */
 async function modelSize(path: string): Promise<number | undefined> {
-  let bytes = 0;
-  for (const size of await partSizes(path)) {
-    if (size === undefined) return undefined;
-    bytes += size;
-  }
-  return (await orUndefined(startOf(path))) === magic ? bytes : undefined;
+  const sizes = await partSizes(path);
+  if (sizes.includes(undefined)) return undefined;
+  return (await orUndefined(startOf(path))) === magic ? sumOf(sizes) : undefined;
 }
 
 async function startOf(path: string): Promise<string> {

@@ -3,7 +3,7 @@ import { DownloadError } from "../transfer/download-error.ts";
 import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import { askRegistry } from "./ollama-manifest.ts";
-import { hubUrl, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
+import { hubUrl, noSecrets, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
 
 export const defaultOllamaEndpoint = "https://registry.ollama.ai/";
@@ -37,14 +37,8 @@ async function askHub(target: TagTarget, endpoint: string, options: OpenOptions)
   const whole = quantizedName(user, repo, quantization);
   const parts = partsIn(path);
   const name = parts === undefined ? whole : partName(whole, 1, parts);
-  return {
-    kind: "file",
-    url: hubUrl({ endpoint, user, repo, branch: "main", path }),
-    name: nameOnDisk(name),
-    sha256: undefined,
-    extras: undefined,
-    credentials: undefined,
-  };
+  const address = hubUrl({ endpoint, user, repo, branch: "main", path });
+  return { ...noSecrets, kind: "file", url: address, name: nameOnDisk(name) };
 }
 
 function fileIn(text: string): string {

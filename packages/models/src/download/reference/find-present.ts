@@ -21,6 +21,10 @@ export async function partSizes(path: string): Promise<readonly (number | undefi
   return await Promise.all(allParts(path).map(fileSize));
 }
 
+export function sumOf(numbers: readonly (number | undefined)[]): number {
+  return numbers.reduce<number>((sum, number) => sum + (number ?? 0), 0);
+}
+
 /** Whether a file is the first part of the target. @param name path of the file, relative to the models folder */
 export function bearsName(target: Target, name: string): boolean {
   if (target.kind === "path") return false;
@@ -49,7 +53,8 @@ function isFirstPart(name: string, wholeName: string): boolean {
   return name.startsWith(start) && name.endsWith(end) && /^\d{5}$/.test(name.slice(start.length, -end.length));
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
+/** @returns an empty list if the path is not a folder or does not exist */
+export async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {

@@ -1,22 +1,19 @@
 // Lists the GGUF files of a Hugging Face repository, with their quantizations and sizes.
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import { DownloadError } from "../transfer/download-error.ts";
+import { DownloadError, shownReference } from "../transfer/download-error.ts";
 import { allParts } from "../folder/model-names.ts";
-import { openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import type { ReadModelHeaderOptions } from "../folder/read-header.ts";
+import { hubCredentials, openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import { sumOf } from "./find-present.ts";
 import { defaultEndpoint, parseReference } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
-import { shownReference } from "../transfer/download-error.ts";
 
 const maxPages = 20;
 const maxPageBytes = 8 << 20;
 const timeoutMs = 60_000;
 
-export interface HubFilesOptions {
-  readonly token?: string | undefined;
-  readonly endpoint?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type HubFilesOptions = Pick<ReadModelHeaderOptions, "token" | "endpoint" | "signal">;
 
 export interface HubModelFile {
   /** `hf:user/repo/path`. */
@@ -51,8 +48,7 @@ export async function listHubFiles(reference: string, options: HubFilesOptions =
     throw new WaggleError("invalid_argument", `Cannot list ${shownReference(reference)}: hf:user/repo is wanted`);
   }
   const { user, repo } = target;
-  const credentials =
-    token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
+  const credentials = hubCredentials(token, endpoint);
   try {
     const words = ["api", "models", user, repo, "tree", "main"].map(encodeURIComponent).join("/");
     const files = await readTree(`${endpoint.replace(/\/*$/, "/")}${words}?recursive=true`, credentials, signal);
@@ -122,13 +118,13 @@ function modelsAmong(files: readonly TreeFile[], repository: string): readonly H
     const name = path.split("/").at(-1) ?? path;
     if (!/\.gguf$/i.test(name) || /^mmproj|imatrix/i.test(name) || parts[0] !== path) continue;
     const found = parts.map((part) => byPath.get(part));
-    // Such a model cannot be loaded: a part is missing.
+    // A model with a missing part cannot be loaded.
     if (found.includes(undefined)) continue;
     models.push({
       reference: `${repository}/${path}`,
       path,
       quantization: quantizationIn(name),
-      bytes: found.reduce((total, part) => total + (part?.bytes ?? 0), 0),
+      bytes: sumOf(found.map((part) => part?.bytes)),
       parts: parts.length,
       sha256: parts.length === 1 ? found[0]?.sha256 : undefined,
     });

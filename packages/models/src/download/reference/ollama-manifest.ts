@@ -42,15 +42,8 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
     const text = await readText(opened.response, mostExtraBytes, options.signal);
     extras[type] = type === "params" || type === "messages" ? parsed(text) : text;
   }
-  const { name } = target;
-  return {
-    kind: "file",
-    url: blob(model.sha256),
-    name,
-    sha256: model.sha256,
-    extras,
-    credentials: undefined,
-  };
+  const { sha256 } = model;
+  return { kind: "file", url: blob(sha256), name: target.name, sha256, extras, credentials: undefined };
 }
 
 function layersIn(text: string): readonly Layer[] {

@@ -41,7 +41,6 @@ export interface OllamaTarget {
   readonly name: string;
 }
 
-/** A target that can be downloaded. */
 export type RemoteTarget = FileTarget | TagTarget | OllamaTarget;
 export type Target = { readonly kind: "path" } | RemoteTarget;
 
@@ -102,7 +101,7 @@ function hubFile(file: HubFile): FileTarget {
   return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(fullName) };
 }
 
-const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;
+export const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;
 
 export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string {
   const words = [user, repo, "resolve", branch, ...path.split("/")];

@@ -6,6 +6,7 @@ import { downloadModel } from "../transfer/download.ts";
 import { describeDownload, type DownloadedModel } from "../folder/find-downloads.ts";
 import { findPresent } from "./find-present.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
+import { hubCredentials } from "../transfer/open-url.ts";
 import type { PullProgress } from "../transfer/progress.ts";
 import { cannotDownload } from "../transfer/download-error.ts";
 
@@ -64,8 +65,7 @@ export async function pullModel(reference: string, options: PullOptions): Promis
           folder,
           endpoint,
           ollamaEndpoint: options.ollamaEndpoint ?? defaultOllamaEndpoint,
-          credentials:
-            token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` },
+          credentials: hubCredentials(token, endpoint),
           connections: options.connections ?? defaultConnections,
           stallTimeoutMs,
           update,

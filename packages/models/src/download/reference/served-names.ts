@@ -17,7 +17,6 @@ export function nameOf(reference: string, endpoint: string = defaultEndpoint): s
   return plain(target.tag === undefined ? base : `${base}-${target.tag}`);
 }
 
-/** Default name of a GGUF file. */
 export function nameOfFile(path: string): string {
   const file = path.split(/[/\\]/).at(-1) ?? "";
   return plain(withoutPart(file).replace(/\.gguf$/i, ""));

@@ -27,13 +27,10 @@ export function createByteRanges(initial: readonly ByteRange[] = []): ByteRanges
   function add(from: number, to: number): void {
     if (from >= to) return;
     const touched = list.filter((range) => range.from <= to && range.to >= from);
-    const joined = touched.reduce(
-      (sum, range) => ({ from: Math.min(sum.from, range.from), to: Math.max(sum.to, range.to) }),
-      {
-        from,
-        to,
-      },
-    );
+    const joined = {
+      from: Math.min(from, ...touched.map((range) => range.from)),
+      to: Math.max(to, ...touched.map((range) => range.to)),
+    };
     list = [...list.filter((range) => !touched.includes(range)), joined].toSorted((a, b) => a.from - b.from);
     doneBytes = list.reduce((sum, range) => sum + range.to - range.from, 0);
   }

@@ -5,9 +5,9 @@ import { createStallTimer, linkSignals, makeFolder, systemClock, type Clock } fr
 import { askForFile } from "../reference/ask-for-file.ts";
 import { describeFile, type RemoteFile } from "../folder/describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
-import { bytesHere, fetchParts, sumOf, totalSize } from "./fetch-parts.ts";
+import { bytesHere, fetchParts, totalSize } from "./fetch-parts.ts";
 import { LockLostError, lockFile } from "../folder/file-lock.ts";
-import { findPresent, partSizes } from "../reference/find-present.ts";
+import { findPresent, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import type { Credentials } from "./open-url.ts";
 import type { FileTarget, RemoteTarget } from "../reference/parse-reference.ts";

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { RemoteFile } from "../folder/describe-file.ts";
 import { requireSpace } from "../folder/disk-space.ts";
-import { partSizes } from "../reference/find-present.ts";
+import { partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import { partialSize } from "./partial-file.ts";
 import type { ProgressMeter } from "./progress.ts";
@@ -69,16 +69,8 @@ export async function bytesHere(
 
 /** @returns undefined if the server did not send the size of every part */
 export function totalSize(remotes: readonly RemoteFile[]): number | undefined {
-  let total = 0;
-  for (const { sizeBytes } of remotes) {
-    if (sizeBytes === undefined) return undefined;
-    total += sizeBytes;
-  }
-  return total;
-}
-
-export function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0);
+  const sizes = remotes.map(({ sizeBytes }) => sizeBytes);
+  return sizes.includes(undefined) ? undefined : sumOf(sizes);
 }
 
 /** Files of unknown size count as 0: a full disk then stops the download later. */

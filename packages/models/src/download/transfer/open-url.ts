@@ -20,6 +20,11 @@ export interface Credentials {
   readonly authorization: string;
 }
 
+/** @param token token of Hugging Face; undefined for public repositories */
+export function hubCredentials(token: string | undefined, endpoint: string): Credentials | undefined {
+  return token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
+}
+
 export interface OpenOptions {
   readonly credentials: Credentials | undefined;
   readonly headers?: Readonly<Record<string, string>>;

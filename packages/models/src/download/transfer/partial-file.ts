@@ -22,7 +22,7 @@ const saveIntervalMs = 1_000;
 export interface PartialFileOptions {
   /** Called with the number of hashed bytes. An error that it throws stops hashing. */
   readonly onHashed: (bytes: number) => void;
-  /** By default `open` of `node:fs`. */
+  /** Tests set it to simulate disk errors. */
   readonly openFile?: typeof open | undefined;
 }
 

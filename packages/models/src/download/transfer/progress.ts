@@ -33,9 +33,11 @@ export interface PullProgress {
   readonly parts: number;
 }
 
+type ReceivedBytes = Omit<PullProgress, "bytesPerSecond" | "etaMs">;
+
 export interface ProgressMeter {
   /** Reports progress. Fields that are not given keep their values. */
-  tell(news: Partial<Omit<PullProgress, "bytesPerSecond" | "etaMs">>): void;
+  tell(news: Partial<ReceivedBytes>): void;
   /** Sets the bytes of earlier attempts, which do not count for the rate. */
   startAt(doneBytes: number): void;
 }
@@ -44,14 +46,14 @@ export function createProgressMeter(
   clock: Clock,
   report: ((progress: PullProgress) => void) | undefined,
 ): ProgressMeter {
-  let state = {
-    stage: "asking" as PullStage,
+  let state: ReceivedBytes = {
+    stage: "asking",
     doneBytes: 0,
     totalBytes: undefined,
     checkedBytes: 0,
     part: 1,
     parts: 1,
-  } as Omit<PullProgress, "bytesPerSecond" | "etaMs">;
+  };
   let rate: number | undefined;
   let sample = { atMs: clock.now(), doneBytes: 0 };
 

@@ -11,7 +11,7 @@ const firstBytes = 1 << 18;
 const readTimeoutMs = 60_000;
 
 export interface RemoteSourceOptions {
-  /** Only their own origin gets them. */
+  /** Sent only to their own origin. */
   readonly credentials?: Credentials | undefined;
   readonly signal?: AbortSignal | undefined;
 }

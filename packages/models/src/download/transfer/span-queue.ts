@@ -11,7 +11,7 @@ const leastSpanBytes = 4 << 20;
 export interface Span {
   /** The next missing byte. The connection advances it. */
   at: number;
-  /** Exclusive. */
+  /** The first byte after the span. */
   end: number;
 }
 

@@ -3,7 +3,6 @@ import type { open } from "node:fs/promises";
 import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { RemoteFile } from "../folder/describe-file.ts";
 import { DownloadError } from "./download-error.ts";
-import type { Credentials } from "./open-url.ts";
 import { openPartial } from "./partial-file.ts";
 import { RangesRefusedError, receiveSpan, receiveWhole, type ReceiveOptions } from "./receive.ts";
 import { createSpanQueue, type SpanQueue } from "./span-queue.ts";
@@ -13,13 +12,9 @@ const retryDelaysMs = [100, 500, 1_000, 2_000, 5_000];
 /** After this many attempts without a byte, a connection stops unless it is the last: servers limit the number of connections. */
 const mostFruitless = 3;
 
-export interface TransferOptions {
-  readonly credentials: Credentials | undefined;
+export interface TransferOptions extends Pick<ReceiveOptions, "credentials" | "silenceMs" | "signal"> {
   /** Most parallel connections. */
   readonly connections: number;
-  /** A connection is replaced after this long without a byte. */
-  readonly silenceMs: number;
-  readonly signal: AbortSignal;
   /** Called when bytes arrive, with the number of bytes received so far. */
   readonly onBytes: (doneBytes: number) => void;
   /** Called with the number of hashed bytes. @param isWhole whether all bytes have arrived */

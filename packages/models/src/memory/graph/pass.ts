@@ -1,20 +1,12 @@
 // Owns the size of a pass, and the parts of its graph that are not attention or recurrence.
 import type { Graph, Tensor } from "./graph.ts";
 import type { ModelShape } from "./layers.ts";
+import type { LoadedSettings } from "../settings.ts";
 
-export interface Pass {
+export interface Pass extends Pick<LoadedSettings, "cells" | "tokens" | "outputs" | "flashAttention" | "embeds"> {
   readonly graph: Graph;
   readonly shape: ModelShape;
-  /** Tokens of all sequences together. */
-  readonly tokens: number;
   readonly sequences: number;
-  /** Number of tokens that need logits or a vector. */
-  readonly outputs: number;
-  /** Tokens that a sequence's KV cache can hold. */
-  readonly cells: number;
-  readonly flashAttention: boolean;
-  /** Whether the pass also pools the last layer's output into vectors. */
-  readonly embeds: boolean;
 }
 
 /** Bytes of each number of the mask: flash attention takes half floats. */
