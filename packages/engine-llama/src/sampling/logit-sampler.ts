@@ -6,6 +6,7 @@ import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { sureCandidates } from "./infill-sampler.ts";
 import { createDraws, type Draws } from "./random.ts";
+import type { SamplingContext } from "./sampling.ts";
 
 export interface LogitSamplerOptions {
   readonly sampling: SlotSampling;
@@ -20,12 +21,7 @@ export interface LogitSamplerOptions {
   readonly dryBreakers?: DryBreakers | undefined;
 }
 
-export interface SampledVocabulary {
-  readonly isEndOfGeneration: (token: Token) => boolean;
-  readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Token that ends a turn, or else the text; null if the model has no such token. */
-  readonly end: Token | null;
-}
+export type SampledVocabulary = Pick<SamplingContext, "isEndOfGeneration" | "tokenBytes" | "end">;
 
 /** The logits that the sampler needs at a sample position. */
 export interface LogitsRequest {

@@ -27,7 +27,7 @@ export interface SamplingContext {
   /** All tokens for which `isEndOfGeneration` is true. */
   readonly endTokens: readonly Token[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Token that ends a turn, or else the text. */
+  /** Token that ends a turn, or else the text; null if the model has no such token. */
   readonly end: Token | null;
 }
 

@@ -181,7 +181,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     save: async (path) => await passes.save(id, path, tokens),
 
     async load(path, wanted) {
-      if (job !== undefined) throw new Error(`Cannot load a state into slot ${id}: a job works in it`);
+      if (job !== undefined) throw new Error(`Cannot load a snapshot into slot ${id}: a job is running in it`);
       tokens = [];
       try {
         tokens = [...(await passes.load(id, path))];

@@ -7,21 +7,15 @@ import { findPresent } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { hubCredentials } from "../transfer/open-url.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "../reference/parse-reference.ts";
+import type { ResolveModelOptions } from "../reference/resolve-model.ts";
 import { openRemoteSource } from "../transfer/remote-bytes.ts";
 import { shownReference } from "../transfer/download-error.ts";
 
-export interface ReadModelHeaderOptions {
-  /** The folder of downloads. For models in this folder, no request is sent. */
-  readonly folder: string;
-  readonly offline: boolean;
-  /** Token of Hugging Face, for private and gated repositories. */
-  readonly token?: string | undefined;
-  /** URL of a mirror of Hugging Face. */
-  readonly endpoint?: string | undefined;
-  /** URL of a mirror of Ollama's registry. */
-  readonly ollamaEndpoint?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+/** For models in the folder, no request is sent. */
+export type ReadModelHeaderOptions = Pick<
+  ResolveModelOptions,
+  "folder" | "offline" | "token" | "endpoint" | "ollamaEndpoint" | "signal"
+>;
 
 export interface ModelHeader {
   readonly header: GgufHeader;

@@ -105,7 +105,7 @@ test.each([
   [
     "a tag with two models",
     { layers: [layer("model", content), layer("model", template)] },
-    "the model has several model layers",
+    "the tag has several model files",
   ],
   ["an invalid digest", { layers: [{ ...layer("model", content), digest: "sha256:../x" }] }, "has no GGUF file"],
   ["a web page", "<html>", "the registry's manifest is invalid"],

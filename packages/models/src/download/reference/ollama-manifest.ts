@@ -29,8 +29,7 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
   const models = layers.filter(({ type }) => type === "model");
   const [model] = models;
   if (model === undefined) throw new DownloadError("the registry has no GGUF file for this reference");
-  if (models.length > 1)
-    throw new DownloadError("the model has several model layers, but Waggle loads a single file only");
+  if (models.length > 1) throw new DownloadError("the tag has several model files, and Waggle loads only one");
   if (layers.some(({ type }) => type === "adapter")) {
     throw new DownloadError("it is an adapter for another model, not a whole model");
   }

@@ -110,7 +110,7 @@ export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string 
 
 function parseUrl(reference: string, url: URL, endpoint: string): Target {
   const words = decodedWords(url.pathname);
-  if (words.at(-1) === undefined || words.at(-1) === "") throw cannotResolve(reference, "it names no file");
+  if (words.at(-1) === undefined || words.at(-1) === "") throw cannotResolve(reference, "the URL has no file name");
   const sha256 = /^#sha256=(.*)$/i.exec(url.hash)?.[1]?.toLowerCase();
   if (sha256 !== undefined && !/^[\da-f]{64}$/.test(sha256)) {
     throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");

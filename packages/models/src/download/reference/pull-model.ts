@@ -19,16 +19,16 @@ export interface PullOptions {
   /** The folder of downloads. */
   readonly folder: string;
   /** Token of Hugging Face, for private and gated repositories. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** URL of a mirror of Hugging Face. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** URL of a mirror of Ollama's registry. */
-  readonly ollamaEndpoint?: string;
+  readonly ollamaEndpoint?: string | undefined;
   /** Parallel connections per file; by default 4. */
   readonly connections?: number;
   /** Ask the server even if the model is in the folder, and download a newer version. By default false. */
   readonly update?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called for each piece that arrives. */
   readonly onProgress?: (progress: PullProgress) => void;
 }
