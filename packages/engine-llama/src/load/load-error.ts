@@ -34,7 +34,7 @@ export function reasonIn(lines: readonly string[]): string | undefined {
   for (const line of lines.toReversed()) {
     const reason = /error loading model(?: \w+)?: (.+)$/.exec(line)?.[1];
     if (reason === undefined) continue;
-    // Such a line only has the path, which is already in our message.
+    // Lines with this text only add the path, which is already in our message.
     if (!reason.includes("failed to load model from")) return reason.replace(/^\w+: /, "").trim();
   }
   const detail = lines.toReversed().find((line) => !/failed to (load|read key|initialize)/i.test(line));

@@ -39,7 +39,7 @@ export function ropeOverrides(
   return { [architecture]: { rope } };
 }
 
-/** The library passes integers as such, and llama.cpp rejects them for a float. The next larger number rounds to the same float. */
+/** Gives integers a fraction: the library would pass them as integers, which llama.cpp rejects for a float. The result rounds to the same float. */
 function float(value: number): number {
   return Number.isInteger(value) ? value * (1 + Number.EPSILON) : value;
 }

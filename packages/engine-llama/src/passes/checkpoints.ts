@@ -1,5 +1,5 @@
-// Saves checkpoints of sequences with a recurrent state. Such a state cannot be cut back to an earlier token, so states at earlier tokens are saved,
-// for prompts that share only their beginning with the last prompt.
+// Saves checkpoints of sequences with a recurrent state: this state cannot be cut back to an earlier token. A prompt that shares only its beginning
+// with the last prompt continues from a checkpoint.
 import type { DirectCheckpoint, DirectLibrary } from "./library-context.ts";
 
 export interface Checkpoints {

@@ -39,8 +39,8 @@ export interface NativeStep {
    * Decodes the batch and samples at these positions, in one call on the other thread.
    * @param seeds a seed for each position
    * @param topCounts for each position: 0 without logprobs, else 1 + the number of alternatives
-   * @returns for each position: its token, or -1 if no token was left. With logprobs then the token's logit, the greatest logit, the sum of
-   *   exp(logit - greatest) over the vocabulary, and token and logit of each alternative, most probable first.
+   * @returns for each position its token, or -1 if no token was left. With logprobs, more numbers follow: the token's logit, the greatest logit,
+   *   the sum of exp(logit - greatest) over the vocabulary, and token and logit of each alternative, most probable first.
    */
   decodeBatchAndSample(
     positions: Int32Array,

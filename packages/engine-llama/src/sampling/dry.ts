@@ -22,7 +22,7 @@ export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boo
 }
 
 /**
- * If the text ends with tokens that are also earlier in the text, the token after the earlier ones gets the penalty
+ * Finds the earlier places of the tokens at the text's end. The token after such a place gets the penalty
  * multiplier · base ^ (number of equal tokens - allowed length). Takes linear time.
  * @param history oldest token first; the last `dry_penalty_last_n` tokens are compared, or all for -1
  * @returns for each token with a penalty, the number to subtract from its logit, in single precision

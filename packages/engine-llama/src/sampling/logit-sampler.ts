@@ -1,6 +1,6 @@
 // Samples in JavaScript what the library cannot sample: after a grammar has rejected its token, for infill, and with DRY over a whole slot. With the
-// same logits and seed it chooses the same token as llama.cpp, because the order of the filters, their single precision and their random numbers
-// are the same. The order is: bias, penalties, DRY, top-k, top-p, min-p, XTC, infill, temperature.
+// same logits and seed it chooses the same token as llama.cpp: the filters have the same order, single precision and random numbers. The order is
+// bias, penalties, DRY, top-k, top-p, min-p, XTC, infill, temperature.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
@@ -178,7 +178,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   return {
     request() {
       seen = -1;
-      // Read so many logits that a token which is not read cannot be chosen: enough tokens above it have unchanged logits.
+      // Read enough logits: a token that is not read cannot be chosen if enough tokens above it have unchanged logits.
       const lowered = updateRepeated() + bias.size - raised.length;
       const total = topLogprobs !== undefined;
       if (needsAll) return { tokens: [], top: "all", total };

@@ -67,7 +67,7 @@ const positionBytes = 4;
 /**
  * Seed of a token. It only depends on the job's seed and the token's position, so that it is the same in any batch and after a restart. It is the
  * MurmurHash3_x86_32 (Austin Appleby, public domain) of the position's four bytes, with the job's seed as the hash's seed. Except that 0xffffffff
- * becomes 0, no two positions of a job have the same seed, and no two jobs with different seeds have the same seed at a position.
+ * becomes 0, all positions of a job have different seeds. So have jobs with different seeds at the same position.
  * @param seed the job's seed, 32 bits
  * @param position number of tokens before the token in the sequence
  * @returns 32 bits, never 0xffffffff

@@ -1,5 +1,5 @@
 // Finds the special tokens of a vocabulary, and its BOS and EOS texts: chat templates need them. The rules are those of llama.cpp
-// (llama_vocab::impl::load of src/llama-vocab.cpp): the text of a few tokens decides their kind, whatever their type in the file is.
+// (llama_vocab::impl::load of src/llama-vocab.cpp): the texts of a few tokens override their types in the file.
 //
 // llama.cpp also turns infill markers into control tokens. Chats do not contain them, so they keep their types here.
 import type { ByteSource } from "./byte-source.ts";
@@ -59,7 +59,7 @@ const usualEnds: Readonly<Record<string, Ends>> = {
 /** Values of `tokenizer.ggml.pre`, both ChatGLM's, whose vocabularies have no BOS. */
 const withoutBos = new Set(["glm4", "chatglm-bpe"]);
 
-/** Each of these texts ends an answer in some model family. They are control tokens whatever their types. */
+/** Each of these texts ends an answer in some model family. They are control tokens, even if the file has another type for them. */
 const endings = new Set([
   ...["<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>"],
   ...["<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>"],

@@ -4,7 +4,7 @@ import { modelShapeOf } from "./graph/layers.ts";
 
 /** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
 const usualContext = 8_192;
-/** The same for models that only read texts. */
+/** Upper limit of the default for models that embed or rank. */
 const usualTextTokens = 2_048;
 
 /**

@@ -64,8 +64,8 @@ test("models of all pages are listed by size; a split model is one entry", async
 });
 
 test.each<[what: string, page: unknown, reason: string]>([
-  ["no JSON", "<html>", "not JSON"],
-  ["no list", { error: "no" }, "invalid file list"],
+  ["not JSON", "<html>", "not JSON"],
+  ["not a list", { error: "no" }, "invalid file list"],
 ])("an answer that is %s is rejected", async (_, page, reason) => {
   await using hub = await startHub([page]);
   await expect(listHubFiles("hf:user/repo", { endpoint: hub.url })).rejects.toMatchObject({

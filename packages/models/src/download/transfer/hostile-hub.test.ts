@@ -258,9 +258,9 @@ describe("a file that is not a model", () => {
   const page = Buffer.from("<html>Log in to continue".padEnd(3_000_000));
 
   test.each<[string, Omit<ModelServerOptions, "content">]>([
-    ["is refused at its beginning, and nothing of it stays", { etag: '"1"' }],
-    ["is refused where the server knows no ranges", { chunked: true }],
-    ["is refused whatever its hash", { linkedSha256: sha256Of(page) }],
+    ["is rejected by its first bytes, and leaves no file", { etag: '"1"' }],
+    ["is rejected even if the server does not support ranges", { chunked: true }],
+    ["is rejected even if its hash is right", { linkedSha256: sha256Of(page) }],
   ])("%s", async (_name, options) => {
     let refuse = (): void => {};
     const isRefused = new Promise<void>((resolve) => (refuse = resolve));

@@ -7,7 +7,7 @@ export interface Split {
   readonly gpu: number;
 }
 
-/** Tensors that are read row by row. They stay on the host, whatever else is on a GPU (`LLM_TENSOR_LAYER_INPUT` of llama-arch.cpp). */
+/** Tensors that are read row by row. They stay on the host, even if all layers are on a GPU (`LLM_TENSOR_LAYER_INPUT` of llama-arch.cpp). */
 const inputTensors = /^(token_embd|token_embd_norm|token_types|position_embd|per_layer_token_embd)\./;
 /** Tensor types that the CPU backend repacks before it computes with them, by `process.arch`. */
 const repackedTypes: Readonly<Record<string, ReadonlySet<string>>> = {
