@@ -1,4 +1,4 @@
-// Owns tools and their calls, in the shape that OpenAI's clients and chat templates share.
+// Owns tools and tool calls, in the shape that OpenAI's clients and chat templates share.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 
@@ -58,6 +58,8 @@ export const ToolChoiceSchema = z.union([
         tools: z.array(NamedToolSchema).min(1, "must not be empty").max(requestLimits.tools),
       }),
     })
-    .describe("Only these tools may be called. The prompt still has all tools, so that its cached prefix stays valid."),
+    .describe(
+      "Only these tools may be called. The prompt still lists all tools, so that its cached prefix stays valid.",
+    ),
 ]);
 export type ToolChoice = z.infer<typeof ToolChoiceSchema>;

@@ -1,4 +1,4 @@
-// Owns the route table of llama-server's own routes.
+// Owns the table of the routes that only llama-server has.
 import {
   ApplyTemplateRequestSchema,
   DetokenizeRequestSchema,
@@ -24,7 +24,7 @@ export const llamaServerRoutes = {
   textCompletion: {
     method: "post",
     path: "/completion",
-    summary: "Continue a text; several prompts or choices give a list of answers.",
+    summary: "Continue a text. With several prompts or choices, the response is a list of answers.",
     request: LlamaServerCompletionRequestSchema,
     status: 200,
     response: LlamaServerCompletionSchema,
@@ -35,7 +35,7 @@ export const llamaServerRoutes = {
   eitherCompletion: {
     method: "post",
     path: "/completions",
-    summary: "As /completion where the body has n_predict, else as /v1/completions.",
+    summary: "The same as /completion if the body has n_predict, else as /v1/completions.",
     request: LlamaServerCompletionRequestSchema,
     status: 200,
     response: LlamaServerCompletionSchema,
@@ -46,7 +46,7 @@ export const llamaServerRoutes = {
   infill: {
     method: "post",
     path: "/infill",
-    summary: "Fill in code with a hole, on a model that was trained to: /v1/info says infill.",
+    summary: "Fill a gap in code. Needs a model with infill: true in /v1/info.",
     request: InfillRequestSchema,
     status: 200,
     response: LlamaServerCompletionSchema,
@@ -65,7 +65,7 @@ export const llamaServerRoutes = {
   setProps: {
     method: "post",
     path: "/props",
-    summary: "Refused: settings do not change while the worker runs.",
+    summary: "Rejected: settings cannot change while the worker runs.",
     status: 200,
     errors: ["unimplemented"],
   },
@@ -80,7 +80,7 @@ export const llamaServerRoutes = {
   setLoraAdapters: {
     method: "post",
     path: "/lora-adapters",
-    summary: "Refused: a request chooses its adapters in the field lora.",
+    summary: "Rejected: requests select adapters with the field lora.",
     status: 200,
     errors: ["unimplemented"],
   },
@@ -90,13 +90,13 @@ export const llamaServerRoutes = {
     summary: "The slots, without prompts and answers.",
     status: 200,
     response: LlamaServerSlotsSchema,
-    query: { fail_on_no_slot: "1: 503 where none is idle." },
+    query: { fail_on_no_slot: "1: answer 503 if no slot is idle." },
     errors: ["unavailable"],
   },
   slotAction: {
     method: "post",
     path: "/slots/:id",
-    summary: "Refused: slots are saved and restored by themselves.",
+    summary: "Rejected: the worker saves and restores slots automatically.",
     status: 200,
     query: { action: "save, restore or erase." },
     errors: ["unimplemented"],
@@ -113,7 +113,7 @@ export const llamaServerRoutes = {
   tokenize: {
     method: "post",
     path: "/tokenize",
-    summary: "Text to tokens.",
+    summary: "Convert text to tokens.",
     request: TokenizeRequestSchema,
     status: 200,
     response: TokenizedSchema,
@@ -122,7 +122,7 @@ export const llamaServerRoutes = {
   detokenize: {
     method: "post",
     path: "/detokenize",
-    summary: "Tokens to text.",
+    summary: "Convert tokens to text.",
     request: DetokenizeRequestSchema,
     status: 200,
     response: DetokenizedSchema,
@@ -131,7 +131,7 @@ export const llamaServerRoutes = {
   applyTemplate: {
     method: "post",
     path: "/apply-template",
-    summary: "A conversation as the text that the model is given.",
+    summary: "Render a conversation as the text of the prompt.",
     request: ApplyTemplateRequestSchema,
     status: 200,
     response: RenderedSchema,

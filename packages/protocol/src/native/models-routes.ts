@@ -1,4 +1,4 @@
-// Owns the route table of a worker's models. In network mode the changes need a token that is marked `admin`.
+// Owns the route table of a worker's models. In network mode, routes that change models need an admin token.
 import type { ErrorCode } from "../errors.ts";
 import {
   LoadModelRequestSchema,
@@ -29,7 +29,7 @@ export const modelRoutes = {
   modelStatuses: {
     method: "get",
     path: "/v1/models/status",
-    summary: "All models with their state, what they take, and the budget that they share.",
+    summary: "All models with their state and memory, and their shared budget.",
     status: 200,
     response: ModelStatusesSchema,
     errors: [],
@@ -37,7 +37,7 @@ export const modelRoutes = {
   loadModel: {
     method: "post",
     path: "/v1/models/load",
-    summary: "Load a model, and tell how far that is. A client that leaves does not stop it.",
+    summary: "Load a model, and stream the progress. The load continues if the client disconnects.",
     request: LoadModelRequestSchema,
     status: 200,
     stream: ModelEventSchema,
@@ -47,7 +47,7 @@ export const modelRoutes = {
   unloadModel: {
     method: "post",
     path: "/v1/models/unload",
-    summary: "Unload a model once its running jobs have ended; jobs that wait for it load it again.",
+    summary: "Unload a model once its running jobs have ended. Waiting jobs load the model again.",
     request: UnloadModelRequestSchema,
     status: 200,
     response: ModelStatusSchema,
@@ -56,7 +56,7 @@ export const modelRoutes = {
   pinModel: {
     method: "post",
     path: "/v1/models/pin",
-    summary: "Load a model and keep it until it is unpinned.",
+    summary: "Load a model and keep it loaded until it is unpinned.",
     request: PinModelRequestSchema,
     status: 200,
     response: ModelStatusSchema,
@@ -66,7 +66,7 @@ export const modelRoutes = {
     method: "post",
     path: "/v1/models/swap",
     summary:
-      "Load another file under a model's name: new jobs go to it once it is ready, and the old one leaves when its last job ends.",
+      "Load another file under a model's name. New jobs use the new file once it is ready; the old file is unloaded after its last job.",
     request: SwapModelRequestSchema,
     status: 200,
     stream: ModelEventSchema,
@@ -77,7 +77,7 @@ export const modelRoutes = {
     method: "post",
     path: "/v1/models/pull",
     summary:
-      "Download a model and serve it. Who asks for the same one joins; when the last one leaves, it stops and can be resumed.",
+      "Download a model and serve it. Requests for the same model share a download. When the last client disconnects, the download stops and can be resumed.",
     request: PullModelRequestSchema,
     status: 200,
     stream: ModelEventSchema,
@@ -88,7 +88,7 @@ export const modelRoutes = {
     method: "delete",
     path: "/v1/models/:id",
     summary:
-      "Unload a model and delete its files, where Waggle has downloaded them; never a file that was given. An alias goes alone.",
+      "Unload a model and delete its files; only files that Waggle downloaded can be deleted. For an alias, only the alias is removed.",
     status: 200,
     response: ModelDeletedSchema,
     errors: changeErrors,

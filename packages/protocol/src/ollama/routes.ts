@@ -39,7 +39,7 @@ export const ollamaRoutes = {
   ollamaVersion: {
     method: "get",
     path: "/api/version",
-    summary: "The version of Ollama's API that this one is compatible with.",
+    summary: "The version of Ollama whose API this worker implements.",
     status: 200,
     response: OllamaVersionSchema,
     errors: [],
@@ -47,7 +47,7 @@ export const ollamaRoutes = {
   ollamaTags: {
     method: "get",
     path: "/api/tags",
-    summary: "The models that this worker serves, with a tag.",
+    summary: "All models of the worker. Each name has a tag.",
     status: 200,
     response: OllamaTagsSchema,
     errors: [],
@@ -55,7 +55,7 @@ export const ollamaRoutes = {
   ollamaRunning: {
     method: "get",
     path: "/api/ps",
-    summary: "Those of them that are loaded.",
+    summary: "The loaded models.",
     status: 200,
     response: OllamaRunningSchema,
     errors: [],
@@ -63,7 +63,7 @@ export const ollamaRoutes = {
   ollamaShow: {
     method: "post",
     path: "/api/show",
-    summary: "What the model is and can do.",
+    summary: "Properties and capabilities of a model.",
     request: OllamaModelRequestSchema,
     status: 200,
     response: OllamaShowSchema,
@@ -72,7 +72,7 @@ export const ollamaRoutes = {
   ollamaChat: {
     method: "post",
     path: "/api/chat",
-    summary: "Answer a conversation; a stream unless stream is false.",
+    summary: "Answer a conversation. The answer is a stream unless stream is false.",
     request: OllamaChatRequestSchema,
     status: 200,
     response: OllamaChatAnswerSchema,
@@ -84,7 +84,8 @@ export const ollamaRoutes = {
   ollamaGenerate: {
     method: "post",
     path: "/api/generate",
-    summary: "Answer a prompt, continue a raw one, or fill in before a suffix; a stream unless stream is false.",
+    summary:
+      "Answer a prompt, continue a raw prompt, or fill the gap before a suffix. The answer is a stream unless stream is false.",
     request: OllamaGenerateRequestSchema,
     status: 200,
     response: OllamaGenerateAnswerSchema,
@@ -96,7 +97,7 @@ export const ollamaRoutes = {
   ollamaEmbed: {
     method: "post",
     path: "/api/embed",
-    summary: "A vector for each text.",
+    summary: "Compute a vector for each text.",
     request: OllamaEmbedRequestSchema,
     status: 200,
     response: OllamaEmbedAnswerSchema,
@@ -106,7 +107,7 @@ export const ollamaRoutes = {
   ollamaEmbeddings: {
     method: "post",
     path: "/api/embeddings",
-    summary: "A vector for one text: the older form of /api/embed.",
+    summary: "Compute a vector for one text. Older form of /api/embed.",
     request: OllamaEmbeddingsRequestSchema,
     status: 200,
     response: OllamaEmbeddingsAnswerSchema,
@@ -116,7 +117,7 @@ export const ollamaRoutes = {
   ollamaPull: {
     method: "post",
     path: "/api/pull",
-    summary: "Success for a model that is here; another one is downloaded, and served from then on.",
+    summary: "Download a model and serve it. Succeeds at once if the worker has the model.",
     request: OllamaPullRequestSchema,
     status: 200,
     response: OllamaStatusSchema,
@@ -127,7 +128,7 @@ export const ollamaRoutes = {
   ollamaPush: {
     method: "post",
     path: "/api/push",
-    summary: "Refused: a worker publishes no models.",
+    summary: "Rejected: workers publish no models.",
     request: OllamaModelRequestSchema,
     status: 200,
     errors: changeErrors,
@@ -135,7 +136,7 @@ export const ollamaRoutes = {
   ollamaCreate: {
     method: "post",
     path: "/api/create",
-    summary: "Refused: a worker makes no models.",
+    summary: "Rejected: workers create no models.",
     request: OllamaModelRequestSchema,
     status: 200,
     errors: changeErrors,
@@ -143,7 +144,7 @@ export const ollamaRoutes = {
   ollamaCopy: {
     method: "post",
     path: "/api/copy",
-    summary: "One more name for a model.",
+    summary: "Add a name for a model.",
     request: OllamaCopyRequestSchema,
     status: 200,
     errors: [...modelErrors, "forbidden", "conflict", "resource_exhausted"],
@@ -151,7 +152,7 @@ export const ollamaRoutes = {
   ollamaDelete: {
     method: "delete",
     path: "/api/delete",
-    summary: "Delete a model that was downloaded; others are refused. A copy goes alone.",
+    summary: "Delete a downloaded model; other models are rejected. For a copied name, only the name is removed.",
     request: OllamaModelRequestSchema,
     status: 200,
     errors: [...modelErrors, "forbidden", "conflict"],
@@ -159,7 +160,7 @@ export const ollamaRoutes = {
   ollamaBlob: {
     method: "post",
     path: "/api/blobs/:id",
-    summary: "Refused: a worker takes no files.",
+    summary: "Rejected: workers accept no file uploads.",
     status: 201,
     errors: ["unimplemented"],
   },

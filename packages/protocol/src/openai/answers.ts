@@ -1,4 +1,4 @@
-// Owns the answers of OpenAI's dialect, for the documents. The schemas are loose where OpenAI has many optional fields. Shapes after OpenAI's
+// Owns the answers of OpenAI's dialect. The schemas only document them, and leave out many optional fields of OpenAI. Shapes after OpenAI's
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
@@ -13,7 +13,7 @@ const UsageFieldsSchema = z
       differs_at: z
         .string()
         .optional()
-        .describe("An addition to OpenAI's fields: the first text of the prompt that no cache contained."),
+        .describe("An addition to OpenAI's fields: start of the prompt's text that was not in the cache."),
     }),
   })
   .meta({ id: "OpenAiUsage" });
@@ -23,7 +23,6 @@ const PromptProgressSchema = z.object({ total: z.int(), cache: z.int(), processe
 
 const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int()) };
 
-/** Logprobs of a chat completion's tokens. */
 export const ChatLogprobsSchema = z.object({
   content: z.array(z.object({ ...logprobShape, top_logprobs: z.array(z.object(logprobShape)) })),
   refusal: z.null(),
@@ -47,10 +46,7 @@ const headShape = {
   created: z.int().describe("Seconds since 1970."),
   model: z.string(),
   system_fingerprint: z.string(),
-  timings: z
-    .record(z.string(), z.number())
-    .optional()
-    .describe("An addition to OpenAI's fields, with llama-server's names."),
+  timings: z.record(z.string(), z.number()).optional().describe("An addition to OpenAI's fields, as in llama-server."),
 };
 
 export const ChatCompletionSchema = z
@@ -69,7 +65,7 @@ export const ChatCompletionSchema = z
             .optional()
             .describe("Replaces reasoning_content, for clients that know only this name."),
           tool_calls: z.array(ToolCallSchema).optional(),
-          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls, if the request has functions."),
+          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls if the request has functions."),
         }),
         logprobs: ChatLogprobsSchema.nullable(),
         finish_reason: ChatFinishReasonSchema,
@@ -80,7 +76,7 @@ export const ChatCompletionSchema = z
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletionSchema>;
 
-/** The first piece of a call has the name. */
+/** The first chunk of a call has the name. */
 const CallDeltaSchema = z.object({ name: z.string().optional(), arguments: z.string() });
 
 export const ChatCompletionChunkSchema = z
@@ -113,7 +109,7 @@ export const ChatCompletionChunkSchema = z
     ),
     usage: UsageFieldsSchema.nullish(),
     prompt_progress: PromptProgressSchema.optional().describe(
-      "llama-server's, where return_progress asks for it: before the first token.",
+      "A field of llama-server's API, before the first token, if return_progress is set.",
     ),
   })
   .meta({ id: "ChatCompletionChunk" });
@@ -133,7 +129,7 @@ export const CompletionSchema = z
     ),
     usage: UsageFieldsSchema.nullish(),
     prompt_progress: PromptProgressSchema.optional().describe(
-      "llama-server's, where return_progress asks for it: before the first token.",
+      "A field of llama-server's API, before the first token, if return_progress is set.",
     ),
   })
   .meta({ id: "Completion" });

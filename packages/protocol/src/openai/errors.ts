@@ -1,7 +1,6 @@
 // Owns the shape of an error in OpenAI's dialect.
 import { z } from "zod";
 
-/** The body of an error on these routes. */
 export const OpenAiErrorSchema = z
   .object({
     error: z.object({

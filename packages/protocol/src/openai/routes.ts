@@ -10,7 +10,7 @@ export const openAiRoutes = {
   models: {
     method: "get",
     path: "/v1/models",
-    summary: "The models that this worker serves, loaded or not.",
+    summary: "All models of the worker, loaded or not.",
     status: 200,
     response: ModelListSchema,
     errors: [],
@@ -18,7 +18,7 @@ export const openAiRoutes = {
   model: {
     method: "get",
     path: "/v1/models/:id",
-    summary: "A model by its name, which may have slashes.",
+    summary: "One model. The name in the path may contain slashes.",
     status: 200,
     response: ModelSchema,
     errors: ["not_found"],
@@ -26,7 +26,7 @@ export const openAiRoutes = {
   chatCompletions: {
     method: "post",
     path: "/v1/chat/completions",
-    summary: "Answer a conversation. With stream: true as chunks, then [DONE]; any model name is served.",
+    summary: "Answer a conversation. With stream: true, the answer is a stream of chunks, then [DONE].",
     request: ChatCompletionRequestSchema,
     status: 200,
     response: ChatCompletionSchema,
@@ -57,7 +57,7 @@ export const openAiRoutes = {
   embeddings: {
     method: "post",
     path: "/v1/embeddings",
-    summary: "A vector for each text.",
+    summary: "Compute a vector for each text.",
     request: EmbeddingsRequestSchema,
     status: 200,
     response: EmbeddingsSchema,
@@ -66,7 +66,7 @@ export const openAiRoutes = {
   },
 } as const satisfies Record<string, Route>;
 
-/** The paths of a route, with `/v1` and without. `/completions` belongs to llama-server's dialect, which forwards OpenAI's requests to this route. */
+/** The paths of a route, with `/v1` and without. `/completions` belongs to llama-server's dialect, which passes OpenAI's requests to this route. */
 export function pathsOf({ path }: Pick<Route, "path">): readonly string[] {
   return path === "/v1/completions" ? [path] : [path, path.slice("/v1".length)];
 }

@@ -1,4 +1,4 @@
-// Owns the native route table as data. Servers, clients, the protocol page and the OpenAPI document use it.
+// Owns the native route table as data for servers, clients, the protocol page and the OpenAPI document.
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { retryHeader } from "./route-parts.ts";
@@ -26,15 +26,15 @@ import {
 
 export interface Route {
   readonly method: "get" | "post" | "put" | "delete";
-  /** The path, with `:name` parameters. */
+  /** With `:name` parameters. */
   readonly path: string;
   readonly summary: string;
-  /** The route needs no token and accepts any Host and Origin, since probes may come from anywhere. */
+  /** The route needs no token and accepts any Host and Origin, for probes from any machine. */
   readonly open?: true;
   readonly request?: z.ZodType;
   readonly status: number;
   readonly response?: z.ZodType;
-  /** The schema of the stream's events; the stream is SSE unless `streamType` says otherwise. */
+  /** The schema of the stream's events. The stream is SSE unless `streamType` is set. */
   readonly stream?: z.ZodType;
   readonly streamType?: "application/x-ndjson";
   readonly contentType?: string;
@@ -56,7 +56,7 @@ export const workerRoutes = {
   createJob: {
     method: "post",
     path: "/v1/jobs",
-    summary: "Accept a job and answer at once; its stream is opened separately.",
+    summary: "Create a job and answer at once. The job's stream is a separate request.",
     request: GenerateRequestSchema,
     status: 202,
     response: JobAcceptedSchema,
@@ -66,7 +66,7 @@ export const workerRoutes = {
   listJobs: {
     method: "get",
     path: "/v1/jobs",
-    summary: "The jobs that run and wait: your own, or with a token marked admin or monitor all.",
+    summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
     status: 200,
     response: JobListSchema,
     errors: [],
@@ -75,11 +75,14 @@ export const workerRoutes = {
     method: "get",
     path: "/v1/jobs/:id/stream",
     summary:
-      "The job's stream. May be opened again and by several readers; resumes after a token index, and is 204 when that was all.",
+      "The job's stream, for any number of readers. Resumes after a token index; the status is 204 if no event follows.",
     status: 200,
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },
-    headers: { "last-event-id": "The same, as EventSource sends it.", accept: "application/x-ndjson for NDJSON." },
+    headers: {
+      "last-event-id": "The token index to resume after, as EventSource sends it.",
+      accept: "application/x-ndjson for NDJSON.",
+    },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },
   getJob: {
@@ -94,11 +97,12 @@ export const workerRoutes = {
     method: "delete",
     path: "/v1/jobs/:id",
     summary:
-      "Cancel a job: your own, or with a token marked admin anybody's. Idempotent: an ended job answers with its state.",
+      "Cancel one of your jobs, or any job with an admin token. Idempotent: for an ended job, the response is its state.",
     status: 200,
     response: JobStatusSchema,
     query: {
-      client: "Whose job: the name of its API token, as GET /v1/jobs tells it. Another one than your own needs admin.",
+      client:
+        "Name of the API token that submitted the job, as in GET /v1/jobs. A name other than your own needs an admin token.",
     },
     errors: ["not_found"],
   },
@@ -115,7 +119,7 @@ export const workerRoutes = {
   cancelSession: {
     method: "delete",
     path: "/v1/sessions/:id",
-    summary: "Cancel whatever the session is running: a Stop button.",
+    summary: "Cancel the session's job, for a Stop button.",
     status: 200,
     response: SessionCancelledSchema,
     errors: ["invalid_argument"],
@@ -123,7 +127,7 @@ export const workerRoutes = {
   info: {
     method: "get",
     path: "/v1/info",
-    summary: "Who this worker is and what it serves.",
+    summary: "The worker's identity, model and settings.",
     status: 200,
     response: WorkerInfoSchema,
     errors: [],
@@ -131,7 +135,7 @@ export const workerRoutes = {
   slots: {
     method: "get",
     path: "/v1/slots",
-    summary: "The slots and what runs in them.",
+    summary: "The slots and their jobs.",
     status: 200,
     response: SlotsSchema,
     errors: [],
@@ -147,7 +151,7 @@ export const workerRoutes = {
   livez: {
     method: "get",
     path: "/livez",
-    summary: "The process answers and has not given up.",
+    summary: "Whether the process is alive; 503 after a failure without recovery.",
     open: true,
     status: 200,
     response: LivenessSchema,
@@ -156,7 +160,8 @@ export const workerRoutes = {
   readyz: {
     method: "get",
     path: "/readyz",
-    summary: "The model is loaded and jobs run; 503 with a reason otherwise. A full queue does not change it.",
+    summary:
+      "Whether the model is loaded and jobs run; otherwise 503 with a reason. A full queue does not affect readiness.",
     open: true,
     status: 200,
     response: ReadinessSchema,
@@ -165,7 +170,7 @@ export const workerRoutes = {
   health: {
     method: "get",
     path: "/health",
-    summary: "Liveness and readiness in one, with slots and queue; 503 while not ready.",
+    summary: "Liveness and readiness together, with slots and queue; 503 while not ready.",
     open: true,
     status: 200,
     response: HealthSchema,
@@ -174,7 +179,7 @@ export const workerRoutes = {
   metrics: {
     method: "get",
     path: "/metrics",
-    summary: "Prometheus text.",
+    summary: "Metrics in Prometheus' text format.",
     status: 200,
     contentType: "text/plain; version=0.0.4",
     errors: [],
@@ -182,7 +187,7 @@ export const workerRoutes = {
   openapi: {
     method: "get",
     path: "/openapi.json",
-    summary: "This contract, as an OpenAPI 3.1 document.",
+    summary: "This API as an OpenAPI 3.1 document.",
     status: 200,
     contentType: "application/json",
     errors: [],
@@ -202,7 +207,7 @@ export const hiveRoutes = {
   heartbeat: {
     method: "post",
     path: "/v1/heartbeat",
-    summary: "A worker is alive. 404 when the hive does not know it: register again.",
+    summary: "Report that a worker is alive. 404 means that the worker must register again.",
     request: HeartbeatSchema,
     status: 200,
     response: HeartbeatAnswerSchema,
@@ -211,14 +216,14 @@ export const hiveRoutes = {
   deregister: {
     method: "delete",
     path: "/v1/workers/:id",
-    summary: "A worker leaves.",
+    summary: "Deregister a worker that shuts down.",
     status: 204,
     errors: ["not_found"],
   },
   workers: {
     method: "get",
     path: "/v1/workers",
-    summary: "All workers the hive knows, with their liveness.",
+    summary: "All registered workers, with their liveness.",
     status: 200,
     response: HiveWorkersSchema,
     errors: [],
@@ -226,7 +231,7 @@ export const hiveRoutes = {
   worker: {
     method: "get",
     path: "/v1/workers/:id",
-    summary: "One worker.",
+    summary: "One worker, with its liveness.",
     status: 200,
     response: HiveWorkerSchema,
     errors: ["not_found"],
@@ -235,7 +240,7 @@ export const hiveRoutes = {
     method: "post",
     path: "/v1/workers/:id/drain",
     summary:
-      "Have a worker take no new jobs, finish those that run, and leave. The request reaches it with its next heartbeat.",
+      "Drain a worker: it accepts no new jobs, finishes its running jobs, and exits. The worker receives the command with its next heartbeat.",
     status: 202,
     response: HiveWorkerSchema,
     errors: ["forbidden", "not_found", "conflict"],
@@ -243,7 +248,7 @@ export const hiveRoutes = {
   remove: {
     method: "post",
     path: "/v1/workers/:id/remove",
-    summary: "Take a worker that is gone off the list.",
+    summary: "Remove a gone worker from the list.",
     status: 204,
     errors: ["forbidden", "not_found", "conflict"],
   },
@@ -253,7 +258,7 @@ export const hiveRoutes = {
     summary: "The last heartbeats, newest last.",
     status: 200,
     response: HeartbeatsSchema,
-    query: { worker_id: "Only this worker's.", limit: "At most this many; 100 by default." },
+    query: { worker_id: "Only heartbeats of this worker.", limit: "Maximum number of heartbeats; default: 100." },
     errors: ["invalid_argument"],
   },
   heartbeatStream: {
@@ -267,7 +272,7 @@ export const hiveRoutes = {
   getFault: {
     method: "get",
     path: "/v1/faults",
-    summary: "The fault in force, of a hive with --faults.",
+    summary: "The current fault. Needs a hive with --faults.",
     status: 200,
     response: FaultSchema,
     errors: ["not_found"],
@@ -275,7 +280,7 @@ export const hiveRoutes = {
   setFault: {
     method: "put",
     path: "/v1/faults",
-    summary: "Misbehave towards workers from now on: refuse, delay, drop, 500, forget, none. Of a hive with --faults.",
+    summary: "Set the fault for workers' requests: refuse, delay, drop, 500, forget, none. Needs a hive with --faults.",
     request: FaultSchema,
     status: 200,
     response: FaultSchema,
@@ -284,7 +289,7 @@ export const hiveRoutes = {
   livez: {
     method: "get",
     path: "/livez",
-    summary: "The hive answers.",
+    summary: "Whether the hive is alive.",
     open: true,
     status: 200,
     response: z.object({ live: z.boolean() }),

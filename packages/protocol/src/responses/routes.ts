@@ -15,7 +15,8 @@ export const responsesRoutes = {
   createResponse: {
     method: "post",
     path: "/v1/responses",
-    summary: "Answer a conversation. With stream: true as events, the last of them completed, incomplete or failed.",
+    summary:
+      "Answer a conversation. With stream: true, the answer is a stream of events; the last event is completed, incomplete or failed.",
     request: ResponseRequestSchema,
     status: 200,
     response: ResponseSchema,
@@ -26,7 +27,7 @@ export const responsesRoutes = {
   countResponseInput: {
     method: "post",
     path: "/v1/responses/input_tokens",
-    summary: "How many tokens the conversation of a request has.",
+    summary: "Count the prompt tokens of a request to /v1/responses.",
     request: ResponseCountRequestSchema,
     status: 200,
     response: ResponseInputTokensSchema,
@@ -35,20 +36,20 @@ export const responsesRoutes = {
   getResponse: {
     method: "get",
     path: "/v1/responses/:id",
-    summary: "A response that is kept; with stream=true its events again, and those that are still to come.",
+    summary: "A stored response. With stream=true, a stream of its past and future events.",
     status: 200,
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
     query: {
-      stream: "true: as events, as long as they are held.",
-      starting_after: "Only events with a greater sequence_number; 400 where the response has no event of that number.",
+      stream: "true: answer with the response's events, while they are stored.",
+      starting_after: "Only events with a greater sequence_number; 400 if the response has no event with this number.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },
   deleteResponse: {
     method: "delete",
     path: "/v1/responses/:id",
-    summary: "Forget a response.",
+    summary: "Delete a stored response.",
     status: 200,
     response: ResponseDeletedSchema,
     errors: ["not_found"],
@@ -56,10 +57,14 @@ export const responsesRoutes = {
   responseInputItems: {
     method: "get",
     path: "/v1/responses/:id/input_items",
-    summary: "The conversation that a response answered.",
+    summary: "The input items of a stored response.",
     status: 200,
     response: ResponseItemListSchema,
-    query: { limit: "1 to 100; 20 by default.", order: "asc, or desc, the default.", after: "Begin after this item." },
+    query: {
+      limit: "Maximum number of items, 1 to 100; default: 20.",
+      order: "asc or desc; default: desc.",
+      after: "Id of the item after which the list begins.",
+    },
     errors: ["invalid_argument", "not_found"],
   },
 } as const satisfies Record<string, Route>;

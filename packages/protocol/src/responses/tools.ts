@@ -1,4 +1,4 @@
-// Owns the tools of a request in OpenAI's Responses API, and which of them an answer may or must call. Shapes after OpenAI's API reference.
+// Owns tools and tool choice of OpenAI's Responses API. Shapes after OpenAI's API reference.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { responseItemLimits } from "./items.ts";
@@ -27,7 +27,7 @@ const CustomToolSchema = z.object({
       z.object({ type: z.literal("grammar"), syntax: z.enum(["lark", "regex"]), definition: z.string() }),
     ])
     .nullish()
-    .describe("A grammar is only described to the model; it does not constrain the input."),
+    .describe("The model only gets a description of the grammar; the grammar does not constrain the call's input."),
 });
 
 const NamespaceSchema = z.object({
@@ -41,14 +41,14 @@ const NamespaceSchema = z.object({
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });
 
-/** Tools that OpenAI's servers run: web_search, file_search, mcp and later ones. They are not offered to the model. */
+/** Tools that OpenAI's servers run, such as web_search, file_search and mcp. They are not offered to the model. */
 const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
-  description: "Any other type: a tool that a server runs. It is passed over.",
+  description: "Any other type: a tool that OpenAI's servers run. Such tools are ignored.",
 });
 
 const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace"]);
 
-/** Maps every tool type that the client cannot run itself to one type, so that a new tool type of OpenAI does not get a request refused. */
+/** Maps all other tool types to one type, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
   const type = (tool as { type?: unknown } | null | undefined)?.type;
   return typeof type === "string" && !clientTools.has(type) ? { type: "server" } : tool;

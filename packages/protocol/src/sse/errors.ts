@@ -1,6 +1,5 @@
 // Defines the errors of a malformed stream. Messages never quote the stream, since it may contain a user's prompt or answer.
 
-/** A frame is larger than the reader's limit. The reader stops. */
 export class SseLimitError extends Error {
   override readonly name = "SseLimitError";
   readonly limitBytes: number;
@@ -11,7 +10,6 @@ export class SseLimitError extends Error {
   }
 }
 
-/** A line is larger than the reader's limit, or is not JSON. The reader stops. */
 export class NdjsonError extends Error {
   override readonly name = "NdjsonError";
   readonly reason: "limit" | "syntax";

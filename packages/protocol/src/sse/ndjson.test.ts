@@ -22,7 +22,7 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe("NDJSON", () => {
-  it("gives back every value that was encoded, byte by byte", async () => {
+  it("decodes every encoded value, also byte by byte", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), async (values) => {
         const bytes = Buffer.from(values.map(encodeNdjson).join("\n"));
@@ -35,11 +35,11 @@ describe("NDJSON", () => {
     );
   });
 
-  it("skips empty lines, takes CRLF, and a last line without its line break", async () => {
+  it("skips empty lines, and accepts CRLF and a last line without a line break", async () => {
     expect(await collect(parseNdjson(chunks("\n\n1\r\n\r\n", '{"a"', ":2}")))).toEqual([1, { a: 2 }]);
   });
 
-  it("names the line that is no JSON, without quoting it", async () => {
+  it("reports the number of a line that is not JSON, without quoting the line", async () => {
     const error = await collect(parseNdjson(chunks("1\n\nsecret words\n"))).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NdjsonError);
     expect(error).toMatchObject({ reason: "syntax", line: 3, message: expect.not.stringContaining("secret") });
@@ -59,7 +59,7 @@ describe("NDJSON", () => {
     await expect(reading).rejects.toMatchObject({ reason: "limit", line: 1 });
   });
 
-  it("does not wait for the end of a line that is too long", async () => {
+  it("rejects a line that is too long before the line ends", async () => {
     let pieces = 0;
     async function* endless(): AsyncIterable<Uint8Array> {
       for (; pieces < 1_000; pieces += 1) yield Buffer.from("x");
@@ -68,13 +68,13 @@ describe("NDJSON", () => {
     expect(pieces).toBeLessThan(30);
   });
 
-  it("measures each line for itself", async () => {
+  it("applies the limit to each line separately", async () => {
     const lines = Array.from({ length: 10 }, (_, i) => `line ${i}`);
     expect(await collect(parseNdjson(chunks(...lines.map(encodeNdjson)), { maxLineBytes: 19 }))).toEqual(lines);
   });
 
-  it("refuses what has no JSON", () => {
-    expect(() => encodeNdjson(undefined)).toThrow("undefined has no JSON");
+  it("refuses values that cannot be written as JSON", () => {
+    expect(() => encodeNdjson(undefined)).toThrow("undefined cannot be written as JSON");
     expect(() => encodeNdjson(1n)).toThrow(TypeError);
   });
 });
