@@ -1,7 +1,7 @@
-// Owns logprobs as OpenAI's and Ollama's clients both read them.
+// Owns logprobs in the shape that OpenAI and Ollama share.
 import type { Logprob } from "@waggle/protocol";
 
-/** Of one token; its bytes may be part of a character, and then its text has a replacement for it. */
+/** If the bytes are only a part of a character, the text has U+FFFD. */
 export interface TokenLogprob {
   readonly token: string;
   readonly logprob: number;

@@ -1,16 +1,16 @@
-// Caches expensive results that will be requested again: agents send the same schemas with every request.
+// Caches compiled schemas: agents send the same schemas with every request.
 import { createHash } from "node:crypto";
 
 export interface ResultCache<T> {
   get(text: string): T | undefined;
-  /** Limit of the cache. Above it the least recently used results are dropped; a result larger than the limit is not stored. */
+  /** Above `maxBytes` drops the least recently used results, which can be this one. */
   set(text: string, result: T, bytes: number): void;
 }
 
 /** Approximate size of an entry without its result. */
 const entryBytes = 256;
 
-/** Uses digests of the texts as keys: the texts may be large, and contain clients' data. */
+/** The keys are digests of the texts: the texts may be large, and contain clients' data. */
 export function createResultCache<T>(maxBytes: number): ResultCache<T> {
   /** Least recently used first. */
   const entries = new Map<string, { readonly result: T; readonly bytes: number }>();

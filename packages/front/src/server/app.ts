@@ -1,4 +1,4 @@
-// Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
+// Owns the HTTP application: routes with their handlers, the order of checks, and one function that answers all errors.
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
 import { WaggleError, errorKinds } from "@waggle/protocol";
@@ -22,11 +22,11 @@ import { beginTrace, endTrace } from "./request-trace.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
-/** Takes some five milliseconds. */
+/** Some 5 ms of parsing or writing. */
 const jsonCharsPerTurn = 262_144;
-/** What a storm of requests may do before the tokens that have come meanwhile go out. */
+/** Requests per turn of the event loop: in a storm of requests, arrived tokens are sent between two turns. */
 const requestsPerTurn = 8;
-/** Retry-After of an `unavailable` error that has none. */
+/** Retry-After of an `unavailable` error without a time. */
 const unavailableForS = 5;
 
 export interface App {
@@ -71,7 +71,7 @@ export function createApp(options: AppOptions): App {
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(async (c, next) => {
-    // Requests for streams and cancels go before new jobs.
+    // Streams and cancels have priority over new jobs.
     const turn = c.req.method === "POST" ? requestPace(1) : undefined;
     if (turn !== undefined) {
       await turn;
@@ -79,7 +79,7 @@ export function createApp(options: AppOptions): App {
     }
     await next();
   });
-  // The native one last, but for its patterns: below /v1/models some paths are its own.
+  // A later dialect wins. Native patterns such as /v1/models/:id are left out, since they would match paths of other dialects.
   for (const dialect of [...dialects.slice(1), native]) {
     const paths = dialect.routes.flatMap((route) => route.paths);
     for (const path of dialect === native ? paths.filter((own) => !own.includes(":")) : paths) {
@@ -106,10 +106,10 @@ export function createApp(options: AppOptions): App {
   return { fetch: app.fetch, request: app.request, streams };
 }
 
-/** Every error leaves here, in the dialect of its route. */
+/** The response to every error, in the dialect of the route. */
 function errorResponse(c: AppContext, error: WaggleError): Response {
   const headers: Record<string, string> = {};
-  // A job that was accepted and then refused has lost the time that its refusal had.
+  // The error of an accepted job that failed later has no `retryAfterS`: `Failure` does not carry the time.
   const retryAfterS = error.retryAfterS ?? (error.code === "unavailable" ? unavailableForS : undefined);
   if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
@@ -126,7 +126,7 @@ function requestIdOf(c: AppContext): string {
   return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req-${randomUUID()}`;
 }
 
-/** The route's path as the reference has it, never the path asked for: a metric must not have as many labels as there are jobs. */
+/** The path of the route, with `:id`: the requested path would give the metric a label for each job. */
 function routeName(c: AppContext): string {
   const matched = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"));
   return matched?.path.replace("{.+}", "") ?? "none";

@@ -1,8 +1,8 @@
-// Owns when a request's trace begins and ends: with the request, and when its response is out. Who takes traces, and of what, it does not know.
+// Owns the start and the end of a request's trace: the request, and the end of its response.
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { AppContext } from "./context.ts";
 
-/** Only what may bring a job or change something: probes and pages would fill the traces with nothing. */
+/** Only POST requests, which may create a job: traces of probes and pages would be useless. */
 export function beginTrace(c: AppContext, traces: Pick<Traces, "begin"> | undefined): RequestTrace | undefined {
   if (traces === undefined || c.req.method !== "POST") return undefined;
   return traces.begin({
@@ -13,7 +13,7 @@ export function beginTrace(c: AppContext, traces: Pick<Traces, "begin"> | undefi
   });
 }
 
-/** A stream continues after its handler is done: the trace ends with the response's connection or its last byte. */
+/** A stream continues after its handler has returned, so the trace ends when the response is closed. */
 export function endTrace(c: AppContext, trace: RequestTrace | undefined, route: string): void {
   if (trace === undefined) return;
   const outgoing = c.env?.outgoing;

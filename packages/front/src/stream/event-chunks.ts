@@ -1,19 +1,17 @@
-// Owns how watched events become chunks of a response: each event, and a ping after a silence.
+// Converts events to chunks of a response, with a ping after each silent interval.
 import type { Clock } from "@waggle/async";
 import { pinged } from "./pinged.ts";
 
 export interface EventChunksOptions<T> {
-  /** Its `return()` ends a pending `next()`. */
+  /** `return()` must end a pending `next()`. */
   readonly events: AsyncIterator<T>;
   readonly clock: Clock;
   readonly pingIntervalMs: number;
-  /** The text of an event. */
   chunk(event: T): string;
-  /** The text sent after a silence; `last` is the event before, if there was one. */
+  /** Text to send after a silent interval. @param last the last event, if any */
   ping(last: T | undefined): string;
-  /** No event follows this one. */
   isLast(event: T): boolean;
-  /** Called once, at the end or when the client has left. */
+  /** Called once: at the end, or when the client leaves. */
   readonly onClose?: (() => void) | undefined;
 }
 

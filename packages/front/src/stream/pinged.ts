@@ -1,7 +1,7 @@
-// Owns a stream's sign of life: when the source is silent for a while, a ping takes its place.
+// Adds pings to a source of events: "ping" whenever the source is silent for an interval.
 import type { Clock } from "@waggle/async";
 
-/** `return()` ends a pending `next()` as far as the source's does. */
+/** `return()` ends a pending `next()` only if the source's `return()` does. */
 export function pinged<T>(source: AsyncIterator<T>, clock: Clock, intervalMs: number): AsyncIterator<T | "ping"> {
   let pending: Promise<IteratorResult<T>> | undefined;
   return {
