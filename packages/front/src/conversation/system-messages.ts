@@ -4,8 +4,6 @@ import type { ChatMessage } from "@waggle/protocol";
 
 type Content = ChatMessage["content"];
 
-const between = "\n\n";
-
 /** Adds later instructions to the user message or tool result before them, else to the next one; never between a call and its result. */
 export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const first = messages.findIndex((message) => !instructs(message));
@@ -49,6 +47,7 @@ function textOf(content: Content): string {
   return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("");
 }
 
-function joined(texts: readonly string[]): string {
-  return texts.filter((text) => text !== "").join(between);
+/** Joins parts of a prompt; empty parts are left out. */
+export function joined(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n\n");
 }

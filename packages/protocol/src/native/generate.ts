@@ -168,7 +168,7 @@ export const GenerateRequestSchema = z
   .superRefine((request, context) => {
     if (request.messages !== undefined) return;
     for (const field of optionsOfMessages) {
-      if (request[field] != null) context.addIssue({ code: "custom", path: [field], message: "needs messages" });
+      if (request[field] != null) context.addIssue({ code: "custom", path: [field], message: "it needs messages" });
     }
   })
   .meta({ id: "GenerateRequest" });

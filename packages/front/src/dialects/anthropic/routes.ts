@@ -1,4 +1,4 @@
-// Owns Anthropic's routes: a message, and the count of its tokens, from their bodies to their answers.
+// Owns the routes of Anthropic's Messages API.
 import { CountTokensRequestSchema, MessagesRequestSchema, anthropicRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { leavingOf } from "../../server/connection.ts";
@@ -14,7 +14,6 @@ import { anthropicFraming } from "./framing.ts";
 import { conversationOf, translateMessages } from "./request.ts";
 import { mayThink } from "./thinking.ts";
 
-/** The dialect of Anthropic's Messages API. */
 export function createAnthropicDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "anthropic",
@@ -61,7 +60,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
   };
 }
 
-/** Anthropic's own header for it, which its clients show. */
+/** Sets Anthropic's header for the request id, which its clients show. */
 function nameRequest(c: AppContext): void {
   c.header("request-id", c.get("requestId"));
 }

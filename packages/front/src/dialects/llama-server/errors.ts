@@ -1,4 +1,4 @@
-// Owns llama-server's error shape: its code is the HTTP status.
+// Builds errors in llama-server's shape, whose code is the HTTP status.
 import { errorKinds } from "@waggle/protocol";
 import type { WaggleError } from "@waggle/protocol";
 

@@ -1,20 +1,20 @@
-// Owns llama-server's forms of a logit bias: by token or by text, a number or a ban.
+// Reads llama-server's logit bias: by token or by text, a number or a ban.
 import type { LlamaServerCompletionRequest, Sampling } from "@waggle/protocol";
 import { llamaServerLimits } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
 
 type Bias = LlamaServerCompletionRequest["logit_bias"];
 
-/** The tokens of a text, without BOS and control tokens. */
+/** Returns the tokens of a text, without BOS and control tokens. */
 export type TokensOf = (text: string) => Promise<readonly number[]>;
 
-/** What the native field allows: the ends ban a token, and force one. */
+/** Bounds of the native field. The least bias bans a token, and the greatest one forces a token. */
 const [least, most] = [-100, 100];
 
-/** @throws WaggleError invalid_argument naming the field; what `tokensOf` throws */
+/** @throws WaggleError invalid_argument naming the field; the errors of `tokensOf` */
 export async function logitBiasOf(given: Bias, tokensOf: TokensOf): Promise<Sampling["logit_bias"]> {
   if (given == null) return undefined;
-  // The keys of an object are all texts: one of digits alone is a token there.
+  // In an object all keys are texts, so a key of digits is a token.
   const entries = Array.isArray(given)
     ? given
     : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);

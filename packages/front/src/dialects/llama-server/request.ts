@@ -1,4 +1,4 @@
-// Owns how a request of llama-server's own routes becomes jobs: one for each prompt.
+// Translates a request of llama-server's own routes to a JobSpec and its prompts.
 import type { PromptInput, PromptPiece } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import { llamaServerLimits, requestLimits } from "@waggle/protocol";
@@ -11,7 +11,7 @@ import { logitBiasOf } from "./logit-bias.ts";
 import type { TokensOf } from "./logit-bias.ts";
 import { samplersOf } from "./samplers.ts";
 
-/** What both routes take. */
+/** Fields that completion and infill share. */
 export type CompletionFields = Omit<LlamaServerCompletionRequest, "prompt">;
 
 export interface LlamaServerContext extends RequestContext {
@@ -34,7 +34,7 @@ export async function specOf(
   return {
     ...spec,
     prompt,
-    // `n_probs: 0` asks for none, and at least one is due otherwise.
+    // `n_probs: 0` means no logprobs.
     topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
     ...(Object.keys(lines).length === 0 ? {} : { lines }),
     fillIn: samplersOf(body.samplers).chain.includes("infill"),
@@ -44,7 +44,7 @@ export async function specOf(
   };
 }
 
-/** Splits the field into prompts: a list of only texts has one prompt per text; a list with any token is one prompt. */
+/** A list of only texts has one prompt per text; a list with a token is one prompt. */
 export function promptsOf(given: LlamaServerCompletionRequest["prompt"]): readonly PromptInput[] {
   const isOne = !Array.isArray(given) || given.some((item) => typeof item === "number");
   const prompts = (isOne ? [given] : given) as readonly LlamaServerPrompt[];

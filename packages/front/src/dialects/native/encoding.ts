@@ -1,13 +1,13 @@
-// Owns how the native routes put an event on the wire: SSE, or NDJSON where it is asked for.
+// Owns the two encodings of native streams: SSE, or NDJSON if the client accepts NDJSON.
 import { DONE, ndjsonHeaders, sseHeaders } from "@waggle/protocol";
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import type { AppContext } from "../../server/context.ts";
 
 export interface Encoding {
   readonly headers: Readonly<Record<string, string>>;
-  /** @param id the number after which a reader can resume */
+  /** @param id number of the event, after which a reader can resume */
   event(event: { readonly type: string }, id?: number): string;
-  /** Follows a stream's last event where it ended well. */
+  /** Follows the last event of a complete stream. */
   readonly done: string;
   readonly ping: string;
 }

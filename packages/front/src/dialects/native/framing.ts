@@ -1,4 +1,4 @@
-// Owns a job's stream in the native dialect: its events as they are.
+// Writes a job's stream in the native dialect.
 import { streamKeys } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import type { ErrorEvent } from "@waggle/protocol";
@@ -10,7 +10,7 @@ export function nativeFraming(job: Job, { headers, event: encode, done, ping }: 
     headers,
     cancelledIsError: false,
     frame: (event) => encode(event, event.type === "token" ? event.index : undefined),
-    // Its id is one past the last token's.
+    // The id of the end event is one more than the last token's.
     frameEnd: (end) => encode(end, job.log.nextToken) + done,
     frameError({ code, message, retryable, details }) {
       const more = details === undefined ? {} : { details };

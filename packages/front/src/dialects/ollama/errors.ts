@@ -1,4 +1,4 @@
-// Owns Ollama's error shape.
+// Builds errors in Ollama's shape.
 import type { WaggleError } from "@waggle/protocol";
 
 export interface OllamaErrorBody {

@@ -1,4 +1,4 @@
-// Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
+// Owns the OpenAI-compatible routes.
 import { ChatCompletionRequestSchema, WaggleError, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
@@ -19,7 +19,7 @@ import { modelListOf, modelOf } from "./models.ts";
 import { conversationOf, translateChat } from "./request.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
 
-/** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so only one is sent. */
+/** @openai/agents reads reasoning only in the field `reasoning`. */
 const readsReasoning = /^Agents\/JavaScript/;
 
 function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
@@ -29,7 +29,6 @@ function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
   };
 }
 
-/** OpenAI's dialect, with llama-server's additions to it. */
 export function createOpenAiDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai",

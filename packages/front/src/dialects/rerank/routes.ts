@@ -1,4 +1,4 @@
-// Owns the dialect of the routes that rank and score texts: several services' requests and answers, and OpenAI's errors, as vLLM has them.
+// Owns the dialect of the routes that rank and score texts. Errors have OpenAI's shape, as in vLLM.
 import { rerankPathsOf, rerankRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";

@@ -1,4 +1,4 @@
-// Owns the route that scores pairs of texts, as vLLM's does: one with many, or two and two.
+// Owns the route that scores text pairs, as in vLLM: one text with many, or pair by pair.
 import { ScoreRequestSchema } from "@waggle/protocol";
 import type { Scores } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";

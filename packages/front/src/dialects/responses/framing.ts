@@ -1,5 +1,4 @@
-// Owns how a response leaves: as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming
-// events).
+// Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
 import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
 import type { StreamEvent, TokenEvent } from "@waggle/protocol";
@@ -17,7 +16,7 @@ import type { Json } from "./output-items.ts";
 import { endedResponse, failedResponse, isCut, ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 
-/** response.created and response.in_progress. */
+/** Number of the first events: response.created and response.in_progress. */
 const openingEvents = 2;
 
 export interface ResponseShape extends OutputOptions {
@@ -25,7 +24,7 @@ export interface ResponseShape extends OutputOptions {
   readonly numbering: Numbering;
 }
 
-/** What a request asks for in its own stream, in llama-server's words. */
+/** Fields of llama-server's API that add data to the request's stream. */
 export interface StreamExtras {
   readonly return_progress?: boolean | null | undefined;
   readonly timings_per_token?: boolean | null | undefined;
@@ -60,14 +59,14 @@ export function responseFraming(
     return text;
   }
 
-  /** Before anything else, also before a sign of life: clients take no stream that begins otherwise. */
+  /** The first events, before any other event, keep-alives included: clients reject other first events. */
   function begin(): string {
     if (numbers.count > 0) return "";
     const response = ongoingResponse(head);
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
 
-  /** In the response's other streams its number is that of a keepalive. Nothing, where another stream is ahead. */
+  /** In other streams of the response, a keepalive has this event's number. Empty if another stream is ahead. */
   function progressOf(event: StreamEvent): string {
     const report = reportOf?.(event);
     if (report === undefined) return "";
@@ -107,8 +106,8 @@ export function responseFraming(
       ended = true;
       return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
     },
-    // An event and no comment, for those whose watchdogs count events; but a stream that is behind others has events to come, and one that has
-    // ended has none.
+    // An event, since some clients' watchdogs ignore comments. Only a comment if the stream has ended, or is behind another stream, whose events
+    // already have the next numbers.
     keepAlive() {
       const text = begin() + pauses();
       if (text !== "") return text;
@@ -118,7 +117,7 @@ export function responseFraming(
   };
 }
 
-/** The number of the last event that a stream of the whole log has by now. */
+/** The number of the last event so far, in a stream from the start. */
 export function lastNumberOf(
   { numbering, ...options }: ResponseShape,
   { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,
@@ -131,7 +130,7 @@ export function lastNumberOf(
     const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
     return last + output.end(status).length + 1;
   } catch {
-    // The stream ends with one event, response.failed.
+    // A failed stream ends with one event, response.failed.
     return last + 1;
   }
 }

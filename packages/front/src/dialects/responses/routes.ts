@@ -1,4 +1,4 @@
-// Owns the routes of the Responses API: from a body to a response, and what is asked of a response afterwards.
+// Owns the routes of the Responses API: creating responses, and reading, streaming and deleting stored responses.
 import { randomBytes } from "node:crypto";
 import {
   ResponseCountRequestSchema,
@@ -33,11 +33,10 @@ import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 
-/** Of the responses that are kept, all clients' together. */
+/** Memory limit of the stored responses of all clients together. */
 const keptBytes = 67_108_864;
 const keptForMs = 86_400_000;
 
-/** The dialect of OpenAI's Responses API. */
 export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai responses",
@@ -71,18 +70,18 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     return c.req.param("id") ?? "";
   }
 
-  /** The events of a response again, and those that are still to come. */
+  /** Streams the past and future events of a stored response. */
   async function streamAgain(c: AppContext, head: ResponseHead): Promise<Response> {
     const after = startingAfter(c);
     const job = registry.get(c.get("client"), head.id);
     if (job === undefined || job.log.firstToken > 0) {
-      throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are not held any more.`);
+      throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are no longer stored.`);
     }
     const shape = shapeOf(head, job);
     const last = lastNumberOf(shape, job.log);
     if (after > last)
       throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
-    // A HEAD has no body to read: a reader would wait for ever, and would count as one.
+    // A response to HEAD has no body: a reader would never be read, but would count as a stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
     return await generations.stream(c, job, -1, responseFraming(shape, after));
   }
@@ -96,12 +95,16 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const context = requestContextOf(c, options, served, { streamed });
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
-      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...(await echoOf(body, context)) };
+      const fields = {
+        created_at: Math.floor(Date.now() / 1000),
+        model: served.name,
+        ...(await echoOf(body, context)),
+      };
       const accepted = (job: Job): ResponseShape => {
-        // Of a request that was sent again: the response is the first one's.
+        // A retry of the request gets the response of the first try.
         const earlier = store.find(c.get("client"), job.id);
         if (earlier !== undefined) return shapeOf(earlier.head, job);
-        const shape = shapeOf({ id: job.id, ...said }, job);
+        const shape = shapeOf({ id: job.id, ...fields }, job);
         if (body.store === false) return shape;
         const previousId = body.previous_response_id ?? undefined;
         keepResponse({ store, job, shape, input: withIds(own, job.callKey), previousId, log: options.log });
@@ -143,7 +146,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
 }
 
 interface Items {
-  /** What the responses before the request hold. */
+  /** Items of earlier responses. */
   readonly before: readonly ResponseItem[];
   readonly own: readonly ResponseItem[];
 }
@@ -152,6 +155,6 @@ interface Items {
 function startingAfter(c: AppContext): number {
   const given = c.req.query("starting_after");
   if (given === undefined) return -1;
-  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it is no sequence number");
+  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it must be a sequence number");
   return Number(given);
 }
