@@ -4,6 +4,8 @@ import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
+import { leavingOf } from "../server/connection.ts";
+import type { AppContext, ServedModel } from "../server/context.ts";
 import type { AnswerGrammar } from "../body/fields.ts";
 import { templateMessage, templateTools } from "./messages.ts";
 import { templateVariables, setsTemplateVariables } from "./thinking.ts";
@@ -97,9 +99,14 @@ interface ToolPlan {
   readonly forced: boolean;
 }
 
-/** The tools in the prompt. @throws WaggleError invalid_argument */
-export function toolsOnOffer(options: ChatOptions): readonly Tool[] | undefined {
-  return toolPlanOf(options)?.tools;
+/** @throws WaggleError invalid_argument naming the field; unavailable */
+export async function countTokens(
+  c: AppContext,
+  conversation: Pick<Conversation, "messages" | "options">,
+  served: ServedModel,
+): Promise<number> {
+  const prompt = await promptOf(conversation, toolPlanOf(conversation.options)?.tools, served);
+  return (await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c))).promptTokens;
 }
 
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */

@@ -1,17 +1,6 @@
 // Owns the progress of a prompt in llama-server's shape: a report at the start, with the cached tokens; reports during the prefill; and a report for
-// the whole prompt. Names and meanings after llama-server's README (return_progress).
-import type { StartedEvent, StreamEvent } from "@waggle/protocol";
-
-export interface PromptProgressReport {
-  /** Number of prompt tokens. */
-  readonly total: number;
-  /** Number of prompt tokens that were in the cache at the start. */
-  readonly cache: number;
-  /** Number of prompt tokens in the cache now, including `cache`. */
-  readonly processed: number;
-  /** Milliseconds since the job got its slot. */
-  readonly time_ms: number;
-}
+// the whole prompt.
+import type { PromptProgressReport, StartedEvent, StreamEvent } from "@waggle/protocol";
 
 /** Takes the events of one stream, in order. Returns a report only if `processed` has grown. */
 export type PromptProgressReporter = (event: StreamEvent) => PromptProgressReport | undefined;

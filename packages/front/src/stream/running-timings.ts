@@ -1,7 +1,6 @@
 // Owns the `timings` of an unfinished answer: llama-server's `timings_per_token`. Times in milliseconds.
-import type { StartedEvent, TokenEvent } from "@waggle/protocol";
+import type { PromptProgressReport, StartedEvent, TokenEvent } from "@waggle/protocol";
 import { answerTimings } from "./answer-timings.ts";
-import type { PromptProgressReport } from "./prompt-progress.ts";
 
 type Timings = ReturnType<typeof answerTimings>;
 

@@ -11,7 +11,6 @@ export const anthropicRoutes = {
     summary:
       "Answer a conversation. With stream: true, the answer is a stream of events; the last event is message_stop.",
     request: MessagesRequestSchema,
-    status: 200,
     response: AnthropicAnswerSchema,
     stream: AnthropicEventSchema,
     headers: generationHeaders,
@@ -22,7 +21,6 @@ export const anthropicRoutes = {
     path: "/v1/messages/count_tokens",
     summary: "Count the prompt tokens of a request to /v1/messages.",
     request: CountTokensRequestSchema,
-    status: 200,
     response: TokenCountSchema,
     errors: queryErrors,
   },

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
+import { PromptProgressReportSchema } from "../openai/answers.ts";
 import { WideSeedSchema } from "../fields/seed.ts";
 
 /** Prompts have no limit on their length here: only the engine knows how much text fits into a context. */
@@ -217,10 +218,9 @@ export const LlamaServerChunkSchema = z
     tokens_predicted: z.int(),
     tokens_evaluated: z.int(),
     timings: TimingsSchema.optional(),
-    prompt_progress: z
-      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
-      .optional()
-      .describe("Sent during the prefill, if return_progress is set."),
+    prompt_progress: PromptProgressReportSchema.optional().describe(
+      "Sent during the prefill, if return_progress is set.",
+    ),
     completion_probabilities: z.array(ProbabilitySchema).optional(),
   })
   .meta({ id: "LlamaServerChunk" });
@@ -285,3 +285,4 @@ export const LlamaServerErrorSchema = z
     }),
   })
   .meta({ id: "LlamaServerError" });
+export type LlamaServerError = z.infer<typeof LlamaServerErrorSchema>;

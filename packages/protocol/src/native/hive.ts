@@ -71,7 +71,6 @@ const workerShape = {
     .describe("Commands that the worker accepts from the hive; absent if it accepts no commands."),
 };
 
-/** `PUT /v1/workers/:id`. */
 export const RegistrationSchema = z
   .object({
     ...workerShape,
@@ -81,7 +80,6 @@ export const RegistrationSchema = z
   .meta({ id: "Registration" });
 export type Registration = z.infer<typeof RegistrationSchema>;
 
-/** `POST /v1/heartbeat`. */
 export const HeartbeatSchema = z
   .object({
     ...workerShape,
@@ -157,7 +155,6 @@ export const HiveFleetSchema = z
   .meta({ id: "HiveFleet" });
 export type HiveFleet = z.infer<typeof HiveFleetSchema>;
 
-/** The events of `GET /v1/heartbeats/stream`. */
 export const HiveEventSchema = z
   .discriminatedUnion("type", [
     z.object({

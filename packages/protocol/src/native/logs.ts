@@ -16,7 +16,6 @@ export const LogLineSchema = z
   .meta({ id: "LogLine" });
 export type LogLine = z.infer<typeof LogLineSchema>;
 
-/** `GET /v1/logs`. */
 export const LogLinesSchema = z
   .object({ lines: z.array(LogLineSchema).describe("Oldest first.") })
   .meta({ id: "LogLines" });
@@ -28,7 +27,6 @@ export const logRoutes = {
     path: "/v1/logs",
     summary:
       "The last log lines; needs an admin token. At most 500 lines or 256 KiB are kept, at the level of --log-level. The log never contains prompts, answers or API tokens.",
-    status: 200,
     response: LogLinesSchema,
     query: {
       lines: "Maximum number of newest lines: 100 by default, at most 500.",

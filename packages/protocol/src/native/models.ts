@@ -112,7 +112,6 @@ export const ModelBudgetSchema = z
   })
   .meta({ id: "ModelBudget" });
 
-/** `GET /v1/models/status`. */
 export const ModelStatusesSchema = z
   .object({
     models: z.array(ModelStatusSchema),
@@ -123,20 +122,16 @@ export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
 
 const nameShape = { model: ModelNameSchema.describe("The model's name, or one of its aliases.") };
 
-/** `POST /v1/models/load`. */
 export const LoadModelRequestSchema = z
   .object({ ...nameShape, keep_alive: KeepAliveSchema.optional() })
   .meta({ id: "LoadModelRequest" });
 
-/** `POST /v1/models/unload`. */
 export const UnloadModelRequestSchema = z.object(nameShape).meta({ id: "UnloadModelRequest" });
 
-/** `POST /v1/models/pin`. */
 export const PinModelRequestSchema = z
   .object({ ...nameShape, pinned: z.boolean().default(true) })
   .meta({ id: "PinModelRequest" });
 
-/** `POST /v1/models/swap`. */
 export const SwapModelRequestSchema = z
   .object({
     ...nameShape,
@@ -155,7 +150,6 @@ export const SwapModelRequestSchema = z
   .meta({ id: "SwapModelRequest" });
 export type SwapModelRequest = z.infer<typeof SwapModelRequestSchema>;
 
-/** `POST /v1/models/pull`. */
 export const PullModelRequestSchema = z
   .object({
     reference: z

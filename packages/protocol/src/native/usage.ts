@@ -48,7 +48,6 @@ export const ClientUsageSchema = z
   .meta({ id: "ClientUsage" });
 export type ClientUsage = z.infer<typeof ClientUsageSchema>;
 
-/** `GET /v1/usage`. */
 export const UsageReportSchema = z
   .object({
     since: z.iso.datetime().describe("Start of the worker, and of all counts."),
@@ -63,8 +62,6 @@ export const usageRoutes = {
     path: "/v1/usage",
     summary:
       "Usage since the worker started. A normal token sees its own usage; an admin or monitor token sees that of all clients.",
-    status: 200,
     response: UsageReportSchema,
-    errors: [],
   },
 } as const satisfies Record<string, Route>;

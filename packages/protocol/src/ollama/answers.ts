@@ -139,3 +139,4 @@ export const OllamaStatusSchema = z.object({ status: z.string() }).meta({ id: "O
 
 /** The body of an error response, and the last line of a failed stream. */
 export const OllamaErrorSchema = z.object({ error: z.string() }).meta({ id: "OllamaError" });
+export type OllamaError = z.infer<typeof OllamaErrorSchema>;

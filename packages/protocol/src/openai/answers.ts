@@ -19,7 +19,14 @@ const UsageFieldsSchema = z
   .meta({ id: "OpenAiUsage" });
 export type OpenAiUsage = z.infer<typeof UsageFieldsSchema>;
 
-const PromptProgressSchema = z.object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() });
+/** Names and meanings after llama-server's README (return_progress). */
+export const PromptProgressReportSchema = z.object({
+  total: z.int().describe("Number of prompt tokens."),
+  cache: z.int().describe("Number of prompt tokens that were in the KV cache from the start."),
+  processed: z.int().describe("Number of prompt tokens in the KV cache now, including cache."),
+  time_ms: z.number().describe("Milliseconds since the job got its slot."),
+});
+export type PromptProgressReport = z.infer<typeof PromptProgressReportSchema>;
 
 const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int()) };
 
@@ -108,7 +115,7 @@ export const ChatCompletionChunkSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressSchema.optional().describe(
+    prompt_progress: PromptProgressReportSchema.optional().describe(
       "A field of llama-server's API, before the first token, if return_progress is set.",
     ),
   })
@@ -128,7 +135,7 @@ export const CompletionSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressSchema.optional().describe(
+    prompt_progress: PromptProgressReportSchema.optional().describe(
       "A field of llama-server's API, before the first token, if return_progress is set.",
     ),
   })
@@ -149,3 +156,17 @@ export const EmbeddingsSchema = z
     usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
   })
   .meta({ id: "Embeddings" });
+
+export const OpenAiErrorSchema = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string(),
+      n_prompt_tokens: z.int().optional(),
+      n_ctx: z.int().optional(),
+    }),
+  })
+  .meta({ id: "OpenAiError" });
+export type OpenAiError = z.infer<typeof OpenAiErrorSchema>;

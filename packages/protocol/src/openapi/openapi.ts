@@ -11,7 +11,7 @@ import { ollamaRoutes } from "../ollama/routes.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
-import { OpenAiErrorSchema } from "../openai/errors.ts";
+import { OpenAiErrorSchema } from "../openai/answers.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { logRoutes } from "../native/logs.ts";
@@ -155,7 +155,7 @@ function operation(
           },
         }),
     responses: {
-      [route.status]: { description: "Success.", ...content(route, schemaOf) },
+      [route.status ?? 200]: { description: "Success.", ...content(route, schemaOf) },
       ...errorResponses(route, errorRef),
     },
   };
@@ -180,7 +180,7 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
 }
 
 /** All error codes of a route, including those of the access checks. */
-export function errorsOf({ open, errors }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
+export function errorsOf({ open, errors = [] }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
   return open === true ? errors : [...errors, ...gateErrors];
 }
 

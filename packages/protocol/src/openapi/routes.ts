@@ -32,7 +32,8 @@ export interface Route {
   /** The route needs no token and accepts any Host and Origin, for probes from any machine. */
   readonly open?: true;
   readonly request?: z.ZodType;
-  readonly status: number;
+  /** Of a successful response; default: 200. */
+  readonly status?: 201 | 202 | 204;
   readonly response?: z.ZodType;
   /** The schema of the stream's events. The stream is SSE unless `streamType` is set. */
   readonly stream?: z.ZodType;
@@ -40,7 +41,8 @@ export interface Route {
   readonly contentType?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly errors: readonly ErrorCode[];
+  /** Without the codes of the access checks. */
+  readonly errors?: readonly ErrorCode[];
 }
 
 const submitErrors = [
@@ -67,16 +69,13 @@ export const workerRoutes = {
     method: "get",
     path: "/v1/jobs",
     summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
-    status: 200,
     response: JobListSchema,
-    errors: [],
   },
   streamJob: {
     method: "get",
     path: "/v1/jobs/:id/stream",
     summary:
       "The job's stream, for any number of readers. Resumes after a token index; the status is 204 if no event follows.",
-    status: 200,
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },
     headers: {
@@ -89,7 +88,6 @@ export const workerRoutes = {
     method: "get",
     path: "/v1/jobs/:id",
     summary: "State, position, usage and timings of a job.",
-    status: 200,
     response: JobStatusSchema,
     errors: ["not_found"],
   },
@@ -98,7 +96,6 @@ export const workerRoutes = {
     path: "/v1/jobs/:id",
     summary:
       "Cancel one of your jobs, or any job with an admin token. Idempotent: for an ended job, the response is its state.",
-    status: 200,
     response: JobStatusSchema,
     query: {
       client:
@@ -111,7 +108,6 @@ export const workerRoutes = {
     path: "/v1/inference",
     summary: "Create a job and answer with its stream.",
     request: GenerateRequestSchema,
-    status: 200,
     stream: StreamEventSchema,
     headers: { accept: "application/x-ndjson for NDJSON.", ...retryHeader },
     errors: submitErrors,
@@ -120,7 +116,6 @@ export const workerRoutes = {
     method: "delete",
     path: "/v1/sessions/:id",
     summary: "Cancel the session's job, for a Stop button.",
-    status: 200,
     response: SessionCancelledSchema,
     errors: ["invalid_argument"],
   },
@@ -128,23 +123,18 @@ export const workerRoutes = {
     method: "get",
     path: "/v1/info",
     summary: "The worker's identity, model and settings.",
-    status: 200,
     response: WorkerInfoSchema,
-    errors: [],
   },
   slots: {
     method: "get",
     path: "/v1/slots",
     summary: "The slots and their jobs.",
-    status: 200,
     response: SlotsSchema,
-    errors: [],
   },
   loadingProgress: {
     method: "get",
     path: "/v1/loading/progress",
     summary: "Loading progress from 0 to 1, then ready or failed.",
-    status: 200,
     stream: LoadingEventSchema,
     errors: ["resource_exhausted"],
   },
@@ -153,9 +143,7 @@ export const workerRoutes = {
     path: "/livez",
     summary: "Whether the process is alive; 503 after a failure without recovery.",
     open: true,
-    status: 200,
     response: LivenessSchema,
-    errors: [],
   },
   readyz: {
     method: "get",
@@ -163,34 +151,26 @@ export const workerRoutes = {
     summary:
       "Whether the model is loaded and jobs run; otherwise 503 with a reason. A full queue does not affect readiness.",
     open: true,
-    status: 200,
     response: ReadinessSchema,
-    errors: [],
   },
   health: {
     method: "get",
     path: "/health",
     summary: "Liveness and readiness together, with slots and queue; 503 while not ready.",
     open: true,
-    status: 200,
     response: HealthSchema,
-    errors: [],
   },
   metrics: {
     method: "get",
     path: "/metrics",
     summary: "Metrics in Prometheus' text format.",
-    status: 200,
     contentType: "text/plain; version=0.0.4",
-    errors: [],
   },
   openapi: {
     method: "get",
     path: "/openapi.json",
     summary: "This API as an OpenAPI 3.1 document.",
-    status: 200,
     contentType: "application/json",
-    errors: [],
   },
 } as const satisfies Record<string, Route>;
 
@@ -200,7 +180,6 @@ export const hiveRoutes = {
     path: "/v1/workers/:id",
     summary: "Register a worker. Idempotent.",
     request: RegistrationSchema,
-    status: 200,
     response: HiveWorkerSchema,
     errors: ["invalid_argument", "payload_too_large", "resource_exhausted"],
   },
@@ -209,7 +188,6 @@ export const hiveRoutes = {
     path: "/v1/heartbeat",
     summary: "Report that a worker is alive. 404 means that the worker must register again.",
     request: HeartbeatSchema,
-    status: 200,
     response: HeartbeatAnswerSchema,
     errors: ["invalid_argument", "not_found", "payload_too_large"],
   },
@@ -224,15 +202,12 @@ export const hiveRoutes = {
     method: "get",
     path: "/v1/workers",
     summary: "All registered workers, with their liveness.",
-    status: 200,
     response: HiveWorkersSchema,
-    errors: [],
   },
   worker: {
     method: "get",
     path: "/v1/workers/:id",
     summary: "One worker, with its liveness.",
-    status: 200,
     response: HiveWorkerSchema,
     errors: ["not_found"],
   },
@@ -256,7 +231,6 @@ export const hiveRoutes = {
     method: "get",
     path: "/v1/heartbeats",
     summary: "The last heartbeats, newest last.",
-    status: 200,
     response: HeartbeatsSchema,
     query: { worker_id: "Only heartbeats of this worker.", limit: "Maximum number of heartbeats; default: 100." },
     errors: ["invalid_argument"],
@@ -265,7 +239,6 @@ export const hiveRoutes = {
     method: "get",
     path: "/v1/heartbeats/stream",
     summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
-    status: 200,
     stream: HiveEventSchema,
     errors: ["resource_exhausted"],
   },
@@ -273,7 +246,6 @@ export const hiveRoutes = {
     method: "get",
     path: "/v1/faults",
     summary: "The current fault. Needs a hive with --faults.",
-    status: 200,
     response: FaultSchema,
     errors: ["not_found"],
   },
@@ -282,7 +254,6 @@ export const hiveRoutes = {
     path: "/v1/faults",
     summary: "Set the fault for workers' requests: refuse, delay, drop, 500, forget, none. Needs a hive with --faults.",
     request: FaultSchema,
-    status: 200,
     response: FaultSchema,
     errors: ["invalid_argument", "forbidden", "not_found"],
   },
@@ -291,9 +262,7 @@ export const hiveRoutes = {
     path: "/livez",
     summary: "Whether the hive is alive.",
     open: true,
-    status: 200,
     response: z.object({ live: z.boolean() }),
-    errors: [],
   },
 } as const satisfies Record<string, Route>;
 

@@ -6,7 +6,6 @@ import type { Route } from "../openapi/routes.ts";
 const ranking = {
   method: "post",
   request: RerankRequestSchema,
-  status: 200,
   response: RankingSchema,
   headers: retryHeader,
   errors: jobErrors,
@@ -33,7 +32,6 @@ export const rerankRoutes = {
     path: "/v1/score",
     summary: "Score how well texts match: text_1 with each of text_2, or pair by pair. Needs a reranking model.",
     request: ScoreRequestSchema,
-    status: 200,
     response: ScoresSchema,
     headers: retryHeader,
     errors: jobErrors,

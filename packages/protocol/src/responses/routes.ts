@@ -18,7 +18,6 @@ export const responsesRoutes = {
     summary:
       "Answer a conversation. With stream: true, the answer is a stream of events; the last event is completed, incomplete or failed.",
     request: ResponseRequestSchema,
-    status: 200,
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
     headers: generationHeaders,
@@ -29,7 +28,6 @@ export const responsesRoutes = {
     path: "/v1/responses/input_tokens",
     summary: "Count the prompt tokens of a request to /v1/responses.",
     request: ResponseCountRequestSchema,
-    status: 200,
     response: ResponseInputTokensSchema,
     errors: [...queryErrors, "not_found"],
   },
@@ -37,7 +35,6 @@ export const responsesRoutes = {
     method: "get",
     path: "/v1/responses/:id",
     summary: "A stored response. With stream=true, a stream of its past and future events.",
-    status: 200,
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
     query: {
@@ -50,7 +47,6 @@ export const responsesRoutes = {
     method: "delete",
     path: "/v1/responses/:id",
     summary: "Delete a stored response.",
-    status: 200,
     response: ResponseDeletedSchema,
     errors: ["not_found"],
   },
@@ -58,7 +54,6 @@ export const responsesRoutes = {
     method: "get",
     path: "/v1/responses/:id/input_items",
     summary: "The input items of a stored response.",
-    status: 200,
     response: ResponseItemListSchema,
     query: {
       limit: "Maximum number of items, 1 to 100; default: 20.",

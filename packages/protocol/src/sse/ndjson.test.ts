@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NdjsonError } from "./errors.ts";
 import { decodeStream, sourceOf, type ByteStream } from "./decode-stream.ts";
-import { createNdjsonDecoder, encodeNdjson } from "./ndjson.ts";
+import { NdjsonError, createNdjsonDecoder, encodeNdjson } from "./ndjson.ts";
 
 function parseNdjson(body: ByteStream, options: { readonly maxLineBytes?: number } = {}): AsyncIterable<unknown> {
   return decodeStream<unknown>(

@@ -1,8 +1,21 @@
 // Encodes and decodes NDJSON: one JSON value per line. Empty lines between values keep the connection open.
 import type { Decoder } from "./decode-stream.ts";
-import { NdjsonError } from "./errors.ts";
 
 const defaultMaxLineBytes = 1024 * 1024;
+
+/** The message never quotes the stream, since the stream may contain a user's prompt or answer. */
+export class NdjsonError extends Error {
+  override readonly name = "NdjsonError";
+  readonly reason: "limit" | "syntax";
+  /** Number of the line, from 1. */
+  readonly line: number;
+
+  constructor(reason: "limit" | "syntax", line: number, problem: string) {
+    super(`Cannot read line ${line} of the NDJSON stream: ${problem}`);
+    this.reason = reason;
+    this.line = line;
+  }
+}
 
 /** @throws TypeError when the value cannot be written as JSON (undefined, a function, a BigInt, a cycle) */
 export function encodeNdjson(value: unknown): string {

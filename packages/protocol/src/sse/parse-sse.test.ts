@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeSse, encodeSseComment, type SseFrame } from "./encode-sse.ts";
-import { SseLimitError } from "./errors.ts";
-import { parseSse } from "./parse-sse.ts";
+import { SseLimitError, parseSse } from "./parse-sse.ts";
 
 async function* chunks(...parts: (string | Uint8Array)[]): AsyncIterable<Uint8Array> {
   for (const part of parts) yield typeof part === "string" ? Buffer.from(part) : part;

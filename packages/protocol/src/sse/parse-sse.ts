@@ -2,7 +2,6 @@
 import { createParser } from "eventsource-parser";
 import { decodeStream, sourceOf, type ByteStream, type Decoder } from "./decode-stream.ts";
 import type { SseFrame } from "./encode-sse.ts";
-import { SseLimitError } from "./errors.ts";
 
 const defaultMaxFrameBytes = 1024 * 1024;
 
@@ -18,6 +17,17 @@ export function parseSse(body: ByteStream, options: SseLimits = {}): AsyncIterab
     () => sourceOf(body),
     (emit) => createSseDecoder(emit, options),
   );
+}
+
+/** The message never quotes the stream, since the stream may contain a user's prompt or answer. */
+export class SseLimitError extends Error {
+  override readonly name = "SseLimitError";
+  readonly limitBytes: number;
+
+  constructor(limitBytes: number) {
+    super(`Cannot read the event stream: a frame is larger than ${limitBytes} bytes`);
+    this.limitBytes = limitBytes;
+  }
 }
 
 export interface SseLimits {

@@ -2,6 +2,7 @@
 // after Anthropic's API reference (Messages).
 import type { Job } from "@waggle/jobs";
 import type {
+  AnthropicAnswer,
   AnthropicBlock,
   AnthropicStopReason,
   AnthropicUsage,
@@ -12,14 +13,10 @@ import type {
 
 export type BlockType = AnthropicBlock["type"];
 
-export interface AnswerHead {
-  readonly id: string;
-  readonly type: "message";
-  readonly role: "assistant";
-  readonly model: string;
-}
-
-export function headOf({ id }: Pick<Job, "id">, model: string): AnswerHead {
+export function headOf(
+  { id }: Pick<Job, "id">,
+  model: string,
+): Pick<AnthropicAnswer, "id" | "type" | "role" | "model"> {
   return { id: `msg_${id.replace(/^job-/, "")}`, type: "message", role: "assistant", model };
 }
 

@@ -1,9 +1,8 @@
 // Owns the routes of Anthropic's Messages API.
 import { CountTokensRequestSchema, MessagesRequestSchema, anthropicRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
@@ -53,9 +52,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
       const conversation = conversationOf(body, await served.chatFormat());
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
-      return c.json({ input_tokens: promptTokens });
+      return c.json({ input_tokens: await countTokens(c, conversation, served) });
     },
   };
 }

@@ -1,6 +1,6 @@
 // Writes answers of llama-server's own routes: a stream with a frame for each token and a last frame with all other fields, or one object.
 import { sseHeaders } from "@waggle/protocol";
-import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, LlamaServerCompletionRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -11,12 +11,10 @@ import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
 import { llamaServerError } from "./errors.ts";
 
 /** Request fields about the format of the answer. */
-export interface AnswerFields {
-  readonly return_tokens?: boolean | null | undefined;
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-  readonly response_fields?: readonly string[] | null | undefined;
-}
+type AnswerFields = Pick<
+  LlamaServerCompletionRequest,
+  "return_tokens" | "return_progress" | "timings_per_token" | "response_fields"
+>;
 
 export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields): Framing {
   const { job, spec } = options;

@@ -9,8 +9,7 @@ import type { Handler } from "../../generation/dialect.ts";
 import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
-import { encodingOf } from "./encoding.ts";
-import { nativeFraming } from "./framing.ts";
+import { encodingOf, nativeFraming } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
 
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {

@@ -1,6 +1,7 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage and logs.
 import { jobUidOf } from "@waggle/jobs";
 import { WaggleError, logLinesLimit } from "@waggle/protocol";
+import type { logRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { eventChunks } from "../../stream/event-chunks.ts";
@@ -10,26 +11,17 @@ import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { streamResponse } from "../../stream/stream-response.ts";
 import { encodingOf } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
+import type { JobRouteName } from "./job-routes.ts";
 
 const usualLogLines = 100;
 
-export type WorkerRouteName =
-  | "info"
-  | "slots"
-  | "loadingProgress"
-  | "livez"
-  | "readyz"
-  | "health"
-  | "metrics"
-  | "usage"
-  | "logs"
-  | "openapi";
+type NativeRoutes = typeof workerRoutes & typeof usageRoutes & typeof logRoutes;
 
 export function createWorkerRoutes(
   options: AppOptions,
   streams: StreamCounter,
   reference: Reference,
-): Record<WorkerRouteName, Handler> {
+): Record<Exclude<keyof NativeRoutes, JobRouteName>, Handler> {
   const { view, models, state, registry, metrics } = options;
   /** Header of llama-server, by which a scraper notices that the counters restarted. */
   const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));

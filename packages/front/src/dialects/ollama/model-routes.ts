@@ -6,7 +6,7 @@ import {
   WaggleError,
   ndjsonHeaders,
 } from "@waggle/protocol";
-import type { OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
+import type { ModelEvent, OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { connectionOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions, ModelPull } from "../../server/context.ts";
@@ -17,7 +17,6 @@ import { streamResponse } from "../../stream/stream-response.ts";
 import { ollamaVersion, runningModel, shownModel, tagOf } from "./model-facts.ts";
 import { askedModel, askedName, isNameOf } from "./model-name.ts";
 import { changeDone } from "./loaded.ts";
-import { pullLine } from "./pull.ts";
 
 type ModelRoute = Exclude<
   keyof typeof ollamaRoutes,
@@ -26,6 +25,9 @@ type ModelRoute = Exclude<
 
 /** Copilot shows `general.basename` to its users, so the field must be the name in the request. */
 const copilot = "GitHubCopilotChat/";
+
+/** Name of the progress bar that clients show. Ollama has a bar for each layer; here is only one. */
+const layer = "model";
 
 export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {
   const { clock, control, limits, models } = options;
@@ -126,4 +128,25 @@ function referenceOf(asked: string): string {
 
 function refusal(what: string, why: string): WaggleError {
   return new WaggleError("unimplemented", `Cannot ${what}: ${why}.`);
+}
+
+function pullLine(event: ModelEvent): string {
+  return `${JSON.stringify(statusOf(event))}\n`;
+}
+
+function statusOf(event: ModelEvent): Record<string, unknown> {
+  if (event.type === "done") return { status: "success" };
+  if (event.type === "error") return { error: event.message };
+  const { stage, done_bytes: completed, total_bytes: total } = event;
+  switch (stage) {
+    case "asking":
+      return { status: "pulling manifest" };
+    case "downloading":
+      return { status: `pulling ${layer}`, digest: layer, ...(total === undefined ? {} : { total, completed }) };
+    case "checking":
+      return { status: "verifying sha256 digest" };
+    case "waiting":
+    case "loading":
+      return { status: stage };
+  }
 }

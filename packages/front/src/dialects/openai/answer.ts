@@ -14,12 +14,7 @@ import type {
 import { tokenLogprobs, tokenText } from "../../generation/logprobs.ts";
 
 /** Fields that all objects of one answer share. */
-export interface AnswerHead {
-  readonly id: string;
-  readonly created: number;
-  readonly model: string;
-  readonly system_fingerprint: string;
-}
+export type AnswerHead = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
 export function openAiUsage(usage: Usage): OpenAiUsage {
   const { prompt_tokens, completion_tokens, total_tokens, cached_tokens, differs_at } = usage;

@@ -4,6 +4,7 @@ import { DONE, sseHeaders } from "@waggle/protocol";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
+  CompletionRequest,
   EndEvent,
   QueuedEvent,
   StatusEvent,
@@ -72,38 +73,24 @@ export function optionsOf(
 }
 
 /** Request fields of chat and text completions about the format of the answer. */
-export interface AnswerFields {
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
-}
+export type AnswerFields = Pick<CompletionRequest, "return_progress" | "timings_per_token" | "stream_options">;
 
-export function answerOf(completion: Completion, options: CompletionOptions, body: AnswerFields): Answer {
-  const fields = {
-    includeUsage: body.stream_options?.include_usage === true,
-    returnProgress: body.return_progress === true,
-    timingsPerToken: body.timings_per_token === true,
-  };
+export function answerOf(completion: Completion, options: CompletionOptions, fields: AnswerFields): Answer {
   return {
     framing: () => openAiFraming(completion, options, fields),
     collector: () => openAiCollector(completion, options),
   };
 }
 
-interface StreamFields {
-  readonly includeUsage: boolean;
-  readonly returnProgress: boolean;
-  readonly timingsPerToken: boolean;
-}
-
 function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
-  { includeUsage, returnProgress, timingsPerToken }: StreamFields,
+  fields: AnswerFields,
 ): Framing {
   const choices = stream(options);
-  const reportOf = returnProgress ? createPromptProgressReporter() : undefined;
-  const running = timingsPerToken ? createRunningTimings() : undefined;
+  const includeUsage = fields.stream_options?.include_usage === true;
+  const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
   // The fields with which each chunk starts.
   const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
 

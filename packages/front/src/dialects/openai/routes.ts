@@ -2,8 +2,7 @@
 import { ChatCompletionRequestSchema, WaggleError, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
@@ -64,9 +63,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     async countChatInput(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
-      const conversation = await conversationOf(body, served);
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      const promptTokens = await countTokens(c, await conversationOf(body, served), served);
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
     },
     completions: completionsRoute(options, generations),

@@ -1,9 +1,8 @@
 // Builds errors of the Responses API: OpenAI's shape, with the codes for which clients search.
-import type { WaggleError } from "@waggle/protocol";
+import type { OpenAiError, WaggleError } from "@waggle/protocol";
 import { openAiError } from "../openai/errors.ts";
-import type { OpenAiErrorBody } from "../openai/errors.ts";
 
-export function responsesErrorBody(error: WaggleError): OpenAiErrorBody {
+export function responsesErrorBody(error: WaggleError): OpenAiError {
   const body = openAiError(error).error;
   return { error: { ...body, code: codeOf(error, body.param) } };
 }

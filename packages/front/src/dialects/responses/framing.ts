@@ -1,7 +1,7 @@
 // Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
 import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
-import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { ResponseRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { answerTimings } from "../../stream/answer-timings.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -25,10 +25,7 @@ export interface ResponseShape extends OutputOptions {
 }
 
 /** Fields of llama-server's API that add data to the request's stream. */
-export interface StreamExtras {
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-}
+type StreamExtras = Pick<ResponseRequest, "return_progress" | "timings_per_token">;
 
 /** @param after only events with a greater sequence number are sent; -1: all */
 export function responseFraming(

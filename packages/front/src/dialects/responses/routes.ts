@@ -11,9 +11,8 @@ import {
 import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import { unsupported } from "../../body/fields.ts";
@@ -123,9 +122,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const served = models.find(body.model);
       const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
-      return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
+      return c.json({ object: "response.input_tokens", input_tokens: await countTokens(c, conversation, served) });
     },
     async getResponse(c) {
       const { head, ended } = store.get(c.get("client"), idOf(c));
