@@ -51,7 +51,7 @@ export const errorKinds = {
     status: 413,
     type: "invalid_request_error",
     retryable: false,
-    when: "The body is over the limit.",
+    when: "The body exceeds the size limit.",
   },
   resource_exhausted: {
     status: 429,
@@ -75,7 +75,7 @@ export const errorKinds = {
     status: 504,
     type: "timeout_error",
     retryable: true,
-    when: "The job's deadline passed, or cannot be met; then details.estimate_ms is the estimated time until its first token.",
+    when: "The job's deadline passed or cannot be met. If it cannot be met, details.estimate_ms is the estimated time until the first token.",
   },
   unimplemented: {
     status: 501,
@@ -114,7 +114,7 @@ export const ErrorBodySchema = z
   .object({
     error: z.object({
       code: ErrorCodeSchema,
-      message: z.string().describe("What failed and why, with the name of a field that caused the error."),
+      message: z.string().describe("What failed and why. Names the field if a field caused the error."),
       type: z.string(),
       retryable: z.boolean(),
       details: z.record(z.string(), z.unknown()).optional(),

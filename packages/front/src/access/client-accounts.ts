@@ -19,7 +19,7 @@ export interface ClientAccounts extends JobObserver {
    * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
-  /** Counts a job that a gateway sent as a request of its client. The gateway has already checked the quota. */
+  /** Counts a job from a gateway as a request of the job's client. The gateway has already checked the quota. */
   given(client: string): void;
   /** Number of further jobs that the client's quota allows, at least 1. */
   room(client: string): number;
@@ -39,7 +39,7 @@ export interface ClientAccountsOptions {
   readonly clock: Clock;
   readonly metrics: Pick<WorkerMetrics, "clientRequests" | "clientJobs" | "clientTokens">;
   readonly localMode: boolean;
-  /** Read at each use, since the token table may be replaced. The usage stays then. */
+  /** Read at each use, since the token table may be replaced. Usage is kept across replacements. */
   readonly tokens: () => TokenTable;
 }
 
@@ -51,7 +51,7 @@ interface Account {
 export function createClientAccounts(options: ClientAccountsOptions): ClientAccounts {
   const { clock, metrics } = options;
   const since = new Date().toISOString();
-  /** An account for each token name that the operator has ever used, or for `local`. */
+  /** By token name, or `local`. Never removed: only the operator creates token names. */
   const accounts = new Map<string, Account>();
   /** Tokens of each live job that were already counted. */
   const counted = new WeakMap<Job, TokenCounts>();

@@ -144,7 +144,7 @@ describe("values of fields", () => {
 
   it("may fill a context of 128 Ki tokens", () => {
     const large = "x".repeat(8 * 131_072 - 1_000);
-    // As much as they usually are: what is tokenized here is answered token by token.
+    // Only 4 characters per token, as in usual text, since the answer of this route lists each token.
     validate(TokenizeRequestSchema, { content: "x".repeat(4 * 131_072) });
     validate(EmbeddingsRequestSchema, { input: [large] });
     validate(ChatCompletionRequestSchema, { ...chat, tools: [toolOf(large)] });

@@ -69,7 +69,7 @@ export async function conversationSpecOf(
   return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }
 
-/** Also used without an answer, to count or show the prompt. @throws WaggleError invalid_argument naming the field */
+/** Also used to count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
 export async function promptOf(
   { messages, options }: Pick<Conversation, "messages" | "options">,
   tools: readonly Tool[] | undefined,

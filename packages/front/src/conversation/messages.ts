@@ -32,7 +32,7 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
   }
 }
 
-/** Adds an empty user message if there are only system messages, since templates fail without a user message. Some clients load a model with such a request. */
+/** Adds an empty user message to system messages alone: some clients load a model with such a request, but templates need a user message. */
 export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
 }

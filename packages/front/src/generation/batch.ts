@@ -45,7 +45,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
   let ended = 0;
   let started = false;
   let closed = false;
-  /** At most one arrival per reader: the reader is asked again after the consumer took its last arrival. */
+  /** At most one arrival per reader: a reader is read again only after the consumer took its last arrival. */
   const arrived: Arrival[] = [];
   let arrival = deferred<void>();
   /** A completed job, concluded at the next read: by then the consumer took the events before the job's end. */

@@ -77,7 +77,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   /** @param first whether this is the first job of its request */
   async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
     try {
-      // The job would be cancelled at once, but would first supersede another job of its session.
+      // Without a client the job would be cancelled at once, but would first supersede another job of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
       const job = await submitWithin(spec, first);
       c.get("trace")?.adopt(job);
@@ -106,7 +106,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     }
   }
 
-  /** The existing job with the id of this spec, if both have the same request. @throws WaggleError unavailable */
+  /** The existing job with the id of this spec, if that job has the same request. @throws WaggleError unavailable */
   async function namedJob({ id, scope }: JobSpec): Promise<Job | undefined> {
     if (id === undefined) return undefined;
     const { client, requestDigest } = scope;

@@ -35,13 +35,13 @@ export interface Retries {
   join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
 }
 
-/** Maximum number of stored requests. At the limit, the client with the most requests loses its oldest, so that it cannot evict other clients' requests. */
+/** Maximum number of stored requests. At the limit, the client with the most requests loses its oldest request, and other clients lose no requests. */
 const mostRemembered = 16_384;
 const longestKey = 255;
 
 /**
  * Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), or the retry count that the SDKs of OpenAI and Anthropic send. Undefined
- * without either header: then two equal requests may be two jobs.
+ * if the request has neither header: then two equal requests may mean two jobs.
  * @throws WaggleError invalid_argument for an invalid key
  */
 export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark | undefined {

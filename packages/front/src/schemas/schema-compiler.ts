@@ -7,7 +7,7 @@ import { createResultCache } from "../generation/result-cache.ts";
 import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 
 export interface SchemaCompilerLimits {
-  /** Time limit for compiling one schema, without waiting. The steps have a limit too; this limit covers time outside of steps. */
+  /** Time limit for compiling one schema, without waiting. The number of steps has a limit too, but not all work counts as steps. */
   readonly compileTimeoutMs: number;
   /** Time limit for compiling an answer's grammar, with the schemas of all its tools. */
   readonly answerTimeoutMs: number;

@@ -1,4 +1,4 @@
-// Owns the start and the end of a request's trace: the request, and the end of its response.
+// Begins a trace with the request, and ends the trace with the response.
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { AppContext } from "./context.ts";
 

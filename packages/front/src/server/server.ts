@@ -157,7 +157,10 @@ function closeUnassigned(response: ServerResponse): void {
   response.emit("close");
 }
 
-/** Closes the connection of a client that does not read. Twice the time limit of a job's reader, which is cut off first, and counted. */
+/**
+ * Closes the connection of a client that does not read. The limit is twice that of a job's reader, so that a slow reader is first disconnected
+ * and counted as a slow reader.
+ */
 function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
   // Until the response is sent; then Node sets its timeout for an idle connection.
   socket.setTimeout(2 * stallTimeoutMs);

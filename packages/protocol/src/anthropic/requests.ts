@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { jsonAtMost } from "../fields/tools.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
 export const anthropicLimits = {
@@ -34,7 +35,7 @@ const only =
     const { type } = (typeof input === "object" && input !== null ? input : {}) as { type?: unknown };
     const given =
       typeof type === "string" ? `blocks of type "${type.slice(0, anthropicLimits.toolTypeChars)}"` : "this block";
-    return `${given} cannot be read here, only those of type ${types}`;
+    return `${given} cannot be read, only blocks of type ${types}`;
   };
 
 const TextOnlySchema = z.discriminatedUnion("type", [TextBlockSchema], { error: only("text") });
@@ -61,11 +62,7 @@ const AssistantBlockSchema = z.discriminatedUnion(
       type: z.literal("tool_use"),
       id: z.string().max(requestLimits.idChars),
       name: z.string().max(requestLimits.calledNameChars),
-      input: z
-        .record(z.string(), z.unknown())
-        .refine((input) => JSON.stringify(input).length <= requestLimits.argumentsChars, {
-          message: `at most ${requestLimits.argumentsChars} characters of JSON`,
-        }),
+      input: z.record(z.string(), z.unknown()).refine(...jsonAtMost(requestLimits.argumentsChars)),
     }),
   ],
   { error: only("text, thinking, redacted_thinking and tool_use") },
@@ -136,9 +133,7 @@ const promptShape = {
     z
       .array(ToolSchema)
       .max(anthropicLimits.tools)
-      .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-        message: `at most ${requestLimits.toolsChars} characters of JSON`,
-      }),
+      .refine(...jsonAtMost(requestLimits.toolsChars)),
   ).describe("Tools that Anthropic defines (such as web_search_20250305) are ignored."),
   tool_choice: nullish(ToolChoiceSchema),
   thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model can switch thinking off."),
@@ -149,8 +144,10 @@ const promptShape = {
     }),
   ),
   output_format: nullish(OutputFormatSchema).describe("The older name of output_config.format."),
-  mcp_servers: nullish(z.array(z.unknown()).max(0, "this worker calls no servers; give their tools as tools")),
-  container: z.null("this worker runs no code").optional(),
+  mcp_servers: nullish(
+    z.array(z.unknown()).max(0, "MCP servers are not supported; send their tools in the field tools"),
+  ),
+  container: z.null("code execution is not supported").optional(),
 };
 
 export const CountTokensRequestSchema = z.object(promptShape).meta({ id: "CountTokensRequest" });

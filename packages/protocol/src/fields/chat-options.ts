@@ -2,15 +2,13 @@
 // llama-server and vLLM.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
-import { ToolChoiceSchema, ToolsSchema } from "./tools.ts";
+import { ToolChoiceSchema, ToolsSchema, jsonAtMost } from "./tools.ts";
 
 /** Fields that switch thinking in every dialect, in addition to the dialect's fields. */
 export const thinkingShape = {
   chat_template_kwargs: z
     .record(z.string(), z.unknown())
-    .refine((kwargs) => JSON.stringify(kwargs).length <= requestLimits.templateKwargsChars, {
-      message: `at most ${requestLimits.templateKwargsChars} characters of JSON`,
-    })
+    .refine(...jsonAtMost(requestLimits.templateKwargsChars))
     .nullish()
     .describe(
       "Variables for the model's chat template. A variable that the template does not read is rejected, unless it sets thinking to the model's only mode.",

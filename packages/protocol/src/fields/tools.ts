@@ -2,6 +2,11 @@
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 
+/** Returns the arguments of zod's `refine` for a limit on the value's JSON. */
+export function jsonAtMost(chars: number): [check: (value: unknown) => boolean, message: string] {
+  return [(value) => JSON.stringify(value).length <= chars, `at most ${chars} characters of JSON`];
+}
+
 export const FunctionCallSchema = z.object({
   name: z.string().max(requestLimits.calledNameChars),
   arguments: z.string().max(requestLimits.argumentsChars),
@@ -29,7 +34,7 @@ export const FunctionSchema = z.object({
 
 export const ToolSchema = z
   .object({
-    type: z.literal("function", "only tools of type function are offered to the model here"),
+    type: z.literal("function", "only tools of type function are supported"),
     function: FunctionSchema,
   })
   .meta({ id: "Tool" });
@@ -38,9 +43,7 @@ export type Tool = z.infer<typeof ToolSchema>;
 export const ToolsSchema = z
   .array(ToolSchema)
   .max(requestLimits.tools)
-  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-    message: `at most ${requestLimits.toolsChars} characters of JSON`,
-  });
+  .refine(...jsonAtMost(requestLimits.toolsChars));
 
 const NamedToolSchema = z.object({
   type: z.literal("function"),

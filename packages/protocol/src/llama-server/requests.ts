@@ -20,7 +20,7 @@ export const llamaServerLimits = {
   samplerChars: 32,
   responseFields: 64,
   responseFieldChars: 128,
-  /** Texts with a bias. The engine must tokenize each of them. */
+  /** Texts with a bias. The engine tokenizes each text. */
   biasTexts: 128,
   biasChars: 256,
   extraFiles: 1_024,
@@ -78,11 +78,11 @@ const samplingShape = {
           .record(z.string().max(llamaServerLimits.biasChars), BiasSchema)
           .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries),
       ],
-      `must be pairs of a token or text and a bias, or an object of them, ${requestLimits.logitBiasEntries} at most`,
+      `must be pairs of a token or text and a bias, or an object from tokens or texts to biases, with at most ${requestLimits.logitBiasEntries} entries`,
     )
     .nullish()
     .describe("Bias by token id or text. A text biases each of its tokens; a key of digits is a token id."),
-  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("GBNF."),
+  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("Grammar in GBNF that the answer must match."),
   json_schema: z.record(z.string(), z.unknown()).nullish(),
   samplers: z
     .union(
@@ -125,7 +125,7 @@ const completionShape = {
         z.string().max(requestLimits.stopChars),
         z.array(z.string().max(requestLimits.stopChars)).max(llamaServerLimits.stopStrings),
       ],
-      `must be a text or a list of ${llamaServerLimits.stopStrings} at most, of ${requestLimits.stopChars} characters each`,
+      `must be a text, or a list of at most ${llamaServerLimits.stopStrings} texts, each of at most ${requestLimits.stopChars} characters`,
     )
     .nullish(),
   stream: flag,
@@ -156,7 +156,7 @@ export const LlamaServerCompletionRequestSchema = z
     ...completionShape,
     prompt: z.union(
       [PromptSchema, z.array(PromptSchema).min(1).max(llamaServerLimits.prompts)],
-      `must be a text, texts and tokens, or a list of ${llamaServerLimits.prompts} such prompts at most; images and audio are not supported`,
+      `must be a text, texts and tokens, or a list of at most ${llamaServerLimits.prompts} such prompts; images and audio are not supported`,
     ),
   })
   .meta({ id: "LlamaServerCompletionRequest" });

@@ -35,7 +35,7 @@ export const TokenizeRequestSchema = z
       withPieces !== true || content.length <= tokenRouteLimits.tokenizePiecesChars,
     {
       path: ["content"],
-      message: `must have at most ${tokenRouteLimits.tokenizePiecesChars} characters with with_pieces`,
+      message: `must have at most ${tokenRouteLimits.tokenizePiecesChars} characters if with_pieces is true`,
     },
   )
   .meta({ id: "TokenizeRequest" });

@@ -123,7 +123,7 @@ export const StartedEventSchema = z
       .int()
       .nonnegative()
       .optional()
-      .describe("The seed of the first choice, given or drawn at random; further choices use this plus 1, 2, ...."),
+      .describe("The seed of the first choice, given or drawn at random; further choices use this seed plus 1, 2, …."),
   })
   .meta({ id: "StartedEvent" });
 
@@ -156,7 +156,7 @@ export const TokenEventSchema = z
     ids: z
       .array(z.int().nonnegative())
       .optional()
-      .describe("Ids of the model tokens in this event; absent if the text was held back earlier."),
+      .describe("Ids of the model tokens in this event; absent if the event only has text that was held back earlier."),
     n: z.int().min(2).optional().describe("Number of model tokens in this event, if more than one."),
     choice: z
       .int()
@@ -216,11 +216,13 @@ export const ReceiptSchema = z
     model_sha256: Sha256Schema.nullable().describe(
       "Hash of the model's file; for a split model, of its concatenated parts. Null until computed, and if there is no file.",
     ),
-    template_sha256: Sha256Schema.nullable().describe("Hash of the chat template's text; null if none was used."),
+    template_sha256: Sha256Schema.nullable().describe(
+      "Hash of the chat template's text; null if no template was used.",
+    ),
     seed: seed
       .unwrap()
       .nonnegative()
-      .describe("The seed of the first choice, given or drawn at random; further choices used this plus 1, 2, ...."),
+      .describe("The seed of the first choice, given or drawn at random; further choices used this seed plus 1, 2, …."),
     sampling: z
       .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
       .describe("The sampling values that were used, with the hash of the grammar in place of the grammar."),

@@ -20,7 +20,7 @@ export const WorkerLoadSchema = z
       .object({ accepted: count, refused: count })
       .describe("Requests that ask for a job; in a fleet, the jobs that gateways sent to this worker."),
     jobs: z.object({ finished: count, failed: count, cancelled: count }).describe("Accepted jobs that have ended."),
-    engine: z.object({ starts: count, deaths: count }).describe("Engine processes."),
+    engine: z.object({ starts: count, deaths: count }).describe("Starts and deaths of engine processes."),
     tokens: count.describe("Generated tokens."),
     ttft: LatencySchema.optional().describe(
       "Time to first token of the jobs since the last heartbeat; absent without jobs.",
@@ -39,7 +39,7 @@ export const WorkerLoadSchema = z
     gpu: z
       .object({ name: z.string().max(256), used_bytes: count, total_bytes: count })
       .optional()
-      .describe("Sum over the GPUs that the engines use; used counts all programs. Absent without a GPU."),
+      .describe("Sum over the GPUs that the engines use. used_bytes counts all programs. Absent without a GPU."),
     clients: z
       .array(
         z.object({

@@ -12,7 +12,7 @@ export type BackendName = z.infer<typeof BackendNameSchema>;
 export const ModelKindSchema = z.enum(["generate", "embed", "rerank"]);
 export type ModelKind = z.infer<typeof ModelKindSchema>;
 
-/** The abilities of the chat template, found at load by rendering it and parsing the result. */
+/** The abilities of the chat template, found at load by rendering the template and parsing the result. */
 export const ChatAbilitiesSchema = z
   .object({
     format: z
@@ -45,7 +45,7 @@ export const WorkerInfoSchema = z
     gateway: z
       .literal(true)
       .optional()
-      .describe("true at a gateway. Its workers report the figures about engines and models."),
+      .describe("Present at a gateway, whose workers report the figures about engines and models."),
     context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),

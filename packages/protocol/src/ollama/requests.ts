@@ -1,4 +1,5 @@
-// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. Shapes after Ollama's API reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
+// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. Shapes after Ollama's API
+// reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { thinkingShape } from "../fields/chat-options.ts";
@@ -50,7 +51,9 @@ const OptionsSchema = z.object({
   top_k: nullish(z.int().min(0).max(1_000_000)).describe("Default: 40."),
   top_p: nullish(z.number().min(0).max(1)).describe("Default: 0.9."),
   min_p: nullish(z.number().min(0).max(1)).describe("Default: 0."),
-  typical_p: nullish(z.literal([0, 1], "typical sampling is not supported; only 1, which turns it off, can be had")),
+  typical_p: nullish(
+    z.literal([0, 1], "typical sampling is not supported; only 0 and 1 are accepted, which turn it off"),
+  ),
   repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64. -1 means the whole context."),
   repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
   presence_penalty: nullish(z.number().min(-2).max(2)),
@@ -67,7 +70,7 @@ const OptionsSchema = z.object({
   ),
 });
 
-const ImagesSchema = z.array(z.unknown()).max(0, "this worker reads no images");
+const ImagesSchema = z.array(z.unknown()).max(0, "images are not supported");
 
 const ToolCallSchema = z.object({
   id: nullish(z.string().max(requestLimits.idChars)),
@@ -127,7 +130,9 @@ export const OllamaGenerateRequestSchema = z
     prompt: nullish(z.string()).describe("If empty, the request only loads the model."),
     suffix: nullish(z.string()).describe("The text after the answer. Needs a model with infill."),
     system: nullish(z.string()),
-    template: nullish(z.literal("", "the model's chat template is always used; with raw no template is")),
+    template: nullish(
+      z.literal("", "must be empty: the worker uses the model's chat template, or with raw no template"),
+    ),
     raw: nullish(z.boolean()).describe(
       "Use the prompt without a template; texts of control tokens become control tokens.",
     ),
@@ -139,7 +144,7 @@ export const OllamaGenerateRequestSchema = z
   .meta({ id: "OllamaGenerateRequest" });
 export type OllamaGenerateRequest = z.infer<typeof OllamaGenerateRequestSchema>;
 
-const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`;
+const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} texts that are not empty, with ${ollamaLimits.embedChars} characters in all`;
 const embedShape = { ...modelShape, options: nullish(OptionsSchema), keep_alive: nullish(KeepAliveSchema) };
 
 export const OllamaEmbedRequestSchema = z

@@ -1,4 +1,4 @@
-// Owns the answers of OpenAI's dialect. The schemas only document them, and leave out many optional fields of OpenAI. Shapes after OpenAI's
+// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. Shapes after OpenAI's
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
@@ -116,7 +116,7 @@ export const ChatCompletionChunkSchema = z
     ),
     usage: UsageFieldsSchema.nullish(),
     prompt_progress: PromptProgressReportSchema.optional().describe(
-      "A field of llama-server's API, before the first token, if return_progress is set.",
+      "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
   .meta({ id: "ChatCompletionChunk" });
@@ -136,7 +136,7 @@ export const CompletionSchema = z
     ),
     usage: UsageFieldsSchema.nullish(),
     prompt_progress: PromptProgressReportSchema.optional().describe(
-      "A field of llama-server's API, before the first token, if return_progress is set.",
+      "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
   .meta({ id: "Completion" });

@@ -37,7 +37,9 @@ const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 const TextPartSchema = z.object({
   type: z.literal("text", {
     error: ({ input }) =>
-      typeof input === "string" ? `this worker reads text, and no part of type "${input.slice(0, 32)}"` : undefined,
+      typeof input === "string"
+        ? `only text parts are supported, and no part of type "${input.slice(0, 32)}"`
+        : undefined,
   }),
   text: z.string(),
 });
@@ -58,7 +60,7 @@ export const ChatMessageSchema = z
       refusal: nullish(z.string()),
       reasoning_content: nullish(z.string()),
       reasoning: nullish(z.string()).describe("Another name for reasoning_content."),
-      audio: z.null("this worker has no sound").optional(),
+      audio: z.null("audio is not supported").optional(),
       function_call: nullish(FunctionCallSchema).describe("The deprecated form of tool_calls."),
       tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     }),
@@ -127,10 +129,12 @@ const completionShape = {
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
   lora: nullish(LoraChoiceSchema),
-  guided_regex: z.null("this worker takes no regular expressions; send a grammar").optional(),
-  guided_choice: z.null("send the choices as a grammar").optional(),
-  guided_grammar: z.null("send it as grammar, in GBNF").optional(),
-  structured_outputs: z.null("send a grammar, or to /v1/chat/completions a response_format").optional(),
+  guided_regex: z.null("regular expressions are not supported; send a grammar").optional(),
+  guided_choice: z.null("is not supported; send the choices as a grammar").optional(),
+  guided_grammar: z.null("is not supported; send the field grammar, in GBNF").optional(),
+  structured_outputs: z
+    .null("is not supported; send a grammar, or a response_format to /v1/chat/completions")
+    .optional(),
   return_progress: nullish(z.boolean()).describe(
     "A field of llama-server's API: stream chunks report the progress of the prompt.",
   ),
@@ -199,7 +203,7 @@ export const CompletionRequestSchema = z
     echo: nullish(z.boolean()).describe("Return the prompt before the answer."),
     suffix: nullish(z.string()).describe("The text after the answer, for models that were trained on infill."),
     repetition_limit: chatShape.repetition_limit,
-    guided_json: z.null("send it to /v1/chat/completions, or a grammar").optional(),
+    guided_json: z.null("is not supported here; send a grammar, or the schema to /v1/chat/completions").optional(),
     best_of: nullish(z.int().min(1).max(openAiLimits.choices)).describe(
       "Generate this many answers and return the n most probable ones, by the mean logprob of their tokens.",
     ),
@@ -236,7 +240,7 @@ const EmbeddingInputSchema = z.union(
     tokensInput.max(openAiLimits.embeddingTokens),
     embeddingTokens,
   ],
-  `must be a text, or up to ${openAiLimits.embeddingInputs} of them with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; none of them empty`,
+  `must be a text, or up to ${openAiLimits.embeddingInputs} texts with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; no text may be empty`,
 );
 
 function lengthOf(texts: readonly { readonly length: number }[]): number {

@@ -1,4 +1,5 @@
-// Owns the requests that rank documents by a query or score pairs of texts. Shapes after the API references of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
+// Owns the requests that rank documents by a query or score pairs of texts. Shapes after the API references
+// of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 
@@ -14,9 +15,9 @@ const documents = <T extends z.ZodType>(document: T) =>
   z
     .array(document)
     .min(1, "must not be empty")
-    .max(rerankLimits.documents, `has more than ${rerankLimits.documents} of them`);
+    .max(rerankLimits.documents, `has more than ${rerankLimits.documents} texts`);
 
-const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or an object with one as its text");
+const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or an object with a field text");
 export type RerankDocument = z.infer<typeof DocumentSchema>;
 
 const truncateShape = {
@@ -53,7 +54,7 @@ export const RerankRequestSchema = z
       .nullish()
       .describe("A field of TEI's and llama-server's APIs: return the texts too. Default: false."),
     raw_scores: z.boolean().nullish().describe("Return logits instead of scores from 0 to 1."),
-    truncation_direction: z.enum(["Right", "right"], "only the right end can be cut off").nullish(),
+    truncation_direction: z.enum(["Right", "right"], "only the right end of a text can be cut off").nullish(),
     max_tokens_per_doc: z
       .unknown()
       .optional()
@@ -63,7 +64,7 @@ export const RerankRequestSchema = z
   .meta({ id: "RerankRequest" });
 export type RerankRequest = z.infer<typeof RerankRequestSchema>;
 
-const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up to ${rerankLimits.documents} of them`);
+const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up to ${rerankLimits.documents} texts`);
 
 export const ScoreRequestSchema = z
   .object({

@@ -125,7 +125,7 @@ export const ResponseItemSchema = z
       ItemReferenceSchema,
       ServerItemSchema,
     ],
-    { error: unknownType("only messages, thoughts, calls and their outputs can be read") },
+    { error: unknownType("only messages, reasoning, calls and their outputs can be read") },
   )
   .meta({ id: "ResponseItem" });
 export type ResponseItem = z.infer<typeof ResponseItemSchema>;

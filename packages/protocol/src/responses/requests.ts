@@ -36,7 +36,7 @@ const MetadataSchema = z
     message: `at most ${responseLimits.metadataPairs} pairs`,
   });
 
-/** The fields that make the prompt: all that is needed to count its tokens. */
+/** The fields from which the prompt is built. Token counts need only these fields. */
 const conversationShape = {
   ...thinkingShape,
   model: z.string().max(requestLimits.modelChars).nullish(),
@@ -48,8 +48,8 @@ const conversationShape = {
   previous_response_id: IdSchema.nullish().describe(
     "The conversation of this response precedes the input. 404 if the response is no longer stored.",
   ),
-  conversation: z.null("conversations are not kept; send previous_response_id").optional(),
-  prompt: z.null("prompt templates are not kept; send input").optional(),
+  conversation: z.null("conversations are not stored; send previous_response_id").optional(),
+  prompt: z.null("prompt templates are not stored; send input").optional(),
   tools: ResponseToolsSchema.nullish(),
   tool_choice: ResponseToolChoiceSchema.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
@@ -65,7 +65,7 @@ const conversationShape = {
     })
     .nullish(),
   text: z.object({ format: TextFormatSchema.nullish() }).nullish(),
-  truncation: z.literal("disabled", "a conversation that is too long is refused, not cut").nullish(),
+  truncation: z.literal("disabled", "must be disabled: a conversation that is too long is rejected, not cut").nullish(),
 };
 
 export const ResponseCountRequestSchema = z.object(conversationShape).meta({ id: "ResponseCountRequest" });
@@ -78,7 +78,7 @@ export const ResponseRequestSchema = z
       .boolean()
       .nullish()
       .describe("Whether the response is stored in memory for a limited time. Default: true."),
-    background: z.literal(false, "responses end with their client").nullish(),
+    background: z.literal(false, "background responses are not supported").nullish(),
     max_output_tokens: z.int().min(1).max(requestLimits.maxTokens).nullish(),
     temperature: z.number().min(0).max(2).nullish(),
     top_p: z.number().min(0).max(1).nullish(),

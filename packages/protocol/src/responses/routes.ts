@@ -1,4 +1,4 @@
-// Owns the route table of OpenAI's Responses API. Each route is served with `/v1` and without.
+// Owns the route table of OpenAI's Responses API. All routes are served with and without `/v1`.
 import {
   ResponseCountRequestSchema,
   ResponseDeletedSchema,

@@ -1,25 +1,14 @@
 // Owns tools and tool choice of OpenAI's Responses API. Shapes after OpenAI's API reference.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
+import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
 import { responseItemLimits } from "./items.ts";
 
-const NameSchema = z
-  .string()
-  .min(1)
-  .max(requestLimits.toolNameChars)
-  .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed");
-
-const FunctionToolSchema = z.object({
-  type: z.literal("function"),
-  name: NameSchema,
-  description: z.string().nullish(),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
-  strict: z.boolean().nullish(),
-});
+const FunctionToolSchema = z.object({ type: z.literal("function"), ...FunctionSchema.shape });
 
 const CustomToolSchema = z.object({
   type: z.literal("custom"),
-  name: NameSchema,
+  name: FunctionSchema.shape.name,
   description: z.string().nullish(),
   format: z
     .discriminatedUnion("type", [
@@ -64,9 +53,7 @@ export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "cus
 export const ResponseToolsSchema = z
   .array(ResponseToolSchema)
   .max(requestLimits.tools)
-  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-    message: `at most ${requestLimits.toolsChars} characters of JSON`,
-  });
+  .refine(...jsonAtMost(requestLimits.toolsChars));
 
 const nameShape = {
   name: z.string().max(requestLimits.toolNameChars),
@@ -92,7 +79,7 @@ export const ResponseToolChoiceSchema = z.union([
         tools: z.array(AllowedToolSchema).max(requestLimits.tools),
       }),
     ],
-    { error: "only a function, a custom tool or allowed_tools can be chosen" },
+    { error: "must be a function, a custom tool or allowed_tools" },
   ),
 ]);
 export type ResponseToolChoice = z.infer<typeof ResponseToolChoiceSchema>;

@@ -4,7 +4,7 @@ import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTok
 import { withUserMessage } from "../../conversation/messages.ts";
 import { joined } from "../../conversation/system-messages.ts";
 
-/** First line of Claude Code's system prompt. The line differs in each request, so that no prompt would share a prefix with an earlier one. */
+/** First line of Claude Code's system prompt. The line changes with each request, which would make cached prefixes useless. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
 type Turns = Pick<CountTokensRequest, "system" | "messages">;

@@ -9,7 +9,7 @@ import { llamaServerError } from "./errors.ts";
 import { createServerRoutes } from "./server-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
-/** Some paths belong to other dialects too, and use the handlers of these dialects. */
+/** `/v1/health` and OpenAI's completions use the handlers of the other two dialects. */
 export function createLlamaServerDialect(
   options: AppOptions,
   generations: Generations,

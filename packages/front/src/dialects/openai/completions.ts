@@ -55,7 +55,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
       best: choices > shown ? { of: choices, shown } : undefined,
     });
     const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
-    // With several prompts, chunks have no field that tells to which prompt progress and timings belong.
+    // With several prompts, a chunk could not name the prompt of its progress and timings.
     const fields = prompts.length === 1 ? body : { ...body, return_progress: false, timings_per_token: false };
     const answer = answerOf(completion, optionsOf(completion, info, shape), fields);
 

@@ -27,7 +27,7 @@ export function toolOptionsOf(
   return {
     tools: functions.map((about) => ({ type: "function", function: about })),
     tool_choice: choice == null || typeof choice === "string" ? choice : { type: "function", function: choice },
-    // A message has one `function_call`.
+    // A message can have only one `function_call`.
     parallel_tool_calls: false,
   };
 }

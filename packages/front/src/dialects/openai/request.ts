@@ -89,7 +89,7 @@ function schemaOfFormat({ response_format: format }: ChatCompletionRequest): Con
   return { value: format.schema ?? { type: "object" }, field: "response_format.schema" };
 }
 
-/** Adds `verbosity`. Its default, medium, needs no support. @throws WaggleError invalid_argument if the template does not read `verbosity` */
+/** Adds `verbosity`. @throws WaggleError invalid_argument if the template does not read `verbosity`, except for medium, the default */
 async function templateVariablesOf(
   { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
   { chatFormat }: Pick<RequestContext, "chatFormat">,

@@ -63,7 +63,7 @@ export function responseFraming(
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
 
-  /** In other streams of the response, a keepalive has this event's number. Empty if another stream is ahead. */
+  /** The progress of the prompt. Other streams of the response send a keepalive with the same number. Empty if another stream is ahead. */
   function progressOf(event: StreamEvent): string {
     const report = reportOf?.(event);
     if (report === undefined) return "";
@@ -103,8 +103,8 @@ export function responseFraming(
       ended = true;
       return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
     },
-    // An event, since some clients' watchdogs ignore comments. Only a comment if the stream has ended, or is behind another stream, whose events
-    // already have the next numbers.
+    // An event, since some clients' watchdogs ignore comments. A comment only if there is no number for an event: the stream has ended, or another
+    // stream has sent this stream's next event.
     keepAlive() {
       const text = begin() + pauses();
       if (text !== "") return text;
@@ -114,7 +114,7 @@ export function responseFraming(
   };
 }
 
-/** The number of the last event so far, in a stream from the start. */
+/** The number of the response's last event so far. */
 export function lastNumberOf(
   { numbering, ...options }: ResponseShape,
   { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,

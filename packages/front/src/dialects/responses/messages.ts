@@ -1,5 +1,5 @@
 // Converts the items of a conversation to messages for chat templates. Successive reasoning, texts and calls become one message of the assistant,
-// as the model generated them. So do items between a call and its result, since templates accept no message between them.
+// as the model generated them. Items between a call and its result join that message too, since templates accept no message there.
 import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
@@ -92,7 +92,7 @@ function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoni
   return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
 }
 
-/** Keeps the parts, which templates accept. */
+/** Keeps a list of several parts, which templates accept. */
 function contentOf(content: ResponseText): Extract<ChatMessage, { role: "user" }>["content"] {
   if (typeof content === "string") return content;
   const [first, ...rest] = content.map((part) => ({ type: "text" as const, text: partText(part) }));

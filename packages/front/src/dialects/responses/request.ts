@@ -1,4 +1,4 @@
-// Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected with their names.
+// Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";

@@ -123,7 +123,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
 
   return {
     keep(client, { head, previousId, input }) {
-      // First of all, since `JSON.stringify` throws if the text exceeds the maximum length of a string.
+      // Before any change, since `JSON.stringify` throws if the text exceeds the maximum length of a string.
       const characters = JSON.stringify(input).length;
       const costs = entryCharacters + JSON.stringify(head).length + characters;
       forget(client, head.id);
