@@ -184,17 +184,22 @@ const TimingsSchema = z.record(z.string(), z.number()).meta({ id: "LlamaServerTi
 const probabilityShape = { id: z.int(), token: z.string(), bytes: z.array(z.int()), logprob: z.number() };
 const ProbabilitySchema = z.object({ ...probabilityShape, top_logprobs: z.array(z.object(probabilityShape)) });
 
+const answerShape = {
+  index: z.int(),
+  content: z.string(),
+  tokens: z.array(z.int()),
+  id_slot: z.int(),
+  tokens_predicted: z.int(),
+  tokens_evaluated: z.int(),
+  completion_probabilities: z.array(ProbabilitySchema).optional(),
+};
+
 /** With `response_fields`, an answer has only the listed fields. */
 export const LlamaServerCompletionSchema = z
   .object({
-    index: z.int(),
-    content: z.string(),
-    tokens: z.array(z.int()),
-    id_slot: z.int(),
+    ...answerShape,
     stop: z.literal(true),
     model: z.string(),
-    tokens_predicted: z.int(),
-    tokens_evaluated: z.int(),
     generation_settings: loose.describe("The sampling settings that were used."),
     prompt: z.string().optional().describe("The prompt, if the request has the prompt as text."),
     has_new_line: z.boolean(),
@@ -203,25 +208,18 @@ export const LlamaServerCompletionSchema = z
     stopping_word: z.string(),
     tokens_cached: z.int().describe("Number of tokens in the slot's KV cache now."),
     timings: TimingsSchema,
-    completion_probabilities: z.array(ProbabilitySchema).optional(),
   })
   .meta({ id: "LlamaServerCompletion" });
 export type LlamaServerCompletion = z.infer<typeof LlamaServerCompletionSchema>;
 
 export const LlamaServerChunkSchema = z
   .object({
-    index: z.int(),
-    content: z.string(),
-    tokens: z.array(z.int()),
+    ...answerShape,
     stop: z.boolean().describe("true in the last chunk, which has all fields of a complete answer."),
-    id_slot: z.int(),
-    tokens_predicted: z.int(),
-    tokens_evaluated: z.int(),
     timings: TimingsSchema.optional(),
     prompt_progress: PromptProgressReportSchema.optional().describe(
       "Sent during the prefill, if return_progress is set.",
     ),
-    completion_probabilities: z.array(ProbabilitySchema).optional(),
   })
   .meta({ id: "LlamaServerChunk" });
 export type LlamaServerChunk = z.infer<typeof LlamaServerChunkSchema>;

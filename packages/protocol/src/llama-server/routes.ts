@@ -20,26 +20,25 @@ import { generationHeaders, jobErrors, queryErrors } from "../openapi/route-part
 import type { Route } from "../openapi/routes.ts";
 import { HealthSchema } from "../native/worker.ts";
 
+const completion = {
+  method: "post",
+  request: LlamaServerCompletionRequestSchema,
+  response: LlamaServerCompletionSchema,
+  stream: LlamaServerChunkSchema,
+  headers: generationHeaders,
+  errors: jobErrors,
+} as const;
+
 export const llamaServerRoutes = {
   textCompletion: {
-    method: "post",
+    ...completion,
     path: "/completion",
     summary: "Continue a text. With several prompts or choices, the response is a list of answers.",
-    request: LlamaServerCompletionRequestSchema,
-    response: LlamaServerCompletionSchema,
-    stream: LlamaServerChunkSchema,
-    headers: generationHeaders,
-    errors: jobErrors,
   },
   eitherCompletion: {
-    method: "post",
+    ...completion,
     path: "/completions",
     summary: "The same as /completion if the body has n_predict, else as /v1/completions.",
-    request: LlamaServerCompletionRequestSchema,
-    response: LlamaServerCompletionSchema,
-    stream: LlamaServerChunkSchema,
-    headers: generationHeaders,
-    errors: jobErrors,
   },
   infill: {
     method: "post",

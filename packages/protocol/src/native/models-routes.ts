@@ -23,7 +23,11 @@ const changeErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 
-const streamed = { accept: "application/x-ndjson for NDJSON." } as const;
+const streamed = {
+  stream: ModelEventSchema,
+  headers: { accept: "application/x-ndjson for NDJSON." },
+  errors: changeErrors,
+} as const;
 
 export const modelRoutes = {
   modelStatuses: {
@@ -37,9 +41,7 @@ export const modelRoutes = {
     path: "/v1/models/load",
     summary: "Load a model, and stream the progress. The load continues if the client disconnects.",
     request: LoadModelRequestSchema,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   unloadModel: {
     method: "post",
@@ -63,9 +65,7 @@ export const modelRoutes = {
     summary:
       "Load another file under a model's name. New jobs use the new file once it is ready; the old file is unloaded after its last job.",
     request: SwapModelRequestSchema,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   pullModel: {
     method: "post",
@@ -73,9 +73,7 @@ export const modelRoutes = {
     summary:
       "Download a model and serve it. Requests for the same model share a download. When the last client disconnects, the download stops and can be resumed.",
     request: PullModelRequestSchema,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   deleteModel: {
     method: "delete",

@@ -22,17 +22,7 @@ type OllamaAnswer = OllamaChatAnswer | OllamaGenerateAnswer;
 type Piece = Pick<OllamaChatAnswer, "message"> | Pick<OllamaGenerateAnswer, "response" | "thinking" | "tool_calls">;
 type Extras = Partial<Pick<OllamaGenerateAnswer, "context" | "logprobs">>;
 type Head = Pick<OllamaAnswer, "model" | "created_at">;
-type Done = Pick<
-  OllamaAnswer,
-  | "done"
-  | "done_reason"
-  | "total_duration"
-  | "load_duration"
-  | "prompt_eval_count"
-  | "prompt_eval_duration"
-  | "eval_count"
-  | "eval_duration"
->;
+type Done = Omit<OllamaChatAnswer, keyof Head | "message" | "logprobs">;
 type Calls = NonNullable<OllamaGenerateAnswer["tool_calls"]>;
 
 /** The differences between `/api/chat` and `/api/generate`. */
