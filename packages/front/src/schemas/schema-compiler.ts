@@ -1,9 +1,9 @@
 // Owns the compilation of JSON schemas on a thread that can be killed: the limits of the thread, and a cache of results.
+import { createHash } from "node:crypto";
 import { createIsolate, IsolateError } from "@waggle/async";
 import type { Clock, StartIsolateThread } from "@waggle/async";
 import type { AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
-import { createResultCache } from "../generation/result-cache.ts";
 import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 
 export interface SchemaCompilerLimits {
@@ -65,7 +65,7 @@ const retryAfterS = 1;
 export function createSchemaCompiler(options: SchemaCompilerOptions = {}): SchemaCompiler {
   const limits = { ...defaultSchemaCompilerLimits, ...options.limits };
   const { clock, startThread } = options;
-  const cache = createResultCache<CompiledSchema>(limits.cacheBytes);
+  const cache = createResultCache(limits.cacheBytes);
   const isolate = createIsolate<string, CompiledSchema>({
     thread: { name: "schema-thread", caller: import.meta.url },
     limits: {
@@ -136,4 +136,51 @@ function infinityIn(value: unknown, path: string): string | undefined {
 
 function sizeOf(result: CompiledSchema): number {
   return result.kind === "grammar" ? result.grammar.length : result.message.length;
+}
+
+/** Agents send the same schemas with every request. */
+interface ResultCache {
+  get(text: string): CompiledSchema | undefined;
+  /** Above `maxBytes` drops the least recently used results, which can be this one. */
+  set(text: string, result: CompiledSchema, bytes: number): void;
+}
+
+/** Approximate size of an entry without its result. */
+const entryBytes = 256;
+
+/** The keys are digests of the texts: the texts may be large, and contain clients' data. */
+function createResultCache(maxBytes: number): ResultCache {
+  /** Least recently used first. */
+  const entries = new Map<string, { readonly result: CompiledSchema; readonly bytes: number }>();
+  let total = 0;
+
+  function remove(key: string): void {
+    total -= entries.get(key)?.bytes ?? 0;
+    entries.delete(key);
+  }
+
+  return {
+    get(text) {
+      const key = digest(text);
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.result;
+    },
+    set(text, result, bytes) {
+      const key = digest(text);
+      remove(key);
+      entries.set(key, { result, bytes: bytes + entryBytes });
+      total += bytes + entryBytes;
+      for (const oldest of entries.keys()) {
+        if (total <= maxBytes) break;
+        remove(oldest);
+      }
+    },
+  };
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64");
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
 import { WaggleError, errorKinds } from "@waggle/protocol";
+import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { createBodyBudget } from "../body/body-budget.ts";
@@ -18,7 +19,6 @@ import { createResponsesDialect } from "../dialects/responses/routes.ts";
 import { createGate } from "../access/gate.ts";
 import { createGenerations } from "../generation/generations.ts";
 import { createReference, isReference } from "./reference.ts";
-import { beginTrace, endTrace } from "./request-trace.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
@@ -138,4 +138,27 @@ function isBelow(path: string, start: string): boolean {
 
 function shortPath(c: AppContext): string {
   return c.req.path.slice(0, 200);
+}
+
+/** Only POST requests, which may create a job: traces of probes and pages would be useless. */
+function beginTrace(c: AppContext, traces: Pick<Traces, "begin"> | undefined): RequestTrace | undefined {
+  if (traces === undefined || c.req.method !== "POST") return undefined;
+  return traces.begin({
+    method: c.req.method,
+    requestId: c.get("requestId"),
+    traceParent: c.req.header("traceparent"),
+    traceState: c.req.header("tracestate"),
+  });
+}
+
+/** A stream continues after its handler has returned, so the trace ends when the response is closed. */
+function endTrace(c: AppContext, trace: RequestTrace | undefined, route: string): void {
+  if (trace === undefined) return;
+  const outgoing = c.env?.outgoing;
+  const client: string | undefined = c.get("client");
+  const streamed = outgoing?.headersSent === true;
+  const status = streamed ? outgoing.statusCode : c.res.status;
+  const end = (): void => trace.end({ route, status, client });
+  if (outgoing === undefined || outgoing.closed) end();
+  else outgoing.once("close", end);
 }

@@ -141,7 +141,7 @@ export const GenerateRequestSchema = z
       .enum(["resume", "error"])
       .default("resume")
       .describe(
-        "If the engine crashes during the answer: continue the answer on the next engine, or end the stream with engine_failed.",
+        "If the engine crashes during the answer: continue the answer with the next engine, or end the stream with engine_failed.",
       ),
     on_worker_loss: z
       .enum(["resume", "error"])

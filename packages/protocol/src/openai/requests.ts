@@ -161,7 +161,7 @@ export const ChatCompletionRequestSchema = z
       z.union([z.enum(["none", "auto"]), z.object({ name: z.string().max(requestLimits.toolNameChars) })]),
     ).describe("The deprecated form of tool_choice."),
     verbosity: nullish(z.enum(["low", "medium", "high"])).describe(
-      "medium has no effect. low and high are rejected if the model's template does not read verbosity.",
+      "Passed to the model's template. If the template does not read verbosity, medium is ignored, and low and high are rejected.",
     ),
     modalities: nullish(z.array(z.literal("text", "this worker answers in text")).max(openAiLimits.modalities)),
     audio: z.null("this worker answers in text").optional(),

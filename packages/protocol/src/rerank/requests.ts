@@ -25,7 +25,7 @@ const truncateShape = {
     .boolean()
     .nullish()
     .describe(
-      "true: cut texts at the model's maximum length, as is always done for `documents`. false: reject texts that are too long.",
+      "true: cut texts at the model's maximum length, the default for `documents`. false: reject texts that are too long, the default otherwise.",
     ),
   truncate_prompt_tokens: z
     .int()

@@ -53,7 +53,7 @@ export const responsesRoutes = {
   responseInputItems: {
     method: "get",
     path: "/v1/responses/:id/input_items",
-    summary: "The input items of a stored response.",
+    summary: "The items of the conversation that a stored response answers, earlier responses included.",
     response: ResponseItemListSchema,
     query: {
       limit: "Maximum number of items, 1 to 100; default: 20.",

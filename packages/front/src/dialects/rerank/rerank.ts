@@ -1,6 +1,6 @@
-// Owns the routes that rank documents, with the requests and answers of Jina, Cohere, TEI and llama-server.
-import { RerankRequestSchema } from "@waggle/protocol";
-import type { Ranking, RerankDocument, RerankRequest } from "@waggle/protocol";
+// Owns the routes that rank documents, with the requests and answers of Jina, Cohere, TEI and llama-server, and vLLM's route that scores text pairs.
+import { RerankRequestSchema, ScoreRequestSchema } from "@waggle/protocol";
+import type { Ranking, RerankDocument, RerankRequest, Scores } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -75,4 +75,31 @@ function bestOf(
     text,
     score: raw === true ? logit : scoreOf(logit),
   }));
+}
+
+/** Scores one text with many, or pair by pair. */
+export function scoreRoute(options: AppOptions, generations: Generations): Handler {
+  return async (c) => {
+    const body = await readBody(c, ScoreRequestSchema, options.limits.maxBodyBytes);
+    const served = options.models.find(body.model);
+    const [queries, documents] = [listOf(body.text_1), listOf(body.text_2)];
+    if (queries.length > 1 && queries.length !== documents.length) {
+      throw unsupported("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
+    }
+    const pairs = { queries, documents, truncateTo: truncationOf(body, false) };
+    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
+    const scores: Scores = {
+      id: `score-${job.id}`,
+      object: "list",
+      created: Math.floor(Date.now() / 1000),
+      model: served.name,
+      data: logits.map((logit, index) => ({ index, object: "score", score: scoreOf(logit) })),
+      usage,
+    };
+    return c.json(scores);
+  };
+}
+
+function listOf(texts: string | readonly string[]): readonly string[] {
+  return typeof texts === "string" ? [texts] : texts;
 }

@@ -5,8 +5,7 @@ import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { openAiError } from "../openai/errors.ts";
-import { rerankRoute } from "./rerank.ts";
-import { scoreRoute } from "./score.ts";
+import { rerankRoute, scoreRoute } from "./rerank.ts";
 
 export function createRerankDialect(options: AppOptions, generations: Generations): Dialect {
   const handlers = {
