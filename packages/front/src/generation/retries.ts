@@ -35,7 +35,7 @@ export interface Retries {
   join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
 }
 
-/** Maximum number of stored requests. At the limit, the client with the most requests loses its oldest request, and other clients lose no requests. */
+/** Maximum number of stored requests. At the limit, the oldest request of the client with the most requests is dropped. */
 const mostRemembered = 16_384;
 const longestKey = 255;
 

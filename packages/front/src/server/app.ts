@@ -79,7 +79,7 @@ export function createApp(options: AppOptions): App {
     }
     await next();
   });
-  // If several dialects have a path, the last dialect wins. Native patterns such as /v1/models/:id are left out, since they would match paths of other dialects.
+  // If several dialects have a path, the last dialect wins. Native patterns such as /v1/models/:id are left out: other dialects have matching paths.
   for (const dialect of [...dialects.slice(1), native]) {
     const paths = dialect.routes.flatMap((route) => route.paths);
     for (const path of dialect === native ? paths.filter((own) => !own.includes(":")) : paths) {

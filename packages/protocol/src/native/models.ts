@@ -5,8 +5,8 @@ import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { ChatAbilitiesSchema, ModelKindSchema } from "./worker.ts";
 
 /**
- * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: accepts jobs. unloading: its engine exits.
- * failed: the model could not be loaded, or its engine crashed too often; the next request tries again if a retry may help.
+ * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: accepts jobs. unloading: the engine
+ * exits. failed: the model could not be loaded, or its engine crashed too often; the next request tries again if a retry may help.
  */
 export const ModelStateSchema = z.enum([
   "unloaded",

@@ -1,4 +1,4 @@
-// Owns Ollama's two embedding routes. The vectors of both have length 1; in Ollama, those of /api/embeddings are not normalized.
+// Owns Ollama's two embedding routes. The vectors of both routes have length 1; Ollama itself normalizes only the vectors of /api/embed.
 import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbedSpec } from "@waggle/jobs";
 import type { EndEvent, OllamaEmbedRequest } from "@waggle/protocol";

@@ -70,7 +70,7 @@ function modelInfo(info: WorkerInfo, basename: string): Record<string, string | 
   };
 }
 
-/** The worker's context size, which may be less than the trained one; before the model is loaded, the trained one. */
+/** The worker's context size; before the model is loaded, the trained context size, which may be larger. */
 function contextSizeOf({ context_size: size, trained_context_size: trained }: WorkerInfo): number {
   return size ?? trained ?? 0;
 }

@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { OllamaModelFields } from "@waggle/protocol";
 import type { ServedModel, ServedModels } from "../../server/context.ts";
 
-/** The tag of a name without one. */
+/** Tag of names without a tag. */
 const defaultTag = ":latest";
 const shownChars = 256;
 

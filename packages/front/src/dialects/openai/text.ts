@@ -11,7 +11,7 @@ type Choice = TextCompletion["choices"][number];
 export interface TextOptions {
   /** The prompt to send before the answer of this choice. Called when the choice's job has produced text, or has ended. */
   readonly echo?: ((choice: number) => Echo) | undefined;
-  /** Of each `of` neighbouring choices, the `shown` most probable ones are returned. A stream returns all choices. */
+  /** Each `of` neighbouring choices have one prompt; the `shown` most probable choices of a prompt are returned. A stream returns all choices. */
   readonly best?: { readonly of: number; readonly shown: number } | undefined;
 }
 

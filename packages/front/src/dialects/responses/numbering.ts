@@ -16,7 +16,7 @@ export function createNumbering(): Numbering {
 export interface Numbers {
   /** Number of events so far, keepalives included. */
   readonly count: number;
-  /** The number of the next event if it is a stored keepalive; undefined if it is not. */
+  /** The number of the next event if that event is a stored keepalive, else undefined. */
   nextPause(): number | undefined;
   /** Adds a keepalive and returns its number; undefined if another stream has sent this stream's next event. */
   addPause(): number | undefined;
