@@ -16,7 +16,7 @@ const token = (text: string, choice?: number): StreamEvent => ({
   ...(choice === undefined ? {} : { choice }),
 });
 
-/** Jobs whose events the test gives, in any order. */
+/** Fake jobs; a test sends their events with `say`, in any order. */
 function jobs(count: number, options: Partial<BatchOptions> = {}, choices = 1) {
   const log: string[] = [];
   const sinks: ((events: readonly StreamEvent[]) => void)[] = [];
@@ -64,7 +64,7 @@ async function restOf(reader: BatchReader): Promise<StreamEvent[]> {
   return all;
 }
 
-test("choices are numbered through, and there is one start and one end with all counts", async () => {
+test("choices are numbered across jobs; the stream has one start, and one end with the sums of all counts", async () => {
   const { wanted, say, log } = jobs(2, {}, 2);
   const reader = await runBatch(wanted);
   say(1, started, token("c", 0), token("d", 1));
@@ -88,7 +88,7 @@ test("choices are numbered through, and there is one start and one end with all 
   expect(log).toEqual(["submit 0", "submit 1", "close 1", "close 0"]);
 });
 
-test("only so many run at a time, and each that ends makes room for the next", async () => {
+test("at most `width` jobs run at a time; when a job ends, the next job is submitted", async () => {
   const { wanted, say, log } = jobs(4);
   const reader = await runBatch(wanted);
   expect(log).toEqual(["submit 0", "submit 1"]);
@@ -110,7 +110,7 @@ test.each<[string, StreamEvent, object]>([
     { type: "error", code: "engine_failed" },
   ],
   ["is cancelled", { ...end, finish_reason: "cancelled" }, { type: "end", finish_reason: "cancelled" }],
-])("when one %s all end, and the stream with it", async (_, event, last) => {
+])("when a job %s, all jobs and the stream end", async (_, event, last) => {
   const { wanted, say, log } = jobs(3);
   const reader = await runBatch(wanted);
   say(0, started, token("a"), event);
@@ -119,7 +119,7 @@ test.each<[string, StreamEvent, object]>([
   expect(log).toEqual(["submit 0", "submit 1", "close 0", "close 1"]);
 });
 
-test("a refusal of the first job is the request's error; a refusal of a later job ends the stream with its error", async () => {
+test("rejection of the first job rejects the batch; rejection of a later job ends the stream with an error", async () => {
   const refused = new WaggleError("resource_exhausted", "The queue is full.");
   const submit = (at: number) => (_: GenerateSpec, index: number) =>
     index === at ? Promise.reject(refused) : Promise.resolve({ id: String(index) } as Job);
@@ -129,7 +129,7 @@ test("a refusal of the first job is the request's error; a refusal of a later jo
   expect(log).toEqual(["close 0"]);
 });
 
-test("an error of onEnded ends the stream, after the events that came with the job's end", async () => {
+test("an error of onEnded ends the stream, after the job's events", async () => {
   const refused = new WaggleError("invalid_argument", "Too many.");
   const onEnded = (): never => {
     throw refused;
@@ -141,7 +141,7 @@ test("an error of onEnded ends the stream, after the events that came with the j
   await expect(reader.next()).rejects.toBe(refused);
 });
 
-test("closed while a job is being accepted, it lets go of that one too", async () => {
+test("close also closes the reader of a job that is being submitted", async () => {
   const [asked, accepting] = [deferred<void>(), deferred<void>()];
   const { wanted, log, say } = jobs(2);
   const reader = await runBatch({
@@ -164,7 +164,7 @@ test("closed while a job is being accepted, it lets go of that one too", async (
   await expect.poll(() => log).toEqual(["submit 0", "close 0", "submit 1", "close 1"]);
 });
 
-test("silence is passed on as a ping, and a repeated event is not", async () => {
+test("a ping of a job is a ping of the batch; a dropped event is not", async () => {
   const { wanted, say } = jobs(2);
   const reader = await runBatch(wanted);
   say(0);

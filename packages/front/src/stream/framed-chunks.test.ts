@@ -22,7 +22,7 @@ const failed: StreamEvent = {
   retryable: true,
 };
 
-/** What a client gets of these reads, of which one may fail, and what became of the reader. */
+/** Reads all chunks. @param reads results of the reader; an Error is thrown */
 async function run(reads: readonly (readonly StreamEvent[] | Error)[], framing: Partial<Framing> = {}) {
   const lines: string[] = [];
   const log = createLogger({
@@ -66,7 +66,7 @@ async function run(reads: readonly (readonly StreamEvent[] | Error)[], framing: 
 }
 
 describe("framedChunks", () => {
-  it("ends cleanly after the end", async () => {
+  it("ends normally after the end event", async () => {
     expect(await run([[token], [token, end]])).toMatchObject({
       got: ["<a>", "<a><end>"],
       broken: false,
@@ -75,7 +75,7 @@ describe("framedChunks", () => {
     });
   });
 
-  it("breaks after an error, and gives up its reader and its place", async () => {
+  it("throws after an error event, closes the reader and calls onClose", async () => {
     expect(await run([[token, failed], [token]])).toMatchObject({
       got: ["<a><engine_failed>"],
       broken: true,
@@ -84,7 +84,7 @@ describe("framedChunks", () => {
     });
   });
 
-  it("ends cleanly after an error that the dialect has a last word for, and says nothing after it", async () => {
+  it("ends normally after an error event if the dialect has an unmistakable error text", async () => {
     const framing = { errorIsLastWord: true as const };
     expect(await run([[token, failed], [token]], framing)).toMatchObject({
       got: ["<a><engine_failed>"],
@@ -94,7 +94,7 @@ describe("framedChunks", () => {
     });
   });
 
-  it("ends with the error of a reader that fails", async () => {
+  it("sends the error of a reader that throws", async () => {
     const refused = new WaggleError("resource_exhausted", "The queue is full.");
     expect(await run([[token], refused, [end]])).toMatchObject({
       got: ["<a>", "<resource_exhausted>"],
@@ -104,17 +104,17 @@ describe("framedChunks", () => {
     });
   });
 
-  it("takes a cancelled end for an error where the dialect does, and only there", async () => {
+  it("sends a cancelled end as an error, if the dialect wants an error", async () => {
     expect(await run([[cancelled]])).toMatchObject({ got: ["<cancelled>"], broken: true });
     expect(await run([[cancelled]], { cancelledIsError: false })).toMatchObject({ got: ["<end>"], broken: false });
   });
 
-  it("keeps the stream alive when there is nothing, or nothing to say", async () => {
+  it("sends a keep-alive without events, and for events without text", async () => {
     const queued: StreamEvent = { type: "status", stream_id: "j", status: "loading" };
     expect((await run([[], [queued], [end]])).got).toEqual(["<silent>", "<unframed>", "<end>"]);
   });
 
-  it("tells the client of a defect in the framing, breaks the stream and logs the cause", async () => {
+  it("when the framing throws, sends an error, destroys the stream and logs the cause", async () => {
     const defect = () => {
       throw new TypeError("a defect");
     };
