@@ -1,4 +1,4 @@
-// Defines the first message to an engine process: all its settings, as plain data. Environment and argv stay with the worker.
+// Defines the first message to an engine process: all its settings, as plain data. Only the worker reads flags and variables.
 import type { BackendName } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
@@ -8,7 +8,7 @@ export interface EngineStart {
   readonly backend: BackendName;
   /** Path of the model's file. */
   readonly model: string;
-  /** The folder of packages for a GPU. */
+  /** Folder of GPU packages. */
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
   /** Most threads to try when they are not pinned: a container's quota may be less than the backend's limit. */

@@ -5,7 +5,7 @@ import type { WorkerConfig } from "../config.ts";
 import type { Worker } from "../worker.ts";
 
 export interface FleetMembership {
-  /** Takes more jobs, since one has ended and a slot may be free. */
+  /** Takes more jobs from the fleet. Called when a job has ended, since a slot may be free. */
   refill(): void;
   /** The worker's models have changed. */
   changed(): void;
@@ -24,7 +24,7 @@ export interface JoinFleetOptions {
   readonly clock: Clock;
 }
 
-/** Undefined without a fleet. @throws WaggleError invalid_argument for a server that is not allowed */
+/** Undefined when no fleet is configured. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function joinFleet({
   config,
   worker,

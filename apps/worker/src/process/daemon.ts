@@ -1,5 +1,4 @@
-// Owns the whole: it opens the port, lets the worker load and the hive know, and takes everything down again so that nothing
-// is left.
+// Owns the daemon: opens the ports, starts the worker, joins the hive and the fleet, and closes everything at the end.
 import { constants } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
@@ -32,23 +31,22 @@ import type { Pulls } from "../models/change/pulls.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
 const flushTimeoutMs = 1_000;
-/** How long a model without requests stays where there are others: as long as Ollama's. */
+/** Default time that a model stays loaded without requests, in a worker with several models. Ollama's default is the same. */
 const severalStayMs = 300_000;
 
 export interface DaemonOptions {
   readonly config: WorkerConfig;
-  /** What the engine process inherits. */
+  /** Environment that the engine process inherits. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  /** The log's last lines. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
-  /** Where a person watches; undefined without a terminal. */
+  /** Gets the progress of downloads; undefined when stderr is not a terminal, or the screen shows the progress. */
   readonly terminal: { write(text: string): unknown } | undefined;
-  /** Writes one machine-readable line. */
+  /** Writes one machine-readable line to stdout. */
   readonly print: (line: StdoutLine) => void;
   /** Where a person watches. */
   readonly screen?: WorkerScreen | undefined;
@@ -56,11 +54,14 @@ export interface DaemonOptions {
 
 export interface Daemon extends Departure {
   readonly url: string;
-  /** Why the one model that it was started for could not be loaded; the worker leaves. */
+  /** Why the worker's only model could not be loaded for the first time; the worker then exits. */
   readonly failure: string | undefined;
 }
 
-/** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
+/**
+ * Opens the ports, then loads the models.
+ * @throws StartError or WaggleError for models or a fleet that cannot be used, PortTakenError, or another error of a port
+ */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print, screen } = options;
   const specs = await modelSpecsOf(config);
@@ -70,7 +71,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await chooseKvFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined = undefined;
-  // Requests and metrics arrive as soon as the first port is open, before the fleet is joined.
+  // Empty and undefined at first: requests for metrics may arrive as soon as the first port is open, before the fleet is joined.
   let ownUrl = "";
   let fleet: FleetMembership | undefined = undefined;
   let gpuReported = false;
@@ -99,7 +100,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         start: engineStartOf(config, facts?.path ?? reference, { ...settings, contextSize }, prefixes),
         env: options.env,
         clock,
-        // With one model its engine needs no name.
+        // With one model, log lines need no name of a model.
         log: together > 1 ? log.child({ model: host.name }) : log,
         loadedBefore: loaded === reference,
         onStopped: prefixes?.release,
@@ -132,7 +133,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     announced = true;
     const { main } = worker.models;
     const host = main?.current.host;
-    // No model was loaded: each loads with its first request.
+    // Without a loaded model, each model loads with its first request.
     if (host?.info === undefined) screen?.waiting();
     else screen?.ready(host.name, host.info);
     const pid = host?.engine?.pid;
@@ -172,7 +173,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
   reporter = joinHive({ config, report, log, metrics, onDrain });
 
-  /** What keeps a GPU from computing is logged once. Nothing waits for that. */
+  /** Logs once why a GPU is not used. Runs in the background. */
   async function reportUnusedGpu(device: string): Promise<void> {
     if (gpuReported || device !== "cpu" || config.backend === "fake" || config.modelSettings.device !== "auto") return;
     gpuReported = true;
@@ -191,7 +192,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (plan !== undefined && worker.models.pool.memoryOf(host) === undefined) worker.models.pool.know(host, plan);
   }
 
-  /** One after the other, so that a folder of many models delays no request. */
+  /** Describes the models one after the other, so that a folder of many models delays no request. */
   async function describeAll(): Promise<void> {
     for (const { current } of [...worker.models.entries()]) await describe(current);
   }
@@ -201,7 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     drainTimeoutMs: config.drainTimeoutMs,
     async refuse() {
-      // First: jobs that another worker can continue leave without waiting for their end.
+      // Called first, so that jobs that another worker can continue leave without waiting for their end.
       const handedOver = fleet?.leave();
       worker.refuse();
       stopping.abort();
@@ -213,7 +214,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onCutting: screen?.cutting,
     async takeDown(before) {
       worker.abort();
-      // What has ended still has to reach its reader: streams, and answers that were collected.
+      // Ended streams and collected answers still have to reach their clients.
       server.stopAccepting();
       const flushed = before(server.answered(), flushTimeoutMs);
       await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed]);

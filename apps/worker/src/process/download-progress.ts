@@ -1,9 +1,9 @@
-// Owns how the progress of a download is shown: a bar on a terminal, a log line now and then elsewhere.
+// Shows the progress of a download: as a bar on a terminal, otherwise as log lines.
 import { formatBytes } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 
 const barWidth = 30;
-/** Without a terminal, a line each time so much more has come. */
+/** Progress between two log lines, as a share of the download. */
 const logStep = 0.1;
 
 export interface DownloadProgress {
@@ -14,7 +14,7 @@ export interface DownloadProgress {
 export interface DownloadProgressOptions {
   readonly model: string;
   readonly log: Logger;
-  /** Where to draw; undefined when it is no terminal. */
+  /** Undefined: progress goes to the log. */
   readonly terminal: { write(text: string): unknown } | undefined;
 }
 

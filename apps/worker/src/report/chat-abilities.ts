@@ -1,10 +1,10 @@
-// Owns how a chat format appears on the wire, and for which models.
+// Converts a model's chat format to its form on the wire.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import type { HostedFile } from "../models/list/model-entry.ts";
 
-/** As the engine reported it, or the file, after the first request; undefined for a model that does not generate text. */
+/** From the engine's report, or else from the model's file if that was read before. Undefined for models that do not generate text. */
 export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
   const { info } = hosted.host;
   const description = info === undefined ? descriptions.known(hosted) : undefined;

@@ -13,7 +13,7 @@ export interface GivenModel {
   readonly reference: string;
 }
 
-/** `name=reference`, or a reference alone: a path or a URL has a slash or a colon before any equals sign. */
+/** Parses `name=reference`, or a reference alone: in a path or URL, a slash or a colon comes before any equals sign. */
 export function givenModel(item: string): GivenModel | undefined {
   if (item === "" || item.length > maxReferenceChars) return undefined;
   const [, name, reference] = /^([^=/\\:]+)=(.+)$/s.exec(item) ?? [];

@@ -1,4 +1,4 @@
-// Owns the models of a worker: which names there are, the host behind each, and the pool in which they share memory.
+// Owns the models of a worker: their names, the host of each, and the pool in which they share memory.
 import { dirname } from "node:path";
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
@@ -23,11 +23,11 @@ export interface ModelSpec {
   /** When undefined, the model's own name is used once it is loaded. */
   readonly name: string | undefined;
   readonly aliases: readonly string[];
-  /** A path, or what can be downloaded. */
+  /** A path, or a reference to download. */
   readonly reference: string;
   readonly source: ModelSource;
   readonly pinned: boolean;
-  /** Settings for loading it; undefined when those of all models apply. */
+  /** Undefined when the settings of all models apply. */
   readonly settings?: ModelSettings | undefined;
   readonly keepAliveMs?: number | undefined;
 }
@@ -37,22 +37,22 @@ export interface ModelsOptions extends Pick<
   "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "observers"
 > {
   readonly specs: readonly ModelSpec[];
-  /** The model that serves unknown names. */
+  /** Name of the model that serves unknown names. */
   readonly defaultModel: string | undefined;
-  /** For models without settings. */
+  /** Settings of models without separate settings. */
   readonly settings: ModelSettings;
   readonly keepAliveMs: number;
-  /** Clients of a local worker may see its paths. */
+  /** Whether clients see this machine's paths in messages. */
   readonly localMode: boolean;
   readonly budget: Budget;
-  /** The memory that all engines share. */
+  /** Cores that all engines share. */
   readonly cores: number;
   readonly registry: JobRegistry;
   readonly createEngine: (
     hosted: HostedFile,
     events: Parameters<ModelHostOptions["createEngine"]>[0],
   ) => ModelHost["engine"] & {};
-  /** Finds the file and what it takes. @throws Error with the reason why it cannot be loaded */
+  /** Finds the model's file and memory needs. @throws Error with the reason why the model cannot be loaded */
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -67,13 +67,13 @@ export interface Models {
   readonly pool: Pool;
   readonly router: ModelRouter<ModelHost>;
   entries(): readonly ModelEntry[];
-  /** Those that leave or come among them. */
+  /** All hosts, also those of files that are being swapped in or out. */
   hosts(): readonly ModelHost[];
   /** @throws WaggleError not_found, invalid_argument: see ServedModels */
   find(name: string | null | undefined): ModelEntry;
-  /** By its own name or an alias; @throws WaggleError not_found */
+  /** Finds a model by its name or an alias. @throws WaggleError not_found */
   named(name: string): ModelEntry;
-  /** The model that serves unknown names, where the settings choose one. */
+  /** The model that serves unknown names, if the settings name one. */
   readonly fallback: ModelEntry | undefined;
   isDefault(entry: ModelEntry): boolean;
   /** The model that represents the worker: the default, or the first. */
@@ -83,7 +83,7 @@ export interface Models {
   remove(entry: ModelEntry): void;
   /** A host for another file under the entry's name. */
   host(entry: ModelEntry, reference: string, source: ModelSource): HostedFile;
-  /** Its last jobs may end; then it is removed. */
+  /** Waits for the last jobs of the host, then removes it. */
   retire(hosted: HostedFile, reason: UnloadReason): Promise<void>;
 }
 
@@ -116,7 +116,7 @@ export function createModels(options: ModelsOptions): Models {
       {
         ...options,
         slots: file.settings.slots,
-        // Only one: its jobs are called as they always were.
+        // The job ids of the first host have no number, so those of a worker with one model are short.
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
         modelPath: shownReference(file.reference),
@@ -141,7 +141,7 @@ export function createModels(options: ModelsOptions): Models {
           const { former } = hosted;
           if (former === undefined) return false;
           Object.assign(hosted, former, { former: undefined });
-          // Once it has failed.
+          // In a later turn, when the state is `failed`.
           queueMicrotask(() => pool.loadNow(host));
           return true;
         },
@@ -197,7 +197,7 @@ export function createModels(options: ModelsOptions): Models {
     return found;
   }
 
-  /** If the worker has only one model, that model serves requests with any name. */
+  /** Models of flags or the settings file. A single one serves requests with any name. */
   const given = options.specs.filter(({ source }) => source === "file" || source === "embedded" || source === "fake");
   options.specs.forEach(add);
   const sole = given.length === 1 ? entries[options.specs.indexOf(given[0] as ModelSpec)] : undefined;

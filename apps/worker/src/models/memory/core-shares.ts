@@ -3,7 +3,7 @@
 import type { ModelHost } from "../run/model-host-port.ts";
 
 export interface CoreShares {
-  /** Jobs have come or gone, or an engine has. */
+  /** Call when a job or an engine has started or ended. */
   update(): void;
 }
 
