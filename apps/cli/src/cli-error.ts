@@ -13,7 +13,7 @@ export const exitCodes = {
   interrupted: codes.abortedByInterrupt,
 } as const;
 
-/** The message is a whole sentence, and says what to do where that is known. */
+/** The message is a whole sentence, with a remedy where one is known. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exitCode: number;
@@ -57,7 +57,7 @@ function codeOf({ code, cause }: WaggleError): number {
 }
 
 function sentence({ code, message }: WaggleError): string {
-  const told = /[.!?]$/.test(message) ? message : `${message}.`;
+  const whole = /[.!?]$/.test(message) ? message : `${message}.`;
   const remedy = code === "unauthenticated" ? " Set the variable WAGGLE_API_TOKEN to one of its tokens." : "";
-  return told + remedy;
+  return whole + remedy;
 }

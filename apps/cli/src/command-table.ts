@@ -172,13 +172,13 @@ export const commandTable = [
 
 export type CommandName = (typeof commandTable)[number]["name"];
 
-/** The daemons. A daemon parses its flags itself, so the table has no rows for them. */
+/** A daemon parses its flags itself, so its row lists none. */
 export const daemonTable = [
   {
     name: "serve",
     summary: "start a worker: a server of models",
     usage: "[models...] [options]",
-    /** Of a word without a flag. */
+    /** For an argument without a flag. */
     completion: "file",
     examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
   },

@@ -22,7 +22,7 @@ export interface OptionSpec {
 }
 
 export interface Words {
-  /** The arguments as typed, without the missing ones. */
+  /** The arguments as typed; missing arguments are absent. */
   readonly args: readonly string[];
   text(option: string): string | undefined;
   list(option: string): readonly string[];

@@ -6,7 +6,7 @@ import { constants } from "node:os";
 const exitCode = 128 + constants.signals.SIGINT;
 
 /** Aborts at the first signal. */
-export function hearInterrupts(process: NodeJS.Process): AbortSignal {
+export function listenForInterrupts(process: NodeJS.Process): AbortSignal {
   const interrupt = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {

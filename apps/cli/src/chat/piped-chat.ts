@@ -1,5 +1,5 @@
-// Owns a chat without a terminal: it sends each line of stdin as a message, and writes only the answers to stdout. The output of its commands
-// goes to stderr.
+// Runs a chat without a terminal: sends each line of stdin as a message, and writes only the answers to stdout. The output of slash
+// commands goes to stderr.
 import { createInterface } from "node:readline";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { CliError, InterruptedError } from "../cli-error.ts";

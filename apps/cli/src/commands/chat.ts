@@ -1,4 +1,4 @@
-// Owns `waggle chat`: chooses the worker, the model, and between a terminal and pipes.
+// Owns `waggle chat`: chooses the worker and the model, and runs the chat in a terminal or through pipes.
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -77,5 +77,5 @@ function modelsFor(
 async function requireWriter({ client, model, modelName }: Session, signal: AbortSignal): Promise<void> {
   const { kind } = await client.info({ signal });
   if (kind === undefined || kind === "generate" || model !== undefined) return;
-  throw new CliError(`${modelName} writes no answers: its kind is ${kind}.`);
+  throw new CliError(`Cannot chat with ${modelName}: its kind is ${kind}.`);
 }

@@ -1,4 +1,4 @@
-// Owns `waggle doctor`: prints each finding with its remedy as soon as the check has ended.
+// Owns `waggle doctor`: prints each finding with its remedy as soon as its check has ended.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { examine } from "../doctor/examine.ts";
@@ -9,7 +9,7 @@ const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", proble
 const nameColumns = 17;
 
 export const run: Run = async (context, words) => {
-  const findings = words.has("json") ? await collect(context) : await tell(context);
+  const findings = words.has("json") ? await collect(context) : await print(context);
   return findings.some(({ level }) => level === "problem") ? exitCodes.failed : exitCodes.ok;
 };
 
@@ -20,7 +20,7 @@ async function collect(context: Context): Promise<readonly Finding[]> {
   return findings;
 }
 
-async function tell(context: Context): Promise<readonly Finding[]> {
+async function print(context: Context): Promise<readonly Finding[]> {
   const { out } = context;
   const status = createStatusLine(out);
   const findings: Finding[] = [];
@@ -46,7 +46,7 @@ export function formatFinding({ check, level, text, remedy }: Finding, style: St
 function summary(findings: readonly Finding[]): string {
   const problems = findings.filter(({ level }) => level === "problem").length;
   const warnings = findings.filter(({ level }) => level === "warning").length;
-  if (problems === 0 && warnings === 0) return "All is well.";
+  if (problems === 0 && warnings === 0) return "No problems found.";
   const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
   if (problems === 0) return `It works, with ${count(warnings, "warning")}.`;
   return `${count(problems, "problem")} and ${count(warnings, "warning")}.`;

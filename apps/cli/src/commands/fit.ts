@@ -1,5 +1,5 @@
-// Owns `waggle fit`: the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It reads only
-// the models' headers, before anything is loaded or downloaded.
+// Owns `waggle fit`: shows the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It
+// reads only the models' headers, and loads and downloads no model.
 import {
   fitReport,
   measureMemoryBandwidth,
@@ -15,7 +15,7 @@ import { findGpu } from "../local/free-gpu.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 
-/** The worker's flags by commander's names for them. */
+/** The worker's flags, under the names that commander gives them. */
 const flags = {
   slots: "--slots",
   contextSize: "--context-size",
@@ -32,7 +32,7 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   try {
     const hub = { folder: config.modelsFolder, ...(await hubOptions(config.env)), signal };
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
-    line.show("measuring how fast memory is read");
+    line.show("measuring the memory bandwidth");
     const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });
     const gpu = await findGpu(config.gpuFolder, settings.device, signal);
     const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));

@@ -16,11 +16,11 @@ export const run: Run = async (context, words) => {
     createProgressView(context.err),
   );
   const leaving = (swapped.leaving ?? 0) === 0 ? "" : " The old file still finishes its last jobs.";
-  context.out.write(`${swapped.name} is answered by ${swapped.file ?? reference}.${leaving}\n`);
+  context.out.write(`${swapped.name} is now served from ${swapped.file ?? reference}.${leaving}\n`);
   return exitCodes.ok;
 };
 
-/** Makes a file's path absolute for a worker on this machine, whose working folder may be another. */
+/** Makes a file's path absolute for a worker on this machine, which may run in another working folder. */
 function referenceAt(url: string, reference: string): string {
   const isHere = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
   return isHere && existsSync(reference) ? resolve(reference) : reference;

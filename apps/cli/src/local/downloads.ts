@@ -25,19 +25,19 @@ export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, want
   const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
   throw new CliError(
     names === ""
-      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" does that.`
+      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" downloads a model.`
       : `Unknown model ${wanted}. Downloaded models: ${names}.`,
   );
 }
 
-/** Returns the path of a download with this name, or else of a file. @throws CliError naming the downloads, or how to complete a download */
+/** The path of the download with this name, or else of the file. @throws CliError naming the downloads, or how to complete a download */
 export async function pickPath(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;
   if (existsSync(wanted) && (await findDownload(config, wanted)) === undefined) return wanted;
   const model = await pickDownload(config, wanted);
   if (model.state === "whole") return model.path;
-  const rest = model.reference === undefined ? "" : ` "waggle pull ${model.reference}" gets the rest.`;
-  throw new CliError(`${model.name} is not whole (${downloadState(model)}).${rest}`);
+  const rest = model.reference === undefined ? "" : ` Continue with "waggle pull ${model.reference}".`;
+  throw new CliError(`${model.name} is incomplete (${downloadState(model)}).${rest}`);
 }
 
 export function downloadSize({ bytes, totalBytes }: DownloadedModel): string {

@@ -25,8 +25,8 @@ const barColumns = 24;
 const linesOfAll = 10;
 
 const stageWords = {
-  waiting: "waiting for its turn",
-  asking: "asking what there is",
+  waiting: "waiting for running jobs or memory",
+  asking: "looking up the model",
   downloading: "downloading",
   checking: "checking the hash",
   loading: "loading",
@@ -44,7 +44,7 @@ export function createProgressView(output: Output): ProgressView {
   let lastPart = -1;
   return {
     show(progress) {
-      // A load takes seconds; a log file needs no line for it.
+      // A load takes seconds, so a log file needs no line for it.
       if (progress.stage === "loading") return;
       const part = Math.floor((shareOf(progress) ?? 0) * linesOfAll);
       if (progress.stage === stage && part === lastPart) return;
