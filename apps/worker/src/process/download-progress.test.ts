@@ -16,7 +16,7 @@ function setUp(onTerminal: boolean) {
 }
 
 describe("a download's progress", () => {
-  it("is a bar on a terminal, on one line until it is done", () => {
+  it("is a bar on one line of a terminal", () => {
     const { drawn, lines, progress } = setUp(true);
     for (const value of [0, 0.5, 1]) progress.show(value);
     expect(drawn[1]).toBe(`\r  ${"█".repeat(15)}${"░".repeat(15)}  50 %  hf:a/b:Q4`);
@@ -24,13 +24,13 @@ describe("a download's progress", () => {
     expect(lines).toEqual([]);
   });
 
-  it("is the number of bytes, where the size is unknown", () => {
+  it("is the number of bytes if the size is unknown", () => {
     const { drawn, progress } = setUp(true);
     progress.show(0, 12_345_678);
     expect(drawn).toEqual(["\r  12.3 MB  hf:a/b:Q4"]);
   });
 
-  it("is a log line for each tenth elsewhere", () => {
+  it("is a log line for each tenth without a terminal", () => {
     const { lines, progress } = setUp(false);
     for (let percent = 0; percent <= 100; percent += 1) progress.show(percent / 100);
     expect(lines.length).toBeGreaterThanOrEqual(10);

@@ -7,7 +7,7 @@ const mib = 2 ** 20;
 const now = 100_000;
 const budget: Budget = { bytes: 300 * mib, models: 3, leastStayMs: 5_000 };
 
-/** Loaded long ago, idle, not pinned, and of 100 MiB. */
+/** A model of 100 MiB, loaded long ago, idle and not pinned. */
 function tenant(key: string, more: Partial<Tenant> = {}): Tenant {
   const usual = { bytes: 100 * mib, phase: "loaded", pinned: false, busy: false, usedAt: 0, loadedAt: 0 } as const;
   return { key, ...usual, ...more };
