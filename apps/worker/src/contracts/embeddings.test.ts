@@ -60,7 +60,7 @@ test.each<[what: string, body: object, message: RegExp]>([
   ["an empty list of tokens", { input: [[1], []] }, /"input.*": .*empty/],
   ["an unknown token", { input: [100_000] }, /Cannot embed token 100000/],
   [
-    "more tokens than are read",
+    "more tokens than the limit",
     { input: Array.from({ length: 5_000 }, () => 1) },
     /of (at least )?5000 tokens: 4095 are the most/,
   ],
