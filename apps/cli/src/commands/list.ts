@@ -1,7 +1,8 @@
 // Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { downloadSize, downloadState, listDownloads } from "../local/downloads.ts";
+import { downloadState, listDownloads } from "../local/downloads.ts";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { modelsOf } from "../worker/model-names.ts";
 import { sizeWords, stateWords } from "../worker/model-words.ts";
@@ -34,7 +35,12 @@ async function printModels({ out, signal }: Context, { client }: Reached, json: 
 async function printDownloads({ config, out, err }: Context, json: boolean): Promise<void> {
   const downloads = await listDownloads(config);
   if (json) return out.write(`${JSON.stringify(downloads, undefined, 2)}\n`);
-  const rows = downloads.map((one) => [one.name, downloadSize(one), downloadState(one), one.reference ?? ""]);
+  const rows = downloads.map((one) => [
+    one.name,
+    formatBytes(one.totalBytes ?? one.bytes),
+    downloadState(one),
+    one.reference ?? "",
+  ]);
   if (rows.length > 0) out.write(formatTable(downloadColumns, rows));
   const where = `No worker answers at ${config.url}; downloads are in ${config.modelsFolder}.`;
   err.write(

@@ -68,10 +68,7 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
  * Two arguments are a model and a prompt. A single argument is the prompt; it is the model if the prompt comes from stdin and the argument
  * names a file or a reference.
  */
-export function wishOf(
-  args: Words["args"],
-  piped: string,
-): { readonly model: string | undefined; readonly prompt: string } {
+function wishOf(args: Words["args"], piped: string): { readonly model: string | undefined; readonly prompt: string } {
   const usage = 'Example: waggle run "Why is the sky blue?"';
   if (args.length > 2) {
     throw new CliError(`Too many arguments (${args.length}): put the prompt in quotes. ${usage}`, exitCodes.wrongUse);

@@ -1,4 +1,5 @@
 // Shows the progress of a download or a load: as a bar on a terminal, otherwise as a line for each tenth.
+import type { ModelEvent } from "@waggle/protocol";
 import {
   type Output,
   createStatusLine,
@@ -9,16 +10,7 @@ import {
 } from "@waggle/daemon/terminal";
 
 /** A progress event of the protocol, without its type. */
-export interface Progress {
-  readonly stage: "waiting" | "asking" | "downloading" | "checking" | "loading";
-  readonly progress?: number | undefined;
-  readonly done_bytes?: number | undefined;
-  readonly total_bytes?: number | undefined;
-  readonly bytes_per_second?: number | undefined;
-  readonly eta_ms?: number | undefined;
-  readonly part?: number | undefined;
-  readonly parts?: number | undefined;
-}
+export type Progress = Omit<Extract<ModelEvent, { type: "progress" }>, "type">;
 
 const barColumns = 24;
 /** Number of progress lines when the output is not a terminal. */

@@ -13,8 +13,6 @@ export interface EngineHost {
   /** Stops the engine, which exits by command or is killed; resolves when it is gone. The engine is not restarted. */
   stop(): Promise<void>;
   readonly ready: boolean;
-  /** Info of the last engine that became ready. */
-  readonly info: BackendInfo | undefined;
   readonly pid: number | undefined;
   readonly starts: number;
   readonly deaths: number;

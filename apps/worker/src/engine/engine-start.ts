@@ -1,6 +1,5 @@
 // Defines the first message to an engine process: all its settings, as plain data. Only the worker reads flags and variables.
 import type { BackendName } from "@waggle/protocol";
-import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
 
 export interface EngineStart {
@@ -25,22 +24,4 @@ export interface FakeEngineOptions {
   readonly failLoad: string | undefined;
   readonly crashAtStep: number | undefined;
   readonly hangAtStep: number | undefined;
-}
-
-export function engineStartOf(
-  config: Pick<WorkerConfig, "backend" | "gpuFolder" | "maxThreads" | "fake">,
-  model: string,
-  settings: ModelSettings,
-  prefixStore: EngineStart["prefixStore"],
-): EngineStart {
-  return {
-    type: "start",
-    backend: config.backend,
-    model,
-    gpuFolder: config.gpuFolder,
-    settings,
-    maxThreads: config.maxThreads,
-    prefixStore,
-    fake: config.fake,
-  };
 }

@@ -10,9 +10,9 @@ type Core = Pick<CpuInfo, "times">;
  * @param ownMs CPU time of all threads of this process since it started
  */
 export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number): () => number {
-  let before = { ...sumUp(cpus()), own: ownMs() };
+  let before = { ...sumOfTimes(cpus()), own: ownMs() };
   return () => {
-    const now = { ...sumUp(cpus()), own: ownMs() };
+    const now = { ...sumOfTimes(cpus()), own: ownMs() };
     const all = now.all - before.all;
     const free = now.idle - before.idle + now.own - before.own;
     before = now;
@@ -20,7 +20,8 @@ export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number
   };
 }
 
-function sumUp(cores: readonly Core[]): { cores: number; idle: number; all: number } {
+/** Times of all cores together, in the unit of `os.cpus`. */
+export function sumOfTimes(cores: readonly Core[]): { cores: number; idle: number; all: number } {
   let [idle, all] = [0, 0];
   for (const { times } of cores) {
     idle += times.idle;

@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { BackendInfo, EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
@@ -57,7 +57,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const fork = options.fork ?? forkEngine;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
-  let info: BackendInfo | undefined;
   /** When the present engine became ready; undefined while it loads, and while there is no engine. */
   let readyAt: number | undefined;
   let everReady = false;
@@ -129,7 +128,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         loadTimer?.cancel();
         readyAt = clock.now();
         everReady = true;
-        info = event.info;
         watchdog.start();
         options.onReady(event.info, event.loadMs);
         break;
@@ -241,9 +239,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     },
     get ready() {
       return readyAt !== undefined;
-    },
-    get info() {
-      return info;
     },
     get pid() {
       return child?.pid;

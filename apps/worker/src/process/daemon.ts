@@ -12,7 +12,6 @@ import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "../config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
-import { engineStartOf } from "../engine/engine-start.ts";
 import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
 import { joinFleet, type FleetMembership } from "../fleet/join-fleet.ts";
@@ -97,7 +96,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return createSupervisor({
         ...config,
         ...events,
-        start: engineStartOf(config, facts?.path ?? reference, { ...settings, contextSize }, prefixes),
+        start: {
+          type: "start",
+          backend: config.backend,
+          model: facts?.path ?? reference,
+          gpuFolder: config.gpuFolder,
+          settings: { ...settings, contextSize },
+          maxThreads: config.maxThreads,
+          prefixStore: prefixes,
+          fake: config.fake,
+        },
         env: options.env,
         clock,
         // With one model, log lines need no name of a model.
@@ -115,7 +123,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       model: shownReference(specs[0]?.reference ?? ""),
       log,
       terminal: options.terminal,
-    }).show,
+    }),
     onReady(_host, info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
     },

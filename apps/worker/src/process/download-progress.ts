@@ -6,11 +6,6 @@ const barWidth = 30;
 /** Progress between two log lines, as a share of the download. */
 const logStep = 0.1;
 
-export interface DownloadProgress {
-  /** @param progress 0 to 1, and 0 as long as the size is unknown */
-  show(progress: number, doneBytes?: number): void;
-}
-
 export interface DownloadProgressOptions {
   readonly model: string;
   readonly log: Logger;
@@ -18,22 +13,24 @@ export interface DownloadProgressOptions {
   readonly terminal: { write(text: string): unknown } | undefined;
 }
 
-export function createDownloadProgress({ model, log, terminal }: DownloadProgressOptions): DownloadProgress {
+/** Returns a function that shows the progress: 0 to 1, and 0 as long as the size is unknown. */
+export function createDownloadProgress({
+  model,
+  log,
+  terminal,
+}: DownloadProgressOptions): (progress: number, doneBytes?: number) => void {
   let logged = -Infinity;
-  return {
-    show(progress, doneBytes = 0) {
-      if (terminal !== undefined && progress === 0 && doneBytes > 0) {
-        terminal.write(`\r  ${formatBytes(doneBytes)}  ${model}`);
-      } else if (terminal !== undefined) {
-        const filled = Math.round(progress * barWidth);
-        const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
-        terminal.write(
-          `\r  ${bar} ${String(Math.floor(progress * 100)).padStart(3)} %  ${model}${progress >= 1 ? "\n" : ""}`,
-        );
-      } else if (progress >= logged + logStep || progress >= 1) {
-        logged = progress;
-        log.info({ model, percent: Math.floor(progress * 100) }, "model_download");
-      }
-    },
+  return (progress, doneBytes = 0) => {
+    const percent = Math.floor(progress * 100);
+    if (terminal !== undefined && progress === 0 && doneBytes > 0) {
+      terminal.write(`\r  ${formatBytes(doneBytes)}  ${model}`);
+    } else if (terminal !== undefined) {
+      const filled = Math.round(progress * barWidth);
+      const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
+      terminal.write(`\r  ${bar} ${String(percent).padStart(3)} %  ${model}${progress >= 1 ? "\n" : ""}`);
+    } else if (progress >= logged + logStep || progress >= 1) {
+      logged = progress;
+      log.info({ model, percent }, "model_download");
+    }
   };
 }

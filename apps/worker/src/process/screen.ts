@@ -1,6 +1,5 @@
 // Owns what a worker shows on a terminal: its address, the loading of its model, its device, and how it leaves.
-import type { ConflatedChannel } from "@waggle/async";
-import type { Clock } from "@waggle/async";
+import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
 import {
@@ -12,8 +11,9 @@ import {
 } from "@waggle/daemon/terminal";
 import type { Banner, DaemonScreen, OutputStream } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../config.ts";
+import { defaultPort } from "../config/well-known.ts";
 
-export interface WorkerScreen {
+export interface WorkerScreen extends Pick<DaemonScreen, "note" | "makeRoom" | "leaving" | "cutting" | "stopped"> {
   opened(facts: OpenFacts): void;
   /** Shows the loading of the model that the worker loads at its start, until the model is ready or has failed. */
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
@@ -21,11 +21,6 @@ export interface WorkerScreen {
   ready(model: string, info: BackendInfo | undefined): void;
   /** Shows that models load with their first request. */
   waiting(): void;
-  readonly note: DaemonScreen["note"];
-  readonly makeRoom: DaemonScreen["makeRoom"];
-  readonly leaving: DaemonScreen["leaving"];
-  readonly cutting: DaemonScreen["cutting"];
-  readonly stopped: DaemonScreen["stopped"];
 }
 
 export interface OpenFacts {
@@ -47,7 +42,7 @@ export interface WorkerScreenOptions {
 /** Further models are shown as a number. */
 const modelsShown = 4;
 /** URL at which `waggle` looks for a worker by default. */
-const usualUrl = "http://127.0.0.1:7711";
+const usualUrl = `http://127.0.0.1:${defaultPort}`;
 
 export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
   const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });

@@ -7,6 +7,7 @@ import { heartbeatClientsLimit } from "@waggle/protocol";
 import type { ClientUsage, WorkerLoad } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { EngineReadings } from "../engine/engine-metrics.ts";
+import { sumOfTimes } from "../engine/free-cores.ts";
 
 /** Measurements of the machine and of this process. */
 export interface MachineReadings {
@@ -99,22 +100,13 @@ function clientsOf(clients: readonly ClientUsage[]): NonNullable<WorkerLoad["cli
 
 /** Busy share of all cores since the last call, 0 to 1. Repeats the last value while the system's counts are unchanged. */
 function createBusyShare({ cores }: MachineReadings): () => number {
-  let before = timesOf(cores());
+  let before = sumOfTimes(cores());
   let share = 0;
   return () => {
-    const now = timesOf(cores());
+    const now = sumOfTimes(cores());
     const all = now.all - before.all;
     if (all > 0) share = Math.min(1, Math.max(0, 1 - (now.idle - before.idle) / all));
     before = now;
     return Math.round(share * 1_000) / 1_000;
   };
-}
-
-function timesOf(cores: readonly Pick<CpuInfo, "times">[]): { idle: number; all: number } {
-  let [idle, all] = [0, 0];
-  for (const { times } of cores) {
-    idle += times.idle;
-    all += times.user + times.nice + times.sys + times.idle + times.irq;
-  }
-  return { idle, all };
 }

@@ -5,7 +5,7 @@ import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
-import { setVllmGauges } from "./vllm-gauges.ts";
+import { setVllmGauges, sumOf } from "./vllm-gauges.ts";
 
 export interface GaugeFacts {
   readonly queueCapacity: number;
@@ -53,7 +53,3 @@ function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {
 
 const statesInMemory: readonly ModelStateName[] = ["loading", "ready", "unloading"];
 const isInMemory = ({ state }: ModelHost): boolean => statesInMemory.includes(state.name);
-
-function sumOf<T>(all: readonly T[], count: (one: T) => number): number {
-  return all.reduce((sum, one) => sum + count(one), 0);
-}

@@ -36,6 +36,6 @@ function cellsOfJobs({ slots, info }: LoadedModel): number {
   return sumOf(slots, ({ prompt_tokens: prompt, tokens }) => Math.min(prompt + tokens, most));
 }
 
-function sumOf<T>(all: readonly T[], count: (one: T) => number): number {
+export function sumOf<T>(all: readonly T[], count: (one: T) => number): number {
   return all.reduce((sum, one) => sum + count(one), 0);
 }

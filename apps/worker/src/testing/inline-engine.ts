@@ -111,9 +111,6 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     get ready() {
       return engine !== undefined;
     },
-    get info() {
-      return backend?.info;
-    },
     pid: undefined,
     get starts() {
       return starts;

@@ -10,6 +10,7 @@ import type { WorkerConfig } from "../../config.ts";
 import { createModelControl } from "./model-control.ts";
 import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
 import { findNamed } from "@waggle/jobs";
+import { isLocalFile } from "../list/given-file.ts";
 import type { Models } from "../list/models.ts";
 import { offeredFile } from "../list/offered-file.ts";
 import type { LoadPlan } from "../memory/pool.ts";
@@ -82,7 +83,7 @@ export function createOperations(options: OperationsOptions): {
   ): Promise<{ reference: string; source: ModelSource }> {
     const known = findNamed(models.entries(), reference)?.current;
     if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
-    if (/^(?:hf|ollama|https?):/i.test(reference)) return { reference, source: "download" };
+    if (!isLocalFile(reference)) return { reference, source: "download" };
     const beside =
       current.source === "file" && current.facts !== undefined ? [dirname(resolve(current.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);

@@ -6,7 +6,7 @@ import { nameOf, shownReference, uniqueName } from "@waggle/models/download";
 import { exitCodes } from "@waggle/protocol";
 
 /** Whether the reference is a path on this machine, not a download. */
-function isLocalFile(reference: string): boolean {
+export function isLocalFile(reference: string): boolean {
   return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 

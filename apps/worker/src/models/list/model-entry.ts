@@ -6,6 +6,7 @@ import { shownReference } from "@waggle/models/download";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import type { MemoryPlan } from "../memory/memory-plan.ts";
+import { isLocalFile } from "./given-file.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import type { Pool } from "../memory/pool.ts";
 
@@ -62,7 +63,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
   const { host, facts, source } = current;
   const { state, info } = host;
   const expiresAt = pool.expiresAt(host);
-  const measured = host.residentBytes;
+  const { rssBytes: measured } = host.readings;
   const memory = pool.memoryOf(host);
   const reason = state.name === "failed" || state.name === "waiting" ? state.reason : undefined;
   return {
@@ -72,7 +73,9 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
     ...defined({
       reason,
       progress: progressOf(current),
-      reference: source !== "download" || isPath(current.reference) ? undefined : shownReference(current.reference),
+      // Clients must not learn the folders of this machine.
+      reference:
+        source !== "download" || isLocalFile(current.reference) ? undefined : shownReference(current.reference),
       file: fileNameOf(current),
       kind: info?.kind ?? facts?.card?.kind,
       architecture: info?.file?.architecture ?? facts?.card?.architecture,
@@ -86,7 +89,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
       infill: info?.infill,
       chat,
       modified_at: info?.file?.modifiedAt ?? facts?.modifiedAt,
-      memory: memory === undefined ? undefined : { ...memory, ...(measured === undefined ? {} : { measured }) },
+      memory: memory === undefined ? undefined : { ...memory, ...(measured === 0 ? {} : { measured }) },
       slots: state.name === "ready" ? { total: info?.slots ?? 0, busy: host.dispatcher.running } : undefined,
       expires_at: expiresAt === undefined ? undefined : new Date(Date.now() + expiresAt - now).toISOString(),
       replacing: next === undefined ? undefined : replacingOf(next),
@@ -105,15 +108,10 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
 
 function replacingOf(next: HostedFile): ModelStatus["replacing"] {
   return {
-    file: fileNameOf(next) ?? (isPath(next.reference) ? basename(next.reference) : shownReference(next.reference)),
+    file: fileNameOf(next) ?? (isLocalFile(next.reference) ? basename(next.reference) : shownReference(next.reference)),
     state: next.host.state.name,
     ...defined({ progress: progressOf(next) }),
   };
-}
-
-/** Whether the reference is a path: clients must not learn the folders of this machine. */
-function isPath(reference: string): boolean {
-  return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 
 function fileNameOf({ facts, host }: HostedFile): string | undefined {

@@ -5,7 +5,7 @@ import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
 import { embeddedModelPath } from "../../process/embedded-model.ts";
-import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
+import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 import type { ModelSpec } from "./models.ts";
 
 /**
@@ -46,7 +46,7 @@ function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): 
 }
 
 function defaultName(reference: string): string {
-  return /^(?:hf|ollama|https?):/i.test(reference) ? nameOf(reference) : nameOfFile(reference);
+  return isLocalFile(reference) ? nameOfFile(reference) : nameOf(reference);
 }
 
 async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly BareSpec[]): Promise<readonly BareSpec[]> {

@@ -10,8 +10,7 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { createCoreShares } from "../memory/core-shares.ts";
 import { createModelHost } from "../run/model-host.ts";
-import type { ModelHost } from "../run/model-host-port.ts";
-import type { ModelHostOptions } from "../run/model-host-options.ts";
+import type { ModelHost, ModelHostOptions } from "../run/model-host-port.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import type { Budget } from "../memory/eviction.ts";
 import { createPool } from "../memory/pool.ts";
@@ -98,12 +97,12 @@ export function createModels(options: ModelsOptions): Models {
     log,
     onUnload: (host, reason) => metrics.ofModel(host.name).modelUnloads.inc({ reason }),
   });
-  const shares = createCoreShares(options.cores, () => [...hosts]);
+  const shareCores = createCoreShares(options.cores, () => [...hosts]);
   const router = createModelRouter({
     hosts: () => [...hosts],
     hostOf: (model) => named(model).current.host,
     onWanted: (host) => pool.use(host),
-    onAccepted: shares.update,
+    onAccepted: shareCores,
     onSettled: (host) => pool.endUse(host),
   });
 
@@ -147,7 +146,7 @@ export function createModels(options: ModelsOptions): Models {
         },
         onIdle(last) {
           pool.onIdle(host, last);
-          shares.update();
+          shareCores();
         },
       },
     );
@@ -161,7 +160,7 @@ export function createModels(options: ModelsOptions): Models {
     });
     host.state.onChange((to, from) => {
       options.onState(host, to, from);
-      shares.update();
+      shareCores();
     });
     return hosted;
   }

@@ -21,7 +21,13 @@ const never = (reason: string): Admission => ({ kind: "never", reason });
 test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Budget>, Admission]>([
   ["an empty budget has room", 300, [], {}, { kind: "fits" }],
   ["a model that fits next to the others loads", 100, [tenant("a"), tenant("b")], {}, { kind: "fits" }],
-  ["without a budget in bytes, only the number of models counts", 9_000, [tenant("a")], { bytes: undefined }, { kind: "fits" }],
+  [
+    "without a budget in bytes, only the number of models counts",
+    9_000,
+    [tenant("a")],
+    { bytes: undefined },
+    { kind: "fits" },
+  ],
   ["a model of unknown size counts as one model", 0, full, {}, evict("a")],
   [
     "the least recently used idle model leaves",
@@ -87,7 +93,13 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     { models: 2 },
     wait(now + 4_999),
   ],
-  ["no other model leaves while a sufficient one is leaving", 100, [...full.slice(1), tenant("a", { phase: "leaving" })], {}, wait()],
+  [
+    "no other model leaves while a sufficient one is leaving",
+    100,
+    [...full.slice(1), tenant("a", { phase: "leaving" })],
+    {},
+    wait(),
+  ],
   [
     "another model leaves too if the leaving one is not enough",
     200,

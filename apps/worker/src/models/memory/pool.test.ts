@@ -69,7 +69,7 @@ function actor(name: string, sizeMib = 100): Actor {
     key: name,
     name,
     state,
-    residentBytes: undefined,
+    readings: { rssBytes: 0 },
     registry: {
       get liveCount() {
         return self.jobs;
@@ -493,7 +493,7 @@ test("the pool reports the used memory, and whether more would fit", async () =>
   b.pinned = true;
   const both = "it takes 101 MiB, and models that stay hold 200 MiB of a budget of 300 MiB";
   expect([pool.shortage(200 * mib, []), pool.shortage(101 * mib, [a.host])]).toEqual([undefined, both]);
-  Object.assign(a.host, { residentBytes: 150 * mib });
+  Object.assign(a.host, { readings: { rssBytes: 150 * mib } });
   expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
 });
 

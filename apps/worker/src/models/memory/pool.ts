@@ -111,7 +111,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function bytesOf({ plan, resident: { host } }: Residency): number {
-    return Math.max(plan?.memory?.total ?? 0, host.residentBytes ?? 0);
+    return Math.max(plan?.memory?.total ?? 0, host.readings.rssBytes);
   }
 
   function tenants(): readonly Tenant[] {

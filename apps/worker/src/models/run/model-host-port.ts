@@ -1,10 +1,11 @@
-// Defines the port of a model's host for the pool, the routes and the reports.
-import type { ConflatedChannel } from "@waggle/async";
+// Defines a model's host for the pool, the routes and the reports; its options, and its events.
+import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
-import type { Dispatcher, Fingerprints, Job, JobRegistry } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
-import type { EngineHost } from "../../engine/engine-host.ts";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { EngineHost, EngineHostEvents } from "../../engine/engine-host.ts";
 import type { EngineReadings } from "../../engine/engine-metrics.ts";
 import type { ModelState } from "./model-state.ts";
 
@@ -23,8 +24,6 @@ export interface ModelHost {
   readonly info: BackendInfo | undefined;
   /** Last report of the engine; empty before its first report. Job ids are those of the engine. */
   readonly slots: readonly SlotStatus[];
-  /** Memory of the engine's process in bytes, from its last report; undefined without a process. */
-  readonly residentBytes: number | undefined;
   /** The engine's measurements, for the gauges. */
   readonly readings: EngineReadings;
   /** The reason of a failure, for the log. Its paths are not shown to clients. */
@@ -59,4 +58,42 @@ export interface ModelHost {
   stop(): Promise<void>;
   /** Called last: clears all timers. */
   close(): void;
+}
+
+export interface ModelHostOptions {
+  /** Prefix of the host's job ids, different for each host. */
+  readonly key: string;
+  /** Path or reference of the model, without credentials. */
+  readonly modelPath: string;
+  /** Name that the model is served under; undefined: the name in its file, once it is loaded. */
+  readonly name: string | undefined;
+  /** Converts an error's message to the form that clients may read. */
+  readonly shownMessage: (message: string) => string;
+  /** Number of slots until the engine reports it. */
+  readonly slots: number;
+  readonly queueCapacity: number;
+  readonly clientQueueShare: number;
+  readonly limits: JobLimits;
+  /** Folder of the models and of their hashes. */
+  readonly modelsFolder: string;
+  /** Registry of the jobs of all models. */
+  readonly registry: JobRegistry;
+  /** Called for each load. */
+  readonly createEngine: (events: EngineHostEvents) => EngineHost;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+  readonly observers?: readonly JobObserver[];
+}
+
+export interface ModelHostEvents {
+  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
+  /** An engine has loaded the model, for the first time or again. */
+  readonly onReady: (info: BackendInfo, loadMs: number) => void;
+  /** The model cannot be loaded, or is in a crash loop. `never`: it was never loaded. */
+  readonly onGaveUp: (never: boolean) => void;
+  /** Loading failed. True if the previous file is loaded again; waiting jobs keep waiting. */
+  readonly goesBack: () => boolean;
+  /** The host's last job has ended. */
+  readonly onIdle: (last: Job) => void;
 }

@@ -11,8 +11,7 @@ import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { EngineHost, EngineHostEvents } from "../../engine/engine-host.ts";
 import { createEngineMetrics } from "../../engine/engine-metrics.ts";
 import { createModelHash } from "./model-hash.ts";
-import type { ModelHostEvents, ModelHostOptions } from "./model-host-options.ts";
-import type { ModelHost } from "./model-host-port.ts";
+import type { ModelHost, ModelHostEvents, ModelHostOptions } from "./model-host-port.ts";
 import { createModelState } from "./model-state.ts";
 
 /** Retry-After of refused jobs, in seconds. */
@@ -214,9 +213,6 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     fingerprints,
     get slots() {
       return slots;
-    },
-    get residentBytes() {
-      return engineMetrics.readings.rssBytes || undefined;
     },
     get readings() {
       return engineMetrics.readings;

@@ -4,6 +4,7 @@ import { GgufError, modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
 import { resolveModel } from "@waggle/models/download";
 import type { ResolveModelOptions } from "@waggle/models/download";
+import { isLocalFile } from "../list/given-file.ts";
 import type { HostedFile } from "../list/model-entry.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
 import type { LoadPlan } from "../memory/pool.ts";
@@ -54,7 +55,7 @@ export async function describeModel(hosted: HostedFile, options: DescribeOptions
     return await prepareModel(hosted, { ...options, resolve: { ...options.resolve, offline: true } });
   } catch (error) {
     // References to download are not reported: their files come with the first request.
-    if (!/^(?:hf|ollama|https?):/i.test(hosted.reference)) options.onMissing((error as Error).message);
+    if (isLocalFile(hosted.reference)) options.onMissing((error as Error).message);
     return undefined;
   }
 }

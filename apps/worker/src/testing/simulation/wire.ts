@@ -8,8 +8,6 @@ import type { InlineLink } from "../inline-engine.ts";
 export interface Wire {
   readonly link: InlineLink;
   readonly gate: Pick<StepGate, "pass" | "open">;
-  /** Whether a pass is held at the gate. */
-  readonly holding: boolean;
   /** Releases the held pass and the passes after it, `count` in total; does nothing without a held pass. */
   step(count: number): void;
   /** Delivers `count` of the messages under way in each direction, the oldest first. */
@@ -108,9 +106,6 @@ export function createWire({ late, fault }: WireOptions): Wire {
         allowed = Infinity;
         letGo();
       },
-    },
-    get holding() {
-      return held !== undefined;
     },
     step(count) {
       allowed = held === undefined ? 0 : count;
