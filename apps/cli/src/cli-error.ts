@@ -24,7 +24,6 @@ export class CliError extends Error {
   }
 }
 
-/** The abort reason of a Ctrl-C. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 

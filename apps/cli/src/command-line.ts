@@ -32,7 +32,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   const [command] = chosen;
   if (command === undefined) return exitCodes.ok;
   const { run } = await commandLoaders[command.name]();
-  return await run(context, command.words);
+  return (await run(context, command.words)) ?? exitCodes.ok;
 }
 
 /**

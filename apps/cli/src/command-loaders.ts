@@ -35,7 +35,6 @@ export const daemons: Readonly<Record<DaemonName, StartDaemon>> = {
   hive: async (...start) => (await import("@waggle/mock-hive")).runHiveProcess(...start, "waggle hive"),
 };
 
-/** The settings of each daemon, for completions. */
 export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRows>>> = {
   serve: async () => (await import("@waggle/worker/settings")).optionTable,
   gateway: async () => (await import("@waggle/gateway/settings")).gatewayOptions,

@@ -8,7 +8,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface CliConfig {
   readonly version: string;
-  /** The address of the worker to use. */
   readonly url: string;
   /** Whether WAGGLE_URL is set: then no private worker is started instead. */
   readonly urlGiven: boolean;
@@ -21,11 +20,9 @@ export interface CliConfig {
   readonly colors: boolean;
   /** The path and the Node arguments to start this program again. */
   readonly entry: { readonly path: string; readonly execArgv: readonly string[] };
-  /** The environment for child processes. */
   readonly env: Environment;
 }
 
-/** Facts that the process has about itself. */
 export interface ProcessFacts {
   readonly env: Environment;
   readonly homeFolder: string;

@@ -50,9 +50,8 @@ export interface WorkerConfig
   readonly models: readonly ConfiguredModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
-  /** The largest number of threads that the engine tries. */
+  /** Most threads that the engine tries. */
   readonly maxThreads: number;
-  /** The token that the worker sends to its hive. */
   readonly hiveToken: string | undefined;
   readonly huggingFaceToken: string | undefined;
   readonly traces: TraceConfig;

@@ -37,12 +37,10 @@ export interface WorkerOptions extends Pick<
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly observers?: readonly JobObserver[] | undefined;
-  /** Called before metrics are read. */
   readonly onCollect?: (() => void) | undefined;
   readonly tokens: () => TokenTable;
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
-  /** Called when a model becomes ready or stops being ready. */
   readonly onModelState?: (() => void) | undefined;
   /** Called when the worker's only model cannot be loaded for the first time. */
   readonly onFirstLoadFailed: (why: string) => void;
@@ -63,7 +61,6 @@ export interface Worker {
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Ends every job. */
   abort(): void;
   /** Stops the engines, and the threads that compile schemas and read model files. */
   stop(): Promise<void>;

@@ -10,7 +10,6 @@ export interface ChatModelsOptions {
   readonly model: string | undefined;
   /** Names of the models of the session's worker that generate text. */
   readonly served: (session: Session) => Promise<readonly string[]>;
-  /** Names of the downloaded models. */
   readonly downloads: () => Promise<readonly string[]>;
   /** Starts a private worker with this model. @throws CliError when it cannot be loaded; the signal's reason when it aborts */
   readonly open: (model: string | undefined, signal: AbortSignal) => Promise<Session>;
@@ -19,7 +18,6 @@ export interface ChatModelsOptions {
 }
 
 export interface ChatModels {
-  /** The session with the current worker. */
   readonly session: Session;
   names(): Promise<readonly string[]>;
   /**

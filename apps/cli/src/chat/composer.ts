@@ -7,7 +7,6 @@ export interface Composer {
   add(line: string): string | undefined;
   /** Whether a message has begun and is not complete. */
   readonly open: boolean;
-  /** Drops the incomplete message. */
   reset(): void;
 }
 

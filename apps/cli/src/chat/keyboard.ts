@@ -15,12 +15,11 @@ const maxPasteChars = 1_048_576;
 /** Limit for keys that wait for the next prompt; the rest is dropped. */
 const maxAheadChars = 65_536;
 
-/** The stream that Node's line editor reads as its terminal. */
+/** Node's line editor takes this stream for its terminal. */
 export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean): unknown };
 
 export interface Keyboard {
   readonly input: EditorInput;
-  /** Starts passing keys to the line editor. */
   open(): void;
   /** Keeps keys for the next line, because the current line has ended. */
   shut(): void;

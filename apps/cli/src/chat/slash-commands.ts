@@ -5,7 +5,6 @@ import type { Conversation } from "./conversation.ts";
 
 export interface SlashWorld {
   readonly conversation: Conversation;
-  /** Name of the current model. */
   readonly modelName: string;
   /** The worker's models; empty when the worker did not answer. */
   readonly models: readonly string[];

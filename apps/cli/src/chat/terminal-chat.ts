@@ -24,7 +24,6 @@ export interface TerminalChatOptions {
   readonly history: ChatHistory;
 }
 
-/** Resolves when the user leaves. */
 export async function chatInTerminal(options: TerminalChatOptions): Promise<void> {
   const { context, output, models, history } = options;
   const { out, signal } = context;

@@ -1,7 +1,7 @@
 // Owns `waggle chat`: chooses the worker and the model, and runs the chat in a terminal or through pipes.
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { parseSetting } from "../answer/request-settings.ts";
 import { createChatModels, type ChatModels } from "../chat/chat-models.ts";
@@ -35,7 +35,6 @@ export const run: Run = async (context, words) => {
       const history = createHistory(path);
       await chatInTerminal({ context, output: process.stdout, models, conversation, history });
     } else await chatThroughPipes(context, session, conversation);
-    return exitCodes.ok;
   } finally {
     await models.session.close();
   }

@@ -22,5 +22,4 @@ export const run: Run = async ({ out }, { args: [shell = ""] }) => {
     daemonTable.map(async (spec) => completedDaemon(spec, await daemonSettings[spec.name]())),
   );
   out.write(write([...daemons, ...commandTable.map(completedCommand)]));
-  return exitCodes.ok;
 };

@@ -8,7 +8,6 @@ import {
   type FitReport,
   type Wanted,
 } from "@waggle/models/memory";
-import { exitCodes } from "../cli-error.ts";
 import type { Run, Words } from "../command.ts";
 import { findFitModels } from "../local/fit-models.ts";
 import { findGpu } from "../local/free-gpu.ts";
@@ -48,7 +47,6 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   } finally {
     line.clear();
   }
-  return exitCodes.ok;
 };
 
 /** The options as arguments for the worker's parser, which reports invalid ones. */

@@ -30,5 +30,4 @@ export const run: Run = async (context, words) => {
     onProgress: (progress) => view.show({ stage: "downloading", progress }),
     signal,
   }).finally(view.clear);
-  return exitCodes.ok;
 };

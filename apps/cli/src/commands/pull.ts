@@ -26,7 +26,6 @@ export const run: Run = async (context, words) => {
   } finally {
     view.clear();
   }
-  return exitCodes.ok;
 };
 
 async function pullThere(

@@ -8,7 +8,6 @@ import { createProgressView } from "../terminal/progress.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import { isFileOrReference, openSession } from "../worker/open-session.ts";
 
-/** Limit for text from stdin. */
 const maxInputBytes = 16 * 2 ** 20;
 
 export const run: Run = async (context, words) => {

@@ -1,7 +1,6 @@
 // Owns `waggle swap`.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { createProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
@@ -17,7 +16,6 @@ export const run: Run = async (context, words) => {
   );
   const leaving = (swapped.leaving ?? 0) === 0 ? "" : " The old file still finishes its last jobs.";
   context.out.write(`${swapped.name} is now served from ${swapped.file ?? reference}.${leaving}\n`);
-  return exitCodes.ok;
 };
 
 /** Makes a file's path absolute for a worker on this machine, which may run in another working folder. */

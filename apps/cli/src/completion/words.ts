@@ -12,7 +12,6 @@ export interface CompletedCommand {
 }
 
 export interface CompletedOption {
-  /** The flag with its dashes. */
   readonly flag: string;
   readonly help: string;
   /** Undefined for a switch; "nothing" for a value without completions. */

@@ -38,7 +38,6 @@ function engineRemedy(error: string): string {
 export interface GpuFacts {
   readonly platform: string;
   readonly arch: string;
-  /** The GPUs that nvidia-smi lists. */
   readonly nvidia: readonly { readonly name: string; readonly driver: string; readonly memoryBytes: number }[];
   /** Why nvidia-smi failed; undefined when it works or is not installed. */
   readonly nvidiaError: string | undefined;

@@ -54,7 +54,7 @@ export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): F
 export interface MemoryFacts {
   readonly totalBytes: number;
   readonly availableBytes: number;
-  /** The memory limit of a container; undefined without a limit. */
+  /** A container's limit; undefined without one. */
   readonly limitBytes: number | undefined;
 }
 
@@ -78,7 +78,6 @@ export function checkMemory({ totalBytes, availableBytes, limitBytes }: MemoryFa
   return ok("Memory", text);
 }
 
-/** Sizes of /dev/shm. */
 export interface SharedMemoryFacts {
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -101,7 +100,6 @@ export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding
 
 /** A clock that shows an earlier date is wrong, since this version did not exist then. */
 const releasedMs = Date.UTC(2026, 0, 1);
-/** Allowed difference from the clock of another machine. */
 const allowedSkewMs = 60_000;
 
 export interface ClockFacts {

@@ -10,7 +10,6 @@ export interface PortFacts {
   readonly holder: string | undefined;
   /** The Waggle worker or hive that already uses the port. */
   readonly ours: string | undefined;
-  /** The flag that sets another port. */
   readonly flag: string;
 }
 

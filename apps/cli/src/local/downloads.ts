@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createCatalogue, type DownloadedModel } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
-import { formatBytes, formatPercent } from "@waggle/daemon/terminal";
+import { formatPercent } from "@waggle/daemon/terminal";
 
 type Folder = Pick<CliConfig, "modelsFolder">;
 

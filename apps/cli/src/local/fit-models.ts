@@ -9,7 +9,7 @@ import { isFileOrReference } from "../worker/open-session.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
-  /** The folder of downloads. */
+  /** Folder of downloads. */
   readonly folder: string;
   readonly offline: boolean;
   readonly token?: string;

@@ -9,11 +9,10 @@ import {
   formatRate,
 } from "@waggle/daemon/terminal";
 
-/** A progress event of the protocol, without its type. */
 export type Progress = Omit<Extract<ModelEvent, { type: "progress" }>, "type">;
 
 const barColumns = 24;
-/** Number of progress lines when the output is not a terminal. */
+/** Most lines of a stage when the output is not a terminal. */
 const linesOfAll = 10;
 
 const stageWords = {

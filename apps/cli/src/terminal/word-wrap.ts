@@ -3,7 +3,6 @@
 import stringWidth from "string-width";
 
 export interface WordWrap {
-  /** Returns the output for this chunk. */
   push(text: string): string;
   /** Call after other output that left the cursor at the start of a line. */
   reset(): void;

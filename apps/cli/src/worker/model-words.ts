@@ -18,7 +18,6 @@ function memoryWords({ memory }: ModelStatus): string {
   return `${formatBytes(total)} (${parts.join(", ")}${real})`;
 }
 
-/** How long the model stays loaded. */
 export function stayWords(model: ModelStatus, now: number): string {
   if (model.pinned) return "pinned";
   if (model.keep_alive_s === null) return "forever";

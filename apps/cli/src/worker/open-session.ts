@@ -16,7 +16,6 @@ export interface Session {
   readonly model: string | undefined;
   /** The worker's name for the model. */
   readonly modelName: string;
-  /** Whether the worker was started for this session. */
   readonly ownWorker: boolean;
   close(): Promise<void>;
 }

@@ -19,7 +19,6 @@ export interface EngineHost {
 }
 
 export interface EngineHostEvents {
-  /** Whether the engine has work. */
   readonly busy: () => boolean;
   readonly onStart: () => void;
   readonly onEvent: (event: EngineEvent) => void;

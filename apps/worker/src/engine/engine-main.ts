@@ -79,7 +79,6 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-/** Sends the last message and then ends the process. */
 function leaveWith(event: EngineEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
@@ -146,7 +145,7 @@ async function run(start: EngineStart): Promise<void> {
   process.exit(0);
 }
 
-/** @throws Error when the backend cannot serve so many slots */
+/** @throws Error when the backend cannot serve the configured number of slots */
 function createEngineOn(backend: Backend, start: EngineStart): Engine {
   const { prefillBudget, threads, threadsPinned } = start.settings;
   return createEngine({

@@ -7,7 +7,6 @@ export interface EngineStart {
   readonly backend: BackendName;
   /** Path of the model's file. */
   readonly model: string;
-  /** Folder of GPU packages. */
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
   /** Most threads to try when they are not pinned: a container's quota may be less than the backend's limit. */

@@ -48,7 +48,6 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly loadedBefore?: boolean;
   /** Called when the last process has exited after `stop`. */
   readonly onStopped?: (() => void) | undefined;
-  /** Starts the process; by default a real one. */
   readonly fork?: typeof forkEngine;
 }
 
@@ -60,7 +59,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   /** When the present engine became ready; undefined while it loads, and while there is no engine. */
   let readyAt: number | undefined;
   let everReady = false;
-  /** True when a job has progressed under the present engine. */
+  /** Whether a job has progressed in the present engine. */
   let progressed = false;
   let stopping = false;
   let starts = 0;

@@ -27,7 +27,6 @@ export interface Watchdog {
   stepped(passMs?: number): void;
   /** The worker sent work: from now on steps are expected. */
   wake(): void;
-  /** The engine is gone. */
   stop(): void;
 }
 

@@ -7,9 +7,8 @@ import type { Worker } from "../worker.ts";
 export interface FleetMembership {
   /** Takes more jobs from the fleet. Called when a job has ended, since a slot may be free. */
   refill(): void;
-  /** The worker's models have changed. */
   changed(): void;
-  /** Updates its gauges. */
+  /** Updates the gauges of the fleet. */
   collect(): void;
   /** Takes no new jobs, and hands over the jobs that another worker can continue. */
   leave(): Promise<void>;

@@ -22,9 +22,7 @@ export interface ReporterOptions {
   readonly workerId: string;
   readonly intervalMs: number;
   readonly log: Logger;
-  /** The current content of a registration. */
   readonly registration: () => Registration;
-  /** The current content of a heartbeat. */
   readonly heartbeat: (seq: number) => Heartbeat;
   readonly onHeartbeat: (outcome: "ok" | "forgotten" | "failed") => void;
   /** Called with a command of the hive, which repeats it in each response until it is carried out. */
@@ -39,7 +37,6 @@ export interface Reporter {
   leave(): Promise<void>;
 }
 
-/** Reports until `leave` is called. */
 export function startReporter(options: ReporterOptions): Reporter {
   const { hive, workerId, log } = options;
   const random = options.random ?? Math.random;

@@ -45,9 +45,8 @@ export interface DaemonOptions {
   readonly tokens: () => TokenTable;
   /** Gets the progress of downloads; undefined when stderr is not a terminal, or the screen shows the progress. */
   readonly terminal: { write(text: string): unknown } | undefined;
-  /** Writes one machine-readable line to stdout. */
   readonly print: (line: StdoutLine) => void;
-  /** Where a person watches. */
+  /** Undefined when stdout is not a terminal. */
   readonly screen?: WorkerScreen | undefined;
 }
 

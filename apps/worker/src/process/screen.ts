@@ -19,7 +19,6 @@ export interface WorkerScreen extends Pick<DaemonScreen, "note" | "makeRoom" | "
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
   /** Shows the time since the port was opened, which is how long the user has waited. */
   ready(model: string, info: BackendInfo | undefined): void;
-  /** Shows that models load with their first request. */
   waiting(): void;
 }
 

@@ -9,7 +9,6 @@ import type { WorkerMetrics } from "@waggle/telemetry";
 import type { EngineReadings } from "../engine/engine-metrics.ts";
 import { sumOfTimes } from "../engine/free-cores.ts";
 
-/** Measurements of the machine and of this process. */
 export interface MachineReadings {
   cores(): readonly Pick<CpuInfo, "times">[];
   memory(): WorkerLoad["memory"];

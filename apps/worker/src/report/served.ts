@@ -19,10 +19,9 @@ const retryAfterS = 5;
 
 export interface ServedOptions {
   readonly models: Models;
-  /** Describe models that are not loaded, from their files. */
+  /** For models that are not loaded. */
   readonly descriptions: Descriptions;
   readonly clock: Clock;
-  /** Threads that all engines share. */
   readonly threads: number;
   /** The worker's facts with those of a model. */
   readonly infoOf: (entry: ModelEntry) => WorkerInfo;

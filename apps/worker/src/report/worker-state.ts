@@ -2,7 +2,7 @@
 import type { WorkerStateName } from "@waggle/protocol";
 
 export type WorkerEvent =
-  /** The port is open, and the engine loads. */
+  /** The port is open, and models begin to load. */
   | "listening"
   | "loaded"
   /** The engine died; another one is starting. */

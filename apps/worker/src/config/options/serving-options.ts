@@ -5,7 +5,6 @@ import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggl
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;
 
-/** A model in the form of `--model`. */
 export interface GivenModel {
   /** Undefined when the name comes from the model's file. */
   readonly name: string | undefined;

@@ -10,7 +10,6 @@ import { isLocalFile } from "./given-file.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import type { Pool } from "../memory/pool.ts";
 
-/** A file on this machine. */
 export interface ModelFileFacts {
   /** Path of the first part. */
   readonly path: string;

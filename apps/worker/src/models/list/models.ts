@@ -38,7 +38,6 @@ export interface ModelsOptions extends Pick<
   readonly specs: readonly ModelSpec[];
   /** Name of the model that serves unknown names. */
   readonly defaultModel: string | undefined;
-  /** Settings of models without separate settings. */
   readonly settings: ModelSettings;
   readonly keepAliveMs: number;
   /** Whether clients see this machine's paths in messages. */

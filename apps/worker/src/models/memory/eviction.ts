@@ -1,12 +1,11 @@
 // Owns the policy by which models share memory: which models may load now, which must leave for them, and which must wait. Pure.
 
-/** A model in memory, also while it is loaded or unloaded. */
+/** A model that is in memory, is being loaded, or is being unloaded. */
 export interface Tenant {
   readonly key: string;
   readonly bytes: number;
   readonly phase: "loading" | "loaded" | "leaving";
   readonly pinned: boolean;
-  /** Has running or waiting jobs. */
   readonly busy: boolean;
   /** Times of the last request and of loading, in ms of the same clock. */
   readonly usedAt: number;
@@ -16,7 +15,6 @@ export interface Tenant {
 export interface Budget {
   /** Undefined: no limit. */
   readonly bytes: number | undefined;
-  /** Most models in memory at the same time. */
   readonly models: number;
   /** How long a model with jobs stays before another model may replace it, in ms. */
   readonly leastStayMs: number;

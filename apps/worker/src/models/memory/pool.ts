@@ -14,7 +14,6 @@ export interface LoadPlan {
   readonly memory: ModelMemory | undefined;
 }
 
-/** A model that may be in memory. */
 export interface Resident {
   readonly host: ModelHost;
   /** Never leaves for another model, nor because it has no requests. */
@@ -39,7 +38,7 @@ export interface PoolOptions {
 
 export interface Pool {
   readonly budget: Budget;
-  /** Memory of all models that are loading, loaded or unloading. */
+  /** Memory of all models that are being loaded, loaded, or being unloaded. */
   readonly usedBytes: number;
   add(resident: Resident): void;
   /** Removes the model for good; resolves when its engine has ended. */
@@ -73,7 +72,7 @@ export interface Pool {
   close(): void;
 }
 
-/** Time after a failed load before the next attempt. */
+/** Time after a failed load in which a job does not load the model again. */
 const retryAfterMs = 30_000;
 
 interface Residency {

@@ -29,7 +29,6 @@ export interface ModelHost {
   /** The reason of a failure, for the log. Its paths are not shown to clients. */
   readonly failure: string | undefined;
   fingerprints(): Fingerprints;
-  /** Model tokens generated so far. */
   readonly tokens: number;
   /** Number of completed loads, and the duration of the last one. */
   readonly loads: { readonly count: number; readonly lastMs: number };
@@ -37,7 +36,7 @@ export interface ModelHost {
   readonly deaths: number;
   /** Limits the engine's threads; undefined removes the limit. */
   limitThreads(most: number | undefined): void;
-  /** Reports the progress of preparing its file. */
+  /** Reports the progress of a download. */
   downloading(progress: number, doneBytes?: number): void;
   /** The model is requested but may not load yet; an earlier failure is cleared. */
   wait(why: string): void;
@@ -52,7 +51,6 @@ export interface ModelHost {
   unload(): Promise<void>;
   /** Refuses new jobs and ends waiting ones. Idempotent. */
   refuse(): void;
-  /** Ends every job. */
   abort(): void;
   /** Stops the engine; resolves when it has exited. */
   stop(): Promise<void>;
@@ -78,7 +76,6 @@ export interface ModelHostOptions {
   readonly modelsFolder: string;
   /** Registry of the jobs of all models. */
   readonly registry: JobRegistry;
-  /** Called for each load. */
   readonly createEngine: (events: EngineHostEvents) => EngineHost;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -94,6 +91,5 @@ export interface ModelHostEvents {
   readonly onGaveUp: (never: boolean) => void;
   /** Loading failed. True if the previous file is loaded again; waiting jobs keep waiting. */
   readonly goesBack: () => boolean;
-  /** The host's last job has ended. */
   readonly onIdle: (last: Job) => void;
 }

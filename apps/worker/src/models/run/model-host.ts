@@ -33,7 +33,6 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   const past = { starts: 0, deaths: 0 };
   const loads = { count: 0, lastMs: 0 };
   let unloading: Promise<void> | undefined;
-  /** As last sent to the engine. */
   let threadLimit: number | undefined;
   const measured = () => metrics.ofModel(name);
   const engineMetrics = createEngineMetrics(measured);

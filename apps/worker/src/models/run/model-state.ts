@@ -10,7 +10,6 @@ export type ModelTransition =
   /** An engine begins to load the model, for the first time or after the previous engine has died. */
   | "load"
   | "loaded"
-  /** The engine is being stopped. */
   | "unload"
   | "unloaded"
   /** The model cannot be loaded, or its engine is in a crash loop. */
