@@ -42,7 +42,7 @@ export interface WorkerOptions extends Pick<
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
   readonly onModelState?: (() => void) | undefined;
-  /** Called when the worker's only model cannot be loaded for the first time. */
+  /** Called when the first load of the worker's only model fails. */
   readonly onFirstLoadFailed: (why: string) => void;
   readonly createControl: (models: Models, served: Served) => ModelControl;
 }

@@ -9,7 +9,7 @@ describe("arguments of waggle serve", () => {
     ]);
   });
 
-  it("that are unknown flags are kept for the worker to refuse", () => {
+  it("keep unknown flags, which the worker refuses", () => {
     expect(serveArguments(["--nonsense", "--slots"])).toEqual(["--nonsense", "--slots"]);
   });
 });

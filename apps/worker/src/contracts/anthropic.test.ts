@@ -285,7 +285,7 @@ describe("errors", () => {
     expect(response.headers.get("request-id")).toBe(id);
   });
 
-  test("for a too long prompt have the text that Claude Code looks for, also when tokens are counted", async () => {
+  test("have the text that Claude Code looks for if a prompt is too long, also when tokens are counted", async () => {
     start({ contextSize: 64 });
     const response = await post(asking("x".repeat(100)));
     const { error } = AnthropicErrorSchema.parse(await response.json());
@@ -309,7 +309,7 @@ describe("errors", () => {
     expect(typesOf(told)).not.toContain("message_stop");
   }
 
-  test("after the start of a stream are an event that ends it", async () => {
+  test("are an event that ends the stream after its start", async () => {
     start();
     await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
   });

@@ -99,7 +99,7 @@ describe("a client that leaves while its job is being accepted", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
-  it.each(kinds)("by closing its connection ends %s", async (_, path, body) => {
+  it.each(kinds)("ends %s by closing its connection", async (_, path, body) => {
     const count = 6;
     const link = holdingLink(count);
     // On a stopped clock no preflight times out on a busy machine.
@@ -118,7 +118,7 @@ describe("a client that leaves while its job is being accepted", () => {
 });
 
 describe("a client that has left before its job is accepted", () => {
-  it.each(kinds)("with %s, does not end the running job of its session", async (_, path, body) => {
+  it.each(kinds)("does not end the running job of its session with %s", async (_, path, body) => {
     const gate = createStepGate();
     worker = createInlineWorker({ slots: 1, gate });
     const post = (to: string, what: object, init: RequestInit = {}): Response | Promise<Response> => {

@@ -102,7 +102,7 @@ describe("a stream whose engine dies", () => {
     await worker.dispatcher.idle();
   });
 
-  test("in a draining worker is completed, and the jobs that wait for slots end", async () => {
+  test("is completed in a draining worker, while the jobs that wait for slots end", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);

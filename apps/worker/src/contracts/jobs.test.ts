@@ -233,7 +233,7 @@ describe("sessions", () => {
     await later.ended.promise;
   });
 
-  it("with many superseding jobs do not delay other clients", async () => {
+  it("do not delay other clients with many superseding jobs", async () => {
     start({ slots: 1, queueCapacity: 8 });
     const greedy = (): Promise<Job> => submit({ prompt: "endless", session_id: "greedy" });
     await greedy();
@@ -247,7 +247,7 @@ describe("sessions", () => {
     expect([patient, other].map((job) => stateNameOf(job.state))).toEqual(["finished", "finished"]);
   });
 
-  it("of different clients with the same name are separate", async () => {
+  it("are separate for different clients, even with the same name", async () => {
     const gate = startGated({ slots: 2 });
     const a = await submit({ prompt: "A [eog:2]", session_id: "s" }, "alice");
     const b = await submit({ prompt: "B [eog:2]", session_id: "s" }, "bob");
@@ -353,7 +353,7 @@ describe("admission", () => {
 });
 
 describe("readers", () => {
-  it("that leave cancel a direct job at once", async () => {
+  it("cancel a direct job at once when they leave", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "long" }, "a", true);
     const reader = open(job);
@@ -382,7 +382,7 @@ describe("readers", () => {
     expect(job.state.phase).toMatchObject({ name: "ending", outcome: { type: "cancelled", by: "disconnect" } });
   });
 
-  it("that never come end the job after a timeout, unless the job continues without them", async () => {
+  it("end the job after a timeout if they never come, unless the job continues without them", async () => {
     const clock = createFakeClock();
     startGated({ slots: 2, clock });
     const unclaimed = await submit({ prompt: "a" });
@@ -392,7 +392,7 @@ describe("readers", () => {
     expect(continued.state.phase.name).not.toBe("ending");
   });
 
-  it("that stop pulling are cut off; the job and its other readers continue", async () => {
+  it("are cut off when they stop pulling; the job and its other readers continue", async () => {
     const clock = createFakeClock();
     start({ slots: 1, clock });
     const job = await submit({ prompt: "story [eog:50]" });
@@ -404,7 +404,7 @@ describe("readers", () => {
     expect(cutOff).toBe(1);
   });
 
-  it("that fall behind the replay buffer get slow_consumer", async () => {
+  it("get slow_consumer when they fall behind the replay buffer", async () => {
     start({ slots: 1, limits: { replayBufferBytes: 1_024 } });
     const job = await submit({ prompt: "story [eog:100]" });
     await job.ended.promise;
@@ -504,7 +504,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("by abort ends everything at once", async () => {
+  it("ends everything at once by abort", async () => {
     startGated({ slots: 1 });
     const jobs = [
       await submit({ prompt: "A" }),
@@ -516,7 +516,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("by abort ends open queries to the engine", async () => {
+  it("ends open queries to the engine by abort", async () => {
     start({ link: { command: () => {}, event: (_, deliver) => deliver() } });
     const question = { kind: "detokenize", tokens: [1] } as const;
     const asked = [submit({ prompt: "A" }), worker.dispatcher.query(question, new AbortController().signal)];

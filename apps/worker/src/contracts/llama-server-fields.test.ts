@@ -108,7 +108,7 @@ describe("several answers", () => {
     expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("of several prompts cannot be streamed", async () => {
+  test("cannot be streamed for several prompts", async () => {
     start();
     expect(await refusalOf("/completion", { prompt: ["a", "b"], stream: true })).toContain('"stream"');
   });

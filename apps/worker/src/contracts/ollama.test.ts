@@ -262,7 +262,7 @@ describe("chat", () => {
     expect(whole.logprobs?.map(({ token }) => token).join("")).toBe(whole.message.content);
   });
 
-  test("that is cancelled ends with an error line when streamed, and with 499 when collected", async () => {
+  test("ends with an error line when it is cancelled, or with 499 if collected", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const session = { "x-session-id": "s" };
@@ -409,7 +409,7 @@ describe("a request without a prompt", () => {
 });
 
 describe("embeddings", () => {
-  test("of one text, of several texts, and of no text", async () => {
+  test("exist for one text, several texts, and no text", async () => {
     start();
     const body = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input: ["a bee", "honey"] })).json());
     expect(body).toMatchObject({ model: "waggle-fake", embeddings: ["a bee", "honey"].map(expectedFakeVector) });
@@ -424,7 +424,7 @@ describe("embeddings", () => {
     expect(await (await post("/api/embeddings", { prompt: "" })).json()).toEqual({ embedding: [] });
   });
 
-  test("in fewer dimensions have length 1, and cannot have more dimensions", async () => {
+  test("have length 1 in fewer dimensions, and cannot have more dimensions", async () => {
     start();
     const answer = await post("/api/embed", { input: "a bee", dimensions: 3 });
     const [vector = []] = OllamaEmbedAnswerSchema.parse(await answer.json()).embeddings;
@@ -433,7 +433,7 @@ describe("embeddings", () => {
     expect((await errorOf(await post("/api/embed", { input: "a", dimensions: 9 })))[1]).toContain('"dimensions"');
   });
 
-  test("of a too long text are those of its beginning, or an error with Ollama's message", async () => {
+  test("are those of the beginning of a too long text, or an error with Ollama's message", async () => {
     start({ contextSize: 16 });
     const input = "x".repeat(50);
     const cut = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input })).json());

@@ -52,7 +52,7 @@ function lastJob(): GenerateJob {
 }
 
 describe("text_offset", () => {
-  test("of tokens within a character is the start of the character, collected and streamed", async () => {
+  test("is the start of the character for tokens within a character, collected and streamed", async () => {
     start();
     const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
     const whole = await complete(body);
@@ -130,14 +130,17 @@ describe("the job of the engine", () => {
     expect(lastJob()).not.toHaveProperty("pieces");
   });
 
-  test.each(["/v1/completions", "/v1/chat/completions"])("from %s has OpenAI's defaults", async (path) => {
-    start();
-    const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
-    await post(body, path);
-    expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
-    await post({ ...body, temperature: 0, top_p: 0.5 }, path);
-    expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
-  });
+  test.each(["/v1/completions", "/v1/chat/completions"])(
+    "has OpenAI's defaults when it comes from %s",
+    async (path) => {
+      start();
+      const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
+      await post(body, path);
+      expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+      await post({ ...body, temperature: 0, top_p: 0.5 }, path);
+      expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
+    },
+  );
 
   test("has a negative seed as an unsigned one of 32 bits, and a random seed for -1", async () => {
     start();

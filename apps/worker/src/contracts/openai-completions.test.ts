@@ -97,7 +97,7 @@ describe("several prompts", () => {
     expect(ends.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("with n list the choices of the first prompt first", async () => {
+  test("get their choices listed by prompt, with n", async () => {
     start({ slots: 2 });
     const two = prompts.slice(0, 2);
     const body = { prompt: two, n: 2, temperature: 1, seed: 7 };
@@ -119,7 +119,7 @@ describe("several prompts", () => {
     expect((await answer).choices).toHaveLength(4);
   });
 
-  test("of a session run one after the other", async () => {
+  test("run one after the other in a session", async () => {
     start({ slots: 4 });
     const response = await post({ prompt: prompts }, { headers: { "x-session-id": "s" } });
     const { choices } = (await response.json()) as Completion;
@@ -192,7 +192,7 @@ describe("prompts of tokens", () => {
     expect((await complete({ prompt: [first, second] })).choices.map(({ text }) => text)).toEqual(expected);
   });
 
-  test("with unknown tokens are refused", async () => {
+  test("are refused if a token is unknown", async () => {
     start();
     expect((await refusal({ prompt: [1, 999_999] })).message).toContain("no token 999999");
   });
@@ -209,7 +209,7 @@ describe("echo", () => {
     }
   });
 
-  test("with max_tokens 0 returns only the prompt", async () => {
+  test("returns only the prompt with max_tokens 0", async () => {
     start();
     const body = { prompt: ["One", "Two"], echo: true, max_tokens: 0 };
     const whole = await complete(body);
@@ -221,7 +221,7 @@ describe("echo", () => {
     expect(textsOf(await stream(body))).toEqual(["One", "Two"]);
   });
 
-  test.each([1, 0])("with logprobs has the logprobs of the prompt (max_tokens %i)", async (maxTokens) => {
+  test.each([1, 0])("has the logprobs of the prompt with logprobs (max_tokens %i)", async (maxTokens) => {
     start();
     const context = idsOf("Hello");
     const { tokens: continuation, logprobs } = await greedyTokens("Hello", 3);
@@ -248,14 +248,14 @@ describe("echo", () => {
     expect(streamed.flatMap((each) => each?.text_offset ?? [])).toEqual(shown.text_offset);
   });
 
-  test("with logprobs of several prompts has those of each prompt", async () => {
+  test("has the logprobs of each of several prompts", async () => {
     start();
     const prompt = ["Hello", "Another"].map(idsOf);
     const { choices } = await complete({ prompt, echo: true, max_tokens: 0, logprobs: 0 });
     expect(choices.map(({ logprobs }) => logprobs?.tokens.join(""))).toEqual(["Hello", "Another"]);
   });
 
-  test("with logprobs is the same for a repeated request, though a job does not keep them", async () => {
+  test("has the same logprobs for a repeated request, though a job does not keep them", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k", "content-type": "application/json" };
     const body = { prompt: "Hello", echo: true, max_tokens: 1, logprobs: 1 };

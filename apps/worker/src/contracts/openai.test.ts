@@ -144,7 +144,7 @@ describe("chat completions", () => {
     expect((await get("/models")).status).toBe(200);
   });
 
-  it("with n choices runs them in parallel, each with another seed", async () => {
+  it("runs n choices in parallel, each with another seed", async () => {
     start({ slots: 3 });
     const request = chat("Hello [eog:6]", { n: 3, temperature: 1, seed: 7 });
     const body = (await (await post("/v1/chat/completions", request)).json()) as Json;
@@ -158,7 +158,7 @@ describe("chat completions", () => {
     expect(ends.map((choice) => choice["index"])).toEqual([0, 1, 2]);
   });
 
-  it("gets a Retry-After when it waits and the worker leaves", async () => {
+  it("sends a Retry-After when the worker leaves before the job runs", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const running = post("/v1/chat/completions", chat("one [eog:3]"));
@@ -172,7 +172,7 @@ describe("chat completions", () => {
     expect((await running).status).toBe(200);
   });
 
-  it("with more choices than slots is refused", async () => {
+  it("refuses more choices than slots", async () => {
     start({ slots: 2 });
     const response = await post("/v1/chat/completions", chat("Hello", { n: 3 }));
     expect(response.status).toBe(400);
@@ -296,7 +296,7 @@ describe("chat completions", () => {
     const collected = post("/v1/chat/completions", chat("[eog:2]"));
     const streamed = chunksOf(await post("/v1/chat/completions", chat("[eog:2]", { stream: true })));
     await gate.held();
-    // The worker's default.
+    // The worker's default time limit of collected answers.
     clock.advance(240_000);
     gate.open();
     expect(OpenAiErrorSchema.parse(await (await collected).json()).error.code).toBe("deadline_exceeded");

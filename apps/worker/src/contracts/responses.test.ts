@@ -155,7 +155,7 @@ describe("a stream", () => {
     expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
   });
 
-  test("with llama-server's return_progress and timings_per_token reports both, also in its final event", async () => {
+  test("reports progress and timings for llama-server's return_progress and timings_per_token, also in its final event", async () => {
     start({ slots: 1 });
     const wanted = { return_progress: true, timings_per_token: true };
     const events = await streamed({ input: "x".repeat(1_500), max_output_tokens: 3, ...wanted });
@@ -168,13 +168,13 @@ describe("a stream", () => {
     expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
   });
 
-  test("of an empty answer is one empty message", async () => {
+  test("has one empty message for an empty answer", async () => {
     start();
     const final = checked(await streamed({ input: "[eog:0]" }));
     expect(final.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("that max_output_tokens ends is incomplete, and so is its last item", async () => {
+  test("is incomplete, with an incomplete last item, when max_output_tokens ends it", async () => {
     start();
     const events = await streamed({ input: say(calling), tools: [weather], max_output_tokens: 80 });
     expect(last(events).type).toBe("response.incomplete");
@@ -189,7 +189,7 @@ describe("a stream", () => {
     });
   });
 
-  test("that is kept alive begins with response.created", async () => {
+  test("begins with response.created, also when it is kept alive before the answer", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
@@ -208,13 +208,13 @@ describe("a stream", () => {
 });
 
 describe("the one end of a stream (fault 4)", () => {
-  test("that fails says so in an event, and is closed after it", async () => {
+  test("is an event after which the connection closes, when the job fails", async () => {
     start();
     const events = await streamed({ input: "[fail:3]" });
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("whose engines die one after the other", async () => {
+  test("is a failure when engines die one after the other", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }));
@@ -228,7 +228,7 @@ describe("the one end of a stream (fault 4)", () => {
     expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("that is cancelled", async () => {
+  test("comes when the job is cancelled", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }, { "x-session-id": "s" }));
@@ -244,7 +244,7 @@ describe("the one end of a stream (fault 4)", () => {
     });
   });
 
-  test("whose prompt is too long for the context, before it begins and after", async () => {
+  test("is an error for a too long prompt, before or after the start of the stream", async () => {
     start({ contextSize: 32 });
     expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
       status: 400,
@@ -259,7 +259,7 @@ describe("the one end of a stream (fault 4)", () => {
 });
 
 describe("the request", () => {
-  test("without text and with one token, by which a client loads the model", async () => {
+  test("may have no text and one token: a client loads the model so", async () => {
     start();
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
@@ -513,7 +513,7 @@ describe("a stored response", () => {
     });
   });
 
-  test("of a failure has the error, and no conversation continues from it", async () => {
+  test("has the error of a failure, and no conversation continues from it", async () => {
     start();
     const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
     expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);

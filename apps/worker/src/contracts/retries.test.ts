@@ -213,7 +213,7 @@ describe("two requests are two jobs", () => {
     expect([response.status, joined(response), prefills()]).toEqual([200, false, 2]);
   });
 
-  test("of two clients", async () => {
+  test("if two clients send them", async () => {
     await worker.close();
     serve({ access: forTwoClients });
     // Neither job has an id when the other request arrives.
@@ -225,7 +225,7 @@ describe("two requests are two jobs", () => {
     expect(prefills()).toBe(2);
   });
 
-  test("when the setting is 0", async () => {
+  test("if the setting is 0", async () => {
     await worker.close();
     serve({ limits: { ...testLimits, retryGraceMs: 0 } });
     const headers = { "idempotency-key": "k1" };

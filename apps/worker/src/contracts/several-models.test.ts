@@ -113,7 +113,7 @@ describe("a name", () => {
     }
   });
 
-  test("of an embedding model does not generate text", async () => {
+  test("cannot generate text if it is an embedding model's", async () => {
     start({ fakes: { bee: { kind: "embed" } } });
     await change("/v1/models/load", { model: "bee" });
     const vectors = await post("/v1/embeddings", { model: "bee", input: ["a", "b"] });
@@ -197,7 +197,7 @@ describe("an unload", () => {
     expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
   });
 
-  test("of a pinned model is refused, and a model without room next to it gets an error", async () => {
+  test("is refused for a pinned model, and a model without room next to it gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
     expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
@@ -245,7 +245,7 @@ describe("a query to a model", () => {
     }
   });
 
-  test("that cannot be loaded gets the reason, and does not retry the load each time", async () => {
+  test("gets the reason if the model cannot be loaded, and does not retry the load each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
     (await worker.engine("bee")).giveUp("Cannot load model: broken.");
@@ -326,7 +326,7 @@ describe("a swap", () => {
   test.each<[why: string, reference: string]>([
     ["there is no such file", "wasp.gguf"],
     ["it does not load", "bee"],
-  ])("that fails since %s keeps the old file", async (_, reference) => {
+  ])("keeps the old file if it fails since %s", async (_, reference) => {
     start({ loadLater: ["bee"] });
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const swapped = post("/v1/models/swap", { model: "ant", reference });
@@ -339,7 +339,7 @@ describe("a swap", () => {
     await expect.poll(() => worker.models.hosts().length).toBe(2);
   });
 
-  test("in place answers waiting jobs, with the old file if the new one cannot be loaded", async () => {
+  test("answers waiting jobs in place, with the old file if the new one cannot be loaded", async () => {
     start({ loadLater: ["bee"] });
     const swapped = post("/v1/models/swap", { model: "ant", reference: "bee" });
     const bee = await worker.engine("bee");
@@ -359,7 +359,7 @@ describe("a swap", () => {
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
   });
 
-  test("without room for both files is refused, and the old file stays", async () => {
+  test("is refused without room for both files, and the old file stays", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });

@@ -50,7 +50,7 @@ describe("random schedules", () => {
     },
   );
 
-  test("with the same seed have the same history", async () => {
+  test("have the same history for the same seed", async () => {
     const [first, second] = [await simulate(firstSeed, metrics), await simulate(firstSeed, metrics)];
     expect(second.history).toEqual(first.history);
     expect(first.history.length).toBeGreaterThan(30);

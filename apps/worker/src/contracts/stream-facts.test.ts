@@ -215,7 +215,7 @@ describe("the receipt", () => {
     expect(endOf(events)).toMatchObject({ finish_reason: "cancelled", receipt: { text_sha256: sha256(text) } });
   });
 
-  test("of several choices has a hash for each", async () => {
+  test("has a hash for each of several choices", async () => {
     await worker.close();
     worker = createInlineWorker({ slots: 2 });
     const spec = specOf({ prompt: "x [eog:4]", temperature: 1 });

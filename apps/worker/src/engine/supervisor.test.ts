@@ -91,7 +91,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const report: EngineEvent = { type: "process_stats", eventLoopUtilization: 0, rssBytes: 1 };
 
 describe("an engine process that cannot be started", () => {
-  it("because `fork` throws is logged, counted and restarted later, like any death", async () => {
+  it("is logged, counted and started again later if `fork` throws", async () => {
     let failures = 2;
     const worker = setUp((pid) => (pid === 2 && failures-- > 0 ? noMemory() : createFakeEngine(pid)));
     worker.supervisor.start();
@@ -109,7 +109,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.supervisor).toMatchObject({ ready: true, starts: 2, deaths: 3 });
   });
 
-  it("because of an error event is handled alike, and a process without a pid is never killed", async () => {
+  it("is handled alike after an error event, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
     worker.supervisor.start();
     worker.ready();
@@ -253,7 +253,7 @@ describe("a command that cannot be serialized", () => {
 });
 
 describe("an engine that is stopped", () => {
-  it("while it is idle is killed after a silence, and replaced", () => {
+  it("is killed after a silence and replaced if it was idle", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();
@@ -271,7 +271,7 @@ describe("an engine that is stopped", () => {
     expect(worker.supervisor.ready).toBe(true);
   });
 
-  it("while it has jobs is killed for making no steps, whatever messages it sends", () => {
+  it("is killed if it has jobs and makes no steps, even if it sends other messages", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();

@@ -52,7 +52,7 @@ export interface DaemonOptions {
 
 export interface Daemon extends Departure {
   readonly url: string;
-  /** Why the worker's only model could not be loaded for the first time; the worker then exits. */
+  /** Why the first load of the worker's only model failed; the worker then exits. */
   readonly failure: string | undefined;
 }
 

@@ -18,7 +18,7 @@ describe("a configured model file", () => {
     ["missing.gguf", "no such file"],
     ["page.gguf", "not a GGUF file"],
     ["", "a directory, not a file"],
-  ])("that cannot be a model (%j) is refused with exit code 66 and one sentence", async (name, why) => {
+  ])("is refused with exit code 66 and one sentence if it cannot be a model: %j", async (name, why) => {
     const path = join(folder, name);
     await expect(requireUsable([path])).rejects.toMatchObject({
       exitCode: 66,
@@ -26,7 +26,7 @@ describe("a configured model file", () => {
     });
   });
 
-  it("that is unusable does not keep the worker from starting with another file or a download", async () => {
+  it("may be unusable if another file is usable or there is a download", async () => {
     const missing = join(folder, "missing.gguf");
     await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
     await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
@@ -35,7 +35,7 @@ describe("a configured model file", () => {
 });
 
 describe("a configured adapter", () => {
-  it("that is no adapter is refused with exit code 66 and one sentence", async () => {
+  it("is refused with exit code 66 and one sentence if it is no adapter", async () => {
     const missing = join(folder, "missing.gguf");
     await expect(requireAdapters([[missing]])).rejects.toMatchObject({
       exitCode: 66,
