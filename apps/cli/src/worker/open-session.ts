@@ -58,8 +58,9 @@ export function isFileOrReference(text: string): boolean {
 export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
   const { config, signal } = context;
   onProgress({ stage: "loading" });
+  const models = model === undefined ? [] : [isFileOrReference(model) ? model : await pickPath(config, model)];
   // A command sends one prompt at a time, so more slots would only use memory.
-  const worker = await startOwnWorker(config, await fileOf(context, model), signal, ["--slots", "1"]);
+  const worker = await startOwnWorker(config, models, signal, ["--slots", "1"]);
   try {
     const modelName = await whenReady(worker, signal, onProgress);
     const { client, url, close } = worker;
@@ -68,12 +69,6 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
     await worker.close();
     throw error;
   }
-}
-
-/** The model as arguments for the worker. A name is looked up in the downloads. */
-async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
-  if (model === undefined) return [];
-  return [isFileOrReference(model) ? model : await pickPath(config, model)];
 }
 
 async function whenReady(

@@ -1,5 +1,4 @@
 // Converts a model's chat format to its form on the wire.
-import type { ChatFormat } from "@waggle/chat-format/format";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import type { HostedFile } from "../models/list/model-entry.ts";
@@ -10,10 +9,8 @@ export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "kno
   const description = info === undefined ? descriptions.known(hosted) : undefined;
   const kind = info?.kind ?? description?.card.kind;
   const format = info?.chatFormat ?? description?.chatFormat;
-  return kind === "generate" && format !== undefined ? chatAbilitiesOf(format) : undefined;
-}
-
-function chatAbilitiesOf({ name, abilities, inputs, warning }: ChatFormat): ChatAbilities {
+  if (kind !== "generate" || format === undefined) return undefined;
+  const { name, abilities, inputs, warning } = format;
   return {
     format: name,
     tools: abilities.tools,
