@@ -118,7 +118,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
         composer.reset();
         out.write("\n");
         if (again) return;
-        if (interrupted) say("Ctrl-C once more leaves the chat, or Ctrl-D.");
+        if (interrupted) say("Ctrl-C once more leaves the chat, and so does Ctrl-D.");
         continue;
       }
       interrupted = false;

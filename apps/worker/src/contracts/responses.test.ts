@@ -259,7 +259,7 @@ describe("the one end of a stream (fault 4)", () => {
 });
 
 describe("the request", () => {
-  test("may have no text and one token: a client loads the model so", async () => {
+  test("may have no text and max_output_tokens 1, as clients send it to load the model", async () => {
     start();
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
