@@ -1,9 +1,8 @@
 // Starts a worker in this process: as `waggle-worker`, or as `waggle serve`.
-import type { ConfigResult } from "@waggle/daemon";
+import type { ConfigResult, Environment } from "@waggle/daemon";
 import { listenForSignals } from "@waggle/daemon/signals";
 import type { WorkerConfig } from "./config.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type StartWorker = (process: NodeJS.Process, argv: readonly string[], env: Environment) => Promise<void>;
 
 /** Runs `waggle-worker` and sets the exit code at the end. Listens for signals first, because the imports take a while. */

@@ -2,14 +2,13 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Environment } from "@waggle/daemon";
 
 /**
- * Size of a semi-space, which is a third of V8's young generation. Few objects of a step outlive the next one. With Node's default of 16
+ * Size of a semi-space, which is a third of V8's young generation. Few objects of a step outlive the next one. With Node's default of 16 MiB
  * the process grew by 150 MB over 10,000 jobs before V8 collected anything.
  */
-const youngMiB = 4;
-
-type Environment = Readonly<Record<string, string | undefined>>;
+const semiSpaceMiB = 4;
 
 /**
  * Starts the process. On a system without free memory, descriptors or processes, the call may throw, or return a process
@@ -32,7 +31,7 @@ function enginePath(): string {
 
 function engineExecArgv(): string[] {
   const source = fromSource() ? ["--import", import.meta.resolve("tsx")] : [];
-  return ["--expose-gc", `--max-semi-space-size=${youngMiB}`, ...source];
+  return ["--expose-gc", `--max-semi-space-size=${semiSpaceMiB}`, ...source];
 }
 
 function fromSource(): boolean {
@@ -45,8 +44,8 @@ function engineEnv(inherited: Environment): NodeJS.ProcessEnv {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
     UV_THREADPOOL_SIZE: "1",
-    // Spins at a barrier before a thread sleeps, in builds with OpenMP. More spins are up to 5 % faster on a quiet machine; on a busy
-    // machine they make two threads many times slower (decision 008).
+    // Spins at a barrier before a thread sleeps, in builds with OpenMP. More spins are up to 5 % faster on a quiet machine, but on busy
+    // cores two threads can almost stop (decision 008).
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
     // Without a fixed threshold glibc keeps freed memory at the top of its heap, up to twice the largest block so far: 25 MB here.
     MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),

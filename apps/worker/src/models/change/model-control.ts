@@ -221,17 +221,13 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       const { current } = entry;
       const path = current.facts?.path ?? current.host.info?.modelPath;
       if (current.source !== "download" || path === undefined) {
-        throw new WaggleError(
-          "forbidden",
-          `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
-        );
+        const why = "Waggle has not downloaded its file, and deletes no other";
+        throw new WaggleError("forbidden", `Cannot delete model ${entry.name}: ${why}.`);
       }
       const other = otherOn(path, entry);
       if (other !== undefined) {
-        throw new WaggleError(
-          "conflict",
-          `Cannot delete model ${entry.name}: ${other.name} is served from the same file.`,
-        );
+        const why = `${other.name} is served from the same file`;
+        throw new WaggleError("conflict", `Cannot delete model ${entry.name}: ${why}.`);
       }
       models.remove(entry);
       current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
@@ -245,10 +241,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       if (findNamed(models.entries(), alias) !== undefined)
         throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
       if (entry.aliases.size >= mostAliases) {
-        throw new WaggleError(
-          "resource_exhausted",
-          `Cannot call model ${entry.name} "${alias}": it has ${mostAliases} names.`,
-        );
+        const why = `it has ${mostAliases} names`;
+        throw new WaggleError("resource_exhausted", `Cannot call model ${entry.name} "${alias}": ${why}.`);
       }
       entry.aliases.add(alias);
     },

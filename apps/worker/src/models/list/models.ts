@@ -114,7 +114,7 @@ export function createModels(options: ModelsOptions): Models {
       {
         ...options,
         slots: file.settings.slots,
-        // The job ids of the first host have no number, so those of a worker with one model are short.
+        // Job ids of the first host have no number of a model, so that they are short in a worker with one model.
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
         modelPath: shownReference(file.reference),
