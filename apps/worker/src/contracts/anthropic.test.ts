@@ -1,4 +1,4 @@
-// Contracts of Anthropic's dialect: what its clients break on elsewhere, through the whole worker on the fake backend.
+// Contracts of Anthropic's dialect, through the whole worker on the fake backend: mainly what breaks its clients on other servers.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
@@ -34,7 +34,7 @@ const asking = (content: unknown, more: Json = {}): Json => ({
   ...more,
 });
 
-/** Events as they come. Each frame has its event's name, without which Anthropic's client drops it. */
+/** The events of a stream, checking that each frame has its event's name: Anthropic's client drops frames without it. */
 function eventsOf(response: Response): AsyncIterator<AnthropicEvent> {
   const frames = parseSse(response.body as ReadableStream<Uint8Array>)[Symbol.asyncIterator]();
   return {
@@ -62,13 +62,13 @@ const stream = async (body: Json): Promise<AnthropicEvent[]> =>
   await rest(eventsOf(await post({ ...body, stream: true })));
 const typesOf = (events: readonly AnthropicEvent[]): string[] => events.map(({ type }) => type);
 
-/** The messages of the last job, as the engine was given them. */
+/** The messages that the engine got with the last job. */
 function lastPrompt(): readonly Json[] {
   const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return (submitted.at(-1) as unknown as { messages: readonly Json[] }).messages;
 }
 
-/** What comes when nothing has happened for long enough. */
+/** The next chunk after an idle time of the stream. */
 async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T> {
   let come = false;
   void coming.finally(() => (come = true));
@@ -80,7 +80,7 @@ async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T>
 }
 
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-test("a request may offer the tools of many servers, 1,024 of them", async () => {
+test("a request may have 1,024 tools", async () => {
   start({ contextSize: 262_144 });
   const many = (count: number): Json[] =>
     Array.from({ length: count }, (_, i) => ({ name: `tool_${i}`, input_schema: { type: "object" } }));
@@ -94,7 +94,7 @@ const tools = [{ name: "weather", description: "Of a city.", input_schema: schem
 const calling = '<think>Hm.</think>Look:<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 
 describe("a message", () => {
-  test("whole: its blocks, its reason to stop, its counts", async () => {
+  test("collected: blocks, stop reason and token counts", async () => {
     start();
     expect(await ask(asking(say(calling), { tools }))).toEqual({
       id: expect.stringMatching(/^msg_[\w-]+$/) as string,
@@ -122,7 +122,7 @@ describe("a message", () => {
     });
   });
 
-  test("streamed: every event by its name, blocks one after the other, counts first and last", async () => {
+  test("streamed: named events, blocks in sequence, token counts in the first and last event", async () => {
     start();
     const events = await stream(asking(say(calling), { tools }));
     const blocks = typesOf(events.filter(({ type }) => !["content_block_delta", "ping"].includes(type)));
@@ -134,7 +134,7 @@ describe("a message", () => {
     expect(end.delta).toEqual({ stop_reason: "tool_use", stop_sequence: null });
   });
 
-  test("ends where a stop sequence, max_tokens or the context says", async () => {
+  test("ends at a stop sequence, at max_tokens and at the end of the context", async () => {
     start({ contextSize: 64 });
     const stopped = await ask(asking(say("one two"), { stop_sequences: ["tw", "x"] }));
     expect(stopped).toMatchObject({ stop_reason: "stop_sequence", stop_sequence: "tw", content: [{ text: "one " }] });
@@ -143,7 +143,7 @@ describe("a message", () => {
     expect(await ask(asking("warm", { max_tokens: 0 }))).toMatchObject({ content: [], stop_reason: "max_tokens" });
   });
 
-  test("says exactly what of the prompt came from the cache, and the sum stays", async () => {
+  test("reports the cached part of the prompt, with the same sum of tokens", async () => {
     start({ slots: 1 });
     const counts = async () => (await ask(asking("Where is the honey? [eog:2]")))["usage"] as Record<string, number>;
     const [first, second] = [await counts(), await counts()];
@@ -153,8 +153,8 @@ describe("a message", () => {
   });
 });
 
-describe("what other servers break on", () => {
-  test("1: system messages among the others, which Claude Code sends", async () => {
+describe("faults of other servers", () => {
+  test("1: system messages between other messages, as Claude Code sends them", async () => {
     start();
     const messages = [
       { role: "user", content: "Go" },
@@ -168,7 +168,7 @@ describe("what other servers break on", () => {
     expect(lastPrompt().at(-1)?.["content"]).toMatch(/^rain\n.*Be brief.*\[eog:1\]/s);
   });
 
-  test("2: the changing billing line, and the order of arguments", async () => {
+  test("2: the changing billing line and the order of arguments do not change the prompt", async () => {
     start({ slots: 1 });
     const turn = async (n: number) => {
       const system = [
@@ -187,7 +187,7 @@ describe("what other servers break on", () => {
     expect(JSON.stringify(lastPrompt()[1]?.["tool_calls"])).toContain('"arguments":{"zebra":1,"ant":2}');
   });
 
-  test("8: a path that there is not, in this dialect's shape, and counts that are the message's own", async () => {
+  test("8: an unknown path gets this dialect's error, and counted tokens equal those of the message", async () => {
     start();
     const unknown = await send("POST", "/v1/messages/batches", {});
     expect(unknown.status).toBe(404);
@@ -200,7 +200,7 @@ describe("what other servers break on", () => {
       expect(response.headers.get("request-id")).toMatch(/./);
       return ((await response.json()) as Json)["input_tokens"];
     };
-    // Tools that may not be called are in no prompt.
+    // Tools with tool_choice none are not in the prompt.
     for (const more of [{}, { tool_choice: { type: "none" } }]) {
       const usage = (await ask({ ...body, ...more }))["usage"] as Record<string, number>;
       expect(await count(more)).toBe(Number(usage["input_tokens"]) + Number(usage["cache_read_input_tokens"]));
@@ -211,38 +211,41 @@ describe("what other servers break on", () => {
   test.each([
     ["that answers at once", "never", "text", "Hi"],
     ["that thinks first", "always", "thinking", "<think>Hm.</think>Hi"],
-  ] as const)("12: silence of a model %s, which only a delta ends for Claude Code's watchdog", async (...row) => {
-    const [, thinking, opening, answer] = row;
-    const clock = createFakeClock();
-    const gate = createStepGate();
-    const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
-    start({ slots: 1, clock, gate, fake: { chatFormat } });
-    const body = asking(say(answer), { stream: true });
-    const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
-    const running = ask(asking("Hi [eog:1]"));
-    await gate.held();
-    const events = eventsOf(await post(body));
-    const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
-    // In the queue, and in the prompt.
-    for (const expected of silences) {
-      const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
-      while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
-      expect(typesOf(told)).toEqual(expected);
-      expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
-    }
-    gate.open();
-    await running;
-    const all = await rest(events);
-    const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
-    expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
-    expect(typesOf(all)).not.toContain("message_start");
-    // What silence has begun is what the answer begins with: none of its blocks is for nothing.
-    const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
-    expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
-    const end = all.at(-2);
-    if (end?.type !== "message_delta") throw new Error("no counts");
-    expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
-  });
+  ] as const)(
+    "12: a silent stream of a model %s gets deltas, which Claude Code's watchdog requires",
+    async (...row) => {
+      const [, thinking, opening, answer] = row;
+      const clock = createFakeClock();
+      const gate = createStepGate();
+      const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
+      start({ slots: 1, clock, gate, fake: { chatFormat } });
+      const body = asking(say(answer), { stream: true });
+      const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
+      const running = ask(asking("Hi [eog:1]"));
+      await gate.held();
+      const events = eventsOf(await post(body));
+      const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
+      // While it waits in the queue, and while its prompt is computed.
+      for (const expected of silences) {
+        const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
+        while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
+        expect(typesOf(told)).toEqual(expected);
+        expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
+      }
+      gate.open();
+      await running;
+      const all = await rest(events);
+      const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
+      expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
+      expect(typesOf(all)).not.toContain("message_start");
+      // The answer continues the block that was begun during the silence, and no block is empty.
+      const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
+      expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
+      const end = all.at(-2);
+      if (end?.type !== "message_delta") throw new Error("no counts");
+      expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
+    },
+  );
 });
 
 describe("errors", () => {
@@ -282,7 +285,7 @@ describe("errors", () => {
     expect(response.headers.get("request-id")).toBe(id);
   });
 
-  test("tell a prompt that is too long in the words that Claude Code looks for, also when it is only counted", async () => {
+  test("have the text that Claude Code looks for if a prompt is too long, also when tokens are counted", async () => {
     start({ contextSize: 64 });
     const response = await post(asking("x".repeat(100)));
     const { error } = AnthropicErrorSchema.parse(await response.json());
@@ -306,7 +309,7 @@ describe("errors", () => {
     expect(typesOf(told)).not.toContain("message_stop");
   }
 
-  test("end a stream that has begun, as an event", async () => {
+  test("are an event that ends the stream after its start", async () => {
     start();
     await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
   });
@@ -315,7 +318,7 @@ describe("errors", () => {
   test.each<[string, string, () => Promise<Response>]>([
     ["deleted", "client", () => send("DELETE", "/v1/sessions/s")],
     ["taken by a newer message", "superseded", () => post(asking("Next [eog:1]"), session)],
-  ])("end a stream whose session is %s, as an event", async (_, by, end) => {
+  ])("are an event when the session is %s", async (_, by, end) => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const events = eventsOf(await post(asking("endless", { stream: true }), session));
@@ -327,7 +330,7 @@ describe("errors", () => {
     expect((await ending).status).toBe(200);
   });
 
-  test("let in clients with the token, in either header, and no others", async () => {
+  test("refuse clients without the token in one of the two headers", async () => {
     start({ access: { localMode: false, tokens: () => createTokenTable([{ name: "me", token: "secret" }]) } });
     const body = asking("Hi [eog:1]");
     const refused = await post(body, { "x-api-key": "other" });
@@ -338,7 +341,7 @@ describe("errors", () => {
   });
 });
 
-test("a request as Claude Code sends it is answered, and its session is not one of ours", async () => {
+test("requests of one Claude Code session are all answered: they do not supersede each other", async () => {
   start();
   const headers = {
     "anthropic-version": "2023-06-01",

@@ -1,4 +1,4 @@
-// What Ollama's clients send with messages and options, and the answers: formats, contexts, uploads, downloads.
+// Tests the fields that Ollama's clients send with messages and options: formats, contexts, uploads, downloads.
 import { EventEmitter } from "node:events";
 import { expectedFakeVector } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
@@ -32,13 +32,13 @@ async function answerTo(path: string, body: Json): Promise<Json> {
   return (await response.json()) as Json;
 }
 
-/** What the engine was given for the last request. */
+/** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as GenerateJob;
 }
 
-test("a system text replaces the one in the context", async () => {
+test("a system prompt replaces the one in the context", async () => {
   start();
   const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
   await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
@@ -49,7 +49,7 @@ test("a system text replaces the one in the context", async () => {
 describe("format", () => {
   const format = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
-  test("json is any object", async () => {
+  test("json allows any object", async () => {
     start();
     const messages = [{ role: "user", content: "[say:%7B%7D]" }];
     const grammarFor = async (asked: unknown): Promise<string | undefined> => {
@@ -62,7 +62,7 @@ describe("format", () => {
     expect(grammar).not.toBe(await grammarFor({}));
   });
 
-  test("holds also what is filled in before a suffix", async () => {
+  test("also applies to text before a suffix", async () => {
     start();
     const body = { ...brief, prompt: "x = ", suffix: "\n" };
     await answerTo("/api/generate", body);
@@ -88,14 +88,14 @@ test("the older route cuts a text that is too long to embed", async () => {
   expect(embedding).toEqual(expectedFakeVector("x".repeat(14)));
 });
 
-test.each([[true], [undefined], [null]])("a pull with stream %s tells of it in lines", async (stream) => {
+test.each([[true], [undefined], [null]])("a pull with stream %s streams its progress in lines", async (stream) => {
   start();
   const response = await post("/api/pull", { stream });
   expect(response.headers.get("content-type")).toBe("application/x-ndjson");
   expect(await response.text()).toBe('{"status":"success"}\n');
 });
 
-test("the connection of an upload ends with its refusal, so that the file is not read", async () => {
+test("a refused upload ends its connection, so that the file is not read", async () => {
   start();
   let ended = false;
   const socket = { destroySoon: () => void (ended = true) };

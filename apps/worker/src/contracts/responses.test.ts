@@ -1,5 +1,4 @@
-// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, one end on every way there, and what is
-// kept of a response.
+// Contracts of the Responses API on the fake backend: the order of events, one set of ids, exactly one end, and stored responses.
 import { createStepGate } from "@waggle/engine";
 import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
@@ -57,7 +56,7 @@ async function refusal(response: Response | Promise<Response>): Promise<Json & {
   return { status, ...error };
 }
 
-/** The events of a stream, and whether each frame was named as its event. */
+/** The events of a stream, checking that each frame has its event's name. */
 async function eventsOf(response: Response): Promise<readonly Event[]> {
   const events: Event[] = [];
   for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
@@ -72,7 +71,7 @@ const streamed = async (body: Json) => await eventsOf(await post({ ...body, stre
 const last = (events: readonly Event[]): Event => events.at(-1) as Event;
 const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
-/** What strict clients insist on. Returns the final object. */
+/** Checks what strict clients require. Returns the final object. */
 function checked(events: readonly Event[]): Answer {
   expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
   const numbered = events.filter(({ type }) => type !== "keepalive");
@@ -87,7 +86,7 @@ function checked(events: readonly Event[]): Answer {
   }
   const final = last(events).response as Answer;
   const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
-  // The item that was open when it failed is not done.
+  // An item that was open at a failure has no done event.
   const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
   expect(doneItems.map(identity)).toEqual(whole.map(identity));
   expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
@@ -106,7 +105,7 @@ const parameters = { type: "object", properties: { city: { type: "string" } }, r
 const weather = { type: "function", name: "weather", parameters };
 const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 
-/** The conversation that the engine got with its latest job. */
+/** The conversation that the engine got with the last job. */
 function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[]; sampling: Json } {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as unknown as ReturnType<typeof lastPrompt>;
@@ -156,7 +155,7 @@ describe("a stream", () => {
     expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
   });
 
-  test("with llama-server's return_progress and timings_per_token tells both, in its final event too", async () => {
+  test("reports progress and timings for llama-server's return_progress and timings_per_token, also in its final event", async () => {
     start({ slots: 1 });
     const wanted = { return_progress: true, timings_per_token: true };
     const events = await streamed({ input: "x".repeat(1_500), max_output_tokens: 3, ...wanted });
@@ -169,13 +168,13 @@ describe("a stream", () => {
     expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
   });
 
-  test("of nothing is one empty message", async () => {
+  test("has one empty message for an empty answer", async () => {
     start();
     const final = checked(await streamed({ input: "[eog:0]" }));
     expect(final.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("that max_output_tokens ends is incomplete, and so is its last item", async () => {
+  test("is incomplete, with an incomplete last item, when max_output_tokens ends it", async () => {
     start();
     const events = await streamed({ input: say(calling), tools: [weather], max_output_tokens: 80 });
     expect(last(events).type).toBe("response.incomplete");
@@ -190,7 +189,7 @@ describe("a stream", () => {
     });
   });
 
-  test("that is kept alive begins with response.created", async () => {
+  test("begins with response.created, also when it is kept alive before the answer", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
@@ -209,13 +208,13 @@ describe("a stream", () => {
 });
 
 describe("the one end of a stream (fault 4)", () => {
-  test("that fails says so in an event, and is closed after it", async () => {
+  test("is an event after which the connection closes, when the job fails", async () => {
     start();
     const events = await streamed({ input: "[fail:3]" });
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("whose engines die one after the other", async () => {
+  test("is a failure when engines die one after the other", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }));
@@ -229,7 +228,7 @@ describe("the one end of a stream (fault 4)", () => {
     expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("that somebody cancels", async () => {
+  test("comes when the job is cancelled", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }, { "x-session-id": "s" }));
@@ -245,7 +244,7 @@ describe("the one end of a stream (fault 4)", () => {
     });
   });
 
-  test("whose prompt is too long for the context, before it begins and after", async () => {
+  test("is an error for a too long prompt, before or after the start of the stream", async () => {
     start({ contextSize: 32 });
     expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
       status: 400,
@@ -259,8 +258,8 @@ describe("the one end of a stream (fault 4)", () => {
   });
 });
 
-describe("what is asked", () => {
-  test("no words at all, with one token: a client has the model loaded", async () => {
+describe("the request", () => {
+  test("may have no text and max_output_tokens 1, as clients send it to load the model", async () => {
     start();
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
@@ -309,7 +308,7 @@ describe("what is asked", () => {
     ]);
   });
 
-  test("tools of a server are passed over, namespaces and custom tools go in and come back (fault 6)", async () => {
+  test("server tools are ignored, and namespaces and custom tools are converted in both directions (fault 6)", async () => {
     start();
     const tools = [
       { type: "web_search", external_web_access: false },
@@ -339,7 +338,7 @@ describe("what is asked", () => {
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
   });
 
-  test("a choice is of a tool that is there, and a schema is named by its place among all of them", async () => {
+  test("a tool choice must be a known tool, and an invalid schema is named by its index among all tools", async () => {
     start();
     const strict = { ...weather, name: "odd", strict: true, parameters: { type: "array", uniqueItems: true } };
     const body = { input: "a", tools: [weather, { type: "mcp" }, strict] };
@@ -352,7 +351,7 @@ describe("what is asked", () => {
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
   });
 
-  test("text.format holds the content to a schema, and logprobs come where they are included", async () => {
+  test("text.format constrains the content to a schema, and included logprobs are sent", async () => {
     start();
     const format = {
       type: "json_schema",
@@ -397,13 +396,13 @@ describe("what is asked", () => {
     expect(error["message"]).not.toContain("Invalid input");
   });
 
-  test("an effort goes to a model that has a switch, and is null in the response of a model without one", async () => {
+  test("a reasoning effort applies to a model with a switch, and is null in the response of another model", async () => {
     start();
     const answer = await whole({ input: "Hi[eog:1]", reasoning: { effort: "medium", summary: "auto" } });
     expect(answer["reasoning"]).toEqual({ effort: null, summary: null });
   });
 
-  test("how many tokens the input has, which are as many as the answer counts", async () => {
+  test("counting the input gives as many tokens as the answer's usage", async () => {
     start();
     const body = { instructions: "Be kind.", input: "Hi[eog:1]", tools: [weather] };
     const counted = (await (await call("POST", "/v1/responses/input_tokens", body)).json()) as Json;
@@ -411,7 +410,7 @@ describe("what is asked", () => {
     expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
   });
 
-  test("the same again: as many tokens, of which all but the last were cached", async () => {
+  test("a repeated request has as many tokens, of which all but the last are cached", async () => {
     start({ slots: 1 });
     const usage = async () => (await whole({ input: "Hi[eog:1]" }))["usage"] as Json;
     const { input_tokens: tokens } = await usage();
@@ -421,7 +420,7 @@ describe("what is asked", () => {
     });
   });
 
-  test("on a path of no route is answered in this dialect", async () => {
+  test("on an unknown path gets an error in this dialect", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
     expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });
@@ -429,8 +428,8 @@ describe("what is asked", () => {
   });
 });
 
-describe("what is kept of a response", () => {
-  test("goes before the input of the next one, turn for turn (fault 9)", async () => {
+describe("a stored response", () => {
+  test("comes before the input of the next one, turn by turn (fault 9)", async () => {
     start();
     const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
     expect(first["metadata"]).toEqual({ a: "b" });
@@ -443,7 +442,7 @@ describe("what is kept of a response", () => {
     expect(page).toMatchObject({ data: [{ role: "user" }, { role: "assistant" }], has_more: true });
   });
 
-  test("is its client's own: a missing one and another token's are both a 404 (fault 9)", async () => {
+  test("belongs to its client: a missing one and another client's both give 404 (fault 9)", async () => {
     start({ access: forTwoClients });
     const { id } = await whole({ input: say("Mine.") }, alice);
     const previous = { input: "Hi", previous_response_id: id };
@@ -457,7 +456,7 @@ describe("what is kept of a response", () => {
     expect(await refusal(post(reference, alice))).toMatchObject({ status: 404, param: "input.0.id" });
   });
 
-  test("is the same object again, until it is deleted", async () => {
+  test("can be read as the same object until it is deleted", async () => {
     start();
     const answer = await whole({ input: say(calling), tools: [weather] });
     expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
@@ -466,7 +465,7 @@ describe("what is kept of a response", () => {
     expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
   });
 
-  test("is nothing with store: false", async () => {
+  test("does not exist with store: false", async () => {
     start();
     const answer = await whole({ input: say("Gone."), store: false });
     expect(answer["store"]).toBe(false);
@@ -474,7 +473,7 @@ describe("what is kept of a response", () => {
     expect((await post({ input: "Hi", previous_response_id: answer.id })).status).toBe(404);
   });
 
-  test("is there for an item that a client names instead of sending it", async () => {
+  test("provides the items that a client references by id", async () => {
     start();
     const { output } = await whole({ input: say("Earlier text.") });
     await whole({
@@ -486,7 +485,7 @@ describe("what is kept of a response", () => {
     expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Earlier text." });
   });
 
-  test("has the ids that its client gave, and an item that is named counts as if it was sent", async () => {
+  test("keeps the ids of its client, and a referenced item counts like one that was sent", async () => {
     start({ maxBodyBytes: 2_000 });
     const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
     const { id } = await whole({ input: [own] });
@@ -501,7 +500,7 @@ describe("what is kept of a response", () => {
     }
   });
 
-  test("is listed as far as it is there, once a response before it is deleted", async () => {
+  test("lists the remaining items when an earlier response was deleted", async () => {
     start();
     const first = await whole({ input: "a[eog:1]" });
     const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });
@@ -514,7 +513,7 @@ describe("what is kept of a response", () => {
     });
   });
 
-  test("of one that failed is its error, and no conversation continues from it", async () => {
+  test("has the error of a failure, and no conversation continues from it", async () => {
     start();
     const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
     expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);
@@ -522,7 +521,7 @@ describe("what is kept of a response", () => {
     expect(await next).toMatchObject({ status: 400, param: "previous_response_id" });
   });
 
-  test("streams again from any event on, while it runs and after, with the same numbers and ids", async () => {
+  test("streams again from any event, during and after its run, with the same numbers and ids", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: say(calling), tools: [weather], stream: true }));
@@ -550,7 +549,7 @@ describe("what is kept of a response", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
-  test("is one response for a request that was sent twice", async () => {
+  test("is a single one for a request that was sent twice", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const again = { "idempotency-key": "k" };
     const body = { input: say("Once."), stream: true };
@@ -561,7 +560,7 @@ describe("what is kept of a response", () => {
     expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
   });
 
-  test("does not stream once its first events are gone", async () => {
+  test("cannot be streamed again when its first events are gone", async () => {
     start({ limits: { replayBufferBytes: 1_024 } });
     const { id } = await whole({ input: say("A few words more than fit.") });
     expect((await call("GET", `/v1/responses/${id}`)).status).toBe(200);
