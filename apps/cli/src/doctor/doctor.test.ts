@@ -54,6 +54,7 @@ describe("the machine", () => {
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: gib }), "ok", /free in \/dev\/shm/);
     expectFinding(checkSharedMemory({ totalBytes: 64 * mib, freeBytes: 64 * mib }), "warning", /--shm-size/);
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 0 }), "warning", /0 B of/);
+    expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 255 * mib }), "warning", /on disk/);
   });
 
   it("clock", () => {

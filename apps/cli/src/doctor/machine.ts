@@ -83,14 +83,13 @@ export interface SharedMemoryFacts {
   readonly freeBytes: number;
 }
 
-/** With less shared memory, the worker keeps its KV snapshots in a folder on disk (see the worker's `kv-folder`). */
+/** With less free shared memory, the worker keeps its KV snapshots in a folder on disk (see the worker's `kv-folder`). */
 const enoughSharedBytes = 256 * mib;
 
 export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding | undefined {
   if (facts === undefined) return undefined;
   const text = `${formatBytes(facts.freeBytes)} of ${formatBytes(facts.totalBytes)} free in /dev/shm`;
-  if (facts.totalBytes >= enoughSharedBytes && facts.freeBytes >= enoughSharedBytes / 2)
-    return ok("Shared memory", text);
+  if (facts.freeBytes >= enoughSharedBytes) return ok("Shared memory", text);
   return warning(
     "Shared memory",
     `${text}: the KV caches of finished prompts are kept on disk`,
