@@ -98,7 +98,6 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const { thinkingBudget: budget, repetitionLimit } = job;
     return createSequence({
       jobId: job.jobId,
-      cachedTokens: 0,
       stop: job.stop,
       ignoreEos: sampling.ignore_eos,
       promptTokens,

@@ -50,7 +50,6 @@ describe("a slot", () => {
       stop: [],
       ignoreEos: false,
       promptTokens: 5,
-      cachedTokens: 2,
       maxTokens: undefined,
       contextShift: false,
       contextSize: 16,

@@ -140,7 +140,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     let decoding = 0;
     for (const { state, sequence, cached, writtenBehind } of slots) {
       if (state === "idle" && writtenBehind !== undefined) continue;
-      if (state !== "decoding" || sequence?.mayContinueFor(1) !== true || cached.length + 1 >= capacity) return false;
+      if (state !== "decoding" || sequence?.mayDecodeTwice !== true || cached.length + 1 >= capacity) return false;
       decoding += 1;
     }
     return decoding === entries.length;

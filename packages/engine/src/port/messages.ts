@@ -1,14 +1,6 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
 import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
-import type {
-  BackendInfo,
-  Conversation,
-  EmbedInput,
-  GpuMemory,
-  InfillPrompt,
-  PromptPiece,
-  Token,
-} from "./backend.ts";
+import type { BackendInfo, Conversation, EmbedInput, GpuMemory, InfillPrompt, PromptPiece, Token } from "./backend.ts";
 import type { LineLimits } from "../sequence/line-limits.ts";
 
 /** The output that a resumed job produced under earlier engines. */

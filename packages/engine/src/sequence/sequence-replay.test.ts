@@ -16,7 +16,6 @@ function sequence(given: Partial<SequenceOptions>): Sequence {
     stop: [],
     ignoreEos: false,
     promptTokens: 5,
-    cachedTokens: 0,
     maxTokens: 60,
     contextShift: false,
     contextSize: 100,

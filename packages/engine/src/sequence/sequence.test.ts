@@ -21,7 +21,6 @@ function sequence(given: Partial<SequenceOptions> = {}): Sequence {
     stop: [],
     ignoreEos: false,
     promptTokens: 5,
-    cachedTokens: 2,
     maxTokens: undefined,
     contextShift: false,
     contextSize: 100,
@@ -136,6 +135,7 @@ test("the last token is known once there is one", () => {
 describe("totals", () => {
   test("split the time at the first token", () => {
     const job = sequence();
+    job.begin(2, 1000);
     job.accept(piece("a"), 1003);
     job.accept(piece("b"), 1007);
     expect(job.totals(1009)).toEqual({
