@@ -1,5 +1,5 @@
-// Decides how many prompt tokens of a step may be scored, from the measured cost of scoring, which comes in addition to
-// the pass. The module knows no clock.
+// Decides how many prompt tokens of a step may be scored (their next-token logprobs computed), from the measured cost of
+// scoring in addition to the pass. The module knows no clock.
 import type { StepStats } from "../port/messages.ts";
 import { idleStepMs, stretchSteps } from "./prefill-budget.ts";
 import { createRecentMedian } from "./recent-median.ts";
@@ -10,8 +10,8 @@ const rememberedPasses = 9;
 
 export interface ScoringBudget {
   /**
-   * Most scored tokens in the next step: scoring may lengthen the step as much as a prompt may. At least one, so that the
-   * prompt progresses.
+   * Returns the most scored tokens in the next step: scoring may lengthen the step as much as a prompt may. The result is at
+   * least 1, so that the prompt progresses.
    * @param stepMs time of a step in which this many slots decode; undefined before the first step
    */
   tokens(stepMs: number | undefined, decoding: number): number;

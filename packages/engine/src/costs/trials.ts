@@ -1,24 +1,24 @@
-// Allows at most one trial at a time. The next trial begins only when the time that the last one lost is small relative to
-// the compute time since. The module does not know what is tried.
+// Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is
+// long relative to the time that it lost.
 
-/** A trial blocks other trials only until this many passes of other kinds have come without a pass of the kind under trial. */
+/** A trial no longer blocks other trials after this many passes without a pass of its kind. */
 const mostAwaitedPasses = 32;
 
 export interface Trials {
-  /** Compute time of all passes so far, in ms. */
+  /** Compute time of all passes so far. Milliseconds. */
   readonly computedMs: number;
   /** Records a pass that has ended, whatever its kind. */
   observe(passMs: number): void;
-  /** Whether this trial may have the next pass of its kind; if so, it becomes the running trial. */
+  /** Gives the next pass to this trial if no other trial blocks it, and returns whether it did. */
   take(trial: object): boolean;
-  /** Ends the trial. No trial begins or continues before this many more ms are computed. */
+  /** Ends the trial. No trial begins or continues before `owedMs` more milliseconds are computed. */
   end(trial: object, owedMs: number): void;
 }
 
 export function createTrials(): Trials {
   let running: object | undefined;
   let passes = 0;
-  /** The number of passes when the running trial took its last one. */
+  /** The number of passes when the running trial took its last pass. */
   let lastTaken = 0;
   let computedMs = 0;
   let paidAtMs = 0;
