@@ -1,4 +1,4 @@
-// Owns the fake backend's info.
+// Owns the model facts that the fake backend reports.
 import { genericFormat } from "@waggle/chat-format/format";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { BackendInfo } from "../port/backend.ts";
