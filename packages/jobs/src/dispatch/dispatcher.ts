@@ -1,5 +1,5 @@
-// Runs a job from acceptance to its terminal event. It passes each input to the reducer and performs the effects; no other code changes a job. It
-// never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop, except for the questions before acceptance.
+// Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
+// dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
@@ -43,7 +43,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     limits,
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** Jobs by the uids of the sequences that the engine holds. An ended job stays until the engine has released its sequences. */
+  /** Jobs by the uids of their sequences that the engine holds. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
   const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idle = createCondition(() => registry.liveCount === 0);
@@ -149,12 +149,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return job;
   }
 
-  /** A job that supersedes another gets the other job's position, so a full queue does not refuse it. */
+  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. */
   function fullFor({ scope }: JobSpec): WaggleError | undefined {
     return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }
 
-  /** Puts the job into the queue, in the position of the waiting job of its session, or behind the running one. */
+  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the running one. */
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
@@ -235,7 +235,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return listener?.event(event);
     }
     held.delete(event.jobId);
-    // Before `apply`, which may end the job: `ended` is the listener's last call.
+    // Call the listener before `apply`, which may end the job: `ended` must be the listener's last call.
     listener?.event(event);
     apply(job, input);
     still.check();
@@ -251,7 +251,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "engine_lost", outcome: failedWith(error), at: clock.now() });
     }
     still.check();
-    // After a refusal no job leaves the queue, even when another engine becomes ready.
+    // After a refusal no job may leave the queue, even when another engine becomes ready, so the waiting jobs end here.
     if (refusal !== undefined) endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
   }
@@ -270,7 +270,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function endWaiting(error: WaggleError): void {
     const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
-    // End all waiting jobs before `pump`: otherwise `pump` would start a job from behind one that waits for room, although it must be refused too.
+    // End all waiting jobs before `pump`. Otherwise `pump` would start a job behind one that waits for more free slots, and no waiting job may start.
     for (const job of registry.liveJobs())
       if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, input);
     pump();
@@ -331,7 +331,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 interface Condition {
-  /** Resolves when the condition holds, at once if it holds already. */
+  /** Resolves when the condition holds, or at once. */
   wait(): Promise<void>;
   /** Called after a change: resolves the waits if the condition holds now. */
   check(): void;

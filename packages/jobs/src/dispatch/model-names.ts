@@ -1,4 +1,4 @@
-// Finds the model for the name in a request.
+// Finds the model for the name in a request, and makes the errors for unknown and missing names.
 import { WaggleError } from "@waggle/protocol";
 
 /** An error message lists at most this many names. */
@@ -10,7 +10,7 @@ interface Named {
   readonly aliases: ReadonlySet<string>;
 }
 
-/** Compares with names and aliases: first exactly, then ignoring case, `:latest` and `.gguf`. */
+/** Compares `asked` with names and aliases: first exactly, then without regard to case, `:latest` and `.gguf`. */
 export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
   const plainName = plain(asked);
   const names = ({ name, aliases }: T): string[] => [name, ...aliases];

@@ -1,4 +1,4 @@
-// Implements a reader: a cursor on one replay log, from which the client's connection pulls. The log and the engine never wait for a reader.
+// Implements a reader: a position in one replay log, from which a client's connection pulls events. The log and the engine never wait for a reader.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { errorKinds } from "@waggle/protocol";
 import type { ErrorEvent, StreamEvent } from "@waggle/protocol";
@@ -9,7 +9,7 @@ const eventsPerPull = 256;
 
 export interface ReaderOptions {
   readonly log: ReplayLog;
-  /** The stream's id, for the error event that this reader gets if it is cut off. */
+  /** The stream's id, for the error event `slow_consumer`. */
   readonly streamId: string;
   readonly sessionId: string | undefined;
   /** The reader begins after this token index; -1 begins with the first token. */
@@ -17,22 +17,22 @@ export interface ReaderOptions {
   readonly clock: Clock;
   /** After this time without events, `next` resolves with an empty batch, which becomes a ping. */
   readonly pingIntervalMs: number;
-  /** When events wait and no pull comes for this long, the client has stopped reading. */
+  /** The client counts as stalled when events wait this long without a pull. */
   readonly stallTimeoutMs: number;
   /** Called once when the reader ends, for any reason. */
   readonly onClose: () => void;
-  /** Called once when the reader is cut off as a slow consumer, for either reason or both. */
+  /** Called once when the reader is cut off, because it stalled or because the log dropped tokens that it needs. */
   readonly onCutOff: () => void;
-  /** Called when the client has stopped reading and must be cut off; it must destroy the client's connection. */
+  /** Called when the client has stopped reading; must destroy the client's connection. */
   readonly onStalled: () => void;
 }
 
 /**
- * An explicit iterator, not a generator: `return()` ends a pending `next()` at once, which is how a disconnect is noticed.
- * Batches are in stream order. An empty one is a ping. The last one ends with a terminal event.
+ * Batches are in stream order. An empty batch is a ping. The last batch ends with a terminal event.
+ * The iterator is no generator, because `return()` must end a pending `next()` at once, for example after a disconnect.
  */
 export interface Reader extends AsyncIterableIterator<readonly StreamEvent[]> {
-  /** The connection is gone, or the reader must end. Idempotent. */
+  /** Ends the reader. Idempotent. */
   close(): void;
 }
 
@@ -86,11 +86,11 @@ export function createReader(options: ReaderOptions): Reader {
 
   function wake(): void {
     if (pending === undefined) {
-      // Events wait for a pull. The first of them starts the timer; a pull stops it.
+      // The first event that waits for a pull starts the timer, and the pull stops it.
       if (!closed && !finished) timer ??= clock.setTimeout(stalled, options.stallTimeoutMs);
       return;
     }
-    // A reader that resumes after a token that is not generated yet does not need the new event, and has missed no event.
+    // The new event may come before this reader's position: a client may resume after a token that is not generated yet.
     if (hasMore()) deliver(collect());
   }
 
@@ -98,7 +98,7 @@ export function createReader(options: ReaderOptions): Reader {
     const resolve = pending;
     pending = undefined;
     clearTimer();
-    // Start the timer after the last batch too: only the next pull shows that the client took it.
+    // Start the timer after the last batch too: only the next pull shows that the client has taken the batch.
     if (finished || hasMore()) timer = clock.setTimeout(stalled, options.stallTimeoutMs);
     resolve?.({ done: false, value: batch });
   }

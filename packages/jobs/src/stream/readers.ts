@@ -1,29 +1,23 @@
-// Owns the readers of a job. When the last one is gone, the job's spec decides whether the job continues.
+// Owns the readers of a job. When the last reader is gone, the job's spec decides whether the job continues.
 import type { Clock } from "@waggle/async";
 import { hasEnded } from "../job/job.ts";
 import type { Job } from "../job/job.ts";
 import type { Lifecycle } from "../watching/lifecycle.ts";
 import { createReader } from "./reader.ts";
-import type { Reader } from "./reader.ts";
+import type { JobDispatcher, JobLimits } from "../dispatch/dispatcher-port.ts";
 import type { JobTimers } from "../dispatch/timers.ts";
 
 export interface ReadersOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
   readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
-  readonly limits: {
-    readonly pingIntervalMs: number;
-    readonly readerStallTimeoutMs: number;
-    readonly reconnectGraceMs: number;
-    readonly retryGraceMs: number;
-  };
+  readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
   /** Called when the job has had no readers for its whole grace time. */
   readonly onAbandoned: (job: Job) => void;
 }
 
 export interface Readers {
-  /** @param onStalled called when the client has stopped reading and must be cut off; it must destroy the client's connection */
-  open(job: Job, after: number, onStalled: () => void): Reader;
+  readonly open: JobDispatcher["openReader"];
 }
 
 export function createReaders({ clock, timers, lifecycle, limits, onAbandoned }: ReadersOptions): Readers {
@@ -34,7 +28,7 @@ export function createReaders({ clock, timers, lifecycle, limits, onAbandoned }:
     else timers.set(job, "grace", graceMs, () => onAbandoned(job));
   }
 
-  /** A client that retries closes its connection first. While the prompt is computed, every job waits for such a retry, so that no work is lost. */
+  /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
   function retryGraceMsOf({ spec, state: { phase } }: Job): number {
     const isPrefilling = phase.name === "running" && phase.stage === "prefill";
     return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;

@@ -1,4 +1,4 @@
-// Writes the log lines and metrics of a stream's life: one line for each step, always with the same keys.
+// Writes the log lines and metrics of a job, from its acceptance to its end. All log lines have the same keys.
 import type { StatusEvent } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { reasonOf } from "../job/job.ts";
@@ -19,17 +19,16 @@ export interface Lifecycle {
   /** A job with output continues under another engine. */
   resumed(job: Job): void;
   status(job: Job, event: StatusEvent): void;
-  /** `first` is true for the job's first tokens; `sincePreviousMs` is undefined for the first tokens of a sequence. */
-  tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
-  /** `steps` counts the forward passes between the cancel and the release of the slot. */
+  tokensCame(job: Job, came: Omit<Extract<Effect, { type: "measure_tokens" }>, "type">): void;
+  /** @param steps number of forward passes between the cancel and the release of the slot */
   cancelled(steps: number): void;
-  /** Parts of the answer that look like tool calls and are not readable: the client gets them as content. */
+  /** @param calls number of pieces that looked like tool calls and could not be parsed: the client gets them as content */
   unreadable(job: Job, calls: number): void;
   ended(job: Job, outcome: Outcome): void;
-  /** `cleanly` is true if the engine had released the predecessor by then. */
+  /** The job that `successor` supersedes has ended. @param cleanly whether the engine has released that job */
   predecessorLeft(successor: Job, cleanly: boolean): void;
   readerCutOff(): void;
-  /** Model tokens generated so far, by all jobs. */
+  /** Number of model tokens generated so far, in all jobs. */
   readonly tokens: number;
 }
 
@@ -40,7 +39,7 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     model: model(),
     job: job.id,
   });
-  // Look the metrics up each time, because the name of a model may be known only after its load.
+  // Look up the metrics each time, because the name of a model may be known only after its load.
   const measured = () => metrics.ofModel(model());
   let generated = 0;
   return {
@@ -66,9 +65,9 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       log.info({ ...keys(job), tokens }, "stream_resumed");
     },
     status(job, { status, prompt_progress: progress }) {
-      // The progress of the prompt is for the client only.
+      // The log has no line for the progress of a prompt.
       if (progress !== undefined) return;
-      // The wire's name of this status, "thinking", would be confused with reasoning.
+      // The status "thinking" on the wire would look like reasoning in a log.
       log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },
     tokensCame(job, { tokens, first, sincePreviousMs }) {
@@ -91,7 +90,7 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       if (outcome.type !== "finished") {
         log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");
       }
-      // A stream without a slot has no stream_start, so it has no stream_end either.
+      // A job that never got a slot has no line stream_start, and so no line stream_end.
       const { startedAt, endedAt = startedAt, counts } = job.state;
       if (startedAt === undefined) return;
       const duration = Math.round((endedAt ?? startedAt) - startedAt);
