@@ -22,7 +22,7 @@ const spec: JobSpec = {
   stop: [],
 };
 
-/** Of 1,000 tokens. */
+/** Makes a job with 1,000 prompt tokens. */
 function newJob(cachedTokens = 0): Job {
   const size = { promptTokens: 1_000, cachedTokens };
   return createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
@@ -34,7 +34,7 @@ function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
   forecast.prefilled(job);
 }
 
-test("without a ready engine there is no forecast, and no deadline is refused", () => {
+test("without a ready engine there is no forecast, and a job with a deadline is accepted", () => {
   let ready = true;
   const forecast = createForecast({ ready: () => ready, waitMs: () => 0 });
   measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
@@ -45,7 +45,7 @@ test("without a ready engine there is no forecast, and no deadline is refused", 
   expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
 });
 
-test("cached prompt tokens count neither in the measurement nor in the forecast", () => {
+test("measurement and forecast use only uncached prompt tokens", () => {
   const forecast = createForecast({ ready: () => true, waitMs: () => 0 });
   measure(forecast, { promptTokens: 10_000, cachedTokens: 9_000, prefillMs: 500 });
   expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
@@ -54,7 +54,7 @@ test("cached prompt tokens count neither in the measurement nor in the forecast"
 
 const waitMs = (position: number): number => position * 1_000;
 
-test("the estimate is the wait for a slot plus the time that as many tokens took", () => {
+test("the estimate is the wait for a slot plus the measured time of as many tokens", () => {
   const estimate = createFirstTokenEstimate(waitMs);
   estimate.prefilled(1_000, 500);
   estimate.prefilled(3_000, 1_500);
@@ -62,7 +62,7 @@ test("the estimate is the wait for a slot plus the time that as many tokens took
   expect(estimate.estimateMs({ position: 3, uncachedTokens: 400 })).toBe(3_200);
 });
 
-test("there is no estimate without a measured prompt, the number of tokens, or the time that jobs take", () => {
+test("the estimate needs a measured prompt, the number of uncached tokens, and the wait for a slot", () => {
   const estimate = createFirstTokenEstimate((position) => (position > 2 ? undefined : 0));
   expect(estimate.estimateMs({ position: 0, uncachedTokens: 400 })).toBeUndefined();
   estimate.prefilled(1_000, 500);
@@ -71,7 +71,7 @@ test("there is no estimate without a measured prompt, the number of tokens, or t
   expect(estimate.estimateMs({ position: 2, uncachedTokens: 400 })).toBe(200);
 });
 
-test("short prompts, which take a step each, do not change the estimate of long ones", () => {
+test("short prompts, which take a step each, do not change the estimate of long prompts", () => {
   const estimate = createFirstTokenEstimate(waitMs);
   estimate.prefilled(1, 80);
   estimate.prefilled(3, 120);

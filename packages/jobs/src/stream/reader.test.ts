@@ -6,7 +6,7 @@ import { createReplayLog } from "./replay-log.ts";
 
 const token = (index: number): TokenEvent => ({ type: "token", stream_id: "s", index, text: "ab", t_ms: index });
 
-it("a slow reader that does not react to its error is cut off once", async () => {
+it("a reader that is too slow, and then does not pull, is cut off only once", async () => {
   const log = createReplayLog(500);
   for (let index = 0; index < 50; index += 1) log.append(token(index));
   const clock = createFakeClock();
