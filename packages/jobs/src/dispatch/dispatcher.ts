@@ -22,7 +22,6 @@ import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addOutput, dropContent, forgetComputed, keepComputed } from "../stream/output-so-far.ts";
 import { createReaders } from "../stream/readers.ts";
 import { record } from "../stream/receipt.ts";
-import { measure } from "../watching/lifecycle.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
@@ -88,7 +87,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "measure_cancel":
       case "measure_unreadable":
         if (effect.type === "measure_tokens" && effect.first) forecast.prefilled(job);
-        return measure(lifecycle, job, effect);
+        return lifecycle.measure(job, effect);
       case "output":
         return addOutput(job, effect);
       case "keep":

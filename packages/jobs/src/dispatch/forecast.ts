@@ -2,7 +2,7 @@
 import { WaggleError } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
 
-/** The estimate uses at most this many recent short prompts, and this many long ones. */
+/** The forecast uses at most this many recent short prompts, and this many long ones. */
 const sampleLimit = 16;
 /** A prompt with fewer uncached tokens takes one step, whatever their number. */
 const shortTokens = 32;
@@ -18,10 +18,11 @@ export interface Forecast {
   /** Records the prompt of a job whose first token has arrived. */
   prefilled(job: Job): void;
   /**
-   * Returns the milliseconds until the job's first token; undefined while a part of the estimate has not been measured.
+   * Adds the wait for a slot to the time for the prompt, at the rate of recent prompts. Returns the milliseconds until the job's first token, or
+   * undefined while a part of the forecast has not been measured.
    * @param position the queue position: 1 is next, 0 has a slot
    */
-  firstTokenMs(job: Job, position: number): number | undefined;
+  firstTokenMs(job: Pick<Job, "uncachedTokens">, position: number): number | undefined;
   /**
    * A job without a forecast is accepted.
    * @throws WaggleError deadline_exceeded when the client chose a deadline that ends before the forecast
@@ -30,16 +31,29 @@ export interface Forecast {
 }
 
 export function createForecast({ ready, waitMs }: ForecastOptions): Forecast {
-  const estimate = createFirstTokenEstimate(waitMs);
+  const short: Sample[] = [];
+  const long: Sample[] = [];
 
-  function firstTokenMs({ uncachedTokens }: Job, position: number): number | undefined {
-    return ready() ? estimate.estimateMs({ position, uncachedTokens }) : undefined;
+  function prefillMs(tokens: number): number | undefined {
+    const rate = rateOf(long);
+    if (tokens < shortTokens && short.length > 0) return sum(short, "ms") / short.length;
+    return rate === undefined ? undefined : tokens / rate;
+  }
+
+  function firstTokenMs({ uncachedTokens }: Pick<Job, "uncachedTokens">, position: number): number | undefined {
+    if (!ready() || uncachedTokens === undefined) return undefined;
+    const waiting = position === 0 ? 0 : waitMs(position);
+    const computing = prefillMs(uncachedTokens);
+    return waiting === undefined || computing === undefined ? undefined : Math.round(waiting + computing);
   }
 
   return {
     prefilled({ state }) {
-      const { promptTokens, cachedTokens, prefillMs } = state.counts;
-      estimate.prefilled(promptTokens - cachedTokens, prefillMs);
+      const { promptTokens, cachedTokens, prefillMs: ms } = state.counts;
+      const tokens = promptTokens - cachedTokens;
+      const samples = tokens < shortTokens ? short : long;
+      samples.push({ tokens, ms });
+      if (samples.length > sampleLimit) samples.shift();
     },
     firstTokenMs,
     refuseLate(job, positionOf) {
@@ -51,39 +65,6 @@ export function createForecast({ ready, waitMs }: ForecastOptions): Forecast {
       throw new WaggleError("deadline_exceeded", `Cannot meet the deadline of ${deadlineMs} ms: ${why}.`, {
         details: { estimate_ms: estimateMs },
       });
-    },
-  };
-}
-
-export interface FirstTokenEstimate {
-  /** @param tokens the computed tokens of a prompt @param ms the time from getting a slot to the first token */
-  prefilled(tokens: number, ms: number): void;
-  /** Returns the milliseconds until the first token; undefined while a part of the estimate has not been measured. */
-  estimateMs(job: { readonly position: number; readonly uncachedTokens: number | undefined }): number | undefined;
-}
-
-/** Adds the wait for a slot to the time for the prompt, at the rate of recent prompts. */
-export function createFirstTokenEstimate(waitMs: ForecastOptions["waitMs"]): FirstTokenEstimate {
-  const short: Sample[] = [];
-  const long: Sample[] = [];
-
-  function prefillMs(tokens: number): number | undefined {
-    const rate = rateOf(long);
-    if (tokens < shortTokens && short.length > 0) return sum(short, "ms") / short.length;
-    return rate === undefined ? undefined : tokens / rate;
-  }
-
-  return {
-    prefilled(tokens, ms) {
-      const samples = tokens < shortTokens ? short : long;
-      samples.push({ tokens, ms });
-      if (samples.length > sampleLimit) samples.shift();
-    },
-    estimateMs({ position, uncachedTokens }) {
-      if (uncachedTokens === undefined) return undefined;
-      const waiting = position === 0 ? 0 : waitMs(position);
-      const computing = prefillMs(uncachedTokens);
-      return waiting === undefined || computing === undefined ? undefined : Math.round(waiting + computing);
     },
   };
 }

@@ -6,6 +6,8 @@ import type { Job, Outcome } from "../job/job.ts";
 import type { Effect } from "../job/reduce.ts";
 import type { JobObserver } from "./listeners.ts";
 
+type Measured = Extract<Effect, { type: `measure_${string}` }>;
+
 export interface LifecycleOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -15,15 +17,8 @@ export interface LifecycleOptions {
 
 export interface Lifecycle {
   accepted(job: Job): void;
-  started(job: Job): void;
-  /** A job with output continues under another engine. */
-  resumed(job: Job): void;
   status(job: Job, event: StatusEvent): void;
-  tokensCame(job: Job, came: Omit<Extract<Effect, { type: "measure_tokens" }>, "type">): void;
-  /** @param steps number of forward passes between the cancel and the release of the slot */
-  cancelled(steps: number): void;
-  /** @param calls number of pieces that looked like tool calls and could not be parsed: the client gets them as content */
-  unreadable(job: Job, calls: number): void;
+  measure(job: Job, effect: Measured): void;
   ended(job: Job, outcome: Outcome): void;
   /** The job that `successor` supersedes has ended. @param cleanly whether the engine has released that job */
   predecessorLeft(successor: Job, cleanly: boolean): void;
@@ -42,6 +37,36 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
   // Look up the metrics each time, because the name of a model may be known only after its load.
   const measured = () => metrics.ofModel(model());
   let generated = 0;
+
+  function start(job: Job): void {
+    const { counts, startedAt = job.acceptedAt } = job.state;
+    const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
+    promptTokens.inc(counts.promptTokens);
+    cachedPromptTokens.inc(counts.cachedTokens);
+    queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
+    log.info(keys(job), "stream_start");
+    for (const observer of observers) observer.started(job, model());
+  }
+
+  function resume(job: Job): void {
+    measured().jobsResumed.inc();
+    const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
+    log.info({ ...keys(job), tokens }, "stream_resumed");
+  }
+
+  function countTokens(
+    job: Job,
+    { tokens, first, sincePreviousMs }: Extract<Measured, { type: "measure_tokens" }>,
+  ): void {
+    const { acceptedAt, state } = job;
+    generated += tokens;
+    const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
+    tokensGenerated.inc(tokens);
+    if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+    if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
+    for (const observer of observers) observer.tokensCame(job, tokens, model());
+  }
+
   return {
     get tokens() {
       return generated;
@@ -50,39 +75,26 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       measured().jobsAccepted.inc();
       log.debug(keys(job), "stream_accepted");
     },
-    started(job) {
-      const { counts, startedAt = job.acceptedAt } = job.state;
-      const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
-      promptTokens.inc(counts.promptTokens);
-      cachedPromptTokens.inc(counts.cachedTokens);
-      queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
-      log.info(keys(job), "stream_start");
-      for (const observer of observers) observer.started(job, model());
-    },
-    resumed(job) {
-      measured().jobsResumed.inc();
-      const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
-      log.info({ ...keys(job), tokens }, "stream_resumed");
-    },
     status(job, { status, prompt_progress: progress }) {
       // The log has no line for the progress of a prompt.
       if (progress !== undefined) return;
       // The status "thinking" on the wire would look like reasoning in a log.
       log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },
-    tokensCame(job, { tokens, first, sincePreviousMs }) {
-      const { acceptedAt, state } = job;
-      generated += tokens;
-      const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
-      tokensGenerated.inc(tokens);
-      if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
-      if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
-      for (const observer of observers) observer.tokensCame(job, tokens, model());
-    },
-    cancelled: (steps) => measured().cancelSteps.observe(steps),
-    unreadable(job, calls) {
-      measured().unreadableCalls.inc(calls);
-      log.warn({ ...keys(job), calls }, "tool_call_unreadable");
+    measure(job, effect) {
+      switch (effect.type) {
+        case "measure_start":
+          return start(job);
+        case "measure_resumption":
+          return resume(job);
+        case "measure_tokens":
+          return countTokens(job, effect);
+        case "measure_cancel":
+          return measured().cancelSteps.observe(effect.steps);
+        case "measure_unreadable":
+          measured().unreadableCalls.inc(effect.calls);
+          return log.warn({ ...keys(job), calls: effect.calls }, "tool_call_unreadable");
+      }
     },
     ended(job, outcome) {
       measured().jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
@@ -101,21 +113,4 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     },
     readerCutOff: () => metrics.readersCutOff.inc(),
   };
-}
-
-type Measured = Extract<Effect, { type: `measure_${string}` }>;
-
-export function measure(lifecycle: Lifecycle, job: Job, effect: Measured): void {
-  switch (effect.type) {
-    case "measure_start":
-      return lifecycle.started(job);
-    case "measure_resumption":
-      return lifecycle.resumed(job);
-    case "measure_tokens":
-      return lifecycle.tokensCame(job, effect);
-    case "measure_cancel":
-      return lifecycle.cancelled(effect.steps);
-    case "measure_unreadable":
-      return lifecycle.unreadable(job, effect.calls);
-  }
 }
