@@ -70,7 +70,7 @@ export interface FakeBackend extends Backend {
   heldTokens(slot: number): readonly Token[];
 }
 
-interface FakeSlot {
+export interface FakeSlot {
   readonly held: Token[];
   /** The hash of the context after each held token. */
   readonly hashes: number[];

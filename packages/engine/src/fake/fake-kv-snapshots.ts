@@ -1,13 +1,8 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next one.
 import type { KvSnapshot, KvSnapshots, Token } from "../port/backend.ts";
+import type { FakeSlot } from "./fake-backend.ts";
 
-/** The part of a fake slot that snapshots need. */
-export interface SavableSlot {
-  readonly held: Token[];
-  readonly hashes: number[];
-  /** Set while a job is bound. */
-  readonly sampling: object | undefined;
-}
+type SavableSlot = Pick<FakeSlot, "held" | "hashes" | "sampling">;
 
 export interface FakeKvSnapshots {
   /** All kept snapshots, the oldest first. */

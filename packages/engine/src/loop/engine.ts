@@ -19,7 +19,7 @@ export interface EngineLimits {
    * measured times of steps decide. A step never exceeds the batch size.
    */
   readonly prefillBudget?: number | undefined;
-  /** Most bytes of KV snapshots that the backend keeps; 0 turns snapshots off. */
+  /** Most bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
   /** Most submitted jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;

@@ -1,7 +1,7 @@
 // Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
 import type { BatchEntry, Token } from "../port/backend.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
-import type { SlotPhase } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Most tokens in one step, over all entries; at least the number of slots. */
@@ -16,19 +16,11 @@ export interface ScheduleLimits {
   readonly scoredTokens: number;
 }
 
-export interface SchedulableSlot {
-  readonly id: number;
-  readonly state: SlotPhase;
-  readonly prompt: readonly Token[];
+type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens" | "lastDecoded";
+
+export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
   readonly cached: readonly Token[];
-  /** The slot's job requests logprobs of the prompt. */
-  readonly scores: boolean;
-  /** Prompt tokens of other slots that were computed while this prompt waited. */
-  readonly agingTokens: number;
-  /** Set until the slot's job begins. */
   readonly pending: object | undefined;
-  /** The step in which the slot last decoded. */
-  readonly lastDecoded: number;
   readonly sequence: { readonly forced: Token | undefined } | undefined;
 }
 

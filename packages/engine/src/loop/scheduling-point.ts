@@ -6,12 +6,11 @@ import type { Backend, KvSnapshot } from "../port/backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
-import type { EngineEvent } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { describeSampled, endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
 import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
-import { createKvOffload } from "../kv/kv-offload.ts";
+import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import { readerFor } from "../sequence/answer-parts.ts";
 import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
@@ -23,19 +22,13 @@ export interface WaitingJob {
   readonly leaving: AbortController;
 }
 
-export interface SchedulingPointOptions {
+export interface SchedulingPointOptions extends KvOffloadOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly embeddings: Pick<Embeddings, "add">;
   /** Waiting jobs by job id, in the order of their arrival. */
   readonly waiting: Map<string, WaitingJob>;
-  /** Most bytes of KV snapshots. */
-  readonly prefixStoreBytes: number;
-  /** Milliseconds per prompt token when this many are computed; undefined before the first measurement. */
-  readonly tokenMs: (tokens: number) => number | undefined;
   readonly outbox: Outbox;
-  readonly emit: (event: EngineEvent) => void;
-  readonly now: () => number;
 }
 
 export interface Arrival {

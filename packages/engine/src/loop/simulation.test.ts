@@ -3,6 +3,7 @@
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend, BatchEntry, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "../fake/fake-model.ts";
@@ -24,15 +25,8 @@ interface Random {
   pick<T>(from: readonly [T, ...T[]]): T;
 }
 
-/** The mulberry32 generator. */
 function createRandom(seed: number): Random {
-  let state = seed;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const next = randomNumbers(seed);
   return {
     below: (limit) => Math.floor(next() * limit),
     chance: (probability) => next() < probability,

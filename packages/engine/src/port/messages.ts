@@ -15,39 +15,43 @@ export interface PriorOutput {
 export type EngineJob = GenerateJob | EmbedOrRerankJob;
 
 /** Exactly one of `prompt`, `pieces`, `infill` and `messages` is set. */
-export interface GenerateJob extends Partial<Conversation> {
+export interface GenerateJob extends Partial<Conversation>, AnswerSettings {
   readonly kind: "generate";
   readonly jobId: string;
   readonly prompt?: string;
   readonly pieces?: readonly PromptPiece[];
   readonly infill?: InfillPrompt;
-  /** Grammar of the whole answer to `messages`, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
-  readonly answerGrammar?: string;
-  /** Most tokens of a thought; a longer thought is closed. */
-  readonly thinkingBudget?: number;
-  /** The answer ends after this many repetitions of the same tokens. */
-  readonly repetitionLimit?: number;
-  /** Most tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
-  readonly maxTokens?: number;
-  /** Limits by lines for the answer to a plain prompt. */
-  readonly lines?: LineLimits;
-  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
-  readonly fillIn?: boolean;
-  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
-  readonly contextShift?: boolean;
-  /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
-  readonly lora?: LoraChoice;
-  readonly stop: readonly string[];
-  readonly sampling: Sampling;
-  /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
-  readonly topLogprobs?: number;
-  /** Also send logprobs of the prompt's tokens, with `topLogprobs` alternatives. The whole prompt is then computed, even where it is cached. */
-  readonly promptLogprobs?: true;
   /** The API token's name. Jobs share cached prefixes only within one scope. */
   readonly cacheScope: string;
   readonly sessionId?: string;
   /** Earlier output of a resumed job. The job's next event follows that output. */
   readonly priorOutput?: PriorOutput;
+}
+
+/** The settings of an answer that do not depend on the kind of prompt. */
+export interface AnswerSettings {
+  /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
+  readonly answerGrammar?: string | undefined;
+  /** Most tokens of a thought; a longer thought is closed. */
+  readonly thinkingBudget?: number | undefined;
+  /** The answer ends after this many repetitions of the same tokens. */
+  readonly repetitionLimit?: number | undefined;
+  /** Most tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
+  readonly maxTokens?: number | undefined;
+  /** Limits by lines for the answer to a plain prompt. */
+  readonly lines?: LineLimits | undefined;
+  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
+  readonly fillIn?: boolean | undefined;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
+  readonly contextShift?: boolean | undefined;
+  /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
+  readonly lora?: LoraChoice | undefined;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
+  readonly topLogprobs?: number | undefined;
+  /** Also send logprobs of the prompt's tokens, with `topLogprobs` alternatives. The whole prompt is then computed, even where it is cached. */
+  readonly promptLogprobs?: boolean | undefined;
 }
 
 /** A job without a slot: its texts are computed in pieces between the passes of other jobs. */
@@ -59,9 +63,9 @@ interface TextsJob {
    * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
    * A query and its document count as one text, which loses the end of the document.
    */
-  readonly truncateTo?: number;
+  readonly truncateTo?: number | undefined;
   /** Number of texts, counted from the first, that an earlier engine computed. They are not computed again. */
-  readonly computed?: number;
+  readonly computed?: number | undefined;
   readonly cacheScope: string;
 }
 
@@ -71,7 +75,7 @@ export interface EmbedJob extends TextsJob {
   /** At least one. */
   readonly texts: readonly EmbedInput[];
   /** Number of values that are kept of each vector, from the first; by default all. */
-  readonly dimensions?: number;
+  readonly dimensions?: number | undefined;
 }
 
 /** Computes how well each document fits a query. */

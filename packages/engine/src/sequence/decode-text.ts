@@ -6,12 +6,10 @@ export interface CertainText {
   readonly stopped: boolean;
 }
 
-export interface TextAssembler {
+export interface TextAssembler extends Pick<StopMatcher, "stopString"> {
   push(bytes: Uint8Array): CertainText;
   /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
   end(): CertainText;
-  /** The stop string that ended the text. */
-  readonly stopString: string | undefined;
 }
 
 /**

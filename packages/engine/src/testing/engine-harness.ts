@@ -2,7 +2,13 @@
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
 import type { Backend } from "../port/backend.ts";
-import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../loop/engine.ts";
+import {
+  createEngine,
+  defaultEngineLimits,
+  type Engine,
+  type EngineLimits,
+  type EngineOptions,
+} from "../loop/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../port/messages.ts";
@@ -24,13 +30,12 @@ export interface EngineHarness {
   untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
 }
 
-export interface EngineHarnessOptions extends Partial<FakeBackendOptions> {
+type OptionsOfEngine = Partial<Pick<EngineOptions, "pinnedThreads" | "maxThreads" | "now">>;
+
+export interface EngineHarnessOptions extends Partial<FakeBackendOptions>, OptionsOfEngine {
   readonly limits?: Partial<EngineLimits>;
   /** Passes wait for the test's `gate.step()`. */
   readonly gated?: boolean;
-  readonly pinnedThreads?: number;
-  readonly maxThreads?: number;
-  readonly now?: () => number;
   /** Called with each event during `emit`. */
   readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
   /** Replaces parts of the backend. */

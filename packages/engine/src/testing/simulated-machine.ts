@@ -85,7 +85,7 @@ export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[]
 }
 
 /** The mulberry32 generator. */
-function randomNumbers(seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

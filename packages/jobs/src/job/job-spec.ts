@@ -1,6 +1,5 @@
 // Defines JobSpec, a request independent of its dialect. Each dialect translates its requests into a JobSpec; jobs know no dialect.
-import type { EmbedInput, LineLimits, PromptInput, PriorOutput } from "@waggle/engine";
-import type { LoraChoice, Sampling } from "@waggle/protocol";
+import type { AnswerSettings, EmbedJob, PriorOutput, PromptInput, RerankJob } from "@waggle/engine";
 
 /** The dialect has validated the request, so every field is within its bounds. */
 export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
@@ -43,34 +42,12 @@ export interface JobScope {
   readonly requestDigest?: string | undefined;
 }
 
-export interface GenerateSpec extends SpecOfAnyKind {
+export interface GenerateSpec extends SpecOfAnyKind, AnswerSettings {
   readonly kind: "generate";
   readonly prompt: PromptInput;
   /** Number of answers to the same prompt, with the seeds `seed`, `seed + 1` … */
   readonly choices: number;
-  /** A seed of -1 is replaced by 32 random bits on acceptance. */
-  readonly sampling: Sampling;
-  /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Excludes `sampling.grammar`. */
-  readonly answerGrammar?: string | undefined;
-  /** Most tokens of reasoning. Then the reasoning is closed, and the answer begins. */
-  readonly thinkingBudget?: number | undefined;
-  /** The answer ends after this many repetitions of the same tokens. */
-  readonly repetitionLimit?: number | undefined;
-  /** Most tokens of the answer. If undefined, the answer may fill the context; with 0, the prompt is computed into the cache, without output. */
-  readonly maxTokens?: number | undefined;
-  /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
   readonly contextShift: boolean;
-  /** Scales of the model's adapters by id; adapters that are not listed are off. If undefined, all adapters have their scales at load. */
-  readonly lora?: LoraChoice | undefined;
-  readonly stop: readonly string[];
-  /** Limits by lines for the answer to a plain prompt. */
-  readonly lines?: LineLimits | undefined;
-  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
-  readonly fillIn?: boolean | undefined;
-  /** Return logprobs with each token, with this number of alternatives. */
-  readonly topLogprobs?: number | undefined;
-  /** Also keep the logprobs of the prompt's tokens, with the same number of alternatives. No part of the prompt is then read from a cache. */
-  readonly promptLogprobs?: boolean | undefined;
   /** Whether the job continues when its engine dies after the first output; `resume` by default. */
   readonly onEngineLoss?: "resume" | "error" | undefined;
   /** Whether the job continues when its worker in a fleet is lost; by default the gateway's setting. */
@@ -79,28 +56,9 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly priorOutput?: PriorOutput | undefined;
 }
 
-interface TextsSpec extends SpecOfAnyKind {
-  /** Number of texts, counted from the first, that another worker has computed. They are not computed again. */
-  readonly computed?: number | undefined;
-}
-
-export interface EmbedSpec extends TextsSpec {
-  readonly kind: "embed";
-  readonly texts: readonly EmbedInput[];
-  /** Number of values that are kept of each vector, from the first; by default all. */
-  readonly dimensions?: number | undefined;
-  /** Texts are cut after this many tokens, at most the model's limit. If undefined, a text over the model's limit is refused. */
-  readonly truncateTo?: number | undefined;
-}
-
-export interface RerankSpec extends TextsSpec {
-  readonly kind: "rerank";
-  /** One query for all documents, or one query per document. */
-  readonly queries: readonly string[];
-  readonly documents: readonly string[];
-  /** Most tokens of a query and its document together; the document is cut to fit. */
-  readonly truncateTo?: number | undefined;
-}
+/** Another worker may have computed the first `computed` texts. */
+export type EmbedSpec = SpecOfAnyKind & Omit<EmbedJob, "jobId" | "cacheScope">;
+export type RerankSpec = SpecOfAnyKind & Omit<RerankJob, "jobId" | "cacheScope">;
 
 /** Drops the content of an ended job's spec, which may be megabytes and is needed by engines only. */
 export function withoutContent(spec: JobSpec): JobSpec {
