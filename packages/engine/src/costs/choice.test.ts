@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { createChoice } from "./choice.ts";
+import { createChoice, createTrials, type Trials } from "./choice.ts";
 import { createPassCosts } from "./pass-costs.ts";
-import { createTrials, type Trials } from "./trials.ts";
 
 interface Played {
   readonly settled: number;

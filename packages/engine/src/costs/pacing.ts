@@ -1,13 +1,11 @@
 // Sets the limits of the next pass from the measured times of earlier passes: how many slots decode, how many prompt tokens
 // are computed with them, and with how many threads. The module knows no slot, clock or backend.
-import { createChoice, type Choice } from "./choice.ts";
+import { createChoice, createTrials, type Choice } from "./choice.ts";
 import type { StepStats } from "../port/messages.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
-import { pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
+import { createScoringBudget, pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "../loop/schedule.ts";
-import { createScoringBudget } from "./scoring-budget.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
-import { createTrials } from "./trials.ts";
 
 /**
  * Two or three decoding slots may decode in turns, one slot in a step. On some CPUs llama.cpp computes one row with a vector

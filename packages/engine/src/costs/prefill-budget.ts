@@ -1,14 +1,16 @@
-// Decides how many prompt tokens a step may carry, from the times of passes, so that a new prompt progresses and slows the running streams
-// only so much. Pure.
-import { leastPartTokens, tileTokens, type PassCosts } from "./pass-costs.ts";
+// Decides how many prompt tokens a step may carry, and how many of them it may score (compute their next-token logprobs), from the times of passes:
+// a new prompt must progress, and slow the running streams only so much. The module knows no clock.
+import type { StepStats } from "../port/messages.ts";
+import { leastPartTokens, rememberedPasses, tileTokens, type PassCosts } from "./pass-costs.ts";
+import { createRecentMedian } from "./recent-median.ts";
 
 /**
  * A prompt may lengthen a step by this many usual steps. Even if the prompt takes half as long again as estimated, the step
  * stays below four usual steps.
  */
-export const stretchSteps = 1.6;
+const stretchSteps = 1.6;
 /** Most time of a step while no slot decodes: a cancel or a new job waits up to this long. */
-export const idleStepMs = 400;
+const idleStepMs = 400;
 /** llama.cpp computes the first token of a chunk together with the decoding rows, and the other tokens separately. */
 const firstOfChunk = 1;
 /**
@@ -19,6 +21,8 @@ const mostForTile = 2;
 const leastIdleTokens = 2 * tileTokens;
 /** Prompt tokens in a step before a step and a prompt are measured. */
 const firstTokens = 2 * tileTokens + firstOfChunk;
+/** Scored tokens in a step before a pass with scored tokens is measured. */
+const firstScoredTokens = 8;
 
 /** A piece of texts to embed or to rank may always take this long, because clients do not notice such a pause. */
 const leastPieceMs = 10;
@@ -84,4 +88,27 @@ function whileIdle({ tokenMs }: PromptCosts): number {
 
 function wholeTiles(tokens: number): number {
   return Math.floor(tokens / tileTokens) * tileTokens;
+}
+
+export interface ScoringBudget {
+  /**
+   * Returns the most scored tokens in the next step: scoring may lengthen the step as much as a prompt may. The result is at
+   * least 1, so that the prompt progresses.
+   * @param stepMs time of a step in which this many slots decode; undefined before the first step
+   */
+  tokens(stepMs: number | undefined, decoding: number): number;
+  add(pass: Pick<StepStats, "passMs" | "scored">, stepMs: number | undefined): void;
+}
+
+export function createScoringBudget(): ScoringBudget {
+  const tokenMs = createRecentMedian(rememberedPasses);
+  return {
+    tokens(stepMs, decoding) {
+      const eachMs = tokenMs.value;
+      const allowedMs = decoding === 0 ? idleStepMs : stepMs === undefined ? undefined : stretchSteps * stepMs;
+      if (eachMs === undefined || allowedMs === undefined) return firstScoredTokens;
+      return Math.max(1, Math.floor(allowedMs / Math.max(eachMs, 0.001)));
+    },
+    add: ({ passMs, scored }, stepMs) => tokenMs.add(Math.max(0, passMs - (stepMs ?? 0)) / scored),
+  };
 }

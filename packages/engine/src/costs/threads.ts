@@ -1,8 +1,7 @@
 // Decides how many threads compute each kind of pass: each kind finds its best count, and a collapse lowers the counts of
 // all kinds. The module knows no clock or backend.
-import { createChoice, type Choice } from "./choice.ts";
+import { createChoice, type Choice, type Trials } from "./choice.ts";
 import { kindOf, type Pass, type PassCosts, type PassKind } from "./pass-costs.ts";
-import type { Trials } from "./trials.ts";
 
 /** A pass that takes this many times its expected time has collapsed. A full context alone may triple the time of a pass. */
 const collapseFactor = 4;

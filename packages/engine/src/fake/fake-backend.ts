@@ -1,9 +1,10 @@
 // Implements the Backend port on the fake model, for tests and load tests. Calls that the port forbids are rejected.
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
-import { WaggleError, type ModelKind } from "@waggle/protocol";
+import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
 import type {
   Backend,
+  BackendInfo,
   EntryResult,
   SlotSampling,
   BatchEntry,
@@ -11,7 +12,7 @@ import type {
   Token,
   TokenLogprobs,
 } from "../port/backend.ts";
-import { createFakeEmbedder } from "./fake-embedder.ts";
+import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
@@ -26,7 +27,6 @@ import {
   tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
-import { fakeInfo } from "./fake-info.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { countTokens } from "../loop/schedule.ts";
 
@@ -258,6 +258,44 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     async dispose() {
       disposal.resolve();
     },
+  };
+}
+
+function fakeInfo(options: FakeBackendOptions): BackendInfo {
+  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
+  const { adapters } = options;
+  return {
+    backend: "fake",
+    kind,
+    ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
+    modelName: "waggle-fake",
+    contextSize,
+    trainedContextSize: contextSize,
+    slots,
+    batchSize,
+    parameters: 0,
+    modelBytes: 0,
+    device: "fake",
+    threads,
+    maxThreads: threads,
+    build: "fake",
+    ...(adapters === undefined ? {} : { settings: fakeSettings(batchSize, adapters) }),
+    chatFormat,
+    infill: true,
+    promptTexts: { chatTemplate: "", bos: "", eos: "" },
+  };
+}
+
+function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSettings {
+  return {
+    batch_size: batchSize,
+    cache_type_k: "f16",
+    cache_type_v: "f16",
+    flash_attention: false,
+    gpu_layers: 0,
+    mmap: false,
+    mlock: false,
+    lora: adapters.map((scale, id) => ({ id, file: `fake-${id}.gguf`, scale })),
   };
 }
 

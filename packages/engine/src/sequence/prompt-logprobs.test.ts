@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { GenerateJob, JobEvent } from "../port/messages.ts";
-import { createScoringBudget } from "../costs/scoring-budget.ts";
+import { createScoringBudget } from "../costs/prefill-budget.ts";
 
 const logprobs = { topLogprobs: 1, promptLogprobs: true } as const;
 
