@@ -88,20 +88,20 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   function sequenceFor(prepared: PreparedGenerate): Sequence {
     const { job, promptTokens, sampling } = prepared;
-    const { thinkingBudget: budget, repetitionLimit } = job;
+    const { jobId, stop, maxTokens, contextShift, repetitionLimit, lines, thinkingBudget: budget } = job;
     return createSequence({
-      jobId: job.jobId,
-      stop: job.stop,
+      jobId,
+      stop,
+      maxTokens,
+      contextShift,
+      repetitionLimit,
+      lines,
       ignoreEos: sampling.ignore_eos,
       promptTokens,
-      maxTokens: job.maxTokens,
-      contextShift: job.contextShift === true,
       contextSize: backend.info.contextSize,
       startedAtMs: now(),
       reader: readerFor(prepared, backend.info.chatFormat),
       thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
-      repetitionLimit,
-      lines: job.lines,
     });
   }
 

@@ -305,18 +305,12 @@ const uses: Readonly<Record<ModelKind, string>> = {
 /** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot run this kind of job */
 function checkKind({ kind }: EngineJob, model: ModelKind): void {
   if (kind === model || (kind === "embed" && model === "generate")) return;
-  throw new WaggleError("invalid_argument", refusal(kind, model));
-}
-
-function refusal(job: EngineJob["kind"], model: ModelKind): string {
-  switch (job) {
-    case "generate":
-      return `Cannot generate: ${uses[model]}; it does not write.`;
-    case "embed":
-      return `Cannot embed: ${uses[model]}; it has no vectors to give.`;
-    case "rerank":
-      return `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`;
-  }
+  const refusals: Readonly<Record<EngineJob["kind"], string>> = {
+    generate: `Cannot generate: ${uses[model]}; it does not write.`,
+    embed: `Cannot embed: ${uses[model]}; it has no vectors to give.`,
+    rerank: `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`,
+  };
+  throw new WaggleError("invalid_argument", refusals[kind]);
 }
 
 function fewestTokens(text: EmbedInput | TextPair): number {

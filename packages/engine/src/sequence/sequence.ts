@@ -3,8 +3,8 @@ import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
 import type { Token } from "../port/backend.ts";
-import { createLineWatch, type LineLimits, type Watched } from "./line-limits.ts";
-import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
+import { createLineWatch, type Watched } from "./line-limits.ts";
+import type { AnswerSettings, JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
 import { createRepetition } from "./repetition.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
@@ -13,17 +13,12 @@ type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
 /** Time between two progress events of a prompt: often enough for a display. */
 const progressIntervalMs = 200;
 
-export interface SequenceOptions {
+type SettingsOfSequence = Pick<AnswerSettings, "stop" | "maxTokens" | "contextShift" | "repetitionLimit" | "lines">;
+
+export interface SequenceOptions extends SettingsOfSequence {
   readonly jobId: string;
-  readonly stop: readonly string[];
   readonly ignoreEos: boolean;
   readonly promptTokens: number;
-  /**
-   * The limit in the request. Without a context shift, the answer may end earlier, at the end of the context. 0: the prompt
-   * is computed without output.
-   */
-  readonly maxTokens: number | undefined;
-  readonly contextShift: boolean;
   readonly contextSize: number;
   /** When the job got its slot; `begin` sets a later time. */
   readonly startedAtMs: number;
@@ -31,10 +26,6 @@ export interface SequenceOptions {
   readonly reader?: AnswerReader | undefined;
   /** A thought is closed with the tokens `close` after `budget` tokens. */
   readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
-  /** The answer ends after this many repetitions of the same tokens; undefined: no limit. */
-  readonly repetitionLimit?: number | undefined;
-  /** Limits by lines for the answer to a plain prompt. */
-  readonly lines?: LineLimits | undefined;
 }
 
 export interface SampledToken {
@@ -87,7 +78,7 @@ export interface Sequence {
  */
 export function createSequence(options: SequenceOptions): Sequence {
   const { jobId, promptTokens, thinking, ignoreEos } = options;
-  const room = options.contextShift ? Infinity : options.contextSize - promptTokens;
+  const room = options.contextShift === true ? Infinity : options.contextSize - promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const text = createAnswerParts(options.stop, options.reader);
   const repetition =

@@ -19,7 +19,7 @@ import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addOutput, dropContent, forgetComputed, keepComputed } from "../stream/output-so-far.ts";
+import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import { createReaders } from "../stream/readers.ts";
 import { record } from "../stream/receipt.ts";
 
@@ -257,7 +257,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onModelChanged(): void {
     const error = new WaggleError("engine_failed", "Cannot continue the job: another file replaced the model.");
-    for (const job of registry.liveJobs()) forgetComputed(job);
+    // Vectors of different models cannot be mixed.
+    for (const job of registry.liveJobs()) job.vectors.length = 0;
     for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failedWith(error));
   }
 

@@ -31,11 +31,6 @@ export function keepComputed(job: Job, event: ComputedEvent): void {
   else job.promptLogprobs.splice(event.from, event.entries.length, ...event.entries);
 }
 
-/** Drops the vectors of a job that another model will run: vectors of different models cannot be mixed. */
-export function forgetComputed({ vectors }: Pick<Job, "vectors">): void {
-  vectors.length = 0;
-}
-
 /** Drops the content of an ended job except for its stream, which clients may still read. */
 export function dropContent(job: Job): void {
   job.spec = withoutContent(job.spec);
