@@ -8,9 +8,9 @@ const passesBeforeTrial = 8;
 const passesInARow = 3;
 /** A trial ends early when its candidate has lost the time of this many usual passes. */
 const mostLostPasses = 3;
-/** A higher count wins at this part of the settled count's time: its threads take cores that other processes may need. */
+/** A higher count wins a trial if its passes take at most this part of the settled count's time: it takes cores that others may need. */
 const moreMayTake = 0.9;
-/** A lower count wins at this part of the settled count's time; a smaller gain is noise. */
+/** A lower count wins a trial if its passes take at most this part of the settled count's time; a smaller gain is noise. */
 const fewerMayTake = 0.97;
 /** The first wait after a trial that lost time, as a multiple of the lost time. */
 const paybackFactor = 8;
@@ -41,7 +41,7 @@ export interface Choice {
   next(): number;
   /** Records the time of the pass that used the count of `next`. After a collapsed pass no trial begins. */
   observe(passMs: number, collapsed?: boolean): void;
-  /** Settles for another count. The settled count so far is tried again after a wait in proportion to the time that it lost. */
+  /** Replaces the settled count after collapsed passes. The more time the replaced count lost, the later it is tried again. */
   fallTo(count: number, lostMs: number): void;
 }
 
@@ -54,7 +54,7 @@ interface Trial {
   lostMs: number;
 }
 
-/** When a count lost against another count, and how much time its passes lost. */
+/** A trial or a collapse in which a count lost against another one. */
 interface Setback {
   readonly atMs: number;
   readonly lostMs: number;

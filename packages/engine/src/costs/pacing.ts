@@ -97,7 +97,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     },
     plan(load) {
       const { decoding, prefilling } = load;
-      // With a prompt in the step there are no turns: otherwise a slot could wait for both.
+      // A step with a prompt has no turns: otherwise a slot would wait both for its turn and for the prompt.
       const choice = prefilling > 0 ? undefined : turns.get(decoding);
       planned = choice && { choice, count: choice.next() };
       const decodeRows = decoding / (planned?.count ?? 1);

@@ -1,5 +1,5 @@
-// Decides how many prompt tokens a step may carry, and how many of them it may score (compute their next-token logprobs), from the times of passes:
-// a new prompt must progress, and slow the running streams only so much. The module knows no clock.
+// Decides how many prompt tokens a step may carry, and how many of these tokens it may score, which means to compute next-token logprobs. The
+// decision uses the times of passes, so that a new prompt progresses without slowing the running streams too much. The module knows no clock.
 import type { StepStats } from "../port/messages.ts";
 import { leastPartTokens, rememberedPasses, tileTokens, type PassCosts } from "./pass-costs.ts";
 import { createRecentMedian } from "./recent-median.ts";

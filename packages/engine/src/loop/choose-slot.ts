@@ -37,8 +37,8 @@ export interface SlotChoice<S> {
 /**
  * Returns the idle slot that suits this prompt best, or undefined when no slot is idle.
  * A session returns to the slot that still holds its conversation. Otherwise the saved tokens are weighed against the
- * batch splits that the choice causes. Among equal slots the one unused for longest wins, so that recent conversations stay
- * cached; then the lowest.
+ * batch splits that the choice causes. Among equal slots, the slot unused for longest wins, so that recent conversations
+ * stay cached; then the lowest slot.
  */
 export function chooseSlot<S extends CandidateSlot>(
   slots: readonly S[],

@@ -17,8 +17,8 @@ export function contextCapacity(contextSize: number): number {
 }
 
 /**
- * Plans the shift of a context that holds `cachedLength` tokens, the prompt's first: the head of the prompt stays, and the
- * older half of the rest is discarded.
+ * Plans the shift of a context that holds `cachedLength` tokens and begins with the prompt: the head of the prompt stays, and
+ * the older half of the rest is discarded.
  * @param cachedLength at least 2
  */
 export function planShift(cachedLength: number, promptLength: number, contextSize: number): ContextShift {
@@ -29,7 +29,7 @@ export function planShift(cachedLength: number, promptLength: number, contextSiz
 /** The context of a slot after its job has fed all earlier output. */
 export interface ReplayedContext {
   readonly tokens: readonly Token[];
-  /** Tokens of the prompt and the output that shifts have discarded. */
+  /** Number of tokens that shifts have discarded. */
   readonly discarded: number;
 }
 

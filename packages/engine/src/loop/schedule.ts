@@ -95,7 +95,7 @@ function shareBudget(
 
 /**
  * Returns how many tokens of the share to compute now. A chunk that does not fill a tile costs more with each token before it,
- * so where such chunks are expensive, it is computed before the whole tiles.
+ * so where such a chunk is expensive, the chunk is computed before the whole tiles.
  */
 function partFirst(share: number, rest: number, partTokens: number): number {
   if (partTokens >= tileTokens) return share;

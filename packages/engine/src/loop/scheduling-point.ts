@@ -211,7 +211,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
     }
     slot.cached.length = 0;
-    // If the job was cancelled before the failure, the first ending counts.
+    // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
     outbox.add(...endingEvents(slot, lastPasses, now()));
     freeSlot(slot, lastPasses);

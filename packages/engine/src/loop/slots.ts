@@ -33,7 +33,7 @@ export interface PendingStart {
   readonly keepTokens: number;
   /** Result of replaying the job's earlier output; empty for a new job. */
   readonly replayed: Accepted;
-  /** Slots that were saved for this job. No slot is saved twice, even if its snapshot cannot be used: the job must begin. */
+  /** Slots that were saved for this job. Each slot is saved at most once: otherwise useless snapshots could keep the job from beginning. */
   readonly saved: ReadonlySet<Slot>;
 }
 
@@ -126,7 +126,7 @@ export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence):
   slot.sequence = sequence;
 }
 
-/** Begins the job in the slot, whose cache keeps only its first `keepTokens` tokens, which the prompt begins with. */
+/** Begins the job in the slot. The slot's cache keeps only its first `keepTokens` tokens, with which the prompt begins. */
 export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
   slot.pending = undefined;
   slot.cached.length = keepTokens;

@@ -136,7 +136,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
   }
 
-  /** Whether the pass after this one, which has just begun, has the same shape for all possible results. */
+  /** Whether the next pass will have the same shape as the running pass, whatever results that yields. */
   function mayRepeat(entries: readonly BatchEntry[], shape: PassShape): boolean {
     if (backend.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining) return false;
     if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;
@@ -169,7 +169,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     if (change !== undefined) options.onThreadChange(change, pass.tokens);
   }
 
-  /** Also withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
+  /** Wakes the loop, and withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
   function wake(): void {
     woken.resolve();
     if (!isAhead || hasBegun) return;

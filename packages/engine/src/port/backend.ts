@@ -146,7 +146,7 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly adapters?: readonly number[];
   /** Number of alternatives to return with the logprobs of each token; undefined: no logprobs, which is much cheaper. */
   readonly topLogprobs?: number;
-  /** Earlier output of a job that resumes after tokens that it sampled under an earlier engine. */
+  /** Earlier output of a job that resumes after the loss of an engine. */
   readonly priorOutput?: ReplayedOutput;
 }
 
@@ -165,10 +165,10 @@ export interface ReplayedOutput {
 /** One slot's share of a step. */
 export type BatchEntry =
   /**
-   * Compute these prompt tokens. With `sample`, they are the last tokens of the prompt, and the entry also yields the
-   * first token of the answer, which is `forced` if given. `nextTokens` holds the prompt token behind each of `tokens`,
-   * where the prompt does not end there; the entry yields the logprobs of `nextTokens`. Allowed only where the slot's
-   * sampling has `topLogprobs`.
+   * Compute prompt tokens. With `sample`, the prompt ends with `tokens`, and the entry also yields the first token of the
+   * answer, which is `forced` if given. `nextTokens` holds the prompt token behind each of `tokens`, except behind the end
+   * of the prompt, and the entry yields the logprobs of `nextTokens`. `nextTokens` is allowed only where the slot's sampling
+   * has `topLogprobs`.
    */
   | {
       readonly kind: "prefill";
@@ -178,7 +178,7 @@ export type BatchEntry =
       readonly sample: boolean;
       readonly forced?: Token;
     }
-  /** Feed the token that this slot sampled last, and sample the next one; with `forced`, yield `forced` instead. */
+  /** Feed the token that this slot sampled last, and sample the next token; with `forced`, yield that token instead of sampling. */
   | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
 
 export type EntryResult =
@@ -199,7 +199,7 @@ export type EntryResult =
 /** A copy of a slot's KV cache, kept outside the context. */
 export interface KvSnapshot {
   readonly id: string;
-  /** The first tokens that the snapshot holds; it may hold more. */
+  /** The first tokens of the saved cache, which may hold further tokens. */
   readonly tokens: readonly Token[];
   /** Only jobs of this cache scope may use the tokens. */
   readonly cacheScope: string;
@@ -350,7 +350,7 @@ export interface Backend {
   /**
    * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts
    * afresh. A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work
-   * must keep nothing of them.
+   * must not keep any tokens.
    * @returns the number of tokens kept: fewer than requested where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the sampling cannot be followed
    */
@@ -366,8 +366,8 @@ export interface Backend {
 
   /**
    * Discards `discardTokens` tokens after the first `keepTokens`, between two decode entries of a slot. The tokens behind
-   * the discarded ones move up by as many positions. Their cache was computed with the discarded tokens, so it differs from
-   * that of a fresh computation.
+   * the discarded ones move up by as many positions. The cache of the moved tokens depends on the discarded tokens, so a fresh
+   * computation would give another cache.
    * @param keepTokens at least 1; `keepTokens` + `discardTokens` must not exceed the tokens that the slot holds
    */
   shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;

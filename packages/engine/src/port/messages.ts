@@ -92,7 +92,7 @@ export type EngineCommand =
   | { readonly type: "preflight"; readonly job: EngineJob }
   /** Drop the prepared job of a preflight, because its result is not needed any more. */
   | { readonly type: "end_preflight"; readonly jobId: string }
-  /** Run the job. It waits inside the engine only if no slot is free. */
+  /** Run the job. The job waits inside the engine only if no slot is free. */
   | { readonly type: "submit"; readonly job: EngineJob }
   /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
@@ -213,7 +213,7 @@ export type JobEvent =
        * events is the text that was sent, plus text that may still be held back.
        */
       readonly ids: readonly Token[];
-      /** The number of `ids`; 0 where an earlier event contained them. */
+      /** The length of `ids`; 0 if an earlier event had the ids of this text. */
       readonly n: number;
       /** Logprobs of the model tokens in this event, if requested. */
       readonly logprobs?: readonly LogprobEntry[];

@@ -39,7 +39,7 @@ export function createTextDecoder(): InstanceType<typeof TextDecoder> {
 
 export interface StopMatcher {
   push(text: string): CertainText;
-  /** Returns the text that was held back: something else follows it, so it cannot become a stop string. */
+  /** Returns the text that was held back. No text follows it directly, so it cannot become a stop string. */
   end(): CertainText;
   /** The stop string that was complete first. */
   readonly stopString: string | undefined;

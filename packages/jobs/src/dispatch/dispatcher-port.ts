@@ -20,7 +20,7 @@ export interface JobDispatcher {
   submit(spec: JobSpec, listener?: JobListener): Promise<Job>;
   /** The job's queue position: 1 is next, 0 is running; undefined once the job has ended. */
   position(job: Job): number | undefined;
-  /** Asks for the job's end and returns at once; `job.ended` resolves when it is over. Idempotent. */
+  /** Asks for the job's end and returns at once; `job.ended` resolves when the job has ended. Idempotent. */
   cancel(job: Job, by: CancelledBy): void;
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
@@ -34,8 +34,8 @@ export interface JobDispatcher {
 /** The daemon's interface to the jobs of one model. */
 export interface Dispatcher extends JobDispatcher {
   /**
-   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, even a full one. A job that runs or has ended is passed to
-   * `EngineLink.run` at once.
+   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, even if the queue is full. A job that runs or has ended is
+   * passed to `EngineLink.run` at once.
    * @param how `callKey` is the common part of the job's tool call ids at the other gateway
    */
   takeOver(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;

@@ -270,7 +270,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function endWaiting(error: WaggleError): void {
     const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
-    // End all waiting jobs before `pump`. Otherwise `pump` would start a job behind one that waits for more free slots, and no waiting job may start.
+    // End all waiting jobs before `pump`: otherwise the end of the first one could let `pump` start another waiting job, which must end too.
     for (const job of registry.liveJobs())
       if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, input);
     pump();

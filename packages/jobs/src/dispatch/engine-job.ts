@@ -31,7 +31,7 @@ export function engineJobOf(
     ...(spec.thinkingBudget === undefined ? {} : { thinkingBudget: spec.thinkingBudget }),
     ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
-    // Each choice requests them, so that they come before the tokens of every choice.
+    // Each choice requests the prompt's logprobs, so that they come before the tokens of every choice.
     ...(spec.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),

@@ -24,7 +24,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
 }
 
-/** @param who the server of the models, as the error message names it */
+/** @param who how the error message names the server of the models */
 export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
   const shown = asked.slice(0, shownChars);
   return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);

@@ -5,7 +5,7 @@ import type { Job } from "../job/job.ts";
 const announceIntervalMs = 1_000;
 
 export interface Positions {
-  /** Announces the job's position, and each change until it starts or ends. */
+  /** Announces the job's position, and each change until the job starts or ends. */
   announce(job: Job): void;
   /** Called when a position may have changed. A change is announced within the interval. */
   changed(): void;

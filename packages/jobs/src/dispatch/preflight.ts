@@ -15,7 +15,7 @@ export interface PromptSize {
 
 export interface Preflight {
   /**
-   * Resolves with the prompt's size; with undefined if the engine did not answer in time. In that case an error in the job ends its stream later.
+   * Resolves with the prompt's size, or with undefined if the engine does not answer in time: an error in the job then ends its stream later.
    * @throws WaggleError as from the engine
    */
   ask(job: EngineJob): Promise<PromptSize | undefined>;
@@ -38,7 +38,7 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => {
         answered.resolve(undefined);
-        // The engine prepares the job when it is submitted. If the client disconnects before that, the work is saved.
+        // The engine prepares the job at its submission. If the client disconnects before the submission, the engine has no further work.
         send({ type: "end_preflight", jobId: job.jobId });
       }, timeoutMs);
       send({ type: "preflight", job });

@@ -12,8 +12,8 @@ const maxWaiting = 256;
 /** Most characters or tokens of all waiting queries together. */
 const maxWaitingLength = 16 * 1_048_576;
 /**
- * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. While a query waits
- * here, its client can disconnect without work for the engine.
+ * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a
+ * waiting query disconnects, the query is not sent.
  */
 const shortLength = 16_384;
 

@@ -13,12 +13,12 @@ export interface WaitingJobs {
   join(job: Job): void;
   /** Gives the job the position of `old`, or lets the job wait for the end of `old` if that job runs. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
-  /** Puts a job into the queue, even a full one. @param again the job lost its engine, and gets its old position */
+  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine, and gets its old position */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, and leaves it waiting until `take`. If that job is a suspect, a job that lost its engine and is no suspect comes
-   * before it, even if that job does not fit yet.
+   * Returns the next job that fits, without taking the job. Instead of a suspect, a job that lost its engine without becoming a suspect is returned,
+   * whether or not that job fits.
    */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;

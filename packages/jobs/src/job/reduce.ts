@@ -3,7 +3,7 @@
 //   queued --> running: queued, prefill, decode --> ending --> ended
 //     ^  ^         |                                  |
 //     |  +---------+ the engine died                  |  from every phase: end, abort
-//   blocked (until the engine has released the job of its session that it supersedes)
+//   blocked (until the superseded job of the session has ended)
 import type { JobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";

@@ -10,7 +10,7 @@ import type {
   TokenEvent,
 } from "@waggle/protocol";
 
-// Bytes in V8's heap. The estimates are rather high; a test compares them with the heap.
+// The sizes are bytes in V8's heap, estimated rather high. A test compares the estimate for logprobs with the heap.
 /** A token event without its text: the object, its fields, its array element. */
 const tokenOverheadBytes = 120;
 /** An entry of logprobs, or one of its alternatives: an object of numbers and an array of bytes. */
