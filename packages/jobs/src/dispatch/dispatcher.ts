@@ -20,7 +20,7 @@ import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
-import { createReaders } from "../stream/readers.ts";
+import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
@@ -35,7 +35,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     positionOf: position,
     onMoved: (job, at) => apply(job, { type: "moved", position: at, etaMs: forecast.firstTokenMs(job, at) }),
   });
-  const readers = createReaders({
+  const openReader = createReaderOpener({
     clock,
     timers,
     lifecycle,
@@ -293,7 +293,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     query: queries.ask,
     preflight: async (job) => (engine.ready ? await preflight.ask(job) : undefined),
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
-    openReader: readers.open,
+    openReader,
     onEngineEvent,
     onEngineReady: pump,
     onResumedElsewhere(uid) {

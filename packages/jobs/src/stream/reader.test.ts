@@ -13,8 +13,7 @@ it("a reader that is too slow, and then does not pull, is cut off only once", as
   const calls: string[] = [];
   const reader = createReader({
     log,
-    streamId: "s",
-    sessionId: undefined,
+    keys: { stream_id: "s" },
     after: -1,
     clock,
     pingIntervalMs: 15_000,

@@ -1,7 +1,14 @@
-// Implements a reader: a position in one replay log, from which a client's connection pulls events. The log and the engine never wait for a reader.
+// Owns the readers of jobs. A reader is a position in one replay log, from which a client's connection pulls events. The log and the engine never
+// wait for a reader.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { errorKinds } from "@waggle/protocol";
 import type { ErrorEvent, StreamEvent } from "@waggle/protocol";
+import type { JobDispatcher, JobLimits } from "../dispatch/dispatcher-port.ts";
+import type { JobTimers } from "../dispatch/timers.ts";
+import { hasEnded } from "../job/job.ts";
+import type { Job } from "../job/job.ts";
+import { streamKeys } from "../job/stream-events.ts";
+import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 /** Most token events of one pull, to bound the size of one write to the connection. */
@@ -9,9 +16,8 @@ const eventsPerPull = 256;
 
 export interface ReaderOptions {
   readonly log: ReplayLog;
-  /** The stream's id, for the error event `slow_consumer`. */
-  readonly streamId: string;
-  readonly sessionId: string | undefined;
+  /** The keys of the stream's events, for the error event `slow_consumer`. */
+  readonly keys: ReturnType<typeof streamKeys>;
   /** The reader begins after this token index; -1 begins with the first token. */
   readonly after: number;
   readonly clock: Clock;
@@ -61,7 +67,7 @@ export function createReader(options: ReaderOptions): Reader {
     if (nextToken < log.firstToken) {
       finished = true;
       reportCutOff();
-      return [tooSlow(options, log.firstToken)];
+      return [tooSlow(options.keys, log.firstToken)];
     }
     if (nextToken < log.nextToken) {
       const tokens = log.tokensFrom(nextToken, eventsPerPull);
@@ -156,14 +162,64 @@ export function createReader(options: ReaderOptions): Reader {
   };
 }
 
-function tooSlow(options: ReaderOptions, firstToken: number): ErrorEvent {
+function tooSlow(keys: ReaderOptions["keys"], firstToken: number): ErrorEvent {
   return {
     type: "error",
-    stream_id: options.streamId,
-    ...(options.sessionId === undefined ? {} : { session_id: options.sessionId }),
+    ...keys,
     code: "slow_consumer",
     message: `Cannot continue this reader: it fell too far behind, and token events before ${firstToken} are no longer held.`,
     retryable: errorKinds.slow_consumer.retryable,
     details: { first_index: firstToken },
+  };
+}
+
+export interface ReaderOpenerOptions {
+  readonly clock: Clock;
+  readonly timers: JobTimers;
+  readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
+  readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
+  /** Called when the job has had no readers for its whole grace time. */
+  readonly onAbandoned: (job: Job) => void;
+}
+
+/** When the last reader of a job is gone, the job's spec decides whether the job continues. */
+export function createReaderOpener({
+  clock,
+  timers,
+  lifecycle,
+  limits,
+  onAbandoned,
+}: ReaderOpenerOptions): JobDispatcher["openReader"] {
+  function onLastGone(job: Job): void {
+    if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
+    const graceMs = job.spec.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
+    if (graceMs === 0) onAbandoned(job);
+    else timers.set(job, "grace", graceMs, () => onAbandoned(job));
+  }
+
+  /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
+  function retryGraceMsOf({ spec, state: { phase } }: Job): number {
+    const isPrefilling = phase.name === "running" && phase.stage === "prefill";
+    return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
+  }
+
+  return (job, after, onStalled) => {
+    job.readers += 1;
+    timers.clear(job, "orphaned");
+    timers.clear(job, "grace");
+    return createReader({
+      log: job.log,
+      keys: streamKeys(job),
+      after,
+      clock,
+      pingIntervalMs: limits.pingIntervalMs,
+      stallTimeoutMs: limits.readerStallTimeoutMs,
+      onCutOff: lifecycle.readerCutOff,
+      onStalled,
+      onClose() {
+        job.readers -= 1;
+        if (job.readers === 0) onLastGone(job);
+      },
+    });
   };
 }
