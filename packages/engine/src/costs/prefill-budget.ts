@@ -14,8 +14,8 @@ const idleStepMs = 400;
 /** llama.cpp computes the first token of a chunk together with the decoding rows, and the other tokens separately. */
 const firstOfChunk = 1;
 /**
- * If even the least part of a tile takes longer than allowed, a whole tile is computed instead where it takes less than this
- * many times as long, so that the prompt ends sooner.
+ * A whole tile may take this many times as long as the least part of a tile, where even that part takes longer than allowed.
+ * With whole tiles the prompt ends sooner.
  */
 const mostForTile = 2;
 const leastIdleTokens = 2 * tileTokens;

@@ -94,8 +94,8 @@ function shareBudget(
 }
 
 /**
- * Returns how many tokens of the share to compute now. A chunk that does not fill a tile costs more with each token before it,
- * so where such a chunk is expensive, the chunk is computed before the whole tiles.
+ * Returns how many tokens of the share to compute now. Where a chunk that does not fill a tile is expensive, it is computed
+ * before the whole tiles, because each token before such a chunk makes it more expensive.
  */
 function partFirst(share: number, rest: number, partTokens: number): number {
   if (partTokens >= tileTokens) return share;

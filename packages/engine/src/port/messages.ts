@@ -277,8 +277,8 @@ export type EngineEvent =
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**
-   * Sent after every forward pass, after every piece of an embed or rerank job, after a scheduling point with job events,
-   * and as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its
+   * Sent after every forward pass, every piece of an embed or rerank job, and every scheduling point with job events. Also
+   * sent as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its
    * state or its job, and from time to time to update the counts.
    */
   | {
