@@ -28,7 +28,7 @@ export interface GenerateJob extends Partial<Conversation>, AnswerSettings {
   readonly priorOutput?: PriorOutput;
 }
 
-/** The settings of an answer that do not depend on the kind of prompt. */
+/** The settings of an answer, as the request gives them. */
 export interface AnswerSettings {
   /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
   readonly answerGrammar?: string | undefined;
