@@ -84,7 +84,12 @@ describe("fields about thoughts", () => {
       switchable,
       /"chat_template_kwargs.enable_thinking".*says otherwise/,
     ],
-    ["one of ours", { chat_template_kwargs: { messages: [] } }, switchable, /"chat_template_kwargs.messages"/],
+    [
+      "one of ours",
+      { chat_template_kwargs: { messages: [] } },
+      switchable,
+      /"chat_template_kwargs.messages".*other fields/,
+    ],
     [
       "two that disagree",
       { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
