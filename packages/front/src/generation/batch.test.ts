@@ -86,6 +86,15 @@ test("choices are numbered through, and there is one start and one end with all 
   expect(log).toEqual(["submit 0", "submit 1", "close 1", "close 0"]);
 });
 
+test("when one fails all end, and the stream with it", async () => {
+  const { wanted, say, log } = jobs(3);
+  const reader = await runBatch(wanted);
+  const failed = { type: "error", stream_id, code: "engine_failed", message: "It broke.", retryable: true } as const;
+  say(0, started, token("a"), failed);
+  expect((await restOf(reader)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
+  expect(log).toEqual(["submit 0", "submit 1", "close 0", "close 1"]);
+});
+
 test("closed while a job is being accepted, it lets go of that one too", async () => {
   const [asked, accepting] = [deferred<void>(), deferred<void>()];
   const { wanted, log, say } = jobs(2);
