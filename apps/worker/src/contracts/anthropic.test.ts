@@ -1,6 +1,7 @@
 // Contracts of Anthropic's dialect, through the whole worker on the fake backend: mainly what breaks its clients on other servers.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
+import type { GenerateJob } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
 import type { AnthropicEvent } from "@waggle/protocol";
@@ -62,13 +63,42 @@ const stream = async (body: Json): Promise<AnthropicEvent[]> =>
   await rest(eventsOf(await post({ ...body, stream: true })));
 const typesOf = (events: readonly AnthropicEvent[]): string[] => events.map(({ type }) => type);
 
-/** The messages that the engine got with the last job. */
-function lastPrompt(): readonly Json[] {
-  const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return (submitted.at(-1) as unknown as { messages: readonly Json[] }).messages;
+/** The message of a stream, as Anthropic's client puts it together: a block begins before its deltas and ends before the next one. */
+function messageOf(events: readonly AnthropicEvent[]): Json {
+  let message: Json = {};
+  const content: Json[] = [];
+  let open = -1;
+  for (const event of events) {
+    if (event.type === "message_start") message = { ...event.message };
+    if (event.type === "message_delta") message = { ...message, ...event.delta, usage: event.usage };
+    if (event.type === "content_block_start") {
+      expect([event.index, open]).toEqual([content.length, -1]);
+      content.push({ ...event.content_block, ...(event.content_block.type === "tool_use" ? { input: "" } : {}) });
+      open = event.index;
+    }
+    if (event.type === "content_block_delta") {
+      const { type: _, partial_json: input, ...texts } = event.delta as Record<string, string>;
+      for (const [key, text] of Object.entries(input === undefined ? texts : { input })) {
+        (content[event.index] as Json)[key] += text;
+      }
+    }
+    if (event.type === "content_block_stop" || event.type === "content_block_delta") expect(event.index).toBe(open);
+    if (event.type === "content_block_stop") open = -1;
+  }
+  expect(open).toBe(-1);
+  const whole = (block: Json): Json =>
+    block["type"] === "tool_use" ? { ...block, input: JSON.parse(block["input"] as string) as unknown } : block;
+  return { ...message, content: content.map(whole) };
 }
 
-/** The next chunk after an idle time of the stream. */
+/** The last job, as the engine was given it. */
+function lastJob(): GenerateJob {
+  const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return submitted.at(-1) as GenerateJob;
+}
+const lastPrompt = () => lastJob().messages ?? [];
+
+/** What comes when nothing has happened for long enough. */
 async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T> {
   let come = false;
   void coming.finally(() => (come = true));
@@ -91,56 +121,65 @@ test("a request may have 1,024 tools", async () => {
 });
 
 const tools = [{ name: "weather", description: "Of a city.", input_schema: schema }];
-const calling = '<think>Hm.</think>Look:<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+
+const call = '<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+const calling = `<think>Hm.</think>Look:${call}${call}`;
 
 describe("a message", () => {
-  test("collected: blocks, stop reason and token counts", async () => {
+  test("is the same whole and streamed: its blocks, its reason to stop, its counts first and last", async () => {
     start();
-    expect(await ask(asking(say(calling), { tools }))).toEqual({
+    const body = asking(say(calling), { tools, max_tokens: 300 });
+    const id = expect.stringMatching(/^toolu_\w+$/) as string;
+    const tokens = expect.any(Number) as number;
+    const message = {
       id: expect.stringMatching(/^msg_[\w-]+$/) as string,
-      type: "message",
-      role: "assistant",
-      model: "waggle-fake",
+      ...{ type: "message", role: "assistant", model: "waggle-fake" },
       content: [
         { type: "thinking", thinking: "Hm.", signature: "" },
         { type: "text", text: "Look:" },
-        {
-          type: "tool_use",
-          id: expect.stringMatching(/^toolu_\w+$/) as string,
-          name: "weather",
-          input: { city: "Bern" },
-        },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
       ],
-      stop_reason: "tool_use",
-      stop_sequence: null,
+      ...{ stop_reason: "tool_use", stop_sequence: null },
       usage: {
-        input_tokens: expect.any(Number) as number,
+        ...{ input_tokens: tokens, cache_read_input_tokens: tokens, cache_creation_input_tokens: 0 },
         output_tokens: Buffer.byteLength(calling) + 1,
-        cache_read_input_tokens: 0,
-        cache_creation_input_tokens: 0,
       },
-    });
+    };
+    const events = await stream(body);
+    expect(messageOf(events)).toEqual(message);
+    expect(events[0]).toMatchObject({ message: { content: [], usage: { ...message.usage, output_tokens: 0 } } });
+    const kinds = events.map((event) => (event.type === "content_block_delta" ? event.delta.type : event.type));
+    const block = (...deltas: string[]): string[] => ["content_block_start", ...deltas, "content_block_stop"];
+    const [text, input] = [block("text_delta"), block("input_json_delta")];
+    const blocks = [...block("thinking_delta", "signature_delta"), ...text, ...input, ...input];
+    const told = kinds.filter((kind, at) => kind !== kinds[at - 1]);
+    expect(told).toEqual(["message_start", ...blocks, "message_delta", "message_stop"]);
+    const whole = await ask(body);
+    expect(whole).toEqual(message);
+    expect(new Set((whole["content"] as Json[]).map((each) => each["id"])).size).toBe(3);
   });
 
-  test("streamed: named events, blocks in sequence, token counts in the first and last event", async () => {
-    start();
-    const events = await stream(asking(say(calling), { tools }));
-    const blocks = typesOf(events.filter(({ type }) => !["content_block_delta", "ping"].includes(type)));
-    const block = ["content_block_start", "content_block_stop"];
-    expect(blocks).toEqual(["message_start", ...block, ...block, ...block, "message_delta", "message_stop"]);
-    const [first, end] = [events[0], events.at(-2)];
-    if (first?.type !== "message_start" || end?.type !== "message_delta") throw new Error("no counts");
-    expect(end.usage).toEqual({ ...first.message.usage, output_tokens: Buffer.byteLength(calling) + 1 });
-    expect(end.delta).toEqual({ stop_reason: "tool_use", stop_sequence: null });
-  });
-
-  test("ends at a stop sequence, at max_tokens and at the end of the context", async () => {
-    start({ contextSize: 64 });
-    const stopped = await ask(asking(say("one two"), { stop_sequences: ["tw", "x"] }));
-    expect(stopped).toMatchObject({ stop_reason: "stop_sequence", stop_sequence: "tw", content: [{ text: "one " }] });
-    expect(await ask(asking("endless", { max_tokens: 3 }))).toMatchObject({ stop_reason: "max_tokens" });
-    expect(await ask(asking("endless"))).toMatchObject({ stop_reason: "model_context_window_exceeded" });
-    expect(await ask(asking("warm", { max_tokens: 0 }))).toMatchObject({ content: [], stop_reason: "max_tokens" });
+  const cutCall: unknown = expect.toSatisfy(({ input }: Json) => JSON.stringify(input) === "{}");
+  test.each<[string, string, Json, Json]>([
+    [
+      "a stop string",
+      "one two",
+      { stop_sequences: ["tw", "x"] },
+      { stop_reason: "stop_sequence", stop_sequence: "tw" },
+    ],
+    ["its own end", "Hi", {}, { stop_reason: "end_turn", stop_sequence: null, content: [{ text: "Hi" }] }],
+    ["max_tokens", calling, { tools, max_tokens: 99 }, { stop_reason: "max_tokens" }],
+    ["max_tokens 0", "warm", { max_tokens: 0 }, { stop_reason: "max_tokens", content: [] }],
+    ["the repetition limit", "la ".repeat(40), {}, { stop_reason: "max_tokens" }],
+    ["the context", "[unicode]", {}, { stop_reason: "model_context_window_exceeded" }],
+    ["a cut call", calling.slice(19, -30), { tools }, { stop_reason: "max_tokens", content: [{}, {}, cutCall] }],
+  ])("says why it ends: %s", async (_, text, more, expected) => {
+    start({ contextSize: 1_024, limits: { defaultRepetitionLimit: 3 } });
+    const body = asking(text === "[unicode]" ? text : say(text), { max_tokens: 2_000, ...more });
+    expect(await ask(body)).toMatchObject(expected);
+    const { content: _content, ...reason } = expected;
+    expect((await stream(body)).at(-2)).toMatchObject({ type: "message_delta", delta: reason });
   });
 
   test("reports the cached part of the prompt, with the same sum of tokens", async () => {
@@ -156,16 +195,35 @@ describe("a message", () => {
 describe("faults of other servers", () => {
   test("1: system messages between other messages, as Claude Code sends them", async () => {
     start();
+    const texts = (...all: string[]) => all.map((text) => ({ type: "text", text }));
+    const use = (id: string) => ({ type: "tool_use", id, name: "weather", input: {} });
+    const result = (id: string, content: unknown, more: Json = {}) => ({
+      ...{ type: "tool_result", tool_use_id: id, content, ...more },
+    });
     const messages = [
-      { role: "user", content: "Go" },
-      { role: "assistant", content: [{ type: "tool_use", id: "t", name: "weather", input: {} }] },
+      { role: "user", content: texts("Go", "on") },
+      {
+        role: "assistant",
+        content: [{ type: "thinking", thinking: "Hm.", signature: "" }, ...texts("I ", "look."), use("a"), use("b")],
+      },
       { role: "system", content: "Be brief." },
-      { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "rain" }] },
+      {
+        role: "user",
+        content: [...texts("Now!"), result("a", "rain"), result("b", texts("no", "sun"), { is_error: true })],
+      },
       { role: "system", content: "[eog:1]" },
     ];
-    expect((await post({ ...asking(""), system: "You are.", messages, tools })).status).toBe(200);
-    expect(lastPrompt().map(({ role }) => role)).toEqual(["system", "user", "assistant", "tool"]);
-    expect(lastPrompt().at(-1)?.["content"]).toMatch(/^rain\n.*Be brief.*\[eog:1\]/s);
+    expect((await post({ ...asking(""), system: texts("You are.", "A bee."), messages, tools })).status).toBe(200);
+    const called = (id: string) => ({ id, type: "function", function: { name: "weather", arguments: {} } });
+    const told = (text: string): string => `<system>\n${text}\n</system>`;
+    expect(lastPrompt()).toEqual([
+      { role: "system", content: "You are.\n\nA bee." },
+      { role: "user", content: "Go\n\non" },
+      { role: "assistant", content: "I look.", reasoning_content: "Hm.", tool_calls: [called("a"), called("b")] },
+      { role: "tool", content: "rain", tool_call_id: "a" },
+      { role: "tool", content: "Error: no\n\nsun", tool_call_id: "b" },
+      { role: "user", content: `${told("Be brief.")}\n\nNow!\n\n${told("[eog:1]")}` },
+    ]);
   });
 
   test("2: the changing billing line and the order of arguments do not change the prompt", async () => {
@@ -211,48 +269,102 @@ describe("faults of other servers", () => {
   test.each([
     ["that answers at once", "never", "text", "Hi"],
     ["that thinks first", "always", "thinking", "<think>Hm.</think>Hi"],
-  ] as const)(
-    "12: a silent stream of a model %s gets deltas, which Claude Code's watchdog requires",
-    async (...row) => {
-      const [, thinking, opening, answer] = row;
-      const clock = createFakeClock();
-      const gate = createStepGate();
-      const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
-      start({ slots: 1, clock, gate, fake: { chatFormat } });
-      const body = asking(say(answer), { stream: true });
-      const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
-      const running = ask(asking("Hi [eog:1]"));
+    ["that thinks first, but not now", "always", "thinking", "Hi"],
+  ] as const)("12: silence of a model %s, which only a delta ends for Claude Code's watchdog", async (...row) => {
+    const [, thinking, opening, answer] = row;
+    const clock = createFakeClock();
+    const gate = createStepGate();
+    const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
+    start({ slots: 1, clock, gate, fake: { chatFormat } });
+    const body = asking(say(answer), { stream: true });
+    const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
+    const running = ask(asking("Hi [eog:1]"));
+    await gate.held();
+    const events = eventsOf(await post(body));
+    const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
+    // In the queue, and in the prompt.
+    for (const expected of silences) {
+      const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
+      while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
+      expect(typesOf(told)).toEqual(expected);
+      expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
+    }
+    gate.open();
+    await running;
+    const all = await rest(events);
+    const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
+    expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
+    expect(typesOf(all)).not.toContain("message_start");
+    // What silence has begun is what the answer begins with: none of its blocks is for nothing.
+    const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
+    expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
+    const end = all.at(-2);
+    if (end?.type !== "message_delta") throw new Error("no counts");
+    expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
+  });
+
+  test("12: silence within a block, which a delta of that block ends", async () => {
+    const clock = createFakeClock();
+    const gate = createStepGate();
+    start({ slots: 1, clock, gate });
+    const reading = rest(eventsOf(await post(asking(say(calling), { tools, stream: true, max_tokens: 300 }))));
+    for (let step = 0; step < 90; step += 1) {
       await gate.held();
-      const events = eventsOf(await post(body));
-      const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
-      // While it waits in the queue, and while its prompt is computed.
-      for (const expected of silences) {
-        const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
-        while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
-        expect(typesOf(told)).toEqual(expected);
-        expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
-      }
-      gate.open();
-      await running;
-      const all = await rest(events);
-      const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
-      expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
-      expect(typesOf(all)).not.toContain("message_start");
-      // The answer continues the block that was begun during the silence, and no block is empty.
-      const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
-      expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
-      const end = all.at(-2);
-      if (end?.type !== "message_delta") throw new Error("no counts");
-      expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
-    },
-  );
+      clock.advance(15_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      gate.step();
+    }
+    gate.open();
+    const events = await reading;
+    const deltas = events.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
+    const silent = deltas.filter((delta) => Object.values(delta).includes("") && delta.type !== "signature_delta");
+    const types = ["thinking_delta", "text_delta", "input_json_delta"];
+    expect(new Set(silent.map(({ type }) => type))).toEqual(new Set(types));
+    expect(messageOf(events)["content"]).toMatchObject([
+      ...[{ text: "" }, { thinking: "Hm." }, { text: "Look:" }],
+      ...[{ input: { city: "Bern" } }, { input: { city: "Bern" } }],
+    ]);
+  });
+});
+
+describe("the engine is given", () => {
+  test("Anthropic's defaults, or what is asked", async () => {
+    start();
+    await ask(asking("Hi [eog:1]"));
+    expect(lastJob()).toMatchObject({ maxTokens: 100, sampling: { temperature: 1, top_p: 1 } });
+    expect(lastJob()).not.toHaveProperty("topLogprobs");
+    const fields = { temperature: 0.25, top_p: 0.5, top_k: 7 };
+    await ask(asking("Hi [eog:1]", fields));
+    expect(lastJob().sampling).toMatchObject(fields);
+  });
+
+  test("the assistant's last text to continue", async () => {
+    start();
+    const continues = async (content: unknown): Promise<boolean> => {
+      const messages = [
+        { role: "user", content: "Hello [eog:1]" },
+        { role: "assistant", content },
+      ];
+      await ask({ ...asking(""), messages });
+      return lastJob().template?.continueFinalMessage === true;
+    };
+    const call = { type: "tool_use", id: "c", name: "weather", input: {} };
+    expect(await continues("I say")).toBe(true);
+    for (const none of [" ", [], [{ type: "text", text: "I look" }, call]]) expect(await continues(none)).toBe(false);
+  });
 });
 
 describe("errors", () => {
+  const wrongFormat = { type: "json_schema", schema: { type: "array", uniqueItems: true } };
   test.each<[string, Json, string]>([
     ["max_tokens", { max_tokens: undefined }, "max_tokens"],
     ["an image", { messages: [{ role: "user", content: [{ type: "image", source: {} }] }] }, "messages.0.content"],
     ["a server to call", { mcp_servers: [{ type: "url", url: "https://x", name: "x" }] }, "mcp_servers"],
+    ["a container", { container: "c1" }, "container"],
+    ["a tool without a schema", { tools: [{ name: "weather" }] }, "tools.0.input_schema"],
+    ["a tool whose name has a space", { tools: [{ ...tools[0], name: "the weather" }] }, "tools.0.name"],
+    ["a schema of the answer", { output_config: { format: wrongFormat } }, "output_config.format.schema"],
+    ["a schema of the answer, as it was called before", { output_format: wrongFormat }, "output_format.schema"],
     [
       "a tool that is left out",
       {
@@ -299,13 +411,19 @@ describe("errors", () => {
     expect(AnthropicErrorSchema.parse(await hopeless.json()).error.message).toMatch(/^prompt is too long: /);
   });
 
+  test("tell a client to try again where the model is not loaded yet", async () => {
+    start({ loadLater: true });
+    const refused = await post(asking("Hi"));
+    expect(AnthropicErrorSchema.parse(await refused.json()).error.type).toBe("overloaded_error");
+  });
+
   async function expectBrokenOff(events: AsyncIterator<AnthropicEvent>, error: Json): Promise<void> {
     const told: AnthropicEvent[] = [];
     const read = async (): Promise<void> => {
       for (let next = await events.next(); next.done !== true; next = await events.next()) told.push(next.value);
     };
     await expect(read()).rejects.toThrow("ended with an error");
-    expect(told.at(-1)).toMatchObject({ type: "error", error });
+    expect(told.at(-1)).toMatchObject({ type: "error", error, request_id: expect.stringMatching(/./) });
     expect(typesOf(told)).not.toContain("message_stop");
   }
 
@@ -351,6 +469,7 @@ test("requests of one Claude Code session are all answered: they do not supersed
   };
   const body = asking([{ type: "text", text: "Hi [eog:2]", cache_control: { type: "ephemeral", ttl: "1h" } }], {
     ...{ max_tokens: 32_000, stream: true, temperature: 1, metadata: { user_id: "user_1_session_2" } },
+    ...{ mcp_servers: [], container: null },
     thinking: { type: "adaptive", display: "summarized" },
     output_config: { effort: "xhigh" },
     context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] },
@@ -361,4 +480,6 @@ test("requests of one Claude Code session are all answered: they do not supersed
   });
   const answers = await Promise.all([1, 2].map(() => send("POST", "/v1/messages?beta=true", body, headers)));
   for (const answer of answers) expect(typesOf(await rest(eventsOf(answer))).at(-1)).toBe("message_stop");
+  const { name, description, input_schema: parameters } = tools[0] as Json;
+  expect(lastJob().tools).toEqual([{ type: "function", function: { name, description, parameters } }]);
 });

@@ -33,7 +33,15 @@ test("2,048 texts get a vector each, in order", async () => {
   expect(response.data.map(({ embedding }) => embedding)).toEqual(input.map(expectedFakeVector));
 });
 
-test("a list of tokens is one text, and a list of such lists is several texts", async () => {
+test("base64 has little-endian 32-bit floats", async () => {
+  start();
+  const { data } = (await (await post({ input: "a bee", encoding_format: "base64" })).json()) as Embeddings;
+  const bytes = Buffer.from(String(data[0]?.embedding), "base64");
+  const floats = Array.from({ length: fakeVectorWidth }, (_, i) => bytes.readFloatLE(4 * i));
+  expect(floats).toEqual(expectedFakeVector("a bee").map(Math.fround));
+});
+
+test("a list of tokens is a text, and lists of tokens are several", async () => {
   start();
   const tokens = [[256, 5, 6], [256, 7], [8]];
   expect(await vectorsOf({ input: tokens[0] })).toEqual([expectedFakeVector(tokens[0] ?? [])]);

@@ -98,6 +98,7 @@ describe("POST /v1/jobs and its stream", () => {
     const { events, done, failed } = await stream.rest();
     expect(events.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
     expect({ done, failed }).toEqual({ done: false, failed: true });
+    expect(worker.app.streams.open).toBe(0);
   });
 
   it("cancels an inference whose reader leaves", async () => {
@@ -131,11 +132,16 @@ describe("cancel routes", () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     await post("/v1/jobs", { prompt: "a", job_id: "j" });
+    const reading = readEvents(await call("GET", "/v1/jobs/j/stream")).rest();
     await gate.held();
     const deletion = call("DELETE", "/v1/jobs/j");
     gate.open();
     const first = JobStatusSchema.parse(await (await deletion).json());
     expect(first).toMatchObject({ state: "cancelled", cancelled_by: "client", finish_reason: "cancelled" });
+    const { events, ...outcome } = await reading;
+    expect(outcome).toEqual({ done: true, failed: false });
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "cancelled" });
+    expect(worker.app.streams.open).toBe(0);
     const again = await call("DELETE", "/v1/jobs/j");
     expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
     expect(await errorOf(await call("DELETE", "/v1/jobs/nobody"))).toMatchObject({ status: 404, code: "not_found" });

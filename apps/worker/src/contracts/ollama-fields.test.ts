@@ -38,7 +38,38 @@ function lastJob(): GenerateJob {
   return jobs.at(-1) as GenerateJob;
 }
 
-test("a system prompt replaces the one in the context", async () => {
+test("chat takes the history that its own answers make, results without an id too", async () => {
+  start();
+  const messages = [
+    { role: "System", content: "Be kind." },
+    { role: "user", content: "Weather?", images: null },
+    { role: "USER" },
+    {
+      ...{ role: "assistant", content: "I look.", thinking: "Hm." },
+      tool_calls: [{ function: { name: "weather", arguments: { city: "Bern", at: { z: 0, y: "ü" } } } }],
+    },
+    { role: "user", images: [] },
+    { role: "tool", tool_name: "weather", content: "sunny [say:Fine]" },
+  ];
+  const body = await answerTo("/api/chat", { messages, tools: [], think: null, stream: false });
+  expect(body).toMatchObject({ message: { content: "Fine" } });
+  const called = { name: "weather", arguments: { city: "Bern", at: { z: 0, y: "ü" } } };
+  const history = [
+    { role: "system", content: "Be kind." },
+    { role: "user", content: "Weather?" },
+    { role: "user", content: "" },
+    {
+      ...{ role: "assistant", content: "I look.", reasoning_content: "Hm." },
+      tool_calls: [{ id: "call_0", type: "function", function: called }],
+    },
+    { role: "user", content: "" },
+    { role: "tool", content: "sunny [say:Fine]", tool_call_id: "call_0" },
+  ];
+  expect(lastJob().messages).toEqual(history);
+  expect(JSON.stringify(lastJob().messages)).toContain(JSON.stringify(called.arguments));
+});
+
+test("a system text replaces the one in the context", async () => {
   start();
   const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
   await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });

@@ -117,7 +117,8 @@ describe("chat", () => {
 
   test("has all calls of an answer in one line, each with an index and arguments as an object", async () => {
     start();
-    const request = chat(say(`<think>Hm.</think>Look:${callOf("Bern")}${callOf("Rome")}`), { tools, options: greedy });
+    const asked = chat(say(`<think>Hm.</think>Look:${callOf("Bern")}${callOf("Rome")}`), { tools, options: greedy });
+    const request = { ...asked, logprobs: true };
     const lines = await linesOf(await post("/api/chat", request));
     const messages = lines.map((line) => OllamaChatAnswerSchema.parse(line).message);
     const calling = messages.filter((message) => message.tool_calls !== undefined);
@@ -131,6 +132,8 @@ describe("chat", () => {
     expect(new Set(message?.tool_calls?.map(({ id }) => id)).size).toBe(2);
     expect(messages.map((part) => part.content).join("")).toBe("Look:");
     expect(messages.map((part) => part.thinking ?? "").join("")).toBe("Hm.");
+    // Also of the tokens of calls, which are held back, and of those whose text is in no part.
+    expect(lines.flatMap(({ logprobs = [] }) => logprobs)).toHaveLength((lines.at(-1)?.["eval_count"] as number) - 1);
     const before = lines.findIndex((line) => (line["message"] as Json)["tool_calls"] !== undefined);
     expect(lines.slice(before + 1).map(({ done, done_reason: reason }) => [done, reason])).toEqual([[true, "stop"]]);
 
@@ -152,24 +155,7 @@ describe("chat", () => {
     expect(last.at(-1)).toMatchObject({ done_reason: "length" });
   });
 
-  test("accepts its answers as history, and results without an id", async () => {
-    start();
-    const messages = [
-      { role: "system", content: "Be kind." },
-      { role: "user", content: "Weather?", images: null },
-      {
-        role: "assistant",
-        content: "",
-        thinking: null,
-        tool_calls: [{ function: { name: "weather", arguments: { city: "Bern" } } }],
-      },
-      { role: "tool", tool_name: "weather", content: `sunny ${say("Fine")}` },
-    ];
-    const body = await (await post("/api/chat", { messages, tools: [], think: null, stream: false })).json();
-    expect(body).toMatchObject({ message: { content: "Fine" } });
-  });
-
-  test("samples with Ollama's defaults, and with Ollama's options", async () => {
+  test("samples with Ollama's defaults, and with its options by their names", async () => {
     start();
     await (await post("/api/chat", chat("Hi [eog:1]"))).text();
     expect(lastJob()["sampling"]).toMatchObject({
@@ -224,6 +210,10 @@ describe("chat", () => {
     ["top_logprobs", { logprobs: true, top_logprobs: 21 }],
     ["messages.0.images", { messages: [{ role: "user", content: "", images: ["aGk="] }] }],
     ["messages.0.role", { messages: [{ role: "robot", content: "" }] }],
+    [
+      "messages.0.tool_calls.0.function.arguments",
+      { messages: [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: "{}" } }] }] },
+    ],
   ])("refuses a wrong %s by name", async (field, more) => {
     start();
     const [status, message] = await errorOf(await post("/api/chat", chat("Hi", more)));

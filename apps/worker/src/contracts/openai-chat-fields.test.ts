@@ -20,6 +20,7 @@ interface Choice {
   readonly message: Json;
   readonly delta: Json;
   readonly finish_reason: string | null;
+  readonly logprobs?: { readonly content: readonly unknown[] } | null;
 }
 
 async function post(body: Json, headers: Record<string, string> = {}): Promise<Response> {
@@ -87,13 +88,32 @@ describe("functions, the older form of tools", () => {
     const messages = [
       { role: "user", content: "Weather?" },
       { role: "assistant", content: null, function_call: call },
+      { role: "function", name: "weather", content: null },
+      { role: "assistant", content: null, function_call: call },
       { role: "function", name: "weather", content: "sunny [say:Fine]" },
     ];
     expect((await choiceOf({ messages, functions })).message["content"]).toBe("Fine");
-    const [, asked, answered] = lastJob().messages ?? [];
-    const [made] = asked?.tool_calls ?? [];
-    expect(made?.function).toEqual({ name: "weather", arguments: { city: "Bern" } });
-    expect(answered).toMatchObject({ role: "tool", tool_call_id: made?.id });
+    const [, ...turns] = lastJob().messages ?? [];
+    const given = { name: "weather", arguments: { city: "Bern" } };
+    const turn = (id: string, content: string) => [
+      { role: "assistant", content: "", tool_calls: [{ id, type: "function", function: given }] },
+      { role: "tool", content, tool_call_id: id },
+    ];
+    expect(turns).toEqual([...turn("call_1", ""), ...turn("call_2", "sunny [say:Fine]")]);
+  });
+
+  test.each([
+    ["by default", undefined, undefined],
+    ["by a word", "none", "none"],
+    ["by a name", { name: "weather" }, { type: "function", function: { name: "weather" } }],
+  ])("are chosen %s as tools are, one at a time", async (_, choice, toolChoice) => {
+    start();
+    await choiceOf(asking("Fine", { functions, function_call: choice }));
+    const asFunctions = lastJob();
+    const asTools = functions.map((about) => ({ type: "function", function: about }));
+    await choiceOf(asking("Fine", { tools: asTools, tool_choice: toolChoice, parallel_tool_calls: false }));
+    expect(lastJob().tools).toEqual(asFunctions.tools);
+    expect(lastJob().answerGrammar).toEqual(asFunctions.answerGrammar);
   });
 });
 
@@ -158,7 +178,10 @@ describe("reasoning", () => {
 describe("a stream's pieces", () => {
   test("have finish_reason in each, and a call's id, name and arguments in its first", async () => {
     start();
-    const choices = await streamed(asking(calling, { tools }));
+    const choices = await streamed(asking(calling, { tools, logprobs: true }));
+    // Also of tokens whose text is in no part.
+    const logprobs = choices.flatMap((choice) => choice.logprobs?.content ?? []);
+    expect(logprobs).toHaveLength(Buffer.byteLength(calling));
     expect(choices.slice(0, -1).every((choice) => choice.finish_reason === null)).toBe(true);
     const [first] = choices.flatMap(({ delta }) => (delta["tool_calls"] as Json[] | undefined) ?? []);
     expect(first).toEqual({
@@ -241,7 +264,9 @@ test("fields that do not affect the answer are ignored", async () => {
   expect(message["content"]).toBe("Fine");
 });
 
-describe("an unsupported field is refused by name, with the reason", () => {
+describe("what the worker cannot do is refused by name, and says why", () => {
+  const named = (name: string): Json => ({ type: "function", function: { name } });
+  const madeCall = { id: "c", type: "function", function: call };
   const part = (type: string, more: Json): Json => ({
     messages: [
       {
@@ -273,6 +298,36 @@ describe("an unsupported field is refused by name, with the reason", () => {
     ["a choice without functions", { function_call: { name: "x" } }, "function_call", /no functions/],
     ["an odd bias", { logit_bias: { the: 1 } }, "logit_bias.the", /token ids/],
     ["no length at all", { max_tokens: 0 }, "max_tokens", />=1/],
+    ["a choice without tools", { tool_choice: "required" }, "tool_choice", /no tools to choose from/],
+    ["a tool that is not there", { tools, tool_choice: named("sing") }, "tool_choice", /no tool "sing"/],
+    ["two tools of a name", { tools: [...tools, ...tools] }, "tools", /same name/],
+    [
+      "a grammar with a required call",
+      { tools, tool_choice: "required", grammar: 'root ::= "a"' },
+      "grammar",
+      /a required tool call already uses a grammar/,
+    ],
+    [
+      "a grammar with a schema",
+      { grammar: 'root ::= "a"', response_format: { type: "json_object" } },
+      "grammar",
+      /asks for another one/,
+    ],
+    ["a budget of thoughts that never come", { thinking_budget_tokens: 5 }, "thinking_budget_tokens", /does not think/],
+    ["to continue a user", { continue_final_message: true }, "continue_final_message", /is not the assistant's/],
+    [
+      "to continue after calls",
+      { continue_final_message: true, messages: [{ role: "assistant", content: "So", tool_calls: [madeCall] }] },
+      "continue_final_message",
+      /has calls/,
+    ],
+    ["no answer to begin", { add_generation_prompt: false }, "add_generation_prompt", /there is no answer to begin/],
+    [
+      "to begin an answer and to continue one",
+      { add_generation_prompt: true, continue_final_message: true, messages: [{ role: "assistant", content: "So" }] },
+      "add_generation_prompt",
+      /asks for the opposite/,
+    ],
   ])("%s", async (_, more, param, message) => {
     start();
     const error = await refusal({ messages: [{ role: "user", content: "Hi" }], ...more });

@@ -17,7 +17,11 @@ function start(options: InlineWorkerOptions = {}): void {
 type Json = Record<string, unknown>;
 
 interface Answer {
-  readonly choices: readonly { readonly text: string; readonly logprobs: { readonly text_offset: number[] } | null }[];
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text: string;
+    readonly logprobs: { readonly text_offset: number[] } | null;
+  }[];
   readonly timings?: Json;
   readonly prompt_progress?: Json;
 }
@@ -42,8 +46,12 @@ async function stream(body: Json): Promise<Answer[]> {
   return chunks;
 }
 
+/** Of one choice after the other. */
 const offsetsOf = (answers: readonly Answer[]): number[] =>
-  answers.flatMap(({ choices }) => choices.flatMap(({ logprobs }) => logprobs?.text_offset ?? []));
+  answers
+    .flatMap(({ choices }) => choices)
+    .toSorted((a, b) => a.index - b.index)
+    .flatMap(({ logprobs }) => logprobs?.text_offset ?? []);
 
 /** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
@@ -54,10 +62,11 @@ function lastJob(): GenerateJob {
 describe("text_offset", () => {
   test("is the start of the character for tokens within a character, collected and streamed", async () => {
     start();
-    const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
+    const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0, n: 2 };
     const whole = await complete(body);
-    // The first token is the model's start token, without a text.
-    expect(offsetsOf([whole])).toEqual([0, ...[0, 0, 0], ...[1, 1, 1], 2, 4]);
+    // The first token is the model's own, without a text.
+    const offsets = [0, ...[0, 0, 0], ...[1, 1, 1], 2, 4];
+    expect(offsetsOf([whole])).toEqual([...offsets, ...offsets]);
     expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));
   });
 
@@ -142,7 +151,19 @@ describe("the job of the engine", () => {
     },
   );
 
-  test("has a negative seed as an unsigned one of 32 bits, and a random seed for -1", async () => {
+  test("is each parameter, by its name", async () => {
+    start();
+    const fields = {
+      ...{ temperature: 0.9, seed: 4, top_k: 3, top_p: 0.5, min_p: 0.1, logit_bias: { "104": 5 }, ignore_eos: true },
+      ...{ presence_penalty: 1, frequency_penalty: -1, repeat_penalty: 1.5 },
+    };
+    await complete({ prompt: "a", max_tokens: 2, stop: ["END"], ...fields });
+    expect(lastJob()).toMatchObject({ maxTokens: 2, stop: ["END"], sampling: fields });
+    await complete({ prompt: "a", max_tokens: 1, grammar: 'root ::= "yes"' });
+    expect(lastJob().sampling.grammar).toBe('root ::= "yes"');
+  });
+
+  test("has a negative seed as one of 32 bits, and one of the worker's own for -1", async () => {
     start();
     const seedFor = async (seed: number): Promise<number> => {
       await complete({ prompt: "a", max_tokens: 1, seed });

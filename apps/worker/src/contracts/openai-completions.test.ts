@@ -138,14 +138,34 @@ describe("several prompts", () => {
     expect(worker.slots().every(({ state }) => state === "idle")).toBe(true);
   });
 
-  test("end together when a later one is refused", async () => {
+  test("end together when one that came later is refused, whole and streamed", async () => {
     start({ slots: 1, contextSize: 64 });
-    const { message } = await refusal({ prompt: ["fits [eog:2]", "does not".repeat(50)] });
-    expect(message).toContain("context holds 64");
+    const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
+    expect((await refusal(body)).message).toContain("context holds 64");
+    const { body: streamed } = await post({ ...body, stream: true });
+    let told = "";
+    const read = async (): Promise<void> => {
+      for await (const { data } of parseSse(streamed as ReadableStream<Uint8Array>)) told = data;
+    };
+    await expect(read()).rejects.toThrow("ended with an error");
+    expect(told).toContain("context holds 64");
     await worker.dispatcher.idle();
   });
 
-  test("have one common deadline", async () => {
+  test("end together when their session is deleted", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const answer = post({ prompt: ["endless", "endless too"] }, { headers: { "x-session-id": "s" } });
+    await gate.held();
+    const deleted = worker.app.request("/v1/sessions/s", { method: "DELETE", headers: { host: "localhost" } });
+    gate.open();
+    expect((await answer).status).toBe(499);
+    expect((await deleted).status).toBe(200);
+    await worker.dispatcher.idle();
+    expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(1);
+  });
+
+  test("have the request's time together, not each its own", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ slots: 1, gate, clock });

@@ -1,115 +1,32 @@
-// Contracts of the Responses API on the fake backend: the order of events, one set of ids, exactly one end, and stored responses.
+// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, and one end on every way there.
 import { createStepGate } from "@waggle/engine";
-import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
-import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
-
-type Json = Record<string, unknown>;
-interface Item extends Json {
-  readonly id: string;
-  readonly type: string;
-}
-interface Answer extends Json {
-  readonly id: string;
-  readonly status: string;
-  readonly output: readonly Item[];
-}
-interface Event extends Json {
-  readonly type: string;
-  readonly sequence_number: number;
-  readonly response?: Answer;
-  readonly item?: Item;
-  readonly item_id?: string;
-  readonly output_index?: number;
-}
+import {
+  calling,
+  checked,
+  eventsOf,
+  joined,
+  last,
+  refusal,
+  responsesClient,
+  say,
+  textOf,
+  weather,
+} from "../testing/responses-client.ts";
+import type { Answer, Event, Item, Json } from "../testing/responses-client.ts";
 
 let worker: InlineWorker;
-afterEach(async () => {
-  vi.useRealTimers();
-  await worker.close();
-});
+afterEach(() => worker.close());
 
 function start(options: InlineWorkerOptions = {}): InlineWorker {
   worker = createInlineWorker(options);
   return worker;
 }
 
-async function call(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
-  const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
-  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-}
-
-const post = (body: unknown, headers: Json = {}) => call("POST", "/v1/responses", body, headers);
-
-async function whole(body: unknown, headers: Json = {}): Promise<Answer> {
-  const response = await post(body, headers);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Answer;
-}
-
-async function refusal(response: Response | Promise<Response>): Promise<Json & { status: number }> {
-  const { status } = await response;
-  const { error } = (await (await response).json()) as { error: Json };
-  return { status, ...error };
-}
-
-/** The events of a stream, checking that each frame has its event's name. */
-async function eventsOf(response: Response): Promise<readonly Event[]> {
-  const events: Event[] = [];
-  for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
-    const parsed = JSON.parse(data) as Event;
-    expect(event).toBe(parsed.type);
-    events.push(parsed);
-  }
-  return events;
-}
-
-const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
-const last = (events: readonly Event[]): Event => events.at(-1) as Event;
-const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
-
-/** Checks what strict clients require. Returns the final object. */
-function checked(events: readonly Event[]): Answer {
-  expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
-  const numbered = events.filter(({ type }) => type !== "keepalive");
-  expect(numbered.slice(0, 2).map(({ type }) => type)).toEqual(["response.created", "response.in_progress"]);
-  const items: Item[] = [];
-  const doneItems: Item[] = [];
-  for (const { type, item, item_id: itemId, output_index: index } of numbered.slice(2, -1)) {
-    expect(index, type).toBe(doneItems.length);
-    if (type === "response.output_item.added") items.push(item as Item);
-    else if (type === "response.output_item.done") doneItems.push(item as Item);
-    else expect(itemId, type).toBe(items[index as number]?.id);
-  }
-  const final = last(events).response as Answer;
-  const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
-  // An item that was open at a failure has no done event.
-  const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
-  expect(doneItems.map(identity)).toEqual(whole.map(identity));
-  expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
-  expect(events.filter(({ type }) => terminals.has(type))).toEqual([last(events)]);
-  expect(new Set(events.flatMap(({ response }) => (response === undefined ? [] : [response.id]))).size).toBe(1);
-  expect(final.output).toEqual(doneItems);
-  return final;
-}
-
-const say = (text: string, words = ""): string => `${words}[say:${encodeURIComponent(text)}]`;
-const textOf = (item: Item | undefined): unknown => (item?.["content"] as { text: string }[] | undefined)?.[0]?.text;
-const joined = (events: readonly Event[], type: string): string =>
-  events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");
-
-const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-const weather = { type: "function", name: "weather", parameters };
-const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
-
-/** The conversation that the engine got with the last job. */
-function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[]; sampling: Json } {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as unknown as ReturnType<typeof lastPrompt>;
-}
+const { call, post, whole, streamed, lastPrompt } = responsesClient(() => worker);
 
 describe("a stream", () => {
   test("has its events in order, one set of ids, and the same items as the whole answer (fault 5)", async () => {
@@ -163,9 +80,20 @@ describe("a stream", () => {
     const told = events.filter((event) => event["prompt_progress"] !== undefined);
     expect(told.length).toBeGreaterThan(1);
     expect(new Set(told.map(({ type }) => type))).toEqual(new Set(["response.in_progress"]));
+    expect(told[0]).toMatchObject({ prompt_progress: { processed: 0 }, timings: { prompt_n: 0 } });
     const pieces = events.filter(({ type }) => type === "response.output_text.delta");
     expect(pieces.map(({ timings }) => (timings as Json)["predicted_n"])).toEqual([1, 2, 3]);
+    const { id, usage } = last(events).response as Answer;
+    expect(pieces[0]?.["timings"]).toMatchObject({ prompt_n: (usage as Json)["input_tokens"], cache_n: 0 });
     expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
+    // In another stream of the response each report is a sign of life with the same number.
+    const again = await eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
+    const numbersOf = (some: readonly Event[]) => some.map(({ sequence_number: number }) => number);
+    expect(numbersOf(again)).toEqual(numbersOf(events));
+    expect(numbersOf(again.filter(({ type }) => type === "keepalive"))).toEqual(numbersOf(told));
+    expect(JSON.stringify(again)).not.toContain("predicted_n");
+    const plain = await streamed({ input: "x".repeat(1_500), max_output_tokens: 1, return_progress: true });
+    expect(JSON.stringify(plain)).not.toContain("timings");
   });
 
   test("has one empty message for an empty answer", async () => {
@@ -189,7 +117,15 @@ describe("a stream", () => {
     });
   });
 
-  test("begins with response.created, also when it is kept alive before the answer", async () => {
+  test("that the model itself ends within a call is incomplete too, and a whole one has the time of its end", async () => {
+    start();
+    const cut = await whole({ input: say(calling.slice(0, -30)), tools: [weather] });
+    expect(cut).toMatchObject({ status: "incomplete", completed_at: null });
+    const done = await whole({ input: say(calling), tools: [weather] });
+    expect(Number(done["completed_at"]) - Number(done["created_at"])).toBeOneOf([0, 1]);
+  });
+
+  test("that is kept alive begins with response.created", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
@@ -265,6 +201,13 @@ describe("the request", () => {
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
     expect((await whole({ max_output_tokens: 1 })).status).toBe("incomplete");
     expect(lastPrompt().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+    const cold = await whole({ instructions: "Be kind.", max_output_tokens: 1, temperature: 0, top_p: 0.5 });
+    expect(cold).toMatchObject({ temperature: 0, top_p: 0.5, instructions: "Be kind." });
+    const told = [{ role: "system", content: "Be kind." }];
+    expect(lastPrompt()).toMatchObject({
+      messages: [...told, { role: "user", content: "" }],
+      sampling: { temperature: 0, top_p: 0.5 },
+    });
   });
 
   test("a history of items becomes messages as the model wrote them", async () => {
@@ -274,7 +217,11 @@ describe("the request", () => {
       input: [
         { role: "developer", content: [{ type: "input_text", text: "Be brief." }] },
         { role: "user", content: [{ type: "input_text", text: "Weather?" }] },
-        { type: "reasoning", id: "rs_1", summary: [{ type: "summary_text", text: "Hm." }], encrypted_content: null },
+        {
+          ...{ type: "reasoning", id: "rs_1", encrypted_content: null },
+          summary: [{ type: "summary_text", text: "H" }],
+          content: [{ type: "reasoning_text", text: "Hm." }],
+        },
         {
           type: "message",
           role: "assistant",
@@ -315,24 +262,30 @@ describe("the request", () => {
       { type: "tool_search", execution: "client", parameters: {} },
       { type: "a_type_of_next_year" },
       { type: "namespace", name: "agents", description: "d", tools: [{ ...weather, name: "close" }] },
+      { type: "namespace", name: "mcp__files__", tools: [{ ...weather, name: "read" }] },
       { type: "custom", name: "apply_patch", format: { type: "grammar", syntax: "lark", definition: "start: WORD" } },
     ];
     const patch = '*** Begin\n+"π"\\ 🐝';
     const call = (name: string, args: object) => `<tool_call>${JSON.stringify({ name, arguments: args })}</tool_call>`;
-    const text = `${call("agents__close", { city: "a" })}${call("apply_patch", { input: patch })}`;
+    const text = `${call("agents__close", { city: "a" })}${call("mcp__files__read", { city: "b" })}${call("apply_patch", { input: patch })}`;
     const events = await streamed({ input: say(text), tools, tool_choice: "auto", parallel_tool_calls: true });
     const final = checked(events);
     expect(final.output).toMatchObject([
       { type: "function_call", namespace: "agents", name: "close", arguments: '{"city":"a"}' },
+      { type: "function_call", namespace: "mcp__files__", name: "read" },
       { type: "custom_tool_call", name: "apply_patch", input: patch },
     ]);
     expect(joined(events, "response.custom_tool_call_input.delta")).toBe(patch);
-    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["agents__close", "apply_patch"]);
-    expect(lastPrompt().tools?.[1]?.function["description"]).toContain("start: WORD");
+    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual([
+      "agents__close",
+      "mcp__files__read",
+      "apply_patch",
+    ]);
+    expect(lastPrompt().tools?.[2]?.function["description"]).toContain("start: WORD");
 
     await whole({ input: [...final.output, { type: "function_call_output", call_id: "x", output: "" }], tools });
     expect(lastPrompt().messages[0]?.["tool_calls"]).toMatchObject([
-      { function: { name: "agents__close" } },
+      ...[{ function: { name: "agents__close" } }, { function: { name: "mcp__files__read" } }],
       { function: { name: "apply_patch", arguments: { input: patch } } },
     ]);
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
@@ -349,6 +302,19 @@ describe("the request", () => {
     const other = { ...only, tools: [{ type: "function", name: "weather" }] };
     await whole({ ...body, input: "a[eog:1]", tool_choice: other });
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
+    // A tool of a server has no name: one that allows nothing else is offered nothing.
+    const server = { ...only, tools: [{ type: "mcp" }] };
+    await whole({ ...body, input: "a[eog:1]", tool_choice: server });
+    expect(lastPrompt().tools).toBeUndefined();
+    const required = { ...body, tool_choice: { ...server, mode: "required" } };
+    expect(await refusal(post(required))).toMatchObject({ param: "tool_choice" });
+    const agents = { type: "namespace", name: "agents", tools: [{ ...weather, name: "close" }] };
+    const close = { type: "function", name: "close", namespace: "agents" };
+    for (const choice of [close, { ...only, tools: [close] }]) {
+      await whole({ input: "a[eog:1]", tools: [weather, agents], tool_choice: choice });
+      expect(lastPrompt().answerGrammar).toContain("agents__close");
+      expect(lastPrompt().answerGrammar).not.toContain("weather");
+    }
   });
 
   test("text.format constrains the content to a schema, and included logprobs are sent", async () => {
@@ -361,6 +327,10 @@ describe("the request", () => {
     const answer = await whole({ input: say('{"a":1}'), text: { format, verbosity: "low" } });
     expect(textOf(answer.output.at(-1))).toBe('{"a":1}');
     expect(answer["text"]).toMatchObject({ format: { type: "json_schema" } });
+    await whole({ input: say("{}"), text: { format: { type: "json_object" } } });
+    expect(lastPrompt().answerGrammar).toContain("root ::=");
+    await whole({ input: say("{}"), text: { format: { type: "text" } } });
+    expect(lastPrompt().answerGrammar).toBeUndefined();
     const include = ["message.output_text.logprobs", "reasoning.encrypted_content"];
     const events = await streamed({ input: "Hello [eog:3]", include, top_logprobs: 2 });
     const content = checked(events).output.at(-1)?.["content"];
@@ -384,6 +354,17 @@ describe("the request", () => {
     [
       "tools.1.parameters",
       { tools: [{ type: "mcp" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }] },
+    ],
+    [
+      "tools.0.tools.0.parameters",
+      {
+        tools: [
+          {
+            ...{ type: "namespace", name: "n" },
+            tools: [{ ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }],
+          },
+        ],
+      },
     ],
     ["tool_choice", { tool_choice: "required", tools: [{ type: "web_search" }] }],
     ["content-encoding", {}],
@@ -420,153 +401,27 @@ describe("the request", () => {
     });
   });
 
-  test("on an unknown path gets an error in this dialect", async () => {
+  test("a request as Codex sends it", async () => {
+    start();
+    const answer = await whole({
+      model: "gpt-5",
+      input: [{ type: "message", id: "msg_1", role: "user", content: [{ type: "input_text", text: "hi[eog:1]" }] }],
+      tools: [
+        { ...weather, description: "d", strict: false },
+        { type: "web_search", external_web_access: false },
+      ],
+      ...{ tool_choice: "auto", parallel_tool_calls: true, reasoning: { summary: "auto" }, store: false },
+      ...{ include: ["reasoning.encrypted_content"], prompt_cache_key: "01a1", text: { verbosity: "low" } },
+      client_metadata: { session_id: "01a1" },
+    });
+    const echo = { store: false, text: { format: { type: "text" } }, truncation: "disabled" };
+    expect(answer).toMatchObject({ ...echo, tools: [{ name: "weather" }], temperature: 1, top_p: 1 });
+  });
+
+  test("on a path of no route is answered in this dialect", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
     expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });
     expect((await call("POST", "/responses", { input: "Hi[eog:1]" })).status).toBe(200);
-  });
-});
-
-describe("a stored response", () => {
-  test("comes before the input of the next one, turn by turn (fault 9)", async () => {
-    start();
-    const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
-    expect(first["metadata"]).toEqual({ a: "b" });
-    const second = await whole({ input: say("Two."), previous_response_id: first.id });
-    await whole({ input: say("Three."), previous_response_id: second.id });
-    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([
-      ...[say("One."), "One.", say("Two."), "Two.", say("Three.")],
-    ]);
-    const page = (await (await call("GET", `/v1/responses/${second.id}/input_items?order=asc&limit=2`)).json()) as Json;
-    expect(page).toMatchObject({ data: [{ role: "user" }, { role: "assistant" }], has_more: true });
-  });
-
-  test("belongs to its client: a missing one and another client's both give 404 (fault 9)", async () => {
-    start({ access: forTwoClients });
-    const { id } = await whole({ input: say("Mine.") }, alice);
-    const previous = { input: "Hi", previous_response_id: id };
-    const missing = { status: 404, code: "previous_response_not_found", param: "previous_response_id" };
-    expect(await refusal(post(previous, bob))).toMatchObject(missing);
-    expect(await refusal(post({ ...previous, previous_response_id: "resp_0" }, alice))).toMatchObject(missing);
-    expect((await call("GET", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
-    expect((await call("DELETE", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
-    expect((await call("GET", `/v1/responses/${id}`, undefined, alice)).status).toBe(200);
-    const reference = { input: [{ type: "item_reference", id: "msg_0" }] };
-    expect(await refusal(post(reference, alice))).toMatchObject({ status: 404, param: "input.0.id" });
-  });
-
-  test("can be read as the same object until it is deleted", async () => {
-    start();
-    const answer = await whole({ input: say(calling), tools: [weather] });
-    expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
-    const deleted = await call("DELETE", `/v1/responses/${answer.id}`);
-    expect(await deleted.json()).toEqual({ id: answer.id, object: "response", deleted: true });
-    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
-  });
-
-  test("does not exist with store: false", async () => {
-    start();
-    const answer = await whole({ input: say("Gone."), store: false });
-    expect(answer["store"]).toBe(false);
-    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
-    expect((await post({ input: "Hi", previous_response_id: answer.id })).status).toBe(404);
-  });
-
-  test("provides the items that a client references by id", async () => {
-    start();
-    const { output } = await whole({ input: say("Earlier text.") });
-    await whole({
-      input: [
-        { type: "item_reference", id: output[0]?.id },
-        { role: "user", content: "Hi[eog:1]" },
-      ],
-    });
-    expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Earlier text." });
-  });
-
-  test("keeps the ids of its client, and a referenced item counts like one that was sent", async () => {
-    start({ maxBodyBytes: 2_000 });
-    const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
-    const { id } = await whole({ input: [own] });
-    expect(await (await call("GET", `/v1/responses/${id}/input_items`)).json()).toMatchObject({ data: [own] });
-    const named = (count: number) => ({
-      input: Array.from({ length: count }, () => ({ type: "item_reference", id: "mine" })),
-    });
-    await whole(named(2));
-    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([own.content, own.content]);
-    for (const path of ["/v1/responses", "/v1/responses/input_tokens"]) {
-      expect(await refusal(call("POST", path, named(3)))).toMatchObject({ status: 400, param: "input.2.id" });
-    }
-  });
-
-  test("lists the remaining items when an earlier response was deleted", async () => {
-    start();
-    const first = await whole({ input: "a[eog:1]" });
-    const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });
-    const third = await whole({ input: "c[eog:1]", previous_response_id: second.id });
-    expect((await call("DELETE", `/v1/responses/${first.id}`)).status).toBe(200);
-    const page = (await (await call("GET", `/v1/responses/${third.id}/input_items?order=asc`)).json()) as Json;
-    expect(page).toMatchObject({
-      data: [{ role: "user", content: "b[eog:1]" }, { role: "assistant" }, { role: "user", content: "c[eog:1]" }],
-      has_more: false,
-    });
-  });
-
-  test("has the error of a failure, and no conversation continues from it", async () => {
-    start();
-    const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
-    expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);
-    const next = refusal(post({ input: "Hi", previous_response_id: failed.id }));
-    expect(await next).toMatchObject({ status: 400, param: "previous_response_id" });
-  });
-
-  test("streams again from any event, during and after its run, with the same numbers and ids", async () => {
-    const gate = createStepGate();
-    start({ gate });
-    const reading = eventsOf(await post({ input: say(calling), tools: [weather], stream: true }));
-    await gate.held();
-    gate.step(12);
-    await gate.held();
-    const id = [...worker.registry.liveJobs()][0]?.id as string;
-    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toMatchObject({
-      status: "in_progress",
-      output: [],
-    });
-    expect(await refusal(post({ input: "Hi", previous_response_id: id }))).toMatchObject({ status: 400 });
-    const meanwhile = eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
-    gate.open();
-    const events = await reading;
-    checked(events);
-    expect(await meanwhile).toEqual(events);
-    const from = (number: number): Promise<Response> =>
-      call("GET", `/v1/responses/${id}?stream=true&starting_after=${number}`);
-    expect(await eventsOf(await from(4))).toEqual(events.slice(5));
-    expect(await eventsOf(await from(events.length - 1))).toEqual([]);
-    expect(await refusal(from(events.length))).toMatchObject({ status: 400, param: "starting_after" });
-    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toEqual(last(events).response);
-    expect((await call("HEAD", `/v1/responses/${id}?stream=true`)).status).toBe(200);
-    expect(worker.app.streams.open).toBe(0);
-  });
-
-  test("is a single one for a request that was sent twice", async () => {
-    start({ limits: { retryGraceMs: 10_000 } });
-    const again = { "idempotency-key": "k" };
-    const body = { input: say("Once."), stream: true };
-    const first = await eventsOf(await post(body, again));
-    vi.setSystemTime(Date.now() + 5_000);
-    const second = await eventsOf(await post(body, again));
-    expect(checked(second)).toEqual(checked(first));
-    expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
-  });
-
-  test("cannot be streamed again when its first events are gone", async () => {
-    start({ limits: { replayBufferBytes: 1_024 } });
-    const { id } = await whole({ input: say("A few words more than fit.") });
-    expect((await call("GET", `/v1/responses/${id}`)).status).toBe(200);
-    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true`))).toMatchObject({ status: 404 });
-    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true&starting_after=x`))).toMatchObject({
-      status: 400,
-    });
   });
 });

@@ -298,6 +298,7 @@ describe("the llama backend", () => {
       const free = await generate(story, greedy, 240);
       expect(free.length).toBeLessThan(240);
       expect(await generate(story, samplingOf({ temperature: 0, logit_bias: { "2": -100 } }), 240)).toHaveLength(240);
+      expect(await generate(story, samplingOf({ temperature: 0, ignore_eos: true }), 240)).toHaveLength(240);
     });
 
     test.each<[field: string, fields: Partial<SlotSampling>, reason: RegExp]>([

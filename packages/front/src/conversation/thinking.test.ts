@@ -90,6 +90,12 @@ describe("thinking fields", () => {
       /"chat_template_kwargs.enable_thinking".*says otherwise/,
     ],
     [
+      "one of ours",
+      { chat_template_kwargs: { messages: [] } },
+      switchable,
+      /"chat_template_kwargs.messages".*other fields/,
+    ],
+    [
       "a variable that the worker sets",
       { chat_template_kwargs: { messages: [] } },
       switchable,
