@@ -311,7 +311,7 @@ describe("what the worker cannot do is refused by name, and says why", () => {
       "a grammar with a schema",
       { grammar: 'root ::= "a"', response_format: { type: "json_object" } },
       "grammar",
-      /asks for another one/,
+      /already sets a grammar/,
     ],
     ["a budget of thoughts that never come", { thinking_budget_tokens: 5 }, "thinking_budget_tokens", /does not think/],
     ["to continue a user", { continue_final_message: true }, "continue_final_message", /is not the assistant's/],
@@ -321,12 +321,12 @@ describe("what the worker cannot do is refused by name, and says why", () => {
       "continue_final_message",
       /has calls/,
     ],
-    ["no answer to begin", { add_generation_prompt: false }, "add_generation_prompt", /there is no answer to begin/],
+    ["no answer to begin", { add_generation_prompt: false }, "add_generation_prompt", /needs continue_final_message/],
     [
       "to begin an answer and to continue one",
       { add_generation_prompt: true, continue_final_message: true, messages: [{ role: "assistant", content: "So" }] },
       "add_generation_prompt",
-      /asks for the opposite/,
+      /contradicts continue_final_message/,
     ],
   ])("%s", async (_, more, param, message) => {
     start();

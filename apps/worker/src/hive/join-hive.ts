@@ -34,7 +34,10 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
     onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
     onCommand(command) {
       if (!obeyed.includes(command)) {
-        log.warn({ worker: workerId, command, reason: "this worker sends no token to the hive" }, "hive_command_ignored");
+        log.warn(
+          { worker: workerId, command, reason: "this worker sends no token to the hive" },
+          "hive_command_ignored",
+        );
         return;
       }
       log.info({ worker: workerId, command }, "hive_command");

@@ -66,7 +66,7 @@ export interface Framing {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether a cancelled answer ends with `frameError`, since `frameEnd` would look like a complete answer. */
   readonly cancelledIsError: boolean;
-  /** The text of `frameError` is unmistakable for clients, so the stream closes normally after the text. */
+  /** Clients recognize the text of `frameError` as an error, so the connection closes normally after it. Otherwise the connection is destroyed. */
   readonly errorIsLastWord?: true;
   /** "" if the dialect sends no text for the event, or sends the text later. */
   frame(event: OngoingEvent): string;

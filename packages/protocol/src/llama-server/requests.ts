@@ -148,7 +148,7 @@ const completionShape = {
     .array(z.string().max(llamaServerLimits.responseFieldChars))
     .max(llamaServerLimits.responseFields)
     .nullish()
-    .describe("Paths of the fields to return, such as timings/prompt_n, which becomes a field of that name."),
+    .describe("Paths of the fields to return, such as timings/prompt_n. Each path becomes the name of a field."),
 };
 
 export const LlamaServerCompletionRequestSchema = z

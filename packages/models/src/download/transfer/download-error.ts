@@ -1,7 +1,7 @@
 // Owns the errors of downloads, and how references are shown in errors.
 import { WaggleError } from "@waggle/protocol";
 
-/** The message is the reason without the reference. Callers put the reference in front. */
+/** The message has only the reason of the failure. Callers add the model's reference. */
 export class DownloadError extends Error {
   override readonly name = "DownloadError";
   /** Whether another attempt may succeed. */
