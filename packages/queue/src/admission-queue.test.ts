@@ -138,7 +138,7 @@ describe("replace", () => {
     expect(drain(queue)).toEqual(["a2", "b1"]);
   });
 
-  it("keeps the position in the middle of a line", () => {
+  it("gives the place of a waiting job to the job that replaces it", () => {
     const queue = makeQueue();
     fill(queue, key("a"), key("b"), key("c"));
     queue.replace("b", "x", key("x"));

@@ -390,7 +390,7 @@ describe("network mode", () => {
   });
 });
 
-describe("the worker about itself", () => {
+describe("the worker's own state", () => {
   it("answers every route of the table", async () => {
     start();
     for (const path of ["/v1/info", "/v1/slots", "/metrics", "/openapi.json", "/livez", "/readyz", "/health"]) {

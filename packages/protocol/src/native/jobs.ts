@@ -22,7 +22,11 @@ export const JobStatusSchema = z
     job_id: z.string(),
     session_id: z.string().optional(),
     state: JobStateSchema,
-    position: z.int().nonnegative().optional().describe("Position in the queue, while the job waits or runs."),
+    position: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Position in the queue; 0 while the job runs, absent after its end."),
     tokens: z.int().nonnegative().describe("Token events so far."),
     finish_reason: FinishReasonSchema.optional(),
     cancelled_by: CancelledBySchema.optional(),

@@ -1,4 +1,4 @@
-// Writes objects that need at least one member with a certain value. The schemas come from negated conditions on all members.
+// Writes objects that need at least one member with a certain value. Such schemas are negations of a condition on all members.
 import { choice, type Expression } from "../../rules/expression.ts";
 import type { CompileContext } from "../compile-context.ts";
 import { createLanguages } from "../../rules/languages.ts";

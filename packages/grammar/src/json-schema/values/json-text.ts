@@ -1,4 +1,4 @@
-// Writes strings, member names and fixed values in a notation, in the compact form of JSON.stringify.
+// Writes strings, member names and fixed values in the given notation, without blanks, as JSON.stringify does.
 import {
   anyChar,
   charSet,
