@@ -3,7 +3,11 @@ import type { Cursor, Reading } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 
 /** Python's constants in JSON. */
-export const pythonWords: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
+export const pythonWords: ReadonlyMap<string, string> = new Map([
+  ["True", "true"],
+  ["False", "false"],
+  ["None", "null"],
+]);
 /** Longest number or word outside of strings. A longer word makes the value unreadable. */
 const maxWordChars = 64;
 
@@ -43,7 +47,7 @@ function createWriter(): Writer {
   let word = "";
 
   function endWord(): string {
-    const ended = pythonWords[word] ?? word;
+    const ended = pythonWords.get(word) ?? word;
     word = "";
     return ended;
   }

@@ -22,6 +22,8 @@ describe("a value written as text", () => {
     [{ type: "string" }, '\n {"a": 1}\n\n', String.raw`" {\"a\": 1}\n"`],
     [{ type: "integer" }, " 5 ", "5"],
     [{ type: "integer" }, "five", '"five"'],
+    [{ type: "integer" }, "constructor", '"constructor"'],
+    [{ type: "array" }, "[toString]", "[toString]"],
     [{ type: "boolean" }, "True", "true"],
     [{ type: ["null", "number"] }, "None", "null"],
     [{ type: "string", nullable: true }, "null", "null"],

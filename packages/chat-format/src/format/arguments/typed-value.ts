@@ -95,7 +95,7 @@ function jsonOf(text: string, types: JsonTypes): string {
     const value: unknown = JSON.parse(trimmed);
     if (!mayBeString || (typeof value !== "string" && isAllowed(value, types))) return trimmed;
   } catch {
-    const word = pythonWords[trimmed];
+    const word = pythonWords.get(trimmed);
     if (word !== undefined && !mayBeString) return word;
   }
   return JSON.stringify(text);

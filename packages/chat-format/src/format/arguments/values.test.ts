@@ -53,6 +53,9 @@ function written(syntax: ValueArguments, value: unknown): string {
   return `{${members.map(([name, one]) => key(name) + colon + written(syntax, one)).join(separator)}}`;
 }
 
+/** Words that plain objects inherit: a lookup by them must find nothing. */
+const inheritedNames = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+
 function writtenArguments(syntax: ValueArguments, values: Readonly<Record<string, unknown>>): string {
   const members = Object.entries(values).map(([name, one]) => name + syntax.assign + written(syntax, one));
   return syntax.open + members.join(syntax.separator) + syntax.close;
@@ -145,6 +148,11 @@ describe.each([
 });
 
 describe("values", () => {
+  it.each(inheritedNames)("has the word %s as a string", (word) => {
+    expect(json(pythonArguments, `(a=${word})`)).toEqual({ a: word });
+    expect(json(pythonArguments, `(a=[${word}])`)).toEqual({ a: [word] });
+  });
+
   it("get their types from the schema, its members and its items if they are not quoted", () => {
     const schema = {
       properties: {

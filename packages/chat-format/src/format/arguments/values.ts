@@ -158,7 +158,8 @@ function jsonOf(word: string, { words }: ValueArguments, types: JsonTypes): stri
 /** Undefined if the word is neither a constant of the language nor a number. */
 function jsonOfWord(word: string, words: ValueArguments["words"]): string | undefined {
   for (const [json, own] of Object.entries(words)) if (word === json || word === own) return json;
-  if (pythonWords[word] !== undefined) return pythonWords[word];
+  const constant = pythonWords.get(word);
+  if (constant !== undefined) return constant;
   if (jsonNumber.test(word)) return word;
   // `1_000`, `.5`, `+3`, `0x1f`
   const value = /^[+-]?[\d.]/.test(word) ? Number(word.replaceAll("_", "")) : Number.NaN;

@@ -25,7 +25,7 @@ export function insertTexts(rendered: string, callsOpen: string, texts: readonly
     throw new TemplateInputError("the model's chat template does not show every call");
   }
   const whole = first + rest.map((after, index) => (texts[index] ?? "") + callsOpen + after).join("");
-  // A result may show its call's name, which has the mark.
+  // Templates may print a call's name in its result, and the name contains the insertion mark.
   return whole.replaceAll(insertionMark, "");
 }
 
