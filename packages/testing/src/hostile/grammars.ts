@@ -1,13 +1,13 @@
-// Owns grammars that are broken, or meant to hurt: each is a shape that once ended an engine, held it up, or could. Plain data.
+// Owns grammars that are invalid or hostile. Each has a form that once crashed or blocked an engine, or that could.
 
 export interface HostileGrammar {
   readonly name: string;
   readonly grammar: string;
-  /** `refused` before it is accepted; `accepted`: a job with it runs, or fails for itself alone. */
+  /** `refused`: the worker rejects the request. `accepted`: the job runs or fails, without an effect on other jobs. */
   readonly fate: "refused" | "accepted";
 }
 
-/** Alternatives that begin alike, one below the other: 2 to the power of `depth` ways to begin. */
+/** Nested rules of two alternatives with the same beginning: 2 to the power of `depth` ways to begin. */
 function forkedRules(depth: number, first: string): string {
   const rules = Array.from({ length: depth }, (_, i) => `r${i} ::= r${i + 1} "a" | r${i + 1} "b"`);
   return [first, ...rules, `r${depth} ::= "x"`].join("\n");
@@ -96,7 +96,7 @@ const accepted: Readonly<Record<string, string>> = {
   nothing: 'root ::= ""',
 };
 
-/** Valid and invalid ones; nothing that runs them may take longer, or fail for more, than for their own job. */
+/** Valid and invalid grammars. Each may delay or fail only the job that uses it. */
 export const hostileGrammars: readonly HostileGrammar[] = [
   ...Object.entries(refused).map(([name, grammar]) => ({ name, grammar, fate: "refused" as const })),
   ...Object.entries(accepted).map(([name, grammar]) => ({ name, grammar, fate: "accepted" as const })),

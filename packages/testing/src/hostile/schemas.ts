@@ -1,10 +1,10 @@
-// Owns the JSON schemas that no client should ask an answer to be valid for: what takes long to compile, what explodes, what no grammar can keep.
+// Owns hostile JSON schemas: slow to compile, exponential in size, or impossible as a grammar.
 
 export interface HostileSchema {
   readonly name: string;
-  /** JSON text, since JSON.stringify would tame some of them; made when it is asked for, since some are large. */
+  /** Returns JSON text: JSON.stringify cannot write some of the schemas. A function, because some are large. */
   readonly write: () => string;
-  /** What an answer must be if the schema is accepted: where a number cannot be kept, the schema must be refused. */
+  /** The only valid answer if the schema is accepted. A schema whose number cannot be represented must be refused. */
   readonly exactly?: string;
 }
 
@@ -14,7 +14,7 @@ const times = <T>(count: number, item: (index: number) => T): T[] =>
 const members = <T>(count: number, value: (index: number) => T): Record<string, T> =>
   Object.fromEntries(times(count, (index) => [`p${index}`, value(index)]));
 
-/** allOf of unions: their product is what a compiler has to look at. */
+/** An allOf of unions: a compiler has to consider their product. */
 function product(unions: number, options: number, keyword: "anyOf" | "oneOf"): unknown {
   const option = (union: number, index: number): unknown => ({
     type: "object",
@@ -25,7 +25,7 @@ function product(unions: number, options: number, keyword: "anyOf" | "oneOf"): u
   return { allOf: times(unions, (union) => ({ [keyword]: times(options, (index) => option(union, index)) })) };
 }
 
-/** Each definition names the next one twice. */
+/** Each definition refers to the next definition twice. */
 function doubling(levels: number): unknown {
   const next = (index: number): unknown => ({ $ref: `#/$defs/p${index + 1}` });
   const level = (index: number): unknown =>
