@@ -38,7 +38,7 @@ export function consumeEvents(options: EventConsumerOptions): EventConsumer {
   const subscribed = deferred<void>();
   /** The stream sequence of the last received record; undefined until we know where to begin. */
   let position: number | undefined = options.from === "start" ? 0 : undefined;
-  /** Counts the subscriptions: records of an earlier one are ignored. */
+  /** Counts the subscriptions: records of an earlier subscription are ignored. */
   let generation = 0;
   let current: { readonly consumer: Consumer; readonly messages: ConsumerMessages } | undefined;
   /** An earlier consumer that the server may still have. */

@@ -20,7 +20,7 @@ export interface JobHistory {
   readonly silentDeaths: number;
   /** Workers in a row that took the job and were lost without new output. */
   readonly silentWorkers: number;
-  /** Part of the output is missing, because NATS has deleted its records by age. */
+  /** Whether part of the output is missing, because NATS has deleted its records by age. */
   readonly incomplete: boolean;
   /** Time of the last record, in milliseconds since 1970; 0 without records. */
   readonly lastAt: number;

@@ -141,14 +141,14 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       return fitting({ ...record, events: record.events.slice(0, half) }, mostBytes);
     }
     serial -= 1;
-    // Without this repetition, a later worker reports missing records.
+    // A repetition that does not fit is dropped. Without it, a later worker may report missing records.
     if (record.kind !== "events") return undefined;
     waiting.length = 0;
     options.onTooLarge(data.length, mostBytes);
     return undefined;
   }
 
-  /** Reads the job's last record: the attempt in it has the job. @returns whether our record was written */
+  /** Reads the job's last record, whose attempt has the job. @returns whether our record was written */
   async function settle(record: EventRecord): Promise<boolean> {
     try {
       const found = await connection.use().jsm.streams.getMessage(eventsStream, { last_by_subj: subject });

@@ -16,7 +16,7 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Writes our heartbeat soon, because its content has changed. */
   report(): void;
-  /** Deletes our heartbeat if NATS answers in time. */
+  /** Ends the watch and our heartbeats, and deletes our record if NATS answers in time. */
   close(): Promise<void>;
 }
 

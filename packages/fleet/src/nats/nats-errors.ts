@@ -6,10 +6,10 @@ import { WaggleError } from "@waggle/protocol";
 const wrongLastSequence = 10_071;
 const streamIsFull = new Set([10_077, 10_047, 10_023]);
 
-/** When a client may retry. */
+/** Seconds after which a client may retry. */
 const retryAfterS = 2;
 
-/** Another member has written to the subject since. */
+/** Whether another member has written to the subject or key since it was read. */
 export function isWrongSequence(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === wrongLastSequence;
 }

@@ -21,7 +21,7 @@ async function greeting(url: string): Promise<string> {
 }
 
 describeWithNats("a NATS server for tests", () => {
-  test("accepts with JetStream, restarts on its port after a stop and a kill, and is gone in the end", async () => {
+  test("has JetStream, keeps its port after a stop and a kill, and leaves no resources behind", async () => {
     const nats = await startNats(groups);
     const { url, pid } = nats;
     expect(await greeting(url)).toContain('"jetstream":true');

@@ -15,7 +15,7 @@ const notOurVersionMs = 10_000;
 /** A job that no worker can read is deleted after this many deliveries. */
 const mostUnread = 360;
 const nanosPerMs = 1_000_000;
-/** When a client may retry after a full queue. */
+/** Seconds after which a client may retry when the queue is full. */
 const retryAfterS = 2;
 
 /**
@@ -53,12 +53,12 @@ async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined,
   fireAndForget(nc, at === undefined ? subjects.hint(model) : subjects.hintAt(at));
 }
 
-/** A job that this worker has until it gives it back or sends no `working` for five seconds. */
+/** A job of this worker, until the worker gives the job back or sends no `working` for five seconds. */
 export interface TakenJob {
   readonly job: FleetJob;
   /** Keeps the job for another five seconds. */
   working(): void;
-  /** Acknowledges the end; resolves when NATS has it. Never throws: without it the job is delivered again, and its records show the end. */
+  /** Acknowledges the job's end. Never throws: after a failure NATS delivers the job again, and the job's records show its end. */
   done(): Promise<void>;
   /** Returns the job to the queue. Any worker may take it after this time. */
   giveBack(afterMs?: number): void;

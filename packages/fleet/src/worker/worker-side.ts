@@ -29,14 +29,14 @@ const idleRefillIntervalMs = 5_000;
 const reportTimeoutMs = 500;
 /** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
 const siblingsTimeoutMs = 1_000;
-/** How much later than an idle worker a nearly full one takes a job. */
+/** Longest delay of a busy worker after a hint, so that idle workers take the job first. */
 const fullestWaitsMs = 4;
 /** How long a promised slot is kept. */
 const promiseMs = 1_000;
 
-/** How long other workers may first take a job that this worker could not run. */
+/** How long, after a job that it could not run, a worker leaves the model's jobs to other workers. In addition to the job's delay. */
 const othersFirstMs = 250;
-/** NATS delivers a job that was given back a little after its delay. */
+/** NATS delivers a returned job up to this long after the job's delay. */
 const nakSlackMs = 20;
 
 export interface WorkerSideOptions {
@@ -47,15 +47,15 @@ export interface WorkerSideOptions {
 }
 
 export interface WorkerSide {
-  /** Takes jobs: a slot has become free. */
+  /** Takes jobs. To be called when a slot becomes free. */
   refill(): void;
-  /** A model is ready, or no longer is: writes the heartbeat. */
+  /** Takes jobs and writes the heartbeat. To be called when a model becomes ready or stops being ready. */
   changed(): void;
   /** Takes no new jobs, and hands over the jobs that another worker can continue; resolves when they are handed over. */
   leave(): Promise<void>;
-  /** After the last job. */
+  /** Ends the beats, the heartbeat and the subscriptions. To be called after the last job. */
   close(): Promise<void>;
-  /** Jobs of the fleet that run here. */
+  /** Number of the fleet's jobs on this worker. */
   readonly running: number;
 }
 
@@ -70,7 +70,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   /** Subscriptions by loaded model, on the present connection. */
   const subscribed = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
-  /** The connection that has the service. */
+  /** The connection on which the service is registered. */
   let joined: NatsConnection | undefined;
   let joining: TimerHandle | undefined;
   let leaving = false;
@@ -225,7 +225,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       onMoved: port.moved,
       onGivenBack(afterMs, refused) {
         if (refused) refusedUntil.set(model.name, clock.now() + afterMs + othersFirstMs);
-        // NATS sends no message about its return, and a worker that waits for its next tick could always lose the job to this one.
+        // NATS sends no message when it returns the job. Without a hint, this worker could take the job before the others look for it.
         clock.setTimeout(() => hint([model.name]), afterMs + nakSlackMs);
       },
       onGone() {
@@ -247,7 +247,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
   tick();
 
-  /** Room may appear here without a message: a promise expires, a refusal ends, a slot is free. */
+  /** Whether room may appear without a message, because a promise expires, a refusal ends or a slot becomes free. */
   function isBusy(): boolean {
     const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + refillIntervalMs);
     return runs.size > 0 || promises.size > 0 || isRefusing;
