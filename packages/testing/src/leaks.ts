@@ -36,7 +36,7 @@ export function expectNoLeaks(): () => Promise<void> {
     destroy: (id) => void creations.delete(id),
   }).enable();
   const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
-  /** The check ignores the timer of this wait; it is created before `sleep` returns. */
+  /** Waits with a timer that the check ignores: `sleep` creates its timer before it returns. */
   const pause = (): Promise<void> => {
     own = true;
     const paused = sleep(pollIntervalMs);

@@ -30,8 +30,8 @@ export interface EventConsumer {
 }
 
 /**
- * Begins at once, or when there is a connection. The library's reconnect is not enough: records that the server sent into a breaking connection count
- * as delivered, and are not sent again before the next record. So each connection subscribes anew after the last record that was received.
+ * Subscribes as soon as there is a connection. The library's reconnect is not enough: the server counts records that it sent into a breaking
+ * connection as delivered, and repeats them only after the next record. So each new connection subscribes again, after the last received record.
  */
 export function consumeEvents(options: EventConsumerOptions): EventConsumer {
   const { connection, filter, take, clock, log } = options;

@@ -36,7 +36,7 @@ function collectSerials() {
   };
 }
 
-/** Breaks the connection as a network does: the server stays, and notices it later. */
+/** Breaks the connection like a failing network: the server runs on, and notices the loss later. */
 async function reconnect(connection: FleetConnection): Promise<void> {
   const gone = whenConnected(connection, false);
   void connection.use().nc.reconnect();

@@ -31,9 +31,9 @@ export interface EventWriterOptions {
 export interface EventWriter {
   write(events: readonly JobEvent[]): void;
   engineLost(silentDeaths: number): void;
-  /** The whole output so far, for a worker that takes the job over when the earlier records are too old. */
+  /** Writes the whole output so far, for a worker that takes the job over when the earlier records have expired. */
   repeat(said: PriorOutput): void;
-  /** The same as `repeat`, and marks that this worker gives the job back. */
+  /** Like `repeat`, and marks that this worker gives the job back. */
   left(said: PriorOutput): void;
   /** Resolves when all records are on disk, or another worker has the job. */
   flushed(): Promise<void>;

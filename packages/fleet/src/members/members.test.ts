@@ -101,7 +101,7 @@ describeWithNats("the list of members", () => {
     await members.close();
   });
 
-  test("continues after an unreadable member, or one of another version", async () => {
+  test("continues after an unreadable member, and after a member of another version", async () => {
     const connection = await connectTo(nats.url);
     const members = watcher(connection);
     const bucket = connection.use().buckets.members;

@@ -31,7 +31,7 @@ export function createMembers(
   const listeners = new Set<() => void>();
   let sweep: TimerHandle | undefined;
   let notifying: TimerHandle | undefined;
-  /** Counts the watches: entries of an earlier one are ignored. */
+  /** Counts the watches: entries of an earlier watch are ignored. */
   let watches = 0;
   let again: TimerHandle | undefined;
   let stopWatching = (): void => {};

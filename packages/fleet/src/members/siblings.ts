@@ -1,5 +1,5 @@
-// Finds workers that can continue a leaving worker's jobs. It reads the bucket of members once, on demand: if every worker watched
-// all others, messages would grow with the square of the fleet's size.
+// Finds workers that can continue a leaving worker's jobs. Reads the bucket of members once, on demand: if every worker watched all
+// others, messages would grow with the square of the fleet's size.
 import type { Connected } from "../nats/connection.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
 import { keys } from "../nats/names.ts";

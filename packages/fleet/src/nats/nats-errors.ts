@@ -18,7 +18,7 @@ export function isStreamFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && streamIsFull.has(error.code);
 }
 
-/** @param what failed: "put the job into the queue" */
+/** @param what failed action, such as "put the job into the queue" */
 export function unavailable(what: string, cause: unknown): WaggleError {
   if (cause instanceof WaggleError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);

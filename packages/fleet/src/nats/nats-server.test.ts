@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 
 const groups = createProcessGroups("nats-test");
 
-/** The first line of a server. */
+/** The first line that a server sends. */
 async function greeting(url: string): Promise<string> {
   const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
   try {

@@ -18,7 +18,7 @@ async function waiting({ jsm }: Connected): Promise<number> {
   return (await jsm.streams.info(jobsStream)).state.messages;
 }
 
-/** Resolves with the next job; a job that was given back with a delay arrives later. */
+/** Waits for the next job: a job that was given back with a delay is not in the queue at once. */
 async function next(connected: Connected, consumer: string): Promise<TakenJob> {
   for (;;) {
     const taken = await takeJob(connected, consumer);

@@ -1,4 +1,4 @@
-// Owns the work queue: how a gateway publishes a job, and how a worker takes one, keeps it and gives it back.
+// Owns the work queue: gateways publish jobs, and workers take jobs, keep them and give them back.
 import { createInbox } from "@nats-io/transport-node";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
@@ -71,7 +71,7 @@ export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): 
     if (message?.reply === undefined) return undefined;
     const job = jobIn(message.data);
     if (job !== undefined) return taken(nc, message.reply, job);
-    // A worker of another version may be able to read the job. The next jobs in the queue do not wait for that.
+    // A worker of another version may be able to read the job, so it is given back. This worker continues with the next job.
     const tooOften = deliveriesOf(message.reply) >= mostUnread;
     fireAndForget(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
   }

@@ -274,7 +274,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
-  // The server knows the member's subscriptions once the member answers.
+  // Waits for an answer of the member: then the server has the member's subscriptions.
   const { nc } = connection.use();
   while (
     await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(

@@ -20,7 +20,7 @@ const workingIntervalMs = 2_000;
 const repeatIntervalMs = 45_000;
 /** Delay before another worker may take a job that this worker cannot continue. */
 const elsewhereAfterMs = 500;
-/** A job ends with an error after this many workers in a row were lost with it without new output. */
+/** A job fails after this many workers in a row were lost while they ran it, without new output. */
 const mostSilentWorkers = 8;
 /** How long a job with output waits for a worker with the same model file, counted from the job's last record. */
 const longestWaitForFileMs = 30_000;
@@ -68,7 +68,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   /** Whether this run publishes the job's end, or has given the job up. */
   let ended = false;
   let events = 0;
-  /** All tokens of the answer so far, for a worker that continues it. */
+  /** All tokens of the answer so far, for a worker that continues the job. */
   const ids: number[] = [];
   let repeatedAt = clock.now();
   let timer: TimerHandle | undefined;

@@ -86,7 +86,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
     while (!leaving && roomOf(model) > 0) {
       const taken = await takeJob(connected, consumer);
       if (taken === undefined) return;
-      // Meanwhile the worker may have begun to leave, or another job has the slot.
+      // During the wait for NATS, this worker may have begun to leave, or another job may have taken the slot.
       if (leaving || roomOf(model) <= 0) {
         taken.giveBack();
         fireAndForget(connected.nc, subjects.hint(model.name));

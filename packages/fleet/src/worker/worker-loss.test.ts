@@ -127,7 +127,7 @@ describeWithNats("a job whose worker is lost", () => {
     expect(fleetIdOf(await idle.job())).toBe(job.id);
   });
 
-  test("continues at a worker that had it before", async () => {
+  test("continues at a worker that ran it before", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const first = fakeModel(name);
@@ -161,7 +161,7 @@ describeWithNats("a job whose worker is lost", () => {
     expect(frozen.moves).toEqual(["lost", "continued"]);
   });
 
-  test("continues after the computed texts, and each of them resets the count of silent crashes", async () => {
+  test("continues after the computed texts, and each text resets the count of silent crashes", async () => {
     const model = fakeModel(unique("model"));
     const gateway = await joinGateway(nats.url);
     const { spec } = fleetJob();
@@ -194,7 +194,7 @@ describeWithNats("a job whose worker is lost", () => {
     expect(deaths).toEqual([1, 1]);
   });
 
-  test("is complete when NATS is killed and comes back in the middle", async () => {
+  test("is complete when NATS is killed and restarted in the middle", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const model = fakeModel(name);
@@ -360,7 +360,7 @@ describeWithNats("jobs in the queue of a lost worker", () => {
 describeWithNats("jobs whose gateway is gone", () => {
   const nats = useNats();
 
-  test("end when their time is over, unless another gateway reads them", async () => {
+  test("end after the time for orphans, unless another gateway reads them", async () => {
     const connection = await connectTo(nats.url);
     const { buckets } = connection.use();
     const dead = new Set<string>();

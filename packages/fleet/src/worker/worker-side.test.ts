@@ -106,13 +106,13 @@ describeWithNats("a worker in the fleet", () => {
     await gone(late);
   });
 
-  test("ends a job that was cancelled while this worker was cut off", async () => {
+  test("ends a job that was cancelled while this worker was not connected", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(job);
     const local = await model.job();
     const { buckets, nc } = worker.connection.use();
-    // Only the key: the message was sent while the worker was not connected.
+    // Write only the key: the worker has missed the message.
     await buckets.cancels.put(job.id, "");
     expect(local.cancelled).toBe(false);
     const cut = whenConnected(worker.connection, false);
@@ -134,7 +134,7 @@ describeWithNats("a worker in the fleet", () => {
     const job = fleetJob({ model: name, gateway: gateway.id });
     expect(await offer(job.id)).toBe(true);
     expect(await offer("another")).toBe(false);
-    // The slot is not for jobs from the common queue.
+    // The promised slot is not available to jobs from the common queue.
     const other = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(other);
     await gateway.publish(job, worker.id);
@@ -161,7 +161,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(fleetIdOf(await sibling.job())).toBe(late.id);
   });
 
-  test("answers questions to it and to its model, also with failures", async () => {
+  test("answers questions to the worker and to its model, also with failures", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const worker = await joinWorker(nats.url, {
@@ -258,7 +258,7 @@ describeWithNats("a worker in the fleet", () => {
     await gone(job);
   });
 
-  test("a server that does not answer keeps neither a worker nor a gateway from leaving", async () => {
+  test("a worker and a gateway leave although the server does not answer", async () => {
     const { name, model, gateway, worker } = await one();
     await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
     sendTokens(await model.job(), 0);

@@ -21,9 +21,9 @@ import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/r
 import { modelsOfSiblings } from "../members/siblings.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-/** How often a worker with jobs takes more, and ends orphaned jobs. */
+/** Interval at which a worker with jobs takes more jobs, and at which every worker ends orphaned jobs. */
 const refillIntervalMs = 1_000;
-/** The same interval for a worker without jobs. Gateways send hints about new jobs and jobs of lost workers; this check covers a missed hint. */
+/** Interval at which a worker without jobs looks for jobs. Gateways send hints about jobs; this look covers a missed hint. */
 const idleRefillIntervalMs = 5_000;
 /** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
 const reportTimeoutMs = 500;
@@ -63,7 +63,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const runs = new Map<string, FleetRun>();
   /** Promised slots by job, with the model and the promise's end. */
   const promises = new Map<string, { readonly model: string; readonly until: number }>();
-  /** By model: when this worker may take jobs of it again, after it could not run one. */
+  /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const orphans = createOrphans({ connection, beats, clock, runs: () => [...runs.values()] });
@@ -191,7 +191,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     return count;
   }
 
-  /** A busier worker waits a little longer, so that an idle one gets the job. */
+  /** Takes jobs after a hint. A busier worker waits longer, so that an idle worker gets the job. */
   function refillSoon(name: string): void {
     const model = modelOf(name);
     if (model === undefined || soon !== undefined) return;
@@ -213,7 +213,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   function begin(taken: TakenJob, model: RunnableModel): void {
     const { id } = taken.job;
-    // The queue has delivered a job again that this worker still has, because its `working` was late.
+    // NATS has delivered a job again that this worker still runs, because the job's `working` was late.
     if (runs.has(id)) return;
     const run = startFleetRun({
       taken,
@@ -270,7 +270,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   return {
     refill,
     changed() {
-      // Subscribes first: a gateway that reads the heartbeat may ask at once.
+      // Subscribes first: a gateway that reads the heartbeat may send a question at once.
       refill();
       void heartbeat.report();
     },

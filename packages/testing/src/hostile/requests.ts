@@ -35,7 +35,7 @@ export interface FieldAttack {
 
 type Routes = Readonly<Record<string, Route>>;
 
-/** One attack for each field of each route, found in the routes' own schemas. */
+/** Returns an attack for each field of each route. */
 export function fieldAttacks(routes: Routes): FieldAttack[] {
   return Object.values(routes).flatMap((route) => [...bodyAttacks(route), ...nameAttacks(route)]);
 }

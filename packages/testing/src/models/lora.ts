@@ -8,7 +8,7 @@ export interface LoraShape {
   readonly architecture: string;
   /** Matrices of the model to change, such as `blk.0.attn_q.weight`, with their sizes in the model. */
   readonly matrices: readonly { readonly name: string; readonly columns: number; readonly rows: number }[];
-  /** 2 by default. */
+  /** Rank of the change; 2 by default. */
   readonly rank?: number;
   /** Greatest absolute weight; 0.1 by default. Adapters of different strengths are equal up to this factor. */
   readonly strength?: number;

@@ -81,7 +81,7 @@ describe("writeScriptedModel", () => {
     expect(statSync(path).ino).not.toBe(reader);
   });
 
-  it("names each template that it carries", () => {
+  it("names each template in the file", () => {
     const markers = writeScriptedModel({ path, template, templates: { tool_use: "<tool_call>" }, context }).markers;
     const file = readFileSync(path).toString("latin1");
     for (const key of ["chat_template", "chat_templates", "chat_template.tool_use"]) {

@@ -46,7 +46,7 @@ describe("familyOf", () => {
     command: "",
   });
 
-  it("finds group members without a parent and descendants that left the group, and no other process", () => {
+  it("finds only group members without a parent and descendants outside of the group", () => {
     const table = [entry(10, 1, 10), entry(11, 1, 10), entry(13, 12, 13), entry(12, 11, 12), entry(20, 1, 20)];
     expect(familyOf(table, [10]).map(({ pid }) => pid)).toEqual([10, 11, 13, 12]);
   });
