@@ -64,7 +64,7 @@ export function grammarRequests(grammar: string): readonly HostileRequest[] {
 /** Attacks with many connections each. */
 export const storms: readonly Attack[] = [
   {
-    name: "clients that leave while their answer is accepted",
+    name: "clients that leave during the acceptance of their job",
     run: (target, round) =>
       many(24, async (index) => {
         const body = `{"messages":[{"role":"user","content":"${story.repeat(36)}"}],"max_tokens":1500,"ignore_eos":true,"n":${(index % 3) + 1}}`;
@@ -73,7 +73,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "clients that connect and go",
+    name: "clients that leave soon after their request",
     run: (target, round) =>
       many(24, async (index) => {
         const body = `{"prompt":"${story}","max_tokens":400,"ignore_eos":true}`;
@@ -82,7 +82,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "sessions that supersede themselves",
+    name: "sessions whose jobs supersede each other",
     run: (target) =>
       many(4, async (session) => {
         // Does not wait for answers: the next job of a session arrives before the previous job has a slot.
@@ -99,12 +99,12 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "readers that do not read",
+    name: "clients that do not read their stream",
     run: (target) =>
       many(8, () => silent(target, post(target, `{"prompt":"${story}","ignore_eos":true,"max_tokens":480}`))),
   },
   {
-    name: "bodies that stay unfinished",
+    name: "bodies that are never completed",
     run: (target, round) =>
       many(20, (index) => {
         const sent = [largeBytes, 100_000, 10][(round + index) % 3];
@@ -172,7 +172,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "headers that are large",
+    name: "large headers",
     run: (target, round) =>
       many(8, (index) => {
         const names = Array.from({ length: 200 * (index + 1) }, (_, n) => `X-${n}: ${"y".repeat(round % 80)}\r\n`);
@@ -180,7 +180,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "bytes that are no request",
+    name: "bytes that are not HTTP",
     run: (target) =>
       many(8, (index) => {
         const bytes = [

@@ -83,5 +83,5 @@ function nested(open: string, close: string, depth: number): string {
 
 function textValue(text: string): HostileValue {
   const name = text.length > 40 ? `${text.slice(0, 37)}… (${text.length})` : text;
-  return { name: name === "" ? "nothing" : name, write: () => text };
+  return { name: name === "" ? "no value" : name, write: () => text };
 }
