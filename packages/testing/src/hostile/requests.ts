@@ -1,6 +1,6 @@
 // Owns the hostile requests for a table of routes: each field of each route with hostile values of its type. A request's name shows what was sent.
 import { routePath, type Route } from "@waggle/protocol";
-import { bodyFields, namedFields, type BodyField } from "./fields.ts";
+import { bodyFields, type BodyField } from "./fields.ts";
 import {
   deepTexts,
   deepValues,
@@ -120,7 +120,7 @@ function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileVal
 
 /** Attacks on parameters of the path and of the query, and on headers: texts of at most 15 kB. */
 function nameAttacks(route: Route): FieldAttack[] {
-  const { query, headers } = namedFields(route);
+  const { query = {}, headers = {} } = route;
   const texts = [...hostileStrings, "-1", "1e9", "99999999999999999999", "a".repeat(15_000)];
   const body = route.request === undefined ? undefined : bodyFields(route.request)[0]?.sound;
   const attack = (field: string, ask: (text: string) => Pick<HostileRequest, "path" | "headers">): FieldAttack => ({
@@ -138,10 +138,10 @@ function nameAttacks(route: Route): FieldAttack[] {
     ...[...route.path.matchAll(/:([a-z_]+)/g)].map(([parameter]) =>
       attack(parameter, (text) => ({ path: route.path.replace(parameter, encodeURIComponent(text)) })),
     ),
-    ...query.map((name) =>
+    ...Object.keys(query).map((name) =>
       attack(`?${name}`, (text) => ({ path: `${pathOf(route)}?${name}=${encodeURIComponent(text)}` })),
     ),
-    ...headers.map((name) =>
+    ...Object.keys(headers).map((name) =>
       attack(name, (text) => ({
         path: pathOf(route),
         headers: {

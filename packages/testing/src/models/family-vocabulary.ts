@@ -13,8 +13,6 @@ export interface FamilyVocabulary {
   readonly eos: string;
   /** The token of a turn's end, if it is not `eos`; a control token. A scripted model ends its answers with `eot`, or with `eos` without it. */
   readonly eot?: string;
-  /** Whether prompts begin with `bos`. True by default if there is a `bos`. */
-  readonly addBos?: boolean;
 }
 
 /** <|...|>, <｜...｜> and <unused...>. Excludes texts that a template completes, such as `<｜hy_eos{}｜>`. */

@@ -152,14 +152,14 @@ function modelMetadata(context: number): Readonly<Record<string, Buffer>> {
 
 /** Without a beginning, the file names the end as its beginning, as Qwen's files do: otherwise llama.cpp would assume GPT-2's token number. */
 function endsMetadata(
-  { bos, eos, eot, addBos = bos !== undefined }: FamilyVocabulary,
+  { bos, eos, eot }: FamilyVocabulary,
   token: (marker: string) => Buffer,
 ): Readonly<Record<string, Buffer>> {
   return {
     "tokenizer.ggml.bos_token_id": token(bos ?? eos),
     "tokenizer.ggml.eos_token_id": token(eos),
     ...(eot === undefined ? {} : { "tokenizer.ggml.eot_token_id": token(eot) }),
-    "tokenizer.ggml.add_bos_token": gguf.bool(addBos),
+    "tokenizer.ggml.add_bos_token": gguf.bool(bos !== undefined),
   };
 }
 

@@ -1,6 +1,7 @@
 // Owns the results of one check: failed expectations and measured numbers. A check continues after a failed expectation.
 import { isDeepStrictEqual } from "node:util";
 import { endingOf, type Ending, type LiveStream } from "./live-stream.ts";
+import { round } from "../figures/statistics.ts";
 import { waitFor } from "../wait.ts";
 
 export interface Facts {
@@ -39,7 +40,7 @@ export function createFacts(): FactsRecord {
     expect,
     equal,
     number(name, value) {
-      numbers[name] = Math.round(value * 1_000) / 1_000;
+      numbers[name] = round(value);
     },
     async ended(what, { over, judge }, due, text) {
       const { how } = await waitFor(`the end of ${what}`, over);
