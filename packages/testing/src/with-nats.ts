@@ -1,4 +1,4 @@
-// Owns the condition under which tests that need nats-server run.
+// Decides whether the tests that need nats-server run.
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe } from "vitest";

@@ -71,7 +71,7 @@ export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): 
     if (message?.reply === undefined) return undefined;
     const job = jobIn(message.data);
     if (job !== undefined) return taken(nc, message.reply, job);
-    // A worker of another version may be able to read the job, so it is given back. This worker continues with the next job.
+    // A worker of another version may be able to read the job. This worker gives the job back and continues with the next one.
     const tooOften = deliveriesOf(message.reply) >= mostUnread;
     fireAndForget(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
   }

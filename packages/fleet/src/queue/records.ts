@@ -150,7 +150,7 @@ export interface JobRecord {
   /** The gateway that accepted the job. The job's sequences are published under this gateway's id. */
   readonly origin: string;
   readonly scope: JobScope;
-  /** The whole spec of a waiting job; later without the parts that only the engine needs. */
+  /** Complete while the job waits, later without the parts that only the engine needs. */
   readonly spec: JobSpec;
   /** Whether the job's sequences are not in the fleet's queue yet. */
   readonly waits: boolean;

@@ -45,7 +45,7 @@ export interface FleetRunOptions {
 
 export interface FleetRun {
   readonly job: FleetJob;
-  /** Whether the model has the job and counts its slot. */
+  /** Whether the model has accepted the job, so that the model's `free()` counts the job's slot. */
   readonly submitted: boolean;
   /** Ends the job and publishes its end. */
   cancel(): void;

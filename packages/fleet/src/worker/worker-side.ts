@@ -34,7 +34,7 @@ const fullestWaitsMs = 4;
 /** How long a promised slot is kept. */
 const promiseMs = 1_000;
 
-/** How long, after a job that it could not run, a worker leaves the model's jobs to other workers. In addition to the job's delay. */
+/** After the delay of a job that this worker could not run, it takes no jobs of the model for this time: other workers are first. */
 const othersFirstMs = 250;
 /** NATS delivers a returned job up to this long after the job's delay. */
 const nakSlackMs = 20;

@@ -40,7 +40,7 @@ export function fieldAttacks(routes: Routes): FieldAttack[] {
   return Object.values(routes).flatMap((route) => [...bodyAttacks(route), ...nameAttacks(route)]);
 }
 
-/** Each route with each method other than its method. */
+/** Requests to each route with every wrong method. */
 export function wrongMethods(routes: Routes): HostileRequest[] {
   const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"];
   return Object.values(routes).flatMap((route) =>

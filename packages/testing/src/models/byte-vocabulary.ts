@@ -1,4 +1,4 @@
-// Owns a vocabulary of all bytes and a family's markers. Each byte is one token, so every text has tokens.
+// Owns a vocabulary of all bytes and a family's markers. Each byte is one token, so the vocabulary can encode any text.
 import type { FamilyVocabulary } from "./family-vocabulary.ts";
 import { tokenType } from "./gguf.ts";
 

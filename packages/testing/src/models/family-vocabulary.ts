@@ -7,11 +7,11 @@
 export interface FamilyVocabulary {
   readonly control: readonly string[];
   readonly userDefined: readonly string[];
-  /** The token of the beginning; a control token. */
+  /** Beginning-of-sequence token; a control token. */
   readonly bos?: string;
-  /** The token of the end; a control token. */
+  /** End-of-sequence token; a control token. */
   readonly eos: string;
-  /** The token of a turn's end, if it is not `eos`; a control token. A scripted model ends its answers with `eot`, or with `eos` without it. */
+  /** End-of-turn token, if it is not `eos`; a control token. A scripted model ends its answers with `eot`, or with `eos` if there is no `eot`. */
   readonly eot?: string;
 }
 

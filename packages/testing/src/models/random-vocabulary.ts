@@ -1,4 +1,4 @@
-// Owns a made-up SentencePiece vocabulary: bytes, printable characters and words of syllables. Every text has tokens in it.
+// Owns a made-up SentencePiece vocabulary: bytes, printable characters and words of syllables. Can encode any text.
 import { tokenType } from "./gguf.ts";
 
 export interface Vocabulary {

@@ -1,4 +1,4 @@
-// Owns the translation of a scripted model's answers, texts with markers, to the token after each position.
+// Owns the tokens of a scripted model: translates its answers, texts with markers, to a list of the token after each position.
 import type { ByteVocabulary } from "./byte-vocabulary.ts";
 
 /**

@@ -1,4 +1,4 @@
-// Owns the command line of the repository's tools: makes a program of a table of commands, and one line and an exit code of a failure.
+// Owns the command line of the repository's tools: runs the commands of a table, and reports a failure in one line and by an exit code.
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../message-of.ts";
 import { OptionError } from "./options.ts";

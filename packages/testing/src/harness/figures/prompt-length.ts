@@ -1,4 +1,4 @@
-// Owns the question to a server how many tokens a prompt has, in the prompt's dialect.
+// Owns the counting of a prompt's tokens by a server, with a request in the prompt's dialect.
 import { objectIn } from "../processes/log.ts";
 
 export type Body = Readonly<Record<string, unknown>>;

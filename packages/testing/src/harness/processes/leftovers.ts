@@ -14,7 +14,7 @@ export interface Leftovers {
 export interface LeftoverCheck {
   /** Records the present members of these groups, and the ports on which they listen. */
   observe(leaders: readonly number[]): Promise<void>;
-  /** Resolves with the remaining processes, observed ones and new members of the groups, and with their ports. Waits for the grace time before. */
+  /** Waits at most the grace time for the end of all observed processes and of all members of the groups. Resolves with what remains. */
   check(): Promise<Leftovers>;
 }
 

@@ -5,7 +5,7 @@ import { round } from "../figures/statistics.ts";
 import { waitFor } from "../wait.ts";
 
 export interface Facts {
-  /** @param otherwise the failure's text, with the values that show it */
+  /** @param otherwise text of the failure, with the wrong values */
   expect(held: boolean, otherwise: string): void;
   equal(what: string, actual: unknown, due: unknown): void;
   number(name: string, value: number): void;
