@@ -157,28 +157,6 @@ describe("a request", () => {
     const { tool_calls: calls } = choice.message as { tool_calls?: unknown[] };
     expect(calls?.length).toBe((message["tool_calls"] as unknown[] | undefined)?.length);
   });
-
-  it.each<[field: string, body: Body, reason: string]>([
-    ["chat_template_kwargs.mood", { chat_template_kwargs: { mood: 1 } }, "does not read it"],
-    ["chat_template_kwargs.messages", { chat_template_kwargs: { messages: [] } }, "other fields of the request"],
-    ["enable_thinking", { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } }, "says otherwise"],
-    ["reasoning_effort", { reasoning_effort: "high" }, "this model has no levels of it"],
-    ["functions", { functions: [weather["function"]], tools }, "has tools as well"],
-    ["tool_choice", { tools, tool_choice: { type: "function", function: { name: "sing" } } }, 'no tool "sing"'],
-    ["tool_choice", { tool_choice: "required" }, "no tools to choose from"],
-    ["continue_final_message", { continue_final_message: true }, "is not the assistant's"],
-    [
-      "grammar",
-      { tools, tool_choice: "required", grammar: 'root ::= "a"' },
-      "a required tool call already uses a grammar",
-    ],
-  ])("is refused for its %s", async (field, body, reason) => {
-    const response = await worker.post("/v1/chat/completions", { messages, ...body });
-    expect(response.status).toBe(400);
-    const { error } = (await response.json()) as { error: { message: string; param: string } };
-    expect(error.message).toContain(reason);
-    expect(error.message).toContain(`"${field}"`);
-  });
 });
 
 describe("a budget of thoughts", () => {

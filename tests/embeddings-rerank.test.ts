@@ -1,11 +1,11 @@
-// Models that read texts, in real workers: the clients that embed, unmodified, and what the clients that rank send, as recorded.
+// Models that read texts, in real workers: the clients that embed, unmodified, and the scores of a model that ranks.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { OpenAIEmbeddings } from "@langchain/openai";
 import { poll } from "@waggle/testing/harness";
 import { embedMany } from "ai";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { RankingSchema, ScoresSchema } from "@waggle/protocol";
+import { RankingSchema } from "@waggle/protocol";
 import { killDaemons } from "./support/daemon.ts";
 import { readingContext, readingWidth, spawnReadingWorker } from "./support/reading-worker.ts";
 
@@ -138,7 +138,6 @@ describe("a model that ranks", () => {
   interface Result {
     readonly index: number;
     readonly relevance_score: number;
-    readonly document?: { readonly text: string };
   }
 
   async function rank(path: string, body: object): Promise<readonly Result[]> {
@@ -160,42 +159,12 @@ describe("a model that ranks", () => {
     expect(inOrder.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("Jina's, Cohere's v1 and v2: the best of them, with documents where they are asked for", async () => {
-    const all = await rank("/v1/rerank", {});
-    const jina = await rank("/v1/rerank", { model: "jina-reranker-v2", top_n: 2, return_documents: true });
-    expect(jina).toEqual(all.slice(0, 2).map((result) => ({ ...result, document: { text: documents[result.index] } })));
-    const objects = { documents: documents.map((text) => ({ text })), return_documents: false, max_chunks_per_doc: 10 };
-    expect(await rank("/v1/rerank", { model: "rerank-english-v3.0", ...objects, top_n: 3 })).toEqual(all.slice(0, 3));
-    expect(await rank("/v2/rerank", { model: "rerank-v3.5", top_n: 3 })).toEqual(all.slice(0, 3));
-    expect((await post(ranking, "/v2/rerank", { query, documents, top_k: 3 })).status).toBe(400);
-  });
-
-  test("TEI's and vLLM's: bare lists, and scores of pairs", async () => {
-    const all = await rank("/v1/rerank", {});
-    const bare = await post(ranking, "/rerank", { query, texts: documents, raw_scores: false, return_text: true });
-    expect(await bare.json()).toEqual(
-      all.map(({ index, relevance_score: score }) => ({ index, score, text: documents[index] })),
-    );
-    const answer: unknown = await (
-      await post(ranking, "/v1/score", { model: "m", text_1: query, text_2: documents })
-    ).json();
-    const { data } = ScoresSchema.parse(answer);
-    expect(data.map(({ score }) => score)).toEqual(
-      documents.map((_, index) => all.find((result) => result.index === index)?.relevance_score),
-    );
-  });
-
   test("a long document is cut, and its query is not", async () => {
     const [cut] = await rank("/v1/rerank", { documents: ["nectar ".repeat(500)] });
     const [short] = await rank("/v1/rerank", { documents: ["nectar ".repeat(400)] });
     expect(cut).toEqual(short);
     const refused = await post(ranking, "/rerank", { query, texts: ["nectar ".repeat(500)] });
     expect(await refused.text()).toContain(`${readingContext} are the most`);
-  });
-
-  test("says what it does not do", async () => {
-    const refused = await post(ranking, "/v1/embeddings", { input: "a" });
-    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("this model ranks texts")]);
   });
 
   test("a client that leaves takes its job with it, and others get their turn meanwhile", async () => {

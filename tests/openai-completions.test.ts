@@ -127,16 +127,6 @@ test("several prompts leave no slot busy when their client goes", async () => {
   await expect.poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
 });
 
-test("the best of several is the one with the best mean", async () => {
-  const body = { prompt: "The cat", max_tokens: 10, temperature: 1, seed: 5, n: 4, logprobs: 0 };
-  type Choices = { choices: { text: string; logprobs: { token_logprobs: number[] } }[] };
-  const { choices } = await post<Choices>("/v1/completions", body);
-  const means = choices.map(({ logprobs: { token_logprobs: all } }) => all.reduce((a, b) => a + b, 0) / all.length);
-  const best = choices[means.indexOf(Math.max(...means))]?.text;
-  const shown = await post<Choices>("/v1/completions", { ...body, n: 1, best_of: 4, logprobs: null });
-  expect(shown.choices.map(({ text }) => text)).toEqual([best]);
-});
-
 test("promptfoo's call for a completion", async () => {
   // As its OpenAI completion provider sends it: each field, and best_of even where it is one.
   const answer = await post<{ choices: { text: string }[]; usage: Json }>("/v1/completions", {

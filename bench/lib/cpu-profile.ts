@@ -45,7 +45,7 @@ const parts: readonly (readonly [part: string, frame: RegExp])[] = [
   ["metrics", /(prom-client|engine-metrics|\/telemetry\/)/],
   ["jobs", /\/jobs\//],
   ["supervisor and watchdog", /\/apps\/worker\//],
-  ["plan", /\/engine\/.*\/(schedule|pacing|choice|threads|trials|pass-costs|prefill-budget|scoring-budget)\./],
+  ["plan", /\/engine\/.*\/(schedule|pacing|choice|threads|pass-costs|prefill-budget)\./],
   ["scheduling point", /\/engine\/.*\/(scheduling-point|kv-offload|embeddings)\./],
   ["text and results", /\/engine\/.*\/(postprocess|sequence|answer-parts|decode-text|repetition)\.|\/chat-format\//],
   ["outbox", /\/engine\/.*\/outbox\./],

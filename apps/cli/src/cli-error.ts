@@ -13,7 +13,7 @@ export const exitCodes = {
   interrupted: codes.abortedByInterrupt,
 } as const;
 
-/** The message is a whole sentence, and says what to do where that is known. */
+/** The message is a whole sentence, with a remedy where one is known. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exitCode: number;
@@ -24,7 +24,6 @@ export class CliError extends Error {
   }
 }
 
-/** The abort reason of a Ctrl-C. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 
@@ -57,7 +56,7 @@ function codeOf({ code, cause }: WaggleError): number {
 }
 
 function sentence({ code, message }: WaggleError): string {
-  const told = /[.!?]$/.test(message) ? message : `${message}.`;
+  const whole = /[.!?]$/.test(message) ? message : `${message}.`;
   const remedy = code === "unauthenticated" ? " Set the variable WAGGLE_API_TOKEN to one of its tokens." : "";
-  return told + remedy;
+  return whole + remedy;
 }

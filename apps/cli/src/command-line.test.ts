@@ -4,7 +4,7 @@ import { commandTable } from "./command-table.ts";
 import { runCommand } from "./testing/run-command.ts";
 
 describe("the command line", () => {
-  it("without words, and with --help, lists the commands", async () => {
+  it("lists the commands without arguments and with --help", async () => {
     const { code, out } = await runCommand([]);
     expect(code).toBe(0);
     for (const { name, summary } of commandTable) expect(out).toMatch(new RegExp(`^ {2}${name} .*${summary}$`, "m"));
@@ -13,15 +13,12 @@ describe("the command line", () => {
     expect(await runCommand(["--version"])).toEqual({ code: 0, out: "waggle 1.2.3\n", err: "" });
   });
 
-  it.each(commandTable.map(({ name }) => name))(
-    "%s --help has an example that names it, and its code is there",
-    async (name) => {
-      const { code, out } = await runCommand([name, "--help"]);
-      expect(code).toBe(0);
-      expect(out).toMatch(new RegExp(`^Examples:\n  .*waggle ${name}`, "m"));
-      expect(typeof (await commandLoaders[name]()).run).toBe("function");
-    },
-  );
+  it.each(commandTable.map(({ name }) => name))("%s --help has an example, and the command has code", async (name) => {
+    const { code, out } = await runCommand([name, "--help"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`^Examples:\n  .*waggle ${name}`, "m"));
+    expect(typeof (await commandLoaders[name]()).run).toBe("function");
+  });
 
   it.each([
     [["nonsense"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
@@ -33,16 +30,16 @@ describe("the command line", () => {
       "Too many arguments for 'show'. Expected 1 argument but got 2. (waggle show --help says more.)",
     ],
     [["ps", "--what"], "Unknown option '--what'. (waggle ps --help says more.)"],
-    [["run"], 'Say what to ask: waggle run "Why is the sky blue?"'],
+    [["run"], 'The prompt is missing. Example: waggle run "Why is the sky blue?"'],
     [
       ["run", "a", "b", "c"],
-      '3 words are too many: put the prompt in quotes. Say what to ask: waggle run "Why is the sky blue?"',
+      'Too many arguments (3): put the prompt in quotes. Example: waggle run "Why is the sky blue?"',
     ],
     [
       ["run", "hi", "--set", "temperature=hot"],
       expect.stringMatching(/^Cannot set temperature to "hot": .*number/) as string,
     ],
-    [["completion", "csh"], "There are completions for bash, zsh, fish, and not for csh."],
+    [["completion", "csh"], "Unknown shell csh. Completions exist for bash, zsh, fish."],
     [
       ["load", "bee", "--keep-alive", "soon"],
       expect.stringMatching(/^Cannot use --keep-alive soon: .*"5m"\.$/) as string,

@@ -1,4 +1,4 @@
-// Parses the command line: makes a commander program from the command table, and turns its errors into sentences.
+// Parses the command line: makes a commander program from the command table, and turns commander's errors into sentences.
 import { Command, CommanderError, Option } from "commander";
 import { complaint, usageProblem } from "@waggle/daemon/terminal";
 import type { CommandSpec, Context, DaemonSpec, Words } from "./command.ts";
@@ -32,10 +32,13 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   const [command] = chosen;
   if (command === undefined) return exitCodes.ok;
   const { run } = await commandLoaders[command.name]();
-  return await run(context, command.words);
+  return (await run(context, command.words)) ?? exitCodes.ok;
 }
 
-/** Drops the words after an unknown command: commander would take `--help` in `waggle nonsense --help` as the program's and list the commands. */
+/**
+ * Drops the words after an unknown command. Commander would take `--help` in `waggle nonsense --help` as the program's flag, and list the
+ * commands.
+ */
 function wordsToParse(argv: readonly string[]): string[] {
   const [first = "--help", ...others] = argv;
   const known = first.startsWith("-") || [...daemonTable, ...commandTable].some(({ name }) => name === first);
@@ -64,7 +67,7 @@ function createProgram(context: Context, choose: Choose): Command {
   return program;
 }
 
-/** Adds a daemon to the list of commands only: main passes a daemon's words to the daemon, which parses them. */
+/** Adds a daemon to the list of commands only: `main` hands the arguments to the daemon, which parses them. */
 function daemonEntry({ name, summary, usage }: DaemonSpec, context: Context): Command {
   return base(new Command(name), context).summary(summary).usage(usage);
 }

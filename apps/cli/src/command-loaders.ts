@@ -1,4 +1,5 @@
-// Loads the code of a command when the command runs, so that it does not wait for the code of the others. Only types are imported at the start.
+// Loads the code of a command when the command runs, so that a command does not load the code of others. Only types are imported at the
+// start.
 import type { OptionRows } from "@waggle/daemon";
 import type { Run } from "./command.ts";
 import type { CommandName, DaemonName } from "./command-table.ts";
@@ -34,7 +35,6 @@ export const daemons: Readonly<Record<DaemonName, StartDaemon>> = {
   hive: async (...start) => (await import("@waggle/mock-hive")).runHiveProcess(...start, "waggle hive"),
 };
 
-/** The settings of each daemon, for completions. */
 export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRows>>> = {
   serve: async () => (await import("@waggle/worker/settings")).optionTable,
   gateway: async () => (await import("@waggle/gateway/settings")).gatewayOptions,

@@ -24,7 +24,7 @@ export const commandTable = [
     name: "chat",
     summary: "talk to a model",
     arguments: [{ name: "model", help: "name, file or reference; by default the worker's model", completion: "model" }],
-    options: [url, system, set, { flags: "--no-history", help: "no history of the typed lines" }],
+    options: [url, system, set, { flags: "--no-history", help: "keep no history of typed messages" }],
     examples: ["waggle chat", "waggle chat ./qwen3-4b-q4_k_m.gguf", 'waggle chat --system "Answer in French."'],
   },
   {
@@ -70,7 +70,7 @@ export const commandTable = [
       },
     ],
     options: [
-      { flags: "--slots <n>", help: "number of jobs that run at the same time; this and the next ones as for serve" },
+      { flags: "--slots <n>", help: "number of jobs that run at the same time; as for serve, like the options below" },
       { flags: "--context, --context-size <tokens>", help: "context of each slot, in tokens" },
       { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
@@ -172,13 +172,13 @@ export const commandTable = [
 
 export type CommandName = (typeof commandTable)[number]["name"];
 
-/** The daemons. A daemon parses its flags itself, so the table has no rows for them. */
+/** A daemon parses its flags itself, so its row lists none. */
 export const daemonTable = [
   {
     name: "serve",
     summary: "start a worker: a server of models",
     usage: "[models...] [options]",
-    /** Of a word without a flag. */
+    /** For an argument without a flag. */
     completion: "file",
     examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
   },

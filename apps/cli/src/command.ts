@@ -22,7 +22,7 @@ export interface OptionSpec {
 }
 
 export interface Words {
-  /** The arguments as typed, without the missing ones. */
+  /** The arguments as typed; missing arguments are absent. */
   readonly args: readonly string[];
   text(option: string): string | undefined;
   list(option: string): readonly string[];
@@ -38,8 +38,8 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Resolves with the exit code. @throws an error that `failureOf` can describe */
-export type Run = (context: Context, words: Words) => Promise<number>;
+/** Resolves with the exit code, or with undefined for 0. @throws an error that `failureOf` can describe */
+export type Run = (context: Context, words: Words) => Promise<number | undefined>;
 
 export interface CommandSpec {
   readonly name: string;
@@ -49,7 +49,6 @@ export interface CommandSpec {
   readonly examples: readonly string[];
 }
 
-/** A command that becomes a daemon. */
 export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options"> {
   readonly usage: string;
   /** Completion of arguments; undefined when the daemon takes none. */

@@ -4,7 +4,7 @@ import { readConfig, type CliConfig } from "./config.ts";
 const entry = { path: "/waggle.js", execArgv: [] };
 const read = (env: Record<string, string>): CliConfig => readConfig({ env, homeFolder: "/home/bee", entry });
 
-it("looks for a worker and its models where waggle-worker puts them", () => {
+it("uses the worker's default address and folders", () => {
   expect(read({})).toMatchObject({
     url: "http://127.0.0.1:7711",
     urlGiven: false,
@@ -21,7 +21,7 @@ it("looks for a worker and its models where waggle-worker puts them", () => {
   });
 });
 
-it("takes a worker's address and token from variables, and empty ones for none", () => {
+it("takes a worker's address and token from variables, and ignores empty ones", () => {
   expect(read({ WAGGLE_URL: "http://bee:1", WAGGLE_API_TOKEN: "secret" })).toMatchObject({
     url: "http://bee:1",
     urlGiven: true,
@@ -34,7 +34,7 @@ it("takes a worker's address and token from variables, and empty ones for none",
   });
 });
 
-it("has no colours where they are not wanted", () => {
+it("NO_COLOR and a dumb terminal turn colours off", () => {
   expect(read({ NO_COLOR: "1" }).colors).toBe(false);
   expect(read({ NO_COLOR: "" }).colors).toBe(true);
   expect(read({ TERM: "dumb" }).colors).toBe(false);

@@ -8,24 +8,21 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface CliConfig {
   readonly version: string;
-  /** The address of the worker to use. */
   readonly url: string;
-  /** The address was set explicitly, so that no private worker is started instead. */
+  /** Whether WAGGLE_URL is set: then no private worker is started instead. */
   readonly urlGiven: boolean;
   readonly token: string | undefined;
   readonly modelsFolder: string;
-  /** Where workers look for packages for a GPU. */
+  /** Folder in which workers look for GPU packages. */
   readonly gpuFolder: string;
   /** Folder for data that is kept between runs. */
   readonly stateFolder: string;
   readonly colors: boolean;
-  /** The path and the Node arguments with which this program can be started again. */
+  /** The path and the Node arguments to start this program again. */
   readonly entry: { readonly path: string; readonly execArgv: readonly string[] };
-  /** The environment for child processes. */
   readonly env: Environment;
 }
 
-/** Facts that the process has about itself. */
 export interface ProcessFacts {
   readonly env: Environment;
   readonly homeFolder: string;
@@ -43,7 +40,7 @@ export function readConfig({ env, homeFolder, entry }: ProcessFacts): CliConfig 
     modelsFolder: resolve(variable(env, "WAGGLE_MODELS_DIR") ?? defaultModelsFolder(env, homeFolder)),
     gpuFolder: resolve(variable(env, "WAGGLE_GPU_DIR") ?? defaultGpuFolder(env, homeFolder)),
     stateFolder: join(isAbsolute(state) ? state : join(homeFolder, ".local", "state"), "waggle"),
-    // https://no-color.org: present and not empty, whatever its value.
+    // https://no-color.org: any value that is not empty turns colours off.
     colors: variable(env, "NO_COLOR") === undefined && env["TERM"] !== "dumb",
     entry,
     env,

@@ -5,8 +5,7 @@ import { constants } from "node:os";
 /** Exit code of an interrupted command: the shell's code for a program that SIGINT ended. */
 const exitCode = 128 + constants.signals.SIGINT;
 
-/** Aborts at the first signal. */
-export function hearInterrupts(process: NodeJS.Process): AbortSignal {
+export function listenForInterrupts(process: NodeJS.Process): AbortSignal {
   const interrupt = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {

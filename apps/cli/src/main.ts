@@ -1,12 +1,12 @@
-// The entry of `waggle`: a daemon's command becomes that daemon, in this process; every other command runs and ends.
+// The entry of `waggle`. A daemon's command runs that daemon in this process; every other command runs to its end.
 import { homedir } from "node:os";
 import { daemons } from "./command-loaders.ts";
-import { hearInterrupts } from "./interrupt.ts";
+import { listenForInterrupts } from "./interrupt.ts";
 
 const [name = "", ...words] = process.argv.slice(2);
 if (Object.hasOwn(daemons, name)) await daemons[name as keyof typeof daemons](process, words, process.env);
 else {
-  const interrupted = hearInterrupts(process);
+  const interrupted = listenForInterrupts(process);
   const { runProcess } = await import("./run-process.ts");
   await runProcess(process, {
     argv: process.argv.slice(2),

@@ -5,7 +5,7 @@ import { runCommandLine } from "./command-line.ts";
 import { readConfig, type ProcessFacts } from "./config.ts";
 import { createOutput } from "@waggle/daemon/terminal";
 
-/** The process exits this long after its command has ended. Anything that still keeps the event loop alive is a defect. */
+/** The process exits at most this long after its command has ended. Work that still runs then is a defect. */
 const lastResortMs = 1_000;
 
 export async function runProcess(
@@ -19,7 +19,7 @@ export async function runProcess(
   const config = readConfig(facts);
   const interrupt = new AbortController();
   onAbort(interrupted, () => interrupt.abort(new InterruptedError()));
-  // The reader of stdout has closed it (`waggle list | head`), so no work is left.
+  // Exits when the reader of stdout has closed it (`waggle list | head`), because no work is left.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(exitCodes.failed));
   process.exitCode = await runCommandLine(argv, {
     config,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts the daemon from its build or, before there is one, from its source: in this very process, so that
-// signals, exit codes and the process id are the daemon's own.
+// Starts the daemon from its build, or from its source if there is no build. It runs in this process, so that signals,
+// exit codes and the process id are the daemon's.
 import { existsSync } from "node:fs";
 
 const built = new URL("../dist/main.js", import.meta.url);

@@ -42,7 +42,7 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}, on: 
   return result.problems?.join("\n") ?? "";
 }
 
-/** For each setting: two texts it takes, what they become, and one that it refuses. */
+/** For each setting: two valid texts, their values, and an invalid text. */
 const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, unknown, string] } = {
   configFile: ["/a.yaml", "/a.yaml", "b.yaml", "b.yaml", "x".repeat(5_000)],
   models: [
@@ -172,7 +172,7 @@ function valueOf(config: WorkerConfig, key: OptionKey): unknown {
   return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 
-/** Further flags without which a setting is refused. */
+/** Other flags that a setting requires. */
 function company(key: OptionKey): readonly string[] {
   if (key === "localMode" || key === "apiTokenFile") return [];
   if (key === "natsCreds" || key === "natsInsecure") return [...local, "--nats-url", "nats://a"];
@@ -216,12 +216,12 @@ test.each(valued)("a bad value of $flag is refused by name", ({ key, row, flag, 
   expect(message).not.toContain(variable);
 });
 
-/** A machine whose settings file says this. */
+/** A machine with this settings file. */
 function withFile(text: string): WorkerMachine {
   return { ...machine, readText: (path) => (path === "/w.yaml" ? text : machine.readText(path)) };
 }
 
-/** As a person would write it. */
+/** A line of a settings file, as a user would write it. */
 function asYaml(row: OptionRow, text: string): string {
   const items = row.repeatable === undefined ? undefined : text.split(row.repeatable);
   const value = row.value === undefined || /^\d+$/.test(text) ? text : JSON.stringify(text);
@@ -256,7 +256,7 @@ test("a switch that a variable turns off is turned on by its flag", () => {
   expect(run([...local, "--offline"], { WAGGLE_OFFLINE: "0", WAGGLE_LOCAL_MODE: "no" }).offline).toBe(true);
 });
 
-test("every default is a value that its own setting takes", () => {
+test("every default is a valid value of its setting", () => {
   expect(run(local)).toMatchObject({
     modelSettings: {
       slots: 8,
@@ -302,7 +302,7 @@ test("an empty variable counts as not set", () => {
   expect(run(local, { WAGGLE_SLOTS: "", WAGGLE_API_TOKEN: "" }).modelSettings.slots).toBe(8);
 });
 
-test("a repeated flag is a list where lists are taken, else the last one counts", () => {
+test("a repeatable flag gives a list; otherwise the last value counts", () => {
   const config = run([...local, "--allowed-host", "a", "--allowed-host", "b", "--slots", "1", "--slots", "2"]);
   expect(config.allowedHosts).toEqual(["a", "b"]);
   expect(config.modelSettings.slots).toBe(2);
@@ -325,7 +325,7 @@ test("a password in a URL is refused and not repeated", () => {
   expect(message).not.toContain("s3cret");
 });
 
-test("without a token it is local mode, and for other machines it takes one", () => {
+test("without a token the worker is in local mode; serving other machines needs a token", () => {
   expect(run([])).toMatchObject({ localMode: true, host: "127.0.0.1" });
   expect(run([], { WAGGLE_API_TOKEN: "0123456789" }).localMode).toBe(false);
   for (const host of ["0.0.0.0", "192.168.0.7"]) {
@@ -335,7 +335,7 @@ test("without a token it is local mode, and for other machines it takes one", ()
   }
 });
 
-test("local mode with a token is an error that says where the token comes from", () => {
+test("local mode with a token is an error that names the source of the token", () => {
   expect(refusal(local, { WAGGLE_API_TOKEN: "0123456789" })).toMatch(
     /--local-mode with an API token \(WAGGLE_API_TOKEN\)/,
   );
@@ -343,7 +343,7 @@ test("local mode with a token is an error that says where the token comes from",
   expect(refusal(local, { WAGGLE_API_TOKEN: "0123456789" })).not.toContain("0123456789");
 });
 
-test("local mode binds loopback only", () => {
+test("local mode accepts only loopback addresses", () => {
   for (const host of ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"])
     expect(run([...local, "--host", host]).localMode).toBe(true);
   for (const host of ["0.0.0.0", "::", "192.168.0.7", "localhost.example.org", "127.example.org"]) {
@@ -351,17 +351,17 @@ test("local mode binds loopback only", () => {
   }
 });
 
-test("an address that is not one machine's is not advertised to a hive", () => {
+test("a wildcard address is not advertised to a hive", () => {
   const argv = ["--host", "0.0.0.0", "--hive-url", "http://hive:7700"];
   expect(refusal(argv, { WAGGLE_API_TOKEN: "0123456789" })).toContain("--advertise-url");
   expect(run([...argv, "--advertise-url", "http://w:7711"], { WAGGLE_API_TOKEN: "0123456789" }).host).toBe("0.0.0.0");
 });
 
-test("a fake backend's faults need the fake backend", () => {
+test("settings of the fake backend need the fake backend", () => {
   expect(refusal([...local, "--fake-hang-at-step", "3"])).toContain("--fake-hang-at-step without --backend fake");
 });
 
-test("impossible settings of a cache or its positions are refused before a model is loaded", () => {
+test("impossible settings of the KV cache or of RoPE are refused before a model is loaded", () => {
   expect(refusal([...local, "--cache-type-v", "q8_0", "--flash-attention", "off"])).toContain(
     "--cache-type-v q8_0 with --flash-attention off",
   );
@@ -371,18 +371,18 @@ test("impossible settings of a cache or its positions are refused before a model
   expect(stretched.modelSettings).toMatchObject({ ropeScaling: "yarn", ropeFreqScale: 0.5, yarnOrigCtx: 512 });
 });
 
-test("a relative path of an adapter is below the worker's working folder", () => {
+test("a relative path of an adapter is resolved from the working folder", () => {
   expect(run([...local, "--lora", "a.gguf=2", "--lora", "b.gguf"]).modelSettings.lora).toEqual([
     { path: resolve("a.gguf"), scale: 2 },
     { path: resolve("b.gguf"), scale: 1 },
   ]);
 });
 
-test("one job's replay is no larger than that of all jobs", () => {
+test("the replay limit of one job is at most that of all jobs", () => {
   expect(refusal([...local, "--replay-buffer", "2MiB", "--replay-total", "1MiB"])).toContain("--replay-buffer");
 });
 
-test("one body is no larger than all bodies together", () => {
+test("the limit of one body is at most that of all bodies", () => {
   expect(refusal([...local, "--max-body", "2MiB", "--max-bodies", "1MiB"])).toContain("--max-bodies");
 });
 
@@ -392,7 +392,7 @@ test("a token from the variable is a client named default", () => {
   expect(config.clientQueueShare).toBe(1);
 });
 
-test("a file's tokens join the variable's, and share the queue", () => {
+test("tokens of the file and of the variable are clients that share the queue", () => {
   const config = run(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" });
   expect(config.apiTokens.map(({ name }) => name)).toEqual(["default", "alice", "bob"]);
   expect(config.clientQueueShare).toBe(0.5);
@@ -402,7 +402,7 @@ test("a file's tokens join the variable's, and share the queue", () => {
   ]);
 });
 
-test("a token's rights follow it, in the file and in the variable", () => {
+test("a token is followed by its rights, in the file and in the variable", () => {
   const read = { ...machine, readText: () => "alice:alice-secret running-jobs=2\nroot:root-secret admin\n" };
   const { apiTokens } = run(
     ["--api-token-file", "/t"],
@@ -436,33 +436,33 @@ test("a token file that cannot be read or parsed is named, with the line", () =>
   expect(refusal(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" }, clash)).toContain("default");
 });
 
-test("threads leave a core free unless they are given", () => {
+test("by default the number of threads leaves one core free", () => {
   const threadsOf = (argv: readonly string[], on = machine) => run(argv, {}, on).modelSettings;
   expect(threadsOf(local)).toMatchObject({ threads: 7, threadsPinned: false });
   expect(threadsOf(local, { ...machine, cores: 1 })).toMatchObject({ threads: 1, threadsPinned: false });
   expect(threadsOf([...local, "--threads", "8"])).toMatchObject({ threads: 8, threadsPinned: true });
 });
 
-test("Ollama's port is another one than the worker's own", () => {
+test("Ollama's port differs from the worker's port", () => {
   expect(refusal([...local, "--ollama", "--port", "11434"])).toContain("--ollama with --port 11434");
   expect(run([...local, "--port", "11434"]).ollama).toBe(false);
   expect(run([...local, "--ollama", "--port", "0", "--ollama-port", "0"]).ollamaPort).toBe(0);
 });
 
-test("a worker's default name has its host and port, or its process id where the port is not known", () => {
+test("a worker's default name has its host and port, or its process id if the port is not known", () => {
   expect(run(local).workerId).toBe("worker-hive-7.example.org-7711");
   expect(run([...local, "--port", "0"]).workerId).toBe("worker-hive-7.example.org-p4242");
   expect(run(local, {}, { ...machine, hostname: "蜂".repeat(90) }).workerId).toBe("worker---7711");
 });
 
-test("downloads go below the cache folder of XDG, or of the home", () => {
+test("the default models folder is in the cache folder of XDG or of the home folder", () => {
   expect(run(local).modelsFolder).toBe("/home/bee/.cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "/cache" }).modelsFolder).toBe("/cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "/cache" }).gpuFolder).toBe("/cache/waggle/gpu");
   expect(run(local, { XDG_CACHE_HOME: "relative" }).modelsFolder).toBe("/home/bee/.cache/waggle/models");
 });
 
-test("the token for Hugging Face is the variable's, else the one that its tools have saved", () => {
+test("the token for Hugging Face comes from the variable, or else from the file of Hugging Face's tools", () => {
   expect(run(local, { HF_TOKEN: "hf_x" }).huggingFaceToken).toBe("hf_x");
   const left = (env: Record<string, string>, files: Record<string, string>) => {
     const readText = (path: string): string => {
@@ -478,7 +478,7 @@ test("the token for Hugging Face is the variable's, else the one that its tools 
   expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "two words" })).toBeUndefined();
 });
 
-test("the token for the hive is the variable's or the file's, and an error shows none", () => {
+test("the token for the hive comes from the variable or the file, and no error shows it", () => {
   const files = (text: string) => ({ ...machine, readText: () => text });
   expect(run(local).hiveToken).toBeUndefined();
   expect(run(local, { WAGGLE_HIVE_TOKEN: "open-sesame" }).hiveToken).toBe("open-sesame");
@@ -533,7 +533,7 @@ test("--help lists at most 60 settings, in groups, with defaults, examples and e
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
 });
 
-test("--help-all lists every setting but the hidden ones", () => {
+test("--help-all lists every setting that is not hidden", () => {
   const help = helpOf("--help-all");
   expect(listedIn(help)).toEqual(settings.filter(({ row }) => row.hidden !== true));
   expect(help).not.toContain("--fake-");
@@ -545,13 +545,13 @@ test.each(settings)("the help of $flag is short", ({ row }) => {
   expect(row.help).not.toMatch(/\.$/);
 });
 
-test("--help of waggle serve says that models stand without a flag", () => {
+test("--help of waggle serve shows that models need no flag", () => {
   const { stdout: help } = parseConfig(["--help"], {}, { ...machine, program: "waggle serve" }) as { stdout: string };
   expect(help).toMatch(/^Usage: waggle serve \[models\.\.\.\] \[options\]$/m);
   expect(help).toContain("  waggle serve --ollama\n");
 });
 
-test("--version prints the version, whatever else is wrong", () => {
+test("--version prints the version, even with invalid settings", () => {
   const result = parseConfig(["--version", "--slots", "0"], { WAGGLE_PORT: "x" }, machine);
   expect(result).toEqual({ kind: "exit", code: 0, stdout: "waggle-worker 1.2.3\n" });
 });

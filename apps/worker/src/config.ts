@@ -35,7 +35,7 @@ type Computed =
   | "allowedOrigins";
 type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValues[P]> };
 
-/** Each setting has its key of the option table, durations in ms and sizes in bytes. */
+/** Each setting is under its key of the option table. Durations are in ms, sizes in bytes. */
 export interface WorkerConfig
   extends
     Omit<OptionValues, "models" | Computed | ModelSettingKey | `fake${string}`>,
@@ -43,16 +43,15 @@ export interface WorkerConfig
     LogSettings,
     Access {
   readonly version: string;
-  /** Undefined when a program reads stdout. */
+  /** Undefined when stdout is not a terminal. */
   readonly screen: Screen | undefined;
-  /** The models folder was set, so the models in it are served. */
+  /** Whether the models folder was set: the worker then serves the models in it. */
   readonly servesFolder: boolean;
   readonly models: readonly ConfiguredModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
-  /** The largest number of threads that the engine tries. */
+  /** Most threads that the engine tries. */
   readonly maxThreads: number;
-  /** The token that the worker sends to its hive. */
   readonly hiveToken: string | undefined;
   readonly huggingFaceToken: string | undefined;
   readonly traces: TraceConfig;
@@ -60,8 +59,8 @@ export interface WorkerConfig
 }
 
 /**
- * Never throws: settings that cannot be used come back as an exit with code 64 and, on stderr, a sentence for each problem that names the flag,
- * and the variable, or the file and its line, when the value came from there.
+ * Never throws. For unusable settings, returns an exit with code 64 and a sentence for each problem, meant for stderr.
+ * A sentence names the flag, and the variable or the line of the file from which the value came.
  */
 export function parseConfig(
   argv: readonly string[],

@@ -1,19 +1,18 @@
-// Owns how a worker starts: as `waggle-worker`, and as `waggle serve`, in the process of the daemon.
-import type { ConfigResult } from "@waggle/daemon";
+// Starts a worker in this process: as `waggle-worker`, or as `waggle serve`.
+import type { ConfigResult, Environment } from "@waggle/daemon";
 import { listenForSignals } from "@waggle/daemon/signals";
 import type { WorkerConfig } from "./config.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type StartWorker = (process: NodeJS.Process, argv: readonly string[], env: Environment) => Promise<void>;
 
-/** `waggle-worker`. Listens for signals first, because the rest takes a while to load; at the end the exit code is set. */
+/** Runs `waggle-worker` and sets the exit code at the end. Listens for signals first, because the imports take a while. */
 export const runWorkerProcess: StartWorker = async (process, argv, env) => {
   const signals = listenForSignals(process);
   const { runWorker } = await import("./run-worker.ts");
   await runWorker(argv, env, signals);
 };
 
-/** `waggle serve`: a word without a flag is a model. */
+/** Runs `waggle serve`, where an argument without a flag is a model. */
 export const serve: StartWorker = async (process, argv, env) => {
   const signals = listenForSignals(process);
   const [{ runWorker }, { serveArguments }] = await Promise.all([
@@ -23,7 +22,7 @@ export const serve: StartWorker = async (process, argv, env) => {
   await runWorker(serveArguments(argv), env, signals, "waggle serve");
 };
 
-/** The settings of a worker, or why it would refuse them; as `waggle serve` reads both. */
+/** The settings that `waggle serve` would use with these arguments and variables, or their problems. */
 export async function readSettings(argv: readonly string[], env: Environment): Promise<ConfigResult<WorkerConfig>> {
   const [{ parseConfig }, { serveArguments }, { describeWorker }] = await Promise.all([
     import("./config.ts"),

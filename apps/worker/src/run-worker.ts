@@ -1,4 +1,4 @@
-// Owns the worker as a process: its configuration becomes a daemon, and the daemon's end becomes an exit code.
+// Runs the worker's process: reads the configuration, starts the daemon, and sets the exit code when the daemon has ended.
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
 import { StartError, endOnDefects, leaveWith, startFailed, startTraces } from "@waggle/daemon";
@@ -14,17 +14,17 @@ import { startDaemon } from "./process/daemon.ts";
 import { createWorkerScreen } from "./process/screen.ts";
 
 /**
- * Settings of V8 that keep the daemon small. By default it reaches 235 MB over 10,000 jobs; with these it takes 110, at
- * the same speed. A V8 without one of these flags prints a warning and continues.
+ * V8 flags that keep the daemon small: 110 MB after 10,000 jobs instead of 235 MB, at the same speed.
+ * A V8 that lacks one of these flags prints a warning and continues.
  */
 const heapFlags = [
   // How much the old generation may grow between two collections, in percent.
   "--heap-growing-percent=30",
-  // The young generation stays as small as it begins.
+  // Keeps the young generation at its initial size.
   "--semi-space-growth-factor=1",
 ];
 
-/** @param program as a person types it */
+/** @param program the command's name in messages */
 export async function runWorker(
   argv: readonly string[],
   env: Environment,
@@ -84,7 +84,7 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals, pro
     const code = await daemon.stopped;
     screen?.stopped();
     await tracing?.stop();
-    // With a full log the failure is in the log already.
+    // Without `quietLog` the failure is already in the log.
     if (daemon.failure !== undefined && config.quietLog) throw new StartError(daemon.failure, code);
     leaveWith(code);
   } catch (error) {

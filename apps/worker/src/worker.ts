@@ -1,5 +1,5 @@
-// Owns the composition of a worker: its models, what it says about itself, and the HTTP front. No process and no socket
-// is opened here, so tests and simulations run the very composition that the daemon runs.
+// Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
+// simulations run the same composition as the daemon.
 import type { Clock } from "@waggle/async";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
@@ -32,21 +32,17 @@ export interface WorkerOptions extends Pick<
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
-  /** The log's last lines. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
-  /** Follow the lives of all jobs. */
   readonly observers?: readonly JobObserver[] | undefined;
-  /** Metrics are about to be read. */
   readonly onCollect?: (() => void) | undefined;
   readonly tokens: () => TokenTable;
-  /** Where others reach it; asked only once it listens. */
+  /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
-  /** A model is loaded now, or no longer is. */
   readonly onModelState?: (() => void) | undefined;
-  /** The one model that it was started for cannot be loaded at all. */
+  /** Called when the first load of the worker's only model fails. */
   readonly onFirstLoadFailed: (why: string) => void;
   readonly createControl: (models: Models, served: Served) => ModelControl;
 }
@@ -59,21 +55,20 @@ export interface Worker {
   readonly app: App;
   readonly report: Report;
   readonly served: Served;
-  /** Begins to load what has to be there from the start. */
+  /** Begins to load the pinned models, and the model that the worker was started for. */
   start(): void;
-  /** Refuses new jobs and ends those that wait. */
+  /** Refuses new jobs and ends waiting ones. */
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Ends every job. */
   abort(): void;
-  /** The engines leave, and what the front still computes ends. */
+  /** Stops the engines, and the threads that compile schemas and read model files. */
   stop(): Promise<void>;
-  /** After everything else: no timer is left. */
+  /** Called last: clears all timers. */
   close(): void;
 }
 
-/** Prompts to be rendered by files of models that are not loaded; each holds its conversation. */
+/** Most prompts that wait to be rendered from the file of a model that is not loaded. Each keeps a conversation in memory. */
 const waitingPrompts = 8;
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -81,14 +76,14 @@ export function createWorker(options: WorkerOptions): Worker {
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
-  /** Those that have to be there before the worker is ready. */
+  /** The worker becomes ready when each of these models has loaded or failed. */
   const awaited = new Set<ModelHost>();
   const models = createModels({
     ...config,
     ...options,
     settings: config.modelSettings,
     limits: config,
-    // A number of threads that was given by hand stays.
+    // A configured number of threads is not shared out between engines.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
@@ -144,7 +139,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
   });
 
-  /** The only model of a worker that has to load it: then the worker is as well as its model. */
+  /** Whether the worker has only this model and must load it at the start. The worker's state then follows the model's. */
   function isAll(host: ModelHost): boolean {
     const { main } = models;
     return models.entries().length === 1 && main?.current.host === host && preloaded.includes(main);
@@ -152,7 +147,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   let preloaded: readonly ModelEntry[] = [];
 
-  /** Where a person watches: why the worker ends that could load nothing. */
+  /** Whether the process prints this failure when it exits, so that the log must not repeat it. */
   function isLastLine(host: ModelHost): boolean {
     return config.quietLog && host.loads.count === 0 && isAll(host);
   }
@@ -178,7 +173,7 @@ export function createWorker(options: WorkerOptions): Worker {
       state.apply("gave_up", host.state.reason);
       if (never) options.onFirstLoadFailed(host.failure ?? "the model cannot be loaded");
     } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
-      // The others work, and this one says why it does not.
+      // The other models work, and this model's status has the reason of its failure.
       state.apply("loaded");
     }
   }
@@ -192,7 +187,7 @@ export function createWorker(options: WorkerOptions): Worker {
     return models.hosts().map(what);
   }
 
-  /** Whatever is pinned, and the one model that a worker was given. */
+  /** Pinned models, and the default model unless it comes from the models folder or a download. */
   function isNeeded(entry: ModelEntry): boolean {
     return (
       entry.pinned ||

@@ -1,10 +1,10 @@
-// Converts an answer to validated data or to a WaggleError. Sends no requests.
+// Converts a response to validated data or to a WaggleError.
 import { ErrorBodySchema, errorCodes, errorKinds, WaggleError, type ErrorCode } from "@waggle/protocol";
 
-/** Size limit of an answer that is not a stream. */
+/** Size limit of a response that is not a stream. */
 const maxAnswerBytes = 16 * 1024 * 1024;
 
-/** The part of a zod schema that is needed here. */
+/** The part of a zod schema that the client uses. */
 export interface Schema<T> {
   safeParse(value: unknown):
     | { readonly success: true; readonly data: T }
@@ -29,8 +29,8 @@ export function validate<T>(schema: Schema<T>, value: unknown): T {
 }
 
 /**
- * The JSON body of an answer, validated.
- * @throws WaggleError internal when it does not follow the protocol
+ * The JSON body of a response, validated.
+ * @throws WaggleError internal when the body does not follow the protocol
  */
 export async function readJson<T>(response: Response, schema: Schema<T>, what: string): Promise<T> {
   const text = await readText(response);
@@ -43,8 +43,8 @@ export async function readJson<T>(response: Response, schema: Schema<T>, what: s
 }
 
 /**
- * The body of an answer as text.
- * @throws WaggleError internal when it is larger than 16 MiB
+ * The body of a response as text.
+ * @throws WaggleError internal when the body is larger than 16 MiB
  */
 export async function readText(response: Response): Promise<string> {
   const utf8 = new TextDecoder();
@@ -60,7 +60,7 @@ export async function readText(response: Response): Promise<string> {
   return text + utf8.decode();
 }
 
-/** The error in the body of an answer. An answer without one is not from Waggle; its status then determines the error. */
+/** The error in the body of a response. A body without an error is not from Waggle; then the status determines the error code. */
 export async function errorOf(response: Response, what: string): Promise<WaggleError> {
   const retryAfterS = retryAfterOf(response);
   const retry = retryAfterS === undefined ? {} : { retryAfterS };

@@ -29,7 +29,7 @@ function clientWith(...answers: Response[]): { hive: ReturnType<typeof createHiv
   return { hive, requests };
 }
 
-it("speaks the worker's side", async () => {
+it("sends the requests of a worker", async () => {
   const gone = Response.json(
     { error: { code: "not_found", message: "Unknown.", type: "not_found_error", retryable: false } },
     { status: 404 },
@@ -45,7 +45,7 @@ it("speaks the worker's side", async () => {
   ]);
 });
 
-it("speaks the observer's side", async () => {
+it("sends the requests of an observer", async () => {
   const { hive, requests } = clientWith(
     Response.json({ workers: [worker] }),
     Response.json(worker),
@@ -87,7 +87,7 @@ it("follows the feed until the hive closes it", async () => {
   expect(seen).toEqual(events);
 });
 
-it("tells a feed that broke from one that was closed", async () => {
+it("throws an error when the connection of the feed breaks", async () => {
   const broken = new ReadableStream({
     pull: (controller) => controller.error(new TypeError("terminated", { cause: new Error("other side closed") })),
   });

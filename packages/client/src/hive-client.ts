@@ -1,4 +1,4 @@
-// Owns the hive's routes as functions: the worker's side (register, heartbeat, deregister) and the observer's.
+// Owns the hive's routes as functions, for workers (register, heartbeat, deregister) and for observers.
 import {
   HiveEventSchema,
   hiveRoutes,
@@ -13,7 +13,7 @@ import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
 /**
- * Every call rejects with a WaggleError: the hive's own, or `unavailable` when it cannot be reached in time. `not_found` from
+ * Failed calls reject with a WaggleError: the error that the hive sent, or `unavailable` when the hive cannot be reached in time. `not_found` from
  * `heartbeat` means that the hive has forgotten the worker: register again.
  */
 export interface HiveClient {
@@ -22,13 +22,16 @@ export interface HiveClient {
   deregister(workerId: string, options?: CallOptions): Promise<void>;
   /** Tells a worker to finish its running jobs and exit. */
   drain(workerId: string, options?: CallOptions): Promise<HiveWorker>;
-  /** Removes a gone worker from the list. */
+  /** Removes a worker with liveness `gone` from the list. */
   remove(workerId: string, options?: CallOptions): Promise<void>;
   workers(options?: CallOptions): Promise<HiveWorker[]>;
   worker(workerId: string, options?: CallOptions): Promise<HiveWorker>;
-  /** The last heartbeats, newest last. */
+  /** The most recent heartbeats, newest last. */
   heartbeats(options?: CallOptions & { readonly workerId?: string; readonly limit?: number }): Promise<Heartbeat[]>;
-  /** Yields a snapshot, then changes. Sends its request when iterated; completes when the hive closes, throws BrokenStreamError on a break. */
+  /**
+   * Yields a snapshot, then changes. Each iteration sends a request, completes when the hive closes the stream, and throws BrokenStreamError when the
+   * connection breaks.
+   */
   events(options?: CallOptions): AsyncIterable<HiveEvent>;
   /** Returns the fault that is now in force. */
   setFault(fault: Fault, options?: CallOptions): Promise<Fault>;
@@ -36,7 +39,7 @@ export interface HiveClient {
 }
 
 /** @throws WaggleError invalid_argument when the base URL cannot be used */
-export function createHiveClient(options: ClientOptions & { readonly token?: string | undefined }): HiveClient {
+export function createHiveClient(options: ClientOptions): HiveClient {
   const http = createHttp(options);
 
   return {
@@ -55,10 +58,7 @@ export function createHiveClient(options: ClientOptions & { readonly token?: str
       const query = { worker_id: workerId, limit };
       return (await http.json(hiveRoutes.heartbeats, { query, signal })).heartbeats;
     },
-    events: ({ signal } = {}) => {
-      const call = { accept: "text/event-stream" };
-      return streamOf((lifetime) => http.open(hiveRoutes.heartbeatStream, { ...call, signal: lifetime }), feed, signal);
-    },
+    events: (call = {}) => streamOf(http, hiveRoutes.heartbeatStream, call, feed),
     setFault: (body, call) => http.json(hiveRoutes.setFault, { body, ...call }),
     fault: (call) => http.json(hiveRoutes.getFault, call),
   };

@@ -1,4 +1,4 @@
-// Sends requests: sets address, headers and time limit, and converts connection failures to errors. It is independent of the routes.
+// Sends requests of any route: sets address, headers and time limit, and converts connection failures to errors.
 import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
 import { routePath, WaggleError, type Route } from "@waggle/protocol";
 import { errorOf, readJson, readText, type Schema } from "./answer.ts";
@@ -6,8 +6,10 @@ import { errorOf, readJson, readText, type Schema } from "./answer.ts";
 const defaultRequestTimeoutMs = 10_000;
 
 export interface ClientOptions {
-  /** `http://127.0.0.1:7701`, with or without a path that everything stands under. */
+  /** Such as `http://127.0.0.1:7701`. A path in the URL precedes the paths of all routes. */
   readonly baseUrl: string;
+  /** Sent as `Authorization: Bearer`. A worker in local mode needs no token. */
+  readonly token?: string | undefined;
   readonly fetch?: typeof globalThis.fetch;
   /** Time limit of a whole request, or of a stream until its headers arrive. 10 s by default. */
   readonly requestTimeoutMs?: number;
@@ -23,7 +25,7 @@ export interface Call extends CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   readonly accept?: string;
-  /** Further statuses, not 2xx, whose body is an answer and not an error. */
+  /** Statuses other than 2xx whose body is a result instead of an error. */
   readonly answers?: readonly number[];
   /** Replaces the client's time limit, for calls that are always slow. */
   readonly timeoutMs?: number;
@@ -33,17 +35,17 @@ export type JsonRoute<T> = Pick<Route, "method" | "path"> & { readonly response:
 export type AnyRoute = Pick<Route, "method" | "path">;
 
 /**
- * Each rejects with a WaggleError: the one the server answered with, or `unavailable` when there was no answer (down, broken off, too
- * slow). When the caller's signal aborts, they reject with its reason.
+ * Failed calls reject with a WaggleError: the error that the server sent, or `unavailable` without a response (server down, connection broken, time
+ * limit). When the caller's signal aborts, calls reject with its reason.
  */
 export interface Http {
   json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
   text(route: AnyRoute, call?: Call): Promise<string>;
-  /** The answer once its headers are there. After a rejection the caller aborts the signal, which ends a request that is too slow. */
+  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal, which ends a request that is too slow. */
   open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
-export function createHttp(options: ClientOptions & { readonly token?: string | undefined }): Http {
+export function createHttp(options: ClientOptions): Http {
   const base = parseBaseUrl(options.baseUrl);
   const { fetch = globalThis.fetch, requestTimeoutMs = defaultRequestTimeoutMs } = options;
   const authorization: Record<string, string> =
@@ -66,7 +68,7 @@ export function createHttp(options: ClientOptions & { readonly token?: string | 
     throw await errorOf(response, nameOf(route));
   }
 
-  /** The reason of the caller's signal, the server's error, or the connection's error. */
+  /** The reason of the caller's signal, else the error that the server sent, else the error of the connection. */
   function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof WaggleError) return error;
@@ -99,7 +101,7 @@ export function createHttp(options: ClientOptions & { readonly token?: string | 
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // fetch says "fetch failed"; what happened is in its cause, whose message is empty when several addresses were tried.
+  // The message of fetch is "fetch failed". Its cause has the reason, with an empty message when several addresses were tried.
   const cause = error.cause instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
   return cause?.message || cause?.code || error.message;
 }

@@ -54,8 +54,8 @@ async function collect(events: AsyncIterable<ModelEvent>): Promise<{ types: stri
   return { types };
 }
 
-describe("the calls that are answered at once", () => {
-  it("go to their routes, with the token and their fields", async () => {
+describe("calls without a stream", () => {
+  it("send the token and their fields to their routes", async () => {
     const seen: unknown[] = [];
     const { models } = await clientOf((request, response, body) => {
       seen.push([request.method, request.url, request.headers.authorization, body]);
@@ -83,7 +83,7 @@ describe("the calls that are answered at once", () => {
     ]);
   });
 
-  it("wait for an unload longer than for anything else", async () => {
+  it("have a longer time limit for an unload than for a list", async () => {
     const { models } = await clientOf((request, response) => {
       if (request.url === "/v1/models/unload") setTimeout(() => sendJson(response, status), 200);
     }, 50);
@@ -91,7 +91,7 @@ describe("the calls that are answered at once", () => {
     expect((await models.unload("bee")).name).toBe("bee");
   });
 
-  it("reject with the worker's own error", async () => {
+  it("reject with the error that the worker sent", async () => {
     const error = new WaggleError("forbidden", "Only a token marked admin may do that.");
     const { models } = await clientOf((_, response) =>
       response.writeHead(error.status).end(JSON.stringify(error.toBody())),
@@ -104,7 +104,7 @@ describe("the calls that are answered at once", () => {
 });
 
 describe("a load, a swap and a pull", () => {
-  it("say what is wanted and tell progress until they are done", async () => {
+  it("send their fields, and yield progress until they are done", async () => {
     const seen: unknown[] = [];
     const { models } = await clientOf((request, response, body) => {
       seen.push([request.url, body]);
@@ -122,7 +122,7 @@ describe("a load, a swap and a pull", () => {
     ]);
   });
 
-  it("end with an error event, whatever the connection does then", async () => {
+  it("end with an error event, even if the connection breaks afterwards", async () => {
     const failed = { type: "error", code: "unavailable", message: "The disk is full.", retryable: true };
     const { models } = await clientOf((_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -133,16 +133,16 @@ describe("a load, a swap and a pull", () => {
   });
 
   it.each([
-    ["breaks off", sse(progress), "it ended too early"],
+    ["ends early", sse(progress), "it ended too early"],
     ["ends without [DONE]", sse({ type: "done", model: status }), "it ended without [DONE]"],
-    ["says what is no event", sse({ type: "progress", stage: "dancing" }), "does not follow the protocol"],
+    ["contains an invalid event", sse({ type: "progress", stage: "dancing" }), "does not follow the protocol"],
   ])("throw when the stream %s", async (_, body, reason) => {
     const { models } = await clientOf((request, response) => response.end(body));
     const { error } = await collect(models.load({ model: "bee" }));
     expect(error).toMatchObject({ name: "BrokenStreamError", message: expect.stringContaining(reason) as string });
   });
 
-  it("are given up by leaving", async () => {
+  it("are aborted when the reader leaves", async () => {
     let left: Promise<unknown> = Promise.reject(new Error("no request came"));
     left.catch(() => {});
     const { models } = await clientOf((_, response) => {

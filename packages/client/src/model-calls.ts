@@ -11,20 +11,20 @@ import {
 import type { AnyRoute, CallOptions, Http } from "./http.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
-/** An unload waits for the model's last job, and that may be a long one. */
+/** Time limit of unload, pin and delete. An unload waits for the model's jobs, which may be long. */
 const changeTimeoutMs = 600_000;
 
 /**
- * Same errors as the worker's other calls. A stream sends its request when iterated, yields progress, and completes after one done or error event;
- * leaving it ends a pull that no other client has asked for, and never a load or a swap.
+ * Errors are those of the worker's other calls. Each iteration of a stream sends a request, yields progress, and completes after a `done` or `error`
+ * event. Leaving the loop cancels a pull that no other client has requested; it never cancels a load or a swap.
  */
 export interface ModelCalls {
   list(options?: CallOptions): Promise<ModelStatuses>;
   load(request: { readonly model: string; readonly keepAlive?: KeepAlive }, options?: CallOptions): ModelEvents;
-  /** Resolves once its jobs have ended, within ten minutes. */
+  /** Resolves once the model's jobs have ended; the time limit is ten minutes. */
   unload(model: string, options?: CallOptions): Promise<ModelStatus>;
   pin(model: string, pinned: boolean, options?: CallOptions): Promise<ModelStatus>;
-  /** @param request `reference`: a file in the models folder, a name that the worker has, or what can be downloaded */
+  /** @param request `reference`: a file in the models folder, the name of one of the worker's models, or a reference to download */
   swap(
     request: { readonly model: string; readonly reference: string; readonly unloadFirst?: boolean },
     options?: CallOptions,
@@ -41,22 +41,20 @@ const shape: StreamShape<ModelEvent> = {
 };
 
 export function createModelCalls(http: Http): ModelCalls {
-  function stream(route: AnyRoute, body: object, signal: AbortSignal | undefined): ModelEvents {
-    const call = { body, accept: "text/event-stream" };
-    return streamOf((lifetime) => http.open(route, { ...call, signal: lifetime }), shape, signal);
+  function stream(route: AnyRoute, body: object, call: CallOptions | undefined): ModelEvents {
+    return streamOf(http, route, { body, ...call }, shape);
   }
 
   return {
     list: (call) => http.json(modelRoutes.modelStatuses, call),
-    load: ({ model, keepAlive }, { signal } = {}) =>
-      stream(modelRoutes.loadModel, { model, keep_alive: keepAlive }, signal),
+    load: ({ model, keepAlive }, call) => stream(modelRoutes.loadModel, { model, keep_alive: keepAlive }, call),
     unload: (model, call) =>
       http.json(modelRoutes.unloadModel, { body: { model }, timeoutMs: changeTimeoutMs, ...call }),
     pin: (model, pinned, call) =>
       http.json(modelRoutes.pinModel, { body: { model, pinned }, timeoutMs: changeTimeoutMs, ...call }),
-    swap: ({ model, reference, unloadFirst }, { signal } = {}) =>
-      stream(modelRoutes.swapModel, { model, reference, unload_first: unloadFirst }, signal),
-    pull: ({ reference, name }, { signal } = {}) => stream(modelRoutes.pullModel, { reference, name }, signal),
+    swap: ({ model, reference, unloadFirst }, call) =>
+      stream(modelRoutes.swapModel, { model, reference, unload_first: unloadFirst }, call),
+    pull: ({ reference, name }, call) => stream(modelRoutes.pullModel, { reference, name }, call),
     delete: (model, call) =>
       http.json(modelRoutes.deleteModel, { params: { id: model }, timeoutMs: changeTimeoutMs, ...call }),
   };

@@ -1,4 +1,4 @@
-// The whole way of a temporary worker is tested with real ones: tests/gpu-add, and the CLI's run.
+// Tests with stub programs. Real temporary workers are tested in tests/gpu-add, and by the tests of the CLI's `run`.
 import { expect, it } from "vitest";
 import { lastErrorOf, spawnWorker } from "./spawn-worker.ts";
 
@@ -20,7 +20,7 @@ it.each([
   ["nothing", "\n", undefined],
 ])("a log with %s", (_, log, reason) => expect(lastErrorOf(log)).toBe(reason));
 
-/** A program in place of a worker. */
+/** The command of a program that runs instead of a worker. */
 function program(source: string): readonly string[] {
   return [process.execPath, "-e", source, "--"];
 }
@@ -28,7 +28,7 @@ function program(source: string): readonly string[] {
 const env = { PATH: process.env["PATH"] };
 const until = "ready";
 
-it("resolves with the line that is awaited, and closes the process", async () => {
+it("resolves at the awaited line, and ends the process on close", async () => {
   const ready = { type: "ready", url: "http://127.0.0.1:1", pid: 1, model: "m", backend: "fake", load_ms: 1 };
   const listening = { type: "listening", url: "http://127.0.0.1:2", pid: 1 };
   const print = [listening, ready].map((line) => `console.log(${JSON.stringify(JSON.stringify(line))});`).join("");

@@ -1,4 +1,4 @@
-// Starts a temporary worker as a process on a free port, waits until it is ready, and ends it with its caller.
+// Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends it when its caller ends.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { onAbort, TimeoutError, withTimeout } from "@waggle/async";
@@ -10,17 +10,18 @@ export interface SpawnOptions {
   readonly command: readonly string[];
   /** Flags in addition to those of every temporary worker. */
   readonly flags?: readonly string[];
-  /** As `workerEnvironment` makes it. */
+  /** The result of `workerEnvironment`. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Wait until the port is open, or until the model is loaded too. */
+  /** The stdout line to wait for: `listening` when the port is open, `ready` when the model is loaded. */
   readonly until: StdoutLine["type"];
+  /** Time limit until that line. */
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface SpawnedWorker extends AsyncDisposable {
   readonly url: string;
-  /** The reason of the last error in its log. */
+  /** The reason of the last error in the worker's log. */
   lastError(): string | undefined;
   /** Resolves when the process has ended. */
   close(): Promise<void>;
@@ -43,7 +44,7 @@ export class SpawnError extends Error {
 
 /** Time to exit after SIGTERM, before the worker is killed. */
 const leaveLimitMs = 10_000;
-/** Number of characters of the log that are kept for an error. */
+/** Number of the last characters of the log that are kept for an error. */
 const maxLogChars = 64 * 1_024;
 /** Prefix of the lines that the program prints before it can log. */
 const programPrefix = "waggle: ";
@@ -57,13 +58,13 @@ export async function spawnWorker(options: SpawnOptions): Promise<SpawnedWorker>
   const [file = "", ...args] = command;
   const child = spawn(file, [...args, ...usualFlags, ...flags], {
     env,
-    // A process group apart, as the caller handles Ctrl-C. When the caller ends, the channel closes, and the worker ends too.
+    // A separate process group, since the caller handles Ctrl-C. When the caller ends, the IPC channel closes, and the worker ends too.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   const log = keepLog(child);
   const gone = new Promise<number | null>((resolve) => {
-    // "close" and not "exit": then its log has been read as well.
+    // Wait for "close" instead of "exit", so that the whole log has been read.
     child.once("close", (code) => resolve(code)).once("error", () => resolve(null));
   });
   const close = async (): Promise<void> => {
@@ -94,15 +95,12 @@ export async function spawnWorker(options: SpawnOptions): Promise<SpawnedWorker>
   }
 }
 
-async function lineOf<T extends StdoutLine["type"]>(
-  { stdout }: ChildProcess,
-  type: T,
-): Promise<Extract<StdoutLine, { type: T }>> {
+async function lineOf({ stdout }: ChildProcess, type: StdoutLine["type"]): Promise<StdoutLine> {
   return await new Promise((resolve) => {
     if (stdout === null) return;
     createInterface({ input: stdout }).on("line", (text) => {
       const line = StdoutLineSchema.safeParse(objectIn(text)).data;
-      if (line?.type === type) resolve(line as Extract<StdoutLine, { type: T }>);
+      if (line?.type === type) resolve(line);
     });
   });
 }
@@ -113,7 +111,7 @@ function keepLog({ stderr }: ChildProcess): { lastError(): string | undefined } 
   return { lastError: () => lastErrorOf(text) };
 }
 
-/** The last error of a log: from its JSON lines, else what the program printed before it could log. */
+/** The last error of a log: from its JSON lines, otherwise from the text that the program printed before logging began. */
 export function lastErrorOf(log: string): string | undefined {
   const lines = log.split("\n").filter((line) => line.trim() !== "");
   const logged = lines.map(errorIn).findLast((reason) => reason !== undefined);

@@ -4,11 +4,12 @@ import { DONE } from "@waggle/protocol";
 import { createNdjsonDecoder, createSseDecoder, decodeStream, sourceOf } from "@waggle/protocol/sse";
 import type { Decoder, Source } from "@waggle/protocol/sse";
 import { validate, type Schema } from "./answer.ts";
+import type { AnyRoute, Call, Http } from "./http.ts";
 
-/** The stream broke off, or carried something that is not an event. The events before that were valid. */
+/** The stream ended early, or contained text that is not an event. The events before that were valid. */
 export class BrokenStreamError extends Error {
   override readonly name = "BrokenStreamError";
-  /** Index of the last token event that arrived, after which a resume can continue; -1 without one. */
+  /** Index of the last token event that arrived; a resume continues after it. -1 before the first token event. */
   readonly lastIndex: number;
 
   constructor(reason: string, lastIndex: number, options?: ErrorOptions) {
@@ -17,7 +18,7 @@ export class BrokenStreamError extends Error {
   }
 }
 
-/** What may follow an event: further events, the line that closes an SSE stream, or nothing of use. */
+/** What may follow an event: more events, the `[DONE]` line of an SSE stream, or nothing; then further data is ignored. */
 export type Sequel = "more" | "done" | "nothing";
 
 export interface StreamShape<T> {
@@ -25,26 +26,28 @@ export interface StreamShape<T> {
   readonly sequelOf: (event: T) => Sequel;
   /** Whether the stream may end without a last event. */
   readonly endless?: boolean;
-  readonly ndjson?: boolean;
+  readonly ndjson?: boolean | undefined;
   readonly indexOf?: (event: T) => number | undefined;
-  /** What counts as the last index before any event has come; -1 by default. */
+  /** The last index before the first event has arrived; -1 by default. */
   readonly after?: number | undefined;
 }
 
 type Open = (signal: AbortSignal) => Promise<Response>;
 
-/** Each iteration opens a separate stream. */
-export function streamOf<T>(open: Open, shape: StreamShape<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+/** Each iteration sends a separate request. */
+export function streamOf<T>(http: Http, route: AnyRoute, call: Call, shape: StreamShape<T>): AsyncIterable<T> {
+  const accept = shape.ndjson === true ? "application/x-ndjson" : "text/event-stream";
+  const open: Open = (signal) => http.open(route, { ...call, accept, signal });
   return {
     [Symbol.asyncIterator]() {
       const events = createEventReader(shape);
-      const source = createSource(open, signal, events);
+      const source = createSource(open, call.signal, events);
       return decodeStream(() => source, events.decoder)[Symbol.asyncIterator]();
     },
   };
 }
 
-/** Where the bytes of an answer come from: the request is sent at the first read, and aborted at the end. */
+/** The bytes of a response. The first read sends the request, and `cancel` aborts it. */
 function createSource(open: Open, signal: AbortSignal | undefined, events: EventReader<unknown>): Source {
   const abort = new AbortController();
   const unlisten = signal === undefined ? () => {} : onAbort(signal, () => abort.abort(signal.reason));
@@ -54,7 +57,7 @@ function createSource(open: Open, signal: AbortSignal | undefined, events: Event
       try {
         if (body === undefined) {
           const response = await open(abort.signal);
-          // 204: there is nothing after the index that was asked for.
+          // Status 204: no events follow the requested index.
           if (response.body === null) {
             unlisten();
             events.expectNothing();
@@ -84,7 +87,7 @@ interface EventReader<T> {
   broken(reason: string, cause?: unknown): BrokenStreamError;
 }
 
-/** From the text of a stream to its validated events. */
+/** Converts the text of a stream to validated events. */
 function createEventReader<T>(shape: StreamShape<T>): EventReader<T> {
   let lastIndex = shape.after ?? -1;
   let sequel: Sequel = "more";
@@ -126,7 +129,7 @@ function createEventReader<T>(shape: StreamShape<T>): EventReader<T> {
         const event = eventOf(payload);
         lastIndex = shape.indexOf?.(event) ?? lastIndex;
         sequel = shape.sequelOf(event);
-        // NDJSON has no line that closes it.
+        // NDJSON has no line that closes the stream.
         if (sequel === "done" && shape.ndjson === true) sequel = "nothing";
         emit(event);
         if (sequel === "nothing") finish();
@@ -148,7 +151,7 @@ function createEventReader<T>(shape: StreamShape<T>): EventReader<T> {
   };
 }
 
-/** Throws without the parser's message, which quotes the text: that may be a user's answer. */
+/** Throws an error without the parser's message: that message quotes the text, which may be part of an answer. */
 function parseData(data: string): unknown {
   try {
     return JSON.parse(data);

@@ -5,7 +5,8 @@ import { text } from "node:stream/consumers";
 import { WaggleError, type StreamEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { BrokenStreamError } from "./stream.ts";
-import { createWorkerClient, type WorkerClient, type WorkerClientOptions } from "./worker-client.ts";
+import type { ClientOptions } from "./http.ts";
+import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
@@ -26,7 +27,7 @@ async function serve(handler: Handler): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function clientOf(handler: Handler, options: Partial<WorkerClientOptions> = {}): Promise<WorkerClient> {
+async function clientOf(handler: Handler, options: Partial<ClientOptions> = {}): Promise<WorkerClient> {
   return createWorkerClient({ baseUrl: await serve(handler), ...options });
 }
 
@@ -104,7 +105,7 @@ describe("a generation stream", () => {
     expect(types(events)).toEqual(["started", "token", "end"]);
   });
 
-  it("tolerates fields it does not know and drops them", async () => {
+  it("drops unknown fields", async () => {
     const client = await clientOf((_, response) => {
       startSse(response, sse({ ...token(0), novelty: 1 }, end) + done);
       response.end();
@@ -113,7 +114,7 @@ describe("a generation stream", () => {
     expect(events[0]).toEqual(token(0));
   });
 
-  it("yields an error event and swallows the break that follows it", async () => {
+  it("yields an error event, and ignores that the connection breaks afterwards", async () => {
     const client = await clientOf((_, response) => {
       startSse(response, sse(started, token(0), failure));
       response.flushHeaders();
@@ -128,10 +129,10 @@ describe("a generation stream", () => {
     ["ends cleanly without a terminal event", sse(started, token(0), token(1)), "it ended too early"],
     ["ends without [DONE]", sse(started, token(0), token(1), end), "it ended without [DONE]"],
     ["continues after its end", sse(started, token(0), token(1), end, token(2)), "something followed its last event"],
-    ["carries a token without an index", sse(token(1), { ...token(0), index: undefined }), 'field "index"'],
-    ["carries what is not JSON", `${sse(token(1))}data: {"text": secret\n\n`, "an event is not JSON"],
-    ["carries an unknown event", sse(token(1), { type: "surprise" }), 'field "type"'],
-    ["ends before anything came", "", "it ended too early"],
+    ["contains a token without an index", sse(token(1), { ...token(0), index: undefined }), 'field "index"'],
+    ["contains text that is not JSON", `${sse(token(1))}data: {"text": secret\n\n`, "an event is not JSON"],
+    ["contains an unknown event", sse(token(1), { type: "surprise" }), 'field "type"'],
+    ["ends before the first event", "", "it ended too early"],
   ])("that %s is broken", async (_, body, reason) => {
     const client = await clientOf((request, response) => {
       startSse(response, body);
@@ -145,7 +146,7 @@ describe("a generation stream", () => {
     expect((error as BrokenStreamError).lastIndex).toBe(body === "" ? -1 : 1);
   });
 
-  it("whose connection breaks in the middle says where, and why", async () => {
+  it("throws the last index and the reason when its connection breaks", async () => {
     const client = await clientOf((_, response) => {
       startSse(response, sse(started, token(0), token(1)));
       setImmediate(() => response.destroy());
@@ -157,7 +158,7 @@ describe("a generation stream", () => {
     expect((error as BrokenStreamError).cause).toBeInstanceOf(Error);
   });
 
-  it("resumes after an index, which counts as the last one until a token comes", async () => {
+  it("resumes after an index, which is the last index until a token arrives", async () => {
     const urls: unknown[] = [];
     const client = await clientOf((request, response) => {
       urls.push(request.url);
@@ -169,7 +170,7 @@ describe("a generation stream", () => {
     expect(error).toMatchObject({ name: "BrokenStreamError", lastIndex: 7 });
   });
 
-  it("is empty when nothing is left to resume", async () => {
+  it("is empty when no events are left to resume", async () => {
     const client = await clientOf((_, response) => response.writeHead(204).end());
     expect(await collect(client.streamJob("j1", { after: 9 }))).toEqual({ events: [] });
   });
@@ -189,7 +190,7 @@ describe("a generation stream", () => {
     expect(requests).toBe(3);
   });
 
-  it("has no time limit once its headers are there", async () => {
+  it("has no time limit once its headers have arrived", async () => {
     const client = await clientOf(
       (_, response) => {
         startSse(response);
@@ -217,7 +218,7 @@ describe("leaving a stream", () => {
     };
   }
 
-  it("by break aborts the request", async () => {
+  it("by `break` aborts the request", async () => {
     const worker = await silentAfterOneToken();
     for await (const event of worker.client.inference({ prompt: "hi" })) {
       expect(event.type).toBe("token");
@@ -250,7 +251,7 @@ describe("leaving a stream", () => {
     await worker.left;
   });
 
-  it("before it began sends nothing", async () => {
+  it("with an aborted signal sends no request", async () => {
     const stream = (await clientOf(() => expect.unreachable())).inference(
       { prompt: "hi" },
       { signal: AbortSignal.abort(new Error("too late")) },
@@ -260,7 +261,7 @@ describe("leaving a stream", () => {
 });
 
 describe("an error", () => {
-  it("of the worker arrives whole", async () => {
+  it("of the worker keeps its code, message, details and retry time", async () => {
     const error = new WaggleError("resource_exhausted", "The queue is full.", { details: { capacity: 4 } });
     const client = await clientOf((_, response) => sendJson(response, 429, error.toBody(), { "retry-after": "7" }));
     const expected = {
@@ -279,7 +280,7 @@ describe("an error", () => {
     [404, "not_found"],
     [418, "invalid_argument"],
     [599, "internal"],
-  ])("of somebody else keeps the meaning of its status %i", async (status, code) => {
+  ])("of another server gets its code from status %i", async (status, code) => {
     const client = await clientOf((_, response) => response.writeHead(status).end("<html>"));
     const message = `GET /v1/jobs/:id was answered with ${status}`;
     await expect(client.job("j1")).rejects.toMatchObject({ code, message });
@@ -289,7 +290,7 @@ describe("an error", () => {
     ["not JSON", "<html>", "it is not JSON"],
     ["other JSON", '{"slots": [{"id": "one"}]}', 'field "slots.0.id" does not follow the protocol'],
     ["too large", "x".repeat(17 * 1024 * 1024), "larger than"],
-  ])("is made of an answer that is %s", async (_, body, reason) => {
+  ])("is thrown for a response that is %s", async (_, body, reason) => {
     const client = await clientOf((request, response) => response.end(body));
     const message = expect.stringContaining(reason) as string;
     await expect(client.slots()).rejects.toMatchObject({ code: "internal", message });
@@ -309,7 +310,7 @@ describe("an error", () => {
     await expect(collect(client.loading() as AsyncIterable<never>)).resolves.toMatchObject({ error: expected });
   });
 
-  it.each(["before", "after"])("is made of a connection that breaks %s the headers", async (when) => {
+  it.each(["before", "after"])("is thrown for a connection that breaks %s the headers", async (when) => {
     const client = await clientOf((_, response) => {
       if (when === "after") response.writeHead(200, { "content-length": "100" }).write("{");
       setImmediate(() => response.destroy());
@@ -317,7 +318,7 @@ describe("an error", () => {
     await expect(client.info()).rejects.toMatchObject({ code: "unavailable", cause: expect.any(TypeError) as unknown });
   });
 
-  it("is made of silence: of a request, of its body, of a stream's headers; and the request is given up", async () => {
+  it("is thrown when a response, a body or a stream's headers take too long; the request is aborted", async () => {
     const left: Promise<unknown>[] = [];
     const client = await clientOf(
       (request, response) => {
@@ -334,14 +335,14 @@ describe("an error", () => {
     await Promise.all(left);
   });
 
-  it("is the caller's own reason when the caller gives up", async () => {
+  it("is the reason of the caller's signal when the signal aborts", async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     const client = await clientOf(() => controller.abort(reason));
     await expect(client.info({ signal: controller.signal })).rejects.toBe(reason);
   });
 
-  it("is made of a redirect, which is never followed", async () => {
+  it("is thrown for a redirect, which is never followed", async () => {
     const client = await clientOf((request, response) => {
       if (request.url === "/v1/slots") response.writeHead(307, { location: "/elsewhere" }).end();
       else sendJson(response, 200, { slots: [] });
@@ -365,7 +366,7 @@ describe("the other routes", () => {
     engine: { starts: 1, deaths: 0 },
   };
 
-  it("answer health and readiness also with 503", async () => {
+  it("return health and readiness also with status 503", async () => {
     const readiness = { ready: false, state: "loading", reason: "The model is loading." };
     const client = await clientOf((request, response) =>
       sendJson(response, 503, request.url === "/health" ? health : readiness),
@@ -375,7 +376,7 @@ describe("the other routes", () => {
     await expect(client.info()).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  it("take ids apart from paths, and unpack lists", async () => {
+  it("encode ids in paths, and unpack lists", async () => {
     const seen: string[] = [];
     const base = await serve((request, response) => {
       seen.push(`${request.method} ${request.url}`);
@@ -399,7 +400,7 @@ describe("the other routes", () => {
     ]);
   });
 
-  it("go through the fetch that was handed in", async () => {
+  it("use the given fetch", async () => {
     const client = createWorkerClient({ baseUrl: "http://worker", fetch: async () => Response.json({ slots: [] }) });
     expect(await client.slots()).toEqual([]);
   });
@@ -407,7 +408,7 @@ describe("the other routes", () => {
   it.each([
     ["ready", { type: "ready", model: "m" }],
     ["failed", { type: "failed", message: "no" }],
-  ])("follow loading until it is %s, whatever the connection does then", async (_, last) => {
+  ])("follow loading until it is %s, even if the connection breaks afterwards", async (_, last) => {
     const client = await clientOf((request, response) => {
       startSse(response, sse({ type: "loading", stage: "loading", progress: 0.5 }, last));
       setImmediate(() => response.destroy());

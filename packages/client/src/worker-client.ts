@@ -18,30 +18,25 @@ import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
 import { createModelCalls, type ModelCalls } from "./model-calls.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
-export interface WorkerClientOptions extends ClientOptions {
-  /** Sent as `Authorization: Bearer`; a worker in local mode needs none. */
-  readonly token?: string;
-}
-
 export interface StreamOptions extends CallOptions {
   /** Requests the stream as NDJSON instead of SSE; the events are the same. */
   readonly ndjson?: boolean;
 }
 
 export interface ResumeOptions extends StreamOptions {
-  /** Resume after this token index. */
+  /** Index of the last token event that the client has. */
   readonly after?: number | undefined;
 }
 
 /**
- * Every call rejects with a WaggleError: the worker's own, or `unavailable` when it cannot be reached in time.
+ * Failed calls reject with a WaggleError: the error that the worker sent, or `unavailable` when the worker cannot be reached in time.
  *
- * A stream sends its request when it is iterated, again for each iteration. It yields every event, an `error` event too, and completes
- * after the terminal one; anything else that ends it throws BrokenStreamError. Leaving the loop aborts the request at once.
+ * Each iteration of a stream sends a request, yields every event, and completes after an `end` or `error` event. A stream that ends otherwise throws
+ * BrokenStreamError. Leaving the loop aborts the request at once.
  */
 export interface WorkerClient {
   createJob(request: GenerateRequestInput, options?: CallOptions): Promise<JobAccepted>;
-  /** Completes without an event when `after` is past the job's end. */
+  /** Completes without an event when no events follow `after`. */
   streamJob(jobId: string, options?: ResumeOptions): AsyncIterable<StreamEvent>;
   inference(request: GenerateRequestInput, options?: StreamOptions): AsyncIterable<StreamEvent>;
   job(jobId: string, options?: CallOptions): Promise<JobStatus>;
@@ -49,9 +44,9 @@ export interface WorkerClient {
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
   info(options?: CallOptions): Promise<WorkerInfo>;
   slots(options?: CallOptions): Promise<SlotStatus[]>;
-  /** Also when the worker is not ready and answers 503. */
+  /** Also resolves when the worker is not ready and the status is 503. */
   health(options?: CallOptions): Promise<Health>;
-  /** Also when the worker is not ready and answers 503. */
+  /** Also resolves when the worker is not ready and the status is 503. */
   ready(options?: CallOptions): Promise<Readiness>;
   /** Prometheus text. */
   metrics(options?: CallOptions): Promise<string>;
@@ -61,7 +56,7 @@ export interface WorkerClient {
 }
 
 /** @throws WaggleError invalid_argument when the base URL cannot be used */
-export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
+export function createWorkerClient(options: ClientOptions): WorkerClient {
   const http = createHttp(options);
 
   return {
@@ -74,24 +69,16 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     health: (call) => http.json(workerRoutes.health, { answers: [503], ...call }),
     ready: (call) => http.json(workerRoutes.readyz, { answers: [503], ...call }),
     metrics: (call) => http.text(workerRoutes.metrics, { accept: "text/plain", ...call }),
-    streamJob: (id, { after, ndjson, signal } = {}) => {
-      const call = { params: { id }, query: { after }, accept: acceptOf(ndjson) };
-      const shape = { ...generation, after, ndjson: ndjson === true };
-      return streamOf((lifetime) => http.open(workerRoutes.streamJob, { ...call, signal: lifetime }), shape, signal);
-    },
-    inference: (body, { ndjson, signal } = {}) => {
-      const call = { body, accept: acceptOf(ndjson) };
-      const shape = { ...generation, ndjson: ndjson === true };
-      return streamOf((lifetime) => http.open(workerRoutes.inference, { ...call, signal: lifetime }), shape, signal);
-    },
-    loading: ({ signal } = {}) => {
-      const call = { accept: acceptOf(false) };
-      return streamOf(
-        (lifetime) => http.open(workerRoutes.loadingProgress, { ...call, signal: lifetime }),
-        loading,
-        signal,
-      );
-    },
+    streamJob: (id, { after, ndjson, signal } = {}) =>
+      streamOf(
+        http,
+        workerRoutes.streamJob,
+        { params: { id }, query: { after }, signal },
+        { ...generation, after, ndjson },
+      ),
+    inference: (body, { ndjson, signal } = {}) =>
+      streamOf(http, workerRoutes.inference, { body, signal }, { ...generation, ndjson }),
+    loading: (call = {}) => streamOf(http, workerRoutes.loadingProgress, call, loading),
     models: createModelCalls(http),
   };
 }
@@ -107,7 +94,3 @@ const loading: StreamShape<LoadingEvent> = {
   schema: LoadingEventSchema,
   sequelOf: ({ type }) => (type === "loading" ? "more" : "nothing"),
 };
-
-function acceptOf(ndjson: boolean | undefined): string {
-  return ndjson === true ? "application/x-ndjson" : "text/event-stream";
-}

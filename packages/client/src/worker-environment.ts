@@ -1,5 +1,5 @@
-// Owns which environment variables a temporary worker inherits: those that find, load and compute a model, and those that any program needs
-// on this machine. Variables that tell workers whom to serve, join or report to do not reach it, and it sends no traces.
+// Owns which environment variables a temporary worker inherits: those that any program needs on this machine, and those for finding, loading and
+// computing a model. Settings for serving, joining a hive or fleet, and reporting are not inherited, so the worker sends no traces.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,14 +19,14 @@ const prefixes = [
   ...["CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "VK_", "VULKAN_", "MESA_", "MTL_"],
 ];
 
-/** @param settings names of Waggle's variables that are inherited too, without WAGGLE_ */
+/** @param settings names of Waggle's variables that are inherited too, without the prefix WAGGLE_ */
 export function workerEnvironment(env: Environment, settings: ReadonlySet<string> = new Set()): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => isInherited(name, settings)));
 }
 
 function isInherited(name: string, settings: ReadonlySet<string>): boolean {
   if (name.startsWith("WAGGLE_")) return settings.has(name.slice("WAGGLE_".length));
-  // Names of proxies are in lower case as often, and on Windows case does not count.
+  // Proxy variables are often in lower case, and Windows ignores the case of names.
   const upper = name.toUpperCase();
   return names.has(upper) || prefixes.some((prefix) => upper.startsWith(prefix));
 }

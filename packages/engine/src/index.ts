@@ -6,7 +6,6 @@ export * from "./fake/fake-backend.ts";
 export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/fake-embedder.ts";
 export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";
 export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
-export type { LineLimits } from "./sequence/line-limits.ts";
 export * from "./port/messages.ts";
 export { countChars, maxCharsPerToken, refuseField } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

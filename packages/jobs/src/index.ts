@@ -11,7 +11,7 @@ export * from "./dispatch/model-router.ts";
 export * from "./job/new-job.ts";
 export { preflightTimeoutMs, type PromptSize } from "./dispatch/preflight.ts";
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
-export * from "./stream/reader.ts";
+export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
 export * from "./kept/registry.ts";
 export { priorOutputOf } from "./stream/output-so-far.ts";

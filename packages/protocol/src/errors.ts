@@ -1,9 +1,9 @@
 // Owns the closed list of error codes, the HTTP status of each code, and the one body of all errors.
 import { z } from "zod";
 
-/** One row of the error table: HTTP status, the `type` clients group by, and whether the same request may be sent again. */
+/** A kind of error: `type` groups several codes, and `retryable` means that the same request may be sent again. */
 export interface ErrorKind {
-  /** HTTP status; `slow_consumer` only ever ends a stream, so its status is never sent. */
+  /** HTTP status. The status of `slow_consumer` is never sent: this error only ends streams. */
   readonly status: number;
   readonly type: string;
   readonly retryable: boolean;
@@ -15,19 +15,19 @@ export const errorKinds = {
     status: 400,
     type: "invalid_request_error",
     retryable: false,
-    when: "The request breaks the schema or makes no sense; the message names the field.",
+    when: "The request violates the schema or contradicts itself; the message names the field.",
   },
   unauthenticated: {
     status: 401,
     type: "authentication_error",
     retryable: false,
-    when: "No API token, or a wrong one.",
+    when: "The API token is missing or wrong.",
   },
   forbidden: {
     status: 403,
     type: "permission_error",
     retryable: false,
-    when: "The Host or Origin header names a place that does not belong here, or the API token lacks the right.",
+    when: "The Host or Origin header is not allowed, or the API token lacks the required right.",
   },
   not_found: {
     status: 404,
@@ -39,7 +39,7 @@ export const errorKinds = {
     status: 405,
     type: "invalid_request_error",
     retryable: false,
-    when: "The path is there and takes other methods; Allow names them. In Ollama's dialect; elsewhere it is not_found.",
+    when: "The path accepts only the methods in the Allow header. Only Ollama's routes use this code; other routes answer not_found.",
   },
   conflict: {
     status: 409,
@@ -51,55 +51,55 @@ export const errorKinds = {
     status: 413,
     type: "invalid_request_error",
     retryable: false,
-    when: "The body is over the limit.",
+    when: "The body exceeds the size limit.",
   },
   resource_exhausted: {
     status: 429,
     type: "rate_limit_error",
     retryable: true,
-    when: "The queue, or this client's share of it, is full; Retry-After says when to come back.",
+    when: "A limit is reached: the queue, the client's share of the queue, or the client's quota. Retry-After is the time until a retry, in seconds.",
   },
   cancelled: {
     status: 499,
     type: "cancelled_error",
     retryable: false,
-    when: "The job was superseded or cancelled by somebody else.",
+    when: "A newer job of the session superseded the job, or another request cancelled it.",
   },
   slow_consumer: {
     status: 500,
     type: "slow_consumer_error",
     retryable: false,
-    when: "This reader needs token events that are no longer held; details.first_index is the oldest that is. Other readers and the job are not affected.",
+    when: "The reader needs token events that are no longer stored; details.first_index is the oldest stored index. The job and its other readers continue.",
   },
   deadline_exceeded: {
     status: 504,
     type: "timeout_error",
     retryable: true,
-    when: "The job's own deadline passed, or cannot be met: details.estimate_ms is then when its first token was to be expected.",
+    when: "The job's deadline passed or cannot be met. If it cannot be met, details.estimate_ms is the estimated time until the first token.",
   },
   unimplemented: {
     status: 501,
     type: "not_supported_error",
     retryable: false,
-    when: "This worker, or the model that it serves, cannot do it at all.",
+    when: "The worker or its model does not support this request.",
   },
   engine_failed: {
     status: 502,
     type: "engine_error",
     retryable: true,
-    when: "The engine died or hung under this job.",
+    when: "The engine crashed or hung while it ran the job.",
   },
   unavailable: {
     status: 503,
     type: "unavailable_error",
     retryable: true,
-    when: "Loading failed, the worker is draining, or the engine is restarting; Retry-After says when to come back.",
+    when: "Loading failed, the worker is draining, or the engine is restarting. Retry-After is the time until a retry, in seconds.",
   },
   internal: {
     status: 500,
     type: "internal_error",
     retryable: false,
-    when: "A defect of ours; the cause is in the log under the request id.",
+    when: "A defect in Waggle; the log has the cause under the request id.",
   },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -109,12 +109,12 @@ export const errorCodes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]]
 
 export const ErrorCodeSchema = z.enum(errorCodes);
 
-/** The body of every answer with a status other than 2xx, in the native dialect. */
+/** The body of every native error response. */
 export const ErrorBodySchema = z
   .object({
     error: z.object({
       code: ErrorCodeSchema,
-      message: z.string().describe("What failed and why; names the field if one is at fault."),
+      message: z.string().describe("What failed and why. Names the field if a field caused the error."),
       type: z.string(),
       retryable: z.boolean(),
       details: z.record(z.string(), z.unknown()).optional(),
@@ -132,7 +132,7 @@ export interface WaggleErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The only error class that crosses module borders; anything else that is thrown becomes `internal`. */
+/** The only error that modules throw for other modules; any other thrown value becomes `internal`. */
 export class WaggleError extends Error {
   override readonly name = "WaggleError";
   readonly code: ErrorCode;
@@ -146,7 +146,7 @@ export class WaggleError extends Error {
     this.retryAfterS = options.retryAfterS;
   }
 
-  /** Returns a WaggleError unchanged; anything else becomes `internal`, with a message that reveals no details to the client. */
+  /** Returns a WaggleError unchanged; any other value becomes `internal`, with a message that reveals no details to the client. */
   static from(thrown: unknown): WaggleError {
     if (thrown instanceof WaggleError) return thrown;
     return new WaggleError("internal", "Something went wrong inside the daemon; its log has the cause.", {
@@ -162,7 +162,6 @@ export class WaggleError extends Error {
     return errorKinds[this.code].retryable;
   }
 
-  /** The wire shape: `{error: {code, message, type, retryable, details?}}`. */
   toBody(): ErrorBody {
     const { type, retryable } = errorKinds[this.code];
     return {
@@ -177,14 +176,14 @@ export class WaggleError extends Error {
   }
 }
 
-/** A WaggleError as plain data, between processes. */
+/** A WaggleError as plain data, for messages between processes. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details?: Record<string, unknown>;
 }
 
-/** The failure to show to a client. Only a WaggleError's own message is shown; other messages stay in the log. */
+/** The failure to show to a client. Only the message of a WaggleError is shown; other messages stay in the log. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, details } = WaggleError.from(thrown);
   return { code, message, ...(details === undefined ? {} : { details }) };

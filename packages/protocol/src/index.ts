@@ -20,7 +20,6 @@ export * from "./native/logs.ts";
 export * from "./openai/requests.ts";
 export * from "./openai/answers.ts";
 export * from "./openai/models.ts";
-export * from "./openai/errors.ts";
 export * from "./openai/routes.ts";
 export * from "./anthropic/requests.ts";
 export * from "./anthropic/answers.ts";

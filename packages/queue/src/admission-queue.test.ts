@@ -9,7 +9,7 @@ function makeQueue(options: { capacity?: number; clientShare?: number } = {}): A
   return createAdmissionQueue<string>({ capacity: 100, now: () => 0, ...options });
 }
 
-/** Offers items that are named like their ids. */
+/** Offers items whose names are their ids. */
 function fill(queue: AdmissionQueue<string>, ...keys: QueueKey[]): void {
   for (const each of keys) expect(queue.offer(each.id, each)).toMatchObject({ ok: true });
 }
@@ -42,7 +42,7 @@ describe("order", () => {
     expect(queue.take()).toBe("b2");
   });
 
-  it("prefers the client served least recently when both run as many", () => {
+  it("prefers the client served least recently when both run the same number of jobs", () => {
     const queue = makeQueue();
     fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b" }));
     queue.take();
@@ -60,7 +60,7 @@ describe("order", () => {
 });
 
 describe("limits", () => {
-  it("refuses when it is full, and takes one more for each that left", () => {
+  it("refuses items when it is full, and accepts one for each item that has left", () => {
     const queue = makeQueue({ capacity: 2 });
     fill(queue, key("a"), key("b"));
     expect(queue.offer("c", key("c"))).toEqual({ ok: false, reason: "full" });
@@ -71,7 +71,7 @@ describe("limits", () => {
     fill(queue, key("d"));
   });
 
-  it("refuses only the client that holds its share", () => {
+  it("refuses only the client that has used up its share", () => {
     const queue = makeQueue({ capacity: 4, clientShare: 0.5 });
     fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }));
     expect(queue.offer("a3", key("a3", { client: "a" }))).toEqual({ ok: false, reason: "client_share" });
@@ -105,7 +105,7 @@ describe("limits", () => {
 });
 
 describe("remove", () => {
-  it("takes an item out of the middle, once", () => {
+  it("removes an item from the middle, once", () => {
     const queue = makeQueue();
     fill(queue, key("a"), key("b"), key("c"));
     expect(queue.remove("b")).toBe("b");
@@ -113,7 +113,7 @@ describe("remove", () => {
     expect(drain(queue)).toEqual(["a", "c"]);
   });
 
-  it("does not touch what was taken", () => {
+  it("ignores a taken item", () => {
     const queue = makeQueue();
     fill(queue, key("a"));
     queue.take();
@@ -122,7 +122,7 @@ describe("remove", () => {
 });
 
 describe("replace", () => {
-  it("serves the new item exactly when the old one would have been", () => {
+  it("serves the new item exactly when the old item would have been served", () => {
     const queue = makeQueue();
     fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b", flow: "s" }));
     queue.take();
@@ -138,14 +138,14 @@ describe("replace", () => {
     expect(drain(queue)).toEqual(["a2", "b1"]);
   });
 
-  it("keeps the position in the middle of a line", () => {
+  it("gives the place of a waiting job to the job that replaces it", () => {
     const queue = makeQueue();
     fill(queue, key("a"), key("b"), key("c"));
     queue.replace("b", "x", key("x"));
     expect(drain(queue)).toEqual(["a", "x", "c"]);
   });
 
-  it("moves to another priority as if it had arrived at the old one's time", () => {
+  it("puts an item of another priority where it would be if it had arrived at the old item's time", () => {
     const queue = makeQueue();
     fill(queue, key("old"), key("high", { priority: 1 }));
     queue.replace("old", "new", key("new", { priority: 1 }));
@@ -159,7 +159,7 @@ describe("replace", () => {
     expect(queue.take()).toBe("new");
   });
 
-  it("leaves a client's share as it was", () => {
+  it("does not change how much of its share a client uses", () => {
     const queue = makeQueue({ capacity: 4, clientShare: 0.5 });
     fill(queue, key("a1"));
     queue.replace("a1", "a2", key("a2"));
@@ -177,7 +177,7 @@ describe("replace", () => {
 });
 
 describe("retryAfterS", () => {
-  it("is a quarter of the queue at the measured rate", () => {
+  it("is the time to serve a quarter of the queue at the measured rate", () => {
     let nowMs = 0;
     const queue = createAdmissionQueue<string>({ capacity: 100, now: () => nowMs });
     fill(queue, ...Array.from({ length: 42 }, (_, i) => key(`j${i}`)));
@@ -185,11 +185,11 @@ describe("retryAfterS", () => {
     queue.take();
     nowMs += 4_000;
     queue.finished("j0");
-    // 41 - 1 = 40 wait, one runs, and each took 4 s.
+    // 40 jobs wait, one job runs, and a job takes 4 s.
     expect(queue.retryAfterS()).toBe(40);
   });
 
-  it("grows while no job is taken, from the moment that a job waits", () => {
+  it("grows while no job is taken, from the time when the first job begins to wait", () => {
     let nowMs = 0;
     const queue = createAdmissionQueue<string>({ capacity: 100, now: () => nowMs });
     nowMs += 600_000;
@@ -201,7 +201,7 @@ describe("retryAfterS", () => {
     expect(queue.retryAfterS()).toBe(1);
   });
 
-  it("learns from each job once, and ignores a second end", () => {
+  it("ignores a second end of a job, and the end of an unknown job", () => {
     const queue = makeQueue();
     fill(queue, key("a"), key("b"));
     queue.take();

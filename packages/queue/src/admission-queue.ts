@@ -1,24 +1,24 @@
-// Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. It has no timers and starts
-// no jobs; the code that owns the queue takes jobs and reports their ends.
+// Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. The queue has no timers and
+// starts no jobs; the code that owns the queue takes jobs and reports their ends.
 import { createLedger } from "./ledger.ts";
 import { createLevels, type Entry, type Turns } from "./levels.ts";
 import { rankOf } from "./rank.ts";
 import { createServiceRate } from "./service-rate.ts";
 
 /**
- * When an item does not fit, other items of its priority may pass it for this long after it began to wait. Then they wait for it, so that the slots
- * it needs become free.
+ * Until an item that does not fit has waited this long, other items of its priority may be taken before it. After that they wait too, so that enough
+ * slots become free.
  */
 const passingLimitMs = 10_000;
 
 export interface QueueKey {
   /** Unique among the jobs that wait or run. */
   readonly id: string;
-  /** Higher first. */
+  /** Higher priorities are served first. */
   readonly priority: number;
-  /** Clients share the queue fairly; the API token's name. */
+  /** Name of the API token. Clients share the queue fairly. */
   readonly client: string;
-  /** Flows share a client's turns fairly: a session, or "" for none. */
+  /** The session, or "" without a session. Flows share a client's turns fairly. */
   readonly flow: string;
 }
 
@@ -27,11 +27,11 @@ export type Offer =
   | { readonly ok: false; readonly reason: "full" | "client_share" };
 
 export interface AdmissionQueueOptions {
-  /** Most entries that may wait. */
+  /** Limit for the number of waiting entries. */
   readonly capacity: number;
-  /** Most of the capacity that one client may hold, above 0 to 1; at least one entry. Default 1. */
+  /** Share of the capacity that one client may use, above 0 to 1; at least one entry. Default 1. */
   readonly clientShare?: number;
-  /** Milliseconds; never goes back. */
+  /** Milliseconds; never decreases. */
   readonly now: () => number;
 }
 
@@ -42,39 +42,40 @@ export interface AdmissionQueue<T> {
    */
   offer(item: T, key: QueueKey): Offer;
   /**
-   * Adds an item whatever the limits, for a job that has been accepted already; the caller bounds their number.
+   * Adds an item without checking limits, for a job that is already accepted. The caller bounds the number of these items.
    * @throws Error when the id waits or runs already
    */
   admit(item: T, key: QueueKey): void;
   /**
-   * The first item that fits, in this order: the highest priority, and no other; in it the client with the fewest running jobs, then the
-   * one whose last turn, or whose arrival, is longest ago; of that client the flow likewise; of that flow the oldest. An item that does not
-   * fit and has waited for 10 s blocks all items behind it.
-   * @param fits whether the item could begin now; without it every item fits
+   * The first item of the highest priority that fits; items of lower priorities wait. Clients with fewer running jobs come first, then clients whose
+   * last turn or arrival is longer ago. A client's flows take turns in the same way; a flow's items keep their order of arrival. An item that does
+   * not fit and has waited for 10 s blocks all items behind it.
+   * @param fits whether the item could begin now; by default every item fits
    */
   next(fits?: (item: T) => boolean): T | undefined;
   /**
    * Removes and returns the next item, which counts as running for its client until `finished`.
-   * @param id the item with this id instead, where it waits
+   * @param id take the waiting item with this id instead of the next item
    */
   take(id?: string): T | undefined;
-  /** A taken job could not run after all: it waits again, in the position that it would have without the `take`. Unknown ids are ignored. */
+  /** Puts a taken job that could not run back to the position that it would have without the `take`. Unknown ids are ignored. */
   putBack(id: string): void;
-  /** A taken job has ended. Unknown ids are ignored, so a second call is harmless. */
+  /** Reports the end of a taken job. Unknown ids are ignored, so a second call is harmless. */
   finished(id: string): void;
-  /** Takes a waiting item out. */
+  /** Removes and returns a waiting item. */
   remove(id: string): T | undefined;
   /**
-   * Replaces a waiting item; false when the old one does not wait. In the same priority, client and flow the new item is served exactly when the old
-   * one would have been; elsewhere its position is that of an arrival at the old one's time. No limit is checked, as the number stays the same.
+   * Replaces a waiting item; false when the old item does not wait. With the same priority, client and flow, the new item is served exactly when the
+   * old item would have been. Otherwise its position is that of an arrival at the old item's time. No limit is checked, as the number of items stays
+   * the same.
    * @throws Error when the new id waits or runs already
    */
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
-  /** How many calls of `take` it needs until one returns the item, if the queue does not change otherwise and taken jobs keep running. */
+  /** The number of the `take` that returns the item, from 1, if the queue does not change otherwise and taken jobs keep running. */
   position(id: string): number | undefined;
   /** The position that the item would have in the queue; nothing changes, and no limit is checked. */
   forecast(item: T, key: QueueKey): number;
-  /** Milliseconds until the entry at this position is taken, at the rate of recent jobs; undefined before a few have finished. */
+  /** Milliseconds until the entry at this position is taken, at the rate of recent jobs; undefined before 3 jobs have finished. */
   waitMs(position: number): number | undefined;
   /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
   retryAfterS(): number;
@@ -124,8 +125,14 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
     return undefined;
   }
 
+  function admit(item: T, key: QueueKey): void {
+    refuseKnown(key.id);
+    if (entries.size === 0) rate.moved();
+    insert(item, key);
+  }
+
   function refuseKnown(id: string): void {
-    if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: it is in the queue already, or runs`);
+    if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: a job with this id waits or runs`);
   }
 
   function position(id: string): number | undefined {
@@ -138,15 +145,10 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       refuseKnown(key.id);
       if (entries.size >= capacity) return { ok: false, reason: "full" };
       if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
-      if (entries.size === 0) rate.moved();
-      insert(item, key);
+      admit(item, key);
       return { ok: true, position: position(key.id) ?? entries.size };
     },
-    admit(item, key) {
-      refuseKnown(key.id);
-      if (entries.size === 0) rate.moved();
-      insert(item, key);
-    },
+    admit,
     next: (fits) => findNext(fits)?.item,
     take(id) {
       const entry = id === undefined ? findNext() : entries.get(id);

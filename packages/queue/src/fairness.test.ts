@@ -1,4 +1,4 @@
-// The promises of the order, as properties over random histories.
+// Tests the guarantees of the queue's order as properties over random histories.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createAdmissionQueue, type AdmissionQueue, type QueueKey } from "./admission-queue.ts";
@@ -26,11 +26,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 function history(maxLength: number): fc.Arbitrary<Command[]> {
-  // Without `size` most histories would be too short to have any history.
+  // Without `size`, fast-check would make most histories very short.
   return fc.array(command, { maxLength, size: "max" });
 }
 
-/** Those of them that wait, by their positions. */
+/** The ids of the waiting jobs among `keys`, in the order of their positions. */
 function waitingIds(queue: AdmissionQueue<QueueKey>, keys: ReadonlyMap<string, QueueKey>): string[] {
   const placed = [...keys.keys()].map((id) => ({ id, position: queue.position(id) ?? Infinity }));
   return placed
@@ -41,9 +41,9 @@ function waitingIds(queue: AdmissionQueue<QueueKey>, keys: ReadonlyMap<string, Q
 
 interface Subject {
   readonly queue: AdmissionQueue<QueueKey>;
-  /** Ids that were taken and have not ended. */
+  /** Ids of taken jobs that have not ended. */
   readonly running: string[];
-  /** Of every job that was ever accepted. */
+  /** Keys of all jobs that were ever accepted. */
   readonly keys: Map<string, QueueKey>;
 }
 
@@ -85,7 +85,7 @@ function replay(commands: readonly Command[]): Subject {
 }
 
 describe("after any history", () => {
-  it("positions are the order in which entries are really taken", () => {
+  it("positions are the order in which entries are taken", () => {
     fc.assert(
       fc.property(history(80), (commands) => {
         const { queue, keys } = replay(commands);
@@ -179,7 +179,7 @@ describe("after any history", () => {
 });
 
 describe("fairness over time", () => {
-  /** Takes `turns` jobs with at most `slots` running, oldest ended first, while each client keeps `backlog` jobs queued. */
+  /** Takes `turns` jobs while each client keeps `backlog` jobs queued. At most `slots` jobs run; the oldest running job ends first. */
   function serve(backlog: Readonly<Record<string, number>>, slots: number, turns: number): string[] {
     const queue = createAdmissionQueue<QueueKey>({ capacity: 1_000, now: () => 0 });
     let serial = 0;
@@ -198,7 +198,7 @@ describe("fairness over time", () => {
     });
   }
 
-  it("two clients with work are served alike in every window, however much each has queued", () => {
+  it("two busy clients are served equally in every window, however many jobs each has queued", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -215,7 +215,7 @@ describe("fairness over time", () => {
     );
   });
 
-  it("a client that comes anew waits for one turn of each other client at most", () => {
+  it("a new client waits for at most one turn of each other client", () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 60 }),
@@ -232,7 +232,7 @@ describe("fairness over time", () => {
     );
   });
 
-  it("a flow with many jobs delays another flow's single job by one job at most", () => {
+  it("a flow with many jobs delays another flow's single job by at most one job", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
@@ -255,7 +255,7 @@ describe("fairness over time", () => {
     );
   });
 
-  it("a session that always has one job running cannot keep another one waiting", () => {
+  it("a session that always has one job running cannot keep another session waiting", () => {
     const queue = createAdmissionQueue<QueueKey>({ capacity: 10, now: () => 0 });
     const offer = (id: string, flow: string): void => {
       queue.offer({ id, priority: 0, client: "c", flow }, { id, priority: 0, client: "c", flow });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createLedger } from "./ledger.ts";
 
 describe("createLedger", () => {
-  it("forgets a client with its last job, however that job left", () => {
+  it("forgets a client when its last job leaves the queue or ends", () => {
     const ledger = createLedger();
     const client = ledger.enter("a");
     expect(ledger.enter("a")).toBe(client);
@@ -25,7 +25,7 @@ describe("createLedger", () => {
     expect([ledger.queuedBy("a"), client.running]).toEqual([2, 0]);
   });
 
-  it("stays empty through a thousand clients that come and go", () => {
+  it("is empty after a thousand clients have come and gone", () => {
     const ledger = createLedger();
     for (let i = 0; i < 1_000; i += 1) {
       const client = ledger.enter(`client ${i}`);

@@ -1,4 +1,4 @@
-// Counts each client's waiting and running jobs. It does not know the queue's entries.
+// Counts each client's waiting and running jobs.
 
 export interface Client {
   readonly name: string;
@@ -8,17 +8,17 @@ export interface Client {
 
 export interface Ledger {
   queuedBy(client: string): number;
-  /** One more job of this client waits. */
+  /** A job of this client begins to wait. */
   enter(client: string): Client;
-  /** A waiting job has left. */
+  /** A waiting job has left the queue without a run. */
   leave(client: Client): void;
-  /** A waiting job runs. */
+  /** A waiting job begins to run. */
   serve(client: Client): void;
   /** A running job waits again. */
   unserve(client: Client): void;
   /** A running job has ended. */
   finish(client: Client): void;
-  /** Clients with a waiting or running job; others are forgotten. */
+  /** Number of clients with a waiting or running job; other clients are forgotten. */
   readonly size: number;
 }
 

@@ -1,8 +1,8 @@
 // Orders the waiting entries by priority, then by the turns of clients, then by the turns of each client's flows.
 //
-// Clients of a priority take turns, and so do the flows of a client. A turn is a number from one counter: a client or flow draws it when it
-// begins to wait, and again each time an entry of it is served; the lowest number is next. A client or flow that arrives or returns is behind
-// all waiting ones, and the queue keeps nothing about clients and flows without waiting entries.
+// Clients of a priority take turns, and so do the flows of a client. A turn is a number from one counter. A client or flow gets a number when it
+// begins to wait, and a new number each time one of its entries is served; the lowest number is next. So a client or flow that arrives or returns
+// is behind all waiting clients or flows, and the queue keeps no state of clients and flows without waiting entries.
 import type { Client } from "./ledger.ts";
 
 export interface Entry<T> {
@@ -13,7 +13,7 @@ export interface Entry<T> {
   readonly flow: string;
   /** Order of arrival; a replacement has the number of the entry that it replaces. */
   readonly seq: number;
-  /** When it began to wait, in milliseconds. */
+  /** When the entry began to wait, in milliseconds. */
   readonly sinceMs: number;
 }
 
@@ -45,20 +45,20 @@ export interface Turns {
 }
 
 export interface Levels<T> {
-  /** @param before of an entry that was served and waits again: its position is as if it had never been served */
+  /** @param before result of `serve` for an entry that waits again; the entry gets the position that it would have without `serve` */
   insert(entry: Entry<T>, before?: Turns): void;
   remove(entry: Entry<T>): void;
-  /** Removes the entry, and gives its client and its flow new turns. Returns their turns before that. */
+  /** Removes the entry, gives its client and its flow new turns, and returns their old turns. */
   serve(entry: Entry<T>): Turns;
   /** Replaces a waiting entry of the same priority, client and flow. */
   replace(old: Entry<T>, entry: Entry<T>): void;
-  /** The entries of the highest priority: by their clients' turns, then by their flows', then by arrival. */
+  /** The entries of the highest priority: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */
   inTurn(): Iterable<Entry<T>>;
   /** Highest priority first. */
   readonly all: readonly Level<T>[];
 }
 
-/** First is the client with the fewest running jobs, then the one with the lowest turn. */
+/** Sorts clients by the number of their running jobs, then by turn. */
 export function compareParties<T>(a: Party<T>, b: Party<T>): number {
   return a.client.running - b.client.running || compareTurns(a, b);
 }
@@ -106,7 +106,7 @@ export function createLevels<T>(): Levels<T> {
       const line = party.lines.get(flow) ?? { entries: [], turn: nextTurn++ };
       level.parties.set(client, party);
       party.lines.set(flow, line);
-      // Several entries may be put back, in any order. The lowest of their turns is the one from before all of them were served.
+      // Several entries may be put back, in any order. The lowest of their old turns is the turn from before all of them were served.
       party.turn = Math.min(party.turn, before?.client ?? Infinity);
       line.turn = Math.min(line.turn, before?.flow ?? Infinity);
       line.entries.splice(insertionIndex(line.entries, entry.seq), 0, entry);

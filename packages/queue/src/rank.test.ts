@@ -22,7 +22,7 @@ const command = fc.oneof(
 
 it("is the position in the order in which entries would be taken, after any history", () => {
   fc.assert(
-    // Without `size` most histories would be too short to have any history.
+    // Without `size`, fast-check would make most histories very short.
     fc.property(fc.array(command, { maxLength: 80, size: "max" }), (commands) => {
       const ledger = createLedger();
       const levels = createLevels<undefined>();

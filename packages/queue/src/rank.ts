@@ -1,8 +1,8 @@
-// Computes the position of one entry without sorting the others, because every accepted job needs its position.
+// Computes the position of one entry without sorting all entries, because every accepted job needs its position.
 //
-// Both parts of the order, clients of a priority and flows of a client, go in rounds. A member that starts at s and has n entries has a
-// turn in each of the rounds s to s + n - 1: a client starts at the number of its running jobs, a flow at 0. A member that starts in a round comes
-// before members that had a turn in the round before it, so in any round the members that started later are first.
+// Clients of a priority are served in rounds, and so are the flows of a client. A member (a client or a flow) that starts in round s and has n
+// entries is served once in each of the rounds s to s + n - 1. A client starts in the round with the number of its running jobs, a flow in round 0.
+// In its first round, a member comes before members that were served in the round before. So in every round, members that started later come first.
 import type { Client } from "./ledger.ts";
 import { insertionIndex, type Entry, type Level } from "./levels.ts";
 
@@ -13,7 +13,7 @@ interface Member {
   readonly turn: number;
 }
 
-/** The number of the `take` that returns the entry, from 1. Linear in the clients of its priority and in its client's flows. */
+/** The number of the `take` that returns the entry, from 1. The time is linear in the clients of its priority and in its client's flows. */
 export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority, seq }: Entry<T>): number {
   const level = levels.findIndex((each) => each.priority === priority);
   const parties = levels[level]?.parties;
@@ -34,7 +34,7 @@ export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority,
   return higher.reduce((sum, each) => sum + each.size, inLevel) + 1;
 }
 
-/** The number of turns of all members before turn number `own` (from 0) of the member with this `turn`. No two turns are equal. */
+/** Number of entries that are served before entry `own` (from 0) of the member with this `turn`. No two members have the same turn. */
 function turnsBefore(members: readonly Member[], turn: number, own: number): number {
   const start = members.find((each) => each.turn === turn)?.start ?? 0;
   const round = start + own;
@@ -48,7 +48,7 @@ function turnsBefore(members: readonly Member[], turn: number, own: number): num
   return turns;
 }
 
-/** The number of the client's running jobs when its entries of these levels run too. */
+/** The number of the client's running jobs once its entries of these levels run too. */
 function runningAfter<T>(levels: readonly Level<T>[], client: Client): number {
   return levels.reduce((sum, { parties }) => sum + (parties.get(client)?.size ?? 0), client.running);
 }

@@ -12,7 +12,7 @@ function setUp(): { rate: ServiceRate; pass: (ms: number) => void } {
 }
 
 describe("createServiceRate", () => {
-  it("is one second while nothing is measured and nothing is late", () => {
+  it("is one second before any job has finished, if no job is late", () => {
     expect(setUp().rate.retryAfterS(64, 8)).toBe(1);
   });
 
@@ -25,14 +25,14 @@ describe("createServiceRate", () => {
     expect(rate.retryAfterS(40, 6)).toBe(5);
   });
 
-  it("waits for at least one entry", () => {
+  it("is the time of at least one job", () => {
     const { rate } = setUp();
     rate.finished(3_000);
     expect(rate.retryAfterS(1, 1)).toBe(3);
     expect(rate.retryAfterS(0, 0)).toBe(3);
   });
 
-  it("computes a wait once a few jobs have finished", () => {
+  it("computes a wait once three jobs have finished", () => {
     const { rate } = setUp();
     rate.finished(2_000);
     rate.finished(4_000);
@@ -61,7 +61,7 @@ describe("createServiceRate", () => {
     expect(rate.retryAfterS(10, 0)).toBe(1);
   });
 
-  it("counts no delay that the jobs' durations explain", () => {
+  it("adds only the delay beyond the usual duration of a job", () => {
     const { rate, pass } = setUp();
     rate.finished(8_000);
     pass(8_000);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createSessionRegistry } from "./session-registry.ts";
 
 describe("createSessionRegistry", () => {
-  it("gives the session to the newest claim and names the one it supersedes", () => {
+  it("gives the session to the newest claim and returns the superseded stream", () => {
     const sessions = createSessionRegistry();
     expect(sessions.claim("s", "one")).toBeUndefined();
     expect(sessions.claim("s", "two")).toBe("one");
@@ -11,7 +11,7 @@ describe("createSessionRegistry", () => {
     expect(sessions.size).toBe(1);
   });
 
-  it("keeps the session when a superseded stream cleans up late", () => {
+  it("keeps the session when a superseded stream releases it late", () => {
     const sessions = createSessionRegistry();
     sessions.claim("s", "one");
     sessions.claim("s", "two");
@@ -19,7 +19,7 @@ describe("createSessionRegistry", () => {
     expect(sessions.current("s")).toBe("two");
   });
 
-  it("is empty once the current stream has released it, and a second release is false", () => {
+  it("is empty once the current stream has released the session; a second release returns false", () => {
     const sessions = createSessionRegistry();
     sessions.claim("s", "one");
     expect(sessions.release("s", "one")).toBe(true);
@@ -27,7 +27,7 @@ describe("createSessionRegistry", () => {
     expect([sessions.current("s"), sessions.size]).toEqual([undefined, 0]);
   });
 
-  it("does not mix sessions", () => {
+  it("keeps sessions separate", () => {
     const sessions = createSessionRegistry();
     sessions.claim("s", "one");
     expect(sessions.claim("t", "two")).toBeUndefined();

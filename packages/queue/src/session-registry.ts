@@ -1,16 +1,15 @@
-// Owns the running stream of each session. It ends no stream: the caller of `claim` ends the stream that it supersedes.
+// Owns the running stream of each session. The caller of `claim` ends the superseded stream.
 
 export interface SessionRegistry {
-  /** Makes this the session's stream, and returns the one that it supersedes. The newest claim wins. */
+  /** Makes this stream the session's stream, and returns the id of the superseded stream. */
   claim(session: string, streamId: string): string | undefined;
-  /** Removes the session if the stream still holds it; false when a newer one does, or no stream does. */
+  /** Removes the session if this stream still holds it; false when a newer stream, or no stream, holds it. */
   release(session: string, streamId: string): boolean;
   current(session: string): string | undefined;
-  /** Sessions that have a stream. */
+  /** Number of sessions with a stream. */
   readonly size: number;
 }
 
-/** An empty registry. It holds one entry for each claim that was not released. */
 export function createSessionRegistry(): SessionRegistry {
   const streams = new Map<string, string>();
   return {

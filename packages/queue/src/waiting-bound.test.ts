@@ -1,10 +1,10 @@
-// The bounds that docs/running.md promises to every waiting request, over random schedules with flows that send many requests at once, flows
-// that return as soon as they have an answer, and new flows.
+// Tests the bounds on a request's wait that docs/running.md promises. The random schedules contain flows that send many requests at once, flows
+// that send the next request as soon as they have an answer, and new flows.
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { runSchedule, type FlowPlan, type Request, type SchedulePlan } from "./testing/schedule.ts";
 
-/** The queue's constant of the same name. */
+/** Same value as in admission-queue.ts. */
 const passingLimitMs = 10_000;
 const longestRunMs = 5_000;
 const scheduleMs = 450_000;
@@ -36,19 +36,19 @@ function schedules(
   }));
 }
 
-/** Requests during whose wait no request of higher priority waits. */
+/** The requests that no request of a higher priority can delay. */
 function ofHighestPriority(requests: readonly Request[]): Request[] {
   const highest = Math.max(...requests.map(({ priority }) => priority));
   return requests.filter(({ priority }) => priority === highest);
 }
 
-/** @param passingMs how long others may pass a request; 0 where each needs one slot */
+/** @param passingMs how long other requests may be taken before a request that does not fit; 0 if all requests need one slot */
 function boundMs({ place, mostFlows, mostClients }: Request, passingMs: number): number {
   const turnMs = longestRunMs + mostClients * (passingMs + longestRunMs);
   return place * (passingMs + mostFlows * turnMs);
 }
 
-it("one client, one slot for each: at most its position times the waiting flows start before a request", () => {
+it("one client, one slot per request: at most position × waiting flows requests begin before a request", () => {
   fc.assert(
     fc.property(schedules(fc.constant(1), fc.constant("c")), (plan) => {
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs / 5));
@@ -65,7 +65,7 @@ it.each([
     fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 8 })),
     passingLimitMs,
   ],
-])("several clients, %s for each: a request waits no longer than the documented bound", (_, need, passingMs) => {
+])("several clients, %s per request: a request waits no longer than the documented bound", (_, need, passingMs) => {
   fc.assert(
     fc.property(schedules(need, fc.constantFrom("a", "b", "c")), (plan) => {
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs));
@@ -75,7 +75,7 @@ it.each([
   );
 });
 
-it("six sessions that return at once, and a seventh that sends three: all three begin within two rounds", () => {
+it("with six sessions that return at once, a seventh session is served in every round", () => {
   const flow = (name: string, burst: number, kind: FlowPlan["kind"]): FlowPlan => {
     const size = { slots: 1, runMs: 1_000 };
     return { client: "c", flow: name, priority: 0, burst, kind, pauseMs: 1e9, startMs: 0, sizes: [size] };
@@ -85,7 +85,7 @@ it("six sessions that return at once, and a seventh that sends three: all three 
   expect(waits.map(({ waitedMs }) => waitedMs / 1_000)).toEqual([6, 13, 20]);
 });
 
-it("four sessions that return at once, and two requests for all eight slots: both begin", () => {
+it("four sessions that return at once do not keep two requests for all eight slots from running", () => {
   const sizes = [{ slots: 1, runMs: 3_000 }];
   const session = (name: string, startMs: number): FlowPlan => {
     return { client: "c", flow: name, priority: 0, burst: 1, kind: "returns", pauseMs: 0, startMs, sizes };
@@ -102,6 +102,6 @@ it("four sessions that return at once, and two requests for all eight slots: bot
       .filter((request) => request.flow === "large" && request.slots === need)
       .map(({ waitedMs }) => waitedMs / 1_000);
   expect(Math.max(...waited(8))).toBeLessThanOrEqual(20);
-  // Four slots are free for them.
+  // Four slots are free for these requests.
   expect(waited(1)).toEqual([0, 0, 0, 0]);
 });

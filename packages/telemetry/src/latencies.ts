@@ -1,7 +1,7 @@
-// Computes percentiles of the values since the last read. Buckets grow by a constant ratio, so a percentile is within some percent of the
-// value at every size, and measuring costs the same however many values there are.
+// Computes percentiles of the values since the last read. The size of buckets grows by a constant ratio, so a percentile is within some percent of
+// the true value at every magnitude, and memory does not depend on the number of values.
 
-/** Ratio of one bucket's limit to the previous one's. A percentile is wrong by at most half a bucket, about 2%. */
+/** Ratio of a bucket's limit to the previous bucket's limit. A percentile is wrong by at most half a bucket, about 2%. */
 const ratio = 1.04;
 /** Seconds. Values below `smallest` count as `smallest`, values above `largest` as `largest`. */
 const smallest = 0.000_01;
@@ -18,7 +18,7 @@ export interface LatencySummary {
 
 export interface Latencies {
   observe(seconds: number): void;
-  /** Makes a window. Each call of it summarizes the values since its previous call; undefined without values. */
+  /** Creates a window: a function that summarizes the values since its previous call. Undefined without values. */
   window(): () => LatencySummary | undefined;
 }
 
@@ -44,7 +44,7 @@ export function createLatencies(): Latencies {
   };
 }
 
-/** The value at this rank in milliseconds: the middle of its bucket, rounded to three digits. */
+/** The value at this rank in milliseconds: the middle of its bucket, rounded to three significant digits. */
 function percentile(counts: Float64Array, rank: number): number {
   let below = 0;
   const at = counts.findIndex((count) => (below += count) >= rank);

@@ -1,8 +1,8 @@
-// Keeps the last lines of the log in memory, never on disk, so that a request can read them. Lines and bytes are bounded. Redacted values
-// are removed before a line arrives here.
+// Keeps the last lines of the log in memory, never on disk, so that a request can read them. Lines and bytes are bounded. The logger has already
+// redacted the lines.
 import type { LogSink } from "./log-sink.ts";
 
-/** A written line, parsed. */
+/** A log line, parsed. */
 export interface RingLine {
   /** Counts all lines since the process started, from 0. */
   readonly seq: number;
@@ -19,18 +19,16 @@ export interface LogRing extends LogSink {
   last(count: number, after?: number): readonly RingLine[];
 }
 
-export interface LogRingOptions {
-  readonly maxLines?: number;
-  readonly maxBytes?: number;
-}
-
 interface Kept {
   readonly seq: number;
   readonly text: string;
 }
 
 /** Lines stay text until a request reads them, which is rare. Characters count as bytes, because lines are nearly all ASCII. */
-export function createLogRing({ maxLines = 500, maxBytes = 262_144 }: LogRingOptions = {}): LogRing {
+export function createLogRing({
+  maxLines = 500,
+  maxBytes = 262_144,
+}: { maxLines?: number; maxBytes?: number } = {}): LogRing {
   const kept: Kept[] = [];
   let bytes = 0;
   let count = 0;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createBufferedLogSink, maxPendingLogBytes } from "./log-sink.ts";
 
-/** A reader with room for so many bytes, which may go away. */
+/** A reader with room for a number of bytes. Once `gone` is set, it throws an error. */
 function fakeReader(room = Infinity) {
   let text = "";
   const reader = {
@@ -32,7 +32,7 @@ test("a line is written at once while there is room", () => {
   expect(reader.flushRequests).toBe(0);
 });
 
-test("lines that do not fit are kept, in order, and written when there is room again", () => {
+test("lines without room are kept in order, and written when there is room again", () => {
   const reader = fakeReader(2);
   const sink = createBufferedLogSink(reader);
   sink.write("one\n");
@@ -48,7 +48,7 @@ test("lines that do not fit are kept, in order, and written when there is room a
   expect(reader.text).toBe("one\ntwo\nthree\n");
 });
 
-test("at the limit lines are dropped, and counted once the reader is back", () => {
+test("lines above the limit are dropped, and their number is logged once the reader has room", () => {
   const reader = fakeReader(0);
   const sink = createBufferedLogSink(reader);
   const line = `${"x".repeat(1023)}\n`;
@@ -59,7 +59,7 @@ test("at the limit lines are dropped, and counted once the reader is back", () =
   expect(reader.text).toBe(`${line.repeat(kept)}2 log lines dropped: the log had no reader\n`);
 });
 
-test("after the reader has gone nothing is written, kept or thrown", () => {
+test("once the reader has gone, lines are dropped without an error", () => {
   const reader = fakeReader();
   const sink = createBufferedLogSink(reader);
   reader.gone = true;
@@ -70,7 +70,7 @@ test("after the reader has gone nothing is written, kept or thrown", () => {
   expect(sink.flush()).toBe(true);
 });
 
-test("a reader that goes while lines wait frees them", () => {
+test("waiting lines are dropped when the reader has gone", () => {
   const reader = fakeReader(0);
   const sink = createBufferedLogSink(reader);
   sink.write("waits\n");

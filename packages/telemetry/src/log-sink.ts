@@ -1,16 +1,16 @@
-// Buffers log lines for a reader. A stalled log reader must never delay tokens, so no call waits: a line
-// is written, or kept up to a limit, or dropped and counted. This file does not know whether the reader is a pipe, a file or a terminal.
+// Buffers log lines for a reader. A stalled log reader must never delay tokens, so no call waits: a line is written, or kept up to a limit, or
+// dropped and counted.
 
-/** Most bytes of log text that wait for a reader. */
+/** Limit for the bytes of log text that wait for the reader. */
 export const maxPendingLogBytes: number = 1024 * 1024;
 
 export interface LogSink {
-  /** Takes one finished line, newline included. Never throws and never waits. */
+  /** Writes a line that ends with its newline. Never throws and never waits. */
   write(line: string): void;
 }
 
 export interface LogSinkOptions {
-  /** Passes bytes to the reader and returns how many it took; 0 when it has no room now. Throws if the reader is gone for good. */
+  /** Passes bytes to the reader and returns how many the reader took; 0 when it has no room now. Throws if the reader is gone. */
   readonly take: (bytes: Uint8Array) => number;
   /** Schedules one call of `flush` for when the reader may have room again. */
   readonly requestFlush: () => void;

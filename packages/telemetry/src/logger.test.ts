@@ -13,7 +13,7 @@ function capture(format: LogFormat, level: LogLevel = "info") {
   return { logger, lines, objects: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
-test("a JSON line carries time, level as a word, name and pid", () => {
+test("a JSON line has time, level as a word, name and pid", () => {
   const { logger, objects } = capture("json");
   logger.info({ port: 7711 }, "listening");
   const [line] = objects();
@@ -52,7 +52,7 @@ test("an error keeps its stack in both formats", () => {
   expect(pretty.lines.join("")).toMatch(/disk full[^]*logger\.test/);
 });
 
-test("what users write, what models answer and tokens are redacted, in children too", () => {
+test("prompts, answers and tokens are redacted, also in child loggers", () => {
   const { logger, lines } = capture("json");
   const secret = "Once upon a time";
   for (const key of redactedKeys) {

@@ -1,5 +1,4 @@
-// Owns the format of log lines. It does not know the events, but redacts the keys whose values could be a prompt, an answer
-// or a token.
+// Owns the format of log lines, and the keys whose values are redacted because they could be a prompt, an answer or a token.
 import { pino } from "pino";
 import type { Logger } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -14,30 +13,27 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ["pretty", "json"] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-/**
- * Values of these keys are replaced, so that no log contains a text of a user or a model, or an API token.
- */
+/** Values of these keys are replaced, so that no log contains a user's prompt, a model's answer or an API token. */
 export const redactedKeys = ["prompt", "messages", "text", "token", "authorization", "headers.authorization"] as const;
 
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
-  /** The name of the process, such as `waggle-worker` or `waggle-hive`. */
+  /** Name of the process, such as `waggle-worker` or `waggle-hive`. */
   readonly name: string;
-  /** Where lines go; stderr by default, since stdout carries machine-readable lines only. */
+  /** Where the log is written; stderr by default, since stdout carries machine-readable lines only. */
   readonly destination?: LogSink;
-  /** Also gets every line, as one JSON object whatever `format` is. */
+  /** A second destination, which gets every line as one JSON object whatever `format` is. */
   readonly ring?: LogSink;
   /** Writes only warnings and errors to `destination`; the ring still gets every line. */
   readonly quiet?: boolean;
-  /** Called before a line is written, to make room on a terminal. */
+  /** Called before a line is written, so that a progress bar can make room on the terminal. */
   readonly onLine?: (() => void) | undefined;
 }
 
 /**
- * A pino logger. `json` writes one object per line, with an ISO time and the level as a word. `pretty` writes one readable line,
- * with colours when stderr is a terminal that supports them. Formatting happens in this thread: a daemon that stops must leave no
- * worker thread behind.
+ * Creates a pino logger. `json` writes one object per line, with an ISO time and the level as a word. `pretty` writes one readable line, with colours
+ * when stderr is a terminal that supports them. Formatting happens on this thread: a daemon that stops must leave no worker thread behind.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const sink = options.destination ?? createStderrSink();

@@ -1,22 +1,21 @@
-// Lists the metrics with their names, kinds, labels, buckets and meanings. The documentation's table is generated from
-// this list. A metric with the label `client`
-// is left out of a scrape that does not ask for metrics of single clients.
+// Lists the metrics with their names, kinds, labels, buckets and meanings. The documentation's table is generated from this list. Metrics with the
+// label `client` appear only in scrapes that ask for metrics of single clients.
 
 export interface MetricRow {
   readonly kind: "counter" | "gauge" | "histogram";
   readonly name: `waggle_${string}` | `vllm:${string}`;
   readonly help: string;
   readonly labels: readonly string[];
-  /** Each served model has separate series, with its name in the first label. */
+  /** Whether each served model has separate series, with its name in the first label. */
   readonly perModel: boolean;
-  /** Upper bounds of the buckets, in the unit that the name ends with; histograms only. */
+  /** Upper bounds of the buckets of a histogram, in the unit at the end of its name. */
   readonly buckets?: readonly number[];
 }
 
 /** The label with the model's name. */
 export const modelLabel = "model";
 
-/** The same label in vLLM. */
+/** vLLM's name of this label. */
 const vllmModelLabel = "model_name";
 
 export type ModelLabel = typeof modelLabel | typeof vllmModelLabel;
@@ -26,7 +25,7 @@ const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 
 const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300];
 const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** The same three functions for metrics per model: the label `model` comes before a row's other labels. */
+/** Rows of metrics per model: the label `model` comes before the row's other labels. */
 const ofModel = {
   counter: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
     withModel(counter(name, help, labels)),
@@ -40,7 +39,7 @@ export const metricTable = {
   jobsJoined: counter("jobs_joined_total", "Requests that joined the job of an earlier attempt."),
   jobsResumed: ofModel.counter(
     "jobs_resumed_total",
-    "Times that a job continued after its output so far, on another engine.",
+    "Continuations of jobs on another engine, after their output so far.",
   ),
   jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs rejected before admission, by error code.", ["code"]),
@@ -70,7 +69,7 @@ export const metricTable = {
   engineDeaths: ofModel.counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
   fleetMoves: counter(
     "fleet_moves_total",
-    "Jobs of the fleet that moved to another worker, by the part of this worker.",
+    "Moves of fleet jobs between workers, by this worker's part: continued, handed_over, lost.",
     ["how"],
   ),
   heartbeats: counter("heartbeats_total", "Heartbeats to the hive, by outcome.", ["outcome"]),
@@ -84,16 +83,16 @@ export const metricTable = {
     "unreadable_tool_calls_total",
     "Parts of answers that looked like tool calls and could not be parsed; clients got them as content.",
   ),
-  traceSpans: counter("trace_spans_total", "Spans of traces, sent to the collector or dropped.", ["outcome"]),
+  traceSpans: counter("trace_spans_total", "Trace spans, by outcome: sent to the collector or dropped.", ["outcome"]),
   modelUnloads: ofModel.counter(
     "model_unloads_total",
-    "Models removed from memory, by reason: idle, memory (for another one), asked, replaced, removed.",
+    "Models removed from memory, by reason: idle, memory (for another model), asked, replaced, removed.",
     ["reason"],
   ),
   readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
 
-  state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
-  modelState: ofModel.gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  state: gauge("state", "The worker's state: 1 for the current state, 0 for the others.", ["state"]),
+  modelState: ofModel.gauge("model_state", "Each model's state: 1 for the current state, 0 for the others.", ["state"]),
   modelMemoryBytes: ofModel.gauge("model_memory_bytes", "Memory of a loaded model, as the memory budget counts it."),
   memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models together may use; 0 without a budget."),
   machineMemoryBytes: gauge("machine_memory_bytes", "Memory of this machine or container."),
@@ -103,12 +102,12 @@ export const metricTable = {
   queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
   queueOldestSeconds: ofModel.gauge(
     "queue_oldest_seconds",
-    "Longest time that a waiting job has waited for a slot; 0 without one.",
+    "Time that the oldest waiting job has waited for a slot; 0 without waiting jobs.",
   ),
   queueCapacity: ofModel.gauge("queue_capacity", "Largest number of jobs that may wait."),
   fleetConnected: gauge(
     "fleet_connected",
-    "1 while the fleet's NATS server can be reached; else 0, also without a fleet.",
+    "1 while the fleet's NATS server can be reached; otherwise 0, also without a fleet.",
   ),
   fleetJobs: gauge("fleet_jobs", "Jobs of the fleet that run here; at a gateway, the gateway's jobs in the fleet."),
   streamsOpen: gauge("streams_open", "Readers connected to a stream."),
@@ -120,15 +119,15 @@ export const metricTable = {
   eventLoopUtilization: gauge("event_loop_utilization", "Busy share of the main thread since the last scrape, 0 to 1."),
   engineEventLoopUtilization: ofModel.gauge(
     "engine_event_loop_utilization",
-    "Busy share of the engine's main thread over the last second, 0 to 1; passes run on another.",
+    "Busy share of the engine's main thread over the last second, 0 to 1; passes run on another thread.",
   ),
   engineRssBytes: ofModel.gauge(
     "engine_rss_bytes",
     "Resident memory of the engine's process, model and KV cache included.",
   ),
 
-  vllmWaiting: vllmGauge("num_requests_waiting", "Jobs waiting for a slot, as llm-d reads it."),
-  vllmRunning: vllmGauge("num_requests_running", "Jobs that run, as llm-d reads it."),
+  vllmWaiting: vllmGauge("num_requests_waiting", "Jobs waiting for a slot, under the name that llm-d reads."),
+  vllmRunning: vllmGauge("num_requests_running", "Running jobs, under the name that llm-d reads."),
   vllmKvUsage: vllmGauge(
     "kv_cache_usage_perc",
     "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
@@ -146,27 +145,23 @@ export const metricTable = {
   stepSeconds: ofModel.histogram("step_seconds", "Duration of a forward pass and its sampling.", stepSeconds),
   stepGapSeconds: ofModel.histogram(
     "step_gap_seconds",
-    "From one pass's end to the next one's start while work waits.",
+    "Time from the end of a pass to the start of the next pass, while work waits.",
     gapSeconds,
   ),
   prefixTransferSeconds: ofModel.histogram(
     "prefix_transfer_seconds",
-    "Saving or loading a slot state, between two passes.",
+    "Time for saving or loading a slot state, between two passes.",
     stepSeconds,
   ),
-  queueSeconds: ofModel.histogram("queue_seconds", "Acceptance to slot.", waitSeconds),
-  ttftSeconds: ofModel.histogram("ttft_seconds", "Time to first token: acceptance to first token.", waitSeconds),
+  queueSeconds: ofModel.histogram("queue_seconds", "Time from a job's acceptance to its slot.", waitSeconds),
+  ttftSeconds: ofModel.histogram("ttft_seconds", "Time to first token, from a job's acceptance.", waitSeconds),
   itlSeconds: ofModel.histogram(
     "itl_seconds",
-    "Inter-token latency: from one token to the next of one job.",
+    "Inter-token latency: time from one token of a job to the next.",
     stepSeconds,
   ),
-  httpSubmitSeconds: histogram("http_submit_seconds", "Request to answer of POST /v1/jobs.", submitSeconds),
-  cancelSteps: ofModel.histogram(
-    "cancel_steps",
-    "Forward passes between a cancel and its slot being free.",
-    [0, 1, 2, 5],
-  ),
+  httpSubmitSeconds: histogram("http_submit_seconds", "Time from request to response of POST /v1/jobs.", submitSeconds),
+  cancelSteps: ofModel.histogram("cancel_steps", "Forward passes from a cancel until the slot is free.", [0, 1, 2, 5]),
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricTable = typeof metricTable;

@@ -8,7 +8,7 @@ async function sample(metrics: { text(): Promise<string> }, line: string): Promi
   return found === undefined ? undefined : Number(found.slice(line.length + 1));
 }
 
-test("a scrape shows every metric of the table, and the process's own", async () => {
+test("a scrape shows every metric of the table, and the metrics of Node's process", async () => {
   const text = await createWorkerMetrics().text();
   for (const row of Object.values(metricTable)) {
     expect(text).toContain(`# HELP ${row.name} ${row.help}\n# TYPE ${row.name} ${row.kind}\n`);
@@ -17,7 +17,7 @@ test("a scrape shows every metric of the table, and the process's own", async ()
   expect(text).toContain("nodejs_eventloop_lag_p99_seconds");
 });
 
-test("names are unique, prefixed, and a counter's ends in _total", () => {
+test("names are unique and prefixed, and names of counters end in _total", () => {
   const names = Object.values(metricTable).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const row of Object.values(metricTable)) {
@@ -25,7 +25,7 @@ test("names are unique, prefixed, and a counter's ends in _total", () => {
   }
 });
 
-test("counters count by their labels, each model for itself", async () => {
+test("counters have separate values by label and by model", async () => {
   const metrics = createWorkerMetrics();
   const [one, other] = [metrics.ofModel("one"), metrics.ofModel("other")];
   one.jobsAccepted.inc();
@@ -48,7 +48,7 @@ test("the mean batch width is sum / count", async () => {
   expect(await sample(metrics, 'waggle_batch_width_bucket{le="6",model="m"}')).toBe(1);
 });
 
-test("a cancel that cost no step falls into the first bucket", async () => {
+test("a cancel without a further step is counted in the first bucket", async () => {
   const metrics = createWorkerMetrics();
   const { cancelSteps } = metrics.ofModel("m");
   cancelSteps.observe(0);
@@ -65,7 +65,7 @@ test("the state gauge is one-hot", async () => {
   expect(await sample(metrics, 'waggle_state{state="ready"}')).toBe(1);
 });
 
-test("two workers in one process count apart", async () => {
+test("two workers in one process have separate metrics", async () => {
   const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
   one.ofModel("m").steps.inc();
   other.ofModel("m").begin();

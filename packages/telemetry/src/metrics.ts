@@ -1,4 +1,4 @@
-// Creates the metrics of a process: an object with a typed property for each row of the table, on a registry that no other object uses.
+// Creates the metrics of a process: an object with a typed property for each row of the table, on registries that no other object uses.
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { createLatencies } from "./latencies.ts";
@@ -17,36 +17,32 @@ type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
 
 type WorkerMetricTable = Omit<MetricTable, keyof ModelMetricTable>;
 
-/** The metrics of a model are reached only by its name. */
+/** Metrics per model are reached through `ofModel`. */
 export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> } & ModelSeries & {
-    /** Latencies of all models together, for percentiles of the last seconds. */
+    /** Latencies of all models together, for percentiles over the last seconds. */
     readonly latencies: { readonly ttft: Latencies; readonly itl: Latencies };
-    /** The content type that belongs to `text()`. */
+    /** The content type of `text()`. */
     readonly contentType: string;
     /**
      * All metrics in Prometheus' text format, including those of Node's process.
      * @param whose `worker` leaves out the metrics of single clients
      */
     text(whose?: "all" | "worker"): Promise<string>;
-    /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
+    /** Sets the one-hot `state` gauge: `current` is 1 and all other states are 0. */
     setState(current: string, all: readonly string[]): void;
   };
 
-/**
- * Milliseconds between two measurements of the event loop's delay. Node's default of 10 would wake an idle daemon 100 times a second.
- */
+/** Milliseconds between two measurements of the event loop's delay. Node's default of 10 would wake an idle daemon 100 times a second. */
 const loopDelayResolutionMs = 20;
 
-/**
- * Creates metrics that are all zero. Each call makes a new registry, so that two workers in one process do not share numbers.
- */
+/** Creates metrics that are all zero. Each call creates new registries, so that two workers in one process do not share numbers. */
 export function createWorkerMetrics(): WorkerMetrics {
   const registry = new Registry();
   const clients = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
   const entries = Object.entries(metricTable).map(([key, row]) => {
-    const of: readonly string[] = row.labels;
-    return [key, createMetric(row, of.includes("client") ? clients : registry)] as const;
+    const labels: readonly string[] = row.labels;
+    return [key, createMetric(row, labels.includes("client") ? clients : registry)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
   const latencies = { ttft: createLatencies(), itl: createLatencies() };

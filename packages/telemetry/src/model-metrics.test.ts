@@ -1,4 +1,4 @@
-// Tests the series of single models: their start, the change of a name, and their removal.
+// Tests the series of single models: their start at 0, a change of name, and their removal.
 import { expect, test } from "vitest";
 import { metricTable } from "./metric-table.ts";
 import type { MetricRow } from "./metric-table.ts";
@@ -7,14 +7,14 @@ import { createWorkerMetrics } from "./metrics.ts";
 const linesOf = async (metrics: { text(): Promise<string> }, part: string): Promise<string[]> =>
   (await metrics.text()).split("\n").filter((line) => !line.startsWith("#") && line.includes(part));
 
-test("every row of a model has its label, and of other rows only those of clients", () => {
+test("rows per model, and no other rows, have the model as first label", () => {
   for (const { name, labels, perModel } of Object.values<MetricRow>(metricTable)) {
     const has = ["model", "model_name"].includes(labels[0] ?? "") && !labels.includes("client");
     expect([name, perModel]).toEqual([name, has]);
   }
 });
 
-test("a new model's counters begin at 0 where the model is the only label, once", async () => {
+test("begin sets metrics with the model as only label to 0, once", async () => {
   const metrics = createWorkerMetrics();
   const model = metrics.ofModel("m");
   expect(await linesOf(metrics, 'model="m"')).toEqual([]);
@@ -30,7 +30,7 @@ test("a new model's counters begin at 0 where the model is the only label, once"
   expect(await linesOf(metrics, "waggle_itl_seconds_count")).toEqual(['waggle_itl_seconds_count{model="m"} 0']);
 });
 
-test("counts from before a model's name was known move to the name, and the old label disappears", async () => {
+test("counts from before a model's name was known move to the name, and the old series disappear", async () => {
   const metrics = createWorkerMetrics();
   const early = metrics.ofModel("file");
   early.begin();
@@ -51,7 +51,7 @@ test("counts from before a model's name was known move to the name, and the old 
   ]);
 });
 
-test("gauges of models are removed before they are set again, counters stay", async () => {
+test("resetModelGauges removes the gauges of all models, and keeps counters", async () => {
   const metrics = createWorkerMetrics();
   for (const name of ["one", "two"]) {
     metrics.ofModel(name).slotsTotal.set(4);

@@ -19,19 +19,19 @@ type BoundMetric<R extends MetricRow> = R["kind"] extends "counter"
 
 /** One model's metrics. */
 export type ModelMetrics = { readonly [K in keyof ModelMetricTable]: BoundMetric<ModelMetricTable[K]> } & {
-  /** Sets counters without a value to 0, so that the first count is seen as an increase. Idempotent. */
+  /** Creates counters and histograms without other labels at 0, so that Prometheus sees their first count as an increase. Idempotent. */
   begin(): void;
 };
 
 export interface ModelSeries {
-  /** Returns the same object for the same name, so a call costs only a map lookup. */
+  /** Returns the same object for the same name, at the cost of a map lookup. */
   ofModel(name: string): ModelMetrics;
   /**
-   * Moves the counts of a model to the name that it has once it is known. Histograms are not moved: they have no values
-   * before a model is loaded.
+   * Moves the counts of a model to the name that is learned when the model loads. Histograms are not moved: they have no values before a model is
+   * loaded.
    */
   renameModel(from: string, to: string): Promise<void>;
-  /** Removes the gauges of all models. The caller then sets those of present models, so that removed models have none. */
+  /** Removes the gauges of all models. The caller then sets the gauges of present models, so that removed models leave no gauges. */
   resetModelGauges(): void;
 }
 
@@ -87,15 +87,15 @@ export function createModelSeries(
 
 type Labels = Readonly<Record<string, string>>;
 
-/** @param only the model's label with its value */
-function bind(metric: Metric, only: Labels, latencies: Latencies | undefined): object {
+/** @param modelLabels the model's label with its value */
+function bind(metric: Metric, modelLabels: Labels, latencies: Latencies | undefined): object {
   const split = (call: readonly [(Labels | number)?, number?]): [Labels, number | undefined] => {
     const [first, second] = call;
-    return typeof first === "object" ? [{ ...first, ...only }, second] : [only, first];
+    return typeof first === "object" ? [{ ...first, ...modelLabels }, second] : [modelLabels, first];
   };
   if (metric instanceof Counter) return { inc: (...call: [(Labels | number)?, number?]) => metric.inc(...split(call)) };
   if (metric instanceof Histogram)
-    return latencies === undefined ? metric.labels(only) : both(metric.labels(only), latencies);
+    return latencies === undefined ? metric.labels(modelLabels) : both(metric.labels(modelLabels), latencies);
   return {
     set(...call: [Labels | number, number?]) {
       const [labels, to = 0] = split(call);

@@ -1,5 +1,5 @@
-// Keeps the dashboard and the alerts of packaging/ in step with the metrics: every expression is parsed with Prometheus' grammar, and
-// its metrics and labels must exist.
+// Tests that the dashboard and the alerts of packaging/ match the metrics: every expression is parsed with Prometheus' grammar, and its metrics and
+// labels must exist.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
@@ -11,7 +11,7 @@ import { createWorkerMetrics } from "./metrics.ts";
 interface Expression {
   readonly where: string;
   readonly expression: string;
-  /** Labels that its legend or its text shows. */
+  /** Labels that the panel's legend or the alert's text shows. */
   readonly shown: readonly string[];
 }
 
@@ -39,7 +39,7 @@ const alerts = parse(fileOf("prometheus/alerts.yaml")) as {
 };
 const rules = alerts.groups.flatMap((group) => group.rules);
 
-/** Prometheus gives every series these. */
+/** Labels that Prometheus adds to every series. */
 const scrapeLabels = ["instance", "job"];
 
 const labelsOf = new Map<string, readonly string[]>([["up", scrapeLabels]]);
@@ -54,7 +54,7 @@ const scrape = await createWorkerMetrics().text();
 for (const [, name = ""] of scrape.matchAll(/^# TYPE ((?:process|nodejs)_\w+) gauge$/gm))
   labelsOf.set(name, scrapeLabels);
 
-/** Grafana's variables as Prometheus gets them; those in quotes are texts anyway. */
+/** Replaces Grafana's variables for durations. Variables in quotes may stay, since they are valid strings. */
 const filledIn = (expression: string): string =>
   expression.replaceAll(/\$__(rate_interval|interval)\b/g, "5m").replaceAll(/\$__range\b/g, "1h");
 const namesIn = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name = ""]) => name);
@@ -82,18 +82,18 @@ test.each(expressions.map((each) => [each.where, each] as const))(
     expect(selectors).not.toEqual([]);
     for (const { metric, labels } of selectors) {
       const known = labelsOf.get(metric);
-      expect(known, `${metric} is no metric of the worker`).toBeDefined();
+      expect(known, `the worker has no metric ${metric}`).toBeDefined();
       expect(known).toEqual(expect.arrayContaining([...labels]));
     }
     const available = selectors.flatMap(({ metric }) => labelsOf.get(metric) ?? []);
     expect(available).toEqual(expect.arrayContaining([...groupings]));
-    // A label that is neither chosen nor grouped by is not in the result.
+    // When an expression groups series, the result has only the labels of the grouping.
     const kept = groupings.length > 0 ? groupings : available;
     expect(kept).toEqual(expect.arrayContaining([...each.shown]));
   },
 );
 
-test("quantiles are taken of buckets, rates of counters", () => {
+test("quantiles use buckets, and rates use counters", () => {
   const counters = Object.values<MetricRow>(metricTable).flatMap(({ kind, name }) =>
     kind === "counter" ? [name] : [],
   );

@@ -1,5 +1,4 @@
-// Tests with a real process: the lines that survive an exit, a broken pipe and a stalled reader, and that no handle
-// keeps it alive.
+// Tests a real process: which log lines survive an exit, a broken pipe and a stalled reader, and that no handle keeps the process alive.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +12,7 @@ const root = resolve(import.meta.dirname, "../../..");
 const index = JSON.stringify(new URL("./index.ts", import.meta.url).href);
 
 const children: ChildProcess[] = [];
-// With an empty cache tsx starts its compiler: a child that inherits stderr, and so makes it blocking again.
+// With an empty cache, tsx starts its compiler: a child that inherits stderr and makes it blocking again.
 const coldCache = mkdtempSync(join(tmpdir(), "waggle-telemetry-"));
 
 afterEach(() => {
@@ -23,8 +22,7 @@ afterEach(() => {
 afterAll(() => rmSync(coldCache, { recursive: true, force: true }));
 
 /**
- * Runs a script that has `logger`. Reading of its stderr begins with `read()`; what it writes before waits in the pipe,
- * then in it.
+ * Runs a script with a `logger`. Its stderr is not read before `read()`: earlier output waits in the pipe, and then in the process.
  */
 function start(format: "json" | "pretty", body: string, env: Record<string, string> = {}) {
   const code = `const { createLogger, createWorkerMetrics } = await import(${index});
@@ -44,36 +42,33 @@ function start(format: "json" | "pretty", body: string, env: Record<string, stri
   return {
     child,
     ended: once(child, "close").then(([status]: unknown[]) => status),
-    /** The first output on stdout, or "" when the script left without any. */
-    spoke: Promise.race([once(child.stdout, "data").then(String), once(child, "close").then(() => "")]),
+    /** The first output on stdout, or "" when the script ended without output. */
+    printed: Promise.race([once(child.stdout, "data").then(String), once(child, "close").then(() => "")]),
     read: () => child.stderr.resume(),
     log: () => log,
   };
 }
 
-test.each(["json", "pretty"] as const)(
-  "an exit waits for a reader that is behind: the last %s line arrives",
-  async (format) => {
-    const { ended, spoke, read, log } = start(
-      format,
-      `for (let i = 0; i < 4000; i++) logger.info("line " + i);
+test.each(["json", "pretty"] as const)("an exit waits for a slow reader: the last %s line arrives", async (format) => {
+  const { ended, printed, read, log } = start(
+    format,
+    `for (let i = 0; i < 4000; i++) logger.info("line " + i);
       console.log("leaving");
       process.exit(3);`,
-    );
-    expect(await spoke).toBe("leaving\n");
-    read();
-    expect(await ended).toBe(3);
-    expect(log().trimEnd().split("\n")).toHaveLength(4000);
-    expect(log()).toContain("line 3999");
-  },
-);
+  );
+  expect(await printed).toBe("leaving\n");
+  read();
+  expect(await ended).toBe(3);
+  expect(log().trimEnd().split("\n")).toHaveLength(4000);
+  expect(log()).toContain("line 3999");
+});
 
 test("the process survives a reader that exits", async () => {
-  const { child, ended, spoke } = start(
+  const { child, ended, printed } = start(
     "json",
     `const timer = setInterval(() => {
       logger.info("still here");
-      process.stderr.write("a warning of somebody else's");
+      process.stderr.write("a warning of other code");
       if (process.stderr.errored === null) return;
       clearInterval(timer);
       logger.info("after");
@@ -81,12 +76,12 @@ test("the process survives a reader that exits", async () => {
     }, 1);`,
   );
   child.stderr.destroy();
-  expect(await spoke).toBe("EPIPE\n");
+  expect(await printed).toBe("EPIPE\n");
   expect(await ended).toBe(0);
 });
 
 test("a stalled reader delays neither the process nor its exit", async () => {
-  const { child, spoke } = start(
+  const { child, printed } = start(
     "json",
     `const line = "x".repeat(1000);
     for (let i = 0; i < 5000; i++) logger.info(line);
@@ -95,19 +90,19 @@ test("a stalled reader delays neither the process nor its exit", async () => {
     { TMPDIR: coldCache },
   );
   const exited = once(child, "exit");
-  expect(await spoke).toBe("still here\n");
+  expect(await printed).toBe("still here\n");
   expect((await exited)[0]).toBe(0);
 });
 
-test("a reader that resumes after a burst gets the lines within the limit, and the count of the others", async () => {
-  const { child, spoke, read, log } = start(
+test("a reader that resumes after a burst gets the lines within the limit, and the number of dropped lines", async () => {
+  const { child, printed, read, log } = start(
     "json",
     `const line = "x".repeat(1000);
     for (let i = 0; i < 5000; i++) logger.info(line);
     console.log("written");
     setInterval(() => {}, 1000);`,
   );
-  expect(await spoke).toBe("written\n");
+  expect(await printed).toBe("written\n");
   read();
   while (!log().includes("log lines dropped")) await once(child.stderr, "data");
   const lines = log().trimEnd().split("\n");

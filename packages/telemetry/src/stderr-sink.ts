@@ -1,4 +1,4 @@
-// Writes log lines to stderr: at once while there is room, otherwise after a short delay, and a last time at exit.
+// Writes log lines to stderr: at once while there is room, otherwise after a short delay, and the rest at exit.
 import { fstatSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { createBufferedLogSink } from "./log-sink.ts";
@@ -6,16 +6,16 @@ import type { LogSink } from "./log-sink.ts";
 
 const stderrFd = 2;
 const retryDelayMs = 20;
-/** How long an exit may wait for a slow reader to take the last lines. */
+/** Time limit for a slow reader to take the last lines at exit. */
 const exitFlushTimeoutMs = 500;
 const exitFlushPauseMs = 5;
 
 /**
- * A sink on this process's stderr. A pipe or socket takes the bytes that fit; a file or a terminal takes all bytes. Create only one
+ * Creates the sink on this process's stderr. A pipe or socket takes the bytes that fit; a file or a terminal takes all bytes. Create only one sink
  * in each process, because the sink listens for the process's exit.
  */
 export function createStderrSink(): LogSink {
-  // When other code writes to a closed stderr (such as Node with a warning), the daemon must not end either.
+  // The daemon must not end when other code (such as a warning of Node) writes to a closed stderr.
   process.stderr.on("error", () => {});
   stopBlocking();
   const sink = createBufferedLogSink({
@@ -30,9 +30,9 @@ export function createStderrSink(): LogSink {
 }
 
 /**
- * Opening a handle on a pipe or socket makes it non-blocking. `process.stderr` did so at the start, but every child that
- * inherited the descriptor since has made it blocking again (when run from source, the child that compiles TypeScript). This handle does
- * nothing else, and is never closed, because that would close stderr.
+ * Makes a pipe or socket at stderr non-blocking by opening a handle on it. `process.stderr` opened one at the start, but children
+ * that inherited stderr since then made it blocking again (when run from source, the child that compiles TypeScript). The handle is never closed,
+ * because that would close stderr.
  */
 function stopBlocking(): void {
   const kind = fstatSync(stderrFd);
@@ -48,7 +48,7 @@ function takeNow(bytes: Uint8Array): number {
   }
 }
 
-/** Blocks the thread. Only this function may block, because the event loop no longer runs during exit. */
+/** Blocks the thread: during exit, the event loop no longer runs. */
 function pauseThread(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

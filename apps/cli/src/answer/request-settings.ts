@@ -1,4 +1,4 @@
-// Defines the request settings that a person may set, and parses their values. The protocol's schema says which values are valid.
+// Defines the request settings that a user may set, and parses their values. The protocol's schema decides which values are valid.
 import { GenerateRequestSchema, SamplingSchema, type GenerateRequestInput } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 
@@ -21,7 +21,7 @@ export function parseSetting(text: string): readonly [name: string, value: unkno
 /** @throws CliError naming the setting and its valid values */
 export function settingValue(name: string, text: string): unknown {
   if (!settingNames.includes(name)) {
-    throw new CliError(`There is no setting "${name}". There are: ${settingNames.join(", ")}.`, exitCodes.wrongUse);
+    throw new CliError(`Unknown setting "${name}". Settings: ${settingNames.join(", ")}.`, exitCodes.wrongUse);
   }
   const value = valueOf(text);
   const request = { messages: [{ role: "user", content: "?" }], [name]: value };

@@ -1,38 +1,38 @@
-// Shows an answer while it streams: status before the first token, thoughts dimmed, words wrapped. Also returns the outcome.
+// Shows an answer while it streams: the status before the first token, the model's reasoning dimmed, and lines wrapped between words.
 import type { EndEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
 import { type Output, type StatusLine, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
 export interface AnswerOutcome {
-  /** The answer's text without its thoughts. */
+  /** The answer's text without its reasoning. */
   readonly text: string;
   readonly reasoning: string;
   /** Undefined when the stream has no final event: it failed or was stopped. */
   readonly end: EndEvent | undefined;
   readonly error: { readonly code: string; readonly message: string } | undefined;
-  /** The signal stopped the answer. */
+  /** Whether the signal stopped the answer. */
   readonly stopped: boolean;
 }
 
 export interface ShowAnswerOptions {
   readonly out: Output;
   readonly status: StatusLine;
-  /** True shows thoughts and wraps lines between words, which a person wants and a program does not. */
+  /** Whether a person reads the output: then reasoning is shown, and lines are wrapped between words. */
   readonly forPerson: boolean;
-  /** Aborting it stops the answer; that is an outcome, not an error. */
+  /** Stops the answer when it aborts. A stopped answer is an outcome, not an error. */
   readonly signal: AbortSignal;
 }
 
 type Part = "content" | "reasoning";
 
-/** Writes the answer, and a newline after it unless it is empty. @throws what the stream throws, unless the signal stopped it */
+/** Writes the answer, and a newline after it unless the answer is empty. @throws what the stream throws, unless the signal stopped it */
 export async function showAnswer(
   events: AsyncIterable<StreamEvent>,
   options: ShowAnswerOptions,
 ): Promise<AnswerOutcome> {
   const { out, status, forPerson, signal } = options;
   const writer = createWriter(out, forPerson);
-  const said = { content: "", reasoning: "" };
+  const output = { content: "", reasoning: "" };
   let end: EndEvent | undefined;
   let error: AnswerOutcome["error"];
   try {
@@ -41,13 +41,13 @@ export async function showAnswer(
         const part = partOf(event.part);
         if (part === undefined || event.text === "") continue;
         status.clear();
-        said[part] += event.text;
+        output[part] += event.text;
         writer.write(part, event.text);
       } else if (event.type === "end") end = event;
       else if (event.type === "error") error = { code: event.code, message: event.message };
       else {
         const words = statusWords(event);
-        if (words !== undefined && said.content + said.reasoning === "") status.show(words);
+        if (words !== undefined && output.content + output.reasoning === "") status.show(words);
       }
     }
   } catch (thrown) {
@@ -56,10 +56,10 @@ export async function showAnswer(
     status.clear();
     writer.finish();
   }
-  return { text: said.content, reasoning: said.reasoning, end, error, stopped: signal.aborted };
+  return { text: output.content, reasoning: output.reasoning, end, error, stopped: signal.aborted };
 }
 
-/** Returns undefined for tool calls: the command line requests none. */
+/** Undefined for tool calls: the command line offers no tools, so that answers should have no calls. */
 function partOf(part: string | undefined): Part | undefined {
   if (part === undefined || part === "content") return "content";
   return part === "reasoning" ? part : undefined;
@@ -90,7 +90,10 @@ interface Writer {
   finish(): void;
 }
 
-/** Removes control characters, because the terminal would obey escape sequences in a model's output. The rest of a sequence is harmless text. */
+/**
+ * Removes control characters, because the terminal would obey escape sequences in a model's output. The other characters of a sequence are
+ * harmless.
+ */
 function withoutControls(text: string): string {
   return text.replaceAll(/(?![\t\n])\p{Cc}/gu, "");
 }
@@ -117,7 +120,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
       }
       if (part !== next) begun = false;
       part = next;
-      // Many models begin with a space or an empty line; it is not shown.
+      // Many models begin an answer with a space or an empty line, which is not shown.
       const seen = begun ? text : text.trimStart();
       begun ||= seen !== "";
       emit(wrap.push(seen));
@@ -128,7 +131,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
   };
 }
 
-/** `153 tokens, 124 tokens/s, first token after 27 ms` */
+/** Such as `153 tokens, 124 tokens/s, first token after 27 ms`. */
 export function statsOf({ end }: Pick<AnswerOutcome, "end">): string {
   if (end === undefined) return "";
   const { usage, timings } = end;

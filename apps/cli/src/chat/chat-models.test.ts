@@ -1,4 +1,4 @@
-// Switching models within a chat, where a worker runs and where the chat has brought one along.
+// Tests switching models within a chat: with a running worker, and with a private worker.
 import { expect, it } from "vitest";
 import { CliError, InterruptedError } from "../cli-error.ts";
 import type { Session } from "../worker/open-session.ts";
@@ -40,7 +40,7 @@ function world(ownWorker: boolean, wanted?: string): World {
 
 const never = new AbortController().signal;
 
-it("a worker that runs has its models, and stays the chat's", async () => {
+it("a chat with a running worker lists the worker's models and keeps using that worker", async () => {
   const { models, done } = world(false);
   expect(await models.names()).toEqual(["ant", "bee"]);
   const { session } = models;
@@ -66,12 +66,14 @@ it("the model that the chat began with is listed once", async () => {
 it("the chat keeps the current model when the next one cannot be loaded or the load is stopped", async () => {
   const { models, done } = world(true);
   await expect(models.use("broken", never)).rejects.toThrow("Cannot load model broken: not a GGUF file.");
-  await expect(models.use("wasp", AbortSignal.abort())).rejects.toThrow("Stopped. Still using The story teller.");
+  await expect(models.use("wasp", AbortSignal.abort())).rejects.toThrow(
+    "Stopped. The model is still The story teller.",
+  );
   expect(models.session.modelName).toBe("The story teller");
   expect(done).toEqual(["close undefined", "open undefined", "close undefined", "open undefined"]);
 });
 
-it("a chat that is interrupted opens nothing more", async () => {
+it("an interrupted chat starts no other worker", async () => {
   const { models, done, chat } = world(true);
   chat.abort(new InterruptedError());
   await expect(models.use("wasp", never)).rejects.toThrow(InterruptedError);

@@ -1,5 +1,5 @@
-// Owns which models a chat can switch to, and the session with the current one. A running worker has several models; a private worker has one,
-// so switching to another download starts another private worker.
+// Owns the models that a chat can switch to, and the session with the current one. A running worker has several models. A private worker
+// has one, so switching starts another private worker.
 import { linkSignals } from "@waggle/async";
 import { CliError } from "../cli-error.ts";
 import type { Session } from "../worker/open-session.ts";
@@ -10,16 +10,14 @@ export interface ChatModelsOptions {
   readonly model: string | undefined;
   /** Names of the models of the session's worker that generate text. */
   readonly served: (session: Session) => Promise<readonly string[]>;
-  /** Names of the downloaded models. */
   readonly downloads: () => Promise<readonly string[]>;
   /** Starts a private worker with this model. @throws CliError when it cannot be loaded; the signal's reason when it aborts */
   readonly open: (model: string | undefined, signal: AbortSignal) => Promise<Session>;
-  /** Aborting it ends the whole chat. */
+  /** Ends the whole chat when it aborts. */
   readonly signal: AbortSignal;
 }
 
 export interface ChatModels {
-  /** The session with the current worker. */
   readonly session: Session;
   names(): Promise<readonly string[]>;
   /**
@@ -36,7 +34,7 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
   let session = options.session;
   let current = first;
 
-  /** Closes the current worker first: memory may not hold two. */
+  /** Closes the current worker before it starts the next one: memory may not hold both. */
   async function replace(next: typeof first, stop: AbortSignal): Promise<void> {
     await session.close();
     try {
@@ -46,7 +44,7 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
     } catch (error) {
       signal.throwIfAborted();
       session = await open(current.model, signal);
-      if (stop.aborted) throw new CliError(`Stopped. Still using ${current.name}.`, undefined, { cause: error });
+      if (stop.aborted) throw new CliError(`Stopped. The model is still ${current.name}.`, undefined, { cause: error });
       throw error;
     }
   }

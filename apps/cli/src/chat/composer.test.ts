@@ -14,7 +14,7 @@ it.each([
   expect(composer.open).toBe(false);
 });
 
-it("forgets what has begun", () => {
+it("reset drops an incomplete message", () => {
   const composer = createComposer();
   composer.add('"""');
   composer.add("lost");

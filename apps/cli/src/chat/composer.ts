@@ -5,9 +5,8 @@ const quotes = '"""';
 export interface Composer {
   /** Adds a line. Returns the message when this line completes it. */
   add(line: string): string | undefined;
-  /** A message has begun and is not complete. */
+  /** Whether a message has begun and is not complete. */
   readonly open: boolean;
-  /** Drops the incomplete message. */
   reset(): void;
 }
 

@@ -11,7 +11,7 @@ export interface Conversation {
   readonly settings: RequestSettings;
   /** The model's name in requests; undefined for the worker's default model. */
   readonly model: string | undefined;
-  /** A new prompt supersedes an older one of the same session. */
+  /** The worker's session: a new prompt supersedes a running one of the same session. */
   readonly sessionId: string;
 }
 
@@ -26,7 +26,7 @@ export function requestFor(conversation: Conversation, prompt: string): Generate
   });
 }
 
-/** Adds the turn only if the answer has text. Otherwise the prompt would be in the conversation twice when the person sends it again. */
+/** Adds the turn only if the answer has text. Otherwise the conversation would contain the prompt twice when the user sends it again. */
 export function withTurn(conversation: Conversation, prompt: string, { text, reasoning }: AnswerOutcome): Conversation {
   if (text === "") return conversation;
   const answer: Message = {

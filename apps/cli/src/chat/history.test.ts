@@ -9,7 +9,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-history-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const file = (): string => join(folder, "state", "chat-history");
 
-it("comes back in the next chat, several lines and all, for its owner alone", () => {
+it("the next chat reads the history, with messages of several lines, from a file that only its owner can read", () => {
   const first = createHistory(file());
   first.add("one");
   first.add("two\nlines");
@@ -18,13 +18,13 @@ it("comes back in the next chat, several lines and all, for its owner alone", ()
   expect(statSync(file()).mode & 0o777).toBe(0o600);
 });
 
-it("drops what is damaged and keeps the rest", () => {
+it("damaged lines are dropped, and the others kept", () => {
   createHistory(file()).add("kept");
   writeFileSync(file(), `${readFileSync(file(), "utf8")}{"a":1}\nnonsense\n"cut o`);
   expect(createHistory(file()).entries).toEqual(["kept"]);
 });
 
-it("is bounded, in entries and in bytes", () => {
+it("the history is limited in entries and in bytes", () => {
   const history = createHistory(file());
   for (let i = 0; i < 1_100; i++) history.add(`entry ${i}`);
   history.add("x".repeat(20_000));
@@ -39,7 +39,7 @@ it("is bounded, in entries and in bytes", () => {
   expect(createHistory(file()).entries.at(-1)).toMatch(/^199 /);
 });
 
-it("is not kept when the file cannot be written or the history is turned off", () => {
+it("nothing is kept when the file cannot be written or the history is turned off", () => {
   const nowhere = createHistory(join(folder, "file", "history"));
   writeFileSync(join(folder, "file"), "");
   chmodSync(join(folder, "file"), 0o400);

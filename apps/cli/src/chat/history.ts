@@ -1,10 +1,10 @@
-// Keeps the history of typed messages: a file of JSON lines in the state folder, of limited size, which only its owner can read.
+// Keeps the history of typed messages in a file of JSON lines, of limited size, which only its owner can read.
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 const maxEntries = 1_000;
 const maxBytes = 1_048_576;
-/** A longer message is not kept: it was probably pasted, and the history is for typed messages. */
+/** A longer message is not kept: it was probably pasted rather than typed. */
 const maxEntryChars = 16_384;
 
 export interface ChatHistory {
@@ -53,7 +53,7 @@ function parseEntry(line: string): string[] {
 function append(path: string, message: string): void {
   quietly(() => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // One write for each line, so that two chats at a time do not mix their lines.
+    // One write per line, so that two chats at the same time do not mix their lines.
     appendFileSync(path, `${JSON.stringify(message)}\n`, { mode: 0o600 });
   });
 }

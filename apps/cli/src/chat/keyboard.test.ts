@@ -32,10 +32,10 @@ function keyboard(): {
 }
 
 describe("the keyboard", () => {
-  it("passes keys on, and a paste as its marker, wherever the paste's control sequences are cut", () => {
+  it("passes keys on, and replaces a paste by its marker, even if its control sequences arrive in two chunks", () => {
     const whole = "hi \u001b[200~a\nb\u001b[201~ there\u001b[A";
     for (let cut = 0; cut <= whole.length; cut++) {
-      // A piece that ends in an Escape is a key by itself.
+      // An Escape at the end of a chunk is a key.
       if (whole[cut - 1] === "\u001b") continue;
       const { type, read } = keyboard();
       type(whole.slice(0, cut));
@@ -44,7 +44,7 @@ describe("the keyboard", () => {
     }
   });
 
-  it("puts characters together that come in two pieces", () => {
+  it("joins the bytes of a character that arrives in two chunks", () => {
     const { type, read } = keyboard();
     const bee = Buffer.from("🐝");
     type(bee.subarray(0, 2));
@@ -52,7 +52,7 @@ describe("the keyboard", () => {
     expect(read()).toBe("🐝");
   });
 
-  it("keeps what is typed during an answer, and takes a Ctrl-C out", () => {
+  it("keeps keys typed during an answer, except for those before a Ctrl-C", () => {
     const { keyboard: keys, type, read } = keyboard();
     let interrupts = 0;
     keys.shut();
@@ -68,22 +68,22 @@ describe("the keyboard", () => {
     expect([interrupts, read()]).toEqual([1, "\u0003"]);
   });
 
-  it("leaves what follows a line's end in the same piece to the next line", async () => {
+  it("keeps the keys after the end of a line for the next line", async () => {
     const { keyboard: keys, type, read } = keyboard();
     type("one\rtwo\u0004three");
     expect(read()).toBe("one\r");
-    // The editor, which has ended its line, is not there yet: nothing may come.
+    // The editor of the first line has ended, and the next one has not begun: no key may arrive.
     keys.shut();
     await new Promise(setImmediate);
     expect(read()).toBe("");
     keys.open();
     expect(read()).toBe("two\u0004");
-    // A Ctrl-D within a line only deletes: the input stays open.
+    // A Ctrl-D within a line only deletes a character: the input stays open.
     await new Promise(setImmediate);
     expect(read()).toBe("three");
   });
 
-  it("keeps a bounded part of what is typed and pasted", () => {
+  it("limits waiting keys and pasted text", () => {
     const { keyboard: keys, type, read } = keyboard();
     keys.shut();
     for (let i = 0; i < 10; i++) type("x".repeat(10_000));

@@ -1,5 +1,5 @@
-// Owns the keyboard's input: a paste becomes one line, a Ctrl-C during an answer stops the answer, and keys that are typed between two
-// prompts wait for the next prompt.
+// Owns the keyboard's input. A paste becomes one line, a Ctrl-C during an answer stops the answer, and keys typed between two prompts wait
+// for the next prompt.
 import { PassThrough } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
@@ -8,23 +8,22 @@ const pasteEnd = "\u001b[201~";
 const pasteOn = "\u001b[?2004h";
 const pasteOff = "\u001b[?2004l";
 const ctrlC = "\u0003";
-/** Enter, Ctrl-C and Ctrl-D may end a line; input after them in the same piece belongs to the next line. */
+/** Enter, Ctrl-C and Ctrl-D may end a line: keys after them in the same chunk belong to the next line. */
 const mayEnd = ["\r", "\n", ctrlC, "\u0004"];
 /** Limit for one paste; the rest is dropped. */
 const maxPasteChars = 1_048_576;
 /** Limit for keys that wait for the next prompt; the rest is dropped. */
 const maxAheadChars = 65_536;
 
-/** Node's line editor reads this as its terminal. */
+/** Node's line editor takes this stream for its terminal. */
 export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean): unknown };
 
 export interface Keyboard {
   readonly input: EditorInput;
-  /** Starts passing keys to the line editor. */
   open(): void;
   /** Keeps keys for the next line, because the current line has ended. */
   shut(): void;
-  /** A Ctrl-C calls `onInterrupt` until the returned function is called. */
+  /** Makes a Ctrl-C call `onInterrupt`, until the returned function is called. */
   hold(onInterrupt: () => void): () => void;
   /** Restores the terminal. */
   close(): void;
@@ -40,7 +39,7 @@ export interface KeyboardOptions {
 export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Keyboard {
   const input = Object.assign(new PassThrough(), {
     isTTY: true as const,
-    // The editor switches raw mode on for each line. It stays on between lines, so that a Ctrl-C is a key and not a signal.
+    // The editor turns raw mode on for each line. Raw mode stays on between lines, so that a Ctrl-C is a key and not a signal.
     setRawMode: (raw: boolean) => (raw ? stdin.setRawMode(true) : undefined),
   });
   const utf8 = new StringDecoder("utf8");
@@ -65,7 +64,7 @@ export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Key
     const keys = ends.length === 0 ? waiting : waiting.slice(0, Math.min(...ends) + 1);
     waiting = waiting.slice(keys.length);
     input.write(keys);
-    // The editor reads a whole piece at once; only after that is it known whether the line is complete.
+    // The editor reads a chunk at once, and only then decides whether the line is complete.
     if (waiting !== "") setImmediate(flush);
   }
 
@@ -106,7 +105,7 @@ function createPasteReader(collapse: (text: string) => string): { read(text: str
   function step(text: string): { readonly keys: string; readonly left: string } {
     const wanted = pasted === undefined ? pasteStart : pasteEnd;
     const at = text.indexOf(wanted);
-    // The paste mark may arrive in two pieces. A single Escape is a key.
+    // The mark of a paste may arrive in two chunks. A single Escape is a key.
     const cut = at === -1 ? text.length - partialLength(text, wanted) : at;
     const before = text.slice(0, cut);
     const after = at === -1 ? "" : text.slice(at + wanted.length);

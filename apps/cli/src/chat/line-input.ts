@@ -1,4 +1,4 @@
-// Reads a line that a person types, with Node's line editor. Each line gets a new editor, so that none is active while an answer is shown.
+// Reads a typed line with Node's line editor. Each line gets a new editor, so that no editor is active while an answer is shown.
 import { createInterface, type Interface } from "node:readline";
 import type { Keyboard } from "./keyboard.ts";
 
@@ -32,7 +32,7 @@ export function readLine(
   });
   return new Promise((resolve) => {
     function settle(line: TypedLine): void {
-      // Before the editor closes, because closing reports the end of the input.
+      // Call before the editor closes, because closing reports the end of the input.
       keyboard.shut();
       resolve(line);
       editor.close();

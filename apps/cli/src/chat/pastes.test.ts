@@ -6,7 +6,7 @@ describe("a paste", () => {
     expect(createPastes().collapse("one line, [+1 line #1]")).toBe("one line, [+1 line #1]");
   });
 
-  it("of several lines shows its first words and comes back whole", () => {
+  it("of several lines is shown as its first line and a marker, which expands to the whole text", () => {
     const pastes = createPastes();
     const code = "function f() {\r\n\treturn 1;\r\n}\n";
     const shown = pastes.collapse(code);
@@ -15,7 +15,7 @@ describe("a paste", () => {
     expect(pastes.collapse("a\nb")).toBe("a[+1 line #2]");
   });
 
-  it("hides what a line of input would take for keys, and what is long", () => {
+  it("is cut at control characters and at the length limit", () => {
     const pastes = createPastes();
     expect(pastes.collapse("a\tb\u001b[A")).toBe("a[+5 characters #1]");
     const long = "x".repeat(1_000);

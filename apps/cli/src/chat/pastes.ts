@@ -1,7 +1,6 @@
-// Owns pasted text that one line of input cannot show: the line shows its first words and a marker such as `[+11 lines #3]` until
-// it is sent.
+// Owns pasted text that an input line cannot show. Until the line is sent, it shows the beginning and a marker such as `[+11 lines #3]`.
 
-/** A longer first line is cut here; the marker replaces the rest. */
+/** Most characters shown of a paste; the marker replaces the rest. */
 const maxShownChars = 200;
 
 export interface Pastes {

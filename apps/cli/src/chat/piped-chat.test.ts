@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
-it("obeys its commands in a pipe, and sends none of them as a message", async () => {
+it("a piped chat runs slash commands and does not send them as messages", async () => {
   await using worker = await startFakeWorker();
   const stdin = "/system Be brief.\n/set seed 7\nhi\n/help\n/exit\nnever asked\n";
   const { code, out, err } = await runCommand(["chat", "--url", worker.url], { stdin });
@@ -20,9 +20,12 @@ it("obeys its commands in a pipe, and sends none of them as a message", async ()
   ]);
 });
 
-it("ends at an invalid command, since a pipe cannot correct it", async () => {
+it("a piped chat ends at an invalid command", async () => {
   await using worker = await startFakeWorker();
   const { code, err } = await runCommand(["chat", "--url", worker.url], { stdin: "/nonsense\nhi\n" });
-  expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining("There is no /nonsense.") as string });
+  expect({ code, err }).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("Unknown command /nonsense.") as string,
+  });
   expect(worker.asked.filter(([method]) => method === "POST")).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// Owns a chat without a terminal: it sends each line of stdin as a message, and writes only the answers to stdout. The output of its commands
-// goes to stderr.
+// Runs a chat without a terminal: sends each line of stdin as a message, and writes only the answers to stdout. The output of slash
+// commands goes to stderr.
 import { createInterface } from "node:readline";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { CliError, InterruptedError } from "../cli-error.ts";
@@ -8,9 +8,9 @@ import { createStatusLine } from "@waggle/daemon/terminal";
 import type { Session } from "../worker/open-session.ts";
 import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
-import { isSlashCommand, runSlashCommand, type SlashOutcome, type SlashWorld } from "./slash-commands.ts";
+import { isSlashCommand, runSlashCommand } from "./slash-commands.ts";
 
-/** @throws CliError at the first answer that fails */
+/** @throws CliError at the first answer that fails, or at an invalid command */
 export async function chatThroughPipes(context: Context, session: Session, begin: Conversation): Promise<void> {
   const { out, signal } = context;
   const composer = createComposer();
@@ -21,12 +21,14 @@ export async function chatThroughPipes(context: Context, session: Session, begin
     const message = composer.add(line);
     if (message === undefined || message.trim() === "") continue;
     if (isSlashCommand(message.trim())) {
-      const outcome = obey(context, message.trim(), {
+      // Throws for an invalid command, because a pipe cannot correct it.
+      const outcome = runSlashCommand(message.trim(), {
         conversation,
         modelName: session.modelName,
         models: [session.modelName],
         stats,
       });
+      if (outcome.say !== undefined) context.err.write(`${outcome.say}\n`);
       if (outcome.leave === true) break;
       conversation = outcome.conversation ?? conversation;
       continue;
@@ -39,11 +41,4 @@ export async function chatThroughPipes(context: Context, session: Session, begin
     stats = statsOf(outcome);
   }
   if (signal.aborted) throw new InterruptedError();
-}
-
-/** @throws CliError for an invalid command: a pipe cannot correct it */
-function obey({ err }: Context, message: string, world: SlashWorld): SlashOutcome {
-  const outcome = runSlashCommand(message, world);
-  if (outcome.say !== undefined) err.write(`${outcome.say}\n`);
-  return outcome;
 }

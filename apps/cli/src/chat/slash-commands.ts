@@ -1,11 +1,10 @@
-// Owns the commands within a chat: their effect on the conversation, and their replies. Pure: the caller passes the names of the models.
+// Owns the slash commands of a chat: their effect on the conversation, and their replies. Pure: the caller passes the names of the models.
 import { settingNames, settingValue } from "../answer/request-settings.ts";
 import { CliError } from "../cli-error.ts";
 import type { Conversation } from "./conversation.ts";
 
 export interface SlashWorld {
   readonly conversation: Conversation;
-  /** The name of the model that answers. */
   readonly modelName: string;
   /** The worker's models; empty when the worker did not answer. */
   readonly models: readonly string[];
@@ -44,7 +43,7 @@ const table: readonly SlashCommand[] = [
     run: ({ stats }) => ({ say: stats || "Nothing has been answered yet." }),
   },
   { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
-  { name: "exit", words: "", help: "leave; so does Ctrl-D", run: () => ({ leave: true }) },
+  { name: "exit", words: "", help: "leave the chat (or Ctrl-D)", run: () => ({ leave: true }) },
 ];
 /** Other chat programs leave with these commands. */
 const alsoExit = ["bye", "quit"];
@@ -58,7 +57,7 @@ export function runSlashCommand(message: string, world: SlashWorld): SlashOutcom
   const [, name = "", rest = ""] = /^\/(\S*)\s*([^]*)$/.exec(message) ?? [];
   const wanted = alsoExit.includes(name) ? "exit" : name === "?" || name === "" ? "help" : name;
   const command = table.find((row) => row.name === wanted);
-  if (command === undefined) throw new CliError(`There is no /${name}. /help lists what there is.`);
+  if (command === undefined) throw new CliError(`Unknown command /${name}. /help lists the commands.`);
   return command.run(world, rest.trim());
 }
 
@@ -71,7 +70,8 @@ function model({ models, modelName, conversation }: SlashWorld, name: string): S
 
 function system({ conversation }: SlashWorld, text: string): SlashOutcome {
   if (text === "") return { say: conversation.system ?? "No system prompt is set. /system <text> sets it." };
-  if (text === "none") return { conversation: { ...conversation, system: undefined }, say: "The system text is gone." };
+  if (text === "none")
+    return { conversation: { ...conversation, system: undefined }, say: "The system prompt is removed." };
   return { conversation: { ...conversation, system: text }, say: "The system prompt applies from the next prompt." };
 }
 
@@ -80,7 +80,7 @@ function set({ conversation }: SlashWorld, rest: string): SlashOutcome {
   const [, name = "", text = ""] = /^([^\s=]*)[\s=]*([^]*)$/.exec(rest) ?? [];
   if (name === "") {
     const given = Object.entries(settings).map(([key, value]) => `${key} = ${String(value)}`);
-    return { say: [...given, `There are: ${settingNames.join(", ")}.`].join("\n") };
+    return { say: [...given, `Settings: ${settingNames.join(", ")}.`].join("\n") };
   }
   if (text === "" && name in settings) {
     const { [name]: _, ...others } = settings;
@@ -104,11 +104,11 @@ function helpText(): string {
     ...rows.map(([usage, help]) => `${usage.padEnd(width)}  ${help}`),
     "",
     'Several lines: between """ and """, with \\ at a line\'s end, or pasted.',
-    "Ctrl-C stops an answer, Tab completes, the arrows bring back what was typed.",
+    "Ctrl-C stops an answer, Tab completes, the arrow keys bring back earlier messages.",
   ].join("\n");
 }
 
-/** For the editor's Tab: the possible completions of the line, and the part of the line that they replace. */
+/** The possible completions of the line for the Tab key, and the part of the line that they replace. */
 export function completeSlash(line: string, models: readonly string[]): [candidates: string[], replaced: string] {
   const [, command, word = ""] = /^\/(model|set) +(\S*)$/.exec(line) ?? [];
   if (command !== undefined) {

@@ -1,4 +1,4 @@
-// Runs a chat in a terminal: reads a message, shows its answer, and repeats until the person leaves.
+// Runs a chat in a terminal: reads a message, shows its answer, and repeats until the user leaves.
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { linkSignals, onAbort } from "@waggle/async";
 import { BrokenStreamError } from "@waggle/client";
@@ -24,7 +24,6 @@ export interface TerminalChatOptions {
   readonly history: ChatHistory;
 }
 
-/** Resolves when the person leaves. */
 export async function chatInTerminal(options: TerminalChatOptions): Promise<void> {
   const { context, output, models, history } = options;
   const { out, signal } = context;
@@ -85,7 +84,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     out.write(`${out.style.red(createWordWrap(out.columns).push(text))}\n`);
   }
 
-  /** Runs a slash command. Returns whether the chat continues. */
+  /** Runs a slash command, or sends the message. Returns whether the chat continues. */
   async function obey(message: string): Promise<boolean> {
     if (!isSlashCommand(message)) {
       await answer(message);
@@ -119,7 +118,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
         composer.reset();
         out.write("\n");
         if (again) return;
-        if (interrupted) say("Ctrl-C once more leaves, and so does Ctrl-D.");
+        if (interrupted) say("Ctrl-C once more leaves the chat, and so does Ctrl-D.");
         continue;
       }
       interrupted = false;
@@ -129,7 +128,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
       try {
         if (!(await obey(message))) return;
       } catch (error) {
-        if (signal.aborted || !isTheirs(error)) throw error;
+        if (signal.aborted || !isShown(error)) throw error;
         complain(error);
       }
     }
@@ -139,8 +138,8 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   }
 }
 
-/** Shows an error that a person can correct; the chat continues. */
-function isTheirs(error: unknown): boolean {
+/** Whether the chat shows the error and continues, because the user can act on it. */
+function isShown(error: unknown): boolean {
   return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
 }
 

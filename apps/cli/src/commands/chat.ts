@@ -1,7 +1,7 @@
-// Owns `waggle chat`: chooses the worker, the model, and between a terminal and pipes.
+// Owns `waggle chat`: chooses the worker and the model, and runs the chat in a terminal or through pipes.
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { parseSetting } from "../answer/request-settings.ts";
 import { createChatModels, type ChatModels } from "../chat/chat-models.ts";
@@ -35,7 +35,6 @@ export const run: Run = async (context, words) => {
       const history = createHistory(path);
       await chatInTerminal({ context, output: process.stdout, models, conversation, history });
     } else await chatThroughPipes(context, session, conversation);
-    return exitCodes.ok;
   } finally {
     await models.session.close();
   }
@@ -77,5 +76,5 @@ function modelsFor(
 async function requireWriter({ client, model, modelName }: Session, signal: AbortSignal): Promise<void> {
   const { kind } = await client.info({ signal });
   if (kind === undefined || kind === "generate" || model !== undefined) return;
-  throw new CliError(`${modelName} writes no answers: its kind is ${kind}.`);
+  throw new CliError(`Cannot chat with ${modelName}: its kind is ${kind}.`);
 }

@@ -14,7 +14,7 @@ export const run: Run = async ({ out }, { args: [shell = ""] }) => {
   const write = Object.entries(scripts).find(([name]) => name === shell)?.[1];
   if (write === undefined) {
     throw new CliError(
-      `There are completions for ${Object.keys(scripts).join(", ")}, and not for ${shell}.`,
+      `Unknown shell ${shell}. Completions exist for ${Object.keys(scripts).join(", ")}.`,
       exitCodes.wrongUse,
     );
   }
@@ -22,5 +22,4 @@ export const run: Run = async ({ out }, { args: [shell = ""] }) => {
     daemonTable.map(async (spec) => completedDaemon(spec, await daemonSettings[spec.name]())),
   );
   out.write(write([...daemons, ...commandTable.map(completedCommand)]));
-  return exitCodes.ok;
 };

@@ -1,6 +1,6 @@
-// Owns `waggle doctor`: prints each finding with its remedy as soon as the check has ended.
+// Owns `waggle doctor`: prints each finding with its remedy as soon as its check has ended.
 import { exitCodes } from "../cli-error.ts";
-import type { Context, Run } from "../command.ts";
+import type { Run } from "../command.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
 import { type Style, createStatusLine } from "@waggle/daemon/terminal";
@@ -9,33 +9,22 @@ const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", proble
 const nameColumns = 17;
 
 export const run: Run = async (context, words) => {
-  const findings = words.has("json") ? await collect(context) : await tell(context);
-  return findings.some(({ level }) => level === "problem") ? exitCodes.failed : exitCodes.ok;
-};
-
-async function collect(context: Context): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for await (const finding of examine(context, () => {})) findings.push(finding);
-  context.out.write(`${JSON.stringify(findings, undefined, 2)}\n`);
-  return findings;
-}
-
-async function tell(context: Context): Promise<readonly Finding[]> {
   const { out } = context;
+  const json = words.has("json");
   const status = createStatusLine(out);
   const findings: Finding[] = [];
   try {
-    for await (const finding of examine(context, (what) => status.show(`  ${what} …`))) {
+    for await (const finding of examine(context, (what) => void (json || status.show(`  ${what} …`)))) {
       status.clear();
       findings.push(finding);
-      out.write(formatFinding(finding, out.style));
+      if (!json) out.write(formatFinding(finding, out.style));
     }
   } finally {
     status.clear();
   }
-  out.write(`\n${summary(findings)}\n`);
-  return findings;
-}
+  out.write(json ? `${JSON.stringify(findings, undefined, 2)}\n` : `\n${summary(findings)}\n`);
+  return findings.some(({ level }) => level === "problem") ? exitCodes.failed : exitCodes.ok;
+};
 
 export function formatFinding({ check, level, text, remedy }: Finding, style: Style): string {
   const paint = { ok: style.green, warning: style.yellow, problem: style.red }[level];
@@ -46,7 +35,7 @@ export function formatFinding({ check, level, text, remedy }: Finding, style: St
 function summary(findings: readonly Finding[]): string {
   const problems = findings.filter(({ level }) => level === "problem").length;
   const warnings = findings.filter(({ level }) => level === "warning").length;
-  if (problems === 0 && warnings === 0) return "All is well.";
+  if (problems === 0 && warnings === 0) return "No problems found.";
   const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
   if (problems === 0) return `It works, with ${count(warnings, "warning")}.`;
   return `${count(problems, "problem")} and ${count(warnings, "warning")}.`;

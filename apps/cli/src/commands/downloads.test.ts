@@ -1,4 +1,4 @@
-// The commands about models where no worker runs: they work on the folder of downloads itself.
+// Tests the commands about models without a worker: they work on the folder of downloads.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -28,7 +28,7 @@ beforeAll(async () => {
       etag: '"bee"',
       ...(request.headers.range === undefined ? {} : { "content-range": `bytes ${from}-${to}/${bytes.length}` }),
     });
-    // The file "slow" never comes to its end.
+    // The download of "slow" never ends.
     if (request.url === "/slow.gguf") response.write(piece.subarray(0, 100_000));
     else response.end(piece);
   });
@@ -47,7 +47,7 @@ const waggle = (argv: readonly string[], options: CommandOptions = {}): Promise<
   runCommand(argv, { ...options, config: { modelsFolder: folder, ...options.config } });
 
 describe("without a worker", () => {
-  it("pull downloads into the folder, list tells it, and rm deletes it", async () => {
+  it("pull downloads a model, list shows it, and rm deletes it", async () => {
     const reference = `${url}/Bee-7B-Q4_K_M.gguf#sha256=${sha256}`;
     const pulled = await waggle(["pull", reference]);
     expect(pulled).toMatchObject({
@@ -58,7 +58,7 @@ describe("without a worker", () => {
     expect((await waggle(["pull", reference])).out).toContain("(1.0 MB) was here already.");
     const { out, err } = await waggle(["list"]);
     expect(out).toMatch(/^bee-7b-q4_k_m +1\.0 MB +on disk +http:/m);
-    expect(err).toContain(`downloads lie in ${folder}.\n`);
+    expect(err).toContain(`downloads are in ${folder}.\n`);
     expect(JSON.parse((await waggle(["list", "--json"])).out)).toMatchObject([{ name: "bee-7b-q4_k_m", sha256 }]);
     expect((await waggle(["list", "--names"])).out).toBe("bee-7b-q4_k_m\n");
     expect((await waggle(["rm", "bee-7b-q4_k_m"])).err).toContain("without a terminal. Add --yes to confirm.");
@@ -66,7 +66,7 @@ describe("without a worker", () => {
       "bee-7b-q4_k_m is deleted; 1.0 MB are free again.\n",
     );
     expect(readdirSync(folder)).toEqual([]);
-    expect((await waggle(["list"])).err).toContain('There are none yet: "waggle pull" gets one.');
+    expect((await waggle(["list"])).err).toContain('There are no downloads yet: "waggle pull" downloads a model.');
   });
 
   it("an interrupted pull prints how to continue it, and list shows its progress", async () => {
@@ -86,26 +86,26 @@ describe("without a worker", () => {
       expect(await waggle([command, "slow", ...(command === "run" ? ["Hello"] : [])])).toMatchObject({
         code: 1,
         err: expect.stringMatching(
-          /slow is not whole \(begun, \d+ %\)\. "waggle pull http:.*" gets the rest\.\n$/,
+          /slow is incomplete \(begun, \d+ %\)\. Continue with "waggle pull http:.*"\.\n$/,
         ) as string,
       });
     }
   });
 
-  it("what makes no sense is refused with a sentence", async () => {
+  it("an impossible command fails with a sentence", async () => {
     expect(await waggle(["pull", "./here.gguf"])).toMatchObject({
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot download model \.\/here\.gguf: it is a path; .*\.\n$/) as string,
     });
     expect(await waggle(["pull", `${url}/x.gguf`], { config: { env: { WAGGLE_OFFLINE: "1" } } })).toMatchObject({
       code: 1,
-      err: "waggle: Nothing is downloaded: the variable WAGGLE_OFFLINE is set.\n",
+      err: "waggle: Cannot download: the variable WAGGLE_OFFLINE is set.\n",
     });
     expect(await waggle(["pull", `${url}/x.gguf`], { config: { env: { WAGGLE_SLOTS: "many" } } })).toMatchObject({
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot use --slots "many" \(from the variable WAGGLE_SLOTS\)/) as string,
     });
-    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. "waggle pull" does that.\n`;
+    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. "waggle pull" downloads a model.\n`;
     for (const command of ["show", "rm", "chat"])
       expect(await waggle([command, "bee"])).toMatchObject({ code: 1, err: none });
   });
@@ -126,7 +126,7 @@ describe("waggle show of a file", () => {
     });
   });
 
-  it("says what is wrong with it", async () => {
+  it("names the problem of the file", async () => {
     expect(await waggle(["show", "./no-such.gguf"])).toMatchObject({
       code: 66,
       err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",

@@ -19,7 +19,7 @@ const report = async (...argv: readonly string[]): Promise<FitReport> =>
   JSON.parse((await runCommand(["fit", "--json", ...argv])).out) as FitReport;
 
 describe("waggle fit", () => {
-  it("tells what a file takes, in its parts, and how fast memory is", async () => {
+  it("shows the memory that a file needs, its parts, and the memory bandwidth", async () => {
     const { code, out } = await runCommand(["fit", stories, "--slots", "2"]);
     expect(code).toBe(0);
     expect(out).toMatch(/^waggle-tiny-stories\.gguf +F16 .* fits: 2 x \d+ tokens$/m);
@@ -42,14 +42,14 @@ describe("waggle fit", () => {
     expect(rows[0]?.fit?.estimate.cache).toBeLessThan(usual?.fit?.estimate.cache ?? 0);
   });
 
-  it("says so where layers are to lie on a GPU that it knows nothing of", async () => {
+  it("warns when layers are to be put on a GPU whose free memory is unknown", async () => {
     const env = { WAGGLE_DEVICE: "cpu" };
     const { code, err } = await runCommand(["fit", stories, "--gpu-layers", "all"], { config: { env } });
     expect([code, err]).toEqual([0, expect.stringContaining("No GPU with readable free memory found")]);
     expect((await runCommand(["fit", stories], { config: { env } })).err).toBe("");
   });
 
-  it("says what is wrong", async () => {
+  it("names the problem", async () => {
     expect(await runCommand(["fit", stories, "--slots", "many"])).toMatchObject({
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot use --slots "many": /) as string,
@@ -72,7 +72,7 @@ describe("waggle fit", () => {
   });
 });
 
-it("knows NVIDIA's first GPU and what of it is free", () => {
+it("reads the name and the free memory of NVIDIA's first GPU", () => {
   expect(firstGpu("NVIDIA H200, 143000\nNVIDIA H200, 1\n")).toEqual({
     name: "NVIDIA H200",
     freeBytes: 143_000 * 2 ** 20,

@@ -1,5 +1,5 @@
-// Owns `waggle fit`: the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It reads only
-// the models' headers, before anything is loaded or downloaded.
+// Owns `waggle fit`: shows the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It
+// reads only the models' headers, and loads and downloads no model.
 import {
   fitReport,
   measureMemoryBandwidth,
@@ -8,14 +8,13 @@ import {
   type FitReport,
   type Wanted,
 } from "@waggle/models/memory";
-import { exitCodes } from "../cli-error.ts";
 import type { Run, Words } from "../command.ts";
 import { findFitModels } from "../local/fit-models.ts";
 import { findGpu } from "../local/free-gpu.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 
-/** The worker's flags by commander's names for them. */
+/** The worker's flags, under the names that commander gives them. */
 const flags = {
   slots: "--slots",
   contextSize: "--context-size",
@@ -32,7 +31,7 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   try {
     const hub = { folder: config.modelsFolder, ...(await hubOptions(config.env)), signal };
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
-    line.show("measuring how fast memory is read");
+    line.show("measuring the memory bandwidth");
     const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });
     const gpu = await findGpu(config.gpuFolder, settings.device, signal);
     const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));
@@ -48,7 +47,6 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   } finally {
     line.clear();
   }
-  return exitCodes.ok;
 };
 
 /** The options as arguments for the worker's parser, which reports invalid ones. */

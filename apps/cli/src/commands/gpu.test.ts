@@ -2,15 +2,15 @@
 import { expect, it } from "vitest";
 import { runCommand } from "../testing/run-command.ts";
 
-it("says which devices there are to one who asks for another, or for something else than to add it", async () => {
+it("lists the possible commands after an unknown device or action", async () => {
   for (const words of ["add metal", "remove cuda"]) {
     const { code, err } = await runCommand(["gpu", ...words.split(" ")]);
     expect(code).toBe(64);
-    expect(err).toContain(`There is no command gpu ${words}. There is: waggle gpu add cuda, waggle gpu add vulkan.`);
+    expect(err).toContain(`Unknown command gpu ${words}. Available: waggle gpu add cuda, waggle gpu add vulkan.`);
   }
 });
 
-it("says why nothing can be added where its folder cannot be made, where there are packages for the machine", async () => {
+it("reports that the folder of packages cannot be made, or that this machine has no packages", async () => {
   const { code, out, err } = await runCommand(["gpu", "add", "vulkan", "--yes"], {
     config: { gpuFolder: "/dev/null/gpu" },
   });

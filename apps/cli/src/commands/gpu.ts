@@ -1,4 +1,4 @@
-// Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for them, and tests the GPU with a computation.
+// Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for them, and tests the GPU.
 import { gpuAdd, gpuDevices } from "@waggle/models/gpu";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
@@ -12,7 +12,7 @@ export const run: Run = async (context, words) => {
   const device = gpuDevices.find((one) => one === name);
   if (action !== "add" || device === undefined) {
     const known = gpuDevices.map((one) => `waggle gpu add ${one}`).join(", ");
-    throw new CliError(`There is no command gpu ${args.join(" ")}. There is: ${known}.`, exitCodes.wrongUse);
+    throw new CliError(`Unknown command gpu ${args.join(" ")}. Available: ${known}.`, exitCodes.wrongUse);
   }
   const view = createProgressView(context.err);
   const say = (line: string): void => {
@@ -30,5 +30,4 @@ export const run: Run = async (context, words) => {
     onProgress: (progress) => view.show({ stage: "downloading", progress }),
     signal,
   }).finally(view.clear);
-  return exitCodes.ok;
 };

@@ -1,7 +1,8 @@
 // Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { downloadSize, downloadState, listDownloads } from "../local/downloads.ts";
+import { downloadState, listDownloads } from "../local/downloads.ts";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { modelsOf } from "../worker/model-names.ts";
 import { sizeWords, stateWords } from "../worker/model-words.ts";
@@ -34,13 +35,20 @@ async function printModels({ out, signal }: Context, { client }: Reached, json: 
 async function printDownloads({ config, out, err }: Context, json: boolean): Promise<void> {
   const downloads = await listDownloads(config);
   if (json) return out.write(`${JSON.stringify(downloads, undefined, 2)}\n`);
-  const rows = downloads.map((one) => [one.name, downloadSize(one), downloadState(one), one.reference ?? ""]);
+  const rows = downloads.map((one) => [
+    one.name,
+    formatBytes(one.totalBytes ?? one.bytes),
+    downloadState(one),
+    one.reference ?? "",
+  ]);
   if (rows.length > 0) out.write(formatTable(downloadColumns, rows));
-  const where = `No worker answers at ${config.url}; downloads lie in ${config.modelsFolder}.`;
-  err.write(`${err.style.dim(rows.length > 0 ? where : `${where} There are none yet: "waggle pull" gets one.`)}\n`);
+  const where = `No worker answers at ${config.url}; downloads are in ${config.modelsFolder}.`;
+  err.write(
+    `${err.style.dim(rows.length > 0 ? where : `${where} There are no downloads yet: "waggle pull" downloads a model.`)}\n`,
+  );
 }
 
-/** Prints names for shell completions, and nothing on an error, because a shell cannot show it. */
+/** Prints names for shell completions. Prints nothing on an error, because a completion cannot show it. */
 async function printNames(context: Context, url: string | undefined): Promise<number> {
   try {
     for (const name of await namesOf(context, url)) context.out.write(`${name}\n`);

@@ -15,7 +15,6 @@ export const run: Run = async (context, words) => {
   const model = await followEvents(events, createProgressView(context.err));
   const stays = stayWords(model, Date.now());
   context.out.write(`${model.name} is ${stateWords(model)}${stays === "" ? "" : ` (${stays})`}.\n`);
-  return exitCodes.ok;
 };
 
 function keepAliveOf(text: string | undefined): KeepAlive | undefined {

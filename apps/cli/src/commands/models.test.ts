@@ -1,10 +1,10 @@
-// The commands about a worker's models, each over HTTP against a worker that is scripted.
+// Tests the commands about a worker's models over HTTP, against a scripted worker.
 import { WaggleError, type ModelEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
-interface Told extends CommandResult {
+interface Asked extends CommandResult {
   readonly asked: readonly (readonly [method: string, path: string, body: unknown])[];
 }
 
@@ -12,7 +12,7 @@ async function ask(
   argv: readonly string[],
   script: FakeWorkerScript = {},
   options: CommandOptions = {},
-): Promise<Told> {
+): Promise<Asked> {
   await using worker = await startFakeWorker(script);
   const result = await runCommand([...argv, "--url", worker.url], options);
   return { ...result, asked: worker.asked };
@@ -37,7 +37,7 @@ const wasp = modelStatus("wasp", { state: "unloaded", source: "folder", deletabl
 const two = { models: [bee, wasp] };
 
 describe("waggle list", () => {
-  it("is a table", async () => {
+  it("prints a table", async () => {
     expect((await ask(["list"], two)).out).toBe(
       [
         "NAME                        SIZE  QUANTIZATION  STATE     SOURCE",
@@ -48,12 +48,12 @@ describe("waggle list", () => {
     );
   });
 
-  it("is JSON, or names alone", async () => {
+  it("prints JSON, or only names", async () => {
     expect(JSON.parse((await ask(["list", "--json"], two)).out)).toEqual([bee, wasp]);
     expect((await ask(["list", "--names"], two)).out).toBe("bee\nassistant\nwasp\n");
   });
 
-  it("as names alone is empty where no worker answers, and that is no error", async () => {
+  it("with --names prints nothing when no worker answers, without an error", async () => {
     expect(await runCommand(["list", "--names"], { config: { modelsFolder: "/nowhere" } })).toEqual({
       code: 0,
       out: "",
@@ -63,7 +63,7 @@ describe("waggle list", () => {
   });
 });
 
-it("waggle ps tells what is loaded, how long it stays, and the budget", async () => {
+it("waggle ps shows the loaded models, how long they stay, and the budget", async () => {
   const { out } = await ask(["ps"], two);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
@@ -72,7 +72,7 @@ it("waggle ps tells what is loaded, how long it stays, and the budget", async ()
   expect(json.models).toEqual([bee]);
 });
 
-it("waggle ps tells of a gateway's models nothing that only its workers know", async () => {
+it("waggle ps shows no keep-alive and no budget for a gateway's models", async () => {
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 *$/m);
@@ -80,7 +80,7 @@ it("waggle ps tells of a gateway's models nothing that only its workers know", a
 });
 
 describe("waggle show", () => {
-  it("tells what is known, under any of the model's names", async () => {
+  it("shows a model's details, also for an alias", async () => {
     const { out } = await ask(["show", "assistant"], two);
     expect(out).toMatch(/^name {10}bee$/m);
     expect(out).toMatch(/^parameters +3\.1 B$/m);
@@ -89,7 +89,7 @@ describe("waggle show", () => {
     expect(out).not.toContain("SHA-256");
   });
 
-  it("names what there is instead", async () => {
+  it("lists the available models when the name is unknown", async () => {
     expect(await ask(["show", "ant"], two)).toMatchObject({
       code: 1,
       err: "waggle: Unknown model ant. Available: bee, wasp.\n",
@@ -98,13 +98,13 @@ describe("waggle show", () => {
 });
 
 describe("waggle rm", () => {
-  it("deletes what was downloaded, and says how much that frees", async () => {
+  it("deletes a download, and shows the freed bytes", async () => {
     const { code, out, asked } = await ask(["rm", "assistant", "--yes"], two);
     expect({ code, out }).toEqual({ code: 0, out: "bee is deleted; 1.0 MB are free again.\n" });
     expect(asked.at(-1)).toEqual(["DELETE", "/v1/models/bee", undefined]);
   });
 
-  it("deletes nothing without confirmation, and nothing that Waggle has not downloaded", async () => {
+  it("deletes nothing without confirmation, and no file that Waggle has not downloaded", async () => {
     const unasked = await ask(["rm", "bee"], two);
     expect(unasked).toMatchObject({
       code: 64,
@@ -118,7 +118,7 @@ describe("waggle rm", () => {
 
 const progress: ModelEvent = { type: "progress", stage: "downloading", done_bytes: 5, total_bytes: 10 };
 
-describe("what takes time", () => {
+describe("a command with progress", () => {
   it("shows progress and ends with the model", async () => {
     const script = { ...two, events: [progress, { type: "done", model: bee } as const] };
     const pulled = await ask(["pull", "hf:a/b:Q4_0", "--name", "bee"], script);
@@ -131,7 +131,7 @@ describe("what takes time", () => {
     const swapped = await ask(["swap", "bee", "new.gguf", "--unload-first"], {
       events: [{ type: "done", model: { ...bee, file: "new.gguf", leaving: 1 } }],
     });
-    expect(swapped.out).toBe("bee is answered by new.gguf. The old file still finishes its last jobs.\n");
+    expect(swapped.out).toBe("bee is now served from new.gguf. The old file still finishes its last jobs.\n");
     expect(swapped.asked[0]?.[2]).toEqual({ model: "bee", reference: "new.gguf", unload_first: true });
   });
 
@@ -143,7 +143,7 @@ describe("what takes time", () => {
     });
   });
 
-  it("asks no worker to pull what cannot be one's reference", async () => {
+  it("sends no request for an invalid reference", async () => {
     for (const reference of ["hf:bad", "foo"]) {
       expect(await ask(["pull", reference], { events: [progress] })).toMatchObject({
         ...{ code: 64, asked: [] },
@@ -152,7 +152,7 @@ describe("what takes time", () => {
     }
   });
 
-  it("says at a Ctrl-C that the partial download is kept", async () => {
+  it("reports after a Ctrl-C that the partial download is kept", async () => {
     await using worker = await startFakeWorker({ events: [progress] });
     const interrupt = new AbortController();
     const pulling = runCommand(["pull", "hf:a/b", "--url", worker.url], { signal: interrupt.signal });
@@ -166,7 +166,7 @@ describe("what takes time", () => {
   });
 });
 
-it("unload and pin say what has become of the model", async () => {
+it("unload and pin print the model's new state", async () => {
   const unloaded = await ask(["unload", "bee"], { models: [{ ...bee, state: "unloaded" }] });
   expect([unloaded.out, unloaded.asked[0]]).toEqual([
     "bee is unloaded.\n",
@@ -177,8 +177,8 @@ it("unload and pin say what has become of the model", async () => {
   expect((await ask(["pin", "bee", "--off"])).asked[0]?.[2]).toEqual({ model: "bee", pinned: false });
 });
 
-describe("without a worker that lets us", () => {
-  it.each([["ps"], ["load", "bee"], ["unload", "bee"], ["pin", "bee"]])("%s says what to do", async (...argv) => {
+describe("without a worker that accepts the request", () => {
+  it.each([["ps"], ["load", "bee"], ["unload", "bee"], ["pin", "bee"]])("%s prints a remedy", async (...argv) => {
     expect(await runCommand(argv)).toMatchObject({
       code: 69,
       err: 'waggle: No worker answers at http://127.0.0.1:2. Start one with "waggle serve", or name another with --url.\n',
@@ -189,7 +189,7 @@ describe("without a worker that lets us", () => {
     });
   });
 
-  it("names the variable for the token, and hands on what the worker says", async () => {
+  it("names the variable for the token, and prints the worker's message", async () => {
     const refusal = new WaggleError("unauthenticated", "A token is needed");
     expect((await ask(["ps"], { refusal })).err).toBe(
       "waggle: A token is needed. Set the variable WAGGLE_API_TOKEN to one of its tokens.\n",

@@ -1,5 +1,4 @@
 // Owns `waggle pin`.
-import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { stateWords } from "../worker/model-words.ts";
 import { needWorker } from "../worker/reach.ts";
@@ -8,5 +7,4 @@ export const run: Run = async (context, words) => {
   const { client } = await needWorker(context, words.text("url"));
   const model = await client.models.pin(words.args[0] ?? "", !words.has("off"), { signal: context.signal });
   context.out.write(`${model.name} is ${stateWords(model)}.\n`);
-  return exitCodes.ok;
 };

@@ -1,5 +1,4 @@
 // Owns `waggle ps`: lists the loaded models with their memory, and the memory that models share.
-import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
@@ -22,7 +21,7 @@ export const run: Run = async (context, words) => {
   const loaded = models.filter(({ state }) => !["unloaded", "failed"].includes(state));
   if (words.has("json")) {
     context.out.write(`${JSON.stringify({ models: loaded, budget }, undefined, 2)}\n`);
-    return exitCodes.ok;
+    return;
   }
   const now = Date.now();
   const rows = loaded.map((model) => [
@@ -36,11 +35,10 @@ export const run: Run = async (context, words) => {
     budget === undefined ? "" : stayWords(model, now),
   ]);
   context.out.write(formatTable(columns, rows));
-  if (budget === undefined) return exitCodes.ok;
+  if (budget === undefined) return;
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;
   context.out.write(
     context.out.style.dim(`Models take ${formatBytes(used)}${of} and share ${budget.threads} threads.\n`),
   );
-  return exitCodes.ok;
 };

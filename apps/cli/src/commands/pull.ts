@@ -1,4 +1,5 @@
-// Owns `waggle pull`: a running worker downloads the model and serves it at once. If none runs, the command downloads it for the next worker.
+// Owns `waggle pull`: a running worker downloads the model and serves it at once. Without a worker, the command downloads the model for the
+// next one.
 import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
@@ -25,7 +26,6 @@ export const run: Run = async (context, words) => {
   } finally {
     view.clear();
   }
-  return exitCodes.ok;
 };
 
 async function pullThere(
@@ -48,12 +48,12 @@ async function pullHere(
 ): Promise<void> {
   if (name !== undefined) {
     throw new CliError(
-      "--name is for a worker that runs: where none does, the name comes from the reference.",
+      "Cannot use --name without a running worker: the name comes from the reference.",
       exitCodes.wrongUse,
     );
   }
   const { offline, ...hub } = await hubOptions(config.env);
-  if (offline) throw new CliError("Nothing is downloaded: the variable WAGGLE_OFFLINE is set.");
+  if (offline) throw new CliError("Cannot download: the variable WAGGLE_OFFLINE is set.");
   const options = { folder: config.modelsFolder, signal, ...hub };
   const model = await pullModel(reference, { ...options, onProgress: (progress) => view.show(progressOf(progress)) });
   view.clear();

@@ -1,6 +1,6 @@
 // Owns `waggle rm`: deletes a model that Waggle has downloaded, after a confirmation.
 import { createCatalogue } from "@waggle/models/download";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { pickDownload } from "../local/downloads.ts";
 import { confirm } from "../terminal/confirm.ts";
@@ -14,7 +14,6 @@ export const run: Run = async (context, words) => {
   const yes = words.has("yes");
   const found = await findWorker(context, words.text("url"));
   await (found === undefined ? removeHere(context, wanted, yes) : removeThere(context, found, wanted, yes));
-  return exitCodes.ok;
 };
 
 async function removeThere(context: Context, { client }: Reached, wanted: string, yes: boolean): Promise<void> {

@@ -4,7 +4,7 @@ import { answerOf, modelStatus, startFakeWorker } from "../testing/fake-worker.t
 import { runCommand } from "../testing/run-command.ts";
 
 describe("waggle run", () => {
-  it("prints the answer and nothing else", async () => {
+  it("prints only the answer", async () => {
     await using worker = await startFakeWorker();
     const argv = [
       "run",
@@ -26,7 +26,7 @@ describe("waggle run", () => {
     expect(worker.asked).toEqual([["POST", "/v1/inference", { messages, seed: 7, temperature: 0 }]]);
   });
 
-  it("takes a model's name before the prompt, and stdin after it", async () => {
+  it("takes a model's name before the prompt, and appends stdin to the prompt", async () => {
     await using worker = await startFakeWorker({
       models: [modelStatus("bee"), modelStatus("wasp", { aliases: ["w"] })],
     });
@@ -38,24 +38,24 @@ describe("waggle run", () => {
     ]);
     expect(await runCommand(["run", "ant", "hi", "--url", worker.url])).toMatchObject({
       code: 1,
-      err: `waggle: The worker at ${worker.url} has no model ant. It has: bee, wasp. "waggle pull" gets another.\n`,
+      err: `waggle: The worker at ${worker.url} has no model ant. It has: bee, wasp. "waggle pull" downloads another.\n`,
     });
   });
 
-  it("tells what it took where that is asked for", async () => {
+  it("prints tokens and times with --stats", async () => {
     await using worker = await startFakeWorker();
     const { out, err } = await runCommand(["run", "hi", "--stats", "--url", worker.url]);
     expect([out, err]).toEqual(["Hello there\n", "2 tokens, 200 tokens/s, first token after 10 ms\n"]);
   });
 
-  it("keeps thoughts to itself where a program reads", async () => {
+  it("prints the model's reasoning on a terminal, but not to a program", async () => {
     const thought = { type: "token", stream_id: "j", index: 0, text: "Hm.", part: "reasoning", t_ms: 0 } as const;
     await using worker = await startFakeWorker({ answer: [thought, ...answerOf("Yes.")] });
     expect((await runCommand(["run", "hi", "--url", worker.url])).out).toBe("Yes.\n");
     expect((await runCommand(["run", "hi", "--url", worker.url], { isTerminal: true })).out).toBe("Hm.\n\nYes.\n");
   });
 
-  it("fails with the reason where the answer does", async () => {
+  it("fails with the reason when the answer fails or is interrupted", async () => {
     const failure = {
       type: "error",
       stream_id: "j",
@@ -77,7 +77,7 @@ describe("waggle run", () => {
     expect(await asking).toEqual({ code: 130, out: "", err: "" });
   });
 
-  it("without a worker starts one, and says why that one does not start", async () => {
+  it("without a worker starts one, and reports why that worker does not start", async () => {
     expect(await runCommand(["run", "hi"])).toMatchObject({
       code: 1,
       err: expect.stringMatching(/Cannot start a worker: .*waggle\.js/) as string,

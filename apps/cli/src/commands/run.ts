@@ -1,4 +1,4 @@
-// Owns `waggle run`: one prompt, the answer to stdout, and an exit code for its outcome.
+// Owns `waggle run`: sends one prompt, prints the answer to stdout, and returns an exit code for its outcome.
 import { text } from "node:stream/consumers";
 import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
@@ -8,7 +8,6 @@ import { createProgressView } from "../terminal/progress.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import { isFileOrReference, openSession } from "../worker/open-session.ts";
 
-/** Limit for text from stdin. */
 const maxInputBytes = 16 * 2 ** 20;
 
 export const run: Run = async (context, words) => {
@@ -27,7 +26,7 @@ export const run: Run = async (context, words) => {
       signal: context.signal,
     });
     const { out, err, signal } = context;
-    // The line is part of the answer when stdout and stderr are the same terminal. When stdout is a file, there is no line.
+    // The status goes to stderr, so that a file or a program at stdout gets only the answer.
     const outcome = await showAnswer(events, { out, status: createStatusLine(err), forPerson: out.isTerminal, signal });
     if (outcome.stopped) throw new InterruptedError();
     if (outcome.error !== undefined) throw new CliError(outcome.error.message);
@@ -64,22 +63,25 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-/** Two arguments are a model and a prompt. One argument is the prompt, or the model when the prompt comes from stdin and it can only be a model. */
-export function wishOf(
-  args: Words["args"],
-  piped: string,
-): { readonly model: string | undefined; readonly prompt: string } {
-  const usage = 'Say what to ask: waggle run "Why is the sky blue?"';
+/**
+ * Two arguments are a model and a prompt. A single argument is the prompt; it is the model if the prompt comes from stdin and the argument
+ * names a file or a reference.
+ */
+function wishOf(args: Words["args"], piped: string): { readonly model: string | undefined; readonly prompt: string } {
+  const usage = 'Example: waggle run "Why is the sky blue?"';
   if (args.length > 2) {
-    throw new CliError(`${args.length} words are too many: put the prompt in quotes. ${usage}`, exitCodes.wrongUse);
+    throw new CliError(`Too many arguments (${args.length}): put the prompt in quotes. ${usage}`, exitCodes.wrongUse);
   }
   const [first, second] = args;
   if (first !== undefined && second === undefined && isFileOrReference(first)) {
     if (piped !== "") return { model: first, prompt: piped };
-    throw new CliError(`${first} is a model. ${usage.replace("run", `run ${first}`)}`, exitCodes.wrongUse);
+    throw new CliError(
+      `The prompt is missing: ${first} is a model. ${usage.replace("run", `run ${first}`)}`,
+      exitCodes.wrongUse,
+    );
   }
   const model = second === undefined ? undefined : first;
   const prompt = [second ?? first ?? "", piped].filter((part) => part !== "").join("\n\n");
-  if (prompt.trim() === "") throw new CliError(usage, exitCodes.wrongUse);
+  if (prompt.trim() === "") throw new CliError(`The prompt is missing. ${usage}`, exitCodes.wrongUse);
   return { model, prompt };
 }

@@ -1,5 +1,4 @@
 // Owns `waggle show`: prints the details of one model, from the worker that serves it or from the header of its file.
-import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { pickPath } from "../local/downloads.ts";
 import { fileFacts, readCard } from "../local/file-facts.ts";
@@ -13,7 +12,6 @@ export const run: Run = async (context, words) => {
   const [wanted = ""] = words.args;
   const { facts, data } = await lookUp(context, wanted, words.text("url"));
   context.out.write(words.has("json") ? `${JSON.stringify(data, undefined, 2)}\n` : formatFacts(facts));
-  return exitCodes.ok;
 };
 
 interface Found {

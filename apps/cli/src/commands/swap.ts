@@ -1,7 +1,6 @@
 // Owns `waggle swap`.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { createProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
@@ -16,11 +15,10 @@ export const run: Run = async (context, words) => {
     createProgressView(context.err),
   );
   const leaving = (swapped.leaving ?? 0) === 0 ? "" : " The old file still finishes its last jobs.";
-  context.out.write(`${swapped.name} is answered by ${swapped.file ?? reference}.${leaving}\n`);
-  return exitCodes.ok;
+  context.out.write(`${swapped.name} is now served from ${swapped.file ?? reference}.${leaving}\n`);
 };
 
-/** Makes a file's path absolute for a worker on this machine, whose working folder may be another. */
+/** Makes a file's path absolute for a worker on this machine, which may run in another working folder. */
 function referenceAt(url: string, reference: string): string {
   const isHere = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
   return isHere && existsSync(reference) ? resolve(reference) : reference;

@@ -1,5 +1,4 @@
 // Owns `waggle unload`.
-import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import { stateWords } from "../worker/model-words.ts";
@@ -17,5 +16,4 @@ export const run: Run = async (context, words) => {
   } finally {
     status.clear();
   }
-  return exitCodes.ok;
 };

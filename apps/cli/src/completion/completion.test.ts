@@ -1,4 +1,4 @@
-// The offers of a real shell: bash runs its script, with a waggle that lists three models.
+// Tests completions in a real shell: bash runs its script, with a `waggle` that lists three models.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** COMPREPLY for the last of these words. */
+/** COMPREPLY after these words, for the last of them. */
 async function complete(...words: readonly string[]): Promise<string[]> {
   const program = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _waggle; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const env = { PATH: `${join(folder, "bin")}:/usr/bin:/bin` };
@@ -43,7 +43,7 @@ describe("bash", () => {
     expect(await complete("waggle", "un")).toEqual(["unload"]);
   });
 
-  it("completes models by asking, and files that may be one", async () => {
+  it("completes the names of models from `waggle list`, and files that may be models", async () => {
     expect(await complete("waggle", "chat", "bee")).toEqual(["bee", "beetle"]);
     expect(await complete("waggle", "chat", "")).toEqual(["bee", "beetle", "wasp", "brood.gguf"]);
     expect(await complete("waggle", "swap", "--unload-first", "w")).toEqual(["wasp"]);
@@ -52,7 +52,7 @@ describe("bash", () => {
     expect(await complete("waggle", "serve", "brood.gguf", "no")).toEqual(["notes.txt"]);
   });
 
-  it("completes the flags of daemons, and files as the values of some", async () => {
+  it("completes the flags of daemons, and files as values of some flags", async () => {
     expect(await complete("waggle", "serve", "--slo")).toEqual(["--slots"]);
     expect(await complete("waggle", "serve", "--supersede")).toEqual(["--supersede-timeout"]);
     expect(await complete("waggle", "serve", "--fake")).toEqual([]);
@@ -64,7 +64,7 @@ describe("bash", () => {
     expect(await complete("waggle", "hive", "no")).toEqual([]);
   });
 
-  it("completes options, fixed words, and no value of an option", async () => {
+  it("completes options and fixed words, but no values of options", async () => {
     expect(await complete("waggle", "pull", "--n")).toEqual(["--name"]);
     expect(await complete("waggle", "ps", "--")).toEqual(["--url", "--json", "--help"]);
     expect(await complete("waggle", "completion", "")).toEqual(["bash", "zsh", "fish"]);
@@ -93,7 +93,7 @@ it.each(["zsh", "fish"])("%s's script names every command and option", async (sh
   expect(out).toContain("waggle list --names");
 });
 
-it("fish's script offers each argument at its place alone", async () => {
+it("fish's script offers each argument only at its position", async () => {
   const { out } = await runCommand(["completion", "fish"]);
   expect(out).toContain('complete -c waggle -n "__waggle_at gpu 1" -a "add"\n');
   expect(out).toContain('complete -c waggle -n "__waggle_at gpu 2" -a "cuda vulkan"\n');

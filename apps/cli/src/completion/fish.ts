@@ -9,7 +9,7 @@ function __waggle_command
     set -l words (commandline -opc)
     test (count $words) -ge 2; and test "$words[2]" = "$argv[1]"
 end
-# Whether argument number $argv[2] of the command $argv[1] is typed, or with a + one from there on. $argv[3..] are its options with values.
+# Whether argument $argv[2] of the command $argv[1] is being typed; with a +, that one or a later one. $argv[3..]: options with values.
 function __waggle_at
     __waggle_command $argv[1]; or return 1
     set -l words (commandline -opc)

@@ -6,13 +6,12 @@ export interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly CompletedOption[];
-  /** The completion of each argument; if the last argument is repeatable, its completion is also used for all that follow. */
+  /** The completion of each argument. If the last argument is repeatable, its completion applies to all that follow. */
   readonly arguments: readonly (Completion | undefined)[];
   readonly variadic: boolean;
 }
 
 export interface CompletedOption {
-  /** The flag with its dashes. */
   readonly flag: string;
   readonly help: string;
   /** Undefined for a switch; "nothing" for a value without completions. */

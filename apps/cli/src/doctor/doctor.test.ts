@@ -1,4 +1,4 @@
-// Each check with what goes wrong in practice, and with what is well.
+// Tests each check with common problems, and without problems.
 import { describe, expect, it } from "vitest";
 import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
 import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
@@ -9,11 +9,11 @@ import { checkHive, checkPort } from "./network.ts";
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
-/** Level, and a part of the text with the remedy. */
+/** @param words a part of the finding's text with the remedy */
 function expectFinding(finding: Finding | undefined, level: Finding["level"], words: RegExp): void {
   const { text = "", remedy = "" } = finding ?? {};
   expect([finding?.level, `${text}. ${remedy}`]).toEqual([level, expect.stringMatching(words)]);
-  // Whatever is not well says what to do.
+  // Every warning and problem has a remedy.
   expect(remedy === "").toBe(level === "ok");
 }
 
@@ -54,6 +54,7 @@ describe("the machine", () => {
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: gib }), "ok", /free in \/dev\/shm/);
     expectFinding(checkSharedMemory({ totalBytes: 64 * mib, freeBytes: 64 * mib }), "warning", /--shm-size/);
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 0 }), "warning", /0 B of/);
+    expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 255 * mib }), "warning", /on disk/);
   });
 
   it("clock", () => {
@@ -64,7 +65,7 @@ describe("the machine", () => {
   });
 });
 
-describe("what computes", () => {
+describe("engine and GPU", () => {
   it.each([
     ["Cannot compute on cpu: no binary for it is installed", /--omit=optional/],
     [
@@ -77,7 +78,7 @@ describe("what computes", () => {
     ["An unknown error", /waggle serve --log-level debug/],
   ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
-  it("engine: well", () => {
+  it("engine: works", () => {
     const facts = { error: undefined, device: "cpu", build: "prebuilt", tokensPerSecond: 812.4 };
     expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, 812 tokens\/s/);
   });
@@ -102,9 +103,9 @@ describe("what computes", () => {
     ["unused", { nvidia: [card], nvidiaDevices }, "warning", /H200.* is not used.*waggle gpu add cuda/],
     ["without a package", { nvidia: [card], arch: "arm64" }, "ok", /H200.* is not used: .*cuda on linux-arm64/],
     ["driver broken", { nvidiaDevices, nvidiaError: "version mismatch" }, "problem", /mismatch.*reboot/],
-    ["no driver", { nvidiaDevices }, "warning", /nvidia-smi is not.*--gpus all/],
+    ["no driver", { nvidiaDevices }, "warning", /nvidia-smi is not installed.*--gpus all/],
     ["Vulkan unused", { renderDevices, vulkanDrivers: ["radeon_icd"] }, "warning", /radeon_icd.*waggle gpu add vulkan/],
-    ["Vulkan without driver", { renderDevices }, "warning", /renderD128 is there without.*mesa-vulkan-drivers/],
+    ["Vulkan without driver", { renderDevices }, "warning", /renderD128 has no Vulkan driver.*mesa-vulkan-drivers/],
     [
       "no permission",
       { renderDevices, closedDevices: renderDevices },
@@ -118,7 +119,7 @@ describe("files and folders", () => {
   it("folders", () => {
     const facts = { path: "/m", purpose: "models", existing: "/m", isFolder: true, writable: true };
     expectFinding(checkFolder(facts), "ok", /^\/m\./);
-    expectFinding(checkFolder({ ...facts, existing: "/" }), "ok", /will be made/);
+    expectFinding(checkFolder({ ...facts, existing: "/" }), "ok", /will be created/);
     expectFinding(checkFolder({ ...facts, writable: false }), "problem", /cannot be written.*chown/);
     expectFinding(checkFolder({ ...facts, isFolder: false }), "problem", /is not a folder/);
   });
@@ -131,7 +132,9 @@ describe("files and folders", () => {
 
   it("models", () => {
     const bee = { name: "bee", reference: "hf:a/bee:Q4_0" };
-    expect(checkModelFiles([]).map(({ text }) => text)).toEqual(["none downloaded; the embedded one is always there"]);
+    expect(checkModelFiles([]).map(({ text }) => text)).toEqual([
+      "no downloads; the embedded model is always available",
+    ]);
     const own = { name: "/m/x.gguf", reference: undefined, own: true };
     expect(checkModelFiles([bee, own])[0]?.text).toBe("1 downloaded and 1 other, all complete");
     expect(checkModelFiles([own])[0]?.text).toBe("1 other, all complete");
@@ -171,7 +174,7 @@ describe("files and folders", () => {
   });
 });
 
-describe("what listens", () => {
+describe("ports and hive", () => {
   it("ports", () => {
     const facts = {
       port: 7711,

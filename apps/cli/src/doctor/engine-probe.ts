@@ -1,5 +1,5 @@
-// Owns the probes of the engine and the GPU: a private worker generates text with the embedded model, and the system lists drivers and
-// devices.
+// Collects the facts about the engine and the GPU: a private worker generates text with the embedded model, and the system lists drivers
+// and devices.
 import { findGpuDevices } from "@waggle/models/gpu";
 import { WaggleError } from "@waggle/protocol";
 import type { Context } from "../command.ts";
@@ -9,7 +9,7 @@ import { runTool } from "./run-tool.ts";
 
 const trial = { prompt: "Once upon a time", max_tokens: 32, temperature: 0 } as const;
 
-/** Starts a worker with the embedded model on the device from the user's settings, and stops it again. */
+/** Runs a private worker with the embedded model, on the device of the user's settings. */
 export async function probeEngine(context: Context): Promise<EngineFacts> {
   const { env } = context.config;
   const withoutModels = Object.fromEntries(

@@ -6,9 +6,9 @@ import { ok, problem, warning, type Finding } from "./finding.ts";
 export interface EngineFacts {
   /** Why the engine failed; undefined when it works. */
   readonly error: string | undefined;
-  /** cpu, cuda, vulkan, metal. */
+  /** `cpu`, `cuda`, `vulkan` or `metal`. */
   readonly device?: string | undefined;
-  /** prebuilt or source. */
+  /** `prebuilt` or `source`. */
   readonly build?: string | undefined;
   readonly tokensPerSecond?: number | undefined;
 }
@@ -24,11 +24,11 @@ function engineRemedy(error: string): string {
   const device = /compute on (cuda|vulkan)\b/.exec(error)?.[1];
   if (device !== undefined) {
     const first = error.includes("waggle gpu add") ? "" : "Install the GPU's driver. ";
-    return `${first}WAGGLE_DEVICE=cpu computes on the processor.`;
+    return `${first}WAGGLE_DEVICE=cpu uses the CPU instead.`;
   }
   if (/no binary/i.test(error)) return "Install again, for this kind of machine and without --omit=optional.";
   if (/GLIBC|libstdc|\.so|musl/.test(error)) {
-    return "The system's C library is too old or another one (Alpine): use a system with glibc 2.31 or newer.";
+    return "The system's C library is too old, or not glibc (Alpine): use a system with glibc 2.31 or newer.";
   }
   if (/memory|ENOMEM|SIGKILL/.test(error))
     return "It ran out of memory: close other programs, or raise the container's limit.";
@@ -38,15 +38,14 @@ function engineRemedy(error: string): string {
 export interface GpuFacts {
   readonly platform: string;
   readonly arch: string;
-  /** The GPUs that nvidia-smi lists. */
   readonly nvidia: readonly { readonly name: string; readonly driver: string; readonly memoryBytes: number }[];
   /** Why nvidia-smi failed; undefined when it works or is not installed. */
   readonly nvidiaError: string | undefined;
-  /** /dev/nvidia0 and the like. */
+  /** Paths such as /dev/nvidia0. */
   readonly nvidiaDevices: readonly string[];
   /** The installed Vulkan drivers, without software renderers. */
   readonly vulkanDrivers: readonly string[];
-  /** /dev/dri/renderD128 and the like. */
+  /** Paths such as /dev/dri/renderD128. */
   readonly renderDevices: readonly string[];
   /** The render devices that this user may not open. */
   readonly closedDevices: readonly string[];
@@ -61,7 +60,7 @@ export function checkGpu(facts: GpuFacts): Finding {
     return ok("GPU", [...names, `used by ${device}`].join(", "));
   }
   if (nvidiaError !== undefined && nvidiaDevices.length + nvidia.length > 0) {
-    const remedy = "Driver and kernel module do not fit: reboot, or install NVIDIA's driver again.";
+    const remedy = "Driver and kernel module do not match: reboot, or install NVIDIA's driver again.";
     return problem("GPU", `nvidia-smi fails: ${nvidiaError}`, remedy);
   }
   if (closedDevices.length > 0) {
@@ -70,15 +69,15 @@ export function checkGpu(facts: GpuFacts): Finding {
   }
   if (nvidia.length > 0) return unused(names.join("; "), "cuda", facts);
   if (nvidiaDevices.length > 0) {
-    const remedy = "Install NVIDIA's driver with nvidia-smi; in a container start it with --gpus all.";
-    return warning("GPU", `${nvidiaDevices[0] ?? ""} is there, and nvidia-smi is not`, remedy);
+    const remedy = "Install NVIDIA's driver with nvidia-smi; start a container with --gpus all.";
+    return warning("GPU", `${nvidiaDevices[0] ?? ""} exists, but nvidia-smi is not installed`, remedy);
   }
   if (renderDevices.length > 0 && vulkanDrivers.length > 0) {
-    return unused(`A GPU with a driver for Vulkan (${vulkanDrivers.join(", ")})`, "vulkan", facts);
+    return unused(`A GPU with a Vulkan driver (${vulkanDrivers.join(", ")})`, "vulkan", facts);
   }
   if (renderDevices.length > 0) {
-    const remedy = "Install its driver for Vulkan (mesa-vulkan-drivers), and run waggle doctor again.";
-    return warning("GPU", `${renderDevices[0] ?? ""} is there without a driver for Vulkan`, remedy);
+    const remedy = "Install the GPU's Vulkan driver (mesa-vulkan-drivers), and run waggle doctor again.";
+    return warning("GPU", `${renderDevices[0] ?? ""} has no Vulkan driver`, remedy);
   }
   return ok("GPU", "no GPU; using the CPU");
 }
@@ -86,7 +85,7 @@ export function checkGpu(facts: GpuFacts): Finding {
 function unused(what: string, device: GpuDevice, { platform, arch }: GpuFacts): Finding {
   const text = `${what} is not used`;
   if (hasGpuPackages(device, platform, arch)) {
-    return warning("GPU", text, `Add what the engine needs for it: waggle gpu add ${device}.`);
+    return warning("GPU", text, `Install the GPU packages of the engine: waggle gpu add ${device}.`);
   }
   return ok("GPU", `${text}: the engine has no package for ${device} on ${platform}-${arch}`);
 }

@@ -1,4 +1,4 @@
-// Runs the checks in order. They are independent of each other; a check that cannot read its facts reports that.
+// Runs the checks in order. A check that cannot read its facts reports that, and the others run all the same.
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";
@@ -19,7 +19,10 @@ interface Check {
   readonly look: () => Promise<Found>;
 }
 
-/** Yields each finding as soon as it is known. @param onCheck called with the name of the check that starts: the engine's takes seconds */
+/**
+ * Yields each finding as soon as it is known.
+ * @param onCheck called with the name of each check before it runs, since some checks take seconds
+ */
 export async function* examine(context: Context, onCheck: (what: string) => void): AsyncGenerator<Finding> {
   for (const { name, look } of checksOf(context)) {
     onCheck(name);
@@ -29,7 +32,7 @@ export async function* examine(context: Context, onCheck: (what: string) => void
       found = await look();
     } catch (error) {
       context.signal.throwIfAborted();
-      found = warning(name, `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`);
+      found = warning(name, `cannot be checked: ${error instanceof Error ? error.message : String(error)}`);
     }
     yield* found === undefined ? [] : [found].flat();
   }

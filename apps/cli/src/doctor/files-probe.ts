@@ -8,7 +8,7 @@ import { listDownloads } from "../local/downloads.ts";
 import { ownModelFiles } from "../local/worker-settings.ts";
 import type { FolderFacts, ModelFileFacts, TokenFileFacts } from "./files.ts";
 
-/** Limit for models whose headers are read: downloads and others. */
+/** Most models whose headers are read: of the downloads, and again of other models. */
 const maxModels = 200;
 
 export async function probeFolder(path: string, purpose: string): Promise<FolderFacts> {
@@ -29,7 +29,7 @@ async function nearest(path: string): Promise<{ readonly existing: string; reado
   }
 }
 
-/** Returns the bytes that this user may still write there. */
+/** Free bytes on the file system of the path. */
 export async function probeDisk(path: string): Promise<number> {
   const { bsize, bavail } = await statfs((await nearest(path)).existing);
   return bavail * bsize;
@@ -62,7 +62,7 @@ async function lookAt(path: string, signal: AbortSignal): Promise<Pick<ModelFile
   }
 }
 
-/** Compares the available memory with the least that a conversation on the CPU needs; undefined when it is enough. */
+/** Compares the available memory with the least that a model needs on the CPU; undefined when it is enough. */
 export function tooLargeFor(availableBytes: number, header: GgufHeader): ModelFileFacts["tooLarge"] {
   if (modelCardOf(header).problem !== undefined) return undefined;
   const { total } = engineMemory(header, { slots: 1, contextSize: 256 });

@@ -1,4 +1,4 @@
-// Checks files and folders: write permission, free space, whether models are complete, and who can read the token file.
+// Checks files and folders: write permission, free space, complete models, and readers of the token file.
 import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
@@ -22,13 +22,14 @@ export function checkFolder({ path, purpose, existing, isFolder, writable }: Fol
   if (!writable) {
     return problem(check, `${existing} cannot be written`, `Give it to this user: sudo chown -R "$USER" ${existing}.`);
   }
-  return ok(check, existing === path ? path : `${path} (will be made)`);
+  return ok(check, existing === path ? path : `${path} (will be created)`);
 }
 
 /** @param freeBytes on the file system of the models folder */
 export function checkDisk(folder: string, freeBytes: number): Finding {
   const text = `${formatBytes(freeBytes)} free at ${folder}`;
-  const remedy = 'Free some ("waggle rm" deletes downloads), or set WAGGLE_MODELS_DIR to a folder on another disk.';
+  const remedy =
+    'Free some space ("waggle rm" deletes downloads), or set WAGGLE_MODELS_DIR to a folder on another disk.';
   if (freeBytes < 100 * mib) return problem("Disk", text, remedy);
   return freeBytes < 5 * gib ? warning("Disk", text, remedy) : ok("Disk", text);
 }
@@ -36,7 +37,7 @@ export function checkDisk(folder: string, freeBytes: number): Finding {
 export interface ModelFileFacts {
   readonly name: string;
   readonly reference: string | undefined;
-  /** The downloaded share if the size is known; undefined when the file is complete. */
+  /** The downloaded share, 0 to 1, of an incomplete file; undefined when the file is complete. */
   readonly begun?: number | "unknown" | undefined;
   /** The problem of the file's header. */
   readonly damage?: string | undefined;
@@ -67,12 +68,12 @@ export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Fin
       return [warning(check, text, "Close other programs, or take a smaller quantization: waggle fit hf:user/repo.")];
     }
     if (damage === undefined) return [];
-    if (own) return [problem(check, `${name}: ${damage}`, "Correct the path that names it, or get the file again.")];
+    if (own) return [problem(check, `${name}: ${damage}`, "Correct the path in the settings, or get the file again.")];
     const fetch = reference === undefined ? "and get it again" : `and "${again}"`;
     return [problem(check, `${name}: ${damage}`, `Delete it with "waggle rm ${name}" ${fetch}.`)];
   });
   if (found.length > 0) return found;
-  if (models.length === 0) return [ok(check, "none downloaded; the embedded one is always there")];
+  if (models.length === 0) return [ok(check, "no downloads; the embedded model is always available")];
   const own = models.filter((one) => one.own === true).length;
   const counts = [
     ...(models.length > own ? [`${models.length - own} downloaded`] : []),
@@ -85,7 +86,7 @@ export interface TokenFileFacts {
   readonly path: string;
   /** Why the file cannot be read; undefined if it can. */
   readonly error: string | undefined;
-  /** Its permission bits; undefined on Windows, which has none. */
+  /** The file's permission bits; undefined on Windows, which has no such bits. */
   readonly mode: number | undefined;
 }
 
@@ -101,12 +102,12 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
   }
   if (mode !== undefined && (mode & 0o077) !== 0) {
     const shown = (mode & 0o777).toString(8).padStart(4, "0");
-    return warning("Token file", `${path} can be read by others (mode ${shown})`, `Close it: chmod 600 ${path}.`);
+    return warning("Token file", `${path} can be read by others (mode ${shown})`, `Restrict it: chmod 600 ${path}.`);
   }
   return ok("Token file", path);
 }
 
-/** @param refusal the error of `waggle serve` in this environment; undefined if it would start */
+/** @param refusal the error of `waggle serve` with these variables; undefined if it would start */
 export function checkSettings(refusal: string | undefined, given: number): Finding {
   if (refusal !== undefined) {
     return problem("Settings", refusal, "Correct the variable that is named.");

@@ -15,12 +15,11 @@ export function ok(check: string, text: string): Finding {
   return { check, level: "ok", text };
 }
 
-/** A finding that something works but could be better. */
 export function warning(check: string, text: string, remedy?: string): Finding {
   return { check, level: "warning", text, ...(remedy === undefined ? {} : { remedy }) };
 }
 
-/** A finding that something does not work. */
+/** Unlike a warning, makes `waggle doctor` fail. */
 export function problem(check: string, text: string, remedy: string): Finding {
   return { check, level: "problem", text, remedy };
 }

@@ -21,7 +21,7 @@ async function probeFlags(signal: AbortSignal): Promise<ReadonlySet<string> | un
   return stdout === undefined ? undefined : new Set(stdout.toLowerCase().replaceAll("avx1.0", "avx").split(/\s+/));
 }
 
-/** @param text the text of /proc/cpuinfo @returns undefined when the text has no flags, as on processors other than x86 */
+/** @param text the content of /proc/cpuinfo @returns undefined when it has no flags, as on processors other than x86 */
 export function flagsIn(text: string): ReadonlySet<string> | undefined {
   const flags = /^flags\s*:\s*(.*)$/m.exec(text)?.[1];
   return flags === undefined ? undefined : new Set(flags.trim().split(/\s+/));
@@ -32,7 +32,7 @@ export function probeMemory(): MemoryFacts {
   const limit = process.constrainedMemory();
   return {
     totalBytes,
-    // The available memory of the machine, or less if the control group has a limit.
+    // The available memory of the machine, or of the control group if that is less.
     availableBytes: process.availableMemory(),
     limitBytes: limit > 0 && limit < totalBytes ? limit : undefined,
   };

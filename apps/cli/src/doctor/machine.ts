@@ -1,4 +1,4 @@
-// Owns the checks of the machine itself: Node, processor, memory, shared memory and clock. Each is pure, over facts from machine-probe.
+// Checks the machine itself: Node, processor, memory, shared memory and clock. Each check is pure, over facts from `machine-probe`.
 import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
@@ -25,7 +25,7 @@ export interface ProcessorFacts {
   readonly flags: ReadonlySet<string> | undefined;
 }
 
-/** llama.cpp has code for each of these; without them a token takes several times as long. */
+/** Instruction sets that llama.cpp uses: without them a token takes several times as long. */
 const wantedFlags = ["avx2", "fma", "f16c"];
 
 export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): Finding {
@@ -47,14 +47,14 @@ export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): F
   return warning(
     "Processor",
     `${name} has no ${missing.join(", ")}: answers will be slow`,
-    "In a virtual machine, let it see the host's processor (CPU type host, in QEMU -cpu host).",
+    "In a virtual machine, pass the host's processor through (CPU type host, in QEMU -cpu host).",
   );
 }
 
 export interface MemoryFacts {
   readonly totalBytes: number;
   readonly availableBytes: number;
-  /** The memory limit of a container; undefined without a limit. */
+  /** A container's limit; undefined without one. */
   readonly limitBytes: number | undefined;
 }
 
@@ -78,30 +78,27 @@ export function checkMemory({ totalBytes, availableBytes, limitBytes }: MemoryFa
   return ok("Memory", text);
 }
 
-/** Sizes of /dev/shm; undefined where it does not exist, as on macOS and Windows. */
 export interface SharedMemoryFacts {
   readonly totalBytes: number;
   readonly freeBytes: number;
 }
 
-/** With less than this, the worker unpacks to a folder on disk instead. */
+/** With less free shared memory, the worker keeps its KV snapshots in a folder on disk (see the worker's `kv-folder`). */
 const enoughSharedBytes = 256 * mib;
 
 export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding | undefined {
   if (facts === undefined) return undefined;
   const text = `${formatBytes(facts.freeBytes)} of ${formatBytes(facts.totalBytes)} free in /dev/shm`;
-  if (facts.totalBytes >= enoughSharedBytes && facts.freeBytes >= enoughSharedBytes / 2)
-    return ok("Shared memory", text);
+  if (facts.freeBytes >= enoughSharedBytes) return ok("Shared memory", text);
   return warning(
     "Shared memory",
-    `${text}: prompts that come back are kept on disk`,
+    `${text}: the KV caches of finished prompts are kept on disk`,
     "Give the container more, as with --shm-size 1g.",
   );
 }
 
-/** A clock that shows an earlier date is wrong: this version did not exist then. */
+/** A clock that shows an earlier date is wrong, since this version did not exist then. */
 const releasedMs = Date.UTC(2026, 0, 1);
-/** Allowed difference from the clock of another machine. */
 const allowedSkewMs = 60_000;
 
 export interface ClockFacts {
@@ -111,7 +108,7 @@ export interface ClockFacts {
 }
 
 export function checkClock({ nowMs, otherMs }: ClockFacts): Finding {
-  const remedy = "Set the clock, and let it be kept (on Linux: systemctl enable --now systemd-timesyncd).";
+  const remedy = "Set the clock, and synchronize it (on Linux: systemctl enable --now systemd-timesyncd).";
   const text = new Date(nowMs).toISOString();
   if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
   const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);

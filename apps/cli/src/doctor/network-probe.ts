@@ -1,4 +1,4 @@
-// Collects the facts about ports and the hive.
+// Collects the facts about the ports and the hive.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createHiveClient, createWorkerClient } from "@waggle/client";

@@ -10,7 +10,6 @@ export interface PortFacts {
   readonly holder: string | undefined;
   /** The Waggle worker or hive that already uses the port. */
   readonly ours: string | undefined;
-  /** The flag that sets another port. */
   readonly flag: string;
 }
 
@@ -19,7 +18,7 @@ export function checkPort({ port, wantedBy, taken, holder, ours, flag }: PortFac
   if (!taken) return ok(check, `free for ${wantedBy}`);
   if (ours !== undefined) return ok(check, ours);
   const who = holder ?? "a process of another user";
-  // Not a problem: Ollama itself may be running on its port.
+  // No warning: Ollama itself may be running on its port.
   if (flag === "--ollama-port") return ok(check, `taken by ${who}; --ollama would need ${flag}`);
   return warning(check, `taken by ${who}`, `End that process, or use another port: ${flag} ${port + 1}.`);
 }

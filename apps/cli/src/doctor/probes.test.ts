@@ -35,8 +35,8 @@ async function serving<T>(answer: RequestListener | undefined, use: (port: numbe
   }
 }
 
-describe("what is looked at", () => {
-  it("is the machine", async () => {
+describe("the facts of a check", () => {
+  it("describe the machine", async () => {
     expect(flagsIn("processor : 0\nflags\t\t: fpu avx2 fma\nbugs : none\n")).toEqual(new Set(["fpu", "avx2", "fma"]));
     expect(flagsIn("Features : asimd")).toBeUndefined();
     expect((await probeProcessor(signal)).cores).toBeGreaterThan(0);
@@ -44,7 +44,7 @@ describe("what is looked at", () => {
     expect(totalBytes).toBeGreaterThanOrEqual(availableBytes);
   });
 
-  it("is the list of nvidia-smi, and ignores other output", async () => {
+  it("list the GPUs of nvidia-smi, and ignore its other output", async () => {
     expect(parseNvidia("NVIDIA H200, 570.86.15, 143771\n")).toEqual([
       { name: "NVIDIA H200", driver: "570.86.15", memoryBytes: 143_771 * 2 ** 20 },
     ]);
@@ -52,7 +52,7 @@ describe("what is looked at", () => {
     expect((await probeGpu("cpu", signal)).device).toBe("cpu");
   });
 
-  it("is a program's output, its failure, or that it is not there", async () => {
+  it("contain a program's output or its failure, or nothing when it is not installed", async () => {
     expect(await runTool("node", ["--eval", "console.log(1)"], signal)).toEqual({ stdout: "1\n", error: undefined });
     expect(await runTool("node", ["--eval", "console.error('broken'); process.exit(9)"], signal)).toEqual({
       stdout: undefined,
@@ -61,7 +61,7 @@ describe("what is looked at", () => {
     expect(await runTool("no-such-program", [], signal)).toEqual({ stdout: undefined, error: undefined });
   });
 
-  it("is a folder, or where it would be made", async () => {
+  it("describe a folder, or the parent in which it would be created", async () => {
     const here = { purpose: "models", existing: folder, isFolder: true, writable: true };
     expect(await probeFolder(folder, "models")).toEqual({ path: folder, ...here });
     expect(await probeFolder(join(folder, "a", "b"), "models")).toEqual({ path: join(folder, "a", "b"), ...here });
@@ -70,7 +70,7 @@ describe("what is looked at", () => {
     expect(await probeDisk(join(folder, "a"))).toBeGreaterThan(0);
   });
 
-  it("is a token file with its mode", async () => {
+  it("contain a token file's mode", async () => {
     const path = join(folder, "tokens");
     expect(await probeTokenFile(undefined)).toBeUndefined();
     expect(await probeTokenFile(path)).toEqual({ path, error: "no such file", mode: undefined });
@@ -79,7 +79,7 @@ describe("what is looked at", () => {
     expect(((await probeTokenFile(path))?.mode ?? 0) & 0o777).toBe(0o640);
   });
 
-  it("is every download: whole, damaged or begun", async () => {
+  it("list every download: complete, damaged or incomplete", async () => {
     writeFileSync(join(folder, "hf_a_bee.gguf"), "no model");
     writeFileSync(join(folder, "hf_a_wasp.gguf.0123456789abcdef.part"), "half");
     const config = { modelsFolder: folder, env: {} } as Parameters<typeof probeModelFiles>[0];
@@ -88,7 +88,7 @@ describe("what is looked at", () => {
     expect(wasp).toMatchObject({ name: "hf_a_wasp", begun: "unknown" });
   });
 
-  it("is every file that was not downloaded and would be served: named, or in the folder", async () => {
+  it("list every other file that would be served: named by a setting, or in the models folder", async () => {
     writeFileSync(join(folder, "hf_a_bee.gguf"), "GGUF, downloaded");
     writeFileSync(join(folder, "cut.gguf"), "GGUF, and no more");
     const env = { WAGGLE_MODEL: `tiny=${embedded}\n${join(folder, "gone.gguf")}\nhf:a/bee`, WAGGLE_MODELS_DIR: folder };
@@ -107,7 +107,7 @@ describe("what is looked at", () => {
     expect(await probeModelFiles(wrong, signal)).toHaveLength(1);
   });
 
-  it("is a port: free, somebody's, or ours", async () => {
+  it("tell whether a port is free, or used by another program or by Waggle", async () => {
     const wanted = { wantedBy: "the worker", flag: "--port" };
     const free = await serving(undefined, async (port) => port);
     expect(await probePort({ ...wanted, port: free }, signal)).toMatchObject({ taken: false });
@@ -123,7 +123,7 @@ describe("what is looked at", () => {
     });
   });
 
-  it("is the hive, with its clock", async () => {
+  it("contain the hive's answer and clock", async () => {
     expect(await probeHive(undefined, signal)).toEqual({ hive: undefined, dateMs: undefined });
     expect(await probeHive("http://127.0.0.1:1", signal)).toMatchObject({
       hive: { url: "http://127.0.0.1:1", error: expect.stringMatching(/ECONNREFUSED|bad port/) as string },
@@ -137,7 +137,7 @@ describe("what is looked at", () => {
 });
 
 describe("waggle doctor", () => {
-  it("goes through all of it, and fails where there is a problem", async () => {
+  it("runs all checks, and fails when one finds a problem", async () => {
     const { code, out } = await runCommand(["doctor", "--json"], { config: { modelsFolder: folder } });
     const findings = JSON.parse(out) as readonly Finding[];
     const names = [
@@ -153,12 +153,12 @@ describe("waggle doctor", () => {
       "Clock",
     ];
     expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(names));
-    // The program that a test would fork is nowhere.
+    // The worker's program does not exist in this test.
     expect(findings.find(({ check }) => check === "Engine")?.level).toBe("problem");
     expect(code).toBe(1);
   });
 
-  it("marks each finding, and puts what to do beneath it", () => {
+  it("marks each finding, and puts its remedy on the next line", () => {
     const style = createStyle(false);
     expect(formatFinding({ check: "Disk", level: "ok", text: "enough" }, style)).toBe("✓ Disk               enough\n");
     expect(formatFinding({ check: "Disk", level: "problem", text: "full", remedy: "Free some." }, style)).toBe(

@@ -1,4 +1,4 @@
-// Runs a program of the system with limits for time and output, and without a shell.
+// Runs a system program without a shell, with limits for its time and output.
 import { execFile } from "node:child_process";
 
 const timeoutMs = 10_000;
@@ -18,8 +18,8 @@ export async function runTool(command: string, args: readonly string[], signal: 
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (error === null) return resolve({ stdout, error: undefined });
       if (error.code === "ENOENT") return resolve({ stdout: undefined, error: undefined });
-      const told = `${stdout}\n${stderr}`.trim().split("\n")[0] ?? "";
-      resolve({ stdout: undefined, error: told === "" ? error.message : told });
+      const firstLine = `${stdout}\n${stderr}`.trim().split("\n")[0] ?? "";
+      resolve({ stdout: undefined, error: firstLine === "" ? error.message : firstLine });
     });
   });
 }

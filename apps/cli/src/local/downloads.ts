@@ -3,45 +3,36 @@ import { existsSync } from "node:fs";
 import { createCatalogue, type DownloadedModel } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
-import { formatBytes, formatPercent } from "@waggle/daemon/terminal";
+import { formatPercent } from "@waggle/daemon/terminal";
 
-export async function listDownloads({
-  modelsFolder,
-}: Pick<CliConfig, "modelsFolder">): Promise<readonly DownloadedModel[]> {
-  return await createCatalogue({ folder: modelsFolder }).list();
-}
+type Folder = Pick<CliConfig, "modelsFolder">;
 
-async function findDownload(
-  { modelsFolder }: Pick<CliConfig, "modelsFolder">,
-  wanted: string,
-): Promise<DownloadedModel | undefined> {
-  return await createCatalogue({ folder: modelsFolder }).find(wanted);
+const catalogueOf = ({ modelsFolder }: Folder) => createCatalogue({ folder: modelsFolder });
+
+export async function listDownloads(config: Folder): Promise<readonly DownloadedModel[]> {
+  return await catalogueOf(config).list();
 }
 
 /** @throws CliError naming the downloads */
-export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<DownloadedModel> {
-  const found = await findDownload(config, wanted);
+export async function pickDownload(config: Folder, wanted: string): Promise<DownloadedModel> {
+  const found = await catalogueOf(config).find(wanted);
   if (found !== undefined) return found;
   const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
   throw new CliError(
     names === ""
-      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" does that.`
+      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" downloads a model.`
       : `Unknown model ${wanted}. Downloaded models: ${names}.`,
   );
 }
 
-/** Returns the path of a download with this name, or else of a file. @throws CliError naming the downloads, or how to complete a download */
-export async function pickPath(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<string> {
+/** The path of the download with this name, or else of the file. @throws CliError naming the downloads, or how to complete a download */
+export async function pickPath(config: Folder, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;
-  if (existsSync(wanted) && (await findDownload(config, wanted)) === undefined) return wanted;
+  if (existsSync(wanted) && (await catalogueOf(config).find(wanted)) === undefined) return wanted;
   const model = await pickDownload(config, wanted);
   if (model.state === "whole") return model.path;
-  const rest = model.reference === undefined ? "" : ` "waggle pull ${model.reference}" gets the rest.`;
-  throw new CliError(`${model.name} is not whole (${downloadState(model)}).${rest}`);
-}
-
-export function downloadSize({ bytes, totalBytes }: DownloadedModel): string {
-  return formatBytes(totalBytes ?? bytes);
+  const rest = model.reference === undefined ? "" : ` Continue with "waggle pull ${model.reference}".`;
+  throw new CliError(`${model.name} is incomplete (${downloadState(model)}).${rest}`);
 }
 
 export function downloadState({ state, bytes, totalBytes }: DownloadedModel): string {

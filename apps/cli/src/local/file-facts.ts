@@ -1,4 +1,4 @@
-// Summarizes a model file from its header, which is read from this machine or from the hub.
+// Summarizes a model file from its header, which is on this machine or on a hub.
 import { engineMemory, type EngineMemory } from "@waggle/models/memory";
 import { modelCardOf, type ModelCard } from "@waggle/models/header";
 import { readModelHeader, shownReference } from "@waggle/models/download";
@@ -15,7 +15,7 @@ export interface FileCard {
   readonly memory: (EngineMemory & { readonly slots: number }) | undefined;
 }
 
-/** @param reference a path, or a reference that can be downloaded @throws WaggleError naming the problem of the file */
+/** @param reference a path, or a reference to download @throws WaggleError naming the problem of the file */
 export async function readCard({ config, signal }: Context, reference: string): Promise<FileCard> {
   const options = { folder: config.modelsFolder, signal, ...(await hubOptions(config.env)) };
   const { header, path } = await readModelHeader(reference, options);

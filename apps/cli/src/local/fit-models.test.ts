@@ -1,4 +1,4 @@
-// A repository of a hub that is a few lines here: its list of files, and one model under several names.
+// Tests against a small hub: its repository has a list of files, and one model under several names.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -19,7 +19,7 @@ const sizes: Readonly<Record<string, number>> = {
 
 let hub: Server;
 let endpoint = "";
-/** Files of which something was read. */
+/** Files that were requested from the hub. */
 let read: string[] = [];
 beforeAll(async () => {
   hub = createServer((request, response) => {
@@ -56,7 +56,7 @@ const find = async (wanted: string, offline = false): Promise<FitModels> => {
   return await findFitModels([wanted], options, () => {});
 };
 
-it("reads one header for all quantizations of a model, and another for another model", async () => {
+it("reads one header for all quantizations of a model", async () => {
   const { models, leftOut } = await find("hf:bee/stories");
   expect(models.map(({ name, quantization, fileBytes }) => [name, quantization, fileBytes])).toEqual([
     ["stories-Q8_0.gguf", "Q8_0", content.length],
@@ -69,7 +69,7 @@ it("reads one header for all quantizations of a model, and another for another m
   expect(new Set(read)).toEqual(new Set(["stories-Q8_0.gguf", "poems-Q8_0.gguf"]));
 });
 
-it("reads a file of a repository by ranges, and not the whole of it", async () => {
+it("reads a single file of a repository", async () => {
   const { models } = await find("hf:bee/stories/stories-Q8_0.gguf");
   expect(models.map(({ name }) => name)).toEqual(["stories-Q8_0.gguf"]);
 });
@@ -80,7 +80,7 @@ it("reports missing models, and sends no request when it is offline", async () =
   expect(read).toEqual([]);
 });
 
-it("tells a repository from a file in one", () => {
+it("distinguishes a repository from a file in it", () => {
   expect(["hf:a/b", "hf://a/b", "HF:a/b.c"].map(isRepository)).toEqual([true, true, true]);
   expect(["hf:a/b:Q4_0", "hf:a/b/c.gguf", "a/b", "hf:a"].map(isRepository)).toEqual([false, false, false, false]);
 });

@@ -9,7 +9,7 @@ import { isFileOrReference } from "../worker/open-session.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
-  /** The folder of downloads. */
+  /** Folder of downloads. */
   readonly folder: string;
   readonly offline: boolean;
   readonly token?: string;
@@ -20,17 +20,17 @@ export interface FitModelsOptions {
 
 export interface FitModels {
   readonly models: readonly FitSource[];
-  /** Number of a repository's models that were left out, because reading all headers takes too many requests. */
+  /** Number of a repository's models whose headers were not read, because that takes too many requests. */
   readonly leftOut: number;
 }
 
-/** Limit for the models of one repository, because each takes a few requests. */
+/** Most headers read of one repository, because each takes a few requests. */
 const mostShapes = 12;
 
 /**
- * @param wanted paths, references and names; without any, all downloads
- * @param onRead called with each model whose header is read next
- * @throws CliError, or WaggleError naming what cannot be read
+ * @param wanted paths, references and names; if empty, all downloads
+ * @param onRead called before each header is read, with the name of its file
+ * @throws CliError, or WaggleError naming the file that cannot be read
  */
 export async function findFitModels(
   wanted: readonly string[],
@@ -92,7 +92,7 @@ async function modelsOfRepository(
   options: FitModelsOptions,
   onRead: (what: string) => void,
 ): Promise<FitModels> {
-  if (options.offline) throw new CliError("The hub is not asked: the variable WAGGLE_OFFLINE is set.");
+  if (options.offline) throw new CliError(`Cannot list ${reference}: the variable WAGGLE_OFFLINE is set.`);
   onRead(`what there is in ${reference}`);
   const files = await listHubFiles(reference, options);
   if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
@@ -112,7 +112,7 @@ async function modelsOfRepository(
   return { models, leftOut: files.length - models.length };
 }
 
-/** The path without its quantization: the quantizations of a model differ only in that word, and a repository may have several models. */
+/** The file name without the quantization, by which the files of one model differ. A repository may have several models. */
 function shapeOf({ path, quantization }: HubModelFile): string {
   const name = basename(path)
     .replace(/-\d{5}-of-\d{5}/, "")

@@ -1,4 +1,4 @@
-// Finds the GPU that a worker would use and its free memory, as far as both are known without starting a worker.
+// Finds the GPU that a worker would use, and its free memory, without starting a worker.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Gpu } from "@waggle/models/memory";
@@ -8,7 +8,7 @@ const query = ["--query-gpu=name,memory.free", "--format=csv,noheader,nounits"];
 
 /**
  * Returns the first NVIDIA GPU if the engine's CUDA package is installed. Other GPUs do not report their free memory.
- * @param folder where workers look for packages
+ * @param folder where workers look for GPU packages
  * @param device the device in the worker's settings
  */
 export async function findGpu(folder: string, device: string, signal: AbortSignal): Promise<Gpu | undefined> {

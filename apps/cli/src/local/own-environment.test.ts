@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ownEnvironment } from "./own-environment.ts";
 
-it("passes on what finds, loads and computes a model", () => {
+it("passes on variables for finding, loading and computing a model", () => {
   const env = {
     PATH: "/bin",
     HOME: "/home/bee",
@@ -22,7 +22,7 @@ it("passes on what finds, loads and computes a model", () => {
   expect(ownEnvironment(env)).toEqual(env);
 });
 
-it("passes on no setting of a worker that serves others, and no unknown variable", () => {
+it("passes on no network settings of a worker, and no unknown variable", () => {
   const env = {
     WAGGLE_NATS_URL: "nats://127.0.0.1:4222",
     WAGGLE_NATS_CREDS: "/worker.creds",

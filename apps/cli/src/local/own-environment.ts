@@ -1,14 +1,14 @@
-// Selects the variables that a private worker of one command inherits: those about its models, its computation and its requests.
+// Selects the variables that the private worker of a command inherits: those about its models, its computation and its requests.
 import { workerEnvironment } from "@waggle/client/spawn-worker";
 import type { Environment } from "../config.ts";
 
 /** Names of variables without the prefix WAGGLE_. */
 const settings = new Set([
-  // Which models, and how they are loaded.
+  // Models, and how they are loaded.
   ...["MODEL", "MODEL_REF", "MODELS_DIR", "OFFLINE", "DEFAULT_MODEL", "ALIAS", "PIN", "KEEP_ALIVE"],
   ...["MEMORY_BUDGET", "MAX_LOADED_MODELS", "CHAT_TEMPLATE", "LORA"],
   ...["ROPE_SCALING", "ROPE_FREQ_BASE", "ROPE_FREQ_SCALE", "YARN_ORIG_CTX"],
-  // How they compute.
+  // Computation.
   ...["BACKEND", "DEVICE", "GPU_DIR", "GPU_LAYERS", "SLOTS", "CONTEXT_SIZE", "THREADS", "BATCH_SIZE", "PREFILL_BUDGET"],
   ...["PREFIX_STORE_SIZE", "PREFIX_STORE_DIR", "CACHE_TYPE_K", "CACHE_TYPE_V", "FLASH_ATTENTION", "MMAP", "MLOCK"],
   ...["LOAD_TIMEOUT", "WATCHDOG_TIMEOUT", "CRASH_LOOP_DEATHS"],
@@ -17,7 +17,6 @@ const settings = new Set([
   ...["DEFAULT_MAX_TOKENS", "REPETITION_LIMIT", "MAX_BODY", "MAX_BODIES"],
 ]);
 
-/** The environment of a worker that serves this command alone. */
 export function ownEnvironment(env: Environment): Environment {
   return workerEnvironment(env, settings);
 }

@@ -1,4 +1,4 @@
-// Owns the settings that a worker on this machine would take from the environment (folder, tokens and the like), read by the worker's parser.
+// Reads the settings that a worker on this machine would take from the environment, with the worker's own parser.
 import { resolve } from "node:path";
 import { scanFolder } from "@waggle/models/download";
 import { readSettings } from "@waggle/worker";
@@ -47,6 +47,6 @@ export async function ownModelFiles(env: Environment, downloaded: readonly strin
     .filter((reference) => !/^(?:hf|ollama|https?):/i.test(reference))
     .map((path) => resolve(path));
   if (!servesFolder) return named;
-  const lying = await scanFolder(modelsFolder, { except: [...downloaded, ...named] }).catch(() => []);
-  return [...named, ...lying.map(({ path }) => path)];
+  const inFolder = await scanFolder(modelsFolder, { except: [...downloaded, ...named] }).catch(() => []);
+  return [...named, ...inFolder.map(({ path }) => path)];
 }

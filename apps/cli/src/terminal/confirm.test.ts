@@ -1,4 +1,4 @@
-// Tests the question before a deletion or a download: where it is written, and what its refusal reports.
+// Tests the question before a deletion or a download: where it is written, and the error after a no.
 import { PassThrough } from "node:stream";
 import { createOutput } from "@waggle/daemon/terminal";
 import { expect, it } from "vitest";

@@ -1,4 +1,4 @@
-// Owns the question before a deletion or a download.
+// Asks for a confirmation before a deletion or a download.
 import { createInterface } from "node:readline";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";

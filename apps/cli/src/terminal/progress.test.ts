@@ -14,19 +14,19 @@ const half = {
 } as const;
 
 describe("a download", () => {
-  it("is a bar with bytes, rate, time left and part", () => {
+  it("is shown as a bar with bytes, rate, time left and part", () => {
     expect(formatProgress(half)).toBe(
       "████████████░░░░░░░░░░░░   50 %  1.1 GB of 2.1 GB  25.2 MB/s  43 s left  part 1 of 2",
     );
   });
 
-  it("of unknown length says what has come", () => {
+  it("of unknown length is shown by its bytes", () => {
     expect(formatProgress({ stage: "downloading", done_bytes: gib })).toBe("downloading  1.1 GB");
-    expect(formatProgress({ stage: "asking" })).toBe("asking what there is");
+    expect(formatProgress({ stage: "asking" })).toBe("looking up the model");
     expect(formatProgress({ stage: "loading", progress: 0.25 })).toMatch(/ 25 % {2}loading$/);
   });
 
-  it("is one line on a terminal, cut to its width", () => {
+  it("is one line on a terminal, cut to the terminal's width", () => {
     const output = captureOutput({ isTerminal: true, columns: 30 });
     const view = createProgressView(output);
     view.show(half);
@@ -35,7 +35,7 @@ describe("a download", () => {
     expect(output.text()).toBe("\r\u001b[2K████████████░░░░░░░░░░░░   5…\r\u001b[2K");
   });
 
-  it("is a line for each tenth and each stage without a terminal", () => {
+  it("is one line for each tenth and each stage without a terminal", () => {
     const output = captureOutput();
     const view = createProgressView(output);
     for (let i = 0; i <= 100; i++) view.show({ stage: "downloading", done_bytes: i, total_bytes: 100 });

@@ -1,4 +1,5 @@
 // Shows the progress of a download or a load: as a bar on a terminal, otherwise as a line for each tenth.
+import type { ModelEvent } from "@waggle/protocol";
 import {
   type Output,
   createStatusLine,
@@ -8,25 +9,15 @@ import {
   formatRate,
 } from "@waggle/daemon/terminal";
 
-/** A progress event of the protocol, without its type. */
-export interface Progress {
-  readonly stage: "waiting" | "asking" | "downloading" | "checking" | "loading";
-  readonly progress?: number | undefined;
-  readonly done_bytes?: number | undefined;
-  readonly total_bytes?: number | undefined;
-  readonly bytes_per_second?: number | undefined;
-  readonly eta_ms?: number | undefined;
-  readonly part?: number | undefined;
-  readonly parts?: number | undefined;
-}
+export type Progress = Omit<Extract<ModelEvent, { type: "progress" }>, "type">;
 
 const barColumns = 24;
-/** Number of progress lines when the output is not a terminal. */
+/** Most lines of a stage when the output is not a terminal. */
 const linesOfAll = 10;
 
 const stageWords = {
-  waiting: "waiting for its turn",
-  asking: "asking what there is",
+  waiting: "waiting for running jobs or memory",
+  asking: "looking up the model",
   downloading: "downloading",
   checking: "checking the hash",
   loading: "loading",
@@ -44,7 +35,7 @@ export function createProgressView(output: Output): ProgressView {
   let lastPart = -1;
   return {
     show(progress) {
-      // A load takes seconds; a log file needs no line for it.
+      // A load takes seconds, so a log file needs no line for it.
       if (progress.stage === "loading") return;
       const part = Math.floor((shareOf(progress) ?? 0) * linesOfAll);
       if (progress.stage === stage && part === lastPart) return;

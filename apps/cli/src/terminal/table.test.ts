@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { formatFacts, formatTable } from "./table.ts";
 
-it("a table is as wide as what is in it, wide characters and colours counted as they are seen", () => {
+it("a column is as wide as its widest cell on the screen, also with wide characters and colours", () => {
   const columns = [{ title: "NAME" }, { title: "SIZE", right: true }, { title: "STATE" }];
   const rows = [
     ["模型", "1.1 GB", "ready"],

@@ -22,9 +22,9 @@ function formatLine(cells: readonly string[], columns: readonly Column[], widths
   return padded.join("  ").trimEnd();
 }
 
-/** Names before their values, as `show` and `doctor` write them. */
+/** Formats names before their values, and leaves out empty values. */
 export function formatFacts(facts: readonly (readonly [name: string, value: string | undefined])[]): string {
-  const told = facts.filter(([, value]) => value !== undefined && value !== "");
-  const width = Math.max(0, ...told.map(([name]) => stringWidth(name)));
-  return told.map(([name, value]) => `${name}${" ".repeat(width - stringWidth(name))}  ${value ?? ""}\n`).join("");
+  const shown = facts.filter(([, value]) => value !== undefined && value !== "");
+  const width = Math.max(0, ...shown.map(([name]) => stringWidth(name)));
+  return shown.map(([name, value]) => `${name}${" ".repeat(width - stringWidth(name))}  ${value ?? ""}\n`).join("");
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createWordWrap } from "./word-wrap.ts";
 
-/** What a terminal of that width shows of it. */
+/** The lines that a terminal of this width shows. */
 function screen(written: string, columns: number): string[] {
   const lines: string[][] = [[]];
   let x = 0;
@@ -28,8 +28,8 @@ function wrapped(pieces: readonly string[], columns: number): string[] {
   return screen(pieces.map(wrap.push).join(""), columns);
 }
 
-describe("a text in pieces", () => {
-  it("is broken between words, wherever its pieces are cut", () => {
+describe("a streamed text", () => {
+  it("is broken between words, however it is cut into chunks", () => {
     const text = "Lily loved to play outside with her friends.";
     const expected = ["Lily loved to", "play outside", "with her", "friends."];
     expect(wrapped([text], 14)).toEqual(expected);
@@ -37,11 +37,11 @@ describe("a text in pieces", () => {
     expect(wrapped(["Lily lov", "ed to pla", "y outside with he", "r friends."], 14)).toEqual(expected);
   });
 
-  it("breaks a word only where a line cannot hold it", () => {
+  it("has broken words only where a word is longer than a line", () => {
     expect(wrapped(["an abcdefghijklmnop end"], 10)).toEqual(["an", "abcdefghi", "jklmnop", "end"]);
   });
 
-  it("leaves the lines of code as they are", () => {
+  it("keeps the lines of code", () => {
     const code = "const x = anotherVeryLongName;";
     expect(wrapped([`see\n\`\`\`\n${code}\n\`\`\`\nand then more words`], 12).slice(0, 6)).toEqual([
       "see",
@@ -53,7 +53,7 @@ describe("a text in pieces", () => {
     ]);
   });
 
-  it("follows a window that becomes narrower", () => {
+  it("adapts to a window that becomes narrower", () => {
     let columns = 40;
     const wrap = createWordWrap(() => columns);
     const before = wrap.push("one two three four\n");

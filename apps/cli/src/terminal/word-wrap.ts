@@ -1,17 +1,16 @@
-// Breaks text that arrives in pieces between its words. A word that turns out too long for its line is erased and written on the next line.
-// Code between fences is unchanged, so that it can be copied.
+// Breaks streamed text into lines between words. A word that turns out too long for its line is erased and written on the next line. Code
+// between fences is unchanged, so that it can be copied.
 import stringWidth from "string-width";
 
 export interface WordWrap {
-  /** Returns the output for this piece. */
   push(text: string): string;
-  /** Call this after other output that left the cursor at the start of a line. */
+  /** Call after other output that left the cursor at the start of a line. */
   reset(): void;
 }
 
 const fence = "```";
 
-/** @param columns the terminal's width, read for each character; the last column stays empty, because terminals differ there */
+/** @param columns the terminal's width, read for each character. The last column stays empty, because terminals treat it differently */
 export function createWordWrap(columns: () => number): WordWrap {
   let column = 0;
   let word = "";

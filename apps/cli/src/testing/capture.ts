@@ -1,4 +1,4 @@
-// Owns what a test reads instead of a terminal.
+// Captures the output of a command in a test.
 import { type Output, createStyle } from "@waggle/daemon/terminal";
 
 export interface CapturedOutput extends Output {

@@ -1,4 +1,4 @@
-// Owns a worker as commands see one over HTTP: models that are plain data, answers that are scripted, and a record of what was asked.
+// Owns a scripted worker over HTTP: models are plain data, answers are scripted, and requests are recorded.
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,19 +7,19 @@ import type { ModelEvent, ModelStatus, StreamEvent, WaggleError, WorkerInfo } fr
 
 export interface FakeWorker extends AsyncDisposable {
   readonly url: string;
-  /** Method, path and body of each request but for what it is. */
+  /** Method, path and body of each request except for `/v1/info`. */
   readonly asked: readonly (readonly [method: string, path: string, body: unknown])[];
 }
 
 export interface FakeWorkerScript {
   readonly models?: readonly ModelStatus[];
-  /** As a gateway tells of its fleet's models. */
+  /** Answers like a gateway: the list of models has no budget. */
   readonly gateway?: boolean;
-  /** What a load, a swap and a pull tell. */
+  /** Progress events of a load, a swap or a pull. */
   readonly events?: readonly ModelEvent[];
-  /** What an answer is; without an end the stream stays open. */
+  /** Events of an answer; the stream stays open if they contain no end. */
   readonly answer?: readonly StreamEvent[];
-  /** Every route but its own information answers so. */
+  /** Error of every route except for `/v1/info`. */
   readonly refusal?: WaggleError;
 }
 

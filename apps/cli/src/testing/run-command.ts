@@ -1,4 +1,4 @@
-// Owns a command as a test runs it: its words in, its exit code and what it wrote out; no process, no terminal.
+// Runs a command in a test, without a process and a terminal, and returns its exit code and output.
 import { Readable } from "node:stream";
 import type { CliConfig } from "../config.ts";
 import { runCommandLine } from "../command-line.ts";
@@ -12,13 +12,13 @@ export interface CommandResult {
 
 export interface CommandOptions {
   readonly config?: Partial<CliConfig>;
-  /** What is piped in. */
+  /** Text on stdin. */
   readonly stdin?: string;
   readonly signal?: AbortSignal;
   readonly isTerminal?: boolean;
 }
 
-/** No address is given and no worker is at the usual one, unless the options say otherwise. */
+/** By default no address is given, and no worker listens at the default address. */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const { isTerminal = false } = options;
   const out = captureOutput({ isTerminal });

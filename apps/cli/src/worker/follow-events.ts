@@ -1,9 +1,9 @@
-// Owns the progress stream of a load, a swap or a pull: it shows progress and returns the model.
+// Shows the progress stream of a load, a swap or a pull, and returns the model.
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import { CliError } from "../cli-error.ts";
 import type { ProgressView } from "../terminal/progress.ts";
 
-/** @throws CliError with the worker's reason; also what the stream throws */
+/** @throws CliError with the worker's reason, or the error of the stream */
 export async function followEvents(events: AsyncIterable<ModelEvent>, view: ProgressView): Promise<ModelStatus> {
   try {
     for await (const event of events) {

@@ -1,4 +1,4 @@
-// Owns the lookup of a model among a worker's models.
+// Looks up models of a worker.
 import type { WorkerClient } from "@waggle/client";
 import type { ModelStatus } from "@waggle/protocol";
 import { CliError } from "../cli-error.ts";

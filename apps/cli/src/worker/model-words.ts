@@ -18,10 +18,9 @@ function memoryWords({ memory }: ModelStatus): string {
   return `${formatBytes(total)} (${parts.join(", ")}${real})`;
 }
 
-/** Says how long the model stays loaded. */
 export function stayWords(model: ModelStatus, now: number): string {
   if (model.pinned) return "pinned";
-  if (model.keep_alive_s === null) return "for ever";
+  if (model.keep_alive_s === null) return "forever";
   if (model.expires_at === undefined) return (model.slots?.busy ?? 0) > 0 ? "busy" : "";
   const left = Date.parse(model.expires_at) - now;
   return left > 0 ? `${formatDuration(left)} more` : "leaving";

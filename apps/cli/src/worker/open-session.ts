@@ -1,4 +1,4 @@
-// Owns the choice of worker and model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
+// Chooses the worker and the model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
 import { existsSync } from "node:fs";
 import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
@@ -16,7 +16,6 @@ export interface Session {
   readonly model: string | undefined;
   /** The worker's name for the model. */
   readonly modelName: string;
-  /** The worker was started for this session. */
   readonly ownWorker: boolean;
   close(): Promise<void>;
 }
@@ -24,12 +23,12 @@ export interface Session {
 export interface SessionWish {
   /** The value of `--url`. */
   readonly url: string | undefined;
-  /** A name, a file or a reference. */
+  /** A name, a path or a reference. */
   readonly model: string | undefined;
   readonly onProgress: (progress: Progress) => void;
 }
 
-/** @throws CliError when there is no such worker or model, or the model cannot be loaded */
+/** @throws CliError when the worker or the model does not exist, or the model cannot be loaded */
 export async function openSession(context: Context, wish: SessionWish): Promise<Session> {
   const { url, model } = wish;
   const found = await findWorker(context, url);
@@ -42,20 +41,26 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   if (isFileOrReference(model) && url === undefined && !context.config.urlGiven)
     return await openOwnSession(context, wish);
   const names = models.map(({ name }) => name).join(", ");
-  throw new CliError(`The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" gets another.`);
+  throw new CliError(
+    `The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" downloads another.`,
+  );
 }
 
-/** Whether the text names a file or a reference, which a worker can load even if no worker serves it. */
+/** Whether the text is a file or a reference, which a private worker can load. */
 export function isFileOrReference(text: string): boolean {
   return /^(hf|ollama|https?):/i.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
 }
 
-/** Starts a private worker with this model, or with its default model. @throws CliError when it cannot be started, or the model cannot be loaded */
+/**
+ * Starts a private worker with this model, or with the worker's default model.
+ * @throws CliError when the worker cannot be started, or the model cannot be loaded
+ */
 export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
   const { config, signal } = context;
   onProgress({ stage: "loading" });
-  // One person sends one prompt at a time, so that more slots would only use memory.
-  const worker = await startOwnWorker(config, await fileOf(context, model), signal, ["--slots", "1"]);
+  const models = model === undefined ? [] : [isFileOrReference(model) ? model : await pickPath(config, model)];
+  // A command sends one prompt at a time, so more slots would only use memory.
+  const worker = await startOwnWorker(config, models, signal, ["--slots", "1"]);
   try {
     const modelName = await whenReady(worker, signal, onProgress);
     const { client, url, close } = worker;
@@ -64,12 +69,6 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
     await worker.close();
     throw error;
   }
-}
-
-/** Returns the file or reference for the worker; any other name is looked up in the downloads. */
-async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
-  if (model === undefined) return [];
-  return [isFileOrReference(model) ? model : await pickPath(config, model)];
 }
 
 async function whenReady(
@@ -85,7 +84,7 @@ async function whenReady(
     }
   } catch (error) {
     if (signal.aborted || error instanceof CliError) throw error;
-    const reason = worker.lastError() ?? "The worker left while it loaded, and did not say why";
+    const reason = worker.lastError() ?? "The worker exited while the model was loading, without a reason";
     throw new CliError(`${reason.replace(/\.$/, "")}.`, undefined, { cause: error });
   }
   throw new CliError("The worker closed the progress stream before the model was ready.");

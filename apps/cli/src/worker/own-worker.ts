@@ -1,4 +1,4 @@
-// Starts a private worker for one command: this program again, as `waggle serve` on a free port.
+// Starts the private worker of a command: this program again, as `waggle serve` on a free port.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { SpawnError, spawnWorker, type SpawnedWorker } from "@waggle/client/spawn-worker";
 import { exitCodes as codes } from "@waggle/protocol";
@@ -6,14 +6,17 @@ import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
 import { ownEnvironment } from "../local/own-environment.ts";
 
-/** Limit from the start of the process until its port is open. */
+/** Time limit from the start of the process until its port is open. */
 const listenLimitMs = 60_000;
 
 export interface OwnWorker extends SpawnedWorker {
   readonly client: WorkerClient;
 }
 
-/** @param models names, files or references; default: the embedded model @throws CliError with the worker's reason when it does not start */
+/**
+ * @param models names, files or references; if empty, the embedded model
+ * @throws CliError with the worker's reason when it does not start
+ */
 export async function startOwnWorker(
   { entry, env }: Pick<CliConfig, "entry" | "env">,
   models: readonly string[],
@@ -33,13 +36,13 @@ export async function startOwnWorker(
   } catch (error) {
     if (!(error instanceof SpawnError)) throw error;
     const { reason, exitCode } = error;
-    // The worker's reason and exit code: the mistake is the same whichever program reports it.
+    // Report the worker's reason and exit code as ours: the mistake is the user's.
     if (reason !== undefined && exitCode !== null && isExplained(exitCode)) throw new CliError(reason, exitCode);
     throw new CliError(`Cannot start a worker: ${reason ?? error.message}`);
   }
 }
 
-/** Whether a worker with this exit code has logged the reason: a mistake in the settings, the model or the port. */
+/** Whether a worker that exits with this code has logged the reason: a mistake in the settings, the model or the port. */
 function isExplained(code: number): boolean {
   const { badConfiguration, fileUnusable, unavailable, modelCannotBeLoaded } = codes;
   return [badConfiguration, fileUnusable, unavailable, modelCannotBeLoaded].some((one) => one === code);

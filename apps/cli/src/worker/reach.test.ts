@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { runCommand } from "../testing/run-command.ts";
 
-// Time passes when the test says so; the network is real.
+// Timers are fake; the network is real.
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
 afterEach(() => void vi.useRealTimers());
 
@@ -22,7 +22,7 @@ async function listen(answer: RequestListener): Promise<{ readonly url: string }
   };
 }
 
-it("a worker at the usual address that is too busy to answer is no reason to start another one", async () => {
+it("no worker is started when the worker at the default address is too busy to answer", async () => {
   let asked = (): void => {};
   const wasAsked = new Promise<void>((resolve) => (asked = resolve));
   await using busy = await listen(asked);
@@ -36,7 +36,7 @@ it("a worker at the usual address that is too busy to answer is no reason to sta
   });
 });
 
-it("neither is another program there", async () => {
+it("no worker is started when another program listens at the default address", async () => {
   await using other = await listen((_, response) => void response.writeHead(404).end());
   expect(await runCommand(["run", "hi"], { config: { url: other.url } })).toMatchObject({
     code: 69,
@@ -46,7 +46,7 @@ it("neither is another program there", async () => {
   });
 });
 
-it("a refused connection means that no worker runs, and one is started", async () => {
+it("a worker is started when the default address refuses connections", async () => {
   expect(await runCommand(["run", "hi"])).toMatchObject({
     code: 1,
     err: expect.stringMatching(/Cannot start a worker: .*waggle\.js/) as string,

@@ -1,4 +1,4 @@
-// Finds a running worker: at the given address, or else at the default address of this machine.
+// Finds a running worker: at the given address, or else at the default address.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { WaggleError, type WorkerInfo } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -11,10 +11,10 @@ export interface Reached {
 }
 
 /**
- * Returns undefined only when no address was given and the default address refuses connections: then no worker runs. A worker that is too
- * busy to answer still has its model in memory.
+ * Undefined only when no address is given and the default address refuses connections, so that no worker runs. A worker that is too busy to
+ * answer counts as running, because its model is still in memory.
  * @param url the value of `--url`
- * @throws CliError when the worker does not answer for another reason, or rejects the token
+ * @throws CliError when the worker does not answer for another reason, WaggleError when it rejects the token
  */
 export async function findWorker(context: Context, url: string | undefined): Promise<Reached | undefined> {
   const address = url ?? context.config.url;
@@ -35,7 +35,7 @@ export async function findWorker(context: Context, url: string | undefined): Pro
   }
 }
 
-/** Whether no process listens at the address. */
+/** Whether the connection was refused, so that no process listens at the address. */
 function isRefused(error: WaggleError): boolean {
   const failed = error.cause instanceof Error ? error.cause.cause : undefined;
   return (failed as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";

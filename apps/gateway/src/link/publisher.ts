@@ -18,7 +18,7 @@ const retryMs = 1_000;
 export interface Publisher {
   /**
    * Resolves when the job is in the queue and its records arrive here, or when the job has ended. Never throws.
-   * @param named makes the fleet's job; called after the job's record is written
+   * @param named makes the message for the fleet's queue; called after the job's record is written
    */
   put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
   /** Follows a job that another gateway published. Resolves when the job's records arrive, or when the job has ended. Never throws. */

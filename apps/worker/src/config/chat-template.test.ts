@@ -1,4 +1,4 @@
-// What --chat-template takes: a name of llama.cpp's, one of ours, or a file.
+// Tests --chat-template: a name of llama.cpp's templates, one of ours, or a file.
 import { expect, test } from "vitest";
 import { readChatTemplate } from "./chat-template.ts";
 
@@ -18,7 +18,7 @@ test.each([
   expect(readChatTemplate(given, read)).toBe(taken);
 });
 
-test("what is neither: the error lists the names", () => {
+test("the error for an unknown name lists the names", () => {
   expect(() => readChatTemplate("llama5", read)).toThrow(
     /^Cannot use --chat-template llama5: no such file; a name is one of chatml, .*gemma, .*vicuna, .*generic\.$/,
   );

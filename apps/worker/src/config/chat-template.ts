@@ -1,13 +1,13 @@
-// Owns the chat template that replaces the model's: a known name, or a file's text.
+// Reads the chat template that replaces the model's: a known name, or the text of a file.
 import { templateNames } from "@waggle/chat-format/describe";
 import { SettingsError } from "@waggle/daemon";
 import { reasonOf } from "@waggle/daemon/terminal";
 
-/** The longest known is 20 KB. */
+/** The longest template that we know has 20 KB. */
 const maxTemplateChars = 262_144;
 
 /**
- * One of `templateNames`, or the text of the file.
+ * @returns one of `templateNames`, or the text of the file; undefined when no template is set
  * @throws SettingsError with a sentence that names the file
  */
 export function readChatTemplate(fileOrName: string | undefined, read: (path: string) => string): string | undefined {

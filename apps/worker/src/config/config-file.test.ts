@@ -16,7 +16,7 @@ function refusal(text: string): readonly string[] {
   throw new Error("was accepted");
 }
 
-test("each setting is what its flag would be, with its line", () => {
+test("each setting has the text that its flag would have, with its line", () => {
   const { values } = read(
     [
       "# of this machine",

@@ -1,4 +1,4 @@
-// Owns the worker's settings file: settings as every program's file has them, and a section with the models.
+// Reads the worker's settings file: the settings that every program's file may have, and the section `models`.
 import { configFileError, readConfigFile, type SettingsFile } from "@waggle/daemon";
 import { readFileModels } from "./file-models.ts";
 import type { FileModel } from "./file-models.ts";
@@ -6,11 +6,11 @@ import { optionTable } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
 
 export interface WorkerFile extends SettingsFile<OptionKey> {
-  /** The models of the section `models`; undefined without that section. */
+  /** Undefined when the file has no section `models`. */
   readonly models: readonly FileModel[] | undefined;
 }
 
-/** Reads the file, with each model's settings under `models`. @throws SettingsError */
+/** @throws SettingsError */
 export function readWorkerFile(path: string, read: (path: string) => string): WorkerFile {
   let models: WorkerFile["models"];
   const sections = new Map([

@@ -27,14 +27,14 @@ const two = [
   "    keep-alive: -1",
 ].join("\n");
 
-test("a model is loaded with its settings, and with the settings of all", () => {
+test("a model is loaded with its settings and the settings for all models", () => {
   const [small, large] = run(two).models;
   expect(small).toMatchObject({ name: "small", reference: "a.gguf", settings: { slots: 2 }, keepAliveMs: undefined });
   expect(small?.settings.contextSize).toBeUndefined();
   expect(large).toMatchObject({ name: "large", settings: { slots: 8, contextSize: 1_024 }, keepAliveMs: Infinity });
 });
 
-test("a setting of the model wins over a flag for all", () => {
+test("a setting of a model wins over a flag for all models", () => {
   const { models, modelSettings } = run(two, ["--slots", "3", "--threads", "2"]);
   expect(modelSettings.slots).toBe(3);
   expect(models.map(({ settings: { slots, threads } }) => [slots, threads])).toEqual([
@@ -43,7 +43,7 @@ test("a setting of the model wins over a flag for all", () => {
   ]);
 });
 
-test("a flag that names models replaces the list", () => {
+test("a flag that names models replaces the models of the file", () => {
   expect(run(two, ["--model", "c.gguf"]).models).toMatchObject([{ name: undefined, reference: "c.gguf" }]);
 });
 

@@ -1,5 +1,5 @@
-// Owns the models of the settings, each with its settings for loading: those named by flags all have the same, those of the settings file may
-// have different ones.
+// Owns the models that the settings name, each with its settings for loading. Models named by flags share one set of settings; models of
+// the settings file may differ.
 import type { WorkerFile } from "./config-file.ts";
 import type { FileModel } from "./file-models.ts";
 import type { ModelSettings } from "./model-settings.ts";
@@ -17,16 +17,16 @@ export interface ConfiguredModel extends GivenModel {
 }
 
 export interface ConfiguredModelsOptions {
-  /** The settings of flags, variables and the file for all models. */
+  /** Settings for all models, from flags, variables and the file. */
   readonly values: OptionValues;
-  /** Undefined without a file, or when a flag or a variable names models, since those take precedence. */
+  /** Undefined without a file, or when a flag or a variable names models: they take precedence. */
   readonly file: WorkerFile | undefined;
   readonly settingsOf: (values: OptionValues) => ModelSettings;
 }
 
 export interface ConfiguredModels {
   readonly models: readonly ConfiguredModel[];
-  /** Whole sentences. */
+  /** A sentence for each problem. */
   readonly problems: readonly string[];
 }
 

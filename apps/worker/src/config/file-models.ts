@@ -1,4 +1,4 @@
-// Owns the section `models` of the settings file: each model by its name, with settings that hold only for it.
+// Reads the section `models` of the settings file: model names, each with a reference and settings for that model only.
 import { isAlias, isMap, isScalar, isSeq } from "yaml";
 import type { Node } from "yaml";
 import { textOf, type FileValue, type SectionContext } from "@waggle/daemon";
@@ -15,13 +15,13 @@ export interface FileModel {
   readonly reference: string;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
-  /** Its settings out of the option table. */
+  /** The settings that the file gives to this model. */
   readonly values: ReadonlyMap<OptionKey, FileValue>;
 }
 
 export interface FileModels {
   readonly models: readonly FileModel[];
-  /** The problems, each with its line. */
+  /** A text for each problem, beginning with its line. */
   readonly reasons: readonly string[];
 }
 

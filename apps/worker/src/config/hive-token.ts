@@ -1,4 +1,4 @@
-// Owns the source of the token that the worker shows to its hive: a variable or a file, never a flag.
+// Reads the token that the worker sends to its hive: from a variable or a file, never from a flag.
 import { TokenFileError, parseToken } from "@waggle/daemon/tokens";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerMachine } from "./machine.ts";
@@ -6,8 +6,8 @@ import type { WorkerMachine } from "./machine.ts";
 export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
 
 /**
- * The token, if there is one. The file holds it as its only word.
- * @throws TokenFileError with a sentence that names the variable or the file, and never shows a token
+ * The token, or undefined when none is configured. The file contains only the token.
+ * @throws TokenFileError with a sentence that names the variable or the file and does not contain the token
  */
 export function hiveToken(
   sources: { readonly variable: string | undefined; readonly path: string | undefined },

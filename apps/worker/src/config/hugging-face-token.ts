@@ -1,11 +1,11 @@
-// Owns the source of the token for Hugging Face: the variable, else the file that Hugging Face's tools save in the home folder.
+// Reads the token for Hugging Face: from HF_TOKEN, or else from the file in which Hugging Face's tools save it.
 import { join } from "node:path";
 import { TokenFileError } from "@waggle/daemon/tokens";
 import type { WorkerMachine } from "./machine.ts";
 
 /**
- * The token, if there is one.
- * @throws TokenFileError with a sentence that names the variable and never shows it
+ * Undefined when no token is set or saved.
+ * @throws TokenFileError with a sentence that names HF_TOKEN and does not contain its value
  */
 export function huggingFaceToken(
   variable: (name: string) => string | undefined,
@@ -28,7 +28,7 @@ export function huggingFaceToken(
   }
 }
 
-/** Undefined for anything but one word, which could not be sent. */
+/** Undefined unless the text is one word of visible ASCII: an HTTP header cannot carry another token. */
 function tokenIn(text: string): string | undefined {
   return /^\s*([\x21-\x7e]+)\s*$/.exec(text)?.[1];
 }

@@ -17,7 +17,8 @@ export function describeWorker(program = "waggle-worker"): WorkerMachine {
 }
 
 /**
- * Node 20 does not see a container's CPU quota. With more threads than the quota, threads are paused during a pass and the others wait for them.
+ * Node 20 ignores a container's CPU quota. With more threads than the quota allows, the system pauses threads during a pass, and the others
+ * wait for them.
  * @param available what the operating system reports
  */
 export function usableCores(available: number, read: (path: string) => string): number {

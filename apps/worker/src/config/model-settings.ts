@@ -1,4 +1,4 @@
-// Owns the settings with which a model is loaded. Of several models in a worker each may have different ones.
+// Owns the settings with which a model is loaded. Each model of a worker may have different settings.
 import { resolve } from "node:path";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 
@@ -22,7 +22,7 @@ const settingNames = [
   "chatTemplate",
 ] as const satisfies readonly OptionKey[];
 
-/** Each under its key in the option table. `chatTemplate` is a template's source, or its name; undefined: the model's. */
+/** Keys are those of the option table. `chatTemplate` is a template's text or name; undefined means the model's template. */
 export interface ModelSettings extends Pick<OptionValues, (typeof settingNames)[number]> {
   readonly threads: number;
   /** Whether `threads` was set by the user; it is then never changed. */
@@ -42,7 +42,7 @@ export function modelSettingsOf(values: OptionValues, chatTemplate: string | und
     ...(given as unknown as Pick<OptionValues, (typeof settingNames)[number]>),
     lora: values.lora?.map(({ path, scale }) => ({ path: resolve(path), scale })),
     chatTemplate,
-    // A core left free: with all of them in use, one other busy process makes every pass wait for a time slice (decision 003).
+    // Leave one core free: with all of them in use, one other busy process makes every pass wait for a time slice (decision 003).
     threads: values.threads ?? Math.max(1, most - 1),
     threadsPinned: values.threads !== undefined,
   };

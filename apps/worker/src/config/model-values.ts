@@ -1,9 +1,9 @@
-// Owns how a model's settings are read from text, where they are more than a number or a name.
+// Parses those settings of a model that are more than a number or a name.
 import { list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;
 const maxPathChars = 4_096;
-/** Far beyond every useful scale; it only keeps the numbers finite. */
+/** Far above any useful scale; the limit only keeps the numbers finite. */
 const maxScale = 1_000;
 
 export function gpuLayers(): TextSchema<"auto" | "all" | number> {
@@ -18,7 +18,7 @@ export interface LoraFile {
   readonly scale: number;
 }
 
-/** `a.gguf`, `a.gguf=0.5`; several are separated by commas. */
+/** Parses `a.gguf` or `a.gguf=0.5`; commas separate several adapters. */
 export function loraFiles(): TextSchema<readonly LoraFile[]> {
   return list(`files, each with or without =scale, from -${maxScale} to ${maxScale}`, (item) => {
     const [, path = "", digits] = /^(.*?)(?:=(-?\d{1,4}(?:\.\d{1,6})?))?$/.exec(item) ?? [];

@@ -19,7 +19,7 @@ export const optionTable = {
 type Table = typeof optionTable;
 export type OptionKey = keyof Table;
 
-/** All settings after validation; one without a default may be missing. */
+/** All settings after validation. Settings without a default may be undefined. */
 export type OptionValues = OptionValuesOf<Table>;
 
 export const optionRows = Object.entries(optionTable) as readonly (readonly [OptionKey, OptionRow])[];

@@ -1,23 +1,23 @@
-// Owns the rules between the worker's settings. A rule is pure: it returns a sentence that names the flags, or undefined.
+// Owns the rules between the worker's settings. A rule is pure: it returns a sentence that names the flags, or undefined when it holds.
 import { frontProblems, isWildcard } from "@waggle/daemon";
 import { fakeOptions } from "./options/engine-options.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 
 type Rule = (values: OptionValues) => string | undefined;
 
-/** Every rule that is broken, as a whole sentence. */
+/** A sentence for each broken rule. */
 export function brokenRules(values: OptionValues): readonly string[] {
   const rules: readonly Rule[] = [modelNameRule, ollamaRule, advertiseRule, natsRule, fakeRule, ...settingsRules];
   return [...rules.flatMap((rule) => rule(values) ?? []), ...frontProblems(values)];
 }
 
-/** About how a model is loaded. */
+/** Rules for loading a model: they also apply to each model of the settings file. */
 export const settingsRules: readonly Rule[] = [cacheRule, ropeRule];
 
 function modelNameRule(values: OptionValues): string | undefined {
   const models = values.models ?? [];
   if (values.modelRef !== undefined && models.length > 1) {
-    return "Cannot use --model-ref with several models: give each its own, as in --model name=path.";
+    return "Cannot use --model-ref with several models: name each one, as in --model name=path.";
   }
   const names = models.flatMap(({ name }) => name ?? []);
   const twice = names.find((name, at) => names.indexOf(name) !== at);

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { serveArguments } from "./serve-arguments.ts";
 
-describe("the words of waggle serve", () => {
-  it("are models at every place, and flags keep their values", () => {
+describe("arguments of waggle serve", () => {
+  it("are models at every position, and flags keep their values", () => {
     const argv = ["a.gguf", "--slots", "4", "hf:u/r:Q4_0", "--offline", "b.gguf", "--port=0"];
     expect(serveArguments(argv)).toEqual([
       ...["--model", "a.gguf", "--slots", "4", "--model", "hf:u/r:Q4_0", "--offline", "--model", "b.gguf", "--port=0"],
     ]);
   });
 
-  it("that are wrong are left for the worker to refuse", () => {
+  it("keep unknown flags, which the worker refuses", () => {
     expect(serveArguments(["--nonsense", "--slots"])).toEqual(["--nonsense", "--slots"]);
   });
 });

@@ -1,7 +1,7 @@
-// Converts the arguments of `waggle serve` to flags: a model needs no flag there.
+// Converts the arguments of `waggle serve` to flags of the worker: an argument without a flag is a model.
 import { optionRows } from "./option-table.ts";
 
-/** The arguments as flags of the worker. The worker reports the wrong ones. */
+/** Keeps unknown flags: the worker reports them. */
 export function serveArguments(argv: readonly string[]): string[] {
   const takesValue = new Set(optionRows.flatMap(([, row]) => (row.value === undefined ? [] : [`--${row.flag}`])));
   const flags: string[] = [];

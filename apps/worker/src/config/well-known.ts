@@ -14,7 +14,7 @@ export function defaultGpuFolder(env: Environment, homeFolder: string): string {
   return join(cacheFolder(env, homeFolder), "gpu");
 }
 
-/** After the XDG rules, a relative XDG_CACHE_HOME does not count. */
+/** The XDG rules say to ignore a relative XDG_CACHE_HOME. */
 function cacheFolder(env: Environment, homeFolder: string): string {
   const cache = env["XDG_CACHE_HOME"] ?? "";
   return join(isAbsolute(cache) ? cache : join(homeFolder, ".cache"), "waggle");

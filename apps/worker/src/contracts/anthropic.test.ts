@@ -1,6 +1,7 @@
-// Contracts of Anthropic's dialect: what its clients break on elsewhere, through the whole worker on the fake backend.
+// Contracts of Anthropic's dialect, through the whole worker on the fake backend: mainly what breaks its clients on other servers.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
+import type { GenerateJob } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
 import type { AnthropicEvent } from "@waggle/protocol";
@@ -34,7 +35,7 @@ const asking = (content: unknown, more: Json = {}): Json => ({
   ...more,
 });
 
-/** Events as they come. Each frame has its event's name, without which Anthropic's client drops it. */
+/** The events of a stream, checking that each frame has its event's name: Anthropic's client drops frames without it. */
 function eventsOf(response: Response): AsyncIterator<AnthropicEvent> {
   const frames = parseSse(response.body as ReadableStream<Uint8Array>)[Symbol.asyncIterator]();
   return {
@@ -62,11 +63,40 @@ const stream = async (body: Json): Promise<AnthropicEvent[]> =>
   await rest(eventsOf(await post({ ...body, stream: true })));
 const typesOf = (events: readonly AnthropicEvent[]): string[] => events.map(({ type }) => type);
 
-/** The messages of the last job, as the engine was given them. */
-function lastPrompt(): readonly Json[] {
-  const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return (submitted.at(-1) as unknown as { messages: readonly Json[] }).messages;
+/** The message of a stream, as Anthropic's client puts it together: a block begins before its deltas and ends before the next one. */
+function messageOf(events: readonly AnthropicEvent[]): Json {
+  let message: Json = {};
+  const content: Json[] = [];
+  let open = -1;
+  for (const event of events) {
+    if (event.type === "message_start") message = { ...event.message };
+    if (event.type === "message_delta") message = { ...message, ...event.delta, usage: event.usage };
+    if (event.type === "content_block_start") {
+      expect([event.index, open]).toEqual([content.length, -1]);
+      content.push({ ...event.content_block, ...(event.content_block.type === "tool_use" ? { input: "" } : {}) });
+      open = event.index;
+    }
+    if (event.type === "content_block_delta") {
+      const { type: _, partial_json: input, ...texts } = event.delta as Record<string, string>;
+      for (const [key, text] of Object.entries(input === undefined ? texts : { input })) {
+        (content[event.index] as Json)[key] += text;
+      }
+    }
+    if (event.type === "content_block_stop" || event.type === "content_block_delta") expect(event.index).toBe(open);
+    if (event.type === "content_block_stop") open = -1;
+  }
+  expect(open).toBe(-1);
+  const whole = (block: Json): Json =>
+    block["type"] === "tool_use" ? { ...block, input: JSON.parse(block["input"] as string) as unknown } : block;
+  return { ...message, content: content.map(whole) };
 }
+
+/** The last job, as the engine was given it. */
+function lastJob(): GenerateJob {
+  const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return submitted.at(-1) as GenerateJob;
+}
+const lastPrompt = () => lastJob().messages ?? [];
 
 /** What comes when nothing has happened for long enough. */
 async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T> {
@@ -80,7 +110,7 @@ async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T>
 }
 
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-test("a request may offer the tools of many servers, 1,024 of them", async () => {
+test("a request may have 1,024 tools", async () => {
   start({ contextSize: 262_144 });
   const many = (count: number): Json[] =>
     Array.from({ length: count }, (_, i) => ({ name: `tool_${i}`, input_schema: { type: "object" } }));
@@ -91,59 +121,68 @@ test("a request may offer the tools of many servers, 1,024 of them", async () =>
 });
 
 const tools = [{ name: "weather", description: "Of a city.", input_schema: schema }];
-const calling = '<think>Hm.</think>Look:<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+
+const call = '<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+const calling = `<think>Hm.</think>Look:${call}${call}`;
 
 describe("a message", () => {
-  test("whole: its blocks, its reason to stop, its counts", async () => {
+  test("is the same whole and streamed: its blocks, its reason to stop, its counts first and last", async () => {
     start();
-    expect(await ask(asking(say(calling), { tools }))).toEqual({
+    const body = asking(say(calling), { tools, max_tokens: 300 });
+    const id = expect.stringMatching(/^toolu_\w+$/) as string;
+    const tokens = expect.any(Number) as number;
+    const message = {
       id: expect.stringMatching(/^msg_[\w-]+$/) as string,
-      type: "message",
-      role: "assistant",
-      model: "waggle-fake",
+      ...{ type: "message", role: "assistant", model: "waggle-fake" },
       content: [
         { type: "thinking", thinking: "Hm.", signature: "" },
         { type: "text", text: "Look:" },
-        {
-          type: "tool_use",
-          id: expect.stringMatching(/^toolu_\w+$/) as string,
-          name: "weather",
-          input: { city: "Bern" },
-        },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
       ],
-      stop_reason: "tool_use",
-      stop_sequence: null,
+      ...{ stop_reason: "tool_use", stop_sequence: null },
       usage: {
-        input_tokens: expect.any(Number) as number,
+        ...{ input_tokens: tokens, cache_read_input_tokens: tokens, cache_creation_input_tokens: 0 },
         output_tokens: Buffer.byteLength(calling) + 1,
-        cache_read_input_tokens: 0,
-        cache_creation_input_tokens: 0,
       },
-    });
+    };
+    const events = await stream(body);
+    expect(messageOf(events)).toEqual(message);
+    expect(events[0]).toMatchObject({ message: { content: [], usage: { ...message.usage, output_tokens: 0 } } });
+    const kinds = events.map((event) => (event.type === "content_block_delta" ? event.delta.type : event.type));
+    const block = (...deltas: string[]): string[] => ["content_block_start", ...deltas, "content_block_stop"];
+    const [text, input] = [block("text_delta"), block("input_json_delta")];
+    const blocks = [...block("thinking_delta", "signature_delta"), ...text, ...input, ...input];
+    const told = kinds.filter((kind, at) => kind !== kinds[at - 1]);
+    expect(told).toEqual(["message_start", ...blocks, "message_delta", "message_stop"]);
+    const whole = await ask(body);
+    expect(whole).toEqual(message);
+    expect(new Set((whole["content"] as Json[]).map((each) => each["id"])).size).toBe(3);
   });
 
-  test("streamed: every event by its name, blocks one after the other, counts first and last", async () => {
-    start();
-    const events = await stream(asking(say(calling), { tools }));
-    const blocks = typesOf(events.filter(({ type }) => !["content_block_delta", "ping"].includes(type)));
-    const block = ["content_block_start", "content_block_stop"];
-    expect(blocks).toEqual(["message_start", ...block, ...block, ...block, "message_delta", "message_stop"]);
-    const [first, end] = [events[0], events.at(-2)];
-    if (first?.type !== "message_start" || end?.type !== "message_delta") throw new Error("no counts");
-    expect(end.usage).toEqual({ ...first.message.usage, output_tokens: Buffer.byteLength(calling) + 1 });
-    expect(end.delta).toEqual({ stop_reason: "tool_use", stop_sequence: null });
+  const cutCall: unknown = expect.toSatisfy(({ input }: Json) => JSON.stringify(input) === "{}");
+  test.each<[string, string, Json, Json]>([
+    [
+      "a stop string",
+      "one two",
+      { stop_sequences: ["tw", "x"] },
+      { stop_reason: "stop_sequence", stop_sequence: "tw" },
+    ],
+    ["its own end", "Hi", {}, { stop_reason: "end_turn", stop_sequence: null, content: [{ text: "Hi" }] }],
+    ["max_tokens", calling, { tools, max_tokens: 99 }, { stop_reason: "max_tokens" }],
+    ["max_tokens 0", "warm", { max_tokens: 0 }, { stop_reason: "max_tokens", content: [] }],
+    ["the repetition limit", "la ".repeat(40), {}, { stop_reason: "max_tokens" }],
+    ["the context", "[unicode]", {}, { stop_reason: "model_context_window_exceeded" }],
+    ["a cut call", calling.slice(19, -30), { tools }, { stop_reason: "max_tokens", content: [{}, {}, cutCall] }],
+  ])("says why it ends: %s", async (_, text, more, expected) => {
+    start({ contextSize: 1_024, limits: { defaultRepetitionLimit: 3 } });
+    const body = asking(text === "[unicode]" ? text : say(text), { max_tokens: 2_000, ...more });
+    expect(await ask(body)).toMatchObject(expected);
+    const { content: _content, ...reason } = expected;
+    expect((await stream(body)).at(-2)).toMatchObject({ type: "message_delta", delta: reason });
   });
 
-  test("ends where a stop sequence, max_tokens or the context says", async () => {
-    start({ contextSize: 64 });
-    const stopped = await ask(asking(say("one two"), { stop_sequences: ["tw", "x"] }));
-    expect(stopped).toMatchObject({ stop_reason: "stop_sequence", stop_sequence: "tw", content: [{ text: "one " }] });
-    expect(await ask(asking("endless", { max_tokens: 3 }))).toMatchObject({ stop_reason: "max_tokens" });
-    expect(await ask(asking("endless"))).toMatchObject({ stop_reason: "model_context_window_exceeded" });
-    expect(await ask(asking("warm", { max_tokens: 0 }))).toMatchObject({ content: [], stop_reason: "max_tokens" });
-  });
-
-  test("says exactly what of the prompt came from the cache, and the sum stays", async () => {
+  test("reports the cached part of the prompt, with the same sum of tokens", async () => {
     start({ slots: 1 });
     const counts = async () => (await ask(asking("Where is the honey? [eog:2]")))["usage"] as Record<string, number>;
     const [first, second] = [await counts(), await counts()];
@@ -153,22 +192,41 @@ describe("a message", () => {
   });
 });
 
-describe("what other servers break on", () => {
-  test("1: system messages among the others, which Claude Code sends", async () => {
+describe("faults of other servers", () => {
+  test("1: system messages between other messages, as Claude Code sends them", async () => {
     start();
+    const texts = (...all: string[]) => all.map((text) => ({ type: "text", text }));
+    const use = (id: string) => ({ type: "tool_use", id, name: "weather", input: {} });
+    const result = (id: string, content: unknown, more: Json = {}) => ({
+      ...{ type: "tool_result", tool_use_id: id, content, ...more },
+    });
     const messages = [
-      { role: "user", content: "Go" },
-      { role: "assistant", content: [{ type: "tool_use", id: "t", name: "weather", input: {} }] },
+      { role: "user", content: texts("Go", "on") },
+      {
+        role: "assistant",
+        content: [{ type: "thinking", thinking: "Hm.", signature: "" }, ...texts("I ", "look."), use("a"), use("b")],
+      },
       { role: "system", content: "Be brief." },
-      { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "rain" }] },
+      {
+        role: "user",
+        content: [...texts("Now!"), result("a", "rain"), result("b", texts("no", "sun"), { is_error: true })],
+      },
       { role: "system", content: "[eog:1]" },
     ];
-    expect((await post({ ...asking(""), system: "You are.", messages, tools })).status).toBe(200);
-    expect(lastPrompt().map(({ role }) => role)).toEqual(["system", "user", "assistant", "tool"]);
-    expect(lastPrompt().at(-1)?.["content"]).toMatch(/^rain\n.*Be brief.*\[eog:1\]/s);
+    expect((await post({ ...asking(""), system: texts("You are.", "A bee."), messages, tools })).status).toBe(200);
+    const called = (id: string) => ({ id, type: "function", function: { name: "weather", arguments: {} } });
+    const told = (text: string): string => `<system>\n${text}\n</system>`;
+    expect(lastPrompt()).toEqual([
+      { role: "system", content: "You are.\n\nA bee." },
+      { role: "user", content: "Go\n\non" },
+      { role: "assistant", content: "I look.", reasoning_content: "Hm.", tool_calls: [called("a"), called("b")] },
+      { role: "tool", content: "rain", tool_call_id: "a" },
+      { role: "tool", content: "Error: no\n\nsun", tool_call_id: "b" },
+      { role: "user", content: `${told("Be brief.")}\n\nNow!\n\n${told("[eog:1]")}` },
+    ]);
   });
 
-  test("2: the changing billing line, and the order of arguments", async () => {
+  test("2: the changing billing line and the order of arguments do not change the prompt", async () => {
     start({ slots: 1 });
     const turn = async (n: number) => {
       const system = [
@@ -187,7 +245,7 @@ describe("what other servers break on", () => {
     expect(JSON.stringify(lastPrompt()[1]?.["tool_calls"])).toContain('"arguments":{"zebra":1,"ant":2}');
   });
 
-  test("8: a path that there is not, in this dialect's shape, and counts that are the message's own", async () => {
+  test("8: an unknown path gets this dialect's error, and counted tokens equal those of the message", async () => {
     start();
     const unknown = await send("POST", "/v1/messages/batches", {});
     expect(unknown.status).toBe(404);
@@ -200,7 +258,7 @@ describe("what other servers break on", () => {
       expect(response.headers.get("request-id")).toMatch(/./);
       return ((await response.json()) as Json)["input_tokens"];
     };
-    // Tools that may not be called are in no prompt.
+    // Tools with tool_choice none are not in the prompt.
     for (const more of [{}, { tool_choice: { type: "none" } }]) {
       const usage = (await ask({ ...body, ...more }))["usage"] as Record<string, number>;
       expect(await count(more)).toBe(Number(usage["input_tokens"]) + Number(usage["cache_read_input_tokens"]));
@@ -211,6 +269,7 @@ describe("what other servers break on", () => {
   test.each([
     ["that answers at once", "never", "text", "Hi"],
     ["that thinks first", "always", "thinking", "<think>Hm.</think>Hi"],
+    ["that thinks first, but not now", "always", "thinking", "Hi"],
   ] as const)("12: silence of a model %s, which only a delta ends for Claude Code's watchdog", async (...row) => {
     const [, thinking, opening, answer] = row;
     const clock = createFakeClock();
@@ -243,13 +302,69 @@ describe("what other servers break on", () => {
     if (end?.type !== "message_delta") throw new Error("no counts");
     expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
   });
+
+  test("12: silence within a block, which a delta of that block ends", async () => {
+    const clock = createFakeClock();
+    const gate = createStepGate();
+    start({ slots: 1, clock, gate });
+    const reading = rest(eventsOf(await post(asking(say(calling), { tools, stream: true, max_tokens: 300 }))));
+    for (let step = 0; step < 90; step += 1) {
+      await gate.held();
+      clock.advance(15_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      gate.step();
+    }
+    gate.open();
+    const events = await reading;
+    const deltas = events.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
+    const silent = deltas.filter((delta) => Object.values(delta).includes("") && delta.type !== "signature_delta");
+    const types = ["thinking_delta", "text_delta", "input_json_delta"];
+    expect(new Set(silent.map(({ type }) => type))).toEqual(new Set(types));
+    expect(messageOf(events)["content"]).toMatchObject([
+      ...[{ text: "" }, { thinking: "Hm." }, { text: "Look:" }],
+      ...[{ input: { city: "Bern" } }, { input: { city: "Bern" } }],
+    ]);
+  });
+});
+
+describe("the engine is given", () => {
+  test("Anthropic's defaults, or what is asked", async () => {
+    start();
+    await ask(asking("Hi [eog:1]"));
+    expect(lastJob()).toMatchObject({ maxTokens: 100, sampling: { temperature: 1, top_p: 1 } });
+    expect(lastJob()).not.toHaveProperty("topLogprobs");
+    const fields = { temperature: 0.25, top_p: 0.5, top_k: 7 };
+    await ask(asking("Hi [eog:1]", fields));
+    expect(lastJob().sampling).toMatchObject(fields);
+  });
+
+  test("the assistant's last text to continue", async () => {
+    start();
+    const continues = async (content: unknown): Promise<boolean> => {
+      const messages = [
+        { role: "user", content: "Hello [eog:1]" },
+        { role: "assistant", content },
+      ];
+      await ask({ ...asking(""), messages });
+      return lastJob().template?.continueFinalMessage === true;
+    };
+    const call = { type: "tool_use", id: "c", name: "weather", input: {} };
+    expect(await continues("I say")).toBe(true);
+    for (const none of [" ", [], [{ type: "text", text: "I look" }, call]]) expect(await continues(none)).toBe(false);
+  });
 });
 
 describe("errors", () => {
+  const wrongFormat = { type: "json_schema", schema: { type: "array", uniqueItems: true } };
   test.each<[string, Json, string]>([
     ["max_tokens", { max_tokens: undefined }, "max_tokens"],
     ["an image", { messages: [{ role: "user", content: [{ type: "image", source: {} }] }] }, "messages.0.content"],
     ["a server to call", { mcp_servers: [{ type: "url", url: "https://x", name: "x" }] }, "mcp_servers"],
+    ["a container", { container: "c1" }, "container"],
+    ["a tool without a schema", { tools: [{ name: "weather" }] }, "tools.0.input_schema"],
+    ["a tool whose name has a space", { tools: [{ ...tools[0], name: "the weather" }] }, "tools.0.name"],
+    ["a schema of the answer", { output_config: { format: wrongFormat } }, "output_config.format.schema"],
+    ["a schema of the answer, as it was called before", { output_format: wrongFormat }, "output_format.schema"],
     [
       "a tool that is left out",
       {
@@ -282,7 +397,7 @@ describe("errors", () => {
     expect(response.headers.get("request-id")).toBe(id);
   });
 
-  test("tell a prompt that is too long in the words that Claude Code looks for, also when it is only counted", async () => {
+  test("have the text that Claude Code looks for if a prompt is too long, also when tokens are counted", async () => {
     start({ contextSize: 64 });
     const response = await post(asking("x".repeat(100)));
     const { error } = AnthropicErrorSchema.parse(await response.json());
@@ -296,17 +411,23 @@ describe("errors", () => {
     expect(AnthropicErrorSchema.parse(await hopeless.json()).error.message).toMatch(/^prompt is too long: /);
   });
 
+  test("tell a client to try again where the model is not loaded yet", async () => {
+    start({ loadLater: true });
+    const refused = await post(asking("Hi"));
+    expect(AnthropicErrorSchema.parse(await refused.json()).error.type).toBe("overloaded_error");
+  });
+
   async function expectBrokenOff(events: AsyncIterator<AnthropicEvent>, error: Json): Promise<void> {
     const told: AnthropicEvent[] = [];
     const read = async (): Promise<void> => {
       for (let next = await events.next(); next.done !== true; next = await events.next()) told.push(next.value);
     };
     await expect(read()).rejects.toThrow("ended with an error");
-    expect(told.at(-1)).toMatchObject({ type: "error", error });
+    expect(told.at(-1)).toMatchObject({ type: "error", error, request_id: expect.stringMatching(/./) });
     expect(typesOf(told)).not.toContain("message_stop");
   }
 
-  test("end a stream that has begun, as an event", async () => {
+  test("are an event that ends the stream after its start", async () => {
     start();
     await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
   });
@@ -315,7 +436,7 @@ describe("errors", () => {
   test.each<[string, string, () => Promise<Response>]>([
     ["deleted", "client", () => send("DELETE", "/v1/sessions/s")],
     ["taken by a newer message", "superseded", () => post(asking("Next [eog:1]"), session)],
-  ])("end a stream whose session is %s, as an event", async (_, by, end) => {
+  ])("are an event when the session is %s", async (_, by, end) => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const events = eventsOf(await post(asking("endless", { stream: true }), session));
@@ -327,7 +448,7 @@ describe("errors", () => {
     expect((await ending).status).toBe(200);
   });
 
-  test("let in clients with the token, in either header, and no others", async () => {
+  test("refuse clients without the token in one of the two headers", async () => {
     start({ access: { localMode: false, tokens: () => createTokenTable([{ name: "me", token: "secret" }]) } });
     const body = asking("Hi [eog:1]");
     const refused = await post(body, { "x-api-key": "other" });
@@ -338,7 +459,7 @@ describe("errors", () => {
   });
 });
 
-test("a request as Claude Code sends it is answered, and its session is not one of ours", async () => {
+test("requests of one Claude Code session are all answered: they do not supersede each other", async () => {
   start();
   const headers = {
     "anthropic-version": "2023-06-01",
@@ -348,6 +469,7 @@ test("a request as Claude Code sends it is answered, and its session is not one 
   };
   const body = asking([{ type: "text", text: "Hi [eog:2]", cache_control: { type: "ephemeral", ttl: "1h" } }], {
     ...{ max_tokens: 32_000, stream: true, temperature: 1, metadata: { user_id: "user_1_session_2" } },
+    ...{ mcp_servers: [], container: null },
     thinking: { type: "adaptive", display: "summarized" },
     output_config: { effort: "xhigh" },
     context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] },
@@ -358,4 +480,6 @@ test("a request as Claude Code sends it is answered, and its session is not one 
   });
   const answers = await Promise.all([1, 2].map(() => send("POST", "/v1/messages?beta=true", body, headers)));
   for (const answer of answers) expect(typesOf(await rest(eventsOf(answer))).at(-1)).toBe("message_stop");
+  const { name, description, input_schema: parameters } = tools[0] as Json;
+  expect(lastJob().tools).toEqual([{ type: "function", function: { name, description, parameters } }]);
 });

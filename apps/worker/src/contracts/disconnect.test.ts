@@ -1,4 +1,5 @@
-// Shows that nothing of a request outlives its client, whenever the client leaves: no job, no reader, no place among its streams.
+// Shows that nothing of a request remains after its client has left, whenever it leaves: no job, no reader, no place among the client's
+// streams.
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 const chat = { messages: [{ role: "user", content: "endless" }] };
 
-/** Holds back what the worker asks its engine, so that submissions wait in the middle of being accepted. */
+/** Delays the worker's commands to its engine, so that submissions wait in the middle of their acceptance. */
 function holdingLink(expected: number): InlineLink & { arrived: Promise<void>; release(): void } {
   const arrived = deferred<void>();
   let held: (() => void)[] | undefined = [];
@@ -42,7 +43,7 @@ function holdingLink(expected: number): InlineLink & { arrived: Promise<void>; r
   };
 }
 
-/** Resolves when so many jobs have been accepted. */
+/** Resolves when this many jobs have been accepted. */
 function acceptance(count: number): Promise<void> {
   const { registry } = worker;
   const { add } = registry;
@@ -84,7 +85,7 @@ const kinds = [
 ] as const;
 
 describe("a client that leaves while its job is being accepted", () => {
-  it.each(kinds)("takes %s with it", async (_, path, body) => {
+  it.each(kinds)("ends %s", async (_, path, body) => {
     const link = holdingLink(1);
     worker = createInlineWorker({ slots: 1, link, clock: createFakeClock() });
     const abort = new AbortController();
@@ -98,10 +99,10 @@ describe("a client that leaves while its job is being accepted", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
-  it.each(kinds)("by closing its connection, takes %s with it", async (_, path, body) => {
+  it.each(kinds)("ends %s by closing its connection", async (_, path, body) => {
     const count = 6;
     const link = holdingLink(count);
-    // On a clock that stands still, no preflight runs out of time on a busy machine.
+    // On a stopped clock no preflight times out on a busy machine.
     const clock = createFakeClock();
     const send = await serve({ slots: 2, link, queueCapacity: 16, gate: createStepGate(), clock });
     const accepted = acceptance(count);
@@ -117,7 +118,7 @@ describe("a client that leaves while its job is being accepted", () => {
 });
 
 describe("a client that has left before its job is accepted", () => {
-  it.each(kinds)("with %s, leaves the running job of its session alone", async (_, path, body) => {
+  it.each(kinds)("does not end the running job of its session with %s", async (_, path, body) => {
     const gate = createStepGate();
     worker = createInlineWorker({ slots: 1, gate });
     const post = (to: string, what: object, init: RequestInit = {}): Response | Promise<Response> => {
@@ -140,8 +141,8 @@ describe("a client that has left before its job is accepted", () => {
   });
 });
 
-describe("a client that leaves with requests behind one another on its connection", () => {
-  it.each(kinds)("takes with it %s that was not its turn yet", async (_, path, body) => {
+describe("a client that leaves with pipelined requests on its connection", () => {
+  it.each(kinds)("ends %s before it has begun", async (_, path, body) => {
     const gate = createStepGate();
     const send = await serve({ slots: 3, gate });
     const accepted = acceptance(3);
@@ -156,8 +157,8 @@ describe("a client that leaves with requests behind one another on its connectio
   });
 });
 
-describe("a client that stays and does not read", () => {
-  it("loses its connection, and its answers with it", async () => {
+describe("a connected client that does not read", () => {
+  it("loses its connection and its answers", async () => {
     const send = await serve({ slots: 1 }, 50);
     // More than the buffers of both sockets hold.
     const text = "x".repeat(500_000);

@@ -1,4 +1,4 @@
-// What the embeddings route promises, whatever the inputs: texts, tokens, many of them, shorter vectors.
+// Contracts of the embeddings route: texts, tokens, many inputs, shorter vectors.
 import { expectedFakeVector, fakeVectorWidth } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { afterEach, expect, test } from "vitest";
@@ -25,12 +25,20 @@ async function post(body: unknown): Promise<Response> {
 const vectorsOf = async (body: unknown): Promise<readonly (readonly number[])[]> =>
   ((await (await post(body)).json()) as Embeddings).data.map(({ embedding }) => embedding);
 
-test("2,048 texts have a vector each, in their order", async () => {
+test("2,048 texts get a vector each, in order", async () => {
   start({ fake: { kind: "embed" } });
   const input = Array.from({ length: 2_048 }, (_, i) => `text ${i}`);
   const response = (await (await post({ input, user: "me" })).json()) as Embeddings;
   expect(response.data.map(({ index }) => index)).toEqual(input.map((_, i) => i));
   expect(response.data.map(({ embedding }) => embedding)).toEqual(input.map(expectedFakeVector));
+});
+
+test("base64 has little-endian 32-bit floats", async () => {
+  start();
+  const { data } = (await (await post({ input: "a bee", encoding_format: "base64" })).json()) as Embeddings;
+  const bytes = Buffer.from(String(data[0]?.embedding), "base64");
+  const floats = Array.from({ length: fakeVectorWidth }, (_, i) => bytes.readFloatLE(4 * i));
+  expect(floats).toEqual(expectedFakeVector("a bee").map(Math.fround));
 });
 
 test("a list of tokens is a text, and lists of tokens are several", async () => {
@@ -40,7 +48,7 @@ test("a list of tokens is a text, and lists of tokens are several", async () => 
   expect(await vectorsOf({ input: tokens })).toEqual(tokens.map(expectedFakeVector));
 });
 
-test("a shorter vector is the first numbers of the whole one, of length 1", async () => {
+test("a shorter vector is the beginning of the whole one, normalized to length 1", async () => {
   start();
   const [whole = [], short = []] = [
     ...(await vectorsOf({ input: "a bee" })),
@@ -60,11 +68,11 @@ test.each<[what: string, body: object, message: RegExp]>([
   ["an empty list of tokens", { input: [[1], []] }, /"input.*": .*empty/],
   ["an unknown token", { input: [100_000] }, /Cannot embed token 100000/],
   [
-    "more tokens than are read",
+    "more tokens than the limit",
     { input: Array.from({ length: 5_000 }, () => 1) },
     /of (at least )?5000 tokens: 4095 are the most/,
   ],
-])("refuses %s, and says why", async (_, body, message) => {
+])("refuses %s with the reason", async (_, body, message) => {
   start();
   const response = await post(body);
   expect(response.status).toBe(400);

@@ -1,4 +1,5 @@
-// Contracts about answers of every dialect, streamed and collected, whose engine dies after any of its messages: they say what they say undisturbed.
+// Contracts about answers of every dialect, streamed and collected: when the engine dies after any of its messages, the answer equals an
+// undisturbed one.
 import { afterEach, expect, test } from "vitest";
 import { createInlineWorker, type InlineWorker } from "../testing/inline-worker.ts";
 import { createRandom, type Random } from "../testing/simulation/random.ts";
@@ -6,7 +7,7 @@ import { createRandom, type Random } from "../testing/simulation/random.ts";
 let worker: InlineWorker;
 afterEach(() => worker.close());
 
-/** Of each dialect; a failure names its seed. */
+/** Runs for each dialect; a failure names its seed. */
 const runs = 8;
 
 const calling =
@@ -20,7 +21,7 @@ const textOf = (random: Random): string =>
   random.chance(0.5)
     ? `[say:${encodeURIComponent(random.pick([calling, "Just für 🐝 text STOP here", "<think>on and on</think>ok"]))}]`
     : random.pick(["A bee", "A [unicode] bee", "B [unicode][eog:13]"]);
-/** One that several passes compute, or one. */
+/** A prompt of several passes or of one. */
 const promptOf = (random: Random): string => (random.chance(0.3) ? "lorem ipsum ".repeat(60) : "") + textOf(random);
 const messagesOf = (random: Random): object[] => [{ role: "user", content: promptOf(random) }];
 const maybe = (random: Random, body: Body): Body => (random.chance(0.5) ? body : {});
@@ -59,13 +60,13 @@ const dialects: Readonly<Record<string, (random: Random, most: number) => Body>>
 };
 
 interface Cut {
-  /** After so many messages of the engine that have something to say of jobs. */
+  /** The engine dies after this many messages with events of jobs. */
   readonly after: number;
-  /** Whether the last one arrived. */
+  /** Whether the last message arrives. */
   readonly arrives: boolean;
 }
 
-/** What the answer says, and how many messages the last engine has sent. */
+/** The answer, and the number of messages that the last engine has sent. */
 async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{ says: string[]; messages: number }> {
   const left = [...cuts];
   let messages = 0;
@@ -93,9 +94,9 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
   return { says: saidIn(text), messages };
 }
 
-/** Names and times differ from answer to answer. */
+/** Keys of ids and times, which differ between answers. */
 const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|sequence_number|obfuscation|.*_ms)$/;
-/** What the stream shows while it has nothing to say, and what only the native dialect says of an engine that is gone. */
+/** Keep-alive events of silent streams, and the native dialect's events about a lost engine. */
 const nothing =
   /^event: (keepalive|status|queued)|"type":"(keepalive|status|queued)"|"(content|response)":"".*"done":false/;
 
@@ -109,7 +110,7 @@ function saidIn(text: string): string[] {
   return said.filter((line) => !nothing.test(line));
 }
 
-test.each(Object.entries(dialects))("an answer of %s is what it would have been", async (path, bodyOf) => {
+test.each(Object.entries(dialects))("an answer of %s equals an undisturbed one", async (path, bodyOf) => {
   for (let seed = 1; seed <= runs; seed += 1) {
     const random = createRandom(seed);
     const most = 16 + random.below(90);

@@ -1,4 +1,4 @@
-// Contracts about streams whose engine dies: they continue on the next one, and only the native dialect reports it.
+// Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
@@ -36,7 +36,7 @@ const textOf = (events: readonly StreamEvent[]): string =>
     .map(({ text }) => text)
     .join("");
 
-/** So many steps are over, and the next one has begun. */
+/** Resolves when this many steps have ended and the next one has begun. */
 async function step(gate: StepGate, steps: number): Promise<void> {
   for (let done = 0; done < steps; done += 1) {
     await gate.held();
@@ -58,7 +58,7 @@ describe("a stream whose engine dies", () => {
     30,
   );
 
-  test("continues on each next one, gapless, with one start, one status for each death and all its tokens counted", async () => {
+  test("continues on each next engine without a gap, with one start, one status per death and all tokens counted", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);
@@ -86,7 +86,7 @@ describe("a stream whose engine dies", () => {
     expect(resumed.map(({ tokens }) => tokens as number)).toEqual([expect.any(Number), expect.any(Number)]);
   });
 
-  test("continues while its worker drains, which takes no other jobs", async () => {
+  test("continues while its worker drains and refuses other jobs", async () => {
     const gate = start();
     const [job, silent] = [await submit(request), await submit({ prompt: "A" })];
     await step(gate, 1);
@@ -102,7 +102,7 @@ describe("a stream whose engine dies", () => {
     await worker.dispatcher.idle();
   });
 
-  test("lets no job begin while its worker drains in the place of one that waited for room", async () => {
+  test("is completed in a draining worker, while the jobs that wait for slots end", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);
@@ -114,7 +114,7 @@ describe("a stream whose engine dies", () => {
       direct: false,
     });
     const wide = await worker.dispatcher.submit({ ...spec, choices: 2, onDisconnect: "continue" });
-    // From now on nothing passes it.
+    // From now on no other job passes this one.
     clock.advance(10_000);
     const behind = await submit({ prompt: "B" });
     worker.host.refuse();
@@ -125,7 +125,7 @@ describe("a stream whose engine dies", () => {
     expect(textOf(await readAll(job))).toBe(whole);
   });
 
-  test("ends with its error where it asked for that, and its neighbour continues", async () => {
+  test("ends with an error if the request says so, and another stream continues", async () => {
     const gate = start();
     const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];
     const readings = [readAll(strict), readAll(other)];
@@ -137,7 +137,7 @@ describe("a stream whose engine dies", () => {
     expect(textOf(went)).toBe(whole);
   });
 
-  test("does not say again what one of its choices has finished", async () => {
+  test("does not repeat a choice that has ended", async () => {
     const gate = start({ slots: 2 });
     const parsed = GenerateRequestSchema.parse({ ...request, temperature: 1, seed: 3 });
     const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
@@ -162,7 +162,7 @@ describe("a stream whose engine dies", () => {
     });
   });
 
-  test("ends where another file takes its model's place: its tokens are no other model's", async () => {
+  test("ends when its model was swapped: another model cannot continue after its tokens", async () => {
     const gate = start();
     const job = await submit(request);
     await step(gate, 4);
@@ -175,7 +175,7 @@ describe("a stream whose engine dies", () => {
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  test("and that was cancelled or superseded ends as such", async () => {
+  test("ends as cancelled or superseded if that was asked before", async () => {
     const gate = start();
     const job = await submit(request);
     await step(gate, 4);
@@ -187,7 +187,7 @@ describe("a stream whose engine dies", () => {
   });
 });
 
-describe("a job of texts whose engines die", () => {
+describe("an embedding job whose engines die", () => {
   const input = Array.from({ length: 12 }, (_, i) => `text ${i}`);
   const init = {
     method: "POST",
@@ -195,7 +195,7 @@ describe("a job of texts whose engines die", () => {
     body: JSON.stringify({ model: "waggle-fake", input }),
   };
 
-  /** Each engine dies once it has computed so many texts; the last one does not. */
+  /** Each engine but the last dies after this many texts. */
   async function embed(engines: readonly number[]): Promise<unknown> {
     let left = engines[0] ?? Infinity;
     let deaths = 0;
@@ -222,19 +222,19 @@ describe("a job of texts whose engines die", () => {
     return answer;
   }
 
-  /** Of the texts, as each engine got them. */
+  /** The texts that each engine got. */
   const computed = (): number[] =>
     worker.commands.flatMap((command) =>
       command.type === "submit" && command.job.kind === "embed" ? [command.job.computed ?? 0] : [],
     );
 
-  test("continues after the texts that are computed, after each death", async () => {
+  test("continues after the computed texts, after each death", async () => {
     const whole = await embed([]);
     expect(await embed([2, 1, 1, 1, 1])).toEqual(whole);
     expect(computed()).toEqual([0, 2, 3, 4, 5, 6]);
   });
 
-  test("begins again where another file takes its model's place: its vectors are no other model's", async () => {
+  test("begins again when its model was swapped: another model has other vectors", async () => {
     const gate = deferred<void>();
     const computing = deferred<void>();
     let pieces = 0;
@@ -259,7 +259,7 @@ describe("a job of texts whose engines die", () => {
 });
 
 describe("a job that kills its engines", () => {
-  /** As in a separate process, and the next one comes at once. */
+  /** The engine dies as a process does, and the next one starts at once. */
   function startMortal(): void {
     const die = (): never => {
       worker.kill();
@@ -272,7 +272,7 @@ describe("a job that kills its engines", () => {
   test.each([
     ["before its first token", "[die:0]", 3],
     ["after a few tokens, again and again", "[die:5]", 4],
-  ])("%s ends with that in the end, alone, and its neighbours are whole", async (_, poison, deaths) => {
+  ])("%s ends as a failure, and the other streams are complete", async (_, poison, deaths) => {
     startMortal();
     const neighbours = ["Ant", "Bee", "Cow", "Dog", "Eel", "Fox"].map((prompt) => ({ prompt, max_tokens: 40 }));
     const [first = [], poisoned = [], ...others] = await Promise.all(
@@ -291,7 +291,7 @@ describe("a job that kills its engines", () => {
     expect(worker.host.deaths).toBe(deaths);
   });
 
-  test("waits for jobs with output, however old it is, and they do not wait for its prompt", async () => {
+  test("waits for jobs with output, which do not wait for its prompt", async () => {
     const gate = start();
     const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
     const speaking = await submit({ prompt: "B", max_tokens: 60 });
@@ -305,7 +305,7 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("waits to be alone for a limited time: later jobs do not wait for a stream without end", async () => {
+  test("waits to be alone for a limited time, so that later jobs do not wait for an endless stream", async () => {
     const clock = createFakeClock();
     const gate = start({ slots: 4, clock });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });
@@ -337,7 +337,7 @@ describe("a job that kills its engines", () => {
     for (const _ of [1, 2]) replaceEngine();
     const behind = await submit({ prompt: "B [eog:3]" });
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
-    // The engines that are gone hold at the same gate.
+    // The dead engines hold at the same gate.
     while (!suspect.state.hasNewOutput) await step(gate, 1);
     expect(behind.state.phase.name).toBe("running");
     gate.open();
@@ -345,13 +345,13 @@ describe("a job that kills its engines", () => {
   });
 });
 
-/** Names, numbers and times differ from answer to answer. */
+/** Keys of ids, counters and times, which differ between answers. */
 const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|receipt|sequence_number|obfuscation)$/;
 
-/** How a dialect shows that it lives while it has nothing to say. */
+/** Keep-alive events of the dialects. */
 const nothing = [/^event: keepalive$/, /^\{"type":"keepalive"/, /"(content|response)":"".*"done":false/];
 
-/** What a stream's data says, frame by frame. */
+/** The data of a stream's frames, without what may differ. */
 function dataOf(body: string): string[] {
   const lines = body.split("\n").filter((line) => line !== "" && !line.startsWith(":") && !line.startsWith("id:"));
   const data = lines.map((line) => {
@@ -388,7 +388,7 @@ describe.each(dialects)("a stream of %s whose engine dies", (path, body) => {
     return dataOf(text);
   }
 
-  test("says what it says undisturbed, and nothing else", async () => {
+  test("equals an undisturbed stream", async () => {
     const whole = await answer(false);
     expect(whole.length).toBeGreaterThan(8);
     expect(await answer(true)).toEqual(whole);

@@ -30,7 +30,7 @@ async function errorOf(response: Response) {
 }
 
 describe("POST /v1/jobs and its stream", () => {
-  it("accepts at once and streams from the address it names", async () => {
+  it("answers at once with the address of the stream", async () => {
     start();
     const accepted = await post("/v1/jobs", { prompt: "hello [eog:3]" });
     expect(accepted.status).toBe(202);
@@ -57,7 +57,7 @@ describe("POST /v1/jobs and its stream", () => {
     expect(second).toMatchObject({ state: "queued", position: 1 });
   });
 
-  it("resumes after Last-Event-ID, after ?after=, and says 204 when the end was read", async () => {
+  it("resumes after Last-Event-ID or ?after=, and answers 204 when the end was read", async () => {
     start();
     await post("/v1/jobs", { prompt: "hello [eog:9]", job_id: "j" });
     const whole = await (await call("GET", "/v1/jobs/j/stream")).text();
@@ -77,7 +77,7 @@ describe("POST /v1/jobs and its stream", () => {
     });
   });
 
-  it("speaks NDJSON when asked, with the same objects", async () => {
+  it("streams NDJSON on request, with the same objects", async () => {
     start();
     await post("/v1/jobs", { prompt: "hello [eog:4]", job_id: "j" });
     const sse = await readEvents(await call("GET", "/v1/jobs/j/stream")).rest();
@@ -87,7 +87,7 @@ describe("POST /v1/jobs and its stream", () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(sse.events);
   });
 
-  it("breaks the connection after an error event", async () => {
+  it("destroys the connection after an error event", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const stream = readEvents(await post("/v1/inference", { prompt: "a", on_engine_loss: "error" }));
@@ -98,6 +98,7 @@ describe("POST /v1/jobs and its stream", () => {
     const { events, done, failed } = await stream.rest();
     expect(events.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
     expect({ done, failed }).toEqual({ done: false, failed: true });
+    expect(worker.app.streams.open).toBe(0);
   });
 
   it("cancels an inference whose reader leaves", async () => {
@@ -131,17 +132,22 @@ describe("cancel routes", () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     await post("/v1/jobs", { prompt: "a", job_id: "j" });
+    const reading = readEvents(await call("GET", "/v1/jobs/j/stream")).rest();
     await gate.held();
     const deletion = call("DELETE", "/v1/jobs/j");
     gate.open();
     const first = JobStatusSchema.parse(await (await deletion).json());
     expect(first).toMatchObject({ state: "cancelled", cancelled_by: "client", finish_reason: "cancelled" });
+    const { events, ...outcome } = await reading;
+    expect(outcome).toEqual({ done: true, failed: false });
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "cancelled" });
+    expect(worker.app.streams.open).toBe(0);
     const again = await call("DELETE", "/v1/jobs/j");
     expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
     expect(await errorOf(await call("DELETE", "/v1/jobs/nobody"))).toMatchObject({ status: 404, code: "not_found" });
   });
 
-  it("DELETE a session: whatever it runs, and nothing when it runs nothing", async () => {
+  it("DELETE a session: its running job, or nothing", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     await post("/v1/jobs", { prompt: "a", job_id: "j", session_id: "s" });
@@ -153,7 +159,7 @@ describe("cancel routes", () => {
   });
 });
 
-describe("what a reviewer tries first", () => {
+describe("invalid requests", () => {
   const cases: [string, () => Promise<Response>, number, string, string][] = [
     ["bad JSON", () => post("/v1/jobs", "{nope"), 400, "invalid_argument", "not JSON"],
     ["an empty body", () => post("/v1/jobs", ""), 400, "invalid_argument", "empty"],
@@ -259,7 +265,7 @@ describe("what a reviewer tries first", () => {
   it.each([
     ["/v1/inference", { prompt: "a" }],
     ["/v1/chat/completions", { messages: [{ role: "user", content: "a" }], stream: true }],
-  ])("of streams asked for at once on %s, the one too many has no job", async (path, body) => {
+  ])("of simultaneous streams on %s, the one beyond the limit gets no job", async (path, body) => {
     const gate = createStepGate();
     start({ slots: 2, gate, maxStreamsPerClient: 1 });
     const responses = await Promise.all([post(path, body), post(path, body), post(path, body)]);
@@ -268,7 +274,7 @@ describe("what a reviewer tries first", () => {
     expect(worker.app.streams.open).toBe(1);
   });
 
-  it("a stream that is refused leaves the running one of its session alone, and its place to the next", async () => {
+  it("a refused stream does not end the running one of its session, and counts no longer", async () => {
     const gate = createStepGate();
     start({ slots: 2, gate, maxStreamsPerClient: 2 });
     const first = await post("/v1/inference", { prompt: "a", job_id: "a", session_id: "s" });
@@ -292,7 +298,7 @@ describe("network mode", () => {
     expect(JSON.stringify(worker.logLines)).not.toContain("wrong-token-9");
   });
 
-  it("asks for the token before anything else is looked at", async () => {
+  it("checks the token before everything else", async () => {
     start({ access: forTwoClients });
     expect((await post("/v1/jobs", "{nope")).status).toBe(401);
     expect((await call("GET", "/no/such/route")).status).toBe(401);
@@ -307,12 +313,12 @@ describe("network mode", () => {
     ["127.0.0.1.evil.example:8080", 403],
     ["127.evil.example", 403],
     ["10.0.0.1:8080", 403],
-  ])("answers in local mode under a loopback name or address alone: %s gets %i", async (host, status) => {
+  ])("answers in local mode only to loopback names and addresses: %s gets %i", async (host, status) => {
     start();
     expect((await call("GET", "/v1/info", { host })).status).toBe(status);
   });
 
-  it("serves its pages without one, to its names only, and no other files", async () => {
+  it("serves its pages without a token, for its host names only, and no other files", async () => {
     start({ access: { ...forTwoClients, allowedHosts: ["chat.example"] } });
     for (const path of ["/", "/status"]) {
       const page = await call("GET", path, { host: "chat.example" });
@@ -325,7 +331,7 @@ describe("network mode", () => {
     expect((await call("GET", "/metrics", { host: "chat.example" })).status).toBe(401);
   });
 
-  it("lets probes in without one", async () => {
+  it("answers health probes without a token", async () => {
     start({ access: forTwoClients });
     for (const path of ["/livez", "/readyz", "/health"]) {
       expect((await call("GET", path, { host: "anything.example" })).status).toBe(200);
@@ -346,14 +352,14 @@ describe("network mode", () => {
     expect(await (await call("GET", "/v1/slots", alice)).json()).toHaveProperty("slots.0.job_id", "j");
   });
 
-  it("checks the Host when names are given, and lets an allowed Origin in", async () => {
+  it("checks the Host when names are configured, and accepts an allowed Origin", async () => {
     start({ access: { ...forTwoClients, allowedHosts: ["waggle.example"], allowedOrigins: ["https://chat.example"] } });
     expect((await call("GET", "/v1/info", { ...alice, host: "other.example" })).status).toBe(403);
     const here = { ...alice, host: "waggle.example:443" };
     expect((await call("GET", "/v1/info", here)).status).toBe(200);
     const allowed = await call("GET", "/v1/info", { ...here, origin: "https://chat.example" });
     expect(allowed.headers.get("access-control-allow-origin")).toBe("https://chat.example");
-    // As OpenAI's client asks, with its additional headers.
+    // A preflight request of OpenAI's client, with its additional headers.
     const wanted = "authorization,content-type,x-stainless-lang,x-stainless-retry-count";
     const asks = { host: "waggle.example", origin: "https://chat.example", "access-control-request-headers": wanted };
     const preflight = await call("OPTIONS", "/v1/jobs", asks);
@@ -362,7 +368,7 @@ describe("network mode", () => {
     expect((await call("GET", "/v1/info", { ...here, origin: "https://waggle.example:443" })).status).toBe(200);
   });
 
-  it("lets pages of this machine in where it is in local mode, and nowhere else", async () => {
+  it("accepts pages of this machine only in local mode", async () => {
     start();
     const page = { origin: "http://localhost:3000" };
     const allowed = await post("/v1/chat/completions", { messages: [{ role: "user", content: "Hi [eog:1]" }] }, page);
@@ -374,7 +380,7 @@ describe("network mode", () => {
       "access-control-request-method": "POST",
     });
     expect(preflight.status).toBe(200);
-    // An error is no use to a page that may not read it.
+    // A page must be able to read errors too.
     const refused = await post("/v1/chat/completions", {}, page);
     expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([400, page.origin]);
     expect((await call("GET", "/v1/info", { origin: "null" })).status).toBe(403);
@@ -384,7 +390,7 @@ describe("network mode", () => {
   });
 });
 
-describe("the worker about itself", () => {
+describe("the worker's own state", () => {
   it("answers every route of the table", async () => {
     start();
     for (const path of ["/v1/info", "/v1/slots", "/metrics", "/openapi.json", "/livez", "/readyz", "/health"]) {
@@ -393,7 +399,7 @@ describe("the worker about itself", () => {
     expect(Object.keys(workerRoutes)).toHaveLength(15);
   });
 
-  it("tells every route to anybody, with a token or without", async () => {
+  it("shows every route in the reference, with and without a token", async () => {
     start({ access: forTwoClients });
     const document = await (await call("GET", "/openapi.json")).text();
     for (const { path } of Object.values(allWorkerRoutes)) {
@@ -402,7 +408,7 @@ describe("the worker about itself", () => {
     expect((await call("GET", "/v1/info")).status).toBe(401);
   });
 
-  it("tells progress, then ready, and ends", async () => {
+  it("streams the progress of loading, then ready, and ends", async () => {
     start({ loadLater: true });
     worker.host.loading.set({ type: "loading", stage: "loading", progress: 0.5 });
     const response = await call("GET", "/v1/loading/progress", { accept: "application/x-ndjson" });
@@ -423,7 +429,7 @@ describe("the worker about itself", () => {
     expect(await ready.json()).toMatchObject({ ready: false, state: "loading" });
   });
 
-  it("echoes a request id on every kind of answer, and makes one up where the request has none", async () => {
+  it("echoes a request id on every kind of answer, or makes one", async () => {
     start();
     for (const [method, path] of [
       ["GET", "/v1/info"],

@@ -1,4 +1,4 @@
-// The events that a job's listener gets for another machine.
+// Tests the events that a job's listener gets: listeners send them to another machine.
 import { createStepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
 import type { JobListener, JobSpec } from "@waggle/jobs";
@@ -39,7 +39,7 @@ test("a listener gets the engine's events, each death of an engine, and the end 
   expect(heard).toEqual(["started", "engine lost", ...life]);
 });
 
-test("a listener of a job that is cancelled while it waits gets its end alone", async () => {
+test("the listener of a job that is cancelled while it waits gets only its end", async () => {
   worker = createInlineWorker({ loadLater: true });
   const { heard, listener } = createRecorder();
   const job = await submit("A", listener);
@@ -47,7 +47,7 @@ test("a listener of a job that is cancelled while it waits gets its end alone", 
   expect(heard).toEqual(["ended: cancelled"]);
 });
 
-test("a followed job that has ended is not kept: its reader is its listener", async () => {
+test("a job with a listener is not kept after its end", async () => {
   worker = createInlineWorker();
   const { listener } = createRecorder();
   const job = await submit("A [eog:2]", listener);
@@ -56,7 +56,7 @@ test("a followed job that has ended is not kept: its reader is its listener", as
   expect(worker.registry.has("a", job.id)).toBe(false);
 });
 
-test("a followed job of texts continues after the texts that were computed elsewhere", async () => {
+test("an embedding job with a listener continues after the texts that another worker computed", async () => {
   worker = createInlineWorker({ fake: { kind: "embed" } });
   const computed: number[] = [];
   const listener: JobListener = {

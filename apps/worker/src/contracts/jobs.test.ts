@@ -42,7 +42,7 @@ async function readUntil(reader: Reader, type: StreamEvent["type"]): Promise<Str
   }
 }
 
-/** Long, and only as fast as the gate lets it. */
+/** A long request, which computes only when the gate releases a pass. */
 function startGated(options: InlineWorkerOptions = {}) {
   const gate = createStepGate();
   start({ ...options, gate });
@@ -50,7 +50,7 @@ function startGated(options: InlineWorkerOptions = {}) {
 }
 
 describe("a job's stream", () => {
-  it("has the order of the wire, gapless tokens and one end", async () => {
+  it("has its events in order, gapless tokens and one end", async () => {
     start();
     const job = await submit({ prompt: "hello [eog:5]" });
     const events = await readAll(job);
@@ -65,12 +65,12 @@ describe("a job's stream", () => {
     const end = events.at(-1);
     expect(end).toMatchObject({ type: "end", finish_reason: "stop", usage: { completion_tokens: 6 } });
     expect(worker.registry.liveCount).toBe(0);
-    // Kept for replay, and nothing more of it than that takes.
+    // The ended job is kept only for its replay.
     expect(worker.registry.endedCount).toBe(1);
     expect(job.spec).toMatchObject({ prompt: { kind: "text", text: "" } });
   });
 
-  it("is the same for every reader, whenever it comes", async () => {
+  it("is the same for every reader, early or late", async () => {
     start();
     const job = await submit({ prompt: "again [eog:30]" });
     const [early, other] = await Promise.all([readAll(job), readAll(job)]);
@@ -86,7 +86,7 @@ describe("a job's stream", () => {
 });
 
 describe("an answer that continues without a reader", () => {
-  it("can be read whole long after its end, by its own client only", async () => {
+  it("can be read whole long after its end, but only by its client", async () => {
     const clock = createFakeClock();
     start({ clock });
     const answer = await submit({ prompt: "left alone [eog:6]", on_disconnect: "continue" });
@@ -119,7 +119,7 @@ describe("cancelling", () => {
     expect((await readAll(running)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("ends a running job when the engine has let go of its slot", async () => {
+  it("ends a running job when the engine has released its slot", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "long" });
     await gate.held();
@@ -132,7 +132,7 @@ describe("cancelling", () => {
     expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
   });
 
-  it("forces the end after the time is up, and gives the session another slot", async () => {
+  it("forces the end after a timeout, and gives the session another slot", async () => {
     const clock = createFakeClock();
     const gate = startGated({ slots: 2, clock });
     const old = await submit({ prompt: "hangs", session_id: "s" });
@@ -147,7 +147,7 @@ describe("cancelling", () => {
     expect((await readAll(successor)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("ends with deadline_exceeded wherever the job is", async () => {
+  it("ends a job in any state with deadline_exceeded at its deadline", async () => {
     const clock = createFakeClock();
     const gate = startGated({ slots: 1, clock });
     const running = await submit({ prompt: "a", deadline_ms: 500 });
@@ -173,7 +173,7 @@ describe("cancelling", () => {
 });
 
 describe("sessions", () => {
-  it("hand the slot over: stream_end of the old one stands before stream_start of the new one", async () => {
+  it("hand the slot over: stream_end of the old job is logged before stream_start of the new one", async () => {
     const gate = startGated({ slots: 1 });
     const old = await submit({ prompt: "A", session_id: "s" });
     const bystander = await submit({ prompt: "waits [eog:2]" });
@@ -200,7 +200,7 @@ describe("sessions", () => {
     ]);
   });
 
-  it("let the newest of a burst answer and cancel all others", async () => {
+  it("let the newest job of a burst answer, and cancel all others", async () => {
     const gate = startGated({ slots: 1 });
     const burst: Job[] = [];
     for (const name of ["1", "2", "3", "4", "5"]) {
@@ -220,7 +220,7 @@ describe("sessions", () => {
     expect(worker.dispatcher.waiting).toBe(0);
   });
 
-  it("take the old one's place in the queue", async () => {
+  it("give the new job the old one's place in the queue", async () => {
     const gate = startGated({ slots: 1 });
     await submit({ prompt: "runs [eog:1]" });
     const old = await submit({ prompt: "A", session_id: "s" });
@@ -233,7 +233,7 @@ describe("sessions", () => {
     await later.ended.promise;
   });
 
-  it("that supersede themselves over and over leave the others their turns", async () => {
+  it("do not delay other clients with many superseding jobs", async () => {
     start({ slots: 1, queueCapacity: 8 });
     const greedy = (): Promise<Job> => submit({ prompt: "endless", session_id: "greedy" });
     await greedy();
@@ -247,7 +247,7 @@ describe("sessions", () => {
     expect([patient, other].map((job) => stateNameOf(job.state))).toEqual(["finished", "finished"]);
   });
 
-  it("of different clients do not meet, whatever their names", async () => {
+  it("are separate for different clients, even with the same name", async () => {
     const gate = startGated({ slots: 2 });
     const a = await submit({ prompt: "A [eog:2]", session_id: "s" }, "alice");
     const b = await submit({ prompt: "B [eog:2]", session_id: "s" }, "bob");
@@ -266,7 +266,7 @@ describe("sessions", () => {
     expect(stateNameOf(old.state)).toBe("finished");
   });
 
-  it("supersede even when the queue is full, since the job keeps its place", async () => {
+  it("supersede even when the queue is full, since the new job takes the old one's place", async () => {
     const gate = startGated({ slots: 1, queueCapacity: 1 });
     const running = await submit({ prompt: "A", session_id: "s" });
     await submit({ prompt: "fills the queue [eog:1]" });
@@ -287,7 +287,7 @@ describe("admission", () => {
     expect(worker.registry.liveCount).toBe(3);
   });
 
-  it("refuses a job id that is taken, and frees it when the replay is over", async () => {
+  it("refuses a job id in use, and frees it when the replay is over", async () => {
     const clock = createFakeClock();
     start({ clock });
     const job = await submit({ prompt: "a [eog:1]", job_id: "mine" });
@@ -297,7 +297,7 @@ describe("admission", () => {
     await expect(submit({ prompt: "b [eog:1]", job_id: "mine" })).resolves.toBeDefined();
   });
 
-  it("lets smaller jobs pass one that lacks slots for ten seconds, and then keeps slots free for it", async () => {
+  it("lets smaller jobs overtake a job that lacks slots for ten seconds, then reserves slots for it", async () => {
     const clock = createFakeClock();
     start({ slots: 4, clock, gate: createStepGate() });
     for (const prompt of ["a", "b"]) await submit({ prompt });
@@ -315,7 +315,7 @@ describe("admission", () => {
     expect([all, passes, waits].map(({ state }) => state.phase.name)).toEqual(["queued", "running", "queued"]);
   });
 
-  it("tells waiting jobs that they move up, once a second at most", async () => {
+  it("reports new positions to waiting jobs, at most once a second", async () => {
     const clock = createFakeClock();
     const gate = startGated({ slots: 1, clock });
     await submit({ prompt: "runs [eog:1]" });
@@ -330,7 +330,7 @@ describe("admission", () => {
     await reader.return?.();
   });
 
-  it("holds jobs while the model loads and runs them when it is there", async () => {
+  it("holds jobs while the model loads, and runs them when it is ready", async () => {
     start({ loadLater: true });
     const job = await submit({ prompt: "patience [eog:2]" });
     const reader = open(job);
@@ -340,7 +340,7 @@ describe("admission", () => {
     expect(events.at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("puts an error that only the model can see into the stream when it was loading", async () => {
+  it("puts an error that only the model can detect into the stream if the model was loading", async () => {
     start({ loadLater: true, contextSize: 16 });
     const job = await submit({ prompt: "x".repeat(100) });
     worker.load();
@@ -353,7 +353,7 @@ describe("admission", () => {
 });
 
 describe("readers", () => {
-  it("that leave cancel a direct job at once", async () => {
+  it("cancel a direct job at once when they leave", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "long" }, "a", true);
     const reader = open(job);
@@ -364,7 +364,7 @@ describe("readers", () => {
     expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "disconnect" });
   });
 
-  it("may come back within the grace, and only the last one's absence counts", async () => {
+  it("may return within the grace period, which begins when the last one has left", async () => {
     const clock = createFakeClock();
     startGated({ slots: 1, clock });
     const job = await submit({ prompt: "long" });
@@ -382,7 +382,7 @@ describe("readers", () => {
     expect(job.state.phase).toMatchObject({ name: "ending", outcome: { type: "cancelled", by: "disconnect" } });
   });
 
-  it("that never come cost the job its life after a while, unless it is to continue", async () => {
+  it("end the job after a timeout if they never come, unless the job continues without them", async () => {
     const clock = createFakeClock();
     startGated({ slots: 2, clock });
     const unclaimed = await submit({ prompt: "a" });
@@ -392,7 +392,7 @@ describe("readers", () => {
     expect(continued.state.phase.name).not.toBe("ending");
   });
 
-  it("that stop pulling are cut off; the job and its other readers continue", async () => {
+  it("are cut off when they stop pulling; the job and its other readers continue", async () => {
     const clock = createFakeClock();
     start({ slots: 1, clock });
     const job = await submit({ prompt: "story [eog:50]" });
@@ -404,13 +404,13 @@ describe("readers", () => {
     expect(cutOff).toBe(1);
   });
 
-  it("that fall behind the replay buffer get slow_consumer", async () => {
+  it("get slow_consumer when they fall behind the replay buffer", async () => {
     start({ slots: 1, limits: { replayBufferBytes: 1_024 } });
     const job = await submit({ prompt: "story [eog:100]" });
     await job.ended.promise;
     const late = await readAll(job);
     expect(late.at(-1)).toMatchObject({ type: "error", code: "slow_consumer", retryable: false });
-    // Asking for the same again brings the same; what is still held can be had.
+    // Reading from the same token fails again; tokens that are still held can be read.
     const { details } = late.at(-1) as ErrorEvent;
     const held = await readAll(job, Number(details?.["first_index"]) - 1);
     expect(held.at(-1)).toMatchObject({ type: "end" });
@@ -431,7 +431,7 @@ describe("readers", () => {
 });
 
 describe("an engine that dies", () => {
-  it("ends with its error what asks for that, keeps what waited, and the next one runs that", async () => {
+  it("fails jobs that asked for that, and the next engine runs the waiting jobs", async () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "A", on_engine_loss: "error" });
     const waiting = await submit({ prompt: "B [eog:2]" });
@@ -446,7 +446,7 @@ describe("an engine that dies", () => {
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("before a job has output: it begins again on the next one, and its client gets one start", async () => {
+  it("before a job has output: the job begins again on the next engine, with one start event", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "A [eog:2]" });
     await untilRunning(job);
@@ -459,7 +459,7 @@ describe("an engine that dies", () => {
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
   });
 
-  it("before a submitted job began: it runs on the next engine", async () => {
+  it("before a submitted job began: the job runs on the next engine", async () => {
     start({ slots: 1 });
     const job = await submit({ prompt: "A [eog:2]" });
     expect(job.state.phase.name).toBe("running");
@@ -470,7 +470,7 @@ describe("an engine that dies", () => {
     expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  it("under a job that was being cancelled: it ends cancelled", async () => {
+  it("during the cancel of a job: the job ends as cancelled", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "A" });
     await gate.held();
@@ -481,7 +481,7 @@ describe("an engine that dies", () => {
 });
 
 describe("leaving", () => {
-  it("ends waiting jobs, lets running ones finish, and accepts none", async () => {
+  it("ends waiting jobs, lets running ones finish, and accepts no new ones", async () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "A [eog:3]" });
     const waiting = await submit({ prompt: "B" });
@@ -494,7 +494,7 @@ describe("leaving", () => {
     expect(outcomeOf(running)).toEqual({ type: "finished", by: "end" });
   });
 
-  it("ends with the refusal what its engine's death leaves without an engine that would take it", async () => {
+  it("ends jobs that an engine's death leaves without an engine", async () => {
     const gate = startGated({ slots: 2 });
     const silent = await submit({ prompt: "A" });
     await gate.held();
@@ -504,7 +504,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("by abort ends everything at once", async () => {
+  it("ends everything at once by abort", async () => {
     startGated({ slots: 1 });
     const jobs = [
       await submit({ prompt: "A" }),
@@ -516,7 +516,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("by abort answers a query to the engine, which need not answer any more", async () => {
+  it("ends open queries to the engine by abort", async () => {
     start({ link: { command: () => {}, event: (_, deliver) => deliver() } });
     const question = { kind: "detokenize", tokens: [1] } as const;
     const asked = [submit({ prompt: "A" }), worker.dispatcher.query(question, new AbortController().signal)];

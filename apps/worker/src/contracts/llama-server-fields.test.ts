@@ -1,4 +1,4 @@
-// What llama-server's clients send with a prompt: each field works as there, or is refused by name.
+// Tests the fields that llama-server's clients send with a prompt: each works as in llama-server, or is refused by name.
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob, StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
@@ -46,7 +46,7 @@ async function framesOf(response: Response): Promise<Json[]> {
   return frames;
 }
 
-/** What the engine was given for the last request. */
+/** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as GenerateJob;
@@ -58,7 +58,7 @@ async function refusalOf(path: string, body: Json): Promise<string> {
   return LlamaServerErrorSchema.parse(await response.json()).error.message;
 }
 
-test("the answer's settings say what became of the wishes", async () => {
+test("the answer's generation_settings show the settings that were used", async () => {
   start();
   const wishes = { n_probs: 2, n_indent: 4, top_k: -1, repeat_last_n: -1, stop: ["", "x"], t_max_predict_ms: 0 };
   expect(await settingsOf(wishes)).toMatchObject({
@@ -69,7 +69,7 @@ test("the answer's settings say what became of the wishes", async () => {
   });
 });
 
-test("max_tokens counts where n_predict is absent", async () => {
+test("max_tokens applies without n_predict", async () => {
   start();
   expect(await answerOf("/completion", { prompt: "a", max_tokens: 2 })).toMatchObject({ tokens_predicted: 2 });
   expect(await complete({ n_predict: 1, max_tokens: 2 })).toMatchObject({ tokens_predicted: 1 });
@@ -86,7 +86,7 @@ test("a grammar and a json_schema exclude each other, and an empty schema is any
   expect(lastJob().sampling.grammar).toBe(ofAnyObject);
 });
 
-test("the infill sampler runs where it is named, and nowhere else", async () => {
+test("the infill sampler runs only where it is named", async () => {
   start();
   const hole = { input_prefix: "a", input_suffix: "b", n_predict: 1 };
   await answerOf("/infill", { ...hole, samplers: ["top_k", "infill"] });
@@ -96,24 +96,24 @@ test("the infill sampler runs where it is named, and nowhere else", async () => 
 });
 
 describe("several answers", () => {
-  test("n asks for them too, and n_cmpl before it", async () => {
+  test("can be requested with n; n_cmpl has precedence", async () => {
     start({ slots: 4 });
     expect(await several({ n: 2 })).toHaveLength(2);
     expect(await several({ n: 3, n_cmpl: 2 })).toHaveLength(2);
   });
 
-  test("are counted on from prompt to prompt", async () => {
+  test("are numbered through all prompts", async () => {
     start({ slots: 4 });
     const answers = await several({ prompt: ["a", "b"], n_cmpl: 2 });
     expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("of several prompts cannot be streamed", async () => {
+  test("cannot be streamed for several prompts", async () => {
     start();
     expect(await refusalOf("/completion", { prompt: ["a", "b"], stream: true })).toContain('"stream"');
   });
 
-  test("count the token that ended them, as one alone does", async () => {
+  test("count the token that ended them, as a single answer does", async () => {
     start({ slots: 4 });
     const body = { prompt: "a [eog:2]", n_predict: 9 };
     const expected = { tokens_predicted: 3, stop_type: "eos" };
@@ -121,7 +121,7 @@ describe("several answers", () => {
     expect(await several({ ...body, n_cmpl: 2 })).toMatchObject([expected, expected]);
   });
 
-  test("have one deadline: what the first prompt has taken is gone for the second", async () => {
+  test("have one common deadline", async () => {
     const [clock, gate] = [createFakeClock(), createStepGate()];
     start({ slots: 1, clock, gate });
     const deadlines: (number | undefined)[] = [];
@@ -143,7 +143,7 @@ describe("several answers", () => {
 });
 
 describe("truncated", () => {
-  test("is what the context's end cut off, and what it pushed out", async () => {
+  test("is true when the context ended the answer or was shifted", async () => {
     start({ contextSize: 64 });
     const limit = { stop_type: "limit" };
     expect(await complete({ n_predict: 20 })).toMatchObject({ ...limit, truncated: false });
@@ -154,7 +154,7 @@ describe("truncated", () => {
 });
 
 describe("a streamed piece", () => {
-  /** Each pass takes so long. */
+  /** Duration of each pass. */
   async function passes(gate: StepGate, count: number, pass: () => void): Promise<void> {
     for (let i = 0; i < count; i++) {
       await gate.held();
@@ -163,7 +163,7 @@ describe("a streamed piece", () => {
     }
   }
 
-  test("says how long the prompt is, and how fast the answer comes, from its second token on", async () => {
+  test("has the prompt's length, and the answer's speed from its second token on", async () => {
     const [clock, gate] = [createFakeClock(), createStepGate()];
     start({ slots: 1, clock, gate });
     const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true };
@@ -179,7 +179,7 @@ describe("a streamed piece", () => {
   });
 });
 
-test("a slot whose prompt is being computed has a next token, and none behind it", async () => {
+test("a slot that computes its prompt has a next token and no decoded ones", async () => {
   const gate = createStepGate();
   start({ slots: 1, gate, fake: { batchSize: 16 } });
   const answer = complete({ prompt: "x".repeat(40), n_predict: 2 });
@@ -196,7 +196,7 @@ test("a slot whose prompt is being computed has a next token, and none behind it
 });
 
 describe("seed", () => {
-  test("may have 64 bits, on both routes", async () => {
+  test("may have 64 bits on both routes", async () => {
     start();
     const seed = 2 ** 63 + 4_096;
     expect(await settingsOf({ seed }), "ours have 32").toMatchObject({ seed: 4_096 });
@@ -206,7 +206,7 @@ describe("seed", () => {
 });
 
 describe("logit_bias", () => {
-  test("in a list a text is text, whatever it says; as a key its digits are a token", async () => {
+  test("in a list a text of digits is text; as a key it is a token", async () => {
     start();
     const { tokens } = await answerOf("/tokenize", { content: "5" });
     const [five] = tokens as number[];
@@ -216,7 +216,7 @@ describe("logit_bias", () => {
     expect(await settingsOf({ logit_bias: { 5: false } })).toMatchObject({ logit_bias: [{ token: 5, bias: -100 }] });
   });
 
-  test("has a limited number of texts, and tokens do not count", async () => {
+  test("limits the number of texts, but not of tokens", async () => {
     start();
     const texts = Array.from({ length: llamaServerLimits.biasTexts }, (): [string, number] => ["a", 1]);
     const warnings: string[] = [];
@@ -230,7 +230,7 @@ describe("logit_bias", () => {
   });
 });
 
-test("flags of the routes about tokens may be null, which is their default", async () => {
+test("flags of the token routes may be null, which means their default", async () => {
   start();
   const flags = { add_special: null, parse_special: null, with_pieces: null };
   for (const given of [flags, {}]) await answerOf("/tokenize", { content: "a bee", ...given });

@@ -44,7 +44,7 @@ async function errorOf(response: Response) {
   return LlamaServerErrorSchema.parse(await response.json()).error;
 }
 
-/** Its first pass is over, so the slots have been reported. */
+/** Resolves after the first pass, when the slots have been reported. */
 async function isRunning(gate: StepGate): Promise<void> {
   await gate.held();
   gate.step();
@@ -56,7 +56,7 @@ const wordsOf = (text: string, count: number): string =>
   expectedFakeText({ kind: "text", text }, { ...greedy, seed: 0, ignore_eos: false }, count);
 
 describe("POST /completion", () => {
-  test("answers with all that llama-server's answer has", async () => {
+  test("answers with all fields of llama-server", async () => {
     start();
     const answer = await jsonOf(await post("/completion", { prompt: "a bee", n_predict: 3, seed: 7, ...greedy }));
     expect(answer).toMatchObject({
@@ -82,7 +82,7 @@ describe("POST /completion", () => {
     );
   });
 
-  test("streams pieces, then a last frame with the rest, and no [DONE]", async () => {
+  test("streams pieces, then a last frame with all other fields, and no [DONE]", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true, ...greedy };
     const frames = await framesOf(await post("/completion", body));
@@ -99,7 +99,7 @@ describe("POST /completion", () => {
     expect(last).toMatchObject({ stop: true, content: "", tokens: [], stop_type: "limit", tokens_predicted: 3 });
   });
 
-  test("return_progress says how far the prompt is, until it is whole", async () => {
+  test("return_progress reports the progress of the prompt", async () => {
     start({ slots: 1 });
     const body = { prompt: "the hive ".repeat(200), n_predict: 1, stream: true, return_progress: true, ...greedy };
     const frames = await framesOf(await post("/completion", body));
@@ -125,7 +125,7 @@ describe("POST /completion", () => {
       expect([prompt_n, cache_n, predicted_n]).toEqual([Number(processed) - Number(cache), cache, 0]);
   });
 
-  test("says why it stopped", async () => {
+  test("reports why it stopped", async () => {
     start();
     const text = "the hive";
     expect(await jsonOf(await post("/completion", { prompt: `${text} [eog:2]` }))).toMatchObject({ stop_type: "eos" });
@@ -134,7 +134,7 @@ describe("POST /completion", () => {
     expect(stopped).toMatchObject({ content: " ", stop_type: "word", stopping_word: first });
   });
 
-  test("n_predict 0 computes the prompt, and the next request finds it", async () => {
+  test("n_predict 0 computes the prompt, and the next request reuses it", async () => {
     start();
     const warmed = await jsonOf(await post("/completion", { prompt: "the bees fly over", n_predict: 0 }));
     expect(warmed).toMatchObject({ content: "", stop: true });
@@ -142,7 +142,7 @@ describe("POST /completion", () => {
     expect((answer["timings"] as Json)["cache_n"]).toBeGreaterThan(10);
   });
 
-  test("takes text, tokens, both mixed, an object, and lists of them", async () => {
+  test("accepts a prompt of text, tokens, a mixture, an object, and lists of these", async () => {
     start();
     const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee", add_special: true }));
     const wanted = wordsOf("a bee", 2);
@@ -159,7 +159,7 @@ describe("POST /completion", () => {
     ]);
   });
 
-  test("each of several prompts has its own job, and a retry joins them all", async () => {
+  test("each of several prompts has a job, and a retry joins them all", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k" };
     const ask = async (): Promise<Response> =>
@@ -185,7 +185,7 @@ describe("POST /completion", () => {
     expect(frames.filter(({ stop }) => stop === true).map(({ index }) => index)).toEqual([0, 1]);
   });
 
-  test("response_fields are whole paths, and an empty one is nothing", async () => {
+  test("response_fields are paths, and an empty list selects nothing", async () => {
     start();
     const ask = async (fields: string[]): Promise<string> =>
       await (await post("/completion", { prompt: "a bee", n_predict: 1, response_fields: fields, ...greedy })).text();
@@ -197,7 +197,7 @@ describe("POST /completion", () => {
     expect(JSON.parse(await ask([]))).toHaveProperty("generation_settings");
   });
 
-  test("probabilities name their tokens, whole and streamed", async () => {
+  test("probabilities contain their tokens, collected and streamed", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 2, n_probs: 3, return_tokens: true, ...greedy };
     const answer = await jsonOf(await post("/completion", body));
@@ -222,14 +222,14 @@ describe("POST /completion", () => {
     expect(of(await ask({ " bee": -100 }))).toEqual(expected);
   });
 
-  test("samplers that are not named are off, and the answer says what ran", async () => {
+  test("samplers that are not named are off, and the answer lists those that ran", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 1, temperature: 0.3, samplers: ["top-p", "top_k", "typ_p"] };
     const { generation_settings: settings } = await jsonOf(await post("/completion", body));
     expect(settings).toMatchObject({ samplers: ["top_k", "top_p"], temperature: 1, min_p: 0, top_k: 40, top_p: 0.95 });
   });
 
-  test("what other samplers there are is refused by name, and accepted where it is off", async () => {
+  test("fields of unsupported samplers are refused by name, and accepted when they are off", async () => {
     start();
     const off = { dynatemp_range: 0, typical_p: 1, mirostat: 0, top_n_sigma: -1, lora: [], post_sampling_probs: false };
     await jsonOf(await post("/completion", { prompt: "a", n_predict: 1, ...off }));
@@ -282,7 +282,7 @@ describe("POST /completion", () => {
     expect(text).not.toContain('"stop":true');
   });
 
-  test("lines end it: a newline after its time, and a dedent", async () => {
+  test("n_indent ends the answer at a line with less indentation", async () => {
     start();
     const say = `[say:${encodeURIComponent("a\n    b\n  c\n")}]`;
     const answer = await jsonOf(await post("/completion", { prompt: say, n_indent: 4 }));
@@ -291,7 +291,7 @@ describe("POST /completion", () => {
 });
 
 describe("POST /completions", () => {
-  test("is llama-server's where the body has n_predict, else OpenAI's, errors as well", async () => {
+  test("answers like llama-server if the body has n_predict, otherwise like OpenAI, errors too", async () => {
     start();
     const ours = await jsonOf(await post("/completions", { prompt: "a bee", n_predict: 2, ...greedy }));
     expect(ours).toMatchObject({ content: wordsOf("a bee", 2), stop: true });
@@ -305,7 +305,7 @@ describe("POST /completions", () => {
 describe("POST /infill", () => {
   const hole = { input_prefix: "a bee", input_suffix: " the hive", n_predict: 4, ...greedy };
 
-  test("fills in, with other files before", async () => {
+  test("fills in, with other files before the prompt", async () => {
     start();
     const plain = await jsonOf(await post("/infill", hole));
     const extra = [{ filename: "x.c", text: "honey" }];
@@ -322,7 +322,7 @@ describe("POST /infill", () => {
     expect((await errorOf(response)).message).toContain('"input_extra.0.text"');
   });
 
-  /** As llama.vim asks for a completion, and for the cache to be warmed. */
+  /** Requests of llama.vim for a completion, and for warming the cache. */
   const llamaVim = {
     id_slot: 0,
     input_prefix: "int main() {\n",
@@ -350,7 +350,7 @@ describe("POST /infill", () => {
     ],
   };
 
-  test("llama.vim reads the text and flat timings of a reply that it looks for in the raw text", async () => {
+  test("llama.vim finds text and flat timings in the raw body", async () => {
     start();
     const text = await (await post("/infill", llamaVim)).text();
     expect(text.startsWith("{")).toBe(true);
@@ -360,7 +360,7 @@ describe("POST /infill", () => {
     expect(await warmed.text()).toBe("{}");
   });
 
-  test("llama.vscode asks for several at once, and reads the model's context", async () => {
+  test("llama.vscode gets several completions at once, and reads the context size", async () => {
     start({ slots: 2, contextSize: 2_048 });
     const { response_fields: _, ...body } = llamaVim;
     const answers = (await (await post("/infill", { ...body, n_cmpl: 2, temperature: 0.8 })).json()) as Json[];
@@ -374,7 +374,7 @@ describe("POST /infill", () => {
   });
 });
 
-describe("other clients as they ask", () => {
+describe("requests of other clients", () => {
   test("Continue's llama.cpp provider reads content from each frame", async () => {
     start();
     const body = {
@@ -414,7 +414,7 @@ test.each(["/chat/completions/input_tokens", "/v1/chat/completions/input_tokens"
 );
 
 describe("the server about itself", () => {
-  test("metrics tell the start of the process in a header, and answers a fingerprint that begins like llama.cpp's", async () => {
+  test("metrics have the start of the process in a header, and answers a fingerprint like llama.cpp's", async () => {
     start();
     const started = Number((await get("/metrics")).headers.get("process-start-time-unix"));
     expect(started).toBeGreaterThan(1_600_000_000);
@@ -423,14 +423,14 @@ describe("the server about itself", () => {
     expect(answer["system_fingerprint"]).toMatch(/^b/);
   });
 
-  test("props tell the model's file by its name alone", async () => {
+  test("props show the model's file without its folder", async () => {
     start();
     const props = PropsSchema.parse(await jsonOf(await get("/props")));
     expect(props).toMatchObject({ model_path: "waggle-fake", is_sleeping: false });
     expect((await post("/props", {})).status).toBe(501);
   });
 
-  test("health has llama-server's words and ours, at both of its paths", async () => {
+  test("health has the fields of llama-server and ours, on both paths", async () => {
     start({ loadLater: true });
     const loading = await get("/health");
     expect(loading.status).toBe(503);
@@ -446,7 +446,7 @@ describe("the server about itself", () => {
     }
   });
 
-  test("slots tell that one is busy, and may be asked to fail then", async () => {
+  test("slots show which are busy, and can answer 503 without a free one", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     expect(await (await get("/slots?fail_on_no_slot=1")).json()).toMatchObject([{ id: 0, is_processing: false }]);
@@ -462,7 +462,7 @@ describe("the server about itself", () => {
     await answer;
   });
 
-  test("slots are not saved, restored or erased by hand", async () => {
+  test("requests to save, restore or erase slots are refused", async () => {
     start();
     for (const action of ["save", "restore", "erase"]) {
       expect(await errorOf(await post(`/slots/0?action=${action}`, { filename: "/etc/passwd" }))).toMatchObject({
@@ -472,7 +472,7 @@ describe("the server about itself", () => {
     }
   });
 
-  test("no client sees another one's prompt, answer or job, and id_slot crosses no token", async () => {
+  test("no client sees another one's prompt, answer or job, also with id_slot", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate, access: forTwoClients });
     const body = { prompt: "the secret of the hive", n_predict: 2, id_slot: 0 };

@@ -1,4 +1,4 @@
-// Contract of the list of models: each client finds in the one body what it insists on.
+// Contract of the list of models: one body has the fields that each client requires.
 import { ModelListSchema, ModelSchema, OpenAiErrorSchema } from "@waggle/protocol";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
@@ -15,7 +15,7 @@ async function get(path: string): Promise<unknown> {
   return await response.json();
 }
 
-/** What Codex 0.169 cannot do without, and older ones neither: without one of them it drops the list. */
+/** The fields that Codex 0.169 and older require: without one of them Codex drops the list. */
 const CodexCatalogSchema = z.object({
   models: z
     .array(
@@ -44,7 +44,7 @@ const CodexCatalogSchema = z.object({
     .length(1),
 });
 
-test("Codex reads its catalog in the same body (fault 7)", async () => {
+test("Codex finds its catalog in the same body (fault 7)", async () => {
   const body = await get("/v1/models?client_version=0.169.0");
   expect(CodexCatalogSchema.parse(body).models[0]).toMatchObject({
     slug: "waggle-fake",
@@ -52,7 +52,7 @@ test("Codex reads its catalog in the same body (fault 7)", async () => {
   });
 });
 
-test("OpenAI's, Anthropic's and llama-server's clients find theirs in the same list", async () => {
+test("clients of OpenAI, Anthropic and llama-server find their fields in the same list", async () => {
   const list = ModelListSchema.parse(await get("/v1/models"));
   expect(list).toMatchObject({ object: "list", first_id: "waggle-fake", last_id: "waggle-fake", has_more: false });
   expect(list.data[0]).toMatchObject({ id: "waggle-fake", type: "model", display_name: "waggle-fake" });
@@ -61,7 +61,7 @@ test("OpenAI's, Anthropic's and llama-server's clients find theirs in the same l
   expect(list.models[0]).toMatchObject({ name: "waggle-fake", model: "waggle-fake" });
 });
 
-test("a model by its name is its entry in the list", async () => {
+test("a single model equals its entry in the list", async () => {
   expect(ModelSchema.parse(await get("/v1/models/waggle-fake")).id).toBe("waggle-fake");
 });
 

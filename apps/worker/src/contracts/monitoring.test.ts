@@ -1,4 +1,4 @@
-// Shows what an operator sees of a running worker, its jobs and its log, and that no other client sees or ends another one's jobs.
+// Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { JobListSchema, JobStatusSchema, LogLinesSchema } from "@waggle/protocol";
@@ -25,7 +25,7 @@ afterEach(async () => {
   await worker.close();
 });
 
-/** @param localMode by default a network with four tokens */
+/** @param localMode by default network mode with four tokens */
 function start(localMode = false): void {
   gate.now = createStepGate();
   worker = createInlineWorker({ clock, slots: 1, gate: gate.now, access: { localMode, tokens: () => tokens } });
@@ -52,7 +52,7 @@ async function log(query: string, headers: Record<string, string> = {}): Promise
   return LogLinesSchema.parse(await (await call("GET", `/v1/logs${query}`, headers)).json()).lines;
 }
 
-it("lists the jobs that run and wait: all to who may see them, and its own to everybody else", async () => {
+it("lists all running and waiting jobs to operators, and to other clients their jobs only", async () => {
   start();
   await submit({ job_id: "a1", session_id: "s" }, alice);
   await gate.now.held();
@@ -82,7 +82,7 @@ it("lists the jobs that run and wait: all to who may see them, and its own to ev
   expect((await jobs(watcher)).of).toBe("all");
 });
 
-it("tells how fast a job speaks, and how long its prompt was", async () => {
+it("shows a job's tokens per second and prompt length", async () => {
   start(true);
   await submit({ job_id: "j", prompt: "one two three [eog:40]" }, {});
   for (let step = 0; step < 4; step++) {
@@ -99,7 +99,7 @@ it("tells how fast a job speaks, and how long its prompt was", async () => {
   expect(job?.tokens_per_second).toBeLessThanOrEqual(11);
 });
 
-it("lets an admin end any job, reports it to the job's client, and lets no other client", async () => {
+it("lets only an admin end another client's job, and reports it to the job's client", async () => {
   start();
   await submit({ job_id: "j" }, alice);
   await submit({ job_id: "same" }, alice);
@@ -115,7 +115,7 @@ it("lets an admin end any job, reports it to the job's client, and lets no other
   expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
 });
 
-it("asks an admin whose job it is where several clients have one of that name", async () => {
+it("asks an admin for the client when several clients have a job with the id", async () => {
   start();
   await submit({ job_id: "same" }, alice);
   await gate.now.held();
@@ -126,7 +126,7 @@ it("asks an admin whose job it is where several clients have one of that name", 
   expect((await jobs(root)).jobs.map(({ client }) => client)).toEqual(["alice"]);
 });
 
-it("shows the log's last lines to an admin and in local mode, and never prompts or answers", async () => {
+it("shows the log's last lines to an admin and in local mode, without prompts and answers", async () => {
   start();
   for (const headers of [alice, watcher]) expect((await call("GET", "/v1/logs", headers)).status).toBe(403);
   expect((await call("GET", "/v1/logs")).status).toBe(401);

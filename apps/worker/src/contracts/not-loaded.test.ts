@@ -1,4 +1,4 @@
-// What a worker promises of a model that was never loaded, where its file is here: the file tells how it chats.
+// Contracts about a model that was never loaded but whose file is on this machine: the file determines how the model chats.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
 }
 
-/** Its engines chat as its file does, and load on command. */
+/** A worker whose engines chat as its model files do, and load when the test says so. */
 async function startAs(model: string): Promise<void> {
   const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
   start({ loadLater: [model], fakes: { [model]: { chatFormat } } });
@@ -62,7 +62,7 @@ describe("the first chat with a model", () => {
     ["qwen", "/v1/chat/completions", { messages, tools, stream: true }, "data: [DONE]"],
     ["oss", "/v1/chat/completions", { messages, json_schema: schema, stream: true }, "data: [DONE]"],
     ["oss", "/v1/responses", { input: "hi [eog:5]", reasoning: { effort: "low" }, stream: true }, "response.completed"],
-  ])("%s at %s %j is a stream before it is loaded, and the same job as after", async (model, path, body, end) => {
+  ])("%s at %s %j streams before the model is loaded, with the same job as after", async (model, path, body, end) => {
     await startAs(model);
     const response = await post(path, { model, ...body });
     expect(response.status).toBe(200);
@@ -79,7 +79,7 @@ describe("the first chat with a model", () => {
     expect(jobs[1]).toEqual({ ...jobs[0], ...drawn });
   });
 
-  test("says meanwhile that it loads", async () => {
+  test("reports that the model loads", async () => {
     const model = "qwen";
     await startAs(model);
     const reader = readEvents(await post("/v1/inference", { model, messages, json_schema: schema }));
@@ -96,8 +96,8 @@ async function shown(model: string): Promise<readonly string[] | undefined> {
   return OllamaShowSchema.parse(await response.json()).capabilities;
 }
 
-describe("what it can do", () => {
-  test("is shown without loading it, and in the list from then on", async () => {
+describe("the abilities of the model", () => {
+  test("are shown without loading it, and in the list after that", async () => {
     start();
     expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
     expect(await shown("plain")).toEqual(["completion", "tools"]);
@@ -113,7 +113,7 @@ describe("what it can do", () => {
     ]);
   });
 
-  test("is found out once, and again for another file under its name", async () => {
+  test("are read once, and again for another file under its name", async () => {
     write("changing", "Qwen-Qwen3-0.6B");
     start({ models: ["changing", "plain"] });
     expect(await Promise.all([shown("changing"), shown("changing")])).toEqual([
@@ -126,7 +126,7 @@ describe("what it can do", () => {
 });
 
 describe("/apply-template", () => {
-  /** The status and the answer, and what has become of the model. */
+  /** The status and the answer, and the model's state after it. */
   async function rendered(model: string, body: Record<string, unknown>): Promise<unknown[]> {
     const response = await post("/apply-template", { model, ...body });
     const { state } = worker.models.find(model).current.host;
@@ -162,7 +162,7 @@ describe("/apply-template", () => {
   test.each([
     ["noise", "an invalid file"],
     ["embed", "a model that does not write"],
-  ])("has %s loaded: %s", async (model) => {
+  ])("loads the model %s to render its prompt: %s", async (model) => {
     start({ loadLater: [model] });
     expect((await post("/apply-template", { model, messages })).status).toBe(503);
     (await worker.engine(model)).load();
@@ -170,11 +170,11 @@ describe("/apply-template", () => {
   });
 });
 
-describe("what its file does not tell", () => {
+describe("a request that the model's file cannot answer", () => {
   test.each([
     ["an invalid file", "noise", {}],
     ["a file that is not there", "qwen", { folder: "/nonexistent" }],
-  ])("of %s: who asks has it loaded and may ask again", async (_, model, options) => {
+  ])("of %s: loads the model, and asks the client to retry", async (_, model, options) => {
     start({ ...options, loadLater: [model] });
     const response = await post("/v1/messages", { model, messages, max_tokens: 20 });
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);

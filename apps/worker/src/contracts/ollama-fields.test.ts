@@ -1,4 +1,4 @@
-// What Ollama's clients send with messages and options, and the answers: formats, contexts, uploads, downloads.
+// Tests the fields that Ollama's clients send with messages and options: formats, contexts, uploads, downloads.
 import { EventEmitter } from "node:events";
 import { expectedFakeVector } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
@@ -32,11 +32,42 @@ async function answerTo(path: string, body: Json): Promise<Json> {
   return (await response.json()) as Json;
 }
 
-/** What the engine was given for the last request. */
+/** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as GenerateJob;
 }
+
+test("chat takes the history that its own answers make, results without an id too", async () => {
+  start();
+  const messages = [
+    { role: "System", content: "Be kind." },
+    { role: "user", content: "Weather?", images: null },
+    { role: "USER" },
+    {
+      ...{ role: "assistant", content: "I look.", thinking: "Hm." },
+      tool_calls: [{ function: { name: "weather", arguments: { city: "Bern", at: { z: 0, y: "ü" } } } }],
+    },
+    { role: "user", images: [] },
+    { role: "tool", tool_name: "weather", content: "sunny [say:Fine]" },
+  ];
+  const body = await answerTo("/api/chat", { messages, tools: [], think: null, stream: false });
+  expect(body).toMatchObject({ message: { content: "Fine" } });
+  const called = { name: "weather", arguments: { city: "Bern", at: { z: 0, y: "ü" } } };
+  const history = [
+    { role: "system", content: "Be kind." },
+    { role: "user", content: "Weather?" },
+    { role: "user", content: "" },
+    {
+      ...{ role: "assistant", content: "I look.", reasoning_content: "Hm." },
+      tool_calls: [{ id: "call_0", type: "function", function: called }],
+    },
+    { role: "user", content: "" },
+    { role: "tool", content: "sunny [say:Fine]", tool_call_id: "call_0" },
+  ];
+  expect(lastJob().messages).toEqual(history);
+  expect(JSON.stringify(lastJob().messages)).toContain(JSON.stringify(called.arguments));
+});
 
 test("a system text replaces the one in the context", async () => {
   start();
@@ -49,7 +80,7 @@ test("a system text replaces the one in the context", async () => {
 describe("format", () => {
   const format = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
-  test("json is any object", async () => {
+  test("json allows any object", async () => {
     start();
     const messages = [{ role: "user", content: "[say:%7B%7D]" }];
     const grammarFor = async (asked: unknown): Promise<string | undefined> => {
@@ -62,7 +93,7 @@ describe("format", () => {
     expect(grammar).not.toBe(await grammarFor({}));
   });
 
-  test("holds also what is filled in before a suffix", async () => {
+  test("also applies to text before a suffix", async () => {
     start();
     const body = { ...brief, prompt: "x = ", suffix: "\n" };
     await answerTo("/api/generate", body);
@@ -88,14 +119,14 @@ test("the older route cuts a text that is too long to embed", async () => {
   expect(embedding).toEqual(expectedFakeVector("x".repeat(14)));
 });
 
-test.each([[true], [undefined], [null]])("a pull with stream %s tells of it in lines", async (stream) => {
+test.each([[true], [undefined], [null]])("a pull with stream %s streams its progress in lines", async (stream) => {
   start();
   const response = await post("/api/pull", { stream });
   expect(response.headers.get("content-type")).toBe("application/x-ndjson");
   expect(await response.text()).toBe('{"status":"success"}\n');
 });
 
-test("the connection of an upload ends with its refusal, so that the file is not read", async () => {
+test("a refused upload ends its connection, so that the file is not read", async () => {
   start();
   let ended = false;
   const socket = { destroySoon: () => void (ended = true) };

@@ -1,5 +1,5 @@
-// What clients of Ollama send that no test can run (Zed, Home Assistant, Continue, Open WebUI, VS Code's Copilot), in their own shapes, and what
-// they cannot do without in the answers: each schema below is as strict as the client itself. Facts after their sources.
+// Tests the requests of Ollama's clients that no test can run (Zed, Home Assistant, Continue, Open WebUI, VS Code's Copilot), and the
+// fields that they require in answers. Each schema is as strict as the client, after its source.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -30,7 +30,7 @@ async function answer(path: string, body: unknown): Promise<unknown> {
   return await response.json();
 }
 
-/** Each line by itself, as these clients parse them: an empty one would already be an error. */
+/** Parses each line by itself, as these clients do: an empty line is an error. */
 async function lines(path: string, body: unknown): Promise<unknown[]> {
   const response = await post(path, body);
   expect(response.status).toBe(200);
@@ -47,7 +47,7 @@ const tool = { type: "function", function: { name: "weather", description: "The 
 const calling = (...cities: string[]): string =>
   say(cities.map((city) => `<tool_call>{"name": "weather", "arguments": {"city": "${city}"}}</tool_call>`).join(""));
 
-/** An integer that is never negative, as Rust's u64. */
+/** A non-negative integer, as Rust's u64. */
 const Count = z.int().nonnegative();
 
 describe("Zed", () => {
@@ -75,13 +75,13 @@ describe("Zed", () => {
     options: { num_ctx: 16_384, num_predict: null, stop: [], temperature: 1, top_p: null },
   };
 
-  test("lists models and asks what each can do", async () => {
+  test("lists models and gets the abilities of each", async () => {
     expect(Tags.parse(await get("/api/tags")).models).toHaveLength(1);
     const Show = z.object({ capabilities: z.array(z.string()) });
     expect(Show.parse(await answer("/api/show", { model })).capabilities).toContain("tools");
   });
 
-  test("chats, calls a tool, and tells of its result", async () => {
+  test("chats, calls a tool, and sends the tool's result", async () => {
     const messages: unknown[] = [
       { role: "system", content: "You write code." },
       { role: "user", content: calling("Bern") },
@@ -113,7 +113,7 @@ describe("Zed", () => {
 });
 
 describe("Home Assistant", () => {
-  // The Python client: a mapping of arguments, and nothing else that is required but the role.
+  // The Python client: arguments are a mapping, and only the role is required.
   const Part = z.object({
     message: z.object({
       ...{ role: z.string(), content: z.string().optional(), thinking: z.string().optional() },
@@ -125,7 +125,7 @@ describe("Home Assistant", () => {
   });
   const request = { model, stream: true, options: { num_ctx: 8_192 }, keep_alive: -1, think: false };
 
-  test("controls a device: tools, a result that names no call, an answer", async () => {
+  test("controls a device: tools, a result without a call id, an answer", async () => {
     const messages: unknown[] = [
       { role: "system", content: "You control a home." },
       { role: "user", content: calling("Bern", "Rome") },
@@ -139,7 +139,7 @@ describe("Home Assistant", () => {
     expect(next.map((line) => Part.parse(line).message.content ?? "").join("")).toBe("Rain, and sun.");
   });
 
-  test("generates data after a schema, with a keep_alive in seconds", async () => {
+  test("generates data for a schema, with a keep_alive in seconds", async () => {
     const body = { ...request, tools: null, keep_alive: "300s", format: parameters };
     const parts = await lines("/api/chat", { ...body, messages: [{ role: "user", content: say('{"city": "Bern"}') }] });
     const text = parts.map((line) => Part.parse(line).message.content ?? "").join("");
@@ -151,7 +151,7 @@ describe("Continue", () => {
   const options = { temperature: 0.5, num_predict: 2_048, num_ctx: 8_192, stop: ["\n\n"] };
   const request = { model, options, keep_alive: 1_800, stream: true };
 
-  test("asks by name what the model is: how long its context, and whether it fills in", async () => {
+  test("gets the model's context length and whether it can fill in", async () => {
     const shown = z
       .object({ parameters: z.string(), template: z.string() })
       .parse(await answer("/api/show", { name: model }));
@@ -162,7 +162,7 @@ describe("Continue", () => {
     expect(shown.template).toContain(".Suffix");
   });
 
-  test("chats: every line has a message, and none a type", async () => {
+  test("chats: every line has a message, and no line a type", async () => {
     const Line = z.object({
       ...{ message: z.object({ role: z.literal("assistant"), content: z.string() }), type: z.undefined().optional() },
     });
@@ -188,16 +188,16 @@ describe("Continue", () => {
 });
 
 describe("Open WebUI", () => {
-  test("verifies the connection by a version that is numbers", async () => {
+  test("verifies the connection by a version of numbers", async () => {
     const { version } = z.object({ version: z.string() }).parse(await get("/api/version"));
     const numbers = version.replace(/^v|-.*/g, "").split(".");
     for (const number of numbers) expect(number).toMatch(/^\d+$/);
   });
 
-  test("lists models, and when each one leaves", async () => {
+  test("lists models, and when each one is unloaded", async () => {
     const listed = z.object({ models: z.array(z.object({ model: z.string(), name: z.string() })) });
     const [first] = listed.parse(await get("/api/tags")).models;
-    // Python's datetime.fromisoformat before 3.11: an offset, and no digits after the microseconds.
+    // Python's datetime.fromisoformat before 3.11 requires an offset and at most microseconds.
     const running = z.object({
       models: z.array(z.object({ name: z.string(), expires_at: z.iso.datetime({ offset: true, precision: 0 }) })),
     });
@@ -206,7 +206,7 @@ describe("Open WebUI", () => {
     expect(loaded?.expires_at).not.toContain("Z");
   });
 
-  test("shows a chat with tools: an index for each call, and durations that it can divide by", async () => {
+  test("shows a chat with tools: an index for each call, and durations above 0", async () => {
     const body = {
       model,
       stream: true,
@@ -234,7 +234,7 @@ describe("Open WebUI", () => {
 });
 
 describe("VS Code's Copilot", () => {
-  test("takes the model over: version, tags, show, and a chat in OpenAI's dialect", async () => {
+  test("adds the model: version, tags, show, and a chat in OpenAI's dialect", async () => {
     const { version } = z.object({ version: z.string() }).parse(await get("/api/version"));
     expect(version.localeCompare("0.6.4", "en", { numeric: true })).toBeGreaterThan(0);
     const [listed] = z

@@ -1,4 +1,4 @@
-// Contracts of Ollama's dialect: what its clients send and look for, on the whole worker with a fake model.
+// Contracts of Ollama's dialect: requests and expectations of its clients, on the whole worker with a fake model.
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createStepGate, expectedFakeText, expectedFakeVector } from "@waggle/engine";
 import {
@@ -47,7 +47,7 @@ async function errorOf(response: Response): Promise<[number, string]> {
   return [response.status, OllamaErrorSchema.parse(body).error];
 }
 
-/** The lines of a stream, each as a client reads it. Whatever none of them may have, fails here. */
+/** The lines of a stream, each checked for what no line may have. */
 async function linesOf(response: Response): Promise<Json[]> {
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
   const text = await response.text();
@@ -60,7 +60,7 @@ async function linesOf(response: Response): Promise<Json[]> {
   });
 }
 
-/** A null, a top-level type or an error in an answer make its clients stop (dialects.md, section 8). */
+/** A null, a top-level type or an error in an answer makes Ollama's clients stop (dialects.md, section 8). */
 function checkLine(line: Json): void {
   expect(JSON.stringify(line)).not.toMatch(/:null[,}]/);
   expect(Object.keys(line)).not.toEqual(expect.arrayContaining(["type"]));
@@ -115,9 +115,10 @@ describe("chat", () => {
     });
   });
 
-  test("tells all calls of an answer in one line, each with its index, their arguments as objects", async () => {
+  test("has all calls of an answer in one line, each with an index and arguments as an object", async () => {
     start();
-    const request = chat(say(`<think>Hm.</think>Look:${callOf("Bern")}${callOf("Rome")}`), { tools, options: greedy });
+    const asked = chat(say(`<think>Hm.</think>Look:${callOf("Bern")}${callOf("Rome")}`), { tools, options: greedy });
+    const request = { ...asked, logprobs: true };
     const lines = await linesOf(await post("/api/chat", request));
     const messages = lines.map((line) => OllamaChatAnswerSchema.parse(line).message);
     const calling = messages.filter((message) => message.tool_calls !== undefined);
@@ -131,6 +132,8 @@ describe("chat", () => {
     expect(new Set(message?.tool_calls?.map(({ id }) => id)).size).toBe(2);
     expect(messages.map((part) => part.content).join("")).toBe("Look:");
     expect(messages.map((part) => part.thinking ?? "").join("")).toBe("Hm.");
+    // Also of the tokens of calls, which are held back, and of those whose text is in no part.
+    expect(lines.flatMap(({ logprobs = [] }) => logprobs)).toHaveLength((lines.at(-1)?.["eval_count"] as number) - 1);
     const before = lines.findIndex((line) => (line["message"] as Json)["tool_calls"] !== undefined);
     expect(lines.slice(before + 1).map(({ done, done_reason: reason }) => [done, reason])).toEqual([[true, "stop"]]);
 
@@ -141,7 +144,7 @@ describe("chat", () => {
     });
   });
 
-  test("leaves out a call that was cut, and says that the answer is", async () => {
+  test("omits a call that was cut off, and reports the cut", async () => {
     start();
     const request = chat(say(`${callOf("Bern")}${callOf("Rome")}`), { tools, options: { ...greedy, num_predict: 90 } });
     const whole = OllamaChatAnswerSchema.parse(await (await post("/api/chat", { ...request, stream: false })).json());
@@ -150,23 +153,6 @@ describe("chat", () => {
     expect(whole.message.tool_calls).toHaveLength(1);
     expect(last.flatMap(({ message }) => message.tool_calls ?? [])).toHaveLength(1);
     expect(last.at(-1)).toMatchObject({ done_reason: "length" });
-  });
-
-  test("takes the history that its own answers make, results without an id too", async () => {
-    start();
-    const messages = [
-      { role: "system", content: "Be kind." },
-      { role: "user", content: "Weather?", images: null },
-      {
-        role: "assistant",
-        content: "",
-        thinking: null,
-        tool_calls: [{ function: { name: "weather", arguments: { city: "Bern" } } }],
-      },
-      { role: "tool", tool_name: "weather", content: `sunny ${say("Fine")}` },
-    ];
-    const body = await (await post("/api/chat", { messages, tools: [], think: null, stream: false })).json();
-    expect(body).toMatchObject({ message: { content: "Fine" } });
   });
 
   test("samples with Ollama's defaults, and with its options by their names", async () => {
@@ -224,6 +210,10 @@ describe("chat", () => {
     ["top_logprobs", { logprobs: true, top_logprobs: 21 }],
     ["messages.0.images", { messages: [{ role: "user", content: "", images: ["aGk="] }] }],
     ["messages.0.role", { messages: [{ role: "robot", content: "" }] }],
+    [
+      "messages.0.tool_calls.0.function.arguments",
+      { messages: [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: "{}" } }] }] },
+    ],
   ])("refuses a wrong %s by name", async (field, more) => {
     start();
     const [status, message] = await errorOf(await post("/api/chat", chat("Hi", more)));
@@ -236,7 +226,7 @@ describe("chat", () => {
     expect((await post("/api/chat", chat("Hi [eog:1]", { keep_alive: keepAlive }))).status).toBe(200);
   });
 
-  test("refuses thoughts that the model does not have, in Ollama's words", async () => {
+  test("refuses to think on a model that cannot, with Ollama's message", async () => {
     start();
     const refused = await errorOf(await post("/api/chat", chat("Hi", { think: true })));
     expect(refused).toEqual([400, '"waggle-fake" does not support thinking']);
@@ -246,13 +236,13 @@ describe("chat", () => {
   test.each([
     ["json", "json", '{"a": [1]}'],
     ["a schema", parameters, '{"city": "Bern"}'],
-  ])("holds the answer to %s", async (_, format, answer) => {
+  ])("constrains the answer to %s", async (_, format, answer) => {
     start();
     await (await post("/api/chat", chat(say(answer), { format }))).text();
     expect(lastJob()["answerGrammar"]).toContain("root ::=");
   });
 
-  test("gives logprobs, with each line and with the whole", async () => {
+  test("gives logprobs, streamed and collected", async () => {
     start();
     const request = chat("Hi [eog:3]", { logprobs: true, top_logprobs: 2, options: greedy });
     const lines = (await linesOf(await post("/api/chat", request))).map((line) => OllamaChatAnswerSchema.parse(line));
@@ -262,7 +252,7 @@ describe("chat", () => {
     expect(whole.logprobs?.map(({ token }) => token).join("")).toBe(whole.message.content);
   });
 
-  test("that is cancelled ends with an error line, streamed, and with 499, whole", async () => {
+  test("ends with an error line when it is cancelled, or with 499 if collected", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const session = { "x-session-id": "s" };
@@ -276,7 +266,7 @@ describe("chat", () => {
     expect((await third).status).toBe(200);
   });
 
-  test("ends with an error line when one engine after the other dies under it", async () => {
+  test("ends with an error line when one engine after the other dies", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const response = await post("/api/chat", chat("A"));
@@ -293,7 +283,7 @@ describe("chat", () => {
   });
 });
 
-/** The last line of a stream whose connection breaks. */
+/** The last line of a stream whose connection is destroyed. */
 async function lastBefore(response: Response): Promise<Json> {
   let received = "";
   const decoder = new TextDecoder();
@@ -306,7 +296,7 @@ async function lastBefore(response: Response): Promise<Json> {
 }
 
 describe("generate", () => {
-  test("answers a prompt, streamed and whole", async () => {
+  test("answers a prompt, streamed and collected", async () => {
     start();
     const request = { prompt: "Hello [eog:4]", options: greedy };
     const lines = await linesOf(await post("/api/generate", request));
@@ -319,7 +309,7 @@ describe("generate", () => {
     expect(whole).toMatchObject({ response: text("Hello [eog:4]"), done: true, context: told.at(-1)?.context });
   });
 
-  test("continues the conversation in an answer's context", async () => {
+  test("continues the conversation of an answer's context", async () => {
     start();
     const first = { prompt: say("Fine."), system: "Be kind.", stream: false };
     const { context } = OllamaGenerateAnswerSchema.parse(await (await post("/api/generate", first)).json());
@@ -336,7 +326,7 @@ describe("generate", () => {
     expect([status, message]).toEqual([400, expect.stringContaining('"context"')]);
   });
 
-  test("gives a raw prompt to the model as it is, without a template and without a context", async () => {
+  test("passes a raw prompt to the model without a template and a context", async () => {
     start();
     const answer = await post("/api/generate", { prompt: say(callOf("Bern")), raw: true, stream: false });
     const body = OllamaGenerateAnswerSchema.parse(await answer.json());
@@ -345,13 +335,13 @@ describe("generate", () => {
     expect(lastJob()["pieces"]).toEqual([say(callOf("Bern"))]);
   });
 
-  test("fills in before a suffix", async () => {
+  test("fills in text before a suffix", async () => {
     start();
     await (await post("/api/generate", { prompt: "def f(", suffix: "):\n  pass [eog:1]" })).text();
     expect(lastJob()["infill"]).toMatchObject({ prefix: "def f(", suffix: "):\n  pass [eog:1]" });
   });
 
-  test("holds a raw answer to a schema too", async () => {
+  test("constrains a raw answer to a schema", async () => {
     start();
     await (await post("/api/generate", { prompt: say('{"city": "Bern"}'), raw: true, format: parameters })).text();
     expect((lastJob()["sampling"] as Json)["grammar"]).toContain("root ::=");
@@ -364,7 +354,7 @@ describe("generate", () => {
     ["context", { raw: true, context: [1] }],
     ["suffix", { raw: true, suffix: "}" }],
     ["system", { suffix: "}", system: "Be kind." }],
-  ])("refuses %s by name where it cannot be had", async (field, more) => {
+  ])("refuses %s by name when it is not possible", async (field, more) => {
     start();
     const [status, message] = await errorOf(await post("/api/generate", { prompt: "a", ...more }));
     expect([status, message]).toEqual([400, expect.stringContaining(`"${field}"`)]);
@@ -377,7 +367,7 @@ describe("a request without a prompt", () => {
     ["/api/chat", {}, { message: { role: "assistant", content: "" } }],
     ["/api/generate", { prompt: "" }, { response: "" }],
     ["/api/generate", { keep_alive: -1 }, { response: "" }],
-  ])("%s %j says in one object that the model is loaded", async (path, body, answer) => {
+  ])("%s %j answers that the model is loaded, in one object", async (path, body, answer) => {
     start();
     const response = await post(path, body);
     expect(response.headers.get("content-type")).toContain("application/json");
@@ -385,7 +375,7 @@ describe("a request without a prompt", () => {
     expect(worker.commands).toEqual([]);
   });
 
-  test("waits while it loads", async () => {
+  test("waits while the model loads", async () => {
     start({ loadLater: true });
     const answer = post("/api/generate", { prompt: "" });
     expect((await errorOf(await post("/api/show", {})))[0]).toBe(503);
@@ -398,7 +388,7 @@ describe("a request without a prompt", () => {
     ["/api/chat", { messages: [], keep_alive: 0 }],
     ["/api/generate", { prompt: "", keep_alive: 0 }],
     ["/api/generate", { prompt: "", keep_alive: "0s" }],
-  ])("%s %j unloads it, and the next prompt loads it again", async (path, body) => {
+  ])("%s %j unloads the model, and the next prompt loads it again", async (path, body) => {
     start();
     expect(await (await post(path, body)).json()).toMatchObject({ done: true, done_reason: "unload" });
     expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
@@ -409,7 +399,7 @@ describe("a request without a prompt", () => {
 });
 
 describe("embeddings", () => {
-  test("of one text, of several and of none", async () => {
+  test("exist for one text, several texts, and no text", async () => {
     start();
     const body = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input: ["a bee", "honey"] })).json());
     expect(body).toMatchObject({ model: "waggle-fake", embeddings: ["a bee", "honey"].map(expectedFakeVector) });
@@ -424,7 +414,7 @@ describe("embeddings", () => {
     expect(await (await post("/api/embeddings", { prompt: "" })).json()).toEqual({ embedding: [] });
   });
 
-  test("in fewer dimensions have length 1 again, and more there are not", async () => {
+  test("have length 1 in fewer dimensions, and cannot have more dimensions", async () => {
     start();
     const answer = await post("/api/embed", { input: "a bee", dimensions: 3 });
     const [vector = []] = OllamaEmbedAnswerSchema.parse(await answer.json()).embeddings;
@@ -433,7 +423,7 @@ describe("embeddings", () => {
     expect((await errorOf(await post("/api/embed", { input: "a", dimensions: 9 })))[1]).toContain('"dimensions"');
   });
 
-  test("of a text that is too long are those of what fits, or an error in Ollama's words", async () => {
+  test("are those of the beginning of a too long text, or an error with Ollama's message", async () => {
     start({ contextSize: 16 });
     const input = "x".repeat(50);
     const cut = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input })).json());
@@ -444,7 +434,7 @@ describe("embeddings", () => {
 });
 
 describe("the model", () => {
-  test("is listed by a name with a tag, with all that clients read", async () => {
+  test("is listed with a tag, with all fields that clients read", async () => {
     start();
     const { models } = OllamaTagsSchema.parse(await (await get("/api/tags")).json());
     expect(models).toMatchObject([{ name: "waggle-fake:latest", model: "waggle-fake:latest" }]);
@@ -453,12 +443,12 @@ describe("the model", () => {
     expect(running.models).toMatchObject([
       { name: "waggle-fake:latest", digest: models[0]?.digest, context_length: 4_096 },
     ]);
-    // Python before 3.11 reads neither Z nor nanoseconds.
+    // Python before 3.11 parses neither Z nor nanoseconds.
     expect(running.models[0]?.expires_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?\+00:00$/);
     expect(Date.parse(running.models[0]?.expires_at ?? "")).toBeGreaterThan(Date.now());
   });
 
-  test("is shown with capabilities and a map of facts, by model and by name, with a tag and without", async () => {
+  test("is shown with capabilities and facts, by `model` and by `name`, with and without a tag", async () => {
     start();
     for (const key of ["model", "name"]) {
       for (const name of ["waggle-fake", "waggle-fake:latest", "Waggle-Fake"]) {
@@ -469,14 +459,14 @@ describe("the model", () => {
         const architecture = shown.model_info["general.architecture"];
         expect(shown.model_info[`${architecture}.context_length`]).toBe(4_096);
         expect(shown.model_info["general.basename"]).toBe("waggle-fake");
-        // So Continue looks whether it can fill in, and how it reads each parameter.
+        // The regexes by which Continue detects fill-in and reads parameters.
         expect(shown.template).toContain(".Suffix");
         for (const line of shown.parameters.split("\n")) expect(line).toMatch(/^(\S+)\s+((?:".*")|\S+)$/);
       }
     }
   });
 
-  test("has for Copilot the name that it asks for", async () => {
+  test("has the name that Copilot requests", async () => {
     start();
     const agent = { "user-agent": "GitHubCopilotChat/0.42.0" };
     const shown = OllamaShowSchema.parse(
@@ -485,7 +475,7 @@ describe("the model", () => {
     expect(shown.model_info["general.basename"]).toBe("waggle-fake:latest");
   });
 
-  test("is compatible with a version that clients compare by numbers", async () => {
+  test("has a version that clients can compare", async () => {
     start();
     const { version } = (await (await get("/api/version")).json()) as { version: string };
     expect(version).toMatch(/^\d+\.\d+\.\d+$/);
@@ -495,7 +485,7 @@ describe("the model", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  test("is there already for who pulls it, and no other one can be had where downloads are off", async () => {
+  test("can be pulled when it is present; another one cannot be pulled offline", async () => {
     start();
     expect(await linesOf(await post("/api/pull", {}))).toEqual([{ status: "success" }]);
     const whole = await ask("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
@@ -511,12 +501,12 @@ describe("the model", () => {
     ["POST", "/api/create", { model: "y", from: "waggle-fake" }, 501],
     ["POST", "/api/push", { name: "waggle-fake" }, 501],
     ["POST", "/api/blobs/sha256:00", {}, 501],
-  ])("stays what it is after %s %s %j", async (method, path, body, status) => {
+  ])("is unchanged after %s %s %j", async (method, path, body, status) => {
     start();
     expect((await errorOf(await ask(method, path, body)))[0]).toBe(status);
   });
 
-  test("has one more name after a copy", async () => {
+  test("has another name after a copy", async () => {
     start();
     expect((await ask("POST", "/api/copy", { source: "waggle-fake", destination: "y" })).status).toBe(200);
     expect((await ask("POST", "/api/show", { model: "y" })).status).toBe(200);
@@ -537,8 +527,8 @@ describe("the model", () => {
   );
 });
 
-describe("what is not there", () => {
-  test("is 404 in Ollama's shape", async () => {
+describe("an unknown route or model", () => {
+  test("gets a 404 in Ollama's shape", async () => {
     start();
     expect(await errorOf(await get("/api/me"))).toEqual([404, "Cannot GET /api/me: no such route."]);
     expect((await ask("HEAD", "/api/blobs/sha256:00")).status).not.toBe(200);
@@ -554,7 +544,7 @@ describe("what is not there", () => {
     },
   );
 
-  test("has Ollama's shape before the token too", async () => {
+  test("gets Ollama's shape of errors without a token too", async () => {
     const tokens = createTokenTable([{ name: "alice", token: "a-token-of-hers" }]);
     start({ access: { localMode: false, tokens: () => tokens } });
     expect((await errorOf(await post("/api/chat", chat("Hi"))))[0]).toBe(401);
@@ -567,7 +557,7 @@ test("any value of a field gets an answer, and never an internal error", async (
   start({ contextSize: 64, slots: 1 });
   const requests = fieldAttacks(ollamaRoutes).flatMap(({ small }) => small);
   const attack = async ({ method, path, headers, body }: HostileRequest): Promise<void> => {
-    // Without it no request would come further than its model's name.
+    // Without this, every request would fail at its model's name.
     const named = body?.().replace(
       /^\{(?=(.))/,
       (_, next: string) => `{"model":"waggle-fake"${next === "}" ? "" : ","}`,
@@ -582,7 +572,7 @@ test("any value of a field gets an answer, and never an internal error", async (
     expect(response.status).not.toBe(500);
     if (response.status >= 400) OllamaErrorSchema.parse(JSON.parse(answer));
   };
-  // A path that ends in dots leads elsewhere.
+  // A path that ends in dots is another route.
   const asked = requests.filter(({ path }) => new URL(path, "http://worker").pathname.startsWith("/api/"));
   await fc.assert(fc.asyncProperty(fc.constantFrom(...asked), attack), { numRuns: 500, endOnFailure: true });
 });

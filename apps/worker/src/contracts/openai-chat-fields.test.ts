@@ -1,4 +1,5 @@
-// What OpenAI's clients send with messages and sampling: each field is honoured, ignored because it does not affect the answer, or refused by name.
+// Tests the fields that OpenAI's clients send with messages and sampling: each is honoured, ignored because it does not affect the answer,
+// or refused by name.
 import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
@@ -19,6 +20,7 @@ interface Choice {
   readonly message: Json;
   readonly delta: Json;
   readonly finish_reason: string | null;
+  readonly logprobs?: { readonly content: readonly unknown[] } | null;
 }
 
 async function post(body: Json, headers: Record<string, string> = {}): Promise<Response> {
@@ -49,7 +51,7 @@ async function streamed(body: Json, headers?: Record<string, string>): Promise<C
   return choices;
 }
 
-/** What the engine was given for the last request. */
+/** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as GenerateJob;
@@ -64,10 +66,10 @@ const tools = [weather, { name: "news", parameters: { type: "object" } }].map((a
 const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 const call = { name: "weather", arguments: '{"city": "Bern"}' };
 
-describe("functions, as tools were called before", () => {
+describe("functions, the older form of tools", () => {
   const functions = [weather];
 
-  test("are called, whole and streamed, where their clients look for it", async () => {
+  test("are called, collected and streamed, in the fields that their clients read", async () => {
     start();
     const body = asking(calling, { functions, function_call: "auto" });
     const whole = await choiceOf(body);
@@ -81,18 +83,37 @@ describe("functions, as tools were called before", () => {
     expect(choices.some(({ delta }) => "tool_calls" in delta)).toBe(false);
   });
 
-  test("have their results in the history", async () => {
+  test("can have their results in the history", async () => {
     start();
     const messages = [
       { role: "user", content: "Weather?" },
       { role: "assistant", content: null, function_call: call },
+      { role: "function", name: "weather", content: null },
+      { role: "assistant", content: null, function_call: call },
       { role: "function", name: "weather", content: "sunny [say:Fine]" },
     ];
     expect((await choiceOf({ messages, functions })).message["content"]).toBe("Fine");
-    const [, asked, answered] = lastJob().messages ?? [];
-    const [made] = asked?.tool_calls ?? [];
-    expect(made?.function).toEqual({ name: "weather", arguments: { city: "Bern" } });
-    expect(answered).toMatchObject({ role: "tool", tool_call_id: made?.id });
+    const [, ...turns] = lastJob().messages ?? [];
+    const given = { name: "weather", arguments: { city: "Bern" } };
+    const turn = (id: string, content: string) => [
+      { role: "assistant", content: "", tool_calls: [{ id, type: "function", function: given }] },
+      { role: "tool", content, tool_call_id: id },
+    ];
+    expect(turns).toEqual([...turn("call_1", ""), ...turn("call_2", "sunny [say:Fine]")]);
+  });
+
+  test.each([
+    ["by default", undefined, undefined],
+    ["by a word", "none", "none"],
+    ["by a name", { name: "weather" }, { type: "function", function: { name: "weather" } }],
+  ])("are chosen %s as tools are, one at a time", async (_, choice, toolChoice) => {
+    start();
+    await choiceOf(asking("Fine", { functions, function_call: choice }));
+    const asFunctions = lastJob();
+    const asTools = functions.map((about) => ({ type: "function", function: about }));
+    await choiceOf(asking("Fine", { tools: asTools, tool_choice: toolChoice, parallel_tool_calls: false }));
+    expect(lastJob().tools).toEqual(asFunctions.tools);
+    expect(lastJob().answerGrammar).toEqual(asFunctions.answerGrammar);
   });
 });
 
@@ -105,7 +126,7 @@ describe("allowed_tools", () => {
     },
   });
 
-  test("leaves all tools in the prompt, and only those can be called", async () => {
+  test("leaves all tools in the prompt, and allows only the named ones", async () => {
     start();
     expect(await choiceOf(asking(calling, allowing("auto", "weather")))).toMatchObject({ finish_reason: "tool_calls" });
     const { tools: offered = [], answerGrammar } = lastJob();
@@ -114,17 +135,17 @@ describe("allowed_tools", () => {
     expect(answerGrammar).not.toContain("news");
   });
 
-  test("names tools that there are, and is not given up for sampling that could not keep to it", async () => {
+  test("refuses unknown tools, and keeps the grammar with ignore_eos", async () => {
     start();
     expect((await refusal(asking("", allowing("required", "weather", "nobody")))).message).toContain('"nobody"');
-    // A real engine refuses the two together; without the grammar it would let every tool be called.
+    // A real engine refuses the two together. Without the grammar it would allow every tool.
     await choiceOf(asking("Fine", { ...allowing("auto", "weather"), ignore_eos: true, max_tokens: 8 }));
     expect(lastJob().answerGrammar).toBeDefined();
   });
 });
 
-describe("thoughts", () => {
-  test("come under one name: that which the client reads", async () => {
+describe("reasoning", () => {
+  test("comes in one field: the one that the client reads", async () => {
     start();
     for (const [agent, name, other] of [
       ["OpenAI/JS 6.1.0", "reasoning_content", "reasoning"],
@@ -140,7 +161,7 @@ describe("thoughts", () => {
     }
   });
 
-  test("are read under either from the history", async () => {
+  test("is read from either field of the history", async () => {
     start();
     const history = (more: Json) => [
       { role: "user", content: "Hello" },
@@ -155,9 +176,12 @@ describe("thoughts", () => {
 });
 
 describe("a stream's pieces", () => {
-  test("say finish_reason in each, and of a call its id, name and arguments in the first", async () => {
+  test("have finish_reason in each, and a call's id, name and arguments in its first", async () => {
     start();
-    const choices = await streamed(asking(calling, { tools }));
+    const choices = await streamed(asking(calling, { tools, logprobs: true }));
+    // Also of tokens whose text is in no part.
+    const logprobs = choices.flatMap((choice) => choice.logprobs?.content ?? []);
+    expect(logprobs).toHaveLength(Buffer.byteLength(calling));
     expect(choices.slice(0, -1).every((choice) => choice.finish_reason === null)).toBe(true);
     const [first] = choices.flatMap(({ delta }) => (delta["tool_calls"] as Json[] | undefined) ?? []);
     expect(first).toEqual({
@@ -204,13 +228,13 @@ describe("messages in all their forms", () => {
   });
 });
 
-test("max_completion_tokens counts where max_tokens says something else", async () => {
+test("max_completion_tokens has precedence over max_tokens", async () => {
   start();
   await choiceOf(asking("Fine", { max_completion_tokens: 2, max_tokens: 3 }));
   expect(lastJob().maxTokens).toBe(2);
 });
 
-test("a call that the model itself has cut off ends for its length, whole and streamed", async () => {
+test("a call that the model does not complete ends with finish_reason length, collected and streamed", async () => {
   start();
   const cut = calling.slice(0, calling.indexOf('"Bern'));
   const { message, finish_reason: reason } = await choiceOf(asking(cut, { tools }));
@@ -218,7 +242,7 @@ test("a call that the model itself has cut off ends for its length, whole and st
   expect((await streamed(asking(cut, { tools }))).at(-1)?.finish_reason).toBe("length");
 });
 
-test("fields that say nothing of the answer are ignored", async () => {
+test("fields that do not affect the answer are ignored", async () => {
   start();
   const { message } = await choiceOf(
     asking("Fine", {
@@ -241,6 +265,8 @@ test("fields that say nothing of the answer are ignored", async () => {
 });
 
 describe("what the worker cannot do is refused by name, and says why", () => {
+  const named = (name: string): Json => ({ type: "function", function: { name } });
+  const madeCall = { id: "c", type: "function", function: call };
   const part = (type: string, more: Json): Json => ({
     messages: [
       {
@@ -272,6 +298,36 @@ describe("what the worker cannot do is refused by name, and says why", () => {
     ["a choice without functions", { function_call: { name: "x" } }, "function_call", /no functions/],
     ["an odd bias", { logit_bias: { the: 1 } }, "logit_bias.the", /token ids/],
     ["no length at all", { max_tokens: 0 }, "max_tokens", />=1/],
+    ["a choice without tools", { tool_choice: "required" }, "tool_choice", /no tools to choose from/],
+    ["a tool that is not there", { tools, tool_choice: named("sing") }, "tool_choice", /no tool "sing"/],
+    ["two tools of a name", { tools: [...tools, ...tools] }, "tools", /same name/],
+    [
+      "a grammar with a required call",
+      { tools, tool_choice: "required", grammar: 'root ::= "a"' },
+      "grammar",
+      /a required tool call already uses a grammar/,
+    ],
+    [
+      "a grammar with a schema",
+      { grammar: 'root ::= "a"', response_format: { type: "json_object" } },
+      "grammar",
+      /already sets a grammar/,
+    ],
+    ["a budget of thoughts that never come", { thinking_budget_tokens: 5 }, "thinking_budget_tokens", /does not think/],
+    ["to continue a user", { continue_final_message: true }, "continue_final_message", /is not the assistant's/],
+    [
+      "to continue after calls",
+      { continue_final_message: true, messages: [{ role: "assistant", content: "So", tool_calls: [madeCall] }] },
+      "continue_final_message",
+      /has calls/,
+    ],
+    ["no answer to begin", { add_generation_prompt: false }, "add_generation_prompt", /needs continue_final_message/],
+    [
+      "to begin an answer and to continue one",
+      { add_generation_prompt: true, continue_final_message: true, messages: [{ role: "assistant", content: "So" }] },
+      "add_generation_prompt",
+      /contradicts continue_final_message/,
+    ],
   ])("%s", async (_, more, param, message) => {
     start();
     const error = await refusal({ messages: [{ role: "user", content: "Hi" }], ...more });
@@ -287,7 +343,7 @@ async function refusal(body: Json): Promise<{ message: string; param: string | n
 }
 
 describe("vLLM's guided decoding", () => {
-  test("holds the answer to guided_json, as response_format does", async () => {
+  test("constrains the answer to guided_json, as response_format does", async () => {
     start();
     const text = '{"city": "Bern"}';
     await choiceOf(asking(text, { response_format: { type: "json_schema", json_schema: { schema: parameters } } }));
@@ -303,14 +359,14 @@ describe("vLLM's guided decoding", () => {
     ["guided_choice", { guided_choice: ["yes", "no"] }],
     ["guided_grammar", { guided_grammar: "root ::= x" }],
     ["structured_outputs", { structured_outputs: { choice: ["yes", "no"] } }],
-  ])("refuses by name what it cannot do: %s", async (field, more) => {
+  ])("refuses an unsupported field by name: %s", async (field, more) => {
     start();
     const response = await post(asking("a", more));
     expect(response.status).toBe(400);
     expect(OpenAiErrorSchema.parse(await response.json()).error.param).toBe(field);
   });
 
-  test("refuses guided_json where a text is continued", async () => {
+  test("refuses guided_json in text completions", async () => {
     start();
     const init = { method: "POST", headers: { host: "localhost" } };
     const body = JSON.stringify({ prompt: "a", guided_json: parameters });

@@ -1,4 +1,4 @@
-// Fields of OpenAI's text completions, apart from the texts: positions, progress, bounds and defaults.
+// Tests fields of OpenAI's text completions other than the texts: positions, progress, bounds and defaults.
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
@@ -17,7 +17,11 @@ function start(options: InlineWorkerOptions = {}): void {
 type Json = Record<string, unknown>;
 
 interface Answer {
-  readonly choices: readonly { readonly text: string; readonly logprobs: { readonly text_offset: number[] } | null }[];
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text: string;
+    readonly logprobs: { readonly text_offset: number[] } | null;
+  }[];
   readonly timings?: Json;
   readonly prompt_progress?: Json;
 }
@@ -42,29 +46,34 @@ async function stream(body: Json): Promise<Answer[]> {
   return chunks;
 }
 
+/** Of one choice after the other. */
 const offsetsOf = (answers: readonly Answer[]): number[] =>
-  answers.flatMap(({ choices }) => choices.flatMap(({ logprobs }) => logprobs?.text_offset ?? []));
+  answers
+    .flatMap(({ choices }) => choices)
+    .toSorted((a, b) => a.index - b.index)
+    .flatMap(({ logprobs }) => logprobs?.text_offset ?? []);
 
-/** What the engine was given for the last request. */
+/** The job that the engine got for the last request. */
 function lastJob(): GenerateJob {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as GenerateJob;
 }
 
 describe("text_offset", () => {
-  test("of tokens that are parts of a character is where it begins, whole and streamed", async () => {
+  test("is the start of the character for tokens within a character, collected and streamed", async () => {
     start();
-    const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
+    const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0, n: 2 };
     const whole = await complete(body);
-    // The first token is the model's own, without a text.
-    expect(offsetsOf([whole])).toEqual([0, ...[0, 0, 0], ...[1, 1, 1], 2, 4]);
+    // The first token is the BOS token that the model adds: it has no text.
+    const offsets = [0, ...[0, 0, 0], ...[1, 1, 1], 2, 4];
+    expect(offsetsOf([whole])).toEqual([...offsets, ...offsets]);
     expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));
   });
 
   test.each([
     ["characters", { prompt: "[unicode][eog:30]" }],
     ["words whose end may begin a stop string", { prompt: "Hello [eog:12]", stop: ["ezz", "szz", "rzz", "yzz"] }],
-  ])("is the same whole and streamed: %s", async (_, more) => {
+  ])("is the same collected and streamed: %s", async (_, more) => {
     start();
     const body = { logprobs: 0, temperature: 0, max_tokens: 40, ...more };
     const whole = await complete(body);
@@ -78,19 +87,19 @@ describe("text_offset", () => {
 });
 
 describe("several prompts", () => {
-  test("take as many slots as they have choices each", async () => {
+  test("run at the same time only if all their choices have slots", async () => {
     const gate = createStepGate();
     start({ slots: 4, gate });
     const answer = complete({ prompt: ["One [eog:1]", "Two [eog:1]", "Three [eog:1]", "Four [eog:1]"], n: 2 });
     await gate.held();
-    // The last of them is accepted while the first one is computed.
+    // The last prompt is accepted while the first one is computed.
     await expect.poll(() => worker.dispatcher.running === 4).toBe(true);
     expect([worker.dispatcher.running, worker.dispatcher.waiting]).toEqual([4, 0]);
     gate.open();
     expect((await answer).choices).toHaveLength(8);
   });
 
-  test("tell no progress, which one alone does", async () => {
+  test("report no progress, unlike a single prompt", async () => {
     start();
     const prompt = `${"x".repeat(1_500)}[eog:1]`;
     const told = async (body: Json): Promise<number> =>
@@ -99,10 +108,10 @@ describe("several prompts", () => {
     expect(await told({ prompt: [prompt, prompt] })).toBe(0);
   });
 
-  test("have a common bound on the logprobs of their prompts", async () => {
+  test("have a common limit on the logprobs of their prompts", async () => {
     start();
     const body = { echo: true, max_tokens: 0, logprobs: 20 };
-    // Some 63,000 each, alternatives counted.
+    // About 63,000 logprobs each, with alternatives.
     const prompts = ["a", "b"].map((letter) => letter.repeat(3_000));
     expect((await post({ ...body, prompt: prompts[0] })).status).toBe(200);
     const refused = await post({ ...body, prompt: prompts });
@@ -112,7 +121,7 @@ describe("several prompts", () => {
   });
 });
 
-test("a stream's last chunks have the timings, and no other has", async () => {
+test("only the last chunks of a stream have timings", async () => {
   start();
   const chunks = await stream({ prompt: "Hello [eog:3]", stream_options: { include_usage: true } });
   const places = chunks.flatMap(({ timings }, index) => (timings === undefined ? [] : [index - chunks.length]));
@@ -122,21 +131,36 @@ test("a stream's last chunks have the timings, and no other has", async () => {
   expect(without.at(-1)?.timings).toMatchObject({ predicted_n: 4 });
 });
 
-describe("what the engine is given", () => {
-  test("of a text is the text, which has no control tokens", async () => {
+describe("the job of the engine", () => {
+  test("has the text of the prompt, without control tokens", async () => {
     start();
     await complete({ prompt: "<|x|>", max_tokens: 1 });
     expect(lastJob().prompt).toBe("<|x|>");
     expect(lastJob()).not.toHaveProperty("pieces");
   });
 
-  test.each(["/v1/completions", "/v1/chat/completions"])("at %s has OpenAI's defaults", async (path) => {
+  test.each(["/v1/completions", "/v1/chat/completions"])(
+    "has OpenAI's defaults when it comes from %s",
+    async (path) => {
+      start();
+      const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
+      await post(body, path);
+      expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+      await post({ ...body, temperature: 0, top_p: 0.5 }, path);
+      expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
+    },
+  );
+
+  test("is each parameter, by its name", async () => {
     start();
-    const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
-    await post(body, path);
-    expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
-    await post({ ...body, temperature: 0, top_p: 0.5 }, path);
-    expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
+    const fields = {
+      ...{ temperature: 0.9, seed: 4, top_k: 3, top_p: 0.5, min_p: 0.1, logit_bias: { "104": 5 }, ignore_eos: true },
+      ...{ presence_penalty: 1, frequency_penalty: -1, repeat_penalty: 1.5 },
+    };
+    await complete({ prompt: "a", max_tokens: 2, stop: ["END"], ...fields });
+    expect(lastJob()).toMatchObject({ maxTokens: 2, stop: ["END"], sampling: fields });
+    await complete({ prompt: "a", max_tokens: 1, grammar: 'root ::= "yes"' });
+    expect(lastJob().sampling.grammar).toBe('root ::= "yes"');
   });
 
   test("has a negative seed as one of 32 bits, and one of the worker's own for -1", async () => {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
-/** The daemon's default. */
+/** The worker's default. */
 const collectTimeoutMs = 240_000;
 
 let worker: InlineWorker;
@@ -79,7 +79,7 @@ const idsOf = (text: string): number[] => [...Buffer.from(text)];
 describe("several prompts", () => {
   const prompts = ["One [eog:3]", "Another one [eog:5]", "The third [eog:2]", "The last of all [eog:4]"];
 
-  test("have a choice each, in their order, and one usage; whole and streamed", async () => {
+  test("have a choice each, in order, and one usage, collected and streamed", async () => {
     start({ slots: 2 });
     const whole = await complete({ prompt: prompts });
     expect(whole.choices.map(({ text }) => text)).toEqual(prompts.map((prompt) => answerTo(prompt)));
@@ -87,7 +87,7 @@ describe("several prompts", () => {
     expect(whole.choices.every((choice) => choice.finish_reason === "stop")).toBe(true);
     const alone = await Promise.all(prompts.map((prompt) => complete({ prompt })));
     const promptTokens = alone.reduce((sum, { usage }) => sum + usage.prompt_tokens, 0);
-    // Each has a token that ends its answer.
+    // Each answer has a token that ends it.
     expect(whole.usage).toMatchObject({ prompt_tokens: promptTokens, completion_tokens: 3 + 5 + 2 + 4 + 4 });
 
     const chunks = await stream({ prompt: prompts, stream_options: { include_usage: true } });
@@ -97,7 +97,7 @@ describe("several prompts", () => {
     expect(ends.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("with n have the choices of the first prompt first", async () => {
+  test("get their choices listed by prompt, with n", async () => {
     start({ slots: 2 });
     const two = prompts.slice(0, 2);
     const body = { prompt: two, n: 2, temperature: 1, seed: 7 };
@@ -106,12 +106,12 @@ describe("several prompts", () => {
     expect(textsOf(await stream(body))).toEqual(expected);
   });
 
-  test("run as many at a time as there are slots, and no more wait", async () => {
+  test("run as many at a time as there are slots, and no others wait in the queue", async () => {
     const gate = createStepGate();
     start({ slots: 2, queueCapacity: 1, gate });
     const answer = complete({ prompt: prompts });
     await gate.held();
-    // The last of them is accepted while the first one is computed.
+    // The last prompt is accepted while the first one is computed.
     await expect.poll(() => worker.dispatcher.running === 2).toBe(true);
     expect(worker.dispatcher.running).toBe(2);
     expect(worker.dispatcher.waiting).toBe(0);
@@ -119,7 +119,7 @@ describe("several prompts", () => {
     expect((await answer).choices).toHaveLength(4);
   });
 
-  test("of a session run one after the other", async () => {
+  test("run one after the other in a session", async () => {
     start({ slots: 4 });
     const response = await post({ prompt: prompts }, { headers: { "x-session-id": "s" } });
     const { choices } = (await response.json()) as Completion;
@@ -138,11 +138,31 @@ describe("several prompts", () => {
     expect(worker.slots().every(({ state }) => state === "idle")).toBe(true);
   });
 
-  test("end together when one that came later is refused", async () => {
+  test("end together when one that came later is refused, whole and streamed", async () => {
     start({ slots: 1, contextSize: 64 });
-    const { message } = await refusal({ prompt: ["fits [eog:2]", "does not".repeat(50)] });
-    expect(message).toContain("context holds 64");
+    const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
+    expect((await refusal(body)).message).toContain("context holds 64");
+    const { body: streamed } = await post({ ...body, stream: true });
+    let told = "";
+    const read = async (): Promise<void> => {
+      for await (const { data } of parseSse(streamed as ReadableStream<Uint8Array>)) told = data;
+    };
+    await expect(read()).rejects.toThrow("ended with an error");
+    expect(told).toContain("context holds 64");
     await worker.dispatcher.idle();
+  });
+
+  test("end together when their session is deleted", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const answer = post({ prompt: ["endless", "endless too"] }, { headers: { "x-session-id": "s" } });
+    await gate.held();
+    const deleted = worker.app.request("/v1/sessions/s", { method: "DELETE", headers: { host: "localhost" } });
+    gate.open();
+    expect((await answer).status).toBe(499);
+    expect((await deleted).status).toBe(200);
+    await worker.dispatcher.idle();
+    expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(1);
   });
 
   test("have the request's time together, not each its own", async () => {
@@ -151,7 +171,7 @@ describe("several prompts", () => {
     start({ slots: 1, gate, clock });
     const answer = post({ prompt: ["One [eog:1]", "Another [eog:1]"] });
     await gate.held();
-    // Behind its prefill: by the time of that one a job is refused that would not begin in time.
+    // Time passes only after the first prefill: after a slow prefill the worker would refuse the later jobs at once.
     gate.step();
     await gate.held();
     clock.advance(collectTimeoutMs - 1);
@@ -164,7 +184,7 @@ describe("several prompts", () => {
     expect(OpenAiErrorSchema.parse(await (await answer).json()).error.code).toBe("deadline_exceeded");
   });
 
-  test.each([true, false])("end with their client (stream: %s)", async (streamed) => {
+  test.each([true, false])("end when their client leaves (stream: %s)", async (streamed) => {
     const gate = createStepGate();
     start({ slots: 2, gate });
     const abort = new AbortController();
@@ -180,7 +200,7 @@ describe("several prompts", () => {
 });
 
 describe("prompts of tokens", () => {
-  test("are what the model is given, one or several", async () => {
+  test("are passed to the model, one prompt or several", async () => {
     start();
     const [first, second] = [idsOf("Hello [eog:3]"), idsOf("Other [eog:2]")];
     const expected = [first, second].map((ids) =>
@@ -192,14 +212,14 @@ describe("prompts of tokens", () => {
     expect((await complete({ prompt: [first, second] })).choices.map(({ text }) => text)).toEqual(expected);
   });
 
-  test("that the model has not are refused", async () => {
+  test("are refused if a token is unknown", async () => {
     start();
     expect((await refusal({ prompt: [1, 999_999] })).message).toContain("no token 999999");
   });
 });
 
 describe("echo", () => {
-  test("stands before the answer, whole and streamed, of text and of tokens", async () => {
+  test("puts the prompt before the answer, collected and streamed, of text and of tokens", async () => {
     start();
     for (const prompt of ["Hello [eog:3]", idsOf("Hello [eog:3]")]) {
       const plain = await complete({ prompt });
@@ -209,7 +229,7 @@ describe("echo", () => {
     }
   });
 
-  test("with max_tokens 0 is all there is", async () => {
+  test("returns only the prompt with max_tokens 0", async () => {
     start();
     const body = { prompt: ["One", "Two"], echo: true, max_tokens: 0 };
     const whole = await complete(body);
@@ -221,7 +241,7 @@ describe("echo", () => {
     expect(textsOf(await stream(body))).toEqual(["One", "Two"]);
   });
 
-  test.each([1, 0])("with logprobs has those of the prompt (max_tokens %i)", async (maxTokens) => {
+  test.each([1, 0])("has the logprobs of the prompt with logprobs (max_tokens %i)", async (maxTokens) => {
     start();
     const context = idsOf("Hello");
     const { tokens: continuation, logprobs } = await greedyTokens("Hello", 3);
@@ -238,7 +258,7 @@ describe("echo", () => {
     shown.text_offset.forEach((offset, i) => {
       expect(choice?.text.slice(offset).startsWith(shown.tokens[i] ?? "?")).toBe(true);
     });
-    // What is greedy there is what is most probable.
+    // The greedy token is the most probable one.
     for (let i = context.length; i < prompt.length; i += 1) {
       const best = Object.entries(shown.top_logprobs[i] ?? {}).toSorted(([, a], [, b]) => b - a)[0];
       expect(best?.[0]).toBe(shown.tokens[i]);
@@ -248,14 +268,14 @@ describe("echo", () => {
     expect(streamed.flatMap((each) => each?.text_offset ?? [])).toEqual(shown.text_offset);
   });
 
-  test("with logprobs of several prompts has each one's own", async () => {
+  test("has the logprobs of each of several prompts", async () => {
     start();
     const prompt = ["Hello", "Another"].map(idsOf);
     const { choices } = await complete({ prompt, echo: true, max_tokens: 0, logprobs: 0 });
     expect(choices.map(({ logprobs }) => logprobs?.tokens.join(""))).toEqual(["Hello", "Another"]);
   });
 
-  test("with logprobs is the same for a request that is sent again, though they are not kept with its job", async () => {
+  test("has the same logprobs for a repeated request, though a job does not keep them", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k", "content-type": "application/json" };
     const body = { prompt: "Hello", echo: true, max_tokens: 1, logprobs: 1 };
@@ -274,7 +294,7 @@ describe("echo", () => {
     expect(replayed?.choices).toEqual(whole?.choices);
   });
 
-  /** What a greedy answer says, and how probable it found that. */
+  /** A greedy answer with its logprobs. */
   async function greedyTokens(text: string, count: number): Promise<{ tokens: number[]; logprobs: unknown[] }> {
     const body = { prompt: idsOf(text), max_tokens: count, logprobs: 0 };
     const [choice] = (await complete(body)).choices;
@@ -289,13 +309,13 @@ describe("echo", () => {
 });
 
 describe("best_of", () => {
-  test("shows the n of each prompt with the best mean logprob, and counts all", async () => {
+  test("returns the n choices of each prompt with the best mean logprob, and counts all tokens", async () => {
     start({ slots: 4 });
     const body = { prompt: ["Hello [eog:4]", "Hello [eog:2]"], temperature: 1, seed: 7 };
     const { choices, usage } = await complete({ ...body, best_of: 4, n: 2 });
     expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(choices.every(({ logprobs }) => logprobs === null)).toBe(true);
-    // The fake finds all that it says as probable, so the first ones stay.
+    // The fake model gives all its tokens the same probability, so the first choices stay.
     expect(choices.map(({ text }) => text)).toEqual(
       body.prompt.flatMap((prompt) => [answerTo(prompt, 7), answerTo(prompt, 8)]),
     );
@@ -313,7 +333,7 @@ describe("best_of", () => {
 });
 
 describe("suffix", () => {
-  test("is given to the model with what comes before it", async () => {
+  test("is passed to the model with the text before it", async () => {
     start();
     const infill = { prefix: "before [eog:3]", suffix: "after", extra: [], prompt: "" };
     const expected = expectedFakeText({ kind: "infill", infill }, { temperature: 0, seed: 1, ignore_eos: false }, 100);
@@ -321,14 +341,14 @@ describe("suffix", () => {
     expect(choices[0]?.text).toBe(expected);
   });
 
-  test("with tokens, or the prompt's logprobs, is refused by name", async () => {
+  test("together with tokens or the prompt's logprobs is refused by name", async () => {
     start();
     expect((await refusal({ prompt: [1, 2], suffix: "x" })).param).toBe("suffix");
     expect((await refusal({ prompt: "a", suffix: "x", echo: true, logprobs: 1 })).param).toBe("echo");
   });
 });
 
-describe("what is refused says why", () => {
+describe("an invalid field is refused with the reason", () => {
   test.each([
     ["no prompts", { prompt: [] }, "prompt", /empty/],
     ["an empty one among others", { prompt: ["a", ""] }, "prompt.1", /empty/],

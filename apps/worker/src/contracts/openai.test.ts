@@ -67,7 +67,7 @@ describe("chat completions", () => {
     expect(body["system_fingerprint"]).toMatch(/^build-waggle-/);
   });
 
-  it("streamed with return_progress: how far the prompt is, until it is whole, and then the answer", async () => {
+  it("streamed with return_progress: the prompt's progress, then the answer", async () => {
     start();
     const request = chat(`${"x".repeat(1_500)}[eog:2]`, { stream: true, return_progress: true });
     const { chunks, done } = await chunksOf(await post("/v1/chat/completions", request));
@@ -85,7 +85,7 @@ describe("chat completions", () => {
     expect(without.chunks.some((chunk) => "prompt_progress" in chunk)).toBe(false);
   });
 
-  it("streamed with timings_per_token: the timings so far, with progress and with each piece", async () => {
+  it("streamed with timings_per_token: the timings so far in progress events and in each chunk", async () => {
     start();
     const wanted = { stream: true, timings_per_token: true, return_progress: true };
     const { chunks } = await chunksOf(await post("/v1/chat/completions", chat(`${"x".repeat(1_500)}[eog:3]`, wanted)));
@@ -102,7 +102,7 @@ describe("chat completions", () => {
     ]);
   });
 
-  it("the usage tells where a prompt left the cache", async () => {
+  it("the usage has the number of cached prompt tokens", async () => {
     start({ slots: 1 });
     await post("/v1/chat/completions", chat("You are a bee. Today is Monday. [eog:1]"));
     const again = await post("/v1/chat/completions", chat("You are a bee. Today is Tuesday. [eog:1]"));
@@ -111,7 +111,7 @@ describe("chat completions", () => {
     });
   });
 
-  it("streamed: comments say what a client waits for, and only who reads the bytes sees them", async () => {
+  it("streamed: SSE comments report the status, invisible to clients that parse events", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const [running, waiting] = [chat("one [eog:1]", { stream: true }), chat("two [eog:1]", { stream: true })];
@@ -138,13 +138,13 @@ describe("chat completions", () => {
     expect(done).toBe(true);
   });
 
-  it("answers without /v1 too", async () => {
+  it("is also served without /v1", async () => {
     start();
     expect((await post("/chat/completions", chat("Hi [eog:1]"))).status).toBe(200);
     expect((await get("/models")).status).toBe(200);
   });
 
-  it("with n choices runs them side by side, each with another seed", async () => {
+  it("runs n choices in parallel, each with another seed", async () => {
     start({ slots: 3 });
     const request = chat("Hello [eog:6]", { n: 3, temperature: 1, seed: 7 });
     const body = (await (await post("/v1/chat/completions", request)).json()) as Json;
@@ -158,7 +158,7 @@ describe("chat completions", () => {
     expect(ends.map((choice) => choice["index"])).toEqual([0, 1, 2]);
   });
 
-  it("that waits when the worker leaves gets a Retry-After", async () => {
+  it("sends a Retry-After when the worker leaves before the job runs", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const running = post("/v1/chat/completions", chat("one [eog:3]"));
@@ -172,7 +172,7 @@ describe("chat completions", () => {
     expect((await running).status).toBe(200);
   });
 
-  it("with more choices than slots is refused", async () => {
+  it("refuses more choices than slots", async () => {
     start({ slots: 2 });
     const response = await post("/v1/chat/completions", chat("Hello", { n: 3 }));
     expect(response.status).toBe(400);
@@ -194,7 +194,7 @@ describe("chat completions", () => {
     expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
   });
 
-  it("gives exactly the logprobs asked for", async () => {
+  it("gives exactly the requested logprobs", async () => {
     start();
     const request = chat("Hello [eog:3]", { logprobs: true, top_logprobs: 4 });
     const body = (await (await post("/v1/chat/completions", request)).json()) as {
@@ -211,37 +211,6 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it.each([
-    ["max_completion_tokens", { max_completion_tokens: 2 }, 2, "length"],
-    ["max_tokens", { max_tokens: 3 }, 3, "length"],
-  ])("honours %s", async (_, limit, tokens, reason) => {
-    start();
-    const body = (await (await post("/v1/chat/completions", chat("Hello", limit))).json()) as Json;
-    expect(body).toMatchObject({ usage: { completion_tokens: tokens }, choices: [{ finish_reason: reason }] });
-  });
-
-  it("takes all roles, text parts, and ignores what it does not know", async () => {
-    start();
-    const messages = [
-      { role: "developer", content: "Be kind." },
-      {
-        role: "user",
-        content: [
-          { type: "text", text: "What time " },
-          { type: "text", text: "is it? [eog:2]" },
-        ],
-      },
-      {
-        role: "assistant",
-        content: null,
-        tool_calls: [{ id: "c", type: "function", function: { name: "t", arguments: "{}" } }],
-      },
-      { role: "tool", tool_call_id: "c", content: "noon" },
-    ];
-    const response = await post("/v1/chat/completions", { messages, store: true, metadata: { a: 1 } });
-    expect(response.status).toBe(200);
-  });
-
   it("refuses images by name, in OpenAI's shape, and says not to retry", async () => {
     start();
     const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }];
@@ -253,7 +222,7 @@ describe("chat completions", () => {
     expect(error.param).toContain("messages.0");
   });
 
-  it("says which prompt is too long for which context", async () => {
+  it("names the lengths of a too long prompt and of the context", async () => {
     start({ contextSize: 32 });
     const response = await post("/v1/chat/completions", chat("x".repeat(100)));
     const { error } = OpenAiErrorSchema.parse(await response.json());
@@ -261,7 +230,7 @@ describe("chat completions", () => {
     expect(error.n_prompt_tokens).toBeGreaterThan(100);
   });
 
-  it("continues beyond the context where context_shift comes with max_tokens", async () => {
+  it("continues beyond the context with context_shift and max_tokens", async () => {
     start({ contextSize: 32 });
     const asked = { ...chat("Hello", { context_shift: true }), max_tokens: null };
     const refused = await post("/v1/chat/completions", asked);
@@ -271,7 +240,7 @@ describe("chat completions", () => {
     expect(answered).toMatchObject({ choices: [{ finish_reason: "length" }], usage: { completion_tokens: 90 } });
   });
 
-  it("cancelled by its session: 499 collected, a broken stream streamed", async () => {
+  it("cancelled by its session: 499 when collected, a destroyed connection when streamed", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const session = { "x-session-id": "s" };
@@ -289,28 +258,28 @@ describe("chat completions", () => {
     expect((await third).status).toBe(200);
   });
 
-  it("has so much time collected, and all it takes streamed", async () => {
+  it("has a time limit when collected, and no limit when streamed", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ slots: 2, gate, clock });
     const collected = post("/v1/chat/completions", chat("[eog:2]"));
     const streamed = chunksOf(await post("/v1/chat/completions", chat("[eog:2]", { stream: true })));
     await gate.held();
-    // The daemon's default.
+    // The worker's default time limit of collected answers.
     clock.advance(240_000);
     gate.open();
     expect(OpenAiErrorSchema.parse(await (await collected).json()).error.code).toBe("deadline_exceeded");
     expect(await streamed).toMatchObject({ done: true, failed: false });
   });
 
-  it("breaks the stream when one engine after the other dies", async () => {
+  it("destroys the connection when one engine after the other dies", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const response = await post("/v1/chat/completions", chat("A", { stream: true }));
     await gate.held();
     gate.step();
     await gate.held();
-    // The first one has received something of it.
+    // The first engine has produced output.
     for (const _ of [1, 2, 3, 4]) {
       worker.kill();
       worker.load();
@@ -352,7 +321,7 @@ describe("completions", () => {
 });
 
 describe("models and tokens", () => {
-  it("lists the one model, finds it by name, and nothing else", async () => {
+  it("lists the single model, and finds it by name", async () => {
     start();
     expect(await (await get("/v1/models")).json()).toMatchObject({ object: "list", data: [{ id: "waggle-fake" }] });
     expect((await get("/v1/models/waggle-fake")).status).toBe(200);
@@ -361,7 +330,7 @@ describe("models and tokens", () => {
     expect(OpenAiErrorSchema.parse(await unknown.json()).error.code).toBe("not_found");
   });
 
-  it("turns text into tokens and back", async () => {
+  it("converts text to tokens and back", async () => {
     start();
     const { tokens } = (await (await post("/tokenize", { content: "Hé" })).json()) as { tokens: number[] };
     expect(tokens).toEqual([...Buffer.from("Hé")]);
@@ -374,13 +343,13 @@ describe("models and tokens", () => {
     expect(await (await post("/detokenize", { tokens })).json()).toEqual({ content: "Hé" });
   });
 
-  it("shows what the model is given", async () => {
+  it("shows the model's prompt", async () => {
     start();
     const messages = [{ role: "user", content: "Hi" }];
     expect(await (await post("/apply-template", { messages })).json()).toEqual({ prompt: "user: Hi\nassistant:" });
   });
 
-  it("embeds texts, and says when one is too long", async () => {
+  it("embeds texts, and refuses a too long text", async () => {
     start();
     const response = await post("/v1/embeddings", { input: ["text", "other"] });
     expect(await response.json()).toMatchObject({
@@ -389,7 +358,7 @@ describe("models and tokens", () => {
         { index: 1, embedding: { length: 8 } },
       ],
     });
-    // No client can ask for it again, and a vector of each text is much to keep.
+    // The job is not kept: no client can read it again, and vectors take much memory.
     expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
     const refused = await post("/v1/embeddings", { input: "x".repeat(10_000) });
     expect(refused.status).toBe(400);

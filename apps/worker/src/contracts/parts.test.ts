@@ -1,4 +1,4 @@
-// Contracts about the parts of an answer: what the engine reads in a model's text arrives in both dialects, and nothing of it twice.
+// Contracts about the parts of an answer: both dialects get every part that the engine reads in a model's text, exactly once.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
@@ -33,13 +33,13 @@ async function native(body: object): Promise<{ tokens: TokenEvent[]; end: EndEve
   return { tokens: events.filter((event: StreamEvent): event is TokenEvent => event.type === "token"), end };
 }
 
-/** The texts of a part, put together. */
+/** The joined texts of a part. */
 function said(tokens: readonly TokenEvent[], part: TokenEvent["part"]): string {
   return tokens.flatMap((token) => (token.part === part ? [token.text] : [])).join("");
 }
 
 describe("the native dialect", () => {
-  it("says of each text which part it belongs to, and of the whole what message it makes", async () => {
+  it("has the part of each token, and the whole message at the end", async () => {
     start();
     const { tokens, end } = await native(asking(calling, { tools }));
     expect(said(tokens, "reasoning")).toBe("Hm.");
@@ -66,7 +66,7 @@ describe("the native dialect", () => {
     ).toHaveLength(end.usage.completion_tokens - 1);
   });
 
-  it("has its message in the history again, and its call's result", async () => {
+  it("accepts its message and its call's result as history", async () => {
     start();
     const { end } = await native(asking(calling, { tools }));
     const result = { role: "tool", tool_call_id: end.message?.tool_calls?.[0]?.id, content: "sunny [say:Fine]" };
@@ -83,7 +83,7 @@ describe("the native dialect", () => {
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("it needs messages")]);
   });
 
-  it("marks a call that max_tokens has cut, and gives what it has of it", async () => {
+  it("marks a call that max_tokens has cut off, and sends its beginning", async () => {
     start();
     const { tokens, end } = await native(asking(calling, { tools, max_tokens: 80 }));
     expect(end).toMatchObject({ finish_reason: "length", stopped_by: "max_tokens" });
@@ -93,7 +93,7 @@ describe("the native dialect", () => {
     expect(said(tokens, undefined)).toBe("Look:");
   });
 
-  it("gives what cannot be read as content, counts it and logs it", async () => {
+  it("sends an unreadable call as content, counts it and logs it", async () => {
     start();
     const odd = '<tool_call>{"name": "nobody", "arguments": {}}</tool_call>';
     const { end } = await native(asking(odd, { tools }));
@@ -101,7 +101,7 @@ describe("the native dialect", () => {
     expect(worker.logLines).toContainEqual(expect.objectContaining({ msg: "tool_call_unreadable", calls: 1 }));
   });
 
-  it("lets a stop string end content alone", async () => {
+  it("applies stop strings only to content", async () => {
     start();
     const { end } = await native(asking(`${calling}.`, { tools, stop: ["Bern", "Hm"] }));
     expect(end).toMatchObject({ stopped_by: "end", message: { reasoning_content: "Hm." } });
@@ -114,7 +114,7 @@ describe("the native dialect", () => {
 });
 
 describe("OpenAI's dialect", () => {
-  it("has the same parts as deltas and as one message", async () => {
+  it("has the same parts streamed and collected", async () => {
     start();
     const body = asking(calling, { tools });
     const collected = (await (await post("/v1/chat/completions", body)).json()) as { choices: unknown[] };
@@ -138,7 +138,7 @@ describe("OpenAI's dialect", () => {
     expect(deltas.filter((delta) => delta?.["tool_calls"] !== undefined).length).toBeGreaterThan(2);
   });
 
-  it("keeps each choice's parts to itself", async () => {
+  it("keeps the parts of different choices separate", async () => {
     start({ slots: 2 });
     const body = asking(calling, { tools, n: 2 });
     const { choices } = (await (await post("/v1/chat/completions", body)).json()) as { choices: unknown[] };
@@ -154,7 +154,7 @@ describe("OpenAI's dialect", () => {
     ["json_schema", { json_schema: { type: "object" }, response_format: { type: "json_object" } }],
     ["enable_thinking", { enable_thinking: true }],
     ["chat_template_kwargs.colour", { chat_template_kwargs: { colour: 1 } }],
-  ])("refuses what it cannot do by name: %s", async (field, more) => {
+  ])("refuses an unsupported field by name: %s", async (field, more) => {
     start();
     const refused = await post("/v1/chat/completions", asking("a", more));
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining(field)]);
@@ -199,7 +199,7 @@ describe("OpenAI's dialect", () => {
     },
   );
 
-  it("asks for patience where only the loaded model knows the answer's format", async () => {
+  it("asks the client to retry when only the loaded model knows the answer's format", async () => {
     start({ loadLater: true });
     const refused = await post("/v1/chat/completions", asking(calling, { tools }));
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);

@@ -1,4 +1,4 @@
-// Shows that a client's quota holds in every dialect, before the queue is touched, and that usage is shown only to clients that may see it.
+// Shows that a client's quota applies in every dialect before the queue, and that usage is shown only to clients that may see it.
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";
@@ -26,7 +26,7 @@ function tokensWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> 
   ]);
 }
 
-/** @param quota alice's */
+/** @param quota of the client alice */
 function start(quota: Partial<Quota>, options: InlineWorkerOptions = {}): void {
   table = tokensWith(quota);
   worker = createInlineWorker({
@@ -59,14 +59,14 @@ const chatPath = "/v1/chat/completions";
 
 const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => path));
 const jobRoutes = Object.values(allWorkerRoutes).filter(({ headers = {} }) => "idempotency-key" in headers);
-/** Without these there is nothing to do, so that no job begins. */
+/** Without these fields a request has no work, and begins no job. */
 const work: Readonly<Record<string, object>> = {
   ...Object.fromEntries([...ranking].map((path) => [path, { documents: ["a bee"] }])),
   "/api/chat": { messages: [{ role: "user", content: "a tale" }] },
   "/api/embed": { input: "a bee" },
 };
 
-test("every route that begins a job takes as many requests a minute as the quota says, and says when it takes the next one", async () => {
+test("every route that begins a job limits requests per minute, and reports when it accepts the next one", async () => {
   for (const kind of ["generate", "rerank"] as const) {
     start({ requestsPerMinute: 1 }, { fake: { kind }, contextSize: 256 });
     for (const { path, request } of jobRoutes.filter((route) => ranking.has(route.path) === (kind === "rerank"))) {
@@ -99,7 +99,7 @@ test("every route that begins a job takes as many requests a minute as the quota
   start({});
 });
 
-test("tokens count when they are used, as the answers tell them, until the minute's are used up, then the day's", async () => {
+test("used tokens count towards the limit per minute, then per day", async () => {
   start({ tokensPerMinute: 20, tokensPerDay: 50 });
   let told = 0;
   let taken = 0;
@@ -146,7 +146,7 @@ test("a cancelled answer's tokens count", async () => {
   expect((await post("/v1/inference", { prompt: "a" }, alice)).status).toBe(429);
 });
 
-test("a limited number of jobs wait or run, and a session's next job replaces its last", async () => {
+test("the number of waiting and running jobs is limited, and a session's next job replaces its last", async () => {
   const gate = createStepGate();
   start({ runningJobs: 2 }, { gate, slots: 1 });
   const first = readEvents(await post("/v1/inference", { prompt: "a [eog:2]", session_id: "s" }, alice));
@@ -183,7 +183,7 @@ test.each([false, true])(
   },
 );
 
-test("a request that brought no job costs nothing", async () => {
+test("a request without a job does not count", async () => {
   start({ requestsPerMinute: 1 }, { slots: 1, queueCapacity: 1, gate: createStepGate() });
   for (const job_id of ["x", "y"]) await post("/v1/jobs", { prompt: "b", job_id }, bob);
   expect((await post("/v1/jobs", { prompt: "a" }, alice)).status).toBe(429);
@@ -194,7 +194,7 @@ test("a request that brought no job costs nothing", async () => {
   });
 });
 
-test("tokens that are read again keep what was used", async () => {
+test("usage is kept when API tokens are reloaded", async () => {
   start({ requestsPerMinute: 2 });
   await (await post(chatPath, chat("a [eog:1]"), alice)).text();
   table = tokensWith({ requestsPerMinute: 1 });
@@ -205,7 +205,7 @@ test("tokens that are read again keep what was used", async () => {
   expect(await usageOfAlice()).toMatchObject({ requests: { accepted: 2, refused: 1 } });
 });
 
-test("a client sees itself; a token marked monitor sees all, here and in the metrics", async () => {
+test("a client sees its own usage; a token marked monitor sees all, also in the metrics", async () => {
   start({});
   await (await post(chatPath, chat("a [eog:1]"), alice)).text();
   await (await post(chatPath, chat("a [eog:4]"), bob)).text();
@@ -229,7 +229,7 @@ test("a client sees itself; a token marked monitor sees all, here and in the met
   expect(own).not.toContain("waggle_client_");
 });
 
-test("open metrics need no token and tell nothing of clients; one that is brought counts all the same", async () => {
+test("open metrics need no token and then show no clients; a token is still checked", async () => {
   start({}, { access: { openMetrics: true } });
   await (await post(chatPath, chat("a [eog:1]"), alice)).text();
   const open = await get("/metrics", {});
@@ -242,7 +242,7 @@ test("open metrics need no token and tell nothing of clients; one that is brough
   expect((await get("/v1/info", {})).status).toBe(401);
 });
 
-test("in local mode there is one client, and it sees itself", async () => {
+test("in local mode there is one client, which sees its usage", async () => {
   worker = createInlineWorker({ clock });
   const host = { host: "localhost" };
   const stream = readEvents(await post("/v1/inference", { prompt: "a [eog:3]" }, host));

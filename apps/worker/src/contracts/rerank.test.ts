@@ -1,4 +1,4 @@
-// What the routes that rank and score promise, in the words of the services whose clients call them.
+// Contracts of the routes for ranking and scoring, in the formats of the services whose clients call them.
 import { deferred } from "@waggle/async";
 import { expectedFakeLogit } from "@waggle/engine";
 import { OpenAiErrorSchema, RankingSchema, ScoresSchema } from "@waggle/protocol";
@@ -51,7 +51,7 @@ describe("ranking", () => {
     },
   );
 
-  test("Jina's and Cohere's: the best of them, with their texts, which may be objects", async () => {
+  test("Jina's and Cohere's: the best documents, with their texts, which may be objects", async () => {
     start();
     const objects = documents.map((text) => ({ text, id: 7 }));
     const response = await post("/v1/rerank", { query, documents: objects, top_n: 2, return_documents: true });
@@ -66,7 +66,7 @@ describe("ranking", () => {
     expect(all.results[0]).not.toHaveProperty("document");
   });
 
-  test("TEI's: a bare list, with texts and logits where they are asked for", async () => {
+  test("TEI's: a bare list, with texts and logits on request", async () => {
     start();
     const bare = await (await post("/rerank", { query, texts: documents })).json();
     expect(bare).toEqual(order.map((index) => ({ index, score: expect.closeTo(scores[index] ?? NaN, 9) })));
@@ -82,7 +82,7 @@ describe("ranking", () => {
     );
   });
 
-  test("cuts a long document as Jina and Cohere do, and as TEI where it is asked to", async () => {
+  test("truncates a long document like Jina and Cohere, and like TEI on request", async () => {
     start({ contextSize: 64 });
     const long = [`bee ${"x ".repeat(100)}`];
     const usageOf = async (body: object): Promise<unknown> => await (await post("/rerank", body)).json();
@@ -101,10 +101,10 @@ describe("ranking", () => {
     }
   });
 
-  test("sorts by what the model says, also where two of them score the same", async () => {
+  test("sorts by the model's logits, also when two scores are equal", async () => {
     start();
     const words = Array.from({ length: 50 }, (_, at) => `word${at}`);
-    // The first lacks five of them: 40, and 50.
+    // The first document misses five words: logit 40 instead of 50.
     const close = [words.slice(5).join(" "), words.join(" ")];
     const { results } = (await (await post("/v1/rerank", { query: words.join(" "), documents: close })).json()) as {
       results: object[];
@@ -130,7 +130,7 @@ describe("ranking", () => {
 });
 
 describe("scoring", () => {
-  test("one text with many, and two and two, in their order", async () => {
+  test("one text with many, and pairs of texts, in order", async () => {
     start();
     const many = await (await post("/v1/score", { model: "m", text_1: query, text_2: documents })).json();
     ScoresSchema.parse(many);
@@ -145,7 +145,7 @@ describe("scoring", () => {
     expect(one.data).toHaveLength(1);
   });
 
-  test("refuses what is too long, unless it is asked to cut it: to what fits where truncate_prompt_tokens is -1", async () => {
+  test("refuses a too long text, unless truncate_prompt_tokens is set; -1 truncates to the context", async () => {
     start({ contextSize: 64 });
     const body = { text_1: query, text_2: "x ".repeat(100) };
     expect(await refusal("/v1/score", body)).toMatch(/63 are the most/);
@@ -155,7 +155,7 @@ describe("scoring", () => {
     }
   });
 
-  test("refuses texts that have no partner", async () => {
+  test("refuses texts without a partner", async () => {
     start();
     const refused = await refusal("/score", { text_1: ["a", "b"], text_2: ["a", "b", "c"] });
     expect(refused).toContain('"text_1": it has 2 texts, which is neither one nor as many as text_2 has');
@@ -164,7 +164,7 @@ describe("scoring", () => {
 });
 
 describe("a job that ranks", () => {
-  test("is cancelled where it computes, and leaves nothing", async () => {
+  test("can be cancelled while it is computed, and leaves nothing", async () => {
     const computing = deferred<void>();
     const gate = deferred<void>();
     start({
@@ -189,7 +189,7 @@ describe("a job that ranks", () => {
     expect(job.spec).toMatchObject({ queries: [], documents: [] });
   });
 
-  test("waits its turn in the queue, which refuses one too many", async () => {
+  test("waits in the queue, and is refused when the queue is full", async () => {
     const computing = deferred<void>();
     const gate = deferred<void>();
     start({
@@ -219,7 +219,7 @@ describe("a job that ranks", () => {
   });
 });
 
-describe("a model that is for something else", () => {
+describe("a model of another kind", () => {
   test.each([
     ["generate", "/v1/rerank", { query, documents }, "Cannot rank: this model writes texts"],
     ["embed", "/v1/rerank", { query, documents }, "Cannot rank: this model embeds texts"],
@@ -228,12 +228,12 @@ describe("a model that is for something else", () => {
     ["embed", "/v1/chat/completions", { messages: [{ role: "user", content: "a" }] }, "it does not write"],
     ["rerank", "/v1/completions", { prompt: "a" }, "this model ranks texts; it does not write"],
     ["rerank", "/v1/embeddings", { input: "a" }, "Cannot embed: this model ranks texts"],
-  ] as const)("a model to %s says so on %s", async (kind, path, body, message) => {
+  ] as const)("a model to %s refuses %s with the reason", async (kind, path, body, message) => {
     start({ fake: { kind } });
     expect(await refusal(path, body)).toContain(message);
   });
 
-  test.each(["embed", "rerank", "generate"] as const)("the worker tells that its model is to %s", async (kind) => {
+  test.each(["embed", "rerank", "generate"] as const)("the worker reports that its model is to %s", async (kind) => {
     start({ fake: { kind } });
     const info = (await (await worker.app.request("/v1/info", { headers: { host: "localhost" } })).json()) as object;
     expect(info).toMatchObject({ kind });

@@ -1,116 +1,32 @@
-// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, one end on every way there, and what is
-// kept of a response.
+// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, and one end on every way there.
 import { createStepGate } from "@waggle/engine";
-import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
-import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
-
-type Json = Record<string, unknown>;
-interface Item extends Json {
-  readonly id: string;
-  readonly type: string;
-}
-interface Answer extends Json {
-  readonly id: string;
-  readonly status: string;
-  readonly output: readonly Item[];
-}
-interface Event extends Json {
-  readonly type: string;
-  readonly sequence_number: number;
-  readonly response?: Answer;
-  readonly item?: Item;
-  readonly item_id?: string;
-  readonly output_index?: number;
-}
+import {
+  calling,
+  checked,
+  eventsOf,
+  joined,
+  last,
+  refusal,
+  responsesClient,
+  say,
+  textOf,
+  weather,
+} from "../testing/responses-client.ts";
+import type { Answer, Event, Item, Json } from "../testing/responses-client.ts";
 
 let worker: InlineWorker;
-afterEach(async () => {
-  vi.useRealTimers();
-  await worker.close();
-});
+afterEach(() => worker.close());
 
 function start(options: InlineWorkerOptions = {}): InlineWorker {
   worker = createInlineWorker(options);
   return worker;
 }
 
-async function call(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
-  const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
-  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-}
-
-const post = (body: unknown, headers: Json = {}) => call("POST", "/v1/responses", body, headers);
-
-async function whole(body: unknown, headers: Json = {}): Promise<Answer> {
-  const response = await post(body, headers);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Answer;
-}
-
-async function refusal(response: Response | Promise<Response>): Promise<Json & { status: number }> {
-  const { status } = await response;
-  const { error } = (await (await response).json()) as { error: Json };
-  return { status, ...error };
-}
-
-/** The events of a stream, and whether each frame was named as its event. */
-async function eventsOf(response: Response): Promise<readonly Event[]> {
-  const events: Event[] = [];
-  for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
-    const parsed = JSON.parse(data) as Event;
-    expect(event).toBe(parsed.type);
-    events.push(parsed);
-  }
-  return events;
-}
-
-const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
-const last = (events: readonly Event[]): Event => events.at(-1) as Event;
-const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
-
-/** What strict clients insist on. Returns the final object. */
-function checked(events: readonly Event[]): Answer {
-  expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
-  const numbered = events.filter(({ type }) => type !== "keepalive");
-  expect(numbered.slice(0, 2).map(({ type }) => type)).toEqual(["response.created", "response.in_progress"]);
-  const items: Item[] = [];
-  const doneItems: Item[] = [];
-  for (const { type, item, item_id: itemId, output_index: index } of numbered.slice(2, -1)) {
-    expect(index, type).toBe(doneItems.length);
-    if (type === "response.output_item.added") items.push(item as Item);
-    else if (type === "response.output_item.done") doneItems.push(item as Item);
-    else expect(itemId, type).toBe(items[index as number]?.id);
-  }
-  const final = last(events).response as Answer;
-  const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
-  // The item that was open when it failed is not done.
-  const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
-  expect(doneItems.map(identity)).toEqual(whole.map(identity));
-  expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
-  expect(events.filter(({ type }) => terminals.has(type))).toEqual([last(events)]);
-  expect(new Set(events.flatMap(({ response }) => (response === undefined ? [] : [response.id]))).size).toBe(1);
-  expect(final.output).toEqual(doneItems);
-  return final;
-}
-
-const say = (text: string, words = ""): string => `${words}[say:${encodeURIComponent(text)}]`;
-const textOf = (item: Item | undefined): unknown => (item?.["content"] as { text: string }[] | undefined)?.[0]?.text;
-const joined = (events: readonly Event[], type: string): string =>
-  events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");
-
-const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-const weather = { type: "function", name: "weather", parameters };
-const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
-
-/** The conversation that the engine got with its latest job. */
-function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[]; sampling: Json } {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as unknown as ReturnType<typeof lastPrompt>;
-}
+const { call, post, whole, streamed, lastPrompt } = responsesClient(() => worker);
 
 describe("a stream", () => {
   test("has its events in order, one set of ids, and the same items as the whole answer (fault 5)", async () => {
@@ -156,7 +72,7 @@ describe("a stream", () => {
     expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
   });
 
-  test("with llama-server's return_progress and timings_per_token tells both, in its final event too", async () => {
+  test("reports progress and timings for llama-server's return_progress and timings_per_token, also in its final event", async () => {
     start({ slots: 1 });
     const wanted = { return_progress: true, timings_per_token: true };
     const events = await streamed({ input: "x".repeat(1_500), max_output_tokens: 3, ...wanted });
@@ -164,18 +80,29 @@ describe("a stream", () => {
     const told = events.filter((event) => event["prompt_progress"] !== undefined);
     expect(told.length).toBeGreaterThan(1);
     expect(new Set(told.map(({ type }) => type))).toEqual(new Set(["response.in_progress"]));
+    expect(told[0]).toMatchObject({ prompt_progress: { processed: 0 }, timings: { prompt_n: 0 } });
     const pieces = events.filter(({ type }) => type === "response.output_text.delta");
     expect(pieces.map(({ timings }) => (timings as Json)["predicted_n"])).toEqual([1, 2, 3]);
+    const { id, usage } = last(events).response as Answer;
+    expect(pieces[0]?.["timings"]).toMatchObject({ prompt_n: (usage as Json)["input_tokens"], cache_n: 0 });
     expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
+    // In another stream of the response each report is a sign of life with the same number.
+    const again = await eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
+    const numbersOf = (some: readonly Event[]) => some.map(({ sequence_number: number }) => number);
+    expect(numbersOf(again)).toEqual(numbersOf(events));
+    expect(numbersOf(again.filter(({ type }) => type === "keepalive"))).toEqual(numbersOf(told));
+    expect(JSON.stringify(again)).not.toContain("predicted_n");
+    const plain = await streamed({ input: "x".repeat(1_500), max_output_tokens: 1, return_progress: true });
+    expect(JSON.stringify(plain)).not.toContain("timings");
   });
 
-  test("of nothing is one empty message", async () => {
+  test("has one empty message for an empty answer", async () => {
     start();
     const final = checked(await streamed({ input: "[eog:0]" }));
     expect(final.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("that max_output_tokens ends is incomplete, and so is its last item", async () => {
+  test("is incomplete, with an incomplete last item, when max_output_tokens ends it", async () => {
     start();
     const events = await streamed({ input: say(calling), tools: [weather], max_output_tokens: 80 });
     expect(last(events).type).toBe("response.incomplete");
@@ -188,6 +115,14 @@ describe("a stream", () => {
         { status: "incomplete", arguments: expect.stringMatching(/^\{"city/) as string },
       ],
     });
+  });
+
+  test("that the model itself ends within a call is incomplete too, and a whole one has the time of its end", async () => {
+    start();
+    const cut = await whole({ input: say(calling.slice(0, -30)), tools: [weather] });
+    expect(cut).toMatchObject({ status: "incomplete", completed_at: null });
+    const done = await whole({ input: say(calling), tools: [weather] });
+    expect(Number(done["completed_at"]) - Number(done["created_at"])).toBeOneOf([0, 1]);
   });
 
   test("that is kept alive begins with response.created", async () => {
@@ -209,13 +144,13 @@ describe("a stream", () => {
 });
 
 describe("the one end of a stream (fault 4)", () => {
-  test("that fails says so in an event, and is closed after it", async () => {
+  test("is an event after which the connection closes, when the job fails", async () => {
     start();
     const events = await streamed({ input: "[fail:3]" });
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("whose engines die one after the other", async () => {
+  test("is a failure when engines die one after the other", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }));
@@ -229,7 +164,7 @@ describe("the one end of a stream (fault 4)", () => {
     expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("that somebody cancels", async () => {
+  test("comes when the job is cancelled", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }, { "x-session-id": "s" }));
@@ -245,7 +180,7 @@ describe("the one end of a stream (fault 4)", () => {
     });
   });
 
-  test("whose prompt is too long for the context, before it begins and after", async () => {
+  test("is an error for a too long prompt, before or after the start of the stream", async () => {
     start({ contextSize: 32 });
     expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
       status: 400,
@@ -259,13 +194,20 @@ describe("the one end of a stream (fault 4)", () => {
   });
 });
 
-describe("what is asked", () => {
-  test("no words at all, with one token: a client has the model loaded", async () => {
+describe("the request", () => {
+  test("may have no text and max_output_tokens 1, as clients send it to load the model", async () => {
     start();
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
     expect((await whole({ max_output_tokens: 1 })).status).toBe("incomplete");
     expect(lastPrompt().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+    const cold = await whole({ instructions: "Be kind.", max_output_tokens: 1, temperature: 0, top_p: 0.5 });
+    expect(cold).toMatchObject({ temperature: 0, top_p: 0.5, instructions: "Be kind." });
+    const told = [{ role: "system", content: "Be kind." }];
+    expect(lastPrompt()).toMatchObject({
+      messages: [...told, { role: "user", content: "" }],
+      sampling: { temperature: 0, top_p: 0.5 },
+    });
   });
 
   test("a history of items becomes messages as the model wrote them", async () => {
@@ -275,7 +217,11 @@ describe("what is asked", () => {
       input: [
         { role: "developer", content: [{ type: "input_text", text: "Be brief." }] },
         { role: "user", content: [{ type: "input_text", text: "Weather?" }] },
-        { type: "reasoning", id: "rs_1", summary: [{ type: "summary_text", text: "Hm." }], encrypted_content: null },
+        {
+          ...{ type: "reasoning", id: "rs_1", encrypted_content: null },
+          summary: [{ type: "summary_text", text: "H" }],
+          content: [{ type: "reasoning_text", text: "Hm." }],
+        },
         {
           type: "message",
           role: "assistant",
@@ -309,37 +255,43 @@ describe("what is asked", () => {
     ]);
   });
 
-  test("tools of a server are passed over, namespaces and custom tools go in and come back (fault 6)", async () => {
+  test("server tools are ignored, and namespaces and custom tools are converted in both directions (fault 6)", async () => {
     start();
     const tools = [
       { type: "web_search", external_web_access: false },
       { type: "tool_search", execution: "client", parameters: {} },
       { type: "a_type_of_next_year" },
       { type: "namespace", name: "agents", description: "d", tools: [{ ...weather, name: "close" }] },
+      { type: "namespace", name: "mcp__files__", tools: [{ ...weather, name: "read" }] },
       { type: "custom", name: "apply_patch", format: { type: "grammar", syntax: "lark", definition: "start: WORD" } },
     ];
     const patch = '*** Begin\n+"π"\\ 🐝';
     const call = (name: string, args: object) => `<tool_call>${JSON.stringify({ name, arguments: args })}</tool_call>`;
-    const text = `${call("agents__close", { city: "a" })}${call("apply_patch", { input: patch })}`;
+    const text = `${call("agents__close", { city: "a" })}${call("mcp__files__read", { city: "b" })}${call("apply_patch", { input: patch })}`;
     const events = await streamed({ input: say(text), tools, tool_choice: "auto", parallel_tool_calls: true });
     const final = checked(events);
     expect(final.output).toMatchObject([
       { type: "function_call", namespace: "agents", name: "close", arguments: '{"city":"a"}' },
+      { type: "function_call", namespace: "mcp__files__", name: "read" },
       { type: "custom_tool_call", name: "apply_patch", input: patch },
     ]);
     expect(joined(events, "response.custom_tool_call_input.delta")).toBe(patch);
-    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["agents__close", "apply_patch"]);
-    expect(lastPrompt().tools?.[1]?.function["description"]).toContain("start: WORD");
+    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual([
+      "agents__close",
+      "mcp__files__read",
+      "apply_patch",
+    ]);
+    expect(lastPrompt().tools?.[2]?.function["description"]).toContain("start: WORD");
 
     await whole({ input: [...final.output, { type: "function_call_output", call_id: "x", output: "" }], tools });
     expect(lastPrompt().messages[0]?.["tool_calls"]).toMatchObject([
-      { function: { name: "agents__close" } },
+      ...[{ function: { name: "agents__close" } }, { function: { name: "mcp__files__read" } }],
       { function: { name: "apply_patch", arguments: { input: patch } } },
     ]);
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
   });
 
-  test("a choice is of a tool that is there, and a schema is named by its place among all of them", async () => {
+  test("a tool choice must be a known tool, and an invalid schema is named by its index among all tools", async () => {
     start();
     const strict = { ...weather, name: "odd", strict: true, parameters: { type: "array", uniqueItems: true } };
     const body = { input: "a", tools: [weather, { type: "mcp" }, strict] };
@@ -350,9 +302,22 @@ describe("what is asked", () => {
     const other = { ...only, tools: [{ type: "function", name: "weather" }] };
     await whole({ ...body, input: "a[eog:1]", tool_choice: other });
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
+    // A tool of a server has no name: one that allows nothing else is offered nothing.
+    const server = { ...only, tools: [{ type: "mcp" }] };
+    await whole({ ...body, input: "a[eog:1]", tool_choice: server });
+    expect(lastPrompt().tools).toBeUndefined();
+    const required = { ...body, tool_choice: { ...server, mode: "required" } };
+    expect(await refusal(post(required))).toMatchObject({ param: "tool_choice" });
+    const agents = { type: "namespace", name: "agents", tools: [{ ...weather, name: "close" }] };
+    const close = { type: "function", name: "close", namespace: "agents" };
+    for (const choice of [close, { ...only, tools: [close] }]) {
+      await whole({ input: "a[eog:1]", tools: [weather, agents], tool_choice: choice });
+      expect(lastPrompt().answerGrammar).toContain("agents__close");
+      expect(lastPrompt().answerGrammar).not.toContain("weather");
+    }
   });
 
-  test("text.format holds the content to a schema, and logprobs come where they are included", async () => {
+  test("text.format constrains the content to a schema, and included logprobs are sent", async () => {
     start();
     const format = {
       type: "json_schema",
@@ -362,6 +327,10 @@ describe("what is asked", () => {
     const answer = await whole({ input: say('{"a":1}'), text: { format, verbosity: "low" } });
     expect(textOf(answer.output.at(-1))).toBe('{"a":1}');
     expect(answer["text"]).toMatchObject({ format: { type: "json_schema" } });
+    await whole({ input: say("{}"), text: { format: { type: "json_object" } } });
+    expect(lastPrompt().answerGrammar).toContain("root ::=");
+    await whole({ input: say("{}"), text: { format: { type: "text" } } });
+    expect(lastPrompt().answerGrammar).toBeUndefined();
     const include = ["message.output_text.logprobs", "reasoning.encrypted_content"];
     const events = await streamed({ input: "Hello [eog:3]", include, top_logprobs: 2 });
     const content = checked(events).output.at(-1)?.["content"];
@@ -386,6 +355,17 @@ describe("what is asked", () => {
       "tools.1.parameters",
       { tools: [{ type: "mcp" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }] },
     ],
+    [
+      "tools.0.tools.0.parameters",
+      {
+        tools: [
+          {
+            ...{ type: "namespace", name: "n" },
+            tools: [{ ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }],
+          },
+        ],
+      },
+    ],
     ["tool_choice", { tool_choice: "required", tools: [{ type: "web_search" }] }],
     ["content-encoding", {}],
   ])("%s is refused by name", async (field, more) => {
@@ -397,13 +377,13 @@ describe("what is asked", () => {
     expect(error["message"]).not.toContain("Invalid input");
   });
 
-  test("an effort goes to a model that has a switch, and is null in the response of a model without one", async () => {
+  test("a reasoning effort applies to a model with a switch, and is null in the response of another model", async () => {
     start();
     const answer = await whole({ input: "Hi[eog:1]", reasoning: { effort: "medium", summary: "auto" } });
     expect(answer["reasoning"]).toEqual({ effort: null, summary: null });
   });
 
-  test("how many tokens the input has, which are as many as the answer counts", async () => {
+  test("counting the input gives as many tokens as the answer's usage", async () => {
     start();
     const body = { instructions: "Be kind.", input: "Hi[eog:1]", tools: [weather] };
     const counted = (await (await call("POST", "/v1/responses/input_tokens", body)).json()) as Json;
@@ -411,7 +391,7 @@ describe("what is asked", () => {
     expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
   });
 
-  test("the same again: as many tokens, of which all but the last were cached", async () => {
+  test("a repeated request has as many tokens, of which all but the last are cached", async () => {
     start({ slots: 1 });
     const usage = async () => (await whole({ input: "Hi[eog:1]" }))["usage"] as Json;
     const { input_tokens: tokens } = await usage();
@@ -421,153 +401,27 @@ describe("what is asked", () => {
     });
   });
 
+  test("a request as Codex sends it", async () => {
+    start();
+    const answer = await whole({
+      model: "gpt-5",
+      input: [{ type: "message", id: "msg_1", role: "user", content: [{ type: "input_text", text: "hi[eog:1]" }] }],
+      tools: [
+        { ...weather, description: "d", strict: false },
+        { type: "web_search", external_web_access: false },
+      ],
+      ...{ tool_choice: "auto", parallel_tool_calls: true, reasoning: { summary: "auto" }, store: false },
+      ...{ include: ["reasoning.encrypted_content"], prompt_cache_key: "01a1", text: { verbosity: "low" } },
+      client_metadata: { session_id: "01a1" },
+    });
+    const echo = { store: false, text: { format: { type: "text" } }, truncation: "disabled" };
+    expect(answer).toMatchObject({ ...echo, tools: [{ name: "weather" }], temperature: 1, top_p: 1 });
+  });
+
   test("on a path of no route is answered in this dialect", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
     expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });
     expect((await call("POST", "/responses", { input: "Hi[eog:1]" })).status).toBe(200);
-  });
-});
-
-describe("what is kept of a response", () => {
-  test("goes before the input of the next one, turn for turn (fault 9)", async () => {
-    start();
-    const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
-    expect(first["metadata"]).toEqual({ a: "b" });
-    const second = await whole({ input: say("Two."), previous_response_id: first.id });
-    await whole({ input: say("Three."), previous_response_id: second.id });
-    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([
-      ...[say("One."), "One.", say("Two."), "Two.", say("Three.")],
-    ]);
-    const page = (await (await call("GET", `/v1/responses/${second.id}/input_items?order=asc&limit=2`)).json()) as Json;
-    expect(page).toMatchObject({ data: [{ role: "user" }, { role: "assistant" }], has_more: true });
-  });
-
-  test("is its client's own: a missing one and another token's are both a 404 (fault 9)", async () => {
-    start({ access: forTwoClients });
-    const { id } = await whole({ input: say("Mine.") }, alice);
-    const previous = { input: "Hi", previous_response_id: id };
-    const missing = { status: 404, code: "previous_response_not_found", param: "previous_response_id" };
-    expect(await refusal(post(previous, bob))).toMatchObject(missing);
-    expect(await refusal(post({ ...previous, previous_response_id: "resp_0" }, alice))).toMatchObject(missing);
-    expect((await call("GET", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
-    expect((await call("DELETE", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
-    expect((await call("GET", `/v1/responses/${id}`, undefined, alice)).status).toBe(200);
-    const reference = { input: [{ type: "item_reference", id: "msg_0" }] };
-    expect(await refusal(post(reference, alice))).toMatchObject({ status: 404, param: "input.0.id" });
-  });
-
-  test("is the same object again, until it is deleted", async () => {
-    start();
-    const answer = await whole({ input: say(calling), tools: [weather] });
-    expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
-    const deleted = await call("DELETE", `/v1/responses/${answer.id}`);
-    expect(await deleted.json()).toEqual({ id: answer.id, object: "response", deleted: true });
-    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
-  });
-
-  test("is nothing with store: false", async () => {
-    start();
-    const answer = await whole({ input: say("Gone."), store: false });
-    expect(answer["store"]).toBe(false);
-    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
-    expect((await post({ input: "Hi", previous_response_id: answer.id })).status).toBe(404);
-  });
-
-  test("is there for an item that a client names instead of sending it", async () => {
-    start();
-    const { output } = await whole({ input: say("Earlier text.") });
-    await whole({
-      input: [
-        { type: "item_reference", id: output[0]?.id },
-        { role: "user", content: "Hi[eog:1]" },
-      ],
-    });
-    expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Earlier text." });
-  });
-
-  test("has the ids that its client gave, and an item that is named counts as if it was sent", async () => {
-    start({ maxBodyBytes: 2_000 });
-    const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
-    const { id } = await whole({ input: [own] });
-    expect(await (await call("GET", `/v1/responses/${id}/input_items`)).json()).toMatchObject({ data: [own] });
-    const named = (count: number) => ({
-      input: Array.from({ length: count }, () => ({ type: "item_reference", id: "mine" })),
-    });
-    await whole(named(2));
-    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([own.content, own.content]);
-    for (const path of ["/v1/responses", "/v1/responses/input_tokens"]) {
-      expect(await refusal(call("POST", path, named(3)))).toMatchObject({ status: 400, param: "input.2.id" });
-    }
-  });
-
-  test("is listed as far as it is there, once a response before it is deleted", async () => {
-    start();
-    const first = await whole({ input: "a[eog:1]" });
-    const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });
-    const third = await whole({ input: "c[eog:1]", previous_response_id: second.id });
-    expect((await call("DELETE", `/v1/responses/${first.id}`)).status).toBe(200);
-    const page = (await (await call("GET", `/v1/responses/${third.id}/input_items?order=asc`)).json()) as Json;
-    expect(page).toMatchObject({
-      data: [{ role: "user", content: "b[eog:1]" }, { role: "assistant" }, { role: "user", content: "c[eog:1]" }],
-      has_more: false,
-    });
-  });
-
-  test("of one that failed is its error, and no conversation continues from it", async () => {
-    start();
-    const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
-    expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);
-    const next = refusal(post({ input: "Hi", previous_response_id: failed.id }));
-    expect(await next).toMatchObject({ status: 400, param: "previous_response_id" });
-  });
-
-  test("streams again from any event on, while it runs and after, with the same numbers and ids", async () => {
-    const gate = createStepGate();
-    start({ gate });
-    const reading = eventsOf(await post({ input: say(calling), tools: [weather], stream: true }));
-    await gate.held();
-    gate.step(12);
-    await gate.held();
-    const id = [...worker.registry.liveJobs()][0]?.id as string;
-    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toMatchObject({
-      status: "in_progress",
-      output: [],
-    });
-    expect(await refusal(post({ input: "Hi", previous_response_id: id }))).toMatchObject({ status: 400 });
-    const meanwhile = eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
-    gate.open();
-    const events = await reading;
-    checked(events);
-    expect(await meanwhile).toEqual(events);
-    const from = (number: number): Promise<Response> =>
-      call("GET", `/v1/responses/${id}?stream=true&starting_after=${number}`);
-    expect(await eventsOf(await from(4))).toEqual(events.slice(5));
-    expect(await eventsOf(await from(events.length - 1))).toEqual([]);
-    expect(await refusal(from(events.length))).toMatchObject({ status: 400, param: "starting_after" });
-    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toEqual(last(events).response);
-    expect((await call("HEAD", `/v1/responses/${id}?stream=true`)).status).toBe(200);
-    expect(worker.app.streams.open).toBe(0);
-  });
-
-  test("is one response for a request that was sent twice", async () => {
-    start({ limits: { retryGraceMs: 10_000 } });
-    const again = { "idempotency-key": "k" };
-    const body = { input: say("Once."), stream: true };
-    const first = await eventsOf(await post(body, again));
-    vi.setSystemTime(Date.now() + 5_000);
-    const second = await eventsOf(await post(body, again));
-    expect(checked(second)).toEqual(checked(first));
-    expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
-  });
-
-  test("does not stream once its first events are gone", async () => {
-    start({ limits: { replayBufferBytes: 1_024 } });
-    const { id } = await whole({ input: say("A few words more than fit.") });
-    expect((await call("GET", `/v1/responses/${id}`)).status).toBe(200);
-    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true`))).toMatchObject({ status: 404 });
-    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true&starting_after=x`))).toMatchObject({
-      status: 400,
-    });
   });
 });

@@ -1,4 +1,4 @@
-// Shows that every route which begins a job takes an Idempotency-Key, and that the reference says so of these routes alone.
+// Shows that every route that begins a job accepts an Idempotency-Key, and that the reference lists it for these routes only.
 import { allWorkerRoutes, errorsOf, modelRoutes, rerankRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import { bodyFields } from "@waggle/testing/hostile";
@@ -6,13 +6,13 @@ import { expect, test } from "vitest";
 import { createInlineWorker, testLimits } from "../testing/inline-worker.ts";
 
 const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => path));
-/** Without these there is nothing to do, so that no job begins. */
+/** Without these fields a request has no work, and begins no job. */
 const work: Readonly<Record<string, object>> = {
   ...Object.fromEntries([...ranking].map((path) => [path, { documents: ["a bee"] }])),
   "/api/chat": { messages: [{ role: "user", content: "a tale" }] },
   "/api/embed": { input: "a bee" },
 };
-/** A change of a model may conflict with another one. */
+/** Changes of a model may conflict with each other. */
 const changing = new Set(Object.values(modelRoutes).map(({ path }): string => path))
   .add("/api/pull")
   .add("/api/copy")
@@ -45,7 +45,7 @@ test.each(routes.map((route): [string, Route] => [`${route.method.toUpperCase()}
   },
 );
 
-test("are as many as there are ways to begin a job", () => {
+test("the routes with the header include those of every dialect", () => {
   const taking = routes.filter(({ headers = {} }) => "idempotency-key" in headers);
   expect(taking.map(({ path }) => path)).toEqual(
     expect.arrayContaining(["/v1/jobs", "/v1/messages", "/v1/responses", "/api/chat", "/completion", "/v1/rerank"]),

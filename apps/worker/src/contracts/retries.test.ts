@@ -1,4 +1,4 @@
-// Shows that a request which is sent again joins the job of its first try: one prefill, and a whole answer for the client that still listens.
+// Shows that a retried request joins the job of the first try: one prefill, and a whole answer for the client that still listens.
 import { createStepGate } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
@@ -42,7 +42,7 @@ async function post({ headers = {}, body = chat, path = "/v1/chat/completions", 
   return await worker.app.request(path, signal === undefined ? init : { ...init, signal });
 }
 
-/** What the answer says in all; undefined unless it is whole. */
+/** The text of the answer; undefined unless the answer is complete. */
 async function textOf(response: Response): Promise<string | undefined> {
   const text = await response.text();
   if (!text.endsWith("data: [DONE]\n\n")) return undefined;
@@ -57,7 +57,7 @@ interface Chunk {
 const prefills = (): number => worker.commands.filter(({ type }) => type === "submit").length;
 const joined = (response: Response): boolean => response.headers.get("idempotent-replayed") === "true";
 
-describe("a request that is sent again", () => {
+describe("a retry", () => {
   test.each([
     ["by its key", { "idempotency-key": "k1" }, { "idempotency-key": "k1" }],
     ["by its count of tries", { "x-stainless-retry-count": "0" }, { "x-stainless-retry-count": "1" }],
@@ -101,7 +101,7 @@ describe("a request that is sent again", () => {
     expect(prefills()).toBe(1);
   });
 
-  test("gets the answer of a first try that has ended, as long as that is kept", async () => {
+  test("gets the answer of a first try that has ended, as long as the job is kept", async () => {
     const headers = { "idempotency-key": "k1" };
     gate.open();
     const said = await textOf(await post({ headers }));
@@ -114,7 +114,7 @@ describe("a request that is sent again", () => {
     expect([joined(later), prefills()]).toEqual([false, 2]);
   });
 
-  test("gets a whole answer, as it asks for one", async () => {
+  test("gets a collected answer if it requests one", async () => {
     const headers = { "x-stainless-retry-count": "1" };
     const body = { ...chat, stream: false };
     const both = [post({ headers, body }), post({ headers, body })];
@@ -125,7 +125,7 @@ describe("a request that is sent again", () => {
     expect(prefills()).toBe(1);
   });
 
-  test("runs again where the first try has failed", async () => {
+  test("runs again when the first try has failed", async () => {
     const headers = { "idempotency-key": "k1" };
     const body = { ...chat, messages: [{ role: "user", content: "[fail:1] a tale" }] };
     gate.open();
@@ -133,7 +133,7 @@ describe("a request that is sent again", () => {
     expect(prefills()).toBe(2);
   });
 
-  describe("runs again where the first try's job", () => {
+  describe("runs again when the first try's job", () => {
     const request: Request = {
       headers: { "idempotency-key": "k1" },
       path: "/v1/jobs",
@@ -176,7 +176,7 @@ describe("a request that is sent again", () => {
     });
   });
 
-  test("may be another request where the first try was refused", async () => {
+  test("may be a different request when the first try was refused", async () => {
     await worker.close();
     serve({ slots: 1, queueCapacity: 1 });
     const headers = { "idempotency-key": "k1" };
@@ -213,10 +213,10 @@ describe("two requests are two jobs", () => {
     expect([response.status, joined(response), prefills()]).toEqual([200, false, 2]);
   });
 
-  test("where they are two clients'", async () => {
+  test("if two clients send them", async () => {
     await worker.close();
     serve({ access: forTwoClients });
-    // Neither job has an id yet when the other one comes.
+    // Neither job has an id when the other request arrives.
     const both = await Promise.all([alice, bob].map((who) => post({ headers: { ...who, "idempotency-key": "k1" } })));
     expect(both.map((response) => [response.status, joined(response)])).toEqual([
       [200, false],
@@ -225,7 +225,7 @@ describe("two requests are two jobs", () => {
     expect(prefills()).toBe(2);
   });
 
-  test("where the setting is 0", async () => {
+  test("if the setting is 0", async () => {
     await worker.close();
     serve({ limits: { ...testLimits, retryGraceMs: 0 } });
     const headers = { "idempotency-key": "k1" };
@@ -249,7 +249,7 @@ describe("a job whose client has left", () => {
   }
   const isCancelling = (): boolean => worker.commands.some(({ type }) => type === "cancel");
 
-  test("lives on for a while in its prefill, and no longer", async () => {
+  test("continues in its prefill for a limited time", async () => {
     await leave({}, 0);
     clock.advance(graceMs - 1);
     expect(isCancelling()).toBe(false);
@@ -257,12 +257,12 @@ describe("a job whose client has left", () => {
     expect(isCancelling()).toBe(true);
   });
 
-  test("ends at once where it speaks and nothing says that it may be asked for again", async () => {
+  test("ends at once when it has output and no sign of a retry", async () => {
     await leave({}, 2);
     expect(isCancelling()).toBe(true);
   });
 
-  test("ends at once for a client that tries again only while it has received nothing", async () => {
+  test("ends at once for a client that retries only before the first output", async () => {
     await leave({ headers: { "x-stainless-retry-count": "0" } }, 2);
     expect(isCancelling()).toBe(true);
   });
@@ -273,7 +273,7 @@ describe("a job whose client has left", () => {
       "tries again and has received nothing",
       { headers: { "x-stainless-retry-count": "0" }, body: { ...chat, stream: false } },
     ],
-  ])("lives on for a while where its client %s", async (_, request) => {
+  ])("continues for a limited time when its client %s", async (_, request) => {
     await leave(request, 2);
     clock.advance(graceMs - 1);
     expect(isCancelling()).toBe(false);
@@ -282,10 +282,10 @@ describe("a job whose client has left", () => {
   });
 });
 
-describe("a job_id that is there already", () => {
+describe("a job_id in use", () => {
   const body = { prompt: "[eog:5] a tale", job_id: "mine", seed: 1 };
 
-  test("gives its job to the same request", async () => {
+  test("gives the existing job to the same request", async () => {
     const first = await post({ path: "/v1/jobs", body });
     const again = await post({ path: "/v1/jobs", body });
     expect([first.status, again.status]).toEqual([202, 202]);
@@ -296,7 +296,7 @@ describe("a job_id that is there already", () => {
     expect([joined(again), joined(stream), prefills()]).toEqual([true, true, 1]);
   });
 
-  test("is a conflict for another one", async () => {
+  test("is a conflict for another request", async () => {
     await post({ path: "/v1/jobs", body });
     const other = await post({ path: "/v1/jobs", body: { ...body, seed: 2 } });
     expect(other.status).toBe(409);

@@ -1,4 +1,4 @@
-// What a worker of several models promises, whichever route is asked.
+// Contracts of a worker with several models, for every route.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ const isLoading = (event: StreamEvent): boolean => event.type === "status" && ev
 const textFor = (text: string): string =>
   expectedFakeText({ kind: "text", text }, { temperature: 0, seed: 42, ignore_eos: false }, 100);
 
-/** An answer from the file, whole. */
+/** A complete answer of the file. */
 async function expectAnswer(reader: StreamReader, file: string, prompt: string): Promise<void> {
   const { events, done, failed } = await reader.rest();
   expect([fileIn(events), textOf(events), done, failed]).toEqual([file, textFor(prompt), true, false]);
@@ -78,7 +78,7 @@ describe("a name", () => {
     ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
   ];
 
-  test.each(routes)("at %s means its model, by an alias and in other letters too", async (path, body) => {
+  test.each(routes)("at %s finds its model, also by an alias and in other letter case", async (path, body) => {
     start({ aliases: { bee: ["gpt-4o"] } });
     await change("/v1/models/load", { model: "bee" });
     for (const model of ["bee", "gpt-4o", "BEE:latest"]) {
@@ -94,7 +94,7 @@ describe("a name", () => {
     const response = await post(path, { ...body, model: "wasp" });
     expect(response.status).toBe(404);
     expect(await response.text()).toMatch(
-      // Ollama's clients look for its own words.
+      // Ollama's clients look for Ollama's message.
       path.startsWith("/api/")
         ? "model 'wasp' not found"
         : /Cannot find model \\?"wasp\\?": this worker serves ant, bee\./,
@@ -102,7 +102,7 @@ describe("a name", () => {
     expect([worker.engines("ant"), worker.engines("bee")]).toEqual([0, 0]);
   });
 
-  test("has to be named, unless there is a default for no name or an unknown one", async () => {
+  test("is required, unless a default model serves missing and unknown names", async () => {
     start();
     expect((await post("/v1/inference", { prompt: "hello" })).status).toBe(400);
     await worker.close();
@@ -113,7 +113,7 @@ describe("a name", () => {
     }
   });
 
-  test("of an embedding model is not that of one that generates", async () => {
+  test("cannot generate text if it is an embedding model's", async () => {
     start({ fakes: { bee: { kind: "embed" } } });
     await change("/v1/models/load", { model: "bee" });
     const vectors = await post("/v1/embeddings", { model: "bee", input: ["a", "b"] });
@@ -121,7 +121,7 @@ describe("a name", () => {
     expect(worker.engines("ant")).toBe(0);
   });
 
-  test("may be added, and is taken then", async () => {
+  test("can be added, and is then in use", async () => {
     start();
     expect((await post("/api/copy", { source: "bee", destination: "hornet" })).status).toBe(200);
     const reader = await stream("hornet");
@@ -132,7 +132,7 @@ describe("a name", () => {
 });
 
 describe("a model is loaded on demand", () => {
-  test("while the stream says so, and the one that is idle leaves for it", async () => {
+  test("while its stream reports it, and the idle model is unloaded for it", async () => {
     start({ atOnce: 1, loadLater: ["bee"] });
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const reader = await stream("bee");
@@ -145,7 +145,7 @@ describe("a model is loaded on demand", () => {
     );
   });
 
-  test("one that is busy finishes its stream first", async () => {
+  test("after a busy model has finished its stream", async () => {
     const gate = createStepGate();
     start({ atOnce: 1, gates: { ant: gate } });
     const first = await stream("ant");
@@ -167,7 +167,7 @@ describe("a model is loaded on demand", () => {
     expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
   });
 
-  test("a failure of one is reported only to its own requests", async () => {
+  test("and its failure is reported only to its requests", async () => {
     start({ loadLater: ["bee"] });
     const reader = await stream("bee");
     (await worker.engine("bee")).giveUp("Cannot load model bee: it is broken.");
@@ -183,7 +183,7 @@ describe("a model is loaded on demand", () => {
 });
 
 describe("an unload", () => {
-  test("waits for jobs that run, and those that wait have it come back", async () => {
+  test("waits for running jobs, and waiting jobs load the model again", async () => {
     const gate = createStepGate();
     start({ slots: 1, gates: { ant: gate } });
     const [running, waiting] = [await stream("ant"), await stream("ant")];
@@ -197,7 +197,7 @@ describe("an unload", () => {
     expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
   });
 
-  test("of a pinned model is refused, and a model without room next to it gets an error", async () => {
+  test("is refused for a pinned model, and a model without room next to it gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
     expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
@@ -213,14 +213,14 @@ describe("an unload", () => {
   });
 });
 
-describe("a question to a model", () => {
+describe("a query to a model", () => {
   const ask = async (model: string): Promise<unknown> => {
     const response = await post("/tokenize", { model, content: "hello" });
     return [response.status, await response.text()];
   };
   const answer = [200, expect.stringContaining('"tokens"')];
 
-  test("is answered before it is unloaded", async () => {
+  test("is answered before the model is unloaded", async () => {
     start();
     await change("/v1/models/load", { model: "ant" });
     const sent = deferred<EngineCommand>();
@@ -236,7 +236,7 @@ describe("a question to a model", () => {
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
   });
 
-  test("keeps it from leaving for another one before it is answered", async () => {
+  test("keeps the model from being unloaded for another one before the answer", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     await change("/v1/models/load", { model: "bee" });
@@ -245,7 +245,7 @@ describe("a question to a model", () => {
     }
   });
 
-  test("that cannot be loaded says why, and does not try again each time", async () => {
+  test("gets the reason if the model cannot be loaded, and does not retry the load each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
     (await worker.engine("bee")).giveUp("Cannot load model: broken.");
@@ -272,7 +272,7 @@ test.each(["unload", "delete", "leave"])("a client that waits for a model to loa
   for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
 });
 
-test("a session has one stream, whichever models it asks", async () => {
+test("a session has one stream, even with several models", async () => {
   const gate = createStepGate();
   start({ gates: { ant: gate } });
   const first = await stream("ant", { session_id: "s" });
@@ -282,7 +282,7 @@ test("a session has one stream, whichever models it asks", async () => {
   expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
 });
 
-test("an engine's death is felt by its own streams, and by no other model's", async () => {
+test("an engine's death affects only the streams of its model", async () => {
   const gates = { ant: createStepGate(), bee: createStepGate() };
   start({ gates });
   const [ant, bee] = [await stream("ant", { on_engine_loss: "error" }), await stream("bee")];
@@ -302,7 +302,7 @@ test("an engine's death is felt by its own streams, and by no other model's", as
 });
 
 describe("a swap", () => {
-  test("has jobs before it answered by the old file, jobs after it by the new one", async () => {
+  test("lets the old file answer earlier jobs, and the new file later ones", async () => {
     const gate = createStepGate();
     start({ gates: { ant: gate }, loadLater: ["bee"] });
     const before = await stream("ant");
@@ -326,7 +326,7 @@ describe("a swap", () => {
   test.each<[why: string, reference: string]>([
     ["there is no such file", "wasp.gguf"],
     ["it does not load", "bee"],
-  ])("that fails since %s leaves the old file where it is", async (_, reference) => {
+  ])("keeps the old file if it fails since %s", async (_, reference) => {
     start({ loadLater: ["bee"] });
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const swapped = post("/v1/models/swap", { model: "ant", reference });
@@ -339,7 +339,7 @@ describe("a swap", () => {
     await expect.poll(() => worker.models.hosts().length).toBe(2);
   });
 
-  test("in place answers who waited, by the old file where the new one cannot be loaded", async () => {
+  test("answers waiting jobs in place, with the old file if the new one cannot be loaded", async () => {
     start({ loadLater: ["bee"] });
     const swapped = post("/v1/models/swap", { model: "ant", reference: "bee" });
     const bee = await worker.engine("bee");
@@ -359,7 +359,7 @@ describe("a swap", () => {
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
   });
 
-  test("that has no room for both is refused, and the old file stays", async () => {
+  test("is refused without room for both files, and the old file stays", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });
@@ -369,7 +369,7 @@ describe("a swap", () => {
   });
 });
 
-test("what Waggle has not downloaded is not deleted", async () => {
+test("a file that Waggle has not downloaded is not deleted", async () => {
   start();
   const response = await worker.app.request("/v1/models/ant", { method: "DELETE", headers: { host: "localhost" } });
   expect([response.status, await response.text()]).toEqual([
@@ -379,7 +379,7 @@ test("what Waggle has not downloaded is not deleted", async () => {
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
 });
 
-test("what another model is served from as well is not deleted", async () => {
+test("a file that also serves another model is not deleted", async () => {
   start({ models: ["ant"] });
   const rest = { aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
   for (const name of ["cat", "dog"]) {
@@ -391,7 +391,7 @@ test("what another model is served from as well is not deleted", async () => {
   await expectAnswer(await stream("cat"), "ant.gguf", "to cat [eog:9]");
 });
 
-test.each(["/v1/models/copy", "/api/delete"])("a copy is deleted alone: %s", async (path) => {
+test.each(["/v1/models/copy", "/api/delete"])("deleting a copy deletes only its name: %s", async (path) => {
   start();
   const before = worker.models.entries().length;
   expect((await post("/api/copy", { source: "ant", destination: "copy" })).status).toBe(200);
@@ -420,7 +420,7 @@ test.each([
   ["", 400],
   ["a\nb", 400],
   ["status", 400],
-])("a copy may not be called %j", async (destination, code) => {
+])("a copy cannot have the name %j", async (destination, code) => {
   start();
   expect((await post("/api/copy", { source: "ant", destination })).status).toBe(code);
   expect((await status("ant"))?.aliases).toEqual([]);
@@ -445,7 +445,7 @@ describe("in network mode", () => {
     ["DELETE", "/api/delete", { model: "ant" }],
     ["POST", "/api/pull", { model: "x" }],
     ["POST", "/api/generate", { model: "ant", keep_alive: 0 }],
-  ])("%s %s is an admin's", async (method, path, body) => {
+  ])("%s %s needs the admin right", async (method, path, body) => {
     start({ access: { localMode: false, tokens: () => tokens } });
     const ask = async (headers: Record<string, string>): Promise<number> => {
       const init = {
@@ -506,7 +506,7 @@ describe("in network mode", () => {
     },
   );
 
-  test("a client without the admin right reads of no folder, and the log has the path", async () => {
+  test("a client without the admin right sees no folders, and the log has the path", async () => {
     const modelsFolder = mkdtempSync(join(tmpdir(), "several-models-"));
     const access = { localMode: false, tokens: () => tokens };
     start({ access, modelsFolder });
@@ -526,7 +526,7 @@ describe("in network mode", () => {
     rmSync(modelsFolder, { recursive: true });
   });
 
-  test("everybody who may ask sees the models", async () => {
+  test("every client sees the models", async () => {
     start({ access: { localMode: false, tokens: () => tokens } });
     const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost", ...guest } });
     expect(response.status).toBe(200);

@@ -1,5 +1,5 @@
-// Random schedules against dispatcher, queue, registry, sessions, readers and engine together: hundreds of them, on a fake clock. A failure
-// names its seed and tells the history. One schedule again, or more than usual:
+// Runs hundreds of random schedules against dispatcher, queue, registry, sessions, readers and engine together, on a fake clock. A failure
+// names its seed and prints the history. To repeat a schedule, or to run more:
 //   WAGGLE_SIM_SEED=17 WAGGLE_SIM_RUNS=1 vitest run apps/worker/src/contracts/simulation.test.ts
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { simulate } from "../testing/simulation/simulate.ts";
 
 const firstSeed = Number(process.env["WAGGLE_SIM_SEED"] ?? 1);
 const runs = Number(process.env["WAGGLE_SIM_RUNS"] ?? 500);
-/** From so many runs on, whatever can happen must have happened. */
+/** With at least this many runs, every kind of event must have happened. */
 const runsThatSeeAll = 500;
 
 const everyTurn = [
@@ -33,7 +33,7 @@ const everyTurn = [
 describe("random schedules", () => {
   const metrics = createWorkerMetrics();
 
-  // Alone a schedule takes 30 ms; the limit ends one that hangs, also where other processes hold the cores.
+  // A schedule takes 30 ms on a free core. The limit ends one that hangs, also on a busy machine.
   test(
     `${runs} of them, from seed ${firstSeed} on, break no invariant`,
     { timeout: 300_000 + runs * 1_000 },
@@ -50,7 +50,7 @@ describe("random schedules", () => {
     },
   );
 
-  test("with the same seed do and see the same", async () => {
+  test("have the same history for the same seed", async () => {
     const [first, second] = [await simulate(firstSeed, metrics), await simulate(firstSeed, metrics)];
     expect(second.history).toEqual(first.history);
     expect(first.history.length).toBeGreaterThan(30);

@@ -1,4 +1,4 @@
-// Shows that a storm of requests leaves the event loop to the streams: so many begin in each turn, and large bodies one after the other.
+// Shows that a storm of requests leaves time for streams: each turn of the event loop begins a few requests, and reads one large body.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -14,7 +14,7 @@ function post(path: string, body: string, signal?: AbortSignal): Promise<Respons
   return Promise.resolve(worker.app.request(path, init));
 }
 
-/** How many of them were answered in each turn of the event loop. */
+/** Number of requests answered in each turn of the event loop. */
 async function answeredByTurn(answers: readonly Promise<Response>[]): Promise<number[]> {
   let answered = 0;
   for (const answer of answers) void answer.then(() => (answered += 1));
@@ -26,15 +26,15 @@ async function answeredByTurn(answers: readonly Promise<Response>[]): Promise<nu
   return counts;
 }
 
-it("begins eight of them in a turn", async () => {
+it("begins eight requests in a turn", async () => {
   worker = createInlineWorker();
-  // The first eight begin before anybody looks.
+  // The first eight begin before the first measurement.
   const [, ...counts] = await answeredByTurn(Array.from({ length: 60 }, () => post("/v1/jobs", "{}")));
   expect(Math.max(...counts)).toBe(8);
   expect(counts.length).toBeLessThan(20);
 });
 
-it("reads one large body in a turn, and small ones meanwhile", async () => {
+it("reads large bodies one at a time, and small ones at the same time", async () => {
   worker = createInlineWorker();
   const large = JSON.stringify({ content: 5, ignored: "x".repeat(400_000) });
   const [largeOnes, small] = [[large, large, large].map((body) => post("/tokenize", body)), post("/tokenize", "{}")];
@@ -43,7 +43,7 @@ it("reads one large body in a turn, and small ones meanwhile", async () => {
   expect(Math.max(...(await counts))).toBe(1);
 });
 
-it("lets those pass who fetch what is theirs", async () => {
+it("answers reads and cancels during the storm", async () => {
   worker = createInlineWorker();
   const storm = Array.from({ length: 60 }, () => post("/v1/jobs", "{}"));
   const counts = answeredByTurn(storm);
@@ -55,7 +55,7 @@ it("lets those pass who fetch what is theirs", async () => {
   await counts;
 });
 
-it("does nothing for those who have left before their turn", async () => {
+it("does no work for clients that have left before their turn", async () => {
   worker = createInlineWorker();
   const abort = new AbortController();
   const first = Array.from({ length: 8 }, () => post("/v1/jobs", "{}"));

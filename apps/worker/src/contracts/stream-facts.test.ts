@@ -1,4 +1,4 @@
-// What a stream says of itself: when its first token is to be expected, how far its prompt is, what of it was cached, and its receipt.
+// Contracts about the facts in a stream: the expected time of its first token, the progress of its prompt, cached tokens, and its receipt.
 import { createHash } from "node:crypto";
 import { createStepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
 
-/** What every pass takes. */
+/** Duration of every pass. */
 const passMs = 500;
 let worker: InlineWorker;
 let clock: ReturnType<typeof createFakeClock>;
@@ -23,10 +23,10 @@ beforeEach(() => {
 });
 afterEach(() => worker.close());
 
-/** The model's own first token is computed once, so the prompts are not quite alike. */
+/** The model's start token is the same in all prompts and computed once, so prompts share a prefix of one token. */
 const about = (ms: number): unknown => expect.closeTo(ms, -2);
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-/** Of 100 tokens, and like no other: the first one is the model's own. */
+/** A unique prompt of 100 tokens, with the model's start token. */
 const prompt = (name: string): string => `${name}${"x".repeat(98 - "[eog:1]".length)}[eog:1]`;
 
 function specOf(request: GenerateRequestInput): GenerateSpec {
@@ -42,7 +42,7 @@ async function readAll(job: Job): Promise<StreamEvent[]> {
   return events;
 }
 
-/** Pass by pass, to the job's end. */
+/** Releases passes one by one to the job's end. */
 async function run(job: Job): Promise<StreamEvent[]> {
   const reading = readAll(job);
   while (!hasEnded(job)) {
@@ -55,7 +55,7 @@ async function run(job: Job): Promise<StreamEvent[]> {
   return await reading;
 }
 
-/** After three jobs of 1,000 ms whose 99 tokens took 500 ms. */
+/** Starts a worker that has run three jobs of 1,000 ms, whose 99 prompt tokens took 500 ms. */
 async function measure(): Promise<void> {
   for (const name of ["1", "2", "3"]) await run(await submit({ prompt: prompt(name) }));
 }
@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
 const queuedOf = ({ log }: Job) => (log.waiting?.event.type === "queued" ? log.waiting.event : undefined);
 
 describe("the time to the first token", () => {
-  test("is in the event with the position, from the times of jobs and prompts", async () => {
+  test("is in the event with the position, estimated from the times of jobs and prompts", async () => {
     await measure();
     const running = await submit({ prompt: prompt("4") });
     expect(queuedOf(running)).toMatchObject({ position: 0, eta_ms: about(500) });
@@ -75,7 +75,7 @@ describe("the time to the first token", () => {
     expect(queuedOf(third)).toMatchObject({ position: 1, eta_ms: about(3_000) });
   });
 
-  test("counts only what no cache holds", async () => {
+  test("counts only tokens that are not cached", async () => {
     await measure();
     const running = await submit({ prompt: "y".repeat(400) });
     while (running.log.nextToken === 0) {
@@ -87,7 +87,7 @@ describe("the time to the first token", () => {
     expect(queuedOf(same)).toMatchObject({ position: 1, eta_ms: about(1_000) });
   });
 
-  test("is absent for texts to embed, which have no token", async () => {
+  test("is absent for embedding jobs, which have no tokens", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
     const { model, scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
@@ -95,7 +95,7 @@ describe("the time to the first token", () => {
     expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
   });
 
-  test("is absent before it was measured", async () => {
+  test("is absent before the first measurement", async () => {
     await submit({ prompt: prompt("1") });
     const waiting = await submit({ prompt: prompt("2") });
     expect(queuedOf(waiting)).toMatchObject({ position: 1 });
@@ -130,7 +130,7 @@ describe("a deadline that the queue cannot meet", () => {
     });
   });
 
-  test("is accepted where it can be met, and where nothing was measured", async () => {
+  test("is accepted if it can be met, or if nothing was measured", async () => {
     await submit({ prompt: prompt("1") });
     await expect(submit({ prompt: prompt("2"), deadline_ms: 1 })).resolves.toBeDefined();
     clock.advance(1);
@@ -139,7 +139,7 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("3"), deadline_ms: 60_000 })).resolves.toBeDefined();
   });
 
-  test("is judged by the place that the job would have: none to wait for, or that of the one it supersedes", async () => {
+  test("is judged by the job's position in the queue, or that of the job it supersedes", async () => {
     await measure();
     await submit({ prompt: prompt("4"), deadline_ms: 900 });
     await submit({ prompt: prompt("5"), session_id: "s" });
@@ -149,7 +149,7 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000, session_id: "s" })).resolves.toBeDefined();
   });
 
-  test("counts only where the client set it: our own time limit refuses no job", async () => {
+  test("applies only if the client set it: our time limit refuses no job", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
     const ours = { ...specOf({ prompt: prompt("5") }), deadlineMs: 1, refusedIfLate: undefined };
@@ -158,7 +158,7 @@ describe("a deadline that the queue cannot meet", () => {
 });
 
 describe("a long prompt", () => {
-  test("tells how far it is, between its start and its first token", async () => {
+  test("reports its progress between its start and its first token", async () => {
     const events = await run(await submit({ prompt: `${"x".repeat(1_600)}[eog:1]` }));
     const told = events.flatMap((event) => (event.type === "status" && event.prompt_progress ? [event] : []));
     expect(told.length).toBeGreaterThan(0);
@@ -170,11 +170,11 @@ describe("a long prompt", () => {
     }
     const types = events.map(({ type }) => type);
     expect(types.lastIndexOf("status")).toBeLessThan(types.indexOf("token"));
-    // Its client alone wants to know.
+    // Only the client of the job gets the progress.
     expect(worker.logLines.filter(({ msg }) => msg === "stream_status")).toHaveLength(1);
   });
 
-  test("tells where it leaves what was cached", async () => {
+  test("reports how many tokens were cached", async () => {
     await run(await submit({ prompt: "You are a bee. Today is Monday. [eog:1]" }));
     const events = await run(await submit({ prompt: "You are a bee. Today is Tuesday. [eog:1]" }));
     expect(events.find(({ type }) => type === "started")).toMatchObject({ differs_at: "Tuesday. [eog:1]" });
@@ -185,7 +185,7 @@ describe("a long prompt", () => {
 describe("the receipt", () => {
   const endOf = (events: readonly StreamEvent[]): EndEvent => events.at(-1) as EndEvent;
 
-  test("has the hash of the text, and the seed and the settings that were used", async () => {
+  test("has the hash of the text, the seed and the used settings", async () => {
     const events = await run(await submit({ prompt: "né [unicode][eog:9]", top_k: 7, logit_bias: { "3": 1 } }));
     const text = events.map((event) => (event.type === "token" ? event.text : "")).join("");
     expect(text).not.toBe("");
@@ -215,7 +215,7 @@ describe("the receipt", () => {
     expect(endOf(events)).toMatchObject({ finish_reason: "cancelled", receipt: { text_sha256: sha256(text) } });
   });
 
-  test("of several choices has each one's own hash", async () => {
+  test("has a hash for each of several choices", async () => {
     await worker.close();
     worker = createInlineWorker({ slots: 2 });
     const spec = specOf({ prompt: "x [eog:4]", temperature: 1 });

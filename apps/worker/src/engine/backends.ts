@@ -45,7 +45,6 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
   });
 }
 
-/** Reports progress when it has changed by at least one step. */
 function createReport(emit: (event: EngineEvent) => void): (progress: number) => void {
   let step = -1;
   return (progress) => {

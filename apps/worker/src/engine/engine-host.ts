@@ -1,4 +1,4 @@
-// Defines the port between a model's host and its engine, which runs in a supervised process, or, as in tests, in this process.
+// Defines the port between a model's host and its engine. The engine runs in a supervised process; in tests it runs in this process.
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 
 export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" | "start_failed";
@@ -6,22 +6,19 @@ export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" 
 export interface EngineHost {
   start(): void;
   /**
-   * Never throws. A command that cannot be serialized is answered by a failure event, as if the engine had refused it.
-   * Without an engine the command is dropped, and `onLost` reports the loss of the engine.
+   * Never throws. A command that cannot be serialized gets a failure event, as if the engine had refused it. Without an engine the command
+   * is dropped, and `onLost` reports the loss of the engine.
    */
   send(command: EngineCommand): void;
   /** Stops the engine, which exits by command or is killed; resolves when it is gone. The engine is not restarted. */
   stop(): Promise<void>;
   readonly ready: boolean;
-  /** Info of the last engine that became ready. */
-  readonly info: BackendInfo | undefined;
   readonly pid: number | undefined;
   readonly starts: number;
   readonly deaths: number;
 }
 
 export interface EngineHostEvents {
-  /** Whether the engine has work. */
   readonly busy: () => boolean;
   readonly onStart: () => void;
   readonly onEvent: (event: EngineEvent) => void;

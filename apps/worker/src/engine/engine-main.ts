@@ -9,7 +9,7 @@ import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
-/** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so the limit is never reached. */
+/** Most submitted jobs that wait inside the engine. Never reached, because the worker submits no more jobs than there are slots. */
 const maxWaiting = 256;
 
 /** Time between two reports of the process's state; each report also does deferred work while no pass runs. */
@@ -18,7 +18,7 @@ const maintenanceIntervalMs = 1_000;
 const gpuReportIntervalMs = 5_000;
 const usPerMs = 1_000;
 
-/** Most time for sending the last message before the process exits. */
+/** Time limit for sending the last message before the process exits. */
 const lastMessageTimeoutMs = 1_000;
 
 let engine: Engine | undefined;
@@ -34,7 +34,8 @@ process.on("uncaughtException", (thrown) => {
   emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
   leaveWith({ type: "broken", message: messageOf(thrown) });
 });
-// Such a promise belongs to a library call that nothing awaits any more: the call has failed already, or continues without the promise.
+// A library call whose promise is rejected without a handler is no longer awaited: it has failed already, or does not need the promise. So
+// the engine continues.
 process.on("unhandledRejection", (reason) => {
   const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
   emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });
@@ -51,7 +52,7 @@ function handle(running: Engine, command: EngineCommand): void {
   try {
     running.handle(command);
   } catch (thrown) {
-    const message = `Cannot execute the command ${command.type}:  ${messageOf(thrown)}`;
+    const message = `Cannot execute the command ${command.type}: ${messageOf(thrown)}`;
     emit({ type: "log", level: "error", message });
     const answer = answerToUndelivered(command, { code: "engine_failed", message });
     if (answer !== undefined) emit(answer);
@@ -78,7 +79,6 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-/** Sends the last message and then ends the process. */
 function leaveWith(event: EngineEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
@@ -145,7 +145,7 @@ async function run(start: EngineStart): Promise<void> {
   process.exit(0);
 }
 
-/** @throws Error when the backend cannot serve so many slots */
+/** @throws Error when the backend cannot serve the configured number of slots */
 function createEngineOn(backend: Backend, start: EngineStart): Engine {
   const { prefillBudget, threads, threadsPinned } = start.settings;
   return createEngine({

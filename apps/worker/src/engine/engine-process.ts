@@ -2,14 +2,13 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Environment } from "@waggle/daemon";
 
 /**
- * Size of an engine's young generation, a third of it in use. Few objects of a step outlive the next one, and with Node's default of 16 the
- * process grew by 150 MB over 10,000 jobs before V8 collected anything.
+ * Size of a semi-space, which is a third of V8's young generation. Few objects of a step outlive the next one. With Node's default of 16 MiB
+ * the process grew by 150 MB over 10,000 jobs before V8 collected anything.
  */
-const youngMiB = 4;
-
-type Environment = Readonly<Record<string, string | undefined>>;
+const semiSpaceMiB = 4;
 
 /**
  * Starts the process. On a system without free memory, descriptors or processes, the call may throw, or return a process
@@ -19,7 +18,7 @@ export function forkEngine(env: Environment): ChildProcess {
   return fork(enginePath(), [], {
     execArgv: engineExecArgv(),
     env: engineEnv(env),
-    // The engine's output is that of llama.cpp, so it belongs in the log, never in our machine-readable stdout.
+    // llama.cpp writes to the engine's output. It belongs in the log, because the worker's stdout is machine-readable.
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     serialization: "json",
   });
@@ -32,7 +31,7 @@ function enginePath(): string {
 
 function engineExecArgv(): string[] {
   const source = fromSource() ? ["--import", import.meta.resolve("tsx")] : [];
-  return ["--expose-gc", `--max-semi-space-size=${youngMiB}`, ...source];
+  return ["--expose-gc", `--max-semi-space-size=${semiSpaceMiB}`, ...source];
 }
 
 function fromSource(): boolean {
@@ -45,13 +44,14 @@ function engineEnv(inherited: Environment): NodeJS.ProcessEnv {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
     UV_THREADPOOL_SIZE: "1",
-    // A build with OpenMP spins at barriers this long before it sleeps. Longer is up to 5 % faster on a quiet machine; on a busy one it makes
-    // two threads collapse (decision 008).
+    // Spins at a barrier before a thread sleeps, in builds with OpenMP. More spins are up to 5 % faster on a quiet machine, but on busy
+    // cores two threads can almost stop (decision 008).
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
-    // Without a number glibc keeps freed memory at the top of its heap, up to twice the largest block so far: 25 MB here.
+    // Without a fixed threshold glibc keeps freed memory at the top of its heap, up to twice the largest block so far: 25 MB here.
     MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),
-    // With that number glibc does not adapt to common block sizes: those of 128 KiB and more would come from the system each time, zeroed.
-    // A text of 262,144 emoji was tokenized in 2.7 s instead of 0.7, and held a stream up for 0.5 s instead of 0.1.
+    // With a fixed trim threshold glibc no longer adapts this one to common block sizes: blocks of 128 KiB and more would come from the
+    // system each time, zeroed. Tokenizing a text of 262,144 emoji took 2.7 s instead of 0.7 s, and delayed a stream by 0.5 s instead of
+    // 0.1 s.
     MALLOC_MMAP_THRESHOLD_: env["MALLOC_MMAP_THRESHOLD_"] ?? String(2 * 1_048_576),
   };
 }

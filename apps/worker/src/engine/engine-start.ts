@@ -1,6 +1,5 @@
-// Defines the first message to an engine process: all its settings, as plain data. Environment and argv stay with the worker.
+// Defines the first message to an engine process: all its settings, as plain data. Only the worker reads flags and variables.
 import type { BackendName } from "@waggle/protocol";
-import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
 
 export interface EngineStart {
@@ -8,7 +7,6 @@ export interface EngineStart {
   readonly backend: BackendName;
   /** Path of the model's file. */
   readonly model: string;
-  /** The folder of packages for a GPU. */
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
   /** Most threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
@@ -25,22 +23,4 @@ export interface FakeEngineOptions {
   readonly failLoad: string | undefined;
   readonly crashAtStep: number | undefined;
   readonly hangAtStep: number | undefined;
-}
-
-export function engineStartOf(
-  config: Pick<WorkerConfig, "backend" | "gpuFolder" | "maxThreads" | "fake">,
-  model: string,
-  settings: ModelSettings,
-  prefixStore: EngineStart["prefixStore"],
-): EngineStart {
-  return {
-    type: "start",
-    backend: config.backend,
-    model,
-    gpuFolder: config.gpuFolder,
-    settings,
-    maxThreads: config.maxThreads,
-    prefixStore,
-    fake: config.fake,
-  };
 }

@@ -1,22 +1,21 @@
-// Owns whether the process that made a folder still lives. A process id cannot tell: it means another process, or none,
-// in another PID namespace. So the owner listens on a socket in the folder, and the kernel refuses connections to it from
-// the moment the owner is dead, whatever namespace is asking. A lock by `flock` would need native code; a file that the owner touches would
-// need minutes of patience.
+// Detects whether the process that made a folder still lives. A process id is not enough: in another PID namespace it may belong to another
+// process or to no process. So the owner listens on a socket in the folder, and the kernel refuses connections to it as soon as the owner
+// is dead, in every namespace. `flock` would need native code, and a file that the owner touches would only look old after minutes.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 const fileName = "lock";
-/** Longest path of a socket on every system; a longer one would be cut off without an error, and name another file. */
+/** Longest socket path that every system supports. A system cuts off a longer path without an error, so that it names another file. */
 const maxPathBytes = 103;
-/** A connection is made or refused at once, also while the owner is stopped; a longer wait counts as no answer. */
+/** The kernel accepts or refuses a connection at once, even while the owner is stopped. After a timeout the lock counts as held. */
 const answerTimeoutMs = 1_000;
 
 export interface FolderLock {
   release(): void;
 }
 
-/** On a system without such sockets, or with too long a path, the folder has no lock. */
+/** Makes no lock on a system without such sockets, or when the path is too long. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   if (!hasRoomForLock(folder)) return { release: () => {} };
   const server = createServer((connection) => connection.destroy());
@@ -27,7 +26,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   return { release: () => server.close() };
 }
 
-/** `unlocked`: there never was a lock, or it cannot be tested. */
+/** `unlocked`: the folder never had a lock, or the lock cannot be tested. */
 export async function lockStateOf(folder: string): Promise<"held" | "dropped" | "unlocked"> {
   if (!hasRoomForLock(folder)) return "unlocked";
   const socket = connect(join(folder, fileName));

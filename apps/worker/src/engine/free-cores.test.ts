@@ -15,7 +15,7 @@ const core = (times: Partial<Times>): { times: Times } => ({
 
 type State = readonly [ownMs: number, ...cores: ReturnType<typeof core>[]];
 
-/** Asks once for each state of the machine after the first. */
+/** The free cores after each state of the machine but the first. */
 function freeIn(first: State, ...rest: State[]): number[] {
   let [own, ...cores] = first;
   const freeCores = createFreeCores(
@@ -41,7 +41,7 @@ test("the CPU time of this process counts as free", () => {
   const states: Parameters<typeof freeIn> = [
     [7_000, core({ user: 90_000 }), core({ idle: 100_000 })],
     [8_200, core({ user: 91_000 }), core({ user: 500, idle: 100_500 })],
-    // Its times are exact, and those of the cores are not.
+    // The process's times are exact, and those of the cores are not.
     [10_250, core({ user: 92_000 }), core({ user: 1_500, idle: 100_500 })],
   ];
   expect(freeIn(...states)).toEqual([1.7, 2]);

@@ -4,15 +4,15 @@ import type { CpuInfo } from "node:os";
 type Core = Pick<CpuInfo, "times">;
 
 /**
- * Returns a function: each call returns how many cores were idle or used by this process since the call before, with fractions. To be called
- * every second or so: the times are counted in steps of ten milliseconds.
+ * Returns a function that computes how many cores were idle or used by this process since its last call, as a fraction. Call it about once
+ * a second: the system counts the times in steps of 10 ms.
  * @param cpus the times of each core since the machine started, in ms, as in `os.cpus`; cores may be added or removed
  * @param ownMs CPU time of all threads of this process since it started
  */
 export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number): () => number {
-  let before = { ...sumUp(cpus()), own: ownMs() };
+  let before = { ...sumOfTimes(cpus()), own: ownMs() };
   return () => {
-    const now = { ...sumUp(cpus()), own: ownMs() };
+    const now = { ...sumOfTimes(cpus()), own: ownMs() };
     const all = now.all - before.all;
     const free = now.idle - before.idle + now.own - before.own;
     before = now;
@@ -20,7 +20,8 @@ export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number
   };
 }
 
-function sumUp(cores: readonly Core[]): { cores: number; idle: number; all: number } {
+/** Times of all cores together, in the unit of `os.cpus`. */
+export function sumOfTimes(cores: readonly Core[]): { cores: number; idle: number; all: number } {
   let [idle, all] = [0, 0];
   for (const { times } of cores) {
     idle += times.idle;

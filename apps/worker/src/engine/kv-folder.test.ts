@@ -25,7 +25,7 @@ async function chosen(given: Partial<Parameters<typeof chooseKvFolder>[0]> = {})
   return folder;
 }
 
-/** Runs a process that locks the folder like a worker, and dies. */
+/** Runs a process that locks the folder as a worker does, and dies. */
 async function lockAndDie(folder: string): Promise<void> {
   const path = JSON.stringify(join(folder, "lock"));
   const owner = spawn(process.execPath, ["-e", `require("net").createServer().listen(${path}, () => console.log())`]);
@@ -44,7 +44,7 @@ test("a temporary folder is removed with its worker", async () => {
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test("models share it, and the share of a model is removed with its engine", async () => {
+test("models share a temporary folder, and a model's share is removed with its engine", async () => {
   const folder = await chosen();
   const one = folder.shareOf("j", 2);
   const other = folder.shareOf("m2j", 2);
@@ -70,13 +70,13 @@ test("a configured folder stays", async () => {
   expect(existsSync(join(parent, "mine"))).toBe(true);
 });
 
-test("never takes more than half of what is free", async () => {
+test("a temporary folder takes at most half of the free space", async () => {
   const { maxBytes } = await chosen({ maxBytes: Number.MAX_SAFE_INTEGER });
   expect(maxBytes).toBeGreaterThan(0);
   expect(maxBytes).toBeLessThan(2 ** 50);
 });
 
-test("is not chosen without snapshots, or without a usable parent", async () => {
+test("no folder is chosen without snapshots, or without a usable parent", async () => {
   const choose = (maxBytes: number, parents: string[]) => chooseKvFolder({ folder: undefined, maxBytes, parents });
   expect(await choose(0, [parent])).toBeUndefined();
   expect(await choose(1, [join(parent, "missing")])).toBeUndefined();
@@ -117,7 +117,7 @@ test("a folder without a lock is removed only when it is old and its process is 
   expect([left, young, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true, true]);
 });
 
-test("a path that is too long for a lock is used without one", async () => {
+test("a folder whose path is too long for a lock is used without a lock", async () => {
   const deep = join(parent, "x".repeat(120));
   mkdirSync(deep);
   const folder = await chosen({ parents: [deep] });

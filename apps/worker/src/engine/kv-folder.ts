@@ -8,12 +8,12 @@ import { lockFolder, lockStateOf } from "./folder-lock.ts";
 
 /** Linux's file system in memory. */
 const memoryFolder = "/dev/shm";
-/** A container's memory file system may be smaller than this; then it has another purpose. */
+/** Least free space of a usable parent. In a container the memory file system is often smaller and meant for other things. */
 const leastMemoryFolderBytes = 256 * 2 ** 20;
 /** Largest part of the free space at the worker's start that the folder may take. */
 const largestShare = { ofFileSystem: 1 / 2, ofMemory: 1 / 4 } as const;
 const prefix = "waggle-prefixes-";
-/** A younger folder without a lock may be about to be locked by its worker. */
+/** A younger folder without a lock may belong to a worker that is about to lock it. */
 const unlockedAgeMs = 600_000;
 
 export interface KvFolder {
@@ -46,7 +46,7 @@ export async function chooseKvFolder(options: KvFolderOptions): Promise<KvFolder
   const { folder, maxBytes, parents = [memoryFolder, tmpdir()] } = options;
   if (maxBytes === 0) return undefined;
   if (folder !== undefined) {
-    // Each model already has a folder in it, named by its fingerprint.
+    // Each model already has a subfolder, named by its fingerprint.
     const shareOf = (_key: string, models: number): KvFolderShare => ({
       folder,
       maxBytes: Math.floor(maxBytes / models),
@@ -59,7 +59,7 @@ export async function chooseKvFolder(options: KvFolderOptions): Promise<KvFolder
   await removeLeftovers(parent);
   const path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   const bounds = [maxBytes, freeBytes(parent) * largestShare.ofFileSystem];
-  // Files in a memory folder take memory from other uses.
+  // Files in memory reduce the memory for everything else.
   if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
   mkdirSync(path, { mode: 0o700 });
   const lock = await lockFolder(path);
@@ -115,7 +115,7 @@ async function removeLeftovers(parent: string): Promise<void> {
         lock === "unlocked" ? Date.now() - mtimeMs > unlockedAgeMs && isGone(Number(pid)) : lock === "dropped";
       if (left) rmSync(path, { recursive: true, force: true });
     } catch {
-      // Another process is removing it.
+      // Another process is removing the folder.
     }
   }
 }

@@ -9,7 +9,7 @@ import { limitOptions } from "../config/options/limit-options.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createSupervisor } from "./supervisor.ts";
 
-/** As by default. */
+/** The default of `--crash-loop-deaths`. */
 const crashLoopDeaths = Number(limitOptions.crashLoopDeaths.default);
 
 interface FakeEngine extends EventEmitter {
@@ -26,11 +26,11 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
     connected: true,
     sent: [] as unknown[],
     send(message: unknown) {
-      // Node makes the message a line of JSON at once, and throws what that throws.
+      // Node serializes the message to JSON at once, and throws the error of that.
       this.sent.push(JSON.parse(JSON.stringify(message)));
     },
     kill() {
-      // Without a pid the signal would go to the caller's own process group.
+      // Without a pid the signal would go to this process's group.
       if (pid === undefined) throw new Error("killed the process group");
       engine.emit("close", null, "SIGKILL");
     },
@@ -91,7 +91,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const report: EngineEvent = { type: "process_stats", eventLoopUtilization: 0, rssBytes: 1 };
 
 describe("an engine process that cannot be started", () => {
-  it("by a throw is a death like any other: logged, counted, tried again later", async () => {
+  it("is logged, counted and started again later if `fork` throws", async () => {
     let failures = 2;
     const worker = setUp((pid) => (pid === 2 && failures-- > 0 ? noMemory() : createFakeEngine(pid)));
     worker.supervisor.start();
@@ -109,7 +109,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.supervisor).toMatchObject({ ready: true, starts: 2, deaths: 3 });
   });
 
-  it("by an error event is handled alike, and a process without a pid is never killed", async () => {
+  it("is handled alike after an error event, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
     worker.supervisor.start();
     worker.ready();
@@ -157,7 +157,7 @@ describe("an engine process that cannot be started", () => {
 });
 
 describe("a crash loop", () => {
-  it("is noticed however long a load takes", () => {
+  it("is detected however long a load takes", () => {
     const worker = setUp();
     worker.supervisor.start();
     for (let death = 1; death <= crashLoopDeaths; death += 1) {
@@ -171,7 +171,7 @@ describe("a crash loop", () => {
     expect(worker.engines).toHaveLength(crashLoopDeaths);
   });
 
-  it("is noticed when each engine dies while it loads", () => {
+  it("is detected when each engine dies while it loads", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();
@@ -183,7 +183,7 @@ describe("a crash loop", () => {
     expect(worker.calls.at(-1)).toMatch(/^gave up: /);
   });
 
-  it("is not detected where a job has progressed under each engine, and the next one starts at once", () => {
+  it("is not detected when each engine has progressed a job, and the next one starts at once", () => {
     const worker = setUp();
     worker.supervisor.start();
     const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
@@ -205,7 +205,7 @@ describe("a crash loop", () => {
     );
   });
 
-  it("is over when an engine has served for a minute", () => {
+  it("ends when an engine has served for a minute", () => {
     const worker = setUp();
     worker.supervisor.start();
     for (let death = 1; death <= 20; death += 1) {
@@ -253,7 +253,7 @@ describe("a command that cannot be serialized", () => {
 });
 
 describe("an engine that is stopped", () => {
-  it("while it is idle is killed after a silence, and replaced", () => {
+  it("is killed after a silence and replaced if it was idle", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();
@@ -271,7 +271,7 @@ describe("an engine that is stopped", () => {
     expect(worker.supervisor.ready).toBe(true);
   });
 
-  it("while it has jobs is killed for making no steps, whatever messages it sends", () => {
+  it("is killed if it has jobs and makes no steps, even if it sends other messages", () => {
     const worker = setUp();
     worker.supervisor.start();
     worker.ready();
@@ -288,7 +288,7 @@ describe("an engine that is stopped", () => {
 it.each([
   [false, ["start", "death: signal", "gave up at first"]],
   [true, ["start", "death: signal", "start"]],
-])("that dies on its first load, of a file that was loaded before: %s", (loadedBefore, calls) => {
+])("an engine that dies during its first load (file loaded before: %s)", (loadedBefore, calls) => {
   const worker = setUp(createFakeEngine, { loadedBefore });
   worker.supervisor.start();
   worker.die();
@@ -296,7 +296,7 @@ it.each([
   expect(worker.calls.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(calls);
 });
 
-it("leaves no timer when it has stopped", async () => {
+it("a stopped supervisor leaves no timer", async () => {
   const worker = setUp();
   worker.supervisor.start();
   worker.ready();

@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { BackendInfo, EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
@@ -14,11 +14,11 @@ import { createWatchdog } from "./watchdog.ts";
 /** Waits before the 1st, 2nd … restart in a row; a healthy engine resets the count. */
 const restartDelaysMs = [0, 500, 1_000, 2_000, 4_000];
 /**
- * An engine counts as healthy after this time in service, or once a job has progressed under it; an engine that dies
- * earlier has failed.
+ * An engine counts as healthy after being ready for this time, or once a job has progressed in it. The death of a healthy engine starts a
+ * new count of deaths in a row.
  */
 const healthyMs = 60_000;
-/** How long an engine may take to exit after the command. */
+/** Time for an engine to exit after the command `shutdown`; then it is killed. */
 const leaveTimeoutMs = 1_000;
 
 interface Death {
@@ -33,8 +33,8 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly clock: Clock;
   readonly log: Logger;
   /**
-   * The timeout after which an engine counts as hung. With jobs: no step for this time or 20 times the median step,
-   * whichever is longer. Without jobs: no message for this time or 5 s, whichever is longer.
+   * The timeout after which an engine counts as hung. With jobs: no step for this time or 20 times the median step, whichever is longer.
+   * Without jobs: no message for this time or 5 s, whichever is longer.
    */
   readonly watchdogTimeoutMs: number;
   /** Longest silence while the engine loads. */
@@ -48,7 +48,6 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly loadedBefore?: boolean;
   /** Called when the last process has exited after `stop`. */
   readonly onStopped?: (() => void) | undefined;
-  /** Starts the process; by default a real one. */
   readonly fork?: typeof forkEngine;
 }
 
@@ -57,18 +56,17 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const fork = options.fork ?? forkEngine;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
-  let info: BackendInfo | undefined;
   /** When the present engine became ready; undefined while it loads, and while there is no engine. */
   let readyAt: number | undefined;
   let everReady = false;
-  /** True when a job has progressed under the present engine. */
+  /** Whether a job has progressed in the present engine. */
   let progressed = false;
   let stopping = false;
   let starts = 0;
   let deaths = 0;
   let deathsInARow = 0;
   let restart: TimerHandle | undefined;
-  /** The reason of the death that is about to come, where it is more precise than the exit status. */
+  /** Reason of the coming death, where it is more precise than the exit status. */
   let doom: Death | undefined;
   let gone: (() => void) | undefined;
   let loadTimer: TimerHandle | undefined;
@@ -129,7 +127,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         loadTimer?.cancel();
         readyAt = clock.now();
         everReady = true;
-        info = event.info;
         watchdog.start();
         options.onReady(event.info, event.loadMs);
         break;
@@ -154,7 +151,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "gpu_memory":
         break;
     }
-    if (event.type === "step") progressed ||= event.events.some(bringsFurther);
+    if (event.type === "step") progressed ||= event.events.some(isProgress);
     options.onEvent(event);
     // Called last, because the watchdog needs `busy` to be up to date.
     if (event.type === "step") watchdog.stepped(event.stats?.passMs);
@@ -188,7 +185,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     if (stopping) return;
     deaths += 1;
     const isVerdict = !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
-    // The receiver of a verdict reports it.
+    // The receiver of `onGaveUp` reports a final failure.
     const line = { event: "engine_died", death: death.reason, reason: death.message, ...facts };
     log[isVerdict ? "info" : "error"](line, "engine_died");
     if (hasLived) {
@@ -242,9 +239,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     get ready() {
       return readyAt !== undefined;
     },
-    get info() {
-      return info;
-    },
     get pid() {
       return child?.pid;
     },
@@ -257,8 +251,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   };
 }
 
-/** Whether the event is progress of a job: a token, or a text's vector. */
-function bringsFurther({ type }: JobEvent): boolean {
+function isProgress({ type }: JobEvent): boolean {
   return type === "token" || type === "embedding";
 }
 

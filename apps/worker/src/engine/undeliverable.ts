@@ -1,5 +1,5 @@
-// Owns the answers for messages between worker and engine that cannot be delivered, so that their job or question fails alone. JSON refuses values
-// that are nested too deep or too long; the sender gets that error.
+// Owns the answers for messages between worker and engine that cannot be delivered, so that only their job or query fails. Sending throws
+// when a value is nested too deep or is too long for JSON.
 import type { EngineCommand, EngineEvent, JobEvent, JobFailure } from "@waggle/engine";
 
 /** The engine's answer for a failure; undefined for commands without an answer. */
@@ -19,7 +19,7 @@ export function answerToUndelivered(command: EngineCommand, failure: JobFailure)
   }
 }
 
-/** Returns the same event without its contents: the failures of its jobs and of its answer. */
+/** The event with a failure for each of its jobs or queries in place of its contents. */
 export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): EngineEvent | undefined {
   switch (event.type) {
     case "step":

@@ -25,7 +25,7 @@ function setUpOn(clock: Clock, timeoutMs = 1_000) {
   return { hangs, work, watchdog, give };
 }
 
-/** A clock whose process can be stopped: time continues then, and timers that fall due meanwhile are called when it runs again. */
+/** A clock whose process can be stopped: time continues meanwhile, and timers due meanwhile are called afterwards. */
 function createStoppableClock() {
   const timers = new Set<{ readonly fn: () => void; readonly dueAt: number }>();
   let now = 0;
@@ -67,7 +67,7 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toEqual([]);
   });
 
-  it("counts no other message as a step: a pass may hang while the process still sends messages", () => {
+  it("does not count other messages as steps: a pass may hang while the process still sends messages", () => {
     const { clock, hangs, watchdog, give } = setUp();
     give();
     for (let report = 0; report < 10; report += 1) {
@@ -77,7 +77,7 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toEqual([[1_000, true]]);
   });
 
-  it("counts from when work is given, not from when the engine made its last step", () => {
+  it("counts from the arrival of work, not from the last step", () => {
     const { clock, hangs, work, watchdog, give } = setUp();
     give();
     work.busy = false;
@@ -90,7 +90,7 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toHaveLength(1);
   });
 
-  it("gives a slow model twenty of its medians", () => {
+  it("allows a slow model 20 median steps", () => {
     const { clock, hangs, watchdog, give } = setUp();
     give();
     for (const pass of [400, 500, 600]) watchdog.stepped(pass);
@@ -110,7 +110,7 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([[5_000, false]]);
   });
 
-  it("waits as long as for a step when that is longer", () => {
+  it("allows the timeout of a step if that is longer", () => {
     const { clock, hangs } = setUp(30_000);
     clock.advance(29_999);
     expect(hangs).toEqual([]);
@@ -118,7 +118,7 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([[30_000, false]]);
   });
 
-  it("reports no hang with a message each second, with one timer", () => {
+  it("reports no hang with a message each second, and has a single timer", () => {
     const { clock, hangs, watchdog } = setUp();
     for (let report = 0; report < 100; report += 1) {
       clock.advance(1_000);
@@ -137,8 +137,8 @@ describe("watchdog of an idle engine", () => {
   });
 });
 
-describe("watchdog of a process that was stopped itself", () => {
-  it.each([4_990, 60_000])("starts the silence again after %d ms in which neither side ran", (stoppedMs) => {
+describe("watchdog of a worker that was stopped", () => {
+  it.each([4_990, 60_000])("does not count %d ms in which neither process ran", (stoppedMs) => {
     const clock = createStoppableClock();
     const { hangs, watchdog } = setUpOn(clock);
     clock.advance(10);

@@ -2,10 +2,10 @@
 // from the moment the engine is ready until it is gone.
 import type { Clock, TimerHandle } from "@waggle/async";
 
-/** The silence may last this many median steps, because a slow model's step takes long. */
+/** Allowed silence of a busy engine, in median steps: the steps of a slow model take long. */
 const medianFactor = 20;
 const rememberedSteps = 64;
-/** An idle engine reports about once a second, so a shorter silence than this is normal, whatever the timeout for steps is. */
+/** Least allowed silence of an idle engine, which reports about once a second. */
 const minIdleSilenceMs = 5_000;
 /** Number of checks during the longest allowed silence; it bounds the error of a late check. */
 const checksPerSilence = 4;
@@ -21,13 +21,12 @@ export interface WatchdogOptions {
 export interface Watchdog {
   /** The engine is ready: from now on silence is measured. */
   start(): void;
-  /** A message came, which is a sign of life of an idle engine. */
+  /** The engine sent a message: a sign of life when it is idle. */
   receivedMessage(): void;
-  /** A step was made, and `busy` is up to date; `passMs` if it had a pass. */
+  /** The engine made a step, and `busy` is up to date. `passMs` is undefined for a step without a forward pass. */
   stepped(passMs?: number): void;
-  /** The engine has received work: from now on steps are expected. */
+  /** The worker sent work: from now on steps are expected. */
   wake(): void;
-  /** The engine is gone. */
   stop(): void;
 }
 
@@ -47,7 +46,7 @@ export function createWatchdog({ clock, timeoutMs, busy, onHang }: WatchdogOptio
     return Math.max(timeoutMs, medianFactor * (sorted[sorted.length >> 1] ?? 0));
   }
 
-  /** Sets the timer for the next check: a part of the allowed silence away, or at its end if that is nearer. */
+  /** Sets the timer for the next check: after a part of the allowed silence, or at its end if that is sooner. */
   function arm(): void {
     const allowed = allowance();
     const left = (working ? steppedAt : lastMessageAt) + allowed - clock.now();

@@ -7,9 +7,9 @@ import type { FleetPortOptions } from "./fleet-port.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-it("answers a question for as long as a gateway waits for it", async () => {
+it("a query waits as long as the gateway does", async () => {
   const clock = createFakeClock();
-  // The one timer that no fake clock turns.
+  // The only timer that does not use the fake clock.
   vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
     const controller = new AbortController();
     clock.setTimeout(() => controller.abort(new DOMException("Too late", "TimeoutError")), ms);

@@ -23,7 +23,7 @@ export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
   readonly report: Pick<Report, "heartbeats" | "infoOf">;
 }
 
-/** One hash for all models of the fake backend, since its answers do not depend on a file. */
+/** Hash of every model of the fake backend, whose answers do not depend on a file. */
 const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
 
 export function createFleetPort({

@@ -5,11 +5,10 @@ import type { WorkerConfig } from "../config.ts";
 import type { Worker } from "../worker.ts";
 
 export interface FleetMembership {
-  /** Takes more jobs, since one has ended and a slot may be free. */
+  /** Takes more jobs from the fleet. Called when a job has ended, since a slot may be free. */
   refill(): void;
-  /** The worker's models have changed. */
   changed(): void;
-  /** Updates its gauges. */
+  /** Updates the gauges of the fleet. */
   collect(): void;
   /** Takes no new jobs, and hands over the jobs that another worker can continue. */
   leave(): Promise<void>;
@@ -24,7 +23,7 @@ export interface JoinFleetOptions {
   readonly clock: Clock;
 }
 
-/** Undefined without a fleet. @throws WaggleError invalid_argument for a server that is not allowed */
+/** Undefined when no fleet is configured. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function joinFleet({
   config,
   worker,

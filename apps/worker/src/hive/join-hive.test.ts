@@ -1,4 +1,4 @@
-// Shows which hive may tell a worker what to do.
+// Tests which hives' commands a worker obeys.
 import { expect, test } from "vitest";
 import { commandsObeyed } from "./join-hive.ts";
 

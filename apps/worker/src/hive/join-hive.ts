@@ -1,4 +1,4 @@
-// Owns the worker's link to its hive: the settings that it follows, and which of the hive's commands the worker obeys.
+// Connects the worker to its hive, and decides which of the hive's commands the worker obeys.
 import { createHiveClient } from "@waggle/client";
 import { isLoopback } from "@waggle/daemon";
 import type { HiveCommand } from "@waggle/protocol";
@@ -17,7 +17,7 @@ export interface JoinHiveOptions {
   readonly onDrain: () => void;
 }
 
-/** Undefined without a hive. */
+/** Undefined when no hive is configured. */
 export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOptions): Reporter | undefined {
   const { hiveUrl, hiveToken, workerId } = config;
   if (hiveUrl === undefined) return undefined;
@@ -34,7 +34,10 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
     onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
     onCommand(command) {
       if (!obeyed.includes(command)) {
-        log.warn({ worker: workerId, command, reason: "the hive has no token of this worker" }, "hive_command_ignored");
+        log.warn(
+          { worker: workerId, command, reason: "this worker sends no token to the hive" },
+          "hive_command_ignored",
+        );
         return;
       }
       log.info({ worker: workerId, command }, "hive_command");
@@ -43,7 +46,10 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
   });
 }
 
-/** A hive without a token on another machine takes requests from any client there, so the worker reports to it and obeys no command. */
+/**
+ * A hive on another machine that needs no token accepts requests from any client there. The worker reports to such a hive, but obeys no
+ * command of it.
+ */
 export function commandsObeyed(hiveUrl: string, token: string | undefined): readonly HiveCommand[] {
   const host = new URL(hiveUrl).hostname.replace(/^\[(.*)\]$/, "$1");
   return token !== undefined || isLoopback(host) ? ["drain"] : [];

@@ -15,7 +15,7 @@ let lines: string[];
 let state: WorkerStateName;
 let answer: { register: () => Promise<unknown>; heartbeat: () => Promise<HeartbeatAnswer | void> };
 let commands: string[];
-/** The reporter's own, for as long as it lives. */
+/** The signal that the reporter keeps as long as it lives. */
 let signal: AbortSignal | undefined;
 let reporter: Reporter;
 
@@ -73,7 +73,7 @@ function stubHive(): HiveClient {
   return used as Partial<HiveClient> as HiveClient;
 }
 
-/** Listeners, and signals that `AbortSignal.any` has made from it. */
+/** The listeners of the signal, and the signals that `AbortSignal.any` has made from it. */
 function heldBy(source: AbortSignal | undefined): number {
   if (source === undefined) throw new Error("No signal was handed over");
   const key = Object.getOwnPropertySymbols(source).find(({ description }) => description === "kDependantSignals");
@@ -111,13 +111,13 @@ describe("the reporter", () => {
     expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1", "register", "heartbeat 1"]);
   });
 
-  it("backs off as for a hive that is down when it is forgotten every time", async () => {
+  it("backs off as for a hive that is down when the hive forgets it every time", async () => {
     await settle();
-    // One that asks without a pause is let go in the end: nothing else would ever get its turn.
+    // A reporter without a pause is stopped in the end; otherwise no other code would run.
     answer.heartbeat = () =>
       calls.length > 1_000 ? Promise.resolve() : Promise.reject(new WaggleError("not_found", "Unknown worker."));
     await vi.advanceTimersByTimeAsync(150_000);
-    // At 30 s, then 0, 2, 4, 8, 16, 30 and 30 s later.
+    // Requests at 30 s, then 0, 2, 4, 8, 16, 30 and 30 s later.
     expect(calls.filter((call) => call === "register")).toHaveLength(1 + 7);
   });
 
@@ -146,7 +146,7 @@ describe("the reporter", () => {
     expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
   });
 
-  it("asks a hive that is down as often as one that is up, so that a hive that is back soon gets a heartbeat", async () => {
+  it("sends as many requests to a hive that is down as to one that is up, so that a restarted hive soon gets a heartbeat", async () => {
     await reporter.leave();
     reporter = start(5_000);
     answer = { register: down, heartbeat: down };
@@ -156,7 +156,7 @@ describe("the reporter", () => {
     expect(calls.length - before).toBe(12);
   });
 
-  it("leaves nothing behind on the signal that lives as long as the worker", async () => {
+  it("leaves no listeners on the signal that lives as long as the worker", async () => {
     await settle();
     for (let beat = 0; beat < 50; beat += 1) await vi.advanceTimersByTimeAsync(30_000);
     expect(calls).toHaveLength(1 + 51);

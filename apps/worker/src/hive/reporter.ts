@@ -14,7 +14,7 @@ const retryDelaysMs = [0, 2_000, 4_000, 8_000, 16_000, 30_000];
 const leastLongestMs = 2_000;
 /** Heartbeats are spread by this share of the interval, so that workers started together do not beat together. */
 const jitter = 0.1;
-/** How long leaving may wait for the hive. */
+/** Time limit for deregistering. */
 const deregisterTimeoutMs = 500;
 
 export interface ReporterOptions {
@@ -22,9 +22,7 @@ export interface ReporterOptions {
   readonly workerId: string;
   readonly intervalMs: number;
   readonly log: Logger;
-  /** The current content of a registration. */
   readonly registration: () => Registration;
-  /** The current content of a heartbeat. */
   readonly heartbeat: (seq: number) => Heartbeat;
   readonly onHeartbeat: (outcome: "ok" | "forgotten" | "failed") => void;
   /** Called with a command of the hive, which repeats it in each response until it is carried out. */
@@ -39,7 +37,6 @@ export interface Reporter {
   leave(): Promise<void>;
 }
 
-/** Starts at once and runs until `leave`. */
 export function startReporter(options: ReporterOptions): Reporter {
   const { hive, workerId, log } = options;
   const random = options.random ?? Math.random;
@@ -106,7 +103,7 @@ export function startReporter(options: ReporterOptions): Reporter {
     await sleep(backoff.next(), { signal: stopped.signal }).catch(() => {});
   }
 
-  /** Until the interval is over, or something has changed. */
+  /** Waits until the time is over or `changed` is called. */
   async function pause(ms: number): Promise<void> {
     if (dirty) return;
     nudge = new AbortController();

@@ -1,4 +1,4 @@
-// What a worker answers while it starts: its port is open, and the rest of it is not there yet.
+// Tests what a worker answers while it starts: its port is open, and other parts are not ready.
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -31,7 +31,7 @@ vi.mock("../fleet/join-fleet.ts", () => ({
 vi.mock("@waggle/front", async (importOriginal) => {
   const front = await importOriginal<typeof Front>();
   const listen: typeof front.listen = async (...args) => {
-    // Ollama's port alone has a greeting.
+    // Only Ollama's port has a greeting.
     if (args[4] !== undefined) await pass(gates.secondPort);
     return await front.listen(...args);
   };
@@ -63,7 +63,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** @returns the address of the worker that is starting */
+/** @returns the URL of the starting worker */
 async function start(): Promise<string> {
   const port = await freePort();
   const parsed = parseConfig(
@@ -91,14 +91,14 @@ async function statusOf(url: string): Promise<number> {
   return response.status;
 }
 
-test("its metrics can be read while it joins the fleet", async () => {
+test("metrics can be read while the worker joins the fleet", async () => {
   const url = await start();
   gates.secondPort?.open.resolve();
   await gates.fleet?.reached.promise;
   expect(await statusOf(`${url}/metrics`)).toBe(200);
 });
 
-test("it answers as a worker while Ollama's port is opened", async () => {
+test("the main port answers while Ollama's port is opened", async () => {
   const url = await start();
   await gates.secondPort?.reached.promise;
   const response = await fetch(`${url}/v1/info`);

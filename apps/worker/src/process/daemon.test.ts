@@ -33,7 +33,7 @@ async function start(flags: readonly string[]): Promise<Daemon> {
   });
 }
 
-test("a start that finds its port taken leaves no prefix folder", async () => {
+test("a start whose port is taken leaves no KV folder", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const { port } = holder.address() as AddressInfo;
@@ -42,7 +42,7 @@ test("a start that finds its port taken leaves no prefix folder", async () => {
   expect(prefixFolders()).toEqual([]);
 });
 
-test("a start that finds Ollama's port taken opens no port", async () => {
+test("a start whose Ollama port is taken leaves no port open", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const { port } = holder.address() as AddressInfo;

@@ -1,5 +1,4 @@
-// Owns the whole: it opens the port, lets the worker load and the hive know, and takes everything down again so that nothing
-// is left.
+// Owns the daemon: opens the ports, starts the worker, joins the hive and the fleet, and closes everything at the end.
 import { constants } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
@@ -13,7 +12,6 @@ import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "../config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
-import { engineStartOf } from "../engine/engine-start.ts";
 import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
 import { joinFleet, type FleetMembership } from "../fleet/join-fleet.ts";
@@ -32,35 +30,36 @@ import type { Pulls } from "../models/change/pulls.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
 const flushTimeoutMs = 1_000;
-/** How long a model without requests stays where there are others: as long as Ollama's. */
+/** Default time that a model stays loaded without requests, in a worker with several models. Ollama's default is the same. */
 const severalStayMs = 300_000;
 
 export interface DaemonOptions {
   readonly config: WorkerConfig;
-  /** What the engine process inherits. */
+  /** Environment that the engine process inherits. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  /** The log's last lines. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
-  /** Where a person watches; undefined without a terminal. */
+  /** Gets the progress of downloads; undefined when stderr is not a terminal, or the screen shows the progress. */
   readonly terminal: { write(text: string): unknown } | undefined;
-  /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
-  /** Where a person watches. */
+  /** Undefined when stdout is not a terminal. */
   readonly screen?: WorkerScreen | undefined;
 }
 
 export interface Daemon extends Departure {
   readonly url: string;
-  /** Why the one model that it was started for could not be loaded; the worker leaves. */
+  /** Why the first load of the worker's only model failed; the worker then exits. */
   readonly failure: string | undefined;
 }
 
-/** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
+/**
+ * Opens the ports, then loads the models.
+ * @throws StartError or WaggleError for models or a fleet that cannot be used, PortTakenError, or another error of a port
+ */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print, screen } = options;
   const specs = await modelSpecsOf(config);
@@ -70,7 +69,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await chooseKvFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined = undefined;
-  // Requests and metrics arrive as soon as the first port is open, before the fleet is joined.
+  // Empty and undefined at first: requests for metrics may arrive as soon as the first port is open, before the fleet is joined.
   let ownUrl = "";
   let fleet: FleetMembership | undefined = undefined;
   let gpuReported = false;
@@ -96,10 +95,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return createSupervisor({
         ...config,
         ...events,
-        start: engineStartOf(config, facts?.path ?? reference, { ...settings, contextSize }, prefixes),
+        start: {
+          type: "start",
+          backend: config.backend,
+          model: facts?.path ?? reference,
+          gpuFolder: config.gpuFolder,
+          settings: { ...settings, contextSize },
+          maxThreads: config.maxThreads,
+          prefixStore: prefixes,
+          fake: config.fake,
+        },
         env: options.env,
         clock,
-        // With one model its engine needs no name.
+        // With one model, log lines need no name of a model.
         log: together > 1 ? log.child({ model: host.name }) : log,
         loadedBefore: loaded === reference,
         onStopped: prefixes?.release,
@@ -114,7 +122,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       model: shownReference(specs[0]?.reference ?? ""),
       log,
       terminal: options.terminal,
-    }).show,
+    }),
     onReady(_host, info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
     },
@@ -132,7 +140,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     announced = true;
     const { main } = worker.models;
     const host = main?.current.host;
-    // No model was loaded: each loads with its first request.
+    // Without a loaded model, each model loads with its first request.
     if (host?.info === undefined) screen?.waiting();
     else screen?.ready(host.name, host.info);
     const pid = host?.engine?.pid;
@@ -172,7 +180,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
   reporter = joinHive({ config, report, log, metrics, onDrain });
 
-  /** What keeps a GPU from computing is logged once. Nothing waits for that. */
+  /** Logs once why a GPU is not used. Runs in the background. */
   async function reportUnusedGpu(device: string): Promise<void> {
     if (gpuReported || device !== "cpu" || config.backend === "fake" || config.modelSettings.device !== "auto") return;
     gpuReported = true;
@@ -191,7 +199,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (plan !== undefined && worker.models.pool.memoryOf(host) === undefined) worker.models.pool.know(host, plan);
   }
 
-  /** One after the other, so that a folder of many models delays no request. */
+  /** Describes the models one after the other, so that a folder of many models delays no request. */
   async function describeAll(): Promise<void> {
     for (const { current } of [...worker.models.entries()]) await describe(current);
   }
@@ -201,7 +209,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     drainTimeoutMs: config.drainTimeoutMs,
     async refuse() {
-      // First: jobs that another worker can continue leave without waiting for their end.
+      // Called first, so that jobs that another worker can continue leave without waiting for their end.
       const handedOver = fleet?.leave();
       worker.refuse();
       stopping.abort();
@@ -213,7 +221,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onCutting: screen?.cutting,
     async takeDown(before) {
       worker.abort();
-      // What has ended still has to reach its reader: streams, and answers that were collected.
+      // Ended streams and collected answers still have to reach their clients.
       server.stopAccepting();
       const flushed = before(server.answered(), flushTimeoutMs);
       await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed]);

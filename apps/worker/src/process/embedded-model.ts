@@ -1,4 +1,4 @@
-// Owns the path of the model that ships with Waggle. It is the same from the source and from the build.
+// Owns the path of the model that ships with Waggle. The relative path is the same in the source and in the build.
 import { fileURLToPath } from "node:url";
 
 export function embeddedModelPath(): string {

@@ -1,4 +1,4 @@
-// Owns which pages a worker has, and the path of their build. It is the same from the source and from the build.
+// Owns the routes of a worker's pages and the folder of their build. The relative path is the same in the source and in the build.
 import { fileURLToPath } from "node:url";
 import { createPages } from "@waggle/daemon/pages";
 import type { Pages } from "@waggle/daemon/pages";

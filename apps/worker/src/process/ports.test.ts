@@ -6,7 +6,7 @@ import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
 import { openPorts } from "./ports.ts";
 
-/** Says which greeting it was asked with. */
+/** An app that answers with the greeting of the port. */
 const app = {
   fetch: (_request: Request, env?: { greeting?: string }) => new Response(env?.greeting ?? "none"),
 } as unknown as App;
@@ -24,7 +24,7 @@ async function bindAgain(url: string): Promise<void> {
   server.close();
 }
 
-test("Ollama's port is another way in, with Ollama's greeting, and both are free after closing", async () => {
+test("Ollama's port leads to the same app with Ollama's greeting, and both ports are free after closing", async () => {
   const ports = await openPorts(app, configOf("--ollama"), () => {});
   const { url, ollamaUrl = "" } = ports;
   expect(ollamaUrl).not.toBe(url);

@@ -1,9 +1,9 @@
-// Owns the ports of a worker: its own, and Ollama's where it is asked for. Both lead to the same application and close together.
+// Owns the ports of a worker: its main port and, with `--ollama`, Ollama's. Both serve the same application and close together.
 import { listen } from "@waggle/front";
 import type { App, ListeningServer } from "@waggle/front";
 import type { WorkerConfig } from "../config.ts";
 
-/** By these words Ollama's clients know its port. */
+/** Text at `/` by which clients recognize an Ollama server. */
 const greeting = "Ollama is running";
 
 export interface Ports extends ListeningServer {
@@ -11,8 +11,8 @@ export interface Ports extends ListeningServer {
 }
 
 /**
- * @param onOpen receives the address of the worker's port as soon as it is open, before Ollama's
- * @throws PortTakenError, or another error that kept one of them from opening; then none is open
+ * @param onOpen receives the URL of the main port as soon as it is open, before Ollama's
+ * @throws PortTakenError, or another error of a port; then both ports are closed
  */
 export async function openPorts(app: App, config: WorkerConfig, onOpen: (url: string) => void): Promise<Ports> {
   const { host } = config;

@@ -16,7 +16,7 @@ const local = {
 const facts = { url: "http://127.0.0.1:7711", ollamaUrl: undefined, models: ["Bee"] };
 
 describe("the banner", () => {
-  it("begins with the address to open, the model and the mode", () => {
+  it("begins with the URL to open, the model and the mode", () => {
     const { title, rows } = bannerOf(facts, local);
     expect(title).toBe("Waggle 1.2.3");
     expect(rows).toEqual([
@@ -26,7 +26,7 @@ describe("the banner", () => {
     ]);
   });
 
-  it("has lines to paste, with Ollama's own port where it listens there", () => {
+  it("has lines to paste, with Ollama's port if it is open", () => {
     const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local).more;
     expect(pasted(undefined)).toEqual([
       ["OpenAI", "OPENAI_BASE_URL=http://127.0.0.1:7711/v1 OPENAI_API_KEY=none"],
@@ -37,7 +37,7 @@ describe("the banner", () => {
     expect(pasted("http://127.0.0.1:11434")).toContainEqual(["Ollama", "OLLAMA_HOST=http://127.0.0.1:11434"]);
   });
 
-  it("of a network names this machine where the address names all, and the fleet without its password", () => {
+  it("in network mode names this machine instead of a wildcard address, and the fleet without its password", () => {
     const open = { ...local, localMode: false, natsUrl: "nats://bee:secret@hive:4222" };
     const { rows, more } = bannerOf({ ...facts, url: "http://0.0.0.0:7711" }, open, "box");
     expect(rows).toContainEqual(["Open", "http://box:7711"]);
@@ -46,7 +46,7 @@ describe("the banner", () => {
     expect(more).toContainEqual(["Terminal", "WAGGLE_API_TOKEN=<token> waggle chat --url http://box:7711"]);
   });
 
-  it("names an address that the worker answers to", () => {
+  it("names a URL whose host the worker accepts", () => {
     const behind = { ...local, localMode: false, allowedHosts: ["localhost"] };
     expect(bannerOf(facts, behind).rows).toContainEqual(["Open", "http://localhost:7711"]);
     const advertised = bannerOf(facts, { ...behind, advertiseUrl: "https://localhost:8443" });
@@ -55,7 +55,7 @@ describe("the banner", () => {
     expect(bannerOf(facts, { ...behind, localMode: true }).rows).toContainEqual(["Open", "http://127.0.0.1:7711"]);
   });
 
-  it("names the worker's port where waggle would not look by itself", () => {
+  it("names the worker's URL if it is not the default", () => {
     const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local);
     expect(more).toContainEqual(["Terminal", "waggle chat --url http://127.0.0.1:7712"]);
   });
@@ -66,7 +66,7 @@ describe("the banner", () => {
   });
 });
 
-it("follows the model until it is loaded, and not afterwards", async () => {
+it("shows the progress of loading only until the model is loaded", async () => {
   let text = "";
   const stream = { isTTY: true, columns: 80, write: (more: string) => (text += more) };
   const clock = createFakeClock();

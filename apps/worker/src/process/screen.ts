@@ -1,6 +1,5 @@
-// Owns what a worker says to a person: where it is, which model it loads and how far that is, on what it computes, and how it leaves.
-import type { ConflatedChannel } from "@waggle/async";
-import type { Clock } from "@waggle/async";
+// Owns what a worker shows on a terminal: its address, the loading of its model, its device, and how it leaves.
+import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
 import {
@@ -12,26 +11,20 @@ import {
 } from "@waggle/daemon/terminal";
 import type { Banner, DaemonScreen, OutputStream } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../config.ts";
+import { defaultPort } from "../config/well-known.ts";
 
-export interface WorkerScreen {
+export interface WorkerScreen extends Pick<DaemonScreen, "note" | "makeRoom" | "leaving" | "cutting" | "stopped"> {
   opened(facts: OpenFacts): void;
-  /** Follows the model that the worker loads by itself, until it is there or cannot be. */
+  /** Shows the loading of the model that the worker loads at its start, until the model is ready or has failed. */
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
-  /** The seconds shown are those since the worker opened: the time that a person has waited. */
+  /** Shows the time since the port was opened, which is how long the user has waited. */
   ready(model: string, info: BackendInfo | undefined): void;
-  /** No model is loaded before its first request. */
   waiting(): void;
-  readonly note: DaemonScreen["note"];
-  readonly makeRoom: DaemonScreen["makeRoom"];
-  readonly leaving: DaemonScreen["leaving"];
-  readonly cutting: DaemonScreen["cutting"];
-  readonly stopped: DaemonScreen["stopped"];
 }
 
 export interface OpenFacts {
   readonly url: string;
   readonly ollamaUrl: string | undefined;
-  /** Names of the models that are served. */
   readonly models: readonly string[];
 }
 
@@ -45,10 +38,10 @@ export interface WorkerScreenOptions {
   readonly clock: Clock;
 }
 
-/** Further ones are counted. */
+/** Further models are shown as a number. */
 const modelsShown = 4;
-/** Where `waggle` looks for a worker by itself. */
-const usualUrl = "http://127.0.0.1:7711";
+/** URL at which `waggle` looks for a worker by default. */
+const usualUrl = `http://127.0.0.1:${defaultPort}`;
 
 export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
   const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });
@@ -76,7 +69,7 @@ export function createWorkerScreen({ config, stream, colors, clock }: WorkerScre
       const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;
       screen.ready(`${model} is ready, after ${formatDuration(clock.now() - openedAt)}.${where}`);
     },
-    waiting: () => screen.ready("Ready. A model is loaded when somebody asks for it."),
+    waiting: () => screen.ready("Ready. Each model loads with its first request."),
     note: screen.note,
     makeRoom: screen.makeRoom,
     leaving(facts) {
@@ -100,7 +93,7 @@ export function bannerOf(
   { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
   machine: string = machineAddress(),
 ): Banner {
-  // In local mode this machine's own names are always answered to.
+  // In local mode the worker accepts all names of this machine.
   const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });
   const chat = `waggle chat${open === usualUrl ? "" : ` --url ${open}`}`;
   const key = localMode ? "none" : "<token>";

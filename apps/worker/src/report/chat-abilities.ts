@@ -1,19 +1,16 @@
-// Owns how a chat format appears on the wire, and for which models.
-import type { ChatFormat } from "@waggle/chat-format/format";
+// Converts a model's chat format to its form on the wire.
 import type { ChatAbilities } from "@waggle/protocol";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import type { HostedFile } from "../models/list/model-entry.ts";
 
-/** As the engine reported it, or the file, after the first request; undefined for a model that does not generate text. */
+/** From the engine's report, or else from the model's file if that was read before. Undefined for models that do not generate text. */
 export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
   const { info } = hosted.host;
   const description = info === undefined ? descriptions.known(hosted) : undefined;
   const kind = info?.kind ?? description?.card.kind;
   const format = info?.chatFormat ?? description?.chatFormat;
-  return kind === "generate" && format !== undefined ? chatAbilitiesOf(format) : undefined;
-}
-
-function chatAbilitiesOf({ name, abilities, inputs, warning }: ChatFormat): ChatAbilities {
+  if (kind !== "generate" || format === undefined) return undefined;
+  const { name, abilities, inputs, warning } = format;
   return {
     format: name,
     tools: abilities.tools,

@@ -1,4 +1,4 @@
-// Shows what a report says of clients, engines and the machine, and that each audience has its own since-last-time.
+// Tests what a report contains about clients, engines and the machine, and that each receiver has separate intervals.
 import type { ClientUsage } from "@waggle/protocol";
 import { WorkerLoadSchema, heartbeatClientsLimit } from "@waggle/protocol";
 import { createWorkerMetrics } from "@waggle/telemetry";
@@ -33,7 +33,7 @@ function reports(clients: readonly ClientUsage[], changes: Partial<LoadReportOpt
   return { metrics, load };
 }
 
-test("clients and engines are summed up, and this machine's own figures fit the schema", () => {
+test("clients and engines are summed up, and the measurements of this machine fit the schema", () => {
   const { load } = reports([usage("a", 7), usage("b", 3, 4)]);
   const report = WorkerLoadSchema.parse(load()());
   expect(report).toMatchObject({
@@ -54,7 +54,7 @@ test("clients and engines are summed up, and this machine's own figures fit the 
   expect(report).not.toHaveProperty("ttft");
 });
 
-test("of too many clients it names those with the highest use, and no client without use", () => {
+test("with too many clients the report names those with the highest use, and never a client without use", () => {
   const many = Array.from({ length: heartbeatClientsLimit + 5 }, (_, i) => usage(`c${i}`, i));
   const idle = { ...usage("idle", 0, 0), prompt_tokens: 0 };
   const { clients = [] } = reports([idle, ...many]).load()();
@@ -63,7 +63,7 @@ test("of too many clients it names those with the highest use, and no client wit
   expect(reports([idle]).load()().clients).toEqual([]);
 });
 
-test("latencies and the use of the cores are since the last report to the same audience", () => {
+test("latencies and CPU use are since the last report to the same receiver", () => {
   let idle = 0;
   let busy = 0;
   const machine: MachineReadings = {
@@ -80,7 +80,7 @@ test("latencies and the use of the cores are since the last report to the same a
   const next = one();
   expect(next.cpu.busy).toBe(1);
   expect(next).not.toHaveProperty("ttft");
-  // No time has passed for the system: the last report holds.
+  // No time has passed for the system, so the last value is repeated.
   expect(one().cpu.busy).toBe(1);
   expect(other()).toMatchObject({ cpu: { busy: 0.625 }, ttft: { count: 1 } });
 });

@@ -1,5 +1,5 @@
-// Owns the worker's report of its work and its machine to its operators. Counts are since the process began; latencies and the use of the cores
-// are from one report to the next, for each audience apart.
+// Owns the worker's report of its load, for operators. Counts are since the process began. Latencies and CPU use are since the last report
+// to the same receiver.
 import { cpus, totalmem } from "node:os";
 import type { CpuInfo } from "node:os";
 import type { ClientAccounts } from "@waggle/front";
@@ -7,8 +7,8 @@ import { heartbeatClientsLimit } from "@waggle/protocol";
 import type { ClientUsage, WorkerLoad } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { EngineReadings } from "../engine/engine-metrics.ts";
+import { sumOfTimes } from "../engine/free-cores.ts";
 
-/** What is measured of the machine and of this process. */
 export interface MachineReadings {
   cores(): readonly Pick<CpuInfo, "times">[];
   memory(): WorkerLoad["memory"];
@@ -17,7 +17,7 @@ export interface MachineReadings {
 export interface LoadReportOptions {
   readonly accounts: Pick<ClientAccounts, "report">;
   readonly metrics: Pick<WorkerMetrics, "latencies">;
-  /** Of each model: the last report of its engine, and how often engines started and died. */
+  /** For each model: the last report of its engine, and how often engines started and died. */
   readonly engines: () => readonly {
     readonly readings: EngineReadings;
     readonly starts: number;
@@ -26,7 +26,7 @@ export interface LoadReportOptions {
   readonly machine?: MachineReadings;
 }
 
-/** Each call is for one audience. */
+/** Each call makes the reports of one receiver. */
 export function createLoadReports(options: LoadReportOptions): () => () => WorkerLoad {
   const { accounts, metrics, engines, machine = thisMachine } = options;
   return () => {
@@ -63,7 +63,7 @@ const thisMachine: MachineReadings = {
     worker_bytes: process.memoryUsage.rss(),
     engine_bytes: 0,
     free_bytes: process.availableMemory(),
-    // A container has a limit, or a huge number instead.
+    // `constrainedMemory` is a container's limit; without a limit it is 0 or a huge number.
     total_bytes: Math.min(process.constrainedMemory() || Infinity, totalmem()),
   }),
 };
@@ -97,24 +97,15 @@ function clientsOf(clients: readonly ClientUsage[]): NonNullable<WorkerLoad["cli
     }));
 }
 
-/** Busy share of all cores since the call before, 0 to 1; the last value again when the system's counts have not moved yet. */
+/** Busy share of all cores since the last call, 0 to 1. Repeats the last value while the system's counts are unchanged. */
 function createBusyShare({ cores }: MachineReadings): () => number {
-  let before = timesOf(cores());
+  let before = sumOfTimes(cores());
   let share = 0;
   return () => {
-    const now = timesOf(cores());
+    const now = sumOfTimes(cores());
     const all = now.all - before.all;
     if (all > 0) share = Math.min(1, Math.max(0, 1 - (now.idle - before.idle) / all));
     before = now;
     return Math.round(share * 1_000) / 1_000;
   };
-}
-
-function timesOf(cores: readonly Pick<CpuInfo, "times">[]): { idle: number; all: number } {
-  let [idle, all] = [0, 0];
-  for (const { times } of cores) {
-    idle += times.idle;
-    all += times.user + times.nice + times.sys + times.idle + times.irq;
-  }
-  return { idle, all };
 }

@@ -1,23 +1,23 @@
-// Owns the gauges of single models, which are computed when metrics are read.
+// Owns the gauges of each model, which are computed when metrics are read.
 import { oldestWaitMs } from "@waggle/jobs";
 import { ModelStateSchema } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
-import { setVllmGauges } from "./vllm-gauges.ts";
+import { setVllmGauges, sumOf } from "./vllm-gauges.ts";
 
 export interface GaugeFacts {
   readonly queueCapacity: number;
-  /** The daemon clock's milliseconds. */
+  /** Milliseconds of the daemon's clock. */
   readonly now: number;
 }
 
-/** Sets those of the models that there are, and removes those of models that have left. */
+/** Sets the gauges of the present models, and removes those of former models. */
 export function collectModelGauges(metrics: WorkerMetrics, models: Models, { queueCapacity, now }: GaugeFacts): void {
   metrics.resetModelGauges();
   const hosts = new Map<string, ModelHost[]>();
-  // While a model is swapped, two files or more have its name.
+  // During a swap, several hosts have the same name.
   for (const host of models.hosts()) hosts.set(host.name, [...(hosts.get(host.name) ?? []), host]);
   for (const [name, under] of hosts) {
     const gauges = metrics.ofModel(name);
@@ -53,7 +53,3 @@ function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {
 
 const statesInMemory: readonly ModelStateName[] = ["loading", "ready", "unloading"];
 const isInMemory = ({ state }: ModelHost): boolean => statesInMemory.includes(state.name);
-
-function sumOf<T>(all: readonly T[], count: (one: T) => number): number {
-  return all.reduce((sum, one) => sum + count(one), 0);
-}

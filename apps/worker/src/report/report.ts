@@ -1,4 +1,4 @@
-// Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
+// Owns the worker's reports about itself: to clients, to health probes and to the hive.
 import { totalmem } from "node:os";
 import type { Clock } from "@waggle/async";
 import type { ModelFile } from "@waggle/engine";
@@ -36,9 +36,9 @@ export interface Report {
   infoOf(entry: ModelEntry): WorkerInfo;
   health(): Health;
   registration(): Registration;
-  /** Makes the heartbeats for one audience: their rates are from one to the next. */
+  /** Makes the heartbeats for one receiver: rates are since its last heartbeat. */
   heartbeats(): (seq: number) => Heartbeat;
-  /** Sets the gauges that are read off rather than counted. */
+  /** Sets the gauges that are computed when metrics are read. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
 
@@ -67,7 +67,7 @@ export function createReport(options: ReportOptions): Report {
     });
   }
 
-  /** Of what is loaded; before anything is, of one model as it will be. */
+  /** Slots of the loaded models; before any model is loaded, the configured slots of one. */
   function slotCounts(): { total: number; busy: number } {
     const loaded = models.hosts().filter((host) => host.info !== undefined && host.state.name !== "unloaded");
     const slots = loaded.reduce((sum, host) => sum + (host.info?.slots ?? 0), 0);
@@ -93,13 +93,13 @@ export function createReport(options: ReportOptions): Report {
     version: config.version,
   });
 
-  /** Only of a worker with several models: with one, the report describes it already. */
+  /** Empty in a worker with one model, which the other fields describe. */
   function modelStates(): Pick<Heartbeat, "models"> {
     const entries = models.entries();
     if (entries.length < 2) return {};
-    const told = entries.map((entry) => ({ name: entry.name, state: entry.current.host.state.name }));
-    // Loaded models matter most to a hive, should the list be cut.
-    const first = told.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
+    const states = entries.map((entry) => ({ name: entry.name, state: entry.current.host.state.name }));
+    // Loaded models first: they matter most to a hive, and the list may be cut.
+    const first = states.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
     return { models: first.slice(0, heartbeatModelsLimit) };
   }
 
@@ -182,7 +182,7 @@ export function createReport(options: ReportOptions): Report {
   };
 }
 
-/** Of a model that was never loaded. */
+/** Facts from the file of a model that was never loaded. */
 function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions): Partial<WorkerInfo> {
   const { facts, settings } = hosted ?? {};
   const card = facts?.card ?? (hosted === undefined ? undefined : descriptions.known(hosted)?.card);
@@ -213,7 +213,7 @@ function fileFactsOf({ architecture, quantization, description, modifiedAt }: Mo
   };
 }
 
-/** As llama-server's clients read it. */
+/** The fields of llama-server's health response. */
 function healthInWords({ name, reason }: WorkerState): Pick<Health, "status" | "error"> {
   if (name === "ready") return { status: "ok" };
   const loading = name === "starting" || name === "loading";

@@ -1,4 +1,4 @@
-// Owns what the front sees of the models: each one as the routes read it, and all of them with what they take.
+// Owns the models as the front sees them: the view of each model, and the status of all.
 import { basename } from "node:path";
 import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
@@ -14,15 +14,14 @@ import type { ModelEntry } from "../models/list/model-entry.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
 
-/** How soon a client may ask again after the error that a model cannot be loaded. */
+/** Retry-After of the error that a model cannot be loaded, in seconds. */
 const retryAfterS = 5;
 
 export interface ServedOptions {
   readonly models: Models;
-  /** From the files of models that are not loaded. */
+  /** For models that are not loaded. */
   readonly descriptions: Descriptions;
   readonly clock: Clock;
-  /** Threads that all engines share. */
   readonly threads: number;
   /** The worker's facts with those of a model. */
   readonly infoOf: (entry: ModelEntry) => WorkerInfo;
@@ -79,7 +78,7 @@ function createServedModel(
 ): ServedModel {
   const { pool } = models;
 
-  /** By the engine that has it, or had it; else by its file. */
+  /** From the engine's report if the model was ever loaded, otherwise from its file. */
   async function formatAndPrompts(failed: string): Promise<FormatAndPrompts> {
     const { current } = entry;
     const { host } = current;
@@ -96,7 +95,7 @@ function createServedModel(
     throw notLoaded(failed);
   }
 
-  /** What the engine would answer. No request waits for the first load. */
+  /** Answers from the model's file as the engine would: no request waits for a model's first load. */
   async function answerByFile(question: EngineQuery, signal: AbortSignal): Promise<EngineQueryResult> {
     if (question.kind !== "render") throw notLoaded("Cannot ask the model");
     const rendered = await descriptions.prompt(entry.current, question, signal);
@@ -108,7 +107,7 @@ function createServedModel(
     throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });
   }
 
-  /** The request loads it, and the client may ask again; or it gets the reason why it cannot be loaded. */
+  /** Begins to load the model. Returns the error that it is not loaded yet, or the reason why it cannot be loaded. */
   function notLoaded(failed: string): WaggleError {
     const { host, source, facts } = entry.current;
     pool.load(host);
@@ -118,7 +117,10 @@ function createServedModel(
     return new WaggleError("unavailable", `${failed}: the model is not ${why} yet.`, { retryAfterS: 1 });
   }
 
-  /** Resolves with what `then` begins in the turn in which it is loaded, before another request can unload it, or when it does not load. */
+  /**
+   * Calls `then` once the model is ready, has failed or is no longer wanted, or the signal aborts, and resolves with its result. `then`
+   * starts in the same turn as that change, before another request can unload the model.
+   */
   async function onceLoaded<T>(host: ModelHost, signal: AbortSignal, then: () => Promise<T>): Promise<T> {
     const begun = deferred<{ readonly answer: Promise<T> }>();
     let over = false;
@@ -159,7 +161,7 @@ function createServedModel(
         const answer = await answerByFile(question, signal);
         return answer as Extract<EngineQueryResult, { kind: typeof question.kind }>;
       }
-      // A model that was loaded before loads again for the request, and stays for the answer.
+      // A model that was loaded before is loaded again for the query, and stays loaded until the answer.
       pool.use(host);
       try {
         return await onceLoaded(host, signal, async () => {

@@ -2,7 +2,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { createTokenRate } from "./token-rate.ts";
 
-test("the rate is that since the last report, and stays for a report right after it", () => {
+test("the rate is that since the last report, and is repeated in a report right after it", () => {
   const clock = createFakeClock();
   let tokens = 0;
   const rate = createTokenRate({ count: () => tokens, clock, startedAt: clock.now() });
@@ -20,7 +20,7 @@ test("the rate is that since the last report, and stays for a report right after
   expect(rate()).toBe(0);
 });
 
-test("each audience has its own", () => {
+test("each receiver has a separate rate", () => {
   const clock = createFakeClock();
   const options = { count: () => clock.now() / 10, clock, startedAt: clock.now() };
   const [one, other] = [createTokenRate(options), createTokenRate(options)];

@@ -1,10 +1,10 @@
-// Owns the tokens a second that a worker reports: since the last report to the same audience.
+// Computes the tokens per second since the last report to the same receiver.
 import type { Clock } from "@waggle/async";
 
-/** Over less time than this the rate would jump between nothing and everything; the last value still holds. */
+/** Over less time the rate would jump, so the last value is reported again. */
 const shortestMs = 500;
 
-/** @param count tokens so far; it falls when a model leaves for ever and takes its count along */
+/** @param count tokens so far; removing a model lowers it, since the model's count goes too */
 export function createTokenRate(options: {
   readonly count: () => number;
   readonly clock: Pick<Clock, "now">;

@@ -1,4 +1,4 @@
-// Tests what llm-d's router learns of a model: whose jobs count, which cells are taken, and that nothing is divided by zero.
+// Tests the gauges for llm-d's router: which jobs and KV cells count, and no division by zero.
 import type { SlotStatus } from "@waggle/protocol";
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ async function told(...hosts: readonly LoadedModel[]): Promise<Readonly<Record<s
   return Object.fromEntries(lines.map((line) => line.split(" ") as [string, string]));
 }
 
-test("the jobs that wait and run, and the part of all cells that running jobs fill", async () => {
+test("waiting and running jobs, and the share of all cells that running jobs fill", async () => {
   const host = { dispatcher: { running: 1, waiting: 3 }, info, slots: [idle, busy(300, 200)] };
   expect(await told(host)).toEqual({
     'vllm:num_requests_waiting{model_name="m"}': "3",
@@ -29,7 +29,7 @@ test("the jobs that wait and run, and the part of all cells that running jobs fi
   });
 });
 
-test("a shifted context fills its slot and no more; two files under one name are added up", async () => {
+test("a shifted context fills at most its slot, and two files under one name are added up", async () => {
   const full = { dispatcher: { running: 1, waiting: 0 }, info, slots: [idle, busy(900, 5_000)] };
   const other = { dispatcher: { running: 2, waiting: 1 }, info: { slots: 1, contextSize: 2_000 }, slots: [idle] };
   expect(await told(full, other)).toMatchObject({
@@ -38,7 +38,7 @@ test("a shifted context fills its slot and no more; two files under one name are
   });
 });
 
-test("without an engine there are no cells, and no cell is taken", async () => {
+test("without an engine there are no cells, and usage is 0", async () => {
   const gone = { dispatcher: { running: 0, waiting: 2 }, info, slots: [] };
   expect(await told(gone)).toMatchObject({
     'vllm:num_requests_waiting{model_name="m"}': "2",

@@ -3,7 +3,7 @@ import { createWorkerState, transition } from "./worker-state.ts";
 import type { WorkerEvent } from "./worker-state.ts";
 
 describe("worker state", () => {
-  it("goes from starting over loading to ready and back while the engine is replaced", () => {
+  it("goes from starting to loading to ready, and back to loading while the engine is replaced", () => {
     const way: [WorkerEvent, string][] = [
       ["listening", "loading"],
       ["loaded", "ready"],
@@ -25,13 +25,13 @@ describe("worker state", () => {
     expect(() => transition("failed", "loaded")).toThrow("Illegal");
   });
 
-  it("keeps leaving, whatever the engine does meanwhile", () => {
+  it("keeps draining, whatever the engine does meanwhile", () => {
     for (const event of ["loaded", "engine_lost", "gave_up", "drain"] as const) {
       expect(transition("draining", event)).toBe("draining");
     }
   });
 
-  it("has a reason while it is not ready, and none when it is", () => {
+  it("has a reason only while it is not ready", () => {
     const state = createWorkerState();
     state.apply("listening", "the model is loading");
     expect(state.reason).toBe("the model is loading");

@@ -1,18 +1,18 @@
-// Owns the state of the worker: which states there are, which changes between them are legal, and its listeners.
+// Owns the worker's state: the possible states, the legal changes between them, and listeners.
 import type { WorkerStateName } from "@waggle/protocol";
 
 export type WorkerEvent =
-  /** The port is open, and the engine loads. */
+  /** The port is open, and models begin to load. */
   | "listening"
   | "loaded"
-  /** The engine died; a new one is on its way. */
+  /** The engine died; another one is starting. */
   | "engine_lost"
   /** The first load failed, or the engine is in a crash loop. */
   | "gave_up"
   | "drain"
   | "stopped";
 
-/** Pure. @throws Error on a pair that must not happen */
+/** Pure. @throws Error when the event is illegal in the state */
 export function transition(state: WorkerStateName, event: WorkerEvent): WorkerStateName {
   const next = successor(state, event);
   if (next === undefined) throw new Error(`Illegal worker transition: ${event} while ${state}`);
@@ -31,7 +31,7 @@ function successor(state: WorkerStateName, event: WorkerEvent): WorkerStateName 
       if (event === "gave_up") return "failed";
       return event === "engine_lost" ? "loading" : event === "drain" ? "draining" : undefined;
     case "draining":
-      // The engine may come, go or give up while the last streams end; the worker is leaving all the same.
+      // The engine may become ready, die or give up while the last streams end; the worker keeps draining.
       return "draining";
     case "failed":
       return event === "drain" ? "draining" : event === "engine_lost" ? "failed" : undefined;
@@ -45,7 +45,7 @@ export interface WorkerState {
   /** Why the worker is not ready; undefined when it is. */
   readonly reason: string | undefined;
   apply(event: WorkerEvent, reason?: string): void;
-  /** Called after every change, and after a change of the reason alone. Returns how to stop hearing of it. */
+  /** Calls the listener after every `apply`, even if only the reason changed. Returns a function that removes the listener. */
   onChange(listener: (name: WorkerStateName, was: WorkerStateName) => void): () => void;
 }
 

@@ -1,12 +1,12 @@
-// Owns how a test reads a stream: as events, until a condition or the end.
+// Reads a stream of events in a test, until a condition or to the end.
 import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 
 export interface StreamReader {
-  /** Resolves with everything so far once an event fits; rejects when the stream ends before. */
+  /** Resolves with all events so far once an event fits; rejects when the stream ends before that. */
   until(fits: (event: StreamEvent) => boolean): Promise<StreamEvent[]>;
-  /** Reads to the end. `done` tells whether [DONE] came, `failed` whether the connection broke. */
+  /** Reads to the end. `done`: [DONE] arrived. `failed`: the connection broke. */
   rest(): Promise<{ events: StreamEvent[]; done: boolean; failed: boolean }>;
   cancel(): Promise<void>;
 }

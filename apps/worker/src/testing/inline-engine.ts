@@ -1,17 +1,17 @@
-// Owns an engine in this process, for tests: the real engine around a fake backend, behind the host's port. It dies and loads
-// when the test says so.
+// Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
+// it loads and dies.
 import { createEngine, createFakeBackend } from "@waggle/engine";
 import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
 
-/** The channel between the worker and its engine. Each message must be delivered once, and in order, or lost with the engine. */
+/** The channel between the worker and its engine. It must deliver each message once and in order, unless the engine is lost. */
 export interface InlineLink {
   command(command: EngineCommand, deliver: () => void): void;
   event(event: EngineEvent, deliver: () => void): void;
 }
 
-/** Across processes a command arrives later; here too, so that no test leans on less. */
+/** Commands arrive later, as they do across processes, so that no test depends on an earlier arrival. */
 const promptLink: InlineLink = {
   command: (_, deliver) => queueMicrotask(deliver),
   event: (_, deliver) => deliver(),
@@ -22,24 +22,24 @@ export interface InlineEngineOptions {
   readonly contextSize: number;
   readonly clock: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open"> | undefined;
-  /** More settings of the fake backend: what its model is for, say. */
+  /** More settings of the fake backend, such as what its model is for. */
   readonly fake?: Partial<FakeBackendOptions> | undefined;
-  /** Default: events at once, commands a microtask later. */
+  /** By default events arrive at once, and commands a microtask later. */
   readonly link?: InlineLink | undefined;
-  /** The file that it reports as loaded; default: no file. */
+  /** Path of the file that the engine reports as loaded; by default none is reported. */
   readonly modelPath?: string | undefined;
-  /** Loads only when it is told to. */
+  /** Loads only when the test calls `load`. */
   readonly loadLater: boolean;
 }
 
 export interface InlineEngine extends EngineHost {
-  /** Every command it was given, in order. */
+  /** All commands so far, in order. */
   readonly commands: readonly EngineCommand[];
   readonly backend: FakeBackend;
   load(): void;
-  /** It dies as a killed process does: without a word. */
+  /** Dies without a message, as a killed process does. */
   kill(message?: string): void;
-  /** It cannot be loaded, or does not come back. */
+  /** Reports that the engine cannot be loaded or restarted. */
   giveUp(message: string): void;
 }
 
@@ -110,9 +110,6 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     },
     get ready() {
       return engine !== undefined;
-    },
-    get info() {
-      return backend?.info;
     },
     pid: undefined,
     get starts() {

@@ -1,4 +1,4 @@
-// Owns a worker without processes and sockets, for tests: the daemon's own composition around an engine in this process.
+// Owns a worker without processes and sockets, for tests: the daemon's composition with an engine in this process.
 import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
@@ -20,22 +20,22 @@ import type { InlineEngine, InlineLink } from "./inline-engine.ts";
 export interface InlineWorkerOptions {
   readonly slots?: number | undefined;
   readonly contextSize?: number;
-  /** The name that the model is served under; its own by default. */
+  /** Name that the model is served under; by default the name in its file. */
   readonly modelRef?: string;
   readonly queueCapacity?: number;
   readonly clock?: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open">;
   readonly limits?: Partial<JobLimits>;
   readonly fake?: Partial<FakeBackendOptions>;
-  /** Of ended jobs that can be replayed; 1,000 by default. */
+  /** Number of ended jobs that can be replayed; 1,000 by default. */
   readonly endedJobsKept?: number;
   readonly access?: Partial<HttpAccess> | undefined;
   readonly maxBodyBytes?: number;
   readonly maxStreamsPerClient?: number;
-  /** Default: ready from the start. */
+  /** Loads only when the test calls `load`; by default the engine is ready from the start. */
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
-  /** For a test that makes workers by the thousand: most of the cost of one is its metrics. */
+  /** For tests that make thousands of workers: most of a worker's cost is its metrics. */
   readonly metrics?: WorkerMetrics;
 }
 
@@ -47,12 +47,12 @@ export interface InlineWorker {
   readonly state: WorkerState;
   readonly backend: () => FakeBackend;
   readonly slots: () => readonly SlotStatus[];
-  /** Lifecycle and other log lines so far. */
+  /** All log lines so far. */
   readonly logLines: readonly Record<string, unknown>[];
-  /** Every command the engine was given, in order. */
+  /** All commands to the engine so far, in order. */
   readonly commands: readonly EngineCommand[];
   load(): void;
-  /** The engine dies as a killed process does: without a word. */
+  /** Kills the engine without a message, as a killed process dies. */
   kill(message?: string): void;
   close(): Promise<void>;
 }
@@ -130,7 +130,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   };
 }
 
-/** The daemon's own defaults, but for what a test asks for. */
+/** The daemon's defaults, changed by the options of the test. */
 export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
   const { access = {}, limits = {} } = options;
   const parsed = parseConfig(["--local-mode", "--backend", "fake", "--worker-id", "test", "--log-format", "json"], {});
@@ -141,7 +141,7 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     ...limits,
     modelSettings: { ...parsed.config.modelSettings, slots: options.slots ?? 2, contextSize: options.contextSize },
     modelRef: options.modelRef,
-    // No test asks a registry.
+    // No test downloads from a hub.
     offline: true,
     queueCapacity: options.queueCapacity ?? 8,
     replayTotalBytes: 1 << 24,

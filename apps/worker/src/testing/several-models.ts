@@ -1,5 +1,5 @@
-// Owns a worker of several models without processes and sockets, for tests: the daemon's composition around an engine in this process for
-// each file. A file is a name here; the text of a stream contains the file's name, which shows the engine that answered.
+// Owns a worker with several models without processes and sockets, for tests: the daemon's composition with an engine in this process for
+// each file. Files are only names here. The text of a stream contains the file's name, which shows which engine answered.
 import { basename, join } from "node:path";
 import { deferred, systemClock } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
@@ -20,22 +20,22 @@ import type { InlineEngine } from "./inline-engine.ts";
 import { inlineConfigOf } from "./inline-worker.ts";
 
 export interface SeveralModelsOptions {
-  /** Names; the file of each is `<name>.gguf`. The first one is not loaded from the start either. */
+  /** Names of the models; the file of each is `<name>.gguf`. No model is loaded at the start. */
   readonly models: readonly string[];
-  /** Where the files are, for a test that has any. */
+  /** Folder of the files, for tests with real files. */
   readonly folder?: string;
-  /** Where downloads are kept. Default: a folder that is not there, and nothing is downloaded. */
+  /** Folder of downloads. By default the folder does not exist, and downloads are refused. */
   readonly modelsFolder?: string;
-  /** Most of them in memory; all of them by default. */
+  /** Most models in memory at the same time; by default all. */
   readonly atOnce?: number;
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
   readonly defaultModel?: string;
   readonly keepAliveMs?: number;
   readonly slots?: number;
-  /** By name: the engines of its file compute as fast as it lets them. */
+  /** Gates by the name of a model: they hold up the passes of its file's engines. */
   readonly gates?: Readonly<Record<string, Pick<StepGate, "pass" | "open">>>;
   readonly fakes?: Readonly<Record<string, Partial<FakeBackendOptions>>>;
-  /** Those whose engines load only when they are told to. */
+  /** Models whose engines load only when the test calls `load`. */
   readonly loadLater?: readonly string[];
   readonly clock?: Clock;
   readonly access?: Partial<HttpAccess>;
@@ -44,11 +44,11 @@ export interface SeveralModelsOptions {
 export interface SeveralModels {
   readonly app: App;
   readonly models: Models;
-  /** The nth engine that was made for the model's own file, from 1; now or later. */
+  /** Resolves with the nth engine made for the model's file, counted from 1, as soon as it is made. */
   engine(name: string, nth?: number): Promise<InlineEngine>;
-  /** How many were made. */
+  /** Number of engines made for the model's file. */
   engines(name: string): number;
-  /** Jobs that reached an engine of its file. */
+  /** Number of jobs that reached an engine of the model's file. */
   answered(name: string): number;
   readonly log: Logger;
   readonly logLines: readonly Record<string, unknown>[];

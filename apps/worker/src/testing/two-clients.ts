@@ -1,4 +1,4 @@
-// Owns a worker's access for two clients, each with a token of its own, and what they send to be known.
+// Owns the tokens of two clients, and the headers that they send.
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { HttpAccess } from "@waggle/front";
 

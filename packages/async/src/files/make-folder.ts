@@ -1,15 +1,14 @@
-// Owns making a folder with the folders above it. `mkdir` with `recursive` never ends where the kernel answers ENOENT for a name in a folder
-// that is there, as /proc does (nodejs/node: MKDirpSync tries the parent again and again).
+// Makes a folder and its missing parents. Node's recursive `mkdir` never ends below /proc: the kernel reports ENOENT for a new name in an existing
+// folder there, and MKDirpSync of nodejs/node tries the parent again and again.
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-export interface MakeFolderOptions {
-  /** Permission bits of the new folders. */
-  readonly mode?: number;
-}
-
-/** Does nothing when the folder exists. @throws Error as node:fs does */
-export function makeFolder(path: string, options: MakeFolderOptions = {}): void {
+/**
+ * Does nothing when the folder exists.
+ * @param options `mode`: permission bits of the new folders
+ * @throws Error of node:fs
+ */
+export function makeFolder(path: string, options: { readonly mode?: number } = {}): void {
   const missing: string[] = [];
   let folder = resolve(path);
   while (!isFolder(folder)) {
@@ -17,15 +16,13 @@ export function makeFolder(path: string, options: MakeFolderOptions = {}): void 
     if (dirname(folder) === folder) break;
     folder = dirname(folder);
   }
-  for (const next of missing.toReversed()) make(next, options);
-}
-
-function make(folder: string, options: MakeFolderOptions): void {
-  try {
-    mkdirSync(folder, options);
-  } catch (error) {
-    // Another process may have made it meanwhile.
-    if (!isFolder(folder)) throw error;
+  for (const next of missing.toReversed()) {
+    try {
+      mkdirSync(next, options);
+    } catch (error) {
+      // Another process may have made the folder meanwhile.
+      if (!isFolder(next)) throw error;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// Tests reading what is no file: each of these waits for ever, or never ends, with node:fs.
+// Tests reading paths that are not regular files. With node:fs, reading a FIFO waits for ever, and reading a device never ends.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ describe.each([
   ["readText", async (path: string, options: typeof limit) => readText(path, options)],
   ["readTextLater", readTextLater],
 ])("%s", (_, read) => {
-  it("reads a file whole, also one whose size is 0", async () => {
+  it("reads a whole file, and a file that reports size 0", async () => {
     expect(await read(join(root, "text"), limit)).toBe("hé".repeat(50_000));
     if (process.platform === "linux") expect(await read("/proc/self/status", limit)).toContain("Name:");
   });
@@ -30,17 +30,17 @@ describe.each([
     ["fifo", /^it is a FIFO, not a regular file$/],
     [".", /^it is a directory, not a regular file$/],
     ["none", /ENOENT/],
-  ])("refuses %s with what it is", async (name, why) => {
+  ])("rejects %s with the reason", async (name, why) => {
     await expect(read(join(root, name), limit)).rejects.toThrow(why);
   });
 
-  it("refuses a device, and more than its limit", async () => {
+  it("rejects a device, and a file above the limit", async () => {
     await expect(read("/dev/zero", limit)).rejects.toThrow("it is a device, not a regular file");
     await expect(read(join(root, "text"), { maxBytes: 149_999 })).rejects.toThrow("it has more than 149999 bytes");
   });
 });
 
-it("makes a folder with those above it, and leaves one that is there", () => {
+it("makes a folder with its parents, and keeps an existing folder", () => {
   const folder = join(root, "a/b/c");
   makeFolder(folder, { mode: 0o700 });
   makeFolder(folder);
@@ -48,6 +48,6 @@ it("makes a folder with those above it, and leaves one that is there", () => {
   expect(() => makeFolder(join(folder, "x/y"))).toThrow(/ENOTDIR|EEXIST/);
 });
 
-it.runIf(process.platform === "linux")("says at once that no folder can be made below /proc", () => {
+it.runIf(process.platform === "linux")("fails at once for a new folder below /proc", () => {
   expect(() => makeFolder("/proc/waggle/models")).toThrow("ENOENT");
 });

@@ -1,5 +1,5 @@
-// Reads a text file with a size limit. Anything but a regular file is refused before it is opened: opening a FIFO waits for its writer, and a device
-// has no end.
+// Reads a text file with a size limit. Paths that are not regular files are rejected before they are opened: opening a FIFO waits for its writer,
+// and reading a device never ends.
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { PathLike, Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
@@ -8,17 +8,17 @@ export interface ReadTextOptions {
   readonly maxBytes: number;
 }
 
-/** Open without blocking, since the file may have become a FIFO after the check. The flag does not affect regular files. Windows has no such flag. */
+/** Opens without blocking, since a FIFO may have replaced the file after the check. Regular files ignore O_NONBLOCK, and Windows does not have it. */
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 const chunkBytes = 65_536;
 
-/** @throws Error as node:fs does; with a plain sentence when the path is not a regular file, or the file is too large */
+/** @throws Error of node:fs, or one with the reason when the path is not a regular file, or the file is too large */
 export function readText(path: PathLike, options: ReadTextOptions): string {
   requireFile(statSync(path));
   const file = openSync(path, flags);
   try {
     requireFile(fstatSync(file));
-    // Read to the end instead of to the size, since files of /proc and /sys report no size.
+    // Read to the end instead of to the size, since files in /proc and /sys report wrong sizes.
     const text = createText(options);
     for (;;) {
       const chunk = Buffer.allocUnsafe(chunkBytes);

@@ -1,4 +1,4 @@
-// A thread for tests: adds what it is given to the numbers it is sent.
+// A thread for tests: adds its `workerData` to the first number that it receives.
 import { parentPort, workerData } from "node:worker_threads";
 import { deferred } from "../waiting/deferred.ts";
 

@@ -1,4 +1,4 @@
-// A thread for tests of isolates: doubles a number, and does for each text what it says.
+// A thread for tests of isolates: doubles a number; on a text it throws, exits, fills its memory, or loops for ever.
 import { serveTasks } from "../threads/isolate-thread.ts";
 
 serveTasks((task: number | string): number => {

@@ -4,7 +4,7 @@ export interface FairQueue<Task> {
   readonly length: number;
   /** The sum of the waiting tasks' sizes. */
   readonly size: number;
-  /** How many tasks of this client wait. */
+  /** Number of this client's waiting tasks. */
   lengthOf(client: string): number;
   push(client: string, task: Task, size?: number): void;
   take(): Task | undefined;
@@ -18,7 +18,7 @@ interface Entry<Task> {
 }
 
 export function createFairQueue<Task>(): FairQueue<Task> {
-  /** The first client is next. */
+  /** Waiting tasks by client. The first client in the map has the next turn. */
   const waiting = new Map<string, Entry<Task>[]>();
   const all = (): Entry<Task>[] => [...waiting.values()].flat();
 

@@ -9,22 +9,22 @@ export interface IsolateThread<Message> {
   perform(message: Message): void;
   /** Processor time of the thread so far; undefined when the system does not report it. */
   cpuMs(): number | undefined;
-  /** Ends the thread, and resolves once it has ended. No event follows. */
+  /** Ends the thread, and resolves once it has ended. */
   end(): Promise<unknown>;
 }
 
 export interface IsolateThreadEvents<Result> {
-  /** Sent once, when the thread has loaded its modules. */
+  /** Called once, when the thread has loaded its modules. */
   readonly onReady: () => void;
   readonly onResult: (result: Result) => void;
-  /** The task threw an error; the thread continues. */
+  /** Called when a task threw an error; the thread continues. */
   readonly onFailed: (message: string) => void;
-  /** The thread ended by itself. */
+  /** Called when the thread has ended, whatever the cause. */
   readonly onGone: (error: Error) => void;
 }
 
 export interface ThreadModule {
-  /** The module that calls `serveTasks`, in the caller's folder, without its ending. */
+  /** The module that calls `serveTasks`, in the caller's folder, without file extension. */
   readonly name: string;
   /** `import.meta.url` of the caller. */
   readonly caller: string;
@@ -32,12 +32,12 @@ export interface ThreadModule {
 
 export interface ThreadMemory {
   readonly heapMiB: number;
-  /** Default: Node's. */
+  /** Default: Node's stack size. */
   readonly stackMiB?: number;
 }
 
 type Answer<Result> =
-  /** `times`: the file with the thread's processor time. */
+  /** `times`: path of the file with the thread's processor time. */
   | { readonly kind: "ready"; readonly times: string | undefined }
   | { readonly kind: "result"; readonly result: Result }
   | { readonly kind: "failed"; readonly message: string };
@@ -69,14 +69,14 @@ export function startIsolateThread<Message, Result>(
   };
 }
 
-/** Makes the calling module the thread of an isolate: it performs the tasks one after the other and sends a result for each. */
+/** Makes the calling module the thread of an isolate: it performs each task that it receives, and sends the result. */
 export function serveTasks<Message, Result>(perform: (message: Message) => Result | Promise<Result>): void {
   const post = (answer: Answer<Result>): void => parentPort?.postMessage(answer);
   parentPort?.on("message", (message: Message) => void answerOf(perform, message).then(post));
   post({ kind: "ready", times: cpuTimePath() });
 }
 
-/** A replacement for a thread that performs tasks on the caller's thread, for a caller whose own thread can be killed. */
+/** Performs tasks on the calling thread instead of a new thread. Only for callers that run on a thread that can be killed. */
 export function performHere<Message, Result>(
   perform: (message: Message) => Result | Promise<Result>,
   events: IsolateThreadEvents<Result>,

@@ -1,4 +1,4 @@
-// Real threads, and a thread that does what a test says.
+// Tests isolates with real threads, and with fake threads that the tests control.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { IsolateThreadEvents } from "./isolate-thread.ts";
 import { createIsolate, type Isolate, type IsolateLimits, type IsolateOptions } from "./isolate.ts";
@@ -20,7 +20,7 @@ function create<Task>(options: Partial<IsolateOptions<Task, number, Task>> = {})
 }
 
 describe("a real thread", () => {
-  test("is killed at a limit, and the next task has another one", async () => {
+  test("is killed at a limit, and the next task runs on another thread", async () => {
     const isolate = create<number | string>();
     const reasonOf = async (task: string, ms = limitMs): Promise<unknown> =>
       await isolate
@@ -35,13 +35,13 @@ describe("a real thread", () => {
     expect(await isolate.run(4, { limitMs })).toBe(8);
   });
 
-  test("a value that is not plain data is refused, and the next one is not", async () => {
+  test("a value that is not plain data is rejected, and the next value is accepted", async () => {
     const isolate = create<unknown>();
     await expect(isolate.run(() => 1, { limitMs })).rejects.toMatchObject({ reason: "not_data" });
     expect(await isolate.run(1, { limitMs })).toBe(2);
   });
 
-  test("a module that is not there is an error", async () => {
+  test("a missing module fails every task", async () => {
     const isolate = create<number>({ thread: { ...thread, name: "no-thread" } });
     await expect(isolate.run(1, { limitMs })).rejects.toMatchObject({ reason: "failed" });
     await expect(isolate.run(1, { limitMs })).rejects.toMatchObject({ reason: "failed" });
@@ -83,7 +83,7 @@ describe("order and limits", () => {
     return { isolate, threads, run, settled, last: () => threads.at(-1)?.events };
   }
 
-  test("one task of each client in turn, of so many, and of so much", async () => {
+  test("takes one task of each client in turn, within the limits of number and size", async () => {
     const { threads, run, settled, last } = withThreads({
       limits: { ...limits, waiting: 4, waitingPerClient: 3, waitingSize: 10 },
     });
@@ -105,7 +105,7 @@ describe("order and limits", () => {
     expect(threads).toHaveLength(1);
   });
 
-  test("the start has a time apart from the task's", async () => {
+  test("the start of a thread has a separate time limit", async () => {
     const { threads, run, settled, last } = withThreads();
     run("a");
     vi.advanceTimersByTime(9_999);
@@ -121,7 +121,7 @@ describe("order and limits", () => {
     expect(threads.map(({ isEnded }) => isEnded)).toEqual([true, true]);
   });
 
-  test("a task's time includes the start where that has no limit", async () => {
+  test("a task's time includes the start of the thread if the start has no limit", async () => {
     const { run, settled } = withThreads({ limits: { waiting: 1, heapMiB: 64 } });
     run("a");
     vi.advanceTimersByTime(100);
@@ -143,7 +143,7 @@ describe("order and limits", () => {
     expect(await settled()).toEqual(["a too_busy", "b too_slow"]);
   });
 
-  test("a task whose signal aborts ends: the running one with its thread, a waiting one in its turn", async () => {
+  test("a task ends when its signal aborts: a running task with its thread, a waiting task in its turn", async () => {
     const { threads, run, settled, last } = withThreads();
     const [first, second] = [new AbortController(), new AbortController()];
     run("a", { signal: first.signal });
@@ -160,7 +160,7 @@ describe("order and limits", () => {
     ]);
   });
 
-  test("a thread for each task ends with it", async () => {
+  test("with `threadPerTask`, each thread ends with its task", async () => {
     const { threads, run, settled, last } = withThreads({ threadPerTask: true });
     run("a");
     run("b");
@@ -173,7 +173,7 @@ describe("order and limits", () => {
     ]);
   });
 
-  test("closing refuses running, waiting and later tasks", async () => {
+  test("closing rejects running, waiting and later tasks", async () => {
     const { isolate, threads, run, settled } = withThreads();
     run("a");
     run("b");

@@ -1,4 +1,4 @@
-// Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after one was killed.
+// Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after it killed one.
 import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
 import { onAbort } from "../waiting/signals.ts";
 import { createFairQueue } from "./fair-queue.ts";
@@ -14,13 +14,13 @@ export interface IsolateLimits extends ThreadMemory {
   /** Time limit for the start of a thread. When absent, the limit of a task includes the thread's start. */
   readonly startMs?: number;
   /**
-   * Wall-clock limit of one task. When it is set, the task's other limit counts processor time (if the system reports it), so that a busy machine
-   * does not end a task too early.
+   * Wall-clock limit of one task. When it is set, `limitMs` of a task counts processor time (if the system reports it), so that a busy machine does
+   * not end a task too early.
    */
   readonly deadlineMs?: number;
-  /** The most waiting tasks of all clients together. */
+  /** Limit for the number of waiting tasks, over all clients. */
   readonly waiting: number;
-  /** The most waiting tasks of one client. */
+  /** Limit for the number of waiting tasks of one client. */
   readonly waitingPerClient?: number;
   /** Limit for the sum of the sizes of all waiting tasks. */
   readonly waitingSize?: number;
@@ -33,10 +33,10 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly threadPerTask?: boolean;
   /** The message for the thread; default: the task itself. */
   readonly messageOf?: (task: Task) => Message;
-  /** Called when a new thread was started, which has no state from earlier tasks. */
+  /** Called before a new thread starts; the new thread has no state from earlier tasks. */
   readonly onStart?: () => void;
   readonly clock?: Clock;
-  /** Default: a thread of this process. */
+  /** Starts the thread; by default a worker thread with `thread` as its module. */
   readonly startThread?: StartIsolateThread<Message, Result>;
 }
 
@@ -44,19 +44,20 @@ export type StartIsolateThread<Message, Result> = (events: IsolateThreadEvents<R
 
 export interface TaskOptions {
   readonly limitMs: number;
-  /** Clients share the thread fairly. */
+  /** Clients take turns on the thread. */
   readonly client?: string;
+  /** Counts towards `waitingSize`. */
   readonly size?: number;
   /** Aborts when the result is not needed any more. */
   readonly signal?: AbortSignal | undefined;
-  /** The time that the task took, whether or not it succeeded. */
+  /** Called with the time that the task took, whether or not it succeeded. */
   readonly onSpent?: (ms: number) => void;
 }
 
 export interface Isolate<Task, Result> {
   /** @throws IsolateError */
   run(task: Task, options: TaskOptions): Promise<Result>;
-  /** Refuses all tasks; resolves when no thread is left. */
+  /** Rejects running, waiting and later tasks; resolves when no thread is left. */
   close(): Promise<void>;
 }
 
@@ -73,7 +74,7 @@ export type IsolateErrorReason =
   | "not_started"
   /** The task took longer than its limit. */
   | "too_slow"
-  /** The task took longer than the deadline, while other work kept the processor. */
+  /** The task took longer than the deadline, because other work kept the processor busy. */
   | "too_busy"
   /** The task needed more than the heap limit. */
   | "out_of_memory"
@@ -96,10 +97,10 @@ interface Waiting<Task, Result> extends TaskOptions {
   readonly reject: (error: IsolateError) => void;
 }
 
-/** Milliseconds. */
+/** Wall-clock time and processor time at one moment. */
 interface Times {
   readonly clockMs: number;
-  /** Undefined when wall-clock time counts. */
+  /** Undefined when only wall-clock time counts. */
   readonly cpuMs: number | undefined;
 }
 
@@ -165,7 +166,7 @@ export function createIsolate<Task, Result, Message = Task>(
     watch(on, begun, running.limitMs, Math.min(running.limitMs, deadlineMs));
   }
 
-  /** Checks the limits in `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
+  /** Checks the limits after `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
   function watch(on: IsolateThread<Message>, since: Times, limitMs: number, ms: number): void {
     timer?.cancel();
     timer = clock.setTimeout(() => {
@@ -259,7 +260,7 @@ function sendErrorOf(error: unknown): IsolateError {
   const message = error instanceof Error ? error.message : "unknown";
   return isData
     ? new IsolateError("failed", message, { cause: error })
-    : new IsolateError("not_data", "the values are no plain data", { cause: error });
+    : new IsolateError("not_data", "the values are not plain data", { cause: error });
 }
 
 function goneErrorOf(error: Error, { heapMiB }: ThreadMemory): IsolateError {

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { startThread } from "./start-thread.ts";
 
-const besides = new URL("../testing/x.ts", import.meta.url).href;
+const caller = new URL("../testing/x.ts", import.meta.url).href;
 
-test("a module becomes a thread from source, with all that it imports, each time anew", async () => {
+test("each call starts the module and its imports from source as a new thread", async () => {
   for (const workerData of [1, 2]) {
-    const thread = startThread("adding-thread", besides, { workerData });
+    const thread = startThread("adding-thread", caller, { workerData });
     const answered = once(thread, "message");
     thread.postMessage(40);
     expect(await answered).toEqual([40 + workerData]);
@@ -14,6 +14,6 @@ test("a module becomes a thread from source, with all that it imports, each time
   }
 });
 
-test("a module that is not there is an error that names it", () => {
-  expect(() => startThread("no-thread", besides)).toThrow(/no-thread\.ts/);
+test("the error for a missing module names the module", () => {
+  expect(() => startThread("no-thread", caller)).toThrow(/no-thread\.ts/);
 });

@@ -1,16 +1,14 @@
-// Starts a module as a thread. A built module is started as it is. TypeScript source is bundled first, since Node 20 cannot load it in a thread.
+// Starts a module as a thread. TypeScript source is bundled first, since Node 20 cannot load it in a thread.
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
-/** The part of esbuild that is used. */
+/** The part of esbuild that is used here. */
 interface Bundler {
   buildSync(options: Readonly<Record<string, unknown>>): { readonly outputFiles: readonly { readonly text: string }[] };
 }
 
-export type ThreadOptions = Pick<WorkerOptions, "env" | "resourceLimits" | "workerData">;
-
-/** Bundles by the path of their entry. A bundled thread starts ten times as fast as one whose modules are translated one by one. */
+/** Bundles by the path of their entry module. A bundled thread starts ten times as fast as a thread whose modules are translated one by one. */
 const bundles = new Map<string, string>();
 
 /**
@@ -18,7 +16,11 @@ const bundles = new Map<string, string>();
  * @param name the module's file name in the caller's folder, without extension
  * @param caller `import.meta.url` of the calling module
  */
-export function startThread(name: string, caller: string, options: ThreadOptions = {}): Worker {
+export function startThread(
+  name: string,
+  caller: string,
+  options: Pick<WorkerOptions, "env" | "resourceLimits" | "workerData"> = {},
+): Worker {
   if (!caller.endsWith(".ts")) return new Worker(new URL(`./${name}.js`, caller), { ...options, execArgv: [] });
   return new Worker(bundleOf(fileURLToPath(new URL(`./${name}.ts`, caller))), { ...options, eval: true, execArgv: [] });
 }
@@ -26,7 +28,7 @@ export function startThread(name: string, caller: string, options: ThreadOptions
 function bundleOf(path: string): string {
   const known = bundles.get(path);
   if (known !== undefined) return known;
-  // Only source checkouts need esbuild, so no published package depends on it. Code inside such a bundle cannot import it, and does not need it.
+  // Load esbuild here and not at the top of the file: only source checkouts need it, and no published package depends on it.
   const require = createRequire(import.meta.url);
   const { buildSync } = require("esbuild") as Bundler;
   const { outputFiles } = buildSync({
@@ -40,7 +42,7 @@ function bundleOf(path: string): string {
     logLevel: "silent",
   });
   const [bundle] = outputFiles;
-  if (bundle === undefined) throw new Error(`Nothing came of ${path}`);
+  if (bundle === undefined) throw new Error(`Cannot bundle ${path}: esbuild returned no file`);
   bundles.set(path, bundle.text);
   return bundle.text;
 }

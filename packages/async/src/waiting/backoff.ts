@@ -1,7 +1,7 @@
-// Owns the delays between attempts. It counts and computes; the caller waits.
+// Computes the delays between attempts; the caller waits.
 
 export interface Backoff {
-  /** The delay before the next attempt, in whole milliseconds. Once the list is used up, its last entry repeats. */
+  /** The delay before the next attempt, in whole milliseconds. After the end of the list, its last delay repeats. */
   next(): number;
   /** The attempt succeeded: start from the first delay again. */
   reset(): void;
@@ -13,12 +13,12 @@ export interface BackoffOptions {
   readonly delaysMs: readonly number[];
   /** Share of a delay by which it may be shorter or longer, 0 to 1. Default 0. */
   readonly jitter?: number;
-  /** Uniform in [0, 1). Default Math.random. */
+  /** Random numbers, uniform in [0, 1). Default: Math.random. */
   readonly random?: () => number;
 }
 
 /**
- * Returns the delays in order, each changed by random jitter, so that clients that failed at the same time do not all retry at the same time.
+ * Creates a backoff. Random jitter keeps clients that failed at the same time from retrying at the same time.
  * @throws RangeError when the list of delays is empty, or the jitter is outside 0 to 1
  */
 export function createBackoff(options: BackoffOptions): Backoff {

@@ -2,31 +2,26 @@
 import { deferred, type Deferred } from "./deferred.ts";
 
 /**
- * Values go in with `send` and come out of the iterator in the same order. All iterators of a channel share its buffer, and one `next()`
- * may be pending at a time.
+ * The iterator yields the values in the order of `send`. All iterators of a channel share its buffer, and one `next()` may be pending at a time.
  */
 export interface Channel<T> extends AsyncIterable<T> {
-  /** Hands a value over. False when the buffer is full or the channel is closed: the value was not taken. */
+  /** Sends a value. False when the buffer is full or the channel is closed; the value is then dropped. */
   send(value: T): boolean;
-  /** No more values: the consumer gets what is buffered, then the end. */
+  /** Ends the channel: the consumer gets the buffered values, then the end. */
   close(): void;
-  /** No more values: the consumer gets what is buffered, then this error once, then the end. */
+  /** Ends the channel: the consumer gets the buffered values, then this error once, then the end. */
   fail(error: unknown): void;
-  /** Values sent and not yet read. */
-  readonly size: number;
-  /** Whether `send` can no longer succeed, because either side has ended the channel. */
-  readonly closed: boolean;
   [Symbol.asyncIterator](): AsyncIterator<T, undefined>;
 }
 
 type Outcome = { readonly kind: "closed" } | { readonly kind: "failed"; readonly error: unknown };
 
 /**
- * A channel that buffers `capacity` values at most (1 or more).
+ * Creates a channel that buffers at most `capacity` values.
  *
- * Its iterator is an explicit object and not an async generator: the `return()` of a generator waits for the `next()` that is
- * pending, so the channel would notice only at the next value that the consumer has left.
- * @throws RangeError when the capacity is no positive integer
+ * The iterator is not an async generator, since a generator's `return()` waits for the pending `next()`: the channel would learn only at the next
+ * value that the consumer has left.
+ * @throws RangeError when the capacity is not a positive integer
  */
 export function createChannel<T>(options: { readonly capacity: number }): Channel<T> {
   const { capacity } = options;
@@ -83,12 +78,6 @@ export function createChannel<T>(options: { readonly capacity: number }): Channe
     },
     close: () => end({ kind: "closed" }),
     fail: (error) => end({ kind: "failed", error }),
-    get size() {
-      return buffer.size;
-    },
-    get closed() {
-      return outcome !== undefined;
-    },
     [Symbol.asyncIterator]: () => ({ next, return: leave }),
   };
 }
@@ -96,12 +85,12 @@ export function createChannel<T>(options: { readonly capacity: number }): Channe
 interface Ring<T> {
   readonly size: number;
   push(value: T): boolean;
-  /** Only when size > 0. */
+  /** The caller must check that size > 0. */
   shift(): T;
   clear(): void;
 }
 
-/** First in, first out, both in constant time. The array is reset when it is empty, so it grows only while the consumer is behind. */
+/** A ring buffer. It starts again at index 0 when it is empty, so the array grows only while the consumer is behind. */
 function createRing<T>(capacity: number): Ring<T> {
   const cells: (T | undefined)[] = [];
   let head = 0;

@@ -5,7 +5,7 @@ describe("systemClock", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("calls back once, after the time", () => {
+  it("calls the function once, after the delay", () => {
     const called = vi.fn<() => void>();
     const before = systemClock.now();
     systemClock.setTimeout(called, 20);
@@ -16,7 +16,7 @@ describe("systemClock", () => {
     expect(systemClock.now() - before).toBe(40);
   });
 
-  it("does not call back after cancel, which may come twice", () => {
+  it("does not call the function after a cancel, and ignores a second cancel", () => {
     const called = vi.fn<() => void>();
     const timer = systemClock.setTimeout(called, 20);
     timer.cancel();
@@ -25,7 +25,7 @@ describe("systemClock", () => {
     expect(called).not.toHaveBeenCalled();
   });
 
-  it("keeps no process alive", () => {
+  it("does not keep the process alive", () => {
     vi.useRealTimers();
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
     const before = timers();

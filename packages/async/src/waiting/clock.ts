@@ -1,11 +1,11 @@
-// Implements timers: the only call of setTimeout, the Clock interface, which tests replace to avoid waiting, and the error of all timeouts.
+// Owns timers with a checked delay, the clock interface, which tests replace to avoid waiting, and the error of all timeouts.
 
-/** A wait took longer than it was allowed to. */
+/** A wait exceeded its time limit. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 
-/** The longest delay of Node's timers. Node silently changes a longer one to 1 ms; here it is an error. */
+/** The longest delay of Node's timers. Node silently changes a longer delay to 1 ms; `startTimer` rejects it. */
 const maxTimerMs = 2 ** 31 - 1;
 
 export interface TimerHandle {
@@ -14,7 +14,7 @@ export interface TimerHandle {
 }
 
 /**
- * Calls `fn` in `ms` milliseconds. With `ref`, the process stays alive until then.
+ * Calls `fn` after `ms` milliseconds. With `ref`, the timer keeps the process alive until then.
  * @throws RangeError when `ms` is negative, not a number, or above 2^31 - 1 (24.8 days)
  */
 export function startTimer(fn: () => void, ms: number, options: { readonly ref: boolean }): TimerHandle {
@@ -29,7 +29,7 @@ export function startTimer(fn: () => void, ms: number, options: { readonly ref: 
 export interface Clock {
   /** Milliseconds since an arbitrary moment; never decreases, and is not the time of day. */
   now(): number;
-  /** Calls `fn` once, `ms` milliseconds from now, unless it is cancelled before. */
+  /** Calls `fn` once after `ms` milliseconds, unless the timer is cancelled before. */
   setTimeout(fn: () => void, ms: number): TimerHandle;
 }
 

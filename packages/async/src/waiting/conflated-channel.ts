@@ -1,8 +1,9 @@
 // Implements a changing value for watchers that need only its newest state: a slow watcher skips values, so no values queue up.
+
 export interface ConflatedChannel<T> {
   readonly value: T;
   set(value: T): void;
-  /** Yields the current value, then each newer one. Explicit iterator: `return()` ends a pending `next()` at once. */
+  /** Yields the current value, then newer values. `return()` ends a pending `next()` at once, unlike a generator's `return()`. */
   watch(): AsyncIterableIterator<T>;
 }
 

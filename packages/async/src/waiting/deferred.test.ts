@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deferred } from "./deferred.ts";
 
 describe("deferred", () => {
-  it("is settled by the first call; later ones change nothing", async () => {
+  it("is settled by the first call; later calls change nothing", async () => {
     const value = deferred<number>();
     expect(value.settled).toBe(false);
     value.resolve(1);
@@ -12,7 +12,7 @@ describe("deferred", () => {
     expect(await value.promise).toBe(1);
   });
 
-  it("rejects with what it was given", async () => {
+  it("rejects with the given reason", async () => {
     const value = deferred<number>();
     value.reject("reason");
     expect(value.settled).toBe(true);

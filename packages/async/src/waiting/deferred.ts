@@ -2,7 +2,7 @@
 
 export interface Deferred<T> {
   readonly promise: Promise<T>;
-  /** Whether `resolve` or `reject` has been called; the calls after the first change nothing. */
+  /** Whether `resolve` or `reject` has been called; only the first call has an effect. */
   readonly settled: boolean;
   resolve(value: T): void;
   reject(error: unknown): void;

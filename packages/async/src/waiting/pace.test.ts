@@ -1,21 +1,21 @@
 import { expect, test } from "vitest";
 import { createPace, type Pace } from "./pace.ts";
 
-/** Counts the turns of the event loop while it is asked to. */
+/** Counts the turns of the event loop until it is disposed of. */
 function turns(): { readonly count: number; [Symbol.dispose](): void } {
   const state = {
     count: 0,
     [Symbol.dispose]: () => clearImmediate(timer),
   };
-  const look = (): void => {
+  const countTurn = (): void => {
     state.count += 1;
-    timer = setImmediate(look);
+    timer = setImmediate(countTurn);
   };
-  let timer = setImmediate(look);
+  let timer = setImmediate(countTurn);
   return state;
 }
 
-/** Waits for the pace and remembers the turn in which it might begin. */
+/** Records the turn in which the pace lets each piece of work begin. */
 function recorder(
   pace: Pace,
 ): { begin(name: string, amount: number): Promise<void>; readonly begun: string[] } & Disposable {
@@ -31,7 +31,7 @@ function recorder(
   };
 }
 
-test("work that fits into a turn begins at once, and other work in the next one", async () => {
+test("work that fits into a turn begins at once, and other work begins in the next turn", async () => {
   const pace = createPace(100);
   expect([pace(60), pace(40)]).toEqual([undefined, undefined]);
   using passed = turns();
@@ -41,7 +41,7 @@ test("work that fits into a turn begins at once, and other work in the next one"
   expect(pace(1)).toBeDefined();
 });
 
-test("a turn takes as much waiting work as fits, in the order of coming", async () => {
+test("a turn takes as much waiting work as fits, in the order of arrival", async () => {
   const pace = createPace(100);
   void pace(100);
   using record = recorder(pace);
@@ -49,7 +49,7 @@ test("a turn takes as much waiting work as fits, in the order of coming", async 
   expect(record.begun).toEqual(["a in turn 1", "b in turn 1", "c in turn 2", "d in turn 2"]);
 });
 
-test("work larger than a turn has a turn to itself", async () => {
+test("each piece of work larger than a turn gets a separate turn", async () => {
   const pace = createPace(100);
   using record = recorder(pace);
   await Promise.all([record.begin("a", 1_000), record.begin("b", 1_000), record.begin("c", 50)]);
@@ -66,7 +66,7 @@ test("short work goes before long work, which gets half of each turn", async () 
   expect([inTurn(0), inTurn(1), inTurn(2)]).toEqual([1, 11, 11]);
 });
 
-test("after a rest it begins anew", async () => {
+test("after a pause, work begins at once again", async () => {
   const pace = createPace(100);
   await pace(1_000);
   await pace(1);

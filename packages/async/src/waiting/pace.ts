@@ -1,12 +1,13 @@
 // Limits the work of all callers together per turn of the event loop, so that other code on the thread can run.
 
 /**
- * Await the result before doing this much work, in the pace's unit. Undefined when the work fits into this turn and may begin at once. Otherwise the
- * work begins in a later turn, in the order of the calls. Work larger than a turn gets a turn alone.
+ * Await the result before doing `amount` units of work. The result is undefined when the work may begin at once, in this turn of the event loop.
+ * Otherwise the promise resolves in a later turn. Pieces of short work keep their order, and so do pieces of long work. A piece of work that is
+ * larger than a turn is the only long work of its turn.
  */
 export type Pace = (amount: number) => Promise<void> | undefined;
 
-/** Work up to this share of a turn is short. Short work goes before long work, and gets half of each turn while long work waits. */
+/** Work up to this share of a turn is short. Short work begins before long work, and gets half of each turn while long work waits. */
 const shortPart = 1 / 8;
 
 interface Waiting {

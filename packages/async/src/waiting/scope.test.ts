@@ -3,7 +3,7 @@ import { deferred } from "./deferred.ts";
 import { createScope } from "./scope.ts";
 
 describe("createScope", () => {
-  it("releases last in, first out, each after the one before has finished", async () => {
+  it("releases the last resource first, each after the previous release has finished", async () => {
     const order: string[] = [];
     const gate = deferred<void>();
     const scope = createScope();
@@ -24,7 +24,7 @@ describe("createScope", () => {
     expect(order).toEqual(["third", "second", "first"]);
   });
 
-  it("continues after a failure and throws all of them together", async () => {
+  it("continues after an error and throws all errors together", async () => {
     const released = vi.fn<() => void>();
     const scope = createScope();
     scope.defer(() => Promise.reject(new Error("second")));
@@ -38,20 +38,18 @@ describe("createScope", () => {
     expect(released).toHaveBeenCalledOnce();
   });
 
-  it("closes once, however often it is asked to, also by `await using`", async () => {
+  it("closes once, also when a release closes the scope again", async () => {
     const released = vi.fn<() => void>();
-    {
-      await using scope = createScope();
-      scope.defer(() => {
-        released();
-        void scope.close();
-      });
-      await Promise.all([scope.close(), scope.close()]);
-    }
+    const scope = createScope();
+    scope.defer(() => {
+      released();
+      void scope.close();
+    });
+    await Promise.all([scope.close(), scope.close()]);
     expect(released).toHaveBeenCalledOnce();
   });
 
-  it("answers every close with the same promise, so that all callers wait for the whole", async () => {
+  it("returns the same promise for every close, so that all callers wait for all releases", async () => {
     const scope = createScope();
     scope.defer(() => Promise.reject(new Error("broken")));
     const closing = scope.close();
@@ -59,7 +57,7 @@ describe("createScope", () => {
     await expect(closing).rejects.toBeInstanceOf(AggregateError);
   });
 
-  it("takes nothing in once it is closing", async () => {
+  it("rejects resources once it is closing", async () => {
     const scope = createScope();
     const closing = scope.close();
     expect(() => scope.defer(() => {})).toThrow("Cannot add to the scope: it is closed");

@@ -1,18 +1,18 @@
 // Releases resources together, in the reverse order of their acquisition, since Node 20 has no AsyncDisposableStack.
 
-export interface Scope extends AsyncDisposable {
+export interface Scope {
   /** Releases the resource when the scope closes; returns the resource. */
   use<R extends Disposable | AsyncDisposable>(resource: R): R;
   /** Calls `release` when the scope closes. */
   defer(release: () => unknown): void;
   /**
-   * Releases everything, last first, one after the other, and continues after an error. Every call returns the same promise.
+   * Releases the resources one after the other, the last one first, and continues after an error. Every call returns the same promise.
    * @throws AggregateError with all errors, in the order in which they were thrown
    */
   close(): Promise<void>;
 }
 
-/** An empty, open scope. `use` and `defer` throw once it is closing, because the resource would never be released. */
+/** Creates an open scope. Once the scope is closing, `use` and `defer` throw, because the resource would never be released. */
 export function createScope(): Scope {
   const releases: (() => unknown)[] = [];
   let closing: Promise<void> | undefined;
@@ -36,7 +36,7 @@ export function createScope(): Scope {
   }
 
   function close(): Promise<void> {
-    // Assigned before the first release runs, so that a release which closes the scope again gets this promise and starts no second pass.
+    // Assigned before the first release runs, so that a release that closes the scope again gets this promise and starts no second pass.
     closing ??= Promise.resolve().then(releaseAll);
     return closing;
   }
@@ -48,6 +48,5 @@ export function createScope(): Scope {
     },
     defer,
     close,
-    [Symbol.asyncDispose]: close,
   };
 }

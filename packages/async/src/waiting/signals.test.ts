@@ -8,7 +8,7 @@ function listeners(signal: AbortSignal): number {
 }
 
 describe("onAbort", () => {
-  it("calls the listener once, and not after it was taken off", () => {
+  it("calls the listener once, and not after its removal", () => {
     const controller = new AbortController();
     const kept = vi.fn<() => void>();
     const removed = vi.fn<() => void>();
@@ -25,7 +25,7 @@ describe("onAbort", () => {
     expect(listener).toHaveBeenCalledOnce();
   });
 
-  it("may have more listeners on one signal than Node thinks healthy", async () => {
+  it("allows more listeners on one signal than Node's warning limit", async () => {
     const warned = vi.fn<() => void>();
     process.on("warning", warned);
     const { signal } = new AbortController();
@@ -38,7 +38,7 @@ describe("onAbort", () => {
 });
 
 describe("linkSignals", () => {
-  it("aborts with the reason of the first, and leaves no listener behind", () => {
+  it("aborts with the reason of the first source to abort, and removes its listeners", () => {
     const one = new AbortController();
     const two = new AbortController();
     const linked = linkSignals(one.signal, undefined, two.signal);
@@ -49,7 +49,7 @@ describe("linkSignals", () => {
     expect([listeners(one.signal), listeners(two.signal)]).toEqual([0, 0]);
   });
 
-  it("is aborted from the start when a source is, without listening to the others", () => {
+  it("is aborted from the start when a source has aborted, and keeps no listeners", () => {
     const one = new AbortController();
     const three = new AbortController();
     const linked = linkSignals(one.signal, AbortSignal.abort("gone"), three.signal);
@@ -61,7 +61,7 @@ describe("linkSignals", () => {
     expect(linkSignals(undefined).aborted).toBe(false);
   });
 
-  it("comes off its sources when it is disposed of", () => {
+  it("removes its listeners when it is disposed of", () => {
     const source = new AbortController();
     const linked = linkSignals(source.signal);
     expect(listeners(source.signal)).toBe(1);
@@ -76,7 +76,7 @@ describe("deadlineSignal", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("aborts with a TimeoutError when the time is over, not before", () => {
+  it("aborts with a TimeoutError after the time limit, not before", () => {
     const { signal } = deadlineSignal(100);
     vi.advanceTimersByTime(99);
     expect(signal.aborted).toBe(false);
@@ -85,20 +85,20 @@ describe("deadlineSignal", () => {
     expect(signal.reason).toMatchObject({ message: "The deadline of 100 ms has passed" });
   });
 
-  it("leaves no timer behind when it is disposed of", () => {
+  it("clears its timer when it is disposed of", () => {
     const deadline = deadlineSignal(100);
     deadline[Symbol.dispose]();
     expect(vi.getTimerCount()).toBe(0);
     expect(deadline.signal.aborted).toBe(false);
   });
 
-  it.each([-1, Number.NaN, Infinity, 2 ** 31])("refuses %d ms, which Node would take for 1", (ms) => {
+  it.each([-1, Number.NaN, Infinity, 2 ** 31])("rejects %d ms, which Node would change to 1 ms", (ms) => {
     expect(() => deadlineSignal(ms)).toThrow(RangeError);
   });
 });
 
 describe("createStallTimer", () => {
-  it("aborts when it was not restarted for the whole time, and not after it was disposed of", () => {
+  it("aborts after the time without a restart, and not after it was disposed of", () => {
     vi.useFakeTimers();
     using stall = createStallTimer(1_000);
     const over = createStallTimer(1_000);

@@ -3,8 +3,8 @@ import { setMaxListeners } from "node:events";
 import { startTimer, TimeoutError } from "./clock.ts";
 
 /**
- * Calls `listener` once when the signal aborts, or immediately if it has aborted. The returned function removes the listener. The number of listeners
- * is unlimited: one shutdown signal serves every stream, and Node would report the eleventh listener as a leak.
+ * Calls `listener` once when the signal aborts, or at once if the signal has aborted. The returned function removes the listener. The number of
+ * listeners is unlimited: every stream listens to the same shutdown signal, and Node would report the eleventh listener as a leak.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) {
@@ -16,16 +16,13 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => signal.removeEventListener("abort", listener);
 }
 
-/** A signal that can be detached from its sources. */
-export type LinkedSignal = AbortSignal & Disposable;
-
 /**
  * Aborts as soon as one of the signals aborts, with the same reason. Undefined signals are ignored.
  *
- * Dispose of the signal when the work is over and a source lives longer than the work (a daemon's shutdown signal): until then the source keeps a
- * reference to it. `AbortSignal.any` cannot be disposed of, and on Node 20 each call costs a long-lived source about 1 kB for good.
+ * Dispose of the linked signal when the work ends, if a source (such as a daemon's shutdown signal) lives longer than the work: until then the source
+ * keeps a reference to the linked signal. `AbortSignal.any` cannot be disposed of; on Node 20, each call leaks about 1 kB per long-lived source.
  */
-export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): LinkedSignal {
+export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): AbortSignal & Disposable {
   const controller = new AbortController();
   const unlinks: (() => void)[] = [];
   const unlink = (): void => {
@@ -43,7 +40,7 @@ export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): L
   return Object.assign(controller.signal, { [Symbol.dispose]: unlink });
 }
 
-/** A signal that aborts with a TimeoutError in `ms` milliseconds, unless it is disposed of before. Does not keep the process alive. */
+/** The signal aborts with a TimeoutError after `ms` milliseconds, unless it is disposed of before. The timer does not keep the process alive. */
 export function deadlineSignal(ms: number): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const timer = startTimer(() => controller.abort(new TimeoutError(`The deadline of ${ms} ms has passed`)), ms, {
@@ -52,9 +49,8 @@ export function deadlineSignal(ms: number): { readonly signal: AbortSignal } & D
   return { signal: controller.signal, [Symbol.dispose]: () => timer.cancel() };
 }
 
-/** Aborts when there is no progress for some time. */
 export interface StallTimer extends Disposable {
-  /** Aborts with a TimeoutError when `restart` was not called for the whole time. */
+  /** Aborts with a TimeoutError when the time limit has passed without a call of `restart`. */
   readonly signal: AbortSignal;
   readonly restart: () => void;
 }

@@ -8,7 +8,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe("sleep", () => {
-  it("resolves when the time is over and takes its listener off", async () => {
+  it("resolves after the time and removes its listener", async () => {
     const { signal } = new AbortController();
     const woke = vi.fn<() => void>();
     void sleep(50, { signal }).then(woke);
@@ -27,12 +27,12 @@ describe("sleep", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("does not start when the signal has aborted", async () => {
+  it("starts no timer when the signal has aborted", async () => {
     await expect(sleep(50, { signal: AbortSignal.abort("gone") })).rejects.toBe("gone");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("rejects a time that no timer can keep", async () => {
+  it("rejects a time that is too long for a timer", async () => {
     await expect(sleep(Infinity)).rejects.toThrow("Cannot start a timer of Infinity ms");
   });
 
@@ -56,17 +56,17 @@ describe("sleep", () => {
 });
 
 describe("withTimeout", () => {
-  it("gives the value and clears its timer", async () => {
+  it("resolves with the promise's value and clears its timer", async () => {
     expect(await withTimeout(Promise.resolve(7), 50, "too slow")).toBe(7);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("gives the promise's own error and clears its timer", async () => {
+  it("rejects with the promise's error and clears its timer", async () => {
     await expect(withTimeout(Promise.reject(new Error("own")), 50, "too slow")).rejects.toThrow("own");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("rejects with a TimeoutError and this message, and minds no late rejection", async () => {
+  it("rejects with a TimeoutError with the given message, and ignores a late rejection", async () => {
     const work = deferred<never>();
     const message = "Cannot stop the engine: it did not leave within 50 ms";
     const outcome = withTimeout(work.promise, 50, message).catch((error: unknown) => error);

@@ -1,10 +1,10 @@
-// Implements waits with a time limit.
+// Implements a sleep that a signal can end, and a time limit for promises.
 import { startTimer, TimeoutError } from "./clock.ts";
 import { onAbort } from "./signals.ts";
 
 /**
- * Resolves in `ms` milliseconds, or rejects with the signal's reason as soon as it aborts. With `ref: false` the timer does not keep the process
- * alive.
+ * Resolves after `ms` milliseconds, or rejects with the signal's reason as soon as the signal aborts. With `ref: false` the timer does not keep the
+ * process alive.
  */
 export function sleep(
   ms: number,
@@ -34,8 +34,8 @@ export function sleep(
 }
 
 /**
- * The promise's outcome, or a TimeoutError with this message if it takes longer than `ms` milliseconds. The work behind the promise
- * continues: to stop it as well, pass it a signal. Keeps the process alive until the promise settles or the time is over.
+ * Settles like the promise, or rejects with a TimeoutError with this message after `ms` milliseconds. A timeout does not stop the work behind the
+ * promise: give the work a signal for that. The timer keeps the process alive.
  */
 export function withTimeout<T>(promise: Promise<T>, ms: number, message: string): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,9 +1,18 @@
-// Describes a model from its file, without an engine: its card, its answer format and its template's inputs. Also renders one prompt.
+// Describes a model from its file, without an engine: its card, its chat template and its answer format. Also renders prompts with that template.
 import { basename, dirname, join } from "node:path";
-import { genericFormat, renderConversation } from "../format/index.ts";
-import type { ChatConversation, ChatFormat, TemplateInputs } from "../format/index.ts";
-import { createTemplateRenderer } from "../template/index.ts";
-import type { TemplateRenderer, TemplateRendererOptions, TemplateValues } from "../template/index.ts";
+import {
+  genericFormat,
+  renderConversation,
+  type ChatConversation,
+  type ChatFormat,
+  type TemplateInputs,
+} from "../format/index.ts";
+import {
+  createTemplateRenderer,
+  type TemplateRenderer,
+  type TemplateRendererOptions,
+  type TemplateValues,
+} from "../template/index.ts";
 import {
   chatTemplatesOf,
   modelCardOf,
@@ -19,27 +28,26 @@ import { guardConversation } from "./guard-conversation.ts";
 import { openChatTemplate, openModelChat, type ModelChatOptions } from "./open-model-chat.ts";
 import { breakMark, createSpecialText } from "./special-text.ts";
 
-/** Plain data. */
+/** Plain data, which a thread can post to its caller. */
 export interface FileDescription {
   readonly card: ModelCard;
-  /** The format that the engine will report; the generic format for a model that does not generate text. */
+  /** The format that the engine reports for this model; the generic format for a model that does not generate text. */
   readonly chatFormat: ChatFormat;
-  /** "" for a model that does not generate text. */
+  /** Source of the template; "" for a model that does not generate text. */
   readonly chatTemplate: string;
-  /** The texts of the tokens that begin and end a text; "" without one. */
+  /** Text of the BOS token; "" if the vocabulary has no such token. */
   readonly bos: string;
+  /** Text of the EOS token; "" if the vocabulary has no such token. */
   readonly eos: string;
 }
 
-export interface DescribeOptions {
-  /** A template to use instead of the model's: a name from `templateNames`, or the source of a template. */
-  readonly chosen: string | undefined;
+export interface DescribeOptions extends Pick<ModelChatOptions, "chosen"> {
   readonly startThread?: TemplateRendererOptions["startThread"];
 }
 
 /**
- * @param path of any part of a split model
- * @throws GgufError; TemplateError when the template that was chosen cannot be rendered
+ * @param path the model's file, or any part of a split model
+ * @throws GgufError; TemplateError if the chosen template cannot be rendered
  */
 export async function describeFile(path: string, options: DescribeOptions): Promise<FileDescription> {
   const header = await readGgufFile(path);
@@ -54,15 +62,15 @@ export async function describeFile(path: string, options: DescribeOptions): Prom
 }
 
 export interface PromptRequest {
-  /** As the file's description has them. */
+  /** The inputs in the `chatFormat` of the file's description. */
   readonly inputs: TemplateInputs;
   readonly conversation: ChatConversation;
 }
 
 /**
- * The prompt, as the engine would make it.
- * @param path of any part of a split model
- * @throws GgufError; TemplateError and TemplateInputError
+ * Renders the prompt that the engine would make of the conversation.
+ * @param path the model's file, or any part of a split model
+ * @throws GgufError; TemplateError or TemplateInputError if the template cannot render the conversation
  */
 export async function renderByFile(path: string, request: PromptRequest, options: DescribeOptions): Promise<string> {
   const header = await readGgufFile(path);
@@ -88,11 +96,11 @@ async function withRenderer<T>(
 }
 
 function chatOptionsOf(header: GgufHeader, texts: VocabularyTexts, { chosen }: DescribeOptions): ModelChatOptions {
-  // The engine logs warnings when it loads the model.
+  // The engine logs the warnings when it loads the model.
   return { templates: chatTemplatesOf(header), chosen, ...texts, warn: () => {} };
 }
 
-/** A split model's vocabulary is in its first part. */
+/** Reads the first part of a split model: only this part holds the vocabulary. */
 async function readTexts(path: string, header: GgufHeader): Promise<VocabularyTexts> {
   const [first = basename(path)] = partNames(basename(path));
   await using source = await openFileSource(join(dirname(path), first));

@@ -1,22 +1,26 @@
-// The thread that describes a file or renders a prompt by it. Templates run on this thread too; it is killed if it takes too long.
+// Runs as a thread: describes a model's file, or renders a prompt with the template in the file. Templates run on this thread too. Its owner
+// kills the thread after a time limit.
 import { serveTasks } from "@waggle/async";
 import { renderHere } from "../template/index.ts";
-import { describeFile, renderByFile } from "./describe-file.ts";
-import type { FileDescription, PromptRequest } from "./describe-file.ts";
+import {
+  describeFile,
+  renderByFile,
+  type DescribeOptions,
+  type FileDescription,
+  type PromptRequest,
+} from "./describe-file.ts";
 import { problemOfMessages } from "./problem-of-messages.ts";
 
-export interface DescriptionTask {
-  /** Of any part of a split model. */
+export interface DescriptionTask extends Pick<DescribeOptions, "chosen"> {
+  /** Path of the model's file, or of any part of a split model. */
   readonly path: string;
-  /** A template to use instead of the model's: a name from `templateNames`, or the source of a template. */
-  readonly chosen: string | undefined;
-  /** If given, a prompt is rendered instead of the description. */
+  /** The prompt to render. Absent: the thread describes the file. */
   readonly render?: PromptRequest;
 }
 
 export type DescriptionResult = { readonly kind: "described"; readonly description: FileDescription } | Rendered;
 
-/** `refused`: what is wrong with the messages. */
+/** `refused`: the template does not take the messages, and `problem` says why. */
 export type Rendered =
   | { readonly kind: "rendered"; readonly prompt: string }
   | { readonly kind: "refused"; readonly problem: string };

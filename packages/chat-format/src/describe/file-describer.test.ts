@@ -1,4 +1,4 @@
-// The real thread, and when files are described: one after the other, within a time.
+// Tests the real description thread, and with fake threads the order and the time limit of tasks.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { describeFile } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
 import { createFileDescriber, type FileDescriber, type FileDescriberOptions } from "./file-describer.ts";
 
-/** Each model's own template. */
+/** No choice: each model's template is used. */
 const chosen = undefined;
 const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
 const folder = mkdtempSync(join(tmpdir(), "model-chat-"));
@@ -36,7 +36,7 @@ function scripted(name: string, template: string): string {
 }
 
 describe("a thread", () => {
-  test("finds the same as the caller's thread, tokens of the vocabulary as marks", async () => {
+  test("gives the same description as a call on this thread, with special tokens as marks", async () => {
     const path = scripted("qwen3", llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "");
     const told = await create().describe({ path, chosen });
     expect(told).toEqual(await describeFile(path, { chosen }));
@@ -46,20 +46,20 @@ describe("a thread", () => {
     expect(told.chatTemplate).toContain("enable_thinking");
   });
 
-  test("takes the chosen template, and fails with the reason", async () => {
+  test("uses the chosen template, and reports why a chosen template fails", async () => {
     const path = storyModel;
     expect((await create().describe({ path, chosen: "chatml" })).chatTemplate).toContain("<|im_start|>");
     await expect(create().describe({ path, chosen: "{{ nothing.at.all }}" })).rejects.toThrow("undefined");
   });
 
-  test("replaces a template that cannot be rendered by one of ours", async () => {
+  test("replaces a template that cannot be rendered by a built-in template", async () => {
     const path = scripted("broken", "{{ raise_exception('no') }}");
     const { chatFormat, chatTemplate } = await create().describe({ path, chosen });
     expect(chatFormat.name).toBe("generic");
     expect(chatTemplate).toContain("Assistant:");
   });
 
-  test("refuses a file that is not a model, with the reason", async () => {
+  test("rejects a file that is not a model, with the reason", async () => {
     const path = join(folder, "noise.gguf");
     writeFileSync(path, "noise");
     const describer = create();
@@ -67,7 +67,7 @@ describe("a thread", () => {
     await expect(describer.describe({ path: join(folder, "absent.gguf"), chosen })).rejects.toThrow("no such file");
   });
 
-  test("renders a prompt, and fails with the reason", async () => {
+  test("renders a prompt, or reports why it cannot", async () => {
     const path = scripted(
       "picky",
       "{{ raise_exception('no') if messages[0].content == 'odd' }}{{ messages[0].content }}",
@@ -87,7 +87,7 @@ describe("a thread", () => {
     await expect(rendered("a", join(folder, "absent.gguf"))).rejects.toThrow("no such file");
   });
 
-  test("finds no format for a model that does not write", async () => {
+  test("reports the generic format for a model that does not generate text", async () => {
     const path = join(folder, "embed.gguf");
     writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, path);
     const { card, chatFormat, chatTemplate } = await create().describe({ path, chosen });
@@ -95,7 +95,7 @@ describe("a thread", () => {
   });
 });
 
-describe("in turn", () => {
+describe("waiting tasks", () => {
   interface Started {
     task: DescriptionTask | undefined;
     readonly events: IsolateThreadEvents<DescriptionResult>;
@@ -121,7 +121,7 @@ describe("in turn", () => {
     return { threads, clock, describer };
   }
 
-  test("one file after the other, each on a thread that ends", async () => {
+  test("run one after the other, each on a separate thread that ends", async () => {
     const { threads, describer } = withThreads();
     const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     expect(threads.map(({ task }) => task?.path)).toEqual(["a"]);
@@ -134,7 +134,7 @@ describe("in turn", () => {
     expect(threads[1]?.ended).toBe(true);
   });
 
-  test("a file that takes too long makes room for the next one", async () => {
+  test("start when the task before them exceeds its time limit", async () => {
     const { threads, clock, describer } = withThreads({ timeoutMs: 500 });
     const slow = describer.describe({ path: "slow", chosen });
     const next = describer.describe({ path: "next", chosen });
@@ -145,7 +145,7 @@ describe("in turn", () => {
     await expect(next).rejects.toThrow("leaving");
   });
 
-  test("a prompt whose client has left is not rendered", async () => {
+  test("are dropped when their client aborts", async () => {
     const { threads, describer } = withThreads();
     const conversation = { messages: [] };
     const leaving = [new AbortController(), new AbortController()];
@@ -166,7 +166,7 @@ describe("in turn", () => {
     await expect(next).rejects.toThrow("not this one");
   });
 
-  test("a limited number may wait, and no task after closing", async () => {
+  test("are limited in number, and rejected after close", async () => {
     const { threads, describer } = withThreads({ waiting: 1 });
     const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     const outcomes = Promise.allSettled(asked);

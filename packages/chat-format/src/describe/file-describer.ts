@@ -1,17 +1,16 @@
-// Describes files and renders prompts by them: one task after the other, each on its own thread and with a time limit.
-import { createIsolate } from "@waggle/async";
-import type { Clock, StartIsolateThread } from "@waggle/async";
+// Owns the queue of tasks for description threads. Tasks run one after the other, each on a separate thread and with a time limit.
+import { createIsolate, type Clock, type StartIsolateThread } from "@waggle/async";
 import type { FileDescription } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask, Rendered } from "./description-thread.ts";
 
 export interface DescriberLimits {
-  /** Time limit for one file, including the start of its thread. */
+  /** Time limit for one task, including the start of its thread. */
   readonly timeoutMs: number;
-  /** Most files that may wait. */
+  /** Most tasks that may wait. */
   readonly waiting: number;
 }
 
-export const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
+const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
 
 export interface FileDescriberOptions {
   readonly limits?: Partial<DescriberLimits>;
@@ -21,19 +20,19 @@ export interface FileDescriberOptions {
 }
 
 export interface FileDescriber {
-  /** @throws Error with the reason: the file cannot be read, it takes too long, or too many others wait */
+  /** @throws Error with the reason: the file cannot be read, the task takes too long, or too many other tasks wait */
   describe(task: Omit<DescriptionTask, "render">): Promise<FileDescription>;
   /**
-   * A prompt by the file alone.
+   * Renders a prompt with the template in the file.
    * @param signal aborts when the prompt is not needed any more
-   * @throws Error as `describe`
+   * @throws Error for the same reasons as `describe`
    */
   render(task: Required<DescriptionTask>, signal: AbortSignal): Promise<Rendered>;
-  /** Refuses waiting tasks; resolves when no thread is left. */
+  /** Rejects waiting tasks; resolves when no thread is left. */
   close(): Promise<void>;
 }
 
-/** The same limits as for the thread that renders templates. */
+/** The same values as for the thread that renders templates. */
 const memory = { heapMiB: 512, stackMiB: 4 };
 
 export function createFileDescriber(options: FileDescriberOptions = {}): FileDescriber {

@@ -1,9 +1,9 @@
-// Guards every text of a conversation, so that none of them brings control tokens into the prompt.
+// Guards every text of a conversation, so that no text of a client becomes a control token in the prompt.
 import type { Pace } from "@waggle/async";
 import type { ChatConversation } from "../format/index.ts";
 import type { SpecialText } from "./special-text.ts";
 
-/** @param pace called with the characters of each text before it is searched: a thread that has other work rests here */
+/** @param pace called before each text is searched, with the text's length in characters; a thread with other work pauses here */
 export async function guardConversation(
   { messages, tools, template }: ChatConversation,
   specialText: SpecialText,
@@ -17,7 +17,7 @@ export async function guardConversation(
   };
 }
 
-/** Copies a value with every text in it guarded, including the keys of objects, since tool schemas have keys from clients. */
+/** The result copies a value and guards every text in the value, also the keys of objects: keys in tool schemas come from clients. */
 function createGuard(specialText: SpecialText, pace: Pace): <T>(value: T) => Promise<T> {
   async function guard(part: unknown): Promise<unknown> {
     if (typeof part === "string") {

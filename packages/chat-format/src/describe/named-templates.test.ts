@@ -1,4 +1,4 @@
-// What each named template writes, by the formats that llama.cpp's names mean.
+// Tests what each named template writes, against the formats that llama.cpp has under these names.
 import { createTemplateRenderer } from "../template/index.ts";
 import { afterAll, expect, test } from "vitest";
 import { namedTemplate, templateNames } from "./named-templates.ts";
@@ -20,7 +20,7 @@ async function rendered(name: string, chat: readonly { role: string; content: st
   return await template.render({ messages: [...chat], add_generation_prompt: true });
 }
 
-/** The system message, a question, its answer, and another question; then what an answer begins with. */
+/** Expected prompts: a system message, a question, its answer, another question, and the opening of the next answer. */
 const texts: Readonly<Record<string, string>> = {
   chatml:
     "<|im_start|>system\nS <|im_end|>\n<|im_start|>user\n Q<|im_end|>\n<|im_start|>assistant\n A <|im_end|>\n<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n",
@@ -77,18 +77,18 @@ test.each(Object.entries(texts))("%s", async (name, text) => {
   expect(await rendered(name)).toBe(text);
 });
 
-test("each name has its text here; generic is not a template", () => {
+test("the list above covers each name; generic is not a template", () => {
   expect(templateNames.toSorted()).toEqual([...Object.keys(texts), "generic"].toSorted());
   expect(namedTemplate("generic")).toBeUndefined();
 });
 
-test("a result of a tool has its own marks where the format has them", async () => {
+test("a tool's result has separate marks if the format has them", async () => {
   const tool = { role: "tool", content: "T" };
   expect(await rendered("exaone4", [tool])).toBe("[|tool|]T[|endofturn|]\n[|assistant|]");
   expect(await rendered("phi3", [tool])).toBe("<|tool|>\nT<|end|>\n<|assistant|>\n");
 });
 
-test.each(templateNames)("a model chats by %s: with a system message, and without a warning", async (chosen) => {
+test.each(templateNames)("the format derived from %s has a system message, and causes no warning", async (chosen) => {
   const warnings: string[] = [];
   const { format } = await openModelChat(renderer, {
     templates: new Map(),

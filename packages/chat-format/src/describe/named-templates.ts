@@ -1,35 +1,35 @@
-// Owns the chat templates that can be chosen by a name: ours, and those that llama.cpp has built in, by its names. Written for the formats, as
-// llama.cpp writes them (src/llama-chat.cpp); BOS is left to the tokenizer, as there. Not here: its orion, monarch, gigachat, yandex and
-// hunyuan-dense.
+// Owns the chat templates that can be chosen by name: ours, and llama.cpp's built-in ones under their names there. The templates write
+// the same text as llama.cpp (src/llama-chat.cpp), without BOS, which the tokenizer adds. llama.cpp's orion, monarch, gigachat, yandex and hunyuan-dense
+// are not included.
 
-/** For models without a template whose vocabulary has ChatML's markers. Jinja drops the last newline of a template. */
+/** For models without a template, if their vocabulary has ChatML's markers. Jinja drops a template's last newline: hence the empty line. */
 export const chatMl = `{% for m in messages %}<|im_start|>{{ m.role }}
 {{ m.content }}<|im_end|>
 {% endfor %}<|im_start|>assistant
 
 `;
 
-/** For models without either: plain text that any model can continue. */
+/** For models without a template and without ChatML's markers: plain text that any model can continue. */
 export const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}
 
 {% endfor %}Assistant:`;
 
-/** Before and after a message's content. `{role}` is the message's role. */
+/** Texts around a message's content. `{role}` in them is replaced by the message's role. */
 type Marks = readonly [before: string, after: string];
 
 interface Turns {
   readonly system: Marks;
-  /** Of any role that has no other marks. */
+  /** Marks of users, and of every role that has no marks here. */
   readonly user: Marks;
   readonly assistant: Marks;
   readonly tool?: Marks;
-  /** Before the first message. */
+  /** Text before the first message. */
   readonly first?: string;
-  /** Before a message that follows an answer. */
+  /** Text before a message that follows an answer. */
   readonly again?: string;
-  /** Before the answer that is to be generated. */
+  /** Text before the answer to generate. */
   readonly opening?: string;
-  /** The roles whose contents are stripped of white space. */
+  /** Roles whose contents lose white space at both ends. */
   readonly trims?: "all" | "assistant";
 }
 
@@ -58,7 +58,7 @@ function templateOf({ system, user, assistant, tool, first = "", again = "", ope
   ].join("");
 }
 
-/** The same marks for every role. */
+/** A template with the same marks for every role. */
 function alike(marks: Marks, more: Pick<Turns, "first" | "opening" | "trims">): string {
   return templateOf({ system: marks, user: marks, assistant: marks, ...more });
 }
@@ -216,10 +216,10 @@ const byName: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** `generic` is ChatML or plain turns, as the model's vocabulary has it. */
+/** `generic` means ChatML if the model's vocabulary has its markers, otherwise plain text. */
 export const templateNames: readonly string[] = [...byName.keys(), "generic"];
 
-/** The template's source; undefined for an unknown name, or if the template depends on the model. */
+/** The template's source; undefined for an unknown name, and for `generic`, which depends on the model. */
 export function namedTemplate(name: string): string | undefined {
   return byName.get(name);
 }

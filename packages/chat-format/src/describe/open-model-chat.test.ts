@@ -1,4 +1,4 @@
-// The format of a model whose template cannot be probed to the end, and the warning about it.
+// Tests the format and the warning for a model whose template cannot be probed to the end.
 import { TemplateError, createTemplateRenderer, type TemplateRenderer } from "../template/index.ts";
 import { expect, test } from "vitest";
 import { openModelChat } from "./open-model-chat.ts";
@@ -6,7 +6,7 @@ import { openModelChat } from "./open-model-chat.ts";
 const source = `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}
 {%- if add_generation_prompt %}<assistant>{% endif %}`;
 
-/** A renderer whose renderings take so long, or fail from one on for a reason that is not the template's. */
+/** A renderer that reports `eachMs` for each rendering, and fails as unavailable from rendering number `failsFrom` on. */
 function renderer({ eachMs = 0, failsFrom = Infinity }: { eachMs?: number; failsFrom?: number }): TemplateRenderer {
   const real = createTemplateRenderer();
   let asked = 0;
@@ -41,7 +41,7 @@ async function opened(of: TemplateRenderer) {
   return { format: chat.format, warnings };
 }
 
-test("a template that is asked to the end is not warned of", async () => {
+test("a template that is probed to the end causes no warning", async () => {
   const { format, warnings } = await opened(renderer({ eachMs: 1 }));
   expect(format.inputs).toMatchObject({ system: true, listsOnly: false });
   expect(warnings).toEqual([]);
@@ -50,7 +50,7 @@ test("a template that is asked to the end is not warned of", async () => {
 test.each([
   [{ eachMs: 3_000 }, "it takes more than 10 s"],
   [{ failsFrom: 6 }, "too many others are waiting for it"],
-])("%j: takes texts as they are, and a warning says why", async (ways, why) => {
+])("%j: the format has plain texts only, and a warning says why", async (ways, why) => {
   const { format, warnings } = await opened(renderer(ways));
   expect(format.inputs).toMatchObject({ listsOnly: false, tools: false, system: false });
   expect(warnings).toEqual([

@@ -1,9 +1,8 @@
-// Chooses a model's chat template and derives its answer format, in the same way for a loaded model and for one whose header alone has been
-// read. The template runs unchanged.
+// Chooses a model's chat template and derives its answer format. A loaded model and the header of a file give the same result. The template's
+// source is not changed.
 import { createHash } from "node:crypto";
 import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } from "../format/index.ts";
-import { TemplateError } from "../template/index.ts";
-import type { ChatTemplate, TemplateRenderer, TemplateValues } from "../template/index.ts";
+import { TemplateError, type ChatTemplate, type TemplateRenderer, type TemplateValues } from "../template/index.ts";
 import type { SpecialToken } from "@waggle/models/header";
 import { chatMl, namedTemplate, plain } from "./named-templates.ts";
 
@@ -11,16 +10,16 @@ export interface ModelChat {
   readonly template: ChatTemplate;
   /** The source of the template in use, for conversations without tools. */
   readonly source: string;
-  /** The answer format. Markers that are tokens of the vocabulary are replaced by marks. */
+  /** The answer format, with marks for the markers that are tokens of the vocabulary. */
   readonly format: ChatFormat;
-  /** Hexadecimal hash of the template's source; if there is a separate template for tools, both hashes in a row. */
+  /** SHA-256 of the template's source in hexadecimal. If there is a separate source for tools, the hash covers both sources in a row. */
   readonly templateSha256: string;
 }
 
 export interface ModelChatOptions {
-  /** By name; `default` is the usual one. */
+  /** Sources of the model's templates by name; `default` is the usual template. */
   readonly templates: ReadonlyMap<string, string>;
-  /** A template to use instead of these: a name from `templateNames`, or the source of a template. */
+  /** Template to use instead of the model's: a name from `templateNames`, or the source of a template. */
   readonly chosen: string | undefined;
   readonly specialTokens: readonly SpecialToken[];
   readonly bosText: string;
@@ -29,23 +28,26 @@ export interface ModelChatOptions {
 }
 
 /**
- * Opens the template and probes it once, which may take a second or two. A template that cannot be rendered, or not be probed to the end, is
- * replaced by a built-in template, with a call of `warn`.
- * @throws TemplateError when the one that was chosen cannot be rendered at all
+ * Opens the template and probes it once, which may take a second or two. If the model's template cannot be rendered, a built-in template replaces
+ * it. If the probing stops early, the format has texts only. Both cases call `warn`.
+ * @throws TemplateError if the chosen template cannot be rendered
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
   const template = await openChatTemplate(renderer, options);
   const format = await formatOf(template, options);
   if (format.warning !== undefined) options.warn(format.warning);
+  const sources = new Set([template.sourceFor(false), template.sourceFor(true)]);
   return {
     template,
     source: template.sourceFor(false),
     format,
-    templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
+    templateSha256: createHash("sha256")
+      .update([...sources].join(""))
+      .digest("hex"),
   };
 }
 
-/** The template alone. @throws TemplateError when the one that was chosen cannot be rendered at all */
+/** Opens the template without probing it. @throws TemplateError if the chosen template cannot be rendered */
 export async function openChatTemplate(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ChatTemplate> {
   return await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
     if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
@@ -85,11 +87,7 @@ async function formatOf(template: ChatTemplate, { specialTokens }: ModelChatOpti
   });
 }
 
-function sourcesIn(template: ChatTemplate): readonly string[] {
-  return [...new Set([template.sourceFor(false), template.sourceFor(true)])];
-}
-
-/** The usual one, and those with names. */
+/** The source of the usual template, and the sources of all templates by name. */
 type TemplateTexts = readonly [source: string, namedSources: Readonly<Record<string, string>>];
 
 function sourcesOf({ templates, chosen, specialTokens }: ModelChatOptions): TemplateTexts {

@@ -1,11 +1,11 @@
-// Makes the error message for a client whose messages the model's chat template refuses.
+// Makes the error message for a client whose messages the model's chat template does not take.
 import { TemplateInputError } from "../format/index.ts";
 import { TemplateError } from "../template/index.ts";
 
-/** The message of a template's refusal can be any text. */
+/** Limits the reason that a template gives for a refusal: templates can give any text. */
 const maxReasonChars = 200;
 
-/** The end of a sentence about the messages; undefined for an error that does not depend on the messages. */
+/** Returns a clause about the messages, without a full stop; undefined for an error that does not depend on the messages. */
 export function problemOfMessages(error: unknown): string | undefined {
   if (error instanceof TemplateInputError) return error.message;
   if (!(error instanceof TemplateError) || error.reason === "unavailable") return undefined;

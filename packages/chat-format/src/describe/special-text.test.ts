@@ -5,13 +5,13 @@ import { breakMark, createSpecialText } from "./special-text.ts";
 const control = (text: string): { text: string; control: boolean } => ({ text, control: true });
 const userDefined = (text: string): { text: string; control: boolean } => ({ text, control: false });
 
-test("breaks every control token's text in two", () => {
+test("breaks the text of every control token in two", () => {
   const { guard } = createSpecialText([control("<s>"), control("</s>"), control("[INST]")]);
   expect(guard("a <s>b</s></s> [INST]")).toBe(`a <${breakMark}s>b<${breakMark}/s><${breakMark}/s> [${breakMark}INST]`);
   expect(guard("a < s> [INS T] <")).toBe("a < s> [INS T] <");
 });
 
-test("breaks texts that overlap, each of them", () => {
+test("breaks each of several overlapping texts", () => {
   const { guard } = createSpecialText([control("aba"), control("bab")]);
   expect(guard("ababa").split(breakMark)).toEqual(["a", "b", "a", "ba"]);
 });
@@ -26,7 +26,7 @@ test("does not cut a character in half", () => {
   expect(guard("🐝🐝")).toBe(`🐝${breakMark}🐝`);
 });
 
-test("a text cannot contain marks", () => {
+test("replaces break marks in a client's text", () => {
   const { guard } = createSpecialText([control("<s>")]);
   expect(guard(`<${breakMark}s>`)).toBe("<\uFFFDs>");
 });

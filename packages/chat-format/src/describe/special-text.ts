@@ -1,23 +1,23 @@
 // Owns the rule that text from a client never becomes a control token.
 import type { SpecialToken } from "@waggle/models/header";
 
-/** A noncharacter: no text may carry it, so it can mark a place in one. */
+/** A Unicode noncharacter. `guard` removes it from a client's text, so that it only marks breaks. */
 export const breakMark = "\uFDD0";
 
 export interface SpecialText {
-  /** Puts a mark inside each text that is a control token; the tokenizer works on the pieces between marks, and no piece is a control token. */
+  /** Puts a mark inside each text that is a control token. The tokenizer encodes the pieces between marks, and no piece is a control token. */
   guard(text: string): string;
 }
 
-/** A node of the tree of all special texts, by UTF-16 unit. */
+/** Node of a prefix tree of all special texts, with one level for each UTF-16 unit. */
 interface Node {
   readonly next: Map<string, Node>;
   isEnd: boolean;
 }
 
 /**
- * Turn markers are control tokens in most vocabularies and user-defined ones in some, where they look like `<|user|>`. Other user-defined
- * tokens are left alone: templates look for `<think>` in the history.
+ * Guards control tokens, and user-defined tokens that look like turn markers (`<|user|>`): some vocabularies define turn markers in this way.
+ * Other user-defined tokens stay unguarded: templates look for `<think>` in the history.
  */
 export function createSpecialText(tokens: Iterable<SpecialToken>): SpecialText {
   const root: Node = { next: new Map(), isEnd: false };
@@ -46,7 +46,7 @@ function looksLikeTurnMarker(text: string): boolean {
 }
 
 function insert(root: Node, text: string): void {
-  // A token of one character cannot be broken in two, and is never a marker.
+  // A token of one character cannot be broken in two, and no marker is so short.
   if (text.length <= firstLength(text, 0)) return;
   let node = root;
   for (let i = 0; i < text.length; i++) {
@@ -68,7 +68,7 @@ function beginsSpecial(root: Node, text: string, start: number): boolean {
   return false;
 }
 
-/** UTF-16 units of the character at this place. */
+/** Number of UTF-16 units of the character at `i`. */
 function firstLength(text: string, i: number): number {
   return (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1;
 }

@@ -1,15 +1,16 @@
-// Collects the name and id of a call while it is read, and passes on its arguments as they come.
+// Collects the name and the id of the call that is being read, and passes on each piece of the call's arguments.
 import type { AnswerPart, AnswerTool } from "./answer.ts";
 
 export interface CallInProgress {
+  /** Sets the call's name. Returns false if no tool has this name. */
   name(text: string): boolean;
-  /** Whether a tool's name begins like this. */
+  /** Whether a tool's name begins with this text. */
   mayBecomeName(text: string): boolean;
   id(text: string): void;
   readonly isNamed: boolean;
-  /** Whether the call was passed on since `reset`. */
+  /** Whether `tell` has passed the call on since `reset`. */
   readonly isTold: boolean;
-  /** Passes the call on, only once. Returns false if the call has no name yet. */
+  /** Passes the call on, unless that is already done. Returns false if the call has no name yet. */
   tell(): boolean;
   arguments(json: string): void;
   /** Records that the call's arguments are complete. */
@@ -33,7 +34,7 @@ export function createCallInProgress(tools: readonly AnswerTool[], tell: (part: 
     },
     mayBecomeName: (text) => tools.some(({ name }) => name.startsWith(text)),
     id(text) {
-      // An id that is only a number counts the calls of one answer, so the next answer would repeat it.
+      // Ignore numbers as ids: they count the calls of one answer, so that the next answer repeats them.
       if (/\D/.test(text)) id = text;
     },
     get isNamed() {

@@ -1,21 +1,22 @@
-// Keeps the text of the answer that has not been read yet. All readers are generators that yield when they need more text, so they are
+// Owns the text of the answer that is not read yet. All readers are generators that yield when they need more text, so that their code is
 // written as if the whole answer were available.
 
-/** Yields for more text; returns whether the text was what was looked for. */
+/** A reader: yields for more text, and returns whether the text matched. */
 export type Reading = Generator<undefined, boolean>;
 
-/** A longer run of white space is text: readers do not wait for a marker after it. */
+/** Longest white space before a marker. Readers treat a longer run as text, and do not wait for a marker after it. */
 export const maxBlankChars = 1024;
 
 export interface Cursor {
-  /** All text that is still needed. */
+  /** The text that is still needed. */
   text: string;
-  /** Where reading continues in `text`. */
+  /** Position in `text` where reading continues. */
   at: number;
   /** No more text will come. */
   ended: boolean;
-  /** Text read since the last `account`, except the part of `text` from `from` to `at`. */
+  /** Text that was read since the last `account` and is no longer in `text`. */
   kept: string;
+  /** The part of `text` from here to `at` was also read since the last `account`. */
   from: number;
 }
 
@@ -23,7 +24,7 @@ export function createCursor(): Cursor {
   return { text: "", at: 0, ended: false, kept: "", from: 0 };
 }
 
-/** Adds text. This invalidates positions in `cursor.text`, so a generator may keep only distances from `cursor.at` across a yield. */
+/** Adds text. Positions in `cursor.text` change, so a generator may keep only distances from `cursor.at` across a yield. */
 export function feed(cursor: Cursor, text: string): void {
   cursor.kept += cursor.text.slice(cursor.from, cursor.at);
   cursor.text = cursor.text.slice(cursor.at) + text;
@@ -31,13 +32,13 @@ export function feed(cursor: Cursor, text: string): void {
   cursor.from = 0;
 }
 
-/** The text read so far was passed on: it need not be given back. */
+/** Records that the text read so far was passed on, so that `takeBack` does not return it. */
 export function account(cursor: Cursor): void {
   cursor.kept = "";
   cursor.from = cursor.at;
 }
 
-/** The text that was read and never passed on. */
+/** Returns the text that was read but not passed on. */
 export function takeBack(cursor: Cursor): string {
   const text = cursor.kept + cursor.text.slice(cursor.from, cursor.at);
   account(cursor);
@@ -46,7 +47,7 @@ export function takeBack(cursor: Cursor): string {
 
 export const isBlank = (char: string): boolean => char === " " || char === "\n" || char === "\t" || char === "\r";
 
-/** Consumes exactly this text, or nothing. */
+/** Consumes this text if all of it comes next, otherwise nothing. */
 export function* takeLiteral(cursor: Cursor, text: string): Reading {
   while (cursor.text.length - cursor.at < text.length) {
     if (cursor.ended || !text.startsWith(cursor.text.slice(cursor.at))) return false;
@@ -57,12 +58,12 @@ export function* takeLiteral(cursor: Cursor, text: string): Reading {
   return true;
 }
 
-/** Consumes white space that is there already; never waits. */
+/** Consumes the white space that has already arrived, without waiting for more. */
 export function dropBlanks(cursor: Cursor): void {
   while (isBlank(cursor.text.charAt(cursor.at))) cursor.at += 1;
 }
 
-/** Consumes white space; false at the answer's end. */
+/** Consumes white space, and waits for text after the white space. Returns false at the end of the answer. */
 export function* takeBlanks(cursor: Cursor): Reading {
   for (;;) {
     dropBlanks(cursor);
@@ -72,7 +73,7 @@ export function* takeBlanks(cursor: Cursor): Reading {
   }
 }
 
-/** Whether one of these comes next, white space aside; consumes nothing. */
+/** Whether one of these texts comes next, after optional white space. Consumes nothing. */
 export function* isNext(cursor: Cursor, texts: readonly string[]): Reading {
   let blanks = 0;
   for (;;) {
@@ -85,20 +86,20 @@ export function* isNext(cursor: Cursor, texts: readonly string[]): Reading {
   }
 }
 
-/** Where a text that is watched for begins, or could begin once more has come. */
+/** Position where a watched text begins, or where it could begin when more text arrives. */
 export interface Found {
-  /** The text found; undefined: not found yet. */
+  /** The text that was found; undefined if no text was found yet. */
   readonly text: string | undefined;
-  /** Up to here the text is certainly not there. */
+  /** No watched text begins before this position. */
   readonly at: number;
 }
 
 export interface Watch {
-  /** Looks from here on. With `ended`, nothing is left open. */
+  /** Searches from this position. With `ended`, no more text follows, so that the result is final. */
   find(text: string, from: number, ended: boolean): Found;
 }
 
-/** Searches for any of these texts; the longest match wins. Linear: no text is searched twice, except for the length of a marker. */
+/** Searches for any of these texts; the longest match wins. Takes linear time: each call searches only the length of a marker again. */
 export function createWatch(texts: readonly string[]): Watch {
   const sorted = [...new Set(texts)].filter((text) => text !== "").toSorted((a, b) => b.length - a.length);
   const pattern = new RegExp(sorted.map(escaped).join("|"), "g");
@@ -118,7 +119,7 @@ export function createWatch(texts: readonly string[]): Watch {
       pattern.lastIndex = from;
       const match = pattern.exec(text);
       const undecided = ended ? text.length : open(text, from);
-      // A longer one may still come where a shorter one was found.
+      // More text could turn a short match into a longer one.
       if (match !== null && match.index < undecided) return { text: match[0], at: match.index };
       if (match !== null && match.index === undecided && match[0].length === longest) {
         return { text: match[0], at: match.index };

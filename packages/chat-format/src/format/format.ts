@@ -1,5 +1,5 @@
-// Owns the one plain record that describes the syntax of a model family. The streaming reader and the grammar both come from it; it crosses the
-// border between processes as JSON.
+// Owns the record that describes how a model writes prompts and answers. The streaming reader and the grammar are made from this record. The
+// record is plain data, which passes between processes as JSON.
 import type { TemplateInputs } from "./inputs/template-inputs.ts";
 import type { AnswerItem } from "./syntax.ts";
 
@@ -8,19 +8,19 @@ export type { TemplateInputs, ThoughtKey } from "./inputs/template-inputs.ts";
 export interface ChatFormat {
   /** "derived", a family's name, or "generic". */
   readonly name: string;
-  /** An answer is content in which these may begin. The longest beginning wins, then the first item. */
+  /** The items that may begin within an answer; all other text is content. The longest beginning wins, then the first item. */
   readonly answer: readonly AnswerItem[];
-  /** What a prompt ends with where an assistant's turn begins, before anything of the answer itself. The last to be found is it. */
+  /** Texts that open an assistant's turn in a prompt. The answer begins after the last occurrence of such a text. */
   readonly turnOpens: readonly string[];
-  /** Texts that begin or end parts and may be single tokens; only these ever become marks. */
+  /** Texts that begin or end parts of an answer and may be single tokens. No other text becomes a mark. */
   readonly markers: readonly string[];
-  /** The markers that are tokens, each with the character that replaces it; set by `withMarks`. */
+  /** The markers that are single tokens, with the characters that replace them; set by `withMarks`. */
   readonly marks: readonly Mark[];
-  /** What closes a thought from outside, so that the content begins; markers as text. Absent: there are no thoughts. */
+  /** Text with which the server can end a thought and begin the content, with markers as plain text. Absent: the format has no thoughts. */
   readonly thoughtEnd?: string;
   readonly inputs: TemplateInputs;
   readonly abilities: Abilities;
-  /** Why it is incomplete for the template; a sentence. */
+  /** Why the format does not cover the whole template, as a sentence. */
   readonly warning?: string;
 }
 
@@ -28,16 +28,16 @@ export interface Mark {
   /** One character from U+FDD1 to U+FDEF. */
   readonly mark: string;
   readonly text: string;
-  /** Whether its text is dropped where it means nothing, as a control token's is. */
+  /** Whether the marker is a control token: its text is dropped if it is not part of the syntax. */
   readonly control: boolean;
 }
 
-/** What was found and proven at load, by a round trip through template and reader. */
+/** Abilities that were proven at load: the reader understood the template's output. */
 export interface Abilities {
   readonly tools: boolean;
   readonly parallelCalls: boolean;
   readonly thinking: "always" | "switchable" | "never";
-  /** Where it is switchable: how. */
+  /** The switch, if `thinking` is "switchable". */
   readonly thinkingSwitch?: ThinkingSwitch;
   /** Template variables that change how the answer begins. */
   readonly switches: readonly string[];

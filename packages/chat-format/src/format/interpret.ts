@@ -1,34 +1,41 @@
-// Reads an answer by its syntax tree. Passes on each part as soon as it is certain and never takes a part back.
-import { readArguments } from "./arguments/arguments-reader.ts";
+// Reads an answer by its syntax tree. Passes on each part as soon as it is certain.
 import type { CallInProgress } from "./call-in-progress.ts";
-import { type Cursor, type Reading, account, createWatch, isBlank, isNext, maxBlankChars } from "./cursor.ts";
-import { dropBlanks, takeBlanks, takeLiteral } from "./cursor.ts";
-import { maxShortValueChars, readCallObject } from "./read-object.ts";
-import { type ArgumentsSyntax, type Syntax, beginnings } from "./syntax.ts";
+import {
+  account,
+  createWatch,
+  isBlank,
+  isNext,
+  maxBlankChars,
+  dropBlanks,
+  takeBlanks,
+  takeLiteral,
+  type Cursor,
+  type Reading,
+} from "./cursor.ts";
+import { maxShortValueChars, readCallObject, tellArguments } from "./read-object.ts";
+import { type Syntax, beginnings } from "./syntax.ts";
 
 export interface ReadContext {
-  /** Nothing marks what is read as a call: an object is one by its first member. */
+  /** Whether no marker precedes the object: only its first member shows that it is a call. */
   bare: boolean;
   readonly cursor: Cursor;
   readonly call: CallInProgress;
-  /** The text read so far was passed on. */
-  accountFor(): void;
-  /** Marks as the text of their markers. */
+  /** Replaces marks by their markers. */
   readonly spell: (text: string) => string;
-  /** What comes next is of this part. */
+  /** Records that the next text belongs to this part. */
   enter(part: "content" | "reasoning"): void;
-  /** Takes an item's free text, in which markers are only named; white space at its beginning and end has been dealt with. */
+  /** Passes on free text of an item, without the white space around it. Markers in the text have no meaning. */
   say(part: "content" | "reasoning", text: string): void;
 }
 
-/** Reads the syntax at the cursor. False: the text there does not match, or the answer ended within it. */
+/** Reads the syntax at the cursor. Returns false if the text does not match, or if the answer ended within it. */
 export function* read(context: ReadContext, syntax: Syntax): Reading {
   const { cursor } = context;
   switch (syntax.kind) {
     case "literal":
       return yield* takeLiteral(cursor, syntax.text);
     case "blank":
-      // At the answer's end nothing needs to follow.
+      // White space is optional: ignore that `takeBlanks` returns false at the answer's end.
       yield* takeBlanks(cursor);
       return true;
     case "sequence":
@@ -56,7 +63,7 @@ export function* read(context: ReadContext, syntax: Syntax): Reading {
   }
 }
 
-/** Whether the item begins here, white space aside, which is consumed then. An item without literal beginning always does. */
+/** Whether the item begins here after white space, which is consumed if so. An item that can begin with any text always does. */
 function* follows(cursor: Cursor, item: Syntax): Reading {
   const texts = beginnings(item);
   if (texts === undefined) return true;
@@ -67,14 +74,14 @@ function* follows(cursor: Cursor, item: Syntax): Reading {
 
 function* readSequence(context: ReadContext, items: readonly Syntax[]): Reading {
   for (const [i, item] of items.entries()) {
-    // A text takes the white space before it, and it has begun by then.
+    // Free text consumes the white space before it. Skip the blank, so that the text begins without waiting for the end of the white space.
     if (item.kind === "blank" && items[i + 1]?.kind === "text") continue;
     if (!(yield* read(context, item))) return false;
   }
   return true;
 }
 
-/** An item that can begin with any text is taken where no other one begins. */
+/** Reads the item whose beginning matches, otherwise the item that can begin with any text. */
 function* readChoice(context: ReadContext, items: readonly Syntax[]): Reading {
   for (const item of items) {
     if (beginnings(item) !== undefined && (yield* follows(context.cursor, item))) return yield* read(context, item);
@@ -96,7 +103,7 @@ function* readRepeat(context: ReadContext, item: Syntax, separator: string | und
   }
 }
 
-/** Free text: what may be white space before its end waits, what may be a marker waits, nothing else does. */
+/** Reads free text. Only white space and a possible beginning of a marker wait for more text. */
 function* readText(context: ReadContext, part: "content" | "reasoning" | "nothing", until: readonly string[]): Reading {
   const { cursor } = context;
   const watch = createWatch(until);
@@ -122,7 +129,7 @@ function* readText(context: ReadContext, part: "content" | "reasoning" | "nothin
   }
 }
 
-/** Where the text ends without the white space at its end. */
+/** The end of the text without trailing white space. A long run of white space counts as text. */
 export function withoutBlanks(text: string, from: number, end: number): number {
   let solid = end;
   while (solid > from && isBlank(text.charAt(solid - 1))) solid -= 1;
@@ -146,7 +153,7 @@ function* readName({ cursor, call }: ReadContext, until: readonly string[]): Rea
   }
 }
 
-/** @param named the text around the tool's name, where the id holds it */
+/** @param named the texts around the tool's name in the id; undefined if the id has no name */
 function* readId(
   { cursor, call }: ReadContext,
   until: readonly string[],
@@ -170,20 +177,4 @@ function* readId(
 function nameIn(id: string, { open, close }: { readonly open: string; readonly close: string }): string {
   const end = id.lastIndexOf(close);
   return id.slice(id.startsWith(open) ? open.length : 0, end === -1 ? id.length : end);
-}
-
-function* tellArguments(context: ReadContext, syntax: ArgumentsSyntax): Reading {
-  const { cursor, call } = context;
-  if (!call.tell()) return false;
-  context.accountFor();
-  const whole = yield* readArguments(cursor, syntax, {
-    say(json) {
-      context.accountFor();
-      call.arguments(json);
-    },
-    spell: (text) => context.spell(text),
-    schema: call.schema,
-  });
-  if (whole) call.complete();
-  return whole;
 }

@@ -17,7 +17,7 @@ describe("markers that are tokens", () => {
     expect(format.markers).toEqual(["<think>", "</think>", "<tool_call>", "</tool_call>"]);
   });
 
-  it("end a part, and the same text in ordinary tokens does not", () => {
+  it("end a part, unlike the same text in ordinary tokens", () => {
     expect(readAnswer(marked, [`${open}a </think> b${close}c`]).parts).toEqual([
       { kind: "reasoning", text: "a </think> b" },
       { kind: "content", text: "c" },
@@ -25,22 +25,22 @@ describe("markers that are tokens", () => {
     expect(readAnswer(marked, [`${call}{"name":"time","arguments":{}}</tool_call>`]).calls.complete).toBe(1);
   });
 
-  it("have no text where they mean nothing, unless they are the user's tokens", () => {
+  it("have no text if they are not part of the syntax, unless they are user-defined tokens", () => {
     expect(readAnswer(marked, [`a${close}b${open}c`]).parts).toEqual([{ kind: "content", text: "ab<think>c" }]);
   });
 
-  it("have their text where a call could not be read", () => {
+  it("become text if a call could not be read", () => {
     expect(readAnswer(marked, [`${call}nothing`]).parts).toEqual([{ kind: "content", text: "<tool_call>nothing" }]);
   });
 
-  it("are read in the part of the answer that the prompt contains", () => {
+  it("are read in the beginning of the answer that the prompt contains", () => {
     expect(readAnswer(marked, [`a${close}b`], { start: { said: "<think>\n" } }).parts).toEqual([
       { kind: "reasoning", text: "a" },
       { kind: "content", text: "b" },
     ]);
   });
 
-  it("are 31 at most; the others stay text", () => {
+  it("are 31 at most; more markers stay text", () => {
     const many = { ...format, markers: Array.from({ length: 40 }, (_, i) => `<m${String(i)}>`) };
     const { marks } = withMarks(many, () => true);
     expect(marks).toHaveLength(maxMarks);

@@ -1,19 +1,17 @@
-// Owns the marks: a marker that is one token of the vocabulary reaches the reader as one private character. So the reader works on plain
-// text all the time, and a marker that a client spelled out in ordinary tokens is ordinary text.
+// Owns the marks: private characters that replace markers which are single tokens of the vocabulary. With marks, the reader works on plain text
+// only, and a marker in ordinary tokens is ordinary text.
 import type { AnswerItem, Syntax } from "./syntax.ts";
 import type { ChatFormat, Mark } from "./format.ts";
 
 const firstMark = 0xfdd1;
-/** U+FDD1 to U+FDEF: noncharacters, which no text holds. U+FDD0 guards messages against templates. */
+/** U+FDD1 to U+FDEF: noncharacters, which texts do not contain. U+FDD0 breaks the control tokens in clients' texts. */
 export const maxMarks = 31;
 
 export const isMark = (char: string): boolean => char >= "\uFDD1" && char <= "\uFDEF";
 
 /**
- * The same format with each marker that is a token replaced by its mark, everywhere in the syntax.
- *
- * @param isToken true for a control token; "user" for one whose text is shown where it means nothing; false for anything but a single token.
- * Beyond 31 markers the rest stays text.
+ * Replaces the markers that are tokens by marks, everywhere in the format's syntax. After 31 marks, the other markers stay text.
+ * @param isToken true for a control token; "user" for a user-defined token, whose text is shown outside of the syntax; false otherwise
  */
 export function withMarks(format: ChatFormat, isToken: (text: string) => boolean | "user"): ChatFormat {
   const marks: Mark[] = [];
@@ -26,8 +24,8 @@ export function withMarks(format: ChatFormat, isToken: (text: string) => boolean
 }
 
 /**
- * Every marker's text in a text that was tokenized with its special tokens, such as a prompt, as its mark. A spelling with U+FDD0 in it, which
- * guards it from being tokenized as the marker, stays text; the guard goes.
+ * Replaces markers by marks in a text that was tokenized with special tokens, such as a prompt. A marker that U+FDD0 breaks was not tokenized as
+ * the marker: it stays text, without U+FDD0.
  */
 export function markText(text: string, marks: readonly Mark[]): string {
   const longestFirst = marks.toSorted((a, b) => b.text.length - a.text.length);
@@ -42,7 +40,7 @@ function marked(value: unknown, marks: readonly Mark[]): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, marked(one, marks)]));
 }
 
-/** Marks as text: those of control tokens as "", unless `all` is set. */
+/** Replaces marks by their markers. Marks of control tokens become "", unless `all` is set. */
 export function spell(text: string, marks: readonly Mark[], all: boolean): string {
   if (!/[\uFDD1-\uFDEF]/.test(text)) return text;
   return text.replaceAll(/[\uFDD1-\uFDEF]/g, (char) => {
@@ -51,14 +49,14 @@ export function spell(text: string, marks: readonly Mark[], all: boolean): strin
   });
 }
 
-/** The same in JSON text, where marks occur only in strings. @param say a mark's text */
+/** Replaces marks in JSON text, where they occur only in strings. @param say returns a mark's text */
 export function spellInJson(json: string, say: (mark: string) => string): string {
   return json.replaceAll(/[\uFDD1-\uFDEF]/g, (mark) => JSON.stringify(say(mark)).slice(1, -1));
 }
 
 const markerShapes = /<[^<>\s][^<>\n]{0,62}>|\[\/?[A-Z][A-Z_ ]{1,40}\]/g;
 
-/** Texts in these items that could be single tokens. */
+/** Finds the texts in these items that could be single tokens. */
 export function markersOf(items: readonly AnswerItem[]): string[] {
   const found = new Set<string>();
   for (const { syntax } of items) {
@@ -71,7 +69,7 @@ export function markersOf(items: readonly AnswerItem[]): string[] {
   return [...found];
 }
 
-/** The strings of a syntax that are text of an answer. */
+/** All strings of a syntax that occur in answers. */
 function stringsOf(syntax: Syntax): string[] {
   switch (syntax.kind) {
     case "literal":
@@ -96,7 +94,7 @@ function stringsOf(syntax: Syntax): string[] {
   }
 }
 
-/** Every string of a plain value but its `kind`. */
+/** All strings of a plain value, except `kind`. */
 function textsOf(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [];

@@ -1,13 +1,14 @@
-// Reads a call that is a JSON object, with name, arguments and id as members in any order.
+// Passes on the arguments of calls, and reads calls that are JSON objects with name, arguments and id as members, in any order.
+import { readArguments } from "./arguments/arguments-reader.ts";
 import { readJson, readJsonObject } from "./arguments/json.ts";
-import { type Reading, takeBlanks, takeLiteral } from "./cursor.ts";
+import { type Reading, account, takeBlanks, takeLiteral } from "./cursor.ts";
 import type { ReadContext } from "./interpret.ts";
 import { spellInJson } from "./marks.ts";
-import type { CallObject } from "./syntax.ts";
+import type { ArgumentsSyntax, CallObject } from "./syntax.ts";
 
-/** Arguments that come before the name are kept up to this length until the name comes. */
+/** Longest arguments before the name: they are kept until the name arrives. */
 const maxEarlyArgumentsChars = 262_144;
-/** A member's name, a tool's name or an id is not longer. */
+/** Longest key of a member, name of a tool, or id. */
 export const maxShortValueChars = 512;
 
 const argumentNames = ["arguments", "parameters"];
@@ -18,9 +19,9 @@ export function* readCallObject(context: ReadContext, syntax: CallObject): Readi
   if (!(yield* readMembers(context, syntax, early))) return false;
   const { call } = context;
   if (!call.isTold) {
-    // An object without arguments and without a marker is not taken as a call.
+    // Without arguments and without a marker, the object is not a call.
     if ((bare && !early.seen) || !call.tell()) return false;
-    context.accountFor();
+    account(context.cursor);
     call.arguments(early.seen ? early.json : "{}");
     call.complete();
   }
@@ -71,7 +72,7 @@ function* readMember(context: ReadContext, syntax: CallObject, key: string, earl
   }
   if (key === syntax.within && char === "{") return yield* readMembers(context, syntax, early);
   if (key === syntax.arguments || (argumentNames.includes(key) && !early.seen && !call.isTold)) {
-    if (call.isNamed && !call.isTold) return yield* streamArguments(context);
+    if (call.isNamed && !call.isTold) return yield* tellArguments(context, { kind: "json" });
     early.seen = true;
     return yield* readJsonObject(cursor, (json) => {
       if (early.json.length < maxEarlyArgumentsChars) early.json += spellInJson(json, context.spell);
@@ -80,20 +81,23 @@ function* readMember(context: ReadContext, syntax: CallObject, key: string, earl
   return yield* readJson(cursor, () => {});
 }
 
-/** Tells the call and its arguments as they come. */
-function* streamArguments(context: ReadContext): Reading {
-  const { cursor, call } = context;
-  call.tell();
-  context.accountFor();
-  const whole = yield* readJsonObject(cursor, (json) => {
-    context.accountFor();
-    call.arguments(spellInJson(json, context.spell));
+/** Passes the call on, and then each piece of its arguments. Returns false also if the call has no name. */
+export function* tellArguments({ cursor, call, spell }: ReadContext, syntax: ArgumentsSyntax): Reading {
+  if (!call.tell()) return false;
+  account(cursor);
+  const whole = yield* readArguments(cursor, syntax, {
+    say(json) {
+      account(cursor);
+      call.arguments(json);
+    },
+    spell,
+    schema: call.schema,
   });
   if (whole) call.complete();
   return whole;
 }
 
-/** A string's or a number's text; undefined: something else, or too long. */
+/** Reads a string or a number as text; undefined for other values, and for long ones. */
 function* readShort({ cursor }: ReadContext): Generator<undefined, string | undefined> {
   let json = "";
   const whole = yield* readJson(cursor, (piece) => {

@@ -5,12 +5,12 @@ import { cut, readAnswer, weatherTools } from "../testing/read-answer.ts";
 import { examples, named, tagged, tags } from "../testing/syntaxes.ts";
 import { createReader } from "./reader.ts";
 
-describe("an answer's parts", () => {
+describe("parts of an answer", () => {
   it.each(examples)("$name", ({ format, text, parts }) => {
     expect(readAnswer(format, [text]).parts).toEqual(parts);
   });
 
-  it.each(examples)("$name, however it is cut", ({ format, text }) => {
+  it.each(examples)("$name, in pieces of any length", ({ format, text }) => {
     const whole = readAnswer(format, [text]);
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 }), (lengths) => {
@@ -20,7 +20,7 @@ describe("an answer's parts", () => {
     );
   });
 
-  it("are the same for any heap of markers, however it is cut, and nothing but markers and blanks is lost", () => {
+  it("are the same for random markers in pieces of any length, and lose only markers and white space", () => {
     const piece = fc.constantFrom(
       ...[
         "<think>",
@@ -53,7 +53,7 @@ describe("an answer's parts", () => {
     );
   });
 
-  it("are content without tools, but for thoughts", () => {
+  it("are content and thoughts if there are no tools", () => {
     const text = '<think>a</think><tool_call>{"name": "time", "arguments": {}}</tool_call>';
     expect(readAnswer(tagged, [text], { tools: [] }).parts).toEqual([
       { kind: "reasoning", text: "a" },
@@ -61,7 +61,7 @@ describe("an answer's parts", () => {
     ]);
   });
 
-  it("begin where the prompt left off", () => {
+  it("begin after the part of the answer in the prompt", () => {
     expect(readAnswer(tagged, ["Hm.</think>Yes."], { start: { said: "<think>\n" } }).parts).toEqual([
       { kind: "reasoning", text: "Hm." },
       { kind: "content", text: "Yes." },
@@ -73,14 +73,14 @@ describe("an answer's parts", () => {
 });
 
 describe("reading", () => {
-  it("holds nothing back that cannot become a marker", () => {
+  it("holds back only a possible beginning of a marker", () => {
     const reader = createReader({ format: tagged, tools: weatherTools });
     expect(reader.push("The")).toEqual([{ kind: "content", text: "The" }]);
     expect(reader.push(" dog <to")).toEqual([{ kind: "content", text: " dog" }]);
     expect(reader.push("y>")).toEqual([{ kind: "content", text: " <toy>" }]);
   });
 
-  it("shows where the next text belongs", () => {
+  it("reports the part of the next text", () => {
     const reader = createReader({ format: tagged, tools: weatherTools });
     const places = [
       "",
@@ -97,7 +97,7 @@ describe("reading", () => {
     expect(places).toEqual(["start", "reasoning", "reasoning", "start", "call", "start", "content"]);
   });
 
-  it("passes arguments on as they come", () => {
+  it("passes on each piece of the arguments", () => {
     const reader = createReader({ format: tags, tools: weatherTools });
     reader.push("<function=weather>\n<parameter=city>\n");
     expect(reader.push("Par")).toEqual([{ kind: "arguments", index: 0, text: "Par" }]);
@@ -118,7 +118,7 @@ describe("reading", () => {
     ["arguments before the name", tagged, '<tool_call>{"arguments": "', "x".repeat(16)],
     ["a long value", tags, "<function=weather><parameter=note>", "<".repeat(16)],
     ["a thought", tagged, "<think>", "word </ "],
-  ] as const)("takes %s without end, nothing of it twice", (_, format, before, piece) => {
+  ] as const)("%s without end take linear time", (_, format, before, piece) => {
     const reader = createReader({ format, tools: weatherTools });
     reader.push(before);
     const spentMs = processorStopwatch();
@@ -127,7 +127,7 @@ describe("reading", () => {
       reader.push(piece);
       taken += 1;
     }
-    // Looking at all of it each time takes minutes.
+    // Quadratic time would take minutes.
     expect(taken).toBe(40_000);
   });
 });

@@ -1,4 +1,4 @@
-// Divides an answer's text into parts while it comes. Takes linear time, and never takes back a part that was passed on.
+// Divides the text of an answer into parts as it arrives. Takes linear time, and never takes back a part that was passed on.
 import type { AnswerPart, AnswerStart, AnswerTool } from "./answer.ts";
 import { createCallInProgress } from "./call-in-progress.ts";
 import { account, createCursor, createWatch, dropBlanks, feed, isNext, takeBack } from "./cursor.ts";
@@ -9,24 +9,27 @@ import { type AnswerItem, beginnings, hasCall, withoutLastBlank } from "./syntax
 
 export interface ReaderOptions {
   readonly format: ChatFormat;
-  /** Tools that can be called; without any, calls are just text. */
+  /** Tools that can be called. Without tools, calls are content. */
   readonly tools: readonly AnswerTool[];
-  /** Where the prompt left off; absent: at the very beginning of an answer. */
+  /** The beginning of the answer that the prompt contains. */
   readonly start?: AnswerStart;
 }
 
 export interface AnswerReader {
-  /** Where the next text belongs. */
+  /** The part that the next text belongs to. */
   readonly in: "start" | "reasoning" | "content" | "call";
-  /** Takes more of the answer. A marker that is a token comes as its mark. */
+  /** Takes the next piece of the answer. Markers that are tokens must be marks. */
   push(text: string): AnswerPart[];
-  /** The answer is over. What was held back turned out to be no marker; what cannot be read as a call is content. */
+  /** Ends the answer, and returns the text that was held back. An unreadable call becomes content. */
   end(): AnswerPart[];
-  /** Calls whose name was seen, calls whose end was seen as well, and pieces that looked like calls and came out as content. */
+  /**
+   * `begun`: calls that were passed on, and a call that the answer's end cut off before its name; `complete`: calls with complete arguments;
+   * `unreadable`: texts that began like a call and became content.
+   */
   readonly calls: { readonly begun: number; readonly complete: number; readonly unreadable: number };
 }
 
-/** A format's items, with the literals that each begins with. */
+/** An item of the format, with the literals that it can begin with. */
 interface Opener {
   readonly item: AnswerItem;
   readonly texts: readonly string[];
@@ -46,11 +49,11 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
   const cursor = createCursor();
   let parts: AnswerPart[] = [];
   let where: AnswerReader["in"] = "start";
-  /** White space that comes next only sets off what was before it. */
+  /** Whether the next white space belongs to the item before it, and is dropped. */
   let trim = false;
-  /** Nothing but white space since the beginning or the last item. */
+  /** Whether only white space was read since the beginning or since the last item. */
   let fresh = true;
-  /** The text looked like a call and was not one: the markers around it are shown. */
+  /** Whether markers become text, because they are around an unreadable call. */
   let spellAll = false;
 
   const call = createCallInProgress(tools, (part) => {
@@ -61,12 +64,11 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     bare: false,
     cursor,
     call,
-    accountFor: () => account(cursor),
     spell: (text) => spell(text, marks, true),
     enter(part) {
       where = part;
     },
-    // A thought may name the markers, and so may an argument; nothing but its end has a meaning there.
+    // Thoughts and arguments may mention markers: within them, only their end has a meaning.
     say: (part, text) => say(part, spell(text, marks, true)),
   };
 
@@ -82,7 +84,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       sayContent(found.at, found.text !== undefined);
       if (found.text !== undefined) {
         cursor.at = found.at;
-        // White space before what may turn out to be text is that text's.
+        // White space after an item is dropped. Other white space stays in the cursor: it is content if this item turns out to be text.
         if (trim) account(cursor);
         yield* readItem(openerOf(anywhere, found.text));
       } else if (cursor.ended) return;
@@ -90,7 +92,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     }
   }
 
-  /** Items that only the beginning can hold. */
+  /** Reads an item that can only be at the beginning. Returns false if there is no such item. */
   function* readStart(): Generator<undefined, boolean> {
     const texts = atStart.flatMap((opener) => opener.texts);
     if (texts.length === 0 || !(yield* isNext(cursor, texts))) return false;
@@ -101,7 +103,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     return true;
   }
 
-  /** Content up to there, but for white space at its end that may only set off what follows. */
+  /** Passes on the content up to `end`. Keeps back white space at the end, which is dropped before an item. */
   function sayContent(end: number, beforeItem: boolean): void {
     if (trim) while (cursor.at < end && cursor.text.charAt(cursor.at).trim() === "") cursor.at += 1;
     const holds = beforeItem || (!cursor.ended && openers.length > 0);
@@ -129,7 +131,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     where = fresh ? "start" : "content";
   }
 
-  /** The item was not read to its end: the text that was not passed on is content, unless it is only a call that the answer's end cut. */
+  /** Handles an incomplete item. Its text becomes content, unless the end of the answer cut off a call or an item with a marker. */
   function giveUp(isCall: boolean, marked: boolean): void {
     const told = call.isTold;
     if (isCall && cursor.ended && !told && call.tell()) return;
@@ -139,7 +141,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       return;
     }
     if (isCall && !told) {
-      // An object that nothing marks as a call is as good an answer as any.
+      // An object without a marker may be plain content: it does not count as unreadable.
       if (marked) call.counts.unreadable += 1;
       spellAll = true;
     }
@@ -178,7 +180,6 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
   };
 }
 
-/** The first opener with this beginning. */
 function openerOf(openers: readonly Opener[], text: string): Opener {
   const found = openers.find(({ texts }) => texts.includes(text));
   if (found === undefined) throw new Error(`Cannot read the answer: nothing begins with ${JSON.stringify(text)}`);

@@ -1,28 +1,28 @@
-// Owns the syntax of answers: a small tree of plain data. The reader interprets it, the grammar is printed from it.
+// Owns the syntax of answers: a small tree of plain data. The reader interprets the tree, and the grammar is printed from it.
 import type { JsonType } from "./arguments/schema-types.ts";
 
-/** How a piece of an answer is written. Strings may hold marks (see marks.ts). */
+/** Syntax of a piece of an answer. Strings may contain marks (see marks.ts). */
 export type Syntax =
   /** Exactly this text. */
   | { readonly kind: "literal"; readonly text: string }
-  /** White space: the reader takes any amount; `text` is the family's. */
+  /** White space. The reader takes any amount; `text` is what the family writes. */
   | { readonly kind: "blank"; readonly text: string }
   | { readonly kind: "sequence"; readonly items: readonly Syntax[] }
   /**
-   * Distinguished by their literal beginnings: the first item that begins as the text does, else the first that can begin with any text.
-   * Of calls, the family itself writes the first.
+   * The reader takes the first item whose literal beginning matches the text, otherwise the first item that can begin with any text. If several
+   * items are calls, the family writes the first one.
    */
   | { readonly kind: "choice"; readonly items: readonly Syntax[] }
   | { readonly kind: "optional"; readonly item: Syntax }
-  /** Once or more. The reader does not insist on the separator where an item follows without. */
+  /** One or more items. The reader also accepts items without the separator. */
   | { readonly kind: "repeat"; readonly item: Syntax; readonly separator?: string }
-  /** Free text up to any of these, which is not consumed; without ends, up to the answer's end. `nothing` is skipped. */
+  /** Free text up to one of the ends in `until`, which is not consumed; without ends, up to the answer's end. The part `nothing` is skipped. */
   | { readonly kind: "text"; readonly part: "content" | "reasoning" | "nothing"; readonly until: readonly string[] }
-  /** A tool's name, up to any of these, which is not consumed. A name that is no tool's makes the whole call content. */
+  /** A tool's name up to one of the ends in `until`, which is not consumed. With an unknown name, the whole call is content. */
   | { readonly kind: "name"; readonly until: readonly string[] }
-  /** Where the text has no name: the call is of the first of these that is a tool. Reads nothing. */
+  /** A call without a name in the text: it calls the first of `names` that is a tool. Consumes nothing. */
   | { readonly kind: "implied-name"; readonly names: readonly string[] }
-  /** A call's id, likewise. `name`: the text before and after the tool's name where the id holds it (`functions.weather:0`). */
+  /** A call's id up to one of the ends in `until`. `name`: the texts around the tool's name in an id like `functions.weather:0`. */
   | {
       readonly kind: "id";
       readonly until: readonly string[];
@@ -31,95 +31,93 @@ export type Syntax =
   | { readonly kind: "arguments"; readonly syntax: ArgumentsSyntax }
   | CallObject;
 
-/** A JSON object that is a call, its members in any order; those it does not know are read over. */
+/** A JSON object that is a call, with members in any order. Each field is the key of a member; other members are skipped. */
 export interface CallObject {
   readonly kind: "object";
   readonly name: string;
   readonly arguments: string;
   readonly id?: string;
-  /** The member whose object holds name and arguments (`{"type": "function", "function": {…}}`). */
+  /** Key of the member whose object has name and arguments (`{"type": "function", "function": {…}}`). */
   readonly within?: string;
 }
 
-/** How a call's arguments are written. A new one is a variant here and a file next to arguments/json.ts. */
+/** Syntax of a call's arguments. Each kind has a reader next to arguments/json.ts. */
 export type ArgumentsSyntax =
   /** One JSON value. */
   { readonly kind: "json" } | TaggedArguments | ElementArguments | ValueArguments | TextArguments;
 
-/** `<parameter=city>Paris</parameter>`: strings as they are, other values as JSON; the tool's schema decides which. */
+/** `<parameter=city>Paris</parameter>`: strings as plain text, other values as JSON. The tool's schema says which values are strings. */
 export interface TaggedArguments {
   readonly kind: "tags";
-  /** Stand before and after an argument's name. */
+  /** Texts around an argument's name. */
   readonly key: { readonly open: string; readonly close: string };
-  /** Between name and value, the value's type in these words; the reader does without where it is missing. */
+  /** Attribute between name and value, with the value's type in these words. The reader accepts arguments without it. */
   readonly type?: { readonly open: string; readonly close: string; readonly words: Readonly<Record<JsonType, string>> };
-  /** Stand before and after its value; `open` may be empty. White space at its beginning is what the family writes. */
+  /** Texts around an argument's value; `open` may be empty. White space at its beginning is optional for the reader. */
   readonly value: { readonly open: string; readonly close: string };
-  /** Stand around the text of a string that holds one of `unless`, so that no marker in it counts; the reader takes any value so. */
+  /** Texts around a string with one of the `unless` texts, so that markers in it have no meaning. The reader accepts them around any value. */
   readonly verbatim?: { readonly open: string; readonly close: string; readonly unless: readonly string[] };
-  /** `"` and `&` in a name are written as in XML. */
+  /** Names have `"` and `&` as XML entities. */
   readonly escapes?: "xml";
-  /** One line break next to a value's markers belongs to the markers. */
+  /** Whether a line break on each side of a value belongs to the markers. */
   readonly lines: boolean;
-  /** Stands between two arguments, white space mostly. */
+  /** Text between two arguments, mostly white space. */
   readonly separator: string;
 }
 
 /**
- * `(city="Paris", days=3)` or `{city:<|"|>Paris<|"|>,days:3}`: names and values as a programming language writes them. Lists are
- * `[…]` and objects `{…}` with `colon` after each key, quoted where `quotedKeys`. What is written here is what the family itself writes;
- * the reader takes white space anywhere, any of the quotes, quoted keys or bare ones, words as JSON and Python have them.
+ * `(city="Paris", days=3)` or `{city:<|"|>Paris<|"|>,days:3}`: names and values as in a programming language. Lists are `[…]`, and objects `{…}`
+ * with `colon` after each key. The fields are what the family writes. The reader also accepts white space anywhere, any of the quotes, keys with
+ * or without quotes, and the constants of JSON and Python.
  */
 export interface ValueArguments {
   readonly kind: "values";
-  /** Stand around all of them. */
+  /** Texts around all arguments. */
   readonly open: string;
   readonly close: string;
-  /** Stands between an argument's name and its value. */
+  /** Text between an argument's name and its value. */
   readonly assign: string;
   readonly separator: string;
   readonly colon: string;
   readonly quotedKeys: boolean;
-  /** The first is the family's own. */
+  /** The family writes the first; the reader accepts all. */
   readonly quotes: readonly Quote[];
   readonly words: { readonly true: string; readonly false: string; readonly null: string };
-  /** The family itself writes members in the order of their names. */
+  /** The family sorts members by name. */
   readonly sortedNames?: true;
 }
 
 export interface Quote {
   readonly text: string;
-  /** A backslash has a meaning between them. */
+  /** Whether a backslash begins an escape between these quotes. */
   readonly escapes: boolean;
 }
 
-/** Text as it is, which is one argument: `{"code": "…"}`. */
+/** Plain text up to the end of the answer, which becomes a single argument: `{"code": "…"}`. */
 export interface TextArguments {
   readonly kind: "text";
-  /** The argument's name; where the tool has no such argument, its first is meant. */
+  /** Name of the argument. If the tool has no argument of this name, the text becomes its first argument. */
   readonly argument: string;
-  /** The text after it, not consumed; absent: it goes to the answer's end. */
-  readonly until: readonly string[];
 }
 
 /**
- * `<city>Paris</city>`: a tag for each member, its name the tag's, within each other for objects and lists; the tool's schema tells
- * strings from other values. Written without white space; members that are null are left out.
+ * `<city>Paris</city>`: each member is an element with the member's name as its tag; objects and lists are nested elements. The tool's schema says
+ * which values are strings. The family writes no white space, and leaves out members that are null.
  */
 export interface ElementArguments {
   readonly kind: "elements";
-  /** Stands before each tag, so that tags in a text are text. */
+  /** Text before each tag, so that tags within a string have no meaning. */
   readonly before: string;
-  /** The tag of a list's items. */
+  /** Tag of a list's items. */
   readonly item: string;
 }
 
-/** What may begin within an answer's content. */
+/** Syntax that may begin within an answer. */
 export interface AnswerItem {
-  /** `start`: only before the content, or after another item, with nothing but white space between. */
+  /** `start`: only at the beginning of an answer or after another item, with at most white space before it. */
   readonly at: "anywhere" | "start";
   readonly syntax: Syntax;
-  /** It has no meaning, and the family writes it between two others. */
+  /** The item has no meaning: the family writes it between two other items. */
   readonly connects?: true;
 }
 
@@ -128,10 +126,12 @@ export const blank = (text = ""): Syntax => ({ kind: "blank", text });
 export const sequence = (...items: readonly Syntax[]): Syntax => ({ kind: "sequence", items });
 export const choice = (...items: readonly Syntax[]): Syntax => ({ kind: "choice", items });
 export const optional = (item: Syntax): Syntax => ({ kind: "optional", item });
+/** An item for a marker without meaning, so that it does not become content. */
+export const markerItem = (text: string): AnswerItem => ({ at: "anywhere", syntax: literal(text) });
 
 /**
- * A template's text as syntax: white space at its ends, and runs that break a line, become blanks.
- * `"\n<tool_call>\n"` is a blank, a literal and a blank.
+ * Converts a template's output to syntax: `"\n<tool_call>\n"` becomes a blank, a literal and a blank. White space within a line stays part of a
+ * literal.
  */
 export function words(text: string): Syntax[] {
   return text
@@ -140,7 +140,12 @@ export function words(text: string): Syntax[] {
     .map((piece) => (piece.trim() === "" ? blank(piece) : literal(piece)));
 }
 
-/** Literals with which the syntax can begin, white space before them aside; undefined: with any text. */
+/** The literals in a template's output. */
+export function literalsIn(text: string): string[] {
+  return words(text).flatMap((word) => (word.kind === "literal" ? [word.text] : []));
+}
+
+/** The literals with which the syntax can begin after white space; undefined if it can begin with any text. */
 export function beginnings(syntax: Syntax): readonly string[] | undefined {
   switch (syntax.kind) {
     case "literal":
@@ -180,7 +185,7 @@ function firstOf(items: readonly Syntax[]): readonly string[] | undefined {
   return undefined;
 }
 
-/** The same without white space at its end, which the reader does not wait for. */
+/** The syntax without white space at its end, so that the reader does not wait for it. */
 export function withoutLastBlank(syntax: Syntax): Syntax {
   if (syntax.kind === "optional") return optional(withoutLastBlank(syntax.item));
   if (syntax.kind !== "sequence") return syntax;
@@ -190,24 +195,20 @@ export function withoutLastBlank(syntax: Syntax): Syntax {
   return last.kind === "blank" ? withoutLastBlank(sequence(...before)) : sequence(...before, withoutLastBlank(last));
 }
 
-/** Whether it can express a call. */
 export function hasCall(syntax: Syntax): boolean {
+  return hasLeaf(syntax, ({ kind }) => ["object", "name", "implied-name", "arguments"].includes(kind));
+}
+
+/** Whether a part of the syntax without further parts passes the test. */
+export function hasLeaf(syntax: Syntax, test: (leaf: Syntax) => boolean): boolean {
   switch (syntax.kind) {
-    case "object":
-    case "name":
-    case "implied-name":
-    case "arguments":
-      return true;
     case "sequence":
     case "choice":
-      return syntax.items.some(hasCall);
+      return syntax.items.some((item) => hasLeaf(item, test));
     case "optional":
     case "repeat":
-      return hasCall(syntax.item);
-    case "literal":
-    case "blank":
-    case "text":
-    case "id":
-      return false;
+      return hasLeaf(syntax.item, test);
+    default:
+      return test(syntax);
   }
 }

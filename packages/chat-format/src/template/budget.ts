@@ -1,15 +1,14 @@
-// Counts the work of one rendering and stops it at its limits. Counts steps, not time, so that a template stops at the same place everywhere.
-import { charsPerStep } from "./limits.ts";
-import type { RenderLimits } from "./limits.ts";
+// Counts the work of a rendering, and stops the rendering at its limits. Counts steps, not time, so that the result is the same on every machine.
+import { charsPerStep, type RenderLimits } from "./limits.ts";
 import { overLimit } from "./template-error.ts";
 
 export interface Budget {
   readonly limits: RenderLimits;
-  /** @throws TemplateError limit, as all of these */
+  /** @throws TemplateError limit, like all functions of a budget */
   spend(steps: number): void;
-  /** Before a text of this length is made; its own, so that it can be asked before the memory is taken. */
+  /** Checks the length of a text, and counts its steps. Called before the text is made, so that no memory is wasted. */
   text(length: number): void;
-  /** A text that grows: called each time with the number of added characters. */
+  /** Returns a function that counts the characters added to a growing text. */
   growingText(): (length: number) => void;
   /** Runs a function one level of macro calls deeper. */
   deeper<T>(run: () => T): T;

@@ -1,8 +1,12 @@
-// The renderer with its real thread: which values a template gets, and that no template harms another.
+// Tests the renderer with its real thread: the values that a template gets, and that templates do not affect each other.
 import { llamaTemplates } from "../testing/template/llama-templates.ts";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { createTemplateRenderer } from "./chat-template.ts";
-import type { ChatTemplate, TemplateRenderer, TemplateRendererOptions } from "./chat-template.ts";
+import {
+  createTemplateRenderer,
+  type ChatTemplate,
+  type TemplateRenderer,
+  type TemplateRendererOptions,
+} from "./chat-template.ts";
 import { compileTemplate } from "./compiled-template.ts";
 import { renderHere } from "./thread/task-runner.ts";
 import { jsonText } from "./values/input.ts";
@@ -17,7 +21,7 @@ const tool = {
 const texts = { bosText: "<s>", eosText: "</s>" };
 const open: TemplateRenderer[] = [];
 
-/** For templates that do no harm: a thread takes a while to start. */
+/** One renderer for all harmless templates, since a thread takes a while to start. */
 const shared = createTemplateRenderer({ now: () => date });
 
 afterEach(async () => {
@@ -38,7 +42,7 @@ async function opened(source: string, namedSources: Record<string, string> = {})
   return await shared.open({ source, namedSources, ...texts });
 }
 
-test("a template gets the values of transformers, and those of the caller", async () => {
+test("a template gets the values of transformers and of the caller", async () => {
   const source =
     "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}{{ enable_thinking is defined }}";
   const template = await opened(source);
@@ -48,7 +52,7 @@ test("a template gets the values of transformers, and those of the caller", asyn
   expect(await template.render({ ...plain, enable_thinking: undefined })).toBe("<s>Hello</s>TrueTrueTrueFalse");
 });
 
-test("the thread renders as this thread does", async () => {
+test("the thread renders the same text as this thread", async () => {
   const sources = [...llamaTemplates().values()].slice(0, 5);
   for (const source of sources) {
     const values = { ...plain, tools: null, documents: null, bos_token: "<s>", eos_token: "</s>" };
@@ -57,7 +61,7 @@ test("the thread renders as this thread does", async () => {
   }
 });
 
-test("on the caller's thread it renders the same, and a template changes only a copy", async () => {
+test("the caller's thread renders the same text, and a template changes only a copy of the values", async () => {
   const renderer = create({ startThread: renderHere });
   for (const source of [...llamaTemplates().values()].slice(0, 5)) {
     const template = await renderer.open({ source, ...texts });
@@ -72,7 +76,7 @@ test("on the caller's thread it renders the same, and a template changes only a 
   await expect(waiting).rejects.toMatchObject({ reason: "unavailable" });
 });
 
-test("tool_use is taken when there are tools", async () => {
+test("tool_use is used for conversations with tools", async () => {
   const template = await opened("usual", { tool_use: "tools{{ tools | length }}", other: "other" });
   expect(await template.render(plain)).toBe("usual");
   expect(await template.render({ ...plain, tools: [] })).toBe("usual");
@@ -90,7 +94,7 @@ test.each([
   expect(await template.render({ ...plain, date_string: "1 May 2025" })).toContain("Today Date: 1 May 2025");
 });
 
-test("FireFunction gets the date, and the tools under the name that it uses for them", async () => {
+test("FireFunction gets the date, and the tools as `functions`", async () => {
   const template = await opened(llamaTemplates().get("fireworks-ai-llama-3-firefunction-v2") ?? "");
   const text = await template.render({ ...plain, tools: [tool] });
   expect(text).toContain("Today is 2026-11-21 14:05:00.");
@@ -104,7 +108,7 @@ test("every real template renders a plain conversation", async () => {
   }
 });
 
-test("a failure of a template has its reason", async () => {
+test("a template's error has a reason", async () => {
   const template = await opened(
     "{% if what == 'raise' %}{{ raise_exception('Roles must alternate, got ' ~ bos_token) }}{% elif what == 'fail' %}{{ none + 1 }}{% elif what == 'odd' %}{{ messages | pprint }}{% endif %}ok",
   );
@@ -121,7 +125,7 @@ test("a failure of a template has its reason", async () => {
   expect(await template.render(plain)).toBe("ok");
 });
 
-test("a source that cannot be read is known when it is opened", async () => {
+test("opening reports a source that cannot be parsed", async () => {
   const renderer = shared;
   await expect(renderer.open({ source: "a\n{% if %}", ...texts })).rejects.toMatchObject({
     reason: "syntax",
@@ -135,14 +139,14 @@ test("a source that cannot be read is known when it is opened", async () => {
   });
 });
 
-test("JSON text keeps its numbers on the way to the thread", async () => {
+test("JSON text keeps its numbers when it is sent to the thread", async () => {
   const template = await opened("{{ args | tojson }}");
   expect(await template.render({ ...plain, args: jsonText('{"a":1.0,"b":12345678901234567890}') })).toBe(
     '{"a": 1.0, "b": 12345678901234567890}',
   );
 });
 
-test("a rendering that takes too long is ended, and others do not notice", async () => {
+test("a rendering that takes too long is stopped, and others continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, renderTimeoutMs: 300 } });
   const slow = await renderer.open({
     source:
@@ -156,7 +160,7 @@ test("a rendering that takes too long is ended, and others do not notice", async
   expect(await Promise.all(others)).toEqual(["good", "good", ""]);
 });
 
-test("a rendering that takes too much memory is ended, and others do not notice", async () => {
+test("a rendering that takes too much memory is stopped, and others continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, textChars: 1 << 30, heapMiB: 32 } });
   const large = await renderer.open({
     source:
@@ -170,7 +174,7 @@ test("a rendering that takes too much memory is ended, and others do not notice"
   expect(await other).toBe("good");
 });
 
-test("a hundred callers at once", async () => {
+test("a hundred callers at once get their texts", async () => {
   const template = await opened("{{ messages[0].content }}");
   const all = Array.from(
     { length: 100 },
@@ -179,10 +183,10 @@ test("a hundred callers at once", async () => {
   expect(await Promise.all(all)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
 });
 
-test("too many waiting is an error at once", async () => {
+test("too many waiting renderings are an error at once", async () => {
   const renderer = create({ limits: { waiting: 3, waitingPerClient: 2 } });
   const template = await renderer.open({ source: "a", ...texts });
-  // The first one is taken at once.
+  // The first rendering starts at once.
   const all = ["x", "x", "x", "x", "y", "z"].map(
     async (client) =>
       await template.render(plain, client).catch((error: unknown) => (error as { reason: string }).reason),
@@ -196,7 +200,7 @@ test("too many sources are an error", async () => {
   await expect(renderer.open({ source: "c", ...texts })).rejects.toMatchObject({ reason: "unavailable" });
 });
 
-test("closing refuses waiting and later renderings", async () => {
+test("close rejects waiting and later renderings", async () => {
   const renderer = create();
   const template = await renderer.open({ source: "a", ...texts });
   const waiting = [template.render(plain), template.render(plain)].map(
@@ -207,7 +211,7 @@ test("closing refuses waiting and later renderings", async () => {
   await expect(template.render(plain)).rejects.toMatchObject({ reason: "unavailable" });
 });
 
-test("a thread that does not start, or ends by itself, is an error and is replaced", async () => {
+test("a thread that does not start, or that ends, is an error, and another thread replaces it", async () => {
   const deaths: ((error: Error) => void)[] = [];
   let threads = 0;
   const renderer = create({
@@ -229,7 +233,7 @@ test("a thread that does not start, or ends by itself, is an error and is replac
 });
 
 describe("a rendering's time", () => {
-  /** A thread that answers nothing but a source, and reports the processor time that the test sets. */
+  /** A renderer with a fake thread, which accepts sources, never finishes a rendering, and reports the given processor time. */
   function withThread(cpuMs: () => number | undefined) {
     return create({
       limits: { renderTimeoutMs: 100, renderDeadlineMs: 1_000 },
@@ -263,7 +267,7 @@ describe("a rendering's time", () => {
     return { message, spentMs };
   }
 
-  test("is the thread's processor time where the system reports it", async () => {
+  test("is the thread's processor time if the system reports it", async () => {
     expect(await outcome(() => 0, 990)).toEqual({ message: undefined, spentMs: 0 });
     expect(await outcome(() => 0, 1_000)).toEqual({
       message: "the machine has been too busy for 1000 ms",
@@ -274,7 +278,7 @@ describe("a rendering's time", () => {
     expect(await outcome(grows, 500)).toMatchObject({ message: "it takes more than 100 ms" });
   });
 
-  test("is the clock's elsewhere", async () => {
+  test("is the clock's time otherwise", async () => {
     expect(await outcome(() => undefined, 90)).toEqual({ message: undefined, spentMs: 0 });
     expect(await outcome(() => undefined, 100)).toEqual({ message: "it takes more than 100 ms", spentMs: 100 });
   });

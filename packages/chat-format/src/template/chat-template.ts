@@ -1,53 +1,54 @@
-// Owns a model's chat template as its callers see it: which of its sources is taken, the values that it gets in addition to the conversation, and that
-// the rendering happens on a thread.
-import type { Clock } from "@waggle/async";
-import { defaultRenderLimits } from "./limits.ts";
-import type { RenderLimits } from "./limits.ts";
-import { ownNames } from "./own-names.ts";
+// Owns a model's chat template: chooses the source for a conversation, adds the values that transformers adds, and renders on a thread.
+import { defaultRenderLimits, type RenderLimits } from "./limits.ts";
+import { strftime } from "./builtins/strftime.ts";
 import { TemplateError } from "./template-error.ts";
-import { createTaskRunner, defaultThreadLimits } from "./thread/task-runner.ts";
-import type { StartTemplateThread, ThreadLimits } from "./thread/task-runner.ts";
+import {
+  createTaskRunner,
+  defaultThreadLimits,
+  type StartTemplateThread,
+  type ThreadLimits,
+} from "./thread/task-runner.ts";
 
 export interface TemplateRendererOptions {
   readonly limits?: Partial<RenderLimits & ThreadLimits>;
-  /** The date that a template gets; default: today's. */
+  /** Returns the date that a template gets; default: the current date. */
   readonly now?: () => Date;
-  readonly clock?: Clock;
   /** Default: a thread of this process. */
   readonly startThread?: StartTemplateThread;
 }
 
 export interface TemplateRenderer {
   /**
-   * Reads the sources, so that a template that cannot be read is known at once.
+   * Parses the sources, so that errors in them are reported at once.
    * @throws TemplateError syntax, unsupported, limit; unavailable
    */
   open(sources: TemplateSources): Promise<ChatTemplate>;
-  /** Waiting renderings get `unavailable`; resolves when the thread is gone. */
+  /** Rejects waiting renderings as `unavailable`; resolves when the thread is gone. */
   close(): Promise<void>;
 }
 
 interface TokenTexts {
-  /** The texts of the tokens that begin and end a text: the template's `bos_token` and `eos_token`. */
+  /** Text of the token that begins a text: the template's `bos_token`. */
   readonly bosText: string;
+  /** Text of the token that ends a text: the template's `eos_token`. */
   readonly eosText: string;
 }
 
 export interface TemplateSources extends TokenTexts {
   /** `tokenizer.chat_template`. */
   readonly source: string;
-  /** `tokenizer.chat_template.<name>` by name. Of them `tool_use` is taken for conversations with tools. */
+  /** `tokenizer.chat_template.<name>` by name. Only `tool_use` is used, for conversations with tools. */
   readonly namedSources?: Readonly<Record<string, string>>;
 }
 
 /**
- * The values of the template, under the names that transformers gives them, and others that it may ask for (`enable_thinking`). Plain JSON data, in
- * which a JsonText may replace a value. These values override what the renderer passes by itself: `documents` (none), `bos_token`,
- * `eos_token`, and for the few templates that ask for them `date_string`, `datetime` and `functions`.
+ * Values for the template: those of transformers, and other variables such as `enable_thinking`. They are plain JSON data, in which a JsonText
+ * may replace a value. They override the values that the renderer adds: `documents` (null), `bos_token`, `eos_token`, and for the few templates
+ * that read them `date_string`, `datetime` and `functions`.
  */
 export interface TemplateValues {
   readonly messages: readonly unknown[];
-  /** Absent or empty: none, as in transformers; or an empty list, for a template that takes a plain conversation only so. */
+  /** Absent or empty: the template gets null, as in transformers, or an empty list if it fails with null. */
   readonly tools?: readonly unknown[] | null;
   readonly documents?: readonly unknown[] | null;
   readonly add_generation_prompt: boolean;
@@ -55,18 +56,18 @@ export interface TemplateValues {
 }
 
 export interface ChatTemplate {
-  /** The source that is taken for conversations with tools, and without. */
+  /** The source that renders conversations with tools or without tools. */
   sourceFor(withTools: boolean): string;
-  /** The time that its renderings have taken so far, of the thread's processor time where the system reports it. */
+  /** Time of all renderings so far, in milliseconds: the thread's processor time if the system reports it, otherwise the clock's. */
   readonly spentMs: () => number;
   /**
-   * @param client shares the thread fairly with others
+   * @param client name of the client: waiting renderings take turns by client
    * @throws TemplateError refused, failed, unsupported, limit, unavailable
    */
   render(values: TemplateValues, client?: string): Promise<string>;
 }
 
-/** One source, and what it takes for a conversation without tools. */
+/** One source, and the value of `tools` for conversations without tools. */
 interface OpenSource {
   readonly number: number;
   readonly source: string;
@@ -81,13 +82,12 @@ interface Asked {
 /** A conversation that every usable template can render. */
 const plainMessages = [{ role: "user", content: "Hello" }];
 
-/** One thread for all templates that are opened with it; it starts with the first of them. */
+/** The renderer has one thread for all its templates. The thread starts with the first template. */
 export function createTemplateRenderer(options: TemplateRendererOptions = {}): TemplateRenderer {
   const { now = () => new Date() } = options;
   const limits = { ...defaultRenderLimits, ...defaultThreadLimits, ...options.limits };
   const runner = createTaskRunner({
     limits,
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.startThread === undefined ? {} : { startThread: options.startThread }),
   });
   let opened = 0;
@@ -105,7 +105,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
         (error: unknown) => (error instanceof TemplateError ? error.reason : "defect"),
       );
     };
-    // Templates for tools alone go through them without asking whether there are any.
+    // Templates for tools only may loop over `tools` without a check for null.
     const mindsNone =
       source.includes("tools") && (await failureOf(null)) === "failed" && (await failureOf([])) === undefined;
     return { number, source, noTools: mindsNone ? [] : null };
@@ -144,9 +144,27 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
   };
 }
 
-/** Or a history of them, which the usual template may not show. */
+/** Whether the conversation has tools, or calls in its history, which the usual template may not show. */
 function hasTools({ tools, messages }: TemplateValues): boolean {
   const isOfTools = (message: unknown): boolean =>
     typeof message === "object" && message !== null && ("tool_calls" in message || "tool_call_id" in message);
   return (tools != null && tools.length > 0) || messages.some(isOfTools);
+}
+
+/**
+ * Makes values for the few templates that read variables which transformers does not pass. Without them, such a template prints an old date or
+ * refuses to render:
+ * - `date_string`: Llama 3.x, "21 Nov 2026"; without it, 3.1 and 3.3 print 26 July 2024
+ * - `datetime`: FireFunction v2, "2026-11-21 14:05:00"
+ * - `functions`: FireFunction v2, the tools as indented JSON instead of `tools`
+ *
+ * All other templates call `strftime_now`, or print no date.
+ */
+function ownNames(source: string, tools: readonly unknown[] | null, date: Date): Readonly<Record<string, string>> {
+  const asksForFunctions = /\bfunctions\b/.test(source) && !/\btools\b/.test(source);
+  return {
+    ...(source.includes("date_string") ? { date_string: strftime(date, "%d %b %Y") } : {}),
+    ...(/\bdatetime\b/.test(source) ? { datetime: strftime(date, "%Y-%m-%d %H:%M:%S") } : {}),
+    ...(asksForFunctions ? { functions: JSON.stringify(tools ?? [], null, 2) } : {}),
+  };
 }

@@ -1,13 +1,11 @@
-// Owns one template, read once, and its renderings in this thread. Pure but for the date that it may ask for.
+// Compiles a template, and renders it on this thread. Renderings depend only on their values, and on the date if the template reads it.
 import { createBudget } from "./budget.ts";
 import { createGlobals } from "./builtins/globals.ts";
 import { listFilters } from "./builtins/list-filters.ts";
 import { tests } from "./builtins/tests.ts";
 import { textFilters } from "./builtins/text-filters.ts";
-import { defaultRenderLimits } from "./limits.ts";
-import type { RenderLimits } from "./limits.ts";
-import { createOutput } from "./runtime/runtime.ts";
-import type { Filter } from "./runtime/runtime.ts";
+import { defaultRenderLimits, type RenderLimits } from "./limits.ts";
+import { createOutput, type Filter } from "./runtime/runtime.ts";
 import { createScope, innerScope } from "./runtime/scope.ts";
 import { run } from "./runtime/statements.ts";
 import { parseTemplate } from "./syntax/statements.ts";
@@ -31,7 +29,7 @@ export interface RenderOptions {
 const filters: ReadonlyMap<string, Filter> = new Map(Object.entries({ ...textFilters, ...listFilters }));
 
 /**
- * For tests, and for templates that one trusts: it renders in the caller's own thread, which its limits may hold up for seconds.
+ * Renders on the caller's thread, which a template may block for seconds within its limits: only for tests and trusted templates.
  * @throws TemplateError syntax, unsupported, limit
  */
 export function compileTemplate(source: string): CompiledTemplate {
@@ -51,7 +49,7 @@ export function compileTemplate(source: string): CompiledTemplate {
   };
 }
 
-/** Converts stack overflows to template errors: the stack is the only limit that is not counted. */
+/** Converts stack overflows to template errors, since the depth of the stack is the only limit without a counter. */
 function guarded<T>(act: () => T): T {
   try {
     return act();

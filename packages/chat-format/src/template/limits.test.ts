@@ -1,4 +1,4 @@
-// What a template of a stranger may cost: each of these ends by itself, at a named limit.
+// Tests the limits of untrusted templates: each of these templates stops at a named limit.
 import { processorMs } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { compileTemplate } from "./compiled-template.ts";
@@ -84,16 +84,16 @@ test.each([
   expect(refusal(() => compileTemplate(source))).toMatch(/^limit: Line 1: nested too deep/);
 });
 
-test("long chains are not deep", () => {
+test("long chains do not count as deep", () => {
   expect(render(`{{ ${"1 + ".repeat(1_000)}1 }}`)).toBe("1001");
   expect(render(`{{ 'a'${" | upper".repeat(500)} }}`)).toBe("A");
 });
 
-test("a chain too long for the stack ends at a limit as well", () => {
+test("a chain that is too long for the stack stops at a limit", () => {
   expect(refusal(() => render(`{{ ${"1 + ".repeat(150_000)}1 }}`))).toMatch(/^limit: /);
 });
 
-test("a source too long", () => {
+test("a source that is too long is rejected", () => {
   expect(refusal(() => compileTemplate(" ".repeat(sourceLimits.chars + 1)))).toMatch(/^limit: it has more than/);
 });
 
@@ -103,11 +103,11 @@ test.each([
   `{{ '${"\\a".repeat(250_000)}`,
   `${" ".repeat(500_000)}x{%- if a %}`,
   "{{ 1 }}".repeat(70_000),
-])("long sources are read in linear time: %#", (source) => {
+])("long sources are parsed in linear time: %#", (source) => {
   expect(processorMs(() => void refusal(() => compileTemplate(source)))).toBeLessThan(3_000);
 });
 
-test("values that are too deep", () => {
+test("values that are too deep are rejected", () => {
   let deep: unknown = 1;
   for (let i = 0; i < 1_000; i += 1) deep = [deep];
   expect(refusal(() => compileTemplate("{{ deep }}").render({ deep }, { now }))).toMatch(
@@ -115,7 +115,7 @@ test("values that are too deep", () => {
   );
 });
 
-test("a template cannot reach the objects around it", () => {
+test("a template cannot reach JavaScript's objects", () => {
   const source =
     "{{ [text.constructor, [].constructor, {}.__proto__, {}.constructor, range.constructor, ''.__class__] }}{{ toString }}{{ __proto__ }}";
   expect(render(source)).toBe("[Undefined, Undefined, Undefined, Undefined, Undefined, Undefined]");

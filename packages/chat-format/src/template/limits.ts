@@ -1,23 +1,23 @@
 // Lists the limits for one template: for its source, and for each rendering.
 
-/** Limits of a source, checked before anything runs. */
+/** Limits of a source, checked when it is parsed. */
 export const sourceLimits = {
-  /** The largest template in use has about 20,000. */
+  /** Characters. The largest template in use has about 20,000. */
   chars: 1 << 20,
-  /** Expressions and statements within each other. */
+  /** Depth of nested expressions and statements. */
   nesting: 100,
 } as const;
 
 export interface RenderLimits {
-  /** A step is a node of the template that is evaluated, an item that is visited, or a few characters that are made. */
+  /** Most steps of a rendering. A step is the evaluation of a node, a visit to an item, or the making of a few characters. */
   readonly steps: number;
-  /** Of any one text: the result, and each on the way there. */
+  /** Longest text: the result, or a text that the template makes. Characters. */
   readonly textChars: number;
-  /** Macros that call each other. */
+  /** Most nested calls of macros and recursive loops. */
   readonly callDepth: number;
-  /** Of the values that are rendered, and of what the template builds and prints. */
+  /** Deepest nesting of the values that a template gets, compares or prints. */
   readonly valueDepth: number;
-  /** Of an integer that the template computes. */
+  /** Most bits of an integer that a template computes. */
   readonly integerBits: number;
 }
 
@@ -29,8 +29,8 @@ export const defaultRenderLimits: RenderLimits = {
   integerBits: 4096,
 };
 
-/** As Jinja's sandbox has it. */
+/** Most items of a range; the same limit as in Jinja's sandbox. */
 export const maxRangeItems = 100_000;
 
-/** Characters that cost as much as one step when they are copied or searched. */
+/** Characters that can be copied or searched in one step. */
 export const charsPerStep = 16;

@@ -1,4 +1,4 @@
-// What Jinja gave, as `vitest run --project templates` recorded it: this needs no Python.
+// Compares renderings with Jinja's, which `vitest run --project templates` recorded: this test needs no Python.
 import { llamaTemplates } from "../testing/template/llama-templates.ts";
 import { describe, expect, test } from "vitest";
 import {
@@ -8,20 +8,27 @@ import {
   rendered,
   verdictOn,
 } from "../testing/template/comparison.ts";
-import { hashOf, readRecords, refusal, snippetRecords, templateRecords } from "../testing/template/reference.ts";
-import type { SnippetRecords, TemplateRecords } from "../testing/template/reference.ts";
+import {
+  hashOf,
+  readRecords,
+  refusal,
+  snippetRecords,
+  templateRecords,
+  type SnippetRecords,
+  type TemplateRecords,
+} from "../testing/template/reference.ts";
 import { snippetConversation, snippets } from "../testing/template/snippets.ts";
 
 const templates = llamaTemplates();
 const expectedTexts = readRecords<TemplateRecords>(templateRecords);
 
 describe("real templates", () => {
-  test("are those that the records were made of", () => {
+  test("are the templates of the records", () => {
     const sources = [...templates].map(([name, source]) => [name, hashOf(source)]);
     expect(Object.entries(expectedTexts).map(([name, record]) => [name, record.split(" ")[0]])).toEqual(sources);
   });
 
-  test("render each conversation as Jinja does, but for the known differences", () => {
+  test("render each conversation like Jinja, except for the known differences", () => {
     const found = new Map<string, string[]>();
     for (const [template, source] of templates) {
       const hashes = expectedTexts[template]?.split(" ").slice(1) ?? [];
@@ -36,7 +43,7 @@ describe("real templates", () => {
       }
     }
     expect(found.get("unknown")).toBeUndefined();
-    // A difference that is gone is to be forgotten.
+    // Fails also if a known difference does not occur any more.
     const known = knownDifferences.flatMap((one) => one.templates.map((template) => `${one.verdict} ${template}`));
     expect([...found.keys()].toSorted()).toEqual(known.toSorted());
   });

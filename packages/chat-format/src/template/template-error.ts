@@ -1,12 +1,12 @@
-// Defines the reasons why a template fails, so that a caller can act on them.
+// Defines the errors of templates, with reasons that callers can act on.
 
 /**
- * - `syntax`: the source cannot be read, by Jinja neither
- * - `unsupported`: Jinja could do it, this renderer does not
- * - `refused`: the template raised an exception; the message is its author's
- * - `failed`: an operation makes no sense for these values, such as adding a text to nothing; Jinja refuses as well
- * - `limit`: too long, too deep, too large or too slow
- * - `unavailable`: nothing is wrong with the template: too many wait, or the renderer is closed, or its thread is defect
+ * - `syntax`: the source cannot be parsed, also not by Jinja
+ * - `unsupported`: the template uses a feature of Jinja that this renderer does not have
+ * - `refused`: the template raised an exception, whose message comes from the template
+ * - `failed`: an operation is not possible with its values, such as a text plus `none`; Jinja fails as well
+ * - `limit`: the template or its rendering is too long, too deep, too large or too slow
+ * - `unavailable`: the renderer cannot render now: too many renderings wait, the renderer is closed, or its thread failed
  */
 export type TemplateErrorReason = "syntax" | "unsupported" | "refused" | "failed" | "limit" | "unavailable";
 

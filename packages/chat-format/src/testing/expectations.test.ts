@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { AnswerPart } from "../format/answer.ts";
-import { answerStart } from "../format/answer.ts";
+import { answerStart, type AnswerPart } from "../format/answer.ts";
 import { markText } from "../format/marks.ts";
 import { type AnswerCase, type LlamaCase, type ReadAnswer, type Score, llamaCases, scoreCases } from "./llama-cases.ts";
 import { readAnswer } from "./read-answer.ts";
@@ -8,13 +7,12 @@ import { type TemplateFormats, type Way, templateFormats } from "./template-form
 
 const { cases } = llamaCases();
 
-/** Every case that is not read as expected, and why. */
+/** The cases that are not read as expected, with reasons. */
 const missed: Readonly<Record<string, string>> = {
-  "mistralai-Ministral-3-14B-Reasoning-2512:2691":
-    "fences around JSON, which a grammar for a schema keeps a model from writing",
+  "mistralai-Ministral-3-14B-Reasoning-2512:2691": "fences around JSON, which a schema's grammar forbids",
   "meta-llama-Llama-3.1-8B-Instruct:6345": "the same",
-  "MiniMax-M3:5836": "llama.cpp leaves elements in a value of two types as text, here they are its members",
-  "Apriel-1.6-15b-Thinker-fixed:6282": "a continued thought in a prompt that leaves out what opens it",
+  "MiniMax-M3:5836": "llama.cpp reads elements in a value of two types as text, this reader as members",
+  "Apriel-1.6-15b-Thinker-fixed:6282": "a continued thought whose opening is not in the prompt",
 };
 
 let formats: TemplateFormats["formats"] = new Map();
@@ -46,7 +44,7 @@ function textOf(parts: readonly AnswerPart[], kind: AnswerPart["kind"], index?: 
   return those.map((part) => ("text" in part ? part.text : "")).join("");
 }
 
-/** Per template: of how many, how many are read rightly at once and by characters. */
+/** A line for each template: the correct cases when read at once, and by characters, and all cases. */
 function table(scores: ReadonlyMap<string, Score>): string {
   const rows = [...scores].map(
     ([name, { total, whole, byCharacters }]) => `${name}: ${whole}, ${byCharacters} of ${total}`,
@@ -55,7 +53,7 @@ function table(scores: ReadonlyMap<string, Score>): string {
 }
 
 describe.each(["text", "marks"] as const)("answers with markers as %s", (way) => {
-  it("are read as llama.cpp expects, and come back from the templates that wrote them", () => {
+  it("are read as llama.cpp expects, and as the templates that wrote them", () => {
     const all: readonly AnswerCase[] = [...cases, ...trips];
     const { scores, failed } = scoreCases(all, (each, pieces) => read(each, pieces, way));
     expect(failed.toSorted(), table(scores)).toEqual(Object.keys(missed).toSorted());
@@ -63,7 +61,7 @@ describe.each(["text", "marks"] as const)("answers with markers as %s", (way) =>
       const least = name === "all" ? 0.97 * total : total < 5 ? total - 1 : 0.8 * total;
       expect(Math.min(whole, byCharacters), name).toBeGreaterThanOrEqual(least);
     }
-    // None is lost without anybody hearing of it.
+    // Fails if templates write fewer answers than before.
     expect(trips.length).toBeGreaterThan(580);
   });
 });

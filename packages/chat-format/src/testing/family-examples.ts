@@ -1,4 +1,4 @@
-// Owns how a family's row is tested by examples: with its markers as text and as marks, and however the answer is cut.
+// Owns the tests of a family by examples: with markers as text and as marks, and with answers in pieces of any length.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnswerTool } from "../format/answer.ts";
@@ -8,12 +8,12 @@ import { markText, markersOf, withMarks } from "../format/marks.ts";
 import { createReader } from "../format/reader.ts";
 import { cut, formatOf, joined, readAnswer } from "./read-answer.ts";
 
-/** What the prompt has said of the answer, the answer, and its parts; neighbours of a kind joined, a call with all its arguments. */
+/** An example: `said` is the beginning of the answer in the prompt, `text` the answer. Adjacent parts of one kind are joined. */
 export type FamilyExample = readonly [name: string, said: string, text: string, parts: readonly Told[]];
 
 export type Told = readonly ["content" | "reasoning", string] | readonly ["call", name: string, json: string];
 
-/** Arguments of every type. */
+/** Tools with arguments of every type. */
 export const bookTools: readonly AnswerTool[] = [
   {
     name: "book",
@@ -38,9 +38,7 @@ export function familyFormat({ name, answer, markers = [] }: Family): ChatFormat
   return { ...formatOf(...answer), name, markers: [...new Set([...markersOf(answer), ...markers])] };
 }
 
-/**
- * @param tokens the markers that are single tokens in the family's vocabulary
- */
+/** @param tokens the markers that are single tokens in the family's vocabulary */
 export function testFamily(family: Family, tokens: readonly string[], examples: readonly FamilyExample[]): void {
   const format = familyFormat(family);
   const marked = withMarks(format, (text) => tokens.includes(text) && "user");
@@ -58,7 +56,7 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       expect(told(marked, [markText(text, marked.marks)], said)).toEqual(parts);
     });
 
-    it.each(examples)("%s, however it is cut", (_, said, text) => {
+    it.each(examples)("%s, in pieces of any length", (_, said, text) => {
       for (const each of [format, marked]) {
         const given = markText(text, each.marks);
         const whole = readAnswer(each, [given], { tools: bookTools, start: { said } });
@@ -71,13 +69,13 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       }
     });
 
-    it("are the same however a damaged answer is cut", () => {
+    it("are the same for a damaged answer in pieces of any length", () => {
       const place = fc.nat(2000);
       const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 30 });
       fc.assert(
         fc.property(fc.constantFrom(...examples), place, place, lengths, ([, said, text], a, b, cuts) => {
           const [from, to] = [a % (text.length + 1), b % (text.length + 1)];
-          // Where `from` is behind `to`, a piece comes twice.
+          // If `from` is after `to`, a piece occurs twice.
           const damaged = text.slice(0, from) + text.slice(to);
           const whole = readAnswer(format, [damaged], { tools: bookTools, start: { said } });
           expect(readAnswer(format, cut(damaged, cuts), { tools: bookTools, start: { said } })).toEqual(whole);
@@ -86,7 +84,7 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       );
     });
 
-    it.each(examples)("%s: what is said before the end is never taken back", (_, said, text) => {
+    it.each(examples)("%s: parts are never taken back", (_, said, text) => {
       const whole = readAnswer(format, [text], { tools: bookTools, start: { said } }).parts;
       for (let length = 0; length <= text.length; length += 3) {
         const reader = createReader({ format, tools: bookTools, start: { said } });

@@ -8,10 +8,11 @@ import { notInGrammar } from "./not-in-grammar.ts";
 import { endsOfTurn } from "./round-trips.ts";
 import { type TemplateFormats, type Way, templateFormats } from "./template-formats.ts";
 
-/** Answers that their templates write and their grammars lack. */
+/** Answers that templates write and grammars do not accept, with reasons. */
 const missedTrips: Readonly<Record<string, string>> = {
-  "LFM2.5-8B-A1B: call with awkward text": "the template escapes no quote: nothing tells where the text ends",
-  "google-gemma-4-31B-it-interleaved: content and call": "the template writes the content behind the call",
+  "LFM2.5-8B-A1B: call with awkward text":
+    "the template does not escape quotes, so that the text has no recognisable end",
+  "google-gemma-4-31B-it-interleaved: content and call": "the template writes the content after the call",
   "google-gemma-4-31B-it: content and call": "the same",
 };
 
@@ -21,10 +22,9 @@ let trips: TemplateFormats["trips"] = [];
 
 beforeAll(async () => {
   ({ formats, trips } = await templateFormats());
-  // A few seconds; more where other tests run beside it.
 });
 
-/** What a grammar does not let a model write of the answer, ends of its turn aside; undefined where it has all of it. */
+/** The rest of the answer that the grammar does not accept; undefined if it accepts the whole answer, with or without an end of the turn. */
 function refused(each: AnswerCase & Partial<LlamaCase>, way: Way): string | undefined {
   const format = formats.get(each.template)?.[way];
   if (format === undefined) throw new Error(`Cannot write ${each.name}: unknown template`);
@@ -49,18 +49,18 @@ function refusals(all: readonly AnswerCase[], known: Readonly<Record<string, str
 }
 
 describe.each(["text", "marks"] as const)("grammars with markers as %s", (way) => {
-  it("have what each template writes of its answers", () => {
-    // Of the others no answer can be made: they refuse, or write a turn otherwise than a prompt begins it.
+  it("accept the answers that each template writes", () => {
+    // The other templates give no answers: they refuse, or begin a turn differently in the prompt and in the history.
     expect(new Set(trips.map(({ template }) => template)).size).toBe(63);
     expect(refusals(trips, missedTrips, way)).toEqual([]);
   });
 
-  it("have what llama.cpp reads", () => {
+  it("accept what llama.cpp reads", () => {
     expect(refusals(recorded, notInGrammar, way)).toEqual([]);
   });
 });
 
-it("has reasons only for answers that markers as marks keep a grammar from", () => {
+it("has reasons only for answers that a grammar with marks does not accept", () => {
   const reasons = { ...missedTrips, ...notInGrammar };
   const all = [...trips, ...recorded].filter(({ name }) => Object.hasOwn(reasons, name));
   expect(all.filter((each) => refused(each, "marks") === undefined).map(({ name }) => name)).toEqual([]);

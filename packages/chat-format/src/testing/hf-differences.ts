@@ -1,18 +1,25 @@
-// Owns which conversations a template renders otherwise than Hugging Face's transformers, and why. Found by renderings.test.ts, which fails when
-// one comes or goes.
+// Lists the conversations that a template renders differently from Hugging Face's transformers, with reasons. renderings.test.ts fails if a
+// difference is new or does not occur any more.
 
 export interface ExpectedDifference {
   readonly reason: string;
-  /** The recording shows that transformers drops a part of the conversation. */
+  /** Whether the recording shows that transformers drops a part of the conversation. */
   readonly drops: boolean;
   /** Names of conversations by template. */
   readonly templates: Readonly<Record<string, readonly string[]>>;
 }
 
+const callsWithTools = [
+  ...["call and result", "call without arguments", "call, result, answer, user", "content and call"],
+  ...["short id", "thought and call", "two calls"],
+];
+const calls = [...callsWithTools, "call without tools"];
+const tools = ["enable_thinking off, tool", "tool", "tool, bare", "tools, awkward"];
+
 export const expectedDifferences: readonly ExpectedDifference[] = [
   {
     reason:
-      "Hugging Face writes what was said before a call behind the call, or behind its result and an end of turn after which no turn is opened.",
+      "Hugging Face writes the content before a call after the call, or after its result and an end of the turn without a new opening.",
     drops: false,
     templates: {
       "google-gemma-4-31B-it": ["content and call"],
@@ -20,125 +27,23 @@ export const expectedDifferences: readonly ExpectedDifference[] = [
     },
   },
   {
-    reason: "Hugging Face drops tools or calls without a word; here they are told in words.",
+    reason: "Hugging Face drops tools or calls silently; here the prompt explains them in words.",
     drops: true,
     templates: {
-      "HuggingFaceTB-SmolLM3-3B": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
-      "LFM2-8B-A1B": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "short id",
-        "thought and call",
-        "two calls",
-      ],
-      "LFM2.5-Instruct": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "short id",
-        "thought and call",
-        "two calls",
-      ],
-      "ibm-granite-granite-3.3-2B-Instruct": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "short id",
-        "thought and call",
-        "two calls",
-      ],
-      "llama-cpp-rwkv-world": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
-      "microsoft-Phi-3.5-mini-instruct": [
-        "call and result",
-        "call without arguments",
-        "call without tools",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
-      "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": [
-        "call and result",
-        "call without arguments",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
-      "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B": [
-        "call and result",
-        "call without arguments",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
-      "deepseek-ai-DeepSeek-V3.1": [
-        "call and result",
-        "call without arguments",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tool, bare",
-        "tools, awkward",
-        "two calls",
-      ],
+      "HuggingFaceTB-SmolLM3-3B": [...calls, ...tools],
+      "LFM2-8B-A1B": calls,
+      "LFM2.5-Instruct": calls,
+      "ibm-granite-granite-3.3-2B-Instruct": calls,
+      "llama-cpp-rwkv-world": [...calls, ...tools],
+      "microsoft-Phi-3.5-mini-instruct": [...calls, ...tools],
+      "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": [...callsWithTools, ...tools],
+      "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B": [...callsWithTools, ...tools],
+      "deepseek-ai-DeepSeek-V3.1": [...callsWithTools, ...tools],
       "google-gemma-2-2b-it": ["tool", "tool, bare"],
     },
   },
   {
-    reason: "Hugging Face drops what is said beside a call; here it is a message before it.",
+    reason: "Hugging Face drops the content of a message with a call; here it is a separate message before the call.",
     drops: true,
     templates: {
       Cohere2MoE: ["content and call"],
@@ -154,7 +59,7 @@ export const expectedDifferences: readonly ExpectedDifference[] = [
     },
   },
   {
-    reason: "Hugging Face drops the second of two calls; here it is refused by name.",
+    reason: "Hugging Face drops the second of two calls; here the second call is a separate message.",
     drops: true,
     templates: {
       "GigaChat3-10B-A1.8B": ["two calls"],
@@ -163,25 +68,15 @@ export const expectedDifferences: readonly ExpectedDifference[] = [
     },
   },
   {
-    reason: "Hugging Face escapes what follows as if it were HTML, since the template calls a text safe.",
+    reason: "Hugging Face escapes text as HTML after a text that the template marks as safe.",
     drops: false,
     templates: {
-      "meetkai-functionary-medium-v3.1": [
-        "call and result",
-        "call without arguments",
-        "call, result, answer, user",
-        "content and call",
-        "enable_thinking off, tool",
-        "short id",
-        "thought and call",
-        "tool",
-        "tools, awkward",
-        "two calls",
-      ],
+      "meetkai-functionary-medium-v3.1": [...callsWithTools, "enable_thinking off, tool", "tool", "tools, awkward"],
     },
   },
   {
-    reason: "Hugging Face renders calls but no tools (a generator is no JSON), so both are told in words here.",
+    reason:
+      "Hugging Face renders calls but no tools (a generator cannot become JSON); here both are explained in words.",
     drops: false,
     templates: {
       "llama-cpp-deepseek-r1": ["call without tools"],

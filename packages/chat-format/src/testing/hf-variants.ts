@@ -1,16 +1,16 @@
-// Owns the ways in which Hugging Face's transformers may be given one and the same conversation. A rendering of any of them is as it should be:
-// clients differ in these ways, and a template often takes only some.
-import { type Conversation, conversations } from "./template/conversations.ts";
+// Owns the forms in which Hugging Face's transformers can get the same conversation. The rendering of any form is correct: clients use different
+// forms, and a template often takes only some of them.
+import type { Conversation } from "./template/conversations.ts";
 import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
-
-export { conversations, type Conversation };
+import { spacedJson } from "../format/inputs/spell-call.ts";
 
 export const bosText = "<s>";
 export const eosText = "</s>";
 
 /**
- * What was given beside the conversation as it is: "" nothing; `date`: `date_string`; `filled`: a description and parameters for tools without;
- * `system`: what a developer says, as a system message; `thinking`, `reasoning`, `parts`: thoughts there; `ids`: calls' ids as Kimi counts them.
+ * How the values differ from the plain conversation. "": not at all; `date`: with `date_string`; `filled`: with a description and parameters for
+ * tools without them; `system`: developer messages as system messages; `thinking`, `reasoning`, `parts`: thoughts in this field; `ids`: calls' ids
+ * with Kimi's numbers.
  */
 export type Given = "" | "date" | "filled" | "system" | "thinking" | "reasoning" | "parts" | "ids";
 
@@ -22,7 +22,7 @@ export interface Variant {
   readonly values: Values;
 }
 
-/** As a dialect hands the conversation down. */
+/** The conversation as a dialect passes it on. */
 export function chatOf({ values }: Conversation): ChatConversation {
   const { messages, tools, documents: _, add_generation_prompt: __, ...variables } = values;
   return {
@@ -35,7 +35,7 @@ export function chatOf({ values }: Conversation): ChatConversation {
   };
 }
 
-/** Each once, the conversation as it is first. */
+/** All different variants; the plain conversation is first. */
 export function variantsOf({ values }: Conversation): readonly Variant[] {
   const plain = { given: "", values } as const;
   const all = [plain, ...given(values)].flatMap((variant) => written(variant));
@@ -119,7 +119,7 @@ function counted(values: Values): Variant {
   return { given: "ids", values: { ...values, messages: answered } };
 }
 
-/** Content beside calls as "", null and absent; arguments as an object and as text; contents as lists and joined. */
+/** All combinations of empty content with calls ("", null, absent), arguments (object, text), and lists of texts (kept, joined). */
 function written({ given: what, values }: Variant): Variant[] {
   const contents = (["", null, undefined] as const).flatMap((content) =>
     [false, true].map((asText) => messagesOf(values).map((message) => withCalls(message, content, asText))),
@@ -140,15 +140,10 @@ function withCalls(message: Message, content: "" | null | undefined, asText: boo
       ...call,
       function: {
         ...call.function,
-        arguments: asText ? pythonJson(call.function.arguments) : call.function.arguments,
+        arguments: asText ? spacedJson(call.function.arguments) : call.function.arguments,
       },
     })),
   };
-}
-
-/** What Python's json.dumps makes of it. */
-function pythonJson(value: unknown): string {
-  return JSON.stringify(value, undefined, 1).replaceAll(/(,?)\n */g, (_, comma: string) => (comma === "" ? "" : ", "));
 }
 
 function joined(message: Message): Message {
@@ -163,7 +158,7 @@ function joinedSystem(message: Message): Message {
 
 export type Part = "tools" | "calls" | "the second call" | "text beside a call" | "results";
 
-/** The conversation without a part of it: a template that renders both alike has dropped the part. */
+/** The conversation without one of its parts: if both have the same rendering, the template drops the part. */
 export function reductionsOf({ values }: Conversation): readonly { readonly part: Part; readonly variant: Variant }[] {
   const reduced = (part: Part | undefined, change: Values): readonly { part: Part; variant: Variant }[] =>
     part === undefined || JSON.stringify({ ...values, ...change }) === JSON.stringify(values)
@@ -189,10 +184,10 @@ export function reductionsOf({ values }: Conversation): readonly { readonly part
   ];
 }
 
-/** What is recorded of a template and a conversation: digests by what was given, and under `drops` the parts that do not show. */
+/** The record of a template and a conversation: hashes of renderings by variant, and in `drops` the parts that the rendering does not show. */
 export type Row = ReadonlyMap<Given | "drops", readonly string[]>;
 
-/** By template, a row for each of the conversations in their order, in one text. */
+/** By template: the rows of all conversations, in one text. */
 export type Records = Readonly<Record<string, string>>;
 
 const [betweenRows, betweenCells, behindKey, betweenValues] = [" | ", "; ", ": ", ", "] as const;

@@ -1,6 +1,5 @@
-// Each template shows in the history whatever its own model has answered: thoughts apart, every word of it, in the order in which it was said.
-import { createTemplateRenderer } from "../template/index.ts";
-import type { TemplateValues } from "../template/index.ts";
+// Tests that each template shows its model's answers in the history: every word except thoughts, in the order of the answer.
+import { createTemplateRenderer, type TemplateValues } from "../template/index.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answerStart } from "../format/answer.ts";
@@ -75,7 +74,7 @@ const numbers = '{"city": "Aarhus", "n": [1.0, 1e-07, {"m": 12345678901234567890
 
 interface Case {
   readonly messages: readonly ChatMessage[];
-  /** Each has to be there, in this order. */
+  /** Words that the prompt must contain, in this order. */
   readonly words: readonly string[];
 }
 
@@ -100,11 +99,11 @@ const cases: Readonly<Record<string, Case>> = {
     messages: [said(look, [aarhus, oslo]), rain, snow, said("It rains.", []), user("Now?")],
     words: [look, "Aarhus", "Oslo", "It snows dogs.", "It rains.", "Now?"],
   },
-  "two calls, one result after the other": {
+  "two calls with their results in reverse order": {
     messages: [said("", [aarhus, oslo]), snow, rain],
     words: ["Aarhus", "Oslo"],
   },
-  "a call that was cut": {
+  "an incomplete call": {
     messages: [said(look, [cut]), result("call_1", "That is no JSON.")],
     words: [look, "Aarhu", "That is no JSON."],
   },
@@ -116,23 +115,23 @@ const cases: Readonly<Record<string, Case>> = {
     messages: [said("", [{ ...aarhus, function: { ...aarhus.function, arguments: ["Aarhus"] } }]), rain],
     words: ["Aarhus", "It rains cats."],
   },
-  "numbers as they were written": {
+  "numbers in their original form": {
     messages: [said("", [{ ...aarhus, function: { ...aarhus.function, arguments: numbers } }]), rain],
     words: ["1.0", "1e-07", "12345678901234567890", "It rains cats."],
   },
-  "a call that nothing answers": {
+  "a call without a result": {
     messages: [said(look, [aarhus]), user("Stop that.")],
     words: [look, "Aarhus", "Stop that."],
   },
   "a thought alone": { messages: [said("", [], "Where is that?"), user("Well?")], words: ["Well?"] },
-  nothing: { messages: [said("", []), user("Well?")], words: ["Well?"] },
+  "an empty answer": { messages: [said("", []), user("Well?")], words: ["Well?"] },
 };
 
 async function shown({ format, render }: Template, conversation: ChatConversation): Promise<string> {
   return await renderConversation(format.inputs, conversation, render);
 }
 
-/** Of the template that does not show it; undefined where it does. */
+/** What is wrong with the template's rendering; undefined if all words are in order. */
 async function complaint(template: Template, { messages, words }: Case, offered: readonly ChatTool[]) {
   try {
     const text = await shown(template, { messages: [user("Weather?"), ...messages], tools: offered });
@@ -146,11 +145,11 @@ async function complaint(template: Template, { messages, words }: Case, offered:
   }
 }
 
-/** Its template takes what is said before a call for a thought, and leaves thoughts of earlier turns out. */
+/** This template renders content before a call as a thought, and leaves out thoughts of earlier turns. */
 const asThought = "openai-gpt-oss-120b";
 
 describe("the history shows", () => {
-  test.each(Object.entries(cases))("%s, with tools and without, every template", async (_, one) => {
+  test.each(Object.entries(cases))("%s, in every template, with and without tools", async (_, one) => {
     const complaints: string[] = [];
     for (const template of templates) {
       for (const offered of [tools, []]) {
@@ -162,13 +161,13 @@ describe("the history shows", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("what was said before a call in the turn that goes on, also where it is taken for a thought", async () => {
+  test("content before a call in the current turn, even if the template renders it as a thought", async () => {
     const template = templates.find(({ name }) => name === asThought);
     const messages = [user("Weather?"), said(look, [aarhus]), rain];
     expect(template && (await shown(template, { messages, tools }))).toContain(look);
   });
 
-  test("what the reader made of an answer in the template's own words", async () => {
+  test("an answer in the template's syntax, after the reader has read it", async () => {
     const complaints: string[] = [];
     let read = 0;
     for (const template of templates) {
@@ -190,7 +189,7 @@ describe("the history shows", () => {
   });
 });
 
-/** As a client gets it from the worker, and sends it back. */
+/** Reads an answer as the worker does, and returns the message that a client would send back. */
 function answerOf(format: ChatFormat, text: string): ChatMessage {
   const prompt = format.turnOpens[0] ?? "";
   const reader = createReader({

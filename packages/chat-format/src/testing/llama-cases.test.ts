@@ -12,7 +12,7 @@ import {
 const { cases, templates } = llamaCases();
 
 describe("llama.cpp's cases", () => {
-  test("are the recorded number, each with its own name, a known template and a text after its prompt", () => {
+  test("are complete, with unique names, known templates and texts after their prompts", () => {
     expect(cases.filter((each) => !each.continued && !each.partial)).toHaveLength(380);
     expect(cases.filter((each) => each.partial)).toHaveLength(9);
     expect(cases.filter((each) => each.continued)).toHaveLength(72);
@@ -40,7 +40,7 @@ describe("comparison", () => {
     calls: [{ name: "f", arguments: '{"b": [2], "a": 1.0}' }],
   };
 
-  test("ignores blanks at the ends and how JSON is written", () => {
+  test("ignores white space at the ends and the form of JSON", () => {
     expect(matches(expected, read)).toBe(true);
   });
 
@@ -52,18 +52,18 @@ describe("comparison", () => {
     { calls: [{ name: "f", arguments: '{"a":1,"b":[3]}' }] },
     { calls: [{ name: "f", arguments: '{"a":1,"b":[2]' }] },
     { calls: [...read.calls, ...read.calls] },
-  ])("sees %j", (difference) => {
+  ])("notices %j", (difference) => {
     expect(matches(expected, { ...read, ...difference })).toBe(false);
   });
 
-  test("asks only for the name of a call that breaks off", () => {
+  test("compares only the name of an incomplete call", () => {
     const partial: ExpectedAnswer = { calls: [{ name: "f", argumentsText: '{"a' }] };
     expect(matches(partial, { reasoning: "", content: "", calls: [{ name: "f", arguments: "" }] })).toBe(true);
     expect(matches(partial, { reasoning: "", content: "", calls: [] })).toBe(false);
   });
 });
 
-test("scores count per template, whole and by characters, and a reader that throws", () => {
+test("scores count the cases of each template, at once and by characters, and a reader's exceptions", () => {
   const one: AnswerCase = {
     name: "one",
     template: "a",

@@ -1,101 +1,71 @@
-// Owns what llama.cpp expects of answers to its chat templates: cases recorded from its own tests, and how an answer is held against one.
+// Owns the answers that llama.cpp's tests expect, recorded as cases, and their comparison with the result of a reader.
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { AnswerTool } from "../format/answer.ts";
 
-/** A call that is expected. `argumentsText` stands in place of `arguments` where a partial text breaks off inside them. */
+/** An expected call. A partial text that ends within the arguments has `argumentsText` instead of `arguments`. */
 export interface ExpectedCall {
   readonly name: string;
   readonly arguments?: unknown;
   readonly argumentsText?: string;
-  /** The model's own, where its format has one; llama.cpp compares it, `matches` does not. */
+  /** The id that the model wrote, if its format has ids. llama.cpp compares ids, `matches` does not. */
   readonly id?: string;
 }
 
-/** What a whole text should be read as; absent parts are empty. */
+/** The expected parts of a text; absent parts are empty. */
 export interface ExpectedAnswer {
   readonly reasoning?: string;
   readonly content?: string;
   readonly calls?: readonly ExpectedCall[];
 }
 
-/** What a reader made of a text. `arguments` is JSON text. */
+/** The parts that a reader found in a text. `arguments` is JSON text. */
 export interface ReadAnswer {
   readonly reasoning: string;
   readonly content: string;
   readonly calls: readonly { readonly name: string; readonly arguments: string }[];
 }
 
-/** A text that a model says after a prompt, and what it means. */
+/** A model's text after a prompt, and its expected parts. */
 export interface AnswerCase {
-  /** Unique. Of a recorded case: template and line in tests/test-chat.cpp. */
+  /** Unique. A recorded case has its template and its line in tests/test-chat.cpp. */
   readonly name: string;
   /** File name in llama.cpp's models/templates, without `.jinja`. */
   readonly template: string;
   readonly tools: readonly AnswerTool[];
-  /** The end of the rendered prompt, generation prompt included: where the answer begins. */
+  /** The end of the rendered prompt, including the generation prompt. */
   readonly promptTail: string;
   readonly text: string;
   readonly expected: ExpectedAnswer;
 }
 
-/** A check of tests/test-chat.cpp that passes. Its `promptTail` begins with the user's last message and has 200 characters at most. */
+/** A passing check of tests/test-chat.cpp. Its `promptTail` begins with the user's last message, and has at most 200 characters. */
 export interface LlamaCase extends AnswerCase {
-  /** Absent: one user's turn, "Hey there!". */
+  /** Absent: one message of the user, "Hey there!". */
   readonly messages?: readonly unknown[];
-  /** As llama.cpp's API takes it. */
+  /** `tool_choice` of llama.cpp's API. */
   readonly toolChoice: "auto" | "required" | "none";
   readonly parallel: boolean;
-  /** `enable_thinking`. */
+  /** Value of `enable_thinking`. */
   readonly thinking: boolean;
   /** JSON Schema that the content follows. */
   readonly schema?: unknown;
-  /** The text breaks off. */
+  /** Whether the text ends in the middle of an answer. */
   readonly partial: boolean;
-  /** The conversation ends with the assistant's own turn, whose content or thought goes on; it is in the prompt. */
+  /** The part that the answer continues: the conversation ends with an incomplete message of the assistant, which is in the prompt. */
   readonly continued?: "content" | "reasoning";
-  /** What llama.cpp counts as the answer's although the prompt says it. It is not part of `expected`. */
-  readonly said?: { readonly reasoning?: string; readonly content?: string };
-  /**
-   * What the test expects where it asks to leave thoughts inside the content (reasoning_format none). `expected` is then what
-   * llama.cpp reads from the same text when it may tell them apart, since a reader here always does.
-   */
-  readonly inlineThoughts?: ExpectedAnswer;
-  /** What llama.cpp puts before the text when it reads: the end of `promptTail`. */
+  /** The text that llama.cpp's reader gets before the answer: the end of `promptTail`. */
   readonly generationPrompt: string;
-  /** Texts of control tokens that llama.cpp lets through. */
+  /** Texts of control tokens that llama.cpp does not remove from the answer. */
   readonly preservedTokens: readonly string[];
 }
 
-/** What llama.cpp says of a template; the fields after `format` are its capabilities. */
+/** The recorded facts about a template that tests use. The file also has llama.cpp's capabilities of the template. */
 export interface LlamaTemplate {
-  /** Its parser was derived by comparing renderings. Otherwise `handler` names the code that was written for the family. */
-  readonly derived: boolean;
-  readonly handler?: string;
-  /** For derived ones: how calls and thoughts are told apart. */
-  readonly calls?: "none" | "json_native" | "tag_with_json" | "tag_with_tagged";
-  readonly thoughts?: string;
-  readonly format: string;
-  readonly tools: boolean;
-  readonly toolCalls: boolean;
-  readonly parallelCalls: boolean;
-  readonly systemRole: boolean;
-  readonly stringContent: boolean;
-  readonly typedContent: boolean;
-  readonly objectArguments: boolean;
-  readonly reasoningEffort: boolean;
-  readonly preserveReasoning: boolean;
-  readonly thinking: boolean;
-  /** `enable_thinking` changes the prompt. */
-  readonly switchable: boolean;
-  readonly thought?: { readonly open: string; readonly close: readonly string[] };
   readonly generationPrompt: GenerationPrompts;
-  /** Where tools change it. */
+  /** Present if tools change the generation prompt. */
   readonly generationPromptWithTools?: GenerationPrompts;
   readonly preservedTokens: readonly string[];
-  readonly stops?: readonly string[];
-  /** What switches the grammar on under tool_choice auto. */
-  readonly lazyTriggers: readonly string[];
 }
 
 interface GenerationPrompts {
@@ -113,14 +83,14 @@ type Defaults = "tools" | "toolChoice" | "parallel" | "thinking" | "partial" | "
 type RecordedCase = Omit<LlamaCase, Defaults> & Partial<Omit<LlamaCase, "tools">> & { readonly tools?: string[] };
 
 /**
- * llama.cpp's own expectations, 461 cases over 58 of its 70 templates, and what it says of all 70. Source: tests/test-chat.cpp of
- * llama.cpp v0.5.0 (the release that node-llama-cpp 3.22.1 carries), MIT License.
+ * Reads llama.cpp's expectations: 461 cases for 58 of its 70 templates, and facts about all 70. Source: tests/test-chat.cpp of llama.cpp v0.5.0
+ * (the release that node-llama-cpp 3.22.1 carries), MIT License.
  *
- * To record them again: compile a copy of that test against the release's libllama-common, in which the test builder's `run` catches
- * a failed check and, when all of `test_peg_parser` passed, writes inputs, `common_chat_templates_apply`'s result and the expectation
- * as a line of JSON. Beside that, parse the empty text (`said`), and the same text with reasoning_format auto (`inlineThoughts` where
- * that differs). The templates' rows are `common_chat_templates_apply` and `common_chat_templates_get_caps` with and without tools
- * and thinking; the handler's name is in the debug log. Then leave out what is at its default, and cut the prompts.
+ * To record the cases again: compile a copy of that test against the release's libllama-common. In the copy, the test builder's `run` catches a
+ * failed check. If all of `test_peg_parser` passed, it writes the inputs, the result of `common_chat_templates_apply` and the expectation as a
+ * line of JSON. It also parses the empty text (`said`), and the same text with reasoning_format auto (`inlineThoughts`, if the result differs).
+ * The templates' rows are the results of `common_chat_templates_apply` and `common_chat_templates_get_caps` with and without tools and thinking;
+ * the debug log has the handler's name. Then remove default values, and cut the prompts.
  */
 export function llamaCases(): {
   readonly cases: readonly LlamaCase[];
@@ -155,8 +125,8 @@ function completed(recorded: RecordedCase, { tools, templates }: Recorded): Llam
 }
 
 /**
- * llama.cpp's rule: reasoning and content are equal without blanks at their ends, calls equal in number and order, by name and by
- * arguments as JSON. Arguments that break off are not compared.
+ * Compares like llama.cpp: reasoning and content without white space at their ends, calls in number and order, their names, and their arguments as
+ * JSON. Incomplete arguments are not compared.
  */
 export function matches(expected: ExpectedAnswer, read: ReadAnswer): boolean {
   const calls = expected.calls ?? [];
@@ -180,18 +150,18 @@ function parsed(json: string): unknown {
   }
 }
 
-/** Reads a case's text, given in these pieces. What it throws counts as a case not read. */
+/** Reads a case's text in these pieces. An exception counts as a failed case. */
 export type ReadCase<C extends AnswerCase> = (answer: C, pieces: readonly string[]) => ReadAnswer;
 
 export interface Score {
   total: number;
-  /** Read rightly when the text comes at once. */
+  /** Correct cases when the text arrives at once. */
   whole: number;
-  /** Read rightly when it comes one character at a time. */
+  /** Correct cases when the text arrives one character at a time. */
   byCharacters: number;
 }
 
-/** Per template in the order of the cases, and over all under "all". `failed` has the names of cases missed either way. */
+/** Scores of each template, and of all templates under "all". `failed` has the names of cases that fail at once or by characters. */
 export function scoreCases<C extends AnswerCase>(
   cases: readonly C[],
   read: ReadCase<C>,

@@ -1,4 +1,4 @@
-// Owns reading an answer in tests: pieces in, parts out, with neighbours of a kind joined, since how a text is cut must not matter.
+// Reads answers in tests. Adjacent parts of one kind are joined, since the result must not depend on the pieces of the answer.
 import type { AnswerPart, AnswerStart, AnswerTool } from "../format/answer.ts";
 import type { ChatFormat } from "../format/format.ts";
 import { usualInputs } from "../format/inputs/template-inputs.ts";
@@ -21,7 +21,7 @@ export const weatherTools: readonly AnswerTool[] = [
   { name: "time" },
 ];
 
-/** A format of these items and nothing else. */
+/** A format with these items only. */
 export function formatOf(...answer: readonly (AnswerItem | Syntax)[]): ChatFormat {
   return {
     name: "test",
@@ -44,7 +44,7 @@ export function readAnswer(
   return { parts, calls: { ...reader.calls } };
 }
 
-/** Neighbours of a kind as one part. */
+/** Joins adjacent parts of one kind. */
 export function joined(told: readonly AnswerPart[]): AnswerPart[] {
   const parts: AnswerPart[] = [];
   for (const part of told) {
@@ -56,7 +56,7 @@ export function joined(told: readonly AnswerPart[]): AnswerPart[] {
   return parts;
 }
 
-/** The text in pieces of these lengths, over and over. */
+/** Cuts the text into pieces of these lengths, which repeat. */
 export function cut(text: string, lengths: readonly number[]): string[] {
   const pieces: string[] = [];
   for (let at = 0, i = 0; at < text.length; i += 1) {

@@ -1,9 +1,10 @@
-// Records what Hugging Face's transformers renders, by the reference beside chat-template's tests: python3 with jinja2 3.1.
-// To run it, in this package: node --import tsx src/testing/record-renderings.ts
+// Records the renderings of Hugging Face's transformers, with the reference in template/: python3 with jinja2 3.1.
+// To run it in this package: node --import tsx src/testing/record-renderings.ts
 import { writeFileSync } from "node:fs";
 import { hashOf, renderWithJinja } from "./template/reference.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
-import { type Given, bosText, conversations, eosText, reductionsOf, rowsAsText, variantsOf } from "./hf-variants.ts";
+import { conversations } from "./template/conversations.ts";
+import { type Given, bosText, eosText, reductionsOf, rowsAsText, variantsOf } from "./hf-variants.ts";
 
 const variants = conversations.flatMap((conversation, row) => [
   ...variantsOf(conversation).map((variant) => ({ row, name: conversation.name, part: undefined, ...variant })),

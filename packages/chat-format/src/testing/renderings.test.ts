@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createTemplateRenderer } from "../template/index.ts";
+import { type Conversation, conversations } from "./template/conversations.ts";
 import { hashOf, pinnedDate } from "./template/reference.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,27 +8,17 @@ import { answerStart } from "../format/answer.ts";
 import { deriveFormat } from "../format/derive/derive-format.ts";
 import { thoughtEndOf } from "../format/derive/derive-thought-end.ts";
 import type { ChatFormat } from "../format/format.ts";
-import { finalText } from "../format/inputs/continued-prompt.ts";
 import { type ChatConversation, type ChatMessage, TemplateInputError } from "../format/inputs/conversation.ts";
-import { renderConversation } from "../format/inputs/render-conversation.ts";
+import { finalText, renderConversation } from "../format/inputs/render-conversation.ts";
 import { createReader } from "../format/reader.ts";
 import { expectedDifferences } from "./hf-differences.ts";
-import {
-  type Conversation,
-  type Records,
-  type Row,
-  bosText,
-  chatOf,
-  conversations,
-  eosText,
-  rowsFromText,
-} from "./hf-variants.ts";
+import { type Records, type Row, bosText, chatOf, eosText, rowsFromText } from "./hf-variants.ts";
 
 interface Outcome {
   readonly template: string;
   readonly conversation: Conversation;
   readonly row: Row;
-  /** Undefined: refused. */
+  /** Absent if rendering failed. */
   readonly text?: string;
   readonly error?: unknown;
 }
@@ -70,7 +61,7 @@ beforeAll(async () => {
 
 afterAll(() => renderer.close());
 
-/** What Hugging Face makes of the same. */
+/** Compares an outcome with Hugging Face's. */
 function kindOf({ row, text }: Outcome): string {
   const hash = text === undefined ? "" : hashOf(text);
   const given = [...row].find(([key, hashes]) => key !== "drops" && hashes.includes(hash))?.[0];
@@ -87,7 +78,7 @@ function names(kind: string): readonly string[] {
 }
 
 describe("llama.cpp's templates", () => {
-  test("render whole conversations as Hugging Face does, but for what is listed", () => {
+  test("render whole conversations like Hugging Face, except for the listed differences", () => {
     const counts = new Map<string, number>();
     for (const outcome of outcomes) counts.set(kindOf(outcome), (counts.get(kindOf(outcome)) ?? 0) + 1);
     expect(Object.fromEntries(counts)).toEqual({
@@ -109,7 +100,7 @@ describe("llama.cpp's templates", () => {
     expect(names("different")).toEqual(listed.toSorted());
   });
 
-  test("differ in nothing else than what Hugging Face drops, for more than 95 of 100", () => {
+  test("render more than 95 of 100 conversations like Hugging Face, except for parts that Hugging Face drops", () => {
     for (const { template, conversation, row } of outcomes) {
       const expected = expectedDifferences.find(({ templates }) => templates[template]?.includes(conversation.name));
       if (expected?.drops === true) expect(row.get("drops"), `${template}: ${conversation.name}`).toBeDefined();
@@ -123,7 +114,7 @@ describe("llama.cpp's templates", () => {
     expect((outcomes.length - different) / comparable).toBeGreaterThan(0.95);
   });
 
-  test("render a plain conversation, every one", () => {
+  test("all render plain conversations", () => {
     const plain = ["user", "user, untrimmed", "system", "turns", "turns with system", "part", "parts", "developer"];
     for (const { template, conversation, text, error } of outcomes) {
       if (plain.includes(conversation.name))
@@ -131,7 +122,7 @@ describe("llama.cpp's templates", () => {
     }
   });
 
-  test("lose nothing of what was said, but for thoughts", () => {
+  test("lose no part of a conversation except thoughts", () => {
     const lost = outcomes.flatMap(({ template, conversation, text }) =>
       text === undefined
         ? []
@@ -139,19 +130,19 @@ describe("llama.cpp's templates", () => {
             .filter((word) => !spellings(word).some((spelling) => text.includes(spelling)))
             .map((word) => `${template}: ${conversation.name}: ${word.slice(0, 5)}`),
     );
-    // It takes every "/think" of the user's text for a switch.
+    // This template treats every "/think" in the user's text as a switch.
     expect(lost).toEqual(["NVIDIA-Nemotron-Nano-v2: awkward text: Grüße"]);
   });
 
-  test("refuse no conversation for what this package makes of it", () => {
+  test("cause no error of this package for any conversation", () => {
     expect(outcomes.filter(({ error }) => error instanceof TemplateInputError)).toEqual([]);
   });
 });
 
-describe("an answer that has begun", () => {
+describe("an answer that continues a message", () => {
   const asks: ChatMessage = { role: "user", content: "Sing a song." };
 
-  /** Where it goes on, by its reader; or why it cannot. */
+  /** The part that the reader reports at the end of the prompt, or the reason for a failure. */
   async function goesOn(template: string, message: Partial<ChatMessage>): Promise<string> {
     const { format, render } = opened.get(template) ?? {};
     if (format === undefined || render === undefined) return "";
@@ -177,19 +168,19 @@ describe("an answer that has begun", () => {
     return found;
   }
 
-  test("goes on with the content of the last message", async () => {
+  test("continues the content of the last message", async () => {
     expect(await exceptions("content", { content: "La la lu" }, () => true)).toEqual([
-      // It opens a thought before whatever the last message says.
+      // The template opens a thought before every last message.
       "NVIDIA-Nemotron-Nano-v2: reasoning",
     ]);
   });
 
-  test("goes on with its thought, where the template shows the last one", async () => {
+  test("continues the thought of the last message if the template shows it", async () => {
     const shown = ({ inputs }: ChatFormat): boolean => inputs.thoughtKey !== undefined;
     expect(await exceptions("reasoning", { reasoning_content: "Hm hm mh" }, shown)).toEqual([
-      // It shows the thought without what opens it.
+      // The template shows the thought without its opening.
       "Apriel-1.6-15b-Thinker-fixed: content",
-      // They show a thought only beside calls, or none of the last message.
+      // These templates show a thought only with calls, or not in the last message.
       "CohereForAI-c4ai-command-r7b-12-2024-tool_use: refused",
       "Kimi-K2-Thinking: refused",
       "google-gemma-4-31B-it: refused",
@@ -197,7 +188,7 @@ describe("an answer that has begun", () => {
     ]);
   });
 
-  test("leaves its thought where that is ended from outside", () => {
+  test("leaves its thought at the text that ends thoughts", () => {
     const unread: string[] = [];
     for (const [template, { format }] of opened) {
       if (format.abilities.thinking === "never") continue;
@@ -217,14 +208,14 @@ describe("an answer that has begun", () => {
   });
 });
 
-/** How thoughts begin. */
+/** Beginnings of thoughts. */
 const openings = [
   ...["<think>\n", "<|channel|>analysis<|message|>", "<|channel>thought\n", "<|START_THINKING|>", "[THINK]"],
   ...["<seed:think>", "<|start|>assistant to=self<|message|>", "<|open|>think<|sep|>", "<mm:think>", "<|think|>"],
   ...["<think:opensource>", "Here are my reasoning steps:\n", "<|inner_prefix|>", "<|begin|>assistant<|think|>"],
 ];
 
-/** Whatever a reader of the prompt has to find in it. */
+/** The texts of a conversation that its prompt must contain. */
 function wordsOf({ messages, tools = [] }: ChatConversation): string[] {
   return [
     ...messages.flatMap(({ content, tool_calls: calls = [] }) => [
@@ -238,7 +229,7 @@ function wordsOf({ messages, tools = [] }: ChatConversation): string[] {
   ];
 }
 
-/** As it is, in JSON, without JSON's blanks, in HTML. */
+/** A word unchanged, in JSON, without spaces as in compact JSON, and with HTML entities. */
 function spellings(word: string): string[] {
   const json = JSON.stringify(word).slice(1, -1);
   return [word, json, word.replaceAll(/([:,]) /g, "$1"), json.replaceAll('"', "&#34;"), word.replaceAll("'", "&#39;")];

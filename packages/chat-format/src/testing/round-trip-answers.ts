@@ -1,5 +1,5 @@
-// Owns the answers that round trips are made of: what an assistant says, the tools it may call, and which words show that a template
-// has rendered it.
+// Owns the answers of round trips: an assistant's message, the tools that it may call, and the words that show that a template has rendered the
+// message.
 import type { AnswerTool } from "../format/answer.ts";
 import type { ExpectedAnswer } from "./llama-cases.ts";
 
@@ -7,9 +7,9 @@ export interface RoundTripAnswer {
   readonly name: string;
   readonly tools: readonly AnswerTool[];
   readonly expected: ExpectedAnswer;
-  /** What the request says of thinking; absent: nothing, and what the template needs is tried. */
+  /** Whether the request switches thinking on. Absent: several settings are tried. */
   readonly thinking?: boolean;
-  /** ASCII that no template escapes. Where one is missing, or the pattern, the template drops that part of the answer. */
+  /** ASCII texts that no template escapes. If a word or the pattern is not in the rendering, the template drops that part of the answer. */
   readonly words: {
     readonly thought?: string;
     readonly content?: string;
@@ -18,7 +18,7 @@ export interface RoundTripAnswer {
   };
 }
 
-/** A description for everything: some templates do not render without. */
+/** Everything has a description, since some templates do not render without descriptions. */
 function property(type: unknown, description: string, more: object = {}): object {
   return { type, description, ...more };
 }
@@ -80,7 +80,7 @@ const answered = "It is a bright afternoon.";
 const thought = "The user greets me, so a look outside helps.";
 const lookup = "Let me look that up.";
 
-/** Each message that a template is asked to render, simplest first. */
+/** The messages that templates render, simplest first. */
 export const roundTripAnswers: readonly RoundTripAnswer[] = [
   { name: "plain", tools: [], expected: { content: answered }, words: { content: answered } },
   { name: "plain beside tools", tools: [weather], expected: { content: answered }, words: { content: answered } },
@@ -111,7 +111,7 @@ export const roundTripAnswers: readonly RoundTripAnswer[] = [
     name: "call with null",
     tools: [alarm],
     expected: { calls: [{ name: "set_alarm", arguments: { hour: 7, repeat: null } }] },
-    // Some print nothing for null.
+    // Some templates print nothing for null.
     words: { calls: ["set_alarm", "repeat"], pattern: /repeat.*(?:null|None)/su },
   },
   {

@@ -19,7 +19,7 @@ interface Template {
   readonly opens?: (values: Readonly<Record<string, unknown>>) => string;
 }
 
-/** A small family: thoughts under `thinking`, arguments in one shape only, a token at each turn's end. */
+/** A small template: thoughts in `thinking`, arguments in one shape only, a token at the end of each turn. */
 function family(template: Template = {}): RenderTemplate {
   const { thoughts = true, calls = "all", wants = "object", says = (text) => text, opens = () => "" } = template;
   return async (values) => {
@@ -46,7 +46,7 @@ function textOf({ cases }: RoundTrips, name: string): string | undefined {
 }
 
 describe("round trips", () => {
-  test("take what follows the prompt, without the end of the turn", async () => {
+  test("have the text after the prompt, without the end of the turn", async () => {
     const trips = await roundTrips("family", family());
     expect(textOf(trips, "plain")).toBe("It is a bright afternoon.");
     expect(textOf(trips, "thought and call")).toBe(
@@ -56,7 +56,7 @@ describe("round trips", () => {
     for (const each of trips.cases) expect(each.promptTail).toBe("<user>Hey there!<|im_end|>\n<assistant>");
   });
 
-  test("make a case or give a reason for every answer", async () => {
+  test("have a case or a reason for every answer", async () => {
     const trips = await roundTrips("family", family());
     const names = [
       ...trips.cases.map((each) => each.name.replace("family: ", "")),
@@ -66,14 +66,14 @@ describe("round trips", () => {
     expect(trips.cases).toHaveLength(12);
   });
 
-  test("leave out what the template drops", async () => {
+  test("skip answers with parts that the template drops", async () => {
     const trips = await roundTrips("family", family({ thoughts: false, calls: "once" }));
     expect(reasonOf(trips, "thought and answer")).toBe("thoughts are not rendered");
     expect(reasonOf(trips, "two calls")).toBe("calls are not rendered");
     expect(textOf(trips, "call")).toBe('[get_weather {"city":"Paris","days":3}]');
   });
 
-  test("leave out what the prompt has already decided otherwise", async () => {
+  test("skip answers that cannot follow the prompt", async () => {
     const trips = await roundTrips("family", family({ opens: () => "(" }));
     expect(reasonOf(trips, "plain")).toBe("the turn does not begin as the prompt");
     expect(textOf(trips, "thought and answer")).toBe(
@@ -81,7 +81,7 @@ describe("round trips", () => {
     );
   });
 
-  test("leave out content that goes where a thought goes", async () => {
+  test("skip content that the template renders as a thought", async () => {
     const inThought = await roundTrips("family", family({ opens: () => "<think>", says: (text) => `<think>${text}` }));
     expect(reasonOf(inThought, "plain")).toBe("content is rendered in an open thought");
     const asThought = await roundTrips("family", family({ says: (text) => `(${text})` }));
@@ -89,14 +89,14 @@ describe("round trips", () => {
     expect(textOf(asThought, "thought and call")).toBeDefined();
   });
 
-  test("put arguments in as an object, and as text only where a template wants that", async () => {
+  test("pass arguments as an object, or as text if the template requires it", async () => {
     for (const wants of ["object", "string"] as const) {
       const trips = await roundTrips("family", family({ wants }));
       expect(textOf(trips, "call")).toBe('[get_weather {"city":"Paris","days":3}]');
     }
   });
 
-  test("switch thinking where that changes the prompt, with the key that does", async () => {
+  test("switch thinking with the variable that changes the prompt", async () => {
     const opens = (values: Readonly<Record<string, unknown>>): string => (values["thinking"] === true ? "(" : "");
     const trips = await roundTrips("family", family({ opens }));
     const on = trips.cases.find((each) => each.name === "family: thought and call, thinking switched on");

@@ -1,30 +1,30 @@
-// Owns making cases from a chat template itself: an assistant's message is rendered, and what follows the prompt is what a model says
-// to mean it. Knows no template by name.
+// Makes cases from any chat template: an assistant's message is rendered, and the text after the prompt is the answer with which a model would
+// express this message.
 import { isDeepStrictEqual } from "node:util";
 import type { AnswerCase, ExpectedCall } from "./llama-cases.ts";
 import { roundTripAnswers, type RoundTripAnswer } from "./round-trip-answers.ts";
 
-/** @throws when the template refuses these values */
+/** @throws if the template refuses the values */
 export type RenderTemplate = (values: Readonly<Record<string, unknown>>) => Promise<string>;
 
 export interface RoundTrip extends AnswerCase {
-  /** What was given to the template beside messages and tools. */
+  /** The template's values, apart from messages and tools. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Why no case could be made of an answer, from the way of putting it that came furthest. */
+/** Why no case could be made from an answer: the reason of the attempt that came furthest. */
 export type SkipReason =
   | "the template refuses"
   | "thoughts are not rendered"
   | "content is not rendered"
   | "calls are not rendered"
-  /** The finished turn does not begin as the prompt does, so nothing tells what a model would have said. */
+  /** The turn does not begin with the prompt, so that the answer after the prompt is unknown. */
   | "the turn does not begin as the prompt"
-  /** The prompt opens a thought, and the turn says its content in there. */
+  /** The prompt opens a thought, and the turn has its content within this thought. */
   | "content is rendered in an open thought"
-  /** The turn is the one that a thought in place of the content makes. */
+  /** The turn is the same as with a thought instead of the content. */
   | "content is rendered as a thought"
-  /** It is about thinking switched on or off, and the prompt is the same either way. */
+  /** The answer switches thinking, but the prompt does not change. */
   | "thinking cannot be switched"
   | "the same as an earlier case";
 
@@ -35,7 +35,7 @@ export interface RoundTrips {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** How a message is put, since templates disagree. What rendered the first call of a template is kept for its others. */
+/** The form of a message, which templates expect differently. The form of a template's first rendered call is kept for its other calls. */
 interface Shape extends CallShape {
   readonly values: Values;
   readonly thoughtAs: "reasoning_content" | "thinking" | "reasoning" | "parts";
@@ -64,8 +64,8 @@ const user = { role: "user", content: "Hey there!" };
 const settings = { bos_token: "", eos_token: "</s>" };
 
 /**
- * Tokens that end an assistant's turn in llama.cpp's templates. A model is stopped at them, so they are no text of its answer. Some
- * also end parts within a turn, which is why they count only behind everything that the answer says.
+ * Tokens that end an assistant's turn in llama.cpp's templates. They stop the model, so that they are not part of its answer. Some also end parts
+ * within a turn: a token counts only after all parts of the answer.
  */
 export const endsOfTurn = [
   ...["</s>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<|eom|>", "<|end|>", "<|return|>", "<|call|>"],
@@ -76,9 +76,9 @@ export const endsOfTurn = [
 ];
 
 /**
- * The cases of one template, at most one for each of `roundTripAnswers`, in that order. The ways to put a message are tried until one
- * has everything in the rendered turn; `expected` is what was put in.
- * @param template the name that the cases bear
+ * Makes the cases of one template, at most one for each of `roundTripAnswers`, in that order. All forms of a message are tried until the rendered
+ * turn has all its parts; `expected` is the message.
+ * @param template name of the template, which the cases get
  */
 export async function roundTrips(template: string, render: RenderTemplate): Promise<RoundTrips> {
   const cases: RoundTrip[] = [];
@@ -115,9 +115,10 @@ export async function roundTrips(template: string, render: RenderTemplate): Prom
   return { cases, skipped };
 }
 
-/** As templates write it: `<think>`, `<seed:think>`, `<|START_THINKING|>`, `[THINK]`. */
+/** Openings of thoughts at the end of a prompt: `<think>`, `<seed:think>`, `<|START_THINKING|>`, `[THINK]`. */
 const opensThought = /[<[][^<>[\]/]*think[^<>[\]/]*[>\]]\s*$/iu;
 
+/** Reasons in the order of an attempt's steps. */
 const progress: readonly SkipReason[] = [
   "thinking cannot be switched",
   "the template refuses",
@@ -134,7 +135,7 @@ async function firstThatRenders(
   render: RenderTemplate,
 ): Promise<Attempt> {
   let furthest: Failure = { reason: "thinking cannot be switched" };
-  // Settings that leave the prompt as it was leave the turn as it was.
+  // Settings that do not change the prompt do not change the turn.
   const prompts = new Set<string>();
   for (const values of await settingsOf(answer, render)) {
     const prompt = await promptOf(answer, values, render);
@@ -154,7 +155,7 @@ function further(one: Failure, other: Failure): Failure {
   return progress.indexOf(other.reason) > progress.indexOf(one.reason) ? other : one;
 }
 
-/** Where the answer does not say, the template's own default comes first, and then what makes it think, or not. */
+/** The settings to try. If the answer does not set `thinking`, the template's default is first; then thinking is switched on and off. */
 async function settingsOf(answer: RoundTripAnswer, render: RenderTemplate): Promise<readonly Values[]> {
   const { thinking } = answer;
   if (thinking === undefined) {
@@ -193,7 +194,7 @@ async function attempted(
 ): Promise<Attempt> {
   const turn = await rendered(answer, shape.values, [user, message(answer, shape)], false, render);
   if (turn === undefined) return { reason: "the template refuses" };
-  // Blanks after an opened part may differ from those that the template puts before the part's text.
+  // The white space at the prompt's end may differ from the white space at the same place in the turn.
   const begin = prompt.trimEnd();
   if (!turn.startsWith(begin)) return { reason: "the turn does not begin as the prompt" };
   const said = turn.startsWith(prompt) ? turn.slice(prompt.length) : turn.slice(begin.length).trimStart();
@@ -206,7 +207,7 @@ async function promptOf(answer: RoundTripAnswer, values: Values, render: RenderT
   return await rendered(answer, values, [user], true, render);
 }
 
-/** Undefined when the template refuses. */
+/** @returns undefined if the template refuses */
 async function rendered(
   answer: RoundTripAnswer,
   values: Values,
@@ -238,7 +239,7 @@ function message({ expected }: RoundTripAnswer, shape: Shape): unknown {
 
 function toolCall(call: ExpectedCall, index: number, shape: Shape): unknown {
   return {
-    // Mistral's templates want nine characters; Kimi's print the id where others print the name.
+    // Mistral's templates require nine characters; Kimi's print the id instead of the name.
     id: shape.ids === "short" ? `call0000${String(index)}` : `functions.${call.name}:${String(index)}`,
     type: "function",
     function: {
@@ -251,17 +252,17 @@ function toolCall(call: ExpectedCall, index: number, shape: Shape): unknown {
 function missing({ words, expected }: RoundTripAnswer, said: string): SkipReason | undefined {
   if (words.calls?.some((word) => !said.includes(word))) return "calls are not rendered";
   if (words.pattern?.test(said) === false) return "calls are not rendered";
-  // Arguments that came out as a string in JSON, or as Python prints an object, were put in the wrong way.
+  // Arguments in the wrong form are printed as JSON within a string, or in Python's notation.
   const keys = (expected.calls ?? []).flatMap((call) => Object.keys(call.arguments ?? {}));
   if (keys.some((key) => said.includes(`\\"${key}\\"`) || said.includes(`'${key}':`))) return "calls are not rendered";
-  // So did a list of parts that was printed as it is.
+  // A list of parts in the wrong form is printed as data.
   if (/(["'])type\1: ?(["'])thinking\2/u.test(said)) return "thoughts are not rendered";
   if (words.content !== undefined && !said.includes(words.content)) return "content is not rendered";
   if (words.thought !== undefined && !said.includes(words.thought)) return "thoughts are not rendered";
   return undefined;
 }
 
-/** The same for two answers whose difference the template does not show. */
+/** The text without the answer's words: equal for two answers whose difference the template does not show. */
 function withBlanks({ words }: RoundTripAnswer, text: string): string {
   return [words.thought, words.content].reduce<string>((rest, word) => (word ? rest.replace(word, "_") : rest), text);
 }

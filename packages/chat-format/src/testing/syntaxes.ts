@@ -1,4 +1,4 @@
-// Owns one readable example of each kind of syntax, with an answer in it and the parts that it consists of.
+// Owns an example of each kind of syntax, with answers and their parts.
 import type { AnswerPart } from "../format/answer.ts";
 import { genericAnswer } from "../format/derive/generic.ts";
 import type { ChatFormat } from "../format/format.ts";
@@ -13,7 +13,7 @@ const thought = (open: string, close: string): Syntax =>
 /** `<think>`, and calls as JSON objects in `<tool_call>` tags. */
 export const tagged = formatOf(...genericAnswer);
 
-/** `[TOOL_CALLS]weather[CALL_ID]abc[ARGS]{…}`, the id may be left out. */
+/** `[TOOL_CALLS]weather[CALL_ID]abc[ARGS]{…}`, with an optional id. */
 export const named = formatOf(
   sequence(
     literal("[TOOL_CALLS]"),
@@ -50,7 +50,7 @@ export const tags = formatOf(
   ),
 );
 
-/** Parts told apart by what follows a common marker. */
+/** Parts with a common marker, which the text after the marker distinguishes. */
 export const channels = formatOf(
   sequence(
     literal("<|channel|>"),
@@ -127,8 +127,8 @@ const rows: readonly [string, ChatFormat, string, readonly AnswerPart[]][] = [
     '<|channel|>analysis:Hm.<|end|><|channel|>to=time in json:{"a":1}<|end|><|channel|>final:Now.<|end|>',
     [reasoning("Hm."), ...call(0, "time", '{"a":1}'), content("Now.")],
   ],
-  ["JSON that calls nobody", tagged, '{"name": "Lily", "arguments": 1}', [content('{"name": "Lily", "arguments": 1}')]],
-  ["a tag that calls nobody", tagged, "<tool_call>nothing", [content("<tool_call>nothing")]],
+  ["JSON that is no call", tagged, '{"name": "Lily", "arguments": 1}', [content('{"name": "Lily", "arguments": 1}')]],
+  ["a tag without a call", tagged, "<tool_call>nothing", [content("<tool_call>nothing")]],
   ["an unknown tool", named, "[TOOL_CALLS]timer[ARGS]{}", [content("[TOOL_CALLS]timer[ARGS]{}")]],
   ["an unknown channel", channels, "<|channel|>other:x", [content("<|channel|>other:x")]],
   [

@@ -1,6 +1,6 @@
-// Owns the formats of llama.cpp's templates for tests of whole answers, with markers as text and as marks, and the answers that the templates
-// themselves write.
-import { createTemplateRenderer } from "../template/index.ts";
+// Derives the formats of llama.cpp's templates for tests of whole answers, with markers as text and as marks, and makes the answers that the
+// templates write.
+import { createTemplateRenderer, type TemplateValues } from "../template/index.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
 import { deriveFormat } from "../format/derive/derive-format.ts";
 import type { ChatFormat } from "../format/format.ts";
@@ -31,6 +31,23 @@ export async function templateFormats(): Promise<TemplateFormats> {
       trips.push(...(await roundTrips(name, render)).cases);
     }
     return { formats, trips };
+  } finally {
+    await renderer.close();
+  }
+}
+
+/** The formats with markers as text, by the template's name. */
+export async function derivedFormats(): Promise<Map<string, ChatFormat>> {
+  const renderer = createTemplateRenderer();
+  const formats = new Map<string, ChatFormat>();
+  try {
+    for (const [name, source] of llamaTemplates()) {
+      const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
+      const render = (values: Readonly<Record<string, unknown>>): Promise<string> =>
+        template.render(values as TemplateValues);
+      formats.set(name, await deriveFormat({ render, source, spentMs: template.spentMs }));
+    }
+    return formats;
   } finally {
     await renderer.close();
   }

@@ -13,7 +13,7 @@ test.each([
   "tauri://localhost",
   "vscode-webview://0q3kq8k4v5f6",
   "vscode-file://vscode-app",
-])("%s is of this machine", (origin) => {
+])("%s is a local origin", (origin) => {
   expect(isLocalOrigin(origin)).toBe(true);
 });
 
@@ -33,6 +33,6 @@ test.each([
   "http://192.168.1.4",
   "chrome-extension://abcdefghijklmnop",
   "javascript://localhost",
-])("%s is not", (origin) => {
+])("%s is not a local origin", (origin) => {
   expect(isLocalOrigin(origin)).toBe(false);
 });

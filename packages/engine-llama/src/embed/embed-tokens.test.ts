@@ -1,4 +1,4 @@
-// What stands around texts and between pairs, by the vocabularies of several families.
+// Tests the special tokens around texts and in pairs, with the vocabularies of several model families.
 import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
 import { describe, expect, test } from "vitest";
 import { createEmbedTokenizer, type EmbedTokenizer } from "./embed-tokens.ts";
@@ -12,7 +12,7 @@ interface Family {
   readonly rankTemplate?: string;
 }
 
-/** Each character is a token, and a control token's text is that token. */
+/** A tokenizer with a token for each character; "#" is the text of a control token. */
 function tokenizerOf({ type, special, ggml = {}, rankTemplate }: Family): EmbedTokenizer {
   const model = {
     vocabularyType: type,
@@ -44,20 +44,20 @@ const qwen = {
 };
 const pair = { query: "q", document: "d" };
 
-describe("a text and a pair", () => {
+describe("the tokens of a text and a pair", () => {
   test.each<[name: string, family: Family, text: string, pair: string]>([
     ["BERT", bert, "<a|", "<q|d|"],
     ["XLM-RoBERTa", xlmRoberta, "<a>", "<q>>d>"],
     ["ModernBERT", modernBert, "<a>", "<q>d>"],
-    ["a file that wants no separator", { ...xlmRoberta, ggml: { add_sep_token: false } }, "<a>", "<q>d>"],
-    ["Qwen3's own words", { ...qwen, rankTemplate: "Q:{query} D:{document}#" }, "a>", "Q:q D:d>"],
-    ["another order", { ...qwen, rankTemplate: "{document}? {query}" }, "a>", "d? q"],
+    ["a file that turns the separator off", { ...xlmRoberta, ggml: { add_sep_token: false } }, "<a>", "<q>d>"],
+    ["Qwen3, whose file has a template", { ...qwen, rankTemplate: "Q:{query} D:{document}#" }, "a>", "Q:q D:d>"],
+    ["a template with the document first", { ...qwen, rankTemplate: "{document}? {query}" }, "a>", "d? q"],
   ])("of %s", async (_, family, text, both) => {
     const tokenize = tokenizerOf(family);
     expect([textOf(await tokenize("a")), textOf(await tokenize(pair))]).toEqual([text, both]);
   });
 
-  test("contain no control tokens from their text", async () => {
+  test("have no control tokens from the texts", async () => {
     const tokenize = tokenizerOf({ ...qwen, rankTemplate: "{query}{document}#" });
     expect(textOf(await tokenize({ query: "#", document: "#" }))).toBe("##>");
   });
@@ -68,7 +68,7 @@ test("a template without both names is not used", async () => {
   expect(textOf(await tokenize(pair))).toBe("q>d>");
 });
 
-test("a text that is too long is cut to the limit, or to the requested length", async () => {
+test("a text is only cut if a length is requested, and then at most to the limit", async () => {
   const tokenize = tokenizerOf(bert);
   expect(textOf(await tokenize("abcdefghijklmnop"))).toHaveLength(18);
   expect(textOf(await tokenize("abcdefghijklmnop", 1_000))).toBe("<abcdefghij|");

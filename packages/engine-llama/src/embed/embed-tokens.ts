@@ -1,4 +1,4 @@
-// Tokenizes a text to embed, or a query with its document: adds the model's tokens around and between them, and cuts the text to its limit.
+// Tokenizes texts to embed, and pairs of a query and a document to rank: adds the model's special tokens, and cuts what is too long.
 import { maxCharsPerToken, type EmbedInput, type TextPair, type Token } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
@@ -7,9 +7,9 @@ export type EmbedTokenizer = (text: EmbedInput | TextPair, truncateTo?: number) 
 
 export interface EmbedTokenizerOptions {
   readonly model: LlamaModel;
-  /** The bare tokenizer, which adds no tokens. */
+  /** Adds no tokens. */
   readonly tokenize: (text: string, specialTokens: boolean) => Promise<Token[]>;
-  /** The file's template for a query and its document, if it has one. */
+  /** The file's template for a query and its document. */
   readonly rankTemplate: string | undefined;
   readonly maxTokens: number;
 }
@@ -22,7 +22,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   const names = rankTemplate?.includes("{query}") === true && rankTemplate.includes("{document}");
   const template = names ? rankTemplate : undefined;
 
-  /** The part that will certainly be cut off is not tokenized. */
+  /** First tokens of the text. Does not tokenize what will certainly be cut off. */
   async function tokensOf(text: string, most: number): Promise<Token[]> {
     const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
     return tokens.slice(0, most);
@@ -32,7 +32,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
     if (typeof text === "string") {
       const { begin, end } = frame;
       const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length));
-      // A text may already contain the begin and end tokens; they are never doubled.
+      // Begin and end tokens are not doubled: the text may already contain them.
       return [...(tokens[0] === begin[0] ? [] : begin), ...tokens, ...(tokens.at(-1) === end[0] ? [] : end)];
     }
     const unknown = text.find((token) => token >= vocabularySize);
@@ -72,24 +72,24 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
 function noRoom(most: number): WaggleError {
   return new WaggleError(
     "invalid_argument",
-    `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`,
+    `Cannot rank: the query leaves no room for a document; the limit for both together is ${most} tokens.`,
   );
 }
 
-/** Tokens, or the name of a text of the pair that belongs in this place. */
+/** Part of a tokenized pair: tokens, or the place of the query or document. */
 type PairPart = "query" | "document" | readonly Token[];
 const placeholders = /(\{query\}|\{document\})/;
 
 interface Frame {
   readonly begin: readonly Token[];
   readonly end: readonly Token[];
-  /** Tokens between a query and its document. */
+  /** Tokens between query and document. */
   readonly between: readonly Token[];
 }
 
 /**
- * The tokens that llama.cpp adds (`llama_vocab` and `format_prompt_rerank`), except that a pair of word pieces ends with a
- * separator, as BERT was trained.
+ * Tokens around a text, as llama.cpp adds them (`llama_vocab` and `format_prompt_rerank`). Unlike in llama.cpp, a pair of a WordPiece vocabulary
+ * ends with a separator, because BERT was trained so.
  */
 function frameOf({ tokens: special, vocabularyType, fileInfo }: LlamaModel): Frame {
   const list = (token: Token | null): Token[] => (token === null ? [] : [token]);

@@ -1,7 +1,7 @@
-// Embeds and ranks in a separate context, one text at a time. The context is created for the first text, so that only
-// models that embed spend its memory.
+// Embeds and ranks texts, one at a time, in a separate context. The context is created for the first text, so that a model which only generates
+// does not spend its memory.
 import type { Embedder, TextPiece } from "@waggle/engine";
-import { estimateMemory } from "@waggle/models/memory";
+import { embeddingBatch, estimateMemory } from "@waggle/models/memory";
 import type { GgufHeader, ModelUse } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaContext, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
@@ -12,9 +12,9 @@ import { createEmbedTokenizer, type EmbedTokenizerOptions } from "./embed-tokens
 export interface EmbedderOptions extends EmbedTokenizerOptions {
   readonly header: GgufHeader;
   readonly use: ModelUse;
-  /** Most tokens in a text, if its pieces are small enough. */
+  /** Most tokens of a text. */
   readonly maxTokens: number;
-  /** Most tokens in a piece; reduced where the vocabulary is large. */
+  /** Most tokens of a piece; reduced for large vocabularies. */
   readonly batchSize: number;
   readonly threads: number;
   readonly adapters: LoraAdapters;
@@ -24,10 +24,7 @@ export interface LlamaEmbedder extends Embedder {
   close(): Promise<void>;
 }
 
-/**
- * The library's context for vectors. Its public interface takes whole texts only, so this internal one is used; it is
- * stable in a pinned version.
- */
+/** Internals of the library's context for embeddings (3.22.1). Its public interface only accepts whole texts. */
 interface TextContext {
   readonly _sequence: LlamaContextSequence;
   readonly _llamaContext: LlamaContext & {
@@ -36,23 +33,16 @@ interface TextContext {
   dispose(): Promise<void>;
 }
 
-/** Most bytes of logits: llama.cpp computes the logits of every token of a text to embed. */
-const outputBytes = 64 * 2 ** 20;
-const leastBatch = 64;
-const bytesPerLogit = 4;
-/** @returns undefined where the model computes no vectors */
+/** @returns undefined if the library cannot embed with the model */
 export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefined {
   const { model, use, threads } = options;
   const { fileInfo, fileInsights, embeddingVectorSize } = model;
   if (fileInsights.hasEncoder && fileInsights.hasDecoder) return undefined;
   const { mustBeWhole } = use;
   const ranks = use.kind === "rerank";
-  const vocabularySize = fileInfo.metadata.tokenizer.ggml.tokens.length;
-  const bearable = Math.max(
-    leastBatch,
-    Math.floor(outputBytes / (bytesPerLogit * (vocabularySize + embeddingVectorSize))),
-  );
-  const batchSize = Math.min(options.batchSize, options.maxTokens, mustBeWhole ? Infinity : bearable);
+  const vocabulary = fileInfo.metadata.tokenizer.ggml.tokens.length;
+  const most = mustBeWhole ? Infinity : embeddingBatch({ vocabulary, width: embeddingVectorSize });
+  const batchSize = Math.min(options.batchSize, options.maxTokens, most);
   const maxTokens = Math.min(options.maxTokens, mustBeWhole ? batchSize : Infinity);
   let opened: TextContext | undefined;
 
@@ -60,7 +50,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
     if (opened !== undefined) return opened;
     await checkMemory(options, maxTokens, batchSize);
     try {
-      // One more token, because the library keeps the last cell of a context free.
+      // The library keeps the last cell of a context free.
       const size = { contextSize: maxTokens + 1, batchSize, threads };
       const context = ranks ? await model.createRankingContext(size) : await model.createEmbeddingContext(size);
       opened = context as unknown as TextContext;
@@ -84,12 +74,12 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
       await sequence.evaluateWithoutGeneratingNewTokens(tokens as LlamaToken[]);
       return last ? resultOf(library) : undefined;
     } catch (error) {
-      // The contents of the context are unknown after an error.
+      // After an error, the contents of the context are unknown.
       await close();
       throw error;
     }
 
-    /** The library reads the vector of its first sequence only, so several texts cannot share a pass. */
+    /** Texts cannot share a pass, because the library only reads the vector of its first sequence. */
     function resultOf({ _ctx: context }: TextContext["_llamaContext"]): readonly number[] {
       if (!ranks) return normalise([...context.getEmbedding(tokens.length)]);
       const [score = 0] = context.getEmbedding(tokens.length, 1);
@@ -108,7 +98,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
   };
 }
 
-/** Checked here, because the library's check accepts contexts that then exhaust the memory of the whole machine. */
+/** The library's check accepts contexts that then exhaust the memory of the whole machine. */
 async function checkMemory({ model, header }: EmbedderOptions, contextSize: number, batchSize: number): Promise<void> {
   const flashAttention = model.flashAttentionSupported;
   const settings = { slots: 1, contextSize, batchSize, ...memorySettingsOf(model), flashAttention };
@@ -125,13 +115,13 @@ function noMemory(maxTokens: number, cause?: unknown): WaggleError {
   );
 }
 
-/** Scales the vector to length 1, so that the product of two vectors is the cosine between them. */
+/** Scales the vector to length 1: the dot product of two such vectors is the cosine between them. */
 function normalise(vector: readonly number[]): number[] {
   const length = Math.hypot(...vector);
   return vector.map((value) => (length === 0 ? 0 : value / length));
 }
 
-/** The logit of a probability in single precision, which may have been rounded to 0 or 1. */
+/** Logit of a probability in single precision. Probabilities that were rounded to 0 or 1 get a finite logit. */
 function logitOf(probability: number): number {
   const nearest = 2 ** -24;
   const held = Math.min(1 - nearest, Math.max(nearest, probability));

@@ -1,4 +1,4 @@
-// Tests models that embed or rank, made up and computed by llama.cpp.
+// Tests models that embed or rank, with random weights and computed by llama.cpp.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,12 +48,12 @@ describe("a model that embeds texts", () => {
   });
   afterAll(() => backend.dispose());
 
-  test("reports its kind, and how long a text may be", () => {
+  test("reports its kind, and the limit for texts", () => {
     expect(backend.info).toMatchObject({ kind: "embed", embeddingSize: 64, contextSize: 160, trainedContextSize: 160 });
     expect(embedderOf(backend)).toMatchObject({ width: 64, maxTokens: 160, mustBeWhole: true });
   });
 
-  test("adds the model's tokens around a text, once", async () => {
+  test("adds the model's special tokens around a text, but does not double them", async () => {
     const { tokenize } = embedderOf(backend);
     const [bee, none] = [await tokenize("a bee"), await tokenize("")];
     expect(none).toEqual([2, 3]);
@@ -62,7 +62,7 @@ describe("a model that embeds texts", () => {
     await expect(tokenize([5, 1_024])).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
-  test("gives the vectors that the library computes, of length 1, up to the longest text", async () => {
+  test("returns the library's vectors, scaled to length 1, up to the longest text", async () => {
     await using llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
     await using model = await llama.loadModel({ modelPath });
     await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
@@ -76,7 +76,7 @@ describe("a model that embeds texts", () => {
     }
   });
 
-  test("cuts a long text where that is requested, and keeps its end mark", async () => {
+  test("cuts a long text if requested, and keeps its end token", async () => {
     const { tokenize } = embedderOf(backend);
     const long = "a ".repeat(1_000);
     expect((await tokenize(long)).length).toBe(1_002);
@@ -86,7 +86,7 @@ describe("a model that embeds texts", () => {
     expect(await tokenize(cut, 7)).toEqual(cut.slice(0, 7));
   });
 
-  test("has its vocabulary, and refuses to generate", async () => {
+  test("can tokenize, but not generate", async () => {
     const tokens = await backend.tokenizeText("a bee", true, false);
     expect(tokens[0]).toBe(2);
     const bytes = Buffer.concat(tokens.map((token) => backend.tokenBytes(token)));
@@ -106,7 +106,7 @@ describe("a model that ranks texts", () => {
 
   const query = "what is a bee";
 
-  test("reads a query and its document as one text", async () => {
+  test("joins a query and its document to a text", async () => {
     expect(backend.info).toMatchObject({ kind: "rerank" });
     const { tokenize, width } = embedderOf(backend);
     const pair = await tokenize({ query, document: "a dog" });
@@ -115,11 +115,11 @@ describe("a model that ranks texts", () => {
     expect(pair).toEqual([...first, ...second.slice(1)]);
   });
 
-  test("gives the logit that the library has for the same tokens", async () => {
+  test("returns the library's logit for the same tokens", async () => {
     await using llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
     await using model = await llama.loadModel({ modelPath });
     await using context = await model.createRankingContext({ contextSize: 256, batchSize: 256, threads: 1 });
-    // It puts no mark at the end of a pair, so it is asked below that.
+    // The library's public API does not end a pair with a separator, so use its internals.
     const { _llamaContext: library, _sequence: sequence } = context as unknown as {
       readonly _llamaContext: { readonly _ctx: { getEmbedding(tokens: number, most: number): Float64Array } };
       readonly _sequence: LlamaContextSequence;
@@ -135,7 +135,7 @@ describe("a model that ranks texts", () => {
     }
   });
 
-  test("cuts the document, never the query", async () => {
+  test("cuts the document, but not the query", async () => {
     const { tokenize } = embedderOf(backend);
     const long = "b ".repeat(1_000);
     const cut = await tokenize({ query, document: long }, Number.MAX_SAFE_INTEGER);

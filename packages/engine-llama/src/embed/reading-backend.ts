@@ -1,4 +1,4 @@
-// The Backend of a model that embeds or ranks and does not generate: an embedder and the vocabulary, without a context for slots.
+// The Backend of a model that embeds or ranks, but does not generate. It has an embedder and a tokenizer, but no slots.
 import { genericFormat } from "@waggle/chat-format/format";
 import type { Backend, BackendInfo } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
@@ -14,7 +14,7 @@ export interface ReadingBackendParts {
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
   readonly embedder: LlamaEmbedder;
-  /** Frees everything that was loaded; may be called repeatedly. */
+  /** Frees everything that was loaded. Idempotent. */
   readonly release: () => Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
   const { model, info, vocabulary, tokenizer, embedder, release } = parts;
   const { bos, shouldPrependBosToken } = model.tokens;
 
-  /** Rejects calls that should never come, because jobs of this kind are refused earlier. */
+  /** Rejects calls for generation. Such jobs should be rejected earlier. */
   async function refuse(): Promise<never> {
     const reads = info.kind === "embed" ? "embeds" : "ranks";
     throw new WaggleError("invalid_argument", `Cannot generate: this model ${reads} texts; it does not write.`);

@@ -4,10 +4,10 @@ import { flashAttentionOf, headProblem } from "./cache-types.ts";
 const heads = (metadata: Parameters<typeof headProblem>[0], k: "f16" | "q8_0", v: "f16" | "q4_0"): string | undefined =>
   headProblem(metadata, { cacheTypeK: k, cacheTypeV: v });
 
-test("a quantized type fits where heads fill its blocks", () => {
+test("a quantized type is possible if heads fill its blocks", () => {
   expect(heads({ embedding_length: 576, attention: { head_count: 9 } }, "q8_0", "q4_0")).toBeUndefined();
   expect(heads({ embedding_length: 288, attention: { head_count: 6 } }, "f16", "f16")).toBeUndefined();
-  // A model without heads has no such cache.
+  // A model without attention heads has no KV cache.
   expect(heads({ embedding_length: 768, attention: { head_count: 0 } }, "q8_0", "q4_0")).toBeUndefined();
   expect(heads({}, "q8_0", "q4_0")).toBeUndefined();
 });
@@ -33,7 +33,7 @@ test.each<[string, string | undefined]>([
   expect(problem).toMatch(new RegExp(`^${start} numbers, and this type takes a multiple of 32$`));
 });
 
-test("flash attention is taken where it can be", () => {
+test("flash attention is used if the model supports it and the settings do not turn it off", () => {
   expect(flashAttentionOf({}, true)).toEqual({ on: true });
   expect(flashAttentionOf({}, false)).toEqual({ on: false });
   expect(flashAttentionOf({ flashAttention: "off" }, true)).toEqual({ on: false });

@@ -1,6 +1,5 @@
-// Defines the types of the KV cache: their names in the library, and which types work with a model's attention. llama.cpp
-// refuses some pairs with only a line in its log, and ends the process over others, so the pairs are checked before
-// loading.
+// Checks before loading whether a model works with the chosen types of its KV cache. llama.cpp rejects some pairs of types with only a line in its
+// log, and ends the process over others.
 import type { CacheType, FlashAttention } from "@waggle/protocol";
 
 export interface CacheTypes {
@@ -8,10 +7,10 @@ export interface CacheTypes {
   readonly cacheTypeV: CacheType;
 }
 
-/** Numbers that share a scale, in all quantized types that a cache may have: `QK8_0` and similar constants of ggml-common.h. */
+/** Numbers in a block of every quantized cache type: `QK8_0` and similar constants of ggml-common.h. */
 const blockSize = 32;
 
-/** The name of the type in `ggml_type`. */
+/** Name of the type in `ggml_type`. */
 export function typeName<const T extends CacheType>(type: T): Uppercase<T> {
   return type.toUpperCase() as Uppercase<T>;
 }
@@ -26,14 +25,13 @@ export function flashAttentionOf(
 ): { readonly on: boolean; readonly problem?: string } {
   const { flashAttention = "auto", cacheTypeV = "f16" } = wanted;
   const on = flashAttention !== "off" && supported;
-  if (flashAttention === "on" && !on)
-    return { on, problem: "--flash-attention on: the model cannot be computed with it" };
+  if (flashAttention === "on" && !on) return { on, problem: "--flash-attention on: the model does not support it" };
   if (on || !isQuantized(cacheTypeV)) return { on };
-  const reason = flashAttention === "off" ? "--flash-attention is off" : "the model cannot be computed with it";
+  const reason = flashAttention === "off" ? "--flash-attention is off" : "the model does not support it";
   return { on, problem: `--cache-type-v ${cacheTypeV}: a quantized V cache needs flash attention, and ${reason}` };
 }
 
-/** The part of `architectureMetadata` with the numbers that an attention head stores per token. */
+/** The part of `architectureMetadata` that has the lengths of attention heads. */
 export interface HeadMetadata {
   readonly embedding_length?: number | undefined;
   readonly attention?: {
@@ -45,7 +43,7 @@ export interface HeadMetadata {
   };
 }
 
-/** Checks that a head's numbers fill whole blocks. @returns the problem as the end of a sentence, or undefined */
+/** Checks that the numbers of a head fill whole blocks. @returns the end of an error message; undefined if they do */
 export function headProblem(metadata: HeadMetadata, { cacheTypeK, cacheTypeV }: CacheTypes): string | undefined {
   const { attention = {} } = metadata;
   const keys = [attention.key_length ?? headLength(metadata), attention.key_length_swa];

@@ -1,5 +1,4 @@
-// Opens the context: chooses its size, by default as much as fits into half of the free memory, and makes the settings
-// that llama.cpp would otherwise choose.
+// Opens the context of the slots, and chooses its size if the user does not.
 import { createEstimator, type MemorySettings } from "@waggle/models/memory";
 import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
@@ -8,14 +7,14 @@ import { inSlotOrder } from "../passes/batch-order.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
-/** Without a full cache, a model with sliding windows computes a kept prefix again, outside of any step. */
+/** With a smaller cache, a model with sliding windows would compute a kept prefix again, in the middle of other streams. */
 const swaFullCache = true;
 
 export interface ContextOptions {
   readonly modelPath: string;
   readonly header: GgufHeader;
   readonly slots: number;
-  /** Tokens per slot. */
+  /** Tokens per slot. Undefined: as many as fit. */
   readonly contextSize: number | undefined;
   readonly batchSize: number;
   /** Most threads of any step. */
@@ -25,7 +24,7 @@ export interface ContextOptions {
   readonly cache: CacheOptions;
 }
 
-/** @throws WaggleError unavailable when the memory is too small */
+/** @throws WaggleError unavailable if the memory is too small */
 export async function openContext(
   model: LlamaModel,
   options: ContextOptions,
@@ -33,7 +32,7 @@ export async function openContext(
   const { modelPath, slots, batchSize, threads, dispatch, signal, cache } = options;
   const memory = await contextMemory(model, options);
   const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
-  // Checked here, because the library's check accepts contexts that then exhaust the memory of the whole machine.
+  // The library's check accepts contexts that then exhaust the memory of the whole machine.
   if (contextSize === undefined || !fits(contextSize, memory)) throw tooLarge(options, contextSize);
   try {
     const context = await model.createContext({
@@ -44,7 +43,7 @@ export async function openContext(
       ...cache,
       swaFullCache,
       batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
-      // The library's default remedy makes the context smaller until it fits, without an error.
+      // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
@@ -79,14 +78,13 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Longer contexts must be requested by the setting, because their memory is spent whether or not it is used. */
+/** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
 const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;
-/** A context may take this part of the free memory: the rest is left to the worker and other processes. */
+/** Part of the free memory that a context of default size may take. The rest is for the worker and other processes. */
 const memoryShare = 0.5;
 
-/** Bytes in the memory of the host and of the GPU. */
 export interface Bytes {
   readonly host: number;
   readonly gpu: number;
@@ -99,9 +97,9 @@ export interface ContextMemory {
 }
 
 /**
- * Tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free
- * memory. The context shrinks and not the number of slots: a prompt that does not fit fails with an error that names both
- * sizes, while fewer slots would make jobs wait. Undefined when not even the smallest context fits.
+ * Default tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free memory. The number of
+ * slots is not reduced: jobs would wait without a reason that users see, while a too long prompt gets an error with both sizes.
+ * @returns undefined if not even the smallest context fits
  */
 export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {
   const wanted = Math.min(trained, defaultContextLimit);
@@ -112,7 +110,6 @@ export function defaultContextSize(trained: number, memory: ContextMemory): numb
   return undefined;
 }
 
-/** Whether the context fits into this share of the free memory. */
 export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
   const { host, gpu } = takenBy(contextSize);
   return host <= free.host * share && gpu <= free.gpu * share;

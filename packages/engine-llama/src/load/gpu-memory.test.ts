@@ -17,7 +17,7 @@ test.each([
   [["NVIDIA H200"], "NVIDIA H200"],
   [["A", "B", "A"], "2 × A, B"],
   [["x".repeat(300)], "x".repeat(256)],
-])("devices %j are joined to one name", async (names, name) => {
+])("devices %j have the joined name %s", async (names, name) => {
   expect(await gpuMemoryOf(modelOn("cuda", 8, names))?.()).toEqual({ name, usedBytes: 5, totalBytes: 20 });
 });
 

@@ -1,10 +1,10 @@
-// Reads the names and the memory of the GPUs that compute a model.
+// Reads the names and the memory of the GPUs that a model uses.
 import type { GpuMemory } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 
 const longestName = 256;
 
-/** Undefined where no GPU is used, even if the library has a GPU but no layer of the model is on it. */
+/** @returns undefined if no layer of the model is on a GPU */
 export function gpuMemoryOf({ llama, gpuLayers }: LlamaModel): (() => Promise<GpuMemory>) | undefined {
   if (llama.gpu === false || gpuLayers === 0) return undefined;
   return async () => {
@@ -13,7 +13,7 @@ export function gpuMemoryOf({ llama, gpuLayers }: LlamaModel): (() => Promise<Gp
   };
 }
 
-/** "NVIDIA H200", "2 × NVIDIA H200". */
+/** For example "NVIDIA H200" or "2 × NVIDIA H200". */
 function nameOf(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);

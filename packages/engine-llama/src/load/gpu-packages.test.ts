@@ -1,4 +1,4 @@
-// Tests in a child process, since a hook for finding modules stays for the life of the process.
+// Tests run in a child process, because a hook for finding modules stays until the process ends.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ function install(where: string, name: string, says: string): void {
   writeFileSync(join(folder, "index.js"), `export const says = ${JSON.stringify(says)};`);
 }
 
-/** What each name leads to, once the folder was named. */
+/** Imports several packages after `findGpuPackagesIn`. @returns for each package, where it was found or the error's code */
 function foundIn(folder: string): unknown {
   const script = `
     import { findGpuPackagesIn } from "./gpu-packages.js";
@@ -40,15 +40,15 @@ function foundIn(folder: string): unknown {
 
 const missing = "ERR_MODULE_NOT_FOUND";
 
-it("finds packages in the folder, unless they are next to the library, and no others", () => {
+it("finds GPU packages next to the library first, then in the folder, and no other packages there", () => {
   expect(foundIn("data")).toEqual(["next to the library", "in the folder", missing, missing]);
 });
 
-it("finds only installed packages where there is no such folder", () => {
+it("finds only packages next to the library if the folder does not exist", () => {
   expect(foundIn("nowhere")).toEqual(["next to the library", missing, missing, missing]);
 });
 
-it("distinguishes a missing package from one of another version, and from one that does not load", () => {
+it("reports whether a package is missing, has another version, or does not load", () => {
   const system = `${process.platform}-${process.arch}`.replace("darwin", "mac").replace("win32", "win");
   install("data", `${system}-vulkan`, "");
   const folder = join(root, "data");

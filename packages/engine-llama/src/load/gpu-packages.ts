@@ -1,4 +1,4 @@
-// Finds node-llama-cpp's packages for a GPU in a separate folder, because Waggle's folder may not be writable, or belong to another user.
+// Finds node-llama-cpp's GPU packages in a separate folder, because Waggle's installation folder may be read-only.
 import { existsSync, readFileSync } from "node:fs";
 import * as module from "node:module";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 
 type Resolve = (specifier: string, context: object, next: (specifier: string, context?: object) => unknown) => unknown;
 
-/** The function exists since Node 22.15; `register` is deprecated since Node 26. */
+/** `registerHooks` exists since Node 22.15. The older `register` is deprecated since Node 26. */
 type RegisterHooks = (hooks: { readonly resolve: Resolve }) => unknown;
 const { registerHooks } = module as { readonly registerHooks?: RegisterHooks };
 
@@ -14,9 +14,8 @@ const prefix = "@node-llama-cpp/";
 const searched = new Set<string>();
 
 /**
- * Makes the library find GPU packages in this folder. Packages installed with the library take precedence, and the library
- * accepts only packages of the library's version.
- * @param folder folder with a node_modules folder in it; without one the call has no effect
+ * Makes the library find GPU packages in a folder. Packages that were installed with the library have priority.
+ * @param folder the parent of a node_modules folder; without a node_modules folder the call has no effect
  */
 export function findGpuPackagesIn(folder: string): void {
   if (searched.has(folder) || !existsSync(join(folder, "node_modules"))) return;
@@ -27,9 +26,9 @@ export function findGpuPackagesIn(folder: string): void {
 }
 
 /**
- * Why a device's package is not in use, as the end of a sentence.
- * @param folder folder of packages, in addition to the library's
- * @param version version of the library
+ * @param folder folder with GPU packages
+ * @param version version of the library, which only loads packages of the same version
+ * @returns the reason why the device's package is not in use, as the end of a sentence
  */
 export function whyNoGpu(folder: string | undefined, device: string, version: string): string {
   const path = join(folder ?? "", "node_modules", `${prefix}${system()}-${device}`);
@@ -41,7 +40,7 @@ export function whyNoGpu(folder: string | undefined, device: string, version: st
   return `the package in ${folder} does not load here; the GPU, its driver or its libraries may be missing`;
 }
 
-/** The system's name in the names of the library's packages. */
+/** Name of the system and processor in the names of the library's packages. */
 function system(): string {
   const names: Readonly<Record<string, string>> = { darwin: "mac", win32: "win" };
   return `${names[process.platform] ?? process.platform}-${process.arch}`;
@@ -64,7 +63,7 @@ function resolveWith(parentURL: string, ...[specifier, context, next]: Parameter
   }
 }
 
-/** The same hook as the source of a module, because the older hooks run on a separate thread. */
+/** The hook as source code of a module: Node runs hooks of `register` on a separate thread. */
 function asyncHook(parentURL: string): string {
   const text = `
     export function resolve(specifier, context, next) {

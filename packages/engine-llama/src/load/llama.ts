@@ -1,4 +1,4 @@
-// Chooses llama.cpp's binary. This code never builds or downloads a binary, and never writes to stdout.
+// Opens llama.cpp's binary for a device. Never builds or downloads a binary, and never writes to stdout.
 import { WaggleError } from "@waggle/protocol";
 import { findGpuPackagesIn, whyNoGpu } from "./gpu-packages.ts";
 import { getLlama, getModuleVersion, LlamaLogLevel, NoBinaryFoundError, type Llama } from "node-llama-cpp";
@@ -8,13 +8,13 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface LlamaChoice {
   readonly device: LlamaDevice;
-  /** A folder with packages for a GPU, in addition to those that are installed with the library. */
+  /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string | undefined;
   readonly maxThreads: number;
 }
 
-/** Warnings that do not apply to our contexts for embedding: every token has an output, and one cell of a context stays free. */
-const passedOver = [
+/** Parts of warnings that are wrong for our contexts for embeddings: every token has an output, and one cell stays free. */
+const ignoredWarnings = [
   "embeddings required but some input tokens were not marked as outputs",
   "possible training context overflow",
 ];
@@ -23,22 +23,21 @@ type Listener = (level: LogLevel, message: string) => void;
 
 export interface OpenedLlama {
   readonly llama: Llama;
-  /** Removes this model's listener of the log. The library itself stays open. */
+  /** Removes this model's log listener. The library stays open. */
   release(): void;
 }
 
-/** Listeners of llama.cpp's log. The process has one log for all models. */
+/** Log listeners of all models: a process has a single llama.cpp log. */
 const listeners = new Set<Listener>();
 /**
- * Opened binaries by device and threads. Each is opened once per process, because the library tries every binary in a
- * child process, which takes half a second.
+ * Opened binaries by device and threads. A process opens each binary only once, because the library tests it in a child process, which takes half
+ * a second.
  */
 const opened = new Map<string, Promise<Llama | undefined>>();
 
 /**
- * A build from source (`xtask engine:build`) is preferred to the prebuilt binary: the library searches its folder of builds first, and uses the
- * prebuilt one when that does not load.
- * @throws WaggleError unavailable when there is no binary for the device
+ * The library prefers a build from source (`xtask engine:build`) to the prebuilt binary.
+ * @throws WaggleError unavailable if there is no binary for the device
  */
 export async function openLlama({ device, gpuPackages, maxThreads }: LlamaChoice, log: Listener): Promise<OpenedLlama> {
   listeners.add(log);
@@ -63,21 +62,21 @@ async function openOnce(device: LlamaDevice, maxThreads: number): Promise<Llama 
     opened.delete(key);
     throw error;
   });
-  // The device's packages may be installed later.
+  // Try again at the next call: the user may install the device's package meanwhile.
   if (llama === undefined) opened.delete(key);
   return llama;
 }
 
 /**
- * For some devices that the platform does not have, the library returns the CPU. A GPU's binary that found a driver but no
- * GPU counts as that GPU for the library, although the CPU computes.
+ * Whether the binary really computes on the device. For some devices that the platform lacks, the library returns a binary for the CPU. And a GPU's
+ * binary that found a driver but no GPU computes on the CPU, although `llama.gpu` names the GPU.
  */
 async function computesOn(llama: Llama, device: LlamaDevice): Promise<boolean> {
   if (llama.gpu === false) return device === "auto" || device === "cpu";
   return (device === "auto" || device === llama.gpu) && (await llama.getGpuDeviceNames()).length > 0;
 }
 
-/** Returns undefined when there is no binary. */
+/** @returns undefined if there is no binary */
 async function findBinary(device: LlamaDevice, maxThreads: number): Promise<Llama | undefined> {
   try {
     return await getLlama({
@@ -88,7 +87,7 @@ async function findBinary(device: LlamaDevice, maxThreads: number): Promise<Llam
       logLevel: LlamaLogLevel.warn,
       maxThreads,
       logger(level, message) {
-        if (passedOver.some((text) => message.includes(text))) return;
+        if (ignoredWarnings.some((text) => message.includes(text))) return;
         const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
         for (const listener of listeners) listener(failed ? "error" : "warn", message.trimEnd());
       },
@@ -104,7 +103,7 @@ async function noBinary(device: LlamaDevice, gpuPackages?: string): Promise<neve
   throw new WaggleError("unavailable", `Cannot compute on ${device}: ${why}`);
 }
 
-/** Whether the binary in use was compiled on this machine, or is the library's prebuilt one. */
+/** Whether the binary was compiled on this machine (`xtask engine:build`). */
 export function buildOf(llama: Llama): "source" | "prebuilt" {
   return llama.buildType === "localBuild" ? "source" : "prebuilt";
 }

@@ -28,7 +28,7 @@ test.each([
   ],
   [undefined, ["llama_model_load_from_file_impl: failed to load model"]],
   [undefined, []],
-])("finds %s", (reason, lines) => {
+])("the reason in llama.cpp's log is %s", (reason, lines) => {
   expect(reasonIn(lines)).toBe(reason);
 });
 

@@ -1,4 +1,4 @@
-// Writes the message of a failure to load a model: the file, then one reason that a person can act on.
+// Writes the message of a failed load: the model's file, and a reason that helps the user.
 import { WaggleError } from "@waggle/protocol";
 
 /** Most lines of llama.cpp's error log that are kept while a model loads. */
@@ -10,11 +10,11 @@ export function cannotLoad(modelPath: string, reason: string, cause?: unknown): 
 
 export interface ErrorLines {
   add(line: string): void;
-  /** llama.cpp's reason, once its log lines have arrived. They come from another thread, after the failure that they explain. */
+  /** Waits for llama.cpp's log lines, which arrive from another thread after the failure. @returns the reason in them */
   reason(): Promise<string | undefined>;
 }
 
-/** Collects llama.cpp's error log while a model loads: its exceptions contain no reason. */
+/** Collects llama.cpp's error log while a model loads, because its exceptions contain no reason. */
 export function createErrorLines(): ErrorLines {
   const lines: string[] = [];
   return {
@@ -29,12 +29,12 @@ export function createErrorLines(): ErrorLines {
   };
 }
 
-/** The last line that gives a reason; lines that only repeat that loading failed are skipped. */
+/** Finds the last line with a reason. Skips lines which only say that loading failed. */
 export function reasonIn(lines: readonly string[]): string | undefined {
   for (const line of lines.toReversed()) {
     const reason = /error loading model(?: \w+)?: (.+)$/.exec(line)?.[1];
     if (reason === undefined) continue;
-    // Skip lines in which the loader repeats the path, which the message already contains.
+    // Lines with this text only add the path, which is already in our message.
     if (!reason.includes("failed to load model from")) return reason.replace(/^\w+: /, "").trim();
   }
   const detail = lines.toReversed().find((line) => !/failed to (load|read key|initialize)/i.test(line));

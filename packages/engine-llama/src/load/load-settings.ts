@@ -1,5 +1,4 @@
-// Handles the settings of loading a model: their form in the library, which settings are impossible with this model, and
-// the values in effect.
+// Owns the settings for loading a model: translates them for the library, rejects impossible settings, and reports the values in effect.
 import { basename } from "node:path";
 import type { CacheType, FlashAttention, LoadedSettings } from "@waggle/protocol";
 import type { GgufFileInfo, Llama, LlamaContextOptions, LlamaModel, LlamaModelOptions } from "node-llama-cpp";
@@ -8,15 +7,15 @@ import { cannotLoad } from "./load-error.ts";
 import type { LoraFile } from "./lora.ts";
 import { ropeInfo, ropeOverrides, ropeProblem, type RopeSettings } from "./rope.ts";
 
-/** All settings except `lora` are llama.cpp's; defaults are those of the library or the model. */
+/** Defaults without a comment are those of the library or the model. */
 export interface LoadSettings extends RopeSettings {
   /** f16 by default. */
   readonly cacheTypeK?: CacheType | undefined;
   /** f16 by default. A quantized type needs flash attention. */
   readonly cacheTypeV?: CacheType | undefined;
-  /** `auto` uses it where the model supports it. */
+  /** By default `auto`: used if the model supports it. */
   readonly flashAttention?: FlashAttention | undefined;
-  /** `auto` by default: as many layers as fit. */
+  /** By default `auto`: as many layers as fit. */
   readonly gpuLayers?: "auto" | "all" | number | undefined;
   /** True by default. */
   readonly mmap?: boolean | undefined;
@@ -25,7 +24,7 @@ export interface LoadSettings extends RopeSettings {
   readonly lora?: readonly LoraFile[] | undefined;
 }
 
-/** The options of `loadModel`. @throws WaggleError unavailable, naming the flag, when a setting is impossible on this machine */
+/** Makes the options of `loadModel`. @throws WaggleError unavailable, with the flag's name, if a setting is impossible on this machine */
 export function modelOptionsOf(
   settings: LoadSettings,
   llama: Llama,
@@ -40,7 +39,7 @@ export function modelOptionsOf(
     gpuLayers: gpuLayersOf(settings, llama, modelPath),
     useMmap: mmap,
     useMlock: mlock,
-    // Deprecated as unstable: types that llama.cpp cannot compute with are refused below.
+    // The library marks these options as deprecated because some types do not work; `cacheOptionsOf` rejects such types.
     // eslint-disable-next-line no-deprecated
     experimentalDefaultContextKvCacheKeyType: typeName(cacheTypeK),
     // eslint-disable-next-line no-deprecated
@@ -56,13 +55,12 @@ function gpuLayersOf({ gpuLayers = "auto" }: LoadSettings, llama: Llama, modelPa
   throw cannotLoad(modelPath, `--gpu-layers ${gpuLayers}: there is no GPU`);
 }
 
-/** The types of the cache are set when the model is loaded. */
+/** Cache options of a context. The cache types are options of `loadModel`. */
 export type CacheOptions = Required<Pick<LlamaContextOptions, "flashAttention">>;
 
 /**
- * The cache options of the slots' context.
- * @throws WaggleError unavailable, naming the flag, when a setting is impossible with this model; llama.cpp would end the
- * process over some of them
+ * @throws WaggleError unavailable, with the flag's name, if a setting is impossible with this model. With some of these settings, llama.cpp would
+ *   end the process.
  */
 export function cacheOptionsOf(settings: LoadSettings, model: LlamaModel, modelPath: string): CacheOptions {
   const { cacheTypeK = "f16", cacheTypeV = "f16" } = settings;

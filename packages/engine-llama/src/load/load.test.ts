@@ -13,14 +13,14 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const base: LlamaBackendOptions = { modelPath: storyModel, slots: 2, threads: 1, device: "cpu" };
 
-/** The embedded model with a few of its bytes changed, or cut short. */
+/** Writes a copy of the embedded model with changed bytes. @returns its path */
 function damagedModel(name: string, change: (model: Buffer) => Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, change(readFileSync(storyModel)));
   return path;
 }
 
-test("describes what it loaded", async () => {
+test("the info describes the loaded model", async () => {
   const progress: number[] = [];
   const backend = await loadLlamaBackend({ ...base, onProgress: (value) => progress.push(value) });
   expect(backend.info).toEqual({
@@ -56,7 +56,7 @@ test("describes what it loaded", async () => {
   await Promise.all([backend.dispose(), backend.dispose()]);
 });
 
-test("keeps the requested context size, and warns when it is longer than the trained one", async () => {
+test("a requested context size is kept, with a warning if it is longer than the trained size", async () => {
   const lines: string[] = [];
   const log: LlamaBackendOptions["log"] = (level, message) => void lines.push(`${level} ${message}`);
   const backend = await loadLlamaBackend({ ...base, contextSize: 700, log });
@@ -65,7 +65,7 @@ test("keeps the requested context size, and warns when it is longer than the tra
   await backend.dispose();
 });
 
-test("a batch has room for every slot", async () => {
+test("a batch has at least a token for each slot", async () => {
   const backend = await loadLlamaBackend({ ...base, slots: 6, batchSize: 4 });
   expect(backend.info.batchSize).toBe(6);
   await backend.dispose();
@@ -82,7 +82,7 @@ test.each<[reason: RegExp, path: () => string]>([
     /architecture t5enc neither generates text nor embeds it$/,
     () => damagedModel("t5.gguf", (model) => renameArchitecture(model, "t5enc")),
   ],
-])("refuses what is no model for it: %s", async (reason, path) => {
+])("a file that cannot be used is rejected: %s", async (reason, path) => {
   const modelPath = path();
   const refused: unknown = await loadLlamaBackend({ ...base, modelPath }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ name: "WaggleError", code: "unavailable", message: expect.stringMatching(reason) });
@@ -92,27 +92,27 @@ test.each<[reason: RegExp, path: () => string]>([
 test.concurrent.each<[reason: string, name: string, change: (model: Buffer) => Buffer]>([
   ["unknown model architecture: 'zzzzz'", "architecture.gguf", (model) => renameArchitecture(model, "zzzzz")],
   ["tensor 'blk.5.ffn_norm.weight' not found", "tensor.gguf", (model) => renameTensor(model, "blk.5.ffn_norm.weight")],
-])("tells llama.cpp's own reason: %s", async (reason, name, change) => {
+])("the error has llama.cpp's reason: %s", async (reason, name, change) => {
   const modelPath = damagedModel(name, change);
   const script = join(import.meta.dirname, "../testing/try-load.ts");
   const { stdout } = await run(process.execPath, ["--import", "tsx", script, modelPath]);
   expect(stdout).toBe(`Cannot load model ${modelPath}: ${reason}`);
 });
 
-test("fails with a message when the memory is too small", async () => {
+test("loading fails if the memory is too small", async () => {
   await expect(loadLlamaBackend({ ...base, contextSize: 2_000_000_000 })).rejects.toThrow(
     `Cannot load model ${storyModel}: memory does not suffice for 2 slots of 2000000000 tokens`,
   );
 });
 
-test("fails with a message when the device has no binary", async () => {
+test("loading fails if the device has no binary", async () => {
   const missing = process.platform === "darwin" ? (["cuda"] as const) : (["cuda", "metal"] as const);
   for (const device of missing) {
     await expect(loadLlamaBackend({ ...base, device })).rejects.toThrow(`Cannot compute on ${device}`);
   }
 });
 
-test("stops loading when its signal aborts", async () => {
+test("loading stops when its signal aborts", async () => {
   const controller = new AbortController();
   const reason = new Error("enough");
   const loading = loadLlamaBackend({ ...base, signal: controller.signal, onProgress: () => controller.abort(reason) });

@@ -1,16 +1,8 @@
-// Loads a model: turns a path and a few numbers into a Backend, or into one error with the reason. A failure frees
-// everything that was loaded before.
+// Loads a model and makes its Backend. A failure has a single error with the reason, and frees everything that was loaded before.
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
 import type { Backend } from "@waggle/engine";
-import {
-  GgufError,
-  chatTemplatesOf,
-  modelUseOf,
-  readGgufFile,
-  type GgufHeader,
-  type ModelUse,
-} from "@waggle/models/header";
+import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "../passes/batch-dispatch.ts";
@@ -23,7 +15,7 @@ import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } f
 import { openLoraAdapters } from "./lora.ts";
 import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
-import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
+import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
 import { openPasses } from "../passes/open-passes.ts";
 import type { Passes } from "../passes/passes.ts";
@@ -32,41 +24,38 @@ import { readVocabulary } from "../text/vocabulary.ts";
 
 export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
-  /** Jobs that run at the same time. */
+  /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, 8,192 at most, and less where memory is short. */
+  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
   readonly contextSize?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
-  /** Most tokens in a step; 512 by default, and never less than one per slot. */
+  /** Most tokens in a step; at least one per slot. By default 512, or 256 for models with recurrent layers. */
   readonly batchSize?: number;
   readonly device: LlamaDevice;
-  /** A folder with packages for a GPU, in addition to those that are installed with the library. */
+  /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string;
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /**
-   * True when libuv has one thread: then calls that compute run in the order of the calls, so sampling is requested
-   * together with the pass.
+   * Set it if libuv's pool has one thread. Calls that compute then run in the order of the calls, so that sampling can be requested together with
+   * the pass.
    */
   readonly onePoolThread?: boolean;
-  /** The driver that computes passes, if possible; by default the fastest one. */
+  /** Driver of passes, if it works here; by default the fastest that works. */
   readonly driver?: Passes["driver"];
-  /** The folder of KV snapshots for later jobs and engines, with a subfolder for each model; by default no snapshots are saved. */
+  /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
   readonly onProgress?: (progress: number) => void;
-  /** Receives llama.cpp's log, from warnings up. */
+  /** Called with llama.cpp's warnings and errors, and with messages about the load. */
   readonly log?: (level: LogLevel, message: string) => void;
   readonly signal?: AbortSignal;
 }
 
-interface ReadModel {
-  readonly header: GgufHeader;
-  readonly use: ModelUse;
-}
+type ReadModel = Pick<LoadedModel, "header" | "use">;
 
-/** @throws WaggleError unavailable, with a message that names the file and the reason; or the signal's reason when the signal aborts */
+/** @throws WaggleError unavailable, with the file and the reason in its message; the signal's reason when it aborts */
 export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Backend> {
   const { modelPath, signal, log } = options;
   const { header, use } = await readHeader(modelPath, signal);
@@ -158,7 +147,7 @@ async function load(
   };
   const settings = loaded.loadedSettings(batchSize);
   const states = openSnapshotFiles(options, { model, llama, settings, adapters });
-  const { sampling, markOf } = createSamplingContext({ ...loaded, chat, contextSize });
+  const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
   const passes = await openPasses({
     llama,
     model,
@@ -195,15 +184,15 @@ const decodingBy: Readonly<Record<Passes["driver"], string>> = {
   public: "public API of node-llama-cpp",
 };
 
-/** Where memory cannot be cut, a piece that was computed as one can only be kept as one. */
+/** A recurrent state cannot be cut, so it is kept only at the ends of passes: smaller passes give more such points. */
 function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {
   return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
 }
 
-/** Checks the header before llama.cpp reads it, because llama.cpp ends the process over a wrong length. */
+/** Checks the header before llama.cpp reads it, because llama.cpp ends the process at a wrong length. */
 async function readHeader(modelPath: string, signal: AbortSignal | undefined): Promise<ReadModel> {
   try {
-    const header = await readGgufFile(modelPath, signal === undefined ? {} : { signal });
+    const header = await readGgufFile(modelPath, { signal });
     return { header, use: modelUseOf(header) };
   } catch (error) {
     throw error instanceof GgufError ? cannotLoad(modelPath, error.message, error) : error;

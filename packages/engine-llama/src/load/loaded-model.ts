@@ -1,4 +1,4 @@
-// Builds the parts of a loaded model that do not depend on its use: its info, and the embedder for vectors or ranks.
+// Makes the info of a loaded model, its embedder, and the Backend of a model that does not generate.
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { Backend, BackendInfo, ModelFile } from "@waggle/engine";
@@ -21,7 +21,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 
 export const defaultBatchSize = 512;
-/** Default length of a text. The default is short because a text computed as a whole takes one pass, and a cancel waits for that pass. */
+/** Default limit for a text to embed. It is short, because some models compute a text in one pass, and a cancel waits for the pass. */
 const defaultTextTokens = 2_048;
 
 export interface LoadedModel {
@@ -37,10 +37,7 @@ export interface LoadedModel {
   readonly adapters: LoraAdapters;
 }
 
-/**
- * The model's info, without the chat format.
- * @param chatTemplate "" where the model has no chat format
- */
+/** Makes the model's info, without the chat format. @param chatTemplate "" for a model without a template */
 export function describe(
   { options, header, llama, model, maxThreads, use, vocabulary, loadedSettings }: LoadedModel,
   size: Pick<BackendInfo, "contextSize" | "batchSize">,
@@ -79,11 +76,11 @@ function describeFile(modelPath: string, header: GgufHeader): ModelFile {
 /** @throws WaggleError unavailable */
 export function loadReadingBackend(loaded: LoadedModel, release: () => Promise<void>): Backend {
   const { options, model, use, vocabulary, tokenizer } = loaded;
-  // An encoder has no positions beyond its trained size.
+  // Encoders have no positions beyond their trained size.
   const contextSize = Math.min(options.contextSize ?? defaultTextTokens, model.trainContextSize);
   const batchSize = use.mustBeWhole ? contextSize : Math.max(options.batchSize ?? defaultBatchSize, options.slots);
   const embedder = embedderOf(loaded, { maxTokens: contextSize, batchSize, threads: options.threads });
-  if (embedder === undefined) throw cannotLoad(options.modelPath, "the library computes no vectors with it");
+  if (embedder === undefined) throw cannotLoad(options.modelPath, "node-llama-cpp cannot embed with this model");
   const described = describe(loaded, { contextSize, batchSize: Math.max(embedder.maxPieceTokens, options.slots) });
   const info = use.kind === "embed" ? { ...described, embeddingSize: embedder.width } : described;
   const backend = createReadingBackend({ model, info, vocabulary, tokenizer, embedder, release });

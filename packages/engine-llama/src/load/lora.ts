@@ -1,4 +1,4 @@
-// Loads LoRA adapters with the model, and sets them on its contexts with their scales.
+// Loads LoRA adapters together with the model, and sets their scales on its contexts.
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
 import { maxLoraAdapters } from "@waggle/protocol";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
@@ -13,8 +13,8 @@ export interface LoraFile {
 export interface LoraAdapters {
   readonly files: readonly LoraFile[];
   /**
-   * Sets all adapters of a context, for its next and later passes. No pass may run in the context during this call.
-   * @param scales one for each file
+   * Sets the scales of all adapters, for the context's next and later passes. Only call it while no pass runs in the context.
+   * @param scales a scale for each file; by default the scales in `files`
    */
   apply(context: LlamaContext, scales?: readonly number[]): void;
 }
@@ -23,11 +23,11 @@ export interface OpenLoraOptions {
   readonly model: LlamaModel;
   readonly modelPath: string;
   readonly files: readonly LoraFile[];
-  /** llama.cpp's reason for its last failure. */
+  /** Reads llama.cpp's reason for its last failure. */
   readonly reason: () => Promise<string | undefined>;
 }
 
-/** @throws WaggleError unavailable, naming the flag and the adapter's file */
+/** @throws WaggleError unavailable, with the flag and the adapter's file in its message */
 export async function openLoraAdapters({ model, modelPath, files, reason }: OpenLoraOptions): Promise<LoraAdapters> {
   if (files.length > maxLoraAdapters)
     throw cannotLoad(modelPath, `--lora: ${files.length} adapters; the limit is ${maxLoraAdapters}`);
@@ -56,8 +56,8 @@ export async function openLoraAdapters({ model, modelPath, files, reason }: Open
 }
 
 /**
- * Checked here, because llama.cpp trusts a header, and its errors are short.
- * @returns the problem as the end of a sentence, or undefined
+ * Checks the adapter's header, because llama.cpp trusts a header, and its errors are short.
+ * @returns the end of an error message; undefined if the adapter fits the model
  */
 async function headerProblem(path: string, model: LlamaModel): Promise<string | undefined> {
   try {
@@ -75,17 +75,17 @@ async function headerProblem(path: string, model: LlamaModel): Promise<string | 
 }
 
 /**
- * What is known of the library's inside about LoRA adapters (3.22.1): loaded by the model, set on a context's inner object. Its public option sets
- * them only when a context is made, and gives no reason why one could not be loaded.
+ * The library's internal functions for LoRA adapters (3.22.1). Its public option sets adapters only when a context is made, and does not report why
+ * an adapter cannot be loaded.
  */
 interface LoraLibrary {
-  /** Loads the adapter, or returns the one that was loaded from this path before. It lives as long as the model. */
+  /** Loads the adapter, or returns the adapter that was loaded from this path before. The model frees it. */
   load(path: string): Promise<object>;
-  /** Replaces the adapters of a context. llama.cpp skips adapters with a scale of 0, and plans its next pass again after a change. */
+  /** Replaces the adapters of a context. llama.cpp skips adapters with a scale of 0, and plans the graph of its next pass again after a change. */
   set(context: LlamaContext, adapters: readonly object[], scales: readonly number[]): void;
 }
 
-/** Returns undefined where the library's internals differ from what is expected. */
+/** @returns undefined if the library's internals are not as expected */
 function loraLibraryOf(model: LlamaModel): LoraLibrary | undefined {
   const inside = model as unknown as { readonly _getOrLoadLora?: (path: string) => Promise<object> };
   if (typeof inside._getOrLoadLora !== "function") return undefined;

@@ -4,12 +4,12 @@ import { lockWarning } from "./memory-lock.ts";
 const status = (kilobytes: number): string => `Name:\tnode\nVmLck:\t    ${kilobytes} kB\nVmRSS:\t  90000 kB\n`;
 const weights = 100 * 2 ** 20;
 
-test("there is no warning for locked weights, or without the system's numbers", () => {
+test("there is no warning if all weights are locked, or the system does not tell", () => {
   expect(lockWarning(weights, status(102_400))).toBeUndefined();
   expect(lockWarning(weights, "")).toBeUndefined();
 });
 
-test("the log says how much is locked where the limit is too small", () => {
+test("the warning says how much is locked", () => {
   expect(lockWarning(weights, status(8_192))).toBe(
     "--mlock: 8 MiB of 100 MiB of the weights are locked in memory; the limit on locked memory (ulimit -l) is too small",
   );

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "memory-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Each of a family's layout, and small. */
+/** Small models, each with the layout of another family. */
 const small = { layers: 3, width: 128, vocabulary: 2_048, feedForward: 384 };
 const shapes: Readonly<Record<string, ModelShape>> = {
   llama: { ...shapeNamed("360m"), ...small, heads: 4, kvHeads: 2 },
@@ -66,7 +66,7 @@ async function estimate({ shape, cacheType, ...rest }: Case): Promise<MemoryEsti
   return estimateMemory(await readGgufFile(pathOf(shape)), settings);
 }
 
-/** llama.cpp logs its buffers in hundredths of a mebibyte. */
+/** Resolution of buffer sizes in llama.cpp's log. */
 const smallestBytes = 1_048_576 / 100;
 
 function expectNear(estimated: number, allocated: number): void {
@@ -76,7 +76,7 @@ function expectNear(estimated: number, allocated: number): void {
 describe.each(cases.map((row, index) => ({ ...row, index })))(
   "$shape with $slots x $contextSize tokens in passes of $batchSize, cache $cacheType, flash attention $flashAttention",
   ({ index, ...row }) => {
-    // llama.cpp logs the size of the vectors' output before it grows.
+    // For an embedding model, llama.cpp logs the size of its output buffer before the buffer grows.
     const parts = [
       "weights",
       "cache",
@@ -84,7 +84,7 @@ describe.each(cases.map((row, index) => ({ ...row, index })))(
       "compute",
       ...(row.shape === "embed" ? [] : (["output"] as const)),
     ] as const;
-    test.each(parts)("takes what was estimated for %s", async (part) => {
+    test.each(parts)("takes about the estimated memory for %s", async (part) => {
       expectNear((await estimate(row))[part], measured[index]?.[part] ?? Number.NaN);
     });
   },

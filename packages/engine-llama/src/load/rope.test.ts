@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ropeOverrides, ropeProblem } from "./rope.ts";
 
-test("a whole number is overridden by a number that is a float, and the same in single precision", () => {
+test("an integer becomes a number with a fraction that is equal in single precision", () => {
   const { llama } = ropeOverrides("llama", { ropeFreqBase: 1_000_000, ropeFreqScale: 0.5 }) as {
     llama: { rope: { freq_base: number; scaling: { factor: number } } };
   };
@@ -21,7 +21,7 @@ function problem(architecture: string, rope: object, settings: Parameters<typeof
   return ropeProblem(info as unknown as Parameters<typeof ropeProblem>[0], settings);
 }
 
-test("settings that do not fit the model's positions are refused by their flag", () => {
+test("settings without effect on the model's positions are rejected, with the flag in the error", () => {
   expect(problem("mamba", {}, {})).toBeUndefined();
   for (const architecture of ["mamba", "gpt2", "bert", "rwkv7"]) {
     expect(problem(architecture, {}, { ropeFreqBase: 10_000 })).toContain("--rope-freq-base");

@@ -1,15 +1,15 @@
-// Owns the settings of rotary position embeddings. The library has no options for them, but llama.cpp reads them from the file's metadata
-// (`llama_model::load_hparams`), which can be overridden.
+// Owns the settings of rotary position embeddings. The library has no options for them, so they override the file's metadata, from which llama.cpp
+// reads them (`llama_model::load_hparams`).
 import type { LoadedSettings, RopeScaling } from "@waggle/protocol";
 import type { GgufFileInfo, LlamaModelOptions } from "node-llama-cpp";
 
 export interface RopeSettings {
-  /** The default is the value in the model's file. */
+  /** This and the other settings default to the values in the model's file. */
   readonly ropeScaling?: RopeScaling | undefined;
   readonly ropeFreqBase?: number | undefined;
-  /** Factor of the frequencies; 0.5 stretches the context to twice its length. */
+  /** Factor of the frequencies: 0.5 stretches the context to twice its length. */
   readonly ropeFreqScale?: number | undefined;
-  /** Context size that the model was trained on before it was stretched; by default its context size. For YaRN only. */
+  /** For YaRN: context size of the model's training, before the context was stretched. */
   readonly yarnOrigCtx?: number | undefined;
 }
 
@@ -18,7 +18,7 @@ interface RopeMetadata {
   readonly scaling?: { readonly type?: string; readonly factor?: number; readonly original_context_length?: number };
 }
 
-/** Architectures with other position encodings or none (`llama_model_rope_type` of llama.cpp, only those that it loads as text models). */
+/** Text models without rotary positions, by architecture (`llama_model_rope_type` of llama.cpp). */
 const withoutRope =
   /^(gpt2|gptj|mpt|refact|bloom|mamba2?|jamba|jina-bert-v2|bert|t5|t5encoder|rwkv\d\w*|arwkv7|nemotron_h\w*|kimi-\w+|jais)$/;
 
@@ -39,15 +39,12 @@ export function ropeOverrides(
   return { [architecture]: { rope } };
 }
 
-/**
- * The library passes a whole number as an integer, but llama.cpp accepts no integer for a float. The next number above
- * rounds to the same float.
- */
+/** Gives integers a fraction: the library would pass them as integers, which llama.cpp rejects for a float. The result rounds to the same float. */
 function float(value: number): number {
   return Number.isInteger(value) ? value * (1 + Number.EPSILON) : value;
 }
 
-/** Finds settings without effect. @returns the problem as the end of a sentence, or undefined */
+/** Finds settings without effect. @returns the end of an error message, or undefined */
 export function ropeProblem(
   { metadata, architectureMetadata }: GgufFileInfo,
   settings: RopeSettings,
@@ -72,13 +69,13 @@ const flags: { readonly [K in keyof Required<RopeSettings>]: string } = {
   yarnOrigCtx: "--yarn-orig-ctx",
 };
 
-/** @param info the library's file info, which already contains the overrides */
+/** Values in effect for the worker's info; undefined without settings. The library's file info already contains the overrides. */
 export function ropeInfo({ architectureMetadata }: GgufFileInfo, settings: RopeSettings): LoadedSettings["rope"] {
   if (Object.keys(flags).every((key) => settings[key as keyof RopeSettings] === undefined)) return undefined;
   const { freq_base: base, scaling = {} } = ropeOf(architectureMetadata);
   return {
     scaling: scaling.type ?? "linear",
-    // Report the number that the user gave: the number in the file's info was changed to a form that llama.cpp accepts.
+    // `float` has changed the user's number in the file info.
     ...(base === undefined ? {} : { freq_base: settings.ropeFreqBase ?? base }),
     freq_scale: settings.ropeFreqScale ?? 1 / (scaling.factor ?? 1),
     ...(scaling.original_context_length === undefined ? {} : { yarn_orig_ctx: scaling.original_context_length }),

@@ -21,13 +21,17 @@ test("a plain KV cache can be shifted", () => {
 });
 
 test.each([
-  ["several positions to a token", problemOf("qwen2vl", { dimension_sections: [16, 24, 24, 0] }), "qwen2vl"],
+  [
+    "a model with several positions per token",
+    problemOf("qwen2vl", { dimension_sections: [16, 24, 24, 0] }),
+    "qwen2vl",
+  ],
   ["an architecture that llama.cpp excludes", problemOf("step35", {}), "step35"],
   ["a recurrent model", problemOf("mamba", undefined, { isRecurrent: true }), "recurrent"],
   ["a hybrid model", problemOf("jamba", undefined, { isHybrid: true }), "recurrent"],
-  ["sliding windows", problemOf("gemma3", {}, { swaSize: 512 }), "sliding windows"],
+  ["a model with sliding windows", problemOf("gemma3", {}, { swaSize: 512 }), "sliding windows"],
   ["a K cache in bf16", problemOf("llama", {}, {}, "bf16"), "bf16"],
   ["a quantized K cache", problemOf("llama", {}, {}, "q8_0"), "q8_0"],
-])("%s cannot be", (_, problem, named) => {
+])("%s cannot be shifted", (_, problem, named) => {
   expect(problem).toContain(named);
 });

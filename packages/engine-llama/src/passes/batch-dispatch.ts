@@ -1,10 +1,10 @@
-// Decides when the library computes its queue, and calls back when it does.
+// Decides when the library computes its queue, and calls back when the computation starts.
 import type { CustomBatchingDispatchSchedule } from "node-llama-cpp";
 
 export interface BatchDispatch {
-  /** For the context. Entries reach the queue only through promises, so all of them are in the queue at the next tick. */
+  /** Option of the library's context. All entries of a step are in the queue at the next tick, because only promises delay them. */
   readonly schedule: CustomBatchingDispatchSchedule;
-  /** Sets the callback that is called once, when the next batch computes on the other thread. */
+  /** Sets a callback for the next batch. It is called once, when the batch computes on the other thread. */
   onNext(underway: (() => void) | undefined): void;
 }
 
@@ -21,7 +21,7 @@ export function createBatchDispatch(): BatchDispatch {
     schedule(dispatch) {
       process.nextTick(() => {
         dispatch();
-        // Between `dispatch` and the computing there are promises only.
+        // Only promises are between `dispatch` and the start of the computation.
         if (pending !== undefined) setImmediate(announce);
       });
     },

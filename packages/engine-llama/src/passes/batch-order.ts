@@ -1,11 +1,11 @@
-// Owns the order of entries in a batch. llama.cpp cuts a batch into pieces wherever slots are not in ascending order, and each piece is a pass.
+// Sorts the entries of a batch by slot. llama.cpp cuts a batch where slots are not in ascending order, and computes each piece as a separate pass.
 import type { BatchItem, CustomBatchingPrioritizationStrategy, EvaluationPriority } from "node-llama-cpp";
 
-/** Promises change the order in which entries reach the library's queue; their priority restores the order of the slots. */
+/** Restores the order of the slots, because promises change the order of entries in the library's queue. */
 export const inSlotOrder: CustomBatchingPrioritizationStrategy = ({ items }) =>
   items.toSorted(byPriority).map((item) => ({ item, processAmount: item.tokens.length }));
 
-/** The library passes priorities through; only our strategy reads them. */
+/** Only `inSlotOrder` reads this priority. The library passes it through. */
 export function priorityOfSlot(slot: number): EvaluationPriority {
   return -slot as EvaluationPriority;
 }

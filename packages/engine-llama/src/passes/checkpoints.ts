@@ -1,19 +1,19 @@
-// Saves checkpoints of sequences whose memory cannot be cut. A recurrent state is only that of its last token, so states
-// at earlier tokens are saved for a prompt that shares only its beginning with the last one.
+// Saves checkpoints of sequences with a recurrent state: this state cannot be cut back to an earlier token. A prompt that shares only its beginning
+// with the last prompt continues from a checkpoint.
 import type { DirectCheckpoint, DirectLibrary } from "./library-context.ts";
 
 export interface Checkpoints {
   /**
-   * Saves the state of the sequence, which holds this many tokens; only while no pass runs. Does nothing where an earlier
-   * checkpoint is near.
+   * Saves the sequence's state, unless its last checkpoint is near. Only call it while no pass runs.
+   * @param tokens number of tokens in the sequence
    */
   take(slot: number, tokens: number): Promise<void>;
   /**
-   * Takes the sequence back to at most this many tokens.
-   * @returns its number of tokens afterwards; 0: there is no checkpoint, and the sequence is unchanged
+   * Restores the sequence's last checkpoint with at most `most` tokens.
+   * @returns number of tokens in the sequence; 0 if there is no checkpoint and the sequence is unchanged
    */
   restore(slot: number, most: number): Promise<number>;
-  /** Drops the checkpoints beyond this many tokens, which are all that the sequence keeps. */
+  /** Drops checkpoints with more than `kept` tokens: the sequence was cut there. */
   forget(slot: number, kept: number): void;
 }
 
@@ -23,22 +23,22 @@ interface Taken {
   readonly checkpoint: DirectCheckpoint;
 }
 
-/** Least tokens between two checkpoints of a slot: computing this many tokens again costs little. */
+/** Least distance of two checkpoints of a slot: computing this many tokens again costs little. */
 const leastTokens = 32;
 const mostOfSlot = 8;
-/** Most bytes of the checkpoints of all slots. One state of a large model takes tens of megabytes. */
+/** Limit for the checkpoints of all slots together. A state of a large model takes tens of megabytes. */
 const mostBytes = 512 * 2 ** 20;
 
 export function createCheckpoints({ context, createCheckpoint }: DirectLibrary): Checkpoints {
-  /** The oldest first; of a slot in ascending order of their tokens. */
+  /** Oldest first. The checkpoints of a slot are in ascending order of `tokens`. */
   let all: Taken[] = [];
 
-  function drop(going: readonly Taken[]): void {
-    for (const { checkpoint } of going) checkpoint.dispose();
-    all = all.filter((taken) => !going.includes(taken));
+  function drop(dropped: readonly Taken[]): void {
+    for (const { checkpoint } of dropped) checkpoint.dispose();
+    all = all.filter((taken) => !dropped.includes(taken));
   }
 
-  /** The checkpoint whose removal leaves the smallest gap, so that the others stay spread over the slot's tokens. */
+  /** The checkpoint whose removal leaves the smallest gap: the others stay spread over the slot's tokens. */
   function leastMissed(own: readonly Taken[]): readonly Taken[] {
     const gapWithout = (i: number): number => (own[i + 1]?.tokens ?? Infinity) - (own[i - 1]?.tokens ?? 0);
     const gaps = own.map((_, i) => gapWithout(i));

@@ -1,16 +1,16 @@
-// Checks that the library's internals work as we use them: the same two tokens are computed by its public interface and by
-// its context object, and all results must be equal.
+// Checks at each start that the library's internals work as expected. Its public API and its internal context object compute the same two tokens,
+// and must have the same results.
 import type { LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
 import { greedy, type DirectLibrary, type DirectSampler, type NativeStep } from "./library-context.ts";
 import { rawLogits } from "./raw-logits.ts";
 
-/** Tokens that every model has. */
+/** Token ids that every model has. */
 const probe = [0, 1] as const;
 const sequenceId = 0;
 
 /**
- * @param sequence the context's first one; it is empty, before and after
- * @returns why the inside cannot be used, as the end of a sentence; undefined where it can
+ * @param sequence the context's first sequence; empty before and after the check
+ * @returns why the internals cannot be used, as the end of a sentence; undefined if they can
  */
 export async function directProblem(
   library: DirectLibrary,
@@ -26,7 +26,7 @@ export async function directProblem(
   try {
     return await compare(library, { token: next.token ?? -1, logits: next.logits });
   } catch (error) {
-    return `the context object failed:  ${(error as Error).message}`;
+    return `the context object failed: ${(error as Error).message}`;
   } finally {
     library.context.disposeSequence(sequenceId);
   }

@@ -1,4 +1,4 @@
-// Tests the calls of a pass on the library's context object: their order, and the effect of one failed part on the others.
+// Tests the calls of a pass on the library's internal context object: their order, and what fails with them.
 import type { SlotSampling } from "@waggle/engine";
 import { deferred } from "@waggle/async";
 import { SamplingSchema } from "@waggle/protocol";
@@ -12,7 +12,7 @@ import type { SamplingContext } from "../sampling/sampling.ts";
 const plain: SlotSampling = { ...SamplingSchema.parse({ repeat_penalty: 1.5 }), seed: 1 };
 const underway = (): void => {};
 
-/** A context that samples the number of the sample position, and records its calls. */
+/** A fake context that records its calls. The token that it samples is the number of the sample position. */
 function fakeLibrary({ removes = true, inOrder = true }: { removes?: boolean; inOrder?: boolean } = {}) {
   const calls: unknown[][] = [];
   const decoded = deferred<void>();
@@ -85,7 +85,7 @@ const drawn = (slot: number, tokens: number[], seed = 1): BatchRow => ({
 });
 
 describe("a direct pass", () => {
-  it("is one batch of all rows, each with its sample positions", async () => {
+  it("decodes all rows in a single batch, each with its sample positions", async () => {
     const { passes, calls, decoded } = fakeLibrary();
     passes.setThreads(2);
     decoded.resolve();
@@ -102,7 +102,7 @@ describe("a direct pass", () => {
     expect(answers).toEqual([[{ kind: "token", token: 100 }], [], [{ kind: "token", token: 104 }]]);
   });
 
-  it("requests its samples together with the pass where the library keeps the order, and else after it", async () => {
+  it("requests sampling together with the pass if the library keeps the order of calls, else after the pass", async () => {
     for (const inOrder of [true, false]) {
       const { passes, decoded, namesOf } = fakeLibrary({ inOrder });
       let atUnderway: unknown[] = [];
@@ -113,7 +113,7 @@ describe("a direct pass", () => {
     }
   });
 
-  it("gives each sampler its seed and the tokens of the penalties", async () => {
+  it("sets the seed and the penalties' tokens of each sampler", async () => {
     const { passes, decoded, configs } = fakeLibrary();
     decoded.resolve();
     await passes.run([drawn(0, [4], 77)], underway);
@@ -121,7 +121,7 @@ describe("a direct pass", () => {
     expect([...(configs.values().next().value?.repeatPenaltyTokens ?? [])]).toEqual([1, 2]);
   });
 
-  it("that fails, fails for all rows, also after samples were requested", async () => {
+  it("that fails, fails for all rows, even if sampling was already requested", async () => {
     const { passes, decoded } = fakeLibrary();
     const ended = passes.run([drawn(0, [4], 13), drawn(1, [5])], underway);
     decoded.reject(new Error("Eval has failed"));
@@ -129,7 +129,7 @@ describe("a direct pass", () => {
     await passes.settled();
   });
 
-  it("fails or is empty only for the row that cannot be sampled", async () => {
+  it("has a failure or no token only for the row that cannot be sampled", async () => {
     const { passes, decoded } = fakeLibrary();
     decoded.resolve();
     const rows = [drawn(0, [4], 13), drawn(1, [5]), drawn(2, [6], 14)];
@@ -140,7 +140,7 @@ describe("a direct pass", () => {
     ]);
   });
 
-  it("makes no new samplers in later passes", async () => {
+  it("reuses its samplers in later passes", async () => {
     const { passes, decoded, samplers } = fakeLibrary();
     decoded.resolve();
     const before = samplers();
@@ -150,7 +150,7 @@ describe("a direct pass", () => {
 });
 
 describe("erasing", () => {
-  it("moves up what follows", async () => {
+  it("moves up the tokens after the erased ones", async () => {
     const { passes, calls } = fakeLibrary();
     expect(await passes.erase(1, 3, 8, 20)).toBe(15);
     expect(calls).toEqual([
@@ -159,13 +159,13 @@ describe("erasing", () => {
     ]);
   });
 
-  it("moves nothing where nothing follows", async () => {
+  it("moves nothing at the end of the slot", async () => {
     const { passes, calls } = fakeLibrary();
     expect(await passes.erase(1, 3, 8, 8)).toBe(3);
     expect(calls).toEqual([["remove", 1, 3, 8]]);
   });
 
-  it("empties the slot where the memory cannot be cut, and where all tokens are discarded", async () => {
+  it("empties the slot if it cannot be cut, or if all tokens are discarded", async () => {
     const { passes, calls } = fakeLibrary({ removes: false });
     expect(await passes.erase(1, 3, 8, 8)).toBe(0);
     expect(await passes.erase(1, 0, 8, 8)).toBe(0);

@@ -1,35 +1,30 @@
-// Owns passes on the library's context object: a batch is filled, decoded and sampled without the library's queue and promises.
+// The driver on the library's internal context object: fills, decodes and samples a batch without the library's queue and promises.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import type { LlamaContextSequence } from "node-llama-cpp";
-import type { DirectContext, DirectLibrary, DirectSampler, DirectSamplerConfig } from "./library-context.ts";
-import { createSequences } from "./direct-sequences.ts";
+import type { DirectContext, DirectSampler, DirectSamplerConfig } from "./library-context.ts";
+import { createSequences, type SequencesOptions } from "./direct-sequences.ts";
 import { logprobsOf, type LogitsRequest, type PositionLogits } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, Draw, BatchRow, Passes } from "./passes.ts";
 import { rawLogits } from "./raw-logits.ts";
 import { samplerConfig, type SamplingContext } from "../sampling/sampling.ts";
 
-export interface DirectPassesOptions {
-  readonly library: DirectLibrary;
-  /** One for each slot. */
+export interface DirectPassesOptions extends SequencesOptions {
+  /** A sequence for each slot. */
   readonly sequences: readonly LlamaContextSequence[];
-  /** Tokens that a sequence may hold, as the library counts them. */
-  readonly contextSize: number;
-  /** True when the memory of a sequence cannot be cut. */
-  readonly isRecurrent: boolean;
   readonly sampling: SamplingContext;
-  /** True when calls that compute run one after the other, in the order of the calls, because libuv has one thread. */
+  /** Whether calls that compute run in the order of the calls, because libuv's pool has one thread. */
   readonly inOrder: boolean;
 }
 
-/** Each slot has separate samplers, because two rows may be sampled at the same time. */
+/** Each slot has its samplers, because two rows may be sampled at the same time. */
 interface SlotSamplers {
-  /** Kept here as a reference: when a sequence is garbage-collected, the library empties and reuses its cells. */
+  /** Keeps the sequence alive: the library empties and reuses the cells of a garbage-collected sequence. */
   readonly sequence: LlamaContextSequence;
   readonly draw: DirectSampler;
   config: DirectSamplerConfig | undefined;
   /** Created when the slot first reads logits. */
   reader: DirectSampler | undefined;
-  /** Sample position of the slot's last request in the last pass. */
+  /** Sample position of the slot's last ask in the last pass. */
   position: number;
 }
 
@@ -53,7 +48,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
     const positions = fillBatch(context, rows);
     rows.forEach(({ slot }, i) => (samplersOf(slot).position = positions[i]?.at(-1) ?? -1));
     const decoded = context.decodeBatch();
-    // Requested together with the pass, the sampling begins when the pass ends, without a turn of this thread in between.
+    // If sampling is requested together with the pass, it begins when the pass ends, without a turn of this thread in between.
     const answers = inOrder ? answerAll(rows, positions) : undefined;
     underway();
     await decoded;
@@ -62,7 +57,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
 
   function answerAll(rows: readonly BatchRow[], positions: readonly Uint32Array[]): Promise<(readonly Answer[])[]> {
     const all = Promise.all(rows.map(async (row, i) => await answerRow(row, positions[i] ?? new Uint32Array())));
-    // If the pass fails, only the error of the pass is reported.
+    // If the pass fails, its error is enough: do not report those of sampling as unhandled rejections.
     all.catch(() => {});
     return all;
   }
@@ -72,7 +67,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
     const [position] = positions;
     if (ask === undefined || position === undefined) return [];
     if (asks.length === 1) return [await answerAsk(slot, ask, position)];
-    // The requests of a row share a sampler, which can do one call at a time.
+    // The asks of a row share a sampler, which can do one call at a time.
     const answers: Answer[] = [];
     for (const [i, each] of asks.entries()) answers.push(await answerAsk(slot, each, positions[i] ?? 0));
     return answers;
@@ -128,7 +123,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
   };
 }
 
-/** @returns for each row the sample positions of its logits */
+/** @returns the sample positions of each row's asks */
 export function fillBatch(context: DirectContext, rows: readonly BatchRow[]): Uint32Array[] {
   context.initBatch(rows.reduce((sum, { tokens }) => sum + tokens.length, 0));
   return rows.map(({ slot, from, tokens, asks }) =>

@@ -1,4 +1,4 @@
-// Owns cutting, shifting, saving and loading a sequence between two passes, on the library's context object.
+// Cuts, shifts, saves and loads sequences between two passes, on the library's internal context object.
 import type { Token } from "@waggle/engine";
 import { createCheckpoints } from "./checkpoints.ts";
 import type { DirectLibrary } from "./library-context.ts";
@@ -6,9 +6,9 @@ import type { Passes } from "./passes.ts";
 
 export interface SequencesOptions {
   readonly library: DirectLibrary;
-  /** Most tokens of a sequence, as the library counts them. */
+  /** Most tokens of a sequence. */
   readonly contextSize: number;
-  /** The memory of a sequence cannot be cut. */
+  /** Whether the model has recurrent layers: its sequences then cannot be cut without checkpoints. */
   readonly isRecurrent: boolean;
 }
 
@@ -47,7 +47,7 @@ export function createSequences({ library, contextSize, isRecurrent }: Sequences
         throw error;
       }
       context.disposeSequence(slot);
-      throw new Error("The state is larger than a slot");
+      throw new Error("The snapshot has more tokens than a slot can hold");
     },
   };
 }

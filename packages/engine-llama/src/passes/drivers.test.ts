@@ -1,5 +1,4 @@
-// Tests that all drivers give the same tokens and the same numbers: the library's public API, its context object, and that with the native step,
-// where this machine's build has it.
+// Tests that all drivers have the same results: the public API, the context object, and the native step if this machine's build has it.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -70,7 +69,7 @@ async function open(driver: Passes["driver"], statesFolder?: string): Promise<Ba
   return await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", ...states, driver });
 }
 
-describe("all drivers give the same", () => {
+describe("all drivers have the same results", () => {
   const folder = mkdtempSync(join(tmpdir(), "waggle-drivers-"));
   const backends = new Map<Passes["driver"], Backend>();
   beforeAll(async () => {
@@ -98,7 +97,7 @@ describe("all drivers give the same", () => {
     });
   });
 
-  test("with every sampling, with others in one batch", async () => {
+  test("with different sampling settings in one batch", async () => {
     const names = ["the defaults", "a grammar", "logprobs", "DRY"];
     await expectSame((backend) =>
       generate(
@@ -108,7 +107,7 @@ describe("all drivers give the same", () => {
     );
   });
 
-  test("with a token forced in between", async () => {
+  test("with a forced token", async () => {
     const sampling = samplingOf({ ...wild, ...penalties, topLogprobs: 1 }, 5);
     await expectSame((backend) => generate(backend, [{ slot: 0, text: story, sampling, forcedAt: 3 }]));
   });
@@ -118,7 +117,7 @@ describe("all drivers give the same", () => {
     await expectSame((backend) => generate(backend, [{ slot: 0, text: story, sampling, shiftAt: 12 }]));
   });
 
-  test("for the tokens of a prompt", async () => {
+  test("for the logprobs of a prompt", async () => {
     await expectSame(async (backend) => {
       const { tokens } = await backend.tokenize({ kind: "text", text: story });
       await backend.begin(2, 0, samplingOf({ topLogprobs: 3 }, 1));
@@ -156,7 +155,7 @@ describe("all drivers give the same", () => {
     }
   });
 
-  test("from a snapshot, and from the rest of a slot", async () => {
+  test("from a snapshot, and from the kept tokens of a slot", async () => {
     await expectSame(async (backend) => {
       const { states } = backend;
       if (states === undefined) throw new Error("Nothing is saved");
@@ -174,7 +173,7 @@ describe("all drivers give the same", () => {
   });
 });
 
-test("all drivers give the same where samples are requested together with their pass, and steps are queued", async () => {
+test("all drivers have the same results if sampling is requested together with the pass, and steps are queued", async () => {
   const script = join(import.meta.dirname, "../testing/one-pool-thread.ts");
   const { stdout } = await run(process.execPath, ["--import", "tsx", script], {
     env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
@@ -189,12 +188,12 @@ interface Work {
   readonly text: string;
   readonly sampling: SlotSampling;
   readonly keep?: number;
-  /** The token to force is always the same one. */
+  /** Step with a forced token. */
   readonly forcedAt?: number;
   readonly shiftAt?: number;
 }
 
-/** What these slots sample side by side, up to their ends. */
+/** Generates in several slots at once. @returns the results of each slot */
 async function generate(
   backend: Backend,
   works: readonly Work[],
@@ -229,7 +228,7 @@ async function generate(
   return running.map(({ given }) => given);
 }
 
-/** Logprobs but for their last digits: the library adds up the weights of a vocabulary in another order when it has sorted it. */
+/** Compares logprobs without their last digits, because the library sums over the vocabulary in another order after it has sorted it. */
 function nearly(value: unknown): unknown {
   if (typeof value === "number" && !Number.isInteger(value)) return expect.closeTo(value, 4);
   if (Array.isArray(value)) return value.map(nearly);

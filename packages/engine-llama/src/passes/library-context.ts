@@ -1,19 +1,19 @@
-// Owns the types of the library's inside: its context object and its samplers, on which a pass runs without the library's queue, promises and
-// meters. Internal, and stable in a pinned version; all knowledge of it is here, and `directLibraryOf` checks that it is there.
+// Owns the types of the library's internals: its context object and its samplers, which compute a pass without the library's queue and promises.
+// All knowledge about these internals is here. They do not change as long as the library's version is pinned.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 
-/** The addon's context (3.22.1, `AddonContext`). Calls that compute run on a thread of libuv, in the order of the calls. */
+/** The addon's context (3.22.1, `AddonContext`). Methods with a promise compute on a thread of libuv's pool. */
 export interface DirectContext {
-  /** Forgets the last batch and makes room for so many tokens. */
+  /** Drops the last batch, and reserves space for this many tokens. */
   initBatch(tokens: number): void;
-  /** @returns the sample positions of these tokens: valid from the next decode to the one after it */
+  /** @returns the sample positions of the tokens in `withLogits`; valid from the next decode to the one after it */
   addToBatch(sequence: number, from: number, tokens: Uint32Array, withLogits: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
-  /** @returns the token; -1: no token was left to sample */
+  /** @returns the token; -1 if no token was left to sample */
   sampleToken(position: number, sampler: DirectSampler): Promise<number>;
   /**
-   * The logits that the sampler has left, as token, logit, token, logit: all of them, or the `top` most probable ones, which sorts the rest, and then
-   * `tokens`. Optionally with the sum of exp(logit - greatest).
+   * Reads logits that the sampler has left. The array is token, logit, token, logit …: all of them; or the `top` most probable ones and those of
+   * `tokens`. With `top`, the call sorts all logits. `totalWeight` adds the sum of exp(logit - greatest).
    */
   sampleToken(
     position: number,
@@ -24,7 +24,7 @@ export interface DirectContext {
     totalWeight: boolean,
   ): Promise<readonly [number, undefined, undefined, readonly number[] | undefined, number | undefined]>;
   setThreads(threads: number): void;
-  /** @returns false where the model's memory cannot be cut there */
+  /** @returns false if the sequence cannot be cut there */
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   shiftSequenceTokenCells(sequence: number, from: number, to: number, by: number): void;
   disposeSequence(sequence: number): void;
@@ -36,10 +36,11 @@ export interface DirectContext {
 /** The methods that the patch of `xtask engine:build` adds (decision 078). */
 export interface NativeStep {
   /**
-   * Decodes the batch and samples at these positions in one call on the other thread, each from its seed.
-   * @param topCounts for each position 1 more than the alternatives with logprobs; 0: no logprobs
-   * @returns for each position its token, -1 where no token was left; with logprobs the token's logit, the greatest one and the sum of exp(logit - greatest) over
-   * the vocabulary, then token and logit of each alternative, the most probable one first
+   * Decodes the batch and samples at these positions, in one call on the other thread.
+   * @param seeds a seed for each position
+   * @param topCounts for each position: 0 without logprobs, else 1 + the number of alternatives
+   * @returns for each position its token, or -1 if no token was left. With logprobs, more numbers follow: the token's logit, the greatest logit,
+   *   the sum of exp(logit - greatest) over the vocabulary, and token and logit of each alternative, most probable first.
    */
   decodeBatchAndSample(
     positions: Int32Array,
@@ -48,9 +49,9 @@ export interface NativeStep {
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
   /**
-   * Queues a step behind the last requested one: each row feeds the token that the source, an output of that step, has sampled. Where the source
-   * has no token, the row has no token either.
-   * @returns an empty array when the step was withdrawn
+   * Queues a step behind the last requested step. Each row feeds a token that the preceding step samples.
+   * @param sources for each row, the index of an output of the preceding step; if that output has no token, the row gets no token either
+   * @returns an empty array if the step was withdrawn
    */
   decodeSampledAndSample(
     sources: Int32Array,
@@ -60,16 +61,17 @@ export interface NativeStep {
     seeds: Uint32Array,
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
-  /** Withdraws the last requested step. @returns whether it had not begun */
+  /** Withdraws the last requested step. @returns false if it has begun */
   withdrawSampledStep(): boolean;
   /**
-   * Raw logits of the last decode, without the other thread.
-   * @returns the greatest one, the sum as above or NaN, how many of the most probable ones follow, token and logit of each of these, and the logits of `tokens`
+   * Reads raw logits of the last decode, without the other thread.
+   * @returns the greatest logit; the sum as above, NaN without `total`; the number of most probable tokens, and token and logit of each; then the
+   *   logits of `tokens`
    */
   getLogits(position: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
 }
 
-/** `AddonSampler`: a chain of llama.cpp's samplers, which `applyConfig` rebuilds where a setting has changed. */
+/** `AddonSampler`: a chain of llama.cpp's samplers. `applyConfig` rebuilds the samplers whose settings have changed. */
 export interface DirectSampler {
   applyConfig(config: DirectSamplerConfig): void;
 }
@@ -91,10 +93,10 @@ export interface DirectSamplerConfig {
   tokenBiasValues?: Float32Array;
 }
 
-/** The settings of a sampler that changes no logit and selects the most probable token. */
+/** Settings of a sampler that changes no logits and selects the most probable token. */
 export const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 } as const;
 
-/** A sequence's state at one position, for models whose memory cannot be cut. */
+/** A sequence's state at a position, for models with recurrent layers. */
 export interface DirectCheckpoint {
   init(context: DirectContext, sequence: number): Promise<void>;
   dispose(): void;
@@ -103,7 +105,7 @@ export interface DirectCheckpoint {
 
 export interface DirectLibrary {
   readonly context: DirectContext;
-  /** Undefined in a binary without the patch. */
+  /** Undefined if the binary was built without the patch. */
   readonly native: NativeStep | undefined;
   createSampler(): DirectSampler;
   createCheckpoint(): DirectCheckpoint;
@@ -123,7 +125,7 @@ const contextMethods = [
   "restoreCheckpoint",
 ] as const satisfies readonly (keyof DirectContext)[];
 
-/** Undefined where the library's inside is different: then passes use its public API. */
+/** @returns undefined if the library's internals are not as expected: passes then use its public API */
 export function directLibraryOf(llama: Llama, model: LlamaModel, context: LlamaContext): DirectLibrary | undefined {
   const { _ctx: inside } = context as unknown as { readonly _ctx?: DirectContext };
   const { _model: modelInside } = model as unknown as { readonly _model?: object };

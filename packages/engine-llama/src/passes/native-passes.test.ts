@@ -1,4 +1,4 @@
-// Tests how a pass calls the native step: its arguments, the meaning of its numbers, and steps that feed the tokens of the step before.
+// Tests how a pass calls the native step: the arguments, the results, and queued steps.
 import { deferred } from "@waggle/async";
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
@@ -80,7 +80,7 @@ const ahead = (slot: number): QueuedRow => ({
 });
 
 describe("a native pass", () => {
-  it("samples all of its rows in one step, each from its seed", async () => {
+  it("samples all rows in one step, each with its seed", async () => {
     const { passes, calls, steps } = fakeNative();
     passes.setThreads(2);
     const pass = passes.run(
@@ -95,7 +95,7 @@ describe("a native pass", () => {
     ]);
   });
 
-  it("reads logprobs from the same numbers, with no more alternatives than there are tokens", async () => {
+  it("reads logprobs from the step's result, with at most as many alternatives as there are tokens", async () => {
     const { passes, calls, steps } = fakeNative();
     const pass = passes.run([drawn(0, [4], 2), drawn(1, [5], 99)], underway);
     const rest = Array.from({ length: 10 }, (_, i) => [i, -i]).flat();
@@ -137,7 +137,7 @@ describe("a native pass", () => {
     ]);
   });
 
-  it("configures a sampler for its job, and again only for the tokens of penalties", async () => {
+  it("configures a sampler once for a job, or for each token with penalties", async () => {
     const { passes, steps, configs } = fakeNative();
     const play = async (row: BatchRow): Promise<void> => {
       const pass = passes.run([row], underway);
@@ -156,7 +156,7 @@ describe("a native pass", () => {
 });
 
 describe("a queued native pass", () => {
-  it("refers to the outputs of the pass before, and configures no sampler", async () => {
+  it("refers to the outputs of the preceding pass, and configures no sampler", async () => {
     const { passes, calls, steps, configs } = fakeNative();
     const first = passes.run([drawn(0, [4]), drawn(1, [4]), drawn(2, [4])], underway);
     const before = configs.length;
@@ -178,7 +178,7 @@ describe("a queued native pass", () => {
     expect(configs).toHaveLength(before);
   });
 
-  it("has no result when it was withdrawn, which is possible until it begins", async () => {
+  it("can be withdrawn until it begins, and then has no result", async () => {
     const { passes, steps, begin } = fakeNative();
     void passes.run([drawn(0, [4])], underway);
     const pass = passes.ahead?.run([ahead(0)]);
@@ -189,7 +189,7 @@ describe("a queued native pass", () => {
     expect(passes.ahead?.withdraw()).toBe(false);
   });
 
-  it("is not offered where calls may run in another order", () => {
+  it("is impossible if calls may run in another order", () => {
     expect(fakeNative({ inOrder: false }).passes.ahead).toBeUndefined();
   });
 });

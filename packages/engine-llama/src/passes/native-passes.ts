@@ -1,5 +1,5 @@
-// Runs passes with the native step that `xtask engine:build` compiles into the library: one call on the other thread
-// decodes and samples, and raw logits are read without such a call.
+// The driver on the native step, which `xtask engine:build` compiles into the library. A single call on the other thread decodes and samples, and
+// logits are read without such a call.
 import type { Token, TokenLogprobs } from "@waggle/engine";
 import type { LlamaContextSequence } from "node-llama-cpp";
 import { fillBatch, type DirectPassesOptions } from "./direct-passes.ts";
@@ -9,14 +9,14 @@ import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts
 import type { Answer, Draw, BatchRow, Passes, QueuedRow } from "./passes.ts";
 import { samplerConfig } from "../sampling/sampling.ts";
 
-/** A slot's sampler, and the position of its logits. */
 interface SlotSampler {
-  /** Kept here as a reference: when a sequence is garbage-collected, the library empties and reuses its cells. */
+  /** Keeps the sequence alive: the library empties and reuses the cells of a garbage-collected sequence. */
   readonly sequence: LlamaContextSequence;
   readonly sampler: DirectSampler;
   config: DirectSamplerConfig | undefined;
-  /** True when the sampler has this configuration: a step then changes only its seed. */
+  /** Whether `config` is applied to the sampler: a step then only sets the seed. */
   configured: boolean;
+  /** Sample position of the slot's last ask in the last pass. */
   position: number;
 }
 
@@ -26,7 +26,7 @@ interface Drawn {
 }
 
 const nothing: Answer = { kind: "token", token: undefined };
-/** Numbers before the alternatives: the token, its logit, the greatest logit, and the sum of exp(logit - greatest) over the vocabulary. */
+/** Count of the numbers before the alternatives: token, its logit, greatest logit, and the sum of exp(logit - greatest) over the vocabulary. */
 const logprobNumbers = 4;
 
 export function createNativePasses(options: DirectPassesOptions, native: NativeStep): Passes {
@@ -36,7 +36,7 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     return { sequence, sampler: library.createSampler(), config: undefined, configured: false, position: -1 };
   });
   let threads = 1;
-  /** Outputs of the last requested step, in order. */
+  /** Draws of the last requested step, in the order of its outputs. */
   let lastDrawn: readonly Drawn[] = [];
   let running: Promise<unknown> = Promise.resolve();
 
@@ -63,7 +63,7 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     rows.forEach(({ slot, asks }, row) => {
       const last = asks.at(-1);
       slotAt(slot).position = positions[row]?.at(-1) ?? -1;
-      // Only a row's last token is followed by a draw.
+      // Only the last ask of a row can be a draw.
       if (last?.kind === "draw") drawn.push({ slot, draw: last.draw });
     });
     lastDrawn = drawn;
@@ -102,7 +102,7 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     ];
   }
 
-  /** 0: no logprobs; 1: logprobs without alternatives; more: one more than the alternatives. */
+  /** Value of `topCounts`: 0 without logprobs, else 1 + the number of alternatives. */
   function topCount({ topLogprobs }: Draw): number {
     return topLogprobs === undefined ? 0 : 1 + Math.min(topLogprobs, sampling.vocabularySize);
   }

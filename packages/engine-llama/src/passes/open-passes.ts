@@ -1,4 +1,4 @@
-// Chooses the driver: the library's internals where they are as expected, its public API otherwise.
+// Chooses the driver of passes: the library's internals if they work as expected, else its public API.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { directProblem } from "./direct-check.ts";
@@ -18,16 +18,16 @@ export interface OpenPassesOptions {
   readonly dispatch: BatchDispatch;
   readonly slots: number;
   readonly sampling: SamplingContext;
-  /** The driver to use if possible; by default the fastest one. */
+  /** Driver to use if it works; by default the fastest that works. */
   readonly driver: Passes["driver"] | undefined;
-  /** True when calls that compute run one after the other, in the order of the calls. */
+  /** Whether calls that compute run in the order of the calls. */
   readonly inOrder: boolean;
   readonly log: (level: LogLevel, message: string) => void;
 }
 
 export async function openPasses(options: OpenPassesOptions): Promise<Passes> {
   const { llama, model, context, dispatch, slots, sampling, driver, inOrder, log } = options;
-  // Reserve all sequences in any case, so that the library gives them to no other user.
+  // Every driver needs all sequences to be reserved.
   const sequences = Array.from({ length: slots }, () => context.getSequence());
   const [first] = sequences;
   const library = driver === "public" || first === undefined ? undefined : directLibraryOf(llama, model, context);

@@ -1,4 +1,4 @@
-// Tests that with the public driver entries which reach the library's queue one by one are one forward pass.
+// Tests that the public driver computes a step in one forward pass, although entries reach the library's queue one by one.
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -6,9 +6,9 @@ import { storyModel } from "../testing/story-model.ts";
 import type * as BatchOrder from "./batch-order.ts";
 import type { loadLlamaBackend } from "../load/load.ts";
 
-/** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
+/** Slots and their numbers of tokens in each forward pass. The library calls `inSlotOrder` once before each pass. */
 const passes: { slot: number; tokens: number }[][] = [];
-// Test files share their imports: this one needs separate modules, with the mock in them.
+// Test files share modules. This file needs its own copies, which import the mock.
 vi.hoisted(() => vi.resetModules());
 afterAll(() => void vi.resetModules());
 vi.mock("./batch-order.ts", async (importOriginal) => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-test("steps are one forward pass each, in the order of the slots, whatever the entries", async () => {
+test("each step is one forward pass, in the order of the slots, with any kinds of entries", async () => {
   const { tokens: prompt } = await backend.tokenize({ kind: "text", text: "Once upon a time" });
   for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
   await backend.step([

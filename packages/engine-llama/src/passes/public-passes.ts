@@ -1,5 +1,5 @@
-// Owns passes by the library's public API: each row calls its sequence, and the library computes its queue as one batch. Slower; used where the
-// library's inside is different.
+// The driver on the library's public API: each row calls its sequence, and the library computes its queue as one batch. It is slower, and only used
+// if the library's internals are not as expected.
 import type { SlotSampling } from "@waggle/engine";
 import type {
   ControlledEvaluateIndexOutput,
@@ -16,11 +16,11 @@ import { drawOptions, type SamplingContext } from "../sampling/sampling.ts";
 import type { SamplerGarbage } from "./sampler-garbage.ts";
 
 export interface PublicPassesOptions {
-  /** One for each slot. */
+  /** A sequence for each slot. */
   readonly sequences: readonly LlamaContextSequence[];
   readonly dispatch: BatchDispatch;
   readonly sampling: SamplingContext;
-  /** Counts the samplers that the library makes for each row and drops afterwards. */
+  /** Counts the samplers: the library makes a sampler for each row, and drops it afterwards. */
   readonly samplers: SamplerGarbage;
 }
 
@@ -31,7 +31,7 @@ interface SlotSequence {
 
 type Output = ControlledEvaluateIndexOutput["next"] | undefined;
 
-/** A full context is a defect of the caller; silently discarding the beginning would be worse than an error. */
+/** Replaces the library's shift. A full context is a defect of the caller: an error is better than silently discarding the beginning. */
 const noShift = {
   strategy: (): never => {
     throw new Error("The context is full");
@@ -88,7 +88,7 @@ export function createPublicPasses(options: PublicPassesOptions): Passes {
     setThreads: () => {},
     async erase(slot, from, to, held) {
       const { sequence } = slotAt(slot);
-      // By its tokens, where possible: a memory that cannot be cut would otherwise be computed again, outside of any step.
+      // With recurrent layers, `eraseContextTokenRanges` would compute the sequence again, in the middle of other streams.
       if (to === held) await sequence.adaptStateToTokens(sequence.contextTokens.slice(0, from), false);
       else await sequence.eraseContextTokenRanges([{ start: from, end: to }]);
       return sequence.nextTokenIndex;
@@ -98,7 +98,7 @@ export function createPublicPasses(options: PublicPassesOptions): Passes {
     },
     async load(slot, path) {
       const { sequence } = slotAt(slot);
-      // The file's name contains the fingerprint of its model.
+      // `acceptRisk`: the folder's name has the model's fingerprint, so that the file belongs to this model.
       await sequence.loadStateFromFile(path, { acceptRisk: true });
       return sequence.contextTokens;
     },
@@ -118,6 +118,6 @@ function optionsForLogits({ tokens, top, total }: LogitsRequest): object {
 function answerOf(ask: Ask, next: Output): Answer {
   if (ask.kind === "draw") return { kind: "token", token: next?.token ?? undefined };
   const { logits, totalLogitWeight: totalWeight } = next ?? {};
-  if (logits === undefined) return { kind: "failed", message: "The library gave no logits" };
+  if (logits === undefined) return { kind: "failed", message: "The library returned no logits" };
   return { kind: "logits", logits: { logits, ...(totalWeight === undefined ? {} : { totalWeight }) } };
 }

@@ -1,11 +1,10 @@
-// Reads raw logits with the library's sampling call. The call returns the logits that a sampler has left, so the samplers
-// here leave all of them.
+// Reads raw logits with the library's call for sampling. The call returns the logits that a sampler has left, so the samplers here leave all of them.
 import { greedy, type DirectContext, type DirectSampler, type DirectSamplerConfig } from "./library-context.ts";
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
 
 const mostProbable: DirectSamplerConfig = { ...greedy, seed: 1 };
 
-/** @param sampler a sampler that nothing else uses during the call */
+/** @param sampler must not be used elsewhere during the call */
 export async function rawLogits(
   context: DirectContext,
   sampler: DirectSampler,
@@ -27,7 +26,7 @@ export async function rawLogits(
 
   if (top === "all") await ask(mostProbable, true, total);
   else {
-    // A top-k sampler that keeps this many tokens finds them without sorting the others.
+    // A top-k sampler finds the most probable tokens without sorting the others.
     if (top > 1) await ask({ ...mostProbable, temperature: 1, topK: top }, [[], false, false, false, top], false);
     if (total || top === 1 || tokens.length > 0) await ask(mostProbable, [tokens, false, false, true, 0], total);
   }

@@ -1,4 +1,4 @@
-// Tests slots of a model whose memory cannot be cut: they keep the tokens up to a checkpoint, and answer as if all had been computed.
+// Tests slots of a model with recurrent layers: they keep tokens up to a checkpoint, and answer the same as an empty slot.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ async function open(driver: Passes["driver"]): Promise<Backend> {
   return backend;
 }
 
-/** What a slot answers to a prompt, fed in chunks, and how many of its tokens it had kept. */
+/** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that it kept before */
 async function answer(
   backend: Backend,
   slot: number,
@@ -56,14 +56,14 @@ async function answer(
   return { kept, sampled };
 }
 
-test("a slot goes back to its last checkpoint before what a prompt shares with it", async () => {
+test("a slot goes back to its last checkpoint within the shared prefix", async () => {
   const backend = await open("native");
   const expected = await answer(backend, 0, other);
   await answer(backend, 1, prompt);
   expect(await answer(backend, 1, other, 100)).toEqual({ kept: 80, sampled: expected.sampled });
 });
 
-test("it keeps all of a prompt that is continued, and nothing before its first checkpoint", async () => {
+test("a slot keeps all tokens of a continued prompt, but none if the shared prefix ends before its first checkpoint", async () => {
   const backend = backends[0] ?? (await open("native"));
   const { sampled } = await answer(backend, 0, prompt);
   const longer = [...prompt, ...sampled.slice(0, -1), 301, 302];
@@ -75,7 +75,7 @@ test("it keeps all of a prompt that is continued, and nothing before its first c
   expect((await answer(backend, 0, prompt, 30)).kept).toBe(0);
 });
 
-test("with the public driver it keeps nothing, and gives the same answer", async () => {
+test("the public driver has no checkpoints, but the same answer", async () => {
   const [direct, known] = [backends[0] ?? (await open("native")), await open("public")];
   await answer(known, 0, prompt);
   const { kept, sampled } = await answer(known, 0, other, 100);

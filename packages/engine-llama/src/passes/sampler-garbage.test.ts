@@ -4,10 +4,10 @@ import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 import { createSamplerGarbage } from "./sampler-garbage.ts";
 
-/** 12 bytes for each token: 1 MiB. */
+/** With 12 bytes per token, a sampler has 1 MiB. */
 const vocabularySize = 2 ** 20 / 12;
 
-test("collects the young generation after every 4 MiB of dead samplers, and everything after 16", () => {
+test("collects the young generation after 4 MiB of dropped samplers, and all generations after 16 MiB", () => {
   const collected: string[] = [];
   const garbage = createSamplerGarbage(vocabularySize, (minor) => collected.push(minor === true ? "minor" : "all"));
   for (let sampler = 1; sampler <= 32; sampler++) {
@@ -19,7 +19,7 @@ test("collects the young generation after every 4 MiB of dead samplers, and ever
   expect(collected).toEqual(["minor", "minor", "minor", "all", "minor", "minor", "minor", "all"]);
 });
 
-test("does nothing without V8's gc function", () => {
+test("does nothing without V8's `gc`", () => {
   const garbage = createSamplerGarbage(vocabularySize, undefined);
   for (let sampler = 0; sampler < 100; sampler++) garbage.add();
   expect(() => garbage.collect()).not.toThrow();
@@ -28,7 +28,7 @@ test("does nothing without V8's gc function", () => {
 test.each([
   ["jobs", {}],
   ["jobs with logprobs", { topLogprobs: 1 }],
-])("the public driver has the samplers of its %s collected while a pass computes", async (_, fields) => {
+])("the public driver collects the samplers of %s while a pass computes", async (_, fields) => {
   const collect = vi.fn();
   vi.stubGlobal("gc", collect);
   const backend = await loadLlamaBackend({
@@ -45,7 +45,7 @@ test.each([
     await backend.dispose();
   });
   const sampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1, ...fields };
-  // Each holds 12 bytes for each token of a small vocabulary, so 4 MiB take many.
+  // A small vocabulary has small samplers, so that 4 MiB take many jobs.
   for (let job = 0; job < 200 && collect.mock.calls.length === 0; job++) {
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: [300], sample: true }]);

@@ -1,24 +1,24 @@
-// Owns freeing the library's dropped samplers. Each holds a `llama_token_data` (llama.h) for every token of the vocabulary, which is freed when V8
-// collects the sampler's JavaScript object; V8 sees a few bytes there, and no reason to collect it.
+// Frees the library's dropped samplers by garbage collections. Each sampler holds a `llama_token_data` (llama.h) for every token of the vocabulary,
+// until V8 collects its JavaScript object. V8 has no reason to do so, because it only sees a few bytes.
 
-/** id, logit and probability of a token. */
+/** Id, logit and probability. */
 const bytesPerToken = 12;
-/** Garbage after which the young generation is collected, which takes half a millisecond. */
+/** Garbage after which the young generation is collected. A collection takes half a millisecond. */
 const youngLimitBytes = 4 * 2 ** 20;
-/** A sampler that survives two collections is in the old generation. Collecting that takes 10 ms. */
+/** Garbage after which all generations are collected: samplers that survive two collections are in the old one. A collection takes 10 ms. */
 const oldLimitBytes = 16 * 2 ** 20;
 
-/** V8's `gc`, with `--expose-gc`. */
+/** V8's `gc`, which exists with `--expose-gc`. */
 export type CollectGarbage = (minor?: boolean) => unknown;
 
 export interface SamplerGarbage {
-  /** A sampler has been dropped. */
+  /** Counts a dropped sampler. */
   add(): void;
-  /** Collects garbage if due; called while a pass computes, when no work waits for this thread. */
+  /** Collects garbage if there is enough. Called while a pass computes, when this thread has no other work. */
   collect(): void;
 }
 
-/** @param collectGarbage undefined without `--expose-gc`: then V8 collects in its own time */
+/** @param collectGarbage undefined without `--expose-gc`: V8 then collects when it decides to */
 export function createSamplerGarbage(
   vocabularySize: number,
   collectGarbage: CollectGarbage | undefined,

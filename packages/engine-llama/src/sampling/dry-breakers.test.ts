@@ -20,16 +20,16 @@ function breakersOf(tokenized: string[] = [], more: Partial<DryBreakerOptions> =
 
 const asObject = (found: ReadonlyMap<Token, readonly (readonly Token[])[]>) => Object.fromEntries(found);
 
-test("finds the tokens that have the breaker in them", async () => {
+test("finds the tokens that contain the breaker", async () => {
   expect(asObject(await breakersOf()(["\n"]))).toEqual({ 1: [[]], 2: [[]], 3: [[]], 4: [[]], 8: [[]], 9: [[]] });
 });
 
-test("finds the tokens that end with its beginning, with the tokens of its rest", async () => {
+test("finds the tokens that end with the breaker's beginning, with the tokens of its rest", async () => {
   expect(asObject(await breakersOf()(["\n\n"]))).toEqual({ 1: [[106]], 2: [[106]], 3: [[]], 8: [[]] });
   expect(asObject(await breakersOf()(["abc"]))).toEqual({ 0: [[101, 102]], 5: [[102]] });
 });
 
-test("joins what it finds for each of them", async () => {
+test("joins the results of several breakers", async () => {
   expect(asObject(await breakersOf()(["\n", "\n\n", "bc"]))).toMatchObject({
     1: [[], [106]],
     5: [[102]],
@@ -38,26 +38,26 @@ test("joins what it finds for each of them", async () => {
   });
 });
 
-test("finds control tokens by their names", async () => {
+test("finds control tokens by their texts", async () => {
   const find = breakersOf([], { pieces: ["<s>", "a", "<|end|>"], tokenBytes: () => new Uint8Array() });
   expect(asObject(await find(["<|end|>"]))).toEqual({ 2: [[]] });
 });
 
-test("leaves out the first space of each token where the tokenizer adds one", async () => {
+test("ignores the first space of each token if the tokenizer adds one", async () => {
   const spaced = ["a", " a", "  a", "b a"];
   const more = { pieces: spaced, tokenBytes: (token: Token) => Buffer.from(spaced[token] ?? "") };
   expect(asObject(await breakersOf([], more)([" a"]))).toEqual({ 1: [[]], 2: [[]], 3: [[]] });
   expect(asObject(await breakersOf([], { ...more, addsSpace: true })([" a"]))).toEqual({ 2: [[]], 3: [[]] });
 });
 
-test("cuts a breaker after 40 bytes, and what follows its first token after 20 tokens", async () => {
+test("cuts a breaker after 40 bytes, and its rest after 20 tokens", async () => {
   const tokenized: string[] = [];
   const found = await breakersOf(tokenized)([`a${"c".repeat(60)}`]);
   expect(tokenized).toEqual(["c".repeat(39)]);
   expect(found.get(0)).toEqual([Array.from({ length: 20 }, () => 102)]);
 });
 
-test("knows the last few sets, and tokenizes a rest once", async () => {
+test("caches the last few sets, and tokenizes each rest once", async () => {
   const tokenized: string[] = [];
   const find = breakersOf(tokenized);
   const first = await find(["\n\n"]);

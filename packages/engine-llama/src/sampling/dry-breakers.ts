@@ -1,27 +1,27 @@
-// Finds the tokens of DRY's breakers: a breaker is a text that may begin in the middle of a token and end in a later one.
+// Finds the token sequences that contain DRY's breakers. A breaker is a text that may begin in the middle of a token and end in a later token.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "@waggle/engine";
 import { mostTailTokens, type DryBreakers } from "./dry.ts";
 import { tokensPerTurn } from "@waggle/grammar/gbnf";
 
 export interface DryBreakerOptions {
-  /** The vocabulary's pieces as in the file: a breaker may also name a token that adds no text. */
+  /** Texts of all tokens in the file: a breaker may also be the text of a token without bytes, such as a control token. */
   readonly pieces: readonly string[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** True when the tokenizer puts a space before a text. llama.cpp skips the first space of each token, so no breaker matches it there. */
+  /** Whether the tokenizer puts a space before a text. As llama.cpp does then, the first space of a token matches no breaker. */
   readonly addsSpace: boolean;
-  /** Tokenizes without a token for the text's beginning, and never to control tokens. */
+  /** Tokenizes without BOS and control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]> | readonly Token[];
 }
 
-/** Most bytes of a breaker's text, as in llama.cpp. */
+/** Longer breakers are cut, as in llama.cpp. */
 const mostBytes = 40;
-/** Number of kept results; most jobs have the default breakers. */
+/** Number of cached results. Most jobs have the default breakers. */
 const keptSets = 4;
 const space = 0x20;
 const encoder = new TextEncoder();
 
-/** @returns the search for breakers: it goes through the whole vocabulary, in several turns of the event loop, and keeps the last few results */
+/** @returns a search through the whole vocabulary, in several turns of the event loop, with a cache of the last results */
 export function createDryBreakers(options: DryBreakerOptions): (texts: readonly string[]) => Promise<DryBreakers> {
   const kept = new Map<string, Promise<DryBreakers>>();
   return async (texts) => {
@@ -59,7 +59,7 @@ async function findBreakers(
       for (const breaker of beginningWith[bytes[at] ?? 0] ?? []) {
         const matched = matchedBytes(at, bytes, breaker);
         if (matched === 0) continue;
-        // A cut in the middle of a character leaves bytes that are in no text and have no tokens.
+        // The rest can begin in the middle of a character: then it matches no tokens.
         const rest = matched === breaker.length ? "" : breaker.toString("utf8", matched);
         const tail = tails.get(rest) ?? (await tailOf(rest));
         const own = found.get(token);
@@ -71,7 +71,7 @@ async function findBreakers(
   return found;
 }
 
-/** Groups the breakers by their first byte, cut to `mostBytes`; most tokens contain no first byte of a breaker. */
+/** Cuts the breakers to `mostBytes`, and groups them by their first byte, which most tokens do not contain. */
 function byFirstByte(texts: readonly string[]): readonly (readonly Buffer[] | undefined)[] {
   const grouped: Buffer[][] = [];
   for (const text of texts) {
@@ -81,7 +81,10 @@ function byFirstByte(texts: readonly string[]): readonly (readonly Buffer[] | un
   return grouped;
 }
 
-/** Number of the breaker's bytes at this position, all of them or up to the token's end; 0 where the token contains the whole breaker elsewhere. */
+/**
+ * Number of the breaker's bytes in the token from `at` on: the whole breaker, or its beginning up to the token's end. 0 if the bytes differ, or if
+ * only a beginning fits while the whole breaker is elsewhere in the token.
+ */
 function matchedBytes(at: number, bytes: Uint8Array, breaker: Buffer): number {
   const length = Math.min(breaker.length, bytes.length - at);
   for (let i = 1; i < length; i++) if (bytes[at + i] !== breaker[i]) return 0;

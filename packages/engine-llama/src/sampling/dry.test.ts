@@ -27,31 +27,31 @@ describe("DRY", () => {
     expect(penalties([4, 2, 9, 1, 2])).toEqual({});
   });
 
-  it("compares so many of the last tokens", () => {
+  it("compares only the last `dry_penalty_last_n` tokens", () => {
     expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 5 })).toHaveProperty("9");
     expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 4 })).toEqual({});
     expect(penalties([1, 2, 9, 1, 2], { dry_penalty_last_n: 0 })).toEqual({});
     expect(penalties([1, 2, 9, 1, 2], { dry_multiplier: 0 })).toEqual({});
   });
 
-  it("lets no repetition reach across a breaker, and penalises no breaker", () => {
+  it("ends repetitions at breakers, and does not penalise breakers", () => {
     const history = [1, 2, 3, 9, 1, 2, 3];
     expect(penalties(history, {}, new Map([[1, [[]]]]))).toEqual({ 9: Math.fround(0.8) });
     expect(penalties(history, {}, new Map([[2, [[]]]]))).toEqual({});
     expect(penalties(history, {}, new Map([[9, [[]]]]))).toEqual({});
-    // Of several tokens: the longest that is there counts, one that is only begun does not.
+    // Breakers of several tokens: the longest in the text counts. A breaker whose tokens are not all in the text does not count.
     expect(penalties(history, {}, new Map([[1, [[2, 7], [2]]]]))).toEqual({});
     expect(penalties(history, {}, new Map([[1, [[2, 7]]]]))).toHaveProperty("9");
     expect(penalties(history, {}, new Map([[9, [[1]]]]))).toEqual({ 9: Math.fround(0.8) });
   });
 
-  it("stays a number however long the repetition is", () => {
+  it("has finite penalties for repetitions of any length", () => {
     const loop = Array.from({ length: 2_000 }, () => 7);
     expect(penalties(loop)).toEqual({ 7: Math.fround(Math.fround(0.8) * 1.75 ** 158) });
     expect(penalties(loop, { dry_base: 1 })).toEqual({ 7: Math.fround(0.8) });
   });
 
-  it("finds the same as comparing every two positions", () => {
+  it("finds the same repetitions as a comparison of all pairs of positions", () => {
     const longestAt = (history: readonly Token[], end: number): number => {
       let length = 0;
       while (length < end && history[end - 1 - length] === history[history.length - 1 - length]) length++;
@@ -75,9 +75,9 @@ describe("DRY", () => {
     );
   });
 
-  it("takes time in proportion to the tokens, however much they repeat", () => {
+  it("takes linear time, also for one long repetition", () => {
     const loop = Array.from({ length: 65_536 }, (_, i) => i % 2);
-    // A comparison of every two positions takes 10 s.
+    // A comparison of all pairs of positions takes 10 s.
     expect(processorMs(() => void dryPenalties(loop, settings, noBreakers))).toBeLessThan(1_000);
   });
 });

@@ -1,4 +1,4 @@
-// Owns DRY ("don't repeat yourself"): the penalty of a token that would lengthen a repetition. The rules are those of llama.cpp's sampler.
+// Calculates DRY ("don't repeat yourself"), a penalty for tokens that would lengthen a repetition. The rules are those of llama.cpp's sampler.
 import type { SlotSampling, Token } from "@waggle/engine";
 
 export type DrySettings = Pick<
@@ -6,15 +6,15 @@ export type DrySettings = Pick<
   "dry_multiplier" | "dry_base" | "dry_allowed_length" | "dry_penalty_last_n"
 >;
 
-/** Most tokens that follow a breaker's first one, as in llama.cpp. */
+/** Most tokens of a breaker after its first token, as in llama.cpp. */
 export const mostTailTokens = 20;
 
-/** Sequences that end a repetition: by the first token, the tokens behind it, an empty list where the breaker ends in the first one. */
+/** Token sequences that end a repetition. Key: the first token; value: the following tokens, an empty list for a sequence of one token. */
 export type DryBreakers = ReadonlyMap<Token, readonly (readonly Token[])[]>;
 
-/** The natural logarithm of the greatest number in single precision. */
+/** Natural logarithm of the greatest number in single precision. */
 const greatestLog = Math.fround(88.722_839_1);
-/** A base up to this one does not grow. */
+/** With a base up to this, the penalty does not grow. */
 const leastBase = Math.fround(1.000_001);
 
 export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boolean {
@@ -22,10 +22,10 @@ export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boo
 }
 
 /**
- * Where the text ends with tokens that it contained before, the token that followed them there gets the penalty multiplier · base ^ (their
- * number - allowed length). The time is proportional to the tokens compared.
- * @param history oldest first; the last `dry_penalty_last_n` of it are compared, all of them where that is -1
- * @returns by token, the number to subtract from its logit, in single precision
+ * Finds the earlier places of the tokens at the text's end. The token after such a place gets the penalty
+ * multiplier · base ^ (number of equal tokens - allowed length). Takes linear time.
+ * @param history oldest token first; the last `dry_penalty_last_n` tokens are compared, or all for -1
+ * @returns for each token with a penalty, the number to subtract from its logit, in single precision
  */
 export function dryPenalties(
   history: readonly Token[],
@@ -63,7 +63,7 @@ function newestFirst(history: readonly Token[], count: number): Uint32Array {
   return recent;
 }
 
-/** Number of tokens since the last breaker; any number above the longest match where it is further back. */
+/** Number of tokens since the last breaker; any number above the longest match if the breaker is further back. */
 function unbrokenLength(recent: Uint32Array, breakers: DryBreakers, longestMatch: number): number {
   const end = Math.min(recent.length, longestMatch + mostTailTokens + 1);
   for (let back = 0; back < end; back++) {
@@ -79,13 +79,13 @@ function unbrokenLength(recent: Uint32Array, breakers: DryBreakers, longestMatch
 }
 
 /**
- * For each number of tokens left out at the end: how many last tokens of the rest equal those of the whole. The Z-algorithm (Gusfield,
- * "Algorithms on Strings, Trees and Sequences", 1997, 1.4), here from the end.
+ * For each position, counted from the end: how many tokens up to it equal the last tokens of the text. This is the Z-algorithm (Gusfield,
+ * "Algorithms on Strings, Trees and Sequences", 1997, 1.4) on the reversed text.
  */
 function matchLengths(recent: Uint32Array): { readonly lengths: Uint32Array; readonly longest: number } {
   let longest = 0;
   const lengths = new Uint32Array(recent.length);
-  // The match that reaches furthest back: from `begin` to before `end` the tokens equal those from 0 on.
+  // The match that reaches furthest back: the tokens `[begin, end)` equal those from 0 on.
   let [begin, end] = [0, 0];
   for (let back = 1; back < recent.length; back++) {
     let length = back < end ? Math.min(end - back, lengths[back - begin] ?? 0) : 0;

@@ -4,11 +4,11 @@ import { createGrammars } from "./grammars.ts";
 
 const vocabularySize = 100_000;
 const endTokens = [7, 50_000];
-/** The last 26 tokens are the letters from "a" on. */
+/** The last 26 tokens are the letters "a" to "z". */
 const firstLetter = vocabularySize - 26;
 
 describe("the first grammar", () => {
-  test("checks each token once for the end of the text, in several turns of the event loop", async () => {
+  test("asks once for each token whether it ends the text, in several turns of the event loop", async () => {
     const asked = new Map<Token, number>();
     let [inTurn, mostInTurn, done] = [0, 0, false];
     const looked = (): void => {

@@ -1,4 +1,4 @@
-// Parses and checks the grammars of jobs once, and keeps each for its job after the check.
+// Parses and checks the grammars of jobs, and caches them: a job's grammar is checked at its acceptance, and used later.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promptMark } from "@waggle/chat-format/format";
 import { refuseField, type Token } from "@waggle/engine";
@@ -8,21 +8,23 @@ import { AmbiguityError } from "@waggle/grammar/gbnf";
 import { BeginningError, createGrammarRun, type GrammarRun, type GrammarVocabulary } from "@waggle/grammar/gbnf";
 import { createVocabularyOrder, tokensPerTurn } from "@waggle/grammar/gbnf";
 
-/** Most characters of all kept grammars; beyond that, the oldest grammar is dropped first. */
+/** Most characters of all cached grammars together; the least recently used grammar is dropped first. */
 const keptChars = 2_097_152;
-/** Most characters of an answer's beginning in the prompt: each character costs 4 µs. */
+/** Most characters of an answer's beginning in the prompt. Each character takes 4 µs. */
 const mostBegunChars = 65_536;
 const begunCharsPerTurn = 1_024;
 const noBytes = new Uint8Array();
 
 export interface Grammars {
-  /** @throws WaggleError invalid_argument naming the field when the grammar has no text */
+  /** @throws WaggleError invalid_argument, with the field's name, if the grammar is invalid or allows no text */
   check(text: string): Promise<void>;
-  /** @throws WaggleError invalid_argument as `check` */
+  /** @throws WaggleError invalid_argument, as `check` */
   begin(text: string): Promise<GrammarRun>;
   /**
-   * For an answer to messages, of which the prompt contains the beginning. In both texts a marker is written as a mark.
-   * @throws WaggleError invalid_argument as `check`, or when the grammar does not allow such a beginning
+   * Begins the grammar of an answer whose beginning is already in the prompt. Both texts have marks in place of the chat format's markers.
+   * @param text the grammar
+   * @param begun the answer's beginning
+   * @throws WaggleError invalid_argument, as `check`, or if the grammar does not allow this beginning
    */
   beginAnswer(text: string, begun: string): Promise<GrammarRun>;
 }
@@ -30,7 +32,7 @@ export interface Grammars {
 export interface GrammarsOptions {
   readonly vocabularySize: number;
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** The mark of a token that is a marker of the chat format. */
+  /** The mark for a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
   readonly isEndOfGeneration: (token: Token) => boolean;
 }
@@ -53,7 +55,7 @@ export function createGrammars(options: GrammarsOptions): Grammars {
   }
 
   async function open(text: string, begun: string | undefined): Promise<GrammarRun> {
-    // Most jobs have no grammar, so the vocabulary is sorted only when the first grammar comes.
+    // Sorting the vocabulary takes time and most jobs have no grammar, so the first grammar starts it.
     vocabulary ??= openVocabulary(options);
     if (begun !== undefined && begun.length > mostBegunChars) {
       throw refuseField("messages", `more than ${mostBegunChars} characters of an answer cannot be held to a format`);
@@ -107,12 +109,12 @@ async function openVocabulary(options: GrammarsOptions): Promise<GrammarVocabula
   const markers = new Map<Token, string>();
   for (let token = 0; token < vocabularySize; token++) {
     if (token % tokensPerTurn === tokensPerTurn - 1) await nextTurn();
-    // Called only once for each token, because the library runs native code for the call.
+    // Called once for each token only, because the call runs native code.
     if (isEndOfGeneration(token)) ends.add(token);
     const mark = markOf(token);
     if (mark !== undefined) markers.set(token, mark);
   }
-  // The end may be written in letters, but a grammar allows it only by being complete.
+  // The letters of an end token are not text for the grammar: the end is allowed when the grammar is complete.
   const isPlain = (token: Token): boolean => !ends.has(token) && !markers.has(token);
   const order = await createVocabularyOrder(vocabularySize, (token) => (isPlain(token) ? tokenBytes(token) : noBytes));
   return { order, tokenBytes, markers, isEndOfGeneration: (token) => ends.has(token), endTokens: [...ends] };

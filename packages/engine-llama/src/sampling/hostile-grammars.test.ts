@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 
-/** A step of the embedded model takes 1 ms; the watchdog waits for 5 s. */
+/** Limit for a step. A step of the embedded model takes 1 ms, and the watchdog waits for 5 s. */
 const longestMs = 2_000;
 const tokens = 60;
 

@@ -19,26 +19,26 @@ const kept = (...candidates: readonly (readonly [token: number, probability: num
     vocabulary,
   ).map(({ token }) => token);
 
-test("candidates that are not sure enough are removed", () => {
+test("improbable candidates are removed", () => {
   expect(kept([3, 0.5], [4, 0.4], [1, 0.1])).toEqual([3, 4]);
 });
 
-test("so do candidates that are sure enough alone, but not compared with the others", () => {
+test("candidates that are improbable compared with the others are removed", () => {
   expect(kept([1, 0.7], [3, 0.25], [4, 0.05])).toEqual([1]);
   expect(kept([1, 0.6], [3, 0.2], [4, 0.2])).toEqual([1]);
   expect(kept([1, 0.45], [4, 0.22], [3, 0.33])).toEqual([1, 3]);
   expect(kept([3, 0.64], [4, 0.33], [end, 0.03]), "ends have their share").toEqual([3, end]);
 });
 
-test("an end that is likely enough is the only candidate", () => {
+test("only the end stays if it is probable enough", () => {
   expect(kept([3, 0.8], [end, 0.15], [4, 0.05])).toEqual([end]);
   expect(kept([3, 0.97], [4, 0.02], [end, 0.01])).toEqual([3, end]);
 });
 
-test("texts that begin alike are sure together", () => {
+test("probabilities of texts with the same beginning are added", () => {
   expect(kept([2, 0.15], [1, 0.14], [3, 0.13], [4, 0.12])).toEqual([2]);
 });
 
-test("where no candidate is sure, none remains", () => {
+test("no candidates stay if none is probable enough", () => {
   expect(kept([1, 0.15], [3, 0.14], [4, 0.13])).toEqual([]);
 });

@@ -1,9 +1,9 @@
-// Owns the filter for the text of a hole: where the model is unsure, the text ends. The rule and its numbers are those of llama.cpp's infill sampler.
+// Filters candidates for infill: if the model is unsure, the text ends. The rules and numbers are those of llama.cpp's infill sampler.
 import type { Token } from "@waggle/engine";
 
 export interface FillCandidate {
   readonly token: Token;
-  /** The sum over all candidates is 1. */
+  /** The probabilities of all candidates add up to 1. */
   readonly probability: number;
 }
 
@@ -12,16 +12,16 @@ export interface FillVocabulary {
   readonly bytesOf: (token: Token) => Uint8Array;
 }
 
-/** Weight of the end for each candidate, even an unlikely one. */
+/** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds that of all text. */
 const endWeight = 3;
-/** A candidate with a lower probability counts as a guess. */
+/** Candidates with a lower probability are removed. */
 const leastProbability = 0.2;
-/** Candidates beyond this number are a guess even together. */
+/** Only this many candidates can support each other. */
 const mostCompared = 64;
 
 /**
- * The candidates that are sure enough, in their order; only ends where those are likely; an empty list where no candidate is sure, so the text ends.
- * A candidate whose text begins with another one's counts for that one.
+ * A candidate whose text begins with another candidate's text supports that candidate: their probabilities are added.
+ * @returns the candidates that are probable enough, in their order; only end tokens if these are likely; an empty list if the text should end
  */
 export function sureCandidates<C extends FillCandidate>(
   candidates: readonly C[],
@@ -36,12 +36,12 @@ export function sureCandidates<C extends FillCandidate>(
   const sure = ofLeast(candidates, leastProbability);
   const count = sure.filter(({ token }) => !isEnd(token)).length;
   if (count === 0) return [];
-  // Each of the rest must be at least as probable as in an equal distribution over them and an end.
+  // Each remaining candidate must be at least as probable as in an equal distribution over these candidates and an end.
   const total = sure.reduce((sum, { token }) => sum + (sums.get(token) ?? 0), 0);
   return ofLeast(sure, total / (count + 1));
 }
 
-/** The probability of each candidate. Where one text begins with another, one candidate gets the sum and the others 0. */
+/** Probabilities by token. If the text of a candidate begins with another's, one of them gets the sum and the other 0. */
 function supported(
   candidates: readonly FillCandidate[],
   bytesOf: FillVocabulary["bytesOf"],

@@ -35,7 +35,7 @@ function frequencies(more: Partial<SlotSampling>): Map<number, number> {
 
 const tokensOf = (more: Partial<SlotSampling>) => [...frequencies(more).keys()].sort((a, b) => a - b);
 
-it("computes logprobs of the raw distribution, for the requested tokens", () => {
+it("logprobs are those of the raw distribution", () => {
   const { logprob, top } = logprobsOf(position, 7, 2);
   expect(top.map(({ token }) => token)).toEqual([5, 6]);
   expect(top[0]?.logprob).toBeCloseTo(Math.log(1 / totalWeight), 10);
@@ -44,21 +44,21 @@ it("computes logprobs of the raw distribution, for the requested tokens", () => 
 });
 
 describe("logit sampler", () => {
-  it("draws in proportion to the probabilities, sharpened by the temperature", () => {
+  it("draws in proportion to the probabilities, with temperature", () => {
     const plain = frequencies({ temperature: 1 });
     expect(plain.get(5)).toBeCloseTo(1 / totalWeight, 1);
     expect(plain.get(6)).toBeCloseTo(Math.exp(-1) / totalWeight, 1);
     expect(frequencies({ temperature: 0.3 }).get(5) ?? 0).toBeGreaterThan(0.9);
   });
 
-  it("cuts off by top-k, top-p and min-p", () => {
+  it("applies top-k, top-p and min-p", () => {
     expect(tokensOf({ temperature: 1, top_k: 2 })).toEqual([5, 6]);
     expect(tokensOf({ temperature: 1, top_p: 0.5 })).toEqual([5]);
     expect(tokensOf({ temperature: 1, top_p: 0 })).toEqual([5]);
     expect(tokensOf({ temperature: 2, min_p: 0.3 })).toEqual([5, 6]);
   });
 
-  it("honours biases, bans and penalties", () => {
+  it("applies biases, bans and penalties", () => {
     expect(greedily({ logit_bias: { "7": 50 } })).toBe(7);
     expect(greedily({ logit_bias: { "5": -100 } })).toBe(6);
     expect(greedily({}, [], [5, 6])).toBe(7);
@@ -68,13 +68,13 @@ describe("logit sampler", () => {
     expect(greedily({}, [], [5, 6, 7, 8])).toBeUndefined();
   });
 
-  it("applies penalties to so many of the last tokens only", () => {
+  it("applies penalties only to the last `repeat_last_n` tokens", () => {
     expect(greedily({ presence_penalty: 2, repeat_last_n: 2 }, [5, 9, 9])).toBe(5);
     expect(greedily({ presence_penalty: 2, repeat_last_n: 3 }, [5, 9, 9])).toBe(6);
     expect(greedily({ presence_penalty: 2, repeat_last_n: 0 }, [5])).toBe(5);
   });
 
-  it("penalises a repetition with DRY, but for its breakers", () => {
+  it("penalises repetitions with DRY, except across breakers", () => {
     const dry = { dry_multiplier: 2, dry_allowed_length: 2 };
     const history = [1, 2, 5, 1, 2];
     expect(greedily(dry, history)).toBe(6);
@@ -84,7 +84,7 @@ describe("logit sampler", () => {
     expect(broken.sample(position, 1)).toBe(5);
   });
 
-  it("takes the best choices away with XTC, but for the last of them", () => {
+  it("removes the tokens above XTC's threshold, except the least probable of them", () => {
     const xtc = { temperature: 1, xtc_probability: 1, xtc_threshold: 0.2 };
     expect(tokensOf(xtc)).toEqual([6, 7, 8]);
     expect(greedily({ ...xtc, temperature: 0 })).toBe(6);
@@ -92,7 +92,7 @@ describe("logit sampler", () => {
     expect(greedily({ ...xtc, xtc_threshold: 0.9, temperature: 0 })).toBe(5);
   });
 
-  it("samples the same with the same seed, whatever it has sampled before", () => {
+  it("samples the same token with the same seed, whatever it has sampled before", () => {
     const one = sampler({ temperature: 1 });
     const run = (seed: number) => Array.from({ length: 20 }, (_, at) => one.sample(position, tokenSeed(seed, at)));
     const first = run(9);
@@ -101,7 +101,7 @@ describe("logit sampler", () => {
     expect(one.sample(position, tokenSeed(9, 19))).toBe(first.at(-1));
   });
 
-  it("takes the lowest of equally probable tokens", () => {
+  it("chooses the lowest id of equally probable tokens", () => {
     const even = new Map([
       [7, 1],
       [4, 1],
@@ -110,7 +110,7 @@ describe("logit sampler", () => {
     expect(sampler({ temperature: 0 }).sample({ logits: even }, 1)).toBe(4);
   });
 
-  it("chooses among the tokens that a grammar allows, with as few checks as possible", () => {
+  it("chooses a token that the grammar allows, with as few checks as possible", () => {
     const asked: number[] = [];
     const withGrammar = (tokens: readonly number[], more: Partial<SlotSampling> = {}) => {
       const allows = (token: number): boolean => {
@@ -118,7 +118,7 @@ describe("logit sampler", () => {
         return tokens.includes(token);
       };
       const one = sampler({ temperature: 0, top_k: 40, ...more }, { grammar: { allows, candidates: () => [] } });
-      // The candidates of the grammar come last, whatever their logits.
+      // In the logits, the grammar's candidates come last and not in the order of their logits.
       return one.sample({ logits: new Map([...logits, [9, 2.5]]), totalWeight }, 1);
     };
     expect(withGrammar([5, 7])).toBe(5);
@@ -130,7 +130,7 @@ describe("logit sampler", () => {
     expect(withGrammar([])).toBeUndefined();
   });
 
-  it("draws again where a grammar refused: the first number led to a refused token", () => {
+  it("draws a new random number after the grammar has rejected a token", () => {
     const flat = { logits: new Map(Array.from({ length: 10 }, (_, token): [Token, number] => [token, 0])) };
     const grammar = { allows: (token: Token) => token > 1, candidates: () => [] };
     const one = sampler({ temperature: 1 }, { grammar });
@@ -144,7 +144,7 @@ describe("logit sampler", () => {
   });
 });
 
-it("fills a hole with sure tokens, and ends it where the model is unsure", () => {
+it("infill chooses probable tokens, and ends if the model is unsure", () => {
   const vocabulary = {
     isEndOfGeneration: (token: number) => token === 9,
     tokenBytes: (token: number) => Uint8Array.of(token),
@@ -165,13 +165,13 @@ describe("the request of the logit sampler", () => {
     sampler({ temperature: 0.8, top_k: 40, ...more }, options).request();
   const history = () => [1, 2, 2, 3, 1, 2];
 
-  it("is for as many tokens as may be chosen, and some to spare", () => {
+  it("is for all tokens that may be chosen, and a few more", () => {
     expect(request({})).toEqual({ tokens: [], top: 56, total: false });
     expect(request({ temperature: 0, top_k: 0 })).toEqual({ tokens: [], top: 17, total: false });
     expect(request({ temperature: 0, topLogprobs: 20 })).toEqual({ tokens: [], top: 20, total: true });
   });
 
-  it("is one more for each token that something may lower", () => {
+  it("is for one more token for each token whose logit may be lowered", () => {
     expect(request({ presence_penalty: 1 }, { history }).top).toBe(59);
     expect(request({ repeat_penalty: 1.1, repeat_last_n: 2 }, { history }).top).toBe(58);
     expect(request({ repeat_penalty: 1.1, repeat_last_n: 0 }, { history }).top).toBe(56);
@@ -179,7 +179,7 @@ describe("the request of the logit sampler", () => {
     expect(request({ logit_bias: { "3": -1, "4": -100, "5": 2 } })).toEqual({ tokens: [5], top: 58, total: false });
   });
 
-  it("is for all tokens only where necessary", () => {
+  it("is for the whole vocabulary only if necessary", () => {
     expect(request({ top_k: 0 }).top).toBe("all");
     expect(request({ presence_penalty: -1 }).top).toBe("all");
     expect(request({ repeat_penalty: 0.9 }).top).toBe("all");
@@ -189,7 +189,7 @@ describe("the request of the logit sampler", () => {
     expect(request({ xtc_probability: 0.5, xtc_threshold: 0.6, temperature: 0 }).top).toBe(17);
   });
 
-  it("is what the grammar allows as well, and follows the history and the grammar", () => {
+  it("also has the grammar's candidates, and depends on the history", () => {
     const held = [1];
     let at = 0;
     const grammar = { allows: () => true, candidates: () => [at++] };

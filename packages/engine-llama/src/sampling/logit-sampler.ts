@@ -1,57 +1,51 @@
-// Samples in JavaScript where llama.cpp's samplers cannot: after a grammar refuses a token, for the infill sampler, and
-// for DRY over all of a slot. From the same logits and seed it chooses the same token as llama.cpp: the order of the
-// filters, their single precision and their random numbers are the same. The order: bias, penalties, DRY, top-k, top-p,
-// min-p, XTC, infill, temperature.
+// Samples in JavaScript what the library cannot sample: after a grammar has rejected its token, for infill, and with DRY over a whole slot. With the
+// same logits and seed it chooses the same token as llama.cpp: the filters have the same order, single precision and random numbers. The order is
+// bias, penalties, DRY, top-k, top-p, min-p, XTC, infill, temperature.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { sureCandidates } from "./infill-sampler.ts";
 import { createDraws, type Draws } from "./random.ts";
+import type { SamplingContext } from "./sampling.ts";
 
 export interface LogitSamplerOptions {
   readonly sampling: SlotSampling;
-  /** All tokens that the slot holds before the sample position, oldest first. */
+  /** All tokens in the slot, oldest first. */
   readonly history: () => readonly Token[];
-  /** Tokens that must not be sampled. */
+  /** Whether a token must not be sampled. */
   readonly banned: (token: Token) => boolean;
-  /** Facts about tokens, needed to fill a hole. */
+  /** Needed for infill. */
   readonly vocabulary?: SampledVocabulary | undefined;
-  /** The grammar of the job; its functions are called for as few tokens as possible. */
+  /** The job's grammar. `allows` is slow, so the sampler calls it for few tokens. */
   readonly grammar?: Pick<GrammarRun, "allows" | "candidates"> | undefined;
-  /** Where absent, a repetition has no breaks: DRY counts its full length. */
   readonly dryBreakers?: DryBreakers | undefined;
 }
 
-export interface SampledVocabulary {
-  readonly isEndOfGeneration: (token: Token) => boolean;
-  readonly tokenBytes: (token: Token) => Uint8Array;
-  /** The end of a turn, or else the end of text; null: the model has no end token. */
-  readonly end: Token | null;
-}
+export type SampledVocabulary = Pick<SamplingContext, "isEndOfGeneration" | "tokenBytes" | "end">;
 
 /** The logits that the sampler needs at a sample position. */
 export interface LogitsRequest {
-  /** Tokens whose logits are read by id. */
+  /** Tokens whose logits to read in any case. */
   readonly tokens: readonly Token[];
-  /** Number of the most probable logits to read. */
+  /** Number of the most probable tokens whose logits to read. */
   readonly top: number | "all";
-  /** Whether to compute the sum over the vocabulary. */
+  /** Whether to calculate `totalWeight`. */
   readonly total: boolean;
 }
 
 export interface PositionLogits {
-  /** Raw logits: the most probable ones first, in that order, then the tokens asked for by id that are not among them. */
+  /** Raw logits: most probable token first, then the other tokens of the request. */
   readonly logits: ReadonlyMap<Token, number>;
   /** The sum of exp(logit - greatest logit) over the vocabulary. */
   readonly totalWeight?: number | undefined;
 }
 
 export interface LogitSampler {
-  /** Called before each sample position, because the result depends on the slot's tokens and the grammar's position. */
+  /** Logits that `sample` needs. Depends on the slot's tokens and the grammar's state, so call it for each sample position. */
   request(): LogitsRequest;
   /**
-   * @param seed of this position, of 32 bits
-   * @returns undefined when no token is left to sample
+   * @param seed seed of this position, 32 bits
+   * @returns undefined if no token is left to sample
    */
   sample(position: PositionLogits, seed: number): Token | undefined;
 }
@@ -61,17 +55,17 @@ interface Candidate {
   readonly logit: number;
 }
 
-/** Changes to the logits of tokens that the slot holds. */
+/** What penalties and DRY need to know about the tokens in the slot. */
 interface Repeated {
-  /** Counts of the tokens in the range of the penalties. */
+  /** How often each token is in the last `repeat_last_n` tokens. */
   readonly counts: ReadonlyMap<Token, number>;
-  /** By token, the number that DRY subtracts. */
+  /** Number that DRY subtracts from each token's logit. */
   readonly dry: ReadonlyMap<Token, number>;
 }
 
-/** Number of spare logits to read, because some of the most probable tokens may be banned. */
+/** Number of additional logits to read, because some of the most probable tokens may be banned. */
 const spareLogits = 16;
-/** Number of logits to read with a grammar, which rarely refuses all of this many most probable tokens. */
+/** Number of logits to read with a grammar: it rarely rejects all of this many most probable tokens. */
 const grammarLogits = 256;
 /** llama.cpp computes logits in single precision. */
 const { fround } = Math;
@@ -120,14 +114,14 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     return fround(repeated - fround(fround(count * single.frequency) + single.presence));
   }
 
-  /** As in llama.cpp's callers, the choice is limited to the grammar's tokens only where the grammar refuses the sampled token. */
+  /** As in llama.cpp's programs: samples without the grammar first, and again among its tokens if it rejects the sampled token. */
   function choose(position: PositionLogits, repeated: Repeated, draws: Draws): Token | undefined {
     const all = candidates(position, repeated);
     const token = pick(all, draws);
     if (grammar === undefined || (token !== undefined && grammar.allows(token))) return token;
-    // Where all allowed tokens are banned, the grammar takes precedence over the bans.
-    const refused = () => candidates(position, repeated, (other) => (bias.get(other) ?? 0) <= -100);
-    return pick(allowed(all), draws) ?? pick(allowed(refused()), draws);
+    // If all allowed tokens are banned, the grammar has priority over the bans.
+    const bannedTokens = () => candidates(position, repeated, (other) => (bias.get(other) ?? 0) <= -100);
+    return pick(allowed(all), draws) ?? pick(allowed(bannedTokens()), draws);
   }
 
   function allowed(all: readonly Candidate[]): Candidate[] {
@@ -154,7 +148,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     );
   }
 
-  /** The candidates that are sure enough, or else an end. */
+  /** Applies the infill sampler: probable candidates, or else an end token. */
   function fillOf(
     all: readonly Candidate[],
     { isEndOfGeneration, tokenBytes, end }: SampledVocabulary,
@@ -166,7 +160,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     return [{ token: end, logit: 1 }];
   }
 
-  /** XTC: of the tokens above the threshold only the least probable one stays. */
+  /** Applies XTC: of the tokens above the threshold, only the least probable stays. */
   function excludeTop(all: readonly Candidate[], draws: Draws): readonly Candidate[] {
     if (!hasXtc || all.length < 2 || draws.float() > single.xtcProbability) return all;
     const below = probabilitiesOf(all).findIndex((probability) => !(probability >= single.xtcThreshold));
@@ -184,7 +178,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   return {
     request() {
       seen = -1;
-      // A token that is not read has enough unchanged tokens above it that it cannot be chosen.
+      // Read enough logits: a token that is not read cannot be chosen if enough tokens above it have unchanged logits.
       const lowered = updateRepeated() + bias.size - raised.length;
       const total = topLogprobs !== undefined;
       if (needsAll) return { tokens: [], top: "all", total };
@@ -204,9 +198,8 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
 }
 
 /**
- * In the model's raw distribution.
- * @param position with its `totalWeight`, the token, and at least `count` of the most probable ones
- * @returns natural logarithms
+ * @param position must have `totalWeight`, the token's logit and at least `count` most probable tokens
+ * @returns natural logarithms of probabilities in the model's raw distribution
  */
 export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token, count: number): TokenLogprobs {
   if (totalWeight === undefined) throw new Error("Cannot compute logprobs without the sum over the vocabulary");
@@ -220,7 +213,7 @@ export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token
   return { logprob: logprobOf(logits.get(token) ?? -Infinity), top };
 }
 
-/** The settings in llama.cpp's precision. */
+/** Settings in single precision, as in llama.cpp. */
 function singlesOf(sampling: SlotSampling) {
   return {
     temperature: fround(sampling.temperature),
@@ -245,7 +238,7 @@ function probabilitiesOf(all: readonly Candidate[]): number[] {
   return weights.map((weight) => fround(weight / total));
 }
 
-/** The most probable ones that together have this mass; always at least one. */
+/** Top-p: the most probable candidates that together have this probability, at least one. */
 function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[] {
   if (mass >= 1) return all;
   let sum = 0;
@@ -253,7 +246,7 @@ function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[]
   return last === -1 ? all : all.slice(0, last + 1);
 }
 
-/** Those that are this part as probable as the first one. */
+/** Min-p: candidates whose probability is at least this part of the first one's. */
 function keepLikely(all: readonly Candidate[], part: number): readonly Candidate[] {
   if (part <= 0) return all;
   const least = fround((all[0]?.logit ?? 0) + fround(Math.log(part)));
@@ -261,7 +254,7 @@ function keepLikely(all: readonly Candidate[], part: number): readonly Candidate
   return end === -1 ? all : all.slice(0, end);
 }
 
-/** The first one up to which the weights reach the random part of their sum. */
+/** Draws a candidate at random, by its weight. */
 function draw(all: readonly Candidate[], draws: Draws): Token | undefined {
   const weights = weightsOf(all);
   const target = weights.reduce((sum, weight) => sum + weight, 0) * draws.double();

@@ -12,13 +12,13 @@ describe("the random numbers of a token", () => {
     [2_147_483_648, 0.33526730634085899, 0.36064697145962687, 0.152002871, 0.335267305],
     [4_294_967_294, 0.10184899170898529, 0.94789751258733013, 0.520666957, 0.10184899],
     [3_141_592_653, 0.90953737441618454, 0.32560119413062572, 0.607219696, 0.909537375],
-  ])("draws what C++ draws from seed %i", (seed, firstDouble, secondDouble, firstFloat, secondFloat) => {
+  ])("are those of C++ for seed %i", (seed, firstDouble, secondDouble, firstFloat, secondFloat) => {
     const draws = createDraws(seed);
     expect([draws.double(), draws.double()]).toEqual([firstDouble, secondDouble]);
     expect([draws.float(), draws.float()]).toEqual([Math.fround(firstFloat), Math.fround(secondFloat)]);
   });
 
-  test("draws evenly, twice at most", () => {
+  test("are evenly distributed, and at most two", () => {
     const counts = [0, 0, 0, 0];
     for (let seed = 0; seed < 8_000; seed++) {
       const at = Math.floor(4 * createDraws(seed).double());
@@ -33,7 +33,7 @@ describe("the random numbers of a token", () => {
 });
 
 describe("the seed of a token", () => {
-  // MurmurHash3_x86_32 as its author's C++ gives it.
+  // Results of the C++ code of MurmurHash3_x86_32's author.
   test.each([
     [0, 0, 0x2362_f9de],
     [0, 0x8765_4321, 0xf55b_516b],
@@ -43,15 +43,15 @@ describe("the seed of a token", () => {
     expect(tokenSeed(seed, position)).toBe(expected);
   });
 
-  test("is another one for each position and each seed", () => {
+  test("is different for each position and each seed of a job", () => {
     const positions = new Set(Array.from({ length: 20_000 }, (_, position) => tokenSeed(7, position)));
     expect(positions.size).toBe(20_000);
     const seeds = new Set(Array.from({ length: 20_000 }, (_, seed) => tokenSeed(seed, 7)));
     expect(seeds.size).toBe(20_000);
   });
 
-  test("is never the number that llama.cpp reads as no seed", () => {
-    // The one seed with which the hash of position 0 is that.
+  test("is never the number that llama.cpp replaces by a random seed", () => {
+    // The hash of position 0 with this seed is 0xffffffff.
     expect(tokenSeed(0x8838_7adb, 0)).toBe(0);
     expect(tokenSeed(0x8838_7ada, 0)).toBeGreaterThan(0);
   });

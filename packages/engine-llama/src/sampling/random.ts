@@ -1,23 +1,23 @@
-// Draws the random numbers of one token: its seed, and the numbers that llama.cpp's samplers draw from that seed, so that
-// both choose the same token.
+// Generates the random numbers of a token: its seed, and the numbers that llama.cpp's samplers draw with this seed, so that our sampler chooses the
+// same token.
 
 export interface Draws {
-  /** The next number of the generator that chooses a token, from 0 to below 1. */
+  /** Next number of the generator for choosing a token, in [0, 1). */
   double(): number;
-  /** The next number of the generator that switches XTC on, from 0 to below 1 in single precision. */
+  /** Next number of the generator for XTC, in [0, 1), single precision. */
   float(): number;
 }
 
-/** A token needs two draws at most: one, and one more where a grammar refused. A double takes two outputs. */
+/** A token needs at most two draws, the second after a grammar has rejected the first token. A double takes two outputs. */
 const outputs = 4;
-/** An output is computed from its word of the state, the next one, and the one so many further. */
+/** Output i is computed from the words i, i + 1 and i + `distance` of the generator's state. */
 const distance = 397;
 const [belowOne, floatBelowOne] = [1 - 2 ** -53, 1 - 2 ** -24];
 
 /**
- * Two generators with this seed, each a `std::mt19937` (Matsumoto and Nishimura, "Mersenne Twister", 1998) behind libstdc++'s
- * `std::uniform_real_distribution`: for doubles with two of its outputs to a number, the lower half first, for floats with one.
- * @param seed of 32 bits
+ * Creates two generators with the same seed. Each is a `std::mt19937` (Matsumoto and Nishimura, "Mersenne Twister", 1998) with libstdc++'s
+ * `std::uniform_real_distribution`: a double takes two outputs, the lower half first; a float takes one.
+ * @param seed 32 bits
  */
 export function createDraws(seed: number): Draws {
   let drawn: readonly number[] | undefined;
@@ -36,7 +36,7 @@ export function createDraws(seed: number): Draws {
   };
 }
 
-/** Keeps only the words of the state that these outputs need. */
+/** The generator's first outputs. Computes only the words of the state that they need. */
 function firstOutputs(seed: number): readonly number[] {
   const near: number[] = [];
   const far: number[] = [];
@@ -59,17 +59,17 @@ function temper(word: number): number {
   return (bits ^ (bits >>> 18)) >>> 0;
 }
 
-/** llama.cpp reads this seed as "draw a random one". */
+/** llama.cpp replaces this seed by a random seed. */
 const randomSeed = 0xffff_ffff;
-/** MurmurHash3 ends with the length of its input. */
+/** Length of the hashed position: MurmurHash3 adds the input's length at its end. */
 const positionBytes = 4;
 
 /**
- * The seed of a token depends on its job's seed and its position only, so it is the same in any batch and after a restart.
- * MurmurHash3_x86_32 (Austin Appleby, public domain) of the position's four bytes, with the job's seed as the hash's. For one seed no two
- * positions share a value, and for one position no two seeds, but that 0xffffffff becomes 0.
- * @param seed of 32 bits
- * @param position how many tokens of the sequence come before the token
+ * Seed of a token. It only depends on the job's seed and the token's position, so that it is the same in any batch and after a restart. It is the
+ * MurmurHash3_x86_32 (Austin Appleby, public domain) of the position's four bytes, with the job's seed as the hash's seed. Except that 0xffffffff
+ * becomes 0, all positions of a job have different seeds. So have jobs with different seeds at the same position.
+ * @param seed the job's seed, 32 bits
+ * @param position number of tokens before the token in the sequence
  * @returns 32 bits, never 0xffffffff
  */
 export function tokenSeed(seed: number, position: number): number {

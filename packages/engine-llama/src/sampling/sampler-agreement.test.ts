@@ -1,4 +1,4 @@
-// Compares our sampler with llama.cpp's own, on the embedded model: from the same logits and the same seed both are to choose the same token.
+// Compares our sampler with llama.cpp's on the embedded model: with the same logits and seed both must choose the same token.
 import type { SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import {
@@ -43,7 +43,7 @@ async function forget(): Promise<void> {
   await sequence.eraseContextTokenRanges([{ start: 0, end: sequence.nextTokenIndex }]);
 }
 
-/** What a request would get of a position, given all of its logits. */
+/** The part of a position's logits that the sampler requests. */
 function answer(sampler: LogitSampler, all: ReadonlyMap<Token, number>): PositionLogits {
   const { tokens, top } = sampler.request();
   if (top === "all") return { logits: all };
@@ -57,7 +57,7 @@ const neutral = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 
 describe("at each position of a text", () => {
   let tokens: LlamaToken[];
-  /** After each of its tokens, the most probable one first. */
+  /** Logits after each token of the text, most probable token first. */
   let positions: ReadonlyMap<Token, number>[];
   beforeAll(async () => {
     tokens = model.tokenize(text);
@@ -89,7 +89,7 @@ describe("at each position of a text", () => {
     };
   }
 
-  /** The library's, each sampled with its own seed. */
+  /** Tokens that the library samples, with a seed for each position. */
   async function theirs(sampling: SlotSampling, seed: number): Promise<(Token | null | undefined)[]> {
     await forget();
     const outputs = await sequence.controlledEvaluate(
@@ -138,7 +138,7 @@ describe("at each position of a text", () => {
     ["a bias on everything likely", { temperature: 1, top_k: 3, logit_bias: { "261": -100, "290": -5, "1000": 15 } }],
     ["all of it", { temperature: 1.3, top_k: 50, top_p: 0.98, min_p: 0.01, xtc_probability: 0.3, ...penalties }],
     ["all of it, with a bias", { top_k: 0, top_p: 0.9, xtc_probability: 0.3, ...penalties, logit_bias: bias }],
-  ])("chooses what the library chooses: %s", async (_, fields) => {
+  ])("our sampler chooses the library's token: %s", async (_, fields) => {
     const sampling = samplingOf(fields);
     for (const seed of [1, 0xffff_fffe]) expect(ours(sampling, seed)).toEqual(await theirs(sampling, seed));
   });
@@ -147,7 +147,7 @@ describe("at each position of a text", () => {
 test.each<[string, Partial<Sampling>]>([
   ["a temperature", { temperature: 1.5 }],
   ["XTC", { temperature: 1.5, top_k: 40, top_p: 0.98, xtc_probability: 0.6 }],
-])("chooses what the library chooses after a grammar has refused its first choice: %s", async (_, fields) => {
+])("our sampler chooses the library's token after a grammar has rejected the first choice: %s", async (_, fields) => {
   const sampling = samplingOf(fields);
   const grammar = await model.llama.createGrammar({ grammar: "root ::= [^ea]*" });
   const tokenBytes = createTokenBytes(readVocabulary(model));
@@ -197,7 +197,7 @@ describe("with DRY", () => {
   const length = 60;
   const defaults = ["\n", ":", '"', "*"];
 
-  /** The library's sampler: its penalties count the tokens that it has sampled, not the prompt. */
+  /** Tokens that the library samples. Its DRY counts the tokens that it has sampled, but not the prompt. */
   async function theirs(sampling: SlotSampling, breakers: string[]): Promise<Token[]> {
     await forget();
     const generation = sequence.evaluate(model.tokenize(story), {
@@ -251,12 +251,12 @@ describe("with DRY", () => {
   test.each<[string, Partial<Sampling>, string[]]>([
     ["the usual breakers", { dry_multiplier: 3 }, defaults],
     ["no breakers", { dry_multiplier: 5 }, []],
-    ["a strong one", { dry_multiplier: 20, dry_base: 3, dry_allowed_length: 1 }, defaults],
+    ["a strong penalty", { dry_multiplier: 20, dry_base: 3, dry_allowed_length: 1 }, defaults],
     ["few tokens", { dry_multiplier: 20, dry_allowed_length: 1, dry_penalty_last_n: 12 }, defaults],
     ["breakers in the middle of tokens", { dry_multiplier: 9, dry_allowed_length: 1 }, ["he w", " a"]],
     ["a space, which tokens only begin with", { dry_multiplier: 9, dry_allowed_length: 1 }, [" ", " b"]],
     ["breakers of several tokens", { dry_multiplier: 9, dry_allowed_length: 1 }, ["the red ball", ". Tim"]],
-  ])("says what the library says: %s", async (_, fields, breakers) => {
+  ])("our sampler generates the library's text: %s", async (_, fields, breakers) => {
     const sampling = samplingOf({ temperature: 0, dry_penalty_last_n: 200, ...fields });
     const sampled = await ours(sampling, breakers);
     expect(sampled).toEqual(await theirs(sampling, breakers));

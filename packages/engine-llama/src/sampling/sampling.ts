@@ -1,5 +1,5 @@
-// Translates a job's sampling for the library: to the options of its public API, and to the configuration of its internal
-// sampler. All settings are always set, since the library's defaults differ from ours.
+// Checks a job's sampling settings against the model, and translates them for the library: to options of its public API, and to the configuration
+// of its internal sampler. Every setting is passed explicitly, because the library's defaults differ from Waggle's.
 import { refuseField, type SlotSampling, type Token } from "@waggle/engine";
 import { TokenBias, type LlamaModel, type SequenceEvaluateOptions, type Token as LlamaToken } from "node-llama-cpp";
 import type { DryBreakers } from "./dry.ts";
@@ -13,24 +13,22 @@ import type { Vocabulary } from "../text/vocabulary.ts";
 import type { DirectSamplerConfig } from "../passes/library-context.ts";
 import type { Draw } from "../passes/passes.ts";
 
-/** Logit of a banned token. It is a finite number, because sampling among banned tokens alone must return one of them. */
+/** Bias of a banned token in the library. Finite, because sampling must return a banned token if all tokens are banned. */
 const bannedLogit = -1e9;
 const bannedBias = -100;
 
 export interface SamplingContext {
   readonly model: LlamaModel;
   readonly grammars: Grammars;
-  /** Finds the tokens of the texts that end DRY's repetitions. */
+  /** Finds the token sequences of DRY's breakers. */
   readonly dryBreakers: (texts: readonly string[]) => Promise<DryBreakers>;
   readonly vocabularySize: number;
   readonly isEndOfGeneration: (token: Token) => boolean;
   /** All tokens for which `isEndOfGeneration` is true. */
   readonly endTokens: readonly Token[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** The end of a turn, or else the end of text. */
+  /** Token that ends a turn, or else the text; null if the model has no such token. */
   readonly end: Token | null;
-  /** Tokens of the whole context, which DRY compares. */
-  readonly contextSize: number;
 }
 
 export interface SamplingContextOptions {
@@ -38,13 +36,11 @@ export interface SamplingContextOptions {
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
   readonly chat: Chat;
-  /** Most tokens of a slot. */
-  readonly contextSize: number;
 }
 
-export function createSamplingContext({ model, vocabulary, tokenizer, chat, contextSize }: SamplingContextOptions): {
+export function createSamplingContext({ model, vocabulary, tokenizer, chat }: SamplingContextOptions): {
   readonly sampling: SamplingContext;
-  /** The mark of a token that is a marker of the chat format. */
+  /** The mark for a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
 } {
   const tokenBytes = createTokenBytes(vocabulary);
@@ -64,14 +60,13 @@ export function createSamplingContext({ model, vocabulary, tokenizer, chat, cont
     endTokens,
     tokenBytes,
     end: model.tokens.eot ?? model.tokens.eos,
-    contextSize,
   };
   return { sampling, markOf };
 }
 
 /**
- * The checks that need the model: the grammar compiles, the biased tokens exist.
- * @throws WaggleError invalid_argument naming the field
+ * Checks that the grammar compiles and that the biased tokens exist.
+ * @throws WaggleError invalid_argument, with the field's name
  */
 export async function checkSampling(sampling: SlotSampling, context: SamplingContext): Promise<void> {
   const { vocabularySize } = context;
@@ -91,7 +86,7 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
 }
 
-/** The options of the library's public API for one token. It drops biases of tokens that end the generation. */
+/** Options of the library's public API for a token. The library ignores biases of tokens that end the generation. */
 export function drawOptions(
   sampling: SlotSampling,
   { seed, recent }: Draw,
@@ -124,7 +119,7 @@ export function drawOptions(
   };
 }
 
-/** The configuration of the library's internal sampler, without the settings that change with each token. */
+/** Configuration of the library's internal sampler. The seed and the penalties' tokens are set for each token. */
 export function samplerConfig(sampling: SlotSampling, context: SamplingContext): DirectSamplerConfig {
   const biases = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, bias]) => [Number(id), logitOf(bias)]));
   if (neverEnds(sampling, context)) for (const token of context.endTokens) biases.set(token, bannedLogit);
@@ -156,13 +151,13 @@ function logitOf(bias: number): number {
   return bias === bannedBias ? bannedLogit : bias;
 }
 
-/** Whether the penalties have an effect; penalties without an effect are left out, since they cost time. */
+/** Whether the penalties have an effect. Others are left out, because they take time. */
 export function hasRepeatPenalty(sampling: SlotSampling): boolean {
   const { repeat_penalty, presence_penalty, frequency_penalty, repeat_last_n } = sampling;
   return repeat_last_n > 0 && (repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0);
 }
 
-/** Older clients ban the end by its token id, which means ignore_eos. */
+/** Whether the job ignores the end of generation. Older clients ban the end tokens by `logit_bias` instead of using `ignore_eos`. */
 export function neverEnds(sampling: SlotSampling, context: SamplingContext): boolean {
   return sampling.ignore_eos || bansEveryEnd(sampling, context);
 }

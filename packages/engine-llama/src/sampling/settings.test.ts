@@ -1,4 +1,4 @@
-// Tests that each setting of loading has an effect, that impossible settings are refused by their flag's name, and that all drivers agree under them.
+// Tests that each setting for loading has an effect, that errors about impossible settings have the flag, and that all drivers have the same results.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Answer {
   readonly tokens: readonly number[];
-  /** Of the first one. */
+  /** Logprobs of the first token. */
   readonly first: TokenLogprobs | undefined;
 }
 
@@ -68,7 +68,7 @@ async function answerWith(options: Partial<LlamaBackendOptions>): Promise<Answer
 
 const plain = answerWith({});
 
-test("without settings the defaults hold, and are reported", async () => {
+test("without settings, the info has the defaults", async () => {
   const { backend } = await plain;
   expect(backend.info.settings).toEqual({
     batch_size: 64,
@@ -87,7 +87,7 @@ describe("the types of the KV cache", () => {
     const { tokens, first, backend } = await answerWith({ cacheTypeK: type, cacheTypeV: type });
     const expected = await plain;
     expect(backend.info.settings).toMatchObject({ cache_type_k: type, cache_type_v: type });
-    // Other numbers, and the same beginning of the answer: a cache whose bytes were read as another type would give other tokens.
+    // Other logprobs, but the same first tokens. A cache whose bytes are read as another type would give other tokens.
     expect(first).not.toEqual(expected.first);
     expect(first?.logprob).toBeCloseTo(expected.first?.logprob ?? 0, 0);
     expect(tokens.slice(0, 4)).toEqual(expected.tokens.slice(0, 4));
@@ -123,7 +123,7 @@ describe("the types of the KV cache", () => {
   });
 });
 
-describe("the positions", () => {
+describe("rotary positions", () => {
   test.each<[string, Partial<LlamaBackendOptions>, object]>([
     ["another base", { ropeFreqBase: 500_000 }, { scaling: "linear", freq_base: 500_000, freq_scale: 1 }],
     ["linear scaling", { ropeScaling: "linear", ropeFreqScale: 0.5 }, { scaling: "linear", freq_scale: 0.5 }],
@@ -146,15 +146,15 @@ describe("the positions", () => {
     expect(lines.filter((line) => line.startsWith("A context of"))).toEqual([]);
   });
 
-  test("settings without effect are refused", async () => {
+  test("settings without effect are rejected", async () => {
     await expect(loadLlamaBackend({ ...base, yarnOrigCtx: 128 })).rejects.toThrow(
       "--yarn-orig-ctx 128: the scaling is linear; add --rope-scaling yarn",
     );
   });
 });
 
-describe("adapters", () => {
-  test("change the answer by their scale, and nothing at 0", async () => {
+describe("LoRA adapters", () => {
+  test("change the answer according to their scale, and not at all with 0", async () => {
     const half = await answerWith({ lora: [{ path: adapter, scale: 0.5 }] });
     const whole = await answerWith({ lora: [{ path: adapter, scale: 1 }] });
     const none = await answerWith({ lora: [{ path: adapter, scale: 0 }] });
@@ -166,7 +166,7 @@ describe("adapters", () => {
     expect(whole.backend.info.settings?.lora).toEqual([{ id: 0, file: "adapter.gguf", scale: 1 }]);
   });
 
-  test("change vectors too", async () => {
+  test("change embeddings, too", async () => {
     const vectorOf = async (options: Partial<LlamaBackendOptions>): Promise<readonly number[] | undefined> => {
       const { embedder, dispose } = await loadLlamaBackend({ ...base, ...options });
       const tokens = (await embedder?.tokenize(story)) ?? [];
@@ -178,7 +178,7 @@ describe("adapters", () => {
     expect(await vectorOf({ lora: [{ path: adapter, scale: 1 }] })).not.toEqual(expected);
   });
 
-  test("that cannot be loaded are refused by name", async () => {
+  test("that cannot be loaded are rejected, with the file in the error", async () => {
     const refusal = async (path: string, more: readonly string[] = []): Promise<string> => {
       const lora = [path, ...more].map((file) => ({ path: file, scale: 1 }));
       return await loadLlamaBackend({ ...base, lora }).then(String, (error: Error) => error.message);
@@ -204,7 +204,7 @@ adaptersContract("the llama backend", async () => {
 });
 
 describe("memory", () => {
-  test("weights are mapped or read, and the same", async () => {
+  test("the answer is the same with mapped and with read weights", async () => {
     const backend = await loadLlamaBackend({ ...base, mmap: false });
     expect(backend.info.settings?.mmap).toBe(false);
     expect((await answerOf(backend)).first).toEqual((await plain).first);
@@ -217,7 +217,7 @@ describe("memory", () => {
 
   const isMapped = (): boolean => readFileSync("/proc/self/maps", "utf8").includes(storyModel);
 
-  test.runIf(process.platform === "linux")("locked weights are locked, or the log says why not", async () => {
+  test.runIf(process.platform === "linux")("`mlock` locks the weights, or the log has a warning", async () => {
     const lines: string[] = [];
     const log: LlamaBackendOptions["log"] = (_, message) => void lines.push(message);
     const backend = await loadLlamaBackend({ ...base, mlock: true, log });
@@ -228,13 +228,13 @@ describe("memory", () => {
   });
 });
 
-test.each([["all" as const], [3]])("%s layers on a GPU need one", async (gpuLayers) => {
+test.each([["all" as const], [3]])("%s layers on a GPU are rejected without a GPU", async (gpuLayers) => {
   await expect(loadLlamaBackend({ ...base, gpuLayers })).rejects.toThrow(
     `Cannot load model ${storyModel}: --gpu-layers ${gpuLayers}: there is no GPU`,
   );
 });
 
-test("all drivers give the same under a quantized cache, other positions and an adapter", async () => {
+test("all drivers have the same results with a quantized cache, other positions and an adapter", async () => {
   const changed: Partial<LlamaBackendOptions> = {
     cacheTypeK: "q8_0",
     cacheTypeV: "q5_1",

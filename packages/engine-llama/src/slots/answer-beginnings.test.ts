@@ -17,7 +17,7 @@ async function open(name: string): Promise<Chat> {
   });
 }
 
-// Formats whose prompts contain the beginning of an answer, with any setting.
+// Tests formats whose prompts contain the beginning of an answer.
 describe.each([
   "deepseek-ai-DeepSeek-V4",
   "poolside-Laguna-XS.2",
@@ -30,7 +30,7 @@ describe.each([
   "meetkai-functionary-medium-v3.2",
   "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
 ])("a prompt of %s", (name) => {
-  test("begins an answer that its grammars can continue, thoughts on or off", async () => {
+  test("begins an answer that the format's grammars can continue, with thoughts on or off", async () => {
     const chat = await open(name);
     const { thinkingSwitch } = chat.format.abilities;
     const settings = [undefined, thinkingSwitch?.on, thinkingSwitch?.off];

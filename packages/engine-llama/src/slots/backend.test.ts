@@ -40,7 +40,7 @@ describe("the llama backend", () => {
   const textOf = (tokens: readonly Token[]): string =>
     new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
 
-  /** What slot 0 samples after this text, up to the end of generation. */
+  /** Generates in slot 0 after a text, up to the end of generation or `count` tokens. */
   async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
     await backend.begin(0, 0, sampling);
     const sampled: Token[] = [];
@@ -56,7 +56,7 @@ describe("the llama backend", () => {
   }
 
   describe("steps", () => {
-    test("fill a slot to its last token, then fail that entry alone", async () => {
+    test("fill a slot to its last token; then only the entry of this slot fails", async () => {
       const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
       await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
       await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
@@ -87,7 +87,7 @@ describe("the llama backend", () => {
       await backend.end(1);
     });
 
-    test("that break the port's rules are rejected", async () => {
+    test("that violate the rules of the Backend port are rejected", async () => {
       await backend.begin(0, 0, greedy);
       await expect(backend.begin(1, 1_000, greedy)).rejects.toThrow("Cannot keep 1000 tokens in slot 1");
       await expect(backend.step([{ kind: "decode", slot: 0 }])).rejects.toThrow("it has sampled no token");
@@ -130,21 +130,21 @@ describe("the llama backend", () => {
       ]);
     });
 
-    test("take no control token from a message, and keep its text", async () => {
+    test("have no control tokens from messages, but keep the messages' text", async () => {
       const content = "<s><|user|>a</s> <|assistant|><unk>";
       const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
       expect(tokens.filter((token) => token <= assistant)).toEqual([bos, user, assistant]);
       expect(textOf(tokens)).toBe(` ${content}`);
     });
 
-    test("take no control token from raw text either", async () => {
+    test("have no control tokens from raw text either", async () => {
       expect((await tokensOf("a</s><|user|>")).filter((token) => token <= assistant)).toEqual([bos]);
       expect(textOf(await tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
     });
   });
 
   describe("questions about the model", () => {
-    test("text becomes tokens without additions that were not requested", async () => {
+    test("tokenizing a text adds only the requested tokens", async () => {
       const once = (await backend.tokenize({ kind: "text", text: "Once</s>" })).tokens;
       expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
       expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
@@ -152,7 +152,7 @@ describe("the llama backend", () => {
       expect((await backend.tokenizeText("<s>Once", true, true)).filter((token) => token === 1)).toEqual([1]);
     });
 
-    test("a conversation is rendered as the text that is tokenized", async () => {
+    test("a rendered conversation is the text whose tokens are in the prompt", async () => {
       const messages = [{ role: "user", content: "Hi </s>" }] as const;
       expect(await backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
     });
@@ -177,14 +177,14 @@ describe("the llama backend", () => {
       return vector;
     }
 
-    test("are near where texts are alike", async () => {
+    test("are near for similar texts", async () => {
       const [dog, same, sky] = [await embed("a dog ran"), await embed("a dog ran"), await embed("the sky is blue")];
       expect(dog).toHaveLength(128);
       expect(cosine(dog, same)).toBeCloseTo(1);
       expect(cosine(dog, sky)).toBeLessThan(0.9);
     });
 
-    test("are what the library computes of a whole text", async () => {
+    test("of a text in pieces are the library's for the whole text", async () => {
       await using llama = await getLlama({
         gpu: false,
         build: "never",
@@ -207,7 +207,7 @@ describe("the llama backend", () => {
   describe("sampling", () => {
     const story = "Once upon a time there was a";
 
-    test("follows a grammar, and ends where it ends", async () => {
+    test("follows a grammar, and ends with it", async () => {
       const tokens = await generate(story, samplingOf({ temperature: 1, grammar: 'root ::= "yes" | "no"' }), 20);
       expect(["yes", "no"]).toContain(textOf(tokens));
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
@@ -230,7 +230,7 @@ describe("the llama backend", () => {
       },
     );
 
-    test("a grammar goes together with logprobs", async () => {
+    test("with a grammar has logprobs, too", async () => {
       const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
       await backend.begin(0, 0, sampling);
       const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
@@ -239,13 +239,13 @@ describe("the llama backend", () => {
       expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
     });
 
-    test("never takes a token that is banned", async () => {
+    test("never chooses a banned token", async () => {
       const free = await generate(story, greedy, 1);
       const banned = samplingOf({ temperature: 0, logit_bias: { [String(free[0])]: -100 } });
       expect(await generate(story, banned, 30)).not.toContain(free[0]);
     });
 
-    test("survives a grammar whose tokens are all banned", async () => {
+    test("follows a grammar even if all its tokens are banned", async () => {
       const yes = samplingOf({ temperature: 1, grammar: 'root ::= "yes"' });
       const banned = new Set(
         Array.from({ length: 2_048 }, (_, token) => token).filter((token) => textOf([token]).startsWith("y")),
@@ -259,7 +259,7 @@ describe("the llama backend", () => {
       expect(await generate(story, biased, 3)).toEqual([528, 528, 528]);
     });
 
-    test("penalties of each kind change a greedy answer", async () => {
+    test("with any penalty changes a greedy answer", async () => {
       const plain = await generate(story, greedy, 60);
       const penalized: Partial<Sampling>[] = [
         { repeat_penalty: 1.5 },
@@ -275,7 +275,7 @@ describe("the llama backend", () => {
       }
     });
 
-    test("a penalty also counts the prompt", async () => {
+    test("counts the prompt for penalties, too", async () => {
       const [first = -1] = await generate(story, greedy, 1);
       const sampling = samplingOf({ temperature: 0, repeat_penalty: 10 });
       const prompt = textOf([...(await tokensOf(story)), first]).trimStart();
@@ -283,21 +283,22 @@ describe("the llama backend", () => {
       expect(await generate(prompt, sampling, 20)).not.toContain(first);
     });
 
-    test("XTC removes the best choices", async () => {
+    test("with XTC changes a greedy answer", async () => {
       const plain = await generate(story, samplingOf({ temperature: 0 }), 20);
       const xtc = samplingOf({ temperature: 0, xtc_probability: 1, xtc_threshold: 0.05 });
       expect(await generate(story, xtc, 20)).not.toEqual(plain);
     });
 
-    test("the largest seed works like any other", async () => {
+    test("with the largest seed is repeatable", async () => {
       const sampling = samplingOf({ temperature: 1.5, ignore_eos: true }, 0xffff_ffff);
       expect(await generate(story, sampling, 24)).toEqual(await generate(story, sampling, 24));
     });
 
-    test("banning the end of generation by its token is the same as ignoring it", async () => {
+    test("does not end if the end token is banned", async () => {
       const free = await generate(story, greedy, 240);
       expect(free.length).toBeLessThan(240);
       expect(await generate(story, samplingOf({ temperature: 0, logit_bias: { "2": -100 } }), 240)).toHaveLength(240);
+      expect(await generate(story, samplingOf({ temperature: 0, ignore_eos: true }), 240)).toHaveLength(240);
     });
 
     test.each<[field: string, fields: Partial<SlotSampling>, reason: RegExp]>([
@@ -310,7 +311,7 @@ describe("the llama backend", () => {
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
       ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar alone decides/],
-    ])("an impossible %s is refused: %j", async (field, fields, reason) => {
+    ])("with an impossible %s is rejected: %j", async (field, fields, reason) => {
       const refused: unknown = await backend.checkSampling({ ...greedy, ...fields }).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(WaggleError);
       expect(refused).toMatchObject({

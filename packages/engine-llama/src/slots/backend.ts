@@ -1,4 +1,4 @@
-// Implements the Backend on a loaded model: passes the port's calls to the slots. One step is one forward pass.
+// Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
 import { contextCapacity, refuseField } from "@waggle/engine";
 import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
@@ -24,14 +24,14 @@ export interface LlamaBackendParts {
   readonly info: BackendInfo;
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
-  /** Undefined where the model computes no vectors. */
+  /** Undefined if the library cannot embed with this model. */
   readonly embedder: LlamaEmbedder | undefined;
   readonly chat: Chat;
-  /** Files of KV snapshots; undefined: no slots are saved. */
+  /** Files of KV snapshots; undefined if no snapshots are saved. */
   readonly states: KvFiles | undefined;
-  /** Sets the scales of the context's adapters for the next and later passes; undefined: the scales at load. */
+  /** Sets the scales of the context's adapters, for the next and later passes. Undefined: the scales at load. */
   readonly applyAdapters: (scales: readonly number[] | undefined) => void;
-  /** Frees everything that was loaded; may be called repeatedly. */
+  /** Frees everything that was loaded. Idempotent. */
   readonly release: () => Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   const { model, passes, sampling, markOf, info, embedder, chat, states, release } = parts;
   const { isEndOfGeneration, tokenBytes } = sampling;
   const prompts = promptsOf(parts);
-  /** The scales of the context's adapters now; undefined: the scales at load. */
+  /** Current scales of the context's adapters; undefined for the scales at load. */
   let inUse: readonly number[] | undefined;
   const capacity = contextCapacity(info.contextSize);
   const slots = Array.from({ length: info.slots }, (_, id) => createSlot({ id, passes, sampling, capacity }));
@@ -50,7 +50,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     return slot;
   }
 
-  /** Called between two steps, when no pass runs. */
+  /** Sets the adapters of the entries' jobs. All entries of a step have the same adapters. */
   function useAdapters([first]: readonly BatchEntry[]): void {
     const wanted = first === undefined ? undefined : slotAt(first.slot).adapters;
     if (wanted?.join() === inUse?.join()) return;
@@ -84,7 +84,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     end: async (slot) => await slotAt(slot).end(),
     setThreads(threads) {
       const most = Math.min(Math.max(1, threads), info.maxThreads);
-      // The embedder uses the library's limit.
+      // The embedder has no other limit for its threads.
       model.llama.maxThreads = most;
       passes.setThreads(most);
     },
@@ -98,19 +98,18 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   };
 }
 
-/** Most bytes of logits for next-token logprobs in one step: llama.cpp allocates them once, and keeps the memory. */
+/** Limit for the logits of next-token logprobs in a step, because llama.cpp keeps the memory that it once allocated for them. */
 const maxLogitBytes = 64 * 1024 * 1024;
 const bytesPerLogit = 4;
-/** A limit for small vocabularies: the message of a step contains all of these logprobs. */
+/** Limit for small vocabularies, because the message of a step contains all these logprobs. */
 const mostNextLogprobs = 128;
 
-/** Most next-token logprobs in one step. */
 function maxNextLogprobsOf(vocabularySize: number): number {
   return Math.max(1, Math.min(mostNextLogprobs, Math.floor(maxLogitBytes / (bytesPerLogit * vocabularySize))));
 }
 
 function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): StepsAhead {
-  /** The slots of the last requested pass. */
+  /** Slots of the last requested pass. */
   let asked: readonly Slot[] = [];
   return {
     step(ids) {
@@ -121,11 +120,11 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
         answers?.map((answer, i): EntryResult => {
           const slot = slots[i];
           if (slot === undefined) throw new Error("There are more answers than slots");
-          // Synchronous: only slots whose logits are not read can be queued.
+          // Not a promise, because slots that read logits cannot be queued.
           return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
         }),
       );
-      // If the preceding pass fails, only its error is reported.
+      // If the preceding pass fails, its error is enough: do not report this one as an unhandled rejection.
       pass.catch(() => {});
       return pass;
     },
@@ -137,7 +136,7 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
   };
 }
 
-/** An entry that cannot be computed fails alone; a pass that fails makes all its entries fail. */
+/** Computes a step. An entry that cannot be computed fails alone; if the pass fails, all entries fail. */
 async function step(
   entries: readonly BatchEntry[],
   slotAt: (id: number) => Slot,
@@ -152,7 +151,7 @@ async function step(
     return isRow(row) ? slotAt(entry.slot).resultOf(entry, answers[next++] ?? []) : row;
   });
   const settled: EntryResult[] = [];
-  // Most results are no promises, and awaiting each would cost as much as the rest of this function.
+  // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.
   for (const result of results) settled.push(result instanceof Promise ? await result : result);
   for (const { kind, slot } of entries) if (kind === "prefill") await passes.checkpoint?.(slot, slotAt(slot).held);
   return settled;

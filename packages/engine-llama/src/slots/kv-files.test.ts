@@ -21,7 +21,7 @@ async function save(folder: KvFiles, tokens: readonly number[]): Promise<string>
   return id;
 }
 
-test("lists the snapshot that was used last at the end", async () => {
+test("the most recently used snapshot is last in the list", async () => {
   const folder = open();
   const ids = [await save(folder, [1]), await save(folder, [2]), await save(folder, [3])];
   ids.forEach((id, i) => utimesSync(join(parent, "model", `${id}.json`), 1_000 + i, 1_000 + i));
@@ -32,7 +32,7 @@ test("lists the snapshot that was used last at the end", async () => {
   expect(open().found.map(({ id }) => id)).toEqual([ids[1], ids[2], ids[0]]);
 });
 
-test("makes its folder again when it was removed", async () => {
+test("a removed folder is made again", async () => {
   const folder = open();
   const lost = await save(folder, [1]);
   rmSync(parent, { recursive: true });
@@ -41,11 +41,11 @@ test("makes its folder again when it was removed", async () => {
   expect(await folder.isSound({ id: lost, tokens: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
 });
 
-test("refuses a file that would fill the file system", () => {
+test("a file that would fill the file system is rejected", () => {
   expect(() => open().newFile(2 ** 60)).toThrow("nearly full");
 });
 
-test("removes old files without a description, and keeps young ones, which another worker may be writing", () => {
+test("old files without a description are removed; young files stay, because another worker may be writing them", () => {
   const { path: old } = open().newFile(0);
   const { path: young } = open().newFile(0);
   writeFileSync(old, "x");
@@ -55,7 +55,7 @@ test("removes old files without a description, and keeps young ones, which anoth
   expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
 });
 
-test("removes with a snapshot the unfinished description", async () => {
+test("removing a snapshot also removes its unfinished description", async () => {
   const folder = open();
   const id = await save(folder, [1]);
   const part = join(parent, "model", `${id}.json.part`);
@@ -67,7 +67,7 @@ test("removes with a snapshot the unfinished description", async () => {
   expect(existsSync(part)).toBe(false);
 });
 
-test("describes nothing that was removed meanwhile", async () => {
+test("a removed snapshot gets no description", async () => {
   const folder = open();
   const { id, path } = folder.newFile(0);
   writeFileSync(path, "x");
@@ -77,7 +77,7 @@ test("describes nothing that was removed meanwhile", async () => {
   expect(existsSync(path.replace(/kv$/, "json"))).toBe(false);
 });
 
-test.each(["", "model"])("works without its folder %j when that becomes a file", async (name) => {
+test.each(["", "model"])("nothing throws if the folder %j becomes a file", async (name) => {
   const folder = open();
   const id = await save(folder, [1]);
   const state = { id, tokens: [1], cacheScope: "alice", bytes: 1 };
@@ -88,7 +88,7 @@ test.each(["", "model"])("works without its folder %j when that becomes a file",
   expect(() => writeFileSync(folder.newFile(0).path, "x")).toThrow(/ENOTDIR|EEXIST/);
 });
 
-test("skips a description that is a FIFO", async () => {
+test("a description that is a FIFO is ignored", async () => {
   const folder = open();
   const id = await save(folder, [1]);
   const description = join(parent, "model", `${id}.json`);

@@ -1,5 +1,5 @@
-// Manages the files of KV snapshots: their folder, their permissions, and the check that a file is undamaged and of this
-// model. It knows no slot; the library writes and reads the contents.
+// Manages the files of KV snapshots: their folder, permissions and descriptions, and the check that a file is undamaged and belongs to this model.
+// The library writes and reads the files' contents.
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
@@ -21,31 +21,28 @@ import { crc32 } from "node:zlib";
 import type { KvSnapshot, Token } from "@waggle/engine";
 import { makeFolder, readText } from "@waggle/async";
 
-/** Bytes read at once for a checksum: about half a millisecond of work, so that streams are not delayed. */
+/** Bytes of a file that are hashed at once. This takes half a millisecond, so that streams are not delayed. */
 const sliceBytes = 1 << 20;
 /** Space that must stay free on the folder's file system. */
 const reservedBytes = 64 * 2 ** 20;
-/** Younger files without a description may be in use: another worker may be writing them. */
+/** Files without a description are removed at this age. Another worker may still be writing younger files. */
 const orphanAgeMs = 600_000;
-/** Most bytes of a description: enough for more than a million tokens. */
+/** Enough for more than a million tokens. */
 const mostDescriptionBytes = 16_777_216;
 const version = 1;
 
 export interface KvFiles {
-  /** Snapshots of earlier processes, least recently used first; each has a description, and its file the right size. */
+  /** Snapshots of earlier processes, least recently used first. Each has a description and a file of the right size. */
   readonly found: readonly KvSnapshot[];
-  /** Creates the folder again if it is missing. @throws Error when this many more bytes would fill the file system */
+  /** Makes the name of a new file, and the folder if it is missing. @throws Error if this many bytes would fill the file system */
   newFile(expectedBytes: number): { readonly id: string; readonly path: string };
   pathOf(id: string): string;
-  /**
-   * Declares the file of this id complete. Its description is then written in the background; without a description later
-   * processes ignore the file.
-   */
+  /** Call it when the file is complete. Writes its description in the background: later processes ignore files without a description. */
   seal(id: string, tokens: readonly Token[], cacheScope: string): KvSnapshot;
-  /** Whether the file is undamaged: unchanged since this process wrote or checked it, or with the right checksum. */
+  /** Whether the file is undamaged: unchanged since this process wrote or checked it, or else with the right checksum. */
   isSound(state: KvSnapshot): Promise<boolean>;
   remove(state: Pick<KvSnapshot, "id">): void;
-  /** Resolves when the descriptions in progress are written. */
+  /** Resolves when all descriptions are written. */
   settled(): Promise<void>;
 }
 
@@ -57,19 +54,19 @@ interface Description {
   readonly crc32: number;
 }
 
-/** @throws Error when the folder cannot be made or written */
+/** @throws Error if the folder cannot be made or written */
 export function openKvFiles(folder: string, fingerprint: string): KvFiles {
   const home = join(folder, fingerprint);
   makeHome();
   const pathOf = (id: string): string => join(home, `${id}.kv`);
   const descriptionOf = (id: string): string => join(home, `${id}.json`);
-  /** The description while it is being written. */
+  /** Path of an unfinished description. */
   const partOf = (id: string): string => `${descriptionOf(id)}.part`;
-  /** By id: identity of the file when its contents were last written or checked. */
+  /** Identity of each file when this process last wrote or checked it, by id. */
   const known = new Map<string, string>();
   const checksums = new Map<string, number>();
   const sealing = new Set<Promise<void>>();
-  /** One buffer for all checksums: a new buffer for each checksum was 1 MiB of garbage, and V8 kept a hundred of them. */
+  /** Buffer for all checksums: with a new buffer for each, V8 kept a hundred buffers of 1 MiB as garbage. */
   const slice = Buffer.alloc(sliceBytes);
 
   function makeHome(): void {
@@ -84,18 +81,18 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
       try {
         rmSync(path, { force: true });
       } catch {
-        // The folder may have become a file. A removed snapshot is not used again, and the next process removes its file.
+        // For example, the folder has become a file. This process does not use the snapshot again, and the next process removes its file.
       }
     }
   }
 
-  /** CRC-32 of a file, in slices with a turn of the event loop in between. */
+  /** CRC-32 of a file, in several turns of the event loop. */
   async function checksum(path: string): Promise<number> {
     const fd = openSync(path, "r");
     try {
       let sum = 0;
       for (;;) {
-        // No turn of the event loop between these two lines: another checksum uses the same buffer.
+        // Do not await between these two lines, because other checksums use the same buffer.
         const length = readSync(fd, slice, 0, sliceBytes, null);
         sum = crc32(slice.subarray(0, length), sum);
         if (length < sliceBytes) return sum;
@@ -109,12 +106,12 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
   async function describe({ id, tokens, cacheScope, bytes }: KvSnapshot): Promise<void> {
     try {
       const description: Description = { version, tokens, cacheScope, bytes, crc32: await checksum(pathOf(id)) };
-      // The snapshot may have been removed meanwhile.
+      // The snapshot may have been removed during the checksum.
       if (!known.has(id)) return;
       writeFileSync(partOf(id), JSON.stringify(description), { mode: 0o600 });
       renameSync(partOf(id), descriptionOf(id));
     } catch {
-      // Without a description only this process uses the snapshot.
+      // This process can still use the snapshot; only later processes cannot.
     }
   }
 
@@ -148,7 +145,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
     pathOf,
     remove,
     newFile(expectedBytes) {
-      // A clean-up of the file system may have removed it.
+      // A user or a clean-up program may have removed the folder.
       if (!existsSync(home)) makeHome();
       const { bavail, bsize } = statfsSync(home);
       if (bavail * bsize < expectedBytes + reservedBytes)
@@ -209,7 +206,7 @@ function ageMs(path: string): number {
   }
 }
 
-/** The next process orders the snapshots by the time of their last use. */
+/** Records the use of a snapshot: the next process orders snapshots by their last use. */
 function touch(path: string): void {
   const now = new Date();
   try {

@@ -22,7 +22,7 @@ async function load(given: { statesFolder: string; modelPath?: string; contextSi
   return backend;
 }
 
-/** Saves a prompt that slot 0 has computed. */
+/** Computes a prompt in slot 0, and saves it. */
 async function saveStory(backend: Backend): Promise<KvSnapshot> {
   const { tokens: prompt } = await backend.tokenize({
     kind: "text",
@@ -43,7 +43,7 @@ function filesIn(statesFolder: string): string[] {
 }
 
 describe("KV snapshots of the llama backend", () => {
-  test("are readable for their user only", async () => {
+  test("are only readable for their user", async () => {
     const statesFolder = join(folder, "modes");
     const backend = await load({ statesFolder });
     await saveStory(backend);
@@ -55,7 +55,7 @@ describe("KV snapshots of the llama backend", () => {
     expect(statSync(join(statesFolder, model)).mode & 0o777).toBe(0o700);
   });
 
-  test("are not loaded when a single bit of them has changed, not even by the engine that saved them", async () => {
+  test("with a changed bit are not loaded, not even by the engine that saved them", async () => {
     const statesFolder = join(folder, "damaged");
     const backend = await load({ statesFolder });
     const mine = await saveStory(backend);
@@ -72,7 +72,7 @@ describe("KV snapshots of the llama backend", () => {
     await expect(next.begin(1, 1, greedy)).rejects.toThrow("holds 0");
   });
 
-  test("are not even read when they were cut short, or have no description", async () => {
+  test("that are incomplete or have no description are ignored", async () => {
     const statesFolder = join(folder, "short");
     const backend = await load({ statesFolder });
     const state = await saveStory(backend);
@@ -86,7 +86,7 @@ describe("KV snapshots of the llama backend", () => {
     }
   });
 
-  test("of one model file are never offered to another", async () => {
+  test("of a model file are not offered to another model file", async () => {
     const statesFolder = join(folder, "foreign");
     const backend = await load({ statesFolder });
     const state = await saveStory(backend);
@@ -98,7 +98,7 @@ describe("KV snapshots of the llama backend", () => {
     expect((await load({ statesFolder })).states?.found).toEqual([state]);
   });
 
-  test("that are longer than a context are left to workers with a larger one", async () => {
+  test("that are longer than the context are ignored, but stay for workers with a larger context", async () => {
     const statesFolder = join(folder, "long");
     const backend = await load({ statesFolder });
     const state = await saveStory(backend);
@@ -108,7 +108,7 @@ describe("KV snapshots of the llama backend", () => {
     expect((await load({ statesFolder, contextSize: contextSize + 1 })).states?.found).toEqual([state]);
   });
 
-  test("are not saved where no folder can be made, and the backend starts without them", async () => {
+  test("are not saved if the folder cannot be made, but the backend starts", async () => {
     const occupied = join(folder, "occupied");
     writeFileSync(occupied, "");
     const log: string[] = [];

@@ -1,5 +1,5 @@
-// Owns saving a slot's KV cache to a file and loading it into any slot, in llama.cpp's format. llama.cpp checks sizes only, so the contents are
-// checked here. Only snapshots that the same library computed from the same files under the same settings are loaded.
+// Saves the KV cache of a slot to a file, and loads such a file into any slot. llama.cpp only checks sizes, so the contents are checked here.
+// Snapshots are only loaded if the same library computed them with the same model, adapters and settings.
 import { statSync } from "node:fs";
 import type { KvSnapshot, KvSnapshots } from "@waggle/engine";
 import type { Slot } from "./slot.ts";
@@ -12,18 +12,18 @@ import { modelFingerprint } from "./model-fingerprint.ts";
 
 /** @param capacity most tokens that a slot holds */
 export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles, capacity: number): KvSnapshots {
-  /** Bytes per token of the last saved snapshot; about the same for all snapshots of a model. */
+  /** Bytes per token in the last saved snapshot. They are about the same in all snapshots of a model. */
   let bytesPerToken = 0;
 
   return {
-    // Longer snapshots belong to a worker with a larger context, and stay in the folder.
+    // Longer snapshots stay in the folder for workers with a larger context.
     found: folder.found.filter(({ tokens }) => tokens.length <= capacity),
     async save(slot, tokens, cacheScope) {
       const { id, path } = folder.newFile(bytesPerToken * tokens.length);
       try {
         const bytes = await slotAt(slot).save(path);
         // The library does not report a failed write.
-        if (statSync(path).size !== bytes) throw new Error("the file was not written as a whole");
+        if (statSync(path).size !== bytes) throw new Error("the file is incomplete");
         bytesPerToken = bytes / Math.max(1, tokens.length);
         return folder.seal(id, tokens, cacheScope);
       } catch (error) {
@@ -43,7 +43,7 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
   };
 }
 
-/** Everything that the contents of a snapshot depend on, in addition to its tokens. */
+/** What decides the contents of a snapshot, in addition to its tokens. */
 export interface SnapshotMakers {
   readonly model: LlamaModel;
   readonly llama: Llama;
@@ -51,14 +51,14 @@ export interface SnapshotMakers {
   readonly adapters: LoraAdapters;
 }
 
-/** Opens the files of snapshots. Snapshots only save time, so the engine also starts when the folder cannot be used. */
+/** @returns undefined if there is no folder, the folder cannot be used, or the model has recurrent layers. The engine then saves no snapshots. */
 export function openSnapshotFiles(
   { modelPath, statesFolder, log }: LlamaBackendOptions,
   makers: SnapshotMakers,
 ): KvFiles | undefined {
   if (statesFolder === undefined) return undefined;
   const { isRecurrent, isHybrid } = makers.model.fileInsights;
-  // The caches of such models cannot be cut, so a snapshot would only fit the prompt that it was made from.
+  // A recurrent state cannot be cut: a snapshot would only fit the very prompt that it was made from.
   if (isRecurrent || isHybrid) return undefined;
   try {
     return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers)));

@@ -1,17 +1,16 @@
-// Owns the fingerprint of a model's KV snapshots: loading those of another model may crash the process.
+// Makes the fingerprint that separates the KV snapshots of different models. Loading a snapshot of another model may crash the process.
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 
-/** The file begins with metadata, vocabulary and the list of tensors. */
+/** Bytes from the beginning of the file, which has metadata, vocabulary and the list of tensors there. */
 const headBytes = 1 << 20;
-/** Samples of the weights, spread over the file: models of one family have the same head. */
+/** Number of samples of the weights, spread over the file: models of a family can have the same first bytes. */
 const samples = 64;
 const sampleBytes = 4_096;
 
 /**
- * A name for this file and these settings. Another file, another version of it or another setting gives another name; so does a copy
- * with another time of modification.
- * @param settings everything else that the contents of a snapshot depend on, in a fixed order
+ * The fingerprint is different for another file, another modification time of the file, and other settings.
+ * @param settings everything else that decides the contents of a snapshot, in a fixed order
  * @returns 32 hexadecimal digits
  */
 export function modelFingerprint(modelPath: string, settings: readonly string[]): string {

@@ -1,4 +1,4 @@
-// Tests that jobs resume after their earlier output: on a real model, and on one that writes a thought and a call in the format of a family.
+// Tests that jobs resume after their earlier output, on a real model and on a scripted model that writes a thought and a tool call.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,11 +29,11 @@ const tools = [
   },
 ] as const;
 const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</tool_call>';
-/** Of different lengths, so that each one's answer stands where no other's does. */
+/** Prompts need different lengths, because the scripted model chooses its answer by its position. */
 const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
 const jobs = {
   "a thought and a call": { messages: look(1), maxTokens: 160, tools },
-  // After the model is loaded, since its format decides how calls are written.
+  // `answerGrammar` is set when the model is loaded, because its format decides how calls are written.
   "a call that a grammar asks for": { messages: look(300), maxTokens: 160, tools, answerGrammar: "" },
   "a thought that is closed": { messages: look(600), maxTokens: 60, thinkingBudget: 12 },
 } satisfies Record<string, ResumableJob>;
@@ -60,7 +60,7 @@ async function loadScripted(): Promise<Backend> {
 
 resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
 
-test("a job with discarded tokens draws the random numbers of the positions in its whole text", async () => {
+test("discarded tokens count for the positions that decide a job's random numbers", async () => {
   const backend = await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 });
   const { tokens } = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
   async function sampled(discarded: number): Promise<Token[]> {

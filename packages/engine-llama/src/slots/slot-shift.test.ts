@@ -28,7 +28,7 @@ describe("a shift of the llama backend", () => {
     }
   }
 
-  /** The tokens before a shift in a full context, and those after it until the context is full again. */
+  /** Generates until the context is full, shifts, and generates until it is full again. @returns the tokens before and after the shift */
   async function throughShift(sampling: SlotSampling): Promise<{ before: Token[]; after: Token[]; prompt: number }> {
     const prompt = (await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" })).tokens;
     await backend.begin(0, 0, sampling);
@@ -40,24 +40,24 @@ describe("a shift of the llama backend", () => {
     return { before, after, prompt: prompt.length };
   }
 
-  test("is possible with the embedded model", () => {
+  test("is allowed for the embedded model", () => {
     expect(() => backend.checkShift()).not.toThrow();
   });
 
-  test("makes room for as many tokens as were discarded", async () => {
+  test("makes room for as many tokens as it discards", async () => {
     const { before, after, prompt } = await throughShift(samplingOf());
     expect(prompt + before.length).toBe(capacity);
     expect(after).toHaveLength(30);
   });
 
-  test("gives with logprobs the same tokens as without", async () => {
+  test("has the same tokens with and without logprobs", async () => {
     expect(await throughShift({ ...samplingOf(), topLogprobs: 2 })).toEqual(await throughShift(samplingOf()));
   });
 
   test("does not change the position in a grammar", async () => {
     const { before, after } = await throughShift(samplingOf({ grammar: 'root ::= ("b" "e" "e" " ")+' }));
     const bytes = [...before, ...after].flatMap((token) => [...backend.tokenBytes(token)]);
-    // The first token came with the prompt.
+    // The first token is missing: it is the result of the prefill.
     expect("bee ".repeat(contextSize)).toContain(new TextDecoder().decode(Uint8Array.from(bytes)));
     expect(after).toHaveLength(30);
   });

@@ -1,4 +1,4 @@
-// Samples for the job in a slot: requests its last sample position, and derives the next token from the answer.
+// Samples the tokens of a slot's job: makes the ask for the last sample position of a batch row, and chooses the next token from the answer.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError } from "@waggle/grammar/gbnf";
@@ -9,18 +9,18 @@ import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/s
 import { tokenSeed } from "../sampling/random.ts";
 
 export interface SlotWork {
-  /** The ask for the sample position at this index of a batch row, the last one. */
+  /** Makes the ask for the last sample position of a batch row. @param at index of the token in the row */
   ask(at: number): Ask;
-  /** The draw for the position after that one, before its token is known; undefined where the next token must be known first. */
+  /** Makes the draw for the following position, before the token of the last ask is known. Undefined if the job needs to know that token first. */
   drawAhead(): Draw | undefined;
   /**
-   * The next token, or the reason for its absence.
-   * @param forced used instead of a sampled token, where the grammar allows it
+   * Chooses the next token from the answer.
+   * @param forced used instead of a sampled token, if the grammar allows it
    */
   take(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult>;
-  /** The token sampled last, which the next entry feeds. */
+  /** The last sampled token, which the next entry feeds. */
   readonly last: Token | undefined;
-  /** So many tokens of the context have been discarded: they still count for the position of the text. */
+  /** Call it when a shift has discarded tokens: they still count for a token's position. */
   discard(tokens: number): void;
 }
 
@@ -29,14 +29,14 @@ export interface SlotWorkOptions {
   readonly sampling: SlotSampling;
   readonly passes: Pick<Passes, "readLogits">;
   readonly context: SamplingContext;
-  /** The tokens that the slot holds. */
+  /** Tokens in the slot. */
   readonly history: () => readonly Token[];
 }
 
-/** Tokens of earlier output that the grammar accepts in one turn of the event loop. */
+/** Number of tokens of earlier output that the grammar accepts in a turn of the event loop. */
 const outputTokensPerTurn = 256;
 
-/** @throws WaggleError invalid_argument when the grammar cannot be followed */
+/** @throws WaggleError invalid_argument if the grammar is invalid or does not allow the answer's beginning */
 export async function createSlotWork({ slot, sampling, passes, context, history }: SlotWorkOptions): Promise<SlotWork> {
   const { topLogprobs } = sampling;
   const grammar = await grammarOf(sampling, context);
@@ -51,13 +51,13 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
   const readsLogits = grammar !== undefined || topLogprobs !== undefined || endless;
-  /** Sampled in JavaScript: the library cannot sample for this job, or its logits could not be read afterwards. */
+  /** Whether our sampler has to sample: the library cannot for this job, or the logits that the job needs could not be read after its draw. */
   const alone = sampling.fillIn === true || hasDry || (passes.readLogits === undefined && readsLogits);
   const penalised = hasRepeatPenalty(sampling);
   let last: Token | undefined;
   let discarded = sampling.priorOutput?.discarded ?? 0;
 
-  /** The seed depends on the position: it is the same in any batch, and in an engine that resumes the job. */
+  /** Seed of a position. It is the same in any batch, and in an engine that resumes the job. */
   function seed(ahead = 0): number {
     return tokenSeed(sampling.seed, history().length + discarded + ahead);
   }
@@ -70,7 +70,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     if (answer.kind === "failed") {
       return { kind: "failed", message: `The entry could not be sampled: ${answer.message}` };
     }
-    // The grammar may not allow the end of the thought here; then the model continues without it.
+    // The forced token ends a thought. If the grammar does not allow that here, the thought continues.
     const wanted = forced !== undefined && grammar?.allows(forced) !== false ? forced : undefined;
     if (answer.kind === "logits") {
       const token = wanted ?? sampler.sample(answer.logits, seed());
@@ -83,7 +83,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     return chooseAllowed();
   }
 
-  /** Chooses among the tokens that the grammar allows, because it refused the sampled token. */
+  /** Chooses among the tokens that the grammar allows, after it rejected the library's token. */
   async function chooseAllowed(): Promise<EntryResult> {
     if (passes.readLogits === undefined) throw new Error("The logits of the pass cannot be read again");
     const logits = await passes.readLogits(slot, sampler.request());
@@ -113,7 +113,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     ask: (at) => (alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() }),
     drawAhead() {
       if (alone || grammar !== undefined) return undefined;
-      // The sampler itself adds the tokens that it has sampled to the penalties.
+      // `recent` is undefined because the library's sampler counts its tokens for the penalties.
       return { seed: seed(1), recent: undefined, topLogprobs };
     },
     take(answer, forced) {
@@ -147,7 +147,7 @@ async function grammarOf(
   return run;
 }
 
-/** Accepts the job's earlier output. */
+/** Makes the grammar accept the job's earlier output. */
 async function follow(run: GrammarRun, output: readonly Token[]): Promise<void> {
   for (const [at, token] of output.entries()) {
     if (at % outputTokensPerTurn === outputTokensPerTurn - 1) await nextTurn();
@@ -155,14 +155,14 @@ async function follow(run: GrammarRun, output: readonly Token[]): Promise<void> 
   }
 }
 
-/** The result when no token is allowed, for example with a grammar without a continuation or a bias that bans every token. */
+/** Result if no token is allowed, for example because the grammar has no continuation, or biases ban every token. */
 const nothingAllowed: EntryResult = {
   kind: "failed",
   code: "invalid_argument",
   message: "The model gave no token that the request allows",
 };
 
-/** @throws the error if it is not a grammar error */
+/** @throws the given error if it is not an AmbiguityError */
 function grammarFailure(error: unknown): EntryResult {
   if (!(error instanceof AmbiguityError)) throw error;
   return { kind: "failed", code: "invalid_argument", message: `The grammar ${error.message}` };

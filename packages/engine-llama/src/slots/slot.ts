@@ -1,5 +1,5 @@
-// Owns one slot: the tokens of its sequence, and the job in it. It makes the batch row of an entry and the result from the answers; it knows neither
-// other slots nor the driver.
+// Owns a slot: the tokens of its sequence, and its job. It makes the batch row of an entry, and the entry's result from the answers. It does not
+// depend on other slots or on the driver.
 import type { BatchEntry, EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, BatchRow, Passes, QueuedRow } from "../passes/passes.ts";
@@ -10,46 +10,45 @@ export interface SlotOptions {
   readonly id: number;
   readonly passes: Passes;
   readonly sampling: SamplingContext;
-  /** Most tokens that the slot's cache may hold. */
+  /** Most tokens in the slot. */
   readonly capacity: number;
 }
 
 export interface Slot {
-  /** Number of tokens that the slot holds. */
+  /** Number of tokens in the slot. */
   readonly held: number;
-  /** The scales that its job has chosen for the model's adapters, if any. */
+  /** Scales of the adapters in the job's request; undefined for the scales at load. */
   readonly adapters: readonly number[] | undefined;
-  /** @returns how many tokens it keeps: fewer than requested where the model's memory cannot be cut there */
+  /** Begins a job. @returns number of kept tokens; with recurrent layers it may be less than `keepTokens` */
   begin(keepTokens: number, sampling: SlotSampling): Promise<number>;
-  /** The batch row of this entry, or its failure. Its tokens count as computed at once. */
+  /** Makes the entry's batch row, or its failure. The row's tokens count as held from now on. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
-  /** The result of that entry from the pass's answers. */
+  /** Makes the entry's result from the answers to its row. */
   resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
-  /** Whether a pass may be queued for its job before the result of the running one is known. */
+  /** Whether a pass may be queued for the job before the result of the running pass is known. */
   readonly canBeQueued: boolean;
-  /** The row of a queued pass. */
+  /** Makes the row of a queued pass. */
   rowAhead(): QueuedRow;
-  /** The queued pass was withdrawn. */
+  /** Call it when the queued pass was withdrawn. */
   withdrawAhead(): void;
   shift(keepTokens: number, discardTokens: number): Promise<void>;
   end(): Promise<void>;
-  /** Writes the slot's cache to this file; returns its bytes. */
+  /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(path: string): Promise<number>;
   /**
-   * Replaces the slot's cache with this file, which must be of this model. False when the file does not begin with these tokens, or the
-   * library refuses it.
+   * Replaces the slot's KV cache by that of a file, which must belong to this model.
+   * @returns false if the file does not begin with these tokens, or the library rejects it
    */
   load(path: string, tokens: readonly Token[]): Promise<boolean>;
-  /** Empties the slot. */
   clear(): Promise<void>;
 }
 
 interface Job {
   readonly sampling: SlotSampling;
   readonly work: SlotWork;
-  /** How many first tokens no shift has moved. */
+  /** Number of tokens, from the first, that no shift has moved. */
   unshifted: number;
-  /** True when a queued pass feeds the token that the running pass samples. */
+  /** Whether a queued pass feeds the token that the running pass samples. */
   isQueued: boolean;
 }
 
@@ -68,7 +67,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     tokens.length = Math.min(tokens.length, held);
   }
 
-  /** The tokens that an entry feeds. */
+  /** Tokens that an entry feeds. */
   function fedBy(entry: BatchEntry): readonly Token[] {
     if (entry.kind === "prefill") {
       if (entry.tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the entry has no tokens`);
@@ -156,7 +155,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
 
     withdrawAhead() {
       const current = currentJob();
-      // The token that it was to feed is already sampled and stored.
+      // The token for the queued pass has already been sampled, and pushed by `resultOf`.
       if (!current.isQueued) tokens.pop();
       current.isQueued = false;
     },
@@ -164,7 +163,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     async shift(keepTokens, discardTokens) {
       const current = currentJob();
       const [held, end] = [tokens.length, keepTokens + discardTokens];
-      // Without the first token the library would compute all the others again, in one piece.
+      // If the first token were discarded, the library would compute all others again in one piece.
       if (keepTokens < 1 || discardTokens < 1 || end > held) {
         throw new Error(`Cannot discard tokens ${keepTokens} to ${end} in slot ${id}: it holds ${held}`);
       }
@@ -174,7 +173,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     async end() {
-      // The token sampled last is not in the cache.
+      // Drop the tokens that a shift has moved: their KV cache depends on discarded tokens, so no later prompt can use it.
       if (job !== undefined && job.unshifted < tokens.length) await erase(job.unshifted, tokens.length);
       job = undefined;
     },
@@ -182,7 +181,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     save: async (path) => await passes.save(id, path, tokens),
 
     async load(path, wanted) {
-      if (job !== undefined) throw new Error(`Cannot load a state into slot ${id}: a job works in it`);
+      if (job !== undefined) throw new Error(`Cannot load a snapshot into slot ${id}: a job is running in it`);
       tokens = [];
       try {
         tokens = [...(await passes.load(id, path))];

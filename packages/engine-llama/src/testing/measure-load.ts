@@ -1,5 +1,5 @@
-// Owns the truth that estimates of memory are held against: it loads models with the engine's own settings, one after the other, reads what llama.cpp
-// says that it allocates, computes, and tells how large the process is. Prints JSON. Started by `xtask fit:check` and by tests.
+// Measures the memory of loaded models, to check the estimates. Loads models one after the other with the engine's settings, reads the sizes of
+// buffers from llama.cpp's log, computes, and reads the size of the process. Prints JSON. `xtask fit:check` and tests run this file.
 import {
   getLlama,
   LlamaLogLevel,
@@ -15,22 +15,22 @@ import { openContext } from "../load/context.ts";
 interface Settings {
   readonly modelPath: string;
   readonly slots: number;
-  /** Tokens per slot; of an embedding model, of a text. */
+  /** Tokens per slot; for an embedding model, tokens of a text. */
   readonly contextSize: number;
   readonly batchSize: number;
-  /** `q8_0`; both of keys and of values. */
+  /** Type of keys and values, for example `q8_0`. */
   readonly cacheType?: string;
   readonly flashAttention?: boolean;
 }
 
-/** Bytes, as llama.cpp names its buffers. */
+/** Bytes of llama.cpp's buffers. */
 interface Measured {
   weights: number;
   cache: number;
   state: number;
   compute: number;
   output: number;
-  /** Of the whole process, once every slot had computed: of worth for the first model in a process only. */
+  /** Bytes of the whole process, after each slot has computed. Only meaningful for the first model of the process. */
   resident: number;
 }
 
@@ -68,7 +68,7 @@ async function measure(library: Llama, settings: Settings): Promise<Measured> {
     modelPath: settings.modelPath,
     gpuLayers: 0,
     useMmap: false,
-    // Deprecated as unstable; the engine sets it as well.
+    // The library marks these options as deprecated because some types do not work. The engine uses them, too.
     // eslint-disable-next-line no-deprecated
     ...(type === undefined ? {} : { experimentalDefaultContextKvCacheKeyType: type }),
     // eslint-disable-next-line no-deprecated
@@ -76,7 +76,7 @@ async function measure(library: Llama, settings: Settings): Promise<Measured> {
   });
   await using context = await compute(model, header, settings);
   measured.resident = residentBytes();
-  // Lines arrive from another thread.
+  // Wait for llama.cpp's log lines, which arrive from another thread.
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   void context;
   return measured;
@@ -99,7 +99,7 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
   return context;
 }
 
-/** Without the gaps in Node's heap, whose size depends on when it was last swept: to be started with --expose-gc. */
+/** Size of the process without free space in Node's heap, which depends on the last garbage collection. Needs --expose-gc. */
 function residentBytes(): number {
   globalThis.gc?.();
   const { rss, heapTotal, heapUsed } = process.memoryUsage();
@@ -118,6 +118,6 @@ function note(measured: Measured, message: string): void {
   const [, what = "", mib = "0"] = /\s(\S+) buffer size =\s+([\d.]+) MiB/.exec(message) ?? [];
   if (what === "") return;
   const kind = kinds.find(([name]) => name === what)?.[1] ?? "weights";
-  // A model has several buffers of weights, and may have several caches.
+  // Add, because a model has several buffers of weights, and may have several caches.
   measured[kind] += Number(mib) * mebibyte;
 }

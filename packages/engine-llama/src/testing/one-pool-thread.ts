@@ -1,13 +1,13 @@
-// Owns a run of each driver with one thread in libuv's pool, as in a worker's engine: only then samples are requested together with their pass, and
-// steps are queued. Prints the samples as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
+// Generates with each driver while libuv's pool has one thread, as in a worker's engine: only then sampling is requested together with the pass, and
+// steps are queued. Prints the sampled tokens as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
 import type { Backend, EntryResult, SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { loadLlamaBackend } from "../load/load.ts";
 import { storyModel } from "./story-model.ts";
 
 const steps = 60;
-/** Steps after which something else comes, as a command would; every fourth one is withdrawn. */
-const [inARow, takenBack] = [9, 4];
+/** Number of steps queued in a row, and interval of the withdrawn steps. */
+const [inARow, withdrawnEvery] = [9, 4];
 const slots = [0, 1];
 const texts = ["Once upon a time there was a little bee", "A dog and a cat were friends. They liked"];
 const wild = { temperature: 1.3, top_k: 60, top_p: 0.98, min_p: 0.01, ignore_eos: true };
@@ -19,7 +19,7 @@ const samplings: readonly SlotSampling[] = [
 
 type Step = Promise<readonly EntryResult[] | undefined> | undefined;
 
-/** @returns the tokens of all slots, step by step */
+/** @returns for each step, the tokens of all slots */
 async function play(backend: Backend, sampling: SlotSampling): Promise<number[][]> {
   const played: number[][] = [];
   const take = (results: readonly EntryResult[]): void =>
@@ -33,7 +33,7 @@ async function play(backend: Backend, sampling: SlotSampling): Promise<number[][
     let running: Step = backend.step(slots.map((slot) => ({ kind: "decode" as const, slot })));
     for (let row = 1; running !== undefined; row++) {
       const next: Step = row < inARow ? backend.ahead?.step(slots) : undefined;
-      if (next !== undefined && row % takenBack === 0) backend.ahead?.withdraw();
+      if (next !== undefined && row % withdrawnEvery === 0) backend.ahead?.withdraw();
       const results = await running;
       if (results === undefined) break;
       take(results);
@@ -44,7 +44,7 @@ async function play(backend: Backend, sampling: SlotSampling): Promise<number[][
   return played.slice(0, steps);
 }
 
-// Nothing of the library's keeps a process alive while a model is loaded.
+// The library does not keep the process alive while it loads a model.
 const alive = setInterval(() => {}, 1_000);
 const played: Record<string, unknown> = {};
 for (const driver of ["public", "direct", "native"] as const) {

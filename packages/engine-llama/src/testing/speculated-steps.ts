@@ -1,5 +1,5 @@
-// Owns a measurement of speculative decoding: steps bare sequences of the library, with a predictor of tokens and without, in alternation. Decision
-// 014 has the answer; this run shows whether it still holds. With one thread in the pool, as the engine runs in the worker.
+// Measures speculative decoding: runs sequences of the library with and without a predictor of tokens, in alternation. Decision 014 has the result;
+// run it again to see whether the result still holds. Use one thread in the pool, as in the worker's engine:
 //   UV_THREADPOOL_SIZE=1 node --import tsx packages/engine-llama/src/testing/speculated-steps.ts \
 //     [--slots 1,2,4,8] [--rounds 5] [--tokens 60] [--threads 1] [--model path]
 import { resolve } from "node:path";
@@ -13,28 +13,28 @@ interface Load {
   readonly variant: (typeof variants)[number];
   readonly prompts: readonly Token[][];
   readonly temperature: number;
-  /** Of each slot, on average. */
+  /** Tokens per slot, on average. */
   readonly tokens: number;
   readonly threads: number;
 }
 
 interface Measured {
   readonly tokensPerSecond: number;
-  /** For each slot in a pass. */
+  /** Tokens per slot and pass. */
   readonly tokensPerPass: number;
-  /** Of each slot. */
+  /** Generated tokens of each slot. */
   readonly texts: readonly Token[][];
 }
 
-/** The first one comes first in each round, and the others are compared with it. */
+/** Each round runs all variants, and compares the others with the first. */
 const variants = ["plain", "oracle", "lookup"] as const;
 const contextSize = 512;
 const loopStart = 200;
-/** The library validates the first prediction of a pass and refutes all others: more entries are more cost. */
+/** Predicted tokens per pass. More only cost time, because the library validates just the first prediction and rejects all others. */
 const predictions = 1;
 const openings = ["Once upon a time", "One day", "There was a", "The little", "A big red", "Tom and", "In the", "She"];
 
-/** Knows the text and costs nothing: no real predictor is better. */
+/** A predictor that knows the text and takes no time: no real predictor is better. */
 class Oracle extends TokenPredictor {
   readonly #text: readonly Token[];
   #at = 0;
@@ -86,17 +86,17 @@ async function run(): Promise<void> {
   await llama.dispose();
 }
 
-/** `new` has nothing to look up; `looping` is text that the model keeps repeating, the best case for a lookup. */
+/** Prompts for two cases: after `new` a lookup finds nothing; in `looping` the model repeats its text, which is the best case for a lookup. */
 async function promptsOf(model: LlamaModel, threads: number): Promise<Record<"new" | "looping", Token[][]>> {
   const prompts = openings.map((text) => model.tokenize(text));
   const { texts } = await measure(model, { variant: "plain", prompts, temperature: 0, tokens: loopStart, threads });
   return { new: prompts, looping: prompts.map((prompt, slot) => [...prompt, ...(texts[slot] ?? [])]) };
 }
 
-/** Medians of the rounds, and of each round's ratio to its plain one. The first round warms up, and its texts are the oracle's. */
+/** Medians of the rounds, and of each round's ratio to `plain`. The first round is a warm-up, and gives the oracle its texts. */
 async function compare(model: LlamaModel, load: Omit<Load, "variant">, rounds: number): Promise<(number | string)[][]> {
   const results = new Map(variants.map((variant) => [variant, [] as Measured[]]));
-  // Some slots run ahead of the mean, up to twice as far.
+  // Some slots generate up to twice as many tokens as the average.
   const { texts: known } = await measure(model, { ...load, variant: "plain", tokens: 2 * load.tokens });
   for (let round = 0; round <= rounds; round++) {
     for (const [variant, each] of results) {
@@ -132,7 +132,7 @@ async function measure(model: LlamaModel, load: Load, known: readonly Token[][] 
   return { tokensPerSecond: made / seconds, tokensPerPass: made / runs, texts: streams.map(({ text }) => text) };
 }
 
-/** A step also takes what the last pass has validated; otherwise the slot would be missing in the next pass. */
+/** A step also takes the tokens that the last pass has validated; else the slot would be missing in the next pass. */
 function openStream(context: LlamaContext, load: Load, slot: number, known: readonly Token[]) {
   const prompt = load.prompts[slot] ?? [];
   const tokenPredictor = predictorFor(load.variant, prompt, known);

@@ -1,4 +1,4 @@
-// Owns one load in a process of its own: llama.cpp's log reaches only the first load of a process, and with it the reason for a failure.
+// Loads a model in a separate process, because only a process's first load gets llama.cpp's log, which has the reason for a failure.
 // Prints the error's message, or nothing.
 import { loadLlamaBackend } from "../load/load.ts";
 

@@ -1,4 +1,4 @@
-// Tests that the description of a chat from the model's file equals the one of the loaded model: the vocabulary of llama.cpp, and the format.
+// Tests that a chat described from the model's file equals that of the loaded model: the vocabulary's texts, the format, and rendered prompts.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ function randomModel(name: string, vocabulary: number): string {
   return path;
 }
 
-describe("the texts of a vocabulary", () => {
+describe("the header has the same texts as llama.cpp for the vocabulary", () => {
   let llama: Llama;
   beforeAll(async () => {
     const quietly = { progressLogs: false, logLevel: LlamaLogLevel.disabled };
@@ -52,7 +52,7 @@ describe("the texts of a vocabulary", () => {
     return { engine, header: await readVocabularyTexts(source, await readGgufHeader(source)) };
   }
 
-  test("of the families", async () => {
+  test("of each model family", async () => {
     expect.assertions(llamaTemplates().size);
     for (const [name, template] of llamaTemplates()) {
       const { engine, header } = await seenBy(scripted(name, template));
@@ -61,12 +61,15 @@ describe("the texts of a vocabulary", () => {
   });
 
   test.each<[name: string, Omit<FamilyVocabulary, "eos"> & { readonly eos?: string }]>([
-    ["endings that are no control tokens", { control: ["<s>"], userDefined: ["<|im_end|>", "<EOT>", "[EOS]", "</s>"] }],
-    ["gpt-oss's without its end", { control: ["<|channel|>", "<|return|>", "<|call|>"], userDefined: ["<|start|>"] }],
-    ["half of gpt-oss's", { control: ["<|return|>", "<|end|>"], userDefined: [] }],
-    ["Solar's", { control: ["<|flush|>", "<|calls|>", "<|end|>"], userDefined: [] }],
-    ["Gemma 4's with </s>", { control: ["</s>", "<|tool_response>"], userDefined: ["<|tool_call>"] }],
-    ["a coder's", infillVocabulary],
+    [
+      "a model whose ends are not control tokens",
+      { control: ["<s>"], userDefined: ["<|im_end|>", "<EOT>", "[EOS]", "</s>"] },
+    ],
+    ["gpt-oss without <|end|>", { control: ["<|channel|>", "<|return|>", "<|call|>"], userDefined: ["<|start|>"] }],
+    ["gpt-oss without <|call|>", { control: ["<|return|>", "<|end|>"], userDefined: [] }],
+    ["Solar", { control: ["<|flush|>", "<|calls|>", "<|end|>"], userDefined: [] }],
+    ["Gemma 4 with </s>", { control: ["</s>", "<|tool_response>"], userDefined: ["<|tool_call>"] }],
+    ["a model for infill", infillVocabulary],
   ])("of %s", async (name, vocabulary) => {
     const { engine, header } = await seenBy(scripted(name.replaceAll(/\W/g, ""), "x", { eos: "<eos>", ...vocabulary }));
     expect(header).toEqual(engine);
@@ -91,16 +94,16 @@ const conversation = {
   tools: [{ type: "function" as const, function: look }],
 };
 
-describe("a chat", () => {
+describe("the file describes the same chat as the loaded model", () => {
   const family = (name: string): string => scripted(name, llamaTemplates().get(name) ?? "");
   test.each([
     ["the embedded model", () => storyModel],
-    ["one with thoughts and tools", () => family("Qwen-Qwen3-0.6B")],
-    ["one whose markers are shown", () => family("openai-gpt-oss-120b")],
-    ["one with two templates", () => family("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use")],
-    ["one whose template cannot be rendered", () => scripted("broken", "{{ raise_exception('no') }}")],
-    ["one that reads", () => randomModel("embed", 500)],
-  ])("of %s", async (_, pathOf) => {
+    ["a model with thoughts and tools", () => family("Qwen-Qwen3-0.6B")],
+    ["a model with user-defined markers", () => family("openai-gpt-oss-120b")],
+    ["a model with two templates", () => family("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use")],
+    ["a model whose template cannot be rendered", () => scripted("broken", "{{ raise_exception('no') }}")],
+    ["a model that embeds", () => randomModel("embed", 500)],
+  ])("for %s", async (_, pathOf) => {
     const modelPath = pathOf();
     const backend = await loadLlamaBackend({ modelPath, slots: 1, threads: 1, device: "cpu" });
     const { chatFormat, promptTexts, kind } = backend.info;

@@ -1,5 +1,4 @@
-// Handles the chat of a loaded model: its template, which is rendered on a separate thread, and the input that the
-// template receives for a conversation.
+// Renders conversations with the chat template of a loaded model, on a separate thread.
 import { renderConversation, thoughtEndOf } from "@waggle/chat-format/format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-format/template";
 import type { TemplateValues } from "@waggle/chat-format/template";
@@ -11,19 +10,19 @@ export type Conversation = Omit<PromptInput & { kind: "messages" }, "kind">;
 
 export interface ChatRenderer {
   /**
-   * The conversation up to the assistant's turn, or to the end of the assistant's message that is to be continued.
-   * @throws WaggleError invalid_argument when the template cannot render these messages
+   * @returns the conversation up to the beginning of the assistant's turn, or to the end of an assistant's message that the job continues
+   * @throws WaggleError invalid_argument if the template cannot render these messages
    */
   render(conversation: Conversation): Promise<string>;
 }
 
 export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {
-  /** The text that closes a thought; "" where the model has no thoughts. */
+  /** Text that closes a thought; "" for a model without thoughts. */
   readonly thoughtEnd: string;
   close(): Promise<void>;
 }
 
-/** @throws WaggleError unavailable when the chosen template cannot be rendered */
+/** @throws WaggleError unavailable if the chosen template cannot be rendered */
 export async function openChat(options: ModelChatOptions): Promise<Chat> {
   const renderer = createTemplateRenderer();
   try {

@@ -1,26 +1,26 @@
-// Finds the places where a text may be cut so that its pieces have the same tokens as the whole. They are derived from the vocabulary once.
+// Finds out where a text may be cut so that its pieces have the same tokens as the whole text. This depends on the vocabulary only.
 import type { Token } from "@waggle/engine";
 import type { PieceEncoding } from "./token-bytes.ts";
 
-/** The bare tokenizer: it adds no tokens, and parses control tokens only if requested. */
+/** Adds no tokens. @param specialTokens whether to parse control tokens */
 export type Tokenize = (text: string, specialTokens: boolean) => Token[];
 
 export interface CutPlaces {
-  /** Matches a place where a text may be cut: after the match's first character. */
+  /** A text may be cut after the first character of each match. Undefined if it may be cut nowhere. */
   readonly pattern: RegExp | undefined;
-  /** The tokenizer puts a space before the beginning of a text, so a space at the cut is left out. */
+  /** Whether the tokenizer puts a space before a text. A space at the cut then has to be left out. */
   readonly addsSpace: boolean;
 }
 
 export interface CutVocabulary {
-  /** The vocabulary's pieces as in the file. */
+  /** Texts of all tokens, as in the file. */
   readonly pieces: readonly string[];
   readonly encoding: PieceEncoding;
-  /** Control and user-defined tokens, which the tokenizer finds first. */
+  /** Texts of control and user-defined tokens, which the tokenizer finds first. */
   readonly specialTexts: readonly string[];
 }
 
-/** A letter, or a byte of one beyond ASCII, then the space or newline, in the alphabets of vocabularies. */
+/** Match a letter, or a byte of a letter beyond ASCII, before a space or newline, in each encoding of pieces. */
 const crossings: Readonly<Record<PieceEncoding, { readonly space: RegExp; readonly newline: RegExp }>> = {
   spaces: { space: /\p{L}[\u2581 ]/u, newline: /\p{L}\n/u },
   bytes: {
@@ -30,9 +30,9 @@ const crossings: Readonly<Record<PieceEncoding, { readonly space: RegExp; readon
 };
 
 /**
- * Between a letter and a space (or newline) before a letter, where no piece of the vocabulary holds a letter and a space after it: no token
- * can reach over such a place. Tokenizers merge neighbours only into pieces of the vocabulary, so the tokens on one side do not depend on the
- * other; and the expressions that split a text before its merges all end a word between a letter and a space.
+ * A text may be cut before a space (or newline) between two letters, if no piece of the vocabulary contains a letter with a space after it: no token
+ * can then reach over the cut. Tokenizers only merge neighbours into pieces of the vocabulary, so the tokens on one side do not depend on the other
+ * side. And all expressions that split a text before its merges end a word between a letter and a space.
  */
 export function findCutPlaces(tokenize: Tokenize, { pieces, encoding, specialTexts }: CutVocabulary): CutPlaces {
   const { space, newline } = crossings[encoding];

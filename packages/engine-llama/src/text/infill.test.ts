@@ -5,27 +5,27 @@ import { infillTokens } from "./infill.ts";
 const markers: InfillMarkers = { prefix: 1, suffix: 2, middle: 3, repository: 4, file: 5 };
 const { repository: _, file: __, ...bare } = markers;
 
-/** A token for each character. */
+/** A tokenizer with a token for each character. */
 const tokenize = async (text: string): Promise<number[]> => [...text].map((character) => character.charCodeAt(0));
 
 const fit = { markers, contextSize: 800, maxCharsPerToken: 1, tokenize };
 const hole = { prefix: "before", suffix: "after", extra: [], prompt: "" };
 
-/** Characters, and markers as numbers in braces. */
+/** Text of tokens, with markers as numbers in braces. */
 const shown = (tokens: readonly number[]): string =>
   tokens.map((token) => (token < 9 ? `{${token}}` : String.fromCharCode(token))).join("");
 
-test("the text before the hole, the text after it, and the hole", async () => {
+test("the text before the hole comes first, then the text after it, then the marker of the answer", async () => {
   const tokens = await infillTokens(hole, { ...fit, markers: bare });
   expect(shown(tokens)).toBe("{1}before{2}after{3}");
 });
 
-test("the prompt is where the answer begins", async () => {
+test("the request's prompt is put at the end of the text before the hole", async () => {
   const tokens = await infillTokens({ ...hole, prompt: "!" }, { ...fit, markers: bare });
   expect(shown(tokens)).toBe("{1}before!{2}after{3}");
 });
 
-test("other files come first, each after its name", async () => {
+test("other files are put before the code, each after its name", async () => {
   const extra = [
     { filename: "a.c", text: "A;" },
     { filename: "b.c", text: "B;" },
@@ -34,12 +34,12 @@ test("other files come first, each after its name", async () => {
   expect(shown(tokens)).toBe("{4}myproject\n{5}a.c\nA;{5}b.c\nB;{5}filename\n{1}before{2}after{3}");
 });
 
-test("without a marker for files a line tells them apart", async () => {
+test("without a marker for files, a line separates them", async () => {
   const tokens = await infillTokens({ ...hole, extra: [{ filename: "a.c", text: "A;" }] }, { ...fit, markers: bare });
   expect(shown(tokens)).toBe("\n\n--- snippet ---\n\nA;{1}before{2}after{3}");
 });
 
-test("text that does not fit is left out: the far ends, and the first of the files", async () => {
+test("text that does not fit is left out: the ends far from the hole, and the first of the other files", async () => {
   const long = "0123456789".repeat(100);
   const extra = [
     { filename: "a.c", text: "gone" },
@@ -47,7 +47,7 @@ test("text that does not fit is left out: the far ends, and the first of the fil
   ];
   const tokens = await infillTokens({ prefix: `${long}<`, suffix: `>${long}`, extra, prompt: "" }, fit);
   const text = shown(tokens);
-  // Half of the context is for the text near the hole, three quarters of that for the text before it; a quarter is for the answer.
+  // Half of the context is for the text near the hole, and three quarters of this half for the text before it. A quarter is for the answer.
   const [, others = "", before = "", after = ""] = /^(.*)\{1\}(.*)\{2\}(.*)\{3\}$/su.exec(text) ?? [];
   expect(before).toHaveLength(300);
   expect(before.endsWith("9<")).toBe(true);
@@ -58,7 +58,7 @@ test("text that does not fit is left out: the far ends, and the first of the fil
   expect(tokens.length).toBeLessThanOrEqual(600 + 3);
 });
 
-test("tokens shorter than the longest text: the text nearest to the hole stays", async () => {
+test("the text nearest to the hole stays, also if tokens are much shorter than the longest token", async () => {
   const text = Array.from({ length: 1_000 }, (_, i) => String.fromCharCode(1_000 + i)).join("");
   const around = { prefix: text, suffix: text, extra: [], prompt: "" };
   const tokens = await infillTokens(around, { ...fit, markers: bare, maxCharsPerToken: 64 });
@@ -67,13 +67,13 @@ test("tokens shorter than the longest text: the text nearest to the hole stays",
   expect(tokens.slice(middle + 1, end)).toEqual(Array.from({ length: 98 }, (_, i) => 1_000 + i));
 });
 
-test("the prompt takes its room from the text after the hole", async () => {
+test("the request's prompt shortens the text after the hole", async () => {
   const around = { prefix: "", suffix: "s".repeat(500), extra: [], prompt: "p".repeat(40) };
   const text = shown(await infillTokens(around, { ...fit, markers: bare }));
   expect(text).toBe(`{1}${"p".repeat(40)}{2}${"s".repeat(100 - 2 - 40)}{3}`);
 });
 
-test("of a long text only the part that may be needed is tokenized", async () => {
+test("only the part of a long text that may be needed is tokenized", async () => {
   const lengths: number[] = [];
   const counting = async (text: string): Promise<number[]> => {
     lengths.push(text.length);

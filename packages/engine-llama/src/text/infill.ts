@@ -1,29 +1,28 @@
-// Owns tokenizing code with a hole for models that were trained to fill one: their markers, and how much of the code is in the prompt.
+// Tokenizes an infill prompt: puts the model's markers around the text before and after the hole, and cuts what does not fit.
 //
 // The order is that of Qwen2.5-Coder's repository-level prompts (arXiv 2409.12186), which llama-server uses for all models:
 // [repository]name [file]name text … [file]name [prefix]… [suffix]… [middle].
 import type { InfillPrompt, Token } from "@waggle/engine";
 import type { InfillMarkers } from "@waggle/models/header";
 
-/** Most tokens around the hole; three quarters of them before it. As many as in llama-server, which uses its batch size. */
+/** Most tokens around the hole; three quarters of them before it. Equals llama-server's default batch size, which is its limit. */
 const nearTokens = 2_048;
-/** Most tokens that are kept free for the answer; answers that fill a hole are short. */
+/** Most tokens that are kept free for the answer. Infill answers are short. */
 const answerTokens = 1_024;
-/** Text between two files, where the model has no marker for files. */
+/** Text between two files, if the model has no marker for files. */
 const snippetLine = "\n\n--- snippet ---\n\n";
-/** Placeholder names, since a request names neither the repository nor the file. */
+/** Placeholders, because requests have no name for the repository or the current file. */
 const [repositoryName, currentFileName] = ["myproject", "filename"];
 
 export interface InfillOptions {
   readonly markers: InfillMarkers;
   readonly contextSize: number;
-  /** Most characters of a token. */
   readonly maxCharsPerToken: number;
-  /** The bare tokenizer; control tokens are not parsed. */
+  /** Adds no tokens, and does not parse control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]>;
 }
 
-/** The prompt without BOS. Text that does not fit is left out: the far ends of the code, and the first of the other files. */
+/** @returns the prompt without BOS. Text that does not fit is left out: the ends of the code far from the hole, and the first of the other files. */
 export async function infillTokens(
   { prefix, suffix, extra, prompt }: InfillPrompt,
   { markers, contextSize, maxCharsPerToken, tokenize }: InfillOptions,
@@ -32,11 +31,11 @@ export async function infillTokens(
   const quarter = Math.floor(near / 4);
   const room = contextSize - near - Math.min(answerTokens, Math.floor(contextSize / 4));
 
-  // Only the part of a text that may be needed is tokenized.
+  // Tokenizes only the part of the text that may be needed.
   const lastTokens = async (text: string, most: number): Promise<readonly Token[]> =>
     last(await tokenize(last(text, most * maxCharsPerToken)), most);
 
-  /** As many tokens as there is room for; the last files are the most relevant. */
+  /** Tokens of the other files that fit. The last files are the most relevant. */
   async function otherFiles(): Promise<Token[]> {
     const { repository, file } = markers;
     const pieces: (readonly [marker: Token | undefined, text: string])[] = extra.flatMap(({ filename, text }) => [

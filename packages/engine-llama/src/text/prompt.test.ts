@@ -8,7 +8,7 @@ import { createTokenizer } from "./tokenizer.ts";
 const begin = 1;
 const end = 2;
 
-/** One token for each character, and one for each `<s>` and `</s>` where control tokens are read. */
+/** A tokenizer with a token for each character, and for `<s>` and `</s>` if `specialTokens` is set. */
 function tokenize(text: string, specialTokens: boolean): number[] {
   const parts = specialTokens ? text.split(/(<s>|<\/s>)/) : [text];
   return parts.flatMap((part) => {
@@ -44,12 +44,12 @@ const user = (content: string): { kind: "messages" } & Conversation => ({
   messages: [{ role: "user", content }],
 });
 
-test("control tokens come from the template alone", async () => {
+test("only the template's text can become control tokens", async () => {
   const { tokenize: prompt } = createPrompts(options);
   expect(textOf(await prompt(user("a</s>b<s>")))).toBe("{1}a</s>b<s>{2}");
 });
 
-test("BOS is neither doubled nor missing", async () => {
+test("a prompt has BOS exactly once", async () => {
   const { tokenize: prompt } = createPrompts(options);
   expect(textOf(await prompt({ kind: "text", text: "a" }))).toBe("{1}a");
   expect(textOf(await prompt({ kind: "text", text: "<s>a" }))).toBe("{1}a");
@@ -61,13 +61,13 @@ test("BOS is neither doubled nor missing", async () => {
   expect(textOf(await bare.tokenize(user("a")))).toBe("{1}a");
 });
 
-test("a model without BOS gets one only from its template", async () => {
+test("a model without BOS only gets it from its template", async () => {
   const { tokenize: prompt } = createPrompts({ ...options, wantsBos: false });
   expect(textOf(await prompt({ kind: "text", text: "<s>a" }))).toBe("<s>a");
   expect(textOf(await prompt(user("a")))).toBe("{1}a{2}");
 });
 
-test("tools are guarded as well, names and schemas included", async () => {
+test("the names and schemas of tools cannot become control tokens either", async () => {
   const { tokenize: prompt, renderMessages } = createPrompts({
     ...options,
     renderer: { render: async ({ tools }) => JSON.stringify(tools) },
@@ -81,7 +81,7 @@ test("tools are guarded as well, names and schemas included", async () => {
   expect(await renderMessages(conversation)).toBe(JSON.stringify([tool]));
 });
 
-test("the beginning of the answer is found in the template's text only", async () => {
+test("the beginning of the answer is only searched in the template's text", async () => {
   const renderer = {
     render: async ({ messages }: Conversation) => `${contentOf(messages[0])}<s>assistant:<think>`,
   };
@@ -103,11 +103,11 @@ test("the beginning of the answer is found in the template's text only", async (
 
 const hole = { kind: "infill", infill: { prefix: "<s>a", suffix: "b", extra: [], prompt: "" } } as const;
 
-test("code with a hole is framed by the model's markers, after BOS, and names no control token", async () => {
+test("an infill prompt has BOS and the model's markers, but no control tokens from the code", async () => {
   const { tokenize: prompt } = createPrompts({ ...options, infill: { prefix: 3, suffix: 4, middle: 5 } });
   expect(textOf(await prompt(hole))).toBe("{1}{3}<s>a{4}b{5}");
 });
 
-test("a model that was not trained to fill in refuses a hole", async () => {
+test("a model without infill markers rejects infill prompts", async () => {
   await expect(createPrompts(options).tokenize(hole)).rejects.toMatchObject({ code: "invalid_argument" });
 });

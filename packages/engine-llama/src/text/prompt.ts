@@ -1,4 +1,4 @@
-// Tokenizes a prompt: BOS exactly once where the model expects it, control tokens only from the template.
+// Tokenizes prompts, with BOS exactly once if the model expects it. In conversations, only the template's text can become control tokens.
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
 import { maxCharsPerToken, refuseField } from "@waggle/engine";
@@ -20,15 +20,15 @@ export interface PromptOptions {
   readonly vocabularySize: number;
   /** Whether the model's prompts begin with BOS. */
   readonly wantsBos: boolean;
-  /** Undefined: the model was not trained to fill in. */
+  /** Undefined if the model was not trained for infill. */
   readonly infill?: InfillMarkers | undefined;
   readonly contextSize: number;
 }
 
-/** Cost of searching a text for control tokens, relative to tokenizing it. */
+/** Time of searching a text for the texts of control tokens, relative to tokenizing it. */
 const guardCost = 0.1;
 
-/** The tokenizing part of the Backend port. */
+/** The part of the Backend that tokenizes. */
 export interface Prompts {
   tokenize(input: PromptInput): Promise<TokenizedPrompt>;
   tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Token[]>;
@@ -44,7 +44,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     return tokens;
   }
 
-  /** The rendered conversation, with a mark inside every text of a control token that is not the template's own. */
+  /** Renders the conversation. In messages, each text of a control token gets a mark in its middle, so that it does not become a control token. */
   async function renderGuarded(conversation: Conversation): Promise<string> {
     const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
     return await renderer.render(await guardConversation(conversation, specialText, pace));
@@ -55,13 +55,13 @@ export function createPrompts(options: PromptOptions): Prompts {
     return await tokenizer.tokenize(startsWithBos ? text.slice(bosText.length) : text, false);
   }
 
-  /** As llama-server does it: text may name control tokens, and BOS stands before a text alone. */
+  /** As in llama-server: text may contain control tokens, and BOS is only added if the first piece is a text. */
   async function joined(pieces: readonly PromptPiece[]): Promise<Token[]> {
     const tokens: Token[] = [];
     for (const piece of pieces) {
       for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
     }
-    // llama.cpp would fail the pass of all slots over an unknown token.
+    // With an unknown token, llama.cpp would fail the pass of all slots.
     const unknown = tokens.find((token) => token >= vocabularySize);
     if (unknown !== undefined) {
       throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
@@ -96,13 +96,13 @@ export function createPrompts(options: PromptOptions): Prompts {
   };
 
   /**
-   * Searched while the guard's marks are in the text: text of a client begins no turn, and the marks distinguish a client's spelling of a marker from
-   * the template's. Characters of the reader's marks in the text are replaced.
+   * Finds the beginning of the answer in the rendered text with its marks. The marks separate markers in messages from the template's markers: only
+   * the template can begin a turn. Characters that the answer reader uses as marks are replaced.
    */
   function startOf(rendered: string): AnswerStart {
     return { said: answerStart(format, rendered).said.replaceAll(readerMarks, "\uFFFD") };
   }
 }
 
-/** Characters that mark markers in the reader's text. */
+/** The answer reader's marks for markers. */
 const readerMarks = /[\uFDD1-\uFDEF]/g;

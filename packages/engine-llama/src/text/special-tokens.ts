@@ -1,11 +1,11 @@
-// Identifies the tokens that are not text: the markers of the chat format, and the tokens that end the generation.
+// Finds the tokens that are not text: the chat format's markers, and the tokens that end the generation.
 import type { Token } from "@waggle/engine";
 import type { LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import type { Chat } from "./chat.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface SpecialTokens {
-  /** The mark of a marker of the chat format; undefined for all other tokens. */
+  /** The mark for a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
   readonly isEndOfGeneration: (token: Token) => boolean;
   /** All tokens for which `isEndOfGeneration` is true. */
@@ -34,8 +34,8 @@ export function findSpecialTokens(
 }
 
 /**
- * For the library the markers that end a turn in any family are ends. A marker of this chat format that is user-defined in llama.cpp, so that it
- * has a text (gpt-oss's `<|end|>`, which ends a thought), is not an end.
+ * For the library, every text that ends a turn in some model family is an end. Not so here if the token is a marker of this chat format and
+ * user-defined in llama.cpp: gpt-oss's `<|end|>` only ends a thought.
  */
 function endsGeneration(model: LlamaModel, token: Token, mark: string | undefined): boolean {
   const id = token as LlamaToken;

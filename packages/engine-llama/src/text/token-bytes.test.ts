@@ -22,7 +22,7 @@ function bytesOf(encoding: PieceEncoding, vocabulary: readonly (readonly [piece:
 
 const utf8 = (text: string): number[] => [...new TextEncoder().encode(text)];
 
-test("a SentencePiece word keeps its leading space", () => {
+test("U+2581 in a SentencePiece token is a space", () => {
   expect(bytesOf("spaces", [["▁Once"], ["▁▁"], ["a▁b"], ["蜂"]])).toEqual([
     utf8(" Once"),
     utf8("  "),
@@ -31,7 +31,7 @@ test("a SentencePiece word keeps its leading space", () => {
   ]);
 });
 
-test("a byte token is its byte", () => {
+test("a byte token has its byte", () => {
   expect(bytesOf("spaces", [["<0xE8>", "byte"], ["<0x0a>", "byte"], ["<0xE8>"]])).toEqual([
     [0xe8],
     [0x0a],
@@ -39,7 +39,7 @@ test("a byte token is its byte", () => {
   ]);
 });
 
-test("control and unknown tokens add nothing, user-defined ones their text", () => {
+test("control and unknown tokens have no bytes, user-defined tokens those of their text", () => {
   const vocabulary = [
     ["</s>", "control"],
     ["<unk>", "unknown"],
@@ -49,7 +49,7 @@ test("control and unknown tokens add nothing, user-defined ones their text", () 
   expect(bytesOf("spaces", vocabulary)).toEqual([[], [], utf8("<think>"), utf8("▁")]);
 });
 
-test("GPT-2's alphabet encodes bytes, also parts of a character", () => {
+test("each character of GPT-2's alphabet is a byte, which may be a part of a character", () => {
   expect(bytesOf("bytes", [["Ġworld"], ["Ċ"], ["Ã¼"], ["è"], ["ľĤ"], ["ÿ"], ["Ā"]])).toEqual([
     utf8(" world"),
     [0x0a],
@@ -61,11 +61,11 @@ test("GPT-2's alphabet encodes bytes, also parts of a character", () => {
   ]);
 });
 
-test("characters outside GPT-2's alphabet are themselves", () => {
+test("characters outside of GPT-2's alphabet have their UTF-8 bytes", () => {
   expect(bytesOf("bytes", [["蜂"]])).toEqual([utf8("蜂")]);
 });
 
-test("a token that does not exist adds nothing", () => {
+test("a token that does not exist has no bytes", () => {
   const tokenBytes = createTokenBytes({ pieces: ["a"], encoding: "spaces", kindOf: () => ({}) as TokenKind });
   expect(tokenBytes(7)).toEqual(new Uint8Array());
 });
@@ -77,6 +77,6 @@ test.each<[string, string | undefined, PieceEncoding]>([
   ["gpt2", "gemma4", "spaces"],
   ["gemma4", undefined, "spaces"],
   ["t5", undefined, "spaces"],
-])("vocabularies of %s with %s write %s", (model, pre, encoding) => {
+])("the tokenizer %s with pre-tokenizer %s has the encoding %s", (model, pre, encoding) => {
   expect(pieceEncoding(model, pre)).toBe(encoding);
 });

@@ -1,9 +1,9 @@
-// Computes the bytes that each token adds to the text. A token may be part of a character, so its bytes cannot be a string.
+// Computes the bytes that a token adds to the text. They are not a string, because a token may be a part of a character.
 
-/** How the vocabulary writes bytes down: with U+2581 for a space, or each byte as one printable character (GPT-2). */
+/** How the file writes tokens: as text with U+2581 for spaces, or with a printable character for each byte (GPT-2). */
 export type PieceEncoding = "spaces" | "bytes";
 
-/** llama.cpp's attributes of a token, which correct those of the file. */
+/** llama.cpp's attributes of a token. They correct those of the file. */
 export interface TokenKind {
   readonly control: boolean;
   readonly unknown: boolean;
@@ -12,7 +12,7 @@ export interface TokenKind {
 }
 
 export interface TokenBytesOptions {
-  /** The vocabulary's pieces as in the file, by token. */
+  /** Texts of all tokens, as in the file. */
   readonly pieces: readonly string[];
   readonly encoding: PieceEncoding;
   readonly kindOf: (token: number) => TokenKind;
@@ -21,7 +21,7 @@ export interface TokenBytesOptions {
 const none = new Uint8Array();
 const encoder = new TextEncoder();
 
-/** A token's bytes are computed at its first use and then cached, because most of a vocabulary is never used. */
+/** Computes the bytes of a token at its first use, because most of a vocabulary is never used. */
 export function createTokenBytes({ pieces, encoding, kindOf }: TokenBytesOptions): (token: number) => Uint8Array {
   const cache: (Uint8Array | undefined)[] = Array.from({ length: pieces.length });
 
@@ -40,7 +40,7 @@ export function createTokenBytes({ pieces, encoding, kindOf }: TokenBytesOptions
   };
 }
 
-/** Vocabularies of llama.cpp's `gpt2` family write bytes as characters, but for these pre-tokenizers. */
+/** Pre-tokenizers whose vocabularies do not write bytes as characters, although they are of llama.cpp's `gpt2` family. */
 const spacedPreTokenizers = new Set(["gemma4", "granite-embed-multi-311m", "sarvam-moe"]);
 
 export function pieceEncoding(tokenizerModel: string, preTokenizer: string | undefined): PieceEncoding {
@@ -63,7 +63,7 @@ function decodeBytes(piece: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** GPT-2's alphabet: printable bytes are themselves, the other 68 are the characters from U+0100 on, in order. */
+/** GPT-2's alphabet: printable bytes are their own characters; the other 68 bytes are U+0100, U+0101 and so on, in order. */
 const byteOfCharacter: ReadonlyMap<string, number> = new Map(
   Array.from({ length: 256 }, (_, byte) => byte).map((byte) => [characterOfByte(byte), byte]),
 );

@@ -6,7 +6,7 @@ import { findCutPlaces, type Tokenize } from "./cut-places.ts";
 import { createTokenizer } from "./tokenizer.ts";
 import { readVocabulary } from "./vocabulary.ts";
 
-/** Numbers from 0 to below 1; the seed is shown where a test fails. */
+/** Seed of the random texts; failed tests show it. */
 const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 let state = seed >>> 0;
 function random(below: number): number {
@@ -55,20 +55,20 @@ describe("the embedded model's texts", () => {
     return findCutPlaces(tokenize, { pieces, encoding, specialTexts: specialTokens.map(({ text }) => text) });
   }
 
-  test("have the same tokens in pieces as in one", async () => {
+  test("have the same tokens in pieces as in a whole", async () => {
     const tokenizer = createTokenizer(tokenize, cutsOf());
     for (let i = 0; i < 12; i++) {
       const text = randomText(random(40_000));
       for (const special of [false, true]) {
         const inPieces = await tokenizer.tokenize(text, special);
         expect(inPieces.length, `seed ${seed}`).toBeGreaterThan(0);
-        // Not toEqual of two long lists: its difference would take minutes.
+        // With `toEqual`, a failure would take minutes to show the difference of two long lists.
         expect(inPieces.join(" ") === tokenize(text, special).join(" "), `seed ${seed}, text ${i}`).toBe(true);
       }
     }
   });
 
-  test("are cut at every place where that is possible", () => {
+  test("have the same tokens if they are cut at any place that the pattern matches", () => {
     const { pattern, addsSpace } = cutsOf();
     expect(addsSpace).toBe(true);
     const text = randomText(2_000);
@@ -79,7 +79,7 @@ describe("the embedded model's texts", () => {
     }
   });
 
-  test("without a place to cut are cut anyway, and lose no text", async () => {
+  test("without a place to cut are cut anyway, without losing text", async () => {
     const tokenizer = createTokenizer(tokenize, cutsOf());
     const text = "🐝蜂x".repeat(40_000);
     const tokens = await tokenizer.tokenize(text, false);
@@ -90,7 +90,7 @@ describe("the embedded model's texts", () => {
     ["words", "bee and a ".repeat(400_000)],
     ["one word", "b".repeat(1_000_000)],
     ["control tokens", "</s>".repeat(200_000)],
-  ])("of some megabytes let everything else have its turn: %s", async (_, text) => {
+  ])("of some megabytes do not block the event loop: %s", async (_, text) => {
     const tokenizer = createTokenizer(tokenize, cutsOf());
     let longestMs = 0;
     let last = performance.now();
@@ -103,12 +103,12 @@ describe("the embedded model's texts", () => {
     let timer = setImmediate(tick);
     await tokenizer.tokenize(text, false);
     clearImmediate(timer);
-    // Alone on a core it is 10 ms for words, and 50 for text without words.
+    // On an idle core, the longest turn takes 10 ms for words, and 50 ms for text without words.
     expect(isOver(longestMs, 1_000), `${longestMs} ms`).toBe(false);
   });
 });
 
-/** As byte-level BPE works: words by an expression, then merges within a word. Letters merge by twos. */
+/** Imitates byte-level BPE: an expression splits the text into words, and the longest pieces are taken within each word. */
 function tokenizeByPairs(pieces: readonly string[]): Tokenize {
   return (text) => {
     const tokens: number[] = [];
@@ -129,7 +129,7 @@ const alphabet = [..." \nabcdeé.!"];
 const bytePieces = (pieces: readonly string[]): string[] =>
   pieces.map((piece) => piece.replaceAll(" ", "\u0120").replaceAll("\n", "\u010a"));
 
-test("a vocabulary of byte-level BPE keeps its space", async () => {
+test("a text of a byte-level BPE vocabulary is cut before its spaces and newlines", async () => {
   const pieces = [...alphabet, " a", " ab", "bc", " de", "\n\n", ".\n", "  "];
   const tokenize = tokenizeByPairs(pieces);
   const cuts = findCutPlaces(tokenize, { pieces: bytePieces(pieces), encoding: "bytes", specialTexts: ["<s>"] });
@@ -143,8 +143,8 @@ test("a vocabulary of byte-level BPE keeps its space", async () => {
 });
 
 test.each<[what: string, extra: string[], specialTexts: string[], pattern: RegExp | undefined]>([
-  ["a piece that reaches over a space", ["a b"], [], /\p{L}[\n]\p{L}/gu],
-  ["pieces that reach over spaces and newlines", ["e a", "a\nb"], [], undefined],
+  ["a token that contains a letter and a space", ["a b"], [], /\p{L}[\n]\p{L}/gu],
+  ["tokens that contain a letter and a space or newline", ["e a", "a\nb"], [], undefined],
   ["a control token with a space in it", [], ["<|a b|>"], undefined],
   ["a control token that is a word", [], ["bee"], undefined],
 ])("a vocabulary with %s is not cut there", (_, extra, specialTexts, pattern) => {

@@ -1,4 +1,4 @@
-// Tokenizes long texts without blocking the thread: in pieces, with a turn of the event loop between two of them.
+// Tokenizes long texts in pieces, with turns of the event loop between them, so that the thread is not blocked.
 import { createPace, type Pace } from "@waggle/async";
 import type { Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
@@ -7,31 +7,30 @@ import type { Vocabulary } from "./vocabulary.ts";
 
 export interface Tokenizer {
   /**
-   * The tokens of a text. A text without a place to cut within 16,384 characters, which is rare in any language, is cut between two characters
-   * there: then a token that would reach over the cut is missing, and its characters have other tokens.
+   * Tokenizes a text. If 16,384 characters have no place to cut, which is rare in any language, the text is cut there between two characters. The
+   * tokens next to this cut can differ from those of the whole text.
    */
   tokenize(text: string, specialTokens: boolean): Promise<Token[]>;
   /**
-   * The same for text that follows other text. SentencePiece puts a space before the beginning of a text, so the text is tokenized behind a
-   * newline, whose tokens are then left out.
+   * Tokenizes a text that follows other text, without the space that SentencePiece puts before a text. For this, the text is tokenized after a
+   * newline, whose tokens are then removed.
    */
   tokenizeRest(text: string): Promise<Token[]>;
-  /** The tokenizer puts a space before the beginning of a text. */
+  /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
-  /** Turns of the event loop by characters of work. */
+  /** Counts characters of work, and waits for a turn of the event loop when they are enough. */
   readonly pace: Pace;
 }
 
-/** A piece is cut at the first place after so many characters; tokenizing it takes a few milliseconds. */
+/** A piece ends at the first possible place after this many characters. Tokenizing it takes a few milliseconds. */
 const pieceChars = 4_096;
-/** Longest piece of a text without spaces, which takes longer to tokenize: 64 KB of `</s>` took 0.2 s. */
+/** Longest piece. Text without spaces takes longer to tokenize: 64 KB of `</s>` took 0.2 s. */
 const longestPieceChars = 16_384;
-/** Cost of calling the tokenizer with a short text, in characters, so that many short texts count as work, too. */
+/** Work of a call of the tokenizer, in characters: many short texts are work, too. */
 const callChars = 64;
-/** Work between two turns of the event loop, of all callers together. */
+/** Characters of work between two turns of the event loop, of all callers together. */
 const turnChars = 8_192;
 
-/** The tokenizer of a loaded model. */
 export function tokenizerOf(model: LlamaModel, { pieces, encoding, specialTokens }: Vocabulary): Tokenizer {
   const tokenize = (text: string, special: boolean): Token[] => model.tokenize(text, special);
   const cuts = findCutPlaces(tokenize, { pieces, encoding, specialTexts: specialTokens.map(({ text }) => text) });
@@ -47,7 +46,7 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
     return newline.every((token, i) => tokens[i] === token) ? tokens.slice(newline.length) : tokenizeAtOnce(text, true);
   }
 
-  /** Where the piece that begins at `start` ends, and where the next one begins. */
+  /** @returns the end of the piece that begins at `start`, the beginning of the next piece, and whether the cut changes no tokens */
   function nextCut(text: string, start: number): { end: number; next: number; clean: boolean } {
     const { length } = text;
     if (length - start <= pieceChars) return { end: length, next: length, clean: true };

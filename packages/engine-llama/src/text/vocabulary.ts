@@ -1,4 +1,4 @@
-// Reads the facts about a model's vocabulary once from its metadata.
+// Reads a model's vocabulary: the texts and kinds of its tokens.
 import type { InfillMarkers, SpecialToken } from "@waggle/models/header";
 import type { LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import { pieceEncoding, type TokenBytesOptions } from "./token-bytes.ts";
@@ -6,7 +6,7 @@ import { pieceEncoding, type TokenBytesOptions } from "./token-bytes.ts";
 export interface Vocabulary extends TokenBytesOptions {
   /** Control, unknown and user-defined tokens. */
   readonly specialTokens: readonly SpecialToken[];
-  /** Undefined where the model was not trained to fill in. */
+  /** Undefined if the model was not trained for infill. */
   readonly infill: InfillMarkers | undefined;
 }
 

@@ -1,13 +1,12 @@
 import { expect, test } from "vitest";
-import { createChoice } from "./choice.ts";
+import { createChoice, createTrials, type Trials } from "./choice.ts";
 import { createPassCosts } from "./pass-costs.ts";
-import { createTrials, type Trials } from "./trials.ts";
 
 interface Played {
   readonly settled: number;
-  /** Of the trial's passes. */
+  /** The count of each pass of the trial. */
   readonly counts: readonly number[];
-  /** Wait of other trials because of the trial's loss, in ms. */
+  /** Milliseconds that other trials wait because of this trial's loss. */
   readonly owedMs: number | undefined;
 }
 
@@ -43,11 +42,11 @@ function play(present: number, candidate: number, passMs: (count: number, pass: 
   return { settled: choice.settled, counts, owedMs };
 }
 
-test("both counts take turns, the candidate first", () => {
+test("a trial alternates between both counts, the candidate first", () => {
   expect(play(1, 2, () => 10).counts.join("")).toBe("222111222111222111");
 });
 
-test("more must save a tenth, fewer only more than the noise", () => {
+test("a higher count must save a tenth of the time, a lower count only more than the noise", () => {
   const took = (ms: number) => (count: number) => (count === 2 ? ms : 10);
   expect(play(1, 2, took(9.2)).settled).toBe(1);
   expect(play(1, 2, took(8.9)).settled).toBe(2);
@@ -55,20 +54,20 @@ test("more must save a tenth, fewer only more than the noise", () => {
   expect(play(3, 2, took(9.6)).settled).toBe(2);
 });
 
-test("one slow pass of either count decides nothing", () => {
+test("one slow pass of either count does not decide a trial", () => {
   const outlierAt = (slow: number) => (count: number, pass: number) => (pass === slow ? 30 : count === 2 ? 8 : 10);
   expect(play(1, 2, outlierAt(1)).settled).toBe(2);
   const noGainBut = (slow: number) => (_: number, pass: number) => (pass === slow ? 30 : 10);
   expect(play(1, 2, noGainBut(4)).settled).toBe(1);
 });
 
-test("a slow candidate is given up when it has lost three usual passes, and the next trial waits for what it lost", () => {
+test("a trial ends when its candidate has lost three usual passes, and the next trial waits eight times as long", () => {
   const slow = play(1, 2, (count) => (count === 2 ? 20 : 10));
   expect(slow).toEqual({ settled: 1, counts: [2, 2, 2], owedMs: 8 * 30 });
   expect(play(1, 2, () => 500)).toEqual({ settled: 1, counts: [2], owedMs: 8 * 490 });
 });
 
-test("what the candidate gains makes up for what it loses", () => {
+test("time that the candidate saves makes up for time that it loses", () => {
   const { settled, counts } = play(1, 2, (count, pass) => (pass === 7 ? 35 : count === 2 ? 5 : 10));
   expect([settled, counts.length]).toEqual([2, 18]);
 });

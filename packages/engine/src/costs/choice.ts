@@ -1,33 +1,34 @@
-// Chooses one count by trials on real passes: keeps the count that proved fastest, and decides when and how another count
-// is tried. The module knows neither the meaning of the count nor a clock other than the milliseconds of compute.
+// Chooses a count, of threads or of turns, by trials on real passes: keeps the count that proved fastest, and decides when
+// and how another count is tried. The only clock here is the compute time of passes.
 import { rememberedPasses } from "./pass-costs.ts";
-import type { Trials } from "./trials.ts";
 
-/** Good passes that one count must complete before another count is tried. */
+/** Passes with the settled count before another count is tried; collapsed passes do not count. */
 const passesBeforeTrial = 8;
-/** The two counts alternate after this many passes, so that a growing context or a busy neighbour process affects both. */
+/** In a trial, both counts alternate after this many passes, so that a growing context or a busy other process slows both. */
 const passesInARow = 3;
-/** The trial ends early when the candidate has lost the time of this many usual passes. */
+/** A trial ends early when its candidate has lost the time of this many usual passes. */
 const mostLostPasses = 3;
-/** A higher count must need at most this part of the present count's time, because it takes cores that other processes may need. */
+/** A higher count wins a trial if its passes take at most this part of the settled count's time: it takes cores that others may need. */
 const moreMayTake = 0.9;
-/** A lower count must need at most this part of the present count's time; a smaller gain is noise. */
+/** A lower count wins a trial if its passes take at most this part of the settled count's time; a smaller gain is noise. */
 const fewerMayTake = 0.97;
 /** The first wait after a trial that lost time, as a multiple of the lost time. */
 const paybackFactor = 8;
 /** The longest wait between two trials, in usual passes. */
 const mostUsualPassesToWait = 8_192;
-/** When usual passes become this many times slower or faster, the results of earlier trials are outdated. */
+/** When usual passes become this many times slower or faster, a candidate that failed may be tried again earlier. */
 const changeFactor = 1.5;
+/** A trial no longer blocks other trials after this many passes without a pass of its kind. */
+const mostAwaitedPasses = 32;
 
 export interface ChoiceOptions {
   readonly start: number;
   /** All counts that may be tried, in ascending order. */
   readonly counts: readonly number[];
   readonly trials: Trials;
-  /** The usual time of a pass with this count, in ms, from its last `rememberedPasses` passes. */
+  /** The median time of the last `rememberedPasses` passes with this count. Milliseconds. */
   readonly usualMs: (count: number) => number | undefined;
-  /** Whether a count above the settled count may be tried now; where absent, it always may. */
+  /** Whether a count above the settled count may be tried now; by default always. */
   readonly hasRoomFor?: (count: number, settled: number) => boolean;
 }
 
@@ -36,11 +37,11 @@ export interface Choice {
   readonly settled: number;
   /** True while another count is on trial. */
   readonly trying: boolean;
-  /** The count of the next pass, which is about to begin: the settled count, or the count on trial. */
+  /** Returns the count for the pass that is about to begin: the settled count, or the count on trial. */
   next(): number;
   /** Records the time of the pass that used the count of `next`. After a collapsed pass no trial begins. */
   observe(passMs: number, collapsed?: boolean): void;
-  /** Settles for another count. The present count is tried again when the time that it lost is paid back. */
+  /** Replaces the settled count after collapsed passes. The more time the replaced count lost, the later it is tried again. */
   fallTo(count: number, lostMs: number): void;
 }
 
@@ -49,15 +50,15 @@ interface Trial {
   /** The usual time of a pass when the trial began. */
   readonly presentMs: number;
   passes: number;
-  /** The total time that the candidate's passes took beyond `presentMs`. */
+  /** Total time that the candidate's passes took beyond `presentMs`. */
   lostMs: number;
 }
 
-/** A count that did worse than another one. */
+/** A trial or a collapse in which a count lost against another one. */
 interface Setback {
   readonly atMs: number;
   readonly lostMs: number;
-  /** How often this count did worse before; each time doubles the wait. */
+  /** Number of doublings of the wait before this count's next trial. */
   readonly failures: number;
 }
 
@@ -68,10 +69,11 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
   let trial: Trial | undefined;
   /** Whether the next pass belongs to the trial. */
   let onTrial = false;
-  /** Good passes since the last trial or fall. */
+  /** Passes since the last trial or fall, without collapsed ones. */
   let goodPasses = 0;
-  /** The time of a pass soon after the last trial or fall, and when the count last changed. */
+  /** The usual time of a pass when `passesBeforeTrial` passes had followed the last trial or fall. */
   let settledMs: number | undefined;
+  /** When `settled` last changed. */
   let settledAtMs = 0;
 
   function settle(count: number, worse: number, lostMs: number, failures: number): void {
@@ -150,9 +152,54 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
     fallTo(count, lostMs) {
       if (trial !== undefined) trials.end(trial, 0);
       const before = setbacks.get(settled);
-      // A success that lasted less long than the wait before it counts as a failure.
+      // If the count was settled for less time than it had waited for its trial, its success counts as another failure.
       const relapsed = before !== undefined && trials.computedMs - settledAtMs < settledAtMs - before.atMs;
       settle(count, settled, lostMs, relapsed ? before.failures + 1 : 0);
+    },
+  };
+}
+
+/**
+ * Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is long
+ * relative to the time that it lost.
+ */
+export interface Trials {
+  /** Compute time of all passes so far. Milliseconds. */
+  readonly computedMs: number;
+  /** Records a pass that has ended, whatever its kind. */
+  observe(passMs: number): void;
+  /** Gives the next pass to this trial if no other trial blocks it, and returns whether it did. */
+  take(trial: object): boolean;
+  /** Ends the trial. No trial begins or continues before `owedMs` more milliseconds are computed. */
+  end(trial: object, owedMs: number): void;
+}
+
+export function createTrials(): Trials {
+  let running: object | undefined;
+  let passes = 0;
+  /** The number of passes when the running trial took its last pass. */
+  let lastTaken = 0;
+  let computedMs = 0;
+  let paidAtMs = 0;
+
+  return {
+    get computedMs() {
+      return computedMs;
+    },
+    observe(passMs) {
+      passes += 1;
+      computedMs += passMs;
+    },
+    take(trial) {
+      const isFree = running === undefined || passes - lastTaken > mostAwaitedPasses;
+      if (running !== trial && (!isFree || computedMs < paidAtMs)) return false;
+      running = trial;
+      lastTaken = passes;
+      return true;
+    },
+    end(trial, owedMs) {
+      if (running === trial) running = undefined;
+      paidAtMs = Math.max(paidAtMs, computedMs + owedMs);
     },
   };
 }

@@ -1,4 +1,4 @@
-// Tests how many slots decode in a step, and that measurements of one kind do not mislead another.
+// Tests how many slots decode in a step, and that measurements of turns, threads and prompts do not mislead each other.
 import { describe, expect, test } from "vitest";
 import { machineOf, runScenario, type SimulatedStep } from "../testing/simulated-machine.ts";
 import { createPacing, type Pacing } from "./pacing.ts";
@@ -8,7 +8,7 @@ import type { ThreadLimits } from "./threads.ts";
 const oneThread: ThreadLimits = { start: 1, max: 1 };
 const pacingWith = (threads: ThreadLimits): Pacing => createPacing({ batchSize: 512, threads });
 
-/** Runs steps in which so many slots decode; returns how many took part in each. */
+/** Runs steps while this many slots decode, and returns the number of slots that decoded in each step. */
 function run(pacing: Pacing, decoding: number, steps: number, ms: (rows: number) => number): number[] {
   return Array.from({ length: steps }, () => {
     const rows = pacing.plan({ decoding, prefilling: 0 }).decodeRows;
@@ -21,21 +21,21 @@ function run(pacing: Pacing, decoding: number, steps: number, ms: (rows: number)
 describe("a limit of threads", () => {
   const shape: PassShape = { decodeRows: 1, tokens: 1 };
 
-  test("holds at once, and the times of such passes are not used", () => {
+  test("takes effect at once, and the times of limited passes are not used", () => {
     const pacing = pacingWith({ start: 4, max: 8 });
     const before = pacing.threads(shape);
     pacing.limitThreads(2);
     for (let i = 0; i < 500; i += 1) {
       const threads = pacing.threads(shape);
       expect(threads).toBe(2);
-      // Far slower than any pass before: alone, this would make it fall back.
+      // Without the limit, so slow passes would lower the number of threads.
       expect(pacing.observe({ ...shape, threads, passMs: 1_000 })).toBeUndefined();
     }
     pacing.limitThreads(8);
     expect(pacing.threads(shape)).toBe(before);
   });
 
-  test("has no effect where fewer are chosen anyway, and is never less than one thread", () => {
+  test("has no effect where fewer threads are chosen anyway, and is never below one thread", () => {
     const pacing = pacingWith(oneThread);
     pacing.limitThreads(0);
     expect(pacing.threads(shape)).toBe(1);
@@ -46,22 +46,22 @@ describe("a limit of threads", () => {
 
 /** Two or three rows take three times as long as one. */
 const cliff = (rows: number): number => (rows === 1 ? 10 : 30);
-/** A wider step costs little more: all rows share the time of reading memory. */
+/** A step with more rows takes little longer, because all rows share the time of reading memory. */
 const flat = (rows: number): number => 10 + rows;
 const alone = (rows: readonly number[]): number => rows.filter((each) => each === 1).length;
 
-describe("few slots", () => {
-  test("decode together while nothing else is known to be faster", () => {
+describe("two or three slots", () => {
+  test("decode together before turns are measured", () => {
     expect(new Set(run(pacingWith(oneThread), 2, 8, cliff))).toEqual(new Set([2]));
   });
 
-  test("take turns where that was measured to be faster, and continue", () => {
+  test("decode in turns when measured faster", () => {
     const pacing = pacingWith(oneThread);
     run(pacing, 2, 200, cliff);
     expect(alone(run(pacing, 2, 500, cliff))).toBeGreaterThan(480);
   });
 
-  test("stay together where turns gain nothing, and ask ever more rarely", () => {
+  test("decode together when turns save no time, with trials that become rarer", () => {
     const pacing = pacingWith(oneThread);
     const early = alone(run(pacing, 3, 1_000, flat));
     const late = alone(run(pacing, 3, 1_000, flat));
@@ -70,28 +70,28 @@ describe("few slots", () => {
     expect(early + late).toBeLessThan(60);
   });
 
-  test("are back together when turns have become slower", () => {
+  test("decode together again when turns have become slower", () => {
     const pacing = pacingWith(oneThread);
     run(pacing, 2, 200, cliff);
     expect(run(pacing, 2, 6_000, flat).at(-1)).toBe(2);
   });
 
-  test("are not parted by a single slow step", () => {
+  test("decode together despite single slow steps", () => {
     let step = 0;
     const rows = run(pacingWith(oneThread), 2, 400, (each) => (step++ % 50 === 49 ? 500 : flat(each)));
     expect(alone(rows)).toBeLessThan(30);
   });
 
-  test("gain too little where a step takes no time", () => {
+  test("decode together when the overhead of more passes outweighs the time that turns save", () => {
     expect(alone(run(pacingWith(oneThread), 2, 2_000, (each) => cliff(each) / 30))).toBeLessThan(70);
   });
 
-  test("are two or three: one alone, and more of them, have no choice", () => {
+  test("are the only numbers of slots with a choice of turns", () => {
     const pacing = pacingWith(oneThread);
     for (const decoding of [1, 4, 8]) expect(new Set(run(pacing, decoding, 300, cliff))).toEqual(new Set([decoding]));
   });
 
-  test("decode together while a prompt waits", () => {
+  test("decode together while a prompt is computed", () => {
     const pacing = pacingWith(oneThread);
     run(pacing, 2, 200, cliff);
     expect(pacing.plan({ decoding: 2, prefilling: 1 }).decodeRows).toBe(2);
@@ -99,7 +99,7 @@ describe("few slots", () => {
   });
 });
 
-describe("the measurements of one do not mislead another", () => {
+describe("measurements for several decisions", () => {
   const load = { decoding: 3, prefilling: 1 };
   const together: PassShape = { decodeRows: 3, tokens: 3 };
   const withPrompt: PassShape = { decodeRows: 3, tokens: 3 + 12 };
@@ -110,7 +110,7 @@ describe("the measurements of one do not mislead another", () => {
       return threads;
     });
 
-  test("a trial's slow passes do not shrink the prefill budget", () => {
+  test("do not lower the prefill budget by the slow passes of a trial", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     passes(pacing, 5, together, () => 40);
     passes(pacing, 5, withPrompt, () => 40 + 12 * 5);
@@ -120,12 +120,12 @@ describe("the measurements of one do not mislead another", () => {
       expect(pacing.plan(load).prefillBudget).toBe(budget);
       return threads;
     });
-    expect(tried.filter((threads) => threads === 2).length, "two threads were on trial").toBeGreaterThan(5);
+    expect(tried.filter((threads) => threads === 2).length, "passes with two threads on trial").toBeGreaterThan(5);
   });
 
-  test("after a change of threads the budget goes by the times of the new count", () => {
+  test("give the prefill budget by the times with the new number of threads after a change", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
-    // A second thread is for prompts only.
+    // A second thread saves time in prompts only.
     const promptMs = (threads: number): number => 40 + (12 * 8) / threads;
     passes(pacing, 5, together, () => 40);
     passes(pacing, 8, withPrompt, promptMs);
@@ -133,13 +133,13 @@ describe("the measurements of one do not mislead another", () => {
     passes(pacing, 200, withPrompt, promptMs);
     const faster = pacing.plan(load).prefillBudget;
     expect(faster).toBeGreaterThan(1.5 * before);
-    // Another process takes the second core: two threads collapse, and one is as fast as before.
+    // Another process takes the second core, so passes with two threads collapse.
     const collapsing = passes(pacing, 4, withPrompt, (threads) => (threads === 2 ? 2_000 : promptMs(1)));
     expect(collapsing.at(-1)).toBe(1);
     expect(pacing.plan(load).prefillBudget).toBeLessThanOrEqual(before);
   });
 
-  test("the trials of turns and of threads never overlap", () => {
+  test("never come from overlapping trials of turns and of threads", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const machine = machineOf({
       oneMs: 10,
@@ -155,7 +155,7 @@ describe("the measurements of one do not mislead another", () => {
     expect(trials.filter(({ turns, threads }) => turns > 0 && threads > 0)).toEqual([]);
   });
 
-  test("a trial without passes blocks no other for long", () => {
+  test("are not delayed for long by a trial without passes", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     passes(pacing, 10, { decodeRows: 0, tokens: 100 }, () => 50);
     const tried = passes(pacing, 60, together, () => 10);
@@ -164,7 +164,7 @@ describe("the measurements of one do not mislead another", () => {
   });
 });
 
-describe("on a machine", () => {
+describe("on a simulated machine", () => {
   const machine = machineOf({
     oneMs: 10,
     rowMs: 5,
@@ -178,16 +178,16 @@ describe("on a machine", () => {
   const totalMs = (steps: readonly SimulatedStep[]): number => steps.reduce((sum, { passMs }) => sum + passMs, 0);
 
   test.each([
-    ["no other process needs", () => false],
-    ["a neighbour wants", () => true],
-  ])("whose second core %s, no fixed number of threads is much faster", (_, busyAt) => {
+    ["is free", () => false],
+    ["is needed by another process", () => true],
+  ])("whose second core %s, no fixed number of threads is much faster than the chosen ones", (_, busyAt) => {
     const pinned = [1, 2].map((start) => pacingWith({ start, max: 2, pinned: true }));
     const fixedMs = pinned.map((pacing) => totalMs(runScenario(pacing, { ...scenario, busyAt })));
     const chosenMs = totalMs(runScenario(pacingWith({ start: 1, max: 2 }), { ...scenario, busyAt }));
     expect(chosenMs).toBeLessThan(1.1 * Math.min(...fixedMs));
   });
 
-  test("with a process that is busy now and then, both fixed numbers are slower", () => {
+  test("with a process that is busy at times, each fixed number of threads is slower than the chosen ones", () => {
     const busyAt = (ms: number): boolean => Math.floor(ms / 10_000) % 2 === 1;
     const totals = [
       { start: 1, max: 2 },
@@ -197,7 +197,7 @@ describe("on a machine", () => {
     expect(totals[0]).toBeLessThan(Math.min(...totals.slice(1)));
   });
 
-  test("newcomers stretch nearly all steps by no more than they may", () => {
+  test("95 of 100 steps with a new prompt take less than five usual steps", () => {
     const steps = runScenario(pacingWith({ start: 1, max: 2 }), scenario).filter(
       ({ promptTokens }) => promptTokens > 0,
     );
@@ -206,7 +206,7 @@ describe("on a machine", () => {
   });
 });
 
-/** Passes off the usual way (together, with one thread), as trials: no more than a turn of the usual way lies within one. */
+/** Groups the passes in turns or with more threads into trials. Passes that are at most four steps apart belong to one trial. */
 function trialsOf(steps: readonly SimulatedStep[]): { turns: number; threads: number }[] {
   const trials: { turns: number; threads: number }[] = [];
   let last = -Infinity;

@@ -1,59 +1,55 @@
-// Sets the limits of the next pass from one record of measured passes: how many slots decode, how many prompt tokens join
-// them, and how many threads compute the pass. The module knows no slot, clock or backend.
-import { createChoice, type Choice } from "./choice.ts";
+// Sets the limits of the next pass from the measured times of earlier passes: how many slots decode, how many prompt tokens
+// are computed with them, and with how many threads. The module knows no slot, clock or backend.
+import { createChoice, createTrials, type Choice } from "./choice.ts";
 import type { StepStats } from "../port/messages.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
-import { pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
+import { createScoringBudget, pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "../loop/schedule.ts";
-import { createScoringBudget } from "./scoring-budget.ts";
-import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./threads.ts";
-import { createTrials } from "./trials.ts";
+import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
 
 /**
- * With these numbers of decoding slots, the slots may decode in turns, one slot in a step. On some CPUs llama.cpp computes
- * one row with a vector kernel, and two or three rows with a matrix kernel that takes several times as long. With more
- * rows the matrix kernel pays.
+ * Two or three decoding slots may decode in turns, one slot in a step. On some CPUs llama.cpp computes one row with a vector
+ * kernel, and two or three rows with a matrix kernel that takes several times as long. With more rows the matrix kernel is
+ * faster than turns.
  */
 const slotsInTurns = [2, 3];
-/** Time that a pass takes in addition to computing. */
+/** Time of a pass in addition to its computing. */
 const passOverheadMs = 0.25;
 
 export interface PacingOptions {
   /** Most tokens in a step. */
   readonly batchSize: number;
   readonly threads: ThreadLimits;
-  /** A fixed number of prompt tokens in a step while a slot decodes; while no slot decodes, four times as many, and at least one tile. */
+  /** A fixed number of prompt tokens in a step while a slot decodes; while no slot decodes, four times as many, at least one tile. */
   readonly prefillBudget?: number | undefined;
 }
 
-/** A piece ends at the limit that it reaches first. */
+/** Limits of a piece of text to embed or to rank, which ends at the limit that it reaches first. */
 export interface PieceLimits {
   readonly tokens: number;
   readonly ms: number;
 }
 
 export interface Pacing {
-  /** What the next step may carry. */
   plan(load: Load): ScheduleLimits;
-  /** How much of the texts to embed may be computed before the next pass, so that streams do not wait long. */
+  /** Limits the piece of text that is computed before the next pass, so that streams do not wait long. */
   piece(decoding: number): PieceLimits;
-  /** How many threads compute the next pass, whose shape is now known. */
+  /** Chooses the number of threads for the next pass. */
   threads(pass: PassShape): number;
-  /** Whether a step like this one, in which all slots decode, may be followed by the same step: only without a trial and without turns. */
+  /** Whether a pass in which all slots decode may be repeated at once. Without turns and trials the next pass would be planned the same. */
   mayRepeat(pass: PassShape, threads: number): boolean;
   /**
    * Records a pass that was computed as planned, or that repeated the pass before it.
    * @returns the change of threads that it caused, if any
    */
   observe(pass: Pass & Partial<Pick<StepStats, "scored">>): ThreadChange | undefined;
-  /** Records how many cores are free. Before the first call, higher thread counts are tried at any time. */
-  recordFreeCores(freeCores: number): void;
+  readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
   /**
-   * Limits the threads from the next pass on, because other engines use the rest of the cores. Limited passes are not used
-   * to choose threads.
+   * Limits the threads from the next pass on, because other engines use the rest of the cores. The times of passes under a
+   * limit that lowers their threads are not used to choose threads.
    */
   limitThreads(most: number): void;
-  /** The time per prompt token when this many are computed, in ms; undefined before a prompt was measured. */
+  /** Milliseconds per prompt token when this many are computed; undefined before a prompt was measured. */
   tokenMs(tokens: number): number | undefined;
 }
 
@@ -62,12 +58,12 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
   const scoring = createScoringBudget();
   const costs = createPassCosts((kind) => governor.settledFor(kind));
   const governor = createThreadGovernor(threads, trials, costs.usualMs);
-  /** The number of turns, by the number of decoding slots. */
+  /** The choice of the number of turns, by the number of decoding slots. */
   const turns = new Map(slotsInTurns.map((decoding) => [decoding, turnsOf(decoding)]));
-  /** The choice of turns for the planned pass, if there was one. */
+  /** The choice that the planned pass follows, and its number of turns; undefined if the pass has no choice of turns. */
   let planned: { readonly choice: Choice; readonly count: number } | undefined;
   let mostThreads = Infinity;
-  /** True when the next or running pass has fewer threads than it would have without the limit. */
+  /** True when `limitThreads` lowers the threads of the next or running pass. */
   let limited = false;
 
   function turnsOf(decoding: number): Choice {
@@ -86,7 +82,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       fixed === undefined
         ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
         : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
-    recordFreeCores: (freeCores) => governor.recordFreeCores(freeCores),
+    recordFreeCores: governor.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),
     threads(pass) {
       const wanted = governor.nextFor(kindOf(pass));
@@ -101,7 +97,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     },
     plan(load) {
       const { decoding, prefilling } = load;
-      // A slot never waits both for its turn and for a prompt.
+      // A step with a prompt has no turns: otherwise a slot would wait both for its turn and for the prompt.
       const choice = prefilling > 0 ? undefined : turns.get(decoding);
       planned = choice && { choice, count: choice.next() };
       const decodeRows = decoding / (planned?.count ?? 1);
@@ -118,7 +114,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     observe(pass) {
       const { scored = 0, passMs } = pass;
       if (scored > 0) {
-        // The time of this pass is not comparable with that of other prompts or other thread counts.
+        // A pass with scored tokens takes longer, so its time says nothing about other passes.
         scoring.add({ scored, passMs }, costs.stepMs(pass.decodeRows));
         planned = undefined;
         return undefined;
@@ -132,7 +128,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
   };
 }
 
-/** The time until each slot has received its token. */
+/** Returns the time until each slot has its token. */
 function allTurnsMs(turns: number, stepMs: number): number {
   return turns * (stepMs + passOverheadMs);
 }

@@ -1,14 +1,14 @@
-// Stores the measured times of passes: each pass is recorded here once, and the deciding modules read the times. The module knows no clock.
+// Stores the measured times of passes, from which the other modules in this folder decide. The module knows no clock.
 import type { StepStats } from "../port/messages.ts";
 import { createRecentMedian, type RecentMedian } from "./recent-median.ts";
 
-/** Number of passes remembered for one kind and one number of threads: as many as a trial takes of each. */
+/** Passes that are remembered of each kind with each number of threads. A trial has as many passes with each of its two counts. */
 export const rememberedPasses = 9;
-/** How fast old times lose their weight, per pass: contexts grow and machines change, but not within a few passes. */
+/** Factor per pass that raises an old time where it serves as an upper bound, because contexts grow and machines change. */
 const agingPerPass = 1.002;
 /** llama.cpp's flash attention computes this many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu). */
 export const tileTokens = 64;
-/** Cost of a token in a smaller chunk, relative to one in a tile, until it is measured. */
+/** Cost of a prompt token in a smaller chunk, relative to a token in a tile, until the cost is measured. */
 const partPrice = 2;
 /** Least prompt tokens in a step. Behind a long context even two tokens may take longer than allowed, but a prompt must progress. */
 export const leastPartTokens = 2;
@@ -17,8 +17,8 @@ export type PassShape = Pick<StepStats, "decodeRows" | "tokens">;
 export type Pass = PassShape & Pick<StepStats, "threads" | "passMs">;
 
 /**
- * A group of passes that take about as long with the same threads. There are two sizes for each doubling of the tokens.
- * Even kinds only decode, odd kinds contain prompt tokens. A greater kind has more tokens, or as many.
+ * A group of passes that take about equally long with the same number of threads. There are two sizes for each doubling of
+ * the tokens. Even kinds only decode, odd kinds contain prompt tokens. A greater kind never has fewer tokens.
  */
 export type PassKind = number;
 
@@ -28,27 +28,27 @@ export function kindOf({ decodeRows, tokens }: PassShape): PassKind {
 
 export interface PassCosts {
   /**
-   * Records a pass under the threads that computed it, so that a trial does not change the times of other counts.
-   * @returns the most ms that the pass should have taken, judged by earlier passes; Infinity for the first pass of its
-   * kind
+   * Records a pass under its number of threads, so that a trial does not change the times of other numbers.
+   * @returns the most milliseconds that the pass should have taken, estimated from earlier passes; Infinity for the first
+   * pass of its kind
    */
   add(pass: Pass): number;
-  /** Usual time of a pass of this kind with so many threads, in ms. */
+  /** Usual time of a pass of this kind with this number of threads. Milliseconds; undefined before the first pass of the kind. */
   usualMs(kind: PassKind, threads: number): number | undefined;
-  /** Usual time of a step in which this many slots decode, with the threads that the step will have. Undefined before the first step. */
+  /** Usual time of a step in which this many slots decode, outside of trials. Milliseconds; undefined before the first step. */
   stepMs(decoding: number): number | undefined;
-  /** Time that each of this many prompt tokens adds to a step. Undefined before the first prompt. */
+  /** Time that each of this many prompt tokens adds to a step. Milliseconds; undefined before the first prompt. */
   tokenMs(tokens: number, decoding?: number): number | undefined;
 }
 
-/** @param threadsFor number of threads of a pass of this kind when nothing is on trial */
+/** @param threadsFor the number of threads of a pass of this kind outside of trials */
 export function createPassCosts(threadsFor: (kind: PassKind) => number): PassCosts {
   const kinds = new Map<PassKind, Times>();
-  /** Time that a prompt token adds to a step: in chunks of at least one tile, and in smaller chunks. Long contexts cost more. */
+  /** Times that a prompt token adds to a step: in chunks of at least one tile, and in smaller chunks. */
   const [tiled, parts] = [createTimes(), createTimes()];
   const usualMs = (kind: PassKind, threads = threadsFor(kind)): number | undefined => kinds.get(kind)?.usualMs(threads);
 
-  /** Where this width was never measured, the result is a lower bound: a wider step takes longer, though less for each row. */
+  /** If no step with this many rows was measured, returns a lower bound: more rows take longer, though less for each row. */
   function stepMs(decoding: number): number | undefined {
     const exactMs = usualMs(kindOf({ decodeRows: decoding, tokens: decoding }));
     if (exactMs !== undefined) return exactMs;
@@ -82,20 +82,20 @@ export function createPassCosts(threadsFor: (kind: PassKind) => number): PassCos
   };
 }
 
-/** Times of one kind of work with each number of threads, in ms. */
+/** Times of one kind of work with each number of threads. Milliseconds. */
 interface Times {
   add(threads: number, ms: number): void;
-  /** The usual time; for an unmeasured number of threads, the most that the work should take. Undefined before the first time. */
+  /** The usual time; for an unmeasured number of threads, `expectedMs`. Undefined before the first time. */
   usualMs(threads: number): number | undefined;
   /**
-   * The most that the work should take, judged by the times with more threads (as if work divided perfectly) and with
-   * fewer; Infinity before the first.
+   * The most that the work should take: the least of its times with fewer threads, and of its times with more threads, scaled
+   * as if work divided perfectly among threads. Infinity before the first time.
    */
   expectedMs(threads: number): number;
 }
 
 function createTimes(): Times {
-  /** The median is stored with the passes because it is read often. */
+  /** The median is stored because it is read often. */
   const known = new Map<number, { readonly recent: RecentMedian; medianMs: number; lastPass: number }>();
   let passes = 0;
 

@@ -5,7 +5,7 @@ import type { Load } from "./prefill-budget.ts";
 
 type PrefillBudget = ReturnType<typeof createPrefillBudget>;
 
-/** The pacing's limits for prompts, with one thread. */
+/** Creates a pacing with one thread, for tests of its limits for prompts. */
 function createPrefillBudget(batchSize: number, fixed?: number) {
   const pacing = createPacing({ batchSize, threads: { start: 1, max: 1 }, prefillBudget: fixed });
   return {
@@ -16,7 +16,7 @@ function createPrefillBudget(batchSize: number, fixed?: number) {
   };
 }
 
-/** A model whose steps take 100 ms for each decoding row and so many for each prompt token. */
+/** Records passes of a model that takes 100 ms for each decoding row and `tokenMs` for each prompt token. */
 function observeModel(budget: PrefillBudget, tokenMs = 2): void {
   for (let pass = 0; pass < 5; pass++) {
     for (const rows of [1, 3]) budget.observe({ decodeRows: rows, tokens: rows, passMs: 100 * rows });
@@ -24,28 +24,28 @@ function observeModel(budget: PrefillBudget, tokenMs = 2): void {
   }
 }
 
-/** How many usual steps a step of this budget takes in that model. */
+/** Returns how many usual steps a step with this many prompt tokens takes, in the model of `observeModel`. */
 function stretch(tokens: number, decoding: number): number {
   return (100 * decoding + 2 * tokens) / (100 * decoding);
 }
 
 describe("the prefill budget", () => {
-  test("is a fixed first guess before anything was measured", () => {
+  test("is a fixed first guess before measurements", () => {
     const budget = createPrefillBudget(512);
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(129);
     expect(budget.tokens({ decoding: 0, prefilling: 1 })).toBe(512);
   });
 
-  test("lets a newcomer stretch a step to less than four usual ones", () => {
+  test("lets a new prompt stretch a step to less than four usual steps", () => {
     const budget = createPrefillBudget(2048);
     observeModel(budget);
     const tokens = budget.tokens({ decoding: 3, prefilling: 1 });
     expect(stretch(tokens, 3)).toBeGreaterThan(2.2);
-    // The rest of a prompt may be an eighth more.
+    // The rest of a prompt may exceed the budget by an eighth.
     expect(stretch(tokens * 1.125, 3)).toBeLessThanOrEqual(4);
   });
 
-  test("ignores streams when as many jobs wait as decode", () => {
+  test("is as large as without streams when as many jobs prefill as decode", () => {
     const budget = createPrefillBudget(2048);
     observeModel(budget, 20);
     const alone = budget.tokens({ decoding: 0, prefilling: 1 });
@@ -53,17 +53,17 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 3 })).toBe(alone);
   });
 
-  test("assumes that an unmeasured width is at least as slow as its neighbours", () => {
+  test("uses a lower bound for the time of a step with an unmeasured number of rows", () => {
     const budget = createPrefillBudget(2048);
     observeModel(budget);
     expect(budget.tokens({ decoding: 6, prefilling: 1 })).toBe(budget.tokens({ decoding: 3, prefilling: 1 }));
     expect(budget.tokens({ decoding: 2, prefilling: 1 })).toBe(2 * 64 + 1);
   });
 
-  test("is a part of what attention takes at once where that would be too much, by what such parts cost", () => {
+  test("is a part of a tile where a tile takes too long, by the measured cost of such parts", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
-    // 480 ms, at twice the price of a token in a tile.
+    // 480 ms are allowed; before a measurement a token counts twice a token in a tile.
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(12);
     for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 25 });
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(19);
@@ -71,7 +71,7 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(2);
   });
 
-  test("is a whole tile where two tokens would take longer than allowed, and a tile less than twice as long", () => {
+  test("is a whole tile where two tokens take longer than allowed, and a tile less than twice as long as they", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
     // 480 ms are allowed. Two tokens take 660 ms, and a tile 64 times 20.
@@ -83,14 +83,14 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(65);
   });
 
-  test("is never more than the batch", () => {
+  test("never exceeds the batch size", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 0.1);
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(512);
     expect(budget.tokens({ decoding: 1, prefilling: 9 })).toBe(512);
   });
 
-  test("keeps a step without streams to about the time that a cancel may take", () => {
+  test("limits a step without streams to the time that a cancel may take", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget);
     expect(budget.tokens({ decoding: 0, prefilling: 1 })).toBe(192);
@@ -112,7 +112,7 @@ describe("the prefill budget", () => {
     expect(budget.tokenMs(64)).toBe(4);
   });
 
-  test("knows that a few tokens cost more each than many", () => {
+  test("has a separate cost for tokens of chunks smaller than a tile", () => {
     const budget = createPrefillBudget(512);
     expect(budget.tokenMs(8)).toBeUndefined();
     observeModel(budget);
@@ -122,7 +122,7 @@ describe("the prefill budget", () => {
     expect(budget.tokenMs(64)).toBe(2);
   });
 
-  test("is the fixed number, however long passes take", () => {
+  test("is the fixed number if there is one, at any time of passes", () => {
     const budget = createPrefillBudget(512, 48);
     observeModel(budget);
     expect(budget.tokens({ decoding: 3, prefilling: 9 })).toBe(48);

@@ -1,33 +1,38 @@
-// Decides how many prompt tokens a step may carry, from the cost of passes: a balance between running streams and a new prompt. Pure.
-import { leastPartTokens, tileTokens, type PassCosts } from "./pass-costs.ts";
+// Decides how many prompt tokens a step may carry, and how many of these tokens it may score, which means to compute next-token logprobs. The
+// decision uses the times of passes, so that a new prompt progresses without slowing the running streams too much. The module knows no clock.
+import type { StepStats } from "../port/messages.ts";
+import { leastPartTokens, rememberedPasses, tileTokens, type PassCosts } from "./pass-costs.ts";
+import { createRecentMedian } from "./recent-median.ts";
 
 /**
- * A prompt may lengthen a step by this many usual steps. The whole stays below four usual steps, since such a pass may
- * take half as long again.
+ * A prompt may lengthen a step by this many usual steps. Even if the prompt takes half as long again as estimated, the step
+ * stays below four usual steps.
  */
-export const stretchSteps = 1.6;
+const stretchSteps = 1.6;
 /** Most time of a step while no slot decodes: a cancel or a new job waits up to this long. */
-export const idleStepMs = 400;
+const idleStepMs = 400;
 /** llama.cpp computes the first token of a chunk together with the decoding rows, and the other tokens separately. */
 const firstOfChunk = 1;
 /**
- * Where a few tokens take longer than allowed, a tile may take up to this many times as long as they do, so that the
- * prompt ends sooner.
+ * A whole tile may take this many times as long as the least part of a tile, where even that part takes longer than allowed.
+ * With whole tiles the prompt ends sooner.
  */
 const mostForTile = 2;
 const leastIdleTokens = 2 * tileTokens;
-/** Prompt tokens in a step before a prompt and a few steps are measured. */
+/** Prompt tokens in a step before a step and a prompt are measured. */
 const firstTokens = 2 * tileTokens + firstOfChunk;
+/** Scored tokens in a step before a pass with scored tokens is measured. */
+const firstScoredTokens = 8;
 
-/** Time that a piece of texts to embed may always take: the pause is not visible, and the steps of a small model are even shorter. */
+/** A piece of texts to embed or to rank may always take this long, because clients do not notice such a pause. */
 const leastPieceMs = 10;
-/** Time that a piece may take while no slot decodes: a new job waits up to this long. */
+/** Most time of a piece while no slot decodes: a new job waits up to this long. */
 const idlePieceMs = 100;
 
 export interface Load {
-  /** Slots that decode. */
+  /** Number of slots that decode. */
   readonly decoding: number;
-  /** Slots with a prompt to compute. */
+  /** Number of slots with a prompt to compute. */
   readonly prefilling: number;
 }
 
@@ -41,10 +46,9 @@ export interface PromptLimits {
 export type PromptCosts = Pick<PassCosts, "stepMs" | "tokenMs">;
 
 /**
- * A step with prompt tokens takes less than four usual steps. It carries whole tiles where they fit, else a part of one.
- * When at least as many jobs wait for their first token as decode, the step may take as long as if no slot decoded: the
- * delay of the few decoding jobs counts less than the wait of the many, and tokens are cheaper once all jobs decode
- * together.
+ * Limits the prompt tokens so that a step takes less than four usual steps: to whole tiles where they fit, else to a part of a
+ * tile. When at least as many jobs prefill as decode, the step may take as long as if no slot decoded: the delay of the few
+ * decoding jobs counts less than the wait of the others, and tokens are cheaper once all jobs decode together.
  */
 export function promptLimits({ decoding, prefilling }: Load, costs: PromptCosts): PromptLimits {
   const idle = prefilling >= decoding ? whileIdle(costs) : 0;
@@ -52,10 +56,7 @@ export function promptLimits({ decoding, prefilling }: Load, costs: PromptCosts)
   return idle < limits.tokens ? limits : { tokens: idle, partTokens: Infinity };
 }
 
-/**
- * Time of a piece of texts between two steps of the streams, in ms. A piece has no first token that a client waits for, so
- * it weighs less than a prompt.
- */
+/** Most time of a piece of texts between two steps of the streams. Milliseconds. */
 export function pieceMs(decoding: number, { stepMs }: Pick<PromptCosts, "stepMs">): number {
   return decoding === 0 ? idlePieceMs : Math.max(leastPieceMs, stretchSteps * (stepMs(decoding) ?? 0));
 }
@@ -72,10 +73,10 @@ function whileDecoding(decoding: number, costs: PromptCosts): PromptLimits {
     const part = Math.floor(allowedMs / (costs.tokenMs(tokens, decoding) ?? tiledMs));
     return Math.min(tileTokens - 1, Math.max(leastPartTokens, part));
   };
-  // Computed twice, because the cost of a token depends on the threads, and the threads depend on the tokens.
+  // Compute the part twice: the cost of a token depends on the number of threads, which depends on the number of tokens.
   const part = partOf(partOf(tileTokens / 2));
   const partMs = part * (costs.tokenMs(part, decoding) ?? tiledMs);
-  // Behind a long context even two tokens may take longer than allowed, or than a tile.
+  // Behind a long context even two tokens may take longer than allowed, or longer than a whole tile.
   const bearableMs = partMs > allowedMs ? mostForTile * partMs : partMs;
   return tileTokens * tiledMs < bearableMs ? { tokens: tileTokens + firstOfChunk, partTokens: part } : upTo(part);
 }
@@ -87,4 +88,27 @@ function whileIdle({ tokenMs }: PromptCosts): number {
 
 function wholeTiles(tokens: number): number {
   return Math.floor(tokens / tileTokens) * tileTokens;
+}
+
+export interface ScoringBudget {
+  /**
+   * Returns the most scored tokens in the next step: scoring may lengthen the step as much as a prompt may. The result is at
+   * least 1, so that the prompt progresses.
+   * @param stepMs time of a step in which this many slots decode; undefined before the first step
+   */
+  tokens(stepMs: number | undefined, decoding: number): number;
+  add(pass: Pick<StepStats, "passMs" | "scored">, stepMs: number | undefined): void;
+}
+
+export function createScoringBudget(): ScoringBudget {
+  const tokenMs = createRecentMedian(rememberedPasses);
+  return {
+    tokens(stepMs, decoding) {
+      const eachMs = tokenMs.value;
+      const allowedMs = decoding === 0 ? idleStepMs : stepMs === undefined ? undefined : stretchSteps * stepMs;
+      if (eachMs === undefined || allowedMs === undefined) return firstScoredTokens;
+      return Math.max(1, Math.floor(allowedMs / Math.max(eachMs, 0.001)));
+    },
+    add: ({ passMs, scored }, stepMs) => tokenMs.add(Math.max(0, passMs - (stepMs ?? 0)) / scored),
+  };
 }

@@ -4,12 +4,12 @@ import { lostMs, pacingWith, runPasses, threadsOf, usualThreads } from "../testi
 
 const bestMs = 10;
 
-/** What passes take with one to four threads: least with the best count, and 15 % more at least with each step away. */
+/** Times of passes with one to four threads: least with the best number, and at least 15 % more with each step away from it. */
 const passTimeCurve = fc
   .record({
     cores: fc.integer({ min: 1, max: 4 }),
     peak: fc.integer({ min: 1, max: 4 }),
-    /** More threads may cost any time; they save at most as much as with perfectly divided work. */
+    /** Factors by which each further thread makes a pass slower, and by which each missing one does, at most as with perfectly divided work. */
     slower: fc.array(fc.double({ min: 1.15, max: 30, noNaN: true }), { minLength: 3, maxLength: 3 }),
     faster: fc.array(fc.double({ min: 1.15, max: 1.33, noNaN: true }), { minLength: 3, maxLength: 3 }),
     noise: fc.array(fc.double({ min: 0.98, max: 1.02, noNaN: true }), { minLength: 7, maxLength: 7 }),
@@ -25,10 +25,10 @@ const passTimeCurve = fc
     return { cores, best, times, passMs };
   });
 
-describe("however long passes take", () => {
+describe("for random times of passes", () => {
   const passMs = fc.double({ min: 0.01, max: 10_000, noNaN: true });
 
-  test("the threads are from 1 to the most", () => {
+  test("the number of threads is from 1 to the maximum", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 70 }),
@@ -43,7 +43,7 @@ describe("however long passes take", () => {
     );
   });
 
-  test("as long as it stays the same, the best count is found soon and little is lost on the way", () => {
+  test("the best number of threads is found soon, and trials lose little time", () => {
     fc.assert(
       fc.property(passTimeCurve, ({ cores, best, times, passMs }) => {
         const pacing = pacingWith({ start: Math.max(1, cores - 1), max: cores });

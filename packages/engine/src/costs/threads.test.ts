@@ -11,18 +11,18 @@ import {
 import type { ThreadLimits } from "./threads.ts";
 
 const scaling = (threads: number): number => 24 / threads;
-/** Another process needs a core: a pass that uses all of them waits for time slices. */
+/** Another process needs a core, so a pass that uses all cores waits for time slices. */
 const oneCoreTaken = (cores: number) => (threads: number) => (threads >= cores ? 200 : scaling(threads));
 const changesOf = (passes: readonly SimulatedPass[]) => passes.flatMap(({ change }) => change ?? []);
 
-describe("at first", () => {
-  test("it uses the given number, within the limits", () => {
+describe("at the start", () => {
+  test("the number of threads is the given one, within the limits", () => {
     expect(threadsFor(pacingWith({ start: 3, max: 8 }), 8)).toBe(3);
     expect(threadsFor(pacingWith({ start: 12, max: 8 }), 8)).toBe(8);
     expect(threadsFor(pacingWith({ start: 0, max: 1 }), 8)).toBe(1);
   });
 
-  test("one core is no choice", () => {
+  test("with one core there is always one thread", () => {
     const pacing = pacingWith({ start: 1, max: 1 });
     const passes = runPasses(pacing, 500, (_, pass) => (pass % 50 === 49 ? 500 : 5));
     expect(new Set(threadsOf(passes))).toEqual(new Set([1]));
@@ -36,7 +36,7 @@ describe("more threads", () => {
     return Math.max(...threadsOf(runPasses(pacing, 20, scaling)));
   };
 
-  test("are tried when others leave cores for them", () => {
+  test("are tried when five measurements in a row show a free core", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     pacing.recordFreeCores(1);
     expect(new Set(threadsOf(runPasses(pacing, 500, scaling)))).toEqual(new Set([1]));
@@ -46,12 +46,12 @@ describe("more threads", () => {
     expect(changesOf(runPasses(pacing, 50, scaling))).toEqual([{ kind: "chose", threads: 2, before: 1 }]);
   });
 
-  test("need most of a core each", () => {
+  test("need 0.7 free cores each", () => {
     const tried = (freeCores: number): number => triedWith(freeCores, { start: 4, max: 6 });
     expect([tried(5.3), tried(5.4)]).toEqual([4, 6]);
   });
 
-  test("stay when their core is busy, and fewer are still tried", () => {
+  test("are kept when their core is busy, and fewer threads are still tried", () => {
     const pacing = pacingWith({ start: 2, max: 2 });
     pacing.recordFreeCores(1);
     const passes = runPasses(pacing, 500, scaling);
@@ -61,7 +61,7 @@ describe("more threads", () => {
 });
 
 describe("each size of passes", () => {
-  test("comes to more threads than it started with where they are faster, and stays there", () => {
+  test("gets more threads when they are faster, and keeps them", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const passes = runPasses(pacing, 30, scaling);
     expect(changesOf(passes)).toEqual([{ kind: "chose", threads: 2, before: 1 }]);
@@ -70,7 +70,7 @@ describe("each size of passes", () => {
     expect(changesOf(later)).toEqual([]);
   });
 
-  test("stays where it is when more are not clearly faster, and tries ever more rarely", () => {
+  test("keeps its threads when more are not clearly faster, with trials that become rarer", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const tries = (passes: number): number =>
       threadsOf(runPasses(pacing, passes, (threads) => (threads === 2 ? 9.5 : 10))).filter((count) => count === 2)
@@ -81,7 +81,7 @@ describe("each size of passes", () => {
     expect(threadsFor(pacing, 8)).toBe(1);
   });
 
-  test("has its own count", () => {
+  test("has a separate number of threads", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const narrow = (threads: number): number => (threads === 2 ? 8 : 1);
     for (let i = 0; i < 100; i += 1) {
@@ -91,13 +91,13 @@ describe("each size of passes", () => {
     expect([threadsFor(pacing, 1), threadsFor(pacing, 8)]).toEqual([1, 2]);
   });
 
-  test("comes to fewer threads where they are faster", () => {
+  test("gets fewer threads when they are faster", () => {
     const pacing = pacingWith({ start: 7, max: 8 });
     runPasses(pacing, 500, (threads) => 10 + threads);
     expect(threadsFor(pacing, 8)).toBe(1);
   });
 
-  test("begins with what smaller ones gained from", () => {
+  test("begins with the highest number of threads that smaller passes settled on", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     runPasses(pacing, 30, scaling, 8);
     expect([threadsFor(pacing, 4), threadsFor(pacing, 128)]).toEqual([1, 2]);
@@ -105,24 +105,24 @@ describe("each size of passes", () => {
 });
 
 describe("a trial", () => {
-  test("ends with the first pass that takes several times the usual", () => {
+  test("ends with the first pass that takes several times the usual time", () => {
     const pacing = pacingWith({ start: 3, max: 4 });
     const passes = threadsOf(runPasses(pacing, 60, oneCoreTaken(4)));
     expect(passes.filter((threads) => threads === 4)).toHaveLength(1);
   });
 
-  test("that collapses is no collapse of what computes usually", () => {
+  test("that collapses does not lower the settled number of threads", () => {
     const pacing = pacingWith({ start: 3, max: 4 });
     expect(changesOf(runPasses(pacing, 20_000, oneCoreTaken(4)))).toEqual([]);
   });
 
-  test("that lost much time in one pass is repeated", () => {
+  test("that lost much time in one pass is repeated later", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     runPasses(pacing, 20, (threads) => (threads === 2 ? 1e9 : 10));
     expect(changesOf(runPasses(pacing, 9_000, (threads) => (threads === 2 ? 6 : 10)))).toHaveLength(1);
   });
 
-  test("that lost time makes those of other sizes wait", () => {
+  test("that lost time delays trials of other sizes", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const collapsing = (threads: number): number => (threads === 2 ? 500 : 10);
     expect(threadsOf(runPasses(pacing, 9, collapsing, 1))).toContain(2);
@@ -130,13 +130,13 @@ describe("a trial", () => {
     expect(threadsOf(runPasses(pacing, 100, collapsing, 8))).toContain(2);
   });
 
-  test("costs a few usual passes where the count is slower by less", () => {
+  test("loses at most four usual passes when the candidate is slower by 60 %", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const passes = runPasses(pacing, 40, (threads) => (threads === 2 ? 16 : 10));
     expect(lostMs(passes, 10)).toBeLessThanOrEqual(40);
   });
 
-  test("does not attribute a growing or shrinking context to the count", () => {
+  test("does not mistake a growing or shrinking context for an effect of threads", () => {
     for (const drift of [1.02, 1 / 1.02]) {
       const pacing = pacingWith({ start: 1, max: 2 });
       let ms = 10;
@@ -148,7 +148,7 @@ describe("a trial", () => {
     }
   });
 
-  test("comes early when conditions have changed", () => {
+  test("comes earlier when the time of usual passes has changed", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     runPasses(pacing, 6_000, () => 10);
     expect(threadsOf(runPasses(pacing, 60, () => 10))).not.toContain(2);
@@ -156,7 +156,7 @@ describe("a trial", () => {
     expect(changesOf(passes)).toEqual([{ kind: "chose", threads: 2, before: 1 }]);
   });
 
-  test("tries fewer threads first when passes became slower, and more when they became faster", () => {
+  test("is of fewer threads when passes became slower, and of more when they became faster", () => {
     for (const [factor, tried] of [
       [2, 3],
       [0.5, 6],
@@ -170,7 +170,7 @@ describe("a trial", () => {
 });
 
 describe("a collapse", () => {
-  /** On the best count of four, with a usual time well known. */
+  /** Creates a pacing that has settled on four threads. */
   function settledOnFour() {
     const pacing = pacingWith({ start: 4, max: 4 });
     runPasses(pacing, 200, scaling);
@@ -178,7 +178,7 @@ describe("a collapse", () => {
     return pacing;
   }
 
-  test("is not a single outlier", () => {
+  test("needs more than two slow passes", () => {
     const pacing = pacingWith({ start: 4, max: 4 });
     runPasses(pacing, 7, scaling);
     runPasses(pacing, 2, () => 500);
@@ -186,7 +186,7 @@ describe("a collapse", () => {
     expect(threadsFor(pacing, 8)).toBe(4);
   });
 
-  test("is not a growing context or a larger batch", () => {
+  test("is not caused by a growing context or a larger batch", () => {
     const pacing = settledOnFour();
     let ms = 6;
     const passes = runPasses(pacing, 8_000, (threads) => ((ms *= 1.0003) * 4) / threads);
@@ -194,27 +194,27 @@ describe("a collapse", () => {
     expect(changesOf(runPasses(pacing, 50, (threads) => 4_000 / threads, 128))).toEqual([]);
   });
 
-  test("costs three passes, and moves no further than it has to", () => {
+  test("takes three passes, and lowers the number of threads by one step", () => {
     const pacing = settledOnFour();
     const passes = runPasses(pacing, 100, oneCoreTaken(4));
     expect(threadsOf(passes).slice(0, 5)).toEqual([4, 4, 4, 3, 3]);
     expect(changesOf(passes)).toEqual([{ kind: "fell", threads: 3, before: 4 }]);
   });
 
-  test("is answered before anything is tried", () => {
+  test("has its effect before any trial", () => {
     const pacing = pacingWith({ start: 4, max: 4 });
     runPasses(pacing, 7, scaling);
     expect(threadsOf(runPasses(pacing, 4, oneCoreTaken(4)))).toEqual([4, 4, 4, 3]);
   });
 
-  test("moves every size with that many threads, and those to come", () => {
+  test("lowers the threads of every size of passes, and of sizes that come later", () => {
     const pacing = settledOnFour();
     runPasses(pacing, 200, scaling, 1);
     runPasses(pacing, 3, oneCoreTaken(4));
     expect([1, 8, 64].map((tokens) => threadsFor(pacing, tokens))).toEqual([3, 3, 3]);
   });
 
-  test("is seen among good passes of another size with fewer threads", () => {
+  test("is detected between good passes of another size with fewer threads", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     const narrow = (threads: number): number => (threads === 2 ? 8 : 1);
     runPasses(pacing, 30, scaling, 8);
@@ -227,13 +227,13 @@ describe("a collapse", () => {
     expect(fell).toBe(1);
   });
 
-  test("continues down to one thread while fewer collapse as well", () => {
+  test("lowers the threads down to one while fewer threads collapse as well", () => {
     const pacing = pacingWith({ start: 8, max: 8 });
     runPasses(pacing, 7, scaling);
     expect(threadsOf(runPasses(pacing, 16, (threads) => scaling(threads) * (threads > 1 ? 5 : 1))).at(-1)).toBe(1);
   });
 
-  test("is not assumed of passes that merely have fewer threads", () => {
+  test("is not seen in passes that are slower because of fewer threads", () => {
     const pacing = pacingWith({ start: 16, max: 16 });
     runPasses(pacing, 8, scaling);
     expect(threadsOf(runPasses(pacing, 40, oneCoreTaken(3))).at(-1)).toBe(2);
@@ -241,7 +241,7 @@ describe("a collapse", () => {
     expect(changesOf(runPasses(pacing, 2_500, growing))).toEqual([]);
   });
 
-  test("is no nearer after the last one is over", () => {
+  test("again needs three slow passes after a recovery", () => {
     const pacing = settledOnFour();
     runPasses(pacing, 3, oneCoreTaken(4));
     while (changesOf(runPasses(pacing, 1, scaling)).length === 0);
@@ -250,7 +250,7 @@ describe("a collapse", () => {
     expect(threadsFor(pacing, 8)).toBe(4);
   });
 
-  test("is over once the core is free", () => {
+  test("ends with a recovery once the core is free", () => {
     const pacing = settledOnFour();
     runPasses(pacing, 10, oneCoreTaken(4));
     const passes = runPasses(pacing, 1_500, scaling);
@@ -258,7 +258,7 @@ describe("a collapse", () => {
     expect(threadsFor(pacing, 8)).toBe(4);
   });
 
-  test("that continues is tested ever more rarely", () => {
+  test("that continues has trials of more threads that become rarer", () => {
     const pacing = settledOnFour();
     const tries = (): number =>
       threadsOf(runPasses(pacing, 20_000, oneCoreTaken(4))).filter((threads) => threads === 4).length;
@@ -267,7 +267,7 @@ describe("a collapse", () => {
     expect(tries()).toBeLessThan(early);
   });
 
-  test("that comes again and again makes recovering rarer", () => {
+  test("that returns again and again makes recoveries rarer", () => {
     const pacing = settledOnFour();
     const restless = (threads: number, pass: number): number =>
       Math.floor(pass / 1_000) % 2 === 0 ? oneCoreTaken(4)(threads) : scaling(threads);
@@ -278,7 +278,7 @@ describe("a collapse", () => {
     expect(falls()).toBeLessThan(early);
   });
 
-  test("is forgotten by the next one when the time between was long", () => {
+  test("does not delay the recovery from the next collapse when the time between was long", () => {
     const pacing = settledOnFour();
     const waits = [1, 2, 3].map(() => {
       runPasses(pacing, 3, oneCoreTaken(4));

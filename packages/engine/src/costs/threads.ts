@@ -1,54 +1,50 @@
 // Decides how many threads compute each kind of pass: each kind finds its best count, and a collapse lowers the counts of
 // all kinds. The module knows no clock or backend.
-import { createChoice, type Choice } from "./choice.ts";
+import { createChoice, type Choice, type Trials } from "./choice.ts";
 import { kindOf, type Pass, type PassCosts, type PassKind } from "./pass-costs.ts";
-import type { Trials } from "./trials.ts";
 
-/**
- * A pass that takes this many times its expected time has collapsed. The factor is above 3, because a full context alone
- * may cost three times.
- */
+/** A pass that takes this many times its expected time has collapsed. A full context alone may triple the time of a pass. */
 const collapseFactor = 4;
 /** Part of a core that must be free for one more thread. */
 const leastFree = 0.7;
-/** Number of last measurements that must all show a free core: a load that pauses may return. */
+/** Number of measurements in a row that must show a free core, because a load that pauses may return. */
 const timesFree = 5;
-/** Fewer threads are tried after this many collapsed passes; each good pass undoes one collapsed pass. */
+/** The number of threads falls after this many collapsed passes; each good pass cancels out one collapsed pass. */
 const strikesToFallBack = 3;
 
 export interface ThreadLimits {
   /** The number of threads to begin with. */
   readonly start: number;
-  /** Most threads that may compute. */
   readonly max: number;
-  /** Always computes with `start`. */
+  /** Always compute with `start` threads. */
   readonly pinned?: boolean;
 }
 
 export interface ThreadChange {
-  /** `fell`: passes of any kind collapsed; `recovered`: the collapse is over; `chose`: this count is faster for passes of this kind. */
+  /** `fell`: passes collapsed; `recovered`: the collapse is over; `chose`: this number is faster for passes of this kind. */
   readonly kind: "fell" | "recovered" | "chose";
   readonly threads: number;
   readonly before: number;
 }
 
 export interface ThreadGovernor {
-  /** The number of threads for a pass of this kind when nothing is on trial. */
+  /** Returns the number of threads for a pass of this kind outside of trials. */
   settledFor(kind: PassKind): number;
-  /** The number of threads for the next pass, which is of this kind. */
+  /** Returns the number of threads for the next pass, which is of this kind. */
   nextFor(kind: PassKind): number;
-  /** Whether the next pass of this kind uses this number of threads, with nothing on trial. */
+  /** Whether the next pass of this kind also uses this number of threads, and no number is on trial. */
   staysWith(kind: PassKind, threads: number): boolean;
   /** Records a pass that should have taken at most `expectedMs`. @returns the change of threads that it caused, if any */
   observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
-  /** Records how many cores are free, with fractions. Before the first call, higher thread counts are tried at any time. */
+  /** Records how many cores are free, with fractions. Before the first call, higher numbers of threads are tried at any time. */
   recordFreeCores(freeCores: number): void;
 }
 
 /**
- * Every pass waits at barriers for its slowest thread. When another process needs a core, each barrier costs a time slice
- * of the scheduler. A pass with many threads is then many times slower, and fewer threads are much faster. On a quiet
- * machine the best count depends on the pass: a narrow pass of a small model ends before a second thread has begun.
+ * Each kind of pass has a separate number of threads, because the best number depends on the pass: a pass with few tokens of
+ * a small model ends before a second thread has begun. A collapse lowers the numbers of all kinds. Every pass waits at
+ * barriers for its slowest thread; when another process needs a core, each barrier takes a time slice of the scheduler, so a
+ * pass with many threads is many times slower than one with fewer.
  */
 export function createThreadGovernor(
   { start, max, pinned }: ThreadLimits,
@@ -60,7 +56,7 @@ export function createThreadGovernor(
   const choices = new Map<PassKind, Choice>();
   const strikes = new Map<number, number>();
   let freeCores: readonly number[] = [];
-  /** The highest count that has not collapsed. */
+  /** The highest number of threads that has not collapsed. */
   let ceiling = max;
 
   function choiceFor(kind: PassKind): Choice {
@@ -71,7 +67,7 @@ export function createThreadGovernor(
     return choice;
   }
 
-  /** A count that is faster for smaller passes is faster for larger ones. */
+  /** A number of threads that is faster for smaller passes is also faster for larger ones. */
   function beginWith(kind: PassKind): number {
     const smaller = [...choices].filter(([known]) => known < kind).map(([, choice]) => choice.settled);
     return Math.min(ceiling, Math.max(first, ...smaller));
@@ -123,10 +119,7 @@ export function createThreadGovernor(
   };
 }
 
-/**
- * The start count, the maximum, powers of two and the numbers half-way between them. Other counts are left out: with many
- * cores, one thread makes no difference.
- */
+/** Returns `first`, `max`, the powers of two and the numbers half-way between those: with many cores, one thread makes no difference. */
 function countsToTry(first: number, max: number): number[] {
   const counts = new Set([first, max]);
   for (let count = 1; count <= max; count *= 2) {

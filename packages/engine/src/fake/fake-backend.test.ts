@@ -18,8 +18,8 @@ const prefill = (slot: number, tokens: number[], sample = false): BatchEntry => 
 });
 const decode = (slot: number): BatchEntry => ({ kind: "decode", slot });
 
-describe("the fake backend holds", () => {
-  test("all tokens that were fed, not the one sampled last, and those that a new job keeps", async () => {
+describe("a slot of the fake backend", () => {
+  test("holds all fed tokens except the one sampled last, and the tokens that the next job keeps", async () => {
     const fake = backend();
     await fake.begin(0, 0, sampling);
     const [first] = await fake.step([prefill(0, [1, 2, 3], true)]);
@@ -40,7 +40,7 @@ describe("a shift on the fake backend", () => {
     return fake;
   }
 
-  test("discards the range, and at the end all tokens that have moved", async () => {
+  test("discards the range, and at the job's end all tokens that the shift has moved", async () => {
     const fake = await decoding();
     await fake.shift(0, 2, 3);
     expect(fake.heldTokens(0)).toEqual([1, 2, 6]);
@@ -133,7 +133,7 @@ describe("the fake backend refuses", () => {
   });
 });
 
-describe("faults on demand", () => {
+describe("the options of the fake backend cause", () => {
   test("a step that fails", async () => {
     const fake = backend({ failAtStep: 2 });
     await fake.begin(0, 0, sampling);

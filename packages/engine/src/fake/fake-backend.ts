@@ -1,9 +1,10 @@
-// A Backend that computes nothing, for tests and load: the real port on the fake model. It rejects calls that the port forbids.
+// Implements the Backend port on the fake model, for tests and load tests. Calls that the port forbids are rejected.
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
-import { WaggleError, type ModelKind } from "@waggle/protocol";
+import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
 import type {
   Backend,
+  BackendInfo,
   EntryResult,
   SlotSampling,
   BatchEntry,
@@ -11,7 +12,7 @@ import type {
   Token,
   TokenLogprobs,
 } from "../port/backend.ts";
-import { createFakeEmbedder } from "./fake-embedder.ts";
+import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
@@ -26,7 +27,6 @@ import {
   tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
-import { fakeInfo } from "./fake-info.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { countTokens } from "../loop/schedule.ts";
 
@@ -37,27 +37,27 @@ export interface FakeBackendOptions {
   readonly batchSize?: number;
   /** Allows a step to be queued behind the running step. */
   readonly ahead?: boolean;
-  /** How long a step takes; by default one turn of the event loop, so that other work runs in between. */
+  /** How long a step takes; by default one turn of the event loop. */
   readonly stepDelayMs?: number;
-  /** Each step waits for the gate's promise. */
+  /** Each step waits for this promise. */
   readonly gate?: () => Promise<void>;
   /** Each piece of a text to embed waits for this promise; a rejection fails the piece. */
   readonly embedGate?: (piece: TextPiece) => Promise<void>;
-  /** The kind of the fake's model; generating by default. */
+  /** "generate" by default. */
   readonly kind?: ModelKind;
-  /** The chat format of the fake's model; the generic format by default. */
+  /** The generic format by default. */
   readonly chatFormat?: ChatFormat;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
   readonly hangAtStep?: number;
-  /** Number of threads, and the maximum of threads; 1 by default. */
+  /** Number of threads at the start, and the maximum; 1 by default. */
   readonly threads?: number;
   /** The scales of the adapters at load; no adapters by default. */
   readonly adapters?: readonly number[];
-  /** Ends the process at the marker `[die:N]`; where absent, that marker has no effect. */
+  /** Ends the process at the marker `[die:N]`; by default the marker has no effect. */
   readonly die?: () => void;
-  /** The store of saved slots; a store that another backend has used simulates a restarted engine. */
+  /** The store of KV snapshots; with a store that another backend has used, the engine seems to have restarted. */
   readonly saved?: FakeKvSnapshots;
 }
 
@@ -66,25 +66,25 @@ export interface FakeBackend extends Backend {
   readonly steps: number;
   /** Number of steps that have ended, whether or not their results were delivered. */
   readonly stepsEnded: number;
-  /** The tokens that the slot's KV cache really holds. */
+  /** Returns the tokens that the slot's KV cache really holds. */
   heldTokens(slot: number): readonly Token[];
 }
 
-interface FakeSlot {
+export interface FakeSlot {
   readonly held: Token[];
-  /** The hash of the context after each held token, so that a kept prefix costs nothing. */
+  /** The hash of the context after each held token. */
   readonly hashes: number[];
-  /** Present while a job is bound. */
+  /** Set while a job is bound. */
   sampling: SlotSampling | undefined;
   sampler: FakeSampler | undefined;
-  /** The job's scales; undefined where they equal the scales at load. */
+  /** The job's scales of adapters; undefined where they equal the scales at load. */
   adapters: readonly number[] | undefined;
+  /** The token sampled last; undefined while the job prefills. */
   last: Token | undefined;
-  /** How many of the first held tokens no shift has moved. */
+  /** Number of held tokens, counted from the first, that no shift has moved. */
   unshifted: number;
 }
 
-/** @throws Error, as a rejection of the call that breaks the Backend port's contract */
 export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const info = fakeInfo(options);
   const slots = Array.from({ length: options.slots }, emptySlot);
@@ -92,8 +92,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   let steps = 0;
   let stepping = false;
   let stepsEnded = 0;
-  /** The result of the last requested step, and the queued step if there is one. */
+  /** The result of the last requested step. */
   let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
+  /** The queued step. */
   let waiting: { withdrawn: boolean } | undefined;
 
   function slotAt(id: number, action: string): FakeSlot {
@@ -198,7 +199,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     checkSampling,
     checkShift: () => undefined,
     tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
-    // Markers are text in the fake: each byte is a token.
+    // The markers of the fake's chat format are ordinary text.
     markOf: () => undefined,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     isEndOfGeneration: isFakeEndOfGeneration,
@@ -237,7 +238,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       if (slot.last === undefined) throw refusal("shift", `slot ${id} does not decode`);
       const ranges = keepTokens >= 1 && discardTokens >= 1 && keepTokens + discardTokens <= slot.held.length;
       if (!ranges) throw refusal("shift", `slot ${id} holds ${slot.held.length} tokens`);
-      // The remaining hashes still depend on the discarded tokens, as in a real cache, so that a test detects a job that reuses them.
+      // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses them gets another text.
       for (const list of [slot.held, slot.hashes]) list.splice(keepTokens, discardTokens);
       slot.unshifted = Math.min(slot.unshifted, keepTokens);
     },
@@ -260,6 +261,44 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   };
 }
 
+function fakeInfo(options: FakeBackendOptions): BackendInfo {
+  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
+  const { adapters } = options;
+  return {
+    backend: "fake",
+    kind,
+    ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
+    modelName: "waggle-fake",
+    contextSize,
+    trainedContextSize: contextSize,
+    slots,
+    batchSize,
+    parameters: 0,
+    modelBytes: 0,
+    device: "fake",
+    threads,
+    maxThreads: threads,
+    build: "fake",
+    ...(adapters === undefined ? {} : { settings: fakeSettings(batchSize, adapters) }),
+    chatFormat,
+    infill: true,
+    promptTexts: { chatTemplate: "", bos: "", eos: "" },
+  };
+}
+
+function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSettings {
+  return {
+    batch_size: batchSize,
+    cache_type_k: "f16",
+    cache_type_v: "f16",
+    flash_attention: false,
+    gpu_layers: 0,
+    mmap: false,
+    mlock: false,
+    lora: adapters.map((scale, id) => ({ id, file: `fake-${id}.gguf`, scale })),
+  };
+}
+
 function emptySlot(): FakeSlot {
   return {
     held: [],
@@ -272,7 +311,7 @@ function emptySlot(): FakeSlot {
   };
 }
 
-/** Simple checks that can fail: a grammar without a root, a bias on a token that does not exist. */
+/** Refuses a grammar without a root, and a bias on a token that does not exist. */
 async function checkSampling(sampling: SlotSampling): Promise<void> {
   const grammar = sampling.answer?.grammar ?? sampling.grammar;
   if (grammar !== undefined && !/^\s*root\s*::=/m.test(grammar)) {
@@ -307,7 +346,7 @@ function compute(slot: FakeSlot, entry: BatchEntry, die: (() => void) | undefine
   return { kind: "token", token, ...logprobs, ...scored };
 }
 
-/** The sampler after the job's earlier output, if any. It must count tokens, because a character may span several. */
+/** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
 function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSampler {
   const { priorOutput } = sampling;
   if (priorOutput === undefined) return createFakeSampler(held, sampling);
@@ -317,14 +356,14 @@ function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSamp
   return sampler;
 }
 
-/** The fake gives the token that it would sample nearly all the probability, and all other tokens a low one. */
+/** The fake model gives nearly all the probability to the token that it would sample, and a low one to each other token. */
 function nextLogprobsOf({ hashes, sampling }: FakeSlot, next: Token): TokenLogprobs {
   const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
   const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);
   return { logprob: next === likely ? logprob : -20, top };
 }
 
-/** Logprobs in which the fake's token has nearly all the probability; its neighbours share the rest. */
+/** Gives nearly all the probability to this token; the tokens with the next numbers share the rest. */
 function fakeLogprobs(token: Token, count: number): TokenLogprobs {
   const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => ({
     token: (token + i + 1) % fakeVocabularySize,

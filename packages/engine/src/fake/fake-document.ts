@@ -1,5 +1,5 @@
-// Owns a text like long answers of models: prose, code, tables, lists and formulas. The fake model writes it where a test needs a long answer
-// with more than words.
+// Owns a document like a model's long answer, with prose, code, tables, lists and formulas. The fake model writes the document for tests of
+// rendering.
 const fence = "```";
 
 export const fakeDocument = `## How a hive keeps its warmth

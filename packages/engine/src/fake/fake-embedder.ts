@@ -1,5 +1,5 @@
-// Owns vectors without meaning, for tests and load: the same text gives the same vector, however it is cut. The score of a pair has a
-// meaning: the more of the query's words the document has, the higher.
+// Owns an Embedder for tests and load. Vectors are hashes, so the same text gives the same vector, however the text is cut into pieces. A pair's
+// score counts the query's words that the document has.
 import { WaggleError } from "@waggle/protocol";
 import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "../port/backend.ts";
 import {
@@ -12,15 +12,15 @@ import {
 } from "./fake-model.ts";
 
 export const fakeVectorWidth = 8;
-/** Between a query and its document. */
+/** Separates a query from its document. */
 const separator = "\n";
 
 export interface FakeEmbedderOptions {
   readonly maxTokens: number;
   readonly maxPieceTokens: number;
-  /** Pairs instead of texts. */
+  /** Rank pairs instead of embedding texts. */
   readonly ranks: boolean;
-  /** Each piece waits for it, and may be rejected by it. */
+  /** Each piece waits for this promise; a rejection fails the piece. */
   readonly pause: (piece: TextPiece) => Promise<void>;
 }
 
@@ -51,12 +51,10 @@ export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
   };
 }
 
-/** The fake's vector of a text. */
 export function expectedFakeVector(text: EmbedInput): readonly number[] {
   return vectorOf(tokensOf(text).reduce(extendContext, emptyContext));
 }
 
-/** The fake's score of a query and a document. */
 export function expectedFakeLogit(query: string, document: string): number {
   return logitOf(tokensOf({ query, document }));
 }
@@ -66,7 +64,7 @@ function tokensOf(text: EmbedInput | TextPair): Token[] {
   if ("query" in text) return [fakeBeginOfText, ...tokenizeFakeText(`${text.query}${separator}${text.document}`)];
   const unknown = text.find((token) => token >= fakeVocabularySize);
   if (unknown === undefined) return [...text];
-  throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has none of that number.`);
+  throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has no such token.`);
 }
 
 function vectorOf(hash: number): readonly number[] {
@@ -75,7 +73,7 @@ function vectorOf(hash: number): readonly number[] {
   return values.map((value) => value / length);
 }
 
-/** How many of the query's words the document has, against those that it lacks. */
+/** Returns the number of the query's words that the document has, minus the number that it lacks. */
 function logitOf(tokens: readonly Token[]): number {
   const bytes = Uint8Array.from(tokens.flatMap((token) => [...fakeTokenBytes(token)]));
   const [query = "", document = ""] = new TextDecoder().decode(bytes).split(separator);

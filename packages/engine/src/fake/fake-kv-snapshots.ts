@@ -1,24 +1,19 @@
-// Owns the snapshots of fake backends. They live as long as this object, over several engines.
+// Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next one.
 import type { KvSnapshot, KvSnapshots, Token } from "../port/backend.ts";
+import type { FakeSlot } from "./fake-backend.ts";
 
-/** The part of a fake slot that snapshots need. */
-export interface SavableSlot {
-  readonly held: Token[];
-  readonly hashes: number[];
-  /** Present while a job is bound. */
-  readonly sampling: object | undefined;
-}
+type SavableSlot = Pick<FakeSlot, "held" | "hashes" | "sampling">;
 
 export interface FakeKvSnapshots {
-  /** All that is kept, the oldest first. */
+  /** All kept snapshots, the oldest first. */
   readonly all: readonly KvSnapshot[];
-  /** The calls so far, in order: "save 0", "load 1", "damaged 1". */
+  /** The operations so far, in order, each with its slot: "save 0", "load 1", "damaged 1". */
   readonly log: readonly string[];
-  /** Every save rejects from now on, or succeeds again. */
+  /** Decides whether every save from now on rejects. */
   failSaves(fail: boolean): void;
-  /** Damages all present snapshots: none can be loaded. */
+  /** Makes all present snapshots impossible to load. */
   damageAll(): void;
-  /** For a backend. @param slotAt throws when the slot must not be touched now */
+  /** Makes the port's object for one backend. @param slotAt throws when the slot must not be touched now */
   attach(slotAt: (id: number) => SavableSlot): KvSnapshots;
 }
 
@@ -28,7 +23,7 @@ interface Kept {
   readonly hashes: readonly number[];
 }
 
-/** A token is a byte, so that tests can count in tokens. */
+/** A snapshot has one byte per token, so that tests can count in tokens. */
 export function createFakeKvSnapshots(): FakeKvSnapshots {
   const kept = new Map<string, Kept>();
   const damaged = new Set<string>();

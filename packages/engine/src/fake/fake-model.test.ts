@@ -13,18 +13,18 @@ const greedy = { temperature: 0, seed: 1, ignore_eos: false };
 const text = (prompt: string): { kind: "text"; text: string } => ({ kind: "text", text: prompt });
 
 describe("tokens", () => {
-  test("give the text back, byte for byte", () => {
+  test("have the bytes of the text", () => {
     const bytes = tokenizeFake(text("Grüße, 蜂 🐝")).flatMap((token) => [...fakeTokenBytes(token)]);
     expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe("Grüße, 蜂 🐝");
   });
 
-  test("of an answer come back when the answer is part of a prompt", () => {
+  test("of an answer are the same when the answer is part of a prompt", () => {
     const answer = expectedFakeText(text("Hello"), greedy, 5);
     expect(tokenizeFake(text(`Hello${answer}`))).toHaveLength(6 + 5);
     expect(tokenizeFake(text(`Hello${answer}x`)).length).toBeGreaterThan(6 + 5 + 1);
   });
 
-  test("of a conversation differ by role and keep messages apart", () => {
+  test("of a conversation differ by role and by the borders of messages", () => {
     const tokens = (role: "user" | "system", ...contents: string[]): string =>
       tokenizeFake({ kind: "messages", messages: contents.map((content) => ({ role, content })) }).join(" ");
     expect(new Set([tokens("user", "ab"), tokens("system", "ab"), tokens("user", "a", "b")]).size).toBe(3);
@@ -35,33 +35,33 @@ describe("tokens", () => {
   });
 });
 
-describe("answers", () => {
-  test("are the same for the same prompt, and other for any other", () => {
+describe("the answers of the fake model", () => {
+  test("are equal for equal prompts, and differ for different prompts", () => {
     expect(expectedFakeText(text("Hello"), greedy, 30)).toBe(expectedFakeText(text("Hello"), greedy, 30));
     expect(expectedFakeText(text("Hello"), greedy, 30)).not.toBe(expectedFakeText(text("hello"), greedy, 30));
   });
 
-  test("heed the seed unless they are greedy", () => {
+  test("depend on the seed unless they are greedy", () => {
     const answer = (temperature: number, seed: number): string =>
       expectedFakeText(text("Hello"), { temperature, seed, ignore_eos: false }, 30);
     expect(answer(0.8, 1)).not.toBe(answer(0.8, 2));
     expect(answer(0, 1)).toBe(answer(0, 2));
   });
 
-  test("end where the last marker says, unless the end is to be ignored", () => {
+  test("end after the number of tokens in the last `[eog:N]`, except with `ignore_eos`", () => {
     const count = (answer: string): number => answer.trim().split(" ").length;
     expect(count(expectedFakeText(text("[eog:2] [eog:5]"), greedy, 30))).toBe(5);
     expect(count(expectedFakeText(text("[eog:5]"), { ...greedy, ignore_eos: true }, 30))).toBe(30);
   });
 
-  test("in unicode are valid text made of part characters", () => {
+  test("with `[unicode]` are valid text of tokens that are parts of characters", () => {
     const answer = expectedFakeText(text("[unicode]"), greedy, 60);
     expect(answer.slice(0, -1)).not.toContain("\uFFFD");
     expect(new TextEncoder().encode(answer).length).toBeGreaterThan(answer.length);
   });
 });
 
-test("a sampler fails and ends when its marker says", () => {
+test("a sampler fails after `[fail:N]` and ends after `[eog:N]`", () => {
   const sample = (prompt: string, count: number): (number | undefined)[] => {
     const sampler = createFakeSampler(tokenizeFake(text(prompt)), greedy);
     return Array.from({ length: count }, () => sampler.next(emptyContext));
@@ -70,7 +70,7 @@ test("a sampler fails and ends when its marker says", () => {
   expect(isFakeEndOfGeneration(sample("[eog:2]", 3)[2] ?? -1)).toBe(true);
 });
 
-test("one wrong token in a context changes its hash for good", () => {
+test("the hash of a context depends on every token and on their order", () => {
   const hash = (tokens: number[]): number => tokens.reduce(extendContext, emptyContext);
   expect(hash([1, 2, 3, 4])).not.toBe(hash([1, 2, 4, 4]));
   expect(hash([1, 2])).not.toBe(hash([2, 1]));

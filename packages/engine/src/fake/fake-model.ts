@@ -1,17 +1,17 @@
-// Owns the fake model: a pure function from the tokens of a context to the next one, so that a test can compute an answer beforehand.
+// Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { WaggleError } from "@waggle/protocol";
 import type { PromptInput, SlotSampling, TemplateMessage, Token } from "../port/backend.ts";
 import { fakeDocument } from "./fake-document.ts";
 
-/** Tokens below this are bytes. */
+/** Tokens below this number are bytes. */
 const byteTokens = 256;
-const beginOfText = 256;
+export const fakeBeginOfText = 256;
 const endOfGeneration = 257;
 const endOfMessage = 258;
 const roleTokens = { system: 259, user: 260, assistant: 261, tool: 262 } as const;
 const firstWordToken = 263;
 
-/** All different: a word is a token. */
+/** The words must all differ, because each is a token. */
 const words = (
   "a bee the hive honey clover finds and dances to her sisters in morning sun where wild thyme grows so they fly over meadow " +
   "bring nectar home it is warm there comb fills slowly one small drop after another until winter comes"
@@ -19,12 +19,10 @@ const words = (
   .split(" ")
   .map((word) => ` ${word}`);
 
-/**
- * With the marker `[unicode]` the model writes these, a byte per token, so that most tokens are parts of characters.
- */
+/** With the marker `[unicode]` the model writes these words, a byte per token, so that most tokens are parts of characters. */
 const unicodeWords = ["né", "für", "蜜蜂", "🐝", "мёд", "👩‍🌾", " ", "ş"];
 
-/** With the marker `[document]` it repeats the document, in tokens of about the size that real ones have. */
+/** With the marker `[document]` the model repeats the document, in tokens about as long as real ones. */
 const documentPieces = fakeDocument.match(/[^]{1,4}/g) ?? [];
 const documentWords = [...new Set(documentPieces)];
 const firstDocumentToken = firstWordToken + words.length;
@@ -42,9 +40,7 @@ const tokenTexts: readonly Uint8Array[] = Array.from(
 
 const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
 
-export const fakeBeginOfText = beginOfText;
-
-/** A conversation as text; the fake's control tokens have no text, so the names of roles replace them. */
+/** Renders a conversation as text. The fake's control tokens have no text, so the names of roles replace them. */
 export function renderFake(input: PromptInput & { kind: "messages" }): string {
   const tools = (input.tools ?? []).map((tool) => `tool: ${JSON.stringify(tool)}\n`);
   return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${textOf(content)}\n`), "assistant:"].join(
@@ -55,23 +51,23 @@ export function renderFake(input: PromptInput & { kind: "messages" }): string {
 export const fakeVocabularySize = tokenTexts.length;
 
 /**
- * A word of the model, with the space before it, is one token, so that an answer is tokenized to the tokens it was made
- * of; of all other text each byte is one. A conversation is framed in control tokens, which no text can contain.
+ * A word of the model, with the space before it, is one token, so that an answer in a prompt is tokenized to the tokens that
+ * were sampled. Of all other text each byte is a token. Control tokens, which no text can contain, separate messages.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
-  if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
+  if (input.kind === "text") return [fakeBeginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
     const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
     const unknown = tokens.find((token) => token >= fakeVocabularySize);
     if (unknown !== undefined) {
       throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
     }
-    return typeof input.pieces[0] === "string" ? [beginOfText, ...tokens] : tokens;
+    return typeof input.pieces[0] === "string" ? [fakeBeginOfText, ...tokens] : tokens;
   }
   if (input.kind === "infill") {
     const { prefix, suffix, extra, prompt } = input.infill;
     const files = extra.map(({ filename, text }) => `${filename}\n${text}`);
-    return [beginOfText, ...tokenizeFakeText([...files, suffix, prefix + prompt].join("\n"))];
+    return [fakeBeginOfText, ...tokenizeFakeText([...files, suffix, prefix + prompt].join("\n"))];
   }
   const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
   const turns = input.messages.flatMap(({ role, content }) => [
@@ -79,14 +75,14 @@ export function tokenizeFake(input: PromptInput): Token[] {
     ...tokenizeFakeText(textOf(content)),
     endOfMessage,
   ]);
-  return [beginOfText, ...tools, ...turns, roleTokens.assistant];
+  return [fakeBeginOfText, ...tools, ...turns, roleTokens.assistant];
 }
 
 function textOf(content: TemplateMessage["content"]): string {
   return typeof content === "string" ? content : content.map(({ text }) => text).join("");
 }
 
-/** Text alone: no control tokens, no BOS. */
+/** Tokenizes text without control tokens and BOS. */
 export function tokenizeFakeText(text: string): Token[] {
   return text.split(/(?= )/).flatMap((piece) => wordTokens.get(piece) ?? [...encoder.encode(piece)]);
 }
@@ -95,7 +91,7 @@ export function tokenizeFakeText(text: string): Token[] {
 export function fakeTokenBytes(token: Token): Uint8Array {
   const bytes = tokenTexts[token];
   if (bytes === undefined)
-    throw new RangeError(`Cannot render token ${token}: the vocabulary has ${fakeVocabularySize}`);
+    throw new RangeError(`Cannot render token ${token}: the vocabulary has ${fakeVocabularySize} tokens`);
   return bytes;
 }
 
@@ -103,12 +99,12 @@ export function isFakeEndOfGeneration(token: Token): boolean {
   return token === endOfGeneration;
 }
 
-/** Hash of no tokens at all. */
+/** Hash of a context without tokens. */
 export const emptyContext = 0x9e3779b9;
 
 /**
- * The hash of a context with one more token: all that the model depends on, so that one wrong token in a cache changes
- * all following tokens.
+ * Computes the hash of a context with one more token. The next token depends on this hash only, so that one wrong token in a
+ * cache changes all following tokens.
  */
 export function extendContext(hash: number, token: Token): number {
   let mixed = Math.imul(hash ^ token, 0x85ebca6b);
@@ -116,7 +112,7 @@ export function extendContext(hash: number, token: Token): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-/** The next token of a greedy answer after this context, without markers. */
+/** Returns the next token of a greedy answer after this context, for a prompt without markers. */
 export function likelyFakeToken(contextHash: number): Token {
   return wordToken(extendContext(contextHash, 0));
 }
@@ -125,21 +121,21 @@ function wordToken(choice: number): Token {
   return firstWordToken + (choice % words.length);
 }
 
-/** The settings that the fake follows: greedy text depends on the context alone, any other on the seed, too. */
+/** The settings that the fake model follows. Greedy text depends on the context alone, other text also on the seed. */
 export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
 
 export interface FakeSampler {
-  /** The next token after a context with this hash; undefined where the marker `[fail:N]` makes the entry fail. */
+  /** Returns the next token after a context with this hash; undefined where the marker `[fail:N]` makes the entry fail. */
   next(contextHash: number): Token | undefined;
-  /** The next token is never sampled: the marker `[die:N]` has reached its N tokens. */
+  /** True when N tokens were sampled and the prompt has the marker `[die:N]`. */
   readonly dies: boolean;
 }
 
 /**
- * Samples for one job. Markers anywhere in the prompt control it, the last of a kind counts: `[eog:N]` ends the
- * generation after N tokens, `[fail:N]` makes the job's entry fail after N tokens, `[die:N]` ends the engine's process
- * then, `[unicode]` gives characters that span tokens, `[document]` prose with code and tables without end. `[say:…]`
- * writes this text, percent-encoded, a byte per token, and ends. Without `[eog:N]` or `[say:…]` it never ends.
+ * Samples for one job. Markers anywhere in the prompt control the answer; of several markers of a kind the last counts.
+ * `[eog:N]` ends the generation after N tokens, `[fail:N]` makes the job's entry fail after N tokens, `[die:N]` ends the
+ * engine's process after N tokens. `[unicode]` gives characters that span tokens, `[document]` endless prose with code and
+ * tables, `[say:…]` the percent-encoded text, a byte per token. Only `[eog:N]` and `[say:…]` end the answer.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -168,9 +164,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
   };
 }
 
-/**
- * The whole text of an answer of at most `maxTokens` model tokens, of a job that is alone.
- */
+/** Computes the whole text of an answer of at most `maxTokens` model tokens. */
 export function expectedFakeText(input: PromptInput, sampling: FakeSampling, maxTokens: number): string {
   const prompt = tokenizeFake(input);
   const sampler = createFakeSampler(prompt, sampling);

@@ -6,7 +6,7 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
-test("holds a step until it is let through", async () => {
+test("holds a step until the test lets it through", async () => {
   const gate = createStepGate();
   const pass = gate.pass();
   await gate.held();
@@ -15,7 +15,7 @@ test("holds a step until it is let through", async () => {
   await pass;
 });
 
-test("lets steps through that come later, no more than allowed", async () => {
+test("lets later steps through, up to the allowed number", async () => {
   const gate = createStepGate();
   const held = gate.held();
   gate.step(2);
@@ -27,7 +27,7 @@ test("lets steps through that come later, no more than allowed", async () => {
   expect(await isSettled(third)).toBe(false);
 });
 
-test("holds nothing once it is open", async () => {
+test("holds no step once it is open", async () => {
   const gate = createStepGate();
   const held = gate.pass();
   gate.open();

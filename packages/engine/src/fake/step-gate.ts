@@ -2,13 +2,13 @@
 import { deferred, type Deferred } from "@waggle/async";
 
 export interface StepGate {
-  /** For the `gate` option of the fake backend. */
+  /** The value for the `gate` option of the fake backend. */
   readonly pass: () => Promise<void>;
-  /** Lets so many steps through, now or when they come. */
+  /** Lets this many steps through, now or when they come. */
   step(count?: number): void;
   /** Lets every step through from now on. */
   open(): void;
-  /** Resolves when a step is held, at once if one is. */
+  /** Resolves as soon as a step waits at the gate. */
   held(): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
-// Compares a prompt with cached tokens: how many first tokens agree, and which text is the first that is not cached.
+// Compares a prompt with cached tokens: the length of the common prefix, and the first text that is not cached.
 import type { Token } from "../port/backend.ts";
 import { createTextDecoder } from "../sequence/decode-text.ts";
 
-/** How many of the first tokens are the same, `limit` at most. */
+/** Returns the length of the common prefix, at most `limit`. */
 export function commonPrefix(a: readonly Token[], b: readonly Token[], limit = Infinity): number {
   const most = Math.min(a.length, b.length, limit);
   let length = 0;
@@ -12,10 +12,10 @@ export function commonPrefix(a: readonly Token[], b: readonly Token[], limit = I
 
 /** Length of the excerpt: enough for a client to find the position in the prompt. */
 const mostChars = 80;
-/** Most tokens to decode for the excerpt: control tokens and parts of characters have no text. */
+/** Most tokens to decode for the excerpt. A limit is needed because control tokens have no text. */
 const mostTokens = 160;
 
-/** @param from index of the first token that is in no cache. @returns "" where the tokens from there on have no text */
+/** @param from index of the first token that is not cached @returns "" where the tokens from there on have no text */
 export function differsAt(prompt: readonly Token[], from: number, tokenBytes: (token: Token) => Uint8Array): string {
   const decoder = createTextDecoder();
   let text = "";

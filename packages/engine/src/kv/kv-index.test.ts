@@ -13,7 +13,7 @@ const state = (tokens: readonly number[], given: Partial<KvSnapshot> = {}): KvSn
 });
 
 describe("the index of KV snapshots", () => {
-  test("finds snapshots that share a prefix with the prompt, the shortest prefix and the smallest first, of one scope alone", () => {
+  test("finds snapshots of one scope that share a prefix with the prompt: shortest prefix first, then smallest snapshot", () => {
     const store = createKvIndex(100);
     const short = state([1, 2, 9]);
     const large = state([1, 2, 8, 8]);
@@ -30,7 +30,7 @@ describe("the index of KV snapshots", () => {
     expect(store.matches([1, 2], "carol")).toEqual([]);
   });
 
-  test("drops snapshots that a longer one makes redundant, and none of another scope", () => {
+  test("drops snapshots that are prefixes of a new one in the same scope", () => {
     const store = createKvIndex(100);
     const short = state([1, 2]);
     const other = state([1, 2], { cacheScope: "bob" });
@@ -40,7 +40,7 @@ describe("the index of KV snapshots", () => {
     expect([store.count, store.bytes]).toEqual([2, 5]);
   });
 
-  test("drops the least recently used beyond its bytes, and a snapshot that is larger than the limit", () => {
+  test("drops the least recently used snapshots beyond the limit of bytes, and a snapshot larger than the limit", () => {
     const store = createKvIndex(6);
     const [first, second, third] = [state([1, 1]), state([2, 2]), state([3, 3])] as const;
     for (const each of [first, second, third]) expect(store.add(each)).toEqual([]);
@@ -51,7 +51,7 @@ describe("the index of KV snapshots", () => {
     expect(store.bytes).toBe(0);
   });
 
-  test("forgets a removed snapshot, also after a touch", () => {
+  test("does not find a removed snapshot, even after a touch", () => {
     const store = createKvIndex(6);
     const only = state([1, 1]);
     store.add(only);
@@ -60,7 +60,7 @@ describe("the index of KV snapshots", () => {
     expect([store.count, store.bytes, store.matches([1, 1], "alice")]).toEqual([0, 0, []]);
   });
 
-  test("any snapshots: the bytes are those of the snapshots that it finds, and never above the limit", () => {
+  test("counts the bytes of random snapshots that it finds, and stays within the limit", () => {
     const anyState = fc.record({ tokens: fc.array(fc.nat(2), { minLength: 1, maxLength: 6 }), bytes: fc.nat(9) });
     fc.assert(
       fc.property(fc.array(anyState, { maxLength: 30 }), fc.nat(30), (drawn, maxBytes) => {

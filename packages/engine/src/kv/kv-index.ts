@@ -1,4 +1,4 @@
-// Keeps the index of KV snapshots: which prefixes exist, and which snapshot is evicted for another. The index knows no file and no slot.
+// Keeps the index of KV snapshots: which prefixes exist, and which snapshots are evicted for a new one. The index knows no file and no slot.
 import type { KvSnapshot, Token } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 
@@ -13,14 +13,14 @@ export interface KvIndex {
   readonly bytes: number;
   readonly count: number;
   /**
-   * The snapshots of this scope that share a prefix with this prompt, and the prefix's length. Sorted: shortest prefix
-   * first, then smallest snapshot.
+   * Returns the snapshots of this scope that share a prefix with this prompt, and the length of each prefix. Sorted: shortest
+   * prefix first, then smallest snapshot.
    */
   matches(prompt: readonly Token[], cacheScope: string): readonly PrefixMatch[];
   /**
    * Adds a snapshot that was just saved.
-   * @returns the evicted snapshots: those that the new one makes redundant, and the least recently used ones beyond
-   * `maxBytes`, which may include the new one
+   * @returns the evicted snapshots: prefixes of the new snapshot, and the least recently used snapshots beyond `maxBytes`,
+   * which may include the new one
    */
   add(state: KvSnapshot): readonly KvSnapshot[];
   /** Records that a snapshot was used, so that it is evicted last. */

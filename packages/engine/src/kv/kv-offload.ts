@@ -1,17 +1,19 @@
-// Saves slots as KV snapshots and loads them: decides which transfers pay and which snapshots are evicted, and limits the
-// transfers at a scheduling point, so that running streams do not wait long.
+// Saves slots as KV snapshots and loads the snapshots: decides which transfers pay and which snapshots are evicted, and limits
+// the transfers at a scheduling point, so that running streams do not wait long.
 import type { Backend, KvSnapshot } from "../port/backend.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
 import { reusablePart, type Slot } from "../loop/slots.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
 
-/** After a failed save, no save is attempted for this many scheduling points. */
+/** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
 
 export interface KvOffloadOptions {
   readonly backend: Pick<Backend, "states">;
+  /** Most bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
+  /** Milliseconds per prompt token when this many are computed; undefined before the first measurement. */
   readonly tokenMs: (tokens: number) => number | undefined;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
@@ -20,18 +22,19 @@ export interface KvOffloadOptions {
 export interface KvOffload {
   readonly store: Pick<KvIndex, "matches">;
   /**
-   * @param most transfers allowed until the next call
+   * Begins a scheduling point.
+   * @param most transfers allowed at this scheduling point
    * @param underway called when a transfer has begun and leaves this thread free
    */
   open(most: number, underway: () => void): void;
   readonly pays: (transfer: Transfer) => boolean;
-  /** Whether the slot would lose tokens that are worth saving and in no snapshot. */
+  /** Whether a job that keeps `keepTokens` of the slot's cache would discard tokens that are worth saving and in no snapshot. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
-  /** Returns false when the transfers of this scheduling point are used up. A failure is logged, and nothing is saved for a while. */
+  /** Returns false when the transfers of this scheduling point are used up. A failure is logged, and saving pauses. */
   save(slot: Slot): Promise<boolean>;
   /**
-   * Returns undefined when the transfers of this scheduling point are used up, and false when the snapshot was damaged:
-   * the slot is then empty.
+   * Returns undefined when the transfers of this scheduling point are used up, and false when the snapshot was damaged, so
+   * that the slot is empty.
    */
   load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
 }
@@ -85,7 +88,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     async save(slot) {
       if (states === undefined || !take()) return false;
       const startMs = now();
-      // A copy, because the slot's list grows during the save.
+      // Copy the tokens, because the slot's list may grow later.
       const tokens = [...reusablePart(slot)];
       try {
         const saving = states.save(slot.id, tokens, slot.cacheScope ?? "");
@@ -94,7 +97,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
         cost.addSave(tokens.length, now() - startMs);
         const going = store.add(state);
         discard(going);
-        // The snapshot was larger than the limit, and the next one would be, too.
+        // The snapshot alone exceeds the limit of bytes, and the next snapshot probably would too.
         if (going.includes(state)) pause = pauseAfterFailure;
         report("save", state, startMs);
       } catch (error) {

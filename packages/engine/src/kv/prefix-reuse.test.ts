@@ -1,5 +1,5 @@
-// Prefixes that one job computes and others fetch: through the engine, on the fake backend, whose next token depends on
-// every token before it.
+// Tests prefixes that one job computes and other jobs load, through the whole engine. The fake backend's next token depends on
+// every token before it, so a wrong cache changes the text.
 import { describe, expect, test } from "vitest";
 import type { KvSnapshots } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
@@ -13,7 +13,7 @@ const sharedTokens = count(shared) - 1;
 const own = (name: string): string => `${shared}Bee ${name} asks.`;
 const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/** Passes take as long as they feed tokens, a transfer takes one unit: fetching pays. */
+/** Starts an engine where a pass takes a millisecond per token, and a transfer takes one: loading a prefix pays. */
 function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
   let ms = 0;
   return startEngine({
@@ -45,7 +45,7 @@ async function runInTurn(harness: EngineHarness, jobs: readonly GenerateJob[]): 
   for (const each of jobs) await runAll(harness, [each]);
 }
 
-/** Saving takes a turn of the event loop before its result is checked. */
+/** Delays each save by a turn of the event loop, then calls `check`. */
 function slow(states: KvSnapshots | undefined, check: () => void): KvSnapshots | undefined {
   if (states === undefined) return undefined;
   return {
@@ -59,7 +59,7 @@ function slow(states: KvSnapshots | undefined, check: () => void): KvSnapshots |
 }
 
 describe("a prefix that many jobs share", () => {
-  test("is computed once, and each job answers as it would alone", async () => {
+  test("is computed once, and each job has the text that it would have alone", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ saved });
     await runAll(
@@ -67,7 +67,7 @@ describe("a prefix that many jobs share", () => {
       names.map((name) => job(name, own(name))),
     );
     for (const name of names) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
-    // One chunk more may have been under way when the others came.
+    // The first job may have computed one more chunk before the save.
     expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 16));
     expect(saved.log.slice(0, 8).map((entry) => entry.slice(0, 4))).toEqual(["save", ...Array(7).fill("load")]);
     for (const name of names.slice(1)) {
@@ -84,20 +84,20 @@ describe("a prefix that many jobs share", () => {
     expect(await harness.untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
   });
 
-  test("is computed by the next job when the first is cancelled meanwhile", async () => {
+  test("is computed by the next job when the first job is cancelled during its prefill", async () => {
     const harness = start({ gated: true });
     for (const name of ["a", "b", "c"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
     await harness.gate.held();
     harness.gate.step();
     await harness.gate.held();
-    expect(harness.of("b"), "it waits for what the first one computes").toEqual([]);
+    expect(harness.of("b"), "waits for the prefix of the first job").toEqual([]);
     harness.engine.handle({ type: "cancel", jobId: "a" });
     harness.gate.open();
     await Promise.all([harness.untilJob("b", "finished"), harness.untilJob("c", "finished")]);
     for (const name of ["b", "c"]) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
   });
 
-  test("is released by a job that is cancelled while it waits", async () => {
+  test("does not keep the slot of a job that is cancelled while it waits for the prefix", async () => {
     const harness = start({ gated: true });
     for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
     await harness.gate.held();
@@ -109,7 +109,7 @@ describe("a prefix that many jobs share", () => {
     expect(harness.textOf("next")).toBe(expectedText(own("b"), 8));
   });
 
-  test("costs a running stream as many transfers at a scheduling point as jobs wait for each stream", async () => {
+  test("causes at most as many transfers per scheduling point as there are waiting jobs per stream", async () => {
     const saved = createFakeKvSnapshots();
     const transfersAt: number[] = [];
     const harness = start({
@@ -126,7 +126,7 @@ describe("a prefix that many jobs share", () => {
       names.slice(3).map((name) => job(name, own(name))),
     );
     const perStep = transfersAt.map((total, i) => total - (transfersAt[i - 1] ?? 0));
-    expect(Math.max(...perStep), "four jobs wait at most, and three streams run").toBe(1);
+    expect(Math.max(...perStep), "at most four jobs wait for three streams").toBe(1);
     expect(saved.log.slice(0, 5)).toEqual(["save 3", "load 4", "load 5", "load 6", "load 7"]);
   });
 
@@ -141,11 +141,11 @@ describe("a prefix that many jobs share", () => {
     const tokensOf = (jobId: string): number => harness.of(jobId).filter(({ type }) => type === "token").length;
     await runAll(harness, [job("a", own("a"))]);
     await runAll(harness, [job("b", `b ${shared}`)]);
-    // Though the first token's pass has only just ended.
+    // The save began right after the first token's pass.
     expect(tokensAtSave).toEqual([1]);
   });
 
-  test("is saved ahead while others run, and when nothing happens", async () => {
+  test("is saved from an idle slot while other slots run, and at maintenance of an idle engine", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ saved, slots: 2 });
     harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 60 }) });
@@ -157,7 +157,7 @@ describe("a prefix that many jobs share", () => {
     const alone = start({ saved: quiet, slots: 1 });
     await runAll(alone, [job("a", own("a"))]);
     alone.engine.maintain();
-    expect(quiet.log, "something was computed since").toEqual([]);
+    expect(quiet.log, "the engine has computed since the last maintenance").toEqual([]);
     alone.engine.maintain();
     await alone.until(isType("prefix_store"));
     expect(quiet.log).toEqual(["save 0"]);
@@ -165,7 +165,7 @@ describe("a prefix that many jobs share", () => {
 });
 
 describe("a job whose prefix is worth saving again and again", () => {
-  /** Counts saves, and fails after too many: an endless loop would never let the test fail. */
+  /** Fails the save after 20 saves: otherwise an endless loop would hang the test. */
   function counted(states: KvSnapshots | undefined, loadMs: (tokens: number) => void): KvSnapshots | undefined {
     if (states === undefined) return undefined;
     let saves = 0;
@@ -183,7 +183,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     };
   }
 
-  test("begins when there is room for one state alone, and saving its own slot drops what it would load", async () => {
+  test("begins even if the store has room for one snapshot, so that each save evicts the snapshot to load", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({
       saved,
@@ -203,7 +203,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     expect(saved.log.filter((entry) => entry.startsWith("save")).length).toBeLessThanOrEqual(6);
   });
 
-  test("loads what was saved for it, not a long state with one token more of the prefix", async () => {
+  test("loads the snapshot that was saved for it, not a long snapshot that shares one more token", async () => {
     let ms = 0;
     const saved = createFakeKvSnapshots();
     const harness = startEngine({
@@ -218,7 +218,7 @@ describe("a job whose prefix is worth saving again and again", () => {
           for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
           return await fake.step(entries, underway);
         },
-        // The shared prefix pays for the load of a short state, not for that of the long one.
+        // Loading takes 0.3 ms per token, so loading the long snapshot takes longer than computing the prefix.
         states: counted(fake.states, (tokens) => (ms += 0.3 * tokens)),
       }),
     });
@@ -232,7 +232,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     }
     await runAll(harness, [job("c", `${shared}c`)]);
     expect(harness.textOf("c")).toBe(expectedText(`${shared}c`, 8));
-    expect(saved.log, "the long state, before anybody knows what a load takes").toEqual([
+    expect(saved.log, "the first load is of the long snapshot, because no load was measured before").toEqual([
       "save 0",
       "load 1",
       "save 0",
@@ -241,7 +241,7 @@ describe("a job whose prefix is worth saving again and again", () => {
   });
 });
 
-describe("a conversation that lost its slot", () => {
+describe("the cache of a conversation whose slot was taken", () => {
   const turn = (name: string): GenerateJob => job(name, `${name}: ${shared}`, { sessionId: name });
   const nextTurn = (harness: EngineHarness, name: string): GenerateJob =>
     job(`${name}2`, `${name}: ${shared}${harness.textOf(name)} And then?`, { sessionId: name });
@@ -255,7 +255,7 @@ describe("a conversation that lost its slot", () => {
     expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
   });
 
-  test("is loaded each time, also the last one of a round", async () => {
+  test("is loaded for each of several conversations in turn", async () => {
     const harness = start({ slots: 2 });
     const round = (turns: string): GenerateJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
     await runInTurn(harness, round("1"));
@@ -276,7 +276,7 @@ describe("a conversation that lost its slot", () => {
     expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
   });
 
-  test("is computed again when its snapshot was damaged, and that snapshot is not tried again", async () => {
+  test("is computed again when its snapshot is damaged, and the damaged snapshot is not tried again", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ slots: 1, saved });
     await runInTurn(harness, [turn("a"), turn("b")]);
@@ -288,7 +288,7 @@ describe("a conversation that lost its slot", () => {
     expect(saved.log.filter((entry) => entry.startsWith("damaged"))).toHaveLength(1);
   });
 
-  test("is computed again when its snapshot could not be saved; that is logged once", async () => {
+  test("is computed again when saving failed, which is logged once", async () => {
     const saved = createFakeKvSnapshots();
     saved.failSaves(true);
     const harness = start({ slots: 1, saved });
@@ -300,7 +300,7 @@ describe("a conversation that lost its slot", () => {
     expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
   });
 
-  test("makes room for others: the bytes are bounded", async () => {
+  test("is evicted for others beyond the limit of bytes", async () => {
     const saved = createFakeKvSnapshots();
     const limit = 3 * (sharedTokens + 20);
     const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: limit } });
@@ -317,7 +317,7 @@ describe("a conversation that lost its slot", () => {
     expect(saved.log).toEqual([]);
   });
 
-  test("is not saved again and again when it is larger than the limit", async () => {
+  test("is not saved again after a save that exceeded the limit", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 20 } });
     await runInTurn(harness, names.map(turn));

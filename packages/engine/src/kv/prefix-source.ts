@@ -1,4 +1,4 @@
-// Decides where a job's first tokens come from: its slot's cache, a KV snapshot, or another slot that holds or computes them. Pure.
+// Decides which source gives a job its cached prefix: the job's slot, a KV snapshot, or another slot that holds or computes the prefix. Pure.
 import { cacheScopeOf } from "../loop/adapters.ts";
 import type { KvSnapshot, Token } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
@@ -6,16 +6,16 @@ import type { KvIndex } from "./kv-index.ts";
 import { reusablePart, type Slot } from "../loop/slots.ts";
 import type { Transfer } from "./transfer-cost.ts";
 
-/** A job waits for a prefix of at least this many tokens: other prompts may come before the prompt that computes a shorter one. */
+/** A job waits only for a prefix of at least this many tokens, because other prompts may be computed before that prefix. */
 const leastAwaitedTokens = 32;
 
 export type PrefixSource =
   /** The slot's own cache holds the prefix. */
   | { readonly kind: "own"; readonly keepTokens: number }
   | { readonly kind: "load"; readonly state: KvSnapshot }
-  /** Another slot holds the prefix: that slot is saved, and the snapshot loaded. */
+  /** Another slot holds the prefix. That slot is saved, and the job then loads the snapshot. */
   | { readonly kind: "save"; readonly slot: Slot }
-  /** Another slot is computing the prefix; computing it twice would take longer than waiting. */
+  /** Another slot is computing the prefix. Computing it twice would take longer than waiting. */
   | { readonly kind: "wait" };
 
 export interface SourceSeeker {
@@ -57,7 +57,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
     if (slot === target || slot.cacheScope !== cacheScope || slot.state !== "prefilling") continue;
     if (slot.pending !== undefined) continue;
     const length = commonPrefix(slot.prompt, prompt, most);
-    // It is better to copy this slot once it holds the whole prefix.
+    // If this slot would be saved anyway, wait until it holds the whole prefix.
     const copiedAnyway = best.kind === "save" && best.slot === slot;
     const gained = length - bestLength;
     const worthIt = gained >= leastAwaitedTokens && pays({ gained, loaded: length, saved: length });
@@ -69,7 +69,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
   return best;
 }
 
-/** Length of the longest prefix of this prompt in a slot or a snapshot of its scope. */
+/** Returns the length of the longest prefix of this prompt in a slot or a snapshot of this scope. */
 export function cachedTokens(
   prompt: readonly Token[],
   cacheScope: string,
@@ -79,6 +79,6 @@ export function cachedTokens(
   const inSlots = slots
     .filter((slot) => slot.cacheScope === cacheScope)
     .map((slot) => commonPrefix(reusablePart(slot), prompt));
-  // At least one token must be computed, because sampling needs its logits.
+  // Sampling needs the last token's logits, so that token is computed.
   return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
 }

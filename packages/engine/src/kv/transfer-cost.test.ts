@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createTransferCost } from "./transfer-cost.ts";
 
 describe("a transfer", () => {
-  test("pays before anything is measured, but for a few tokens", () => {
+  test("pays before measurements, except for a few tokens", () => {
     const cost = createTransferCost();
     expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, undefined)).toBe(true);
     expect(cost.pays({ gained: 31, loaded: 31 }, undefined)).toBe(false);
@@ -12,7 +12,7 @@ describe("a transfer", () => {
     expect(cost.pays({ gained: 0, loaded: 1_000 }, 1)).toBe(false);
   });
 
-  test("pays when computing takes more than twice as long", () => {
+  test("pays when computing takes at least twice as long", () => {
     const cost = createTransferCost();
     cost.addLoad(1_000, 10);
     expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);
@@ -22,7 +22,7 @@ describe("a transfer", () => {
     expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
   });
 
-  test("ignores a single slow one", () => {
+  test("is judged by the median, so one slow transfer changes nothing", () => {
     const cost = createTransferCost();
     for (const ms of [10, 10, 9_000]) cost.addLoad(1_000, ms);
     expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);

@@ -1,19 +1,19 @@
-// Decides whether saving or loading a KV snapshot pays: compares the measured time of transfers with that of computing.
-// The module knows no clock.
+// Decides whether to transfer a KV snapshot: compares the measured times of saving and loading with the time of computing the
+// tokens. The module knows no clock.
 import { createRecentMedian } from "../costs/recent-median.ts";
 
 /** Least tokens that are worth a transfer before transfers and computing are measured. */
 const leastTokens = 32;
-/** Computing must take this many times as long as the transfer, because a transfer delays every stream while a prompt shares its steps. */
+/** Computing must take this many times as long as the transfer: a transfer stops every stream, and computing shares steps with streams. */
 const leastGain = 2;
 const measuredTransfers = 9;
 
 export interface Transfer {
   /** Tokens that would have to be computed without the transfer. */
   readonly gained: number;
-  /** Tokens of the snapshot that is loaded. */
+  /** Tokens of the snapshot to load. */
   readonly loaded: number;
-  /** Tokens of the snapshot that must be saved first. */
+  /** Tokens of the slot that must be saved first. */
   readonly saved?: number;
 }
 

@@ -4,7 +4,7 @@ import { adaptersOf, createAdapterTurns, passesPerTurn } from "./adapters.ts";
 
 const loaded = [1, 0.5].map((scale, id) => ({ id, file: `${id}.gguf`, scale }));
 
-test("a choice is a scale for each adapter, and undefined where it equals the scales at load", () => {
+test("a choice of adapters becomes a scale for each adapter, or undefined for the scales at load", () => {
   expect(adaptersOf(undefined, loaded)).toBeUndefined();
   expect(adaptersOf([{ id: 1, scale: 2 }], loaded)).toEqual([0, 2]);
   expect(adaptersOf([], loaded)).toEqual([0, 0]);
@@ -15,7 +15,7 @@ test("a choice is a scale for each adapter, and undefined where it equals the sc
   expect(() => adaptersOf([{ id: 0, scale: 1 }], [])).toThrow("the model has no adapters");
 });
 
-describe("turns", () => {
+describe("the turns of choices of adapters", () => {
   const slot = (id: number, adapters: string, state: "decoding" | "idle" = "decoding") => ({
     id,
     adapters,
@@ -23,12 +23,12 @@ describe("turns", () => {
     pending: undefined,
   });
 
-  test("slots of one choice are never kept waiting", () => {
+  test("do not exist while all slots have the same choice", () => {
     const slots = [slot(0, "1"), slot(1, "1"), slot(2, "0", "idle")];
     expect(createAdapterTurns().next(slots)).toBe(slots);
   });
 
-  test("each choice has so many passes in a row, and the one that waited longest is next", () => {
+  test("last `passesPerTurn` passes, and the choice that has waited longest is next", () => {
     const turns = createAdapterTurns();
     const slots = [slot(0, ""), slot(1, "1"), slot(2, ""), slot(3, "2")];
     const rounds = Array.from({ length: passesPerTurn * 6 }, () => turns.next(slots).map(({ id }) => id));
@@ -40,7 +40,7 @@ describe("turns", () => {
     }
   });
 
-  test("a choice that comes later, or comes back, waits for one turn of each other", () => {
+  test("let a new or returning choice wait until the other choice's turn ends", () => {
     const turns = createAdapterTurns();
     const [a, b] = [slot(0, "a"), slot(1, "b")];
     const takes = (slots: readonly (typeof a)[]): string =>
@@ -55,12 +55,12 @@ describe("turns", () => {
   });
 });
 
-describe("jobs of different adapters", () => {
+describe("jobs with different adapters", () => {
   const off = { lora: [{ id: 0, scale: 0 }], sampling: sampling(), maxTokens: 12 };
   const usual = { sampling: sampling(), maxTokens: 12 };
 
   test.each([{ ahead: false }, { ahead: true }])(
-    "answer in the same steps as they answer alone, $ahead",
+    "have the text together that each has alone, with steps ahead: $ahead",
     async ({ ahead }) => {
       const alone = startEngine({ adapters: [1], ahead });
       alone.engine.handle({ type: "submit", job: job("a", "The hive", usual) });
@@ -77,7 +77,7 @@ describe("jobs of different adapters", () => {
     },
   );
 
-  test("find none of another choice's tokens in a cache, and all of their choice's", async () => {
+  test("share cached tokens only with jobs of the same choice", async () => {
     const { engine, untilJob } = startEngine({ adapters: [1], slots: 1 });
     const prompt = "The hive is full of honey";
     const cachedBy = async (id: string, given: Parameters<typeof job>[2]): Promise<number> => {
@@ -90,7 +90,7 @@ describe("jobs of different adapters", () => {
     expect(await cachedBy("d", usual)).toBe(0);
   });
 
-  test("an adapter that the model does not have is refused before the job is accepted", async () => {
+  test("are refused at the preflight if the model does not have such an adapter", async () => {
     const { engine, until } = startEngine({ adapters: [1] });
     engine.handle({ type: "preflight", job: job("a", "The hive", { lora: [{ id: 3, scale: 1 }] }) });
     const failed = await until((event) => event.type === "preflight_failed");

@@ -1,18 +1,15 @@
 // Handles a job's choice of LoRA adapters. llama.cpp sets adapters for a whole context, so only slots with the same choice
-// share a pass, and a cache that was computed under one choice is useless for another.
+// share a pass. A job cannot use a cache that was computed with other adapters.
 import { WaggleError } from "@waggle/protocol";
 import type { LoraAdapter, LoraChoice } from "@waggle/protocol";
 import type { SlotSampling } from "../port/backend.ts";
 import { isPrefilling, type SchedulableSlot } from "./schedule.ts";
 
-/**
- * Passes of one choice before the next choice's turn: after a change of adapters llama.cpp plans its pass again, which
- * costs a third of a pass.
- */
+/** Passes with one choice of adapters before the next choice has its turn: a change costs llama.cpp a third of a pass. */
 export const passesPerTurn = 4;
 
 /**
- * @returns a scale for each adapter, or undefined where they equal the scales at load
+ * @returns a scale for each adapter, or undefined where all scales equal those at load
  * @throws WaggleError invalid_argument when the model has no such adapter
  */
 export function adaptersOf(
@@ -53,13 +50,13 @@ export function cacheScopeOf(prepared: {
 type Taking = Pick<SchedulableSlot, "state" | "pending"> & { readonly adapters: string };
 
 export interface AdapterTurns {
-  /** The slots that may take part in the next pass: all of them, unless their choices differ. */
+  /** Returns the slots that may take part in the next pass: all slots, unless their choices differ. */
   next<S extends Taking>(slots: readonly S[]): readonly S[];
 }
 
-/** Gives the next turn to the choice that has waited longest. */
+/** The choice of adapters that has waited longest gets the next turn. */
 export function createAdapterTurns(): AdapterTurns {
-  /** For each choice, the pass of its last turn. */
+  /** The number of the last pass with each choice. */
   const lastTurns = new Map<string, number>();
   let current = "";
   let passesLeft = 0;

@@ -10,11 +10,11 @@ const range = (count: number, from = 0): number[] => Array.from({ length: count 
 const seeker = { prompt: range(100), cacheScope: "alice" };
 
 describe("chooseSlot", () => {
-  test("finds none when all are busy, a releasing one included", () => {
+  test("finds no slot when all are busy or releasing", () => {
     expect(chooseSlot([slot(0, { state: "decoding" }), slot(1, { state: "releasing" })], seeker)).toBeUndefined();
   });
 
-  test("takes the lowest of slots that are alike", () => {
+  test("takes the lowest of equal slots", () => {
     expect(chooseSlot([slot(0), slot(1), slot(2)], seeker)?.slot.id).toBe(0);
   });
 
@@ -23,7 +23,7 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots, seeker)).toMatchObject({ slot: { id: 1 }, keepTokens: 50 });
   });
 
-  test("does not take the slot used last for the few tokens with which every prompt begins", () => {
+  test("does not take the slot used last for fewer than eight common tokens", () => {
     const used = (id: number, lastUsed: number, common: number): CandidateSlot =>
       slot(id, { cached: [...range(common), ...range(90, 500)], lastUsed });
     expect(chooseSlot([used(0, 9, 7), slot(1)], seeker)).toMatchObject({ slot: { id: 1 } });
@@ -35,13 +35,13 @@ describe("chooseSlot", () => {
     expect(chooseSlot([slot(0, { cached: range(200) })], seeker)?.keepTokens).toBe(99);
   });
 
-  test("never reuses what another scope has cached", () => {
+  test("reuses no cached tokens of another scope", () => {
     const slots = [slot(0), slot(1, { cached: range(100), cacheScope: "bob", lastUsed: 5 })];
     expect(chooseSlot(slots, seeker)).toMatchObject({ slot: { id: 0 }, keepTokens: 0 });
     expect(chooseSlot(slots.slice(1), seeker)).toMatchObject({ slot: { id: 1 }, keepTokens: 0 });
   });
 
-  test("weighs a cached prefix against the batch split that it makes in the batch", () => {
+  test("weighs a cached prefix against the batch split that its slot causes", () => {
     const withPrefix = (length: number): CandidateSlot[] => [
       slot(0, { state: "decoding" }),
       slot(1),
@@ -52,12 +52,12 @@ describe("chooseSlot", () => {
     expect(chooseSlot(withPrefix(holeCostTokens + 1), seeker)).toMatchObject({ slot: { id: 3 } });
   });
 
-  test("fills a batch split rather than opening another run", () => {
+  test("prefers the slot between two busy slots, which removes a batch split", () => {
     const slots = [slot(0, { state: "decoding" }), slot(1, { lastUsed: 9 }), slot(2, { state: "decoding" }), slot(3)];
     expect(chooseSlot(slots, seeker)?.slot.id).toBe(1);
   });
 
-  test("spares the slot that was used last where the batch stays as dense", () => {
+  test("takes the slot unused for longest among slots with equal batch splits", () => {
     const slots = [
       slot(0, { lastUsed: 7, cached: [9] }),
       slot(1, { lastUsed: 3, cached: [8] }),
@@ -66,7 +66,7 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots, seeker)?.slot.id).toBe(1);
   });
 
-  test("brings a session back to its own slot, batch split or not, while its prefix is there", () => {
+  test("returns a session to the slot that holds its prefix, despite a batch split", () => {
     const slots = [
       slot(0, { state: "decoding" }),
       slot(1, { cached: range(90) }),
@@ -77,14 +77,14 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots, { ...seeker, sessionId: "t" })).toMatchObject({ slot: { id: 1 } });
   });
 
-  test("does not bring a session back to a slot that holds other tokens", () => {
+  test("does not return a session to its slot if that slot holds other tokens", () => {
     const slots = [slot(0), slot(1, { cached: [0, ...range(40, 500)], sessionId: "s", lastUsed: 4 })];
     expect(chooseSlot(slots, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 0 }, keepTokens: 0 });
     const busy = [slot(0, { state: "decoding" }), slot(1), ...slots.map((each) => ({ ...each, id: each.id + 2 }))];
     expect(chooseSlot(busy, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 1 }, keepTokens: 0 });
   });
 
-  test("keeps nothing but a true prefix in the job's own scope, whatever the slots hold", () => {
+  test("keeps only tokens that the prompt begins with, in the job's scope, for random slots", () => {
     const token = fc.nat(2);
     const anySlot = fc.record({
       state: fc.constantFrom("idle" as const, "decoding" as const),

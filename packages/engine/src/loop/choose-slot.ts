@@ -1,29 +1,28 @@
-// Chooses a slot for a job: compares the computing that a cached prefix saves with the cost of a batch split.
+// Chooses a slot for a job: weighs the tokens that a cached prefix saves against the cost of a batch split.
 import type { Token } from "../port/backend.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { Slot } from "./slots.ts";
 
 /**
- * What one more batch split costs, in prompt tokens. llama.cpp splits a batch where the slot numbers have a gap, and each
- * split adds a forward pass to every step while it lasts. Computing a shorter prefix than this is cheaper than the split.
+ * Cost of one more batch split, in prompt tokens. llama.cpp splits a batch where the slot numbers have a gap, and each split
+ * adds a forward pass to every step while both sides decode. Computing a shorter prefix again is cheaper than a split.
  */
 export const holeCostTokens = 32;
 
 /**
- * A slot is chosen for its cache only with at least this many common tokens. Every prompt begins with the model's first
- * token and its template's first words; for these alone, the slot that was used last would lose its conversation each
- * time.
+ * A slot is chosen for its cache only with at least this many common tokens. All prompts begin with the same few tokens of the
+ * template, and a slot with a conversation should not be taken for these alone.
  */
 const leastPrefixTokens = 8;
 
-/** Larger than any count of tokens, so that a session's own slot comes before every other slot. */
+/** Larger than any number of tokens, so that the session's slot comes before every other slot. */
 const ownSlotScore = 2 ** 40;
 
 export type CandidateSlot = Pick<Slot, "id" | "state" | "cached" | "cacheScope" | "sessionId" | "lastUsed">;
 
 export interface SlotSeeker {
   readonly prompt: readonly Token[];
-  /** How many first tokens of the prompt may come from a cache; by default all but the last, which must be computed for sampling. */
+  /** Most tokens, counted from the first, that may come from a cache; by default all but the last, which sampling needs computed. */
   readonly reusableTokens?: number;
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;
@@ -31,15 +30,15 @@ export interface SlotSeeker {
 
 export interface SlotChoice<S> {
   readonly slot: S;
-  /** How many first tokens of the slot's cache the job keeps. */
+  /** Number of tokens, counted from the first, that the job keeps of the slot's cache. */
   readonly keepTokens: number;
 }
 
 /**
  * Returns the idle slot that suits this prompt best, or undefined when no slot is idle.
  * A session returns to the slot that still holds its conversation. Otherwise the saved tokens are weighed against the
- * batch splits that the choice causes. Among equal slots the one unused for longest is taken, so that other conversations
- * stay cached, and then the lowest.
+ * batch splits that the choice causes. Among equal slots, the slot unused for longest wins, so that recent conversations
+ * stay cached; then the lowest slot.
  */
 export function chooseSlot<S extends CandidateSlot>(
   slots: readonly S[],
@@ -76,7 +75,7 @@ function holdsSession(slot: CandidateSlot, seeker: SlotSeeker, keepTokens: numbe
   );
 }
 
-/** Number of runs of neighbouring busy slots if this slot were busy too: each run is a forward pass. */
+/** Counts the runs of neighbouring busy slots as if this slot were busy too: each run is a forward pass. */
 function runsWith(busy: readonly boolean[], chosen: number): number {
   let runs = 0;
   let inRun = false;

@@ -6,13 +6,13 @@ import { contextCapacity, planShift, replayShifts } from "./context-shift.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
 describe("planShift", () => {
-  test("keeps the prompt's beginning, a quarter of the context at most, and discards the older half of the rest", () => {
+  test("keeps the prompt's beginning, at most a quarter of the context, and discards the older half of the rest", () => {
     expect(planShift(99, 10, 100)).toEqual({ keep: 10, discard: 45 });
     expect(planShift(99, 80, 100)).toEqual({ keep: 25, discard: 37 });
     expect(planShift(2, 1, 3)).toEqual({ keep: 1, discard: 1 });
   });
 
-  test("always keeps the head, makes room, and discards no more than half of the rest", () => {
+  test("keeps at least one token, and discards half of the rest, for random contexts", () => {
     const contexts = fc
       .integer({ min: 3, max: 100_000 })
       .chain((contextSize) => fc.record({ contextSize: fc.constant(contextSize), prompt: fc.nat(contextSize - 2) }));
@@ -31,7 +31,7 @@ describe("planShift", () => {
 });
 
 describe("replayShifts", () => {
-  test("leaves the slot as the shifts of a whole run do", async () => {
+  test("returns the tokens that the slot holds after an uninterrupted run", async () => {
     const held: (readonly Token[])[] = [];
     const { engine, of, untilJob } = startEngine({
       contextSize: 32,
@@ -58,10 +58,10 @@ describe("replayShifts", () => {
   });
 });
 
-describe("a job that asks for a shift", () => {
+describe("a job with a context shift", () => {
   const asking = { contextShift: true, maxTokens: 96 };
 
-  test("continues through many contexts to its max_tokens, with gapless indexes", async () => {
+  test("continues beyond its context to max_tokens, with gapless indexes", async () => {
     const { engine, backend, events, of, textOf, untilJob } = startEngine({ contextSize: 32 });
     engine.handle({ type: "submit", job: job("a", "Hello", asking) });
     expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 96 });
@@ -69,40 +69,41 @@ describe("a job that asks for a shift", () => {
     expect(indexes).toEqual(Array.from({ length: 96 }, (_, i) => i));
     expect(textOf("a")).toBe(expectedText("Hello", 96));
     const shifted = statsOf(events).flatMap(({ step, shifts }) => (shifts === 1 ? [step] : []));
-    expect(shifted, "where 31 tokens are held, and then after each 13 forgotten ones").toEqual([
-      27, 40, 53, 66, 79, 92,
-    ]);
-    expect(backend.heldTokens(0), "the head alone is left").toEqual(tokenizeFake({ kind: "text", text: "Hello" }));
+    expect(shifted, "first with 31 held tokens, then after every 13 more").toEqual([27, 40, 53, 66, 79, 92]);
+    expect(backend.heldTokens(0), "only the head is left").toEqual(tokenizeFake({ kind: "text", text: "Hello" }));
   });
 
   test.each([
     ["Hello", 6],
     ["a prompt of another, 31 long.", 8],
-  ])("leaves to the next one what no shift has moved, even if it asks for just that: %j", async (prompt, head) => {
-    let held: readonly Token[] = [];
-    const { engine, backend, textOf, untilJob } = startEngine({
-      contextSize: 32,
-      slots: 1,
-      wrap: (fake) => ({
-        ...fake,
-        end: async (slot) => {
-          held = fake.heldTokens(slot);
-          await fake.end(slot);
-        },
-      }),
-    });
-    engine.handle({ type: "submit", job: job("a", prompt, asking) });
-    await untilJob("a", "finished");
-    const bytes = held.flatMap((token) => [...backend.tokenBytes(token)]);
-    const same = new TextDecoder().decode(Uint8Array.from(bytes));
-    expect(tokenizeFake({ kind: "text", text: same }), "what the slot held in the end").toEqual(held);
-    engine.handle({ type: "submit", job: job("b", same, { maxTokens: 2 }) });
-    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: head });
-    await untilJob("b", "finished");
-    expect(textOf("b")).toBe(expectedText(same, 2));
-  });
+  ])(
+    "leaves to the next job only the tokens that no shift has moved, even if its prompt is all held tokens: %j",
+    async (prompt, head) => {
+      let held: readonly Token[] = [];
+      const { engine, backend, textOf, untilJob } = startEngine({
+        contextSize: 32,
+        slots: 1,
+        wrap: (fake) => ({
+          ...fake,
+          end: async (slot) => {
+            held = fake.heldTokens(slot);
+            await fake.end(slot);
+          },
+        }),
+      });
+      engine.handle({ type: "submit", job: job("a", prompt, asking) });
+      await untilJob("a", "finished");
+      const bytes = held.flatMap((token) => [...backend.tokenBytes(token)]);
+      const same = new TextDecoder().decode(Uint8Array.from(bytes));
+      expect(tokenizeFake({ kind: "text", text: same }), "the tokens that the slot held at the end").toEqual(held);
+      engine.handle({ type: "submit", job: job("b", same, { maxTokens: 2 }) });
+      expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: head });
+      await untilJob("b", "finished");
+      expect(textOf("b")).toBe(expectedText(same, 2));
+    },
+  );
 
-  test("leaves no more than that when it is cancelled, and nothing but a shift between its steps", async () => {
+  test("leaves only unmoved tokens when a cancel arrives during a shift", async () => {
     const shifts: number[][] = [];
     const { engine, backend, untilJob } = startEngine({
       contextSize: 32,
@@ -125,7 +126,7 @@ describe("a job that asks for a shift", () => {
     expect(backend.heldTokens(0)).toHaveLength(6);
   });
 
-  test("does not disturb a neighbour that runs into the context's end", async () => {
+  test("does not disturb a job in another slot that ends with its context", async () => {
     const { engine, textOf, untilJob } = startEngine({ contextSize: 32 });
     engine.handle({ type: "submit", job: job("a", "Hello", asking) });
     engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 96 }) });

@@ -1,25 +1,24 @@
-// Decides which tokens a full context discards so that its job can continue. Pure; the backend moves the cells.
-
+// Decides which tokens a full context discards so that its job can continue. Pure; the backend does the shift.
 import type { Token } from "../port/backend.ts";
 
-/** A shift keeps a head of at most this part of the context: it contains the system message, if the prompt has one. */
+/** A shift keeps at most this part of the context as the head, so that a system message stays. */
 const headShare = 1 / 4;
 
 export interface ContextShift {
-  /** Number of first tokens that stay; at least 1, since models put much of their attention on the first token. */
+  /** Length of the head that stays; at least 1, since models put much of their attention on the first token. */
   readonly keep: number;
-  /** Number of tokens to discard behind the kept ones; the rest moves up. */
+  /** Number of tokens to discard behind the head; the tokens behind them move up. */
   readonly discard: number;
 }
 
-/** Most tokens that a slot holds: the last token of a full context is sampled and never fed. */
+/** Returns the most tokens that a slot holds. The last token of a full context is sampled and never fed. */
 export function contextCapacity(contextSize: number): number {
   return contextSize - 1;
 }
 
 /**
- * Plans the shift of a context that holds `cachedLength` tokens, beginning with the prompt's: the head of the prompt
- * stays, and the older half of the rest is discarded.
+ * Plans the shift of a context that holds `cachedLength` tokens and begins with the prompt: the head of the prompt stays, and
+ * the older half of the rest is discarded.
  * @param cachedLength at least 2
  */
 export function planShift(cachedLength: number, promptLength: number, contextSize: number): ContextShift {
@@ -27,14 +26,14 @@ export function planShift(cachedLength: number, promptLength: number, contextSiz
   return { keep, discard: Math.ceil((cachedLength - keep) / 2) };
 }
 
-/** The context of a slot after a job has produced and fed this output. */
+/** The context of a slot after its job has fed all earlier output. */
 export interface ReplayedContext {
   readonly tokens: readonly Token[];
-  /** Tokens of the prompt and the output that shifts have discarded. */
+  /** Number of tokens that shifts have discarded. */
   readonly discarded: number;
 }
 
-/** Computes the shifts of a job with this output, without its slot. */
+/** Computes the context of a job with this output, with the shifts that its slot went through. */
 export function replayShifts(prompt: readonly Token[], output: readonly Token[], contextSize: number): ReplayedContext {
   const tokens = [...prompt];
   let discarded = 0;

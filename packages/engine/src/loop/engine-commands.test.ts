@@ -3,8 +3,8 @@ import { expectedText, isType, job, sampling, startEngine, type StepEvent } from
 import type { PromptInput } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
-describe("checking", () => {
-  test("answers with the token count or the reason, and starts nothing", async () => {
+describe("a preflight", () => {
+  test("is answered with the number of tokens or the error, and starts no job", async () => {
     const { engine, until, events } = startEngine({ contextSize: 16 });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
     expect(await until(isType("preflight_ok"))).toEqual({
@@ -21,7 +21,7 @@ describe("checking", () => {
     expect(events).toHaveLength(2);
   });
 
-  test("spares the submission the tokenizing", async () => {
+  test("tokenizes the prompt, so that the submission does not", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
     const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
@@ -31,7 +31,7 @@ describe("checking", () => {
     expect(tokenize).toHaveBeenCalledTimes(1);
   });
 
-  test("happens to an unchecked submission too", async () => {
+  test("is not necessary: a submission without one is checked too", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 16 });
     engine.handle({ type: "submit", job: job("a", "far too long a prompt") });
     expect(await untilJob("a", "failed")).toMatchObject({ code: "invalid_argument" });
@@ -47,8 +47,8 @@ describe("checking", () => {
   });
 });
 
-describe("waiting", () => {
-  test("is bounded", async () => {
+describe("a submission", () => {
+  test("fails beyond the limit of waiting jobs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true, limits: { maxWaiting: 2 } });
     engine.handle({ type: "submit", job: job("a", "a") });
     await gate.held();
@@ -63,7 +63,7 @@ describe("waiting", () => {
     ]);
   });
 
-  test("ignores a job that it already has", async () => {
+  test("of a job that the engine already has is ignored and logged", async () => {
     const { engine, gate, events, of, untilJob } = startEngine({ gated: true });
     engine.handle({ type: "submit", job: job("a", "a") });
     engine.handle({ type: "submit", job: job("a", "a") });
@@ -76,8 +76,8 @@ describe("waiting", () => {
   });
 });
 
-describe("cancelling", () => {
-  test("a waiting job happens at once, even while a pass runs", async () => {
+describe("a cancel", () => {
+  test("of a waiting job takes effect at once, even while a pass runs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true });
     engine.handle({ type: "submit", job: job("a", "a") });
     await gate.held();
@@ -86,7 +86,7 @@ describe("cancelling", () => {
     expect(of("b")).toMatchObject([{ type: "cancelled", steps: 0, completionTokens: 0 }]);
   });
 
-  test("a prefilling job frees its slot with the pass that runs, and what was computed serves the next", async () => {
+  test("of a prefilling job frees its slot after the running pass, and the next job uses the computed cache", async () => {
     const { engine, backend, gate, untilJob, textOf } = startEngine({
       slots: 1,
       gated: true,
@@ -110,7 +110,7 @@ describe("cancelling", () => {
     expect(textOf("b")).toBe(expectedText(prompt, 8));
   });
 
-  test("a decoding job discards the entry that is under way and leaves its neighbour alone", async () => {
+  test("of a decoding job drops the token of the running pass, and does not affect the other job", async () => {
     const { engine, gate, untilJob, textOf, of } = startEngine({ gated: true });
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
     engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 20 }) });
@@ -130,7 +130,7 @@ describe("cancelling", () => {
     expect(of("a").at(-1)).toBe(cancelled);
   });
 
-  test("releases the text that was held back", async () => {
+  test("sends the text that was held back", async () => {
     const { engine, gate, until, untilJob, textOf, of } = startEngine({ gated: true });
     const stop = `${expectedText("Hello", 2)}, says the bee`;
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50, stop: [stop] }) });
@@ -144,7 +144,7 @@ describe("cancelling", () => {
     expect(of("a").at(-2)).toMatchObject({ type: "token", index: 0, n: 2 });
   });
 
-  test("a job under check is final, whatever the result of the check", async () => {
+  test("of a job in preparation is final, even if the preparation fails later", async () => {
     const { engine, of, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "Hello", { sampling: sampling({ grammar: "nonsense" }) }) });
     engine.handle({ type: "cancel", jobId: "a" });
@@ -153,7 +153,7 @@ describe("cancelling", () => {
     expect(of("a").map(({ type }) => type)).toEqual(["cancelled", "started", ...Array(8).fill("token"), "finished"]);
   });
 
-  test("between steps takes none", async () => {
+  test("between two steps takes no step", async () => {
     let begun = (): void => {};
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     let letBegin = (): void => {};
@@ -175,7 +175,7 @@ describe("cancelling", () => {
     expect(backend.steps).toBe(0);
   });
 
-  test("from within an event costs the pass that has begun by then", async () => {
+  test("during an event takes effect after the pass that has begun by then", async () => {
     const { engine, of, untilJob } = startEngine({
       onEvent(event, own) {
         if (event.type === "step" && event.stats?.step === 3) own.handle({ type: "cancel", jobId: "a" });
@@ -186,7 +186,7 @@ describe("cancelling", () => {
     expect(of("a").filter(({ type }) => type === "token")).toHaveLength(3);
   });
 
-  test("an unknown or ended job has no effect", async () => {
+  test("of an unknown or ended job has no effect", async () => {
     const { engine, events, of, untilJob } = startEngine();
     engine.handle({ type: "cancel", jobId: "nobody" });
     engine.handle({ type: "submit", job: job("a", "Hello") });

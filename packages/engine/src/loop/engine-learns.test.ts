@@ -1,11 +1,11 @@
-// Tests that the step loop uses the measured times of its passes; the decisions themselves are tested with their modules.
+// Tests that the step loop uses the measured times of its passes. Tests of the decisions are next to the modules in costs/.
 import { expect, test } from "vitest";
 import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import { expectedText, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
 
-/** An engine with pass times by `passMs`; all other work takes no time. */
+/** Starts an engine whose passes take `passMs`; all other work takes no time. */
 function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineHarness {
   let ms = 0;
   return startEngine({
@@ -26,20 +26,20 @@ function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineH
 const promptTokens = (entries: readonly BatchEntry[]): number =>
   entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 0), 0);
 
-test("two slots take turns once that was measured to be faster, and answer as they do together", async () => {
+test("two slots decode in turns when measured faster, and each job has the text that it would have alone", async () => {
   const harness = startTimed((entries) => (entries.length === 1 ? 10 : 30));
   for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, name, { maxTokens: 200 }) });
   await Promise.all(["a", "b"].map((name) => harness.untilJob(name, "finished")));
   const widths = statsOf(harness.events).map(({ width }) => width);
   expect(widths.slice(0, 8).filter((width) => width === 1).length).toBeLessThan(5);
-  // A trial of a few steps together comes again, ever more rarely.
+  // Trials of decoding together become rarer.
   const later = widths.slice(80);
   expect(later.length).toBeGreaterThan(200);
   expect(later.filter((width) => width === 2).length).toBeLessThan(20);
   for (const name of ["a", "b"]) expect(harness.textOf(name)).toBe(expectedText(name, 200));
 });
 
-test("a new prompt gets a budget by the measured times of passes", async () => {
+test("the chunks of a new prompt depend on the measured times of passes", async () => {
   const largestChunk = async (tokenMs: number): Promise<number> => {
     const harness = startTimed((entries) => 100 + tokenMs * promptTokens(entries));
     const { engine } = harness;
@@ -57,7 +57,7 @@ test("a new prompt gets a budget by the measured times of passes", async () => {
   expect(await largestChunk(0.5)).toBeGreaterThan(200);
 });
 
-test("a short turn is saved before its slot is taken: a few tokens cost more each than many", async () => {
+test("a slot is saved even for the few new tokens of a short turn, because each of few tokens costs more", async () => {
   let ms = 0;
   const slowly = ({ found, remove, ...states }: KvSnapshots): KvSnapshots => ({
     found,
@@ -91,7 +91,7 @@ test("a short turn is saved before its slot is taken: a few tokens cost more eac
     await harness.untilJob(name, "finished");
     return (await harness.untilJob(name, "started")).cachedTokens;
   };
-  // The last token may be merged with the text behind it.
+  // The last token is not counted, because the tokenizer may merge it with the text behind it.
   const count = (text: string): number => tokenizeFake({ kind: "text", text }).length - 1;
   const others = "Another bee, another flower. ".repeat(8);
   const first = "The hive is warm and the bees are many. ".repeat(5);

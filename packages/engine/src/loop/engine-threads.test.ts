@@ -7,7 +7,7 @@ interface TimedOptions extends EngineHarnessOptions {
   passMs(threads: number, tokens: number, pass: number): number;
 }
 
-/** An engine with pass times by `passMs`, and the thread counts that it set, in order. */
+/** Starts an engine whose passes take `passMs`. `asked` lists the numbers of threads that the engine set, in order. */
 function startTimed({ start, passMs, ...options }: TimedOptions) {
   const asked: number[] = [];
   let ms = 0;
@@ -37,7 +37,7 @@ function startTimed({ start, passMs, ...options }: TimedOptions) {
   return { ...harness, asked, finish, logs, threads: () => statsOf(harness.events).map(({ threads }) => threads) };
 }
 
-test("a collapse leads to fewer threads, and is logged once", async () => {
+test("a collapse lowers the number of threads, and is logged once", async () => {
   const { asked, finish, logs, threads } = startTimed({
     start: 4,
     passMs: (count, _, pass) => (pass > 100 && count === 4 ? 50 : 24 / count),
@@ -48,11 +48,11 @@ test("a collapse leads to fewer threads, and is logged once", async () => {
   expect(threads().at(-1)).toBe(3);
   expect(
     asked.filter((count, index) => count === asked[index - 1]),
-    "the backend gets changes only",
+    "`setThreads` is called for changes only",
   ).toEqual([]);
 });
 
-test("passes of different sizes compute with different counts, and each step reports the count that computed", async () => {
+test("passes of different sizes have different numbers of threads, and each step reports the number that computed it", async () => {
   const computed: number[] = [];
   const { events, finish, logs } = startTimed({
     start: 1,
@@ -77,13 +77,13 @@ test("passes of different sizes compute with different counts, and each step rep
   expect(logs().map(({ level }) => level)).toEqual(["debug"]);
 });
 
-test("no more threads are tried than maxThreads", async () => {
+test("the number of threads never exceeds maxThreads", async () => {
   const { finish, threads } = startTimed({ start: 1, maxThreads: 2, passMs: (count) => 24 / count });
   await finish("a");
   expect(Math.max(...threads())).toBe(2);
 });
 
-test("a pinned number does not change", async () => {
+test("a pinned number of threads does not change", async () => {
   const { asked, finish, threads } = startTimed({
     start: 4,
     pinnedThreads: 2,
@@ -94,13 +94,13 @@ test("a pinned number does not change", async () => {
   expect(new Set(threads())).toEqual(new Set([2]));
 });
 
-test("a pinned number above the backend's limit is that limit", async () => {
+test("a pinned number of threads above the backend's maximum becomes that maximum", async () => {
   const { finish, threads } = startTimed({ start: 4, pinnedThreads: 9, passMs: () => 1 });
   await finish("a");
   expect(new Set(threads())).toEqual(new Set([4]));
 });
 
-test("more threads are tried only when free cores are reported for them", async () => {
+test("more threads are tried only when enough cores are reported free", async () => {
   const { engine, finish, threads } = startTimed({ start: 1, threads: 2, passMs: (count) => 10 / count });
   engine.maintain(1);
   await finish("a");

@@ -12,7 +12,7 @@ import {
 import { expectedFakeText } from "../fake/fake-model.ts";
 
 describe("a job", () => {
-  test("starts, streams the model's text and finishes once", async () => {
+  test("starts, streams the model's text, and finishes once", async () => {
     const { engine, of, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 5 }) });
     const finished = await untilJob("a", "finished");
@@ -23,7 +23,7 @@ describe("a job", () => {
     expect(textOf("a")).toBe(expectedText("Hello", 5));
   });
 
-  test("ends with stop at the end of generation and at a stop string", async () => {
+  test("ends at the model's end token and at a stop string", async () => {
     const { engine, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "[eog:3]", { maxTokens: 50 }) });
     expect(await untilJob("a", "finished")).toMatchObject({ by: "end", completionTokens: 4 });
@@ -34,13 +34,13 @@ describe("a job", () => {
     expect(textOf("b")).toBe(whole.slice(0, whole.indexOf(stop)));
   });
 
-  test("without max_tokens runs to the context's end and not into a shift", async () => {
+  test("without a context shift ends at the end of the context", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 40 });
     engine.handle({ type: "submit", job: { ...job("a", "Hello"), maxTokens: 1000 } });
     expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
   });
 
-  test("that left the seed open gets a random one", async () => {
+  test("without a seed gets a random one", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const open = sampling({ temperature: 0.8 });
     engine.handle({ type: "submit", job: job("a", "Hello", { sampling: open }) });
@@ -48,7 +48,7 @@ describe("a job", () => {
     expect(textOf("a")).toBe(expectedText("Hello", 8, { temperature: 0.8, seed: 99 }));
   });
 
-  test("in a conversation is rendered by the model", async () => {
+  test("with messages is rendered with the model's template", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const messages = [{ role: "user" as const, content: "Hi" }];
     const { prompt: _, ...rest } = job("a", "");
@@ -57,7 +57,7 @@ describe("a job", () => {
     expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
   });
 
-  test("whose entry fails ends alone", async () => {
+  test("whose entry fails ends without an effect on other jobs", async () => {
     const { engine, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("bad", "[fail:3]") });
     engine.handle({ type: "submit", job: job("good", "Hello") });
@@ -67,15 +67,19 @@ describe("a job", () => {
     expect(textOf("bad")).toBe(expectedText("[fail:3]", 3));
     engine.handle({ type: "submit", job: job("next", "[fail:3]") });
     const { cachedTokens } = await untilJob("next", "started");
-    expect(cachedTokens, "what a failed entry left behind was reused").toBeLessThan(2);
+    expect(cachedTokens, "the cache of a failed entry is not reused").toBeLessThan(2);
   });
 });
 
 describe("a job that cannot begin", () => {
   test.each<[what: string, thrown: Error, expected: object]>([
-    ["a refusal", new WaggleError("invalid_argument", "Cannot accept field x."), { code: "invalid_argument" }],
-    ["a defect", new Error("oops"), { code: "engine_failed", message: "The engine could not begin the job." }],
-  ])("ends alone: %s", async (_, thrown, expected) => {
+    ["with a WaggleError", new WaggleError("invalid_argument", "Cannot accept field x."), { code: "invalid_argument" }],
+    [
+      "with another error",
+      new Error("oops"),
+      { code: "engine_failed", message: "The engine could not begin the job." },
+    ],
+  ])("ends without an effect on other jobs: %s", async (_, thrown, expected) => {
     const { engine, textOf, untilJob, events, of } = startEngine({
       wrap: (fake) => ({
         ...fake,
@@ -101,7 +105,7 @@ describe("a job that cannot begin", () => {
 });
 
 describe("a step", () => {
-  test("is one message, with all jobs' tokens in it", async () => {
+  test("sends one message with the tokens of all jobs", async () => {
     const { engine, backend, events, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "Hello") });
     engine.handle({ type: "submit", job: job("b", "World") });
@@ -120,18 +124,18 @@ describe("a step", () => {
     ]);
   });
 
-  test("is sent while the next one computes", async () => {
+  test("is reported while the next step computes", async () => {
     const { engine, gate, events, until } = startEngine({ gated: true });
     engine.handle({ type: "submit", job: job("a", "Hello") });
     await gate.held();
     gate.step();
     await until((event): event is StepEvent => event.type === "step" && event.stats?.step === 1);
-    expect(statsOf(events), "before the next one has ended").toHaveLength(1);
+    expect(statsOf(events), "before the next step has ended").toHaveLength(1);
     await gate.held();
     gate.open();
   });
 
-  test("carries a long prompt in chunks while another job decodes, and each in turn alone", async () => {
+  test("has a chunk of a long prompt while another job decodes, and a larger chunk while no job decodes", async () => {
     const { engine, events, textOf, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 60 }) });
     await untilJob("a", "token");
@@ -146,7 +150,7 @@ describe("a step", () => {
     expect(statsOf(events).map(({ tokens }) => tokens)).toContain(64);
   });
 
-  test("reports the gap before it, but not the time without work", async () => {
+  test("reports the gap before it, but not time without work", async () => {
     let ms = 0;
     const { engine, events, untilJob } = startEngine({ now: () => (ms += 1) });
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 2 }) });
@@ -160,7 +164,7 @@ describe("a step", () => {
 });
 
 describe("slots", () => {
-  test("are given away first come first served, and shown", async () => {
+  test("are given to jobs in the order of submission, and are reported", async () => {
     const { engine, events, untilJob } = startEngine({ slots: 1 });
     for (const id of ["a", "b", "c"]) engine.handle({ type: "submit", job: job(id, id) });
     await untilJob("c", "finished");
@@ -175,7 +179,7 @@ describe("slots", () => {
     expect(engine.busySlots).toBe(0);
   });
 
-  test("keep what a session has cached, answer included", async () => {
+  test("keep a session's cache, including the answer", async () => {
     const { engine, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "Hello", { sessionId: "s" }) });
     await untilJob("a", "finished");
@@ -186,7 +190,7 @@ describe("slots", () => {
     expect(textOf("b")).toBe(expectedText(more, 8));
   });
 
-  test("share nothing between scopes", async () => {
+  test("share no cache between scopes", async () => {
     const { engine, untilJob } = startEngine({ slots: 1 });
     engine.handle({ type: "submit", job: job("a", "Hello") });
     engine.handle({ type: "submit", job: job("b", "Hello", { cacheScope: "bob" }) });
@@ -195,15 +199,15 @@ describe("slots", () => {
     expect(await untilJob("c", "started")).toMatchObject({ cachedTokens: 5 });
   });
 
-  test("must fit the batch", () => {
+  test("must not exceed the batch size", () => {
     expect(() => startEngine({ slots: 8, batchSize: 4 })).toThrow(
       "Cannot run 8 slots: a step carries 4 tokens at most",
     );
   });
 });
 
-describe("leaving", () => {
-  test("happens on command, idle or not, and nothing is taken after it", async () => {
+describe("the engine ends", () => {
+  test("on shutdown, idle or busy, and ignores later commands", async () => {
     const idle = startEngine();
     idle.engine.handle({ type: "shutdown" });
     await idle.running;
@@ -219,14 +223,14 @@ describe("leaving", () => {
     expect(busy.events).toHaveLength(count);
   });
 
-  test("happens when the backend breaks, with the reason as the last event", async () => {
+  test("when the backend breaks, with the reason in the last event", async () => {
     const { engine, events, running } = startEngine({ failAtStep: 3 });
     engine.handle({ type: "submit", job: job("a", "Hello") });
     await running;
     expect(events.at(-1)).toEqual({ type: "broken", message: "Fake backend failed at step 3, as requested" });
   });
 
-  test("happens when the backend returns results that were not requested", async () => {
+  test("when the backend returns results that do not fit the entries", async () => {
     const { engine, events, running } = startEngine({
       wrap: (fake) => ({
         ...fake,

@@ -10,20 +10,20 @@ import { createOutbox } from "./outbox.ts";
 import { createPacing } from "../costs/pacing.ts";
 import { createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
-import { createStepLoop } from "./step-loop.ts";
+import { createStepLoop, type StepLoop } from "./step-loop.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
 export interface EngineLimits {
   /**
-   * Most prompt tokens in a step while a slot decodes; while no slot decodes, four times as many. Where absent, the
+   * Most prompt tokens in a step while a slot decodes; while no slot decodes, four times as many. Without this limit, the
    * measured times of steps decide. A step never exceeds the batch size.
    */
   readonly prefillBudget?: number | undefined;
-  /** Most bytes of KV snapshots that the backend keeps; 0 turns snapshots off. */
+  /** Most bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
-  /** Most submitted jobs without a slot, embed jobs included; a further job fails with resource_exhausted. */
+  /** Most submitted jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;
-  /** Most checked jobs whose tokens are kept until they are submitted. */
+  /** Most jobs whose preflight result is kept until they are submitted. */
   readonly maxPrepared: number;
 }
 
@@ -40,27 +40,22 @@ export interface EngineOptions {
   readonly limits: EngineLimits;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-  /** 32 random bits, for jobs without a seed. */
+  /** 32 random bits, for jobs with the seed -1. */
   readonly random32: () => number;
   /** Receives each event synchronously and must not throw. It may call the engine with a command. */
   readonly emit: (event: EngineEvent) => void;
-  /** A fixed number of threads; where absent, the engine begins with the backend's number and adapts it. */
+  /** A fixed number of threads; by default the engine begins with the backend's number and adapts it. */
   readonly pinnedThreads?: number;
   /** Most threads to try when `pinnedThreads` is absent; by default the backend's maximum. */
   readonly maxThreads?: number;
 }
 
 export interface Engine {
-  /** Accepts a command at any time. For running jobs it takes effect at the next scheduling point between two steps, otherwise at once. */
+  /** Accepts a command at any time. For running jobs the command takes effect at the next scheduling point, otherwise at once. */
   handle(command: EngineCommand): void;
-  /** Runs jobs until `shutdown`, or until the backend breaks; then the last event is `broken`. Never rejects. Call it once. */
+  /** Runs jobs until `shutdown`, or until the backend breaks; in that case the last event is `broken`. Never rejects. Call it once. */
   run(): Promise<void>;
-  /**
-   * Does part of the deferred work if nothing was computed since the last call. To be called regularly.
-   * @param freeCores how many cores no other process used since the last call, with fractions; where given, more threads
-   * are tried only when cores are free for them
-   */
-  maintain(freeCores?: number): void;
+  readonly maintain: StepLoop["maintain"];
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -162,7 +157,7 @@ export function createEngine(options: EngineOptions): Engine {
         loop.wake();
       },
       (thrown) => {
-        // The job may have been cancelled during the preparation, and even submitted again.
+        // The job may have been cancelled during the preparation, or cancelled and submitted again.
         if (waiting.get(job.jobId) !== entry) return;
         waiting.delete(job.jobId);
         sendNow({ type: "failed", jobId: job.jobId, ...failureOf(thrown) });
@@ -248,7 +243,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
-    maintain: (freeCores) => loop.maintain(freeCores),
+    maintain: loop.maintain,
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },

@@ -1,4 +1,4 @@
-// Tests when the slots' status is sent: with every change, and their counts now and then.
+// Tests when the slots' status is sent.
 import { describe, expect, test } from "vitest";
 import type { EngineEvent, StepStats } from "../port/messages.ts";
 import { createOutbox } from "./outbox.ts";
@@ -23,8 +23,8 @@ function open(): { slot: Slot; outbox: ReturnType<typeof createOutbox>; flush: (
 
 const sequenceOf = (jobId: string, completionTokens: number) => ({ jobId, completionTokens }) as Sequence;
 
-describe("the slots", () => {
-  test("are sent at first, and not again while nothing changes", () => {
+describe("the slots' status", () => {
+  test("is sent first, and not again without a change", () => {
     const { flush } = open();
     expect(flush(statsOf(1))).toEqual([
       [0, "idle", 0],
@@ -33,7 +33,7 @@ describe("the slots", () => {
     expect(flush(statsOf(1))).toBeUndefined();
   });
 
-  test("are sent whenever one changes its state, or its job", () => {
+  test("is sent when a slot changes its state or its job", () => {
     const { slot, flush } = open();
     flush(statsOf(1));
     slot.state = "decoding";
@@ -45,7 +45,7 @@ describe("the slots", () => {
     expect(flush(statsOf(1))).toContainEqual([1, "releasing", 4]);
   });
 
-  test("are sent after 200 ms of passes and the gaps between them, so that their counts move", () => {
+  test("is sent with new counts after 200 ms of passes and gaps", () => {
     const { slot, flush } = open();
     slot.state = "decoding";
     const sequence = { jobId: "a", completionTokens: 1 };

@@ -1,27 +1,27 @@
-// Collects job events and sends them from the engine as one message, together with the slots' status where it has changed.
+// Collects job events and sends them from the engine as one message, with the slots' status if that has changed.
 import type { SlotStatus } from "@waggle/protocol";
 import type { EngineEvent, JobEvent, StepStats } from "../port/messages.ts";
 import type { Sequence } from "../sequence/sequence.ts";
 import { slotStatus, type Slot, type SlotPhase } from "./slots.ts";
 
-/** Time of passes between two updates of the slots' token counts: short enough for a display. */
+/** Time between two updates of the slots' token counts, measured in passes and their gaps: often enough for a display. */
 const countsIntervalMs = 200;
 
 export interface Outbox {
   add(...events: readonly JobEvent[]): void;
-  /** Sends the collected events, and the stats of a pass if there was one; sends nothing when there are neither. */
+  /** Sends the collected events, and the stats of a pass if there was one; without events and stats, sends nothing. */
   flush(stats?: StepStats): void;
-  /** Sends a message even when there is nothing to send, as a sign of life. */
+  /** Sends a message even without events, as a sign of life. */
   beat(): void;
 }
 
 export function createOutbox(slots: readonly Slot[], emit: (event: EngineEvent) => void): Outbox {
   let gathered: JobEvent[] = [];
-  /** The state and job of each slot as in the last message. */
+  /** The state and job of each slot in the last message. */
   const sent = slots.map((): { state?: SlotPhase; sequence?: Sequence | undefined } => ({}));
   let passedMs = 0;
 
-  /** All slots when any has changed its state or its job; changes of counts alone can wait. */
+  /** Returns the status of all slots when a slot has changed its state or its job; changes of counts alone can wait. */
   function changedSlots(stats: StepStats | undefined): readonly SlotStatus[] | undefined {
     if (stats !== undefined) passedMs += stats.passMs + stats.gapMs;
     const hasChanged = slots.some(

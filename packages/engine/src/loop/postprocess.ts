@@ -1,4 +1,4 @@
-// Applies the results of a pass: caches grow, tokens become text, jobs end. The module changes slots and computes nothing.
+// Applies the results of a pass to the slots: caches grow, tokens become text, jobs end.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "../port/backend.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import type { SampledToken } from "../sequence/sequence.ts";
@@ -9,8 +9,8 @@ type Model = Pick<Backend, "tokenBytes" | "markOf" | "isEndOfGeneration">;
 
 /**
  * Applies the results of one pass that ended at `atMs`, and returns its events in slot order. A slot that was released
- * during the pass keeps the computed cache and drops the sampled token. The slots of jobs that end here are left in the
- * state releasing.
+ * during the pass keeps the computed cache and drops the sampled token. When a job ends here, its slot's state becomes
+ * releasing.
  * @throws Error when the results do not fit the entries: the backend is broken
  */
 export function postprocess(
@@ -84,7 +84,6 @@ function applyResult(
   if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
 }
 
-/** The facts about a sampled token that its sequence needs. */
 export function describeSampled(token: Token, model: Model): SampledToken {
   return {
     token,
@@ -94,7 +93,7 @@ export function describeSampled(token: Token, model: Model): SampledToken {
   };
 }
 
-/** @param computed number of prompt tokens that the pass added to the cache, at its end */
+/** @param computed number of prompt tokens that the pass added to the slot's cache */
 function promptLogprobs(
   { cached, sequence, prompt }: Slot,
   computed: number,
@@ -127,7 +126,7 @@ function describeLogprobs(
   return { ...describe(token, logprob), top: top.map((entry) => describe(entry.token, entry.logprob)) };
 }
 
-/** The last events of the job in a releasing slot: the text that was still held back, then the one terminal event. */
+/** Makes the last events of the job in a releasing slot: the text that was held back, then the terminal event. */
 export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent[] {
   const sequence = sequenceOf(slot);
   const { jobId } = sequence;

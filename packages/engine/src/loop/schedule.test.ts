@@ -23,11 +23,11 @@ function widths(slots: readonly SchedulableSlot[], stepLimits = limits): string[
 }
 
 describe("schedule", () => {
-  test("plans nothing for idle and releasing slots", () => {
+  test("returns no entries for idle and releasing slots", () => {
     expect(schedule([idle(0), { ...decoding(1), state: "releasing" }], limits)).toEqual([]);
   });
 
-  test("puts all decoding slots and one chunk of a long prompt into one step, in slot order", () => {
+  test("returns entries for all decoding slots and one chunk of a long prompt, in slot order", () => {
     expect(widths([decoding(0), decoding(1), prefilling(2, 2000), decoding(3)])).toEqual([
       "0:1",
       "1:1",
@@ -36,12 +36,12 @@ describe("schedule", () => {
     ]);
   });
 
-  test("continues where the cache ends and samples with the last prompt token", () => {
+  test("continues a prompt where its cache ends, and samples with the last prompt token", () => {
     const [entry] = schedule([prefilling(0, 10, 7)], limits);
     expect(entry).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
   });
 
-  test("ends the shortest prompts first and gives the next one the rest", () => {
+  test("computes the shortest prompts first, and part of the next one with the rest of the budget", () => {
     expect(widths([decoding(0), prefilling(1, 1000), prefilling(2, 28), prefilling(3, 40)])).toEqual([
       "0:1",
       "1:60",
@@ -54,24 +54,24 @@ describe("schedule", () => {
     expect(widths([0, 1, 2, 3].map((id) => prefilling(id, 100)))).toEqual(["0:100!", "1:28"]);
   });
 
-  test("finishes a prompt that is nearly done, and begins none with a few tokens", () => {
+  test("exceeds the budget to finish a prompt, and begins no prompt with a few tokens", () => {
     expect(widths([prefilling(0, 144), prefilling(1, 300)])).toEqual(["0:144!"]);
     expect(widths([prefilling(0, 145), prefilling(1, 300)])).toEqual(["0:128"]);
     expect(widths([prefilling(0, 121), prefilling(1, 300)])).toEqual(["0:121!"]);
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
   });
 
-  test("lets those decode that have waited longest, when not all may", () => {
+  test("decodes the slots that have waited longest when the rows are limited", () => {
     const slots = [3, 1, 2].map((lastDecoded, id) => ({ ...decoding(id), lastDecoded }));
     expect(widths(slots, { ...limits, decodeRows: 1 })).toEqual(["1:1"]);
     expect(widths(slots, { ...limits, decodeRows: 2 })).toEqual(["1:1", "2:1"]);
   });
 
-  test("leaves out jobs that have not begun", () => {
+  test("returns no entries for jobs that have not begun", () => {
     expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
   });
 
-  test("lets no prompt wait for more tokens of others than it has itself", () => {
+  test("lets a prompt wait for at most as many tokens of others as it has itself", () => {
     const long = { ...prefilling(0, 500), agingTokens: 0 };
     let others = 0;
     for (let step = 0; step < 100 && long.cached.length === 0; step++) {
@@ -88,24 +88,24 @@ describe("schedule", () => {
     expect(others).toBeGreaterThan(300);
   });
 
-  test("computes an expensive part of a tile before the tiles, a few tokens of it in a step", () => {
+  test("computes an expensive part of a tile before whole tiles, a few tokens in each step", () => {
     const dear = { ...limits, prefillBudget: 65, partTokens: 2 };
     expect(widths([decoding(0), prefilling(1, 85)], dear)).toEqual(["0:1", "1:2"]);
     expect(widths([decoding(0), prefilling(1, 85, 20)], dear)).toEqual(["0:1", "1:65!"]);
-    // So little more ends with the last tile.
+    // A rest of 8 tokens is computed with the last tile.
     expect(widths([decoding(0), prefilling(1, 93, 20)], dear)).toEqual(["0:1", "1:73!"]);
     expect(widths([decoding(0), prefilling(1, 40, 20)], dear)).toEqual(["0:1", "1:2"]);
-    // Not the same again for the next prompt.
+    // The budget for parts of a tile is used up, so the next prompt waits.
     const prompts = [decoding(0), prefilling(1, 40), prefilling(2, 50)];
     expect(widths(prompts, { ...dear, partTokens: 12 })).toEqual(["0:1", "1:12"]);
   });
 
-  test("scores few tokens at once, names the token after each, and leaves the rest of the budget to others", () => {
+  test("limits the scored tokens, names the next token of each, and leaves the rest of the budget to other prompts", () => {
     const scored = { ...prefilling(1, 40, 30), scores: true };
     const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
     expect(widths([decoding(0), scored, prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
     const both = [1, 2].map((id) => ({ ...prefilling(id, 40, 30), scores: true }));
-    expect(widths([decoding(0), ...both], few), "together").toEqual(["0:1", "1:4"]);
+    expect(widths([decoding(0), ...both], few), "the limit is for all slots together").toEqual(["0:1", "1:4"]);
     const [entry] = schedule([{ ...prefilling(0, 40, 30), scores: true }], few);
     expect(entry).toMatchObject({ tokens: [30, 31, 32, 33], nextTokens: [31, 32, 33, 34], sample: false });
     const [last] = schedule([{ ...prefilling(0, 40, 37), scores: true }], few);
@@ -113,14 +113,14 @@ describe("schedule", () => {
     expect(countScored([entry, last].flatMap((each) => each ?? []))).toBe(6);
   });
 
-  test("holds what decodes first when the batch is small", () => {
+  test("gives decoding slots precedence when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
     const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
     expect(entries.map((entry) => entry.slot)).toEqual([0, 1, 2, 3]);
     expect(countTokens(entries)).toBe(4);
   });
 
-  test("any slots: ascending, within the batch, every decoding slot, and every prompt in order", () => {
+  test("returns ascending entries within the limits, with all decoding slots, for random slots", () => {
     const anySlot = fc.oneof(
       fc.constant({ state: "idle" as const, length: 1, done: 0 }),
       fc.constant({ state: "decoding" as const, length: 1, done: 1 }),

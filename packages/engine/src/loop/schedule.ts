@@ -1,56 +1,47 @@
-// Builds the entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
+// Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
 import type { BatchEntry, Token } from "../port/backend.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
-import type { SlotPhase } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Most tokens in one step, over all entries; at least the number of slots. */
   readonly batchSize: number;
-  /** Most slots that decode in this step; the others wait for their turn. */
+  /** Most slots that decode in this step; other decoding slots wait for their turn. */
   readonly decodeRows: number;
   /** Most prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
   readonly prefillBudget: number;
-  /** Most prompt tokens when they do not fill a tile; Infinity where such a part is not too expensive. */
+  /** Most prompt tokens of a chunk that does not fill a tile; Infinity unless such a chunk takes too long. */
   readonly partTokens: number;
   /** Most prompt tokens in this step whose next-token logprobs are computed. */
   readonly scoredTokens: number;
 }
 
-export interface SchedulableSlot {
-  readonly id: number;
-  readonly state: SlotPhase;
-  readonly prompt: readonly Token[];
+type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens" | "lastDecoded";
+
+export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
   readonly cached: readonly Token[];
-  /** The slot's job requests logprobs of the prompt. */
-  readonly scores: boolean;
-  /** Prompt tokens of other slots that were computed while this prompt waited. */
-  readonly agingTokens: number;
-  /** Present until the slot's job begins. */
   readonly pending: object | undefined;
-  /** The step in which the slot last decoded. */
-  readonly lastDecoded: number;
   readonly sequence: { readonly forced: Token | undefined } | undefined;
 }
 
 /**
- * A prompt is finished in this step if its rest exceeds the budget by no more than this factor: a later entry of a few
- * tokens costs far more per token.
+ * A prompt is finished in this step if its rest is at most this many times the budget: another step with the few tokens that
+ * remain would cost far more per token.
  */
 const lastChunkStretch = 1.125;
-/** An entry with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
+/** A chunk with fewer tokens waits for the next step, unless it ends its prompt or no other prompt is in the step. */
 const leastChunkTokens = 8;
 
 /**
  * Returns the entries of the next step, in ascending slot order; an empty list when there is nothing to compute.
- * Every decoding slot takes part, or, where the rows are limited, those that have waited longest. Prompts receive the
- * budget one after the other, the shortest rest first: that serves most prompts soonest, and few long entries compute
- * faster than many short ones. A prompt ages by the tokens that others compute while it waits, and is ranked as if it were
- * shorter by that number, so no prompt waits for more tokens of others than it has itself.
+ * Every decoding slot takes part; where the rows are limited, the slots that have waited longest. Prompts receive the
+ * budget one after the other, the shortest rest first: most prompts finish soonest this way, and few long entries compute
+ * faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts
+ * compute. So a prompt never waits for more tokens of others than it has itself.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
   const ready = slots.filter((slot) => slot.state === "decoding");
   const prefilling = slots.filter(isPrefilling);
-  // The usual case: no prompt needs a share of the budget.
   if (prefilling.length === 0 && ready.length <= limits.decodeRows) return ready.map(decodeEntry);
   const decoding = new Set(ready.toSorted((a, b) => a.lastDecoded - b.lastDecoded).slice(0, limits.decodeRows));
   const shares = shareBudget(prefilling, limits, limits.batchSize - decoding.size);
@@ -64,7 +55,7 @@ export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimi
   return entries;
 }
 
-/** Ages each waiting prompt by the tokens of these entries. */
+/** Adds to each waiting prompt's age the prompt tokens that these entries compute for other slots. */
 export function ageWaiting(
   slots: readonly (SchedulableSlot & { agingTokens: number })[],
   entries: readonly BatchEntry[],
@@ -102,7 +93,10 @@ function shareBudget(
   return shares;
 }
 
-/** An expensive part of a tile is computed before the whole tiles, because each earlier token makes it more expensive. */
+/**
+ * Returns how many tokens of the share to compute now. Where a chunk that does not fill a tile is expensive, it is computed
+ * before the whole tiles, because each token before such a chunk makes it more expensive.
+ */
 function partFirst(share: number, rest: number, partTokens: number): number {
   if (partTokens >= tileTokens) return share;
   const part = share < tileTokens ? share : rest % share;
@@ -142,12 +136,12 @@ function promptTokens(entry: BatchEntry): number {
   return entry.kind === "prefill" ? entry.tokens.length : 0;
 }
 
-/** Prompt tokens whose next-token logprobs these entries request. */
+/** Counts the prompt tokens whose next-token logprobs these entries request. */
 export function countScored(entries: readonly BatchEntry[]): number {
   return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? (entry.nextTokens?.length ?? 0) : 0), 0);
 }
 
-/** Number of tokens that these entries feed. */
+/** Counts the tokens that these entries feed. */
 export function countTokens(entries: readonly BatchEntry[]): number {
   return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 1), 0);
 }

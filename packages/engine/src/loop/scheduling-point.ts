@@ -1,55 +1,48 @@
-// Runs the scheduling point between two passes: frees slots and assigns them, and begins each job with the longest prefix
-// that is cheaper to load than to compute. While a slot decodes, a scheduling point saves or loads only a few snapshots.
+// Runs the scheduling point between two passes: frees slots, assigns jobs to slots, and begins each job with the longest
+// prefix that is cheaper to load than to compute. While a slot decodes, a scheduling point saves or loads few snapshots.
 import { WaggleError, type StoppedBy } from "@waggle/protocol";
 import { cacheScopeOf } from "./adapters.ts";
 import type { Backend, KvSnapshot } from "../port/backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
-import type { EngineEvent } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { describeSampled, endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
 import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
-import { createKvOffload } from "../kv/kv-offload.ts";
+import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import { readerFor } from "../sequence/answer-parts.ts";
 import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
-/** A job that has not begun. It begins after its preparation. */
 export interface WaitingJob {
+  /** Undefined until the preparation ends; the job begins afterwards. */
   prepared: PreparedJob | undefined;
   /** Aborts the job's preparation. */
   readonly leaving: AbortController;
 }
 
-export interface SchedulingPointOptions {
+export interface SchedulingPointOptions extends KvOffloadOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly embeddings: Pick<Embeddings, "add">;
   /** Waiting jobs by job id, in the order of their arrival. */
   readonly waiting: Map<string, WaitingJob>;
-  /** Most bytes of KV snapshots. */
-  readonly prefixStoreBytes: number;
-  /** Time per prompt token when this many are computed, in milliseconds; undefined before the first measurement. */
-  readonly tokenMs: (tokens: number) => number | undefined;
   readonly outbox: Outbox;
-  readonly emit: (event: EngineEvent) => void;
-  readonly now: () => number;
 }
 
 export interface Arrival {
   /** Number of forward passes that have ended. */
   readonly passes: number;
-  /** True when the engine is idle, so that deferred work may be done. */
+  /** True when the engine is idle, so that the cache of an idle slot may be saved. */
   readonly maintenance: boolean;
-  /** Called when a long operation has begun that leaves this thread free. */
+  /** Called when a transfer of a snapshot has begun and leaves this thread free. */
   readonly underway: () => void;
 }
 
 export interface SchedulingPoint {
   run(arrival: Arrival): Promise<void>;
-  /** Number of the prompt's first tokens that a cache holds now. */
+  /** Returns how many of the prompt's first tokens a cache holds now. */
   cachedTokens(prepared: PreparedGenerate): number;
 }
 
@@ -60,7 +53,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   let lastPasses = 0;
 
   async function releaseEnded(passes: number): Promise<void> {
-    // Search again each time, because a cancel may arrive while the backend releases another slot.
+    // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
     for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
       if (slot.pending === undefined) await backend.end(slot.id);
       outbox.add(...endingEvents(slot, passes, now()));
@@ -95,21 +88,20 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   function sequenceFor(prepared: PreparedGenerate): Sequence {
     const { job, promptTokens, sampling } = prepared;
-    const { thinkingBudget: budget, repetitionLimit } = job;
+    const { jobId, stop, maxTokens, contextShift, repetitionLimit, lines, thinkingBudget: budget } = job;
     return createSequence({
-      jobId: job.jobId,
-      cachedTokens: 0,
-      stop: job.stop,
+      jobId,
+      stop,
+      maxTokens,
+      contextShift,
+      repetitionLimit,
+      lines,
       ignoreEos: sampling.ignore_eos,
       promptTokens,
-      maxTokens: job.maxTokens,
-      contextShift: job.contextShift === true,
       contextSize: backend.info.contextSize,
       startedAtMs: now(),
       reader: readerFor(prepared, backend.info.chatFormat),
       thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
-      repetitionLimit,
-      lines: job.lines,
     });
   }
 
@@ -125,15 +117,15 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   async function beginPending(): Promise<void> {
     for (const slot of slots) {
-      // Repeat after each transfer: the next transfer may load what this one saved.
+      // Repeat after each transfer, because the next transfer may load the snapshot that this one saved.
       while (slot.pending !== undefined && slot.state === "prefilling" && (await advance(slot, slot.pending)));
     }
   }
 
   /**
-   * Does one transfer for this job, or begins it; returns false when nothing more can be done at this scheduling point.
-   * The calls terminate whatever value the transfers have: each slot is saved once per job, and each load adds tokens to
-   * the slot or removes a snapshot from the index.
+   * Does one transfer for this job, or begins the job. Returns false when nothing more can be done at this scheduling point.
+   * The loop over this function ends: each slot is saved at most once per job, and each load adds tokens to the slot or
+   * removes a snapshot from the index.
    */
   async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {
     const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
@@ -158,7 +150,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const loaded = await offload.load(slot, state);
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
-    // If the job was cancelled during the transfer, the next scheduling point frees the slot with this cache.
+    // If the job was cancelled during the transfer, the next scheduling point frees the slot with the loaded cache.
     const { prompt, reusableTokens } = pending.prepared;
     const keepTokens = commonPrefix(slot.cached, prompt, reusableTokens);
     if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
@@ -195,7 +187,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     );
   }
 
-  /** Ends a job whose replayed output was already complete. The slot's cache does not change. */
+  /** Ends a job whose earlier output is already complete. The slot's cache does not change. */
   function finishAtOnce(slot: Slot, { prepared, replayed }: PendingStart, by: StoppedBy): void {
     const { job, promptTokens, sampling } = prepared;
     const counts = { promptTokens, cachedTokens: promptTokens };
@@ -219,13 +211,13 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
     }
     slot.cached.length = 0;
-    // A cancel that arrived before the failure takes precedence.
+    // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
     outbox.add(...endingEvents(slot, lastPasses, now()));
     freeSlot(slot, lastPasses);
   }
 
-  /** Saves the cache of an idle slot in advance, so that no job has to wait for the save. The least recently used slot comes first. */
+  /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
   async function writeBehind(): Promise<void> {
     const next = slots
       .filter((slot) => slot.state === "idle" && slot.writtenBehind !== true)
@@ -234,7 +226,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     next.writtenBehind = !offload.wouldLose(next, 0) || (await offload.save(next));
   }
 
-  /** At least one transfer; with many waiting jobs, as many as jobs wait for each job that decodes. */
+  /** Returns the most transfers at this scheduling point: with decoding slots, the number of beginning jobs per decoding slot, at least 1. */
   function transfersAllowed(): number {
     const decoding = slots.filter(({ state }) => state === "decoding").length;
     const beginning = slots.filter(({ pending }) => pending !== undefined).length;

@@ -1,8 +1,9 @@
-// Random schedules of submissions and cancels on the fake backend. Each has a seed, which the failure names and which
-// repeats it.
+// Runs random schedules of submissions and cancels on the fake backend. A failure names the seed of its schedule, which repeats
+// it.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend, BatchEntry, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "../fake/fake-model.ts";
@@ -12,27 +13,20 @@ import type { EngineEvent, GenerateJob, JobEvent } from "../port/messages.ts";
 const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
 const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
 
-/** In all schedules so far. */
+/** Counts over all schedules so far. */
 let shifts = 0;
 let aheads = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
 
 interface Random {
-  /** A whole number from 0 to below `limit`. */
+  /** Returns an integer from 0 up to, but not including, `limit`. */
   below(limit: number): number;
   chance(probability: number): boolean;
   pick<T>(from: readonly [T, ...T[]]): T;
 }
 
-/** Mulberry32. */
 function createRandom(seed: number): Random {
-  let state = seed;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const next = randomNumbers(seed);
   return {
     below: (limit) => Math.floor(next() * limit),
     chance: (probability) => next() < probability,
@@ -61,7 +55,7 @@ function randomJob(random: Random, jobId: string): GenerateJob {
   };
 }
 
-/** To the context's end, less, or far beyond it. */
+/** Draws a length: the rest of the context, less, or more with a context shift. */
 function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextShift"> {
   if (random.chance(0.3)) return {};
   if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
@@ -71,19 +65,19 @@ function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextS
 interface JobRecord {
   readonly job: GenerateJob;
   readonly events: JobEvent[];
-  /** Passes that had ended when it was cancelled. */
+  /** Number of passes that had ended when the job was cancelled. */
   cancelledAt: number | undefined;
 }
 
 /**
- * Runs one engine through the random schedule of this seed and checks what must hold meanwhile; returns what became
- * of the jobs.
+ * Runs one engine through the random schedule of this seed, and checks the invariants meanwhile. Returns all jobs with their
+ * events.
  */
 async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   const slots = 1 + random.below(5);
   const records = new Map<string, JobRecord>();
-  /** Tokens that each slot really held before its latest job began, with their scope; no scope after an entry failed. */
+  /** The tokens that each slot held before its latest job began, and the job or snapshot that they came from: none after a failed entry. */
   const heldBefore: (readonly Token[])[] = [];
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
@@ -118,7 +112,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     },
   });
 
-  /** Commands arrive whenever the engine awaits its backend. */
+  /** Wraps the backend so that commands arrive whenever the engine awaits it. */
   function interferedWith(backend: FakeBackend): Backend {
     return {
       ...backend,
@@ -189,7 +183,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     engine.handle({ type: "submit", job });
   }
 
-  /** Some jobs continue the text of another one. */
+  /** Draws a prompt that continues another job's text, for some jobs. */
   function continuation(): { prompt?: string } {
     const record = [...records.values()][random.below(records.size * 3)];
     return record === undefined ? {} : { prompt: `${record.job.prompt}${textOf(record)}${random.pick(["", " and"])}` };
@@ -214,16 +208,18 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     if (record === undefined) throw new Error(`Unknown job ${event.jobId}`);
     record.events.push(event);
     if (event.type === "started" && event.slot !== undefined) {
-      expect(event.cachedTokens, "what a slot keeps is all that it may").toBe(reusable(record.job, event.slot));
+      expect(event.cachedTokens, "the slot keeps all tokens that it may").toBe(reusable(record.job, event.slot));
       ownerBefore[event.slot] = record.job;
     }
     if (event.type === "cancelled") {
       expect(event.steps).toBeLessThanOrEqual(1);
-      expect(fake.stepsEnded - (record.cancelledAt ?? Number.NaN), "passes from cancel to free slot").toBe(event.steps);
+      expect(fake.stepsEnded - (record.cancelledAt ?? Number.NaN), "passes between the cancel and the free slot").toBe(
+        event.steps,
+      );
     }
   }
 
-  /** The tokens that the slot truly holds in common with the prompt, if they are of the job's scope. */
+  /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. */
   function reusable(job: GenerateJob, slot: number): number {
     const prompt = tokenizeFake({ kind: "text", text: job.prompt ?? "" });
     const held = ownerBefore[slot]?.cacheScope === job.cacheScope ? (heldBefore[slot] ?? []) : [];
@@ -269,7 +265,7 @@ function checkRecord(record: JobRecord): void {
   expect(times).toEqual([...times].sort((a, b) => a - b));
   const silent = tokens.findIndex(({ text }) => text === "");
   if (silent !== -1) {
-    expect(silent, "only the last event may have no text, and it tells tokens").toBe(tokens.length - 1);
+    expect(silent, "only the last event may be without text, and it has ids").toBe(tokens.length - 1);
     expect(tokens.at(-1)?.ids).not.toEqual([]);
   }
 
@@ -278,12 +274,12 @@ function checkRecord(record: JobRecord): void {
     expect(text, "the same text as alone").toBe(soloText(job, terminal.completionTokens));
     expect(tokens.reduce((sum, { n }) => sum + n, 0)).toBeLessThanOrEqual(terminal.completionTokens);
   } else if (terminal?.type === "cancelled") {
-    expect(cancelledAt, "only what was cancelled is").toBeDefined();
+    expect(cancelledAt, "the job was cancelled by this test").toBeDefined();
     expect(text).toBe(soloText(job, terminal.completionTokens));
   }
 }
 
-/** The text of this job after so many model tokens, had it the engine to itself. */
+/** Returns the text that this job would have alone, after this many model tokens. */
 function soloText(job: GenerateJob, completionTokens: number): string {
   const { seed, temperature, ignore_eos } = job.sampling;
   const prompt = { kind: "text", text: job.prompt ?? "" } as const;
@@ -296,7 +292,7 @@ function soloText(job: GenerateJob, completionTokens: number): string {
 }
 
 describe("random schedules", () => {
-  test(`${schedules} of them: every job ends once, alone or among others with the same text, and no slot is lost`, async () => {
+  test(`end every job once, with the text that it has alone, and leave all slots idle: ${schedules} schedules`, async () => {
     const outcomes: { [type: string]: number } = {};
     for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
       const records = await simulate(seed).catch((error: unknown) => {

@@ -50,7 +50,6 @@ describe("a slot", () => {
       stop: [],
       ignoreEos: false,
       promptTokens: 5,
-      cachedTokens: 2,
       maxTokens: undefined,
       contextShift: false,
       contextSize: 16,
@@ -74,13 +73,13 @@ describe("a slot", () => {
     return slot;
   }
 
-  test("keeps only the prefix its job shares, and takes the job's scope and session", () => {
+  test("keeps only the prefix that its job shares, and gets the job's scope and session", () => {
     const slot = boundSlot();
     expect(slot).toMatchObject({ state: "prefilling", cached: [1, 2], cacheScope: "alice", sessionId: "s" });
     expect(slotStatus(slot)).toEqual({ id: 0, state: "prefilling", job_id: "a", prompt_tokens: 5, tokens: 0 });
   });
 
-  test("keeps its cache as it is until its job begins, also if it never does", () => {
+  test("keeps its cache until its job begins, and also if the job never begins", () => {
     const slot = boundSlot(false);
     const untouched = { cached: [1, 2, 3, 4], cacheScope: undefined, sessionId: undefined };
     expect(slot).toMatchObject({ state: "prefilling", ...untouched });
@@ -89,7 +88,7 @@ describe("a slot", () => {
     expect(slot).toMatchObject({ state: "idle", pending: undefined, ...untouched });
   });
 
-  test("holds the loaded tokens, or is empty", () => {
+  test("holds the tokens of a loaded snapshot, or is empty after a damaged one", () => {
     const slot = boundSlot(false);
     loadSlot(slot, { id: "x", tokens: [1, 2, 7], cacheScope: "bob", bytes: 3 });
     expect(slot).toMatchObject({ cached: [1, 2, 7], cacheScope: "bob" });
@@ -97,7 +96,7 @@ describe("a slot", () => {
     expect(slot).toMatchObject({ cached: [], cacheScope: undefined });
   });
 
-  test("offers other jobs the tokens that no shift has moved", () => {
+  test("offers other jobs only the tokens that no shift has moved", () => {
     const slot = boundSlot();
     slot.cached = [1, 2, 3, 4];
     expect(reusablePart(slot)).toEqual([1, 2, 3, 4]);
@@ -125,7 +124,7 @@ describe("a slot", () => {
     expect(slot).toMatchObject({ cached: [1, 2], unshifted: Infinity });
   });
 
-  test("the first ending counts", () => {
+  test("keeps the first ending", () => {
     const slot = boundSlot();
     releaseSlot(slot, { kind: "finished", by: "end" });
     releaseSlot(slot, { kind: "cancelled", atPass: 3 });

@@ -1,4 +1,4 @@
-// Defines a slot: its states, the contents of its KV cache, and the job bound to it. Every change of state passes through transition().
+// Defines a slot: its states, the contents of its KV cache, and the job bound to it. Every change of state goes through transition().
 import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
 import { adapterKey, cacheScopeOf } from "./adapters.ts";
 import type { KvSnapshot, Token } from "../port/backend.ts";
@@ -14,7 +14,7 @@ export type SlotEvent =
   | "bind"
   /** The last prompt token was computed and the first token sampled. */
   | "prompt_computed"
-  /** The job has ended, or is to end; no further step includes the slot. */
+  /** The job has ended, or must end; no further step includes the slot. */
   | "release"
   /** The backend has ended the job. */
   | "released";
@@ -22,18 +22,18 @@ export type SlotEvent =
 /** How the job in a releasing slot ends. */
 export type Ending =
   | { readonly kind: "finished"; readonly by: StoppedBy }
-  /** `atPass`: number of forward passes that had ended when the command arrived. */
+  /** `atPass`: number of forward passes that had ended when the cancel arrived. */
   | { readonly kind: "cancelled"; readonly atPass: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** A job that has its slot and has not begun yet. */
 export interface PendingStart {
   readonly prepared: PreparedGenerate;
-  /** Number of first tokens of the slot's cache that the job's prompt begins with. */
+  /** Length of the prefix that the slot's cache and the job's prompt share. */
   readonly keepTokens: number;
   /** Result of replaying the job's earlier output; empty for a new job. */
   readonly replayed: Accepted;
-  /** Slots that were saved for this job. Each is saved at most once: the job begins whether or not their snapshots can be used. */
+  /** Slots that were saved for this job. Each slot is saved at most once: otherwise useless snapshots could keep the job from beginning. */
   readonly saved: ReadonlySet<Slot>;
 }
 
@@ -43,20 +43,20 @@ export interface Slot {
   /** Exactly the tokens in the slot's KV cache, also when idle. While the slot prefills, they are the computed part of the prompt. */
   cached: Token[];
   /**
-   * How many first tokens in `cached` no shift has moved. The cache of later tokens depends on discarded tokens, so no
-   * other job may use it. Infinity before a shift.
+   * Number of tokens, counted from the first, that no shift has moved. The cache of later tokens depends on discarded tokens,
+   * so no other job may use it. Infinity before a shift.
    */
   unshifted: number;
   /** Only jobs of this cache scope may reuse `cached`. */
   cacheScope: string | undefined;
   sessionId: string | undefined;
-  /** Number of the pass after which the slot was last freed; -1 if no job has used it. */
+  /** Number of the pass after which the slot was last freed; -1 before the first job. */
   lastUsed: number;
   /** The tokens that are fed before the job samples; empty when idle. */
   prompt: readonly Token[];
-  /** Length of the original prompt: `prompt` of a resumed job also contains the earlier output. */
+  /** Number of tokens of the prompt alone: `prompt` of a resumed job also contains the earlier output. */
   promptTokens: number;
-  /** Key of the adapters that the slot's job has chosen. */
+  /** Key of the job's choice of adapters. */
   adapters: string;
   /** The slot's job requests logprobs of the prompt. */
   scores: boolean;
@@ -64,15 +64,15 @@ export interface Slot {
   agingTokens: number;
   /** The pass in which the slot last decoded, for this job or an earlier one. */
   lastDecoded: number;
-  /** True when the cache of an idle slot is saved, or not worth saving; undefined before that was checked. */
+  /** True when the cache of an idle slot is saved, or not worth saving; undefined before the check. */
   writtenBehind: boolean | undefined;
-  /** Present until the job in the slot begins: until then the KV cache does not change. */
+  /** Set until the slot's job begins. Until then the KV cache does not change, except for loaded snapshots. */
   pending: PendingStart | undefined;
   sequence: Sequence | undefined;
   ending: Ending | undefined;
 }
 
-/** @throws Error when a slot in this state cannot meet this event, which is a defect of the caller */
+/** @throws Error when this event is impossible in this state, which is a defect of the caller */
 export function transition(state: SlotPhase, event: SlotEvent): SlotPhase {
   switch (state) {
     case "idle":
@@ -126,7 +126,7 @@ export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence):
   slot.sequence = sequence;
 }
 
-/** Begins the job in the slot: the slot keeps the first `keepTokens` tokens of its cache, which are the prompt's first tokens. */
+/** Begins the job in the slot. The slot's cache keeps only its first `keepTokens` tokens, with which the prompt begins. */
 export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
   slot.pending = undefined;
   slot.cached.length = keepTokens;
@@ -134,19 +134,19 @@ export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: nu
   slot.sessionId = prepared.job.sessionId;
 }
 
-/** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged: the slot is then empty */
+/** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
 export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
   slot.cached = [...(state?.tokens ?? [])];
   slot.cacheScope = state?.cacheScope;
   slot.sessionId = undefined;
 }
 
-/** The part of the slot's cache that other jobs may use. */
+/** Returns the part of the slot's cache that other jobs may use. */
 export function reusablePart({ cached, unshifted }: Pick<Slot, "cached" | "unshifted">): readonly Token[] {
   return unshifted < cached.length ? cached.slice(0, unshifted) : cached;
 }
 
-/** Excludes the slot from all further steps. The first ending counts: a job that has finished cannot be cancelled afterwards. */
+/** Excludes the slot from all further steps. The first ending counts: a cancel after the finish has no effect. */
 export function releaseSlot(slot: Slot, ending: Ending): void {
   if (slot.state === "releasing") return;
   slot.state = transition(slot.state, "release");
@@ -159,7 +159,7 @@ export function shiftSlot(slot: Slot, { keep, discard }: ContextShift): void {
   slot.unshifted = Math.min(slot.unshifted, keep);
 }
 
-/** Makes the slot idle; its cache stays, except for the tokens that a shift has moved. */
+/** Makes the slot idle. Its cache stays, except for the tokens that a shift has moved. */
 export function freeSlot(slot: Slot, pass: number): void {
   slot.state = transition(slot.state, "released");
   slot.cached.length = Math.min(slot.cached.length, slot.unshifted);

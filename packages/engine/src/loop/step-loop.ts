@@ -1,4 +1,4 @@
-// Runs the loop: scheduling point, one forward pass, postprocessing. Between passes it awaits only the backend.
+// Runs the engine's loop: scheduling point, one forward pass, postprocessing. Between passes the loop awaits only the backend.
 import { deferred } from "@waggle/async";
 import { createAdapterTurns } from "./adapters.ts";
 import type { Backend, BatchEntry, EntryResult, StepsAhead } from "../port/backend.ts";
@@ -22,18 +22,22 @@ export interface StepLoopOptions {
   readonly pacing: Pacing;
   readonly outbox: Outbox;
   readonly now: () => number;
-  /** Called when the pacing has changed the threads for passes of about this many tokens. */
+  /** Called when the pacing has changed the number of threads for passes of about this many tokens. */
   readonly onThreadChange: (change: ThreadChange, tokens: number) => void;
 }
 
 export interface StepLoop {
   /** Number of forward passes that have ended. */
   readonly passes: number;
-  /** Runs until `leave`. @throws whatever the backend threw, which makes the backend unusable */
+  /** Runs until `leave`. @throws the backend's error, after which the backend is unusable */
   run(): Promise<void>;
-  /** Checks the slots and the waiting jobs again, because something has changed. */
+  /** Must be called after a change to slots or waiting jobs, so that the loop handles the change. */
   wake(): void;
-  /** Does deferred work if nothing was computed since the last call; `freeCores` covers the same period. */
+  /**
+   * Saves the cache of an idle slot if nothing was computed since the last call. To be called regularly.
+   * @param freeCores number of cores, with fractions, that no other process used since the last call; with this number, more
+   * threads are tried only when cores are free for them
+   */
   maintain(freeCores?: number): void;
   /** Ends the loop at the next scheduling point. */
   leave(): void;
@@ -44,17 +48,17 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
-  /** `isAhead`: a pass is queued. `hasBegun`: the queued pass is running; the previous result is not delivered yet. */
+  /** `isAhead`: a pass is queued. `hasBegun`: the queued pass is running, and the result of the pass before is not delivered yet. */
   let [isAhead, hasBegun] = [false, false];
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
   let woken = deferred<void>();
-  /** When the last pass ended; undefined while there is nothing to compute. */
+  /** When the last pass or piece of a text ended; undefined when the loop has rested since. */
   let lastEndMs: number | undefined;
-  /** Contexts shifted since the last pass. */
+  /** Number of contexts shifted since the last pass. */
   let shifts = 0;
-  /** True when a piece of an embed job was computed since the last piece of a prompt. */
+  /** True when the last round of the loop computed a piece of an embed job, so that prompts are next. */
   let embeddedLast = false;
   /** Stats of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
@@ -68,7 +72,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return { decoding, prefilling };
   }
 
-  /** @param embedded true when the streams have already waited for a piece of an embed job, so prompts wait for the next step */
+  /** @param embedded true when this round has computed a piece of an embed job: with a prompt too, the streams would wait too long */
   function plan(embedded: boolean): BatchEntry[] {
     const taking = turns.next(slots);
     const planned = pacing.plan(load(taking));
@@ -83,7 +87,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     threads = wanted;
   }
 
-  /** Shifts full contexts. Only jobs with `contextShift` reach this: any other job ends with the last token of its full context. */
+  /** Shifts full contexts. Only jobs with `contextShift` fill their context here: any other job ends with the context's last token. */
   async function shiftFull(): Promise<void> {
     const { contextSize } = backend.info;
     for (const slot of slots) {
@@ -104,7 +108,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return embeddedLast;
   }
 
-  /** Runs a pass, and repeats it while nothing changes: each repetition is queued while the pass before it computes. */
+  /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
   async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const shape = {
       decodeRows: entries.filter((entry) => entry.kind === "decode").length,
@@ -113,7 +117,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     };
     useThreads(pacing.threads(shape));
     let startMs = now();
-    // The last pass's events are sent while this pass computes: sending costs as much as a small model's pass.
+    // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
     let running: ReturnType<StepsAhead["step"]> = backend.step(entries, sendLastPass);
     for (let isFirst = true; running !== undefined; isFirst = false) {
       const next = mayRepeat(entries, shape) ? backend.ahead?.step(entries.map(({ slot }) => slot)) : undefined;
@@ -124,7 +128,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       if (results === undefined) return;
       const endMs = now();
       passes += 1;
-      // If every entry of the pass failed at once, `sendLastPass` was not called during the pass.
+      // If every entry of the pass failed at once, the backend has not called `sendLastPass`.
       if (lastPass !== undefined) sendLastPass();
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
@@ -132,7 +136,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
   }
 
-  /** Whether the next pass will have the same shape as this one, which has just begun, whatever its results are. */
+  /** Whether the next pass will have the same shape as the running pass, whatever results that yields. */
   function mayRepeat(entries: readonly BatchEntry[], shape: PassShape): boolean {
     if (backend.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining) return false;
     if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;
@@ -140,7 +144,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     let decoding = 0;
     for (const { state, sequence, cached, writtenBehind } of slots) {
       if (state === "idle" && writtenBehind !== undefined) continue;
-      if (state !== "decoding" || sequence?.mayContinueFor(1) !== true || cached.length + 1 >= capacity) return false;
+      if (state !== "decoding" || sequence?.mayDecodeTwice !== true || cached.length + 1 >= capacity) return false;
       decoding += 1;
     }
     return decoding === entries.length;
@@ -165,7 +169,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     if (change !== undefined) options.onThreadChange(change, pass.tokens);
   }
 
-  /** Withdraws a queued pass that has not begun, so that the change takes effect first. */
+  /** Wakes the loop, and withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
   function wake(): void {
     woken.resolve();
     if (!isAhead || hasBegun) return;
@@ -187,7 +191,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   async function rest(): Promise<void> {
     sendLastPass();
-    // A text is being tokenized, which may take long. Maintenance wakes the loop regularly, and each time the engine sends a sign of life.
+    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
     if (options.embeddings.size > 0) outbox.beat();
     lastEndMs = undefined;
     await woken.promise;

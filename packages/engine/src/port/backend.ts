@@ -1,5 +1,5 @@
-// Defines the Backend port: what the step loop needs from the part that computes. The port knows slots and tokens, never
-// jobs, HTTP or time.
+// Defines the Backend port: the functions that the step loop calls to compute. The port knows slots and tokens, but no jobs,
+// HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format/format";
 import type { LoadedSettings, ModelKind, Sampling } from "@waggle/protocol";
 
@@ -21,11 +21,10 @@ export interface BackendInfo {
   readonly batchSize: number;
   readonly parameters: number;
   readonly modelBytes: number;
-  /** The absolute path of the model's file, or of the first part of a split file; never sent to a client. Absent where there is no file. */
+  /** The absolute path of the model's file, or of the first part of a split file; never sent to a client. Absent without a file. */
   readonly modelPath?: string;
   /** SHA-256 of the chat template's text, hexadecimal; where the model has a second template for tools, of both texts concatenated. */
   readonly templateSha256?: string;
-  /** Facts from the model's file; absent where there is no file. */
   readonly file?: ModelFile;
   readonly device: string;
   readonly threads: number;
@@ -36,16 +35,16 @@ export interface BackendInfo {
   readonly settings?: LoadedSettings | undefined;
   /** How the model's chat template writes answers; markers that are tokens are written as marks. */
   readonly chatFormat: ChatFormat;
-  /** The model was trained to fill in, and accepts infill prompts. */
+  /** The model was trained to fill holes in code, and accepts infill prompts. */
   readonly infill: boolean;
   readonly promptTexts: PromptTexts;
 }
 
-/** The texts that are added to prompts. */
+/** The chat template and the texts of two control tokens. */
 export interface PromptTexts {
-  /** The source of the chat template in use; where there are several, the one for conversations without tools. */
+  /** The source of the chat template in use; where the model has several, the template for conversations without tools. */
   readonly chatTemplate: string;
-  /** The text of BOS; "" where the model has none. */
+  /** The text of the BOS token; "" where the model has no such token. */
   readonly bos: string;
   readonly eos: string;
 }
@@ -55,7 +54,7 @@ export interface ModelFile {
   readonly architecture: string;
   /** For example `Q4_K_M`; undefined where the file has no quantization. */
   readonly quantization: string | undefined;
-  /** The description by its maker; undefined where the file has none. */
+  /** The description that the model's maker wrote; undefined where the file has none. */
   readonly description: string | undefined;
   /** ISO 8601. */
   readonly modifiedAt: string;
@@ -88,7 +87,7 @@ export interface TemplateTool {
 /** Part of a prompt: either text, in which control tokens are parsed, or tokens that are used unchanged. */
 export type PromptPiece = string | readonly Token[];
 
-/** Code with a hole, for models that were trained to fill one. */
+/** Code with a hole, for models that were trained to fill holes. */
 export interface InfillPrompt {
   readonly prefix: string;
   readonly suffix: string;
@@ -102,25 +101,26 @@ export type PromptInput =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "pieces"; readonly pieces: readonly PromptPiece[] }
   | { readonly kind: "infill"; readonly infill: InfillPrompt }
-  | {
-      readonly kind: "messages";
-      readonly messages: readonly TemplateMessage[];
-      readonly tools?: readonly TemplateTool[];
-      readonly template?: TemplateOptions;
-    };
+  | ({ readonly kind: "messages" } & Conversation);
 
-/** Input of a chat template in addition to the conversation. */
+export interface Conversation {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+}
+
+/** Input of a chat template in addition to messages and tools. */
 export interface TemplateOptions {
   /** Variables of the template by name, for example `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** The answer continues the last message, which is an assistant message. */
+  /** The answer continues the last message, which must be the assistant's. */
   readonly continueFinalMessage?: boolean;
 }
 
 /** A prompt as the tokens that the model receives. */
 export interface TokenizedPrompt {
   readonly tokens: readonly Token[];
-  /** Where the answer begins; only for a conversation. */
+  /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
 }
 
@@ -140,22 +140,22 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
    * marker of the chat format is written as a mark. Cannot be combined with `grammar`.
    */
   readonly answer?: { readonly grammar: string; readonly begun: string };
-  /** The text fills a hole in code, so it ends where the model is unsure. */
+  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
   readonly fillIn?: boolean;
   /** A scale for each of the model's adapters; undefined: the scales at load. */
   readonly adapters?: readonly number[];
   /** Number of alternatives to return with the logprobs of each token; undefined: no logprobs, which is much cheaper. */
   readonly topLogprobs?: number;
-  /** Earlier output of a job that resumes after tokens that it sampled under an earlier engine. */
+  /** Earlier output of a job that resumes after the loss of an engine. */
   readonly priorOutput?: ReplayedOutput;
 }
 
-/** The earlier output of a resumed job: the last of the tokens that are fed as the prompt. Sampling continues after them. */
+/** The earlier output of a resumed job. Its tokens are fed at the end of the prompt, and sampling continues after them. */
 export interface ReplayedOutput {
   readonly ids: readonly Token[];
   /**
-   * Number of tokens after the head of the prompt that shifts have discarded, so that they are not fed; they may include
-   * the first ones of `ids`.
+   * Number of tokens that context shifts have discarded behind the head of the prompt. Discarded tokens are not fed; they
+   * may include the first tokens of `ids`.
    */
   readonly discarded: number;
   /** Length of the original prompt, including discarded tokens. */
@@ -165,9 +165,9 @@ export interface ReplayedOutput {
 /** One slot's share of a step. */
 export type BatchEntry =
   /**
-   * Compute these prompt tokens. With `sample`, they are the last tokens of the prompt, and the entry also yields the
-   * first token of the answer, which is `forced` if given. `nextTokens` are the prompt tokens that follow each of these
-   * (the last one has none), and the entry yields their logprobs. `nextTokens` is allowed only where the slot's sampling
+   * Compute prompt tokens. With `sample`, the prompt ends with `tokens`, and the entry also yields the first token of the
+   * answer, which is `forced` if given. `nextTokens` holds the prompt token behind each of `tokens`, except behind the end
+   * of the prompt, and the entry yields the logprobs of `nextTokens`. `nextTokens` is allowed only where the slot's sampling
    * has `topLogprobs`.
    */
   | {
@@ -178,7 +178,7 @@ export type BatchEntry =
       readonly sample: boolean;
       readonly forced?: Token;
     }
-  /** Feed the token that this slot sampled last, and sample the next one; with `forced`, yield `forced` instead. */
+  /** Feed the token that this slot sampled last, and sample the next token; with `forced`, yield that token instead of sampling. */
   | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
 
 export type EntryResult =
@@ -199,7 +199,7 @@ export type EntryResult =
 /** A copy of a slot's KV cache, kept outside the context. */
 export interface KvSnapshot {
   readonly id: string;
-  /** The first tokens of the snapshot, which may hold more. */
+  /** The first tokens of the saved cache, which may hold further tokens. */
   readonly tokens: readonly Token[];
   /** Only jobs of this cache scope may use the tokens. */
   readonly cacheScope: string;
@@ -242,8 +242,8 @@ export interface TextPiece {
 }
 
 /**
- * Computes texts in a separate context, one after the other. The model's kind decides the result: a vector for each text,
- * or one number for each pair. `feed` is called between steps only, `tokenize` at any time.
+ * Computes texts in a separate context, one after the other. An embedding model yields a vector for each text, a reranking
+ * model one number for each pair. `feed` is called between steps only, `tokenize` at any time.
  */
 export interface Embedder {
   /** Length of a result: the model's width, or 1 for a pair. */
@@ -270,16 +270,16 @@ export interface Embedder {
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
 }
 
-/** Queues one decode step behind the running step, so that the device does not wait between the two. At most one step may be queued. */
+/** Queues one decode step behind the running step, so that the device does not wait between the two steps. At most one step may be queued. */
 export interface StepsAhead {
   /**
    * Queues a step whose slots are all in the running step: each slot feeds the token that it samples there. While the
    * queued step waits or runs, the only other call allowed is one more `step`, after the preceding step has ended.
-   * @returns undefined where the tokens of one of these slots must be checked before they are fed; else a promise of the
+   * @returns undefined where the token of one of these slots must be checked before it is fed; else a promise of the
    * results in the order of the slots, or of undefined when the step was withdrawn
    */
   step(slots: readonly number[]): Promise<readonly EntryResult[] | undefined> | undefined;
-  /** Withdraws the queued step. @returns false when the step is already running, because the step before it has ended */
+  /** Withdraws the queued step. @returns false when the queued step is already running, because the step before has ended */
   withdraw(): boolean;
 }
 
@@ -301,7 +301,7 @@ export interface Backend {
   readonly states?: KvSnapshots | undefined;
   /** Absent where a step cannot be queued behind another. */
   readonly ahead?: StepsAhead | undefined;
-  /** Most `nextTokens` in one step, over all its entries: each needs memory for the logits of the whole vocabulary. */
+  /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
   readonly maxNextLogprobs: number;
 
   /**
@@ -342,7 +342,7 @@ export interface Backend {
   /** The mark of a token that is a marker of the chat format, whether or not it is a control token; undefined for all other tokens. */
   markOf(token: Token): string | undefined;
 
-  /** The text that closes a thought, so that the answer begins; without tokens where the model has no thoughts. */
+  /** The text that closes a thought, so that the answer begins; there are no tokens where the model has no thoughts. */
   readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
   isEndOfGeneration(token: Token): boolean;
@@ -350,7 +350,7 @@ export interface Backend {
   /**
    * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts
    * afresh. A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work
-   * must keep nothing of them.
+   * must not keep any tokens.
    * @returns the number of tokens kept: fewer than requested where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the sampling cannot be followed
    */
@@ -366,15 +366,15 @@ export interface Backend {
 
   /**
    * Discards `discardTokens` tokens after the first `keepTokens`, between two decode entries of a slot. The tokens behind
-   * them move up by as many positions. Their cache was computed with the discarded tokens, so it differs from that of a
-   * fresh computation.
+   * the discarded ones move up by as many positions. The cache of the moved tokens depends on the discarded tokens, so a fresh
+   * computation would give another cache.
    * @param keepTokens at least 1; `keepTokens` + `discardTokens` must not exceed the tokens that the slot holds
    */
   shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
 
   /**
-   * Ends the slot's work. The slot's KV cache keeps everything fed so far, which is all tokens except the one sampled
-   * last; after a shift, the cache keeps only the tokens that no shift has moved.
+   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, so not the token sampled last; after a shift,
+   * the cache keeps only the tokens that no shift has moved.
    */
   end(slot: number): Promise<void>;
 

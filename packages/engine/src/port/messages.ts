@@ -1,99 +1,90 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
 import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
-import type {
-  BackendInfo,
-  EmbedInput,
-  GpuMemory,
-  InfillPrompt,
-  PromptPiece,
-  TemplateMessage,
-  TemplateOptions,
-  TemplateTool,
-  Token,
-} from "./backend.ts";
+import type { BackendInfo, Conversation, EmbedInput, GpuMemory, InfillPrompt, PromptPiece, Token } from "./backend.ts";
 import type { LineLimits } from "../sequence/line-limits.ts";
 
 /** The output that a resumed job produced under earlier engines. */
 export interface PriorOutput {
-  /** Model tokens of its token events, in order. */
+  /** Model tokens of the job's token events, in order. */
   readonly ids: readonly Token[];
-  /** Number of token events already sent: the index of the next one. */
+  /** Number of token events already sent, and so the index of the next token event. */
   readonly events: number;
 }
 
 /** A job in the form that the engine receives. */
 export type EngineJob = GenerateJob | EmbedOrRerankJob;
 
-export interface GenerateJob {
+/** Exactly one of `prompt`, `pieces`, `infill` and `messages` is set. */
+export interface GenerateJob extends Partial<Conversation>, AnswerSettings {
   readonly kind: "generate";
   readonly jobId: string;
-  /** Exactly one of the four prompt fields is set. */
   readonly prompt?: string;
   readonly pieces?: readonly PromptPiece[];
   readonly infill?: InfillPrompt;
-  readonly messages?: readonly TemplateMessage[];
-  readonly tools?: readonly TemplateTool[];
-  readonly template?: TemplateOptions;
-  /** Grammar of the answer, which continues the prompt. Cannot be combined with `sampling.grammar`. */
-  readonly answerGrammar?: string;
-  /** Most tokens of a thought; a longer thought is closed. */
-  readonly thinkingBudget?: number;
-  /** The answer ends after this many repetitions of the same tokens. */
-  readonly repetitionLimit?: number;
-  /** 0: compute the prompt into the cache, without output. */
-  readonly maxTokens?: number;
-  /** Limits for the answer to a plain prompt. */
-  readonly lines?: LineLimits;
-  /** The text fills a hole in code, so it ends where the model is unsure. */
-  readonly fillIn?: boolean;
-  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without it, the job might never end. */
-  readonly contextShift?: boolean;
-  /** The model's adapters by id; adapters not listed are off. By default all have the scales at load. */
-  readonly lora?: LoraChoice;
-  readonly stop: readonly string[];
-  readonly sampling: Sampling;
-  /** Number of alternatives to send with the logprobs of each token. */
-  readonly topLogprobs?: number;
-  /** Also send logprobs of the prompt's tokens, with as many alternatives. The whole prompt is then computed, even where it is cached. */
-  readonly promptLogprobs?: true;
-  /** Jobs share cached prefixes within one scope only. The scope is the API token's name. */
+  /** The API token's name. Jobs share cached prefixes only within one scope. */
   readonly cacheScope: string;
   readonly sessionId?: string;
   /** Earlier output of a resumed job. The job's next event follows that output. */
   readonly priorOutput?: PriorOutput;
 }
 
-/** Texts to embed or to rank. Such a job has no slot: its pieces are computed between the passes of other jobs. */
+/** The settings of an answer, as the request gives them. */
+export interface AnswerSettings {
+  /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
+  readonly answerGrammar?: string | undefined;
+  /** Most tokens of a thought; a longer thought is closed. */
+  readonly thinkingBudget?: number | undefined;
+  /** The answer ends after this many repetitions of the same tokens. */
+  readonly repetitionLimit?: number | undefined;
+  /** Most tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
+  readonly maxTokens?: number | undefined;
+  /** Limits by lines for the answer to a plain prompt. */
+  readonly lines?: LineLimits | undefined;
+  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
+  readonly fillIn?: boolean | undefined;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
+  readonly contextShift?: boolean | undefined;
+  /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
+  readonly lora?: LoraChoice | undefined;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
+  readonly topLogprobs?: number | undefined;
+  /** Also send logprobs of the prompt's tokens, with `topLogprobs` alternatives. The whole prompt is then computed, even where it is cached. */
+  readonly promptLogprobs?: boolean | undefined;
+}
+
+/** A job without a slot: its texts are computed in pieces between the passes of other jobs. */
 export type EmbedOrRerankJob = EmbedJob | RerankJob;
 
-/** Vectors for texts. */
-export interface EmbedJob {
-  readonly kind: "embed";
+interface TextsJob {
   readonly jobId: string;
-  /** At least one. */
-  readonly texts: readonly EmbedInput[];
-  /** Length of each vector, whose first numbers are kept; by default all of them. */
-  readonly dimensions?: number;
-  /** Tokens after which a text is cut off, at most the model's limit; where absent, a text that is too long is refused. */
-  readonly truncateTo?: number;
-  /** Number of first texts that an earlier engine computed: they are counted and not computed again. */
-  readonly computed?: number;
+  /**
+   * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
+   * A query and its document count as one text, which loses the end of the document.
+   */
+  readonly truncateTo?: number | undefined;
+  /** Number of texts, counted from the first, that an earlier engine computed. They are not computed again. */
+  readonly computed?: number | undefined;
   readonly cacheScope: string;
 }
 
-/** How well documents fit a query. */
-export interface RerankJob {
+/** Computes a vector for each text. */
+export interface EmbedJob extends TextsJob {
+  readonly kind: "embed";
+  /** At least one. */
+  readonly texts: readonly EmbedInput[];
+  /** Number of values that are kept of each vector, from the first; by default all. */
+  readonly dimensions?: number | undefined;
+}
+
+/** Computes how well each document fits a query. */
+export interface RerankJob extends TextsJob {
   readonly kind: "rerank";
-  readonly jobId: string;
   /** One query for all documents, or one for each document. */
   readonly queries: readonly string[];
   /** At least one. */
   readonly documents: readonly string[];
-  /** As in `EmbedJob`, for a query and its document together: the end of the document is cut off. */
-  readonly truncateTo?: number;
-  /** As in `EmbedJob`. */
-  readonly computed?: number;
-  readonly cacheScope: string;
 }
 
 export type EngineCommand =
@@ -101,7 +92,7 @@ export type EngineCommand =
   | { readonly type: "preflight"; readonly job: EngineJob }
   /** Drop the prepared job of a preflight, because its result is not needed any more. */
   | { readonly type: "end_preflight"; readonly jobId: string }
-  /** Run the job. It waits inside the engine only if no slot is free. */
+  /** Run the job. The job waits inside the engine only if no slot is free. */
   | { readonly type: "submit"; readonly job: EngineJob }
   /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
@@ -122,15 +113,9 @@ export type EngineQuery =
       readonly withPieces: boolean;
     }
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
-  | ({ readonly kind: "render" } & ConversationQuery)
-  /** Number of tokens of a conversation as a prompt; its rendered text alone may have another number. */
-  | ({ readonly kind: "count" } & ConversationQuery);
-
-interface ConversationQuery {
-  readonly messages: readonly TemplateMessage[];
-  readonly tools?: readonly TemplateTool[];
-  readonly template?: TemplateOptions;
-}
+  | ({ readonly kind: "render" } & Conversation)
+  /** Number of tokens of a conversation as a prompt; the tokenized text of `render` may have another number. */
+  | ({ readonly kind: "count" } & Conversation);
 
 export type EngineQueryResult =
   /** `pieces` are the bytes of each token in base64, if requested. */
@@ -160,7 +145,7 @@ export interface JobFailure {
   readonly details?: Record<string, unknown>;
 }
 
-/** The part of an answer to messages that a piece belongs to. */
+/** The part of a conversation's answer that a piece of text belongs to. */
 export type PartName =
   | { readonly kind: "reasoning" }
   | { readonly kind: "call"; readonly index: number; readonly name: string; readonly id?: string }
@@ -174,7 +159,7 @@ export interface JobTotals {
   readonly completionTokens: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
-  /** Pieces of the answer that looked like tool calls and could not be parsed: they are sent as content. */
+  /** Number of pieces of the answer that looked like tool calls and could not be parsed. Such pieces are sent as content. */
   readonly unreadableCalls?: number;
 }
 
@@ -188,20 +173,20 @@ export const noTotals = {
 } as const satisfies JobTotals;
 
 export type JobEvent =
-  /** The job begins; a job with a slot begins in it. */
+  /** The job begins. Only generate jobs have a slot. */
   | {
       readonly type: "started";
       readonly jobId: string;
       readonly slot?: number;
-      /** Tokens of all texts together. */
+      /** For an embed or rerank job, the tokens of all its texts together. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
-      /** The first text of the prompt that is not cached; only where the cache held tokens of this scope. */
+      /** The first text of the prompt that is not cached; absent where the slot held no tokens of this cache scope. */
       readonly differsAt?: string;
-      /** The seed of the job, or the random one that was drawn for it; absent for jobs that sample nothing. */
+      /** The seed of the request, or the random seed that replaced -1; absent for embed and rerank jobs. */
       readonly seed?: number;
     }
-  /** Progress of a long prompt; not after every piece. */
+  /** Progress of a long prompt, sent at intervals and not after every pass. */
   | {
       readonly type: "progress";
       readonly jobId: string;
@@ -224,11 +209,11 @@ export type JobEvent =
       readonly tMs: number;
       /**
        * Model tokens in this event, in order: all tokens sampled since the last event, except a token that ends the
-       * generation. The prompt's tokens and all `ids` are the context so far. The text of the `ids` is all text that was
-       * sent, plus text that may still be held back.
+       * generation. The context so far is the prompt's tokens and the `ids` of all events. The text of the `ids` of all
+       * events is the text that was sent, plus text that may still be held back.
        */
       readonly ids: readonly Token[];
-      /** The number of `ids`; 0 where an earlier event contained them. */
+      /** The length of `ids`; 0 if an earlier event had the ids of this text. */
       readonly n: number;
       /** Logprobs of the model tokens in this event, if requested. */
       readonly logprobs?: readonly LogprobEntry[];
@@ -241,12 +226,12 @@ export type JobEvent =
       readonly from: number;
       readonly entries: readonly PromptLogprobEntry[];
     }
-  /** The result of one of the texts; results come in the order of the texts. */
+  /** The result of one text. Results come in the order of the texts. */
   | {
       readonly type: "embedding";
       readonly jobId: string;
       readonly index: number;
-      /** Of length 1 for a text to embed; for a document only its logit. */
+      /** A text's unit vector, or a list with only the logit of a document. */
       readonly vector: readonly number[];
       readonly tokens: number;
     }
@@ -261,24 +246,25 @@ export type JobEvent =
   | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
   | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);
 
-/** Statistics of one step. `width` counts entries, `tokens` the tokens fed. */
 export interface StepStats {
   readonly step: number;
+  /** Number of batch entries. */
   readonly width: number;
   readonly decodeRows: number;
+  /** Number of tokens fed. */
   readonly tokens: number;
   /** Number of fed prompt tokens whose next-token logprobs were requested. */
   readonly scored: number;
   readonly passMs: number;
-  /** Time from the end of the last step to the start of this one, while work was waiting. */
+  /** Time from the end of the last step to the start of this step; 0 when the engine had no work in between. */
   readonly gapMs: number;
-  /** Contexts that were shifted before the step; llama.cpp does most of that work within the pass. */
+  /** Number of contexts shifted before the step; llama.cpp does most of a shift's work within the pass. */
   readonly shifts: number;
   readonly threads: number;
 }
 
 export type EngineEvent =
-  /** From 0 to 1. */
+  /** `progress` is from 0 to 1. */
   | { readonly type: "loading"; readonly progress: number }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
@@ -291,9 +277,9 @@ export type EngineEvent =
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**
-   * Sent after every forward pass, after every piece of an embed or rerank job, and after a scheduling point that changed
-   * something without either. Only a pass has `stats`. `slots` is present when a slot has changed its state or its job,
-   * and from time to time to update the counts.
+   * Sent after every forward pass, every piece of an embed or rerank job, and every scheduling point with job events. Also
+   * sent as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its
+   * state or its job, and from time to time to update the counts.
    */
   | {
       readonly type: "step";
@@ -302,8 +288,8 @@ export type EngineEvent =
       readonly stats?: StepStats;
     }
   /**
-   * A KV snapshot with this many tokens was saved, loaded or found damaged; `states` is the number of snapshots after
-   * that, with their bytes.
+   * A KV snapshot with this many tokens was saved, loaded or found damaged. `states` is the number of all snapshots after
+   * the operation, `bytes` their total size.
    */
   | {
       readonly type: "prefix_store";
@@ -313,9 +299,9 @@ export type EngineEvent =
       readonly states: number;
       readonly bytes: number;
     }
-  /** Load of the engine's process, about once a second. Utilization of its main thread since the last report, 0 to 1. */
+  /** Sent about once a second. `eventLoopUtilization` is that of the engine's main thread since the last report, 0 to 1. */
   | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
-  /** Sent every few seconds, with a GPU. */
+  /** Sent every few seconds when the engine uses a GPU. */
   | ({ readonly type: "gpu_memory" } & GpuMemory)
   /** The backend broke; the engine is unusable and about to exit. */
   | { readonly type: "broken"; readonly message: string }

@@ -9,13 +9,13 @@ function open(stop: readonly string[] = [], format: ChatFormat = genericFormat):
   return createAnswerParts(stop, createReader({ format, tools }));
 }
 
-/** A character at a time, and all that is left at the end. */
+/** Pushes the text one character at a time, then ends the answer. */
 function push(parts: AnswerParts, text: string): readonly Piece[] {
   const pieces = [...text].flatMap((character) => parts.push(encoder.encode(character), undefined).pieces);
   return [...pieces, ...parts.end().pieces];
 }
 
-/** Neighbours of one part put together. */
+/** Joins neighbouring pieces of the same part. */
 function joined(pieces: readonly Piece[]): string[] {
   const all: string[] = [];
   let last = "";
@@ -31,7 +31,7 @@ function joined(pieces: readonly Piece[]): string[] {
 const call = '<tool_call>{"name": "look", "arguments": {"at": "STOP"}}</tool_call>';
 
 describe("an answer to messages", () => {
-  test("is split into parts", () => {
+  test("is split into reasoning, content, calls and arguments", () => {
     expect(joined(push(open(), `<think>Hm STOP</think>So be it.${call}`))).toEqual([
       "reasoning: Hm STOP",
       "content: So be it.",
@@ -40,7 +40,7 @@ describe("an answer to messages", () => {
     ]);
   });
 
-  test("stop strings end content, and neither thoughts nor calls", () => {
+  test("ends at a stop string in its content, but not in reasoning or calls", () => {
     const text = open(["STOP"]);
     expect(joined(push(text, `<think>STOP</think>a${call}bSTOPc`))).toEqual([
       "reasoning: STOP",
@@ -52,7 +52,7 @@ describe("an answer to messages", () => {
     expect(text.end().stopped).toBe(true);
   });
 
-  test("text that could have become a stop string comes before the call that rules it out", () => {
+  test("releases a held-back beginning of a stop string before a call", () => {
     expect(joined(push(open(["STOP"]), `aST${call}`))).toEqual([
       "content: aST",
       "call look: ",
@@ -60,14 +60,14 @@ describe("an answer to messages", () => {
     ]);
   });
 
-  test("a character that a marker breaks off is U+FFFD, and no other token can write a mark", () => {
+  test("has U+FFFD for a character that a marker cuts off, and for a mark in a token's text", () => {
     const text = open();
     text.push(Uint8Array.of(0xf0, 0x9f), undefined);
     expect(text.push(new Uint8Array(), "\uFDD5").pieces).toEqual([{ text: "\uFFFD" }]);
     expect(joined(push(open(), "a\uFDD1b"))).toEqual(["content: a\uFFFDb"]);
   });
 
-  test("knows when it thinks", () => {
+  test("reports whether the next token belongs to a thought", () => {
     const text = open();
     for (const character of "<think>a") text.push(encoder.encode(character), undefined);
     expect(text.thinking).toBe(true);
@@ -76,7 +76,7 @@ describe("an answer to messages", () => {
   });
 });
 
-test("a plain prompt's answer is text, whatever it contains", () => {
+test("the answer to a plain prompt is text, even with markers in it", () => {
   expect(joined(push(createAnswerParts(["STOP"], undefined), "<think>a</think>bSTOPc"))).toEqual([
     "content: <think>a</think>b",
   ]);

@@ -1,21 +1,18 @@
-// Splits an answer into parts: text for a plain prompt; reasoning, content and calls for a conversation. Stop strings end
-// content only: they cut no call in two, and do not apply to thoughts.
+// Splits an answer into parts: text for a plain prompt; reasoning, content and calls for a conversation. Stop strings apply
+// to text and content only, and not to reasoning and calls.
 import { createReader, type AnswerPart, type AnswerReader, type ChatFormat } from "@waggle/chat-format/format";
 import type { PartName } from "../port/messages.ts";
 import type { PreparedGenerate } from "./prepare.ts";
-import { createStopMatcher, createTextAssembler, createTextDecoder } from "./decode-text.ts";
+import { createStopMatcher, createTextAssembler, createTextDecoder, type CertainText } from "./decode-text.ts";
 
-/** One piece of an answer. */
 export interface Piece {
   /** Absent for content, and for the answer to a plain prompt. */
   readonly part?: PartName;
   readonly text: string;
 }
 
-export interface NewPieces {
+export interface NewPieces extends Pick<CertainText, "stopped"> {
   readonly pieces: readonly Piece[];
-  /** True when a stop string is complete: no more text follows. */
-  readonly stopped: boolean;
 }
 
 export interface AnswerParts {
@@ -25,27 +22,27 @@ export interface AnswerParts {
   end(): NewPieces;
   /** True when the next token belongs to a thought. */
   readonly thinking: boolean;
-  /** Number of pieces that looked like calls and could not be parsed. */
+  /** Number of pieces that looked like tool calls and could not be parsed. */
   readonly unreadableCalls: number;
   /** The stop string that ended the answer, if one did. */
   readonly stopString: string | undefined;
 }
 
-/** The marks of markers in the reader's text; the text of other tokens must not contain them. */
+/** Marks represent the chat format's markers in the reader's text. The text of other tokens must not contain them. */
 const marks = /[\uFDD0-\uFDEF]/;
 
-/** @param reader parses a conversation's answer; without a reader, everything is text */
+/** @param reader parses a conversation's answer; undefined for a plain prompt, whose answer has no parts */
 export function createAnswerParts(stop: readonly string[], reader: AnswerReader | undefined): AnswerParts {
   return reader === undefined ? plainText(stop) : readText(stop, reader);
 }
 
-/** Returns undefined for the answer to a plain prompt. */
+/** Creates the reader of a conversation's answer; undefined for a plain prompt. */
 export function readerFor(
   { job, start }: Pick<PreparedGenerate, "job" | "start">,
   format: ChatFormat,
 ): AnswerReader | undefined {
   if (start === undefined) return undefined;
-  // A grammar of the client describes the whole answer, so the answer has no parts.
+  // The client's grammar describes the whole answer, so the answer has no tool calls or other parts.
   if (job.sampling.grammar !== undefined) return createReader({ format: { ...format, answer: [] }, tools: [], start });
   const tools = (job.tools ?? []).map(({ function: { name, parameters } }) => ({ name, parameters }));
   return createReader({ format, tools, start });
@@ -53,7 +50,7 @@ export function readerFor(
 
 function plainText(stop: readonly string[]): AnswerParts {
   const assembler = createTextAssembler(stop);
-  const piecesOf = ({ text, stopped }: { text: string; stopped: boolean }): NewPieces => ({
+  const piecesOf = ({ text, stopped }: CertainText): NewPieces => ({
     pieces: text === "" ? [] : [{ text }],
     stopped,
   });
@@ -99,7 +96,7 @@ function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
   return {
     push(bytes, mark) {
       if (mark === undefined) return take(reader.push(withoutMarks(decoder.decode(bytes, { stream: true }))), false);
-      // A marker ends an unfinished character.
+      // Without `stream`, `decode` ends an unfinished character, because a marker follows.
       return take(reader.push(withoutMarks(decoder.decode()) + mark), false);
     },
     end: () => take([...reader.push(withoutMarks(decoder.decode())), ...reader.end()], true),

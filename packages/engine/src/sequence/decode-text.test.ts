@@ -4,7 +4,7 @@ import { createTextAssembler } from "./decode-text.ts";
 
 const encoder = new TextEncoder();
 
-/** Feeds the pieces and returns the text for each, then that of the end. */
+/** Returns the text for each piece, then the text that the end releases. */
 function assemble(pieces: readonly (string | readonly number[])[], stops: readonly string[] = []): string[] {
   const assembler = createTextAssembler(stops);
   const texts = pieces.map((piece) =>
@@ -13,20 +13,20 @@ function assemble(pieces: readonly (string | readonly number[])[], stops: readon
   return [...texts, assembler.end()].map(({ text }) => text);
 }
 
-describe("characters", () => {
-  test("wait for their last byte", () => {
+describe("the characters of a text", () => {
+  test("are sent when their last byte has come", () => {
     expect(assemble([[0xf0, 0x9f], [0x90], [0x9d, 0x21]])).toEqual(["", "", "🐝!", ""]);
   });
 
-  test("that are impossible become U+FFFD at once", () => {
+  test("become U+FFFD at once when their bytes are invalid", () => {
     expect(assemble([[0xff], [0xe2, 0x82], [0x41]])).toEqual(["\uFFFD", "", "\uFFFDA", ""]);
   });
 
-  test("that end early become U+FFFD at the end", () => {
+  test("become U+FFFD at the end when bytes are missing", () => {
     expect(assemble(["a", [0xe2, 0x82]])).toEqual(["a", "", "\uFFFD"]);
   });
 
-  test("keep a byte order mark in the text", () => {
+  test("include a byte order mark", () => {
     expect(
       assemble([
         [0xef, 0xbb],
@@ -37,14 +37,14 @@ describe("characters", () => {
 });
 
 describe("stop strings", () => {
-  test("are not part of the text, nor is what follows", () => {
+  test("end the text before their first character", () => {
     const assembler = createTextAssembler(["END"]);
     expect(assembler.push(encoder.encode("one END two"))).toEqual({ text: "one ", stopped: true });
     expect(assembler.push(encoder.encode("three"))).toEqual({ text: "", stopped: true });
     expect(assembler.end()).toEqual({ text: "", stopped: true });
   });
 
-  test("hold back only what could still become one", () => {
+  test("hold back only text that may become a stop string", () => {
     expect(assemble(["one E", "N", "T", "s"], ["END"])).toEqual(["one ", "", "ENT", "s", ""]);
   });
 
@@ -52,25 +52,25 @@ describe("stop strings", () => {
     expect(assemble(["so EN"], ["END"])).toEqual(["so ", "EN"]);
   });
 
-  test("restart inside their own beginning", () => {
+  test("are found when they begin within a false start", () => {
     expect(assemble(["aa", "a", "b", "c"], ["aab"])).toEqual(["", "a", "", "", ""]);
   });
 
-  test("end the text at the one that is complete first", () => {
+  test("end the text at the stop string that is complete first", () => {
     expect(assemble(["xabc", "d"], ["abcd", "bc"])).toEqual(["xa", "", ""]);
     expect(assemble(["xabcd"], ["abcd", "bc"])).toEqual(["xa", ""]);
   });
 
-  test("end the text at the longer of two that are complete at once", () => {
+  test("end the text at the longer of two stop strings that end at the same position", () => {
     expect(assemble(["xab"], ["b", "ab"])).toEqual(["x", ""]);
   });
 
-  test("made of half a character never match", () => {
+  test("with half a surrogate pair never match", () => {
     expect(assemble(["🐝"], ["\udc1d", "\ud83d"]).join("")).toBe("🐝");
   });
 });
 
-describe("any bytes, any stop strings, any borders between tokens", () => {
+describe("for random bytes, stop strings and borders between tokens", () => {
   const alphabet = ["a", "b", "é", "蜂", "🐝", "\uFFFD"];
   const chunk = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...alphabet).map((text) => [...encoder.encode(text)]) },
@@ -87,7 +87,7 @@ describe("any bytes, any stop strings, any borders between tokens", () => {
     return borders.slice(1).map((border, i) => all.slice(borders[i], border));
   }
 
-  /** The text up to the stop string that is complete first, found letter by letter. */
+  /** Returns the text up to the stop string that is complete first: a slow reference. */
   function upToStop(text: string, stopStrings: readonly string[]): string {
     for (let end = 1; end <= text.length; end++) {
       const ending = stopStrings.filter((stop) => text.slice(0, end).endsWith(stop));
@@ -96,7 +96,7 @@ describe("any bytes, any stop strings, any borders between tokens", () => {
     return text;
   }
 
-  test("the pieces make up the decoded text up to the first stop string", () => {
+  test("the pieces together are the decoded text up to the first stop string", () => {
     fc.assert(
       fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
         const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(all));
@@ -106,7 +106,7 @@ describe("any bytes, any stop strings, any borders between tokens", () => {
     );
   });
 
-  test("no piece holds half a character", () => {
+  test("no piece has half a surrogate pair", () => {
     fc.assert(
       fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
         for (const piece of assemble(split(all, at), stopStrings)) expect(piece).not.toMatch(/\p{Surrogate}/u);
@@ -114,7 +114,7 @@ describe("any bytes, any stop strings, any borders between tokens", () => {
     );
   });
 
-  test("what is held back is the longest end of the text that begins a stop string, no more and no less", () => {
+  test("the held-back text is the longest end of the text that a stop string begins with", () => {
     fc.assert(
       fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
         const assembler = createTextAssembler(stopStrings);

@@ -1,22 +1,20 @@
 // Decodes token bytes to text that may be sent: whole characters only, and no text that could still become a stop string.
 
-/** Text that will not change. `stopped` is true once a stop string is complete: the text ends before it, and no more follows. */
 export interface CertainText {
   readonly text: string;
+  /** True once a stop string is complete: the text ends before the stop string, and no more text follows. */
   readonly stopped: boolean;
 }
 
-export interface TextAssembler {
+export interface TextAssembler extends Pick<StopMatcher, "stopString"> {
   push(bytes: Uint8Array): CertainText;
   /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
   end(): CertainText;
-  /** The stop string that ended the text. */
-  readonly stopString: string | undefined;
 }
 
 /**
- * The text of one job. The first stop string to be complete ends the text; of two that become complete at the same
- * position, the longer one does. The borders between tokens make no difference to the text.
+ * Assembles the text of one job. The first stop string to be complete ends the text; of two that end at the same position,
+ * the longer one counts. The borders between tokens make no difference.
  */
 export function createTextAssembler(stopStrings: readonly string[]): TextAssembler {
   const decoder = createTextDecoder();
@@ -34,22 +32,22 @@ export function createTextAssembler(stopStrings: readonly string[]): TextAssembl
   };
 }
 
-/** Decodes bytes to whole characters. */
+/** Creates a decoder that keeps a byte order mark in the text. */
 export function createTextDecoder(): InstanceType<typeof TextDecoder> {
   return new TextDecoder("utf-8", { ignoreBOM: true });
 }
 
 export interface StopMatcher {
   push(text: string): CertainText;
-  /** Ends the text for now: the part that was held back is no stop string. */
+  /** Returns the text that was held back. No text follows it directly, so it cannot become a stop string. */
   end(): CertainText;
   /** The stop string that was complete first. */
   readonly stopString: string | undefined;
 }
 
 export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
-  // Decoded text never contains half a surrogate pair, so a stop string with such a half could never match. Its beginning
-  // would cut a character in two.
+  // Decoded text never contains half a surrogate pair, so a stop string with such a half never matches. While its beginning
+  // is held back, it could split a character.
   const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
   let held = "";
   let found: string | undefined;
@@ -76,7 +74,7 @@ export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
   };
 }
 
-/** The stop string that is complete first, and its start. */
+/** Finds the stop string that is complete first, and its start. */
 function firstStop(text: string, stops: readonly string[]): { start: number; stop: string } | undefined {
   let first: { start: number; stop: string } | undefined;
   let end = Infinity;
@@ -92,7 +90,7 @@ function firstStop(text: string, stops: readonly string[]): { start: number; sto
   return first;
 }
 
-/** Length of the text that cannot be the beginning of a stop string any more. */
+/** Returns the length of the text before the first position at which an unfinished stop string may begin. */
 function certainLength(text: string, stops: readonly string[]): number {
   let certain = text.length;
   for (const stop of stops) {

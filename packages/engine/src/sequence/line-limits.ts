@@ -1,10 +1,10 @@
-// Applies the limits of an answer that depend on its lines, for editors; llama-server calls them n_indent and t_max_predict_ms.
+// Applies limits by lines to an answer, for editors. llama-server's fields for these limits are n_indent and t_max_predict_ms.
 import type { StoppedBy } from "@waggle/protocol";
 
 export interface LineLimits {
   /** When this time has passed since the first token, the next newline ends the answer. */
   readonly maxDecodeMs?: number;
-  /** A line after the first one that begins with fewer spaces and tabs ends the answer. Only these spaces and tabs of it are sent. */
+  /** A line after the first that begins with fewer spaces and tabs ends the answer: its spaces and tabs are sent, its text is not. */
   readonly minIndent?: number;
 }
 
@@ -16,17 +16,18 @@ export interface LineWatch {
   push(text: string, decodeMs: number): Watched;
 }
 
-/** The part of the text that is sent, and, where it is the last part, the reason. */
 export interface Watched {
+  /** The part of the text that is sent. */
   readonly text: string;
+  /** The limit that ends the answer, if one does. */
   readonly by?: Extract<StoppedBy, "time" | "indent">;
 }
 
 export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineLimits): LineWatch {
-  /** Number of spaces and tabs at the beginning of the current line; undefined within a line, and in the first line. */
+  /** Spaces and tabs so far at the beginning of the current line; undefined behind the beginning, and in the first line. */
   let indent: number | undefined;
 
-  /** The position at which the text leaves the indented block, or undefined. */
+  /** Returns the position of the first character that is indented too little, or undefined. */
   function dedentIn(text: string): number | undefined {
     for (let at = 0; at < text.length; at++) {
       const character = text.charAt(at);

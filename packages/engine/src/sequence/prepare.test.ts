@@ -15,20 +15,20 @@ function preparer(given: { maxPrepared?: number; random32?: () => number } = {})
 }
 
 describe("preparing", () => {
-  test("gives tokens, and a seed to jobs without one", async () => {
+  test("returns tokens, and draws a seed for a job without one", async () => {
     expect(await preparer().prepare(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
     expect(await preparer({ random32: () => -1 }).prepare(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
     const seeded = job({ sampling: SamplingSchema.parse({ seed: 3 }) });
     expect(await preparer().prepare(seeded)).toMatchObject({ sampling: { seed: 3 } });
   });
 
-  test("takes a conversation", async () => {
+  test("tokenizes a conversation", async () => {
     const { prompt: _, ...rest } = job();
     const prepared = await preparer().prepare({ ...rest, messages: [{ role: "user", content: "Hi" }] });
     expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
   });
 
-  test("refuses a prompt that leaves no room for an answer, with both numbers", async () => {
+  test("refuses a prompt without room for an answer, and names both numbers of tokens", async () => {
     await expect(preparer().prepare(job({ prompt: "12345678" }))).resolves.toBeDefined();
     const refused = preparer().prepare(job({ prompt: "123456789" }));
     await expect(refused).rejects.toMatchObject({
@@ -62,7 +62,7 @@ describe("preparing", () => {
     expect(tokenized).toEqual(["one", "two"]);
   });
 
-  test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
+  test("refuses a prompt without tokens, whose first pass would never come", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
     await expect(refused).rejects.toMatchObject({
@@ -115,7 +115,7 @@ describe("preparing", () => {
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
   });
 
-  test("leaves the length of code with a hole to its tokens: it is cut to what the context holds", async () => {
+  test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
     const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
@@ -124,7 +124,7 @@ describe("preparing", () => {
     await expect(prepare({ ...rest, infill })).resolves.toMatchObject({ promptTokens: 2 });
   });
 
-  test("refuses a far too long text to embed before it tokenizes any", async () => {
+  test("refuses a far too long text to embed before tokenizing any text", async () => {
     const fake = createFakeBackend({ slots: 1, contextSize: 10 });
     const { embedder } = fake;
     if (embedder === undefined) expect.fail("no embedder");
@@ -136,7 +136,7 @@ describe("preparing", () => {
     });
   });
 
-  test("checks whether the model can shift, for a job that needs it", async () => {
+  test("refuses a job with a context shift if the model cannot shift", async () => {
     const fake = createFakeBackend({ slots: 1, contextSize: 10 });
     const checkShift = (): void => {
       throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
@@ -149,7 +149,7 @@ describe("preparing", () => {
     });
   });
 
-  test("refuses what the model cannot sample by", async () => {
+  test("refuses sampling settings that the model cannot follow", async () => {
     const refused = preparer().prepare(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
@@ -159,26 +159,26 @@ describe("preparing", () => {
 });
 
 describe("keeping", () => {
-  test("returns a checked job once, as it was submitted", async () => {
+  test("returns a prepared job once, with the submitted job's fields", async () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
     expect(jobs.take(job({ maxTokens: 3 }))).toMatchObject({ prompt: { length: 6 }, job: { maxTokens: 3 } });
     expect(jobs.take(job())).toBeUndefined();
   });
 
-  test("never gives one job's prompt to another with its id", async () => {
+  test("returns no job for another prompt with the same id", async () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
     expect(jobs.take(job({ prompt: "World" }))).toBeUndefined();
   });
 
-  test("nor a job that was checked with another kind of sampling", async () => {
+  test("returns no job for other sampling settings with the same id", async () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
     expect(jobs.take(job({ fillIn: true }))).toBeUndefined();
   });
 
-  test("forgets the oldest beyond its limit", async () => {
+  test("forgets the oldest job beyond the limit", async () => {
     const jobs = preparer();
     for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({ jobId })));
     expect(jobs.take(job({ jobId: "a" }))).toBeUndefined();
@@ -187,7 +187,7 @@ describe("keeping", () => {
   });
 });
 
-test("a failure shows a client nothing of an internal error", () => {
+test("a failure does not show an internal error to the client", () => {
   expect(failureOf(new Error("/secret/path"))).toEqual({
     code: "internal",
     message: "Something went wrong inside the daemon; its log has the cause.",

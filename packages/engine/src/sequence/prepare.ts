@@ -1,4 +1,4 @@
-// Prepares a job before it may wait for a slot: tokenizes it, does the checks that need the model, and sets the final seed.
+// Prepares a job before it waits for a slot: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
 import { adaptersOf } from "../loop/adapters.ts";
@@ -17,8 +17,8 @@ import type { EngineJob, GenerateJob, JobFailure, EmbedOrRerankJob } from "../po
 import { textAt, textCount } from "../texts/embed-work.ts";
 
 /**
- * Most characters per token that any tokenizer reaches on average over a meaningful prompt. Tokenizing delays every
- * stream, so a text that is far too long is refused by its length alone.
+ * Most characters per token, on average over a prompt, that a tokenizer can reach. Tokenizing delays every stream, so a text
+ * that is far too long is refused by its length alone.
  */
 export const maxCharsPerToken = 64;
 
@@ -27,23 +27,23 @@ export type PreparedJob = PreparedGenerate | PreparedEmbed;
 export interface PreparedGenerate {
   readonly kind: "generate";
   readonly job: GenerateJob;
-  /** The tokens that are fed before the first one is sampled; for a resumed job, they include its earlier output. */
+  /** The tokens that are fed before the first token is sampled; for a resumed job, they include its earlier output. */
   readonly prompt: readonly Token[];
-  /** Length of the original prompt. */
+  /** Number of tokens of the prompt alone, without earlier output. */
   readonly promptTokens: number;
   /**
-   * How many first tokens of the prompt may come from a cache: sampling needs one computed token, and logprobs of the
-   * prompt need all of them.
+   * Most tokens, counted from the first, that may come from a cache. Sampling needs the last token computed, and logprobs of
+   * the prompt need all tokens computed.
    */
   readonly reusableTokens: number;
   readonly sampling: SlotSampling;
-  /** Where the answer begins; only for an answer to messages. */
+  /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
 }
 
 /**
- * A prepared embed or rerank job, without the tokens of its texts: there may be millions, and each text is tokenized again
- * when it is computed.
+ * A prepared embed or rerank job. The tokens of its texts are not kept, because there may be millions of tokens: each text is
+ * tokenized again when it is computed.
  */
 export interface PreparedEmbed {
   readonly kind: "embed";
@@ -53,21 +53,21 @@ export interface PreparedEmbed {
 
 export interface PreparerOptions {
   readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
-  /** Most checked jobs whose tokens are kept for their submission; beyond that, the oldest is dropped. */
+  /** Most prepared jobs that are kept for their submission; beyond this number, the oldest is dropped. */
   readonly maxPrepared: number;
-  /** 32 random bits, for a job that asks for a random seed. */
+  /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;
 }
 
 export interface Preparer {
   /**
    * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
-   * @throws WaggleError invalid_argument when the model cannot run this job; tokenizes before it returns
+   * @throws WaggleError invalid_argument when the model cannot run this job; cancelled after `signal`
    */
   prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
   /** Stores a prepared job until it is submitted. */
   keep(prepared: PreparedJob): void;
-  /** Returns the stored job, once, and only if the request is the same. */
+  /** Returns the stored job and drops it; undefined if the stored job has another request. */
   take(job: EngineJob): PreparedJob | undefined;
 }
 
@@ -123,7 +123,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     checkDimensions(job, embedder);
     const texts = Array.from({ length: textCount(job) }, (_, index) => textAt(job, index) ?? "");
     const { truncateTo } = job;
-    // Check the length of all texts first, because tokenizing is expensive.
+    // Check the length of all texts first, because tokenizing takes long.
     if (truncateTo === undefined)
       for (const text of texts) checkTextLength(job, fewestTokens(text), embedder, "at least ");
     let promptTokens = 0;
@@ -171,13 +171,13 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       const prepared = kept.get(job.jobId);
       kept.delete(job.jobId);
       if (prepared === undefined || !isSameRequest(prepared.job, job)) return undefined;
-      // Both jobs are of one kind; the other fields that may differ do not affect the preparation.
+      // The kinds are equal, and other fields that may differ do not affect the preparation.
       return { ...prepared, job } as PreparedJob;
     },
   };
 }
 
-/** Whether the prompt's logprobs are needed. A resumed job has sent them already, because they come before the job's first token. */
+/** Whether to compute the prompt's logprobs. A resumed job has sent them already, because they come before the first token. */
 export function scoresPrompt({ promptLogprobs, priorOutput }: GenerateJob): boolean {
   return promptLogprobs === true && priorOutput === undefined;
 }
@@ -188,7 +188,7 @@ export function failureOf(thrown: unknown): JobFailure {
   return { code, message, ...(details === undefined ? {} : { details }) };
 }
 
-/** The error for a request that the model cannot follow: the field, then the reason. */
+/** Makes the error for a field of a request that the model cannot follow. */
 export function refuseField(field: string, problem: string, cause?: unknown): WaggleError {
   return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${problem}`, {
     details: { problems: [{ field, problem }] },
@@ -209,17 +209,14 @@ function promptOf(job: GenerateJob): PromptInput {
       };
 }
 
-/**
- * Refuses text that is too long for any tokenizer, in any part of the input.
- * @throws WaggleError invalid_argument
- */
+/** @throws WaggleError invalid_argument when the input's texts are so long that no tokenizer could fit them into the context */
 export function checkChars(input: PromptInput, contextSize: number): void {
   const enough = maxCharsPerToken * contextSize;
   const fewestTokens = Math.max(1, Math.ceil(charsOf(input, enough) / maxCharsPerToken));
   checkLength(fewestTokens, contextSize, "at least ");
 }
 
-/** A token among the pieces counts as the longest text of a token. */
+/** Counts the characters of the input; a token among the pieces counts as `maxCharsPerToken` characters. */
 function charsOf(input: PromptInput, enough: number): number {
   switch (input.kind) {
     case "text":
@@ -230,7 +227,7 @@ function charsOf(input: PromptInput, enough: number): number {
         0,
       );
     case "infill":
-      // Such texts are cut to the context later, so their length does not matter.
+      // Code with a hole is cut to the context later, so its length does not matter.
       return 0;
     case "messages":
       return countChars([input.messages, input.tools], enough);
@@ -238,8 +235,8 @@ function charsOf(input: PromptInput, enough: number): number {
 }
 
 /**
- * Characters of all texts in a value, keys included, each other value counted as one; no further than `enough`. The keys of a message add
- * less than its markers in any template.
+ * Counts the characters of all texts and keys in a value, and one for each other value; stops at `enough`. The keys of a
+ * message have fewer characters than the markers around the message in any template.
  */
 export function countChars(value: unknown, enough = Infinity): number {
   const todo = [value];
@@ -259,10 +256,7 @@ export function countChars(value: unknown, enough = Infinity): number {
   return chars;
 }
 
-/**
- * Refuses a prompt without tokens, which leaves nothing to sample from, and a prompt that fills the context, which leaves
- * no room for an answer.
- */
+/** Refuses a prompt without tokens, because sampling needs a computed token, and a prompt without room for an answer in the context. */
 function checkLength(promptTokens: number, contextSize: number, qualifier: string): void {
   if (promptTokens === 0) throw new WaggleError("invalid_argument", "Cannot accept the prompt: it has no tokens.");
   if (promptTokens < contextSize) return;
@@ -273,7 +267,7 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
   );
 }
 
-/** The engine holds them in memory until the answer is sent. */
+/** Limits the logprobs of a prompt, because the engine holds them in memory until they are sent. */
 function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, promptTokens: number): void {
   const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
   if (count <= requestLimits.promptLogprobs) return;
@@ -284,7 +278,7 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, p
   );
 }
 
-/** A client may reuse the id of a refused job for a different request, which must not run with the first prompt. */
+/** Compares requests: a client may reuse the id of a refused job for another request, which must not run with the first prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b));
 }
@@ -301,31 +295,22 @@ function factsOf(job: EngineJob): unknown {
   ];
 }
 
-/** The words that error messages use for the use of a model. */
+/** How error messages name the use of a model. */
 const uses: Readonly<Record<ModelKind, string>> = {
   generate: "this model writes texts; it does not rank them",
   embed: "this model embeds texts",
   rerank: "this model ranks texts",
 };
 
-/**
- * Checks that the model can run this kind of job; a model that generates also computes vectors.
- * @throws WaggleError invalid_argument naming the model's use
- */
+/** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot run this kind of job */
 function checkKind({ kind }: EngineJob, model: ModelKind): void {
   if (kind === model || (kind === "embed" && model === "generate")) return;
-  throw new WaggleError("invalid_argument", refusal(kind, model));
-}
-
-function refusal(job: EngineJob["kind"], model: ModelKind): string {
-  switch (job) {
-    case "generate":
-      return `Cannot generate: ${uses[model]}; it does not write.`;
-    case "embed":
-      return `Cannot embed: ${uses[model]}; it has no vectors to give.`;
-    case "rerank":
-      return `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`;
-  }
+  const refusals: Readonly<Record<EngineJob["kind"], string>> = {
+    generate: `Cannot generate: ${uses[model]}; it does not write.`,
+    embed: `Cannot embed: ${uses[model]}; it has no vectors to give.`,
+    rerank: `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`,
+  };
+  throw new WaggleError("invalid_argument", refusals[kind]);
 }
 
 function fewestTokens(text: EmbedInput | TextPair): number {

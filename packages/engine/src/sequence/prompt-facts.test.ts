@@ -1,4 +1,4 @@
-// Tests the facts about a prompt that its job gets: how much is computed, how much was cached, and where it left the cache.
+// Tests what a job's events say about its prompt: how much is computed, how much was cached, and the first text that was not cached.
 import { describe, expect, test } from "vitest";
 import { differsAt } from "../kv/common-prefix.ts";
 import { fakeTokenBytes, tokenizeFake } from "../fake/fake-model.ts";
@@ -16,8 +16,8 @@ async function run(harness: EngineHarness, ...jobs: ReturnType<typeof job>[]): P
   }
 }
 
-describe("progress", () => {
-  /** Passes of 16 tokens at most, each of which takes so long. */
+describe("the progress of a prompt", () => {
+  /** Starts an engine whose passes have at most 16 tokens and take this long. */
   function paced(passMs: number): EngineHarness {
     let ms = 0;
     return startEngine({
@@ -33,7 +33,7 @@ describe("progress", () => {
     });
   }
 
-  test("is sent while more of the prompt is to come, and not of its last piece", async () => {
+  test("is sent after each piece of the prompt but the last", async () => {
     const harness = paced(250);
     await run(harness, job("a", "x".repeat(47)));
     expect(progressOf(harness, "a")).toEqual([
@@ -48,45 +48,45 @@ describe("progress", () => {
     ).toEqual(["started", "progress", "progress", "token"]);
   });
 
-  test("is sent five times a second at most, however long the passes take", async () => {
+  test("is sent at most five times a second", async () => {
     const harness = paced(50);
     await run(harness, job("a", "x".repeat(200)));
     const times = progressOf(harness, "a").map(({ tMs }) => tMs);
     expect(times).toEqual([50, 250, 450]);
   });
 
-  test("counts what was cached as processed", async () => {
+  test("counts cached tokens as processed", async () => {
     const harness = paced(250);
     await run(harness, job("a", "x".repeat(40)), job("b", `${"x".repeat(40)}${"y".repeat(40)}`));
     expect(progressOf(harness, "b")[0]).toMatchObject({ processedTokens: 57, promptTokens: 81, cachedTokens: 41 });
   });
 
-  test("is not sent for a prompt that fits one pass", async () => {
+  test("is not sent for a prompt that fits into one pass", async () => {
     const harness = startEngine();
     await run(harness, job("a", "short"));
     expect(progressOf(harness, "a")).toEqual([]);
   });
 });
 
-describe("where a prompt leaves the cache", () => {
-  test("is sent where the slot held something of the same scope", async () => {
+describe("the first text of a prompt that is not cached", () => {
+  test("is sent if the slot held tokens of the same cache scope", async () => {
     const harness = startEngine({ slots: 1 });
     await run(harness, job("a", "System: today is Monday. Hello"), job("b", "System: today is Tuesday. Hello"));
     expect(startedOf(harness, "a")).not.toHaveProperty("differsAt");
     expect(startedOf(harness, "b")).toMatchObject({ cachedTokens: 16, differsAt: "Tuesday. Hello" });
   });
 
-  test("is not sent to another scope", async () => {
+  test("is not sent to a job of another cache scope", async () => {
     const harness = startEngine({ slots: 1 });
     await run(harness, job("a", "Once upon a time"), job("b", "Once upon a day", { cacheScope: "bob" }));
     expect(startedOf(harness, "b")).toMatchObject({ cachedTokens: 0 });
     expect(startedOf(harness, "b")).not.toHaveProperty("differsAt");
   });
 
-  test("is whole characters, 80 at most", () => {
+  test("has whole characters, at most 80", () => {
     const bytes = (text: string): number[] => tokenizeFake({ kind: "text", text });
     const prompt = bytes(`é${"🐝".repeat(200)}`);
-    // From the second byte of the é on.
+    // The text begins with the second byte of the é.
     expect(differsAt(prompt, 2, fakeTokenBytes)).toMatch(/^🐝+$/u);
     expect([...differsAt(prompt, 2, fakeTokenBytes)].length).toBeLessThanOrEqual(80);
     expect(differsAt(bytes("x".repeat(500)), 1, fakeTokenBytes)).toBe("x".repeat(80));
@@ -96,7 +96,7 @@ describe("where a prompt leaves the cache", () => {
   });
 });
 
-test("checking a job tells how much of its prompt is cached for its scope", async () => {
+test("a preflight reports how many tokens of the prompt are cached for the job's scope", async () => {
   const harness = startEngine({ slots: 2 });
   await run(harness, job("a", "A long beginning, and one end"));
   const check = async (jobId: string, cacheScope: string): Promise<number> => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { GenerateJob, JobEvent } from "../port/messages.ts";
-import { createScoringBudget } from "../costs/scoring-budget.ts";
+import { createScoringBudget } from "../costs/prefill-budget.ts";
 
 const logprobs = { topLogprobs: 1, promptLogprobs: true } as const;
 
@@ -16,7 +16,7 @@ function entriesOf(events: readonly JobEvent[]) {
 const textOf = (entries: readonly { readonly bytes: readonly number[] }[]): string =>
   Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
 
-test("every token of the prompt is sent before the first one of the answer, the very first without a logprob", async () => {
+test("logprobs of all prompt tokens are sent before the answer's first token; the first prompt token has no logprob", async () => {
   const { engine, of, untilJob, events } = startEngine();
   const prompt = "Hello, a bee finds the hive".repeat(3);
   engine.handle({ type: "submit", job: job("a", prompt, { maxTokens: 2, ...logprobs }) });
@@ -24,7 +24,7 @@ test("every token of the prompt is sent before the first one of the answer, the 
   const sent = of("a");
   const entries = entriesOf(sent);
   expect(entries).toHaveLength(promptTokens);
-  // The token that begins every text has no logprob.
+  // The BOS token has no text, and as the first token no logprob.
   expect(textOf(entries)).toBe(prompt);
   expect(entries.map(({ logprob }) => logprob === null)).toEqual(entries.map((_, i) => i === 0));
   const types = sent.map(({ type }) => type);
@@ -33,7 +33,7 @@ test("every token of the prompt is sent before the first one of the answer, the 
   expect(scored.reduce((sum, count) => sum + count, 0)).toBe(promptTokens - 1);
 });
 
-test("the tokens of a greedy answer are as likely as part of a prompt", async () => {
+test("the tokens of a greedy answer have the same logprobs as part of a prompt", async () => {
   const { engine, of, untilJob } = startEngine();
   const answer = expectedText("Hello", 6);
   engine.handle({ type: "submit", job: job("a", `Hello${answer}`, { maxTokens: 0, ...logprobs }) });
@@ -44,7 +44,7 @@ test("the tokens of a greedy answer are as likely as part of a prompt", async ()
   expect(entries.slice(1, 6).map(({ logprob }) => logprob)).toEqual(Array(5).fill(-20));
 });
 
-test("nothing of the prompt comes from a cache, and the cache is there for the next job", async () => {
+test("a prompt with logprobs is not read from a cache, and its cache serves the next job", async () => {
   const { engine, untilJob } = startEngine();
   const prompt = "The same long prompt, each time";
   const run = async (id: string, more: Partial<GenerateJob>): Promise<number> => {
@@ -56,7 +56,7 @@ test("nothing of the prompt comes from a cache, and the cache is there for the n
   expect(await run("c", {})).toBeGreaterThan(16);
 });
 
-test("more than may be held are refused by name, before anything is computed", async () => {
+test("too many logprobs of a prompt are refused at the preflight, with the field's name", async () => {
   const { engine, until } = startEngine({ contextSize: 60_000 });
   const long = job("a", "x".repeat(50_000), { maxTokens: 1, ...logprobs });
   engine.handle({ type: "preflight", job: long });
@@ -64,7 +64,7 @@ test("more than may be held are refused by name, before anything is computed", a
   expect(failure).toMatchObject({ code: "invalid_argument", message: expect.stringContaining('"logprobs"') as string });
 });
 
-test("so many are computed at once that the streams do not wait long", () => {
+test("a step scores only as many prompt tokens as the streams can wait for", () => {
   const budget = createScoringBudget();
   expect(budget.tokens(10, 2)).toBe(8);
   for (let i = 0; i < 9; i += 1) budget.add({ passMs: 26, scored: 8 }, 10);
@@ -72,5 +72,5 @@ test("so many are computed at once that the streams do not wait long", () => {
   expect(budget.tokens(40, 2)).toBe(32);
   expect(budget.tokens(undefined, 0)).toBe(200);
   for (let i = 0; i < 9; i += 1) budget.add({ passMs: 1_000, scored: 1 }, 10);
-  expect(budget.tokens(10, 2), "one at least").toBe(1);
+  expect(budget.tokens(10, 2), "at least one").toBe(1);
 });

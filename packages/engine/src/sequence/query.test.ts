@@ -6,20 +6,20 @@ import { maxCharsPerToken } from "./prepare.ts";
 const backend = createFakeBackend({ slots: 1, contextSize: 64 });
 const question = { kind: "tokenize", text: "é", addSpecial: false, parseSpecial: false, withPieces: false } as const;
 
-test("text becomes tokens, with their bytes if requested", async () => {
+test("the answer to a text is its tokens, with their bytes if requested", async () => {
   expect(await answer(backend, question)).toEqual({ kind: "tokenize", tokens: [0xc3, 0xa9] });
   const { pieces } = (await answer(backend, { ...question, withPieces: true })) as { pieces?: readonly string[] };
   expect(pieces).toEqual([btoa("\u00c3"), btoa("\u00a9")]);
 });
 
-test("a token of any length has its bytes", async () => {
+test("a token with a million bytes does not overflow the stack", async () => {
   const bytes = new Uint8Array(1_000_000).fill(0x61);
   const long = { ...backend, tokenizeText: async () => [1], tokenBytes: () => bytes };
   const { pieces } = (await answer(long, { ...question, withPieces: true })) as { pieces?: readonly string[] };
   expect(pieces?.[0]).toHaveLength(Math.ceil(1_000_000 / 3) * 4);
 });
 
-test("many tokens take several turns of the event loop", async () => {
+test("a query with many tokens takes several turns of the event loop", async () => {
   let turns = 0;
   const count = (): void => {
     turns += 1;
@@ -44,7 +44,7 @@ test("a conversation that is far too long is not rendered", async () => {
   });
 });
 
-test("the tokens of a conversation are counted as its prompt has them, also where its text alone would have others", async () => {
+test("the answer to a count is the number of tokens of the conversation as a prompt, not of its rendered text", async () => {
   const messages = [{ role: "user", content: "a bee" }] as const;
   const { tokens } = await backend.tokenize({ kind: "messages", messages });
   expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: tokens.length });

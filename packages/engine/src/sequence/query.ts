@@ -1,14 +1,15 @@
-// Answers questions about the model: the tokens of a text, the text of tokens, a rendered conversation, and its number of tokens.
+// Answers queries about the model: the tokens of a text, the text of tokens, a rendered conversation, and a conversation's number of tokens.
 import type { Backend, Token } from "../port/backend.ts";
 import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
+import { createTextDecoder } from "./decode-text.ts";
 import { checkChars, failureOf } from "./prepare.ts";
 
 type Answering = Pick<Backend, "info" | "tokenize" | "tokenizeText" | "tokenBytes" | "renderMessages">;
 
-/** Tokens processed between two turns of the event loop; they take a millisecond or two. */
+/** Tokens processed in one turn of the event loop, which takes a millisecond or two. */
 const tokensPerTurn = 4_096;
 
-/** Never rejects: an error is returned as an answer. */
+/** Never rejects: an error becomes an answer of kind `failed`. */
 export async function answer(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
   try {
     return await find(backend, question);
@@ -22,15 +23,12 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
     case "tokenize": {
       const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);
       if (!question.withPieces) return { kind: "tokenize", tokens };
-      return {
-        kind: "tokenize",
-        tokens,
-        pieces: await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token))),
-      };
+      const pieces = await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token)));
+      return { kind: "tokenize", tokens, pieces };
     }
     case "detokenize": {
       // Decode in streaming mode, so that a character whose bytes are spread over several tokens is decoded as a whole.
-      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      const decoder = createTextDecoder();
       const texts = await eachToken(question.tokens, (token) =>
         decoder.decode(backend.tokenBytes(token), { stream: true }),
       );
@@ -55,7 +53,7 @@ async function eachToken(tokens: readonly Token[], textOf: (token: Token) => str
   return texts;
 }
 
-/** Converts the bytes one by one: passed as arguments, the bytes of a very long piece would overflow the stack. */
+/** Converts the bytes one by one: `String.fromCharCode(...bytes)` would overflow the stack for a very long piece. */
 function toBase64(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);

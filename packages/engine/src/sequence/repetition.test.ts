@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createRepetition } from "./repetition.ts";
 
-/** After how many tokens it is noticed. */
+/** Returns the number of tokens after which the repetition is detected. */
 function noticedAfter(tokens: readonly number[], limit: number): number | undefined {
   const repetition = createRepetition(limit);
   const at = tokens.findIndex((token) => repetition.push(token));
@@ -11,13 +11,13 @@ function noticedAfter(tokens: readonly number[], limit: number): number | undefi
 
 const again = (block: readonly number[], times: number): number[] => Array.from({ length: times }, () => block).flat();
 
-test("a block that repeats so many times is detected with its last token", () => {
+test("a block is detected with the last token of its last allowed repetition", () => {
   const block = Array.from({ length: 20 }, (_, i) => i);
   expect(noticedAfter([100, ...again(block, 10)], 5)).toBe(101);
   expect(noticedAfter([100, ...again(block, 4), 100, ...again(block, 4)], 5)).toBeUndefined();
 });
 
-test("short blocks must repeat for 64 tokens: a row of dashes is no runaway answer", () => {
+test("short blocks must repeat for 64 tokens, because a row of dashes is normal", () => {
   expect(noticedAfter(again([1], 100), 2)).toBe(64);
   expect(noticedAfter(again([1, 2, 3], 100), 2)).toBe(64);
 });

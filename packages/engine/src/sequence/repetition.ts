@@ -1,21 +1,21 @@
-// Detects an answer that repeats itself without end, by its tokens. The check takes a few hundred nanoseconds per token.
+// Detects an answer that repeats a block of tokens without end. The check takes a few hundred nanoseconds per token.
 import type { Token } from "../port/backend.ts";
 
 /** Longest block of tokens whose repetition is detected. */
 const longestBlock = 128;
-/** A repetition must have at least this many tokens in all: rows of dashes and empty lines are no runaway answer. */
+/** A repetition must have at least this many tokens in all, because short rows of dashes or empty lines are normal. */
 const fewestTokens = 64;
 
 export interface Repetition {
-  /** Returns true once the last tokens are one block repeated `limit` times. */
+  /** Returns true when the last tokens are one block repeated `limit` times. */
   push(token: Token): boolean;
 }
 
 /** @param limit number of repetitions, at least 2 */
 export function createRepetition(limit: number): Repetition {
-  /** The last tokens; a token's index is its number modulo the length. */
+  /** The last tokens, as a ring. */
   const recent = new Int32Array(longestBlock).fill(-1);
-  /** For each block length, how many of the last tokens in a row equal the token one block earlier. */
+  /** For each block length, how many tokens in a row, up to the last, equal the token one block earlier. */
   const runs = new Int32Array(longestBlock + 1);
   let count = 0;
   return {

@@ -1,4 +1,4 @@
-// Tests that a sequence, after the replay of its job's output, is in the state of the one that produced it.
+// Tests that a sequence, after the replay of earlier output, is in the state of the sequence that produced the output.
 import { createReader, genericFormat } from "@waggle/chat-format/format";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -16,7 +16,6 @@ function sequence(given: Partial<SequenceOptions>): Sequence {
     stop: [],
     ignoreEos: false,
     promptTokens: 5,
-    cachedTokens: 0,
     maxTokens: 60,
     contextShift: false,
     contextSize: 100,
@@ -25,11 +24,11 @@ function sequence(given: Partial<SequenceOptions>): Sequence {
   });
 }
 
-/** A byte is a token: so characters, markers and stop strings all span several. */
+/** Each byte is a token, so that characters, markers and stop strings span several tokens. */
 const tokensOf = (text: string): SampledToken[] =>
   [...encoder.encode(text)].map((byte) => ({ token: byte, bytes: Uint8Array.of(byte), endOfGeneration: false }));
 
-/** All events, with the forced tokens of a thought's end, and the reason of the end. */
+/** Feeds the tokens, or the forced tokens in their place. Returns all events and the reason of the end. */
 function run(job: Sequence, tokens: readonly SampledToken[], begun?: Accepted) {
   const events: TokenEvent[] = [...(begun?.events ?? [])];
   let finish = begun?.finish;
@@ -42,7 +41,7 @@ function run(job: Sequence, tokens: readonly SampledToken[], begun?: Accepted) {
     events.push(...accepted.events);
     finish = accepted.finish;
   }
-  // Only an ended sequence is flushed.
+  // The engine flushes only sequences that have ended.
   const rest = finish === undefined ? [] : job.flush(99);
   return { events: [...events, ...rest], finish, tokens: job.completionTokens, stop: job.stopString };
 }
@@ -61,7 +60,7 @@ const jobs = fc.record({
 });
 
 describe("a sequence", () => {
-  test("continues after any cut as it would have without", () => {
+  test("continues after a replay of any length as without the interruption", () => {
     fc.assert(
       fc.property(jobs, fc.nat(), ({ text, stop, maxTokens, reads, budget, repetitionLimit, minIndent, ends }, at) => {
         const make = (): Sequence =>
@@ -94,7 +93,7 @@ describe("a sequence", () => {
     );
   });
 
-  test("whose last events came from the model's end has ended, and sends no token twice", () => {
+  test("has ended after a replay whose last event came from the model's end token, and sends no token twice", () => {
     const job = sequence({ stop: ["abcd"] });
     const before = run(job, [...tokensOf("xab"), endOfGeneration]);
     expect(before.events.map(({ text }) => text)).toEqual(["x", "ab"]);

@@ -21,7 +21,6 @@ function sequence(given: Partial<SequenceOptions> = {}): Sequence {
     stop: [],
     ignoreEos: false,
     promptTokens: 5,
-    cachedTokens: 2,
     maxTokens: undefined,
     contextShift: false,
     contextSize: 100,
@@ -31,7 +30,7 @@ function sequence(given: Partial<SequenceOptions> = {}): Sequence {
 }
 
 describe("token events", () => {
-  test("carry text, a gapless index and the time since the start, in whole microseconds", () => {
+  test("have text, an index without gaps, and the time since the start in whole microseconds", () => {
     const job = sequence();
     expect(job.accept(piece("one"), 1000.12345)).toEqual({
       events: [{ type: "token", jobId: "a", index: 0, text: "one", tMs: 0.123, n: 1, ids: [1] }],
@@ -40,7 +39,7 @@ describe("token events", () => {
     expect(job.accept(piece(" two"), 1002).events[0]).toMatchObject({ index: 1, text: " two", tMs: 2 });
   });
 
-  test("count the tokens that had no text", () => {
+  test("count tokens without text in the next event", () => {
     const job = sequence();
     expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
     expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
@@ -48,14 +47,14 @@ describe("token events", () => {
     expect(job.accept(piece("!"), 1004).events[0]).toMatchObject({ index: 1, n: 1 });
   });
 
-  test("contain each sampled token once, in order, but for the one that ends the generation", () => {
+  test("contain each sampled token once, in order, except for the token that ends the generation", () => {
     const job = sequence({ stop: ["END"] });
     expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
     expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
     expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({ ids: [2, 2, 2] });
     expect(job.accept(piece("so EN", 7), 1004).events[0]).toMatchObject({ text: "so ", ids: [7] });
     expect(job.accept(piece("E", 8), 1005).events[0]).toMatchObject({ text: "EN", ids: [8] });
-    expect(job.accept(eog, 1006).events[0], "the rest of a token that was sent").toMatchObject({
+    expect(job.accept(eog, 1006).events[0], "the rest of an earlier token's text").toMatchObject({
       text: "E",
       ids: [],
       n: 0,
@@ -67,14 +66,14 @@ describe("token events", () => {
 });
 
 describe("a sequence finishes", () => {
-  test("at the end of generation, with what was held back", () => {
+  test("at the model's end token, with the held-back text", () => {
     const job = sequence({ stop: ["END"] });
     job.accept(piece("so EN"), 1001);
     expect(job.accept(eog, 1002)).toMatchObject({ events: [{ text: "EN", n: 0 }], finish: "end" });
     expect(job.completionTokens).toBe(2);
   });
 
-  test("not at the end of generation when that is to be ignored", () => {
+  test("not at the model's end token with `ignore_eos`", () => {
     expect(sequence({ ignoreEos: true }).accept(eog, 1001)).toEqual({ events: [], finish: undefined });
   });
 
@@ -82,7 +81,7 @@ describe("a sequence finishes", () => {
     const job = sequence({ stop: ["END"] });
     expect(job.accept(piece("one E"), 1001)).toMatchObject({ events: [{ text: "one " }], finish: undefined });
     expect(job.accept(piece("ND two"), 1002)).toEqual({ events: [], finish: "stop_string" });
-    expect(job.flush(1003), "its last token").toMatchObject([{ text: "", ids: [1] }]);
+    expect(job.flush(1003), "the last token, which has no text to send").toMatchObject([{ text: "", ids: [1] }]);
   });
 
   test("at max_tokens, with an unfinished character as U+FFFD", () => {
@@ -94,7 +93,7 @@ describe("a sequence finishes", () => {
     });
   });
 
-  test("at max_tokens with stop when the last token ends the generation or completes a stop string", () => {
+  test("with `end` or `stop_string` when max_tokens is reached by the model's end token or a complete stop string", () => {
     expect(sequence({ maxTokens: 1 }).accept(eog, 1001).finish).toBe("end");
     expect(sequence({ maxTokens: 1, stop: ["b"] }).accept(piece("ab"), 1001)).toMatchObject({
       events: [{ text: "a" }],
@@ -109,14 +108,14 @@ describe("a sequence finishes", () => {
     expect(job.accept(piece("c"), 1003).finish).toBe("context");
   });
 
-  test("not with the context where that is shifted, but at max_tokens", () => {
+  test("at max_tokens, beyond the context, with a context shift", () => {
     const job = sequence({ promptTokens: 97, maxTokens: 5, contextShift: true });
     for (let i = 0; i < 4; i++) expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
     expect(job.accept(piece("b"), 1002).finish).toBe("max_tokens");
   });
 });
 
-describe("an end from outside", () => {
+describe("the flush of a cancelled sequence", () => {
   test("releases the held-back text", () => {
     const job = sequence({ stop: ["END"] });
     job.accept(piece("E"), 1001);
@@ -126,7 +125,7 @@ describe("an end from outside", () => {
   });
 });
 
-test("the last token is known once there is one", () => {
+test("the last token is unknown before the first", () => {
   const job = sequence();
   expect(() => job.lastToken).toThrow("no token yet");
   job.accept(piece("x", 42), 1001);
@@ -134,8 +133,9 @@ test("the last token is known once there is one", () => {
 });
 
 describe("totals", () => {
-  test("split the time at the first token", () => {
+  test("divide the time at the first token into prefill and decode", () => {
     const job = sequence();
+    job.begin(2, 1000);
     job.accept(piece("a"), 1003);
     job.accept(piece("b"), 1007);
     expect(job.totals(1009)).toEqual({
@@ -147,13 +147,13 @@ describe("totals", () => {
     });
   });
 
-  test("of a job that ends in its prefill count all time as prefill", () => {
+  test("count all time as prefill for a job that ends before its first token", () => {
     expect(sequence().totals(1006)).toMatchObject({ completionTokens: 0, prefillMs: 6, decodeMs: 0 });
   });
 });
 
-describe("an answer that repeats itself", () => {
-  test("ends where that is asked for, unless its end is to be ignored", () => {
+describe("an answer that repeats a block of tokens", () => {
+  test("ends with a repetition limit and without `ignore_eos`", () => {
     const repeat = (given: Partial<SequenceOptions>): string | undefined => {
       const job = sequence({ contextSize: 1_000, repetitionLimit: 4, ...given });
       let finish: string | undefined;
@@ -175,7 +175,7 @@ describe("a thought with a budget", () => {
       return job.forced;
     });
 
-  test("is closed with the marker of the chat format, and content follows", () => {
+  test("is closed with the forced tokens, and content follows", () => {
     const job = sequence({ reader: reader(), thinking: { budget: 2, close } });
     expect(push(job, ["<think>", "a", "b"])).toEqual([undefined, 60, 60]);
     job.accept(piece("</think>", 60), 1002);
@@ -186,7 +186,7 @@ describe("a thought with a budget", () => {
     expect(push(job, ["d", "e", "f"])).toEqual([undefined, undefined, undefined]);
   });
 
-  test("is left alone below it, and without one", () => {
+  test("is not closed below the budget, or without a budget", () => {
     expect(
       push(sequence({ reader: reader(), thinking: { budget: 9, close } }), ["<think>", "a", "</think>", "b"]),
     ).toEqual([undefined, undefined, undefined, undefined]);
@@ -194,7 +194,7 @@ describe("a thought with a budget", () => {
   });
 });
 
-test("a token of several parts has an event for each, and its id in one of them", () => {
+test("a token whose text has several parts has an event for each part, and its id in the first", () => {
   const job = sequence({ reader: createReader({ format: genericFormat, tools: [{ name: "f" }] }) });
   const { events } = job.accept(piece('<think>a</think>b<tool_call>{"name": "f", "arguments": {}}</tool_call>'), 1001);
   expect(events).toMatchObject([
@@ -206,11 +206,11 @@ test("a token of several parts has an event for each, and its id in one of them"
   expect(events.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
 });
 
-describe("a thought at its budget", () => {
+describe("a thought that reaches its budget", () => {
   const thinking = (): Sequence =>
     sequence({ reader: createReader({ format: genericFormat, tools: [] }), thinking: { budget: 1, close: [7, 8] } });
 
-  test("is closed with the tokens that close it, one after the other", () => {
+  test("is closed with one forced token after the other", () => {
     const job = thinking();
     job.accept(piece("<think>a"), 1000);
     expect(job.forced).toBe(7);
@@ -220,7 +220,7 @@ describe("a thought at its budget", () => {
     expect(job.forced).toBeUndefined();
   });
 
-  test("is not closed any further after a token that differs from the forced one", () => {
+  test("gets no further forced tokens after a token that differs from the forced one", () => {
     const job = thinking();
     job.accept(piece("<think>a"), 1000);
     job.accept(piece("</think>", 7), 1000);
@@ -229,36 +229,36 @@ describe("a thought at its budget", () => {
   });
 });
 
-describe("lines", () => {
-  test("one that is indented too little ends the text, and takes what was held back with it", () => {
+describe("with limits by lines", () => {
+  test("a line that is indented too little ends the answer, and held-back text is dropped", () => {
     const job = sequence({ lines: { minIndent: 2 }, stop: ["dx"] });
     job.accept(piece("a\n  b\n"), 1001);
     expect(job.accept(piece(" c d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
     expect(job.flush(1003)).toEqual([]);
   });
 
-  test("nothing is sent after it, however far that is indented", () => {
+  test("no text is sent after a line that is indented too little, even if more spaces follow", () => {
     const job = sequence({ lines: { minIndent: 2 }, stop: ["  dx"] });
     job.accept(piece("a\n"), 1001);
     expect(job.accept(piece(" c  d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
     expect(job.flush(1003)).toEqual([]);
   });
 
-  test("the rest of a token that ends the text by its time is sent", () => {
+  test("the whole text of the token that ends the answer by time is sent", () => {
     const job = sequence({ lines: { maxDecodeMs: 10 }, stop: ["dx"] });
     job.accept(piece("a"), 1001);
     expect(job.accept(piece("c\nd"), 1012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
     expect(job.flush(1013)).toMatchObject([{ text: "d" }]);
   });
 
-  test("a newline ends the text once its time is over", () => {
+  test("the first newline after the time limit ends the answer", () => {
     const job = sequence({ lines: { maxDecodeMs: 10 } });
     expect(job.accept(piece("a\n"), 2000).finish, "measured from the first token").toBeUndefined();
     expect(job.accept(piece("b"), 2011).finish).toBeUndefined();
     expect(job.accept(piece("c\n"), 2012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
   });
 
-  test("text that the end of the generation releases is limited, too", () => {
+  test("text that the model's end token releases is limited, too", () => {
     const job = sequence({ lines: { minIndent: 2 }, stop: ["bx"] });
     job.accept(piece("a\n"), 1001);
     expect(job.accept(piece("b"), 1002).events).toEqual([]);

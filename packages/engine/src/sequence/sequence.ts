@@ -1,42 +1,31 @@
-// Holds a running job: its text, its counts and the decision to end. Its input is tokens and times; it knows no slot or backend.
+// Holds a running job: its text, its counts and the decision to end. The input is tokens and times; slots and backends are unknown here.
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
 import type { Token } from "../port/backend.ts";
-import { createLineWatch, type LineLimits, type Watched } from "./line-limits.ts";
-import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
+import { createLineWatch, type Watched } from "./line-limits.ts";
+import type { AnswerSettings, JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
 import { createRepetition } from "./repetition.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
 type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
 
-/** Time between two progress events of a prompt: short enough for a display, with few events. */
+/** Time between two progress events of a prompt: often enough for a display. */
 const progressIntervalMs = 200;
 
-export interface SequenceOptions {
+type SettingsOfSequence = Pick<AnswerSettings, "stop" | "maxTokens" | "contextShift" | "repetitionLimit" | "lines">;
+
+export interface SequenceOptions extends SettingsOfSequence {
   readonly jobId: string;
-  readonly stop: readonly string[];
   readonly ignoreEos: boolean;
   readonly promptTokens: number;
-  /** Number of cached prompt tokens; `begin` replaces it. */
-  readonly cachedTokens: number;
-  /**
-   * The limit in the request; the answer may end earlier at the end of the context, unless the context is shifted. 0: the
-   * prompt is computed without output.
-   */
-  readonly maxTokens: number | undefined;
-  readonly contextShift: boolean;
   readonly contextSize: number;
-  /** When the job was given its slot; `begin` replaces it. */
+  /** When the job got its slot; `begin` sets a later time. */
   readonly startedAtMs: number;
-  /** The reader of an answer to messages. */
+  /** Parses the answer to a conversation. */
   readonly reader?: AnswerReader | undefined;
-  /** Budget of thought tokens after which a thought is closed with `close`. */
+  /** A thought is closed with the tokens `close` after `budget` tokens. */
   readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
-  /** The answer ends after this many repetitions of the same tokens; undefined: no limit. */
-  readonly repetitionLimit?: number | undefined;
-  /** Limits for the text that answers a plain prompt. */
-  readonly lines?: LineLimits | undefined;
 }
 
 export interface SampledToken {
@@ -51,7 +40,7 @@ export interface SampledToken {
 export interface Accepted {
   /** Empty while the token completes no text; several events where the token's text belongs to several parts. */
   readonly events: readonly TokenEvent[];
-  /** Set when this token is the last one. */
+  /** The reason of the end, if this token is the job's last. */
   readonly finish: StoppedBy | undefined;
 }
 
@@ -62,54 +51,55 @@ export interface Sequence {
   readonly lastToken: Token;
   /** The token that the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
-  /** Whether this many more tokens may be sampled whatever they are: none reaches `maxTokens`, and none is forced. */
-  mayContinueFor(tokens: number): boolean;
+  /** Whether `maxTokens` leaves room for a token after the next one, and no thought budget may force that token. */
+  readonly mayDecodeTwice: boolean;
   /** The stop string that ended the text, if one did. */
   readonly stopString: string | undefined;
-  /** Begins the job with this many cached tokens. Called again when the backend has kept fewer tokens. */
+  /** Begins the job with this many cached tokens. Called again if the backend then keeps fewer tokens. */
   begin(cachedTokens: number, atMs: number): void;
   /**
    * Replays the output of an earlier engine, before any new token is accepted.
    * @param sentEvents number of token events that were already sent
-   * @returns the events that were not sent yet, and whether the output had reached its end; output after the end is skipped
+   * @returns the events that were not sent yet, and the reason of the end if the output is complete; output after the end is
+   * skipped
    */
   replay(output: Iterable<SampledToken>, sentEvents: number): Accepted;
-  /** A progress event for a prompt with this many tokens in the cache; undefined when the last progress event is recent. */
+  /** Makes a progress event for a prompt with this many tokens in the cache. Returns undefined soon after the last progress event. */
   progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
-  /** The final events after the last token: text that was held back, and tokens that were in no event yet. */
+  /** Returns the events after the last token: text that was held back, and tokens that were in no event yet. */
   flush(atMs: number): readonly TokenEvent[];
   totals(atMs: number): JobTotals;
 }
 
 /**
- * A job that has its slot. `begin` must be called before any other function that takes a time. Times are milliseconds on
- * one clock; durations are rounded to microseconds.
+ * Creates the sequence of a job that has its slot. `begin` must be called before `progress` and `accept`. Times are
+ * milliseconds on one clock; durations are rounded to microseconds.
  */
 export function createSequence(options: SequenceOptions): Sequence {
   const { jobId, promptTokens, thinking, ignoreEos } = options;
-  const room = options.contextShift ? Infinity : options.contextSize - promptTokens;
+  const room = options.contextShift === true ? Infinity : options.contextSize - promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const text = createAnswerParts(options.stop, options.reader);
   const repetition =
     options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
-  /** The answer has left the indented block, so the text that is still held back is dropped. */
+  /** The answer has left the indented block, so all further text is dropped, including text that was held back. */
   let leftBlock = false;
   let lastToken: Token | undefined;
   let completionTokens = 0;
   let thoughtTokens = 0;
-  /** With a budget of 0, a thought that the prompt has begun is closed at once. */
+  // With a budget of 0, a thought that the prompt has begun is closed at once.
   let forced: Token[] = thinking?.budget === 0 && text.thinking ? [...thinking.close] : [];
   let eventIndex = 0;
   /** Index of the first event that no earlier engine has sent. */
   let firstUnsent = 0;
-  /** Tokens that were in no event yet. */
+  /** Tokens that were in no event yet, and their logprobs. */
   let unsent: Token[] = [];
-  /** Logprobs of the tokens that were in no event yet. */
   let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
-  let { cachedTokens, startedAtMs } = options;
+  let cachedTokens = 0;
+  let { startedAtMs } = options;
   let lastTokenAtMs = startedAtMs;
   let progressAtMs: number | undefined;
 
@@ -132,14 +122,10 @@ export function createSequence(options: SequenceOptions): Sequence {
   }
 
   function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
-    return unsentOf(pieces.map((piece) => tokenEvent(piece, atMs)));
+    return pieces.map((piece) => tokenEvent(piece, atMs)).filter(({ index }) => index >= firstUnsent);
   }
 
-  function unsentOf(all: readonly TokenEvent[]): TokenEvent[] {
-    return all.filter(({ index }) => index >= firstUnsent);
-  }
-
-  /** The part of the pieces that the line limits allow. */
+  /** Cuts the pieces where a line limit ends the answer. */
   function watched(pieces: readonly Piece[], decodeMs: number): { pieces: readonly Piece[]; by?: Watched["by"] } {
     if (lines === undefined) return { pieces };
     if (leftBlock) return { pieces: [], by: "indent" };
@@ -153,7 +139,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     return { pieces: kept };
   }
 
-  /** Closes a thought that has used up its budget, with the marker of the chat format. */
+  /** Counts the tokens of a thought, and closes the thought when its budget is used up. */
   function watchThought(): void {
     if (thinking === undefined || forced.length > 0) return;
     if (text.thinking) thoughtTokens += 1;
@@ -172,7 +158,9 @@ export function createSequence(options: SequenceOptions): Sequence {
     get forced() {
       return forced[0];
     },
-    mayContinueFor: (tokens) => thinking === undefined && completionTokens + tokens < maxTokens,
+    get mayDecodeTwice() {
+      return thinking === undefined && completionTokens + 1 < maxTokens;
+    },
     get stopString() {
       return text.stopString;
     },
@@ -180,14 +168,13 @@ export function createSequence(options: SequenceOptions): Sequence {
     progress(processedTokens, atMs) {
       if (progressAtMs !== undefined && atMs - progressAtMs < progressIntervalMs) return undefined;
       progressAtMs = atMs;
-      const tMs = roundMs(atMs - startedAtMs);
       return {
         type: "progress",
         jobId,
         processedTokens: Math.min(processedTokens, promptTokens),
         promptTokens,
         cachedTokens,
-        tMs,
+        tMs: roundMs(atMs - startedAtMs),
       };
     },
 
@@ -201,13 +188,13 @@ export function createSequence(options: SequenceOptions): Sequence {
       firstUnsent = sentEvents;
       const unsentEvents: TokenEvent[] = [];
       for (const token of output) {
-        // The replay counts as taking no time: durations begin with the first computed token.
+        // The replay takes no time: durations begin with the first computed token.
         const { events: replayed, finish } = take(token, startedAtMs, 0);
         for (const event of replayed) unsentEvents.push(event);
         if (finish !== undefined) return { events: unsentEvents, finish };
       }
       if (eventIndex >= sentEvents) return { events: unsentEvents, finish: undefined };
-      // Only the model's end token, which is in no event, releases the text that was held back.
+      // More events were sent than these tokens give. So the model's end token, which is in no event, had released held-back text.
       completionTokens += 1;
       const { pieces, stopped } = text.end();
       return { events: [...unsentEvents, ...events(pieces, startedAtMs)], finish: stopped ? "stop_string" : "end" };
@@ -222,7 +209,7 @@ export function createSequence(options: SequenceOptions): Sequence {
 
     flush(atMs) {
       const rest = events(watched(text.end().pieces, 0).pieces, atMs);
-      // Tokens without text are also sent, so that the ids are the whole context.
+      // Tokens without text are also sent, so that the ids of all events are the whole context.
       return unsent.length === 0 ? rest : [...rest, ...events([{ text: "" }], atMs)];
     },
 
@@ -249,7 +236,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
     if (forced[0] === token) forced.shift();
     else {
-      // The grammar did not allow the forced token; the rest of the forced tokens is dropped.
+      // Either no token was forced, or the grammar did not allow the forced token; then the other forced tokens are dropped too.
       forced = [];
       watchThought();
     }
@@ -261,7 +248,7 @@ export function createSequence(options: SequenceOptions): Sequence {
       return { events: events(pieces, atMs), finish: undefined };
     }
 
-    // The rest may itself complete a stop string, since the U+FFFD of an unfinished character is ordinary text.
+    // The held-back text may complete a stop string, since an unfinished character becomes U+FFFD, which is ordinary text.
     const end = text.end();
     const rest = watched(end.pieces, decodeMs);
     const finish = rest.by ?? endOf(ends, end.stopped, repeats);
@@ -276,7 +263,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   }
 }
 
-/** Joins the last token's text with the text held back before it where both belong to the same part. */
+/** Joins the last token's text with the text that the end releases, where both belong to the same part. */
 function joined(before: readonly Piece[], after: readonly Piece[]): readonly Piece[] {
   const [last, first] = [before.at(-1), after[0]];
   if (last === undefined || first === undefined || !isSamePart(last, first)) return [...before, ...after];

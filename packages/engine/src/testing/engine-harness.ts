@@ -1,8 +1,14 @@
-// Owns an engine on the fake backend for tests: it runs, records its events, and ends with the test.
+// Runs an engine on the fake backend for a test, records the engine's events, and shuts it down at the test's end.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
 import type { Backend } from "../port/backend.ts";
-import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../loop/engine.ts";
+import {
+  createEngine,
+  defaultEngineLimits,
+  type Engine,
+  type EngineLimits,
+  type EngineOptions,
+} from "../loop/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../port/messages.ts";
@@ -13,25 +19,24 @@ export interface EngineHarness {
   readonly backend: FakeBackend;
   readonly gate: StepGate;
   readonly events: readonly EngineEvent[];
-  /** What `run()` returned. */
+  /** The promise of the engine's `run()`. */
   readonly running: Promise<void>;
-  /** All events of a job so far. */
+  /** Returns all events of a job so far. */
   of(jobId: string): JobEvent[];
   textOf(jobId: string): string;
-  /** Resolves with the first event, past or to come, of which this is true. */
+  /** Resolves with the first event that matches; the event may be past. */
   until<E extends EngineEvent>(matches: (event: EngineEvent) => event is E): Promise<E>;
-  /** Resolves with the job's first event of these types. */
+  /** Resolves with the job's first event of these types; the event may be past. */
   untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
 }
 
-export interface EngineHarnessOptions extends Partial<FakeBackendOptions> {
+type OptionsOfEngine = Partial<Pick<EngineOptions, "pinnedThreads" | "maxThreads" | "now">>;
+
+export interface EngineHarnessOptions extends Partial<FakeBackendOptions>, OptionsOfEngine {
   readonly limits?: Partial<EngineLimits>;
   /** Passes wait for the test's `gate.step()`. */
   readonly gated?: boolean;
-  readonly pinnedThreads?: number;
-  readonly maxThreads?: number;
-  readonly now?: () => number;
-  /** Called with each event, within `emit`. */
+  /** Called with each event during `emit`. */
   readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
   /** Replaces parts of the backend. */
   readonly wrap?: (backend: FakeBackend) => Backend;
@@ -122,7 +127,6 @@ export function embedJob(jobId: string, ...texts: string[]): EmbedJob {
   return { kind: "embed", jobId, texts, cacheScope: "alice" };
 }
 
-/** The model's answer to this prompt without other jobs. */
 export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {
   return expectedFakeText({ kind: "text", text: prompt }, sampling(given), tokens);
 }

@@ -1,4 +1,4 @@
-// Owns simulated machines: the time of a pass by formula and seeded noise, and streams that run on them. For tests of the pacing.
+// Simulates machines for tests of the pacing: the time of a pass is a formula with seeded noise, and streams and prompts share the passes.
 import type { Pass } from "../costs/pass-costs.ts";
 import type { Pacing } from "../costs/pacing.ts";
 
@@ -6,17 +6,18 @@ export interface Work {
   readonly threads: number;
   readonly decodeRows: number;
   readonly promptTokens: number;
-  /** Tokens that the slots hold, on average. */
+  /** Average number of tokens that a slot holds. */
   readonly context: number;
   /** Another process needs a core. */
   readonly busy: boolean;
 }
 
-/** Milliseconds of a pass, without noise. */
+/** Returns the milliseconds of a pass, without noise. */
 export type Machine = (work: Work) => number;
 
+/** A job that arrives while the streams decode. */
 export interface Newcomer {
-  /** The step it comes at. */
+  /** Number of the step at which the job arrives. */
   readonly step: number;
   readonly promptTokens: number;
   readonly answerTokens: number;
@@ -24,13 +25,14 @@ export interface Newcomer {
 
 export interface Scenario {
   readonly machine: Machine;
-  /** Streams that decode from the start, until each has had so many tokens. */
+  /** Number of streams that decode from the start. */
   readonly streams: number;
+  /** Length of each stream. */
   readonly tokens: number;
   readonly newcomers?: readonly Newcomer[];
   readonly contextAtStart?: number;
   readonly busyAt?: (ms: number) => boolean;
-  /** Part by which passes vary; one in a hundred takes three times as long. */
+  /** Part by which the time of passes varies, in both directions. With noise, one pass in a hundred takes three times as long. */
   readonly noise?: number;
   readonly seed?: number;
 }
@@ -38,11 +40,10 @@ export interface Scenario {
 export interface SimulatedStep extends Pass {
   readonly decoding: number;
   readonly promptTokens: number;
-  /** Best time of a step with all decoding slots and no prompt at that moment, without noise. */
+  /** Time of the same step without prompt and noise, with the better of one and two threads. */
   readonly bestStepMs: number;
 }
 
-/** Runs the scenario to its end. */
 export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[] {
   const { machine, noise = 0, busyAt = () => false, contextAtStart = 0 } = scenario;
   const random = randomNumbers(scenario.seed ?? 1);
@@ -83,8 +84,8 @@ export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[]
   return steps;
 }
 
-/** mulberry32 */
-function randomNumbers(seed: number): () => number {
+/** The mulberry32 generator. */
+export function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -95,18 +96,19 @@ function randomNumbers(seed: number): () => number {
 }
 
 export interface MachineShape {
-  /** Milliseconds of a pass with one row, and of each further one, with one thread. */
+  /** Time of a pass with one row and one thread. */
   readonly oneMs: number;
+  /** Time of each further row with one thread. */
   readonly rowMs: number;
-  /** Additional cost of the first of several rows: a kernel for matrices instead of one for vectors. */
+  /** Additional time of a pass with several rows: a matrix kernel replaces the vector kernel. */
   readonly matrixMs?: number;
   readonly tileTokenMs: number;
   readonly partTokenMs: number;
-  /** Share of the time with a second thread, also of a single row, which memory bounds; and the cost of starting it. */
+  /** `share`: the part of the time that remains with two threads; `startMs`: the time to start the second thread. */
   readonly secondThread: { readonly share: number; readonly oneRowShare?: number; readonly startMs?: number };
-  /** Times as long, with two threads, while a neighbour is busy. */
+  /** Factor by which a pass with two threads is slower while another process is busy. */
   readonly collapse?: number;
-  /** Tokens of context that double a pass. */
+  /** Number of tokens of context that double the time of a pass. */
   readonly contextDoubles?: number;
 }
 

@@ -1,4 +1,4 @@
-// Owns simulated decoding passes, with times by formula, for tests of the number of threads.
+// Simulates decoding passes for tests of the number of threads. The test gives the time of each pass.
 import { createPacing, type Pacing } from "../costs/pacing.ts";
 import type { ThreadChange, ThreadLimits } from "../costs/threads.ts";
 
@@ -13,12 +13,12 @@ export function pacingWith(threads: ThreadLimits): Pacing {
   return createPacing({ batchSize: 512, threads });
 }
 
-/** Of the next pass that decodes in so many slots. */
+/** Returns the number of threads of the next pass, in which this many slots decode. */
 export function threadsFor(pacing: Pacing, tokens: number): number {
   return pacing.threads({ decodeRows: tokens, tokens });
 }
 
-/** Runs so many passes of this size; `passMs` gets the number of the pass, counted from 0. */
+/** @param tokens the number of slots that decode in each pass @param passMs gets the number of the pass, counted from 0 */
 export function runPasses(
   pacing: Pacing,
   passes: number,
@@ -36,12 +36,12 @@ export function threadsOf(passes: readonly SimulatedPass[]): number[] {
   return passes.map(({ threads }) => threads);
 }
 
-/** Time that these passes took longer than with the best count, in ms. */
+/** Returns how many milliseconds these passes took longer than with the best number of threads. */
 export function lostMs(passes: readonly SimulatedPass[], bestMs: number): number {
   return passes.reduce((sum, { passMs }) => sum + passMs - bestMs, 0);
 }
 
-/** The thread count of most of these passes. */
+/** Returns the most frequent number of threads. */
 export function usualThreads(passes: readonly SimulatedPass[]): number | undefined {
   const counts = new Map<number, number>();
   for (const { threads } of passes) counts.set(threads, (counts.get(threads) ?? 0) + 1);

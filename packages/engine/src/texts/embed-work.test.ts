@@ -3,11 +3,11 @@ import type { EmbedJob, RerankJob } from "../port/messages.ts";
 import { pieceTokens, shortened, textAt } from "./embed-work.ts";
 
 const job: EmbedJob = { kind: "embed", jobId: "e", texts: ["a"], cacheScope: "alice" };
-test("a piece ends where whole tiles are left", () => {
+test("a piece ends so that whole tiles remain", () => {
   expect([pieceTokens(30, 100), pieceTokens(300, 100), pieceTokens(300, 20)]).toEqual([30, 44, 20]);
 });
 
-test("a query is for all documents, or each has its own", () => {
+test("one query is for all documents; several queries have one document each", () => {
   const ranking = (queries: string[]): RerankJob => {
     return { kind: "rerank", jobId: "r", queries, documents: ["a", "b"], cacheScope: "alice" };
   };
@@ -19,7 +19,7 @@ test("a query is for all documents, or each has its own", () => {
   expect(textAt(ranking(["q", "r"]), 1)).toEqual({ query: "r", document: "b" });
 });
 
-test("a shorter vector has length 1, too", () => {
+test("a shortened vector has length 1", () => {
   expect(shortened([0.48, 0.64, 0.6], { ...job, dimensions: 2 })).toEqual(
     [0.6, 0.8].map((n) => expect.closeTo(n) as number),
   );

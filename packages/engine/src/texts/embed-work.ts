@@ -1,4 +1,4 @@
-// Tracks the progress of an embed or rerank job: which text comes next, and how much of the text a piece takes.
+// Tracks the progress of an embed or rerank job: which text is next, and how many of the text's tokens a piece has.
 import type { EmbedInput, TextPair, Token } from "../port/backend.ts";
 import type { EmbedOrRerankJob } from "../port/messages.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
@@ -8,7 +8,7 @@ export interface EmbedWork {
   readonly prepared: PreparedEmbed;
   /** Number of texts that have begun. */
   index: number;
-  /** Result of tokenizing the text that begins next: its tokens, or the error. */
+  /** The tokens of the text at `index`, or the error of tokenizing; undefined before that. */
   ahead: PromiseSettledResult<readonly Token[]> | undefined;
   /** The text whose pieces are being computed. */
   begun: BegunText | undefined;
@@ -25,7 +25,7 @@ export interface BegunText {
 
 export function createEmbedWork(prepared: PreparedEmbed): EmbedWork {
   const { computed = 0 } = prepared.job;
-  // The last text is always computed again, because a job ends with the result of a text.
+  // The last text is computed even if all are computed, because a job ends with the result of a text.
   const index = Math.min(computed, textCount(prepared.job) - 1);
   return { prepared, index, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }
@@ -51,9 +51,8 @@ export function beginText(work: EmbedWork): BegunText {
 }
 
 /**
- * How many of a text's remaining tokens the next piece takes. The part that does not fill a tile comes first, where it
- * costs little, and whole tiles end the text: behind 7,600 tokens a piece of 64 tokens took 31 ms, and one of 32 tokens
- * took 540 ms.
+ * Returns how many of a text's remaining tokens the next piece has. The tokens that do not fill a tile come first, because
+ * they cost more behind other tokens: behind 7,600 tokens a piece of 64 tokens took 31 ms, and one of 32 tokens 540 ms.
  */
 export function pieceTokens(rest: number, most: number): number {
   if (rest <= most || most < tileTokens) return Math.min(rest, most);
@@ -61,10 +60,7 @@ export function pieceTokens(rest: number, most: number): number {
   return odd + Math.floor((most - odd) / tileTokens) * tileTokens;
 }
 
-/**
- * Keeps the first numbers of the vector, as many as the job requests, and scales them to length 1 again, as for models
- * trained for shortened vectors (Matryoshka).
- */
+/** Shortens the vector to the job's `dimensions`, and scales it to length 1 again, as for models with Matryoshka training. */
 export function shortened(vector: readonly number[], job: EmbedOrRerankJob): readonly number[] {
   const dimensions = job.kind === "embed" ? (job.dimensions ?? vector.length) : vector.length;
   if (dimensions >= vector.length) return vector;

@@ -18,11 +18,11 @@ const long = "x".repeat(200);
 const ends: readonly JobEvent["type"][] = ["finished", "cancelled", "failed"];
 
 interface HeldEngine extends EngineHarness {
-  /** What was tokenized, the checks left out. */
+  /** The texts that were tokenized, except during preparation. */
   readonly tokenized: readonly string[];
   /** Resolves when a text is held. */
   held(): Promise<void>;
-  /** Lets the held text go, or has it fail. */
+  /** Lets the tokenizing of the held text end or fail. */
   release(failure?: Error): void;
   endsOf(jobId: string): string[];
 }
@@ -32,7 +32,7 @@ function textOf(input: unknown): string {
   return input;
 }
 
-/** An engine where the tokenizing of some texts waits for the test; not in the check, which comes first. */
+/** Starts an engine where the tokenizing of some texts waits for the test, except during preparation. */
 function startHeldEngine(isHeld: (text: string) => boolean, options: EngineHarnessOptions = {}): HeldEngine {
   const checks = new Map<string, number>();
   const tokenized: string[] = [];
@@ -87,7 +87,7 @@ async function turnEventLoop(times: number): Promise<void> {
 }
 
 describe("while a text is tokenized", () => {
-  test("streams begin, continue and end", async () => {
+  test("streams start, continue and end", async () => {
     const { engine, held, release, untilJob, textOf, of } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
     engine.handle({ type: "submit", job: embedJob("e", long) });
@@ -101,7 +101,7 @@ describe("while a text is tokenized", () => {
     expect(of("e")).toMatchObject([{ type: "started" }, { vector: expectedFakeVector(long) }, { type: "finished" }]);
   });
 
-  test("an idle engine sleeps, and sends a sign of life at maintenance", async () => {
+  test("an idle engine rests, and sends a sign of life at maintenance", async () => {
     const { engine, held, events } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -115,7 +115,7 @@ describe("while a text is tokenized", () => {
     ]);
   });
 
-  test("its job is cancelled at once, its late tokens are dropped, and the next job is served", async () => {
+  test("its job can be cancelled at once, its tokens are dropped, and the next job runs", async () => {
     const { engine, held, release, untilJob, of, endsOf, tokenized } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -130,7 +130,7 @@ describe("while a text is tokenized", () => {
     expect([endsOf("e"), endsOf("f")]).toEqual([["cancelled"], ["finished"]]);
   });
 
-  test("its job can be cancelled and come again", async () => {
+  test("its job can be cancelled and submitted again", async () => {
     const { engine, held, release, untilJob, endsOf } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -144,7 +144,7 @@ describe("while a text is tokenized", () => {
   test.each<[thrown: Error, code: string]>([
     [new WaggleError("resource_exhausted", "Cannot tokenize: no memory."), "resource_exhausted"],
     [new Error("oops"), "engine_failed"],
-  ])("its job alone fails when that goes wrong: %s", async (thrown, code) => {
+  ])("an error fails only its job: %s", async (thrown, code) => {
     const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -158,7 +158,7 @@ describe("while a text is tokenized", () => {
     expect(events.some(isType("broken"))).toBe(false);
   });
 
-  test("a failure is not reported when the job was cancelled meanwhile", async () => {
+  test("an error is not reported after its job was cancelled", async () => {
     const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -170,7 +170,7 @@ describe("while a text is tokenized", () => {
     expect(events.some(isType("log"))).toBe(false);
   });
 
-  test("the engine can leave", async () => {
+  test("the engine can shut down", async () => {
     const { engine, held, release, running, events } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long) });
     await held();
@@ -183,8 +183,8 @@ describe("while a text is tokenized", () => {
   });
 });
 
-describe("the next text", () => {
-  test("is tokenized while one computes, and no other", async () => {
+describe("the next text of a job", () => {
+  test("is tokenized while a text computes, one text for each job", async () => {
     const computing = deferred<void>();
     const go = deferred<void>();
     const { engine, tokenized, untilJob } = startHeldEngine(() => false, {
@@ -203,7 +203,7 @@ describe("the next text", () => {
     expect(tokenized).toEqual(["a", "d", "b", "e", "c"]);
   });
 
-  test("is there when one ends, so that several short ones are computed between two passes", async () => {
+  test("is tokenized in time, so that several short texts are computed between two passes", async () => {
     const texts = Array.from({ length: 50 }, (_, i) => `text ${i}`);
     const { engine, events, untilJob } = startHeldEngine(() => false, { limits: { prefillBudget: 512 } });
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 200 }) });
@@ -216,7 +216,7 @@ describe("the next text", () => {
     expect(passes.length).toBeLessThan(10);
   });
 
-  test("fails after the vector of the one before it", async () => {
+  test("fails after the vector of the text before it", async () => {
     const { engine, held, release, untilJob, of } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", "a", long, "b") });
     await held();
@@ -225,7 +225,7 @@ describe("the next text", () => {
     expect(of("e").map(({ type }) => type)).toEqual(["started", "embedding", "failed"]);
   });
 
-  test("keeps its turn when it is held up", async () => {
+  test("keeps its turn when its tokenizing takes long", async () => {
     const { engine, events, held, release, untilJob } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", long, "a") });
     await held();

@@ -11,7 +11,7 @@ const long = "x".repeat(200);
 const vectorsOf = (events: readonly JobEvent[]): (readonly number[])[] =>
   events.flatMap((event) => (event.type === "embedding" ? [event.vector] : []));
 
-/** Pieces wait for each other: the test lets them go one by one. */
+/** Creates a gate that holds each piece until the test releases it. */
 function createPieceGate() {
   const pieces: TextPiece[] = [];
   let arrived = deferred<void>();
@@ -33,8 +33,8 @@ function createPieceGate() {
   };
 }
 
-describe("an embed job", () => {
-  test("starts, gives each text's vector in order and finishes once, without a slot", async () => {
+describe("an embed or rerank job", () => {
+  test("starts, sends each text's vector in order, and finishes once, without a slot", async () => {
     const { engine, of, events, untilJob } = startEngine();
     engine.handle({ type: "submit", job: embedJob("e", "a bee", long, "") });
     const finished = await untilJob("e", "finished");
@@ -50,7 +50,7 @@ describe("an embed job", () => {
     expect(statsOf(events)).toEqual([]);
   });
 
-  test("is checked as any other job is, and its check kept", async () => {
+  test("has a preflight as other jobs, whose result is kept for the submission", async () => {
     const { engine, until, untilJob } = startEngine({ contextSize: 64 });
     engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
     expect(await until(isType("preflight_ok"))).toEqual({
@@ -79,7 +79,7 @@ describe("an embed job", () => {
   test.each<[thrown: Error, code: string]>([
     [new WaggleError("resource_exhausted", "Cannot embed: no memory."), "resource_exhausted"],
     [new Error("oops"), "engine_failed"],
-  ])("ends alone when a piece fails: %s", async (thrown, code) => {
+  ])("ends without an effect on other jobs when a piece fails: %s", async (thrown, code) => {
     let failing = true;
     const embedGate = async (): Promise<void> => {
       if (failing) throw thrown;
@@ -108,7 +108,7 @@ describe("an embed job", () => {
     expect(events.find(isType("log"))?.message).toContain("oops");
   });
 
-  test("runs in pieces of a prompt's size between the steps of a stream", async () => {
+  test("is computed in pieces between the steps of a stream, with the budget of prompts", async () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
     const { engine, of, events, textOf, untilJob } = startEngine({ embedGate, limits: { prefillBudget: 16 } });
@@ -123,7 +123,7 @@ describe("an embed job", () => {
     const from = order.findIndex(({ type, jobId }) => type === "started" && jobId === "e");
     const to = order.findIndex(({ type }) => type === "embedding");
     const tokens = order.slice(from, to).filter(({ type }) => type === "token");
-    expect(tokens.length, "a token between two pieces").toBeGreaterThanOrEqual(12);
+    expect(tokens.length, "at least one token between two pieces").toBeGreaterThanOrEqual(12);
   });
 
   test("takes turns with prompts", async () => {
@@ -155,7 +155,7 @@ describe("an embed job", () => {
     ]);
   });
 
-  test("can be one of documents to rank", async () => {
+  test("sends a logit for each document to rank", async () => {
     const { engine, of, untilJob } = startEngine({ kind: "rerank" });
     const documents = ["a dog", "a bee"];
     engine.handle({
@@ -173,7 +173,7 @@ describe("an embed job", () => {
     expect(events.filter(isType("step")).length).toBeGreaterThanOrEqual(Math.ceil(201 / 16));
   });
 
-  test("is cancelled within a piece, where it computes and where it waits", async () => {
+  test("is cancelled after the piece that computes, or at once while another job's piece computes", async () => {
     const { pieces, gate, held, release } = createPieceGate();
     const { engine, of, untilJob } = startEngine({ embedGate: gate, batchSize: 16 });
     engine.handle({ type: "submit", job: embedJob("e", long, long) });
@@ -194,7 +194,7 @@ describe("an embed job", () => {
     expect(of("e").filter(({ type }) => type !== "started")).toHaveLength(1);
   });
 
-  test("that is cancelled while its last piece computes ends once, and removes no other job from the queue", async () => {
+  test("that is cancelled while its last piece computes ends once, and does not affect the next job", async () => {
     const { gate, held, release } = createPieceGate();
     const { engine, of, untilJob } = startEngine({ embedGate: gate });
     engine.handle({ type: "submit", job: embedJob("e", "a") });

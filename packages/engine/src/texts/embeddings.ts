@@ -1,5 +1,4 @@
-// Runs the jobs that embed or rank texts: chooses which text is computed next, a bounded piece at a time, and ends the
-// jobs. The module knows no slot and no pass.
+// Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
 import { WaggleError } from "@waggle/protocol";
 import type { Embedder } from "../port/backend.ts";
 import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
@@ -15,7 +14,7 @@ export interface EmbeddingsOptions {
   readonly outbox: Outbox;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
-  /** Called when `run` may find new work. */
+  /** Called when there may be new work for `run`. */
   readonly wake: () => void;
 }
 
@@ -24,23 +23,23 @@ export interface Embeddings {
   readonly size: number;
   has(jobId: string): boolean;
   add(prepared: PreparedEmbed): void;
-  /** Ends the job as soon as none of its pieces is being computed; false for an unknown job. */
+  /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
   cancel(jobId: string): boolean;
   /**
    * Computes texts, or one piece of a long text, up to the limit that is reached first. Returns false when there is
-   * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error fails a job.
+   * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error ends a job.
    * @param underway called when a piece computes and leaves this thread free
    */
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
 export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
-  /** Jobs take turns text by text, in the order of their arrival; a piece of the first job is computed next. */
+  /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedWork[] = [];
   let computing: EmbedWork | undefined;
-  /** Only one text is tokenized at a time, even after its job was cancelled, so that cancelled jobs do not pile up work. */
+  /** True while a text is tokenized, also after its job was cancelled: one at a time, so that cancelled jobs do not pile up work. */
   let tokenizing = false;
-  /** Time per token of the last piece; the next piece continues the text and costs about the same per token. */
+  /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;
 
   function totals({ prepared, startedAtMs }: EmbedWork): JobTotals {
@@ -84,9 +83,8 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
   }
 
   /**
-   * Tokenizes the text that begins next, in parallel with the passes and pieces, because it may take long and other jobs
-   * tokenize too. At most two texts are tokenized ahead: the next text of a job that was alone, and the text of a job that
-   * arrived afterwards.
+   * Tokenizes the text that begins next, in parallel with passes and pieces, because tokenizing may take long. At most two
+   * texts are tokenized ahead: the next text of a job that was alone, and the text of a job that arrived afterwards.
    */
   async function tokenizeNext(): Promise<void> {
     const [first, second] = line;
@@ -99,7 +97,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     wake();
   }
 
-  /** Computes one piece of the first job's text; returns its number of tokens. */
+  /** Computes one piece of the job's text, and returns the number of the piece's tokens. */
   async function advance(work: EmbedWork, most: number, underway: () => void): Promise<number> {
     begin(work);
     const text = (work.begun ??= beginText(work));

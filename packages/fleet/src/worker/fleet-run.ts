@@ -175,7 +175,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     limit?.cancel();
   }
 
-  /** The model refused the job: for a fault of this worker, another worker may run it. */
+  /** The model refused the job. If the fault is this worker's, another worker may run the job. */
   function refused(error: WaggleError): void {
     if (ended) return;
     if (error.code === "unavailable" || error.code === "resource_exhausted")

@@ -1,5 +1,5 @@
-// Owns the usage and the quota of each client. Only this file counts a client's jobs and tokens: for its quota, for the metrics and for
-// `GET /v1/usage`. Every job is admitted here before it begins, and its tokens are counted here, whichever model computes them.
+// Owns the usage and the quota of each client. Only this file admits a client's jobs, and counts jobs and tokens: for the quota, for the metrics and
+// for `GET /v1/usage`.
 import type { Clock } from "@waggle/async";
 import type { Job, JobObserver } from "@waggle/jobs";
 import type { ClientUsage, UsageReport } from "@waggle/protocol";
@@ -10,19 +10,18 @@ import { createQuotaMeter } from "./quota-meter.ts";
 import type { Admission, QuotaMeter } from "./quota-meter.ts";
 import { rateLimitHeaders } from "./rate-limit-headers.ts";
 import { noRights } from "@waggle/daemon/tokens";
-import type { TokenRights } from "@waggle/daemon/tokens";
-import type { TokenTable } from "@waggle/daemon/tokens";
+import type { TokenRights, TokenTable } from "@waggle/daemon/tokens";
 
 export interface ClientAccounts extends JobObserver {
   /**
-   * Counts a request for a job, and the job until its end is reported.
+   * Counts a request for a job, and the job until `ended`.
    * @param how `first`: only the first job of a request counts as a request; `inPlace`: the job replaces a live job of its session
-   * @throws WaggleError resource_exhausted where the client's quota is used up; then the request counts as refused
+   * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
-  /** Counts a job that a gateway sent as a request of its client. The gateway has already checked the quota. */
+  /** Counts a job from a gateway as a request of the job's client. The gateway has already checked the quota. */
   given(client: string): void;
-  /** Number of jobs that the client's quota still allows, at least 1. */
+  /** Number of further jobs that the client's quota allows, at least 1. */
   room(client: string): number;
   /** The rate-limit headers that OpenAI's clients read; empty for a client without a quota. */
   headers(client: string): Readonly<Record<string, string>>;
@@ -31,7 +30,7 @@ export interface ClientAccounts extends JobObserver {
 }
 
 export interface JobAdmission {
-  /** The job was accepted. It counts until it ends. */
+  /** The job counts until its end. */
   accepted(job: Job): void;
   refused(): void;
 }
@@ -40,7 +39,7 @@ export interface ClientAccountsOptions {
   readonly clock: Clock;
   readonly metrics: Pick<WorkerMetrics, "clientRequests" | "clientJobs" | "clientTokens">;
   readonly localMode: boolean;
-  /** Read at each use, since the token table may be replaced. Usage is kept then. */
+  /** Read at each use, since the token table may be replaced. Usage is kept across replacements. */
   readonly tokens: () => TokenTable;
 }
 
@@ -52,7 +51,7 @@ interface Account {
 export function createClientAccounts(options: ClientAccountsOptions): ClientAccounts {
   const { clock, metrics } = options;
   const since = new Date().toISOString();
-  /** One account for each token name that the operator has ever used, or for `local`. */
+  /** By token name, or `local`. Never removed: only the operator creates token names. */
   const accounts = new Map<string, Account>();
   /** Tokens of each live job that were already counted. */
   const counted = new WeakMap<Job, TokenCounts>();
@@ -75,7 +74,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     const { client } = job.spec.scope;
     const before = counted.get(job) ?? noTokens;
     counted.set(job, now);
-    // Never negative: after an engine died, the next engine may find more of the prompt in its cache.
+    // Never negative: after an engine crash, the next engine may have more of the prompt in its cache.
     const since = (key: keyof TokenCounts): number => Math.max(0, now[key] - before[key]);
     const used = { prompt: since("prompt"), cached: since("cached"), completion: since("completion") };
     if (used.prompt + used.completion === 0) return;

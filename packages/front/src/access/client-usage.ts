@@ -1,4 +1,4 @@
-// Owns the counts of one client: its requests, how its jobs ended, and its tokens by the model that computed them.
+// Owns the counts of one client: requests, jobs by their ends, and tokens by model.
 import type { Outcome } from "@waggle/jobs";
 import type { ClientUsage } from "@waggle/protocol";
 

@@ -1,4 +1,4 @@
-// Measures a client's use of its quota, and decides when the client is refused. The quota may change at any time; past use still counts.
+// Measures a client's use of its quota, and rejects jobs beyond the quota. The quota may change at any time; earlier use still counts.
 import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { QuotaUse } from "@waggle/protocol";
@@ -8,17 +8,17 @@ import type { Quota } from "@waggle/daemon/tokens";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** Resolution of the windows: one second of a minute, ten minutes of a day. */
+/** Resolution of the windows: a second in a minute, ten minutes in a day. */
 const cellsOfMinute = 60;
 const cellsOfDay = 144;
-/** Retry-After while too many jobs are live, since the end of a job cannot be predicted. */
+/** Retry-After while too many jobs are live: their ends cannot be predicted. */
 const retryRunningAfterS = 1;
 
 export interface QuotaMeter {
   /**
    * Counts a request and its job, unless the quota is used up.
-   * @param inPlace the job replaces a live one
-   * @throws WaggleError resource_exhausted; then nothing was counted
+   * @param inPlace the job replaces a live job
+   * @throws WaggleError resource_exhausted, without counting the request
    */
   admit(quota: Quota, inPlace: boolean): Admission;
   /** Counts a further job of an admitted request. */
@@ -28,14 +28,13 @@ export interface QuotaMeter {
   useTokens(tokens: number): void;
   /** Number of jobs that wait or run. */
   readonly live: number;
-  /** What is left of each limited quantity; undefined if the quota limits nothing. */
+  /** The unused part of each limited quantity; undefined without limits. */
   left(quota: Quota): QuotaUse | undefined;
 }
 
 export interface Admission {
-  /** The job has ended. */
   ended(): void;
-  /** The job was not accepted, so its request does not count. */
+  /** The job was rejected, so its request does not count. */
   withdrawn(): void;
 }
 

@@ -3,7 +3,7 @@ import { rateLimitHeaders } from "./rate-limit-headers.ts";
 
 const left = (limit: number, rest: number, full_in_ms: number) => ({ limit, left: rest, full_in_ms });
 
-test("requests and tokens have separate headers, and only where they are limited", () => {
+test("requests and tokens have separate headers, which are absent without a limit", () => {
   expect(rateLimitHeaders(undefined)).toEqual({});
   expect(rateLimitHeaders({ running_jobs: { limit: 2, left: 1 } })).toEqual({});
   expect(
@@ -18,7 +18,7 @@ test("requests and tokens have separate headers, and only where they are limited
   });
 });
 
-test("the token headers are about the minute or the day, whichever has fewer tokens left", () => {
+test("the token headers report the limit with fewer tokens left, per minute or per day", () => {
   const minute = left(10, 9, 0);
   expect(rateLimitHeaders({ tokens_per_minute: minute, tokens_per_day: left(50, 3, 86_400_000) })).toEqual({
     "x-ratelimit-limit-tokens": "50",

@@ -1,4 +1,4 @@
-// Builds the headers that report the rest of a client's quota, as in OpenAI's API
+// Builds the headers that report the unused part of a client's quota, as in OpenAI's API
 // (https://platform.openai.com/docs/guides/rate-limits, "Rate limits in headers").
 import type { QuotaUse } from "@waggle/protocol";
 
@@ -6,7 +6,7 @@ export const rateLimitHeaderNames = ["limit", "remaining", "reset"].flatMap((fac
   ["requests", "tokens"].map((what) => `x-ratelimit-${fact}-${what}`),
 );
 
-/** Of the two token limits, the one with less left. */
+/** The token headers are those of the limit with fewer tokens left, per minute or per day. */
 export function rateLimitHeaders(use: QuotaUse | undefined): Readonly<Record<string, string>> {
   if (use === undefined) return {};
   const { requests_per_minute: requests, tokens_per_minute: minute, tokens_per_day: day } = use;

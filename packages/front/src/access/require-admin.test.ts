@@ -41,23 +41,23 @@ async function ask(app: Hono<AppEnv>, path: string, token?: string): Promise<str
   return `${answer.status} ${await answer.text()}`;
 }
 
-test("in network mode a token marked admin may, and no other token", async () => {
+test("in network mode only admin tokens have the admin right", async () => {
   const app = appWith({ localMode: false, tokens: () => tokens });
   expect(await ask(app, "/v1/models", "root-secret")).toBe("200 root");
   expect(await ask(app, "/v1/models", "alice-secret")).toMatch(/^403 Cannot GET \/v1\/models: .* not marked admin/);
   expect(await ask(app, "/v1/models")).toMatch(/^401 /);
 });
 
-test("a route that is open to all gives no admin right", async () => {
+test("a route without a token check gives no admin right", async () => {
   const app = appWith({ localMode: false, tokens: () => tokens });
   for (const path of ["/livez", "/page"]) expect(await ask(app, path)).toMatch(/^403 /);
 });
 
-test("in local mode every client may", async () => {
+test("in local mode every client has the admin right", async () => {
   expect(await ask(appWith({ localMode: true, tokens: () => createTokenTable([]) }), "/v1/models")).toBe("200 local");
 });
 
-test("a token that loses its mark loses the right at once", async () => {
+test("a token that loses its admin mark loses the right at once", async () => {
   let table = tokens;
   const app = appWith({ localMode: false, tokens: () => table });
   table = createTokenTable([{ name: "root", token: "root-secret" }]);

@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { AppContext } from "../server/context.ts";
 
 /**
- * For a route that changes what the worker serves. In local mode every client may: there is only the machine's user.
+ * For routes that change the worker. In local mode every client is the machine's user, and has the right.
  * @throws WaggleError forbidden when the API token is not marked admin
  */
 export function requireAdmin(c: AppContext): void {

@@ -1,20 +1,20 @@
-// Owns how much was used in the last so many milliseconds. It errs on the safe side by one cell at most: what it says was used in a window
-// may be a cell's time older than the window. A token bucket would be smaller, but lets twice its rate through in the first minute.
+// Owns the use of a limited quantity within a sliding time window, in cells. The use expires cell by cell, so that it may count for up to one cell
+// longer than the window. A token bucket would need less memory, but allows twice its rate in the first minute.
 export interface SlidingWindow {
   /** @returns a function that undoes the call */
   add(amount: number, now: number): () => void;
   used(now: number): number;
-  /** Milliseconds until less than `limit` is used, if nothing is added; 0 if less is used already. */
+  /** Milliseconds until less than `limit` is used, without further use; 0 if less is used now. */
   belowInMs(limit: number, now: number): number;
 }
 
 interface Cell {
-  /** Number of the cell, counted from time 0 of the clock. */
+  /** Number of the cell, from time 0 of the clock. */
   readonly number: number;
   amount: number;
 }
 
-/** @param cells the number of cells in the window; at most one more is kept */
+/** @param cells number of cells in the window; at most `cells + 1` are stored */
 export function createSlidingWindow(windowMs: number, cells: number): SlidingWindow {
   const cellMs = windowMs / cells;
   /** The cells with any use, oldest first. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createBodyBudget } from "./body-budget.ts";
 
 describe("createBodyBudget", () => {
-  it("ends the body that has been arriving for longest, and counts it no longer", () => {
+  it("drops the oldest body, and no longer counts its bytes", () => {
     const budget = createBodyBudget(100);
     const ended: string[] = [];
     const open = (name: string) => budget.open(() => ended.push(name));
@@ -21,7 +21,7 @@ describe("createBodyBudget", () => {
     expect([ended, budget.bytes]).toEqual([["first"], 0]);
   });
 
-  it("lets a small body through, however many large ones are never finished", () => {
+  it("accepts a small body while large bodies never finish", () => {
     const budget = createBodyBudget(1_000);
     for (let i = 0; i < 300; i += 1) budget.open(() => {}).add(400);
     let isEnded = false;
@@ -31,7 +31,7 @@ describe("createBodyBudget", () => {
     expect(budget.bytes).toBeLessThanOrEqual(1_000);
   });
 
-  it("ends one that is larger than all may be", () => {
+  it("drops a body that is larger than the limit of all bodies", () => {
     const budget = createBodyBudget(10);
     let isEnded = false;
     budget.open(() => (isEnded = true)).add(11);

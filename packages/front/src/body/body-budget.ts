@@ -1,22 +1,21 @@
-// Owns the memory limit for incoming bodies of all requests together, and the choice of the body that is dropped at the limit.
+// Owns the memory limit of all incoming bodies together, and selects the body that is dropped at the limit.
 
-/** One incoming body. */
 export interface ArrivingBody {
   /** Adds received bytes. At the limit, the budget drops this body or another one. */
   add(bytes: number): void;
-  /** Releases the memory: the body is complete or was given up. */
+  /** Releases the memory, when the body is complete or was given up. */
   close(): void;
 }
 
 export interface BodyBudget {
-  /** @param end called once if the body is dropped; its bytes no longer count then */
+  /** @param end called once, if the body is dropped. Then its bytes no longer count. */
   open(end: () => void): ArrivingBody;
   readonly bytes: number;
 }
 
 /**
- * At the limit, drops the body that began first. A normal body arrives within moments, so small bodies never wait
- * behind large unfinished ones, and a slow client loses no more than a silent one.
+ * At the limit, drops the oldest body. A normal body arrives within moments, so that small bodies are not blocked by large bodies of slow or silent
+ * clients.
  */
 export function createBodyBudget(maxBytes: number): BodyBudget {
   interface Entry {

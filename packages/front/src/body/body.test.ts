@@ -19,19 +19,19 @@ const requests = new Map(
 /** A quarter of the default of --max-body. */
 const chars = 1_000_000;
 /**
- * The worst are 200,000 numbers that are as they should be, a prompt in tokens: some 90 ms of processor time where nothing else runs, and up to
- * 20 MiB. With four times as many, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
+ * The slowest body is a prompt of 200,000 valid tokens: some 90 ms of processor time on an idle machine, and up to 20 MiB. With four times as many
+ * values, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
  */
 const [mostMs, mostMiB] = [120, 30];
-/** What others left is collected in some of them, and what others do is felt in some. */
+/** Several tries, since garbage of other tests, or load of other processes, makes some tries slower. */
 const tries = 5;
 
 const cases = [...requests].flatMap(([name, request]) =>
   hostileBodies(request).map((body) => ({ name: `${name}${body.field}`, request, body })),
 );
 
-describe("reading a body full of wrong elements", () => {
-  it("is tried on every array and record of every route", () => {
+describe("validation of a body full of wrong elements", () => {
+  it("is tested for the arrays and records of all routes", () => {
     expect(cases.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         "GenerateRequest.messages",
@@ -48,7 +48,7 @@ describe("reading a body full of wrong elements", () => {
     );
   });
 
-  it.each(cases.map((each) => [each.name, each] as const))("is soon over: %s", (_, { request, body }) => {
+  it.each(cases.map((each) => [each.name, each] as const))("takes bounded time: %s", (_, { request, body }) => {
     for (const element of [body.right, "0", "{}"]) {
       const text = body.fill(element, chars);
       expect(
@@ -59,13 +59,13 @@ describe("reading a body full of wrong elements", () => {
   });
 });
 
-it("is soon over with wrong elements in every one of many arrays", () => {
+it("validation takes bounded time with wrong elements in many arrays", () => {
   const calls = `{"role":"assistant","tool_calls":[${"{},".repeat(69)}{}]}`;
   const text = `{"messages":[${`${calls},`.repeat(1_999)}${calls}]}`;
   expect(excess(() => validate(ChatCompletionRequestSchema, parseJson(text)))).toBe("none");
 });
 
-describe("the values of fields", () => {
+describe("values of fields", () => {
   const chat = { messages: [{ role: "user", content: "x" }] };
   const long = "x".repeat((1 << 20) + 1);
   const parsed = (text: string): unknown => parseJson(text);
@@ -89,11 +89,11 @@ describe("the values of fields", () => {
     expect(() => validate(ChatCompletionRequestSchema, parsed(body))).toThrow(new RegExp(`field "${field}`));
   });
 
-  it("count once when their key is there twice, the last of them", () => {
+  it("are the last ones if a key occurs twice", () => {
     expect(validate(GenerateRequestSchema, parsed('{"prompt":"a","prompt":"b"}')).prompt).toBe("b");
   });
 
-  it("change no prototype, whatever their keys are", () => {
+  it("change no prototype, for any keys", () => {
     const keys = '"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}';
     const body = `{"prompt":"a","json_schema":{${keys},"properties":{${keys}}}}`;
     const { json_schema: schema } = validate(GenerateRequestSchema, parsed(body));
@@ -107,10 +107,13 @@ describe("the values of fields", () => {
     );
   });
 
-  it.each(["\\ud800", "\\udc00x", "\\u0000", "a\\u0000b"])("may hold %s, and survive the way to the engine", (text) => {
-    const { prompt } = validate(GenerateRequestSchema, parsed(`{"prompt":"${text}"}`));
-    expect(JSON.parse(JSON.stringify(prompt))).toBe(JSON.parse(`"${text}"`));
-  });
+  it.each(["\\ud800", "\\udc00x", "\\u0000", "a\\u0000b"])(
+    "may contain %s, which reaches the engine unchanged",
+    (text) => {
+      const { prompt } = validate(GenerateRequestSchema, parsed(`{"prompt":"${text}"}`));
+      expect(JSON.parse(JSON.stringify(prompt))).toBe(JSON.parse(`"${text}"`));
+    },
+  );
 
   it.each([
     ["all tools", ChatCompletionRequestSchema, "tools", () => ({ ...chat, tools: [toolOf(long)] })],
@@ -135,13 +138,13 @@ describe("the values of fields", () => {
       "content",
       () => ({ content: "x".repeat(65_537), with_pieces: true }),
     ],
-  ] as const)("end at their limits: %s", (_, schema, field, body) => {
+  ] as const)("have a limit: %s", (_, schema, field, body) => {
     expect(refusalOf(() => validate(schema, body()))).toContain(`field "${field}"`);
   });
 
-  it("may be as large as a context of 128 Ki tokens", () => {
+  it("may fill a context of 128 Ki tokens", () => {
     const large = "x".repeat(8 * 131_072 - 1_000);
-    // As much as they usually are: what is tokenized here is answered token by token.
+    // Only 4 characters per token, as in usual text, since the answer of this route lists each token.
     validate(TokenizeRequestSchema, { content: "x".repeat(4 * 131_072) });
     validate(EmbeddingsRequestSchema, { input: [large] });
     validate(ChatCompletionRequestSchema, { ...chat, tools: [toolOf(large)] });
@@ -171,7 +174,7 @@ interface Cost {
   readonly mib: number;
 }
 
-/** What the last of some tries took, where each took too much; processor time has the collector's in it. */
+/** "none" if some try is within the limits, else the cost of the last try. Processor time includes garbage collection. */
 function excess(work: () => unknown): string {
   let said = "none";
   for (let turn = 0; turn < tries; turn += 1) {
@@ -188,7 +191,7 @@ function measure(work: () => unknown): Cost {
   try {
     work();
   } catch {
-    // Most are refused, some are right; either takes its time.
+    // Most bodies are invalid.
   }
   const { user, system } = process.cpuUsage(cpu);
   return { ms: (user + system) / 1_000, mib: (process.memoryUsage().heapUsed - heap) / 1_048_576 };

@@ -1,4 +1,4 @@
-// Reads a request body and validates it. An invalid body is refused with an invalid_argument that names the problem.
+// Reads and validates request bodies.
 import { createHash } from "node:crypto";
 import { WaggleError, invalidArgument } from "@waggle/protocol";
 import type { z } from "zod";
@@ -6,16 +6,16 @@ import { connectionOf } from "../server/connection.ts";
 import type { AppContext } from "../server/context.ts";
 import { parseJson } from "./parse-json.ts";
 
-/** Retry-After of a client whose body was dropped. */
+/** Retry-After for a dropped body. */
 const retryAfterS = 1;
 
 /**
- * Validation ends at the first problem: with all of them, a body of a few megabytes of wrong elements took half a minute and two
- * gigabytes. Public as `validate` only, which does not say what the problem was.
+ * Validation ends at the first problem: collecting all problems of a few megabytes of wrong elements took half a minute and two gigabytes.
+ * zod's public option for this, `validate`, does not return the problem.
  */
 const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortEarly: true };
 
-/** @throws WaggleError payload_too_large, as soon as that is certain; resource_exhausted; invalid_argument */
+/** @throws WaggleError payload_too_large, before the rest of the body is read; resource_exhausted; invalid_argument */
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
   const seen = c.get("seenBody");
   c.set("seenBody", undefined);
@@ -23,8 +23,8 @@ export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, ma
 }
 
 /**
- * Returns the body's JSON, for a route that selects the schema by the content. The next `readBody` validates the same JSON.
- * @throws WaggleError as `readBody`, except for the schema's errors
+ * Returns the body's JSON, for a route that selects the schema by the content. The next `readBody` validates this JSON.
+ * @throws WaggleError like `readBody`, except for errors of the schema
  */
 export async function lookAtBody(c: AppContext, maxBytes: number): Promise<unknown> {
   const value = await readJson(c, maxBytes);
@@ -45,13 +45,13 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
   return result.data;
 }
 
-/** Number of chunks after which their average size is checked. */
+/** Number of chunks after which the average size of the chunks is checked. */
 const fewChunks = 1_024;
-/** Each chunk costs a turn of the event loop, so a body in single bytes would delay every stream. */
+/** Minimum average size: each chunk takes a turn of the event loop, so a body in single bytes would delay every stream. */
 const leastChunkBytes = 64;
 const firstBufferBytes = 4_096;
 
-/** Replaces Hono's limit, which wraps the request in a new object; the requests of the Node adapter do not work then. */
+/** Replaces Hono's body limit, whose wrapped request does not work with the Node adapter. */
 async function readText(c: AppContext, maxBytes: number): Promise<string> {
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (encoding !== "identity") throw encoded(encoding);
@@ -60,7 +60,7 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
   const { body } = c.req.raw;
   if (body === null) return "";
   const reader = body.getReader();
-  // One growing buffer, since the limit would not count the overhead of many small chunks.
+  // One growing buffer: a list of small chunks would need memory that the limit does not count.
   let held = Buffer.alloc(0);
   let bytes = 0;
   let chunks = 0;

@@ -4,7 +4,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { CompiledSchema } from "../schemas/schema-thread.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
 
-/** The error for a known field or value that is not supported. */
+/** The error for a known field or value without support. */
 export function unsupported(field: string, why: string): WaggleError {
   return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${why}.`, {
     details: { problems: [{ field, problem: why }] },
@@ -14,19 +14,19 @@ export function unsupported(field: string, why: string): WaggleError {
 /** Compiles the schema of this field to a grammar. */
 export type SchemaGrammar = (schema: unknown, field: string) => Promise<string>;
 
-/** @throws from what it returns: WaggleError invalid_argument naming the keyword that cannot be had; resource_exhausted */
+/** The returned function throws WaggleError invalid_argument with the unsupported keyword, or resource_exhausted. */
 export function schemaGrammarFor(compiler: SchemaCompiler, client: string): SchemaGrammar {
   return async (schema, field) => grammarOf(await compiler.compile(schema, client), () => field);
 }
 
-/** Compiles the grammar of an answer to messages; both fields tell where the request has a schema. */
+/** Compiles the grammar of an answer to messages. For errors, `schemaField` and `toolField` name the fields with the schemas. */
 export type AnswerGrammar = (
   options: AnswerGrammarOptions,
   schemaField: string | undefined,
   toolField?: (tool: number) => string,
 ) => Promise<string>;
 
-/** @throws from what it returns: WaggleError invalid_argument naming the keyword that cannot be had; resource_exhausted */
+/** The returned function throws WaggleError invalid_argument with the unsupported keyword, or resource_exhausted. */
 export function answerGrammarFor(compiler: SchemaCompiler, client: string): AnswerGrammar {
   return async (options, schemaField = "response_format", toolField = openAiToolField) => {
     const compiled = await compiler.compileAnswer(options, client);

@@ -16,7 +16,7 @@ function refusal(text: string): unknown {
 }
 
 describe("parseJson", () => {
-  it("reads what JSON.parse reads", () => {
+  it("returns the same values as JSON.parse", () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 20 }), (text) => {
         expect(parseJson(text)).toEqual(JSON.parse(text));
@@ -36,7 +36,7 @@ describe("parseJson", () => {
     expect(refusal(open.repeat(600_000))).toContain("nested");
   });
 
-  it("refuses more values, or members of one object, than anybody needs", () => {
+  it("rejects too many values, and too many members of an object", () => {
     expect(parseJson(`[${"0,".repeat(values - 2)}0]`)).toHaveLength(values - 1);
     expect(refusal(`[${"0,".repeat(values - 1)}0]`)).toContain(`more than ${values} values`);
     expect(refusal(`[${"[],".repeat(values / 2)}0]`)).toContain(`more than ${values} values`);
@@ -46,7 +46,7 @@ describe("parseJson", () => {
     expect(refusal(record(members + 1))).toContain(`more than ${members} members`);
   });
 
-  it("reads no structure in the text of a string", () => {
+  it("ignores brackets, commas and colons in strings", () => {
     const text = JSON.stringify([
       `${"[{".repeat(1_000)}"\\`,
       "\\\\",
@@ -58,13 +58,13 @@ describe("parseJson", () => {
     expect(shapeProblem(`"${"\\".repeat(3_000_001)}`)).toBeUndefined();
   });
 
-  it("forgets a level when it is closed", () => {
+  it("counts the depth down when an array closes", () => {
     expect(parseJson(`[${"[[]],".repeat(1_000)}0]`)).toHaveLength(1_001);
     expect(shapeProblem("]".repeat(1_000))).toBeUndefined();
   });
 
   it.each(["", " \n", "{", '"', "[1,]", "\ufeff{}", "nul", '{"secret": x}'])(
-    "says of %j that it is no JSON",
+    "rejects %j without quoting it",
     (text) => {
       expect(refusal(text)).toMatch(/^Cannot read the body: (not JSON|it is empty)/);
       expect(refusal(text)).not.toContain("secret");

@@ -1,15 +1,16 @@
-// Parses the JSON of a body, after checking that its depth and size are small enough for all code that walks over the value later.
+// Parses the JSON of a body. First checks depth and number of values, so that later code can recurse into the value safely.
 import { WaggleError, bodyLimits } from "@waggle/protocol";
 
-/** @throws WaggleError invalid_argument; its message never quotes the text, which holds prompts */
+/** @throws WaggleError invalid_argument; the message never quotes the text, since the text contains prompts */
 export function parseJson(text: string): unknown {
-  if (text.trim() === "") throw new WaggleError("invalid_argument", "Cannot read the body: it is empty, JSON was due.");
+  if (text.trim() === "")
+    throw new WaggleError("invalid_argument", "Cannot read the body: it is empty, but must be JSON.");
   const reason = shapeProblem(text);
   if (reason !== undefined) throw new WaggleError("invalid_argument", `Cannot read the body: ${reason}.`);
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The parser's message quotes the body, so only its position is passed on.
+    // The parser's message quotes the body, so only the position is used.
     const place = /position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
     throw new WaggleError(
       "invalid_argument",
@@ -22,9 +23,8 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * What makes the text too deep or too rich in values to be parsed, as the rest of a sentence; undefined for all else, text that is no
- * JSON included. `JSON.stringify`, on the way to the engine and elsewhere, recurses into what it is given, so depth has to end here.
- * One pass, without remembering more than the members of the objects that are open.
+ * Which limit of `bodyLimits` the JSON exceeds, as the rest of a sentence; undefined within the limits, and possibly for text that is not JSON.
+ * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. One pass; the memory is a counter for each level.
  */
 export function shapeProblem(text: string): string | undefined {
   const { depth: deepest, values: most, members: widest } = bodyLimits;

@@ -1,9 +1,11 @@
-// Turns the messages of a request into the prompt and the constraints of a JobSpec, the same in every dialect.
+// Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
+import { leavingOf } from "../server/connection.ts";
+import type { AppContext, ServedModel } from "../server/context.ts";
 import type { AnswerGrammar } from "../body/fields.ts";
 import { templateMessage, templateTools } from "./messages.ts";
 import { templateVariables, setsTemplateVariables } from "./thinking.ts";
@@ -13,15 +15,15 @@ export interface Conversation {
   readonly options: ChatOptions;
   /** The schema that the content must match; `field` is its field in the request. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
-  /** The field with the schema of the nth tool; default: OpenAI's field. */
+  /** The field with the schema of this tool; default: OpenAI's field. */
   readonly toolField?: ((tool: number) => string) | undefined;
   readonly sampling: Pick<Sampling, "grammar" | "ignore_eos">;
 }
 
 export interface ConversationContext {
-  /** @throws WaggleError unavailable while it is unknown */
+  /** @throws WaggleError unavailable while the format is unknown */
   readonly chatFormat: () => Promise<ChatFormat>;
-  /** @throws WaggleError invalid_argument naming the field and the keyword that cannot be had; resource_exhausted */
+  /** @throws WaggleError invalid_argument with the field and the unsupported keyword; resource_exhausted */
   readonly answerGrammar: AnswerGrammar;
 }
 
@@ -39,7 +41,7 @@ export async function conversationSpecOf(
       "grammar",
       plan?.forced === true
         ? `${plan.choice === "auto" ? "a choice among the tools" : "a required tool call"} already uses a grammar`
-        : `${schema?.field} asks for another one`,
+        : `${schema?.field} already sets a grammar`,
     );
   }
   const prompt = await promptOf(conversation, plan?.tools, context);
@@ -67,7 +69,7 @@ export async function conversationSpecOf(
   return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }
 
-/** The prompt alone, to count or show it. @throws WaggleError invalid_argument naming the field */
+/** Also used to count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
 export async function promptOf(
   { messages, options }: Pick<Conversation, "messages" | "options">,
   tools: readonly Tool[] | undefined,
@@ -88,18 +90,23 @@ export async function promptOf(
 }
 
 interface ToolPlan {
-  /** The tools that go into the prompt. */
+  /** The tools in the prompt. */
   readonly tools: readonly Tool[];
-  /** The tools that this answer may call. */
+  /** The tools that the answer may call. */
   readonly callable: readonly Tool[];
   readonly choice: AnswerGrammarOptions["choice"];
-  /** Whether the grammar must be used: a call is required, or some tools are not allowed. */
+  /** Whether a grammar is needed: a call is required, or some tools are not allowed. */
   readonly forced: boolean;
 }
 
-/** The tools that go into the prompt. @throws WaggleError invalid_argument */
-export function toolsOnOffer(options: ChatOptions): readonly Tool[] | undefined {
-  return toolPlanOf(options)?.tools;
+/** @throws WaggleError invalid_argument naming the field; unavailable */
+export async function countTokens(
+  c: AppContext,
+  conversation: Pick<Conversation, "messages" | "options">,
+  served: ServedModel,
+): Promise<number> {
+  const prompt = await promptOf(conversation, toolPlanOf(conversation.options)?.tools, served);
+  return (await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c))).promptTokens;
 }
 
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */
@@ -124,8 +131,8 @@ function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: 
 }
 
 /**
- * A grammar decides when the answer ends, which `ignore_eos` forbids. A required call needs it in any case, as does a choice among them, and its
- * conflict is an error; a call that the model may make is read as it comes.
+ * Whether the tools' grammar is used. A forced choice always needs the grammar. An optional call works without a grammar: then the request's own
+ * grammar is used, or with `ignore_eos` no grammar, since a grammar would end the answer.
  */
 function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Conversation["sampling"]): boolean {
   return forced || (grammar === undefined && !endless);
@@ -145,10 +152,10 @@ async function thinkingBudgetOf(
 function continuesFinalMessage(messages: Conversation["messages"], options: ChatOptions): boolean {
   const continues = options.continue_final_message === true;
   if (continues && options.add_generation_prompt === true) {
-    throw unsupported("add_generation_prompt", "continue_final_message asks for the opposite");
+    throw unsupported("add_generation_prompt", "true contradicts continue_final_message");
   }
   if (!continues && options.add_generation_prompt === false) {
-    throw unsupported("add_generation_prompt", "without it there is no answer to begin; send continue_final_message");
+    throw unsupported("add_generation_prompt", "false needs continue_final_message");
   }
   const last = messages.at(-1);
   if (!continues) return false;

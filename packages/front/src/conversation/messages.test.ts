@@ -8,12 +8,12 @@ describe("the arguments of a call", () => {
   });
 
   it.each([
-    ["no JSON", "{"],
-    ["nested too deeply to be sent on", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
-    ["numbers that would be printed as others", '{"id":12345678901234567890}'],
-    ["a fraction of nothing", '{"x":[{"y":1.0}]}'],
-    ["a number written otherwise", '{"x":1e3}'],
-    ["numbers that are not finite", '{"x":1e400}'],
+    ["text that is not JSON", "{"],
+    ["JSON that is nested too deeply", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
+    ["an id of more digits than a double has", '{"id":12345678901234567890}'],
+    ["a fraction of 0", '{"x":[{"y":1.0}]}'],
+    ["a number with an exponent", '{"x":1e3}'],
+    ["an infinite number", '{"x":1e400}'],
   ])("stay the text that they are: %s", (_, text) => {
     expect(parsedArguments(text)).toBe(text);
   });

@@ -32,7 +32,7 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
   }
 }
 
-/** Templates fail without a user message. Such requests occur: some clients send an empty request to load a model. */
+/** Adds an empty user message to system messages alone: some clients load a model with such a request, but templates need a user message. */
 export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
 }
@@ -49,8 +49,8 @@ export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
 }
 
 /**
- * Templates write arguments as JSON again. Text that is not JSON stays text, and so does JSON that is nested too deeply to be
- * walked over, or has a number that would be printed otherwise than it is written: identifiers of 64 bits are usual there, and 1.0 is not 1.
+ * Parses a call's arguments, since templates write the arguments as JSON again. Text stays text if it is not JSON, is nested too deeply, or has
+ * a number that JavaScript would print differently, such as 1.0 or an id of 64 bits.
  */
 export function parsedArguments(text: string): unknown {
   if (shapeProblem(text) !== undefined) return text;
@@ -64,7 +64,7 @@ export function parsedArguments(text: string): unknown {
 
 const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** The numbers of a JSON text, as they are written. */
+/** The numbers of a JSON text, as text. */
 function numbersIn(json: string): readonly string[] {
   return [...json.matchAll(stringOrNumber)].flatMap(([token]) => (token.startsWith('"') ? [] : [token]));
 }

@@ -15,9 +15,9 @@ const calling: ChatMessage = {
 const told = (text: string): string => `<system>\n${text}\n</system>`;
 
 test.each<[string, readonly ChatMessage[], readonly ChatMessage[]]>([
-  ["none", [user("a")], [user("a")]],
-  ["those at the beginning are one", [system("a"), developer("b"), user("c")], [system("a\n\nb"), user("c")]],
-  ["nothing else", [developer("a")], [system("a")]],
+  ["without system messages", [user("a")], [user("a")]],
+  ["at the start: joined to one message", [system("a"), developer("b"), user("c")], [system("a\n\nb"), user("c")]],
+  ["only a developer message", [developer("a")], [system("a")]],
   ["after the user", [user("a"), system("b"), assistant("c")], [user(`a\n\n${told("b")}`), assistant("c")]],
   ["before the user", [assistant("a"), system("b"), user("c")], [assistant("a"), user(`${told("b")}\n\nc`)]],
   ["at the end", [assistant("a"), system("b")], [assistant("a"), user(told("b"))]],
@@ -32,7 +32,7 @@ test.each<[string, readonly ChatMessage[], readonly ChatMessage[]]>([
   expect(withOneSystemMessage(messages)).toEqual(expected);
 });
 
-test("a user's parts stay parts where nothing is added", () => {
+test("the parts of a user message stay parts if no instructions are added", () => {
   const parts: ChatMessage = {
     role: "user",
     content: [

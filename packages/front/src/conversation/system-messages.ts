@@ -1,19 +1,17 @@
-// Owns the position of instructions in a conversation: most templates take one system message, and only at the beginning. A later one becomes
-// part of a neighbouring message, so that everything before it stays as it was, and its KV cache stays valid.
+// Owns the position of instructions in a conversation: most templates accept one system message, and only at the start. A later system message
+// becomes part of a neighbouring message, so that the messages before it do not change, and their KV cache stays valid.
 import type { ChatMessage } from "@waggle/protocol";
 
 type Content = ChatMessage["content"];
 
-const between = "\n\n";
-
-/** Later instructions go to the user's text or tool result before them, else to the next one, and never between a call and its result. */
+/** Adds later instructions to the user message or tool result before them, else to the next one; never between a call and its result. */
 export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const first = messages.findIndex((message) => !instructs(message));
   const opening = first === -1 ? messages : messages.slice(0, first);
   const turns: ChatMessage[] = [];
   if (opening.length > 0)
     turns.push({ role: "system", content: joined(opening.map(({ content }) => textOf(content))) });
-  /** Of instructions that wait for the next text. */
+  /** Instructions to add to the next message. */
   let waiting = "";
   for (const message of messages.slice(opening.length)) {
     const last = turns.at(-1);
@@ -49,6 +47,7 @@ function textOf(content: Content): string {
   return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("");
 }
 
-function joined(texts: readonly string[]): string {
-  return texts.filter((text) => text !== "").join(between);
+/** Joins parts of a prompt; empty parts are left out. */
+export function joined(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n\n");
 }

@@ -13,19 +13,24 @@ const switchable = format(
 );
 const levels = format({ thinking: "always" }, ["reasoning_effort"]);
 
-describe("fields about thoughts", () => {
+describe("thinking fields", () => {
   it.each<[string, ThinkingFields, ChatFormat, object]>([
-    ["the family's own switch", { enable_thinking: false }, switchable, { enable_thinking: false }],
-    ["no effort is no thought", { reasoning_effort: "none" }, switchable, { enable_thinking: false }],
+    ["the switch of the model's family", { enable_thinking: false }, switchable, { enable_thinking: false }],
+    ["effort none turns thinking off", { reasoning_effort: "none" }, switchable, { enable_thinking: false }],
     [
-      "a switch of other words",
+      "a switch with other values",
       { enable_thinking: true },
       format({ thinking: "switchable", thinkingSwitch: { name: "mode", on: "yes", off: "no" } }),
       { mode: "yes" },
     ],
-    ["a level as it is", { reasoning_effort: "low" }, levels, { reasoning_effort: "low" }],
-    ["what the template reads", { chat_template_kwargs: { documents: [1] } }, switchable, { documents: [1] }],
-    ["what is so anyway: on", { enable_thinking: true }, levels, {}],
+    ["an effort level", { reasoning_effort: "low" }, levels, { reasoning_effort: "low" }],
+    [
+      "a variable that the template reads",
+      { chat_template_kwargs: { documents: [1] } },
+      switchable,
+      { documents: [1] },
+    ],
+    ["on for a model that always thinks", { enable_thinking: true }, levels, {}],
     [
       "the switch under another name",
       { chat_template_kwargs: { thinking: false } },
@@ -38,10 +43,10 @@ describe("fields about thoughts", () => {
       genericFormat,
       {},
     ],
-    ["on by kwargs where they always come", { chat_template_kwargs: { thinking: true } }, levels, {}],
-    ["what is so anyway: off", { enable_thinking: false, reasoning_effort: "none" }, genericFormat, {}],
+    ["on by kwargs for a model that always thinks", { chat_template_kwargs: { thinking: true } }, levels, {}],
+    ["off for a model without thinking", { enable_thinking: false, reasoning_effort: "none" }, genericFormat, {}],
     [
-      "null as nothing",
+      "null means absent",
       { enable_thinking: null, reasoning_effort: null, chat_template_kwargs: null },
       genericFormat,
       {},
@@ -52,7 +57,7 @@ describe("fields about thoughts", () => {
 
   it.each<[string, ThinkingFields, ChatFormat, RegExp]>([
     ["on for a model without thinking", { enable_thinking: true }, genericFormat, /"enable_thinking".*does not think/],
-    ["off where they always come", { enable_thinking: false }, levels, /"enable_thinking".*always thinks/],
+    ["off for a model that always thinks", { enable_thinking: false }, levels, /"enable_thinking".*always thinks/],
     ["levels for a model without levels", { reasoning_effort: "high" }, switchable, /"reasoning_effort".*no levels/],
     [
       "a variable that the template does not read",
@@ -61,7 +66,7 @@ describe("fields about thoughts", () => {
       /"chat_template_kwargs.colour".*does not read it/,
     ],
     [
-      "off by kwargs where they always come",
+      "off by kwargs for a model that always thinks",
       { chat_template_kwargs: { enable_thinking: false } },
       levels,
       /"chat_template_kwargs.enable_thinking".*always thinks/,
@@ -73,25 +78,36 @@ describe("fields about thoughts", () => {
       /"chat_template_kwargs.enable_thinking".*does not think/,
     ],
     [
-      "a switch that is no switch",
+      "a switch with a value that is not boolean",
       { chat_template_kwargs: { thinking: "yes" } },
       switchable,
       /"chat_template_kwargs.thinking".*does not read it/,
     ],
     [
-      "two names that disagree",
+      "two switches that disagree",
       { chat_template_kwargs: { thinking: true, enable_thinking: false } },
       switchable,
       /"chat_template_kwargs.enable_thinking".*says otherwise/,
     ],
-    ["one of ours", { chat_template_kwargs: { messages: [] } }, switchable, /"chat_template_kwargs.messages"/],
     [
-      "two that disagree",
+      "one of ours",
+      { chat_template_kwargs: { messages: [] } },
+      switchable,
+      /"chat_template_kwargs.messages".*other fields/,
+    ],
+    [
+      "a variable that the worker sets",
+      { chat_template_kwargs: { messages: [] } },
+      switchable,
+      /"chat_template_kwargs.messages"/,
+    ],
+    [
+      "a field and a variable that disagree",
       { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
       switchable,
       /says otherwise/,
     ],
-  ])("are refused by name: %s", (_, fields, of, message) => {
+  ])("are rejected with the field's name: %s", (_, fields, of, message) => {
     expect(() => templateVariables(fields, of)).toThrow(message);
   });
 });

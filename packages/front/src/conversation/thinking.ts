@@ -1,12 +1,12 @@
-// Owns how a request's fields about thinking, and its variables for the chat template, become the variables that this model's template
-// reads. A field that the model cannot follow is refused by name.
+// Converts the thinking fields and template variables of a request to the variables that the model's chat template reads. A field that the model
+// does not support is rejected with the field's name.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { ChatOptions } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";
 
 export type ThinkingFields = Pick<ChatOptions, "chat_template_kwargs" | "enable_thinking" | "reasoning_effort">;
 
-/** Variables that the worker sets for every template, so that a request may not set them. */
+/** Variables that the worker sets for every template; requests must not set them. */
 const ours = new Set([
   "messages",
   "tools",
@@ -16,10 +16,10 @@ const ours = new Set([
   "continue_final_message",
 ]);
 
-/** Variable names with which clients switch thinking on any model. */
+/** Variable names with which clients switch thinking, whatever the template reads. */
 const switchNames: ReadonlySet<string> = new Set(["enable_thinking", "thinking"]);
 
-/** Whether the fields that all dialects share turn thinking on or off; undefined if they do neither. */
+/** Whether the fields that all dialects share turn thinking on or off; undefined if the fields are absent. */
 export function wantsThinking({
   enable_thinking: enable,
   chat_template_kwargs: kwargs,
@@ -65,7 +65,7 @@ export function templateVariables(given: ThinkingFields, format: ChatFormat): Re
   return Object.fromEntries(variables);
 }
 
-/** Whether the model has levels of effort, not only on and off. */
+/** Whether the model has effort levels, in addition to thinking on and off. */
 export function hasEffortLevels({ abilities, inputs }: ChatFormat): boolean {
   return inputs.variables.includes("reasoning_effort") && abilities.thinkingSwitch?.name !== "reasoning_effort";
 }
@@ -91,6 +91,6 @@ function reads({ inputs }: ChatFormat, name: string): boolean {
 }
 
 function thinkingOf({ abilities: { thinking } }: ChatFormat): string {
-  if (thinking === "switchable") return "enable_thinking switches its thoughts";
+  if (thinking === "switchable") return "enable_thinking turns its thinking on and off";
   return thinking === "always" ? "this model always thinks" : "this model does not think";
 }

@@ -14,7 +14,7 @@ const specOf = (fields: SamplingFields) =>
 const seedOf = (seed?: number | null) => specOf({ seed }).sampling.seed;
 
 describe("a seed", () => {
-  test.each([undefined, null, -1])("of %j has one drawn", (seed) => {
+  test.each([undefined, null, -1])("of %j means a random seed", (seed) => {
     expect(seedOf(seed)).toBe(-1);
   });
 
@@ -25,7 +25,7 @@ describe("a seed", () => {
     [2 ** 32 + 7, 7],
     [-2, 2 ** 32 - 2],
     [-(2 ** 32) - 7, 2 ** 32 - 7],
-  ])("%i is %i in 32 bits", (seed, folded) => {
+  ])("of %i becomes %i in 32 bits", (seed, folded) => {
     expect(seedOf(seed)).toBe(folded);
   });
 });

@@ -1,6 +1,5 @@
 import { deferred } from "@waggle/async";
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { runBatch } from "./batch.ts";
@@ -17,7 +16,7 @@ const token = (text: string, choice?: number): StreamEvent => ({
 });
 
 /** Jobs whose events the test gives, in any order. */
-function jobs(count: number, options: Partial<BatchOptions> = {}, choices = 1) {
+function jobs(count: number, choices = 1) {
   const log: string[] = [];
   const sinks: ((events: readonly StreamEvent[]) => void)[] = [];
   const specs = Array.from({ length: count }, () => ({ choices }) as GenerateSpec);
@@ -53,7 +52,6 @@ function jobs(count: number, options: Partial<BatchOptions> = {}, choices = 1) {
         close: () => void log.push(`close ${index}`),
       };
     },
-    ...options,
   };
   return { wanted, log, say: (index: number, ...events: StreamEvent[]) => sinks[index]?.(events) };
 }
@@ -65,7 +63,7 @@ async function restOf(reader: BatchReader): Promise<StreamEvent[]> {
 }
 
 test("choices are numbered through, and there is one start and one end with all counts", async () => {
-  const { wanted, say, log } = jobs(2, {}, 2);
+  const { wanted, say, log } = jobs(2, 2);
   const reader = await runBatch(wanted);
   say(1, started, token("c", 0), token("d", 1));
   say(0, started, token("a"), token("b", 1));
@@ -88,57 +86,13 @@ test("choices are numbered through, and there is one start and one end with all 
   expect(log).toEqual(["submit 0", "submit 1", "close 1", "close 0"]);
 });
 
-test("only so many run at a time, and each that ends makes room for the next", async () => {
-  const { wanted, say, log } = jobs(4);
-  const reader = await runBatch(wanted);
-  expect(log).toEqual(["submit 0", "submit 1"]);
-  say(1, end);
-  const rest = restOf(reader);
-  await expect.poll(() => log).toContain("submit 2");
-  expect(log).not.toContain("submit 3");
-  say(0, end);
-  await expect.poll(() => log).toContain("submit 3");
-  say(3, end);
-  say(2, end);
-  expect((await rest).map(({ type }) => type)).toEqual(["end"]);
-});
-
-test.each<[string, StreamEvent, object]>([
-  [
-    "fails",
-    { type: "error", stream_id, code: "engine_failed", message: "It broke.", retryable: true },
-    { type: "error", code: "engine_failed" },
-  ],
-  ["is cancelled", { ...end, finish_reason: "cancelled" }, { type: "end", finish_reason: "cancelled" }],
-])("when one %s all end, and the stream with it", async (_, event, last) => {
+test("when one fails all end, and the stream with it", async () => {
   const { wanted, say, log } = jobs(3);
   const reader = await runBatch(wanted);
-  say(0, started, token("a"), event);
-  const events = await restOf(reader);
-  expect(events.at(-1)).toMatchObject(last);
+  const failed = { type: "error", stream_id, code: "engine_failed", message: "It broke.", retryable: true } as const;
+  say(0, started, token("a"), failed);
+  expect((await restOf(reader)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
   expect(log).toEqual(["submit 0", "submit 1", "close 0", "close 1"]);
-});
-
-test("a refusal of the first job is the request's error; a refusal of a later job ends the stream with its error", async () => {
-  const refused = new WaggleError("resource_exhausted", "The queue is full.");
-  const submit = (at: number) => (_: GenerateSpec, index: number) =>
-    index === at ? Promise.reject(refused) : Promise.resolve({ id: String(index) } as Job);
-  await expect(runBatch(jobs(2, { submit: submit(0) }).wanted)).rejects.toBe(refused);
-  const { wanted, log } = jobs(2, { submit: submit(1) });
-  await expect(restOf(await runBatch(wanted))).rejects.toBe(refused);
-  expect(log).toEqual(["close 0"]);
-});
-
-test("an error of onEnded ends the stream, after the events that came with the job's end", async () => {
-  const refused = new WaggleError("invalid_argument", "Too many.");
-  const onEnded = (): never => {
-    throw refused;
-  };
-  const { wanted, say } = jobs(2, { onEnded });
-  const reader = await runBatch(wanted);
-  say(1, token("a"), end);
-  expect((await reader.next()).value).toMatchObject([{ type: "token", choice: 1, text: "a" }]);
-  await expect(reader.next()).rejects.toBe(refused);
 });
 
 test("closed while a job is being accepted, it lets go of that one too", async () => {
@@ -164,7 +118,7 @@ test("closed while a job is being accepted, it lets go of that one too", async (
   await expect.poll(() => log).toEqual(["submit 0", "close 0", "submit 1", "close 1"]);
 });
 
-test("silence is passed on as a ping, and a repeated event is not", async () => {
+test("a ping of a job is a ping of the batch; a dropped event is not", async () => {
   const { wanted, say } = jobs(2);
   const reader = await runBatch(wanted);
   say(0);

@@ -1,11 +1,11 @@
-// Owns the batch runner: the jobs of one request run side by side, a limited number at a time, as one stream of events with one end.
+// Runs the jobs of one request concurrently, and joins their events to one stream with one end.
 import { deferred } from "@waggle/async";
 import type { GenerateSpec, Job, Reader } from "@waggle/jobs";
 import { isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
 
 export interface BatchOptions {
-  /** The specs, all with the same number of choices. The stream numbers all choices in order, beginning with those of the first job. */
+  /** All with the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
   readonly specs: readonly GenerateSpec[];
   /** Maximum number of jobs that wait or run at the same time. */
   readonly width: number;
@@ -15,20 +15,17 @@ export interface BatchOptions {
   readonly open: (job: Job) => Pick<Reader, "next" | "close">;
   /** @param index the index of the job's spec */
   readonly onAccepted?: ((job: Job, index: number) => void) | undefined;
-  /** Called when the job has ended well. @throws WaggleError which `next` then throws */
+  /** Called when the job has completed. `next` throws what this function throws. */
   readonly onEnded?: ((index: number, end: EndEvent) => void) | undefined;
 }
 
-/**
- * A stream like a job's: it has one terminal event, and an empty list of events is a ping.
- * `next` throws a WaggleError where a later job is refused, and what `onEnded` throws.
- */
+/** Like a job's reader: one terminal event, and an empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
 export interface BatchReader extends Pick<Reader, "next" | "close"> {
   /** The first job. */
   readonly job: Job;
 }
 
-/** The events of a job, or the error with which the job was refused. */
+/** Events of a job, or the error that rejected the job. */
 interface Arrival {
   readonly index: number;
   readonly events: readonly StreamEvent[];
@@ -36,8 +33,8 @@ interface Arrival {
 }
 
 /**
- * Accepts the first of the jobs. When one fails or is cancelled, or cannot be accepted later, the others end with it.
- * @throws WaggleError when the first one is refused
+ * Resolves when the first job is accepted. When a job is rejected, fails or is cancelled, all other jobs end too.
+ * @throws WaggleError when the first job is rejected
  */
 export async function runBatch(options: BatchOptions): Promise<BatchReader> {
   const { specs, width } = options;
@@ -48,10 +45,10 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
   let ended = 0;
   let started = false;
   let closed = false;
-  /** At most one batch of events per reader: the next one is read after the consumer has taken it. */
+  /** At most one arrival per reader: a reader is read again only after the consumer took its last arrival. */
   const arrived: Arrival[] = [];
   let arrival = deferred<void>();
-  /** The job that has ended well. It is concluded at the next read, when the events before its end have been taken. */
+  /** A completed job, concluded at the next read: by then the consumer took the events before the job's end. */
   let endedJob: { readonly index: number; readonly end: EndEvent } | undefined;
 
   async function begin(spec: GenerateSpec): Promise<Job> {
@@ -108,7 +105,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
     return merged;
   }
 
-  /** The batch's events for this event of a job. */
+  /** Maps a job's event to events of the batch. */
   function merge(index: number, event: StreamEvent): readonly StreamEvent[] {
     switch (event.type) {
       case "started": {
@@ -131,7 +128,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
     }
   }
 
-  /** Undefined if no ended job waits for its conclusion. */
+  /** Undefined if there is no `endedJob`. */
   function conclude(): readonly StreamEvent[] | undefined {
     if (endedJob === undefined) return undefined;
     const { index, end } = endedJob;
@@ -157,7 +154,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
           const latest = endedJob === undefined ? await take() : undefined;
           const events = latest === undefined ? (conclude() ?? []) : eventsOf(latest);
           if (events.some(isTerminal)) close();
-          // A read without events is a ping, but not where only repeated events were dropped.
+          // Without events this is a ping, unless `merge` dropped the events.
           if (events.length > 0 || latest?.events.length === 0) return { done: false, value: events };
         }
       } catch (error) {

@@ -8,16 +8,16 @@ const entry = (alternatives: number) => ({
   top: Array.from({ length: alternatives }, () => ({ id: 2, bytes: [98], logprob: -2 })),
 });
 
-it("keeps what each choice was given", () => {
+it("collects logprobs by choice", () => {
   const logprobs = createCollectedLogprobs(2);
   logprobs.add(1, [entry(1), entry(0)]);
   expect(logprobs.of(0)).toEqual([]);
   expect(logprobs.of(1)).toEqual([entry(1), entry(0)]);
 });
 
-it("counts alternatives too, and refuses by name beyond the limit", () => {
+it("counts alternatives too, and names the field in the error at the limit", () => {
   const logprobs = createCollectedLogprobs(1);
   const tokens = Math.floor(maxCollectedLogprobs / 21);
   for (let count = 0; count < tokens; count += 1) logprobs.add(0, [entry(20)]);
-  expect(() => logprobs.add(0, [entry(20)])).toThrow(/"logprobs".*ask for a stream/);
+  expect(() => logprobs.add(0, [entry(20)])).toThrow(/"logprobs".*set stream to true/);
 });

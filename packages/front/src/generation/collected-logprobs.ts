@@ -1,10 +1,10 @@
-// Owns the logprobs of a collected answer while it is collected, and the limit on them.
+// Collects the logprobs of an answer that is not streamed, up to a limit.
 import type { Logprob } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";
 
 /**
- * Of all choices, alternatives counted as well. A collected answer becomes JSON in one turn, in which no stream moves: for so many some 90 ms.
- * With 20 alternatives they are 4,700 tokens, with none 100,000.
+ * Logprobs of all choices together, with their alternatives. Writing this many as JSON blocks the event loop for some 90 ms. With 20 alternatives
+ * per token, the limit is 4,700 tokens.
  */
 export const maxCollectedLogprobs = 100_000;
 
@@ -22,7 +22,10 @@ export function createCollectedLogprobs(choices: number): CollectedLogprobs {
       for (const entry of entries) {
         count += 1 + entry.top.length;
         if (count > maxCollectedLogprobs) {
-          throw unsupported("logprobs", `the answer has more than ${maxCollectedLogprobs} of them; ask for a stream`);
+          throw unsupported(
+            "logprobs",
+            `the answer has more than ${maxCollectedLogprobs} logprobs; set stream to true`,
+          );
         }
         all[choice]?.push(entry);
       }

@@ -1,5 +1,5 @@
-// Owns the contract of a dialect: the routes of one family of clients, the shape of its errors, and how an answer leaves. All else (access,
-// limits, jobs, cancelling, sockets) is the same for every dialect and knows none of them.
+// Owns the contract of a dialect: its routes, the shape of its errors, and the shape of its answers. All other code (access, limits, jobs,
+// cancelling, sockets) is the same for every dialect, and does not know the dialects.
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import type { EndEvent, Route, StreamEvent, TerminalEvent, TokenEvent, WaggleError } from "@waggle/protocol";
 import type { AppContext } from "../server/context.ts";
@@ -8,28 +8,28 @@ import type { BatchOptions } from "./batch.ts";
 export interface Dialect {
   readonly name: string;
   readonly routes: readonly DialectRoute[];
-  /** Paths of this dialect: an error on an unknown path at or below one of these has this dialect's shape. */
+  /** Paths of this dialect. An error on an unknown route at or below such a path has this dialect's shape. */
   readonly prefixes: readonly string[];
-  /** The JSON body of an error's response. Its status and the headers about retrying are the same in every dialect. */
+  /** The JSON body of an error response. Status and retry headers are the same in every dialect. */
   errorBody(error: WaggleError, requestId: string): unknown;
 }
 
 /** Errors on these paths have the dialect's shape, for every method. */
 export interface DialectRoute {
   readonly method: string;
-  /** With `:name` parameters; the route is served on each of them. */
+  /** The route is served on each of these paths. With `:name` parameters. */
   readonly paths: readonly string[];
   readonly handler: Handler;
 }
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
 
-/** The rest of the path is the model's name, since names may have slashes that not every client encodes. */
+/** The rest of the path is the model's name: names may contain slashes, and some clients do not encode slashes. */
 export function modelPath(path: string): string {
   return path.replace("/models/:id", "/models/:id{.+}");
 }
 
-/** A route table of the protocol with its handlers. */
+/** Combines a route table of the protocol with its handlers. */
 export function routesOf<Name extends string>(
   table: Readonly<Record<Name, Route>>,
   handlers: Readonly<Record<Name, Handler>>,
@@ -41,48 +41,45 @@ export function routesOf<Name extends string>(
   });
 }
 
-/** A request for an answer, as its dialect has read it: the job to run, and how the answer leaves. */
+/** A translated request: the job to run, and the shape of the answer. */
 export type Generation = AnswerMode & { readonly spec: GenerateSpec };
 
-/** A request for answers to several prompts: their jobs run side by side, as one batch with one answer. */
+/** A translated request with several prompts: their jobs run concurrently, and share one answer. */
 export type BatchGeneration = AnswerMode & Pick<BatchOptions, "specs" | "width" | "onAccepted" | "onEnded">;
 
-/** Whether the answer is streamed; a route that knows only one way needs only that one. */
+/** Whether the answer is streamed. A route that always or never streams needs only a framing or only a collector. */
 export type AnswerMode =
   | { readonly streamed: boolean; readonly answer: Answer }
   | { readonly streamed: true; readonly answer: Pick<Answer, "framing"> }
   | { readonly streamed: false; readonly answer: Pick<Answer, "collector"> };
 
-/** Both ways in which an answer can leave. The request's way is called once, after its first job has been accepted. */
+/** The two shapes of an answer. One of the functions is called, once, after the first job is accepted. */
 export interface Answer {
-  /** The streamed answer. */
   framing(job: Job): Framing;
-  /** The collected answer, sent at the end. */
   collector(job: Job): Collector;
 }
 
 export type OngoingEvent = Exclude<StreamEvent, TerminalEvent>;
 
-/** One streamed answer in its dialect's words. Each function returns text for the wire, which is sent as it is. */
+/** Writes one streamed answer in a dialect. Each function returns text for the wire. */
 export interface Framing {
   readonly headers: Readonly<Record<string, string>>;
-  /** Of a cancelled answer `frameError` is asked, not `frameEnd`: this dialect's clients would take it for complete. */
+  /** Whether a cancelled answer ends with `frameError`, since `frameEnd` would look like a complete answer. */
   readonly cancelledIsError: boolean;
-  /** What `frameError` returns cannot be taken for a complete answer, and the stream is closed after it like one that ended well. */
+  /** Clients recognize the text of `frameError` as an error, so the connection closes normally after it. Otherwise the connection is destroyed. */
   readonly errorIsLastWord?: true;
-  /** The text for an event; "" if the dialect sends nothing for it, or nothing yet. */
+  /** "" if the dialect sends no text for the event, or sends the text later. */
   frame(event: OngoingEvent): string;
-  /** The last text of a stream that ends well. */
+  /** The last text of a complete stream. */
   frameEnd(end: EndEvent): string;
-  /** The last text of a stream that fails. Then the connection is broken, unless `errorIsLastWord` is set. */
+  /** The last text of a failed stream. Then the connection is destroyed, unless `errorIsLastWord` is set. */
   frameError(error: WaggleError): string;
-  /** What shows a client's watchdog that the stream is alive: nothing has happened for a while, or only what has no frame. */
+  /** Text for clients' watchdogs, after a time without events ("silent"), or after events that have no text ("unframed"). */
   keepAlive(why: "silent" | "unframed"): string;
 }
 
-/** One collected answer in its dialect's words. */
 export interface Collector {
   add(token: TokenEvent): void;
-  /** The JSON body, or its text where it was made in pieces. Not called for a cancelled answer: its client gets the error. */
+  /** The JSON body, or its text if the body was written in pieces. Not called for a cancelled answer, whose response is an error. */
   body(end: EndEvent): unknown;
 }

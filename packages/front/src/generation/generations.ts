@@ -1,5 +1,5 @@
-// Owns the way from a request that its dialect has read to a response, the same for every dialect: the job is accepted, read at the client's
-// pace or collected, and ends with its client.
+// Owns the way from a translated request to its response, for all dialects: submits the job, reads its events at the client's pace or collects
+// them, and cancels the job when the client leaves.
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, TokenEvent } from "@waggle/protocol";
@@ -14,31 +14,28 @@ import { streamResponse } from "../stream/stream-response.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
 export interface Generations {
-  /** Accepts the job and answers with it, streamed or collected. @throws WaggleError */
+  /** Submits the job and answers with its output, streamed or collected. @throws WaggleError */
   respond(c: AppContext, generation: Generation): Promise<Response>;
-  /** Accepts the batch's first job and answers with all of them. @throws WaggleError */
+  /** Submits the jobs of the batch and answers with the output of all jobs. @throws WaggleError */
   respondToBatch(c: AppContext, batch: BatchGeneration): Promise<Response>;
-  /**
-   * Accepts the job, or finds the one that an earlier try of the same request has.
-   * @throws WaggleError
-   */
+  /** Submits the job, or finds the job of an earlier try of the same request. @throws WaggleError */
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
-  /** Accepts the job and waits for its end. The job is cancelled when the client leaves. @throws WaggleError also when the job fails */
+  /** Submits the job and waits for its end; cancels the job when the client leaves. @throws WaggleError also when the job fails */
   complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
-  /** Opens a further reader of a job, which begins after this token index. @throws WaggleError */
+  /** Answers with a stream of the job's events after this token index. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
 }
 
 /** A reader of the events of one job, or of a batch. */
 interface EventReader extends Pick<Reader, "next" | "close"> {
-  /** The job, or the first one of the batch. */
+  /** The job, or the first job of the batch. */
   readonly job: Job;
 }
 
 export interface Submission {
-  /** Index of the job, if the request has several. */
+  /** Index of the job in a request with several jobs. */
   readonly index?: number;
-  /** Its client has the response's head before the answer is there: then no SDK tries again. */
+  /** Whether the client gets the response's headers before the answer; SDKs retry only requests without a response. */
   readonly streamed?: boolean;
 }
 
@@ -60,7 +57,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     const facts = factsOf(c, index);
     const spec = { ...wanted, scope: { ...wanted.scope, requestDigest: facts.digest } };
     const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
-    // Of a later one the response may be on its way already, and has its headers.
+    // Only the first job can set headers: the response may have begun when a later job is submitted.
     const first = index === 0;
     const found =
       mark === undefined
@@ -80,7 +77,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   /** @param first whether this is the first job of its request */
   async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
     try {
-      // A job that ends with its client has lost its client already; it would only end another one of its session.
+      // Without a client the job would be cancelled at once, but would first supersede another job of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
       const job = await submitWithin(spec, first);
       c.get("trace")?.adopt(job);
@@ -94,7 +91,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     }
   }
 
-  /** Within its client's quota, which is asked before the queue is. */
+  /** Checks the client's quota before the queue. */
   async function submitWithin(spec: JobSpec, first: boolean): Promise<Job> {
     const { client, sessionId } = spec.scope;
     const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
@@ -109,7 +106,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     }
   }
 
-  /** The job whose name this request gives its own, where it is the same request. @throws WaggleError unavailable */
+  /** The existing job with the id of this spec, if that job has the same request. @throws WaggleError unavailable */
   async function namedJob({ id, scope }: JobSpec): Promise<Job | undefined> {
     if (id === undefined) return undefined;
     const { client, requestDigest } = scope;
@@ -118,8 +115,8 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     return job.spec.scope.requestDigest === requestDigest ? job : undefined;
   }
 
-  // The client may leave at any time while its job is being accepted. Whatever opens a reader checks, before it awaits anything, whether the
-  // client is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
+  // The client may leave while its job is being submitted. So after opening a reader, and before the next await, check whether the client has left.
+  // Closing the reader cancels the job, unless the job is to continue without readers.
 
   function openReader(c: AppContext, job: Job, after = -1): EventReader {
     const reader = dispatcher.openReader(job, after, () => connectionOf(c).destroy());
@@ -151,7 +148,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     throw clientLeft();
   }
 
-  /** All jobs of the batch share one deadline. */
+  /** The deadline counts from the start of the batch, for all of its jobs. */
   async function openBatch(c: AppContext, batch: BatchGeneration): Promise<EventReader> {
     const startedAt = options.clock.now();
     return await runBatch({
@@ -166,10 +163,9 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     });
   }
 
-  /** @param open accepts the job, or the first one of a batch, and reads its events */
+  /** @param open submits the job, or the first job of a batch, and opens its reader */
   async function answerWith(c: AppContext, mode: AnswerMode, open: () => Promise<EventReader>): Promise<Response> {
-    // The place among the client's streams is taken before the job is accepted: otherwise the job could supersede another one of its session,
-    // only to be refused.
+    // A stream is reserved before the job is submitted: otherwise the job could supersede another job of its session, and then be rejected.
     if (mode.streamed) {
       const { answer } = mode;
       return await streamFrom(c, open, (job) => answer.framing(job));

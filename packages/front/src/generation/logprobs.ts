@@ -1,26 +1,20 @@
-// Owns logprobs as OpenAI's and Ollama's clients both read them.
-import type { Logprob } from "@waggle/protocol";
+// Owns logprobs in the shape that OpenAI and Ollama share.
+import type { ChatLogprobs, Logprob } from "@waggle/protocol";
 
-/** Of one token; its bytes may be part of a character, and then its text has a replacement for it. */
-export interface TokenLogprob {
-  readonly token: string;
-  readonly logprob: number;
-  readonly bytes: number[];
-}
+type TokenLogprobs = ChatLogprobs["content"];
 
-export function tokenLogprobs(
-  entries: readonly Logprob[],
-): (TokenLogprob & { readonly top_logprobs: TokenLogprob[] })[] {
+export function tokenLogprobs(entries: readonly Logprob[]): TokenLogprobs {
   return entries.map(({ bytes, logprob, top }) => ({
     ...tokenLogprob(bytes, logprob),
     top_logprobs: top.map((other) => tokenLogprob(other.bytes, other.logprob)),
   }));
 }
 
+/** If the bytes are only a part of a character, the text has U+FFFD. */
 export function tokenText(bytes: readonly number[]): string {
   return Buffer.from(bytes).toString("utf8");
 }
 
-function tokenLogprob(bytes: readonly number[], logprob: number): TokenLogprob {
+function tokenLogprob(bytes: readonly number[], logprob: number): TokenLogprobs[number]["top_logprobs"][number] {
   return { token: tokenText(bytes), logprob, bytes: [...bytes] };
 }

@@ -16,7 +16,7 @@ function runningJob(id: string): Job {
   return { id, state: { phase: { name: "running" } }, log: { firstToken: 0 }, spec: { kind: "generate" } } as Job;
 }
 
-test("tries that waited for one that was refused begin one job, not one each", async () => {
+test("when the first try is rejected, all waiting tries share one new job", async () => {
   const first = deferred<FoundJob>();
   let submitted = 0;
   const retries = createRetries({ get: (_, id) => runningJob(id) });
@@ -38,7 +38,7 @@ test("tries that waited for one that was refused begin one job, not one each", a
   ]);
 });
 
-test("one client's requests push out no other client's", async () => {
+test("a client's requests do not evict other clients' requests", async () => {
   const retries = createRetries({ get: (_, id) => runningJob(id) });
   const join = (client: string, key: string): Promise<FoundJob> =>
     retries.join({ key, again: true, named: true }, { ...facts, client }, () =>
@@ -49,7 +49,7 @@ test("one client's requests push out no other client's", async () => {
   expect((await join("bob", "k")).joined).toBe(true);
 });
 
-test("of more requests than are remembered, the oldest is forgotten and no other", async () => {
+test("at the limit, only the oldest request is forgotten", async () => {
   const retries = createRetries({ get: (_, id) => runningJob(id) });
   const keys = Array.from({ length: 16_385 }, (_, at) => `k${at}`);
   const join = (key: string): Promise<FoundJob> =>

@@ -1,13 +1,12 @@
-// Recognizes retries: a client that sends a request again joins the job of its first try, instead of superseding that job.
+// Recognizes retries: a request that is sent again joins the job of its first try, instead of superseding that job.
 import type { Job, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";
 
-/** The key by which a request is recognized when it is sent again. */
 export interface RetryMark {
-  /** The key, which is the same in each try. */
+  /** The same in each try of a request. */
   readonly key: string;
-  /** Whether this may be a retry, so that an earlier try is looked up. */
+  /** Whether this may be a retry, so that `join` searches for an earlier try. */
   readonly again: boolean;
   /** Whether the client chose the key. A different request with the same key is then a conflict. */
   readonly named: boolean;
@@ -17,7 +16,7 @@ export interface RequestFacts {
   readonly client: string;
   /** Method and path, and the index of the job in its request. */
   readonly route: string;
-  /** Of the body's text. */
+  /** Digest of the body's text. */
   readonly digest: string;
   header(name: string): string | undefined;
 }
@@ -30,19 +29,19 @@ export interface FoundJob {
 
 export interface Retries {
   /**
-   * The job that an earlier try of this request has, else that of `submit`, which later tries join then.
-   * @throws WaggleError conflict when the key was used with another request; whatever `submit` throws
+   * The job of an earlier try of this request, else the job from `submit`, which later tries join.
+   * @throws WaggleError conflict when the key was used with another request; the errors of `submit`
    */
   join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
 }
 
-/** Limit of stored requests. At the limit the client with the most requests loses its oldest, so a client cannot push out those of another one. */
+/** Maximum number of stored requests. At the limit, the oldest request of the client with the most requests is dropped. */
 const mostRemembered = 16_384;
 const longestKey = 255;
 
 /**
- * What marks a request that its client may send again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), or the number of tries
- * that the SDKs of OpenAI and Anthropic send. Undefined for all others: they may be alike and be meant twice.
+ * Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), or the retry count that the SDKs of OpenAI and Anthropic send. Undefined
+ * if the request has neither header: then two equal requests may mean two jobs.
  * @throws WaggleError invalid_argument for an invalid key
  */
 export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark | undefined {
@@ -60,12 +59,12 @@ export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark 
 
 interface Remembered {
   readonly digest: string;
-  /** Its id; while it is being accepted, what will be its job. */
+  /** The job's id; a promise of the job until the job is accepted. */
   job: string | Promise<FoundJob>;
 }
 
 export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
-  /** By client and key. Ids alone: what is kept of an ended job, and for how long, is the registry's to say. */
+  /** By client and key. Ids only, since the registry decides how long an ended job is kept. */
   const clients = new Map<string, Map<string, Remembered>>();
 
   let size = 0;
@@ -94,9 +93,9 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
     for (const oldest of remembered.keys()) return forget(client, oldest);
   }
 
-  /** Undefined if no earlier try can still return the whole answer. */
+  /** The job of the earlier try; undefined if that job cannot return the whole answer. */
   async function earlierTry({ job }: Remembered, client: string): Promise<Job | undefined> {
-    // The reason that refused the first try may no longer apply.
+    // If the earlier try was rejected, this try is submitted: the reason may no longer apply.
     const found = typeof job === "string" ? registry.get(client, job) : (await job.catch(() => undefined))?.job;
     return found !== undefined && givesAnswer(found) ? found : undefined;
   }
@@ -113,7 +112,7 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
         }
         const earlier = await earlierTry(known, client);
         if (earlier !== undefined) return { job: earlier, joined: true };
-        // While this try waited, another one may have begun in the place of the one that gave nothing.
+        // Meanwhile another retry may have replaced the failed try.
         const newest = find(client, key);
         known = newest === known ? undefined : newest;
       }
@@ -134,7 +133,7 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
 
 function givesAnswer({ spec, state: { phase }, log }: Job): boolean {
   if (log.firstToken > 0) return false;
-  // The logprobs of its prompt are not kept with it.
+  // The registry keeps no prompt logprobs of ended jobs.
   if (phase.name === "ended" && spec.kind === "generate" && spec.promptLogprobs === true) return false;
   return phase.name === "ended" ? phase.outcome.type === "finished" : phase.name !== "ending";
 }

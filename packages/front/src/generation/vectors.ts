@@ -1,24 +1,22 @@
-// Writes vectors as JSON in pieces, each small enough not to delay the streams.
+// Writes vectors as JSON in pieces, so that no piece delays the streams.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AppContext } from "../server/context.ts";
 import { streamResponse } from "../stream/stream-response.ts";
 
-/** Numbers that become JSON in one turn, which takes some 15 ms. Two million take most of a second, in which no stream moves. */
+/** Numbers in a piece: some 15 ms of the event loop. Two million numbers would block all streams for most of a second. */
 const numbersPerTurn = 32_768;
 
 export type Vector = readonly number[];
 
-/** A body with a list of vectors, and the text before and after the list. */
 export interface VectorList {
   readonly vectors: readonly Vector[];
-  /** Text before the first one and after the last one. */
+  /** Text before the first vector, and after the last one. */
   readonly head: string;
   readonly tail: string;
-  /** The JSON of one. */
+  /** The JSON of one vector. */
   item(vector: Vector, index: number): string;
 }
 
-/** The body in pieces, none of which takes long to make. */
 export function vectorPieces({ vectors, head, tail, item }: VectorList): (() => string)[] {
   const perPiece = Math.max(1, Math.floor(numbersPerTurn / Math.max(1, vectors[0]?.length ?? 1)));
   const count = Math.max(1, Math.ceil(vectors.length / perPiece));

@@ -5,7 +5,7 @@ import { createSchemaCompiler } from "./schema-compiler.ts";
 import type { SchemaCompilerOptions } from "./schema-compiler.ts";
 import type { CompiledSchema } from "./schema-thread.ts";
 
-/** Threads that do what a test says. */
+/** Fake threads that the test controls. */
 function fakeThreads() {
   const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean }[] = [];
   const startThread: NonNullable<SchemaCompilerOptions["startThread"]> = (events) => {
@@ -43,7 +43,7 @@ function setUp(options: SchemaCompilerOptions["limits"] = {}) {
 }
 
 describe("createSchemaCompiler", () => {
-  it("compiles on a thread, from source and with every keyword's refusal", async () => {
+  it("compiles on a thread, and rejects unsupported keywords", async () => {
     const compiler = createSchemaCompiler();
     expect(await compiler.compile({ type: "null" }, "a")).toEqual({ kind: "grammar", grammar: 'root ::= "null"\n' });
     expect(await compiler.compile({ properties: {}, unevaluatedProperties: false }, "a")).toMatchObject({
@@ -57,7 +57,7 @@ describe("createSchemaCompiler", () => {
     Array.from({ length: 250 }, (_, i) => [`p${i}`, { type: "string", format: "email", maxLength: 40 + i }]),
   );
 
-  it("leaves the main thread to others while a large schema is compiled", async () => {
+  it("does not block the main thread while a large schema is compiled", async () => {
     const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 20_000 } });
     await compiler.compile({}, "a");
     const before = performance.eventLoopUtilization();
@@ -66,7 +66,7 @@ describe("createSchemaCompiler", () => {
     await compiler.close();
   });
 
-  it("ends a schema that takes too long, for real, and compiles the next one", async () => {
+  it("kills a real thread at the time limit, and compiles the next schema", async () => {
     const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 1 } });
     expect(await compiler.compile({ properties }, "a")).toMatchObject({
       kind: "refused",
@@ -76,7 +76,7 @@ describe("createSchemaCompiler", () => {
     await compiler.close();
   });
 
-  it("replaces a thread whose time is up, and ignores its late result", async () => {
+  it("replaces the thread at the time limit, and ignores its late result", async () => {
     const { clock, compiler, threads, ready, answer } = setUp();
     const slow = compiler.compile({ title: "slow" }, "a");
     const next = compiler.compile({ title: "next" }, "a");
@@ -93,7 +93,7 @@ describe("createSchemaCompiler", () => {
     expect(await next).toEqual({ kind: "grammar", grammar: "in time" });
   });
 
-  it("fails with an internal error when the thread does not start, or ends by itself", async () => {
+  it("fails with an internal error when the thread does not start, or exits", async () => {
     const { clock, compiler, last } = setUp();
     const first = compiler.compile({}, "a");
     clock.advance(10_000);
@@ -106,7 +106,7 @@ describe("createSchemaCompiler", () => {
     expect(await third).toMatchObject({ kind: "refused", message: expect.stringContaining("memory") });
   });
 
-  it("limits how many wait, of one client and in all, and takes one of each client in turn", async () => {
+  it("limits the waiting schemas per client and in all, and serves clients in turn", async () => {
     const { compiler, last, answer } = setUp();
     const all = ["a0", "a1", "a2", "a3"].map(async (title) => await compiler.compile({ title }, "a"));
     await expect(compiler.compile({ title: "a4" }, "a")).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe("createSchemaCompiler", () => {
     ]);
   });
 
-  it("bounds the text of all that wait, and of one", async () => {
+  it("limits the length of one schema, and of all waiting schemas", async () => {
     const { compiler } = setUp({ waitingChars: 1_000 });
     const running = compiler.compile({}, "a");
     const waiting = compiler.compile({ title: "x".repeat(600) }, "a");
@@ -140,7 +140,7 @@ describe("createSchemaCompiler", () => {
     await closed;
   });
 
-  it("keeps grammars and refusals, up to a limit, for all clients", async () => {
+  it("caches grammars and refusals for all clients, up to a limit", async () => {
     const { compiler, last, answer } = setUp({ cacheBytes: 1_000 });
     const compile = async (title: string, grammar: string) => {
       const result = compiler.compile({ title }, title);
@@ -161,7 +161,7 @@ describe("createSchemaCompiler", () => {
     expect(last().texts).toHaveLength(6);
   });
 
-  it("refuses a number that would be another one as text", async () => {
+  it("rejects infinite numbers, which JSON.stringify would change", async () => {
     const { compiler, threads } = setUp();
     const schema: unknown = JSON.parse('{"properties":{"a":{"enum":[1,1e400]}}}');
     expect(await compiler.compile(schema, "a")).toMatchObject({
@@ -171,7 +171,7 @@ describe("createSchemaCompiler", () => {
     expect(threads).toHaveLength(0);
   });
 
-  it("starts no thread before the first schema, and none after closing", async () => {
+  it("starts the thread with the first schema, and no thread after closing", async () => {
     const { compiler, threads } = setUp();
     await compiler.close();
     await expect(compiler.compile({}, "a")).rejects.toMatchObject({ code: "unavailable" });

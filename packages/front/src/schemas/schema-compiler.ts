@@ -1,25 +1,25 @@
-// Owns the compilation of JSON schemas on a thread that can be killed: its limits, and the results that are kept.
+// Owns the compilation of JSON schemas on a thread that can be killed: the limits of the thread, and a cache of results.
+import { createHash } from "node:crypto";
 import { createIsolate, IsolateError } from "@waggle/async";
 import type { Clock, StartIsolateThread } from "@waggle/async";
 import type { AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
-import { createResultCache } from "../generation/result-cache.ts";
 import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 
 export interface SchemaCompilerLimits {
-  /** For one schema once it runs. Its steps are limited too, so this is for the time that they do not count. */
+  /** Time limit for compiling one schema, without waiting. The number of steps has a limit too, but not all work counts as steps. */
   readonly compileTimeoutMs: number;
-  /** The same for an answer's grammar, with the schemas of all its tools. */
+  /** Time limit for compiling an answer's grammar, with the schemas of all its tools. */
   readonly answerTimeoutMs: number;
-  /** For the thread to start, apart from the schema. */
+  /** Time limit for the start of the thread. */
   readonly startTimeoutMs: number;
-  /** Schemas that may wait. */
+  /** Maximum number of waiting schemas. */
   readonly waiting: number;
-  /** Of these, of one client. */
+  /** Maximum number of waiting schemas of one client. */
   readonly waitingPerClient: number;
-  /** Of all schemas that wait. */
+  /** Maximum length of all waiting schemas together. */
   readonly waitingChars: number;
-  /** Of grammars and refusals that are kept. */
+  /** Memory limit of the cache. */
   readonly cacheBytes: number;
   readonly threadMemoryMiB: number;
 }
@@ -44,29 +44,28 @@ export interface SchemaCompilerOptions {
 
 export interface SchemaCompiler {
   /**
-   * The schema's grammar, or why it has no grammar.
-   * @param client shares the thread fairly with other clients
-   * @throws WaggleError resource_exhausted when too many wait; internal
+   * Returns the schema's grammar, or the reason why there is no grammar.
+   * @param client clients share the thread fairly
+   * @throws WaggleError resource_exhausted when too many schemas wait; unavailable after `close`; internal
    */
   compile(schema: unknown, client: string): Promise<CompiledSchema>;
-  /** The same for everything that limits an answer to messages. */
+  /** Like `compile`, for all constraints of an answer to messages. */
   compileAnswer(options: AnswerGrammarOptions, client: string): Promise<CompiledSchema>;
-  /** Refuses waiting schemas; resolves when no thread is left. */
+  /** Rejects waiting schemas; resolves when the thread has ended. */
   close(): Promise<void>;
 }
 
 const shownPathChars = 200;
-/** A schema, a request's tools, and what else belongs to a task. */
+/** Maximum length of a task: a schema, a request's tools, and the other fields. */
 const taskChars = requestLimits.schemaChars + requestLimits.toolsChars + 65_536;
 
-/** How soon a refused client may ask again. */
 const retryAfterS = 1;
 
-/** Starts no thread before the first schema. */
+/** The thread starts with the first schema. */
 export function createSchemaCompiler(options: SchemaCompilerOptions = {}): SchemaCompiler {
   const limits = { ...defaultSchemaCompilerLimits, ...options.limits };
   const { clock, startThread } = options;
-  const cache = createResultCache<CompiledSchema>(limits.cacheBytes);
+  const cache = createResultCache(limits.cacheBytes);
   const isolate = createIsolate<string, CompiledSchema>({
     thread: { name: "schema-thread", caller: import.meta.url },
     limits: {
@@ -80,7 +79,7 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
     ...(startThread === undefined ? {} : { startThread }),
   });
 
-  /** @param written the part of it that the client has written */
+  /** @param written the part of the task that the client wrote */
   async function compileTask(task: GrammarTask, written: unknown, client: string): Promise<CompiledSchema> {
     const place = infinityIn(written, "");
     if (place !== undefined) {
@@ -107,7 +106,7 @@ function refusal(reason: string): CompiledSchema {
   return { kind: "refused", message: `Cannot compile the JSON schema: ${reason}` };
 }
 
-/** @throws WaggleError where the schema is not the reason */
+/** @throws WaggleError if the schema is not the reason */
 function refusalOf(error: unknown): CompiledSchema {
   const message = `Cannot compile the JSON schema: ${error instanceof Error ? error.message : "unknown"}`;
   switch (error instanceof IsolateError ? error.reason : undefined) {
@@ -124,7 +123,7 @@ function refusalOf(error: unknown): CompiledSchema {
   }
 }
 
-/** A JSON Pointer. As text such a number would become null, and a constant would be another one. */
+/** JSON Pointer of an infinite number. `JSON.stringify` writes such a number as null, which would change the schema. */
 function infinityIn(value: unknown, path: string): string | undefined {
   if (typeof value === "number" && !Number.isFinite(value)) return path;
   if (typeof value !== "object" || value === null) return undefined;
@@ -137,4 +136,51 @@ function infinityIn(value: unknown, path: string): string | undefined {
 
 function sizeOf(result: CompiledSchema): number {
   return result.kind === "grammar" ? result.grammar.length : result.message.length;
+}
+
+/** Agents send the same schemas with every request. */
+interface ResultCache {
+  get(text: string): CompiledSchema | undefined;
+  /** Above `maxBytes` drops the least recently used results, which can be this one. */
+  set(text: string, result: CompiledSchema, bytes: number): void;
+}
+
+/** Approximate size of an entry without its result. */
+const entryBytes = 256;
+
+/** The keys are digests of the texts: the texts may be large, and contain clients' data. */
+function createResultCache(maxBytes: number): ResultCache {
+  /** Least recently used first. */
+  const entries = new Map<string, { readonly result: CompiledSchema; readonly bytes: number }>();
+  let total = 0;
+
+  function remove(key: string): void {
+    total -= entries.get(key)?.bytes ?? 0;
+    entries.delete(key);
+  }
+
+  return {
+    get(text) {
+      const key = digest(text);
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.result;
+    },
+    set(text, result, bytes) {
+      const key = digest(text);
+      remove(key);
+      entries.set(key, { result, bytes: bytes + entryBytes });
+      total += bytes + entryBytes;
+      for (const oldest of entries.keys()) {
+        if (total <= maxBytes) break;
+        remove(oldest);
+      }
+    },
+  };
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64");
 }

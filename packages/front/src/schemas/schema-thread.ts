@@ -1,12 +1,12 @@
-// Owns the thread that compiles grammars: each message is a task as text, each answer its grammar or what is wrong with it.
+// Owns the thread that compiles grammars: each message is a task as text, each answer a grammar or the problem.
 import { serveTasks } from "@waggle/async";
 import { AnswerGrammarError, answerGrammar, type AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { UnsupportedSchemaError, jsonSchemaToGbnf } from "@waggle/grammar/json-schema";
 
-/** As JSON, so that equal tasks are equal texts. */
+/** Sent as JSON text, the key of the result cache. */
 export type GrammarTask = { readonly schema: unknown } | { readonly answer: AnswerGrammarOptions };
 
-/** `refused`: for the client; `tool` counts from 0 where the problem is in a tool's parameters. */
+/** The message of `refused` is for the client. `tool` is the index of the tool whose parameters have the problem. */
 export type CompiledSchema =
   | { readonly kind: "grammar"; readonly grammar: string }
   | { readonly kind: "refused"; readonly message: string; readonly tool?: number | undefined };

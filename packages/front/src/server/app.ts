@@ -1,7 +1,8 @@
-// Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
+// Owns the HTTP application: routes with their handlers, the order of checks, and one function that answers all errors.
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
 import { WaggleError, errorKinds } from "@waggle/protocol";
+import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { createBodyBudget } from "../body/body-budget.ts";
@@ -18,15 +19,14 @@ import { createResponsesDialect } from "../dialects/responses/routes.ts";
 import { createGate } from "../access/gate.ts";
 import { createGenerations } from "../generation/generations.ts";
 import { createReference, isReference } from "./reference.ts";
-import { beginTrace, endTrace } from "./request-trace.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
-/** Takes some five milliseconds. */
+/** Some 5 ms of parsing or writing. */
 const jsonCharsPerTurn = 262_144;
-/** What a storm of requests may do before the tokens that have come meanwhile go out. */
+/** Requests per turn of the event loop: in a storm of requests, arrived tokens are sent between two turns. */
 const requestsPerTurn = 8;
-/** Retry-After of an `unavailable` error that has none. */
+/** Retry-After of an `unavailable` error without a time. */
 const unavailableForS = 5;
 
 export interface App {
@@ -71,7 +71,7 @@ export function createApp(options: AppOptions): App {
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(async (c, next) => {
-    // Requests for streams and cancels go before new jobs.
+    // Streams and cancels have priority over new jobs.
     const turn = c.req.method === "POST" ? requestPace(1) : undefined;
     if (turn !== undefined) {
       await turn;
@@ -79,7 +79,7 @@ export function createApp(options: AppOptions): App {
     }
     await next();
   });
-  // The native one last, but for its patterns: below /v1/models some paths are its own.
+  // If several dialects have a path, the last dialect wins. Native patterns such as /v1/models/:id are left out: other dialects have matching paths.
   for (const dialect of [...dialects.slice(1), native]) {
     const paths = dialect.routes.flatMap((route) => route.paths);
     for (const path of dialect === native ? paths.filter((own) => !own.includes(":")) : paths) {
@@ -106,10 +106,10 @@ export function createApp(options: AppOptions): App {
   return { fetch: app.fetch, request: app.request, streams };
 }
 
-/** Every error leaves here, in the dialect of its route. */
+/** The response to every error, in the dialect of the route. */
 function errorResponse(c: AppContext, error: WaggleError): Response {
   const headers: Record<string, string> = {};
-  // A job that was accepted and then refused has lost the time that its refusal had.
+  // The error of an accepted job that failed later has no `retryAfterS`: `Failure` does not carry the time.
   const retryAfterS = error.retryAfterS ?? (error.code === "unavailable" ? unavailableForS : undefined);
   if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
@@ -126,7 +126,7 @@ function requestIdOf(c: AppContext): string {
   return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req-${randomUUID()}`;
 }
 
-/** The route's path as the reference has it, never the path asked for: a metric must not have as many labels as there are jobs. */
+/** The path of the route, with `:id`: the requested path would give the metric a label for each job. */
 function routeName(c: AppContext): string {
   const matched = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"));
   return matched?.path.replace("{.+}", "") ?? "none";
@@ -138,4 +138,27 @@ function isBelow(path: string, start: string): boolean {
 
 function shortPath(c: AppContext): string {
   return c.req.path.slice(0, 200);
+}
+
+/** Only POST requests, which may create a job: traces of probes and pages would be useless. */
+function beginTrace(c: AppContext, traces: Pick<Traces, "begin"> | undefined): RequestTrace | undefined {
+  if (traces === undefined || c.req.method !== "POST") return undefined;
+  return traces.begin({
+    method: c.req.method,
+    requestId: c.get("requestId"),
+    traceParent: c.req.header("traceparent"),
+    traceState: c.req.header("tracestate"),
+  });
+}
+
+/** A stream continues after its handler has returned, so the trace ends when the response is closed. */
+function endTrace(c: AppContext, trace: RequestTrace | undefined, route: string): void {
+  if (trace === undefined) return;
+  const outgoing = c.env?.outgoing;
+  const client: string | undefined = c.get("client");
+  const streamed = outgoing?.headersSent === true;
+  const status = streamed ? outgoing.statusCode : c.res.status;
+  const end = (): void => trace.end({ route, status, client });
+  if (outgoing === undefined || outgoing.closed) end();
+  else outgoing.once("close", end);
 }

@@ -1,19 +1,18 @@
-// Owns what is known of the connection that a request came on: whether its client is still there, and how it ends early.
+// Owns the connection of a request: whether the client has left, and the ways to close the connection early.
 import type { HttpBindings } from "@hono/node-server";
 import type { AppContext } from "./context.ts";
 
-/** How long a connection that is broken off may take to flush its last frame. */
+/** Time limit for sending the last frame before the connection is destroyed. */
 const flushTimeoutMs = 1_000;
 
 export interface Connection {
   readonly left: boolean;
-  /** Calls back once, when the client leaves; at once if it has left already. The function that comes back stops that. */
+  /** Calls back once, when the client leaves; at once if the client has left. @returns a function that removes the callback */
   onLeft(callback: () => void): () => void;
-  /** Ends it without ending the response, after what was written so far has gone out, or a moment later. */
+  /** Closes the connection without ending the response, once the written data is sent, at the latest after `flushTimeoutMs`. */
   breakOff(): void;
-  /** Ends it once the response is out, whatever the client still sends. */
+  /** Closes the connection once the response is sent, without reading the rest of the request. */
   endAfterResponse(): void;
-  /** Ends it at once. */
   destroy(): void;
 }
 
@@ -29,7 +28,7 @@ export function leavingOf(c: AppContext): AbortSignal {
   return leaving.signal;
 }
 
-/** By the response, not by the request's signal: that one exists from its first use only, and forgets what was before. */
+/** Uses the response, not the request's signal: the signal is created at its first use, and misses an earlier end of the connection. */
 function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection {
   return {
     get left() {
@@ -48,7 +47,7 @@ function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection
       setTimeout(() => outgoing.destroy(), flushTimeoutMs).unref();
     },
     endAfterResponse() {
-      // The response has let go of it by then.
+      // At `finish`, `outgoing.socket` is null.
       const { socket } = outgoing;
       outgoing.once("finish", () => socket?.destroySoon());
     },
@@ -56,7 +55,7 @@ function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection
   };
 }
 
-/** As tests make requests. */
+/** For requests that tests make without a socket. */
 function withoutSocket(signal: AbortSignal): Connection {
   return {
     get left() {

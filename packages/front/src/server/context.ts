@@ -1,4 +1,4 @@
-// Owns the data that the HTTP side keeps for a request, and the interfaces that it needs from the rest of the daemon.
+// Owns the data of a request, and the interfaces that the HTTP front needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { PromptTexts } from "@waggle/engine";
@@ -25,31 +25,30 @@ import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
 import type { TokenTable } from "@waggle/daemon/tokens";
 
 export interface AppEnv {
-  /** Absent when a request is made without a socket, as tests do. */
+  /** Empty for requests without a socket: tests make such requests. */
   Bindings: Partial<HttpBindings> & {
-    /** The answer to GET / on the socket that the request came on, in place of the pages. */
+    /** Answer to GET / on this listening socket, in place of the pages. */
     readonly greeting?: string | undefined;
   };
   Variables: {
     requestId: string;
     /** The name of the API token, or `local`. */
     client: string;
-    /** The client may change the worker: its token is marked admin, or this is local mode. */
+    /** Whether the client may change the worker: its token is marked admin, or this is local mode. */
     admin: boolean;
     /** Whether the client may see the usage of other clients. */
     monitor: boolean;
-    /** Of the route that the request came on; the native one where there is no such route. */
+    /** The dialect of the request's route; the native dialect for unknown routes. */
     dialect: Dialect;
     log: Logger;
-    /** Where a trace of the request is taken. */
     trace: RequestTrace | undefined;
-    /** Of the body's text, once it has been read. */
+    /** Digest of the body's text, once the body was read. */
     bodyDigest: string | undefined;
-    /** What the bodies may hold that are arriving, this one's among them. */
+    /** Memory limit of all incoming bodies together. */
     bodies: BodyBudget;
-    /** The JSON of a body that has been looked at and not been read yet. */
+    /** The body's JSON after `lookAtBody`, until `readBody` takes it. */
     seenBody: { readonly value: unknown } | undefined;
-    /** Of JSON that is read or written, in characters: megabytes of it in one turn would hold up every stream. */
+    /** Limits the characters of JSON that one turn of the event loop reads or writes: megabytes would delay every stream. */
     pace: Pace;
   };
 }
@@ -61,20 +60,20 @@ export interface HttpLimits {
   /** Memory limit of all incoming bodies together. */
   readonly maxBodiesBytes: number;
   readonly maxStreamsPerClient: number;
-  /** Time limit of an answer that is not streamed. */
+  /** Time limit of answers that are not streamed. */
   readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
-  /** 0 turns the recognition of retries off. */
+  /** 0: retries are not recognized. */
   readonly retryGraceMs: number;
 }
 
 export interface HttpAccess {
   readonly localMode: boolean;
-  /** Accepted host names without port. In local mode, loopback names are always accepted too. */
+  /** Accepted host names, without ports. In local mode, loopback names are always accepted. */
   readonly allowedHosts: readonly string[];
-  /** Whole origins, `https://chat.example`. */
+  /** Origins such as `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
-  /** Whether the metrics are served without a token; they then have no series of single clients. */
+  /** Whether the metrics are served without a token. Then series of single clients are left out. */
   readonly openMetrics: boolean;
   /** Read at each request, since the token table may be replaced at run time. */
   readonly tokens: () => TokenTable;
@@ -83,39 +82,38 @@ export interface HttpAccess {
 /** The worker's state for probes. */
 export interface WorkerStateView {
   readonly name: WorkerStateName;
-  /** Why the worker is not ready; undefined when it is. */
+  /** Why the worker is not ready; undefined when the worker is ready. */
   readonly reason: string | undefined;
 }
 
-/** What a model's prompts are made of, and the name of its file, without its folder. */
+/** The texts from which a model's prompts are built. */
 export interface ModelPrompts extends PromptTexts {
+  /** Without its folder. */
   readonly fileName: string;
 }
 
-/** The worker, as the routes see it. */
 export interface WorkerView {
   info(): WorkerInfo;
   health(): Health;
   openApi(): unknown;
-  /** Brings the gauges up to date before a scrape. */
+  /** Updates the gauges before a scrape. */
   collect(): void;
 }
 
-/** What the routes read of one of its models. A query for facts that neither a running engine nor the file has loads the model. */
+/** A model as the routes see it. A query that needs a running engine loads the model. */
 export interface ServedModel {
-  /** The name it is served under. */
   readonly name: string;
   readonly aliases: readonly string[];
-  /** The worker's info, with the data of this model. */
+  /** The worker's info with the data of this model. */
   info(): WorkerInfo;
   status(): ModelStatus;
-  /** As of the engine's last report; job ids are the engine's. */
+  /** From the engine's last report, with the engine's job ids. */
   slots(): readonly SlotStatus[];
-  /** How the model's answers are written: known from the file before an engine runs. @throws WaggleError unavailable while it is unknown */
+  /** Known from the model's file before an engine runs. @throws WaggleError unavailable while the format is unknown */
   readonly chatFormat: () => Promise<ChatFormat>;
-  /** The texts from which prompts are built. @throws WaggleError unavailable while they are unknown */
+  /** @throws WaggleError unavailable while the texts are unknown */
   readonly prompts: () => Promise<ModelPrompts>;
-  /** Checks that the model is loaded. @throws WaggleError unavailable if it is not loaded; loading then begins */
+  /** @throws WaggleError unavailable if the model is not loaded; then starts to load the model */
   requireLoaded(): void;
   /** Sends a query about the model to the engine. */
   readonly query: Queries["ask"];
@@ -124,42 +122,42 @@ export interface ServedModel {
 
 export interface ServedModels {
   /**
-   * Returns the model that a request names.
-   * @throws WaggleError not_found with the names that there are; invalid_argument where it names none, and none is the default
+   * Returns the model with this name or alias, or the default model without a name.
+   * @throws WaggleError not_found with the existing names; invalid_argument if the request names no model and there is no default model
    */
   find(name: string | null | undefined): ServedModel;
   all(): readonly ServedModel[];
-  /** The model for unknown names, if one is configured. */
+  /** The model for unknown names, if configured. */
   readonly fallback: ServedModel | undefined;
   statuses(): ModelStatuses;
 }
 
-/** Events of a change that takes a while: any number of `progress`, and one `done` or `error`. Only the latest of them counts. */
+/** Events of a change: any number of `progress`, then one `done` or `error`. A reader gets only the latest event. */
 export type ModelChange = ConflatedChannel<ModelEvent>;
 
 /** Changes to the worker's models. Each throws WaggleError: not_found for an unknown name, conflict during another change of the model. */
 export interface ModelControl {
-  /** @param keepAliveMs how long it stays without a job; Infinity for ever, undefined as configured */
+  /** @param keepAliveMs how long the model stays loaded without a job; Infinity: for ever; undefined: as configured */
   load(name: string, keepAliveMs?: number): ModelChange;
   /** Resolves when the model's engine has exited. @throws WaggleError conflict when the model is pinned */
   unload(name: string): Promise<ModelStatus>;
   pin(name: string, pinned: boolean): ModelStatus;
-  /** @throws WaggleError resource_exhausted when both files do not fit into memory; invalid_argument when the reference makes no sense */
+  /** @throws WaggleError resource_exhausted when both files do not fit into memory; invalid_argument for an invalid reference */
   swap(name: string, reference: string, how: { readonly unloadFirst: boolean }): Promise<ModelChange>;
   /** Requests for the same download share one change. */
   pull(reference: string, name: string | undefined): ModelPull;
   /**
-   * Bytes that are free again. An alias goes alone, and the model stays. @throws WaggleError forbidden when its file is not one that was
-   * downloaded, conflict when another model is served from it
+   * Removes the model and its files, or only the alias of this name. Returns the number of freed bytes.
+   * @throws WaggleError forbidden when the file was not downloaded by Waggle, conflict when another model uses the file
    */
   remove(name: string): Promise<number>;
-  /** Adds an alias to the model. @throws WaggleError conflict when the name is in use */
+  /** @throws WaggleError conflict when the name is in use */
   alias(name: string, alias: string): void;
 }
 
 export interface ModelPull {
   readonly change: ModelChange;
-  /** This request no longer waits for the download. It stops when no request waits. */
+  /** Ends this request's wait for the download. The download stops when no request waits. */
   release(): void;
 }
 
@@ -169,7 +167,6 @@ export interface AppOptions {
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The log's last lines. */
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Pick<Traces, "begin"> | undefined;
@@ -177,7 +174,7 @@ export interface AppOptions {
   readonly pages: Pages;
   readonly dispatcher: JobDispatcher;
   readonly registry: JobRegistry;
-  /** Finds jobs that are not in the registry; default: none. */
+  /** Finds jobs that are not in the registry. */
   readonly finder?: JobFinder | undefined;
   readonly models: ServedModels;
   readonly control: ModelControl;

@@ -2,7 +2,7 @@ import { workerOpenApi } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { createReference, isReference } from "./reference.ts";
 
-it("makes the document once, however often it is asked for", () => {
+it("writes the document once for all requests", () => {
   let made = 0;
   const reference = createReference(() => {
     made += 1;
@@ -13,7 +13,7 @@ it("makes the document once, however often it is asked for", () => {
   expect(made).toBe(1);
 });
 
-it("is open by GET alone, and by its own path", () => {
+it("needs no token for GET on its path", () => {
   expect(isReference("GET", "/openapi.json")).toBe(true);
   expect(isReference("POST", "/openapi.json")).toBe(false);
   expect(isReference("GET", "/v1/jobs")).toBe(false);

@@ -1,9 +1,8 @@
-// Owns the reference of all routes as a document. It is made once, on first use: that takes 10 to 30 ms, in which no stream moves, and
-// any client may request it.
+// Owns the OpenAPI document as text. The document is written once, on first use: writing takes 10 to 30 ms, which block all streams, and any
+// client may request the document.
 import { workerRoutes } from "@waggle/protocol";
 
 export interface Reference {
-  /** The OpenAPI document as JSON. */
   document(): string;
 }
 
@@ -12,7 +11,7 @@ export function createReference(openApi: () => unknown): Reference {
   return { document: () => (document ??= JSON.stringify(openApi())) };
 }
 
-/** Whether a request is for the document: it carries no data, and the page that shows it needs no token either. */
+/** Whether a request is for the document. Such requests need no token: the document has no data, and its page needs no token. */
 export function isReference(method: string, path: string): boolean {
   return method === "GET" && path === workerRoutes.openapi.path;
 }

@@ -1,4 +1,4 @@
-// Opens the listening socket, and closes it with all its connections.
+// Opens the listening socket, and closes the socket with all its connections.
 import { createServer } from "node:http";
 import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -14,31 +14,31 @@ export interface ServerLimits {
   readonly maxHeaderBytes: number;
   /** Time limit for receiving a whole request, including its body. */
   readonly requestTimeoutMs: number;
-  /** How long a client may leave written data unread. */
+  /** Time limit for a client that does not read written data. */
   readonly readerStallTimeoutMs: number;
 }
 
-/** How long a connection may idle between two requests. */
+/** Time limit of a connection without requests. */
 const keepAliveTimeoutMs = 5_000;
-/** Time limit for sending a refusal. */
+/** Time limit for sending an error to a request that Node's parser rejects. */
 const flushTimeoutMs = 1_000;
-/** How often Node looks for requests that take too long, at most. */
+/** Maximum interval at which Node searches for requests that take too long. */
 const longestCheckIntervalMs = 10_000;
 
 export interface ListeningServer {
-  /** `http://host:port`, with the port that was really bound. */
+  /** `http://host:port`, with the bound port. */
   readonly url: string;
-  /** Stops accepting connections, and closes idle ones. */
+  /** Stops accepting connections, and closes idle connections. */
   stopAccepting(): void;
   /** Resolves when all responses, streams included, have ended. */
   answered(): Promise<void>;
-  /** Destroys what is still open; resolves when the port is free. */
+  /** Destroys all open connections; resolves when the port is free. */
   close(): Promise<void>;
 }
 
 /**
  * @param greeting the answer to GET / on this socket, in place of the pages
- * @throws PortTakenError naming the holder where it can be found; ListenError with any other reason
+ * @throws PortTakenError with the process that holds the port, if known; ListenError for other reasons
  */
 export async function listen(
   app: App,
@@ -54,7 +54,7 @@ export async function listen(
   });
   const underWay = new Set<ServerResponse>();
   let waiters: (() => void)[] = [];
-  /** The responses under way on each connection, in the order of their requests. */
+  /** The unfinished responses of each connection, in the order of their requests. */
   const responses = new WeakMap<Duplex, Set<ServerResponse>>();
   const server = createServer(
     {
@@ -63,7 +63,7 @@ export async function listen(
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),
       keepAliveTimeout: keepAliveTimeoutMs,
-      // A request without one is refused by the gate, in our own words.
+      // The gate rejects requests without a Host header, with our error body.
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
@@ -89,7 +89,7 @@ export async function listen(
     });
   });
   server.on("clientError", (error, socket) => {
-    // In the middle of a response another one would be taken for a part of it.
+    // The client would read an error response in the middle of another response as a part of that response.
     const begun = [...(responses.get(socket) ?? [])].some(
       ({ headersSent, writableEnded }) => headersSent && !writableEnded,
     );
@@ -123,8 +123,8 @@ export async function listen(
 }
 
 /**
- * Connections that the system may hold until they are accepted; it has a separate limit (Linux: `net.core.somaxconn`, 4,096). With Node's 511,
- * a storm of clients that come and go made others wait for the second SYN, a second later, or the third.
+ * Connections that wait to be accepted; the system has another limit (Linux: `net.core.somaxconn`, 4,096). With Node's default of 511, a storm of
+ * short connections made other clients wait seconds for a repeated SYN.
  */
 const backlog = 4_096;
 
@@ -148,8 +148,8 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
 }
 
 /**
- * Node gives the socket to one response after the other, and tells only the one that has it when it closes. Those to requests that came right
- * behind it on the same connection would never end, and neither would what they wait for.
+ * With HTTP pipelining, Node assigns the socket to one response after the other, and only the assigned response gets `close` when the socket
+ * closes. The other responses would never end, and neither would their jobs.
  */
 function closeUnassigned(response: ServerResponse): void {
   if (response.socket !== null || response.destroyed) return;
@@ -158,17 +158,18 @@ function closeUnassigned(response: ServerResponse): void {
 }
 
 /**
- * An answer that its client does not read ends with its connection. Twice as late as a reader of a job, which is cut off before and counted.
+ * Closes the connection of a client that does not read. The limit is twice that of a job's reader, so that a slow reader is first disconnected
+ * and counted as a slow reader.
  */
 function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
-  // Until the response is over; then Node sets its own for an idle connection.
+  // Until the response is sent; then Node sets its timeout for an idle connection.
   socket.setTimeout(2 * stallTimeoutMs);
   response.on("timeout", () => {
     if (response.writableEnded || socket.writableLength > 0) socket.destroy();
   });
 }
 
-/** Answers requests that the parser refuses (not HTTP, headers too large, too slow) with the usual error body. The application never sees them. */
+/** Sends the usual error body for requests that Node's parser rejects: not HTTP, headers too large, too slow. */
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
   const refusal =
@@ -178,11 +179,11 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const body = JSON.stringify(refusal.toBody());
   const head = `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Type: application/json`;
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  // Node keeps its half open until the client closes the other one, and that wait has no bound.
+  // Node keeps the connection half open until the client closes it, without a time limit.
   setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
 }
 
-/** The answer to a request that the HTTP parser accepts, but whose URL is invalid. */
+/** The response to a request that the HTTP parser accepts, but whose URL is invalid. */
 function malformedRequest(): Response {
   const error = new WaggleError(
     "invalid_argument",

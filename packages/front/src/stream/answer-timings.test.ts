@@ -12,7 +12,7 @@ const timingsOf = (prompt: number, cached: number, completion: number): Record<s
     timings: { queue_ms: 1, prefill_ms: 30, decode_ms: 40, total_ms: 71, tokens_per_second: 100 },
   });
 
-test("cached tokens are not computed, and the first token is the prompt's", () => {
+test("cached tokens are not counted, and the first token counts to the prompt", () => {
   expect(timingsOf(10, 4, 5)).toEqual({
     cache_n: 4,
     prompt_n: 6,
@@ -26,6 +26,6 @@ test("cached tokens are not computed, and the first token is the prompt's", () =
   });
 });
 
-test("of one token there is no time for each", () => {
+test("an answer of one token has no time per token", () => {
   expect(timingsOf(10, 10, 1)).toMatchObject({ prompt_per_token_ms: 0, predicted_per_token_ms: 0 });
 });

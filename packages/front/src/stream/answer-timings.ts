@@ -1,4 +1,4 @@
-// Owns the `timings` of an answer under llama-server's names, which OpenAI's routes add to theirs as well. Milliseconds.
+// Owns the `timings` of an answer with llama-server's names, for the routes of llama-server and OpenAI. Times in milliseconds.
 import type { EndEvent } from "@waggle/protocol";
 
 export function answerTimings({ usage, timings }: Pick<EndEvent, "usage" | "timings">): Record<string, number> {
@@ -11,7 +11,7 @@ export function answerTimings({ usage, timings }: Pick<EndEvent, "usage" | "timi
     prompt_per_second: rounded((promptCount * 1000) / timings.prefill_ms),
     predicted_n: usage.completion_tokens,
     predicted_ms: timings.decode_ms,
-    // The first token comes with the prompt.
+    // The prefill computes the first token.
     predicted_per_token_ms: rounded(timings.decode_ms / (usage.completion_tokens - 1)),
     predicted_per_second: timings.tokens_per_second,
   };

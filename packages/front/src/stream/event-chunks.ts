@@ -1,19 +1,16 @@
-// Owns how watched events become chunks of a response: each event, and a ping after a silence.
+// Converts events to chunks of a response, with a ping after each silent interval.
 import type { Clock } from "@waggle/async";
-import { pinged } from "./pinged.ts";
 
 export interface EventChunksOptions<T> {
-  /** Its `return()` ends a pending `next()`. */
+  /** `return()` must end a pending `next()`. */
   readonly events: AsyncIterator<T>;
   readonly clock: Clock;
   readonly pingIntervalMs: number;
-  /** The text of an event. */
   chunk(event: T): string;
-  /** The text sent after a silence; `last` is the event before, if there was one. */
+  /** Text to send after a silent interval. @param last the last event, if any */
   ping(last: T | undefined): string;
-  /** No event follows this one. */
   isLast(event: T): boolean;
-  /** Called once, at the end or when the client has left. */
+  /** Called once: at the end, or when the client leaves. */
   readonly onClose?: (() => void) | undefined;
 }
 
@@ -45,4 +42,33 @@ export function eventChunks<T extends object>(options: EventChunksOptions<T>): A
     },
     return: close,
   };
+}
+
+/** Adds "ping" after each silent interval of the source. `return()` ends a pending `next()` only if the source's `return()` does. */
+function pinged<T>(source: AsyncIterator<T>, clock: Clock, intervalMs: number): AsyncIterator<T | "ping"> {
+  let pending: Promise<IteratorResult<T>> | undefined;
+  return {
+    async next() {
+      pending ??= source.next();
+      const { promise: ping, cancel } = after(clock, intervalMs);
+      const result = await Promise.race([pending, ping]);
+      cancel();
+      if (result === "ping") return { done: false, value: "ping" };
+      pending = undefined;
+      return result;
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function after(clock: Clock, ms: number): { promise: Promise<"ping">; cancel: () => void } {
+  let cancel = (): void => {};
+  const promise = new Promise<"ping">((resolve) => {
+    const timer = clock.setTimeout(() => resolve("ping"), ms);
+    cancel = () => timer.cancel();
+  });
+  return { promise, cancel };
 }

@@ -1,4 +1,3 @@
-import { WaggleError } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, it } from "vitest";
@@ -13,17 +12,9 @@ const end: StreamEvent = {
   usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, cached_tokens: 0 },
   timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
 };
-const cancelled: StreamEvent = { ...end, finish_reason: "cancelled", cancelled_by: "superseded" };
-const failed: StreamEvent = {
-  type: "error",
-  stream_id: "j",
-  code: "engine_failed",
-  message: "It died.",
-  retryable: true,
-};
 
-/** What a client gets of these reads, of which one may fail, and what became of the reader. */
-async function run(reads: readonly (readonly StreamEvent[] | Error)[], framing: Partial<Framing> = {}) {
+/** What a client gets of these reads, and what became of the reader. */
+async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<Framing> = {}) {
   const lines: string[] = [];
   const log = createLogger({
     level: "error",
@@ -38,7 +29,6 @@ async function run(reads: readonly (readonly StreamEvent[] | Error)[], framing: 
     reader: {
       next() {
         const value = closed ? undefined : queue.shift();
-        if (value instanceof Error) return Promise.reject(value);
         return Promise.resolve(value === undefined ? { done: true, value } : { done: false, value });
       },
       close: () => void (closed = true),
@@ -66,55 +56,12 @@ async function run(reads: readonly (readonly StreamEvent[] | Error)[], framing: 
 }
 
 describe("framedChunks", () => {
-  it("ends cleanly after the end", async () => {
-    expect(await run([[token], [token, end]])).toMatchObject({
-      got: ["<a>", "<a><end>"],
-      broken: false,
-      closed: true,
-      released: true,
-    });
-  });
-
-  it("breaks after an error, and gives up its reader and its place", async () => {
-    expect(await run([[token, failed], [token]])).toMatchObject({
-      got: ["<a><engine_failed>"],
-      broken: true,
-      closed: true,
-      released: true,
-    });
-  });
-
-  it("ends cleanly after an error that the dialect has a last word for, and says nothing after it", async () => {
-    const framing = { errorIsLastWord: true as const };
-    expect(await run([[token, failed], [token]], framing)).toMatchObject({
-      got: ["<a><engine_failed>"],
-      broken: false,
-      closed: true,
-      released: true,
-    });
-  });
-
-  it("ends with the error of a reader that fails", async () => {
-    const refused = new WaggleError("resource_exhausted", "The queue is full.");
-    expect(await run([[token], refused, [end]])).toMatchObject({
-      got: ["<a>", "<resource_exhausted>"],
-      broken: true,
-      closed: true,
-      released: true,
-    });
-  });
-
-  it("takes a cancelled end for an error where the dialect does, and only there", async () => {
-    expect(await run([[cancelled]])).toMatchObject({ got: ["<cancelled>"], broken: true });
-    expect(await run([[cancelled]], { cancelledIsError: false })).toMatchObject({ got: ["<end>"], broken: false });
-  });
-
   it("keeps the stream alive when there is nothing, or nothing to say", async () => {
     const queued: StreamEvent = { type: "status", stream_id: "j", status: "loading" };
     expect((await run([[], [queued], [end]])).got).toEqual(["<silent>", "<unframed>", "<end>"]);
   });
 
-  it("tells the client of a defect in the framing, breaks the stream and logs the cause", async () => {
+  it("when the framing throws, sends an error, destroys the stream and logs the cause", async () => {
     const defect = () => {
       throw new TypeError("a defect");
     };

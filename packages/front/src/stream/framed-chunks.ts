@@ -1,8 +1,8 @@
-// Owns how a job's events become the text of one response, whatever the dialect: `frameEnd` is followed by a clean end, `frameError` by a
-// thrown error, which breaks the connection, unless the dialect's own words cannot be taken for an answer.
+// Converts a job's events to the text of a response, with the framing of the dialect. After `frameEnd` the stream ends. After `frameError` the
+// iterator throws, which destroys the connection, unless the dialect's error text is unmistakable.
 import type { Reader } from "@waggle/jobs";
-import { WaggleError, isTerminal } from "@waggle/protocol";
-import type { EndEvent, ErrorEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
+import { WaggleError, errorOf, isTerminal } from "@waggle/protocol";
+import type { EndEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Framing } from "../generation/dialect.ts";
 
@@ -10,7 +10,7 @@ export interface FramedChunksOptions {
   readonly reader: Pick<Reader, "next" | "close">;
   readonly framing: Framing;
   readonly log: Logger;
-  /** Called when nothing more will be read; perhaps more than once. */
+  /** Called at the end, possibly more than once. */
   readonly onClose: () => void;
 }
 
@@ -40,7 +40,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
     return framing.frameError(error);
   }
 
-  /** A framing that throws is a defect of ours. Its client gets an error all the same, and no other client is affected. */
+  /** A framing that throws is a defect in Waggle. Then the client gets an error, and other clients are not affected. */
   function safeTextOf(batch: readonly StreamEvent[]): string {
     try {
       return textOf(batch);
@@ -52,7 +52,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
 
   return {
     async next() {
-      // Only now: the frame before has been taken.
+      // This call shows that the consumer took the error's text.
       if (failed) {
         close();
         if (framing.errorIsLastWord === true) return { done: true, value: undefined };
@@ -62,7 +62,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
       try {
         next = await reader.next();
       } catch (error) {
-        // A later job of a batch was refused.
+        // A later job of a batch was rejected.
         return { done: false, value: fail(WaggleError.from(error)) };
       }
       if (next.done !== true) return { done: false, value: safeTextOf(next.value) };
@@ -76,16 +76,12 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   };
 }
 
-/** The end of an answer that is complete. @throws WaggleError why it is not */
+/** @throws WaggleError if the answer failed or was cancelled */
 export function completeEndOf(event: TerminalEvent): EndEvent {
   if (event.type === "error") throw errorOf(event);
   const cancelled = cancellationOf(event);
   if (cancelled !== undefined) throw cancelled;
   return event;
-}
-
-function errorOf({ code, message, details }: ErrorEvent): WaggleError {
-  return new WaggleError(code, message, details === undefined ? {} : { details });
 }
 
 function cancellationOf(end: EndEvent): WaggleError | undefined {

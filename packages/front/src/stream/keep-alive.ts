@@ -1,9 +1,9 @@
-// Owns how long a model stays loaded by a request's `keep_alive`: a shorter time than configured affects all clients, so it needs the admin right.
+// Reads a request's `keep_alive`. A shorter time than configured affects all clients, so it needs the admin right.
 import { keepAliveMs } from "@waggle/protocol";
 import type { KeepAlive } from "@waggle/protocol";
 import type { AppContext, ServedModel } from "../server/context.ts";
 
-/** In ms, Infinity for ever. Undefined: as the model is configured, also where the API token is not marked admin and asks for less. */
+/** Milliseconds; Infinity: for ever. Undefined: as configured, also for a shorter time without the admin right. */
 export function keepAliveFor(
   c: AppContext,
   served: Pick<ServedModel, "status">,

@@ -26,7 +26,7 @@ const end = (finish_reason: EndEvent["finish_reason"]): EndEvent => ({
   timings: { queue_ms: 0, prefill_ms: 25, decode_ms: 0, total_ms: 25, tokens_per_second: 0 },
 });
 
-test("reports from what was cached to the whole prompt, and each state once", () => {
+test("reports each state once, from the cached tokens to the whole prompt", () => {
   const reportOf = createPromptProgressReporter();
   const thinking: StatusEvent = { type: "status", stream_id, status: "thinking" };
   const events = [thinking, started, piece(400, 10), piece(400, 11), piece(700, 20), token, token, end("stop")];
@@ -38,14 +38,14 @@ test("reports from what was cached to the whole prompt, and each state once", ()
   ]);
 });
 
-test("a prompt that was computed and no more is whole at its end, and one that was cancelled is not", () => {
+test("the end of an answer without tokens reports the whole prompt, unless the job was cancelled", () => {
   const [computed, cancelled] = [createPromptProgressReporter(), createPromptProgressReporter()];
   for (const reportOf of [computed, cancelled]) reportOf(started);
   expect(computed(end("length"))).toEqual({ total: 900, cache: 100, processed: 900, time_ms: 25 });
   expect(cancelled(end("cancelled"))).toBeUndefined();
 });
 
-test("a late reader gets a piece of progress before the start, and reports the start first", () => {
+test("progress before the start event is ignored", () => {
   const reportOf = createPromptProgressReporter();
   expect(reportOf(piece(400, 10))).toBeUndefined();
   expect(reportOf(started)).toMatchObject({ processed: 100 });

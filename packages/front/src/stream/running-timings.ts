@@ -1,15 +1,14 @@
-// Owns the `timings` of an answer that is not complete yet: llama-server's `timings_per_token`. Milliseconds from the start of the job.
-import type { StartedEvent, TokenEvent } from "@waggle/protocol";
+// Owns the `timings` of an unfinished answer: llama-server's `timings_per_token`. Times in milliseconds.
+import type { PromptProgressReport, StartedEvent, TokenEvent } from "@waggle/protocol";
 import { answerTimings } from "./answer-timings.ts";
-import type { PromptProgressReport } from "./prompt-progress.ts";
 
 type Timings = ReturnType<typeof answerTimings>;
 
-/** The timings of one stream, whose events must be passed in order. */
+/** The timings of one stream. Events must be passed in order. */
 export interface RunningTimings {
   start(event: StartedEvent): void;
   ofProgress(report: PromptProgressReport): Timings;
-  /** Those of the token's choice, with the token. */
+  /** Timings of the token's choice, including the token. */
   ofToken(event: TokenEvent): Timings;
 }
 
@@ -38,7 +37,7 @@ export function createRunningTimings(): RunningTimings {
 interface SoFar {
   readonly promptTokens: number;
   readonly cachedTokens: number;
-  /** Number of predicted tokens. */
+  /** Number of generated tokens. */
   readonly count: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
@@ -57,7 +56,7 @@ function timingsOf({ promptTokens, cachedTokens, count, prefillMs, decodeMs }: S
       prefill_ms: prefillMs,
       decode_ms: decodeMs,
       total_ms: 0,
-      // The first token comes with the prompt.
+      // The prefill computes the first token.
       tokens_per_second: decodeMs > 0 ? ((count - 1) * 1000) / decodeMs : 0,
     },
   });

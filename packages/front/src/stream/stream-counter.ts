@@ -1,10 +1,10 @@
-// Owns how many streams each client holds open, and the limit on it.
+// Counts the open streams of each client, and limits them.
 import { WaggleError } from "@waggle/protocol";
 
 export interface StreamCounter {
   /**
-   * Counts one more stream of this client, before anything is done for it; the function that comes back ends that, and may be called twice.
-   * @throws WaggleError resource_exhausted when it would be one too many
+   * Counts a stream of this client, before any work for the stream. @returns a function that releases the stream, and may be called twice
+   * @throws WaggleError resource_exhausted at the client's limit
    */
   reserve(client: string): () => void;
   readonly open: number;
@@ -26,7 +26,7 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
       if ((perClient.get(client) ?? 0) >= maxPerClient) {
         throw new WaggleError(
           "resource_exhausted",
-          `Cannot open another stream: this client holds ${maxPerClient} already.`,
+          `Cannot open another stream: this client has ${maxPerClient} open streams.`,
           { retryAfterS: 1 },
         );
       }

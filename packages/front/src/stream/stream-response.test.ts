@@ -1,4 +1,4 @@
-// What a client receives of a streamed body, over a real socket: that is where its chunks are made.
+// Streamed bodies over a real socket, which tests the chunked encoding.
 import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
@@ -14,7 +14,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** Answers each request with the chunks that `sourceOf` has for its path. */
+/** Answers each request with the chunks of `sourceOf` for the request's path. */
 async function serve(sourceOf: (path: string, outgoing: ServerResponse) => AsyncIterable<string>): Promise<number> {
   server = createServer((incoming, outgoing) => {
     const c = {
@@ -33,7 +33,7 @@ async function* of(...chunks: readonly string[]): AsyncGenerator<string> {
   yield* chunks;
 }
 
-/** All that comes back for these bytes, until the server closes the connection. */
+/** Sends these bytes, and returns all bytes until the server closes the connection. */
 async function exchange(port: number, request: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(request);
@@ -43,20 +43,20 @@ async function exchange(port: number, request: string): Promise<string> {
 const close = "host: x\r\nconnection: close\r\n\r\n";
 
 describe("a streamed body", () => {
-  it("is chunks of as many bytes as they say, each as it came, and a last one", async () => {
+  it("has a chunk with its length in bytes for each text, and an empty last chunk", async () => {
     const port = await serve(() => of("one", "", "zwölf 🐝", "x".repeat(300)));
     const answer = await exchange(port, `GET / HTTP/1.1\r\n${close}`);
     const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);
     expect(body).toBe(`3\r\none\r\nb\r\nzwölf 🐝\r\n12c\r\n${"x".repeat(300)}\r\n0\r\n\r\n`);
   });
 
-  it("goes to a client of HTTP/1.0 as it is", async () => {
+  it("has no chunked encoding for an HTTP/1.0 client", async () => {
     const port = await serve(() => of("one", "two"));
     const answer = await exchange(port, `GET / HTTP/1.0\r\n${close}`);
     expect(answer.slice(answer.indexOf("\r\n\r\n") + 4)).toBe("onetwo");
   });
 
-  it("waits for the response before it on the same connection", async () => {
+  it("waits for the earlier response on the same connection", async () => {
     const answers: Record<string, readonly string[]> = { "/1": ["a", "b"], "/2": ["c", "d"] };
     const port = await serve((path) => of(...(answers[path] ?? [])));
     const answer = await exchange(port, `GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\n${close}`);
@@ -64,7 +64,7 @@ describe("a streamed body", () => {
     expect(bodies.slice(1)).toEqual(["1\r\na\r\n1\r\nb\r\n0\r\n\r\n", "1\r\nc\r\n1\r\nd\r\n0\r\n\r\n"]);
   });
 
-  it("is not pulled while the socket is full, and all of it arrives once its client reads", async () => {
+  it("is not pulled while the socket is full, and arrives completely once the client reads", async () => {
     const [count, chunk] = [2_000, "x".repeat(10_000)];
     let pulledWhileFull = 0;
     async function* source(outgoing: ServerResponse): AsyncGenerator<string> {

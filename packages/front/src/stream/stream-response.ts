@@ -1,4 +1,4 @@
-// Owns how chunks of text become the body of a response: pulled one at a time, at the client's pace.
+// Writes chunks of text as the body of a response: pulls one chunk at a time, at the client's pace.
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
@@ -7,8 +7,8 @@ import type { Connection } from "../server/connection.ts";
 import type { AppContext } from "../server/context.ts";
 
 /**
- * `return()` is called once the body is over, and when the client leaves. A source that throws breaks the connection: a clean end would make
- * a whole of a part. What the socket does not take is not pulled: it stays in the replay log, where it is bounded.
+ * Calls `return()` of the source at the end, and when the client leaves. If the source throws, destroys the connection, since a clean end would
+ * make the part look complete. While the socket is full, nothing is pulled: unsent events stay in the replay log, which has a limit.
  */
 export function streamResponse(
   c: AppContext,
@@ -17,7 +17,7 @@ export function streamResponse(
 ): Response {
   const { outgoing } = c.env ?? {};
   if (outgoing === undefined) return c.body(pulledStream(chunks), 200, { ...headers });
-  // Straight to the socket: a web stream in between costs half as much again for each token (bench/sse.ts).
+  // Writes to the socket directly: a web stream makes each token 1.5 times as expensive (bench/sse.ts).
   outgoing.writeHead(200, Object.fromEntries(c.body(null, 200, { ...headers }).headers));
   outgoing.flushHeaders();
   void writeChunks(outgoing, chunks, connectionOf(c));
@@ -47,12 +47,12 @@ async function writeChunks(
 }
 
 /**
- * A chunk of HTTP/1.1 (RFC 9112, section 7.1) as one string. Node hands it to the socket in four pieces, a tick later, which costs the daemon's main
- * thread a tenth of all that a token does (bench/javascript.ts). Returns what must drain before the next one, if it is full.
+ * Writes a chunk of HTTP/1.1 (RFC 9112, section 7.1) as one string. Node would write four pieces, a tick later, which takes the main thread a tenth
+ * of its time per token (bench/javascript.ts). Returns the stream that must drain before the next chunk, if that stream is full.
  */
 function writeChunk(outgoing: ServerResponse, text: string): Writable | undefined {
   const { socket } = outgoing;
-  // Behind another response on its connection, or its client has left, or speaks HTTP/1.0: Node knows what to do. No chunk of no bytes: it would be the last.
+  // Node handles pipelined responses, clients that left, and HTTP/1.0. An empty chunk would end the response.
   if (socket?.writable !== true || !outgoing.chunkedEncoding || text === "") {
     return outgoing.write(text) ? undefined : outgoing;
   }
@@ -72,7 +72,7 @@ function drained(full: Writable, outgoing: ServerResponse): Promise<void> {
   });
 }
 
-/** For requests without a socket, as tests make them. */
+/** Response body for requests without a socket: tests make such requests. */
 function pulledStream(chunks: AsyncIterator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>(

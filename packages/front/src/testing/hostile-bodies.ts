@@ -1,4 +1,4 @@
-// Owns bodies that are right but for one array or record, which is as large as a body may be: one for each such field of a schema.
+// Makes hostile bodies for a schema: for each array or record in the schema, a valid body in which this field has the maximum size.
 import { bodyLimits } from "@waggle/protocol";
 import type { z } from "zod";
 
@@ -6,18 +6,17 @@ type Schema = z.core.$ZodTypes;
 type Json = unknown;
 
 export interface HostileBody {
-  /** Where the array or record stands: `messages[].tool_calls`. */
+  /** Path of the array or record, such as `messages[].tool_calls`. */
   readonly field: string;
   /**
-   * The body, about as long as `chars`, with the field full of copies of this element, or of this value under many keys: as many as
-   * `bodyLimits` let through, and blanks between them for the rest.
+   * A body of about `chars` characters, in which the field has as many copies of the element (JSON) as `bodyLimits` allow. Spaces pad each copy.
    */
   fill(element: string, chars: number): string;
-  /** An element that is as it should be, as JSON. */
+  /** A valid element, as JSON. */
   readonly right: string;
 }
 
-/** Stands in a body for what is filled in. */
+/** Placeholder for the filled field. */
 const hole = "\u0000hole";
 
 export function hostileBodies(schema: z.ZodType): readonly HostileBody[] {
@@ -42,7 +41,7 @@ export function hostileBodies(schema: z.ZodType): readonly HostileBody[] {
 interface Container {
   readonly field: string;
   readonly kind: "array" | "record";
-  /** The least body around it. */
+  /** The smallest valid body, with `hole` in place of the field. */
   readonly around: Json;
   readonly right: Json;
 }
@@ -79,7 +78,7 @@ function containersOf(schema: Schema): readonly Container[] {
   }
 }
 
-/** The least value that the schema takes. */
+/** The smallest valid value. */
 function leastOf(schema: Schema): Json {
   const { def } = schema._zod;
   switch (def.type) {
@@ -110,7 +109,7 @@ function leastOf(schema: Schema): Json {
   }
 }
 
-/** What a wrapper wraps: optional, nullable, a default, a pipe. */
+/** The schema inside of an optional, a nullable, a default or a pipe. */
 function inside(schema: Schema): Schema | undefined {
   const { def } = schema._zod;
   if ("innerType" in def) return def.innerType as Schema;

@@ -1,15 +1,15 @@
-// Owns sets of characters as sorted ranges of code points. Pure.
+// Computes with sets of characters, as sorted ranges of code points.
 
 /** First and last code point of each range, both included. Ranges are in ascending order, and no range touches the next one. */
 export type CharRanges = readonly (readonly [first: number, last: number])[];
 
-/** All characters that a text can contain: not NUL, which no model writes, and not half of a surrogate pair. */
+/** All characters that a text can contain: all except NUL, which no model writes, and surrogates. */
 const everything: CharRanges = [
   [0x01, 0xd7ff],
   [0xe000, 0x10ffff],
 ];
 
-/** The characters in these ranges, or with `negated` all others; without NUL and surrogates in both cases. */
+/** The characters in these ranges, or with `negated` all other characters; always without NUL and surrogates. */
 export function charRanges(given: CharRanges, negated: boolean): CharRanges {
   const merged = merge(given);
   return intersect(everything, negated ? complement(merged) : merged);

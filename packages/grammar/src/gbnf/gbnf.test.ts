@@ -14,7 +14,7 @@ describe("reading GBNF", () => {
     'root ::= # a comment\n  "a" | # and another\n  "b"\r\nb ::= (\n"x"\n)\n',
     "root ::= [a-] [-a] .",
     'root ::= "a"{2}{ 2 }{2,}{ 2 , }{2,3}{ 2 , 3 }',
-  ])("has nothing against %.60s", (grammar) => {
+  ])("accepts %.60s", (grammar) => {
     expect(parseGbnf(grammar).root.name).toBe("root");
   });
 
@@ -37,7 +37,7 @@ describe("reading GBNF", () => {
     expect(() => parseGbnf(grammar)).toThrow(reason);
   });
 
-  test("parses a long broken grammar once", () => {
+  test("parses a long invalid grammar in linear time", () => {
     const space = " ".repeat(200_000);
     const digits = "1".repeat(200_000);
     const before = process.cpuUsage();

@@ -24,7 +24,7 @@ export interface RepeatElement {
   readonly max: number;
   /** Number of completed repetitions; without a maximum, counting stops at `min`. */
   readonly done: number;
-  /** The element in the grammar that this one continues; undefined for the element in the grammar itself, whose `done` is 0. */
+  /** For a started repetition: the element of the grammar. Undefined for the element of the grammar, whose `done` is 0. */
   readonly first?: RepeatElement;
   readonly next: Element | undefined;
 }
@@ -41,10 +41,10 @@ export interface Grammar {
   readonly rules: readonly Rule[];
 }
 
-/** The text is not a grammar; the message is the end of a sentence that begins with "it". */
+/** The text is not a valid grammar. The message lacks its subject: "nests more than 128 groups". */
 export class GbnfError extends Error {}
 
-/** Limit of groups within each other: the parser calls itself for each level. */
+/** Limit for nested groups: the parser is recursive. */
 const maxNesting = 128;
 /** Highest count of a repetition that the parser accepts. */
 const maxRepetitions = 100_000;
@@ -71,10 +71,6 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 
 /** @throws GbnfError */
 export function parseGbnf(text: string): Grammar {
-  return createReader(text).grammar();
-}
-
-function createReader(text: string): { grammar(): Grammar } {
   const named = new Map<string, Rule>();
   const rules: Rule[] = [];
   /** Cache of the sets of single characters: most of a large grammar is literals, which repeat the same few characters. */
@@ -236,7 +232,7 @@ function createReader(text: string): { grammar(): Grammar } {
     return demand(given, negated);
   }
 
-  /** An empty set of characters would allow no text, which is hardly ever intended. */
+  /** Rejects an empty set of characters, since it would allow no text. */
   function demand(given: CharRanges, negated: boolean): CharRanges {
     const ranges = charRanges(given, negated);
     if (ranges.length > 0) return ranges;
@@ -284,17 +280,13 @@ function createReader(text: string): { grammar(): Grammar } {
     return { min, max };
   }
 
-  return {
-    grammar() {
-      skipSpace(true);
-      while (at < text.length) readRule();
-      const missing = [...named.values()].find(({ options }) => options.length === 0);
-      const root = named.get("root");
-      if (root === undefined || root === missing) throw new GbnfError("has no rule named root");
-      if (missing !== undefined) throw new GbnfError(`is not valid GBNF: rule ${missing.name} is not defined`);
-      return { root, rules };
-    },
-  };
+  skipSpace(true);
+  while (at < text.length) readRule();
+  const missing = [...named.values()].find(({ options }) => options.length === 0);
+  const root = named.get("root");
+  if (root === undefined || root === missing) throw new GbnfError("has no rule named root");
+  if (missing !== undefined) throw new GbnfError(`is not valid GBNF: rule ${missing.name} is not defined`);
+  return { root, rules };
 }
 
 function link(items: readonly Unlinked[]): Element | undefined {

@@ -2,8 +2,8 @@
 import type { Element, Grammar, Rule } from "./gbnf.ts";
 
 /**
- * Why the grammar cannot be used, as the end of a sentence that begins with "it"; undefined for a usable grammar. Takes time linear in the
- * grammar's size.
+ * Why the grammar cannot be used, without the subject of the sentence: "has left recursion". Undefined for a usable grammar. The time is linear in
+ * the grammar's size.
  */
 export function grammarProblem({ rules }: Grammar): string | undefined {
   const nullable = nullableRules(rules);
@@ -14,7 +14,7 @@ export function grammarProblem({ rules }: Grammar): string | undefined {
 
 /** The rules that match the empty text. */
 function nullableRules(rules: readonly Rule[]): ReadonlySet<Rule> {
-  /** For each rule, the alternatives that contain it. An alternative is nullable once `missing` more of its rules are. */
+  /** For each rule, the alternatives that contain it. An alternative is nullable once `missing` more of its rules are nullable. */
   const waiting = new Map<Rule, { owner: Rule; missing: number }[]>();
   const nullable = new Set<Rule>();
   const found: Rule[] = [];

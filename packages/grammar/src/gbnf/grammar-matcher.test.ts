@@ -54,7 +54,7 @@ describe("a text", () => {
     for (const text of bad) expect(allows(grammar, text), text).toBe(false);
   });
 
-  test("may stop within a character that can still become one of the grammar's", () => {
+  test("may stop within a character if the grammar allows a character with these first bytes", () => {
     const matcher = matcherOf("root ::= [é蜂🐝]");
     for (const good of [[0xc3], [0xe8], [0xe8, 0x9c], [0xf0, 0x9f, 0x90]]) expect(follow(matcher, good)).toBeDefined();
     for (const bad of [[0xc4], [0xe9], [0xe8, 0x9d], [0xf0, 0x9f, 0x91], [0x9c], [0xff], [0xc3, 0x41]]) {
@@ -62,7 +62,7 @@ describe("a text", () => {
     }
   });
 
-  test("is UTF-8: no overlong form, no half of a pair, nothing past Unicode", () => {
+  test("must be UTF-8: no overlong forms, no surrogates, no code points above U+10FFFF", () => {
     const matcher = matcherOf("root ::= .*");
     for (const bad of [
       [0xc0, 0x80],
@@ -98,12 +98,12 @@ describe("the work", () => {
     expect(matcher.size).toBeLessThan(200);
   });
 
-  test("ends at the budget where the readings multiply", () => {
+  test("ends at the budget if the readings multiply", () => {
     const matcher = matcherOf('root ::= "a" root "b" | "a" root "c" | "!"');
     expect(() => follow(matcher, encoder.encode("a".repeat(100)))).toThrow(AmbiguityError);
   });
 
-  test("continues from the same position after everything else was forgotten", () => {
+  test("continues from the same position after `forget`", () => {
     const grammar = 'root ::= "(" root ")" | [a-z]{0,50}';
     const matcher = matcherOf(grammar);
     const half = follow(matcher, encoder.encode(`${"(".repeat(1_000)}abc`));
@@ -118,7 +118,7 @@ describe("the work", () => {
     expect(follow(matcher, encoder.encode("x".repeat(48)), kept)).toBeUndefined();
   });
 
-  test("merges equal readings also after it has forgotten the rest", () => {
+  test("merges equal readings also after `forget`", () => {
     const grammar = 'root ::= (("a" | "b"?)?){0,50} "!"';
     const [forgetful, other] = [matcherOf(grammar), matcherOf(grammar)];
     let [at, expected] = [forgetful.start(), other.start()];
@@ -133,21 +133,21 @@ describe("the work", () => {
   test.each<[grammar: string, limit: number]>([
     [`root ::= ${Array.from({ length: 300 }, () => '"a"{0,100000}').join(" | ")}`, 10_000],
     [`root ::= "a" x\nx ::= ("a" | "a" | ${Array.from({ length: 5_000 }, () => '"b"').join(" | ")})*`, 50_000],
-  ])("%.30s… remembers no more for a long text than for a short one", (grammar, limit) => {
+  ])("%.30s… takes no more memory for a long text than for a short text", (grammar, limit) => {
     const matcher = matcherOf(grammar);
     let at = matcher.start();
-    const goOn = (characters: number): void => {
+    const append = (characters: number): void => {
       for (let i = 0; i < characters; i++) {
         matcher.budget = 100_000;
         at = advance(matcher, at, 0x61);
         if (matcher.size > limit) at = matcher.forget(at);
       }
     };
-    goOn(100);
+    append(100);
     const before = heapMiB();
-    goOn(500);
+    append(500);
     expect(matcher.size).toBeLessThanOrEqual(limit);
-    // Repetitions that are not forgotten would reach 20 in these characters; here the matcher forgets all of them.
+    // Without `forget`, the repetitions of these characters would take 20 MiB.
     expect(heapMiB() - before).toBeLessThan(5);
   });
 });
@@ -158,7 +158,7 @@ function advance(matcher: Matcher, from: MatcherPosition, byte: number): Matcher
   return next;
 }
 
-/** What is reachable, and nothing else. */
+/** Size of the heap after a garbage collection. */
 function heapMiB(): number {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();

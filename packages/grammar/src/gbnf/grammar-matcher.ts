@@ -37,7 +37,7 @@ export interface MatcherPosition {
   readonly missing: number;
 }
 
-/** A grammar can be read in too many ways; the message is the end of a sentence that begins with "it". */
+/** A text can be read in too many ways. The message lacks its subject, the grammar: "has too many ways to continue at once". */
 export class AmbiguityError extends Error {}
 
 export interface Matcher {
@@ -46,15 +46,15 @@ export interface Matcher {
   advance(position: MatcherPosition, byte: number): MatcherPosition | undefined;
   /** The position after a mark: a mark is one character that replaces a token and that no bytes can spell. */
   advanceMark(position: MatcherPosition, mark: number): MatcherPosition | undefined;
-  /** Number of steps left to the matcher; its caller sets it. */
+  /** Number of steps that the matcher may still take; the caller sets it. */
   budget: number;
-  /** Number of remembered objects; it grows with the text. */
+  /** Number of remembered objects, which grows with the text. */
   readonly size: number;
-  /** The same position in a matcher that has forgotten everything else. */
+  /** Forgets all objects that this position does not need. Returns the same position; all other positions become invalid. */
   forget(position: MatcherPosition): MatcherPosition;
 }
 
-/** Most ways to continue in one state; an enumeration of this many strings reaches the limit. */
+/** Limit for the ways to continue in one state. A choice among this many strings reaches the limit. */
 const maxLeaves = 8_192;
 /** States with more readings than this are not shared, since building their key would cost more than sharing saves. */
 const maxKeyedLeaves = 64;
@@ -71,7 +71,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
   let size = 0;
   let budget = 0;
   const states = new Map<string, MatcherState>();
-  /** Started repetitions, by the element in the grammar and the number of completed repetitions, so that equal ones share one object. */
+  /** Started repetitions, by the element in the grammar and the number of completed repetitions, so that equal repetitions share one object. */
   const counted = new Map<RepeatElement, Map<number, RepeatElement>>();
 
   function spend(steps: number): void {
@@ -199,7 +199,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
     return copied;
   }
 
-  /** Whether any character from `first` to `last` fits, marks excepted, which bytes cannot spell. */
+  /** Whether any character from `first` to `last` fits, except for marks, which bytes cannot spell. */
   function spells({ ranges }: CharsElement, first: number, last: number): boolean {
     if (!hasMarks) return overlaps(ranges, first, last);
     const below = Math.min(last, marks.first - 1);
@@ -240,7 +240,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
         return whole(step(state, more));
       }
       if (byte < 0x80) return whole(step(state, byte));
-      // First bytes of characters of two, three and four bytes. The last argument is the least character that needs so many bytes.
+      // First bytes of characters of two, three and four bytes. The last argument is the lowest character that needs this many bytes.
       if (byte >= 0xc2 && byte < 0xe0) return begun(state, byte & 0x1f, 1, 0x80);
       if (byte >= 0xe0 && byte < 0xf0) return begun(state, byte & 0x0f, 2, 0x800);
       if (byte >= 0xf0 && byte < 0xf5) return begun(state, byte & 0x07, 3, 0x1_0000);

@@ -34,7 +34,7 @@ describe("an answer to messages", () => {
   };
   const allowed = (run: GrammarRun): string[] => texts.filter((_, token) => run.allows(token));
 
-  test("accepts a marker as its mark, however it is spelled", async () => {
+  test("accepts a marker as its mark, whatever its text is", async () => {
     const run = await open("");
     expect(allowed(run)).toEqual(["a"]);
     run.accept(1);
@@ -44,20 +44,20 @@ describe("an answer to messages", () => {
     expect(allowed(run)).toEqual(["b"]);
   });
 
-  test("lets no bytes spell a mark, or the beginning of one", async () => {
+  test("allows no bytes that spell a mark or its beginning", async () => {
     const byte = (token: Token): Uint8Array => Uint8Array.of(token);
     const order = await createVocabularyOrder(256, byte);
     const markers = new Map([[300, mark]]);
     const vocabulary = { order, tokenBytes: byte, markers, isEndOfGeneration: () => false, endTokens: [] };
     const run = createGrammarRun(parseGbnf(`root ::= "${mark}" | [\uFDD0-\uFDF1]`), vocabulary, promptMark);
-    expect(run.candidates(), "U+FDF0 begins so, too").toEqual([300, 0xef]);
+    expect(run.candidates(), "U+FDF0 has the same first byte").toEqual([300, 0xef]);
     run.accept(0xef);
     run.accept(0xb7);
     expect(run.candidates(), "U+FDF0 and U+FDF1").toEqual([0xb0, 0xb1]);
     expect(run.allows(0x91)).toBe(false);
   });
 
-  test("continues where the prompt began the text", async () => {
+  test("continues after the beginning that is in the prompt", async () => {
     expect(allowed(await open(`a${mark}`))).toEqual(["b"]);
     await expect(open("b")).rejects.toThrow(BeginningError);
   });

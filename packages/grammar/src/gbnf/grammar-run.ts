@@ -1,4 +1,4 @@
-// Tracks the position of one job in its grammar, and tells with a bounded amount of work which tokens are allowed next.
+// Tracks the position of one job in its grammar, and finds the tokens that are allowed next with a bounded amount of work.
 import type { Grammar } from "./gbnf.ts";
 import { AmbiguityError, createMatcher, type MatcherPosition, type MatcherState } from "./grammar-matcher.ts";
 import type { Token, VocabularyOrder } from "./vocabulary-order.ts";
@@ -13,9 +13,9 @@ export interface GrammarVocabulary {
 }
 
 export interface GrammarRun {
-  /** Appends the text with which the prompt begins the answer, its markers written as marks. @throws BeginningError, AmbiguityError */
+  /** Appends the beginning of the answer that is in the prompt, with its markers written as marks. @throws BeginningError, AmbiguityError */
   acceptText(text: string): void;
-  /** Tokens that the grammar allows now: all of them if they are few, else some of them; empty only if no token is allowed. */
+  /** Tokens that the grammar allows now: all of them if they are few, otherwise some of them; empty only if no token is allowed. */
   candidates(): readonly Token[];
   /** @throws AmbiguityError when the grammar can be read in too many ways */
   allows(token: Token): boolean;
@@ -25,19 +25,19 @@ export interface GrammarRun {
 
 /** Steps of the matcher for one token of the text: about 10 ms. */
 const stepsPerToken = 500_000;
-/** Part of `stepsPerToken` that may be used for finding candidates. */
+/** Steps for one search for candidates among the ordinary tokens, in addition to `stepsPerToken`. */
 const candidateSteps = 100_000;
 const maxCandidates = 256;
-/** Above this number of remembered objects, the matcher drops those that the text no longer needs. */
+/** Above this number of remembered objects, the matcher forgets the objects that the text no longer needs. */
 const rememberedLimit = 100_000;
 
-/** No text of the grammar begins with the part of the answer that is in the prompt. The message is the end of a sentence. */
+/** No text of the grammar begins with the part of the answer that is in the prompt. The message lacks its subject. */
 export class BeginningError extends Error {}
 
 const encoder = new TextEncoder();
 
 /**
- * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. If given, the grammar contains markers as
+ * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. If it is given, the grammar contains markers as
  *   marks, otherwise as text
  * @throws AmbiguityError when the grammar can begin in too many ways
  */
@@ -139,7 +139,7 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
   };
 }
 
-/** Answers false when the steps run out, so that the caller gets fewer candidates instead of an error. */
+/** Returns false when the steps run out, so that the caller gets fewer candidates instead of an error. */
 function unlessExhausted(ask: () => boolean): boolean {
   try {
     return ask();

@@ -6,7 +6,7 @@ export type Token = number;
 
 export interface VocabularyOrder {
   /**
-   * The tokens whose bytes are all allowed from `start`, in the order of their bytes, at most `limit` of them.
+   * The tokens whose bytes are all allowed from `start`, in the order of their bytes, at most `limit` tokens.
    * @param advance returns the position after a byte, or undefined if the byte is not allowed
    */
   reachable<T>(start: T, advance: (position: T, byte: number) => T | undefined, limit: number): Token[];

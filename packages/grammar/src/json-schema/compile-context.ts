@@ -1,4 +1,4 @@
-// Declares the state that the parts of the compiler share: one grammar, and the function that compiles nested schemas.
+// Declares what the parts of the compiler share: the grammar, the document, and the function that compiles nested schemas.
 import type { Condition } from "./conjunction.ts";
 import type { Expression } from "../rules/expression.ts";
 import type { Grammar } from "../rules/grammar.ts";

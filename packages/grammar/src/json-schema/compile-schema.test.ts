@@ -10,7 +10,7 @@ describe("types and fixed values", () => {
     ["null", null],
     ["object", { a: 1 }],
     ["array", [1]],
-  ])("%s is that type and no other", (type, value) => {
+  ])("%s accepts only values of this type", (type, value) => {
     const { accepts } = compileSchema({ type });
     const others = ["a", 1.5, true, null, { a: 1 }, [1]].filter(
       (other) => JSON.stringify(other) !== JSON.stringify(value),
@@ -19,7 +19,7 @@ describe("types and fixed values", () => {
     expect(others.filter(accepts)).toEqual([]);
   });
 
-  it("takes several types, and any value for an empty schema", () => {
+  it("accepts several types, and any value for an empty schema", () => {
     const { accepts } = compileSchema({ type: ["integer", "null", "string"], minLength: 2 });
     expect([1, null, "ab"].every(accepts)).toBe(true);
     expect([1.5, "a", true].filter(accepts)).toEqual([]);
@@ -32,13 +32,13 @@ describe("types and fixed values", () => {
     }
   });
 
-  it("means the types that the keywords apply to, where there is no type", () => {
+  it("writes the types to which the keywords apply if the schema has no type", () => {
     const { accepts } = compileSchema({ properties: { a: {} }, minItems: 1 });
     expect([{ a: 1 }, [1]].every(accepts)).toBe(true);
     expect(["a", 1, []].filter(accepts)).toEqual([]);
   });
 
-  it("takes enum and const of any type, and drops what other keywords exclude", () => {
+  it("accepts enum and const of any type, and drops values that other keywords exclude", () => {
     const { accepts } = compileSchema({ enum: ["a", "abc", 1, 5, null, [1, { b: 2 }]], minLength: 2, maximum: 3 });
     expect(["abc", 1, null, [1, { b: 2 }]].every(accepts)).toBe(true);
     expect(["a", 5].filter(accepts)).toEqual([]);
@@ -47,14 +47,14 @@ describe("types and fixed values", () => {
     expect(compileSchema({ const: { b: 1, a: [true] } }).acceptsText('{"b":1,"a":[true]}')).toBe(true);
   });
 
-  it("checks objects and arrays whose type is named together with keywords for them", () => {
+  it("checks fixed objects and arrays against the keywords for their type", () => {
     const values = [{ a: 1 }, { a: "x" }, { b: 1 }, [1], [1, 2], [1, 1], [["x"]]];
     const keywords = { properties: { a: { type: "integer" } }, required: ["a"], minItems: 1, uniqueItems: true };
     const { accepts } = compileSchema({ enum: values, ...keywords, items: { type: "integer" } });
     expect(values.filter(accepts)).toEqual([{ a: 1 }, [1], [1, 2]]);
   });
 
-  it("splits many fixed values where they differ, so that few readings are open at a time", () => {
+  it("writes many fixed values as a tree, so that few readings are open at a time", () => {
     const values = Array.from({ length: 2_000 }, (_, index) => `value ${index}`);
     const awkward = ["", "v", "value", "value 1 and more", '"', "\\", "é", "😀", "😁", 1, 12, -1, null, [1], { a: 1 }];
     const { accepts, widest, expectValid } = compileSchema({ enum: [...values, ...awkward] });
@@ -68,7 +68,7 @@ describe("types and fixed values", () => {
     expect(nested.accepts("a".repeat(100))).toBe(false);
   });
 
-  it("keeps the values in every enum, in any order of members", () => {
+  it("keeps the values that all enums contain, whatever the order of members", () => {
     const { accepts } = compileSchema({ allOf: [{ enum: [1, 2, { a: 1, b: 2 }] }, { enum: [2, 3, { b: 2, a: 1 }] }] });
     expect([2, { a: 1, b: 2 }].every(accepts)).toBe(true);
     expect([1, 3].filter(accepts)).toEqual([]);
@@ -83,13 +83,13 @@ describe("types and fixed values", () => {
     [{ allOf: [{ const: 1 }, { const: 2 }] }, "schema", "/allOf/0"],
     [{ allOf: [{ type: "string" }, { type: "null" }] }, "schema", "/allOf/0"],
     [{ enum: [[1]], minItems: 2 }, "schema", ""],
-  ])("refuses %j", (schema, keyword, path) => {
+  ])("rejects %j", (schema, keyword, path) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
   });
 });
 
 describe("combinations", () => {
-  it("takes anyOf, and joins it with the other keywords of the schema", () => {
+  it("joins anyOf with the other keywords of the schema", () => {
     const schema = {
       type: "object",
       properties: { a: { type: "null" }, b: { type: "null" } },
@@ -101,7 +101,7 @@ describe("combinations", () => {
     expectValid(30);
   });
 
-  it("multiplies several anyOf out, and drops contradictions", () => {
+  it("combines the options of several anyOf, and drops contradictions", () => {
     const schema = {
       allOf: [
         { anyOf: [{ type: "string" }, { type: "integer" }] },
@@ -114,7 +114,7 @@ describe("combinations", () => {
     expect(text).not.toContain("string");
   });
 
-  it("takes allOf of objects, and each one's rule for members that it does not declare", () => {
+  it("joins objects in allOf, and applies each schema's rule for members that it does not declare", () => {
     const schema = {
       allOf: [
         { type: "object", properties: { a: { type: "integer" } }, required: ["a"] },
@@ -153,7 +153,7 @@ describe("combinations", () => {
       ],
     ],
     [
-      "by a property that one requires",
+      "by a property that one schema requires",
       [{ properties: { kind: { const: "a" } } }, { properties: { kind: { const: "b" } }, required: ["kind"] }],
     ],
     [
@@ -163,7 +163,7 @@ describe("combinations", () => {
         { properties: { head: { properties: { v: { const: 2 } }, required: ["v"] } }, required: ["head"] },
       ],
     ],
-  ])("takes oneOf whose schemas exclude each other %s", (_, oneOf) => {
+  ])("accepts oneOf whose schemas exclude each other %s", (_, oneOf) => {
     const $defs = { d: { type: "object", properties: { kind: { const: "d" } }, required: ["kind"] } };
     compileSchema({ oneOf, $defs }).expectValid(60);
   });
@@ -172,14 +172,14 @@ describe("combinations", () => {
 describe("oneOf together with other keywords", () => {
   const kinds = ["a", "b"].map((kind) => ({ properties: { kind: { const: kind } }, required: ["kind"] }));
 
-  it("is joined with them", () => {
+  it("fulfils both", () => {
     compileSchema({ type: "object", properties: { x: { type: "null" } }, oneOf: kinds }).expectValid(30);
     compileSchema({ type: "object", anyOf: [{ required: ["x"] }, { required: ["y"] }], oneOf: kinds }).expectValid(30);
   });
 });
 
 describe("references", () => {
-  it("takes local ones, escaped and recursive, and other keywords next to them", () => {
+  it("may be local, escaped and recursive, with other keywords next to them", () => {
     const schema = {
       $ref: "#/$defs/a~1b%20c",
       required: ["next"],
@@ -192,7 +192,7 @@ describe("references", () => {
     expect([{}, { next: 1 }].filter(accepts)).toEqual([]);
   });
 
-  it("takes a schema that contains itself, as a whole", () => {
+  it("may lead to the whole schema", () => {
     const schema = {
       type: "object",
       properties: { children: { type: "array", items: { $ref: "#" } } },
@@ -204,7 +204,7 @@ describe("references", () => {
     expectValid(50);
   });
 
-  it("leaves out values that never end", () => {
+  it("lead to no infinite values", () => {
     const endless = { type: "object", properties: { a: { $ref: "#/$defs/endless" } }, required: ["a"] };
     const { accepts, text } = compileSchema({
       anyOf: [{ $ref: "#/$defs/endless" }, { type: "null" }],
@@ -226,7 +226,7 @@ describe("references", () => {
     [{ type: "object", properties: { a: { $ref: "#" } }, required: ["a"] }, "schema", ""],
     [{ anyOf: [] }, "anyOf", "/anyOf"],
     [{ allOf: {} }, "allOf", "/allOf"],
-  ])("refuses %j", (schema, keyword, path) => {
+  ])("rejects %j", (schema, keyword, path) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
   });
 });

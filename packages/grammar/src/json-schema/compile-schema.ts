@@ -24,7 +24,7 @@ import { alternatives, areContradictory } from "./unions.ts";
 const stepsPerSchema = 20;
 
 export interface SchemaCompiler extends CompileContext {
-  /** The first schema without a valid value, if there is one. It is the likely reason if the whole schema has no valid value. */
+  /** Path of the first schema without a valid value. It is the likely reason if the whole schema has no valid value. */
   readonly contradiction: string | undefined;
 }
 
@@ -81,7 +81,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
     return isDerived(union.owner) ? compileSome(options) : choice(...options.map(compile));
   }
 
-  /** Compiles alternatives that the schema itself does not list. Those that cannot be compiled are left out; throws if none remains. */
+  /** Compiles derived alternatives. Alternatives that cannot be compiled are left out; if no alternative remains, throws their first error. */
   function compileSome(options: readonly (readonly Condition[])[]): Expression {
     let refused: UnsupportedSchemaError | undefined;
     const possible = options.map((option) => {

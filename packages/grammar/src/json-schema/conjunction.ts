@@ -5,10 +5,10 @@ import type { Grammar } from "../rules/grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
 
-/** Visiting a schema again, or naming one of its options, counts as this many steps. */
+/** Costs of visiting a schema, and of one schema in an allOf, anyOf or oneOf, in counted steps. */
 const stepsPerSchema = 4;
 const stepsPerOption = 1;
-/** This many characters of a pointer count as one step: pointers are looked up often, and a name in them may be as long as a request body. */
+/** This many characters of a pointer count as one step: pointers are looked up often, and a name in a pointer may be as long as a request body. */
 const charsPerStep = 16;
 
 /** One condition on a value. */
@@ -30,7 +30,7 @@ export interface Union {
 }
 
 export interface Conjunction {
-  /** Whether the schema `false` is one of the conditions, so that no value fulfils all of them. */
+  /** Whether the schema `false` is one of the conditions, so that no value fulfils all conditions. */
   readonly impossible: boolean;
   /** Schemas with keywords that constrain the value directly. The target of a `$ref` comes before the schema that refers to it. */
   readonly parts: readonly SchemaPart[];
@@ -101,7 +101,7 @@ export function expandConditions(
   return { impossible, parts: [...parts.values()], unions: [...unions.values()] };
 }
 
-/** The conditions for each option of the union at this index. */
+/** For each option of the union at this index: the option, with all other conditions. */
 export function withOptions({ parts, unions }: Conjunction, index: number): readonly (readonly Condition[])[] {
   const rest: readonly Condition[] = [
     ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),

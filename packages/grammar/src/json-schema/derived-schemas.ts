@@ -4,13 +4,13 @@ import { negate } from "./negation.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { derive, has, isRecord, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
-/** Most entries of a dependency keyword: each entry becomes two alternatives, and the alternatives multiply. */
+/** Limit for the entries of a dependency keyword: each entry becomes two alternatives, and the alternatives multiply. */
 const mostDependencies = 12;
 
 /** Pointers to schemas that together mean the same as the keywords. @throws UnsupportedSchemaError if no such schemas exist */
 export function derivedConditions(document: SchemaDocument, part: SchemaPart): readonly string[] {
   return [
-    ...(has(part, "not") ? [document.derive(pathOf(part, "not"), () => opposite(document, part, "not"))] : []),
+    ...(has(part, "not") ? [document.derive(pathOf(part, "not"), () => opposite(document, part))] : []),
     ...(has(part, "if") ? [document.derive(pathOf(part, "if"), () => conditional(document, part))] : []),
     ...["dependencies", "dependentRequired", "dependentSchemas"].flatMap((keyword) =>
       has(part, keyword) ? [document.derive(pathOf(part, keyword), () => dependencies(part, keyword))] : [],
@@ -18,17 +18,17 @@ export function derivedConditions(document: SchemaDocument, part: SchemaPart): r
   ];
 }
 
-/** Pointer to a schema that allows the values that the option forbids; undefined if it would leave out too many values. */
+/** Pointer to a schema that allows only values that the option forbids; undefined if the compiler knows no such values. */
 export function oppositeOf(document: SchemaDocument, pointer: string): string | undefined {
   const negation = negate(document.read(pointer), followIn(document));
   if (negation.schema === false && !negation.complete) return undefined;
   return document.derive(pointer, () => negation.schema);
 }
 
-function opposite(document: SchemaDocument, part: SchemaPart, keyword: string): unknown {
-  const { schema, complete } = negate(valueOf(part, keyword), followIn(document));
+function opposite(document: SchemaDocument, part: SchemaPart): unknown {
+  const { schema, complete } = negate(valueOf(part, "not"), followIn(document));
   if (!complete)
-    throw refuse(part, keyword, "is supported only of what has an opposite: types, values, bounds, patterns, members");
+    throw refuse(part, "not", "is supported only of what has an opposite: types, values, bounds, patterns, members");
   return schema;
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { matchGbnf } from "../testing/match-gbnf.ts";
 import { readGbnf } from "../testing/read-gbnf.ts";
-import { charClass, complementSet, charsOf, createGrammarBuilder, literal, repeat, sequence } from "./index.ts";
-import type { Expression } from "../rules/expression.ts";
-import type { GrammarBuilder } from "./grammar-builder.ts";
+import { charsOf, complementSet } from "../rules/char-set.ts";
+import { charClass, literal, repeat, sequence, type Expression } from "../rules/expression.ts";
+import { createGrammarBuilder, type GrammarBuilder } from "./grammar-builder.ts";
 
-/** Which of the texts the grammar has that `build` begins with. */
+/** The texts that the grammar with the start `build` accepts. */
 function accepted(build: (builder: GrammarBuilder) => Expression, texts: readonly string[]): readonly string[] {
   const builder = createGrammarBuilder();
   const gbnf = readGbnf(builder.print(build(builder)));
@@ -20,7 +20,7 @@ const tree = {
 };
 
 describe("a grammar of several schemas", () => {
-  it("keeps the root of each", () => {
+  it("keeps a separate root for each schema", () => {
     const texts = [
       '{"v":1,"next":{"v":2}}|{"c":[{"n":null}]}',
       '{"v":1,"next":{"c":[]}}|{}',
@@ -31,7 +31,7 @@ describe("a grammar of several schemas", () => {
     expect(accepted(both, texts)).toEqual(texts.slice(0, 1));
   });
 
-  it("refuses a schema without values, at once and with its own path", () => {
+  it("rejects a schema without values when it is added", () => {
     const builder = createGrammarBuilder();
     builder.schema(list, "fine");
     expect(() => builder.schema({ type: "object", properties: { a: false }, required: ["a"] }, "bad")).toThrow(
@@ -41,7 +41,7 @@ describe("a grammar of several schemas", () => {
     expect(() => builder.schema(endless, "endless")).toThrow("leaves no value");
   });
 
-  it("takes rules that contain themselves, and gives names that are free", () => {
+  it("accepts rules that contain themselves, and gives each rule an unused name", () => {
     const build = (builder: GrammarBuilder): Expression => {
       const nested = builder.reserve("root");
       nested.define(sequence(literal("("), repeat(nested.reference, 0, 1), literal(")")));
@@ -50,14 +50,14 @@ describe("a grammar of several schemas", () => {
     expect(accepted(build, ["(())!", "(()!", "()"])).toEqual(["(())!"]);
   });
 
-  it("has free text without certain strings, and without the marks of control tokens", () => {
+  it("writes free text without certain strings, and without characters that represent control tokens", () => {
     const text = (builder: GrammarBuilder): Expression => builder.anyTextExcept({ anywhere: ["<tool>", "</think>"] });
     const texts = ["", "a < b <tool", "<<tool", "</think", "é\n😀"];
     expect(accepted(text, [...texts, "x<tool>", "</think>y", "a\uFDD0b", "<<tool>"])).toEqual(texts);
   });
 });
 
-describe("members one by one", () => {
+describe("separate members", () => {
   const schema = {
     type: "object",
     properties: {
@@ -72,7 +72,7 @@ describe("members one by one", () => {
     required: ["path", "size"],
   };
 
-  it("lists names, kinds and which are required", () => {
+  it("lists names and kinds, and whether each member is required", () => {
     const properties = createGrammarBuilder().properties(schema, "tool");
     expect(properties.map(({ name, kind, required }) => [name, kind, required])).toEqual([
       ["path", "string", true],
@@ -89,7 +89,7 @@ describe("members one by one", () => {
     ["mode", ["r", "w"], ["x", '"r"']],
     ["code", ["a<b", "<"], ["", "A", "a</p>"]],
     ["either", ["x", "y".repeat(9_999)], ["y", "y".repeat(9_998)]],
-  ])("writes %s without quotes, up to a marker", (name, valid, invalid) => {
+  ])("writes %s without quotes before an end marker", (name, valid, invalid) => {
     const build = (builder: GrammarBuilder): Expression => {
       const property = builder.properties(schema, "tool").find((one) => one.name === name);
       return property?.raw("</p>") ?? literal("?");
@@ -97,7 +97,7 @@ describe("members one by one", () => {
     expect(accepted(build, [...valid, ...invalid])).toEqual(valid);
   });
 
-  it("never writes a value that overlaps with its marker", () => {
+  it("never writes a value that overlaps with its end marker", () => {
     const build = (builder: GrammarBuilder): Expression => {
       const [property] = builder.properties({ properties: { a: { type: "string" } } }, "tool");
       return property?.raw("aab aa") ?? literal("?");
@@ -105,7 +105,7 @@ describe("members one by one", () => {
     expect(accepted(build, ["a", "x", "aab aab aa", "aab ", "aab", "b aa"])).toEqual(["a", "x", "aab", "b aa"]);
   });
 
-  it("keeps a long maxLength, without one of the marker's characters", () => {
+  it("keeps a long maxLength for texts without a rare character of the marker", () => {
     const build = (builder: GrammarBuilder): Expression => {
       const [property] = builder.properties({ properties: { a: { type: "string", maxLength: 5_000 } } }, "tool");
       return property?.raw("\n</p>") ?? literal("?");
@@ -114,7 +114,7 @@ describe("members one by one", () => {
     expect(accepted(build, [...texts, "x".repeat(5_001), `${"x".repeat(4_998)}\n</p>`])).toEqual(texts);
   });
 
-  it("refuses an object whose members depend on each other", () => {
+  it("rejects an object whose members depend on each other", () => {
     const builder = createGrammarBuilder();
     const union = { type: "object", properties: { a: {}, b: {} }, anyOf: [{ required: ["a"] }, { required: ["b"] }] };
     expect(() => builder.properties(union, "tool")).toThrow("depend on each other");
@@ -126,7 +126,7 @@ describe("members one by one", () => {
 });
 
 describe("expressions", () => {
-  it("take a class of characters", () => {
+  it("may contain a class of characters", () => {
     const word = (builder: GrammarBuilder): Expression =>
       builder.rule("word", repeat(charClass(complementSet(charsOf(" <"))), 1, 3));
     expect(accepted(word, ["abc", "a<", "", "abcd"])).toEqual(["abc"]);

@@ -14,33 +14,29 @@ const root = "root";
 
 export interface GrammarBuilder {
   /**
-   * The JSON texts that are valid for the schema, or the same values in another notation. The same schema object with the same hint is
-   * compiled once.
-   * @param hint for the names of its rules
+   * The JSON texts that are valid for the schema, or the same values in another notation. The same schema object with the same hint is compiled once.
+   * @param hint beginning of the names of the schema's rules
    * @throws UnsupportedSchemaError with a path from the root of this schema
    */
   schema(schema: unknown, hint: string, notation?: Notation): Expression;
   /** The members of the object that the schema describes, one by one. @throws UnsupportedSchemaError as `objectMembers` does */
   properties(schema: unknown, hint: string): readonly SchemaProperty[];
-  /** Any object (`anyObject`) or any value (`anyValue`), nested up to `freeFormDepth` levels; as JSON, unless another notation is given. */
+  /** Any object, nested up to `freeFormDepth` levels. Default notation: JSON. */
   anyObject(notation?: Notation): Expression;
+  /** Any value, nested up to `freeFormDepth` levels. Default notation: JSON. */
   anyValue(notation?: Notation): Expression;
   /** Any text without the excluded texts; it may be empty. */
   anyTextExcept(exceptions: TextExceptions, hint?: string): Expression;
-  /** A separate rule for the expression. @returns the reference to it */
+  /** Defines a separate rule for the expression, and returns a reference to the rule. */
   rule(hint: string, expression: Expression): Expression;
-  /** A rule that is defined later, so that it may contain itself. */
+  /** Reserves a rule that is defined later, so that it may contain itself. */
   reserve(hint: string): { readonly reference: Expression; define(expression: Expression): void };
-  /** Prints the grammar that begins with `start`; called once. @throws UnsupportedSchemaError if it can match nothing, or at a limit */
+  /** Prints the grammar that begins with `start`; called once. @throws UnsupportedSchemaError if the grammar matches no text, or at a limit */
   print(start: Expression): string;
 }
 
-export interface GrammarBuilderOptions {
-  /** Limits of the whole grammar. */
-  readonly limits?: Partial<GrammarLimits>;
-}
-
-export function createGrammarBuilder(options: GrammarBuilderOptions = {}): GrammarBuilder {
+/** @param options `limits`: limits of the whole grammar */
+export function createGrammarBuilder(options: { readonly limits?: Partial<GrammarLimits> } = {}): GrammarBuilder {
   const grammar = createGrammar({ ...defaultGrammarLimits, ...options.limits });
   const compilers = new Map<string, Map<unknown, SchemaCompiler>>();
   const documents = new Map<unknown, SchemaDocument>();
@@ -62,7 +58,9 @@ export function createGrammarBuilder(options: GrammarBuilderOptions = {}): Gramm
       const compiler = compilerOf(schema, hint, notation);
       const expression = compiler.compile([{ kind: "schema", at: "" }]);
       const isPossible = expression.kind === "reference" ? grammar.check(expression.rule) : !isNever(expression);
-      if (!isPossible) throw nothingToWrite(compiler);
+      if (!isPossible) {
+        throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "leaves no value to write");
+      }
       return expression;
     },
     properties: (schema, hint) => objectMembers((notation) => compilerOf(schema, hint, notation), hint),
@@ -86,8 +84,4 @@ export function createGrammarBuilder(options: GrammarBuilderOptions = {}): Gramm
       return text;
     },
   };
-}
-
-function nothingToWrite({ contradiction }: SchemaCompiler): UnsupportedSchemaError {
-  return new UnsupportedSchemaError(contradiction ?? "", "schema", "leaves no value to write");
 }

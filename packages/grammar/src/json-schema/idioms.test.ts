@@ -19,11 +19,11 @@ const cat = z.object({ kind: z.literal("cat"), lives: z.int().min(1).max(9) });
 const dog = z.object({ kind: z.literal("dog"), breed: z.enum(["lab", "pug"]) });
 const person = z.object({ name: z.string(), age: z.number().optional() });
 
-/** With a value that has to be there. */
+/** Each type, with a value that the grammar must accept. */
 const zodIdioms: Readonly<Record<string, readonly [type: z.ZodType, value: unknown]>> = {
   string: [z.string(), "a"],
   "string with lengths": [z.string().min(1).max(80), "a"],
-  "string without end": [z.string().max(10_000_000), "a"],
+  "string with a huge maximum": [z.string().max(10_000_000), "a"],
   "string by pattern and length": [
     z
       .string()
@@ -124,7 +124,7 @@ describe("idioms of pydantic", () => {
       [[1]],
     ],
     [
-      "dict[str, int] with a least size",
+      "dict[str, int] with a minimum size",
       { type: "object", additionalProperties: { type: "integer" }, minProperties: 1 },
       [{ a: 1 }],
       [{}],
@@ -144,7 +144,7 @@ describe("idioms of pydantic", () => {
       [{ kind: "cow", name: "a" }],
     ],
     [
-      "a model in itself",
+      "a recursive model",
       {
         $ref: "#/$defs/Node",
         $defs: {

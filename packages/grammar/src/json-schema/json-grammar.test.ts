@@ -5,7 +5,7 @@ import { matchGbnf } from "../testing/match-gbnf.ts";
 import { readGbnf } from "../testing/read-gbnf.ts";
 import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
 import { typedSchemas, withDefinitions } from "../testing/typed-schemas.ts";
-import { jsonObjectGbnf, jsonSchemaToGbnf } from "./json-grammar.ts";
+import { jsonSchemaToGbnf } from "./json-grammar.ts";
 import { freeFormDepth } from "../rules/limits.ts";
 
 describe("jsonSchemaToGbnf", () => {
@@ -16,7 +16,7 @@ describe("jsonSchemaToGbnf", () => {
     );
   }, 60_000);
 
-  it("has a text for every value whose members are in the declared order", () => {
+  it("accepts every valid value with its members in the declared order", () => {
     const cases = typedSchemas.chain((typed) => fc.tuple(fc.constant(withDefinitions(typed)), typed.values));
     fc.assert(
       fc.property(cases, ([schema, value]) => compileSchema(schema).accepts(value)),
@@ -34,7 +34,7 @@ describe("jsonSchemaToGbnf", () => {
     expect(again).toEqual(once);
   });
 
-  it("allows one blank after a colon or a comma, and no other white space", () => {
+  it("allows one space after a colon or a comma, and no other white space", () => {
     const { acceptsText } = compileSchema({
       type: "array",
       items: { type: "object", properties: { a: { type: "null" } } },
@@ -45,7 +45,7 @@ describe("jsonSchemaToGbnf", () => {
     expect(acceptsText('[{"a":null}]\n')).toBe(false);
   });
 
-  it("keeps the grammar readable", () => {
+  it("writes a readable grammar", () => {
     const schema = {
       type: "object",
       properties: {
@@ -68,16 +68,16 @@ describe("jsonSchemaToGbnf", () => {
   });
 });
 
-describe("jsonObjectGbnf", () => {
-  const grammar = readGbnf(jsonObjectGbnf());
+describe("any object", () => {
+  const grammar = readGbnf(jsonSchemaToGbnf({ type: "object" }));
 
-  it("writes objects", () => {
+  it("is always an object", () => {
     const sample = createSampler(grammar);
     const random = seededRandom(3);
     for (let i = 0; i < 300; i += 1) expect(JSON.parse(sample(random))).toBeTypeOf("object");
   });
 
-  it("has any object, down to its depth", () => {
+  it("may have any members, down to `freeFormDepth`", () => {
     const accepts = (value: unknown): boolean => matchGbnf(grammar, JSON.stringify(value)).accepted;
     fc.assert(fc.property(fc.dictionary(names, plainJson, { noNullPrototype: true }), accepts), { numRuns: 200 });
     const nest = (depth: number): unknown => (depth === 0 ? {} : { a: nest(depth - 1) });
@@ -87,10 +87,10 @@ describe("jsonObjectGbnf", () => {
   });
 });
 
-/** Without the marks of control tokens. */
+/** Names without the characters that represent control tokens. */
 const names = fc.string({ unit: "binary" }).filter((name) => !/[\uFDD0-\uFDEF]/.test(name));
 
-/** Without the numbers whose digits or exponents a grammar does not write. */
+/** Values without numbers whose digits or exponents a grammar does not write. */
 const plainJson = fc.oneof(
   fc.string(),
   fc.integer(),

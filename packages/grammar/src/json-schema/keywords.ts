@@ -19,14 +19,14 @@ export type ConstrainedType = keyof typeof typeKeywords;
 
 const constraints: readonly string[] = ["type", "enum", "const", ...Object.values(typeKeywords).flat()];
 
-/** Keywords that are refused, unless their value has no effect. A keyword in none of these lists is an annotation and is ignored. */
+/** Keywords that are refused, unless the function finds that their value has no effect. Keywords in no list of this file are ignored. */
 const refused: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ["minContains", isValue(1)],
-  ["maxContains", asksAlways],
+  ["maxContains", () => false],
   ["unevaluatedProperties", isValue(true)],
   ["unevaluatedItems", isValue(true)],
-  ["$dynamicRef", asksAlways],
-  ["$recursiveRef", asksAlways],
+  ["$dynamicRef", () => false],
+  ["$recursiveRef", () => false],
 ]);
 
 /** @throws UnsupportedSchemaError for the first keyword that the grammar cannot guarantee */
@@ -50,18 +50,12 @@ export function asksSomething(part: SchemaPart, keyword: string): boolean {
   if (!has(part, keyword)) return false;
   const value = valueOf(part, keyword);
   if (keyword === "format") return typeof value !== "string" || formatPatterns.has(value);
-  if (keyword === "properties" || keyword === "patternProperties") return !isEmptyRecord(value);
+  if (keyword === "properties" || keyword === "patternProperties") {
+    return !(isRecord(value) && Object.keys(value).length === 0);
+  }
   return !(keyword === "required" && Array.isArray(value) && value.length === 0);
-}
-
-function isEmptyRecord(value: unknown): boolean {
-  return isRecord(value) && Object.keys(value).length === 0;
 }
 
 function isValue(harmless: unknown): (value: unknown) => boolean {
   return (value) => value === harmless;
-}
-
-function asksAlways(): boolean {
-  return false;
 }

@@ -1,6 +1,5 @@
-// Negates a schema: makes a schema that allows only values that the original forbids.
-import { isRecord } from "./schema-part.ts";
-import { derive } from "./schema-part.ts";
+// Negates a schema: derives a schema that allows only values that the original forbids.
+import { derive, isRecord } from "./schema-part.ts";
 import { jsonTypes } from "./keywords.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -96,42 +95,43 @@ function negateKeyword(
     case "required":
       return Array.isArray(value) ? value.map((name) => only("object", { "~absent": [name] })) : [];
     case "properties":
-      return Object.entries(isRecord(value) ? value : {}).map(([name, inner]) => {
-        const negation = again(inner);
-        if (negation.schema === false) return negation;
-        return {
-          ...only("object", { properties: { [name]: negation.schema }, required: [name] }),
-          complete: negation.complete,
-        };
-      });
+      return entriesOf(value).map(([name, inner]) =>
+        withNegated(again(inner), (negated) => ({ type: "object", properties: { [name]: negated }, required: [name] })),
+      );
     case "additionalProperties":
       return [isAnything(value) ? nothing : beyond(schema, again(value))];
     case "items":
-      return [Array.isArray(value) || Object.hasOwn(schema, "prefixItems") ? unknown : someItem(again(value))];
+      if (Array.isArray(value) || Object.hasOwn(schema, "prefixItems")) return [unknown];
+      return [withNegated(again(value), (contains) => ({ type: "array", contains }))];
     case "contains":
       return [allItems(schema, again(value))];
     case "propertyNames":
-      return [isAnything(value) || isType(value, "string") ? nothing : someName(again(value))];
+      if (isAnything(value) || isType(value, "string")) return [nothing];
+      return [withNegated(again(value), (name) => ({ type: "object", "~name": name, "~value": true }))];
     case "patternProperties":
-      return Object.entries(isRecord(value) ? value : {}).map(([pattern, inner]) => someMember(pattern, again(inner)));
+      return entriesOf(value).map(([pattern, inner]) => {
+        const name = derive({ type: "string", pattern });
+        return withNegated(again(inner), (negated) => ({ type: "object", "~name": name, "~value": negated }));
+      });
     case "uniqueItems":
       return value === true ? [unknown] : [];
     case "dependentRequired":
-    case "dependencies":
-      return Object.entries(isRecord(value) ? value : {}).map(([name, needed]) => dependency(name, needed, again));
     case "dependentSchemas":
-      return Object.entries(isRecord(value) ? value : {}).map(([name, needed]) => dependency(name, needed, again));
+    case "dependencies":
+      return entriesOf(value).map(([name, needed]) => dependency(name, needed, again));
     case "not":
       return [{ schema: isRecord(value) || typeof value === "boolean" ? value : false, complete: true }];
     case "allOf":
       return Array.isArray(value) ? value.map(again) : [unknown];
     case "anyOf":
-      return [Array.isArray(value) ? allOfThese(value.map(again)) : unknown];
     case "oneOf":
-      // Values that fit two options are left out, since a negated `oneOf` is rarely meant to allow them.
+      // Values that fit two options of a `oneOf` are left out, since a negated `oneOf` is rarely meant to allow them.
       return [Array.isArray(value) ? allOfThese(value.map(again)) : unknown];
     case "if":
-      return [both(value, again(schema["then"] ?? true)), allOfThese([again(value), again(schema["else"] ?? true)])];
+      return [
+        withNegated(again(schema["then"] ?? true), (negated) => ({ allOf: [value, negated] })),
+        allOfThese([again(value), again(schema["else"] ?? true)]),
+      ];
     case "$ref": {
       const target = follow(value);
       return [target === undefined ? unknown : again(target)];
@@ -150,9 +150,13 @@ function negateKeyword(
   }
 }
 
-function both(schema: unknown, negation: Negation): Negation {
-  if (negation.schema === false) return negation;
-  return { schema: derive({ allOf: [schema, negation.schema] }), complete: negation.complete };
+/** Replaces the negated schema by what `make` returns for it; `false` stays `false`. */
+function withNegated({ schema, complete }: Negation, make: (negated: Schema | true) => Schema): Negation {
+  return { schema: schema === false ? false : derive(make(schema)), complete };
+}
+
+function entriesOf(value: unknown): readonly (readonly [name: string, value: unknown])[] {
+  return Object.entries(isRecord(value) ? value : {});
 }
 
 function otherTypes(value: unknown): Negation {
@@ -166,10 +170,9 @@ function otherTypes(value: unknown): Negation {
   ]);
 }
 
-/** If one of the values is an object (or an array), all objects (or arrays) are left out: a grammar cannot exclude a single one. */
+/** If one of the values is an object (or an array), all objects (or arrays) are left out, since a grammar cannot exclude a single value. */
 function otherValues(values: readonly unknown[]): Negation {
-  const isOf = (type: string) => (value: unknown) => typeof value === type;
-  const strings = values.filter(isOf("string"));
+  const strings = values.filter((value) => typeof value === "string");
   const numbers = values.filter((value): value is number => typeof value === "number");
   const booleans = [true, false].filter((value) => !values.includes(value));
   const hasArray = values.some(Array.isArray);
@@ -203,45 +206,23 @@ function betweenNumbers(numbers: readonly number[]): readonly Schema[] {
 
 /** Requires a member that neither `properties` nor `patternProperties` names and whose value does not fit. */
 function beyond(schema: Schema, negation: Negation): Negation {
-  if (negation.schema === false) return negation;
-  const properties = schema["properties"];
-  const patterns = schema["patternProperties"];
-  const names = Object.keys(isRecord(properties) ? properties : {});
-  if (isRecord(patterns) && Object.keys(patterns).length > 0) return unknown;
-  return {
-    schema: derive({ type: "object", "~beyond": names, "~value": negation.schema }),
-    complete: negation.complete,
-  };
-}
-
-function someMember(pattern: string, negation: Negation): Negation {
-  if (negation.schema === false) return negation;
-  return {
-    schema: derive({ type: "object", "~name": derive({ type: "string", pattern }), "~value": negation.schema }),
-    complete: negation.complete,
-  };
-}
-
-function someName(negation: Negation): Negation {
-  if (negation.schema === false) return negation;
-  return { schema: derive({ type: "object", "~name": negation.schema, "~value": true }), complete: negation.complete };
-}
-
-function someItem(negation: Negation): Negation {
-  if (negation.schema === false) return negation;
-  return { schema: derive({ type: "array", contains: negation.schema }), complete: negation.complete };
+  if (negation.schema !== false && entriesOf(schema["patternProperties"]).length > 0) return unknown;
+  const names = entriesOf(schema["properties"]).map(([name]) => name);
+  return withNegated(negation, (negated) => ({ type: "object", "~beyond": names, "~value": negated }));
 }
 
 function allItems(schema: Schema, negation: Negation): Negation {
   if (Object.hasOwn(schema, "minContains") || Object.hasOwn(schema, "maxContains")) return unknown;
   if (negation.schema === false) return { ...only("array", { maxItems: 0 }), complete: negation.complete };
-  return { schema: derive({ type: "array", items: negation.schema }), complete: negation.complete };
+  return withNegated(negation, (items) => ({ type: "array", items }));
 }
 
 function dependency(name: string, needed: unknown, again: (inner: unknown) => Negation): Negation {
   const present = derive({ type: "object", required: [name] });
-  if (!Array.isArray(needed)) return both(present, again(needed));
-  return both(present, oneOfThese(needed.map((other) => only("object", { "~absent": [other] }))));
+  const negation = Array.isArray(needed)
+    ? oneOfThese(needed.map((other) => only("object", { "~absent": [other] })))
+    : again(needed);
+  return withNegated(negation, (negated) => ({ allOf: [present, negated] }));
 }
 
 function isAnything(value: unknown): boolean {

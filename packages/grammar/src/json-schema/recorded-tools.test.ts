@@ -8,7 +8,7 @@ import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
 import { UnsupportedSchemaError } from "../rules/errors.ts";
 import { jsonSchemaToGbnf } from "./json-grammar.ts";
 
-/** Drawn from each grammar. */
+/** Number of random texts of each grammar. */
 const texts = 5;
 
 const lists = recordedTools();
@@ -18,7 +18,7 @@ const draft2020 = new Ajv2020({ strict: false, logger: false });
 for (const ajv of [draft7, draft2020]) formats.default(ajv);
 
 describe("recorded tools", () => {
-  it("are those of Claude Code, of Codex and of a dozen MCP servers at least", () => {
+  it("include those of Claude Code, Codex and at least a dozen MCP servers", () => {
     const packages = lists.map((list) => list.package);
     expect(packages).toEqual(expect.arrayContaining(["@anthropic-ai/claude-code", "@openai/codex"]));
     expect(lists.filter((list) => list.source === "mcp").length).toBeGreaterThanOrEqual(12);
@@ -26,11 +26,11 @@ describe("recorded tools", () => {
     for (const list of lists) expect(list.tools.length, list.package).toBeGreaterThan(0);
   });
 
-  it.each(lists)("of $package: every one compiles, to valid arguments only", ({ tools }) => {
+  it.each(lists)("of $package: every schema compiles, and the texts are valid arguments", ({ tools }) => {
     expect(tools.flatMap(faultsOf)).toEqual([]);
   });
 
-  it.each(lists)("of $package: one grammar holds them all, for a client that forces a call of any", ({ tools }) => {
+  it.each(lists)("of $package: one grammar allows a call of any tool", ({ tools }) => {
     const calls = samples(anyCall(tools)) as readonly { name: string; arguments: unknown }[];
     const wrong = calls.filter(
       (call) =>
@@ -43,7 +43,7 @@ describe("recorded tools", () => {
   });
 });
 
-/** What is wrong with a tool's grammar, in words. */
+/** Descriptions of the faults of a tool's grammar. */
 function faultsOf(tool: RecordedTool): readonly string[] {
   try {
     const wrong = samples(tool.schema).filter((value) => !isValid(tool, value));
@@ -54,7 +54,7 @@ function faultsOf(tool: RecordedTool): readonly string[] {
   }
 }
 
-/** Values of random texts of its grammar, the same ones each time. */
+/** Values of random texts of the schema's grammar; the same values in each run. */
 function samples(schema: unknown): readonly unknown[] {
   const sample = createSampler(readGbnf(jsonSchemaToGbnf(schema)));
   const random = seededRandom(1);
@@ -77,7 +77,7 @@ function anyCall(tools: readonly RecordedTool[]): unknown {
   return { anyOf: calls };
 }
 
-/** The schema with its references led to where it stands now. */
+/** The schema for use at another place: its references point there. */
 function movedTo(place: string, schema: unknown): unknown {
   const text = JSON.stringify(schema, (key, value: unknown) =>
     key === "$ref" && typeof value === "string" ? value.replace(/^#/, place) : value,

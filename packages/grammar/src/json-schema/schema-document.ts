@@ -1,5 +1,5 @@
-// Finds schemas by their JSON Pointer or by a $ref, and keeps schemas that are derived from keywords. All schemas are in one document;
-// nothing is fetched.
+// Finds schemas by their JSON Pointer or by a $ref, and keeps schemas that are derived from keywords. All schemas are in one document; no other
+// document is fetched.
 import { UnsupportedSchemaError } from "../rules/errors.ts";
 import { derivedStep, escapePointer, isRecord, refuse, textOf, type SchemaPart } from "./schema-part.ts";
 
@@ -16,7 +16,7 @@ export interface SchemaDocument {
   derive(from: string, make: () => unknown): string;
 }
 
-/** Most values of the document that are searched for names and for closed objects. */
+/** Limit for the values of the document that are searched for names and for closed objects. */
 const mostNamed = 20_000;
 
 export function createDocument(root: unknown): SchemaDocument {
@@ -114,7 +114,7 @@ function child(value: unknown, key: string): unknown {
   return isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
-/** Spells a key of a $ref as the compiler's pointers do. */
+/** Converts a key of a $ref to the spelling in the compiler's pointers. */
 function decodeKey(key: string): string {
   return escapePointer(unescapePointer(decodePercent(key)));
 }

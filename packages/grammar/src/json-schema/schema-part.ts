@@ -8,10 +8,10 @@ export interface SchemaPart {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-/** Step of a pointer that no escaped key can equal. Below it are derived schemas, which are not part of the given document. */
+/** The step of a pointer before a derived schema, which is not part of the given document. No escaped key equals this step. */
 export const derivedStep = "~";
 
-/** Schemas made by the compiler. They may use internal keywords, which begin with `~`; listing properties does not close their objects. */
+/** Schemas made by the compiler. They may use internal keywords, which begin with `~`, and `properties` does not close their objects. */
 const derived = new WeakSet<object>();
 
 export function derive(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -27,7 +27,7 @@ export function has(part: SchemaPart, keyword: string): boolean {
   return Object.hasOwn(part.schema, keyword) && (!keyword.startsWith("~") || isDerived(part));
 }
 
-/** @returns the keyword's value, or undefined when it is not there */
+/** @returns the keyword's value, or undefined without the keyword */
 export function valueOf(part: SchemaPart, keyword: string): unknown {
   return has(part, keyword) ? part.schema[keyword] : undefined;
 }
@@ -60,10 +60,16 @@ export function countOf(part: SchemaPart, keyword: string, highest: number): num
   return value;
 }
 
-/** Reads a maximum; Infinity without the keyword. A maximum above `highest` is lowered to `highest`. */
-export function upperCountOf(part: SchemaPart, keyword: string, highest: number): number {
-  const value = countOf(part, keyword, Infinity);
-  return value === undefined ? Infinity : Math.min(value, highest);
+/** The limits of all parts for a number of items, members or characters. A maximum above `highest` is lowered to `highest`; default Infinity. */
+export function countsOf(
+  parts: readonly SchemaPart[],
+  least: string,
+  most: string,
+  highest: number,
+): { readonly min: number; readonly max: number } {
+  const min = Math.max(0, ...parts.map((part) => countOf(part, least, highest) ?? 0));
+  const maxima = parts.flatMap((part) => countOf(part, most, Infinity) ?? []);
+  return { min, max: Math.min(...maxima.map((value) => Math.min(value, highest))) };
 }
 
 export function textOf(part: SchemaPart, keyword: string): string | undefined {

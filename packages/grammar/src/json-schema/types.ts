@@ -11,7 +11,7 @@ import { has, isDerived, refuse, valueOf, type SchemaPart } from "./schema-part.
 
 const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
 
-/** The types that every part allows, in the order of the first; undefined when no part names any. */
+/** The types that all parts with a `type` name, in the order of the first of these parts; undefined when no part has a `type`. */
 export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> | undefined {
   const [first, ...others] = parts.filter((part) => has(part, "type")).map(readTypes);
   if (first === undefined) return undefined;
@@ -26,12 +26,13 @@ export function writtenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType
   const named = namedTypes(parts);
   if (named !== undefined && parts.some((part) => has(part, "type") && !isDerived(part))) return named;
   const written = parts.filter((part) => !isDerived(part));
-  const families = spokenTypes(written.some(isConstraining) ? written : parts);
-  const spoken = families.size > 0 ? families : allTypes;
-  return named === undefined ? spoken : commonTypes(named, spoken);
+  const described = describedTypes(written.some(isConstraining) ? written : parts);
+  const types = described.size > 0 ? described : allTypes;
+  return named === undefined ? types : commonTypes(named, types);
 }
 
-function spokenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
+/** The types to which keywords of the parts apply. */
+function describedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
   const types = Object.keys(typeKeywords) as ConstrainedType[];
   return new Set(types.filter((type) => parts.some((part) => constrains(part, type))));
 }

@@ -9,7 +9,7 @@ import { absentNames, requiredNames } from "./objects/properties.ts";
 import { refuse, type SchemaPart } from "./schema-part.ts";
 import { namedTypes } from "./types.ts";
 
-/** Most options that are negated for one option of a oneOf, since each negation multiplies the number of combinations. */
+/** Limit for the options that are negated for one option of a oneOf, since each negation multiplies the number of combinations. */
 const mostOpposites = 10;
 
 /**
@@ -43,7 +43,7 @@ export function alternatives(
   }
 }
 
-/** Whether the parts obviously contradict each other, so that splitting their unions further is useless. */
+/** Whether the parts obviously contradict each other, so that their unions need no further splitting. */
 export function areContradictory(parts: readonly SchemaPart[], grammar: Grammar): boolean {
   if (parts.length < 2) return false;
   if (namedTypes(parts)?.size === 0) return true;

@@ -7,8 +7,8 @@ const languages = createLanguages(() => {});
 const [a, b] = [languages.set(charsOf("a")), languages.set(charsOf("b"))];
 
 describe("an automaton", () => {
-  it("has no state from which the text cannot end", () => {
-    // Begins with a or b by the one, with a by the other; after b there would be a dead end.
+  it("has no dead ends", () => {
+    // Both languages have texts that begin with b, but no such text in common: the state after b would be a dead end.
     const one = languages.concat([languages.union([a, b]), languages.repeat(b, 2, 2)]);
     const other = languages.concat([languages.union([a, languages.concat([b, b])]), b, b]);
     const states = buildAutomaton(languages, languages.intersection([one, other]), 20) ?? [];
@@ -16,7 +16,7 @@ describe("an automaton", () => {
     expect(states.map(({ accepting }) => accepting)).toEqual([false, false, false, true]);
   });
 
-  it("tests in each state only the possible next sets, however many the language has", () => {
+  it("tests only the possible next character sets in each state", () => {
     const count = 400;
     let steps = 0;
     const counted = createLanguages((spent) => (steps += spent));
@@ -29,17 +29,17 @@ describe("an automaton", () => {
     expect(steps).toBeLessThan(count * 20);
   });
 
-  it("finds the possible first characters behind parts that may be left out", () => {
+  it("finds the possible first characters after optional parts", () => {
     const language = languages.concat([languages.repeat(a, 0, 1), b]);
     const [start] = buildAutomaton(languages, language, 10) ?? [];
     expect(start?.edges.map(({ set }) => set)).toEqual([charsOf("a"), charsOf("b")]);
   });
 
-  it("has no state at all for a language without a text", () => {
+  it("has no states for a language without texts", () => {
     expect(buildAutomaton(languages, languages.intersection([a, b]), 20)).toEqual([]);
   });
 
-  it("is not built beyond its limit", () => {
+  it("is undefined above its limit of states", () => {
     expect(buildAutomaton(languages, languages.repeat(a, 10, 10), 11)).toHaveLength(11);
     expect(buildAutomaton(languages, languages.repeat(a, 10, 10), 10)).toBeUndefined();
   });

@@ -14,10 +14,10 @@ export interface State {
   readonly edges: readonly Edge[];
 }
 
-/** Limit of derivatives for one automaton, as an average per state. Most derivatives are for different classes of characters. */
+/** Limit of derivatives for one automaton, as an average per state. A state needs a derivative for each class of characters. */
 const derivativesPerState = 100;
 
-/** This many character sets tested count as one step. */
+/** This many tested character sets count as one step. */
 const setsPerStep = 20;
 
 /**
@@ -139,10 +139,10 @@ function createFirstSets(spend: Languages["spend"]): (language: Language) => Rea
   return firstSets;
 }
 
-/** The parts of a row up to and including the first part that cannot be empty. */
-function beginningOf(row: Language): readonly Language[] {
+/** The parts of a concatenation up to and including the first part that cannot be empty. */
+function beginningOf(language: Language): readonly Language[] {
   const parts: Language[] = [];
-  let rest = row;
+  let rest = language;
   for (; rest.kind === "concat"; rest = rest.tail) {
     parts.push(rest.head);
     if (!rest.head.nullable) return parts;

@@ -1,10 +1,10 @@
-// Defines sets of Unicode characters. No set contains surrogates, which are not characters, or U+FDD0 to U+FDEF, which Unicode keeps out of
-// texts and which mark control tokens when a grammar is matched.
+// Defines sets of Unicode characters. No set contains surrogates, which are not characters, or the noncharacters U+FDD0 to U+FDEF, which represent
+// control tokens when a grammar is matched.
 
 /** First and last code point, both included. */
 export type CharRange = readonly [first: number, last: number];
 
-/** In ascending order, with gaps between them. */
+/** Ranges in ascending order, with gaps between them. */
 export type CharSet = readonly CharRange[];
 
 export const anyChar: CharSet = [
@@ -15,7 +15,7 @@ export const anyChar: CharSet = [
 
 export const noChar: CharSet = [];
 
-/** The set of these ranges, in any order, without surrogates and the marks of control tokens. */
+/** The set of these ranges, without surrogates and noncharacters. The ranges may overlap and have any order. */
 export function charSet(ranges: readonly CharRange[]): CharSet {
   return intersectSets(mergeRanges(ranges), anyChar);
 }
@@ -78,7 +78,7 @@ export function sameSet(a: CharSet, b: CharSet): boolean {
   return a.length === b.length && setKey(a) === setKey(b);
 }
 
-/** A key that is equal exactly for equal sets. */
+/** A key; two sets have the same key if and only if they are equal. */
 export function setKey(set: CharSet): string {
   return set.map(([first, last]) => `${first.toString(36)}-${last.toString(36)}`).join(",");
 }

@@ -1,20 +1,18 @@
-// Checks for grammars that llama.cpp cannot load: rules that begin with themselves, which llama.cpp searches for without marking visited
-// rules, and rules with too many possible beginnings, all of which llama.cpp follows at once.
+// Rejects grammars that llama.cpp cannot load: rules that begin with themselves, and rules with too many possible beginnings. llama.cpp follows all
+// beginnings at once, and its search for rules that begin with themselves does not mark visited rules.
 import { UnsupportedSchemaError } from "./errors.ts";
 import type { Expression } from "./expression.ts";
 import type { Grammar, Rules } from "./grammar.ts";
+import { canMatch, rulesThatMatch } from "./prune-rules.ts";
 
-/** This many rules count as one step. */
-const rulesPerStep = 10;
-
-/** How a rule may begin: with rules, listed as often as they occur, or with one of a number of characters and classes. */
+/** How a rule may begin: with one of the `rules`, listed as often as they occur, or with one of `terminals` literals and character classes. */
 interface Beginnings {
   readonly rules: readonly string[];
   readonly terminals: number;
 }
 
 /**
- * @param paths the path of the schema from which each rule was made, by rule
+ * @param paths for each rule, the path of the schema from which the rule was made
  * @throws UnsupportedSchemaError when a rule begins with itself, or has too many beginnings
  */
 export function checkRules(
@@ -22,7 +20,7 @@ export function checkRules(
   paths: ReadonlyMap<string, string>,
   { limits, spend }: Pick<Grammar, "limits" | "spend">,
 ): void {
-  const nullable = findNullable(rules, spend);
+  const nullable = rulesThatMatch(rules, false, spend);
   const beginnings = new Map([...rules].map(([name, expression]) => [name, beginningsOf(expression, nullable)]));
   const counts = new Map<string, number>();
   for (const name of innermostFirst(beginnings, paths)) {
@@ -36,7 +34,7 @@ export function checkRules(
   }
 }
 
-/** Orders the rules such that each comes after the rules with which it may begin. Not recursive: a chain may have thousands of rules. */
+/** Orders the rules such that each rule comes after the rules with which it may begin. Not recursive: a chain may have thousands of rules. */
 function innermostFirst(
   beginnings: ReadonlyMap<string, Beginnings>,
   paths: ReadonlyMap<string, string>,
@@ -74,7 +72,7 @@ function beginningsOf(expression: Expression, nullable: ReadonlySet<string>): Be
     case "choice":
       return join(expression.options.map((option) => beginningsOf(option, nullable)));
     case "sequence": {
-      const end = expression.items.findIndex((item) => !isNullable(item, nullable));
+      const end = expression.items.findIndex((item) => !canMatch(item, nullable, false));
       const first = end === -1 ? expression.items : expression.items.slice(0, end + 1);
       return join(first.map((item) => beginningsOf(item, nullable)));
     }
@@ -86,33 +84,4 @@ function join(all: readonly Beginnings[]): Beginnings {
     rules: all.flatMap(({ rules }) => rules),
     terminals: all.reduce((sum, { terminals }) => sum + terminals, 0),
   };
-}
-
-function findNullable(rules: Rules, spend: Grammar["spend"]): Set<string> {
-  const nullable = new Set<string>();
-  const order = [...rules];
-  for (let size = -1; nullable.size !== size;) {
-    size = nullable.size;
-    spend(rules.size / rulesPerStep);
-    for (const [name, expression] of [...order, ...order.toReversed()]) {
-      if (!nullable.has(name) && isNullable(expression, nullable)) nullable.add(name);
-    }
-  }
-  return nullable;
-}
-
-function isNullable(expression: Expression, nullable: ReadonlySet<string>): boolean {
-  switch (expression.kind) {
-    case "literal":
-    case "class":
-      return false;
-    case "reference":
-      return nullable.has(expression.rule);
-    case "repeat":
-      return expression.min === 0 || isNullable(expression.item, nullable);
-    case "choice":
-      return expression.options.some((option) => isNullable(option, nullable));
-    case "sequence":
-      return expression.items.every((item) => isNullable(item, nullable));
-  }
 }

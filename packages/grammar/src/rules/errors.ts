@@ -1,4 +1,4 @@
-// Owns the one error of this package. It knows no wire codes: the caller maps it to an invalid argument.
+// Owns the error for schemas that cannot be compiled. It has no wire code: the caller maps it to `invalid_argument`.
 
 const shownPathChars = 200;
 
@@ -10,7 +10,7 @@ export class UnsupportedSchemaError extends Error {
   /** "schema" if no single keyword is the cause; then `path` points to the schema. */
   readonly keyword: string;
 
-  /** @param reason what is wrong with the keyword, as the rest of a sentence that begins with it: "is not supported" */
+  /** @param reason the rest of a sentence that begins with the keyword, such as "is not supported" */
   constructor(path: string, keyword: string, reason: string) {
     const subject = keyword === "schema" ? "the schema" : JSON.stringify(writtenKeyword(keyword));
     const written = path.replace(/\/~(?:\/.*)?$/s, "");

@@ -1,4 +1,4 @@
-// Owns the right side of a grammar rule, as data. An expression that can match nothing never becomes part of a larger one.
+// Defines the right side of a grammar rule as data. Sequences, choices and repetitions never contain an expression that matches no text.
 import { charSet, setKey, type CharRange, type CharSet } from "./char-set.ts";
 
 export type Expression =
@@ -31,7 +31,7 @@ export function charClass(set: CharSet): Expression {
   return set.length === 0 ? never : { kind: "class", set };
 }
 
-/** One ASCII character, written as ranges and single ones: `oneOf("09", "_")`. */
+/** One ASCII character out of ranges and single characters: `oneOf("09", "_")`. */
 export function oneOf(...ranges: readonly string[]): Expression {
   return charClass(
     charSet(ranges.map((range): CharRange => [range.charCodeAt(0), range.charCodeAt(range.length - 1)])),

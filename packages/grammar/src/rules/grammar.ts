@@ -1,4 +1,4 @@
-// Keeps the rules of one grammar, limits their number, and prints them as one text.
+// Keeps the rules of one grammar, limits their size, and prints them as one text.
 import { checkRules } from "./check-rules.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { isNever, reference, repeat, sequence, choice, type Expression } from "./expression.ts";
@@ -7,11 +7,11 @@ import { jsonNotation, type Notation } from "./notation.ts";
 import { isAtom, printRule } from "./print.ts";
 import { pruneRules } from "./prune-rules.ts";
 
-/** llama.cpp's limit for a count. */
+/** llama.cpp's limit for the count of a repetition. */
 const highestCount = 2_000;
-/** Higher counts are composed of blocks of this length. */
+/** Higher counts are composed of blocks of this many repetitions. */
 const blockLength = 256;
-/** Limit of the text of all rules that are made, as a multiple of the limit of the printed grammar. */
+/** Limit for the text of all defined rules, as a multiple of `grammarChars`: not all defined rules are printed. */
 const draftsPerGrammar = 4;
 const longestName = 28;
 
@@ -23,30 +23,30 @@ export interface Grammar {
   readonly notation: Notation;
   /** The same grammar for values in another notation. Shared rules are shared only within one notation. */
   in(notation: Notation): Grammar;
-  /** Counts steps of work. @throws UnsupportedSchemaError when they are too many */
+  /** Counts steps of work. @throws UnsupportedSchemaError above the limit of steps */
   spend(steps: number): void;
-  /** A free rule name that reads like `hint`; `path` is that of the rule's schema. */
+  /** Returns an unused rule name that resembles `hint`. @param path path of the rule's schema, for error messages */
   reserve(hint: string, path?: string): string;
-  /** Gives a reserved name its meaning. @throws UnsupportedSchemaError at the limits of the grammar's size */
+  /** Defines the rule with a reserved name, and returns a reference to it. @throws UnsupportedSchemaError at the limits of the grammar's size */
   define(name: string, expression: Expression): Expression;
-  /** The rule that was built for this key, built at the first call. */
+  /** A reference to the rule for this key. The first call builds the rule. */
   shared(key: string, hint: string, build: (name: string) => Expression): Expression;
   /** `item` from `min` to `max` times; counts above llama.cpp's limit are composed of several rules. */
   counted(item: Expression, min: number, max: number, hint: string): Expression;
-  /** Checks the rule: whether it matches a finite text. @throws UnsupportedSchemaError if it begins with itself or has too many beginnings */
+  /** Whether the rule matches any finite text. @throws UnsupportedSchemaError if it begins with itself or has too many beginnings */
   check(name: string): boolean;
   /**
-   * The grammar, beginning with `root`; without rules that can match nothing, or that are not reachable.
-   * Undefined when the root itself can match nothing.
+   * Prints the grammar, beginning with the rule `root`, without unreachable rules and rules that match no text. Undefined when `root` matches no
+   * text.
    */
   print(root: string): string | undefined;
 }
 
 export function createGrammar(limits: GrammarLimits): Grammar {
   const rules = new Map<string, Expression>();
-  /** Number of names with each beginning, reserved names included. */
+  /** Reserved names, each with the last number that was appended to it to make another name. */
   const names = new Map<string, number>();
-  /** Cached beginnings of names, by hint: all rules of an automaton's states have the same hint. */
+  /** Cached results of `baseOf`, by hint: all rules of an automaton's states have the same hint. */
   const bases = new Map<string, string>();
   const paths = new Map<string, string>();
   const sharedRules = new Map<string, Expression>();
@@ -71,7 +71,7 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     return name;
   }
 
-  /** Most rules are printed as they were defined. */
+  /** Cached, since most rules are printed as they were defined. */
   function printed(name: string, expression: Expression): string {
     const known = texts.get(name);
     if (known?.expression === expression) return known.text;
@@ -157,7 +157,7 @@ export function createGrammar(limits: GrammarLimits): Grammar {
   return inNotation(jsonNotation);
 }
 
-/** Characters of a rule's name. */
+/** The end of the hint, with only the characters that GBNF allows in names. */
 function baseOf(hint: string): string {
   return (
     hint

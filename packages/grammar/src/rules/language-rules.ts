@@ -1,5 +1,5 @@
-// Turns a language into grammar rules: by its structure if the next character always decides how to continue, else state by state. In both
-// forms the matcher never has to follow two readings at once.
+// Turns a language into grammar rules: by its structure if the next character always decides how to continue, otherwise state by state. In both
+// forms the matcher follows one reading at a time. A language whose automaton is too large keeps its structure if few readings can be open at once.
 import { buildAutomaton, type State } from "./automaton.ts";
 import { choice, empty, never, reference, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
@@ -10,16 +10,16 @@ import { isPredictive } from "./predictive.ts";
 /** The spelling of a character of a set. */
 export type CharSpelling = (grammar: Grammar, set: CharSet) => Expression;
 
-/** A language with at most this many simultaneous readings keeps its structure if its automaton would have too many states. */
+/** A language with at most this many simultaneous readings keeps its structure if its automaton needs more than `handyStates`. */
 const mostWays = 1_500;
 const handyStates = 150;
 
-/** The form of a language's rules: its structure, or state by state. */
+/** The form of a language's rules: by its structure (`written`), or state by state. */
 export type LanguagePlan =
   | { readonly kind: "written"; readonly language: Language }
   | { readonly kind: "states"; readonly states: readonly State[] };
 
-/** The texts of the language, each character in its spelling; undefined when that needs too many states. */
+/** Writes the texts of the language, each character in its spelling. Undefined when that needs too many states. */
 export function languageExpression(
   grammar: Grammar,
   languages: Languages,
@@ -32,8 +32,8 @@ export function languageExpression(
 }
 
 /**
- * Chooses the structure if the next character always decides, else the states. If that needs too many states, chooses the structure, provided
- * that only few readings of a text can be open at once.
+ * Chooses the structure if the next character always decides how to continue, otherwise the states. If the automaton has too many states, chooses
+ * the structure, provided that few readings of a text can be open at once. Undefined if neither is possible.
  */
 export function planLanguage(languages: Languages, language: Language, mostStates: number): LanguagePlan | undefined {
   if (isPredictive(language, languages.spend)) return { kind: "written", language };
@@ -48,7 +48,7 @@ export function planExpression(grammar: Grammar, plan: LanguagePlan, name: strin
   return stateByState(grammar, plan.states, name, spell);
 }
 
-/** Most simultaneous readings of a text. Infinity where the language has parts that a grammar cannot express. */
+/** Limit for the readings of a text that can be open at once. Infinity if the language has parts that a grammar cannot express. */
 function waysOf(language: Language): number {
   switch (language.kind) {
     case "none":
@@ -91,7 +91,7 @@ function asWritten(grammar: Grammar, language: Language, name: string, spell: Ch
   }
 }
 
-/** The texts that an automaton reads. */
+/** Writes the texts that an automaton accepts. */
 export function stateByState(
   grammar: Grammar,
   states: readonly State[],

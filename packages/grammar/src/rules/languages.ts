@@ -1,10 +1,10 @@
 // Defines regular languages over characters: combinations of languages, and the rest of a language after a character (Brzozowski's derivatives).
-// Equal constructions give the same object, which keeps the number of derivatives finite and comparing them free.
+// Equal constructions return the same object. This keeps the number of derivatives finite, and languages are compared by identity.
 import { anyChar, hasChar, setKey, uniteSets, type CharSet } from "./char-set.ts";
 
 export type Language = LanguageShape & {
   readonly id: number;
-  /** Whether the empty text is in it. */
+  /** Whether the language contains the empty text. */
   readonly nullable: boolean;
 };
 
@@ -22,15 +22,14 @@ type LanguageShape =
 const rangesPerStep = 8;
 
 export interface Languages {
-  /** Called before every piece of work; it may throw to end it. */
   spend(steps: number): void;
-  /** No text at all. */
+  /** The language without texts. */
   readonly none: Language;
-  /** Only the empty text. */
+  /** The language of the empty text. */
   readonly empty: Language;
-  /** Every text of one character. */
+  /** All texts of one character. */
   readonly anyOne: Language;
-  /** Every text. */
+  /** All texts. */
   readonly all: Language;
   set(set: CharSet): Language;
   concat(parts: readonly Language[]): Language;
@@ -43,7 +42,7 @@ export interface Languages {
   derive(language: Language, char: number): Language;
 }
 
-/** @param spend called before every piece of work; it may throw to end it */
+/** @param spend called before each piece of work; may throw an error to end the work */
 export function createLanguages(spend: (steps: number) => void): Languages {
   const known = new Map<string, Language>();
   const derivatives = new Map<Language, Map<number, Language>>();
@@ -77,7 +76,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     return row.reduceRight((rest, part) => concatTwo(part, rest), tail);
   }
 
-  /** `head` is no concat itself. */
+  /** `head` must not be a concatenation. */
   function concatTwo(head: Language, tail: Language): Language {
     if (head === none || tail === none) return none;
     if (head === empty) return tail;
@@ -223,7 +222,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   };
 }
 
-/** The row that a concat is, from left to right; any other language is a row of one. */
+/** The parts of a concatenation, from left to right; any other language is its only part. */
 export function partsOf(language: Language): readonly Language[] {
   const parts: Language[] = [];
   let rest = language;

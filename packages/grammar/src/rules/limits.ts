@@ -4,21 +4,21 @@
 export interface GrammarLimits {
   /** Length of the whole grammar, which is ASCII: characters are bytes. */
   readonly grammarChars: number;
-  /** Highest minItems, maxItems, minLength, maxLength and regex quantifier. */
+  /** Largest value of minItems, maxItems, minLength, maxLength, and of a quantifier in a pattern. */
   readonly repetitions: number;
-  /** Sum over all counted repetitions: the grammar's parser makes a separate rule for each of them. */
+  /** Sum of the counts of all repetitions: llama.cpp makes a rule for each single repetition. */
   readonly expandedRepetitions: number;
-  /** Most levels of schemas within schemas, references followed. */
+  /** Levels of nested schemas, also through references. */
   readonly schemaDepth: number;
-  /** Schemas and combinations of schemas (allOf, anyOf next to other keywords) to compile. */
+  /** Number of compiled schemas, including combinations of schemas (allOf, anyOf next to other keywords). */
   readonly schemaNodes: number;
   /** Characters of one pattern. */
   readonly patternChars: number;
-  /** States of the automaton that patterns, formats and lengths of one string may need. */
+  /** States of the automaton for the patterns, formats and length of one string. */
   readonly patternStates: number;
-  /** Steps of work on the whole schema, a fraction of a second: patterns and combinations could need any number. */
+  /** Steps of work for the whole schema, which take a fraction of a second. Patterns and combinations could need any number of steps. */
   readonly steps: number;
-  /** Most ways in which a value may begin, since llama.cpp follows all of them at once. */
+  /** Number of ways in which a value may begin, since llama.cpp follows all of them at once; also the length of any list in a schema. */
   readonly alternatives: number;
 }
 
@@ -34,8 +34,8 @@ export const defaultGrammarLimits: GrammarLimits = {
   alternatives: 5_000,
 };
 
-/** Most digits of a number that the schema does not bound. Without a limit, a small model may write digits until its tokens run out. */
+/** Limits for the digits of a number without bounds. Without these limits, a small model may write digits until its tokens run out. */
 export const numberDigits = { integer: 15, fraction: 15, exponent: 2 } as const;
 
-/** Most levels of arrays and objects within each other where the schema leaves the value free. */
+/** Levels of nested arrays and objects in a value that the schema does not describe. */
 export const freeFormDepth = 16;

@@ -1,15 +1,15 @@
-// Owns the notations of values: JSON, and those of programming languages and model families.
+// Describes how values are written: as JSON, or in the notation of a programming language or model family.
 
 export interface Notation {
-  /** Notations of the same name are the same. */
+  /** Notations with the same name must be equal. */
   readonly name: string;
   /** The kinds of quotes that a string may have. */
   readonly quotes: readonly [StringQuote, ...StringQuote[]];
-  /** Spellings of each word; a list of fixed values uses the first. */
+  /** Spellings of each word, the preferred spelling first. */
   readonly words: Readonly<Record<"true" | "false" | "null", readonly [string, ...string[]]>>;
-  /** Names of members have no quotes where they contain neither white space nor punctuation of the notation. */
+  /** Whether member names without white space and punctuation of the notation are written without quotes. */
   readonly bareNames: boolean;
-  /** Members may be sorted by name, or come in the declared order. */
+  /** Whether members may be sorted by name instead of in the declared order. */
   readonly sortedNames: boolean;
 }
 

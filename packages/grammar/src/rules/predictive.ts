@@ -2,7 +2,7 @@
 import { intersectSets, noChar, uniteSets, type CharSet } from "./char-set.ts";
 import { partsOf, type Language } from "./languages.ts";
 
-/** Ranges of characters that are compared per counted step. */
+/** This many compared character ranges count as one step. */
 const rangesPerStep = 8;
 
 /** Whether the next character always decides how to continue, so that the language needs no automaton. */
@@ -38,7 +38,7 @@ export function isPredictive(language: Language, spend: (steps: number) => void)
     return part.nullable ? uniteSets(startsOf(part), follow) : startsOf(part);
   }
 
-  /** @param follow the characters that may come after the part */
+  /** @param follow the possible first characters after the part */
   function check(part: Language, follow: CharSet): boolean {
     switch (part.kind) {
       case "none":

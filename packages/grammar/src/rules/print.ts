@@ -1,10 +1,10 @@
-// Owns the spelling of GBNF. The text is ASCII, so that neither its length nor its reading depends on an encoding.
+// Prints GBNF. The text is ASCII, so that neither its length nor its meaning depends on an encoding.
 import { isEmpty, type Expression } from "./expression.ts";
 import { codePoint, type CharRange, type CharSet } from "./char-set.ts";
 
-/** At least this many equal neighbours are written once, with a count. */
+/** A row of at least this many equal items is printed as one item with a count. */
 const shortestRun = 3;
-/** Nothing in it is escaped. */
+/** Matches literals without characters that need an escape. */
 const plainLiteral = /^[ !#-[\]-~]*$/;
 const setTexts = new WeakMap<CharSet, string>();
 

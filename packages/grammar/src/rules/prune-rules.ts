@@ -6,11 +6,11 @@ import type { Grammar, Rules } from "./grammar.ts";
 const rulesPerStep = 10;
 
 /**
- * The rules that `root` reaches and that match some finite text, `root` first. Undefined if `root` matches none, for example for a schema
- * that always requires itself once more.
+ * The rules that `root` reaches and that match some finite text, `root` first. Undefined if `root` matches no finite text, for example for a schema
+ * that always requires itself again.
  */
 export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]): Rules | undefined {
-  const finite = findFinite(rules, spend);
+  const finite = rulesThatMatch(rules, true, spend);
   if (!finite.has(root)) return undefined;
   const isAllFinite = finite.size === rules.size;
   const kept = new Map<string, Expression>();
@@ -28,34 +28,37 @@ export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]):
   return kept;
 }
 
-/** Adds rules to the set until it is stable. Passes alternate in direction, since a chain of rules may need either direction. */
-function findFinite(rules: Rules, spend: Grammar["spend"]): Set<string> {
-  const finite = new Set<string>();
+/**
+ * The rules that match a finite text with terminals, or without terminals only the empty text. Adds rules to the set until it is stable. Passes
+ * alternate in direction, since a chain of rules may need either direction.
+ */
+export function rulesThatMatch(rules: Rules, withTerminals: boolean, spend: Grammar["spend"]): ReadonlySet<string> {
+  const found = new Set<string>();
   const order = [...rules];
-  for (let size = -1; finite.size !== size;) {
-    size = finite.size;
+  for (let size = -1; found.size !== size;) {
+    size = found.size;
     spend(rules.size / rulesPerStep);
     for (const [name, expression] of [...order, ...order.toReversed()]) {
-      if (!finite.has(name) && isFinite(expression, finite)) finite.add(name);
+      if (!found.has(name) && canMatch(expression, found, withTerminals)) found.add(name);
     }
   }
-  return finite;
+  return found;
 }
 
-function isFinite(expression: Expression, finite: ReadonlySet<string>): boolean {
+/** Whether the expression matches a text that uses only these rules and, if `withTerminals`, literals and character classes. */
+export function canMatch(expression: Expression, rules: ReadonlySet<string>, withTerminals: boolean): boolean {
   switch (expression.kind) {
-    case "reference":
-      return finite.has(expression.rule);
-    case "sequence":
-      return expression.items.every((item) => isFinite(item, finite));
-    case "choice":
-      return expression.options.some((option) => isFinite(option, finite));
-    case "repeat":
-      return expression.min === 0 || isFinite(expression.item, finite);
     case "literal":
-      return true;
     case "class":
-      return true;
+      return withTerminals;
+    case "reference":
+      return rules.has(expression.rule);
+    case "repeat":
+      return expression.min === 0 || canMatch(expression.item, rules, withTerminals);
+    case "choice":
+      return expression.options.some((option) => canMatch(option, rules, withTerminals));
+    case "sequence":
+      return expression.items.every((item) => canMatch(item, rules, withTerminals));
   }
 }
 

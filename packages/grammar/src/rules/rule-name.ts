@@ -1,7 +1,7 @@
 // Names rules after their schemas, so that a reader of the grammar can find the schema of a rule.
 
 /** Keywords that are left out of names. */
-const silent: ReadonlySet<string> = new Set([
+const omitted: ReadonlySet<string> = new Set([
   "properties",
   "$defs",
   "definitions",
@@ -11,17 +11,17 @@ const silent: ReadonlySet<string> = new Set([
   "prefixItems",
   "~",
 ]);
-const spoken: ReadonlyMap<string, string> = new Map([
+const renamed: ReadonlyMap<string, string> = new Map([
   ["items", "item"],
   ["additionalProperties", "extra"],
 ]);
 
-/** Makes a name from a schema's JSON Pointer: `/properties/tags/items` gives `tags-item`. Not unique. `root` names the whole schema. */
+/** Makes a name, which may not be unique, from a schema's JSON Pointer: `/properties/tags/items` gives `tags-item`. `root` names the whole schema. */
 export function ruleName(pointer: string, root: string): string {
   if (pointer === "") return root;
   const keys = pointer.split("/").slice(1);
   const words = keys.map((key) =>
-    silent.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (spoken.get(key) ?? key),
+    omitted.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (renamed.get(key) ?? key),
   );
   return [root === "root" ? "" : root, ...words].filter((word) => word !== "").join("-");
 }

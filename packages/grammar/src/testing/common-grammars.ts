@@ -1,4 +1,4 @@
-// Owns grammars of the kind that people really send, after the examples that llama.cpp ships, with texts that they allow and refuse.
+// Lists grammars like those that clients send, after llama.cpp's examples, with texts that each grammar allows and refuses.
 
 export interface CommonGrammar {
   readonly name: string;

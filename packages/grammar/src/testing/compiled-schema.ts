@@ -1,4 +1,4 @@
-// Owns what tests ask of a compiled schema: random texts of its grammar, a judge that knows nothing of grammars, and what is accepted.
+// Compiles a schema for tests: matches values against the grammar, and validates random texts of the grammar with Ajv.
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect } from "vitest";
@@ -9,14 +9,14 @@ import { createSampler, seededRandom } from "./sample-gbnf.ts";
 
 export interface CompiledSchema {
   readonly text: string;
-  /** Whether the grammar has the value as JSON.stringify writes it. */
+  /** Whether the grammar accepts the value as JSON.stringify writes it. */
   accepts(value: unknown): boolean;
   acceptsText(json: string): boolean;
-  /** Most ways that are open at once while the text is read. */
+  /** Largest number of readings that are open at once while the text is matched. */
   widest(json: string): number;
-  /** The same ones for the same seed. */
+  /** Random texts of the grammar; the same texts for the same seed. */
   samples(count: number, seed?: number): readonly string[];
-  /** Fails on the first sample that is no JSON, or not valid for the schema. */
+  /** Fails at the first sample that is not JSON, or not valid for the schema. */
   expectValid(count: number, seed?: number): void;
 }
 
@@ -54,7 +54,7 @@ export function compileSchema(schema: unknown): CompiledSchema {
   };
 }
 
-/** The error of a schema that must not compile. */
+/** The error for a schema that should not compile; an object with the grammar if the schema does compile. */
 export function refusal(schema: unknown): unknown {
   try {
     return { grammar: jsonSchemaToGbnf(schema) };

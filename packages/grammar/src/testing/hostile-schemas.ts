@@ -1,4 +1,4 @@
-// Owns schemas that ask for much more work than they have text, each in any size: what a compiler has to survive.
+// Makes schemas of any size whose compilation could need far more work than their length suggests. The compiler must stay within its limits.
 import { ifThen } from "./if-then.ts";
 
 type Schema = Record<string, unknown>;
@@ -12,7 +12,7 @@ const properties = (count: number, make: (index: number) => unknown, prefix = "p
   properties: named(count, make, prefix),
 });
 
-/** A chain of schemas in each other, `wrap` around `wrap`. */
+/** Nests schemas: applies `wrap` to `core`, then to each result, `depth` times. */
 function nested(
   depth: number,
   wrap: (inner: unknown, level: number) => unknown,
@@ -23,9 +23,9 @@ function nested(
   return schema;
 }
 
-/** Of about `chars` characters of JSON each; some shapes cannot be larger than their limits, and are smaller then. */
+/** Schemas of about `chars` characters of JSON each. Shapes with a limit, such as the number of entries, may be smaller. */
 export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>> = {
-  "required members in a row": (chars) => ({
+  "many required members": (chars) => ({
     ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" })),
     required: list(Math.min(4_900, chars / 30), (i) => `p${i}`),
   }),
@@ -37,7 +37,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
   "optional members": (chars) => properties(Math.min(4_900, chars / 20), () => ({ type: "null" })),
   "optional members with long names": (chars) =>
     properties(Math.min(4_900, chars / 1_020), () => ({ type: "null" }), "n".repeat(1_000)),
-  "members beside many schemas": (chars) => ({
+  "members with many schemas": (chars) => ({
     ...properties(chars / 80, () => ({})),
     allOf: list(Math.min(4_900, chars / 80), () => ({ additionalProperties: {}, type: "object" })),
   }),
@@ -48,11 +48,11 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     const count = Math.sqrt(chars / 20);
     return { allOf: list(Math.min(count, 4_900), () => properties(count, () => ({}))) };
   },
-  "anyOf beside many schemas": (chars) => ({
+  "anyOf with many schemas": (chars) => ({
     anyOf: list(Math.min(4_900, chars / 60), (i) => ({ const: i })),
     allOf: list(Math.min(4_900, chars / 60), () => ({ type: "integer" })),
   }),
-  "anyOf beside anyOf": (chars) => ({
+  "anyOf with anyOf": (chars) => ({
     allOf: list(Math.min(4_900, chars / 70), (i) => ({ anyOf: [{ type: "null" }, { properties: { [`p${i}`]: {} } }] })),
   }),
   "anyOf in anyOf": (chars) =>
@@ -86,7 +86,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
       return { type: "object", properties: Object.fromEntries(names.map((name) => [name, {}])), required: names };
     }),
   }),
-  "oneOf that has to look deep": (chars) => ({
+  "oneOf that differs only deep inside": (chars) => ({
     oneOf: list(20, () =>
       nested(
         4,
@@ -97,7 +97,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
   }),
   "an enum of long texts": (chars) => ({ enum: list(Math.min(4_900, chars / 70), (i) => `${"e".repeat(60)}${i}`) }),
   "an enum of a few huge texts": (chars) => ({ enum: list(17, (i) => `${"e".repeat(chars / 17)}${i}`) }),
-  "an enum of texts that part late": (chars) => {
+  "an enum of texts with long common prefixes": (chars) => {
     const side = Math.sqrt(chars / 2);
     return { enum: list(Math.min(4_900, side), (i) => `${"e".repeat(i)}x`) };
   },
@@ -105,12 +105,12 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     enum: list(Math.min(4_900, chars / 60), (i) => ({ a: { b: { c: [i, i, i, { d: null }] } } })),
   }),
   "an enum of wide objects": (chars) => ({ enum: list(10, (i) => named(chars / 10 / 12, (j) => i * 10 + j)) }),
-  "an enum beside patterns": (chars) => ({
+  "an enum with patterns": (chars) => ({
     type: "string",
     enum: list(Math.min(4_900, chars / 3 / 12), (i) => `text-${i}`),
     allOf: list(chars / 3 / 40, (i) => ({ pattern: `^[a-z]*-?[0-9]*${i % 10}?$` })),
   }),
-  "an enum of a huge text beside a pattern": (chars) => ({ enum: ["ab".repeat(chars / 2)], pattern: "^(a|b|ab|ba)*$" }),
+  "an enum of a huge text with a pattern": (chars) => ({ enum: ["ab".repeat(chars / 2)], pattern: "^(a|b|ab|ba)*$" }),
   "items in items": (chars) => nested(Math.min(62, chars / 12), (items) => ({ type: "array", items })),
   "tuples in tuples": (chars) =>
     nested(12, (inner) => ({ type: "array", prefixItems: list(2, () => inner) }), {
@@ -143,7 +143,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
       ),
     };
   },
-  "references to what is far away": (chars) => {
+  "references in a schema with a long name": (chars) => {
     const name = "f".repeat(chars / 2);
     return { $defs: { [name]: { type: "null" } }, ...properties(chars / 2 / 40, () => ({ $ref: "#/$defs/short" })) };
   },
@@ -184,11 +184,11 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
       })),
     },
   }),
-  "other names beside long names": (chars) => ({
+  "undeclared names with long declared names": (chars) => ({
     ...properties(chars / 220, () => ({}), "n".repeat(200)),
     additionalProperties: true,
   }),
-  "other names beside many names": (chars) => ({
+  "undeclared names with many declared names": (chars) => ({
     ...properties(chars / 14, () => ({}), "name"),
     additionalProperties: true,
   }),
@@ -212,14 +212,14 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     type: "string",
     pattern: list(Math.min(chars, 2_000) / 8, (i) => `(a${i % 10}b?)?`).join(""),
   }),
-  "lookaheads that share what follows": (chars) => ({
+  "lookaheads that share the rest of the pattern": (chars) => ({
     type: "string",
     pattern: "(a|(?=b))".repeat(Math.min(chars, 2_000) / 9),
   }),
-  "a member each in many schemas": (chars) => ({
+  "a different member in each of many schemas": (chars) => ({
     allOf: list(Math.min(4_900, chars / 50), (i) => ({ type: "object", properties: { [`p${i}`]: {} } })),
   }),
-  "a wide tuple beside many schemas": (chars) => ({
+  "a wide tuple with many schemas": (chars) => ({
     type: "array",
     prefixItems: list(Math.min(4_900, chars / 60), () => ({})),
     allOf: list(Math.min(4_900, chars / 60), () => ({ type: "array", maxItems: 9_000 })),
@@ -228,7 +228,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     oneOf: list(Math.min(1_000, chars / 60), () => ({ $ref: "#/$defs/t" })),
     $defs: { t: { type: list(chars / 30, () => "string") } },
   }),
-  "oneOf of objects that one of many members tells apart": (chars) => ({
+  "oneOf of objects that differ in one of many members": (chars) => ({
     oneOf: list(Math.min(40, chars / 900), (i) => {
       const names = list(Math.min(4_000, chars / 900), (j) => `m${j}`);
       const members = Object.fromEntries(names.map((name) => [name, {}]));
@@ -287,7 +287,7 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     nested(Math.min(60, chars / 60), (inner, i) =>
       ifThen({ required: [`p${i}`] }, inner, { not: { required: [`q${i}`] } }),
     ),
-  "if beside if": (chars) => ({
+  "if with if": (chars) => ({
     allOf: list(Math.min(4_900, chars / 60), (i) => ifThen({ required: [`p${i}`] }, { required: [`q${i}`] })),
   }),
   "dependencies in a ring": (chars) => {
@@ -298,11 +298,11 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     type: "object",
     patternProperties: Object.fromEntries(list(Math.min(4_900, chars / 30), (i) => [`^a.*${i}`, { type: "null" }])),
   }),
-  "patterns of names beside many members": (chars) => ({
+  "patterns of names with many members": (chars) => ({
     ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" }), "name"),
     patternProperties: { "^na": {}, e1: { type: "null" } },
   }),
-  "counts beside many members": (chars) => ({
+  "counts with many members": (chars) => ({
     ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" })),
     minProperties: 100,
     maxProperties: Math.min(4_000, Math.floor(chars / 60)),
@@ -324,12 +324,12 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
     $defs: named(chars / 40, (i) => ({ $anchor: `n${i}`, type: "null" })),
     anyOf: list(Math.min(4_000, chars / 40), (i) => ({ $ref: `#n${i}` })),
   }),
-  "an enum of objects beside keywords": (chars) => ({
+  "an enum of objects with keywords": (chars) => ({
     enum: list(Math.min(4_900, chars / 60), (i) => ({ a: { b: { c: [i, i, i, { d: null }] } } })),
     properties: { a: { properties: { b: { oneOf: [{ required: ["c"] }, { required: ["d"] }] } } } },
   }),
-  "types without end": (chars) => ({ type: list(chars / 9, () => "string") }),
-  "enums without difference": (chars) => ({ enum: list(Math.min(4_900, chars / 4), () => "a") }),
-  "formats without end": (chars) =>
+  "a very long list of types": (chars) => ({ type: list(chars / 9, () => "string") }),
+  "an enum of equal values": (chars) => ({ enum: list(Math.min(4_900, chars / 4), () => "a") }),
+  "very many formats": (chars) =>
     properties(chars / 60, (i) => ({ type: "string", format: i % 2 === 0 ? "email" : "date-time", maxLength: 40 + i })),
 };

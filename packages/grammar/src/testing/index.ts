@@ -1,4 +1,4 @@
-// Owns what other packages' tests and tools may use of this one's.
+// Exports test code for the tests and tools of other packages.
 export { matchGbnf } from "./match-gbnf.ts";
 export { readGbnf } from "./read-gbnf.ts";
 export { createSampler, seededRandom, type Random } from "./sample-gbnf.ts";

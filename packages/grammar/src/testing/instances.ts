@@ -1,22 +1,22 @@
-// Owns the question whether a grammar has a JSON value at all: in some order of its members, in some usual spelling of its numbers.
+// Checks whether a grammar accepts a JSON value in any order of its members and any usual spelling of its numbers.
 import { createGbnfMatcher, MatcherLimitError, type GbnfMatcher, type Ways } from "./match-gbnf.ts";
 import { readGbnf } from "./read-gbnf.ts";
 
-/** `undecided`: the matcher would have had to remember too much. */
+/** `undecided`: the search reached a limit. */
 export type Verdict = "accepted" | "rejected" | "undecided";
 
-/** Orders of members looked into for one value, beyond those that are likely. */
+/** Limit of steps for the search over all orders of members. */
 const mostOrders = 150;
-/** All of them together. */
+/** Limit of steps for the search over likely orders. */
 const mostPlaces = 20_000;
 
 class TooManyOrders extends Error {}
 
 /**
- * Tells of a value whether the grammar has a text for it. The grammar writes members in an order of its own, so each object is written
- * as the grammar lets it: wherever a member may begin, each that is still to be written is tried, with no white space. First no way is
- * followed on which a member that could have been written no longer can; then `mostOrders` others are, and what is not found is rejected.
- * @param gbnf as `jsonSchemaToGbnf` prints it
+ * Returns a function that checks whether the grammar has a text for a value. The grammar determines the order of members: wherever a member may
+ * begin, the search tries each member that is not written yet, without white space. The first search skips orders in which a member that was
+ * possible becomes impossible. If it finds no text, a second search tries all orders. If that finds no text within its limit, the value is rejected.
+ * @param gbnf a grammar of `jsonSchemaToGbnf`
  */
 export function createInstanceMatcher(gbnf: string): (value: unknown) => Verdict {
   const matcher = createGbnfMatcher(readGbnf(gbnf));
@@ -38,7 +38,7 @@ function attempt(search: () => boolean): Verdict {
 
 function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) => boolean {
   let orders = 0;
-  /** What was found out about a value in a place. */
+  /** Cached results of `write`, by value and by position in the grammar. */
   const found = new Map<unknown, Map<Ways, readonly Ways[]>>();
 
   function after(ways: Ways, text: string): readonly Ways[] {
@@ -46,7 +46,7 @@ function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) =
     return next === undefined ? [] : [next];
   }
 
-  /** Where the text can stand when the value has been written. */
+  /** The possible positions in the grammar after the value. */
   function write(value: unknown, ways: Ways): readonly Ways[] {
     if (typeof value === "number") return unique(spellings(value).flatMap((text) => after(ways, text)));
     if (typeof value !== "object" || value === null) return after(ways, JSON.stringify(value));
@@ -90,12 +90,12 @@ function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) =
         return next === undefined ? [] : [{ index, next }];
       });
       const written = begun.map(({ index, next }) => ({ index, places: write(members[index]?.[1], next) }));
-      // Whatever leads back to the same place may as well come first.
+      // A member that leads back to the same position can come first.
       const free = written.find(({ places }) => places.length === 1 && places[0] === place);
       for (const { index, places } of free === undefined ? written : [free]) {
         const others = left.filter((other) => other !== index);
         for (const next of places) if (!likely || !isLost(begun, index, next)) go(next, others);
-        // One way through is enough: what differs after it differs by spelling alone.
+        // One order is enough: other orders lead to the same positions.
         if (ends.size > 0) return;
       }
     }
@@ -123,17 +123,17 @@ function unique(ways: readonly Ways[]): readonly Ways[] {
   return [...new Set(ways)];
 }
 
-/** As JSON.stringify writes it, and without an exponent. */
+/** The number as JSON.stringify writes it, and without an exponent. */
 function spellings(value: number): readonly string[] {
   const text = JSON.stringify(value);
   if (!text.includes("e")) return [text];
   return [text, value.toLocaleString("en-US", { useGrouping: false, maximumFractionDigits: 20 })];
 }
 
-/** Stands for a number that JSON.parse would read as another text says it, 12345.0 for one. */
+/** Name of the member that keeps the spelling of a number that JSON.stringify would write differently, such as 12345.0. */
 const spelledNumber = "\u0000number";
 
-/** The value of a text, numbers in an unusual spelling kept as they are, so that the text which is looked for is the one that was written. */
+/** Parses JSON, and keeps the unusual spellings of numbers, so that the matcher looks for the original text. */
 export function parseAsWritten(json: string): unknown {
   const marked = json.replaceAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
     if (token.startsWith('"') || JSON.stringify(Number(token)) === token) return token;

@@ -1,24 +1,23 @@
-// Owns the question whether a grammar accepts a text, for tests: all ways at once. Equal sets of ways are one object, so that what is
-// found out about one is kept with it.
+// Matches texts against a grammar, for tests. It follows all ways to continue at once. Equal sets of ways are one object, which caches results.
 import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
 
-/** What a matcher may remember of one grammar: frames, and their places in sets of ways. */
+/** Limit for the frames, and the entries in sets of ways, that a matcher remembers of one grammar. */
 const mostRemembered = 3_000_000;
 
-/** The grammar takes more than tests have room for. */
+/** The matcher has reached `mostRemembered`. */
 export class MatcherLimitError extends Error {}
 
-/** What is still to be matched: an item, then the rest. Equal ones are the same object. */
+/** One way to continue: an item, then the rest. Equal frames are the same object. */
 interface Frame {
   readonly id: number;
   readonly item: GbnfItem;
   readonly rest: Frame | undefined;
 }
 
-/** Every way to go on after a text; the same object for the same ways. */
+/** All ways to continue after a text. Equal sets are the same object. */
 export interface Ways {
   readonly id: number;
-  /** How many there are, the end included. */
+  /** Number of ways, including the end of the text. */
   readonly count: number;
   /** The text may end here. */
   readonly complete: boolean;
@@ -28,15 +27,15 @@ export interface Ways {
 
 export interface GbnfMatcher {
   readonly start: Ways;
-  /** Undefined where no text of the grammar goes on so. */
+  /** Undefined if no text of the grammar continues with `text`. */
   advance(ways: Ways, text: string): Ways | undefined;
 }
 
 interface GbnfMatch {
   readonly accepted: boolean;
-  /** The text's beginning that some text of the grammar has, in characters. */
+  /** Length of the longest prefix of the text that begins a text of the grammar. */
   readonly matched: number;
-  /** Most ways that were open at once: what it costs to check a token. */
+  /** Largest number of ways that were open at once, which is the cost of checking a token. */
   readonly widest: number;
 }
 
@@ -87,7 +86,7 @@ export function createGbnfMatcher(grammar: Gbnf): GbnfMatcher {
     return found;
   }
 
-  /** The frames that begin with a character, and undefined for the end, that `start` leads to. */
+  /** The frames to which `start` leads and that begin with a character; undefined represents the end of the text. */
   function open(start: Frame | undefined): ReadonlySet<Frame | undefined> {
     const before = opened.get(start);
     if (before !== undefined) return before;

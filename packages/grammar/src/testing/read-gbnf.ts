@@ -1,4 +1,4 @@
-// Owns reading GBNF text for tests, from the language's own description and not from the printer: what is printed wrongly is read wrongly.
+// Parses GBNF for tests, after the description of the language and independently of the printer, so that tests find errors of the printer.
 
 export type GbnfItem =
   | { readonly kind: "char"; readonly ranges: readonly (readonly [number, number])[] }
@@ -10,18 +10,18 @@ export type GbnfItem =
 export type Gbnf = ReadonlyMap<string, GbnfItem>;
 
 const word = /[A-Za-z0-9-]+/y;
-/** The highest count that llama.cpp's reader takes. */
+/** llama.cpp's limit for the count of a repetition. */
 const highestCount = 2_000;
 
 export function readGbnf(text: string): Gbnf {
   const rules = new Map<string, GbnfItem>();
   for (const line of text.split("\n").filter((part) => part !== "")) {
     const [, name = "", body = ""] = /^([A-Za-z0-9-]+) ::= (.*)$/.exec(line) ?? [];
-    if (name === "" || rules.has(name)) throw new Error(`No rule, or one twice: ${line}`);
+    if (name === "" || rules.has(name)) throw new Error(`Not a rule, or a second definition: ${line}`);
     rules.set(name, readBody(body));
   }
   for (const item of rules.values()) checkNames(item, rules);
-  if (!rules.has("root")) throw new Error("There is no root");
+  if (!rules.has("root")) throw new Error("The grammar has no rule named root");
   return rules;
 }
 
@@ -90,7 +90,8 @@ function readBody(body: string): GbnfItem {
     const max = mark[2] === undefined ? min : mark[3] === "" ? Infinity : Number(mark[3]);
     if (min > highestCount || (max !== Infinity && max > highestCount)) throw new Error(`Count too high: ${mark[0]}`);
     if (item.kind === "row" || item.kind === "either") {
-      if (!(item.kind === "row" && item.items.every(({ kind }) => kind === "char"))) throw new Error("A counted group");
+      if (!(item.kind === "row" && item.items.every(({ kind }) => kind === "char")))
+        throw new Error("The grammar has a counted group");
     }
     return { kind: "times", item, min, max };
   }
@@ -108,7 +109,7 @@ function readBody(body: string): GbnfItem {
 
   function charClass(): GbnfItem {
     at += 1;
-    if (body[at] === "^" || body[at] === "]") throw new Error("An empty or negated class");
+    if (body[at] === "^" || body[at] === "]") throw new Error("The grammar has an empty or negated class");
     const ranges: [number, number][] = [];
     while (body[at] !== "]") {
       const first = character();

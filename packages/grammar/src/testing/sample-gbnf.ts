@@ -1,13 +1,13 @@
-// Owns random texts of a grammar, for tests: a walk that turns home when it has grown long.
+// Generates random texts of a grammar, for tests. Once a text is long, it ends in the shortest possible way.
 import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
 
-/** From 0 to 1, without 1. */
+/** Returns a number in [0, 1). */
 export type Random = () => number;
 
-/** Characters after which the walk takes the shortest way home. */
+/** Number of characters, or depth of rules, above which a text counts as long. */
 const longWalk = 400;
 
-/** A generator of numbers that is the same for the same seed. */
+/** A random number generator that returns the same numbers for the same seed. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -68,7 +68,7 @@ function pickChar(ranges: readonly (readonly [number, number])[], random: Random
   return String.fromCodePoint(first + Math.floor(random() * (last - first + 1)));
 }
 
-/** The least and the most now and then: that is where mistakes are. */
+/** Often picks the smallest and the largest count, where errors are most likely. */
 function pickCount(min: number, max: number, random: Random): number {
   const draw = random();
   if (draw < 0.2) return min;

@@ -1,4 +1,4 @@
-// Owns random schemas for tests, each with random values that are valid for it by construction.
+// Generates random schemas for tests, each with random values that are valid by construction.
 import fc from "fast-check";
 import { hasExactNumbers } from "../json-schema/numbers/exact-numbers.ts";
 
@@ -7,13 +7,16 @@ export interface TypedSchema {
   readonly values: fc.Arbitrary<unknown>;
 }
 
-/** Without numbers that are refused as fixed values, and without the names that ajv, the judge, trips over: it calls a value's own `valueOf` and `toString` when it compares. */
+/**
+ * JSON values without numbers that are rejected as fixed values, and without names on which Ajv fails: it calls a value's `valueOf` and `toString` in
+ * comparisons.
+ */
 const plainJson = fc
   .jsonValue({ maxDepth: 2 })
   .filter(hasExactNumbers)
   .filter((value) => !/"(valueOf|toString|constructor|__proto__)"/.test(JSON.stringify(value)));
 
-/** Awkward ones among them: JSON escapes, JSON Pointer escapes, names that are the beginning of another. */
+/** Names with JSON escapes, JSON Pointer escapes, and names that are prefixes of other names. */
 const names = ["a", "ab", "abc", "name", "größe", "a/b", "~", 'say "hi"', "", "with space", "type", "required"];
 const patterns = [
   "^[a-z]{1,8}$",
@@ -33,7 +36,7 @@ const anything: TypedSchema = {
   values: fc.constantFrom<unknown>(null, true, 0, -1.5, "x", [], {}, [1, { a: [] }]),
 };
 
-/** All but what no grammar's string has: these characters stand for markers. */
+/** Strings without the characters that represent markers: no grammar writes these characters. */
 const texts = (lengths: fc.StringConstraints = {}): fc.Arbitrary<string> =>
   fc.string({ unit: "binary", ...lengths }).filter((text) => !/[\uFDD0-\uFDEF]/.test(text));
 
@@ -189,7 +192,7 @@ function withExtras(object: TypedSchema, extra: TypedSchema): TypedSchema {
   };
 }
 
-/** The second has other names than the first. */
+/** The members of the second schema get other names than those of the first. */
 function allOf(one: readonly Property[], other: readonly Property[]): TypedSchema {
   const renamed = other.map((property) => ({ ...property, name: `second ${property.name}` }));
   return {
@@ -227,10 +230,10 @@ function nested(depth: number): fc.Arbitrary<TypedSchema> {
   return fc.oneof(scalars, arrays(item), objects(item), unions(item));
 }
 
-/** Up to two schemas deep. No name looks like an integer: JavaScript would put it first, whatever was declared. */
+/** Schemas with up to two levels. No name looks like an integer, since JavaScript would put such a name first. */
 export const typedSchemas: fc.Arbitrary<TypedSchema> = nested(2);
 
-/** With the definitions that it may refer to. */
+/** The schema, with the definitions to which it may refer. */
 export function withDefinitions({ schema }: TypedSchema): unknown {
   return typeof schema === "boolean" ? schema : { ...schema, $defs: definitions };
 }

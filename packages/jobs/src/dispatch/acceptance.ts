@@ -1,5 +1,5 @@
-// Accepts or refuses a request, after the engine's preflight and the reservation of the job's id. It may be refused after each wait; then no job has
-// changed.
+// Accepts or refuses a request, after the engine's preflight and the reservation of the job's id. A refusal, which is possible after each wait,
+// changes no other job.
 import { WaggleError } from "@waggle/protocol";
 import type { EngineLink } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
@@ -18,11 +18,11 @@ export interface AcceptanceOptions {
   readonly registry: Pick<JobRegistry, "has">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
-  /** The error while no job is accepted. */
+  /** Returns the error while no job is accepted. */
   readonly refusal: () => WaggleError | undefined;
-  /** The error if there is no room for this job. */
+  /** Returns the error if there is no room for this job. */
   readonly full: (spec: JobSpec) => WaggleError | undefined;
-  /** Creates the job and returns at once. @throws WaggleError if the job must still be refused */
+  /** Creates the job. @throws WaggleError if the job is refused after all */
   readonly begin: (spec: JobSpec, made: Acceptable) => Job;
 }
 

@@ -20,37 +20,40 @@ export interface JobDispatcher {
   submit(spec: JobSpec, listener?: JobListener): Promise<Job>;
   /** The job's queue position: 1 is next, 0 is running; undefined once the job has ended. */
   position(job: Job): number | undefined;
-  /** Asks for the job's end and returns at once; `job.ended` resolves when it is over. Idempotent. */
+  /** Asks for the job's end and returns at once; `job.ended` resolves when the job has ended. Idempotent. */
   cancel(job: Job, by: CancelledBy): void;
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
-  /** @param onStalled called when the client has stopped reading and must be cut off; it must destroy the client's connection */
+  /**
+   * @param after index of the last token event that the client has; -1 for a client without any
+   * @param onStalled called when the client has stopped reading; must destroy the client's connection
+   */
   openReader(job: Job, after: number, onStalled: () => void): Reader;
 }
 
 /** The daemon's interface to the jobs of one model. */
 export interface Dispatcher extends JobDispatcher {
   /**
-   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, whatever the queue's limits; a job that runs already, or
-   * has ended, is passed to `EngineLink.run` at once.
+   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, even if the queue is full. A job that runs or has ended is
+   * passed to `EngineLink.run` at once.
    * @param how `callKey` is the common part of the job's tool call ids at the other gateway
    */
   takeOver(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;
   /** Asks the engine about the model. */
   readonly query: Queries["ask"];
-  /** The result of the engine's preflight; undefined if the engine does not answer in time. @throws WaggleError as from the engine */
+  /** Resolves with the result of the engine's preflight; undefined if the engine does not answer in time. @throws WaggleError as from the engine */
   preflight(job: EngineJob): Promise<PromptSize | undefined>;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
   /** The sequence's worker is gone, and another worker continues the sequence. */
   onResumedElsewhere(sequenceUid: string): void;
-  /** The engine died. Its jobs continue under the next engine. Jobs that may not continue end with this error, and after `refuse` all jobs do. */
+  /** The engine died. Its jobs continue under the next engine; jobs that may not continue end with this error. After `refuse` no job continues. */
   onEngineLost(error: WaggleError): void;
-  /** Another model replaces the model of the jobs: those with output end with `engine_failed`. */
+  /** Another model replaces the model of the jobs. Jobs with output end with `engine_failed`. */
   onModelChanged(): void;
-  /** Takes jobs again after a `refuse`. */
+  /** Accepts jobs again after a `refuse`. */
   accept(): void;
-  /** Like `refuse`, but jobs with output continue if their engine dies: the next engine runs only those jobs. */
+  /** Like `refuse`, but jobs with output continue if their engine dies. */
   drain(error: WaggleError): void;
   /** Ends every waiting job, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;
@@ -58,34 +61,34 @@ export interface Dispatcher extends JobDispatcher {
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Resolves when the engine holds no sequence of any job, and no query waits for an answer. Jobs may still wait in the queue. */
+  /** Resolves when the engine holds no sequence of a job, and no query waits for an answer. Jobs may still wait in the queue. */
   still(): Promise<void>;
-  /** Jobs that wait for a slot. */
+  /** Number of jobs that wait for a slot. */
   readonly waiting: number;
-  /** Slots that are in use by jobs. */
+  /** Number of sequences that the engine holds, each in a slot. */
   readonly running: number;
   stop(): void;
 }
 
-/** Finds a client's job by its id: here, or at another gateway. */
+/** Finds a client's job by its id, at this gateway or at another. */
 export interface JobFinder {
-  /** Undefined for an unknown or forgotten job. @throws WaggleError unavailable while the other gateways cannot be asked */
+  /** Resolves with undefined for an unknown or forgotten job. @throws WaggleError unavailable while the other gateways cannot be asked */
   find(client: string, id: string): Promise<Job | undefined>;
-  /** Like `find`, but only for a job of the same request. For a job of another request it returns undefined and changes nothing. */
+  /** Like `find`, but resolves with undefined for a job of another request, and does not take such a job over. */
   join(client: string, id: string, requestDigest: string | undefined): Promise<Job | undefined>;
   /** Cancels the session's job at another gateway. Resolves with the job's id when it has ended, or undefined. @throws WaggleError unavailable */
   cancelSession(client: string, sessionId: string): Promise<string | undefined>;
 }
 
-/** The engine, or many of them, as the dispatcher sees it. */
+/** The dispatcher's interface to an engine, or to all engines of a fleet. */
 export interface EngineLink {
-  /** Loaded and taking jobs. */
+  /** Whether the model is loaded and jobs can be sent. */
   readonly ready: boolean;
   /** The engine takes no more jobs at present, although it may have free slots. */
   readonly full?: boolean;
   /** Number of slots, which may change at any time. */
   readonly slots: number;
-  /** Never throws: a command that cannot be sent fails by an event. */
+  /** Never throws: if a command cannot be sent, an event reports the failure. */
   send(command: EngineCommand): void;
   /**
    * Reserves the job's id at all gateways, before the job is accepted. Only a link to a fleet has this function.
@@ -98,19 +101,19 @@ export interface EngineLink {
 
 /** The reserved id of a job that is not accepted yet. */
 export interface Reservation {
-  /** The common part of the ids of its tool calls. */
+  /** The common part of the ids of the job's tool calls. */
   readonly callKey: string;
   /** Frees the id, because the job is refused after the reservation. */
   release(): void;
 }
 
-/** Limits in milliseconds and bytes; each is a flag of the worker. */
+/** Limits in milliseconds and bytes, from the settings. */
 export interface JobLimits extends JobDefaults {
   readonly replayBufferBytes: number;
   readonly pingIntervalMs: number;
   readonly readerStallTimeoutMs: number;
   readonly reconnectGraceMs: number;
-  /** How long a job without readers continues when its client may send the request again; with 0 the job ends at once. */
+  /** How long a job without readers continues when its client may send the request again; 0 ends the job at once. */
   readonly retryGraceMs: number;
   readonly unclaimedTimeoutMs: number;
   /** How long the end of a job waits for the engine to release the job's slot. */
@@ -125,10 +128,10 @@ export interface DispatcherOptions {
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly limits: JobLimits;
-  /** The name that the model is served under. */
+  /** Returns the served name of the model. */
   readonly model: () => string;
   /** The prefix of this dispatcher's job uids; "j" by default. Dispatchers that share a registry need different prefixes. */
   readonly uidPrefix?: string;
-  /** Fingerprints of the model that runs this job, or ran it. */
+  /** Returns the fingerprints of the model that runs or ran this job. */
   readonly fingerprints: (job: Job) => Fingerprints;
 }

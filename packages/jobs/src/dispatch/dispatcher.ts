@@ -1,5 +1,5 @@
-// Runs a job from acceptance to its terminal event. It passes each input to the reducer and performs the effects; no other code changes a job. It
-// never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop, except for the questions before acceptance.
+// Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
+// dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
@@ -19,10 +19,9 @@ import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addOutput, dropContent, forgetComputed, keepComputed } from "../stream/output-so-far.ts";
-import { createReaders } from "../stream/readers.ts";
+import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
-import { measure } from "../watching/lifecycle.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
@@ -36,14 +35,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     positionOf: position,
     onMoved: (job, at) => apply(job, { type: "moved", position: at, etaMs: forecast.firstTokenMs(job, at) }),
   });
-  const readers = createReaders({
+  const openReader = createReaderOpener({
     clock,
     timers,
     lifecycle,
     limits,
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** Jobs by the uids of the sequences that the engine holds. An ended job stays until the engine has released its sequences. */
+  /** Jobs by the uids of their sequences that the engine holds. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
   const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idle = createCondition(() => registry.liveCount === 0);
@@ -88,7 +87,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "measure_cancel":
       case "measure_unreadable":
         if (effect.type === "measure_tokens" && effect.first) forecast.prefilled(job);
-        return measure(lifecycle, job, effect);
+        return lifecycle.measure(job, effect);
       case "output":
         return addOutput(job, effect);
       case "keep":
@@ -149,12 +148,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return job;
   }
 
-  /** A job that supersedes another gets the other job's position, so a full queue does not refuse it. */
+  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. */
   function fullFor({ scope }: JobSpec): WaggleError | undefined {
     return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }
 
-  /** Puts the job into the queue, in the position of the waiting job of its session, or behind the running one. */
+  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the running one. */
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
@@ -235,7 +234,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return listener?.event(event);
     }
     held.delete(event.jobId);
-    // Before `apply`, which may end the job: `ended` is the listener's last call.
+    // Call the listener before `apply`, which may end the job: `ended` must be the listener's last call.
     listener?.event(event);
     apply(job, input);
     still.check();
@@ -251,14 +250,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "engine_lost", outcome: failedWith(error), at: clock.now() });
     }
     still.check();
-    // After a refusal no job leaves the queue, even when another engine becomes ready.
+    // After a refusal no job may leave the queue, even when another engine becomes ready, so the waiting jobs end here.
     if (refusal !== undefined) endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
   }
 
   function onModelChanged(): void {
     const error = new WaggleError("engine_failed", "Cannot continue the job: another file replaced the model.");
-    for (const job of registry.liveJobs()) forgetComputed(job);
+    // Vectors of different models cannot be mixed.
+    for (const job of registry.liveJobs()) job.vectors.length = 0;
     for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failedWith(error));
   }
 
@@ -270,7 +270,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function endWaiting(error: WaggleError): void {
     const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
-    // End all waiting jobs before `pump`: otherwise `pump` would start a job from behind one that waits for room, although it must be refused too.
+    // End all waiting jobs before `pump`: otherwise the end of the first one could let `pump` start another waiting job, which must end too.
     for (const job of registry.liveJobs())
       if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, input);
     pump();
@@ -293,7 +293,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     query: queries.ask,
     preflight: async (job) => (engine.ready ? await preflight.ask(job) : undefined),
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
-    openReader: readers.open,
+    openReader,
     onEngineEvent,
     onEngineReady: pump,
     onResumedElsewhere(uid) {
@@ -331,7 +331,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 interface Condition {
-  /** Resolves when the condition holds, at once if it holds already. */
+  /** Resolves when the condition holds, or at once. */
   wait(): Promise<void>;
   /** Called after a change: resolves the waits if the condition holds now. */
   check(): void;

@@ -1,4 +1,4 @@
-// Converts a job to the engine's job.
+// Converts a JobSpec to the job that the engine receives.
 import type { EngineJob, GenerateJob, PromptInput, EmbedOrRerankJob } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
 import type { Job, SequenceState } from "../job/job.ts";
@@ -6,10 +6,10 @@ import type { EmbedSpec, JobSpec, RerankSpec } from "../job/job-spec.ts";
 import { priorOutputOf } from "../stream/output-so-far.ts";
 
 /**
- * The engine's job for one choice.
- * @param uid the engine's name for it
+ * Makes the engine's job for one choice.
+ * @param uid the engine's name for the choice
  * @param prior the output of this choice so far
- * @param computed how many of the job's texts are computed, counted from the first
+ * @param computed number of the job's texts, counted from the first, that are computed already
  */
 export function engineJobOf(
   uid: string,
@@ -31,7 +31,7 @@ export function engineJobOf(
     ...(spec.thinkingBudget === undefined ? {} : { thinkingBudget: spec.thinkingBudget }),
     ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
-    // For each choice, so that the tokens of every choice come after them.
+    // Each choice requests the prompt's logprobs, so that they come before the tokens of every choice.
     ...(spec.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),
@@ -46,7 +46,7 @@ export function engineJobOf(
   };
 }
 
-/** The engine's job for the rest of one choice, or of the texts, for an engine that has not run the job yet. */
+/** Makes the engine's job for the part of one choice, or of the texts, that no engine has computed yet. */
 export function restOf(job: Job, { uid, choice }: Pick<SequenceState, "uid" | "choice">): EngineJob {
   return engineJobOf(uid, job.spec, choice, priorOutputOf(job, choice), job.vectors.length);
 }
@@ -86,7 +86,7 @@ function promptOf(
   }
 }
 
-/** The choices of one job differ only in their seeds. */
+/** Returns the settings of one choice: the choices of a job differ only in their seeds. */
 export function samplingOfChoice(sampling: Sampling, choice: number): Sampling {
   return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
 }

@@ -1,6 +1,6 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import { createFirstTokenEstimate, createForecast } from "./forecast.ts";
+import { createForecast } from "./forecast.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Job, JobCounts } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
@@ -22,7 +22,7 @@ const spec: JobSpec = {
   stop: [],
 };
 
-/** Of 1,000 tokens. */
+/** Makes a job with 1,000 prompt tokens. */
 function newJob(cachedTokens = 0): Job {
   const size = { promptTokens: 1_000, cachedTokens };
   return createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
@@ -34,7 +34,7 @@ function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
   forecast.prefilled(job);
 }
 
-test("without a ready engine there is no forecast, and no deadline is refused", () => {
+test("without a ready engine there is no forecast, and a job with a deadline is accepted", () => {
   let ready = true;
   const forecast = createForecast({ ready: () => ready, waitMs: () => 0 });
   measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
@@ -45,7 +45,7 @@ test("without a ready engine there is no forecast, and no deadline is refused", 
   expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
 });
 
-test("cached prompt tokens count neither in the measurement nor in the forecast", () => {
+test("measurement and forecast use only uncached prompt tokens", () => {
   const forecast = createForecast({ ready: () => true, waitMs: () => 0 });
   measure(forecast, { promptTokens: 10_000, cachedTokens: 9_000, prefillMs: 500 });
   expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
@@ -54,37 +54,37 @@ test("cached prompt tokens count neither in the measurement nor in the forecast"
 
 const waitMs = (position: number): number => position * 1_000;
 
-test("the estimate is the wait for a slot plus the time that as many tokens took", () => {
-  const estimate = createFirstTokenEstimate(waitMs);
-  estimate.prefilled(1_000, 500);
-  estimate.prefilled(3_000, 1_500);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 400 })).toBe(200);
-  expect(estimate.estimateMs({ position: 3, uncachedTokens: 400 })).toBe(3_200);
+test("the forecast is the wait for a slot plus the measured time of as many tokens", () => {
+  const forecast = createForecast({ ready: () => true, waitMs });
+  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+  measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });
+  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
 });
 
-test("there is no estimate without a measured prompt, the number of tokens, or the time that jobs take", () => {
-  const estimate = createFirstTokenEstimate((position) => (position > 2 ? undefined : 0));
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 400 })).toBeUndefined();
-  estimate.prefilled(1_000, 500);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: undefined })).toBeUndefined();
-  expect(estimate.estimateMs({ position: 3, uncachedTokens: 400 })).toBeUndefined();
-  expect(estimate.estimateMs({ position: 2, uncachedTokens: 400 })).toBe(200);
+test("the forecast needs a measured prompt, the number of uncached tokens, and the wait for a slot", () => {
+  const forecast = createForecast({ ready: () => true, waitMs: (position) => (position > 2 ? undefined : 0) });
+  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
+  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+  expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
+  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBeUndefined();
+  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 2)).toBe(200);
 });
 
-test("short prompts, which take a step each, do not change the estimate of long ones", () => {
-  const estimate = createFirstTokenEstimate(waitMs);
-  estimate.prefilled(1, 80);
-  estimate.prefilled(3, 120);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 20 })).toBe(100);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 2_000 })).toBeUndefined();
-  estimate.prefilled(1_000, 500);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 20 })).toBe(100);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 2_000 })).toBe(1_000);
+test("short prompts, which take a step each, do not change the forecast of long prompts", () => {
+  const forecast = createForecast({ ready: () => true, waitMs });
+  measure(forecast, { promptTokens: 1, prefillMs: 80 });
+  measure(forecast, { promptTokens: 3, prefillMs: 120 });
+  expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
+  expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBeUndefined();
+  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+  expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
+  expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBe(1_000);
 });
 
-test("the estimate uses the last 16 prompts", () => {
-  const estimate = createFirstTokenEstimate(waitMs);
-  for (let i = 0; i < 20; i += 1) estimate.prefilled(1_000, 10_000);
-  for (let i = 0; i < 16; i += 1) estimate.prefilled(1_000, 100);
-  expect(estimate.estimateMs({ position: 0, uncachedTokens: 1_000 })).toBe(100);
+test("the forecast uses the last 16 prompts", () => {
+  const forecast = createForecast({ ready: () => true, waitMs });
+  for (let i = 0; i < 20; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 10_000 });
+  for (let i = 0; i < 16; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 100 });
+  expect(forecast.firstTokenMs({ uncachedTokens: 1_000 }, 0)).toBe(100);
 });

@@ -1,4 +1,4 @@
-// Chooses the job that gets the free slots. All sequences of a job start together.
+// Chooses the next job for the free slots. All sequences of a job start together.
 import type { EngineLink } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
 import { createSuspectWaits } from "../job/crash-blame.ts";
@@ -7,16 +7,16 @@ import type { WaitingJobs } from "./waiting-jobs.ts";
 export interface FreeSlots {
   /** Whether the job could start now if it were next. */
   hasRoomFor(job: Job): boolean;
-  /** Takes the next job from the waiting ones; undefined if no job may start now. */
+  /** Takes the next job out of the waiting jobs; undefined if no job may start now. */
   takeNext(): Job | undefined;
 }
 
 export interface FreeSlotsOptions {
   readonly waiting: Pick<WaitingJobs, "next" | "take">;
   readonly engine: Pick<EngineLink, "ready" | "full" | "slots">;
-  /** Jobs by the sequences that the engine holds. */
+  /** Jobs by the uids of their sequences that the engine holds. */
   readonly held: ReadonlyMap<string, Job>;
-  /** Milliseconds; never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 

@@ -25,7 +25,7 @@ test.each<[asked: string, name: string | undefined]>([
   expect(findNamed(entries, asked)?.name).toBe(name);
 });
 
-test("the error for an unknown name lists the names that exist, and cuts a long name", () => {
+test("the error for an unknown model lists the known names, and shortens long names", () => {
   expect(unknownModel("x", entries)).toMatchObject({
     code: "not_found",
     message: 'Cannot find model "x": this worker serves Qwen3, qwen3, story.gguf.',

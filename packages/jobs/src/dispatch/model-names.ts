@@ -1,4 +1,4 @@
-// Finds the model for the name in a request.
+// Finds the model for the name in a request, and makes the errors for unknown and missing names.
 import { WaggleError } from "@waggle/protocol";
 
 /** An error message lists at most this many names. */
@@ -10,7 +10,7 @@ interface Named {
   readonly aliases: ReadonlySet<string>;
 }
 
-/** Compares with names and aliases: first exactly, then ignoring case, `:latest` and `.gguf`. */
+/** Compares `asked` with names and aliases: first exactly, then without regard to case, `:latest` and `.gguf`. */
 export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
   const plainName = plain(asked);
   const names = ({ name, aliases }: T): string[] => [name, ...aliases];
@@ -24,7 +24,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
 }
 
-/** @param who the server of the models, as the error message names it */
+/** @param who how the error message names the server of the models */
 export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
   const shown = asked.slice(0, shownChars);
   return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);

@@ -3,7 +3,7 @@ import type { Dispatcher } from "./dispatcher-port.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createModelRouter } from "./model-router.ts";
 
-test("a host is idle after a job that could not be submitted", async () => {
+test("a host is idle after a submission that threw an error", async () => {
   const refuse = (): never => {
     throw new Error("Cannot make room");
   };

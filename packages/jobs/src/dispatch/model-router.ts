@@ -1,4 +1,4 @@
-// Routes each job to the dispatcher of its model. The front uses the router as if it were one dispatcher.
+// Routes each job to the dispatcher of its model. To the front, the router looks like one dispatcher.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
@@ -12,18 +12,18 @@ export interface RoutedHost {
 
 export interface RouterOptions<H extends RoutedHost> {
   readonly hosts: () => readonly H[];
-  /** The host that serves this name now. @throws WaggleError not_found */
+  /** Returns the host that serves this name now. @throws WaggleError not_found */
   readonly hostOf: (model: string) => H;
   /** Called before a job is submitted to the host. */
   readonly onWanted: (host: H) => void;
   /** Called after a job has been accepted. */
   readonly onAccepted: () => void;
-  /** Called when the submission has ended: the job has been accepted or refused. */
+  /** Called when a job has been accepted or refused. */
   readonly onSettled: (host: H) => void;
 }
 
 export interface ModelRouter<H extends RoutedHost> extends JobDispatcher {
-  /** Resolves when the host has no live job, and is accepting no job. */
+  /** Resolves when the host has no live job, and no submission to the host waits for acceptance. */
   idle(host: H): Promise<void>;
   /** Adds a job that did not come through `submit`. */
   join(host: H, job: Job): void;
@@ -37,7 +37,7 @@ export function createModelRouter<H extends RoutedHost>({
   onSettled,
 }: RouterOptions<H>): ModelRouter<H> {
   const hostsOfJobs = new WeakMap<Job, H>();
-  /** The number of jobs that each host is accepting; `none` resolves when it is 0. */
+  /** For each host, the number of submissions that wait for acceptance; `none` resolves when the number is 0. */
   const pending = new Map<H, { count: number; readonly none: Deferred<void> }>();
 
   /** @throws Error for a job that no host has accepted */
@@ -73,7 +73,7 @@ export function createModelRouter<H extends RoutedHost>({
       onWanted(host);
       const submitted = host.dispatcher.submit(spec, listener);
       count(host, 1);
-      // Registered first, so that it runs before the caller's continuation, without an extra turn of the event loop.
+      // Registered before the caller's continuation, so that `accepted` runs first, without an extra turn of the event loop.
       submitted
         .then(
           (job) => accepted(host, job),

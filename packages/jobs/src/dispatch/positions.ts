@@ -1,20 +1,20 @@
-// Announces the queue positions of waiting jobs: at once, and then after changes, at most once a second.
+// Announces the queue positions of waiting jobs: the first position at once, changes at most once a second.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Job } from "../job/job.ts";
 
 const announceIntervalMs = 1_000;
 
 export interface Positions {
-  /** Announces the job's position, and each change until it starts or ends. */
+  /** Announces the job's position, and each change until the job starts or ends. */
   announce(job: Job): void;
-  /** Called when a position may have changed; the change is announced within the interval. */
+  /** Called when a position may have changed. A change is announced within the interval. */
   changed(): void;
   stop(): void;
 }
 
 export interface PositionsOptions {
   readonly clock: Clock;
-  /** 0 once the engine has the job; undefined once it has ended. */
+  /** Returns the job's position: 0 once the engine has the job, undefined once the job has ended. */
   readonly positionOf: (job: Job) => number | undefined;
   readonly onMoved: (job: Job, position: number) => void;
 }

@@ -1,25 +1,24 @@
-// Runs the engine's preflight of a job before acceptance, which checks that the prompt fits and the grammar compiles.
+// Asks the engine for the preflight of a job before its acceptance: does the prompt fit, and does the grammar compile?
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import { errorOf } from "@waggle/protocol";
 
-/** How long a preflight may delay the acceptance of a job. A gateway gives the same time to the worker that it asks. */
+/** Most time that a preflight delays the acceptance of a job, at a worker and at a gateway. */
 export const preflightTimeoutMs = 80;
 
-/** The prompt's size in tokens; `cachedTokens` of them were in a KV cache at the preflight. */
 export interface PromptSize {
   readonly promptTokens: number;
+  /** Number of prompt tokens that were in a KV cache at the preflight. */
   readonly cachedTokens: number;
 }
 
 export interface Preflight {
   /**
-   * Resolves with the prompt's size; with undefined if the engine did not answer in time. In that case a fault in the job ends its stream later.
+   * Resolves with the prompt's size, or with undefined if the engine does not answer in time: an error in the job then ends its stream later.
    * @throws WaggleError as from the engine
    */
   ask(job: EngineJob): Promise<PromptSize | undefined>;
-  /** Handles the engine's `preflight_ok` and `preflight_failed` events. */
   answer(event: Extract<EngineEvent, { type: "preflight_ok" | "preflight_failed" }>): void;
   /** Called when the engine can no longer answer: resolves all waits with undefined. */
   abandon(): void;
@@ -39,7 +38,7 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => {
         answered.resolve(undefined);
-        // The engine prepares the rest when it gets the job, and does no work if the client leaves before that.
+        // The engine prepares the job at its submission. If the client disconnects before the submission, the engine has no further work.
         send({ type: "end_preflight", jobId: job.jobId });
       }, timeoutMs);
       send({ type: "preflight", job });

@@ -34,7 +34,7 @@ function setUp() {
 }
 
 describe("queries", () => {
-  it("of short texts go to the engine at once", async () => {
+  it("with short texts go to the engine at once", async () => {
     const { sent, ask, answer } = setUp();
     const asked = [ask(10), ask(10), ask(10)];
     expect(sent).toEqual(["q1", "q2", "q3"]);
@@ -42,7 +42,7 @@ describe("queries", () => {
     expect(await Promise.all(asked)).toEqual([0, 1, 2]);
   });
 
-  it("of long texts go one at a time, and let short ones pass", async () => {
+  it("with long texts go to the engine one at a time, and do not delay short ones", async () => {
     const { sent, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000), ask(10)];
     expect(sent).toEqual(["q1", "q3"]);
@@ -53,7 +53,7 @@ describe("queries", () => {
     expect(await Promise.all(asked)).toEqual([1, 2, 3]);
   });
 
-  it("of long conversations go one at a time too, whichever field is long, with the same bound", async () => {
+  it("with long conversations go one at a time too, and count messages, keys and tools", async () => {
     const { sent, queries } = setUp();
     const long = "x".repeat(100_000);
     const render = (content: string, parameters: Record<string, unknown> = {}) =>
@@ -74,7 +74,7 @@ describe("queries", () => {
     await expect(render("x".repeat(17 * 1_048_576))).rejects.toMatchObject({ code: "resource_exhausted" });
   });
 
-  it("that time out fail with unavailable, not with cancelled", async () => {
+  it("fail with `unavailable` at the client's time limit, and with `cancelled` at a disconnect", async () => {
     const { queries } = setUp();
     const asked = (signal: AbortSignal) =>
       queries.ask<"render">({ kind: "render", messages: [{ role: "user", content: "x" }] }, signal);
@@ -91,14 +91,14 @@ describe("queries", () => {
     await expect(asked(late.signal)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  it("of clients that leave do not reach the engine, unless it works on them already", async () => {
+  it("of disconnected clients are not sent to the engine", async () => {
     const { sent, ask, answer } = setUp();
     const [first, second] = [new AbortController(), new AbortController()];
     const asked = [ask(100_000, first.signal), ask(100_000, second.signal), ask(100_000)];
     first.abort();
     second.abort();
     expect(await Promise.all(asked.slice(0, 2))).toEqual(["cancelled", "cancelled"]);
-    // The engine does not know that the client left: the third query waits for its answer to the first.
+    // The engine still works on the first query, so the third waits for that answer.
     expect(sent).toEqual(["q1"]);
     answer("q1");
     expect(sent).toEqual(["q1", "q3"]);
@@ -116,7 +116,7 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("time out without an answer, as do the ones behind them", async () => {
+  it("fail without an answer in time, also those that wait to be sent", async () => {
     const { sent, clock, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000)];
     clock.advance(60_000);
@@ -125,7 +125,7 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("are refused when too many wait, or too long ones; ended ones do not count", async () => {
+  it("are refused beyond the limits of number and length, in which ended queries do not count", async () => {
     const { ask, answer } = setUp();
     const many = Array.from({ length: 4 }, () => ask(4 * 1_048_576));
     expect(await ask(10)).toBe("resource_exhausted");
@@ -138,7 +138,7 @@ describe("queries", () => {
     expect(await ask(0)).toBe("resource_exhausted");
   });
 
-  it("end when the engine dies, and the next engine gets new ones", async () => {
+  it("fail when the engine dies, and later queries go to the next engine", async () => {
     const { sent, queries, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000), ask(10)];
     queries.abandon("the engine died");

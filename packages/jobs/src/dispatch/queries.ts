@@ -1,18 +1,19 @@
-// Sends queries about the model to the engine that need no job, such as the tokens of a text or a rendered conversation.
+// Sends queries about the model to the engine, such as for the tokens of a text or a rendered conversation. A query needs no job.
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import { countChars } from "@waggle/engine";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
 
-/** A working engine answers within one step, and the watchdog restarts a hung one. In a fleet the gateway waits as long as the worker. */
+/** Most time of a query, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
 export const queryTimeoutMs = 60_000;
-/** Most queries that may wait at once, and the largest total length of their texts in characters or tokens. */
+/** Most queries that may wait at once. */
 const maxWaiting = 256;
+/** Most characters or tokens of all waiting queries together. */
 const maxWaitingLength = 16 * 1_048_576;
 /**
- * Longer queries go to the engine one at a time: making the answer to a text of megabytes needs memory of a hundred times its size. The others wait
- * here, and need no work of the engine if their client leaves.
+ * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a
+ * waiting query disconnects, the query is not sent.
  */
 const shortLength = 16_384;
 
@@ -20,8 +21,9 @@ type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind
 
 export interface Queries {
   /**
-   * @param signal aborts when the client has left, or with a TimeoutError when the client's time limit has passed
-   * @throws WaggleError as from the engine; unavailable without an answer in time; resource_exhausted when too many wait; cancelled when the client has left
+   * @param signal aborts when the client has disconnected, or with a TimeoutError when the client's time limit has passed
+   * @throws WaggleError as from the engine; unavailable without an answer in time; resource_exhausted when too many queries wait; cancelled when the
+   * client has disconnected
    */
   ask<K extends EngineQuery["kind"]>(
     question: Extract<EngineQuery, { kind: K }>,
@@ -30,7 +32,7 @@ export interface Queries {
   answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
   /** Called when the engine can no longer answer: fails all waiting queries. */
   abandon(why: string): void;
-  /** Queries that wait for an answer. */
+  /** Number of queries that wait for an answer. */
   readonly waiting: number;
 }
 
@@ -52,7 +54,7 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
   const waiting = new Map<string, WaitingQuery>();
   /** Long queries that are not sent to the engine yet, the oldest first. */
   const line = new Set<WaitingQuery>();
-  /** The long query that the engine works on, also after its client has left. */
+  /** The long query that the engine works on, also after its client has disconnected. */
   let long: string | undefined;
   let waitingLength = 0;
   let serial = 0;
@@ -61,7 +63,6 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
     return new WaggleError("unavailable", `Cannot ask the model: ${why}.`, { retryAfterS: 1 });
   }
 
-  /** The error for an aborted query. */
   function abandoned({ reason }: AbortSignal): WaggleError {
     const isTimeout = reason instanceof Error && reason.name === "TimeoutError";
     return isTimeout ? notInTime() : new WaggleError("cancelled", "The client left.");
@@ -133,7 +134,7 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
   };
 }
 
-/** The total length of the query's texts, in characters or in tokens. */
+/** Returns the total length of the query's texts, in characters or in tokens. */
 function lengthOf(question: EngineQuery): number {
   switch (question.kind) {
     case "tokenize":

@@ -1,4 +1,4 @@
-// Owns the timers of each job: at most one of each kind runs, and all are cleared when the job ends.
+// Owns the timers of each job: at most one timer of each kind runs, and all timers are cleared when the job ends.
 import type { Clock } from "@waggle/async";
 import type { Job, JobTimer, Outcome } from "../job/job.ts";
 import type { JobLimits } from "./dispatcher-port.ts";
@@ -33,7 +33,7 @@ export interface SpecTimersOptions {
   readonly end: (job: Job, outcome: Outcome) => void;
 }
 
-/** Starts the timers that the job's spec sets at acceptance: its deadline, and how long it waits for a first reader. */
+/** Starts the timers that depend on the job's spec: its deadline, and the longest wait for a first reader. */
 export function startSpecTimers(job: Job, { timers, limits, end }: SpecTimersOptions): void {
   const { deadlineMs, onDisconnect } = job.spec;
   if (deadlineMs !== undefined) {

@@ -1,5 +1,5 @@
-// Owns the jobs without a slot: in the queue, or behind the running job of their session. It moves jobs between the two and computes their positions;
-// it starts and ends no jobs.
+// Owns the jobs without a slot, which wait in the queue or for the end of their session's running job. This module moves jobs between the two places
+// and computes their positions; it starts and ends no jobs.
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey } from "@waggle/queue";
 import type { Job } from "../job/job.ts";
@@ -11,35 +11,33 @@ export interface WaitingJobs {
   readonly length: number;
   /** @throws WaggleError resource_exhausted */
   join(job: Job): void;
-  /** Puts the job in the position of a waiting `old`, or behind a running one. The caller then ends `old`. */
+  /** Gives the job the position of `old`, or lets the job wait for the end of `old` if that job runs. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
-  /** Puts a job into the queue, whatever the limits: a job that waited behind another one, or (`again`) a job that lost its engine. */
+  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine, and gets its old position */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, and leaves it waiting until `take`. A job that lost its engine and is no suspect
-   * comes before a suspect, even if it does not
-   * fit yet.
+   * Returns the next job that fits, without taking the job. Instead of a suspect, a job that lost its engine without becoming a suspect is returned,
+   * whether or not that job fits.
    */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
-  /** A taken job has freed its slot. */
+  /** Called when a taken job has freed its slots. */
   finished(job: Job): void;
-  /** Takes the job behind this one. */
+  /** Takes the job that waits for the end of this one. */
   takeSuccessor(job: Job): Job | undefined;
-  /** The job's position: 1 is next; undefined for a job that does not wait. */
+  /** Returns the job's position: 1 is next; undefined for a job that does not wait. */
   position(job: Job): number | undefined;
-  /** The position that this job would get. @param old the live job of its session, which this job would replace */
+  /** Returns the position that this job would get. @param old the live job of its session, which this job would replace */
   forecast(job: Job, old: Job | undefined): number;
-  /** The error for a job for which the queue has no room. */
+  /** Makes the error for a job for which the queue has no room. */
   refusal(reason?: "full" | "client_share"): WaggleError;
 }
 
 export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
   /**
-   * Successors by predecessor, at most one for each running job. A successor does not inherit the slot but waits
-   * in the queue like all jobs; otherwise sessions
-   * that supersede their jobs again and again would keep all slots.
+   * Successors by predecessor, at most one for each running job. A successor does not get its predecessor's slot but enters the queue: otherwise
+   * sessions that supersede their jobs again and again would keep all slots.
    */
   const successors = new Map<Job, Job>();
   /** Jobs in the queue that had a slot before their engine died. */
@@ -54,7 +52,7 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
     });
   }
 
-  /** A suspect comes last: no other job starts while it has no output, so streams would stop for the whole of its prompt. */
+  /** A suspect comes last, because no other job starts until the suspect has output: the other streams would wait for its whole prompt. */
   function next(fits: (job: Job) => boolean): Job | undefined {
     const first = queue.next(fits);
     if (first === undefined || !isSuspect(first)) return first;
@@ -111,7 +109,7 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
         case "queued":
           return queue.position(job.uid);
         case "blocked":
-          // The position that the job would have if its predecessor had ended.
+          // The position in the queue that the job would get now.
           return queue.depth + 1;
         case "running":
         case "ending":

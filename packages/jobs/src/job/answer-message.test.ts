@@ -17,7 +17,7 @@ const call = (index: number, name: string): Said => ({
 const args = (index: number, text: string): Said => ({ text, part: "arguments", call: { index } });
 
 describe("the message of an answer", () => {
-  it("has reasoning, content and calls, each call with its arguments", () => {
+  it("has reasoning, content, and calls with their arguments", () => {
     const draft = draftOf(
       { text: "h", part: "reasoning" },
       { text: "m", part: "reasoning" },
@@ -41,12 +41,12 @@ describe("the message of an answer", () => {
     expect(lengthOf(draft)).toBe("ab".length + "hm".length + "f".length + '{"x":1}'.length + "g".length + "{}".length);
   });
 
-  it("has null as content next to calls, as histories have it, and otherwise a text", () => {
+  it("has null for empty content next to calls, and otherwise a text", () => {
     expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).content).toBeNull();
     expect(messageOf(emptyMessage)).toEqual({ role: "assistant", content: "" });
   });
 
-  it("marks a call within which the answer ended", () => {
+  it("marks a last call whose arguments are cut", () => {
     const draft = draftOf(call(0, "f"), args(0, "{}"), call(1, "g"), args(1, '{"x":'));
     expect(messageOf(draft).tool_calls?.map(({ cut }) => cut)).toEqual([undefined, true]);
     expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).tool_calls?.map(({ cut }) => cut)).toEqual([undefined]);

@@ -1,7 +1,6 @@
-// Combines the parts of an answer into one message, in the format that the next request's history needs. Pure.
+// Combines the parts of an answer into one message, in the format of the history in the next request. Pure.
 import type { AnswerMessage, TokenEvent } from "@waggle/protocol";
 
-/** The message so far. */
 export interface MessageDraft {
   readonly content: string;
   readonly reasoning: string;
@@ -29,12 +28,12 @@ export function withToken(draft: MessageDraft, { part, text, call }: TokenEvent)
   }
 }
 
-/** Total characters of the message's texts. */
+/** Returns the number of characters in all texts of the message. */
 export function lengthOf({ content, reasoning, calls }: MessageDraft): number {
   return calls.reduce((sum, call) => sum + call.name.length + call.arguments.length, content.length + reasoning.length);
 }
 
-/** The last call is marked as cut if the answer ended within its arguments. */
+/** Makes the message. Its last call is marked as cut if the answer ended within the call's arguments. */
 export function messageOf({ content, reasoning, calls }: MessageDraft): AnswerMessage {
   return {
     role: "assistant",

@@ -5,33 +5,33 @@ import { createSuspectWaits, hasUsedUpCrashes, lossesAfter, mayStartWith } from 
 const job = (enginesLost: number, hasNewOutput = false) => ({ state: { enginesLost, hasNewOutput } as JobState });
 
 describe("a job", () => {
-  test("that is no suspect starts with other such jobs", () => {
+  test("that is no suspect starts while other jobs run", () => {
     expect(mayStartWith(job(0), [job(0), job(0, true)])).toBe(true);
   });
 
-  test("does not start with a suspect, which has lost an engine and has no output since", () => {
+  test("does not start while a suspect without output runs", () => {
     for (const others of [[job(1)], [job(0, true), job(2)]]) expect(mayStartWith(job(0), others)).toBe(false);
   });
 
-  test("that has lost an engine starts when all others have output", () => {
+  test("that lost one engine starts when all running jobs have output", () => {
     expect(mayStartWith(job(1), [job(0, true), job(0)])).toBe(false);
     expect(mayStartWith(job(1), [job(0, true)])).toBe(true);
     expect(mayStartWith(job(1), [])).toBe(true);
   });
 
-  test("that has lost two engines starts alone, and a third loss ends it", () => {
+  test("that lost two engines starts alone, and ends after a third loss", () => {
     expect(mayStartWith(job(2), [job(0, true)])).toBe(false);
     expect(mayStartWith(job(2), [])).toBe(true);
     expect([1, 2, 3].map(hasUsedUpCrashes)).toEqual([false, false, true]);
   });
 
-  test("counts lost engines in a row until it has output", () => {
+  test("counts the lost engines in a row, from 0 again after output", () => {
     expect(lossesAfter(job(1).state)).toBe(2);
     expect(lossesAfter(job(0, true).state)).toBe(0);
   });
 });
 
-test("a suspect waits ten seconds to be alone, counted from its turn and not from a question about it", () => {
+test("a suspect waits at most ten seconds to run alone, counted from the call of `waits`", () => {
   let now = 0;
   const waits = createSuspectWaits(() => now);
   const [suspect, other] = [job(2) as Job, job(0, true) as Job];

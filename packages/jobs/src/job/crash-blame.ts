@@ -1,33 +1,30 @@
 // Decides which jobs are suspected of having crashed the engine, and when such a job may start.
 //
-// A job is a suspect when an engine died while running it, before the job's first new output. A suspect starts when all running jobs have new
-// output, and no other job
-// starts before the suspect has output. If it crashes the next engine too, the other jobs have had output since and are no suspects. After two
-// crashes in a row the suspect
-// runs once more, alone if the other jobs end soon, and a third crash ends it.
+// A job is a suspect when the last engine died while running the job, before its first new output. A suspect starts when all running jobs have new
+// output, and no other job starts before the suspect has output. So when the suspect crashes the next engine too, the other jobs have had output and
+// are no suspects. After two crashes in a row the suspect runs once more, alone if the other jobs end soon. A third crash ends the suspect.
 import type { Job, JobState, Outcome } from "./job.ts";
 
-/** Silent crashes in a row after which a job runs alone. */
+/** Crashes in a row without new output after which a job runs alone. */
 const crashesToRunAlone = 2;
 
 /**
- * How long a suspect waits to run alone, while no other job starts. After this time it starts although jobs with output still run. Those jobs
- * continue even if it crashes the engine, and an
- * endless stream does not delay the other jobs for longer.
+ * How long a suspect waits to run alone, while no other job starts. After this time the suspect starts although jobs with output still run: a crash
+ * would not make them suspects, and an endless stream must not delay the waiting jobs for longer.
  */
 const longestWaitToBeAloneMs = 10_000;
 
-/** Engines in a row that died while running the job, without new output, including the one that died just now. */
+/** Counts the engines in a row that died while running the job, without new output, including the engine that died just now. */
 export function lossesAfter({ hasNewOutput, enginesLost }: Pick<JobState, "hasNewOutput" | "enginesLost">): number {
   return hasNewOutput ? 0 : enginesLost + 1;
 }
 
-/** Whether a job with this number of silent crashes has to end. */
+/** Whether a job ends after this many crashes in a row without new output. */
 export function hasUsedUpCrashes(enginesLost: number): boolean {
   return enginesLost > crashesToRunAlone;
 }
 
-/** The job's failure, with the number of crashes. */
+/** Adds the number of crashes to the message of the job's failure. */
 export function crashFailure(outcome: Outcome, enginesLost: number): Outcome {
   if (outcome.type !== "failed") return outcome;
   const message = `The engine crashed ${enginesLost} times in a row while running this job, without new output. ${outcome.message}`;
@@ -41,7 +38,7 @@ export function isSuspect({ state }: Pick<Job, "state">): boolean {
 
 /**
  * @param others the jobs that the engine holds
- * @param hasWaited whether the job has waited the longest time to run alone
+ * @param hasWaited whether the job has waited for `longestWaitToBeAloneMs`
  */
 export function mayStartWith(
   job: Pick<Job, "state">,
@@ -59,13 +56,13 @@ export function mayStartWith(
 export interface SuspectWaits {
   /** Whether the job may start now. @param others jobs that the engine holds */
   mayStart(job: Job, others: Iterable<Job>): boolean;
-  /** Starts measuring the job's wait: the job could start now if it were alone. */
+  /** Starts measuring how long the job waits to run alone. */
   waits(job: Job): void;
-  /** Called when the job starts: a later wait is measured from zero. */
+  /** Called when the job starts, so that its next wait is measured from zero. */
   starts(job: Job): void;
 }
 
-/** @param now milliseconds; never goes back */
+/** @param now milliseconds of a monotonic clock */
 export function createSuspectWaits(now: () => number): SuspectWaits {
   const waitsSince = new WeakMap<Job, number>();
 

@@ -1,4 +1,4 @@
-// Makes a waiting job from a spec: draws its ids and its seed, and sets its initial state.
+// Makes a waiting job from a spec: draws ids and a seed where the spec has no value, and sets the initial state.
 import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
@@ -11,20 +11,20 @@ import type { OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
-/** The key of a client's session. The protocol allows no spaces in ids, so two different sessions never have the same key. */
+/** Returns the key of a client's session. The protocol allows no spaces in ids, so two sessions never have the same key. */
 export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "sessionId">): string | undefined {
   return sessionId === undefined ? undefined : `${client} ${sessionId}`;
 }
 
-/** The worker's values for fields that a request leaves out. */
+/** Values for fields that a request leaves out. */
 export interface JobDefaults {
   /** If undefined, an answer may fill the context. */
   readonly defaultMaxTokens: number | undefined;
-  /** An answer ends after this many repetitions of the same tokens; if undefined, repetitions do not end it. */
+  /** An answer ends after this many repetitions of the same tokens; if undefined, there is no limit. */
   readonly defaultRepetitionLimit: number | undefined;
 }
 
-/** Adds the worker's defaults and a random seed to the spec. The `started` event has the seed, so a client can get the same answer again. */
+/** Adds defaults and a random seed to the spec. The `started` event has the seed, so that a client can repeat the answer. */
 export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
   if (spec.kind !== "generate") return spec;
   const { sampling, maxTokens = defaults.defaultMaxTokens } = spec;
@@ -33,7 +33,6 @@ export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
   return { ...spec, maxTokens, repetitionLimit, sampling: { ...sampling, seed } };
 }
 
-/** A random id, for a job whose client has chosen none. */
 export function drawnId(): string {
   return `job-${randomUUID()}`;
 }
@@ -49,9 +48,8 @@ export interface NewJobOptions {
   /** The prompt's size from the engine's preflight; undefined if the engine did not answer in time. */
   readonly size?: PromptSize | undefined;
   readonly listener?: JobListener | undefined;
-  /** The call key of the reservation, or of the job that another gateway accepted; otherwise a random key is drawn. */
+  /** The call key of the reservation, or of the job at the other gateway; by default a random key is drawn. */
   readonly callKey?: string | undefined;
-  /** Whether another gateway accepted the job. */
   readonly takenOver?: boolean;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
@@ -109,7 +107,7 @@ function outputBefore(spec: JobSpec): OutputSoFar {
   return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
 }
 
-/** Empty vectors for the texts that another worker has computed: only the indexes are needed here. */
+/** Returns empty vectors for the texts that another worker has computed: this worker needs only their number. */
 function computedBefore(spec: JobSpec): (readonly number[])[] {
   return spec.kind === "generate" ? [] : Array.from({ length: spec.computed ?? 0 }, () => []);
 }

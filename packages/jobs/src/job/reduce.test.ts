@@ -54,7 +54,7 @@ const released = (jobId = "j1"): JobInput => ({
   at: 20,
 });
 
-/** As the dispatcher does: stores the new state, and appends events to the log. */
+/** Does part of the dispatcher's work: stores the new state, and appends events to the log. */
 function apply(job: Job, ...events: readonly JobInput[]): Effect[] {
   return events.flatMap((event) => {
     const { state, effects } = reduce(job, event);
@@ -68,7 +68,7 @@ const typesOf = (effects: readonly Effect[]): string[] =>
   effects.map((effect) => (effect.type === "append" ? effect.event.type : effect.type));
 
 describe("a job", () => {
-  it("goes from the queue through prefill and decode to its end, with each event once", () => {
+  it("goes from the queue through prefill and decode to its end, and sends each event once", () => {
     const job = newJob();
     const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
     expect(typesOf(effects)).toEqual([
@@ -82,7 +82,7 @@ describe("a job", () => {
     expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });
   });
 
-  it("reports the progress of its prompt, of its first choice, until its first token", () => {
+  it("sends the prompt progress of its first choice until its first token", () => {
     const job = newJob(2);
     const told = apply(job, { type: "submitted" }, started(), started("j1.1"), progress(), progress("j1.1"));
     expect(told.at(-1)).toEqual({
@@ -98,7 +98,7 @@ describe("a job", () => {
     expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "output", "token"]);
   });
 
-  it("reports where its prompt differs from the cache, when it starts and in its usage", () => {
+  it("sends the first uncached text of its prompt in the `started` event and in the usage", () => {
     const job = newJob();
     const event = { type: "started" as const, jobId: "j1", promptTokens: 3, cachedTokens: 1, differsAt: "Monday" };
     apply(job, { type: "submitted" }, { type: "started", event, model: "m", at: 1 }, finished());
@@ -106,7 +106,7 @@ describe("a job", () => {
     expect(job.log.terminal).toMatchObject({ usage: { cached_tokens: 1, differs_at: "Monday" } });
   });
 
-  it("leaves the queue at its end; a running one is released first", () => {
+  it("leaves the queue when it ends; a running job is released first", () => {
     expect(typesOf(apply(newJob(), { type: "end", outcome: cancelled, at: 1 }))).toEqual(["dequeue", "end", "ended"]);
     const job = newJob();
     const asked = apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
@@ -116,14 +116,14 @@ describe("a job", () => {
     expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
   });
 
-  it("ends in time when the engine does not release it, and frees its share when it does", () => {
+  it("ends when the engine does not release it in time, and is freed at the late release", () => {
     const job = newJob();
     apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
     expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["end", "ended"]);
     expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["measure_cancel", "free"]);
   });
 
-  it("waits behind the job that it supersedes until that one is gone", () => {
+  it("cannot be submitted before the job that it supersedes has ended", () => {
     const job = newJob(1, "blocked");
     expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job event: submitted while blocked");
     expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
@@ -132,7 +132,7 @@ describe("a job", () => {
 
   const lost: JobInput = { type: "engine_lost", outcome: died, at: 5 };
 
-  it("starts again when its engine dies before its first output, twice, with one `started` in its stream", () => {
+  it("without output starts again when its engine dies, fails at the third time, and sends `started` once", () => {
     const job = newJob();
     expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
     expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
@@ -146,7 +146,7 @@ describe("a job", () => {
     });
   });
 
-  it("with output sends `resuming` once when its engine dies, and then only tokens", () => {
+  it("with output sends `resuming` once when its engine dies, and then continues with tokens", () => {
     const job = newJob();
     apply(job, { type: "submitted" }, started(), token(0, 1));
     expect(typesOf(apply(job, lost, { type: "loading" }))).toEqual(["status", "enqueue"]);
@@ -166,7 +166,7 @@ describe("a job", () => {
     expect(job.state).toMatchObject({ enginesLost: 2, phase: { name: "queued" } });
   });
 
-  it("of texts makes no progress by computing the same texts again", () => {
+  it("with texts is a suspect if later engines compute only known vectors", () => {
     const job = newJob();
     const vector = (index: number): JobInput => ({
       type: "computed",
@@ -185,14 +185,14 @@ describe("a job", () => {
     ]);
   });
 
-  it("with output and onEngineLoss `error` ends with its engine", () => {
+  it("with output and onEngineLoss `error` ends when its engine dies", () => {
     const job = newJob();
     job.spec = { ...job.spec, onEngineLoss: "error" } as JobSpec;
     apply(job, { type: "submitted" }, started(), lost, { type: "submitted" }, started(), token(0, 1));
     expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
   });
 
-  it("of several choices runs the unfinished ones again", () => {
+  it("with several choices runs only the unfinished ones again", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1"), started("j1.1"), token(0, 5), token(0, 6, "j1.1"), finished("j1"));
     expect(typesOf(apply(job, lost))).toEqual(["status", "enqueue"]);
@@ -202,7 +202,7 @@ describe("a job", () => {
     expect(job.state.counts.completionTokens).toBe(2 * counts.completionTokens);
   });
 
-  it("of several choices has one clock, which never goes back, and one count of tokens", () => {
+  it("with several choices has times that never go back, and counts the tokens of all choices", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1", 1), started("j1.1", 41));
     apply(job, token(0, 50), token(0, 15, "j1.1"), token(1, 60), token(1, 30, "j1.1"));
@@ -217,7 +217,7 @@ describe("a job", () => {
     expect(job.state.counts).toMatchObject({ prefillMs: 50, decodeMs: 20, completionTokens: 4, promptTokens: 3 });
   });
 
-  it("of several choices fails as a whole when one choice fails", () => {
+  it("with several choices fails when one choice fails", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
     const failed: JobInput = {
@@ -230,7 +230,7 @@ describe("a job", () => {
   });
 });
 
-describe("any inputs in any order", () => {
+describe("for random inputs", () => {
   const anyEvent = fc.oneof(
     fc.constantFrom<JobInput>(
       { type: "loading" },
@@ -253,7 +253,7 @@ describe("any inputs in any order", () => {
     ),
   );
 
-  /** False for inputs that the dispatcher never gives in this state. */
+  /** Whether the dispatcher may give this input in this state. */
   function isPossible(job: Job, event: JobInput): boolean {
     const held = (uid: string): boolean =>
       job.state.sequences.some((sequence) => sequence.uid === uid && sequence.held);
@@ -281,7 +281,7 @@ describe("any inputs in any order", () => {
     }
   }
 
-  it("a job ends once, sends nothing after its end, and frees its share once for each time it took one", () => {
+  it("a job ends at most once, sends no event after its end, and is freed once for each submission", () => {
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
         const job = newJob(2);

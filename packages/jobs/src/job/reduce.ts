@@ -1,9 +1,9 @@
-// Defines the life of a job as one pure function, from an input and the job's state to the new state and the effects.
+// Defines the life of a job as one pure function, which returns the new state and the effects of an input.
 //
 //   queued --> running: queued, prefill, decode --> ending --> ended
 //     ^  ^         |                                  |
-//     |  +---------+ its engine died: it continues    |  from every phase: end, abort
-//   blocked (until the engine has released the job of its session that it supersedes)
+//     |  +---------+ the engine died                  |  from every phase: end, abort
+//   blocked (until the superseded job of the session has ended)
 import type { JobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
@@ -25,70 +25,70 @@ const longestMessage = 1_048_576;
 
 /** `at` is the daemon clock's time in milliseconds. */
 export type JobInput =
-  /** The job that it supersedes is gone. */
+  /** The job that this job supersedes has ended. */
   | { readonly type: "unblocked" }
   /** The job is next in the queue, and there are slots for all its sequences. */
   | { readonly type: "submitted" }
-  /** Its position in the queue has changed. */
+  /** The job's position in the queue has changed. */
   | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
-  /** No engine is ready; one is loading. */
+  /** The engine is loading the model. */
   | { readonly type: "loading" }
   | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
-  /** A piece of its prompt was computed. */
+  /** The engine has computed a part of the job's prompt. */
   | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** A text's vector or logit, or logprobs of the prompt have been computed. */
+  /** The engine has computed a text's vector or logit, or logprobs of the prompt. */
   | { readonly type: "computed"; readonly event: ComputedEvent }
-  /** The engine has released a sequence: it finished, failed, or was cancelled as asked. */
+  /** The engine has released a sequence, which finished, failed, or was cancelled as requested. */
   | {
       readonly type: "released";
       readonly event: EngineEventOf<"finished" | "failed" | "cancelled">;
       readonly at: number;
     }
-  /** A request for its end. The first request decides the outcome. */
+  /** The job must end. The first such input decides the outcome. */
   | { readonly type: "end"; readonly outcome: Outcome; readonly at: number }
   /** The engine has not released the job in time. */
   | { readonly type: "overdue"; readonly at: number }
-  /** The job ends now, whatever the engine does. */
+  /** The job must end at once, without waiting for the engine. */
   | { readonly type: "abort"; readonly outcome: Outcome; readonly at: number }
   /** The job's worker is gone, and another worker continues the job. */
   | { readonly type: "resumed_elsewhere" }
-  /** The engine died with everything that it held. */
+  /** The engine died, with all sequences that it held. */
   | { readonly type: "engine_lost"; readonly outcome: Outcome; readonly at: number };
 
 type EngineEventOf<T extends JobEvent["type"]> = Extract<JobEvent, { type: T }>;
 
-/** Work for the dispatcher, which performs a change's effects in their order. */
+/** Work for the dispatcher, which performs the effects of a change in their order. */
 export type Effect =
   | { readonly type: "append"; readonly event: StreamEvent }
   /** Put the job into the queue; with `again`, at its old position. */
   | { readonly type: "enqueue"; readonly again: boolean }
   | { readonly type: "dequeue" }
   | { readonly type: "submit" }
-  /** Ask the engine to release these sequences. If that takes too long, the next input is `overdue`. */
+  /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[] }
-  /** The first sequence has its slot. */
+  /** Record that the first sequence has its slot. */
   | { readonly type: "measure_start" }
-  /** The job continues after its prior output. */
+  /** Record that the job continues after its earlier output. */
   | { readonly type: "measure_resumption" }
-  /** Model tokens have come; `sincePreviousMs` is undefined for the first of a sequence. */
+  /** Record model tokens. `first`: the job's first; `sincePreviousMs`: undefined for the first tokens of a sequence. */
   | {
       readonly type: "measure_tokens";
       readonly tokens: number;
       readonly first: boolean;
       readonly sincePreviousMs: number | undefined;
     }
-  /** One token event of a choice has these tokens. */
+  /** Store the tokens of one token event, for an engine that resumes the job. */
   | { readonly type: "output"; readonly choice: number; readonly ids: readonly Token[] }
-  /** Keep output that is not in the stream. */
+  /** Store output that is not in the stream. */
   | { readonly type: "keep"; readonly event: ComputedEvent }
-  /** Count the forward passes between a cancel and the release of the slot. */
+  /** Record the number of forward passes between a cancel and the release of the slot. */
   | { readonly type: "measure_cancel"; readonly steps: number }
-  /** Parts of the answer that look like tool calls and are not readable. */
+  /** Record the number of pieces that looked like tool calls and could not be parsed. */
   | { readonly type: "measure_unreadable"; readonly calls: number }
-  /** The engine holds no sequence of the job any more, so it no longer counts as a running job of its client. */
+  /** The engine holds no sequence of the job any more, so the job no longer counts as a running job of its client. */
   | { readonly type: "free" }
-  /** The job is over, and its last event is in the log. */
+  /** The job has ended, and its last event is in the log. */
   | { readonly type: "ended"; readonly outcome: Outcome };
 
 export interface Change {
@@ -108,17 +108,17 @@ export function reduce(job: Job, event: JobInput): Change {
       if (phase.name !== "queued") throw illegal(job, event);
       return submit(state);
     case "moved":
-      // A client sees no queue position after the start, also while the job waits for another engine.
+      // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "ended"
         ? unchanged(state)
         : send(state, queuedEventOf(job, event));
     case "loading":
-      // A resuming stream already has its `resuming` status; send no other until it continues.
+      // A job with output has sent the status `resuming`, and sends no other status until it continues.
       return phase.name === "ended" || hasOutput(job) ? unchanged(state) : send(state, statusOf(job, "loading"));
     case "started":
       return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
     case "progress":
-      // The choices of a job share one prompt: the progress of the first one is sent.
+      // The choices of a job have the same prompt, so only the first choice's progress is sent.
       return phase.name === "running" && state.firstTokenAt === undefined && event.event.jobId === job.uid
         ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event.event) })
         : unchanged(state);
@@ -165,12 +165,12 @@ function start(job: Job, { event, model, at }: Extract<JobInput, { type: "starte
     ...state,
     phase: withStage(state, "prefill", "queued"),
     startedAt,
-    // A resumed job keeps the counts of its first start, which its client has received.
+    // A resumed job keeps the counts of its first start, because its client has received them.
     counts: resumes && !first ? state.counts : { ...state.counts, promptTokens, cachedTokens },
     differsAt: event.jobId === job.uid && !resumes ? event.differsAt : state.differsAt,
     sequences: withSequence(state, event.jobId, { startedMs: at - startedAt, slot: event.slot }),
   };
-  // The start of a later choice sends no event: the job has started already.
+  // When a further choice starts, the job has started already, and sends no event.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
   const news: Effect = resumes ? { type: "measure_resumption" } : append(statusOf(job, "thinking"));
   if (!first) return { state: next, effects: [news] };
@@ -184,7 +184,7 @@ function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>)
   if (sequence === undefined) throw new Error(`Illegal token of job ${job.uid}: it has no sequence ${event.jobId}`);
   const { counts } = state;
   const first = state.firstTokenAt === undefined;
-  // Times count from the job's start for all choices, whose messages may arrive in any order.
+  // All choices count time from the job's start. Their messages may arrive in any order, but the job's times never go back.
   const tokenMs = Math.max(sequence.startedMs + event.tMs, counts.prefillMs + counts.decodeMs);
   const token = tokenEventOf(job, event, sequence.choice, roundMs(tokenMs));
   const next: JobState = {
@@ -244,7 +244,7 @@ function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }
   return { state: change.state, effects: [...steps, ...change.effects, free] };
 }
 
-/** An engine that cancels a sequence without a request has a defect. */
+/** The outcome `internal` means a defect: the engine cancelled a sequence without a request. */
 function outcomeOf(event: EngineEventOf<"finished" | "failed" | "cancelled">, { phase }: JobState): Outcome {
   switch (event.type) {
     case "finished":
@@ -268,7 +268,7 @@ function askToEnd(job: Job, { outcome, at }: { readonly outcome: Outcome; readon
   };
 }
 
-/** The job continues under the next engine after its output so far. A job without output starts again, and its client sees only a longer wait. */
+/** The next engine continues the job after its output so far. A job without output starts again, and its client only waits longer. */
 function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine_lost" }>): Change {
   const { phase } = job.state;
   const enginesLost = lossesAfter(job.state);
@@ -295,7 +295,10 @@ function resumeElsewhere(job: Job): Change {
   return { state: { ...job.state, resumptions }, effects };
 }
 
-/** Must be the last effect: otherwise the session's next job would count as a job without a turn. */
+/**
+ * Must be the last effect, so that the session's next job is in the queue by then: the queue forgets the last turn of a client without queued and
+ * running jobs.
+ */
 const free: Effect = { type: "free" };
 
 /** The only function that ends a job. */
@@ -320,14 +323,14 @@ function withSequence({ sequences }: JobState, uid: string, change: Partial<Sequ
   return sequences.map((sequence) => (sequence.uid === uid ? { ...sequence, ...change } : sequence));
 }
 
-/** Undefined once the message is too long: then the text is only in the stream. */
+/** Adds the token to the message. Returns undefined once the message is too long for the end event. */
 function withText({ message }: SequenceState, token: TokenEvent): SequenceState["message"] {
   if (message === undefined) return undefined;
   const longer = withToken(message, token);
   return lengthOf(longer) > longestMessage ? undefined : longer;
 }
 
-/** A vector that a later engine computes again is no progress. */
+/** Whether the event has a vector that no earlier engine has computed: only such a vector is progress. */
 function isNewVector({ vectors }: Job, event: ComputedEvent): boolean {
   return event.type === "embedding" && event.index >= vectors.length;
 }
@@ -337,13 +340,13 @@ function hasOutput({ log }: Job): boolean {
   return log.nextToken > 0;
 }
 
-/** The sum of the sequences' counts; the stream's counts if an engine died before it sent its counts. */
+/** Sums up the sequences' counts; returns the worker's counts if an engine died before sending a sequence's counts. */
 function totalsOf({ sequences, counts, resumptions }: JobState): JobCounts {
   const known = sequences.flatMap((sequence) => (sequence.counts === undefined ? [] : [sequence.counts]));
   const [first] = known;
   if (first === undefined || known.length < sequences.length) return counts;
   const completionTokens = known.reduce((sum, part) => sum + part.completionTokens, 0);
-  // An engine knows the tokens of earlier engines but not their times, so take the times from the job.
+  // An engine counts the tokens of earlier engines but does not know their times, so take the times from the worker's counts.
   if (resumptions > 0) return { ...counts, completionTokens };
   if (sequences.length === 1) return first;
   // The times of the choices overlap, so they cannot be added.

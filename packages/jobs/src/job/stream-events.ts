@@ -16,7 +16,7 @@ import { messageOf } from "./answer-message.ts";
 import { finishReasonOf } from "./job.ts";
 import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
 
-/** The fields of every event of the job's stream. */
+/** Returns the fields that every event of the job's stream has. */
 export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
   const { sessionId } = spec.scope;
   return sessionId === undefined ? { stream_id: id } : { stream_id: id, session_id: sessionId };
@@ -59,7 +59,7 @@ export function tokenEventOf(
   return {
     type: "token",
     ...streamKeys(job),
-    // The tokens of several choices interleave, and the index counts all of them.
+    // The index counts the tokens of all choices together.
     index: job.takenOver && job.log.nextToken === 0 ? event.index : job.log.nextToken,
     text: event.text,
     ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
@@ -71,7 +71,7 @@ export function tokenEventOf(
   };
 }
 
-/** A call without an id in the model's format gets an id from the job's call key. */
+/** A tool call without an id in the model's answer gets an id from the job's call key. */
 function partOf(part: PartName | undefined, callKey: string): Pick<TokenEvent, "part" | "call"> {
   switch (part?.kind) {
     case undefined:
@@ -110,7 +110,7 @@ export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): Te
 
 type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "stop_string" | "cancelled_by" | "message">;
 
-/** @param outcome of the whole job; undefined for one of several choices */
+/** @param outcome the outcome of the whole job; undefined for one of several choices */
 function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
   const by = outcome?.type === "finished" ? outcome.by : outcome === undefined ? sequence?.stoppedBy : undefined;
   const draft = sequence?.message;
@@ -139,7 +139,7 @@ function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
   return differsAt === undefined ? {} : { differs_at: differsAt };
 }
 
-/** Timings of a job that has ended. */
+/** Returns the timings of a job that has ended. */
 export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = acceptedAt }: JobState): Timings {
   const { prefillMs, decodeMs, completionTokens } = counts;
   return {
@@ -151,7 +151,7 @@ export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = ac
   };
 }
 
-/** Rounds to a microsecond. The result is at least 0, because the clocks of two processes may differ a little. */
+/** Rounds to a microsecond, and negative values to 0: the clocks of two processes may differ a little. */
 export function roundMs(ms: number): number {
   return Math.max(0, Math.round(ms * 1000) / 1000);
 }

@@ -47,12 +47,12 @@ test("a job larger than the limit is not kept", () => {
   expect([forgotten, ended.count, ended.bytes]).toEqual([["1"], 0, 0]);
 });
 
-test("the number of jobs is limited, however small they are", () => {
+test("the number of jobs is limited", () => {
   for (const id of ["1", "2", "3", "4", "5"]) end(id, 1);
   expect([forgotten, ended.count]).toEqual([["1"], 4]);
 });
 
-test("many small jobs of one client push out no jobs of a client with few large ones", () => {
+test("many small jobs of one client do not evict the large job of another", () => {
   end("large", 60, "b");
   for (const id of ["1", "2", "3", "4"]) end(id, 1);
   expect([forgotten, ended.count]).toEqual([["1"], 4]);

@@ -4,6 +4,7 @@ import type { Job } from "../job/job.ts";
 
 export interface EndedJobsOptions {
   readonly clock: Clock;
+  /** How long a job is kept. */
   readonly windowMs: number;
   /** Most bytes of all kept logs together. Beyond this limit or `countLimit`, jobs are forgotten early. */
   readonly totalBytes: number;
@@ -12,7 +13,6 @@ export interface EndedJobsOptions {
   readonly onForgotten: (job: Job) => void;
 }
 
-/** The kept jobs of one client. */
 interface ClientJobs {
   readonly jobs: Set<Job>;
   bytes: number;
@@ -25,7 +25,7 @@ export interface EndedJobs {
   readonly bytes: number;
 }
 
-/** At a limit, the client with the most bytes or jobs loses its oldest job, so that no client can push out the jobs of others. */
+/** At a limit, the client with the most bytes or jobs loses its oldest job, so that no client can evict the jobs of others. */
 export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
   /** The jobs of each client in the order of their ends; clients without jobs have no entry. */
   const byClient = new Map<string, ClientJobs>();

@@ -1,4 +1,4 @@
-// Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Ended jobs are bounded in count, bytes and time.
+// Finds jobs by their ids: live jobs, and ended jobs while they can be replayed.
 import type { Clock } from "@waggle/async";
 import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
@@ -9,24 +9,24 @@ export interface RegistryOptions {
   readonly replayWindowMs: number;
   /** Most bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
   readonly replayTotalBytes: number;
-  /** The replay window of jobs that continue without a reader, whose clients come back later. */
+  /** The same two limits for background jobs, which continue without a reader: their clients return later. */
   readonly answerWindowMs: number;
   readonly answerTotalBytes: number;
-  /** Most ended jobs of each of the two kinds that are kept. */
+  /** Most ended background jobs, and most other ended jobs. */
   readonly endedJobsKept: number;
   /** Called when no client can read the job any more. */
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
 
 export interface JobRegistry {
-  /** @throws Error when the id is taken; callers ask `has` first */
+  /** @throws Error when the client has a job with this id; callers check `has` before */
   add(job: Job): void;
   has(client: string, id: string): boolean;
   get(client: string, id: string): Job | undefined;
-  /** Finds a live job by the engine's name for it. */
+  /** Finds a live job by its uid. */
   live(uid: string): Job | undefined;
   liveJobs(): readonly Job[];
-  /** Called when a job has ended: keeps the job for a while, if it has a stream to replay. */
+  /** Keeps an ended job for its window if its stream can be replayed; otherwise forgets the job. */
   retire(job: Job): void;
   /** Drops all ended jobs and their timers. */
   clear(): void;
@@ -68,7 +68,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     liveJobs: () => [...live.values()],
     retire(job) {
       live.delete(job.uid);
-      // Vectors are not in the log, so these jobs cannot be replayed. A job with a listener belongs to a gateway, which replays it.
+      // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
       if (job.spec.kind !== "generate" || job.listener !== undefined) return forgotten(job);
       (job.spec.onDisconnect === "continue" ? answers : replayed).add(job);
     },
@@ -90,10 +90,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   };
 }
 
-/**
- * A view of the registry for one model. Ids are unique and ended jobs are bounded in the whole registry; the live jobs are only those of the
- * model.
- */
+/** Creates the registry of one model's live jobs. Unique ids, ended jobs and their limits are shared with the whole registry. */
 export function createRegistryPart(whole: JobRegistry): JobRegistry {
   const live = new Map<string, Job>();
   return {
@@ -122,7 +119,7 @@ export function createRegistryPart(whole: JobRegistry): JobRegistry {
   };
 }
 
-/** A job's name among all clients. The protocol allows no spaces in ids, so two different jobs never have the same name. */
+/** Returns the job's name among all clients. The protocol allows no spaces in ids, so two jobs never have the same name. */
 function nameOf(client: string, id: string): string {
   return `${client} ${id}`;
 }

@@ -1,9 +1,9 @@
-// Keeps the output of a job so far: the tokens from which the next engine continues, vectors, and the logprobs of the prompt.
+// Keeps the output of a job so far: the tokens after which the next engine continues, vectors, and the logprobs of the prompt.
 import type { JobEvent, PriorOutput, Token } from "@waggle/engine";
 import type { Job } from "../job/job.ts";
 import { withoutContent } from "../job/job-spec.ts";
 
-/** The tokens of one choice, with the fields of the engine's PriorOutput. The list grows with each token event. */
+/** The tokens of one choice, in the fields of PriorOutput. The list grows with each token event. */
 export interface OutputSoFar {
   readonly ids: Token[];
   events: number;
@@ -12,13 +12,12 @@ export interface OutputSoFar {
 /** Output that is not in the stream. */
 export type ComputedEvent = Extract<JobEvent, { type: "embedding" | "prompt_logprobs" }>;
 
-/** A copy, which does not grow. */
+/** Copies the output of one choice so far. */
 export function priorOutputOf({ output }: Pick<Job, "output">, choice: number): PriorOutput {
   const { ids = [], events = 0 } = output[choice] ?? {};
   return { ids: [...ids], events };
 }
 
-/** Adds the tokens of one token event. */
 export function addOutput({ output }: Pick<Job, "output">, added: { choice: number; ids: readonly Token[] }): void {
   const soFar = output[added.choice];
   if (soFar === undefined) return;
@@ -32,12 +31,7 @@ export function keepComputed(job: Job, event: ComputedEvent): void {
   else job.promptLogprobs.splice(event.from, event.entries.length, ...event.entries);
 }
 
-/** Drops the vectors of a job that another model will run: vectors of different models cannot be mixed. */
-export function forgetComputed({ vectors }: Pick<Job, "vectors">): void {
-  vectors.length = 0;
-}
-
-/** Drops the content of an ended job, of which only the stream can still be read. */
+/** Drops the content of an ended job except for its stream, which clients may still read. */
 export function dropContent(job: Job): void {
   job.spec = withoutContent(job.spec);
   job.promptLogprobs = [];

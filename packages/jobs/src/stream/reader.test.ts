@@ -6,15 +6,14 @@ import { createReplayLog } from "./replay-log.ts";
 
 const token = (index: number): TokenEvent => ({ type: "token", stream_id: "s", index, text: "ab", t_ms: index });
 
-it("a slow reader that does not react to its error is cut off once", async () => {
+it("a reader that is too slow, and then does not pull, is cut off only once", async () => {
   const log = createReplayLog(500);
   for (let index = 0; index < 50; index += 1) log.append(token(index));
   const clock = createFakeClock();
   const calls: string[] = [];
   const reader = createReader({
     log,
-    streamId: "s",
-    sessionId: undefined,
+    keys: { stream_id: "s" },
     after: -1,
     clock,
     pingIntervalMs: 15_000,

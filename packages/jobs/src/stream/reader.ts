@@ -1,7 +1,14 @@
-// Implements a reader: a cursor on one replay log, from which the client's connection pulls. The log and the engine never wait for a reader.
+// Owns the readers of jobs. A reader is a position in one replay log, from which a client's connection pulls events. The log and the engine never
+// wait for a reader.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { errorKinds } from "@waggle/protocol";
 import type { ErrorEvent, StreamEvent } from "@waggle/protocol";
+import type { JobDispatcher, JobLimits } from "../dispatch/dispatcher-port.ts";
+import type { JobTimers } from "../dispatch/timers.ts";
+import { hasEnded } from "../job/job.ts";
+import type { Job } from "../job/job.ts";
+import { streamKeys } from "../job/stream-events.ts";
+import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 /** Most token events of one pull, to bound the size of one write to the connection. */
@@ -9,30 +16,29 @@ const eventsPerPull = 256;
 
 export interface ReaderOptions {
   readonly log: ReplayLog;
-  /** The stream's id, for the error event that this reader gets if it is cut off. */
-  readonly streamId: string;
-  readonly sessionId: string | undefined;
+  /** The keys of the stream's events, for the error event `slow_consumer`. */
+  readonly keys: ReturnType<typeof streamKeys>;
   /** The reader begins after this token index; -1 begins with the first token. */
   readonly after: number;
   readonly clock: Clock;
   /** After this time without events, `next` resolves with an empty batch, which becomes a ping. */
   readonly pingIntervalMs: number;
-  /** When events wait and no pull comes for this long, the client has stopped reading. */
+  /** The client counts as stalled when events wait this long without a pull. */
   readonly stallTimeoutMs: number;
   /** Called once when the reader ends, for any reason. */
   readonly onClose: () => void;
-  /** Called once when the reader is cut off as a slow consumer, for either reason or both. */
+  /** Called once when the reader is cut off, because it stalled or because the log dropped tokens that it needs. */
   readonly onCutOff: () => void;
-  /** Called when the client has stopped reading and must be cut off; it must destroy the client's connection. */
+  /** Called when the client has stopped reading; must destroy the client's connection. */
   readonly onStalled: () => void;
 }
 
 /**
- * An explicit iterator, not a generator: `return()` ends a pending `next()` at once, which is how a disconnect is noticed.
- * Batches are in stream order. An empty one is a ping. The last one ends with a terminal event.
+ * Batches are in stream order. An empty batch is a ping. The last batch ends with a terminal event.
+ * The iterator is no generator, because `return()` must end a pending `next()` at once, for example after a disconnect.
  */
 export interface Reader extends AsyncIterableIterator<readonly StreamEvent[]> {
-  /** The connection is gone, or the reader must end. Idempotent. */
+  /** Ends the reader. Idempotent. */
   close(): void;
 }
 
@@ -61,7 +67,7 @@ export function createReader(options: ReaderOptions): Reader {
     if (nextToken < log.firstToken) {
       finished = true;
       reportCutOff();
-      return [tooSlow(options, log.firstToken)];
+      return [tooSlow(options.keys, log.firstToken)];
     }
     if (nextToken < log.nextToken) {
       const tokens = log.tokensFrom(nextToken, eventsPerPull);
@@ -86,11 +92,11 @@ export function createReader(options: ReaderOptions): Reader {
 
   function wake(): void {
     if (pending === undefined) {
-      // Events wait for a pull. The first of them starts the timer; a pull stops it.
+      // The first event that waits for a pull starts the timer, and the pull stops it.
       if (!closed && !finished) timer ??= clock.setTimeout(stalled, options.stallTimeoutMs);
       return;
     }
-    // A reader that resumes after a token that is not generated yet does not need the new event, and has missed no event.
+    // The new event may come before this reader's position: a client may resume after a token that is not generated yet.
     if (hasMore()) deliver(collect());
   }
 
@@ -98,7 +104,7 @@ export function createReader(options: ReaderOptions): Reader {
     const resolve = pending;
     pending = undefined;
     clearTimer();
-    // Start the timer after the last batch too: only the next pull shows that the client took it.
+    // Start the timer after the last batch too: only the next pull shows that the client has taken the batch.
     if (finished || hasMore()) timer = clock.setTimeout(stalled, options.stallTimeoutMs);
     resolve?.({ done: false, value: batch });
   }
@@ -156,14 +162,64 @@ export function createReader(options: ReaderOptions): Reader {
   };
 }
 
-function tooSlow(options: ReaderOptions, firstToken: number): ErrorEvent {
+function tooSlow(keys: ReaderOptions["keys"], firstToken: number): ErrorEvent {
   return {
     type: "error",
-    stream_id: options.streamId,
-    ...(options.sessionId === undefined ? {} : { session_id: options.sessionId }),
+    ...keys,
     code: "slow_consumer",
     message: `Cannot continue this reader: it fell too far behind, and token events before ${firstToken} are no longer held.`,
     retryable: errorKinds.slow_consumer.retryable,
     details: { first_index: firstToken },
+  };
+}
+
+export interface ReaderOpenerOptions {
+  readonly clock: Clock;
+  readonly timers: JobTimers;
+  readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
+  readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
+  /** Called when the job has had no readers for its whole grace time. */
+  readonly onAbandoned: (job: Job) => void;
+}
+
+/** When the last reader of a job is gone, the job's spec decides whether the job continues. */
+export function createReaderOpener({
+  clock,
+  timers,
+  lifecycle,
+  limits,
+  onAbandoned,
+}: ReaderOpenerOptions): JobDispatcher["openReader"] {
+  function onLastGone(job: Job): void {
+    if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
+    const graceMs = job.spec.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
+    if (graceMs === 0) onAbandoned(job);
+    else timers.set(job, "grace", graceMs, () => onAbandoned(job));
+  }
+
+  /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
+  function retryGraceMsOf({ spec, state: { phase } }: Job): number {
+    const isPrefilling = phase.name === "running" && phase.stage === "prefill";
+    return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
+  }
+
+  return (job, after, onStalled) => {
+    job.readers += 1;
+    timers.clear(job, "orphaned");
+    timers.clear(job, "grace");
+    return createReader({
+      log: job.log,
+      keys: streamKeys(job),
+      after,
+      clock,
+      pingIntervalMs: limits.pingIntervalMs,
+      stallTimeoutMs: limits.readerStallTimeoutMs,
+      onCutOff: lifecycle.readerCutOff,
+      onStalled,
+      onClose() {
+        job.readers -= 1;
+        if (job.readers === 0) onLastGone(job);
+      },
+    });
   };
 }

@@ -9,7 +9,7 @@ import { createTextDigests, record } from "./receipt.ts";
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const messages: GenerateSpec["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
 
-/** The receipt of a job without output. */
+/** Returns the receipt of a job without output. */
 function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
   const spec: GenerateSpec = {
     kind: "generate",
@@ -31,7 +31,7 @@ function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
   return (job.log.terminal as EndEvent).receipt;
 }
 
-test("the receipt has the template's hash for messages, and null for a plain prompt", () => {
+test("the receipt has the template's hash for a conversation, and null for a plain prompt", () => {
   expect(receiptOf({})).toMatchObject({
     model_file: "m.gguf",
     model_sha256: "m",
@@ -44,7 +44,7 @@ test("the receipt has the template's hash for messages, and null for a plain pro
   });
 });
 
-test("the receipt has the grammar's hash, both for tools and schemas and for the client's own grammar", () => {
+test("the receipt has the hash of the answer grammar, or of the client's grammar", () => {
   expect(receiptOf({})?.sampling).not.toHaveProperty("grammar_sha256");
   expect(receiptOf({ answerGrammar: "root ::= [a]" })?.sampling.grammar_sha256).toBe(sha256("root ::= [a]"));
   const sampling = SamplingSchema.parse({ seed: 7, grammar: "root ::= [b]" });

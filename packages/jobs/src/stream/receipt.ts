@@ -1,13 +1,13 @@
-// Makes the receipt in a stream's end: hashes of the text and of the model, and the settings, so that a client can check or repeat the answer.
+// Makes the receipt in a stream's end event: hashes of text and model, and the settings, so that a client can check or repeat the answer.
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import type { EndEvent, Receipt, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
 import type { GenerateSpec } from "../job/job-spec.ts";
 
-/** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. SHA-256 as 64 hexadecimal digits. */
+/** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
 export interface Fingerprints {
-  /** Hash of the model's file; for a split model, of its parts one after the other. */
+  /** Hash of the model's file; for a split model, of its parts concatenated. */
   readonly modelSha256: string | undefined;
   /** The name of the model's file. */
   readonly modelFile: string | undefined;
@@ -15,11 +15,11 @@ export interface Fingerprints {
   readonly templateSha256: string | undefined;
 }
 
-/** The SHA-256 of each choice's text, updated with each token event, because the log may have dropped the beginning when the job ends. */
+/** Hashes the text of each choice with each token event, because the log may have dropped the text's beginning when the job ends. */
 export interface TextDigests {
   /** Adds the text of a token event, which has whole characters only. */
   add(token: Pick<TokenEvent, "text" | "choice">): void;
-  /** Hash of this choice's text so far, in UTF-8: the texts of its token events one after the other. 64 hexadecimal digits. */
+  /** Returns the SHA-256 of this choice's text so far, in UTF-8. 64 hexadecimal digits. */
   sha256(choice: number): string;
 }
 
@@ -38,7 +38,7 @@ export function createTextDigests(): TextDigests {
   };
 }
 
-/** Appends the event to the job's log. An end event gets its receipt here. */
+/** Appends the event to the job's log, and adds the receipt to an end event. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
   if (event.type === "token") {
     if (job.takenOver && job.log.nextToken === 0 && event.index > 0) job.beginsLate = true;
@@ -53,7 +53,7 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: () => Fing
   return file === undefined ? event : ({ ...event, model_file: file } as StreamEvent);
 }
 
-/** Jobs without text have no receipt. If the log lacks the beginning of the answer, message and receipt are left out: both need the whole answer. */
+/** Embed and rerank jobs have no receipt. If the log lacks the answer's beginning, message and receipt are left out: both need the whole answer. */
 function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
   if (spec.kind !== "generate") return end;
   if (beginsLate) {
@@ -64,7 +64,7 @@ function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerpr
     text_sha256: digests.sha256(0),
     model_file: fingerprints.modelFile ?? null,
     model_sha256: fingerprints.modelSha256 ?? null,
-    // A plain prompt uses no template.
+    // Only conversations use the template.
     template_sha256: (spec.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
     seed: spec.sampling.seed,
     sampling: samplingOf(spec),
@@ -79,7 +79,7 @@ function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerpr
   };
 }
 
-/** The sampling settings, with the grammar's hash instead of its text, which can be very long. */
+/** Returns the sampling settings, with the grammar's hash instead of its text, which can be very long. */
 function samplingOf({ sampling, answerGrammar }: GenerateSpec): Receipt["sampling"] {
   const { seed: _, grammar = answerGrammar, ...values } = sampling;
   if (grammar === undefined) return values;

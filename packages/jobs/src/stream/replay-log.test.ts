@@ -9,7 +9,7 @@ const token = (index: number, text = "ab"): TokenEvent => ({ type: "token", stre
 const costOfTwoChars = 124;
 
 describe("replay log", () => {
-  it("holds tokens gaplessly and refuses a gap and a repetition", () => {
+  it("refuses a token whose index leaves a gap or is repeated", () => {
     const log = createReplayLog(10_000);
     log.append(token(0));
     expect(() => log.append(token(0))).toThrow("Token 0 instead of 1");
@@ -18,20 +18,20 @@ describe("replay log", () => {
     expect(log.tokensFrom(1, 10).map((event) => event.index)).toEqual([1]);
   });
 
-  it("takes nothing after the terminal event", () => {
+  it("refuses events after the terminal event", () => {
     const log = createReplayLog(10_000);
     log.append({ type: "error", stream_id: "s", code: "internal", message: "x", retryable: false });
     expect(() => log.append(token(0))).toThrow("after the stream's end");
   });
 
-  it("keeps the newest waiting event only, and numbers it", () => {
+  it("keeps only the latest waiting event, and counts these events", () => {
     const log = createReplayLog(10_000);
     log.append({ type: "queued", stream_id: "s", position: 3 });
     log.append({ type: "status", stream_id: "s", status: "thinking" });
     expect(log.waiting).toEqual({ event: { type: "status", stream_id: "s", status: "thinking" }, number: 2 });
   });
 
-  it("stays within its bytes, and has the index of the first token that it can replay", () => {
+  it("stays within its limit of bytes, and has the index of the oldest token", () => {
     const log = createReplayLog(costOfTwoChars * 10);
     for (let index = 0; index < 5_000; index += 1) {
       log.append(token(index));
@@ -43,7 +43,7 @@ describe("replay log", () => {
     expect(log.tokensFrom(4_999, 256).map((event) => event.index)).toEqual([4_999]);
   });
 
-  it("counts a receipt's biases: there may be a thousand", () => {
+  it("counts the bytes of a receipt's biases, of which there may be a thousand", () => {
     const bytesWith = (count: number): number => {
       const log = createReplayLog(Infinity);
       const logit_bias = Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), 1]));
@@ -80,7 +80,7 @@ describe("replay log", () => {
     expect(used).toBeLessThan(log.bytes * 1.25);
   });
 
-  it("keeps a single token that is larger than its limit", () => {
+  it("keeps a single token that exceeds the limit", () => {
     const log = createReplayLog(10);
     log.append(token(0, "x".repeat(100)));
     expect(log.firstToken).toBe(0);

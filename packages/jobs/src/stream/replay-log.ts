@@ -1,4 +1,4 @@
-// Keeps the events of a job's stream so far, bounded in bytes, and notifies readers of new events. It does not know HTTP.
+// Keeps the events of a job's stream so far, bounded in bytes, and notifies readers of new events.
 import type {
   AnswerMessage,
   EndEvent,
@@ -10,40 +10,38 @@ import type {
   TokenEvent,
 } from "@waggle/protocol";
 
-/**
- * Bytes of a token event in V8's heap without its text: the object, its fields, its array element. Estimates on the
- * high side, checked against the heap in the test.
- */
+// The sizes are bytes in V8's heap, estimated rather high. A test compares the estimate for logprobs with the heap.
+/** A token event without its text: the object, its fields, its array element. */
 const tokenOverheadBytes = 120;
-/** Bytes of an entry of logprobs, or of one of its alternatives: an object of numbers and an array of bytes. */
+/** An entry of logprobs, or one of its alternatives: an object of numbers and an array of bytes. */
 const logprobBytes = 120;
-/** Bytes of a receipt without its logit_bias: hashes and numbers. */
+/** A receipt without its logit_bias. */
 const receiptBytes = 1_024;
-/** Bytes of an entry of the receipt's logit_bias. */
+/** An entry of the receipt's logit_bias. */
 const biasBytes = 64;
-/** Bytes of an element of a small array. */
+/** An element of a small array. */
 const elementBytes = 8;
 
 export interface ReplayLog {
-  /** The latest queued or status event, which replaces the previous one; `number` counts these events. */
+  /** The latest queued or status event, which replaces the one before; `number` counts these events. */
   readonly waiting: { readonly event: QueuedEvent | StatusEvent; readonly number: number } | undefined;
   readonly started: StartedEvent | undefined;
   readonly terminal: TerminalEvent | undefined;
-  /** Index of the oldest token event still held. */
+  /** Index of the oldest token event in the log. */
   readonly firstToken: number;
-  /** Index that the next token event will have. */
+  /** Index of the next token event. */
   readonly nextToken: number;
   readonly bytes: number;
-  /** @throws Error after the terminal event, or when a token's index leaves a gap: both would break the stream's contract */
+  /** @throws Error after the terminal event, or for a token event with another index than `nextToken` */
   append(event: StreamEvent): void;
-  /** Token events from this index, at most `limit`; the index must be at least `firstToken`. */
+  /** Returns the token events from this index, at most `limit`. The index must be at least `firstToken`. */
   tokensFrom(index: number, limit: number): readonly TokenEvent[];
-  /** Calls back after every append. Returns the function that removes the listener. */
+  /** Calls the listener after every append. Returns the function that removes the listener. */
   subscribe(listener: () => void): () => void;
 }
 
 /**
- * @param maxBytes most bytes of the token events; beyond this limit the oldest are dropped, and a reader that still needs them is cut off
+ * @param maxBytes most bytes of the token events; beyond this limit the oldest events are dropped, and a reader that still needs them is cut off
  * @param firstIndex index of the first token event, above 0 after another worker's output; "any" accepts any index
  */
 export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0): ReplayLog {
@@ -51,9 +49,9 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
   let started: StartedEvent | undefined;
   let terminal: TerminalEvent | undefined;
   let tokens: TokenEvent[] = [];
-  /** Entries of `tokens` that have been dropped but not yet cut off the array. */
+  /** Number of entries, from the first, that count as dropped but are still in `tokens`. */
   let dropped = 0;
-  /** Index of tokens[0]. */
+  /** Index of the event `tokens[0]`. */
   let base = firstIndex === "any" ? 0 : firstIndex;
   let begun = firstIndex !== "any";
   let bytes = 0;
@@ -70,7 +68,7 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
       bytes -= costOf(tokens[dropped] as TokenEvent);
       dropped += 1;
     }
-    // Cutting the array only when half of it is dropped keeps appending O(1) on average.
+    // The array is cut only when half of it is dropped, so that an append takes constant time on average.
     if (dropped > 64 && dropped * 2 > tokens.length) {
       tokens = tokens.slice(dropped);
       base += dropped;
@@ -129,7 +127,7 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
   };
 }
 
-/** Bytes of the end's message and receipt. */
+/** Returns the bytes of the message and receipt in an end event. */
 function lastCostOf(event: TerminalEvent): number {
   if (event.type === "error") return 0;
   const { receipt } = event;

@@ -1,10 +1,12 @@
-// Writes the log lines and metrics of a stream's life: one line for each step, always with the same keys.
+// Writes the log lines and metrics of a job, from its acceptance to its end. All log lines have the same keys.
 import type { StatusEvent } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { reasonOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import type { Effect } from "../job/reduce.ts";
 import type { JobObserver } from "./listeners.ts";
+
+type Measured = Extract<Effect, { type: `measure_${string}` }>;
 
 export interface LifecycleOptions {
   readonly log: Logger;
@@ -15,21 +17,13 @@ export interface LifecycleOptions {
 
 export interface Lifecycle {
   accepted(job: Job): void;
-  started(job: Job): void;
-  /** A job with output continues under another engine. */
-  resumed(job: Job): void;
   status(job: Job, event: StatusEvent): void;
-  /** `first` is true for the job's first tokens; `sincePreviousMs` is undefined for the first tokens of a sequence. */
-  tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
-  /** `steps` counts the forward passes between the cancel and the release of the slot. */
-  cancelled(steps: number): void;
-  /** Parts of the answer that look like tool calls and are not readable: the client gets them as content. */
-  unreadable(job: Job, calls: number): void;
+  measure(job: Job, effect: Measured): void;
   ended(job: Job, outcome: Outcome): void;
-  /** `cleanly` is true if the engine had released the predecessor by then. */
+  /** The job that `successor` supersedes has ended. @param cleanly whether the engine has released that job */
   predecessorLeft(successor: Job, cleanly: boolean): void;
   readerCutOff(): void;
-  /** Model tokens generated so far, by all jobs. */
+  /** Number of model tokens generated so far, in all jobs. */
   readonly tokens: number;
 }
 
@@ -40,9 +34,39 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     model: model(),
     job: job.id,
   });
-  // Look the metrics up each time, because the name of a model may be known only after its load.
+  // Look up the metrics each time, because the name of a model may be known only after its load.
   const measured = () => metrics.ofModel(model());
   let generated = 0;
+
+  function start(job: Job): void {
+    const { counts, startedAt = job.acceptedAt } = job.state;
+    const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
+    promptTokens.inc(counts.promptTokens);
+    cachedPromptTokens.inc(counts.cachedTokens);
+    queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
+    log.info(keys(job), "stream_start");
+    for (const observer of observers) observer.started(job, model());
+  }
+
+  function resume(job: Job): void {
+    measured().jobsResumed.inc();
+    const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
+    log.info({ ...keys(job), tokens }, "stream_resumed");
+  }
+
+  function countTokens(
+    job: Job,
+    { tokens, first, sincePreviousMs }: Extract<Measured, { type: "measure_tokens" }>,
+  ): void {
+    const { acceptedAt, state } = job;
+    generated += tokens;
+    const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
+    tokensGenerated.inc(tokens);
+    if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+    if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
+    for (const observer of observers) observer.tokensCame(job, tokens, model());
+  }
+
   return {
     get tokens() {
       return generated;
@@ -51,39 +75,26 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       measured().jobsAccepted.inc();
       log.debug(keys(job), "stream_accepted");
     },
-    started(job) {
-      const { counts, startedAt = job.acceptedAt } = job.state;
-      const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
-      promptTokens.inc(counts.promptTokens);
-      cachedPromptTokens.inc(counts.cachedTokens);
-      queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
-      log.info(keys(job), "stream_start");
-      for (const observer of observers) observer.started(job, model());
-    },
-    resumed(job) {
-      measured().jobsResumed.inc();
-      const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
-      log.info({ ...keys(job), tokens }, "stream_resumed");
-    },
     status(job, { status, prompt_progress: progress }) {
-      // The progress of the prompt is for the client only.
+      // The log has no line for the progress of a prompt.
       if (progress !== undefined) return;
-      // The wire's name of this status, "thinking", would be confused with reasoning.
+      // The status "thinking" on the wire would look like reasoning in a log.
       log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },
-    tokensCame(job, { tokens, first, sincePreviousMs }) {
-      const { acceptedAt, state } = job;
-      generated += tokens;
-      const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
-      tokensGenerated.inc(tokens);
-      if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
-      if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
-      for (const observer of observers) observer.tokensCame(job, tokens, model());
-    },
-    cancelled: (steps) => measured().cancelSteps.observe(steps),
-    unreadable(job, calls) {
-      measured().unreadableCalls.inc(calls);
-      log.warn({ ...keys(job), calls }, "tool_call_unreadable");
+    measure(job, effect) {
+      switch (effect.type) {
+        case "measure_start":
+          return start(job);
+        case "measure_resumption":
+          return resume(job);
+        case "measure_tokens":
+          return countTokens(job, effect);
+        case "measure_cancel":
+          return measured().cancelSteps.observe(effect.steps);
+        case "measure_unreadable":
+          measured().unreadableCalls.inc(effect.calls);
+          return log.warn({ ...keys(job), calls: effect.calls }, "tool_call_unreadable");
+      }
     },
     ended(job, outcome) {
       measured().jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
@@ -91,7 +102,7 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       if (outcome.type !== "finished") {
         log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");
       }
-      // A stream without a slot has no stream_start, so it has no stream_end either.
+      // A job that never got a slot has no line stream_start, and so no line stream_end.
       const { startedAt, endedAt = startedAt, counts } = job.state;
       if (startedAt === undefined) return;
       const duration = Math.round((endedAt ?? startedAt) - startedAt);
@@ -102,21 +113,4 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     },
     readerCutOff: () => metrics.readersCutOff.inc(),
   };
-}
-
-type Measured = Extract<Effect, { type: `measure_${string}` }>;
-
-export function measure(lifecycle: Lifecycle, job: Job, effect: Measured): void {
-  switch (effect.type) {
-    case "measure_start":
-      return lifecycle.started(job);
-    case "measure_resumption":
-      return lifecycle.resumed(job);
-    case "measure_tokens":
-      return lifecycle.tokensCame(job, effect);
-    case "measure_cancel":
-      return lifecycle.cancelled(effect.steps);
-    case "measure_unreadable":
-      return lifecycle.unreadable(job, effect.calls);
-  }
 }

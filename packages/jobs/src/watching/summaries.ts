@@ -1,4 +1,4 @@
-// Describes a job outside its stream: the reply on acceptance, the job's status, and lists of jobs. Pure.
+// Describes a job outside its stream: the response on acceptance, the job's status, and lists of jobs. Pure.
 import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
 import { finishReasonOf, stateNameOf } from "../job/job.ts";
@@ -26,7 +26,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
 }
 
 /**
- * Running jobs first, then waiting ones in the order of the queue.
+ * Lists running jobs first, then waiting jobs in the order of the queue.
  * @param now the daemon clock's milliseconds
  */
 export function jobListOf(

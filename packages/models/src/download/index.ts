@@ -1,12 +1,11 @@
 export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder/catalogue.ts";
 export type { DownloadedModel } from "./folder/find-downloads.ts";
-export { hashModel, type HashModelOptions } from "./folder/hash-model.ts";
-export type { PullProgress, PullStage } from "./transfer/progress.ts";
+export { hashModel } from "./folder/hash-model.ts";
+export type { PullProgress } from "./transfer/progress.ts";
 export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./reference/pull-model.ts";
 export { resolveModel, type ResolveModelOptions } from "./reference/resolve-model.ts";
-export { scanFolder, type FoundModel, type ScanOptions } from "./folder/scan-folder.ts";
+export { scanFolder } from "./folder/scan-folder.ts";
 export { nameOf, nameOfFile, uniqueName } from "./reference/served-names.ts";
 export { shownReference } from "./transfer/download-error.ts";
-export { listHubFiles, type HubFilesOptions, type HubModelFile } from "./reference/hub-files.ts";
-export { readModelHeader, type ModelHeader, type ReadModelHeaderOptions } from "./folder/read-header.ts";
-export { openRemoteSource, type RemoteSourceOptions } from "./transfer/remote-bytes.ts";
+export { listHubFiles, type HubModelFile } from "./reference/hub-files.ts";
+export { readModelHeader } from "./folder/read-header.ts";

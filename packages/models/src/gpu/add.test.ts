@@ -1,4 +1,4 @@
-// Tests what npm brings from a registry of the test's own: taken whole, or not at all.
+// Tests installing packages with npm, from a registry in the test: an installation is complete, or changes nothing.
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -24,7 +24,7 @@ const name = "@node-llama-cpp/linux-x64-vulkan";
 let root: string;
 let registry: Server;
 let tarball: Buffer;
-/** What the registry says of the tarball; the truth by default. */
+/** The tarball's hash in the registry's answer; correct by default. */
 let integrity: string;
 
 beforeEach(async () => {
@@ -53,7 +53,7 @@ function registryUrl(): string {
   return `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
 }
 
-/** npm with the test's registry and a cache here. */
+/** Writes a script that runs npm with the test's registry and an empty cache. @returns its path */
 function npmOfTest(): string {
   const script = join(root, "npm.sh");
   const settings = [`npm_config_registry=${registryUrl()}`, `npm_config_cache=${join(root, "cache")}`];
@@ -63,18 +63,18 @@ function npmOfTest(): string {
   return script;
 }
 
-/** As npm leaves it. */
+/** A manifest as npm writes it. */
 const ownManifest = '{ "private": true, "dependencies": { "@node-llama-cpp/linux-x64-cuda": "3.0.0" } }';
 const { specifiers } = gpuPackagesFor("vulkan", "linux", "x64");
 
-it("is of the version of the engine that is installed", () => {
+it("uses packages of the engine's installed version", () => {
   const catalog = readFileSync(new URL("../../../../pnpm-workspace.yaml", import.meta.url), "utf8");
-  // With a new one the sizes have to be looked at again.
+  // After an update of the engine, also update the sizes in packages.ts.
   expect(/^ {2}node-llama-cpp: (\d\S*)$/m.exec(catalog)?.[1]).toBe(engineVersion);
   expect(gpuPackagesFor("cuda", "linux", "x64").specifiers).toHaveLength(2);
 });
 
-it("refuses a machine without packages, and a Mac with the reason that it needs none", () => {
+it("rejects machines without packages, and tells Mac users that they need no package", () => {
   expect(() => gpuPackagesFor("cuda", "linux", "arm64")).toThrow("Cannot add cuda on linux-arm64");
   expect(() => gpuPackagesFor("vulkan", "darwin", "arm64")).toThrow(/uses the GPU by itself/);
 });
@@ -88,7 +88,7 @@ it("replaces the old packages by the new ones", async () => {
   expect(readdirSync(root).filter((entry) => entry.startsWith(".gpu"))).toEqual([]);
 });
 
-it("leaves the old packages when the tarball is not the one that the registry promised, or is not to be had", async () => {
+it("keeps the old packages if the tarball has a wrong hash or cannot be downloaded", async () => {
   const folder = join(root, "gpu");
   const kept = join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan");
   mkdirSync(kept, { recursive: true });
@@ -103,7 +103,7 @@ it("leaves the old packages when the tarball is not the one that the registry pr
   expect(readdirSync(root).filter((entry) => entry.startsWith(".gpu"))).toEqual([]);
 });
 
-it("says that npm is missing, and stops at an abort", async () => {
+it("fails if npm is missing, and stops at an abort", async () => {
   const folder = join(root, "gpu");
   const missing = addGpuPackages({ specifiers, folder, npm: join(root, "no-npm") });
   await expect(missing).rejects.toThrow(/Cannot run npm: .*ENOENT/);
@@ -116,7 +116,7 @@ it.each([
   ["a file", (folder: string) => writeFileSync(join(folder, "diary.txt"), "dear")],
   ["a project", (folder: string) => writeFileSync(join(folder, "package.json"), '{ "dependencies": { "hono": "4" } }')],
   ["modules without a manifest", (folder: string) => mkdirSync(join(folder, "node_modules/hono"), { recursive: true })],
-])("does not replace a folder that holds %s, and downloads nothing for it", async (_, fill) => {
+])("does not replace a folder with %s in it, and downloads nothing", async (_, fill) => {
   const folder = join(root, "home");
   mkdirSync(folder);
   fill(folder);
@@ -126,7 +126,7 @@ it.each([
   expect([readdirSync(folder), existsSync(join(root, "cache"))]).toEqual([before, false]);
 });
 
-it("fills an empty folder, and one that a link leads to", async () => {
+it("installs into an empty folder behind a link", async () => {
   const folder = join(root, "disk");
   mkdirSync(folder);
   symlinkSync(folder, join(root, "gpu"));
@@ -135,7 +135,7 @@ it("fills an empty folder, and one that a link leads to", async () => {
   expect(lstatSync(join(root, "gpu")).isSymbolicLink()).toBe(true);
 });
 
-it("shows how many bytes are on disk while npm works", async () => {
+it("reports the bytes on disk while npm runs", async () => {
   const [npm, seen] = [join(root, "npm-slow.sh"), join(root, "seen")];
   const script = `#!/bin/sh
 mkdir -p node_modules/x && head -c 5000 /dev/zero > node_modules/x/big

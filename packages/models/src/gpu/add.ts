@@ -12,20 +12,20 @@ export interface AddOptions {
   /** The worker's folder for GPU packages (`--gpu-dir`): new, empty, or made by an earlier call. All other packages in it are removed. */
   readonly folder: string;
   /** Path of npm, or its name on the PATH; `npm` by default. */
-  readonly npm?: string;
-  /** Bytes on disk so far. */
-  readonly onProgress?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
+  readonly npm?: string | undefined;
+  /** Called with the bytes on disk so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** 320 MB at 0.4 MB/s, rounded up. */
+/** Long enough for the largest download, 320 MB, at 0.4 MB/s. */
 const fetchLimitMs = 900_000;
 const progressIntervalMs = 500;
-/** Run no scripts of the packages, and print no funding or audit messages. */
+/** `--ignore-scripts`: code of a package must not run during its installation. */
 const flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--save-exact", "--loglevel=error"];
 
 /**
- * The folder keeps its old packages until all new ones are installed.
+ * Installs the packages. The folder keeps its old packages until all new packages are there.
  * @throws WaggleError invalid_argument when the folder holds other files; unavailable, with npm's reason; the signal's reason when it aborts
  */
 export async function addGpuPackages({
@@ -54,7 +54,7 @@ export async function addGpuPackages({
       }, progressIntervalMs);
     const args = ["install", ...flags, ...specifiers];
     await callNpm({ npm, args, folder: aside, limitMs: fetchLimitMs, signal });
-    // Check again: other files may have been put into the folder meanwhile.
+    // Check again: the user may have put other files into the folder during the download.
     await replaceableFolder(target);
     await replaceFolder(target, aside);
   } catch (error) {

@@ -11,7 +11,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 const none = { nvidia: [], render: [], closed: [], vulkanDrivers: [] };
 
-/** Output and questions until the answer was no. */
+/** Runs `gpu add` with the answer no. @returns all lines, including the question */
 async function refused(devices: typeof none | { readonly nvidia: readonly string[] }): Promise<readonly string[]> {
   const said: string[] = [];
   const npm = join(root, "npm.sh");
@@ -30,13 +30,13 @@ async function refused(devices: typeof none | { readonly nvidia: readonly string
   return said;
 }
 
-it("asks with the size, and downloads nothing where the answer is no", async () => {
+it("shows the size in the question, and downloads nothing if the answer is no", async () => {
   const said = await refused({ nvidia: ["/dev/nvidia0"] });
   expect(said).toEqual([expect.stringContaining("a download of 320 MB, 540 MB on disk"), "Download 320 MB?"]);
   expect(existsSync(join(root, "called"))).toBe(false);
 });
 
-it("reports first that no GPU is visible", async () => {
+it("warns first if no GPU is visible", async () => {
   const said = await refused(none);
   expect(said[0]).toBe(
     "No GPU for cuda is visible on this machine: there is no /dev/nvidia0; in a container, --gpus all is needed.",

@@ -1,4 +1,4 @@
-// Runs the command `gpu add`, except for parsing its flags: shows the download size, installs the packages, and tests the GPU.
+// Runs the command `waggle gpu add`: shows the download size, installs the packages, and tests the GPU.
 import { addGpuPackages, type AddOptions } from "./add.ts";
 import { findGpuDevices, type GpuDevices } from "./gpu-devices.ts";
 import { replaceableFolder } from "./gpu-folder.ts";
@@ -7,24 +7,24 @@ import { proveDevice, type ProofOptions } from "./proof.ts";
 
 export interface GpuAddOptions extends Pick<ProofOptions, "workerCommand" | "env">, Pick<AddOptions, "npm"> {
   readonly device: GpuDevice;
-  /** `--gpu-dir` of the workers, `gpu` in Waggle's cache folder by default. */
+  /** The workers' `--gpu-dir`. */
   readonly folder: string;
-  /** Platform and architecture as in `process`. */
+  /** Values of `process.platform` and `process.arch`. */
   readonly machine: { readonly platform: string; readonly arch: string };
   /** Prints a line for the user. */
   readonly say: (line: string) => void;
-  /** Asks before anything is downloaded. @throws Error when the answer is no */
+  /** Asks the user before the download. @throws Error if the answer is no */
   readonly confirm: (question: string) => Promise<void>;
-  /** The share of the packages that is on disk. */
+  /** Called with the part of the download that is on disk, from 0 to 1. */
   readonly onProgress?: (share: number) => void;
-  /** Default: the devices found on this machine. */
+  /** By default the devices of this machine. */
   readonly devices?: GpuDevices;
   readonly signal?: AbortSignal;
 }
 
 /**
- * The packages stay installed when the test fails, since the user may install a driver later.
- * @throws WaggleError with the reason why the packages cannot be installed, or why the GPU does not work; the signal's reason
+ * Installs and tests the packages. They stay installed if the test fails, because the user may install a driver later.
+ * @throws WaggleError if the packages cannot be installed, or the GPU does not work; the signal's reason when it aborts
  */
 export async function gpuAdd(options: GpuAddOptions): Promise<void> {
   const { device, folder, machine, say, npm, onProgress, signal } = options;
@@ -34,19 +34,12 @@ export async function gpuAdd(options: GpuAddOptions): Promise<void> {
   if (!isVisible(device, devices)) say(`No GPU for ${device} is visible on this machine: ${missing[device]}.`);
   say(`${specifiers.join(" and ")}: a download of ${downloadMb} MB, ${installedMb} MB on disk, in ${folder}.`);
   await options.confirm(`Download ${downloadMb} MB?`);
-  await addGpuPackages({
-    specifiers,
-    folder,
-    ...(npm === undefined ? {} : { npm }),
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: (bytes: number) => onProgress(Math.min(1, bytes / (installedMb * 1e6))) }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  say(`Added. Now ${device} has to compute what the CPU computes.`);
+  const onBytes = (bytes: number): void => onProgress?.(Math.min(1, bytes / (installedMb * 1e6)));
+  await addGpuPackages({ specifiers, folder, npm, onProgress: onProgress && onBytes, signal });
+  say(`Added. Testing ${device}: its output must match the CPU's.`);
   const { tokens, ms } = await proveDevice(options);
   say(
-    `${device} computes: ${tokens} tokens in ${ms.toFixed(0)} ms, as on the CPU. Workers take it with --device ${device}, or auto.`,
+    `${device} works: ${tokens} tokens in ${ms.toFixed(0)} ms, same as on the CPU. Start workers with --device ${device}, or auto.`,
   );
 }
 

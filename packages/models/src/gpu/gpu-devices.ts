@@ -1,20 +1,19 @@
-// Detects GPUs without loading a driver: by device files, Vulkan drivers and installed packages. It only reads folders and starts no process, so it
-// is fast.
+// Detects GPUs by their device files and Vulkan driver files. This is fast: it loads no driver and starts no process.
 import { access, constants, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface GpuDevices {
-  /** /dev/nvidia0 and the like. */
+  /** Paths such as /dev/nvidia0. */
   readonly nvidia: readonly string[];
-  /** /dev/dri/renderD128 and the like. */
+  /** Paths such as /dev/dri/renderD128. */
   readonly render: readonly string[];
   /** Device files that this user may not open. */
   readonly closed: readonly string[];
-  /** Vulkan drivers, without software renderers. */
+  /** Paths of Vulkan driver manifests, without software renderers. */
   readonly vulkanDrivers: readonly string[];
 }
 
-/** @param root the root folder of the system; tests use another one */
+/** @param root root folder of the file system; tests use a temporary folder */
 export async function findGpuDevices(platform: string, root = "/"): Promise<GpuDevices> {
   const nvidia = await namesIn(join(root, "dev"), /^nvidia\d+$/);
   const render = await namesIn(join(root, "dev/dri"), /^renderD\d+$/);
@@ -22,11 +21,11 @@ export async function findGpuDevices(platform: string, root = "/"): Promise<GpuD
   return { nvidia, render, closed: await closedAmong([...nvidia, ...render]), vulkanDrivers };
 }
 
-/** Where the Vulkan loader looks for drivers: https://github.com/KhronosGroup/Vulkan-Loader, docs/LoaderDriverInterface.md. */
+/** Searches the folders of the Vulkan loader: https://github.com/KhronosGroup/Vulkan-Loader, docs/LoaderDriverInterface.md. */
 async function findVulkanDrivers(root: string): Promise<readonly string[]> {
   const folders = ["usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d"];
   const names = await Promise.all(folders.map((folder) => namesIn(join(root, folder), /\.json$/)));
-  // lavapipe computes on the processor.
+  // lvp is lavapipe, which computes on the CPU.
   return names.flat().filter((name) => !name.includes("lvp"));
 }
 
@@ -36,14 +35,11 @@ async function namesIn(folder: string, wanted: RegExp): Promise<string[]> {
 }
 
 async function closedAmong(devices: readonly string[]): Promise<string[]> {
-  const closed = await Promise.all(
-    devices.map(async (device) => {
-      const open = await access(device, constants.R_OK | constants.W_OK).then(
-        () => true,
-        () => false,
-      );
-      return open ? [] : [device];
-    }),
+  const closed = devices.map((device) =>
+    access(device, constants.R_OK | constants.W_OK).then(
+      () => [],
+      () => [device],
+    ),
   );
-  return closed.flat();
+  return (await Promise.all(closed)).flat();
 }

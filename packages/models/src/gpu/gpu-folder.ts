@@ -1,4 +1,4 @@
-// Replaces the folder of the GPU packages as a whole. A folder with any other content is never replaced.
+// Replaces the whole folder of the GPU packages. A folder with other content is never replaced.
 import { readFile, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
@@ -6,12 +6,13 @@ import { WaggleError } from "@waggle/protocol";
 /** The entries that npm creates in the folder. */
 const ownNames: ReadonlySet<string> = new Set(["package.json", "node_modules"]);
 const ownScope = "@node-llama-cpp/";
-/** The error names at most this many other files: a setting can name any folder. */
+/** Limit for the names of other files in the error, because a setting can name any folder. */
 const mostNamesShown = 3;
 
 /**
- * The folder's real path, if it exists, so that a link stays a link and leads to the new packages.
- * @throws WaggleError invalid_argument where it holds anything but packages for a GPU
+ * Checks that the folder may be replaced.
+ * @returns the real path of the folder, so that a link to it stays and leads to the new packages
+ * @throws WaggleError invalid_argument if the folder holds other content than GPU packages
  */
 export async function replaceableFolder(folder: string): Promise<string> {
   const target = await realpath(folder).catch(() => resolve(folder));
@@ -35,7 +36,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Whether an earlier call made the folder: its manifest depends only on GPU packages. */
+/** Whether an earlier call made the folder: the dependencies in its manifest are then GPU packages only. */
 async function hasOwnManifest(folder: string): Promise<boolean> {
   try {
     const { dependencies = {} } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as {
@@ -64,7 +65,7 @@ export async function replaceFolder(target: string, made: string): Promise<void>
   await rm(old, { recursive: true, force: true });
 }
 
-/** The total size of all files below the folder; files that vanish meanwhile are not counted. */
+/** Total size of all files below the folder. Files that npm removes during the count are ignored. */
 export async function bytesIn(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const sizes = entries

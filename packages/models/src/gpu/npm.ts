@@ -13,8 +13,8 @@ export interface NpmCall {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Keep at most this many characters from the end of npm's stderr. */
-const mostWordsChars = 2_000;
+/** Limit for the text that is kept from the end of npm's stderr. */
+const maxTextChars = 2_000;
 
 /** @throws WaggleError unavailable when npm cannot be started, fails, or takes too long; the signal's reason when it aborts */
 export async function callNpm({ npm, args, folder, limitMs, signal }: NpmCall): Promise<void> {
@@ -29,22 +29,22 @@ export async function callNpm({ npm, args, folder, limitMs, signal }: NpmCall): 
     signal: ending,
     killSignal: "SIGTERM",
   });
-  let words = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (words = (words + text).slice(-mostWordsChars)));
+  let text = "";
+  child.stderr.setEncoding("utf8").on("data", (more: string) => (text = (text + more).slice(-maxTextChars)));
   try {
     const [code] = (await once(child, "close")) as [number | null];
-    if (code !== 0) throw new WaggleError("unavailable", `npm failed: ${reasonIn(words)}`);
+    if (code !== 0) throw new WaggleError("unavailable", `npm failed: ${reasonIn(text)}`);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof WaggleError) throw error;
-    const reason = limit.aborted ? `it took longer than ${limitMs / 1_000} s` : (error as Error).message;
+    const reason = limit.aborted ? `npm took longer than ${limitMs / 1_000} s` : (error as Error).message;
     throw new WaggleError("unavailable", `Cannot run npm: ${reason}`, { cause: error });
   }
 }
 
 /** npm's error lines, without their prefix and without the path of npm's log. */
-function reasonIn(words: string): string {
-  const lines = words.split("\n").map((line) => line.replace(/^npm (?:error|ERR!) ?/, "").trim());
+function reasonIn(text: string): string {
+  const lines = text.split("\n").map((line) => line.replace(/^npm (?:error|ERR!) ?/, "").trim());
   const telling = lines.filter((line) => line !== "" && !/^npm |A complete log of this run|debug-\d/.test(line));
-  return telling.join(" ") || "it did not say why";
+  return telling.join(" ") || "npm gave no reason";
 }

@@ -1,29 +1,26 @@
-// Lists the packages of node-llama-cpp for each GPU type and system, with their download sizes.
+// Lists node-llama-cpp's packages for each GPU type and system, with their download sizes.
 import { WaggleError } from "@waggle/protocol";
 
 export const gpuDevices = ["cuda", "vulkan"] as const;
 export type GpuDevice = (typeof gpuDevices)[number];
 
-/** The library only loads packages of the same version, so this equals the version in the workspace catalog. */
+/** Equals the version of node-llama-cpp in the workspace catalog, because the library only loads packages of the same version. */
 export const engineVersion = "3.22.1";
 
 export interface GpuPackages {
-  /** Package specifiers for npm, with their version. */
+  /** Package specifiers for npm, with their versions. */
   readonly specifiers: readonly string[];
-  /** Download size, shown before the download. */
   readonly downloadMb: number;
   readonly installedMb: number;
 }
 
-interface Row {
+interface Row extends Omit<GpuPackages, "specifiers"> {
   readonly device: GpuDevice;
   readonly system: string;
   readonly names: readonly string[];
-  readonly downloadMb: number;
-  readonly installedMb: number;
 }
 
-/** The tested systems, with download sizes for this engine version. Packages for Windows could not be downloaded when this was written. */
+/** The tested systems, with sizes for this engine version. Windows is missing because its packages could not be downloaded for a test. */
 const rows: readonly Row[] = [
   {
     device: "cuda",
@@ -35,7 +32,6 @@ const rows: readonly Row[] = [
   { device: "vulkan", system: "linux-x64", names: ["linux-x64-vulkan"], downloadMb: 24, installedMb: 71 },
 ];
 
-/** @param os, cpu as for `gpuPackagesFor` */
 export function hasGpuPackages(device: GpuDevice, os: string, cpu: string): boolean {
   return rowFor(device, os, cpu) !== undefined;
 }
@@ -43,14 +39,14 @@ export function hasGpuPackages(device: GpuDevice, os: string, cpu: string): bool
 /**
  * @param os a value of `process.platform`
  * @param cpu a value of `process.arch`
- * @throws WaggleError invalid_argument when the library has no packages for such a machine
+ * @throws WaggleError invalid_argument if there are no packages for such a machine
  */
 export function gpuPackagesFor(device: GpuDevice, os: string, cpu: string): GpuPackages {
   const system = `${os}-${cpu}`;
   const row = rowFor(device, os, cpu);
   if (row === undefined) {
     const hint =
-      system === "darwin-arm64" ? "on Apple silicon the engine uses the GPU by itself" : "it is for linux-x64";
+      system === "darwin-arm64" ? "on Apple silicon the engine uses the GPU by itself" : "packages exist for linux-x64";
     throw new WaggleError("invalid_argument", `Cannot add ${device} on ${system}: no package of it is known; ${hint}`);
   }
   const { names, downloadMb, installedMb } = row;

@@ -1,4 +1,4 @@
-// Tests that a GPU computes correctly: a worker on the GPU and a worker on the CPU get the same request and must give the same answer.
+// Tests that a GPU computes correctly: a worker on the GPU and a worker on the CPU get the same request, and must answer the same.
 import { linkSignals } from "@waggle/async";
 import {
   SpawnError,
@@ -12,7 +12,7 @@ import { disagreement, type ChosenToken } from "./compare.ts";
 
 export interface ProofOptions {
   readonly device: string;
-  /** Starts a worker; flags are appended. */
+  /** Command that starts a worker; flags are appended. */
   readonly workerCommand: readonly [file: string, ...args: string[]];
   /** The folder with the GPU packages. */
   readonly folder: string;
@@ -30,17 +30,17 @@ const prompt = "Once upon a time";
 const tokens = 16;
 const alternatives = 5;
 const mostShownChars = 500;
-/** A GPU driver may compile kernels when they are first loaded, so the start may take this long. */
+/** Time limit for the start: a GPU driver may compile kernels when they are first loaded. */
 const readyLimitMs = 300_000;
-/** A driver may compile programs when they first run, so the answer may take this long. */
+/** Time limit for the answer: a GPU driver may compile kernels when they first run. */
 const answerLimitMs = 300_000;
-/** Use the embedded model, and do not treat a slow first step as a hung engine, since the driver may be compiling. */
+/** A slow first step must not count as a hung engine, because the driver may be compiling. Without `--model` the embedded model is used. */
 const trialFlags = [
   ...["--prefix-store-size", "0"],
   ...["--load-timeout", `${readyLimitMs}ms`, "--watchdog-timeout", `${readyLimitMs}ms`],
 ];
 
-/** @throws WaggleError unavailable when the GPU does not work, or its results differ from the CPU's; the signal's reason */
+/** @throws WaggleError unavailable if the GPU does not work, or its output differs from the CPU's; the signal's reason when it aborts */
 export async function proveDevice(options: ProofOptions): Promise<Proof> {
   const { device, signal } = options;
   const expected = await answerOn("cpu", options);
@@ -67,7 +67,7 @@ async function answerOn(device: string, { workerCommand, folder, env, signal }: 
   return { chosen: chosenIn(answer), ms: performance.now() - startedAt };
 }
 
-/** @throws WaggleError unavailable with the reason from the worker's log; the signal's reason */
+/** @throws WaggleError unavailable, with the reason from the worker's log; the signal's reason when it aborts */
 async function startWorker(
   options: Pick<SpawnOptions, "command" | "flags" | "env" | "signal">,
 ): Promise<SpawnedWorker> {
@@ -80,7 +80,7 @@ async function startWorker(
   }
 }
 
-/** The fields of OpenAI's response that are read here. */
+/** The part of OpenAI's response that this test reads. */
 interface Completion {
   readonly choices: readonly {
     readonly logprobs: {

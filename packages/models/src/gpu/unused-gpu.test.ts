@@ -25,22 +25,22 @@ it("finds devices and drivers by their files, and leaves out drivers that comput
   });
 });
 
-describe("a GPU that is not used", () => {
+describe("the hint about an unused GPU", () => {
   const none = { nvidia: [], render: [], closed: [], vulkanDrivers: [] };
   const on = { platform: "linux", arch: "x64", folder: "/nowhere" };
 
-  it("names the package that is missing", () => {
+  it("has the command that installs the missing package", () => {
     expect(unusedGpu({ ...none, nvidia: ["/dev/nvidia0"] }, on)).toContain("waggle gpu add cuda");
     const other = { ...none, render: ["/dev/dri/renderD128"], vulkanDrivers: ["radeon.json"] };
     expect(unusedGpu(other, on)).toContain("waggle gpu add vulkan");
   });
 
-  it("names the right that is missing, and where to look when nothing seems to be", () => {
+  it("has the device that the user may not open, or else refers to waggle doctor", () => {
     expect(unusedGpu({ ...none, nvidia: ["/dev/nvidia0"], closed: ["/dev/nvidia0"] }, on)).toContain(
       "may not open /dev/nvidia0",
     );
     const packaged = { ...on, folder: join(root, "gpu") };
-    expect(unusedGpu({ ...none, nvidia: ["/dev/nvidia0"] }, packaged)).toContain("waggle doctor says why");
+    expect(unusedGpu({ ...none, nvidia: ["/dev/nvidia0"] }, packaged)).toContain("waggle doctor shows the reason");
   });
 
   it("is empty without a GPU, a driver, or a package for the system", () => {

@@ -1,4 +1,4 @@
-// Words the hint about a GPU that is not used: what is missing, and what the user can do.
+// Writes the hint about an unused GPU: what is missing, and what the user can do.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { findGpuDevices, type GpuDevices } from "./gpu-devices.ts";
@@ -11,7 +11,7 @@ export interface UnusedGpuOptions {
   readonly folder: string;
 }
 
-/** The hint in one or two sentences; undefined when no GPU is found or nothing can be done. It only reads a few folders. */
+/** @returns the hint in one or two sentences; undefined if there is no GPU, or the user can do nothing. Fast: it reads a few folders. */
 export async function findUnusedGpu(options: UnusedGpuOptions): Promise<string | undefined> {
   return unusedGpu(await findGpuDevices(options.platform), options);
 }
@@ -28,7 +28,7 @@ export function unusedGpu(devices: GpuDevices, options: UnusedGpuOptions): strin
 function missing(what: string, device: GpuDevice, { platform, arch, folder }: UnusedGpuOptions): string | undefined {
   const system = platform === "win32" ? "win" : platform;
   if (existsSync(join(folder, "node_modules", "@node-llama-cpp", `${system}-${arch}-${device}`))) {
-    return `${what} is not used, although the package for ${device} is there. waggle doctor says why.`;
+    return `${what} is not used, although the package for ${device} is there. waggle doctor shows the reason.`;
   }
   if (!hasGpuPackages(device, platform, arch)) return undefined;
   return `${what} is not used: the engine's package for it is missing. waggle gpu add ${device} fetches it.`;

@@ -1,14 +1,14 @@
-// Defines a source of a header's bytes: a local file, memory, or anything else that can read at an offset.
+// Defines where a header's bytes come from: a local file, memory, or another source that can read at an offset.
 import { constants, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { GgufError } from "./gguf-error.ts";
 
 export interface ByteSource extends AsyncDisposable {
-  /** Of the whole, in bytes. */
+  /** Bytes. */
   readonly size: number;
   /**
-   * @param length in bytes; all of them lie within the size
-   * @returns so many bytes, or fewer where the source has become shorter
+   * @param length bytes; `offset + length` is at most `size`
+   * @returns `length` bytes, or fewer if the source has become shorter
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
 }
@@ -23,13 +23,13 @@ const fileReasons: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the path is too long",
 };
 
-/** The reason of a file system error, in plain words. */
-export function fileReason(error: unknown): string {
+/** Reason for a file system error, in plain words. */
+function fileReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return fileReasons[code ?? ""] ?? message;
 }
 
-/** @throws GgufError when there is no such regular file, or it may not be read */
+/** @throws GgufError when the path is not a regular file, or the file may not be read */
 export async function openFileSource(path: string): Promise<ByteSource> {
   try {
     // Check the type first: opening a pipe would wait for its writer.
@@ -48,7 +48,7 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   }
 }
 
-/** Bytes that are in memory already. */
+/** A source of bytes that are already in memory. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,

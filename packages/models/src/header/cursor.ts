@@ -1,37 +1,37 @@
-// Reads a source from front to back, within limits. It does not interpret the values.
+// Reads integers, strings and raw bytes from a source, front to back and within limits.
 import type { ByteSource } from "./byte-source.ts";
 import { damaged } from "./gguf-error.ts";
 import { limits } from "./limits.ts";
 
-/** Size of the first read; each further read is twice as large. So a small header is cheap, and a remote one needs few requests. */
+/** Size of the first read; each further read is twice as large. A small header is then cheap, and a remote header needs few requests. */
 const firstWindowBytes = 1 << 18;
 const maxWindowBytes = 1 << 22;
 const lengthBytes = 8;
-/** Of 2^53 - 1. */
+/** The high 32 bits of 2^53 - 1. */
 const maxHighHalf = 2 ** 21 - 1;
 
-/** A string's bytes are those from `start` to `end`; they are overwritten later. */
+/** Receives a string of an array as `bytes[start, end)`. The buffer is overwritten after the call. */
 export type VisitText = (bytes: Buffer, start: number, end: number, index: number) => void;
 
 export interface Cursor {
   readonly position: number;
   readonly size: number;
   u32(): Promise<number>;
-  /** @throws GgufError above 2^53, where no file has anything */
+  /** @throws GgufError above 2^53 - 1, which no position in a file reaches */
   u64(): Promise<number>;
-  /** A copy. */
+  /** Copies the bytes. */
   bytes(length: number): Promise<Buffer>;
   skip(length: number): void;
-  /** A length and as many bytes. @throws GgufError above the limit */
+  /** Reads a string: its length in 8 bytes, then its bytes. @throws GgufError above `maxBytes` */
   text(maxBytes: number): Promise<string>;
   /**
-   * Passes over strings, which takes reading all of them: each has its own length.
-   * @param visit receives the position of each
+   * Skips an array of strings. The strings have different lengths, so the cursor has to read all of them.
+   * @param visit called for each string
    */
   skipTexts(count: number, visit?: VisitText): Promise<void>;
 }
 
-/** Nothing is read or allocated before its length is known to lie within the source and the limits. */
+/** Checks each length against the source's size and the limits before it reads or allocates anything. */
 export function createCursor({ size, read }: ByteSource, signal?: AbortSignal): Cursor {
   let window: Buffer = Buffer.alloc(0);
   let windowStart = 0;
@@ -52,7 +52,7 @@ export function createCursor({ size, read }: ByteSource, signal?: AbortSignal): 
     return Buffer.from(buffer, byteOffset, byteLength);
   }
 
-  /** Where in the window these bytes begin. */
+  /** Reads the bytes into the window if they are not there. @returns their index in the window */
   async function hold(start: number, length: number): Promise<number> {
     if (start >= windowStart && start + length <= windowStart + window.length) return start - windowStart;
     window = await fetchBytes(start, Math.min(Math.max(windowBytes, length), size - start));
@@ -67,7 +67,7 @@ export function createCursor({ size, read }: ByteSource, signal?: AbortSignal): 
   }
 
   function lengthAt(at: number): number {
-    // Two halves are read several times as fast as a BigInt, and a vocabulary has 300,000 lengths.
+    // Reading two halves is several times as fast as reading a BigInt, and a vocabulary has 300,000 lengths.
     const high = window.readUInt32LE(at + 4);
     if (high > maxHighHalf) throw damaged(`a length of ${window.readBigUInt64LE(at)}`);
     return high * 2 ** 32 + window.readUInt32LE(at);
@@ -85,7 +85,7 @@ export function createCursor({ size, read }: ByteSource, signal?: AbortSignal): 
     return length;
   }
 
-  /** Those that lie whole within the window, without waiting. Answers with how many they were. */
+  /** Skips the strings that are complete in the window, without waiting. @returns the index of the next string */
   function skipHeld(count: number, from: number, visit: VisitText | undefined): number {
     if (position < windowStart) return from;
     let index = from;

@@ -1,11 +1,11 @@
-// Owns the error of a file that cannot be read as a model: the reason alone; the caller that knows the file's name puts it in front.
+// Owns the error for files that cannot be read as a model.
 
-/** "not a GGUF file", "no such file", "the file is truncated or damaged (a string of 99 bytes at 12)". */
+/** The message is the reason without the file's name, for example "not a GGUF file". Callers put the name in front. */
 export class GgufError extends Error {
   override readonly name = "GgufError";
 }
 
-/** @param detail what was found that cannot be */
+/** @param detail the impossible value, for example "a string of 99 bytes at 12" */
 export function damaged(detail: string): GgufError {
   return new GgufError(`the file is truncated or damaged (${detail})`);
 }

@@ -1,4 +1,4 @@
-// Owns what the metadata says of a model's shape, in numbers for each layer where layers differ.
+// Reads a model's shape from the metadata. Values that may differ between layers are arrays with a number for each layer.
 import type { GgufHeader } from "./read-header.ts";
 
 export interface Hyperparameters {
@@ -9,26 +9,26 @@ export interface Hyperparameters {
   readonly feedForwardLengths: readonly number[];
   readonly headCounts: readonly number[];
   readonly kvHeadCounts: readonly number[];
-  /** Numbers per attention head; layers with a sliding window may have other lengths. */
+  /** Numbers in the key of an attention head; layers with a sliding window may have other lengths. */
   readonly keyLength: number | undefined;
   readonly valueLength: number | undefined;
   readonly windowKeyLength: number | undefined;
   readonly windowValueLength: number | undefined;
   /** Size of the sliding window, in tokens. */
   readonly slidingWindow: number | undefined;
-  /** Which layers have a window, where the file says so. */
+  /** Which layers have a sliding window: a flag for each layer, or N for a repeating group of N layers. */
   readonly windowPattern: number | readonly boolean[] | undefined;
-  /** The last layers, which have no cache. */
+  /** Number of layers, at the end, that read the KV cache of an earlier layer. */
   readonly sharedKvLayers: number;
-  /** Layers at the end that only predict further tokens (multi-token prediction). */
+  /** Number of layers, at the end, for multi-token prediction. */
   readonly predictionLayers: number;
   readonly experts: number;
   readonly expertsUsed: number;
   readonly expertFeedForwardLength: number | undefined;
   readonly recurrent: RecurrentShape | undefined;
-  /** Tokens that a short convolution sees (LFM2). */
+  /** Length of the short convolution (LFM2), in tokens. */
   readonly shortConvolution: number | undefined;
-  /** N when only every Nth layer has attention, as in qwen3next. */
+  /** N if only every Nth layer has attention, as in qwen3next. */
   readonly attentionInterval: number | undefined;
   readonly vocabularySize: number;
   /** `llama_pooling_type` of llama.h. */
@@ -36,7 +36,7 @@ export interface Hyperparameters {
   readonly causal: boolean;
 }
 
-/** Of a state-space layer, as mamba has them. */
+/** Shape of a state-space layer, as in mamba. */
 export interface RecurrentShape {
   readonly convolutionKernel: number;
   readonly innerSize: number;
@@ -45,10 +45,10 @@ export interface RecurrentShape {
   readonly groups: number;
 }
 
-/** Real ones have at most a few hundred. */
+/** Real models have at most a few hundred. */
 const maxLayers = 4_096;
 
-/** Missing values are 0 or undefined; no model is refused here. */
+/** Does not throw: missing values become 0 or undefined. */
 export function hyperparametersOf({ architecture, metadata, tensors }: Omit<GgufHeader, "name">): Hyperparameters {
   const number = (key: string): number | undefined => metadata.number(`${architecture}.${key}`);
   const layers = Math.min(maxLayers, number("block_count") ?? 0);

@@ -1,4 +1,4 @@
-export { bytesSource, fileReason, openFileSource, type ByteSource } from "./byte-source.ts";
+export { openFileSource, type ByteSource } from "./byte-source.ts";
 export { GgufError } from "./gguf-error.ts";
 export { hyperparametersOf, type Hyperparameters, type RecurrentShape } from "./hyperparameters.ts";
 export type { InfillMarkers } from "./infill-markers.ts";
@@ -7,6 +7,6 @@ export { chatTemplatesOf, descriptionOf, modelCardOf, quantizationOfHeader, type
 export { isEncoder, isLoraAdapter, modelUseOf, type ModelUse } from "./model-use.ts";
 export { partNames, readGgufFile } from "./read-file.ts";
 export { readVocabularyTexts, type SpecialToken, type VocabularyTexts } from "./vocabulary-texts.ts";
-export { readGgufHeader, readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./read-header.ts";
+export { readGgufHeader, readGgufParts, type GgufHeader } from "./read-header.ts";
 export { bytesOfWeights, tensorTypeNamed, tensorTypeOf, type TensorType } from "./tensor-types.ts";
 export type { GgufTensor } from "./tensors.ts";

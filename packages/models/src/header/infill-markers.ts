@@ -1,8 +1,8 @@
-// Finds the tokens in a vocabulary which show that the model was trained for infill.
+// Finds the tokens that mark the parts of an infill prompt. A model that has them was trained for infill.
 import type { VisitText } from "./cursor.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** The tokens that mark the parts of a prompt, by their numbers; the first three are enough. */
+/** Token ids. Infill works without the last two. */
 export interface InfillMarkers {
   readonly prefix: number;
   readonly suffix: number;
@@ -13,7 +13,7 @@ export interface InfillMarkers {
 
 type Part = keyof InfillMarkers;
 
-/** Metadata keys below `tokenizer.ggml`, the older name last, and the texts of such tokens, both as llama.cpp knows them. */
+/** Metadata keys below `tokenizer.ggml`, the older key last, and texts of the tokens in vocabularies. Both are copied from llama.cpp. */
 const known: Readonly<Record<Part, { readonly keys: readonly string[]; readonly texts: readonly string[] }>> = {
   prefix: {
     keys: ["fim_pre_token_id", "prefix_token_id"],
@@ -50,18 +50,18 @@ const [leastBytes, mostBytes] = [Math.min(...textBytes), Math.max(...textBytes)]
 const lastByte = ">".codePointAt(0);
 
 export interface InfillSearch {
-  /** To be shown each token of the vocabulary in its order. */
+  /** Call it with each token of the vocabulary, in order. */
   readonly onToken: VisitText;
-  /** Undefined when the model was not trained for infill. */
+  /** @returns undefined if a prefix, suffix or middle marker is missing */
   found(metadata: Pick<Metadata, "number">): InfillMarkers | undefined;
 }
 
-/** The metadata's word goes before the vocabulary's, and the first token of several. */
+/** A token id in the metadata overrides the vocabulary. In the vocabulary, the first token with a known text counts. */
 export function createInfillSearch(): InfillSearch {
   const seen = new Map<Part, number>();
   return {
     onToken(bytes, start, end, index) {
-      // All markers end with the same byte, which most tokens do not.
+      // All markers end with ">", and most tokens do not: this avoids decoding them.
       if (end - start < leastBytes || end - start > mostBytes || bytes[end - 1] !== lastByte) return;
       const part = partByText.get(bytes.toString("utf8", start, end));
       if (part !== undefined && !seen.has(part)) seen.set(part, index);

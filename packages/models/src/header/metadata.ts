@@ -1,4 +1,4 @@
-// Owns the metadata of a header: how values are read, which of them are kept, and how they are asked for.
+// Owns the metadata of a header: reads the key-value pairs, keeps all but long arrays, and looks values up by key and type.
 import type { Cursor, VisitText } from "./cursor.ts";
 import { damaged } from "./gguf-error.ts";
 import { limits } from "./limits.ts";
@@ -12,7 +12,7 @@ interface Scalar {
   readonly read: (bytes: Buffer, at: number) => number | boolean;
 }
 
-/** By the number of the type; undefined for string and array. */
+/** The index is the type's number; undefined for string and array. */
 const scalars: readonly (Scalar | undefined)[] = [
   { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
   { bytes: 1, read: (bytes, at) => bytes.readInt8(at) },
@@ -31,43 +31,43 @@ const scalars: readonly (Scalar | undefined)[] = [
 
 type Plain = number | boolean | string;
 
-/** The position of an array's elements in the file. Each string has a length before it. */
+/** Position of an array's elements in the file. A string element begins with its length. */
 export interface ArrayPlace {
-  /** Of the first one, in bytes from the file's start. */
+  /** Bytes from the file's start to the first element. */
   readonly at: number;
   readonly length: number;
   /** `gguf_metadata_value_type` of ggml's docs/gguf.md. */
   readonly elementType: number;
 }
 
-/** Of an array that is too long to be kept, its place alone. */
 interface List extends ArrayPlace {
+  /** Undefined for arrays of strings and arrays longer than `limits.keptArrayLength`. */
   readonly values: readonly Plain[] | undefined;
 }
 
-/** Each accessor answers undefined where the key is missing or its value has another type. */
+/** Each accessor returns undefined if the key is missing or its value has another type. */
 export interface Metadata {
   readonly keys: readonly string[];
   string(key: string): string | undefined;
   /** 64-bit integers beyond 2^53 lose their last digits. */
   number(key: string): number | undefined;
   boolean(key: string): boolean | undefined;
-  /** A number is an array of one. */
+  /** A single number counts as an array with one element. */
   numbers(key: string): readonly number[] | undefined;
   booleans(key: string): readonly boolean[] | undefined;
-  /** Of an array, whether or not its elements were kept. */
+  /** Known for every array, also when its elements were skipped. */
   arrayLength(key: string): number | undefined;
-  /** Of an array, for a caller that reads it. */
+  /** For callers that read the elements from the file themselves. */
   arrayPlace(key: string): ArrayPlace | undefined;
 }
 
 export interface ReadMetadataOptions {
   readonly count: number;
-  /** Is shown each token of the vocabulary. */
+  /** Called for each token of the vocabulary, in order. */
   readonly onToken?: VisitText;
 }
 
-/** @throws GgufError at a value of no known type, and beyond the limits */
+/** @throws GgufError for a value of unknown type, and beyond a limit */
 export async function readMetadata(cursor: Cursor, { count, onToken }: ReadMetadataOptions): Promise<Metadata> {
   const values = new Map<string, Plain | List>();
   let keptBytes = 0;

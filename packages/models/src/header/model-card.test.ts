@@ -6,14 +6,14 @@ import { afterAll, expect, test } from "vitest";
 import { madeUpHeader } from "../testing/made-up-header.ts";
 import { bytesSource } from "./byte-source.ts";
 import { hyperparametersOf } from "./hyperparameters.ts";
-import { modelCardOf } from "./model-card.ts";
+import { modelCardOf, quantizationOf } from "./model-card.ts";
 import { readGgufFile } from "./read-file.ts";
 import { readGgufHeader } from "./read-header.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "model-card-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("has the facts that a user needs before loading a model", async () => {
+test("the card of a file has the facts that a user needs before loading the model", async () => {
   const path = join(folder, "embed.gguf");
   const bytes = writeRandomModel({ ...shapeNamed("embed"), layers: 2, width: 64, feedForward: 128 }, path);
   expect(modelCardOf(await readGgufFile(path))).toMatchObject({
@@ -30,7 +30,7 @@ test("has the facts that a user needs before loading a model", async () => {
   });
 });
 
-test("counts weights, and names all templates", async () => {
+test("the card counts weights, and names all templates", async () => {
   const header = await readGgufHeader(
     bytesSource(
       madeUpHeader(
@@ -62,7 +62,7 @@ test("counts weights, and names all templates", async () => {
   expect(header.tensors.map(({ bytes }) => bytes)).toEqual([576, 400]);
 });
 
-test("a description that is too long to read is cut, and a blank one is dropped", async () => {
+test("a long description is cut, and a blank description is dropped", async () => {
   const described = async (text: string) =>
     modelCardOf(
       await readGgufHeader(bytesSource(madeUpHeader({ "general.architecture": "llama", "general.description": text }))),
@@ -73,12 +73,12 @@ test("a description that is too long to read is cut, and a blank one is dropped"
   expect(long?.endsWith("🐝…")).toBe(true);
 });
 
-test("a model without a use has a reason", async () => {
+test("the card of a model that cannot be used has the reason", async () => {
   const header = await readGgufHeader(bytesSource(madeUpHeader({ "general.architecture": "clip" })));
   expect(modelCardOf(header)).toMatchObject({ kind: undefined, problem: expect.stringContaining("neither") });
 });
 
-test("settings that differ by layer are given for each", async () => {
+test("hyperparameters that differ between layers have a value for each layer", async () => {
   const header = await readGgufHeader(
     bytesSource(
       madeUpHeader({
@@ -98,7 +98,7 @@ test("settings that differ by layer are given for each", async () => {
   });
 });
 
-test("a tensor of an unknown type takes the bytes up to the next", async () => {
+test("a tensor of an unknown type takes the bytes up to the next tensor", async () => {
   const header = await readGgufHeader(
     bytesSource(
       madeUpHeader(
@@ -115,4 +115,19 @@ test("a tensor of an unknown type takes the bytes up to the next", async () => {
     ["F32", 32],
     ["type 99", 96],
   ]);
+});
+
+test.each([
+  [0, "F32"],
+  [7, "Q8_0"],
+  [15, "Q4_K_M"],
+  [18, "Q6_K"],
+  [25, "IQ4_NL"],
+  [32, "BF16"],
+  [38, "MXFP4_MOE"],
+  [41, "Q2_0"],
+  [4_711, undefined],
+  [undefined, undefined],
+])("file type %s is %s", (fileType, name) => {
+  expect(quantizationOf(fileType)).toBe(name);
 });

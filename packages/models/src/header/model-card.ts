@@ -1,36 +1,36 @@
-// Owns the short description of a model that its header alone gives: what one reads before loading or even downloading it.
-import { quantizationOf } from "./file-types.ts";
+// Summarizes a model by its header alone, so that a user can read about it before loading or even downloading it.
 import { hyperparametersOf } from "./hyperparameters.ts";
 import { modelUseOf, type ModelUse } from "./model-use.ts";
 import type { GgufHeader } from "./read-header.ts";
 
 export interface ModelCard {
-  /** The model's own name, where it has one. */
+  /** `general.name` of the file. */
   readonly name: string | undefined;
-  /** What its maker writes of it, in a line or a few. */
+  /** The maker's description, at most 400 characters. */
   readonly description: string | undefined;
   readonly architecture: string;
-  /** What it is for; undefined where `problem` says why for nothing. */
+  /** Undefined if the model cannot be used; `problem` is then the reason. */
   readonly kind: ModelUse["kind"] | undefined;
   readonly problem: string | undefined;
-  /** `8B`, `8x7B`: what its maker calls its size. */
+  /** The maker's name for the size: `8B`, `8x7B`. */
   readonly sizeLabel: string | undefined;
-  /** Weights of all tensors. */
+  /** Number of weights in all tensors. */
   readonly parameters: number;
-  /** `Q4_K_M`; the type of most weights where the file does not name one. */
+  /** Such as `Q4_K_M`; if the file names no quantization, the type of most weights. */
   readonly quantization: string | undefined;
   /** Tokens. */
   readonly trainedContext: number | undefined;
-  /** Numbers of a token's vector. */
+  /** Numbers in a token's vector. */
   readonly embeddingSize: number | undefined;
   readonly layers: number;
   readonly vocabularySize: number;
-  /** Of all parts together. */
+  /** Bytes of all parts together. */
   readonly fileBytes: number;
+  /** Number of files; 1 unless the model is split. */
   readonly parts: number;
-  /** The names of its chat templates; `default` is the one without a name. */
+  /** Names of the chat templates. The unnamed template is called `default`. */
   readonly chatTemplates: readonly string[];
-  /** It has tokens that mark a hole to be filled. */
+  /** Whether the vocabulary has infill markers. */
   readonly infill: boolean;
 }
 
@@ -59,7 +59,7 @@ export function modelCardOf(header: GgufHeader): ModelCard {
 
 const descriptionChars = 400;
 
-/** `general.description` in one line, cut where it is too long to read; undefined without one. */
+/** `general.description` in one line, cut to 400 characters; undefined if it is missing or blank. */
 export function descriptionOf({ metadata }: Pick<GgufHeader, "metadata">): string | undefined {
   const text = metadata
     .string("general.description")
@@ -70,7 +70,7 @@ export function descriptionOf({ metadata }: Pick<GgufHeader, "metadata">): strin
   return chars.length <= descriptionChars ? text : `${chars.slice(0, descriptionChars - 1).join("")}…`;
 }
 
-/** A file with several has `tokenizer.chat_template` for the usual one and `tokenizer.chat_template.NAME` for the others. */
+/** Sources of the chat templates: `tokenizer.chat_template` as `default`, and each `tokenizer.chat_template.NAME` as `NAME`. */
 export function chatTemplatesOf({ metadata }: Pick<GgufHeader, "metadata">): ReadonlyMap<string, string> {
   const first = "tokenizer.chat_template";
   const templates = new Map<string, string>();
@@ -84,13 +84,26 @@ export function chatTemplatesOf({ metadata }: Pick<GgufHeader, "metadata">): Rea
   return templates;
 }
 
-/** By `general.file_type`; where that is missing or unknown, the type of most weights. */
+/** `llama_ftype` of llama.h, without the prefix `MOSTLY_`. Types that llama.cpp removed keep their places. */
+const quantizations: readonly string[] = [
+  ...["F32", "F16", "Q4_0", "Q4_1", "Q4_1_SOME_F16", "Q4_2", "Q4_3", "Q8_0", "Q5_0", "Q5_1", "Q2_K"],
+  ...["Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K", "IQ2_XXS", "IQ2_XS"],
+  ...["Q2_K_S", "IQ3_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ3_M", "IQ2_S", "IQ2_M", "IQ4_XS", "IQ1_M", "BF16"],
+  ...["Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0"],
+];
+
+/** @returns undefined for an unknown or missing number */
+export function quantizationOf(fileType: number | undefined): string | undefined {
+  return fileType === undefined ? undefined : quantizations[fileType];
+}
+
+/** The quantization that `general.file_type` names. If that is missing or unknown, the type of most weights. */
 export function quantizationOfHeader({
   metadata,
   tensors,
 }: Pick<GgufHeader, "metadata" | "tensors">): string | undefined {
-  const said = quantizationOf(metadata.number("general.file_type"));
-  if (said !== undefined) return said;
+  const named = quantizationOf(metadata.number("general.file_type"));
+  if (named !== undefined) return named;
   const weightsByType = new Map<string, number>();
   for (const { type, weights } of tensors) weightsByType.set(type, (weightsByType.get(type) ?? 0) + weights);
   return [...weightsByType].sort(([, one], [, other]) => other - one)[0]?.[0];

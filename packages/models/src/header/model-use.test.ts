@@ -18,8 +18,8 @@ async function headerOf(
 describe("the use of a model", () => {
   test.each<[what: string, header: Promise<GgufHeader>, use: object]>([
     ["a Llama", headerOf("llama", {}), { kind: "generate", mustBeWhole: false }],
-    ["one with pooling switched off", headerOf("llama", { pooling_type: 0 }), { kind: "generate" }],
-    ["a model that only sounds like an embedder", headerOf("pangu-embedded", {}), { kind: "generate" }],
+    ["a Llama with pooling switched off", headerOf("llama", { pooling_type: 0 }), { kind: "generate" }],
+    ["a generator whose name looks like an embedder's", headerOf("pangu-embedded", {}), { kind: "generate" }],
     ["all-MiniLM", headerOf("bert", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
     ["bge", headerOf("bert", { pooling_type: 2, "attention.causal": false }), { kind: "embed", mustBeWhole: true }],
     ["nomic-embed", headerOf("nomic-bert", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
@@ -31,12 +31,12 @@ describe("the use of a model", () => {
       { kind: "embed", mustBeWhole: true },
     ],
     [
-      "a decoder that looks both ways",
+      "a decoder without causal attention",
       headerOf("qwen2", { pooling_type: 3, "attention.causal": false }),
       { kind: "embed", mustBeWhole: true },
     ],
     ["bge-reranker", headerOf("bert", {}, true), { kind: "rerank", mustBeWhole: true, ranksByProbability: false }],
-    ["an embedder with a head", headerOf("bert", { pooling_type: 1 }, true), { kind: "embed" }],
+    ["an embedder with a classification head", headerOf("bert", { pooling_type: 1 }, true), { kind: "embed" }],
     [
       "Qwen3-Reranker",
       headerOf("qwen3", { pooling_type: 4 }, true),
@@ -45,11 +45,19 @@ describe("the use of a model", () => {
   ])("%s", async (_, header, use) => expect(modelUseOf(await header)).toMatchObject(use));
 
   test.each<[what: string, reason: string, header: Promise<GgufHeader>]>([
-    ["one that does not say how it pools", "pooling_type", headerOf("bert", {})],
-    ["a reranker without a head", "without a classification head", headerOf("bert", { pooling_type: 4 })],
-    ["one that needs an encoder first", "architecture t5 neither generates text nor embeds it", headerOf("t5", {})],
-    ["one for pictures", "architecture clip neither generates", headerOf("clip", {})],
-  ])("is nothing for %s", async (_, reason, header) => {
+    ["an encoder without a pooling type", "pooling_type", headerOf("bert", {})],
+    [
+      "a reranker without a classification head",
+      "without a classification head",
+      headerOf("bert", { pooling_type: 4 }),
+    ],
+    [
+      "a decoder that needs an encoder first",
+      "architecture t5 neither generates text nor embeds it",
+      headerOf("t5", {}),
+    ],
+    ["a model for pictures", "architecture clip neither generates", headerOf("clip", {})],
+  ])("is an error for %s", async (_, reason, header) => {
     const read = await header;
     expect(() => modelUseOf(read)).toThrow(reason);
   });

@@ -28,7 +28,7 @@ test("reads the header of the embedded model", async () => {
   expect(Math.max(...header.tensors.map(({ offset, bytes }) => offset + bytes))).toBeLessThanOrEqual(model.length);
 });
 
-describe("a file that is no model is refused with the reason", () => {
+describe("a file that is not a model is rejected with the reason", () => {
   const cases: [reason: string, make: () => string][] = [
     ["no such file", () => join(folder, "missing.gguf")],
     ["no such file", () => join(storyModel, "below-a-file.gguf")],
@@ -57,7 +57,7 @@ describe("a file that is no model is refused with the reason", () => {
   });
 });
 
-describe("the claims of a hostile header are refused before they are read or allocated", () => {
+describe("a hostile header is rejected before anything of the claimed size is read or allocated", () => {
   const start = [magic, u32(3)];
   const key = text("general.architecture");
   test.each<[what: string, bytes: Buffer[]]>([
@@ -78,7 +78,7 @@ describe("the claims of a hostile header are refused before they are read or all
   });
 });
 
-test.skipIf(process.platform === "win32")("a pipe is not waited for", async () => {
+test.skipIf(process.platform === "win32")("a pipe is rejected without waiting for its writer", async () => {
   const path = join(folder, "pipe.gguf");
   execFileSync("mkfifo", [path]);
   await expect(readGgufFile(path)).rejects.toThrow("not a regular file");
@@ -91,7 +91,7 @@ describe("a split model", () => {
     madeUpHeader({ "split.count": 2 }, [tensor("b"), { ...tensor("c"), offset: 32 }], { dataBytes: 64 }),
   ] as const;
 
-  test("is read whole, by the name of any part", async () => {
+  test("is read with all its parts, by the name of any part", async () => {
     fileOf("split-00001-of-00002.gguf", parts[0]);
     const second = fileOf("split-00002-of-00002.gguf", parts[1]);
     const header = await readGgufFile(second);
@@ -100,18 +100,18 @@ describe("a split model", () => {
     expect(header.tensors.map(({ name }) => name)).toEqual(["a", "b", "c"]);
   });
 
-  test("names the part that is missing", async () => {
+  test("has the missing part in the error", async () => {
     await expect(readGgufFile(fileOf("lost-00001-of-00002.gguf", parts[0]))).rejects.toThrow(
       "part 2 of 2: no such file",
     );
   });
 
-  test("must have the number of parts that its header has", async () => {
+  test("must have as many parts as its header states", async () => {
     const path = fileOf("more-00001-of-00001.gguf", parts[0]);
-    await expect(readGgufFile(path)).rejects.toThrow("split into 2 parts, and not 1");
+    await expect(readGgufFile(path)).rejects.toThrow("split into 2 parts, not 1");
   });
 
-  test("only has parts that there can be", () => {
+  test("has part names only if the part's number is possible", () => {
     expect(partNames("x-00003-of-00002.gguf")).toEqual(["x-00003-of-00002.gguf"]);
     expect(partNames("x.gguf")).toEqual(["x.gguf"]);
     expect(partNames("/models/x-00002-of-00003.gguf")).toHaveLength(3);

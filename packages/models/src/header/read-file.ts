@@ -1,4 +1,4 @@
-// Owns the reading of a model's header from this machine's files, all parts of a split one.
+// Reads a model's header from local files, including all parts of a split model.
 import { basename, dirname, join } from "node:path";
 import { openFileSource } from "./byte-source.ts";
 import { readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./read-header.ts";
@@ -6,8 +6,9 @@ import { readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./read-h
 const partPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
 
 /**
- * The paths or URLs of all parts of a split model, in order, by the name of any of them; of another file just its own. `a-00001-of-00002.gguf`
- * is what llama.cpp's gguf-split calls them.
+ * Paths or URLs of all parts of a split model, in order.
+ * @param name path or URL of any part, as llama.cpp's gguf-split names parts: `a-00001-of-00002.gguf`
+ * @returns only `name` if it is not the name of a part
  */
 export function partNames(name: string): readonly string[] {
   const [ending = "", part, parts] = partPattern.exec(name) ?? [];
@@ -20,7 +21,7 @@ export function partNames(name: string): readonly string[] {
 }
 
 /**
- * Reads the header of a file, or of all parts of the model that it is a part of.
+ * Reads the header of a model, with all its parts if `path` is a part of a split model.
  * @throws GgufError: no such file, not a GGUF file, truncated or damaged; the signal's reason when it aborts
  */
 export async function readGgufFile(path: string, options: ReadHeaderOptions = {}): Promise<GgufHeader> {

@@ -11,7 +11,7 @@ import { readGgufHeader, readGgufParts } from "./read-header.ts";
 const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
 const architecture = { "general.architecture": "llama" };
 
-/** What was asked of it. */
+/** A source that records its reads. */
 function recordingSource(bytes: Uint8Array): ByteSource & { readonly reads: [offset: number, length: number][] } {
   const reads: [number, number][] = [];
   return {
@@ -24,7 +24,7 @@ function recordingSource(bytes: Uint8Array): ByteSource & { readonly reads: [off
   };
 }
 
-test("values come back as they were written, in both versions", async () => {
+test("values are read as they were written, in both GGUF versions", async () => {
   for (const version of [2, 3]) {
     const { metadata } = await readGgufHeader(
       bytesSource(
@@ -48,7 +48,7 @@ test("values come back as they were written, in both versions", async () => {
   }
 });
 
-test("of a long array the length is known alone", async () => {
+test("a long array keeps only its length", async () => {
   const long = Array.from({ length: limits.keptArrayLength + 1 }, (_, index) => index);
   const { metadata } = await readGgufHeader(bytesSource(madeUpHeader({ ...architecture, long })));
   expect(metadata.arrayLength("long")).toBe(long.length);
@@ -73,8 +73,8 @@ describe("a large vocabulary", () => {
     expect(Math.max(...source.reads.map(([, length]) => length))).toBeLessThanOrEqual(1 << 22);
   });
 
-  test("may have a token on the edge of the buffer", async () => {
-    // A first token of another length moves the edges to other places within the tokens that follow.
+  test("may have a token that is cut by the end of a read", async () => {
+    // The length of the first token decides which byte of a later token is at the end of a read.
     for (const shift of [0, 3, 8, 11]) {
       const marked = ["x".repeat(shift), ...tokens.slice(0, 20_000), "<PRE>", "<SUF>", "<MID>"];
       const { infill } = await readGgufHeader(
@@ -85,19 +85,19 @@ describe("a large vocabulary", () => {
   });
 });
 
-test("a source that became shorter is noticed", async () => {
+test("a source that became shorter is an error", async () => {
   const bytes = madeUpHeader(architecture);
   const source = { ...bytesSource(bytes.subarray(0, 30)), size: bytes.length };
   await expect(readGgufHeader(source)).rejects.toThrow("became shorter");
 });
 
-test("stops when its signal aborts", async () => {
+test("reading a header stops when its signal aborts", async () => {
   const reason = new Error("enough");
   const signal = AbortSignal.abort(reason);
   await expect(readGgufHeader(bytesSource(madeUpHeader(architecture)), { signal })).rejects.toBe(reason);
 });
 
-test("parts are closed as they have been read", async () => {
+test("a part is closed before the next part is opened", async () => {
   let open = 0;
   let most = 0;
   await readGgufParts(2, async () => {
@@ -110,7 +110,7 @@ test("parts are closed as they have been read", async () => {
   expect([open, most]).toEqual([0, 1]);
 });
 
-test("whatever bytes are damaged, the answer is a header or a refusal", async () => {
+test("a damaged file gives a header or a GgufError, whatever bytes are damaged", async () => {
   const header = readFileSync(storyModel).subarray(0, 60_000);
   await fc.assert(
     fc.asyncProperty(
@@ -129,7 +129,7 @@ test("whatever bytes are damaged, the answer is a header or a refusal", async ()
   );
 });
 
-test("random bytes behind the magic are refused", async () => {
+test("random bytes after the magic number are rejected", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 4_000 }), async (bytes) => {
       const source = bytesSource(Buffer.concat([magic, u32(3), bytes]));

@@ -1,6 +1,6 @@
-// Owns the walk over a GGUF file's header before any parser that trusts it: llama.cpp aborts the process over a length that lies.
+// Checks and reads a GGUF file's header before llama.cpp does, because llama.cpp aborts the process at a wrong length.
 //
-// The format is that of ggml's docs/gguf.md, versions 2 and 3, little-endian.
+// The format is described in ggml's docs/gguf.md. Waggle reads versions 2 and 3, little-endian.
 import type { ByteSource } from "./byte-source.ts";
 import { createCursor, type Cursor } from "./cursor.ts";
 import { damaged, GgufError } from "./gguf-error.ts";
@@ -15,25 +15,24 @@ export interface GgufHeader {
   readonly version: number;
   /** `general.architecture` */
   readonly architecture: string;
-  /** `general.name`; undefined where it is missing or blank. */
+  /** `general.name`; undefined if it is missing or blank. */
   readonly name: string | undefined;
   readonly metadata: Metadata;
-  /** Of all parts that were read. */
+  /** Tensors of all parts that were read. */
   readonly tensors: readonly GgufTensor[];
-  /** Of the tensors' data, in bytes. */
+  /** Alignment of the tensors' data, in bytes. */
   readonly alignment: number;
-  /** Of all tensors. */
   readonly tensorBytes: number;
-  /** Of all files that were read. */
+  /** Bytes of all parts that were read. */
   readonly fileBytes: number;
-  /** How many files the model is split into; 1 for a whole one. */
+  /** Number of files; 1 unless the model is split. */
   readonly parts: number;
-  /** The tokens that mark a hole to be filled; undefined where the vocabulary has none. */
+  /** Undefined if the vocabulary has no infill markers. */
   readonly infill: InfillMarkers | undefined;
 }
 
 export interface ReadHeaderOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Part extends Omit<GgufHeader, "architecture"> {
@@ -41,17 +40,17 @@ interface Part extends Omit<GgufHeader, "architecture"> {
 }
 
 /**
- * Reads the header of one file: all of a whole model, or the first part of a split one.
- * @throws GgufError; the signal's reason when it aborts; whatever the source throws
+ * Reads the header of one file: a whole model, or the first part of a split model.
+ * @throws GgufError; the signal's reason when it aborts; errors of the source
  */
 export async function readGgufHeader(source: ByteSource, { signal }: ReadHeaderOptions = {}): Promise<GgufHeader> {
   return withArchitecture(await readPart(source, signal));
 }
 
 /**
- * Reads the headers of all parts of a model. The metadata is that of the first.
- * @param openPart from 0; each is opened when its turn comes, and closed after it
- * @throws GgufError; the signal's reason when it aborts; whatever the sources throw
+ * Reads the headers of all parts of a model, one after the other. The metadata is that of the first part.
+ * @param openPart opens the part with this index, from 0; its source is closed before the next part is opened
+ * @throws GgufError; the signal's reason when it aborts; errors of the sources
  */
 export async function readGgufParts(
   count: number,
@@ -64,7 +63,8 @@ export async function readGgufParts(
   const [first] = parts;
   if (first === undefined) throw damaged("no parts");
   const declared = first.metadata.number("split.count") ?? 1;
-  if (declared > 1 && declared !== count) throw new GgufError(`it is split into ${declared} parts, and not ${count}`);
+  if (declared > 1 && declared !== count)
+    throw new GgufError(`the model is split into ${declared} parts, not ${count}`);
   return {
     ...withArchitecture(first),
     tensors: parts.flatMap(({ tensors }) => tensors),
@@ -122,14 +122,14 @@ async function readVersion(cursor: Cursor): Promise<number> {
   }
   const version = await cursor.u32();
   if (version === 2 || version === 3) return version;
-  // The same number with its bytes turned around: a file for a machine that counts them from the other end.
+  // Version 2 or 3 in reverse byte order.
   const bigEndian = version === 0x0200_0000 || version === 0x0300_0000;
   throw new GgufError(bigEndian ? "a big-endian GGUF file" : `GGUF version ${version} is not supported`);
 }
 
 function withArchitecture(part: Part): GgufHeader {
   const { architecture } = part;
-  if (architecture === undefined) throw new GgufError("it names no architecture");
+  if (architecture === undefined) throw new GgufError("the file names no architecture");
   return { ...part, architecture };
 }
 

@@ -1,13 +1,16 @@
-// Owns the types of tensors: their names, and how many bytes so many weights take.
+// Owns the tensor types: their names, and the bytes of their weights.
 
 export interface TensorType {
   readonly name: string;
-  /** Weights that are stored together, with what they share. */
+  /** Number of weights in a block: they are stored together with their common scale. */
   readonly blockWeights: number;
   readonly blockBytes: number;
 }
 
-/** `ggml_type` of ggml.h and GGML_QUANT_SIZES of gguf-py, by number: name, weights of a block, its bytes. The gaps are types that went away. */
+/**
+ * Number, name, weights of a block and bytes of a block, from `ggml_type` of ggml.h and GGML_QUANT_SIZES of gguf-py. The missing numbers are
+ * types that ggml removed.
+ */
 const rows: readonly (readonly [number, string, number, number])[] = [
   [0, "F32", 1, 4],
   [1, "F16", 1, 2],
@@ -51,17 +54,17 @@ const byId = new Map(
 );
 const byName = new Map([...byId.values()].map((type) => [type.name, type]));
 
-/** Undefined for one that is newer than this table. */
+/** @returns undefined for a type that is newer than this table */
 export function tensorTypeOf(id: number): TensorType | undefined {
   return byId.get(id);
 }
 
-/** In any case of letters: `q8_0` and `Q8_0` are one. */
+/** @param name in upper or lower case: `q8_0` or `Q8_0` */
 export function tensorTypeNamed(name: string): TensorType | undefined {
   return byName.get(name.toUpperCase());
 }
 
-/** Of so many weights, which make whole blocks; blocks that are not whole take their part. */
+/** Bytes of `weights` weights. A block that is not full counts in proportion. */
 export function bytesOfWeights({ blockWeights, blockBytes }: TensorType, weights: number): number {
   return (weights / blockWeights) * blockBytes;
 }

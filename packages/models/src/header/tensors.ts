@@ -1,4 +1,4 @@
-// Owns each tensor of a header: its name, shape, type and position.
+// Reads the tensors of a header: their names, shapes, types and positions.
 import type { Cursor } from "./cursor.ts";
 import { damaged } from "./gguf-error.ts";
 import { limits } from "./limits.ts";
@@ -9,9 +9,9 @@ export interface GgufTensor {
   /** Fastest-running dimension first: a matrix of r rows with c columns is [c, r]. */
   readonly shape: readonly number[];
   readonly weights: number;
-  /** `Q4_K`; a type that is newer than our table is called by its number, as in `type 99`. */
+  /** Such as `Q4_K`; a type that is newer than our table is named by its number: `type 99`. */
   readonly type: string;
-  /** From the beginning of its file. */
+  /** Bytes from the beginning of its file. */
   readonly offset: number;
   readonly bytes: number;
 }
@@ -21,11 +21,11 @@ interface Entry {
   readonly shape: readonly number[];
   readonly weights: number;
   readonly typeId: number;
-  /** From the beginning of the data. */
+  /** Bytes from the beginning of the file's tensor data. */
   readonly start: number;
 }
 
-/** @throws GgufError where a tensor does not lie within the file */
+/** @throws GgufError for a tensor that is not within the file */
 export async function readTensors(cursor: Cursor, count: number, alignment: number): Promise<readonly GgufTensor[]> {
   const entries: Entry[] = [];
   for (let index = 0; index < count; index++) entries.push(await readEntry(cursor));
@@ -53,7 +53,7 @@ async function readEntry(cursor: Cursor): Promise<Entry> {
   return { name, shape, weights, typeId, start: await cursor.u64() };
 }
 
-/** Up to the next tensor: what one of an unknown type takes at most. */
+/** Bytes up to the next tensor: the most that a tensor of unknown type can take. */
 function gapAfter(start: number, sortedStarts: readonly number[], dataBytes: number): number {
   let [low, high] = [0, sortedStarts.length];
   while (low < high) {

@@ -28,7 +28,7 @@ function int32s(values: readonly number[]): MadeUpValue {
   return { int32s: values };
 }
 
-test("tokens are special by their types", async () => {
+test("a token's type decides whether it is special", async () => {
   const { specialTokens } = await textsOf([
     ["a", normal],
     ["<unk>", unknown],
@@ -44,7 +44,7 @@ test("tokens are special by their types", async () => {
   ]);
 });
 
-describe("some texts decide against their types, as in llama.cpp", () => {
+describe("the texts of some tokens override their types, as in llama.cpp", () => {
   test("the end of an answer is a control token", async () => {
     const { specialTokens } = await textsOf([
       ["<|im_end|>", userDefined],
@@ -60,7 +60,7 @@ describe("some texts decide against their types, as in llama.cpp", () => {
     ]);
   });
 
-  test("gpt-oss's markers are shown, and the end of its thoughts", async () => {
+  test("gpt-oss's markers are not control tokens, nor is its end of a thought", async () => {
     const { specialTokens } = await textsOf(
       ["<|return|>", "<|call|>", "<|end|>", "<|channel|>"].map((text) => [text, control] as const),
     );
@@ -77,23 +77,23 @@ describe("some texts decide against their types, as in llama.cpp", () => {
   });
 });
 
-describe("the beginning and the end of a text", () => {
+describe("the texts of BOS and EOS", () => {
   const tokens = Array.from({ length: 12 }, (_, index) => [`t${index}`, control] as const);
   test.each([
-    ["as the file names it", { bos_token_id: 3, eos_token_id: 4 }, "t3", "t4"],
-    ["by the kind of tokenizer", { model: "llama" }, "t1", "t2"],
+    ["that the file names", { bos_token_id: 3, eos_token_id: 4 }, "t3", "t4"],
+    ["of a Llama tokenizer", { model: "llama" }, "t1", "t2"],
     ["of GPT-2", { model: "gpt2" }, "t11", "t11"],
-    ["of ChatGLM, which has no beginning", { model: "gpt2", pre: "glm4" }, "", "t11"],
+    ["of ChatGLM, which has no BOS", { model: "gpt2", pre: "glm4" }, "", "t11"],
     ["of T5", { model: "t5" }, "", "t1"],
-    ["beyond the vocabulary", { model: "llama", bos_token_id: 99, eos_token_id: 3 }, "t1", "t3"],
-    ["of a tokenizer that has none", { model: "gemma4" }, "", ""],
-    ["beyond a vocabulary that is short", { model: "bert" }, "", ""],
+    ["with a number beyond the vocabulary", { model: "llama", bos_token_id: 99, eos_token_id: 3 }, "t1", "t3"],
+    ["of a tokenizer without defaults", { model: "gemma4" }, "", ""],
+    ["with a default beyond a short vocabulary", { model: "bert" }, "", ""],
   ])("%s", async (_, named, bosText, eosText) => {
     const keys = Object.entries(named).map(([key, value]) => [prefix + key, value]);
     expect(await textsOf(tokens, Object.fromEntries(keys))).toMatchObject({ bosText, eosText });
   });
 
-  test("is given where its token is a control token, or of an unknown type", async () => {
+  test("are empty unless the tokens are control tokens, or of a type that llama.cpp does not know", async () => {
     const ends = { [`${prefix}bos_token_id`]: 0, [`${prefix}eos_token_id`]: 1 };
     const texts = async (bos: string, bosType: number, eos: string, eosType: number): Promise<string[]> => {
       const { bosText, eosText } = await textsOf(
@@ -112,13 +112,13 @@ describe("the beginning and the end of a text", () => {
   });
 });
 
-test("a file without a vocabulary has no texts, and one without types is read by its texts", async () => {
+test("a file without a vocabulary has no texts, and a file without token types is read by its texts", async () => {
   expect(await textsIn({})).toEqual({ specialTokens: [], bosText: "", eosText: "" });
   const { specialTokens } = await textsIn({ [`${prefix}tokens`]: ["a", "<s>", "<|im_end|>"] });
   expect(specialTokens).toEqual([{ text: "<|im_end|>", control: true }]);
 });
 
-test("types that do not fit are refused, and more special tokens than any has", async () => {
+test("a wrong number of token types and too many special tokens are rejected", async () => {
   await expect(textsOf([["a", normal]], { [`${prefix}token_type`]: int32s([]) })).rejects.toThrow(
     "0 token types for 1 tokens",
   );
@@ -127,7 +127,7 @@ test("types that do not fit are refused, and more special tokens than any has", 
   await expect(textsOf(many)).rejects.toThrow(`more than ${limits.specialTokens} special tokens`);
 });
 
-test("a vocabulary of many windows is read whole", async () => {
+test("a vocabulary that takes several reads is complete", async () => {
   const filler = "x".repeat(40);
   const tokens = Array.from({ length: 40_000 }, (_, index) => [`${filler}${index}`, normal] as const);
   const { specialTokens, eosText } = await textsOf([...tokens, ["<s>", control], ["</s>", control]], {

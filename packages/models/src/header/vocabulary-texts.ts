@@ -1,7 +1,7 @@
-// Owns which tokens of a vocabulary are something other than text, and which begin and end a text: what a chat template needs of a
-// vocabulary. Read as llama.cpp reads it (llama_vocab::impl::load of src/llama-vocab.cpp), which believes some texts more than their types.
+// Finds the special tokens of a vocabulary, and its BOS and EOS texts: chat templates need them. The rules are those of llama.cpp
+// (llama_vocab::impl::load of src/llama-vocab.cpp): the texts of a few tokens override their types in the file.
 //
-// llama.cpp also makes control tokens of those that mark a hole to be filled. They appear in no chat, and are left here as the file has them.
+// llama.cpp also turns infill markers into control tokens. Chats do not contain them, so they keep their types here.
 import type { ByteSource } from "./byte-source.ts";
 import { createCursor } from "./cursor.ts";
 import { damaged } from "./gguf-error.ts";
@@ -11,21 +11,21 @@ import type { ReadHeaderOptions } from "./read-header.ts";
 
 export interface SpecialToken {
   readonly text: string;
-  /** Control and unknown tokens; the others are user-defined ones, which have meaning to some templates and none to others. */
+  /** True for control and unknown tokens. False for user-defined tokens, which only some templates use. */
   readonly control: boolean;
 }
 
 export interface VocabularyTexts {
   /** In the vocabulary's order. */
   readonly specialTokens: readonly SpecialToken[];
-  /** "" without one, or where its token is an ordinary one, as in node-llama-cpp (getNapiControlToken of its AddonModel.cpp). */
+  /** "" if the model has no BOS, or its BOS is not a control token: same rule as in node-llama-cpp (getNapiControlToken of its AddonModel.cpp). */
   readonly bosText: string;
   readonly eosText: string;
 }
 
 /** `llama_token_type` of llama.h. */
 const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
-/** By the number of the type; those that are no longer used, and bytes, are as good as normal ones here. */
+/** The index is the type's number. Unused tokens (5) and bytes (6) count as normal here. */
 const kinds: readonly (Kind | undefined)[] = [
   "undefined",
   "normal",
@@ -37,7 +37,7 @@ const kinds: readonly (Kind | undefined)[] = [
 ];
 const int32Type = 5;
 const int32Bytes = 4;
-/** Types that are read at once. */
+/** Number of token types in one read. */
 const typesAtOnce = 16_384;
 
 interface Ends {
@@ -45,7 +45,7 @@ interface Ends {
   readonly eos?: number;
 }
 
-/** By `tokenizer.ggml.model`, where the file names none itself. */
+/** Defaults by `tokenizer.ggml.model`, for files that do not name their BOS and EOS. */
 const usualEnds: Readonly<Record<string, Ends>> = {
   llama: { bos: 1, eos: 2 },
   plamo2: { bos: 1, eos: 2 },
@@ -56,16 +56,16 @@ const usualEnds: Readonly<Record<string, Ends>> = {
   whitespace: { bos: 11, eos: 11 },
 };
 
-/** ChatGLM's, by `tokenizer.ggml.pre`. */
+/** Values of `tokenizer.ggml.pre`, both ChatGLM's, whose vocabularies have no BOS. */
 const withoutBos = new Set(["glm4", "chatglm-bpe"]);
 
-/** Each ends an answer in some family, and so is a control token whatever its type. */
+/** Each of these texts ends an answer in some model family. They are control tokens, even if the file has another type for them. */
 const endings = new Set([
   ...["<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>"],
   ...["<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>"],
   ...["<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~["],
 ]);
-/** gpt-oss's, which are shown. */
+/** Markers of gpt-oss. llama.cpp makes them user-defined, so that they are part of the generated text. */
 const shown = new Set(["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"]);
 const known = [...endings, ...shown];
 const knownBytes = known.map((text) => Buffer.byteLength(text));
@@ -73,9 +73,9 @@ const [leastBytes, mostBytes] = [Math.min(...knownBytes), Math.max(...knownBytes
 const lastBytes = new Set(known.map((text) => Buffer.from(text).at(-1)));
 
 /**
- * @param source the file, or the first part of a split one
- * @param header of this source
- * @throws GgufError; the signal's reason when it aborts; whatever the source throws
+ * @param source the file, or the first part of a split model
+ * @param header header of this source
+ * @throws GgufError; the signal's reason when it aborts; errors of the source
  */
 export async function readVocabularyTexts(
   source: ByteSource,
@@ -126,15 +126,15 @@ interface FoundToken {
 
 type Kind = "normal" | "unknown" | "control" | "userDefined" | "undefined";
 
-/** What a token is by its type, and by its text where that says more. */
+/** Creates the rule that gives a token its kind. For some texts the rule depends on which other tokens the vocabulary has. */
 function createRule(has: (text: string) => boolean): (token: FoundToken) => Kind {
   const calls = has("<|call|>") || has("<|calls|>");
-  // There it ends a thought, and not the answer.
+  // In vocabularies of gpt-oss, <|end|> ends a thought and not the answer.
   const endIsShown = calls && (has("<|return|>") || has("<|flush|>"));
-  const closesNothing = has("<|tool_response>");
+  const hasToolResponse = has("<|tool_response>");
   return ({ text, type }) => {
     if (shown.has(text) || (text === "<|end|>" && endIsShown)) return "userDefined";
-    if (text === "</s>" && closesNothing) return "normal";
+    if (text === "</s>" && hasToolResponse) return "normal";
     return endings.has(text) ? "control" : (kinds[type] ?? "undefined");
   };
 }
@@ -143,12 +143,12 @@ function isSpecial(type: number): boolean {
   return type === tokenTypes.unknown || type === tokenTypes.control || type === tokenTypes.userDefined;
 }
 
-/** Most are distinguished without making a text of them. */
+/** Rules out most tokens without decoding their texts. */
 function mayBeKnown(bytes: Buffer, start: number, end: number): boolean {
   return end - start >= leastBytes && end - start <= mostBytes && lastBytes.has(bytes[end - 1]);
 }
 
-/** Undefined where the file has none: then every token is a normal one. */
+/** @returns undefined if the file has no token types: all tokens are then normal */
 async function readTypes(
   source: ByteSource,
   place: ArrayPlace | undefined,
@@ -164,13 +164,13 @@ async function readTypes(
   for (let done = 0; done < count; done += typesAtOnce) {
     const some = Math.min(typesAtOnce, count - done);
     const bytes = await cursor.bytes(some * int32Bytes);
-    // What is no byte is no type either.
+    // No type is above 6, so that larger numbers can share 255.
     for (let at = 0; at < some; at++) types[done + at] = Math.min(0xff, bytes.readUInt32LE(at * int32Bytes));
   }
   return types;
 }
 
-/** A number outside the vocabulary counts as missing; where the file names one, the usual one holds. */
+/** BOS and EOS that the file names. If a token id is missing or outside the vocabulary, the tokenizer's default is used. */
 function endsOf(metadata: Metadata, count: number): Ends {
   const { bos: usualBos, ...others } = usualEnds[metadata.string("tokenizer.ggml.model") ?? ""] ?? {};
   const hasUsualBos = usualBos !== undefined && !withoutBos.has(metadata.string("tokenizer.ggml.pre") ?? "");

@@ -4,13 +4,13 @@ import { measureMemoryBandwidth, resultOf } from "./bandwidth.ts";
 test("every thread reads, and their rates are added", async () => {
   const { bytesPerSecond, error, threads } = await measureMemoryBandwidth({ threads: 2, durationMs: 40 });
   expect(threads).toBe(2);
-  // Slower than any memory there is, and faster than all.
+  // The lower bound is below all real memory, the upper bound above.
   expect(bytesPerSecond).toBeGreaterThan(1e7);
   expect(bytesPerSecond).toBeLessThan(1e13);
   expect(error).toBeGreaterThanOrEqual(0);
 });
 
-test("the rate is the median of what all threads read together, and the error how far others are from it", () => {
+test("the rate is the median of all threads' sums, and the error is the median deviation from it", () => {
   const slice = (bytes: number) => ({ bytes, ms: 1_000 });
   const steady = [slice(100), slice(100), slice(100)];
   expect(resultOf([steady, steady])).toEqual({ bytesPerSecond: 200, error: 0, threads: 2 });
@@ -18,11 +18,11 @@ test("the rate is the median of what all threads read together, and the error ho
   expect(resultOf([disturbed])).toEqual({ bytesPerSecond: 100, error: 0.5, threads: 1 });
 });
 
-test("a thread that read nothing is no rate", () => {
+test("a thread that read nothing gives a rate of 0 and an error of 1", () => {
   expect(resultOf([[]])).toEqual({ bytesPerSecond: 0, error: 1, threads: 1 });
 });
 
-test("stops when its signal aborts", async () => {
+test("the measurement stops when its signal aborts", async () => {
   const controller = new AbortController();
   const reason = new Error("enough");
   const measuring = measureMemoryBandwidth({ threads: 1, durationMs: 60_000, signal: controller.signal });

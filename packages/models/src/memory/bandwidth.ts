@@ -1,4 +1,4 @@
-// Measures how fast this machine reads memory with several threads. That limits how fast a model generates, since each token reads all weights.
+// Measures how fast this machine reads memory with several threads. The result limits generation: each token reads all weights.
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { onAbort, startThread } from "@waggle/async";
@@ -10,11 +10,11 @@ const usualBytesPerThread = 64 << 20;
 const mostBytes = 1 << 29;
 const leastBytesPerThread = 8 << 20;
 const defaultDurationMs = 250;
-/** A thread that has not answered after this long counts as failed. */
+/** Time limit for each message of a thread. */
 const startTimeoutMs = 10_000;
 
 export interface BandwidthOptions {
-  /** As many as the engine would compute with; one for each core by default, and 64 at most. */
+  /** Use the engine's number of threads. By default one for each core; at most 64. */
   readonly threads?: number;
   readonly durationMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -22,16 +22,13 @@ export interface BandwidthOptions {
 
 export interface Bandwidth {
   readonly bytesPerSecond: number;
-  /**
-   * By what part of it the slices of the measurement differ from their median: above 0.2 the machine had other things to do, and the number is
-   * worth as little.
-   */
+  /** Typical deviation of a pass from the median, as a part of the median. Above 0.2 the machine was busy, and the result is not reliable. */
   readonly error: number;
   readonly threads: number;
 }
 
 /**
- * Compares two equal buffers again and again, which reads both as fast as the machine can, in every thread at once.
+ * Each thread compares two equal buffers again and again: that reads both as fast as the machine can.
  * @throws Error when threads cannot be started; the signal's reason when it aborts
  */
 export async function measureMemoryBandwidth(options: BandwidthOptions = {}): Promise<Bandwidth> {
@@ -52,7 +49,7 @@ export async function measureMemoryBandwidth(options: BandwidthOptions = {}): Pr
   }
 }
 
-/** Exported for its test: the rate of each moment is that of all threads together. */
+/** Adds the threads' rates pass by pass, and takes the median. Exported for its test. */
 export function resultOf(answers: readonly (readonly Slice[])[]): Bandwidth {
   const slices = Math.min(...answers.map(({ length }) => length));
   const rates = Array.from({ length: slices }, (_, index) =>

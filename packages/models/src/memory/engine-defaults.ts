@@ -1,12 +1,16 @@
-// Sets the sizes that the engine uses when the settings have no value.
+// Owns the default context size of the engine.
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 
-/** The default limit of a context. Longer contexts must be requested, since they take memory even while empty. */
+/** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
 const usualContext = 8_192;
+/** Upper limit of the default for models that embed or rank. */
 const usualTextTokens = 2_048;
 
-/** Tokens per slot; of a model that only reads, of a text: for a longer one than it was trained on it has no positions. */
+/**
+ * Tokens per slot. For a model that only reads (embedding, reranking), tokens of a text: never more than in training, because the model has no
+ * positions beyond.
+ */
 export function contextSizeOf(header: GgufHeader, wanted: number | undefined): number {
   const trained = Math.max(1, modelShapeOf(header).trainedContext);
   const reads = modelUseOf(header).kind !== "generate";

@@ -8,7 +8,7 @@ const header = madeUpModel({ layers: 4, tensors: [["output.weight", 64 << 20]] }
 const slots = 8;
 
 describe("an engine", () => {
-  test("takes what the model does, and its process", () => {
+  test("takes the model's memory, and that of its process", () => {
     const memory = engineMemory(header, { slots, contextSize: 2_048 });
     const { weights, cache, resident, vocabulary } = estimateMemory(header, { slots, contextSize: 2_048 });
     expect(memory).toMatchObject({ weights, kvCache: cache, process: engineProcessBytes + vocabulary, gpu: 0 });
@@ -18,14 +18,14 @@ describe("an engine", () => {
     expect(memory.contextSize).toBe(2_048);
   });
 
-  test("has the context that the model was trained on, and 8,192 tokens at most", () => {
+  test("has the trained context by default, up to 8,192 tokens", () => {
     const of = (context_length: number): number =>
       engineMemory(madeUpModel({ values: { context_length } }), { slots }).kvCache;
     expect(of(4_096)).toBe(2 * of(2_048));
     expect(of(131_072)).toBe(of(8_192));
   });
 
-  test("has no more places for a text than the model was trained on", () => {
+  test("that embeds has no longer context than the trained one", () => {
     const embeds = madeUpModel({ architecture: "bert", values: { pooling_type: 1, context_length: 512 } });
     expect(engineMemory(embeds, { slots, contextSize: 8_192 })).toEqual(
       engineMemory(embeds, { slots, contextSize: 512 }),
@@ -51,14 +51,14 @@ describe("an engine", () => {
     expect([adapted.weights - plain.weights, adapted.total - plain.total]).toEqual([1_000, 1_000]);
   });
 
-  test("has weights that the system may drop, unless they were read", () => {
+  test("has weights that the system may drop, unless mmap is off", () => {
     expect(engineMemory(header, { slots }).mapped).toBe(engineMemory(header, { slots }).weights);
     expect(engineMemory(header, { slots, mmap: false }).mapped).toBe(0);
   });
 });
 
 describe("a GPU", () => {
-  test("takes the layers that fit, and all that the settings put on it", () => {
+  test("takes the layers that fit by default, and the layers of the settings if they are set", () => {
     const roomy = engineMemory(header, { slots, gpuFreeBytes: 1e12 });
     expect(roomy.gpu).toBeGreaterThan(64 << 20);
     expect(roomy.host + roomy.gpu).toBe(roomy.total);
@@ -68,27 +68,27 @@ describe("a GPU", () => {
     expect(engineMemory(header, { slots, gpuFreeBytes: 1e12, gpuLayers: 0 }).gpu).toBe(0);
   });
 
-  test("takes nothing without one", () => {
+  test("that does not exist takes no layers", () => {
     expect(engineMemory(header, { slots, gpuLayers: "all" }).gpu).toBe(0);
   });
 });
 
-describe("the largest context of a budget", () => {
-  test("is that with which the engine just takes no more", () => {
+describe("the largest context for a budget", () => {
+  test("is the longest with which the engine takes no more memory", () => {
     const { host } = engineMemory(header, { slots, contextSize: 2_048 });
     expect(largestContext(header, { slots }, host)).toBe(2_048);
     expect(largestContext(header, { slots }, host - 1)).toBe(1_792);
   });
 
-  test("is no longer than what the model was trained on", () => {
+  test("is no longer than the trained one", () => {
     expect(largestContext(header, { slots }, 1e15)).toBe(4_096);
   });
 
-  test("is undefined where not even the shortest fits", () => {
+  test("is undefined if not even the shortest fits", () => {
     expect(largestContext(header, { slots }, 64 << 20)).toBeUndefined();
   });
 
-  test("is one that the GPU has room for, too", () => {
+  test("also fits on the GPU", () => {
     const settings = { slots, gpuLayers: "all" } as const;
     const { gpu } = engineMemory(header, { ...settings, contextSize: 1_024, gpuFreeBytes: 0 });
     expect(largestContext(header, { ...settings, gpuFreeBytes: gpu }, 1e15)).toBe(1_024);

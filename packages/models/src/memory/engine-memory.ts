@@ -1,66 +1,63 @@
-// Owns what an engine's process takes with a model, as a worker counts it that has several of them: in few parts, and with the process itself.
+// Estimates the memory of an engine process with a model. A worker with several engines adds up these estimates.
 import type { GgufHeader } from "../header/index.ts";
 import { contextSizeOf } from "./engine-defaults.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
-import { engineProcessBytes } from "./largest-fit.ts";
+import { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 import { largest, longestContext } from "./search.ts";
-import type { MemorySettings } from "./settings.ts";
 
-/** As in a worker's settings. */
-export interface EngineSettings extends Omit<MemorySettings, "contextSize" | "gpuLayers"> {
-  /** The engine's own default unless given: what the model was trained on, 8,192 at most. */
-  readonly contextSize?: number | undefined;
-  /** `auto` by default: as many as `gpuFreeBytes` takes. */
-  readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
+/** The part of a worker's settings on which the memory depends. */
+export interface EngineSettings extends Wanted {
+  readonly slots: number;
   /** Undefined without a GPU: then all layers are on the host. */
   readonly gpuFreeBytes?: number | undefined;
   /** True by default. */
   readonly mmap?: boolean | undefined;
-  /** Of the files of all adapters. */
+  /** Bytes of all LoRA adapters' files. */
   readonly loraBytes?: number | undefined;
 }
 
-/** All in bytes, host and GPU together. */
+/** All but `contextSize` in bytes, host and GPU together. */
 export interface EngineMemory {
-  /** Tokens per slot with which it was reckoned; no bytes. */
+  /** Tokens per slot. */
   readonly contextSize: number;
   /** With adapters. */
   readonly weights: number;
   /** Keys and values of all slots, with recurrent states. */
   readonly kvCache: number;
-  /** What a pass computes in and its logits, as far as it is ever written to. */
+  /** Compute buffer and logits, without pages that are never written. */
   readonly compute: number;
   /** Node, the library and the vocabulary. */
   readonly process: number;
   readonly total: number;
-  /** The same bytes, by where they lie. */
+  /** `total` is the sum of `host` and `gpu`. */
   readonly host: number;
   readonly gpu: number;
-  /** Of those on the host, pages of the file, which the system may drop and read again: with mmap the weights there, else 0. */
+  /** Pages of the model's file in host memory, which the system may drop and read again. With mmap these are the host's weights, else 0. */
   readonly mapped: number;
 }
 
-/** @throws GgufError for a model that can be used for nothing; RangeError for settings that make no sense */
+/** @throws GgufError for a model that cannot be used; RangeError for invalid settings */
 export function engineMemory(header: GgufHeader, settings: EngineSettings): EngineMemory {
-  return createReckoner(header, settings)(contextSizeOf(header, settings.contextSize));
+  return createEngineEstimator(header, settings)(contextSizeOf(header, settings.contextSize));
 }
 
 /**
- * The longest context for each slot with which the engine takes no more than this of the host, up to what the model was trained on; undefined where
- * no context fits. The context of `settings` is ignored.
+ * Finds the longest context per slot, up to the trained one, with which the engine takes at most `hostBytes` of host memory.
+ * `settings.contextSize` is ignored.
+ * @returns undefined if no context fits
  * @throws as `engineMemory`
  */
 export function largestContext(header: GgufHeader, settings: EngineSettings, hostBytes: number): number | undefined {
-  const reckon = createReckoner(header, settings);
+  const memoryOf = createEngineEstimator(header, settings);
   const trained = Math.max(1, modelShapeOf(header).trainedContext);
   return longestContext(trained, (contextSize) => {
-    const { host, gpu } = reckon(contextSize);
+    const { host, gpu } = memoryOf(contextSize);
     return host <= hostBytes && gpu <= (settings.gpuFreeBytes ?? 0);
   });
 }
 
-function createReckoner(header: GgufHeader, settings: EngineSettings): (contextSize: number) => EngineMemory {
+function createEngineEstimator(header: GgufHeader, settings: EngineSettings): (contextSize: number) => EngineMemory {
   const { gpuLayers = "auto", gpuFreeBytes, mmap = true, loraBytes = 0 } = settings;
   const estimate = createEstimator(header);
   const layers = modelShapeOf(header).layers.length + 1;

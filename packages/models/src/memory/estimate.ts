@@ -1,4 +1,4 @@
-// Owns what a model takes in memory with given settings, known from its header alone, in the parts that llama.cpp allocates.
+// Estimates the memory of a model from its header alone, in the parts that llama.cpp allocates.
 import { modelUseOf, type GgufHeader, type ModelUse } from "../header/index.ts";
 import { cacheBytes, stateBytes } from "./graph/cache.ts";
 import { computeBytes } from "./graph/compute.ts";
@@ -7,41 +7,39 @@ import { decideSettings, type LoadedSettings, type MemorySettings } from "./sett
 import { weightBytes, type Split } from "./graph/weights.ts";
 
 const floatBytes = 4;
-/** What the library and Node keep of each word of the vocabulary, measured: its text several times, and maps to and from it. */
+/** Measured memory per token of the vocabulary in the library and in Node: several copies of its text, and maps to and from it. */
 const vocabularyWordBytes = 600;
 
-/** All in bytes. */
-export interface MemoryEstimate {
+/** All in bytes. `total` is the sum of `host` and `gpu`. */
+export interface MemoryEstimate extends Split {
   readonly weights: number;
-  /** Of all slots, for all their tokens. */
+  /** KV cache of all slots. */
   readonly cache: number;
   /** Recurrent states of all slots. */
   readonly state: number;
   readonly compute: number;
+  /** Logits, and vectors of a model that embeds. */
   readonly output: number;
   /** The vocabulary, in the process that loads the model. */
   readonly vocabulary: number;
   readonly total: number;
-  /** The same bytes, by where they lie. */
-  readonly host: number;
-  readonly gpu: number;
   /**
-   * The memory that the process grows by, while no request needs the logits of whole prompts: llama.cpp reserves room for them, which takes no memory
-   * of the host before it is written to.
+   * `total` without host memory that is never written. llama.cpp reserves space for the logits of a whole prompt, which takes no memory until a
+   * request needs these logits.
    */
   readonly resident: number;
-  /** Of that, what a context takes once the model is loaded, and what it takes of a GPU. */
+  /** The part of `resident` that is allocated with the context, after the model is loaded. */
   readonly context: Split;
 }
 
 export interface EstimatorOptions {
-  /** `process.arch` of the machine; that of this one by default. */
+  /** `process.arch` of the machine that runs the model; by default of this machine. */
   readonly processor?: string;
-  /** What the context is for, where that is not what the model is for: one that writes may give vectors as well. */
+  /** Use of the context; by default the model's. A model that generates may have a second context for embeddings. */
   readonly kind?: ModelUse["kind"];
 }
 
-/** @throws GgufError for a model that can be used for nothing; RangeError for settings that make no sense */
+/** @throws GgufError for a model that cannot be used; RangeError for invalid settings */
 export function estimateMemory(
   header: GgufHeader,
   settings: MemorySettings,
@@ -50,14 +48,14 @@ export function estimateMemory(
   return createEstimator(header, options)(settings);
 }
 
-/** For many settings of one model. @throws as `estimateMemory` */
+/** Like `estimateMemory`, for many settings of a model. @throws as `estimateMemory` */
 export function createEstimator(
   header: GgufHeader,
   { processor = process.arch, kind }: EstimatorOptions = {},
 ): (settings: MemorySettings) => MemoryEstimate {
   const shape = modelShapeOf(header);
   const own = modelUseOf(header);
-  // A caller that opens a second context, for another use, reads texts in pieces of the size that it states.
+  // A second context for embeddings reads texts in pieces of its batch size.
   const use = kind === undefined || kind === own.kind ? own : { kind, mustBeWhole: shape.encoder };
   return (settings) => estimate(header, shape, decideSettings(shape, use, settings), processor);
 }
@@ -89,12 +87,12 @@ function estimate(header: GgufHeader, shape: ModelShape, settings: LoadedSetting
   };
 }
 
-/** Logits of the tokens after which something is asked; a vector takes those of all, and the vectors. */
+/** A context that generates has logits for each slot. A context that embeds has logits and a vector for each token of a batch. */
 function outputBytes({ vocabulary, width }: ModelShape, { slots, outputs, embeds }: LoadedSettings): number {
   return embeds ? (vocabulary + width) * outputs * floatBytes : vocabulary * slots * floatBytes;
 }
 
-/** A layer computes where its weights are; a GPU that has some of them has a whole buffer, and the host keeps one unless it has no layers. */
+/** Layers compute where their weights are. A GPU with any layers has a whole buffer; the host has one too unless all layers are on the GPU. */
 function placeCompute(
   { reserved, inputs }: { readonly reserved: number; readonly inputs: number },
   { layers }: ModelShape,

@@ -1,9 +1,8 @@
-export { measureMemoryBandwidth, type Bandwidth, type BandwidthOptions } from "./bandwidth.ts";
+export { measureMemoryBandwidth } from "./bandwidth.ts";
 export { engineMemory, largestContext, type EngineMemory, type EngineSettings } from "./engine-memory.ts";
-export { createEstimator, estimateMemory, type EstimatorOptions, type MemoryEstimate } from "./estimate.ts";
-export { engineProcessBytes, largestFit, type Fit, type Wanted } from "./largest-fit.ts";
+export { createEstimator, estimateMemory, type MemoryEstimate } from "./estimate.ts";
+export { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 export { thisMachine, type Gpu, type Machine } from "./machine.ts";
 export { renderFitReport } from "./render.ts";
-export { fitReport, type FitReport, type FitRow, type FitSource } from "./report.ts";
-export type { MemorySettings } from "./settings.ts";
-export { bytesPerToken } from "./speed.ts";
+export { fitReport, type FitReport, type FitSource } from "./report.ts";
+export { embeddingBatch, type MemorySettings } from "./settings.ts";

@@ -11,26 +11,26 @@ const header = madeUpModel({
     ["blk.3.ffn_up.weight", 64 << 20],
   ],
 });
-/** With room for a context of so many tokens, and for no more. */
+/** A machine with just enough memory for a context of this size. */
 const machineFor = (contextSize: number): Machine => {
   const { resident } = estimateMemory(header, { slots: 2, contextSize });
   return { freeBytes: resident + engineProcessBytes };
 };
 
 describe("the largest fit", () => {
-  test("is the requested one, where there is room", () => {
+  test("is the requested context if it fits", () => {
     const fit = largestFit(header, { freeBytes: 1e12 }, { slots: 2, contextSize: 1_024 });
     expect(fit).toMatchObject({ verdict: "fits", slots: 2, contextSize: 1_024, largestContext: 4_096, gpu: "none" });
     expect(fit.largestSlots).toBe(64);
   });
 
-  test("is the trained context by default, and 8,192 tokens at most", () => {
+  test("is the trained context by default, up to 8,192 tokens", () => {
     expect(largestFit(header, { freeBytes: 1e12 }).contextSize).toBe(4_096);
     const long = madeUpModel({ values: { context_length: 131_072 } });
     expect(largestFit(long, { freeBytes: 1e12 })).toMatchObject({ contextSize: 8_192, largestContext: 131_072 });
   });
 
-  test("is the longest context for which there is room", () => {
+  test("is the longest context that fits", () => {
     expect(largestFit(header, machineFor(2_048), { slots: 2 })).toMatchObject({
       verdict: "smaller",
       contextSize: 2_048,
@@ -40,11 +40,11 @@ describe("the largest fit", () => {
     expect(largestFit(header, { freeBytes: freeBytes - 1 }, { slots: 2 }).largestContext).toBe(1_792);
   });
 
-  test("is as many slots as there is room for", () => {
+  test("has as many slots as fit", () => {
     expect(largestFit(header, machineFor(2_048), { contextSize: 2_048 }).largestSlots).toBe(2);
   });
 
-  test("is nothing where not even the weights have room", () => {
+  test("does not exist if not even the weights fit", () => {
     expect(largestFit(header, { freeBytes: 1e6 })).toMatchObject({
       verdict: "none",
       largestContext: 0,
@@ -57,30 +57,30 @@ describe("the largest fit", () => {
 describe("a GPU", () => {
   const gpu = (freeBytes: number): Machine => ({ freeBytes: 1e12, gpu: { name: "one", freeBytes } });
 
-  test("takes the whole model if it can", () => {
+  test("takes the whole model if it fits", () => {
     expect(largestFit(header, gpu(1e12))).toMatchObject({ gpu: "whole", gpuLayers: 5 });
   });
 
-  test("takes as many layers as it can", () => {
+  test("takes as many layers as fit", () => {
     const { gpu: needed } = estimateMemory(header, { slots: 1, contextSize: 4_096, gpuLayers: 2 });
     expect(largestFit(header, gpu(needed))).toMatchObject({ gpu: "part", gpuLayers: 2 });
     expect(largestFit(header, gpu(needed - 1)).gpuLayers).toBeLessThan(2);
   });
 
-  test("takes no layer where none fits, and where the settings say so", () => {
+  test("takes no layer if no layer fits, or if the settings have 0", () => {
     expect(largestFit(header, gpu(1e6))).toMatchObject({ verdict: "fits", gpu: "none", gpuLayers: 0 });
     expect(largestFit(header, gpu(1e12), { gpuLayers: 0 }).gpu).toBe("none");
   });
 
-  test("must take the layers that were asked for", () => {
+  test("that cannot take the requested layers is an error", () => {
     expect(largestFit(header, gpu(1e6), { gpuLayers: 3 }).verdict).toBe("none");
   });
 });
 
-describe("the guess of the speed", () => {
+describe("the estimated speed", () => {
   const bandwidth = { bytesPerSecond: 1e9, error: 0, threads: 1 };
 
-  test("is bandwidth by the bytes of a token", () => {
+  test("is the bandwidth divided by the bytes that a token reads", () => {
     const model = madeUpModel({
       layers: 1,
       tensors: [
@@ -94,7 +94,7 @@ describe("the guess of the speed", () => {
     expect(tokensPerSecond).toBeLessThan(10);
   });
 
-  test("counts the experts that are chosen", () => {
+  test("counts only the experts that a token uses", () => {
     const values = { expert_count: 8, expert_used_count: 2 };
     const model = madeUpModel({ layers: 1, values, tensors: [["blk.0.ffn_up_exps.weight", 4e8]] });
     const { tokensPerSecond } = largestFit(model, { freeBytes: 1e12, bandwidth });
@@ -102,7 +102,7 @@ describe("the guess of the speed", () => {
     expect(tokensPerSecond).toBeLessThan(10);
   });
 
-  test("is undefined where a value is unknown, and for models that do not generate text", () => {
+  test("is undefined if a bandwidth is unknown, and for models that do not generate text", () => {
     expect(largestFit(header, { freeBytes: 1e12 }).tokensPerSecond).toBeUndefined();
     const gpu = { name: "one", freeBytes: 1e12 };
     expect(largestFit(header, { freeBytes: 1e12, bandwidth, gpu }).tokensPerSecond).toBeUndefined();

@@ -1,4 +1,4 @@
-// Owns the search for what fits: how much of a model a GPU takes, and the longest context and the most slots that memory allows.
+// Searches for the most that fits: layers of a model on a GPU, the longest context, and the most slots.
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
 import { contextSizeOf } from "./engine-defaults.ts";
@@ -8,39 +8,40 @@ import { largest, longestContext } from "./search.ts";
 import { gpuLayersOf, type MemorySettings } from "./settings.ts";
 import { bytesPerToken } from "./speed.ts";
 
-/** Measured memory of the engine's process without a model. The daemon takes about as much, but is already running. */
+/** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
 export const engineProcessBytes = 130 * 1_048_576;
-/** The most slots of a worker. */
+/** A worker's limit. */
 const mostSlots = 64;
 
 export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {
   /** 1 by default. */
   readonly slots?: number | undefined;
-  /** The engine's own default unless given: what the model was trained on, 8,192 at most. */
+  /** By default the trained context, up to 8,192 tokens. */
   readonly contextSize?: number | undefined;
-  /** `auto` by default: as many as a GPU takes. */
+  /** By default `auto`: as many as fit. */
   readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
 }
 
 export interface Fit {
-  /** `fits`: what was wanted does. `smaller`: a shorter context does. `none`: nothing does. */
+  /** `fits`: the wanted context fits. `smaller`: only a shorter context fits. `none`: no context fits. */
   readonly verdict: "fits" | "smaller" | "none";
-  /** With what was wanted, or with the longest context that fits; with none, with what was wanted. */
+  /** For `slots` and `contextSize`. */
   readonly estimate: MemoryEstimate;
   readonly slots: number;
+  /** The wanted context. With verdict `smaller`, the longest context that fits. */
   readonly contextSize: number;
-  /** The longest for the wanted slots, up to what the model was trained on; 0 where none fits. */
+  /** The longest context for the wanted slots, up to the trained one; 0 if no context fits. */
   readonly largestContext: number;
-  /** The most for the wanted context; 0 where not even one fits. */
+  /** The most slots for the wanted context; 0 if not even one slot fits. */
   readonly largestSlots: number;
-  /** How much of it a GPU takes; `none` also without a GPU. */
+  /** How much of the model is on the GPU; `none` also without a GPU. */
   readonly gpu: "whole" | "part" | "none";
   readonly gpuLayers: number;
-  /** Of one stream, at best: what memory allows, and computing may take longer. Undefined where the bandwidth is not known. */
+  /** Upper limit for one stream, from memory bandwidth alone. Undefined if the bandwidth is unknown. */
   readonly tokensPerSecond: number | undefined;
 }
 
-/** @throws GgufError for a model that can be used for nothing; RangeError for settings that make no sense */
+/** @throws GgufError for a model that cannot be used; RangeError for invalid settings */
 export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted = {}): Fit {
   const shape = modelShapeOf(header);
   const { kind } = modelUseOf(header);
@@ -87,7 +88,7 @@ interface Size {
   readonly contextSize: number;
 }
 
-/** What is on the host in addition to the context, and the process around it. */
+/** Host memory of everything but the context: weights, vocabulary and the engine process. */
 function hostRest({ host, context, resident, total }: MemoryEstimate): number {
   const unwritten = total - resident;
   return host - unwritten - context.host + engineProcessBytes;

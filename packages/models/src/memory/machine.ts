@@ -1,8 +1,7 @@
-// Describes what decides which models fit on a machine: its free memory, and the memory bandwidth.
+// Describes a machine's free memory and its memory bandwidth.
 import type { Bandwidth } from "./bandwidth.ts";
 
 export interface Machine {
-  /** Bytes that may be taken. */
   readonly freeBytes: number;
   readonly bandwidth?: Bandwidth | undefined;
   readonly gpu?: Gpu | undefined;
@@ -11,13 +10,13 @@ export interface Machine {
 export interface Gpu {
   readonly name: string;
   readonly freeBytes: number;
-  /** Memory bandwidth in bytes per second, if known; it is not measured here. */
+  /** Memory bandwidth, if known: only the host's is measured. */
   readonly bytesPerSecond?: number | undefined;
 }
 
 /**
- * This machine without its GPU, which the caller adds if there is a GPU.
- * @param freeBytes by default what is available to this process, within the limits of a container
+ * Describes this machine; callers measure bandwidth and GPU.
+ * @param freeBytes by default the memory that is available to this process, within the limits of a container
  */
 export function thisMachine(
   { bandwidth, gpu }: Pick<Machine, "bandwidth" | "gpu"> = {},

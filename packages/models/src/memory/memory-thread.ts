@@ -1,4 +1,4 @@
-// Owns a thread that reads memory as fast as it can, from the first message on.
+// A thread that reads memory as fast as it can. It starts at the first message, and answers with its slices.
 import { parentPort, workerData } from "node:worker_threads";
 
 export interface ReaderData {
@@ -7,7 +7,7 @@ export interface ReaderData {
   readonly durationMs: number;
 }
 
-/** One pass over both buffers. */
+/** A pass over both buffers. */
 export interface Slice {
   readonly bytes: number;
   readonly ms: number;

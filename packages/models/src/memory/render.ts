@@ -5,12 +5,11 @@ import type { Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
 
 const headings = ["file", "quant", "size", "needs", "largest context", "slots", "tokens/s", "verdict"] as const;
-/** Numbers are aligned to the right. */
-const atTheRight: ReadonlySet<string> = new Set(["size", "needs", "largest context", "slots", "tokens/s"]);
+const alignedRight: ReadonlySet<string> = new Set(["size", "needs", "largest context", "slots", "tokens/s"]);
 /** A measurement with a larger error is not reliable. */
 const largeError = 0.2;
 
-/** A table of all rows; for a single row also the parts of its memory. Ends with a line break. */
+/** Renders a table of all rows, and for a single row also the parts of its memory. Ends with a line break. */
 export function renderFitReport({ machine, rows }: FitReport): string {
   const lines = [...table(rows), ""];
   const [only] = rows;
@@ -26,7 +25,7 @@ function table(rows: readonly FitRow[]): string[] {
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        return atTheRight.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
+        return alignedRight.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
       })
       .join("  ")
       .trimEnd(),
@@ -55,7 +54,7 @@ function partsOf({ estimate, slots, contextSize }: Fit): string[] {
     ["weights", weights],
     [`KV cache of ${slots} x ${contextSize} tokens`, cache],
     ["recurrent state", state],
-    ["compute buffer, where it is written to", compute - (total - resident)],
+    ["compute buffer, written part", compute - (total - resident)],
     ["output", output],
     ["vocabulary", vocabulary],
     ["the engine itself", engineProcessBytes],
@@ -66,7 +65,7 @@ function partsOf({ estimate, slots, contextSize }: Fit): string[] {
   return shown.map(([name, size]) => `  ${name.padEnd(width)}  ${bytes(size).padStart(9)}`);
 }
 
-/** What the search for what fits counts. */
+/** Same sum as in `largestFit`. */
 function neededBytes({ resident }: MemoryEstimate): number {
   return resident + engineProcessBytes;
 }
@@ -78,8 +77,9 @@ function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow
   if (bandwidth !== undefined && rows.some(({ fit }) => fit?.tokensPerSecond !== undefined)) {
     const { bytesPerSecond, error, threads } = bandwidth;
     const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    lines.push(`Tokens/s are what memory allows one stream at best (${rate}, give or take ${percent(error)}).`);
-    if (error > largeError) lines.push("The machine was busy while that was measured: ask again when it is not.");
+    lines.push(`Tokens/s is the upper bound for one stream, by memory bandwidth (${rate}, ± ${percent(error)}).`);
+    if (error > largeError)
+      lines.push("The machine was busy during this measurement. Repeat it when the machine is idle.");
   }
   return lines;
 }
@@ -92,7 +92,7 @@ function significant(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(2);
 }
 
-/** Steps of 1,000, as the other commands count: 1.2 GB, 45.6 MB. */
+/** Decimal units, as in the other commands: 1.2 GB, 45.6 MB. */
 function bytes(value: number): string {
   const [size, unit] = value >= 999.5e6 ? [value / 1e9, "GB"] : [value / 1e6, "MB"];
   return `${size.toFixed(size >= 99.95 ? 0 : 1)} ${unit}`;

@@ -6,7 +6,7 @@ import { fitReport } from "./report.ts";
 const machine = { freeBytes: 4e9, bandwidth: { bytesPerSecond: 1e10, error: 0.04, threads: 2 } };
 const header = madeUpModel({ tensors: [["output.weight", 1e9]] });
 
-test("each quantization has its row, known from one header", () => {
+test("a single header gives a row for each quantization", () => {
   const { rows } = fitReport(
     [
       { name: "x-Q4_0.gguf", quantization: "Q4_0", header, fileBytes: header.fileBytes / 2 },
@@ -20,7 +20,7 @@ test("each quantization has its row, known from one header", () => {
   expect(rows.map(({ fit }) => fit?.verdict)).toEqual(["fits", "fits", "none"]);
 });
 
-test("reads as a table", () => {
+test("the report of several models is a table", () => {
   const text = renderFitReport(
     fitReport(
       [
@@ -42,7 +42,7 @@ test("reads as a table", () => {
   expect(text).not.toContain("busy");
 });
 
-test("one model alone is listed in its parts, and a busy machine is named", () => {
+test("the report of a single model lists the parts of its memory, and mentions a busy machine", () => {
   const busy = { ...machine, bandwidth: { ...machine.bandwidth, error: 0.4 }, gpu: { name: "a GPU", freeBytes: 1e9 } };
   const text = renderFitReport(fitReport([{ name: "x.gguf", header }], busy, { gpuLayers: 0 }));
   expect(text).toMatch(/weights +1\.0 GB\n +KV cache of 1 x 4096 tokens +2\.1 MB/);

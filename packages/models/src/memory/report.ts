@@ -1,13 +1,13 @@
-// Owns what `waggle fit` says, as plain data: a row for each model, all of one repository or just one file.
+// Makes the report of `waggle fit` as plain data, with a row for each model file.
 import { modelCardOf, type GgufHeader } from "../header/index.ts";
 import { largestFit, type Fit, type Wanted } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
 
 export interface FitSource {
-  /** The file, as a person knows it. */
+  /** The file's name for people. */
   readonly name: string;
   readonly quantization?: string | undefined;
-  /** Its own, or that of another quantization of the same model: then `fileBytes` says how large this one is. */
+  /** The file's header, or that of another quantization of the same model: set `fileBytes` then. */
   readonly header: GgufHeader;
   readonly fileBytes?: number | undefined;
 }
@@ -16,7 +16,7 @@ export interface FitRow {
   readonly name: string;
   readonly quantization: string | undefined;
   readonly fileBytes: number;
-  /** Undefined where `problem` says why the model can be used for nothing. */
+  /** Undefined if the model cannot be used; `problem` is then the reason. */
   readonly fit: Fit | undefined;
   readonly problem: string | undefined;
 }
@@ -27,7 +27,7 @@ export interface FitReport {
   readonly rows: readonly FitRow[];
 }
 
-/** @throws RangeError for settings that make no sense */
+/** @throws RangeError for invalid settings */
 export function fitReport(sources: readonly FitSource[], machine: Machine, wanted: Wanted = {}): FitReport {
   return { machine, wanted, rows: sources.map((source) => rowOf(source, machine, wanted)) };
 }
@@ -45,11 +45,11 @@ function rowOf(source: FitSource, machine: Machine, wanted: Wanted): FitRow {
   };
 }
 
-/** What every quantization of a model says of itself is the same, but for its tensors: they take the same parts of the file, nearly. */
+/** Quantizations of a model have the same header except for the tensors' sizes. These are scaled, as if all tensors shrank by the same factor. */
 function sizedHeader(header: GgufHeader, fileBytes: number): GgufHeader {
   if (fileBytes === header.fileBytes || header.tensorBytes === 0) return header;
-  const words = header.fileBytes - header.tensorBytes;
-  const factor = Math.max(0, fileBytes - words) / header.tensorBytes;
+  const headerBytes = header.fileBytes - header.tensorBytes;
+  const factor = Math.max(0, fileBytes - headerBytes) / header.tensorBytes;
   return {
     ...header,
     fileBytes,

@@ -1,9 +1,13 @@
-// Searches for the largest number that fits.
+// Binary searches for the largest number, and the longest context, that fits.
 
-/** llama.cpp pads contexts to multiples of this. */
+/** llama.cpp pads contexts to a multiple of this many tokens. */
 const contextStep = 256;
 
-/** The largest whole number of a range for which `holds` is true, given that it is true for all smaller ones; undefined when it is true for none. */
+/**
+ * Finds the largest integer of a range for which `holds` is true.
+ * @param holds must be true for all numbers below the result, and false for all above
+ * @returns undefined if `holds` is false for `from`
+ */
 export function largest(from: number, to: number, holds: (value: number) => boolean): number | undefined {
   if (!holds(from)) return undefined;
   let [low, high] = [from, to];
@@ -15,7 +19,7 @@ export function largest(from: number, to: number, holds: (value: number) => bool
   return low;
 }
 
-/** In steps of 256 tokens, or the trained one; undefined where not even the shortest fits. */
+/** @returns a multiple of 256 tokens, or `trained`; undefined if not even the shortest context fits */
 export function longestContext(trained: number, fits: (contextSize: number) => boolean): number | undefined {
   const steps = Math.max(1, Math.ceil(trained / contextStep));
   const sizeOf = (step: number): number => Math.min(trained, step * contextStep);

@@ -1,61 +1,61 @@
-// Owns with which settings a model is loaded, as far as its memory depends on them, and what the engine makes of them.
+// Owns the settings on which a model's memory depends, and the engine's decisions about values that are not set.
 import { tensorTypeNamed, type ModelUse, type TensorType } from "../header/index.ts";
 import type { ModelShape } from "./graph/layers.ts";
 
 export interface MemorySettings {
-  /** Sequences with a cache each. */
+  /** Number of sequences; each has its part of the KV cache. */
   readonly slots: number;
-  /** Tokens per slot; of a model that only reads, of a text. */
+  /** Tokens per slot; for a model that only reads, tokens of a text. */
   readonly contextSize: number;
-  /** Most tokens of a pass; by default 512, less where that takes less. */
+  /** Most tokens of a pass; by default 512, or 256 for models with recurrent layers. */
   readonly batchSize?: number | undefined;
-  /** `f16` unless given, as llama.cpp names types: `q8_0`, `q4_0`, `bf16`, `f32`. */
+  /** Name of a llama.cpp type such as `q8_0`, `q4_0`, `bf16`, `f32`; by default `f16`. */
   readonly cacheTypeK?: string | undefined;
   readonly cacheTypeV?: string | undefined;
-  /** `auto` by default: where the engine takes it. */
+  /** By default `auto`: used if the model supports it. */
   readonly flashAttention?: boolean | "auto" | "on" | "off" | undefined;
-  /** Layers on a GPU, counted from the last, which is the output's; 0 by default. */
+  /** Number of layers on a GPU, counted from the end; the output matrix is the last layer. 0 by default. */
   readonly gpuLayers?: number | "all" | undefined;
 }
 
-/** The same, with everything decided. */
+/** Settings without undefined values: what llama.cpp gets. */
 export interface LoadedSettings {
   readonly slots: number;
-  /** Places of each slot's cache. */
+  /** Tokens that the KV cache of each slot (a sequence) can hold. */
   readonly cells: number;
-  /** Of a pass. */
+  /** Most tokens of a pass, of all slots together. */
   readonly tokens: number;
-  /** Tokens after which logits may be asked for in one pass. */
+  /** Most tokens of a pass that may have logits, or a vector. */
   readonly outputs: number;
   readonly cacheTypeK: TensorType;
   readonly cacheTypeV: TensorType;
   readonly flashAttention: boolean;
   readonly gpuLayers: number;
+  /** Whether a pass also pools the last layer's output into vectors. */
   readonly embeds: boolean;
 }
 
 const defaultBatchSize = 512;
-/** llama.cpp pads caches to multiples of it. */
+/** llama.cpp pads KV caches to a multiple of this. */
 const cellStep = 256;
-/** Where memory cannot be cut, what is computed in one piece can only be kept as one. */
+/** A recurrent state cannot be cut, so it is kept only at the ends of passes: smaller passes give more such points. */
 const recurrentBatchSize = defaultBatchSize / 2;
 const mostLogitBytes = 64 * 2 ** 20;
 const bytesPerLogit = 4;
 const leastBatch = 64;
 
-/** What a context is for. */
 export type ContextUse = Pick<ModelUse, "kind" | "mustBeWhole">;
 
-/** @throws RangeError for a type of cache that there is not, and sizes below 1 */
+/** @throws RangeError for an unknown cache type, and for sizes below 1 */
 export function decideSettings(shape: ModelShape, use: ContextUse, settings: MemorySettings): LoadedSettings {
-  const contextSize = atLeastOne(settings.contextSize, "a context");
+  const contextSize = atLeastOne(settings.contextSize, "context size");
   const reads = use.kind !== "generate";
-  const slots = reads ? 1 : atLeastOne(settings.slots, "the number of slots");
-  // Of a context for vectors the library keeps the last place free.
+  const slots = reads ? 1 : atLeastOne(settings.slots, "slots");
+  // In a context for embeddings, the library keeps the last cell free.
   const cells = roundUp(reads ? contextSize + 1 : contextSize, cellStep);
   const recurs = shape.layers.some(({ state }) => state > 0);
   const batchSize = Math.max(settings.batchSize ?? (recurs ? recurrentBatchSize : defaultBatchSize), slots);
-  const wanted = !reads ? batchSize : use.mustBeWhole ? contextSize : Math.min(batchSize, bearableBatch(shape));
+  const wanted = !reads ? batchSize : use.mustBeWhole ? contextSize : Math.min(batchSize, embeddingBatch(shape));
   const most = Math.min(cells * slots, wanted);
   return {
     slots,
@@ -70,8 +70,8 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   };
 }
 
-/** Of a pass for vectors, of which llama.cpp computes all logits: the engine lets them take so much. */
-function bearableBatch({ vocabulary, width }: ModelShape): number {
+/** Most tokens of a pass that embeds. llama.cpp computes logits for each of them, and the engine limits their memory. */
+export function embeddingBatch({ vocabulary, width }: Pick<ModelShape, "vocabulary" | "width">): number {
   return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
 }
 
@@ -85,7 +85,7 @@ function flashAttentionOf(shape: ModelShape, wanted: MemorySettings["flashAttent
   return wanted === true || wanted === "on";
 }
 
-/** As node-llama-cpp decides it for the engine. */
+/** Same rule as in node-llama-cpp. */
 function flashAttentionSupported({ architecture, numbers }: ModelShape): boolean {
   if (architecture === "grok" || architecture === "gemma2") return false;
   return (numbers.keyLength ?? 0) === (numbers.valueLength ?? numbers.keyLength ?? 0);
@@ -93,12 +93,12 @@ function flashAttentionSupported({ architecture, numbers }: ModelShape): boolean
 
 function cacheType(name = "f16"): TensorType {
   const type = tensorTypeNamed(name);
-  if (type === undefined) throw new RangeError(`${name} is no type that llama.cpp knows`);
+  if (type === undefined) throw new RangeError(`unknown cache type ${name}`);
   return type;
 }
 
 function atLeastOne(value: number, what: string): number {
-  if (!(value >= 1)) throw new RangeError(`${what} of ${value}: at least 1 is wanted`);
+  if (!(value >= 1)) throw new RangeError(`${what}: ${value} is too small; the minimum is 1`);
   return Math.floor(value);
 }
 

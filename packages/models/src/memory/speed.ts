@@ -3,13 +3,13 @@ import { bytesOfWeights, type GgufHeader } from "../header/index.ts";
 import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
 import { decideSettings, type MemorySettings } from "./settings.ts";
 
-/** The estimate is for a conversation of this many tokens. */
+/** Length of the conversation whose KV cache is read for each token. */
 const typicalTokens = 512;
 const writes = { kind: "generate", mustBeWhole: false } as const;
 
 /**
- * Bytes that one token takes of one slot: all weights but the rows of tokens that are not looked up, of many experts those that are chosen, and the
- * cache of a short conversation.
+ * Bytes that one token of one slot reads: all weights, and the KV cache of a short conversation. Of the experts only those in use count. Tables
+ * with a row for each token do not count, as only one row is read.
  */
 export function bytesPerToken(header: GgufHeader, settings: MemorySettings): number {
   const shape = modelShapeOf(header);
@@ -20,7 +20,7 @@ function readWeights({ tensors }: GgufHeader, { numbers }: ModelShape): number {
   const hasOutput = tensors.some(({ name }) => name === "output.weight");
   const chosen = numbers.experts === 0 ? 1 : numbers.expertsUsed / numbers.experts;
   return tensors.reduce((total, { name, bytes }) => {
-    // Without an output matrix that of the tokens takes its place.
+    // Without an output matrix, the token embeddings are used as output matrix and read in full.
     if (name === "token_embd.weight" && hasOutput) return total;
     if (/^(position_embd|token_types|per_layer_token_embd)\./.test(name)) return total;
     return total + bytes * (name.includes("_exps.") ? chosen : 1);

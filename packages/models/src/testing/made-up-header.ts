@@ -1,6 +1,6 @@
-// Owns headers made up for tests: any keys and tensors, and what no file should have.
+// Writes headers for tests, with any keys and tensors, also invalid ones.
 
-/** `[type, value]` by the number of `gguf_metadata_value_type`, or a value whose type is plain. */
+/** A value whose GGUF type follows from its JavaScript type, or an array of 32-bit integers. */
 export type MadeUpValue =
   | string
   | number
@@ -13,13 +13,13 @@ export type MadeUpValue =
 export interface MadeUpTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  /** `ggml_type`; 0, single precision, unless given. */
+  /** `ggml_type`; by default 0, single precision. */
   readonly type?: number;
-  /** From the beginning of the data. */
+  /** Bytes from the beginning of the tensor data. */
   readonly offset?: number;
 }
 
-/** With as many bytes of data as given, all zero. */
+/** @param options `dataBytes`: size of the tensor data, all zero */
 export function madeUpHeader(
   values: Readonly<Record<string, MadeUpValue>>,
   tensors: readonly MadeUpTensor[] = [],

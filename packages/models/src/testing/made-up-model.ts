@@ -1,4 +1,4 @@
-// Owns headers made up for tests: of a shape that a test can reckon with, and no file.
+// Makes up headers of models for tests, without a file. Their shapes are small and round, so that tests can calculate with them.
 import type { GgufHeader, GgufTensor, Metadata } from "../header/index.ts";
 
 export interface MadeUpModel {
@@ -9,7 +9,7 @@ export interface MadeUpModel {
   readonly tensors?: readonly (readonly [name: string, bytes: number])[];
 }
 
-/** With 1,024 words, and layers of 4 heads of 32 numbers, unless told otherwise. */
+/** By default a vocabulary of 1,024 tokens, and layers of 4 heads with 32 numbers. */
 export function madeUpModel({
   architecture = "llama",
   layers = 2,

@@ -1,47 +1,46 @@
-// Owns a server of model files for the tests of downloads: it plays the hub, the target of the hub's redirects, and any other server, and can be
-// slow, cut its answers off, send wrong lengths, change the file in the middle, or send fewer headers than others do.
+// A server of model files for tests of downloads. It can play the hub, the target of the hub's redirects, or any other server. It can be slow, end
+// answers early, send wrong lengths, change the file during a download, or omit headers.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What the server has at one moment. */
+/** A version of the file. */
 export interface ServedFile {
   readonly content: Buffer;
-  /** Undefined: none. */
   readonly etag?: string;
-  /** As the hub sends it, with a redirect as well as without. */
+  /** Hash that the hub sends, also with redirects. */
   readonly linkedSha256?: string;
 }
 
 export interface ModelServerOptions extends ServedFile {
-  /** Another file from the answer with this number on, counting those with a body of more than one byte from 0. */
+  /** File for an answer. @param answers number of earlier answers with a body of more than one byte */
   readonly fileAt?: (answers: number) => ServedFile;
-  /** Each piece is sent when this resolves; told how many bytes lie before it in the file. */
+  /** The server waits for it before it sends a piece. @param at position of the piece in the file */
   readonly beforePiece?: (at: number) => Promise<void>;
-  /** Default 64 KiB. */
+  /** By default 64 KiB. */
   readonly pieceBytes?: number;
-  /** What the hub's manifests name. */
+  /** File name in the hub's manifests. */
   readonly manifestFile?: string;
-  /** Every file is there, at the same path. */
+  /** Origin to which every file is redirected, with the same path. */
   readonly redirectTo?: string;
-  /** Sent with each answer. */
+  /** Headers of each answer. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Secret files too. */
+  /** Whether secret files need no token. */
   readonly openToAll?: boolean;
-  /** So many of the first requests are told to come again. */
+  /** Number of requests, from the first, that are answered with 503. */
   readonly busy?: number;
-  /** More answers than this at once are refused with 429. */
+  /** Limit for simultaneous answers; further requests are answered with 429. */
   readonly mostAtOnce?: number;
-  /** Neither ranges nor a Content-Length. */
+  /** Send neither ranges nor a Content-Length. */
   readonly chunked?: boolean;
-  /** A range is answered for the first byte only; any other one with the whole file. */
+  /** Answer range requests with the whole file, except for the first byte. */
   readonly ignoreRanges?: boolean;
-  /** The size that it announces, whatever the real one. */
+  /** Size in Content-Range, instead of the real size. */
   readonly saysBytes?: number;
-  /** Answers with a range that begins so many bytes later than the one that was asked for. */
+  /** Distance between the requested range and the range in the answer. */
   readonly shiftedBytes?: number;
-  /** So many bytes more than were asked for, after them. */
+  /** Number of bytes that are sent after the requested bytes. */
   readonly extraBytes?: number;
-  /** The connection breaks after so many bytes of this answer; undefined: it does not. Counts the answers with a body of more than one byte. */
+  /** Number of bytes after which the connection breaks. @param answer number of this answer, from 1, among those with a body of more than one byte */
   readonly cutAfter?: (answer: number) => number | undefined;
 }
 
@@ -49,11 +48,11 @@ export interface ModelServer extends AsyncDisposable {
   readonly url: string;
   /** Method, path and range of each request. */
   readonly requests: readonly string[];
-  /** All that came of each request: line and headers. */
+  /** Request line and headers of each request. */
   readonly received: readonly string[];
-  /** Authorization of each request. */
+  /** Authorization header of each request. */
   readonly authorizations: readonly (string | undefined)[];
-  /** The most answers with a body of more than one byte that were open at once. */
+  /** Largest number of simultaneous answers with a body of more than one byte. */
   readonly mostOpen: number;
 }
 

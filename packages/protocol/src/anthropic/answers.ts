@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const UsageSchema = z
   .object({
-    input_tokens: z.int().nonnegative().describe("Tokens of the prompt, without those found in the cache."),
+    input_tokens: z.int().nonnegative().describe("Prompt tokens, without cached tokens."),
     cache_creation_input_tokens: z.literal(0),
     cache_read_input_tokens: z.int().nonnegative(),
     output_tokens: z.int().nonnegative(),
@@ -48,7 +48,7 @@ export type AnthropicAnswer = z.infer<typeof AnthropicAnswerSchema>;
 
 const indexed = { index: z.int().nonnegative().describe("Number of the block, without gaps from 0.") };
 
-/** The body of an error on these routes, and the last event of a stream that fails. */
+/** The body of an error response, and the last event of a failed stream. */
 export const AnthropicErrorSchema = z
   .object({
     type: z.literal("error"),
@@ -67,7 +67,7 @@ export const AnthropicEventSchema = z
         content: z.array(BlockSchema).length(0),
         stop_reason: z.null(),
         stop_sequence: z.null(),
-        usage: UsageSchema.describe("Zeros if the stream had to start before the prompt's tokens were counted."),
+        usage: UsageSchema.describe("Zeros if the stream started before the prompt's tokens were counted."),
       }),
     }),
     z.object({ type: z.literal("content_block_start"), ...indexed, content_block: BlockSchema }),

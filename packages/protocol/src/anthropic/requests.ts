@@ -1,15 +1,16 @@
-// Owns requests in Anthropic's dialect as its clients send them: unknown fields, and with them `cache_control`, `metadata`, `betas` and
-// `context_management`, are ignored. Shapes after Anthropic's API reference (Messages, Count Message tokens).
+// Owns the requests of Anthropic's dialect. Unknown fields are ignored, also `cache_control`, `metadata`, `betas` and `context_management`.
+// Shapes after Anthropic's API reference (Messages, Count Message tokens).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { jsonAtMost } from "../fields/tools.ts";
 
-/** Prompts have no separate limit, as in OpenAI's dialect: only the engine can tell how much text fits into a context. */
+/** Prompts have no limit here: only the engine knows how much text fits into a context. */
 export const anthropicLimits = {
   /** Blocks in one message, in the system prompt, or in a tool's result. */
   blocks: 1_024,
   stopSequences: 64,
-  /** High, since agents offer the tools of all their MCP servers, and one server may have more than a hundred. */
+  /** High, since agents offer the tools of all their MCP servers, and a server may have more than a hundred tools. */
   tools: 1_024,
   toolNameChars: 128,
   toolTypeChars: 128,
@@ -20,21 +21,21 @@ const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 const TextBlockSchema = z.object({ type: z.literal("text"), text: z.string() });
 type TextBlock = z.infer<typeof TextBlockSchema>;
 
-/** Converts a string to one text block. */
+/** Accepts a string in place of a list with one text block. */
 const textOr = <T extends z.ZodType>(block: T) =>
   z.union([
     z.string().transform((text): TextBlock[] => [{ type: "text", text }]),
     z.array(block).max(anthropicLimits.blocks),
   ]);
 
-/** The error for a block of another type. */
+/** The error for a block of a type that is not in `types`. */
 const only =
   (types: string) =>
   ({ input }: { readonly input?: unknown }): string => {
     const { type } = (typeof input === "object" && input !== null ? input : {}) as { type?: unknown };
     const given =
       typeof type === "string" ? `blocks of type "${type.slice(0, anthropicLimits.toolTypeChars)}"` : "this block";
-    return `${given} cannot be read here, only those of type ${types}`;
+    return `${given} cannot be read, only blocks of type ${types}`;
   };
 
 const TextOnlySchema = z.discriminatedUnion("type", [TextBlockSchema], { error: only("text") });
@@ -61,11 +62,7 @@ const AssistantBlockSchema = z.discriminatedUnion(
       type: z.literal("tool_use"),
       id: z.string().max(requestLimits.idChars),
       name: z.string().max(requestLimits.calledNameChars),
-      input: z
-        .record(z.string(), z.unknown())
-        .refine((input) => JSON.stringify(input).length <= requestLimits.argumentsChars, {
-          message: `at most ${requestLimits.argumentsChars} characters of JSON`,
-        }),
+      input: z.record(z.string(), z.unknown()).refine(...jsonAtMost(requestLimits.argumentsChars)),
     }),
   ],
   { error: only("text, thinking, redacted_thinking and tool_use") },
@@ -79,7 +76,6 @@ export const AnthropicMessageSchema = z
     z.object({ role: z.literal("system"), content: textOr(TextOnlySchema) }),
   ])
   .meta({ id: "AnthropicMessage" });
-export type AnthropicMessage = z.infer<typeof AnthropicMessageSchema>;
 
 const CustomToolSchema = z.object({
   type: nullish(z.literal("custom")),
@@ -94,7 +90,7 @@ const CustomToolSchema = z.object({
 });
 export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
 
-/** A tool that Anthropic's servers or models define, so that the request has no schema for it. */
+/** A tool that Anthropic defines; the request has no schema for the tool. */
 const KnownToolSchema = z.object({
   type: z
     .string()
@@ -130,30 +126,28 @@ const OutputFormatSchema = z.object({
 /** The fields from which the prompt and the answer's format are built. */
 const promptShape = {
   ...thinkingShape,
-  model: nullish(z.string().max(requestLimits.modelChars)).describe("A worker with one model serves any name."),
+  model: nullish(z.string().max(requestLimits.modelChars)).describe("With one model, any name is accepted."),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
   system: nullish(textOr(TextOnlySchema)),
   tools: nullish(
     z
       .array(ToolSchema)
       .max(anthropicLimits.tools)
-      .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-        message: `at most ${requestLimits.toolsChars} characters of JSON`,
-      }),
-  ).describe("Tools with a type defined by Anthropic (such as web_search_20250305) are ignored."),
+      .refine(...jsonAtMost(requestLimits.toolsChars)),
+  ).describe("Tools that Anthropic defines (such as web_search_20250305) are ignored."),
   tool_choice: nullish(ToolChoiceSchema),
-  thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model has a switch for it."),
+  thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model can switch thinking off."),
   output_config: nullish(
     z.object({
-      effort: nullish(z.string().max(requestLimits.effortChars)).describe(
-        "Used if the model has levels of effort, else ignored.",
-      ),
+      effort: nullish(z.string().max(requestLimits.effortChars)).describe("Ignored if the model has no effort levels."),
       format: nullish(OutputFormatSchema),
     }),
   ),
   output_format: nullish(OutputFormatSchema).describe("The older name of output_config.format."),
-  mcp_servers: nullish(z.array(z.unknown()).max(0, "this worker calls no servers; give their tools as tools")),
-  container: z.null("this worker runs no code").optional(),
+  mcp_servers: nullish(
+    z.array(z.unknown()).max(0, "MCP servers are not supported; send their tools in the field tools"),
+  ),
+  container: z.null("code execution is not supported").optional(),
 };
 
 export const CountTokensRequestSchema = z.object(promptShape).meta({ id: "CountTokensRequest" });

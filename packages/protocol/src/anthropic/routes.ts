@@ -9,9 +9,8 @@ export const anthropicRoutes = {
     method: "post",
     path: "/v1/messages",
     summary:
-      "Answer a conversation. With stream: true as events, the last of them message_stop; any model name is served.",
+      "Answer a conversation. With stream: true, the answer is a stream of events; the last event is message_stop.",
     request: MessagesRequestSchema,
-    status: 200,
     response: AnthropicAnswerSchema,
     stream: AnthropicEventSchema,
     headers: generationHeaders,
@@ -20,9 +19,8 @@ export const anthropicRoutes = {
   countTokens: {
     method: "post",
     path: "/v1/messages/count_tokens",
-    summary: "How many tokens the prompt of such a conversation has.",
+    summary: "Count the prompt tokens of a request to /v1/messages.",
     request: CountTokensRequestSchema,
-    status: 200,
     response: TokenCountSchema,
     errors: queryErrors,
   },

@@ -24,28 +24,28 @@ const body = z.object({
   deep: z.array(z.union([choice, content])),
 });
 
-describe("what is wrong with a field that may be several things", () => {
+describe("the problem of a field with a union schema", () => {
   test.each([
-    ["too long for the type it has", { content: "x".repeat(11) }, /"content": Too big: expected string/],
+    ["a string that is too long", { content: "x".repeat(11) }, /"content": Too big: expected string/],
     [
-      "too many for the type it has",
+      "an array with too many elements",
       { content: Array(4).fill({ type: "text", text: "" }) },
       /"content": Too big: expected array/,
     ],
-    ["another kind of part", { content: [{ type: "audio" }] }, /"content.0.type": .*'text' \| 'image'/],
+    ["a part of an unknown type", { content: [{ type: "audio" }] }, /"content.0.type": .*'text' \| 'image'/],
     ["a part without its text", { content: [{ type: "text" }] }, /"content.0.text": .*expected string/],
     ["an invalid part", { content: [7] }, /"content.0": .*expected object/],
-    ["none of its types", { content: 7 }, /"content": Invalid input: expected string or array/],
-    ["no word that it knows", { choice: "maybe" }, /"choice": .*"none"\|"auto"/],
-    ["the right tag and a wrong rest", { choice: { type: "function" } }, /"choice.function": .*expected object/],
-    ["the second right tag and a wrong rest", { choice: { type: "custom" } }, /"choice.custom": .*expected object/],
-    ["a wrong word, deep inside", { choice: { type: "function", function: { name: 1 } } }, /"choice.function.name": /],
+    ["a value of a wrong type", { content: 7 }, /"content": Invalid input: expected string or array/],
+    ["an unknown word", { choice: "maybe" }, /"choice": .*"none"\|"auto"/],
+    ["a valid tag with an invalid field", { choice: { type: "function" } }, /"choice.function": .*expected object/],
+    ["another valid tag with an invalid field", { choice: { type: "custom" } }, /"choice.custom": .*expected object/],
+    ["an invalid nested field", { choice: { type: "function", function: { name: 1 } } }, /"choice.function.name": /],
     ["unions in unions", { deep: ["auto", [{ type: "image", url: "no" }]] }, /"deep.1.0.url": Invalid URL/],
   ])("%s", (_, value, message) => {
     expect(refusal(body, { deep: [], ...value })).toMatch(message);
   });
 
-  test("the list that was meant is the one that went well for longest", () => {
+  test("the reported problem is from the list schema that fails at the latest element", () => {
     const words = z.array(z.string());
     const numbers = z.array(z.number());
     const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });
@@ -54,7 +54,7 @@ describe("what is wrong with a field that may be several things", () => {
     expect(refusal(lists, { list: ["a", "b", "c", "d"] })).toMatch(/"list": Too big/);
   });
 
-  test("the schema's message is used, unless the value is nearly valid", () => {
+  test("the schema's message is used, unless the value nearly matches an alternative", () => {
     const text = z.union([z.string().max(3), z.object({ text: z.string() })], "must be a text, or an object with one");
     expect(refusal(z.array(text), ["a", 7])).toBe('Cannot accept field "1": must be a text, or an object with one.');
     expect(refusal(z.array(text), ["long"])).toMatch(/"0": Too big/);
@@ -66,7 +66,7 @@ describe("what is wrong with a field that may be several things", () => {
     expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');
   });
 
-  test("the request itself", () => {
+  test("the request itself has the wrong type", () => {
     expect(refusal(z.union([z.string(), z.number()]), [])).toBe(
       "Cannot accept the request: Invalid input: expected string or number.",
     );

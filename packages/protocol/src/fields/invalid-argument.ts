@@ -9,7 +9,7 @@ const mostProblems = 20;
 /** Maximum number of union alternatives that are examined for one field; schemas have fewer. */
 const mostBranches = 16;
 const fieldChars = 200;
-/** zod's message for a schema without one. */
+/** zod's message for a schema that sets no message. */
 const zodsWords = "Invalid input";
 
 export interface Problem {
@@ -17,7 +17,7 @@ export interface Problem {
   readonly problem: string;
 }
 
-/** Turns zod's issues into one `invalid_argument` whose message names the first field and whose details list them all. */
+/** Turns zod's issues into one `invalid_argument`. Its message names the first field, and its details list all fields. */
 export function invalidArgument(error: z.ZodError, what = "request"): WaggleError {
   const problems = error.issues.slice(0, mostProblems).flatMap((issue) => problemsOf(issue));
   const first = problems[0] ?? { field: "", problem: "invalid" };
@@ -63,8 +63,8 @@ function issuesInside(issue: Issue): Issue[] {
 }
 
 /**
- * How close the value is to this issue's alternative. 0: the type differs. 1: it is not one of the allowed words. 2: only the tag differs.
- * 3: a nested value has the wrong type. 4: all types are right, and only a limit or a rule is broken.
+ * How close the value is to this issue's alternative. 0: the type differs. 1: the value is not one of the allowed words. 2: only the tag differs.
+ * 3: a nested value has the wrong type. 4: all types are right, and the value violates a limit or a rule.
  */
 function nearness({ code, path }: Issue): number {
   const isType = code === "invalid_type";
@@ -74,14 +74,14 @@ function nearness({ code, path }: Issue): number {
   return isType || isWord || code === "invalid_union" ? 3 : 4;
 }
 
-/** Positive if `a` failed later in a list than `b`, or deeper. */
+/** Positive if validation failed later in a list for `a` than for `b`, or deeper. */
 function progress({ path: a }: Issue, { path: b }: Issue): number {
   const at = a.findIndex((step, i) => step !== b[i]);
   const [mine, other] = [a[at], b[at]];
   return typeof mine === "number" && typeof other === "number" ? mine - other : a.length - b.length;
 }
 
-/** Lists the expected types, for a value that has none of them. */
+/** Lists the expected types, for a value of another type. */
 function expectedOneOf(issues: readonly Issue[]): string | undefined {
   const expected = new Set(issues.flatMap((issue) => (issue.code === "invalid_type" ? [issue.expected] : [])));
   return expected.size < 2 ? undefined : `Invalid input: expected ${[...expected].join(" or ")}`;

@@ -20,6 +20,6 @@ test.each([
   expect(keepAliveMs(KeepAliveSchema.parse(value))).toBe(ms);
 });
 
-test.each(["5 minutes", "", "m", "5"])("%j is refused", (value) => {
+test.each(["5 minutes", "", "m", "5"])("%j is rejected", (value) => {
   expect(KeepAliveSchema.safeParse(value).success).toBe(false);
 });

@@ -3,7 +3,7 @@
 import { z } from "zod";
 
 const maxChars = 64;
-/** Longer times count as for ever, since timers end at 2^31 - 1 ms (24.8 days). */
+/** Longer times mean for ever, since timers end at 2^31 - 1 ms (24.8 days). */
 const longestMs = 2 ** 31 - 1;
 const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 const unitMs: Readonly<Record<string, number>> = {
@@ -30,7 +30,7 @@ export const KeepAliveSchema = z
     'must be a number of seconds, or a duration with its unit such as "5m"',
   )
   .describe(
-    "How long the model stays loaded after this job: seconds, or a duration such as 5m. 0 unloads it after the job; negative values, or more than 24 days, keep it for ever. In network mode a time below the model's own setting needs a token marked admin; without one the setting applies.",
+    "How long the model stays loaded after this job: seconds, or a duration such as 5m. 0: unload after the job. Negative values, or more than 24 days: for ever. In network mode, a time below the model's setting needs an admin token; otherwise the setting applies.",
   );
 export type KeepAlive = z.infer<typeof KeepAliveSchema>;
 

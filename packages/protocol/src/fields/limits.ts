@@ -16,23 +16,23 @@ export const requestLimits = {
   deadlineMs: 86_400_000,
   tools: 128,
   toolNameChars: 64,
-  /** All tools of a request together, as JSON. */
+  /** Characters of all tools of a request together, as JSON. */
   toolsChars: 1_048_576,
-  /** Calls in one message. */
+  /** Tool calls in one message. */
   toolCalls: 128,
   calledNameChars: 256,
   /** Characters of the arguments of one call. */
   argumentsChars: 1_048_576,
-  /** Variables for the chat template, as JSON. */
+  /** Characters of the chat template's variables, as JSON. */
   templateKwargsChars: 65_536,
   effortChars: 32,
-  /** Logprobs of one prompt, including the alternatives. */
+  /** Logprobs of one prompt, alternatives included. */
   promptLogprobs: 100_000,
   /** Maximum of `repetition_limit`. */
   repetitions: 1_024,
 } as const;
 
-/** Limits on the JSON of any request body, so that parsing, validating and forwarding it take bounded time. */
+/** Limits on the JSON of any request body, so that parsing, validating and forwarding the body take bounded time. */
 export const bodyLimits = {
   /** Levels of nested arrays and objects. */
   depth: 128,

@@ -1,6 +1,11 @@
-// Owns tools and their calls, in the shape that OpenAI's clients and chat templates share.
+// Owns tools and tool calls, in the shape that OpenAI's clients and chat templates share.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
+
+/** Returns the arguments of zod's `refine` for a limit on the value's JSON. */
+export function jsonAtMost(chars: number): [check: (value: unknown) => boolean, message: string] {
+  return [(value) => JSON.stringify(value).length <= chars, `at most ${chars} characters of JSON`];
+}
 
 export const FunctionCallSchema = z.object({
   name: z.string().max(requestLimits.calledNameChars),
@@ -29,7 +34,7 @@ export const FunctionSchema = z.object({
 
 export const ToolSchema = z
   .object({
-    type: z.literal("function", "only tools of type function are offered to the model here"),
+    type: z.literal("function", "only tools of type function are supported"),
     function: FunctionSchema,
   })
   .meta({ id: "Tool" });
@@ -38,9 +43,7 @@ export type Tool = z.infer<typeof ToolSchema>;
 export const ToolsSchema = z
   .array(ToolSchema)
   .max(requestLimits.tools)
-  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-    message: `at most ${requestLimits.toolsChars} characters of JSON`,
-  });
+  .refine(...jsonAtMost(requestLimits.toolsChars));
 
 const NamedToolSchema = z.object({
   type: z.literal("function"),
@@ -58,6 +61,8 @@ export const ToolChoiceSchema = z.union([
         tools: z.array(NamedToolSchema).min(1, "must not be empty").max(requestLimits.tools),
       }),
     })
-    .describe("Only these tools may be called. The prompt still has all tools, so that its cached prefix stays valid."),
+    .describe(
+      "Only these tools may be called. The prompt still lists all tools, so that its cached prefix stays valid.",
+    ),
 ]);
 export type ToolChoice = z.infer<typeof ToolChoiceSchema>;

@@ -1,25 +1,26 @@
-// Owns the requests to llama-server's own routes. Unknown fields are ignored; known fields that are not supported are refused by name.
+// Owns the requests to llama-server's own routes. Unknown fields are ignored; a known field without support is rejected with its name.
 // Shapes after the README of llama.cpp's tools/server.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
+import { PromptProgressReportSchema } from "../openai/answers.ts";
 import { WideSeedSchema } from "../fields/seed.ts";
 
-/** Limits of the other fields; only the engine can tell how much text fits into a context. */
+/** Prompts have no limit on their length here: only the engine knows how much text fits into a context. */
 export const llamaServerLimits = {
-  /** Prompts of one request. */
+  /** Prompts in one request. */
   prompts: 64,
-  /** Texts and tokens of a prompt that is given as a list of both. */
+  /** Elements of a prompt that is a list of texts and tokens. */
   promptPieces: 262_144,
   choices: 16,
-  /** Alternatives for each token. */
+  /** Alternatives for each token: maximum of `n_probs`. */
   probabilities: 20,
   stopStrings: 64,
   samplers: 32,
   samplerChars: 32,
   responseFields: 64,
   responseFieldChars: 128,
-  /** Texts with a bias. The engine must tokenize each of them. */
+  /** Texts with a bias. The engine tokenizes each text. */
   biasTexts: 128,
   biasChars: 256,
   extraFiles: 1_024,
@@ -33,7 +34,7 @@ const flag = z.boolean().nullish();
 const TokenSchema = z.int().nonnegative();
 const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
 
-/** One prompt: a text, whose control tokens are parsed; a list of texts and tokens; or an object with a text. */
+/** Texts of control tokens become control tokens. */
 const PromptSchema = z.union(
   [
     z.string(),
@@ -51,11 +52,11 @@ const BiasSchema = z.union([z.number(), z.literal(false)], "must be a number, or
 
 const samplingShape = {
   temperature: z.number().min(0).max(2).nullish(),
-  top_k: z.int().min(-1).max(1_000_000).nullish().describe("-1 and 0 turn it off."),
+  top_k: z.int().min(-1).max(1_000_000).nullish().describe("-1 and 0 mean off."),
   top_p: z.number().min(0).max(1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
   repeat_penalty: z.number().min(0.01).max(10).nullish(),
-  repeat_last_n: z.int().min(-1).max(65_536).nullish().describe("-1 is the whole context."),
+  repeat_last_n: z.int().min(-1).max(65_536).nullish().describe("-1 means the whole context."),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   dry_multiplier: z.number().min(0).max(100).nullish(),
@@ -65,7 +66,7 @@ const samplingShape = {
   dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
   xtc_probability: z.number().min(0).max(1).nullish(),
   xtc_threshold: z.number().min(0).max(1).nullish(),
-  seed: WideSeedSchema.nullish().describe("-1 draws a random one."),
+  seed: WideSeedSchema.nullish().describe("-1 draws a random seed."),
   ignore_eos: flag,
   logit_bias: z
     .union(
@@ -77,11 +78,11 @@ const samplingShape = {
           .record(z.string().max(llamaServerLimits.biasChars), BiasSchema)
           .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries),
       ],
-      `must be pairs of a token or text and a bias, or an object of them, ${requestLimits.logitBiasEntries} at most`,
+      `must be pairs of a token or text and a bias, or an object from tokens or texts to biases, with at most ${requestLimits.logitBiasEntries} entries`,
     )
     .nullish()
-    .describe("A text biases each of its tokens; a key of digits is a token id."),
-  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("GBNF."),
+    .describe("Bias by token id or text. A text biases each of its tokens; a key of digits is a token id."),
+  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("Grammar in GBNF that the answer must match."),
   json_schema: z.record(z.string(), z.unknown()).nullish(),
   samplers: z
     .union(
@@ -93,9 +94,9 @@ const samplingShape = {
     )
     .nullish()
     .describe(
-      "Samplers that are not named are off; unknown names are ignored. The order is fixed; generation_settings shows it.",
+      "Samplers that are not listed are off; unknown names are ignored. Their order is fixed, as in generation_settings.",
     ),
-  // Samplers that are not supported: only the value that turns them off is accepted.
+  // Unsupported samplers: only the value that turns the sampler off is accepted.
   dynatemp_range: z.literal(0, off("dynamic temperature")).nullish(),
   typical_p: z.number().min(1, off("typical sampling")).nullish(),
   top_n_sigma: z.number().max(0, off("top-n-sigma")).nullish(),
@@ -112,7 +113,7 @@ const TokensWantedSchema = z
   .max(2 ** 31 - 1)
   .nullish();
 
-/** Fields of both routes, without the prompt. */
+/** Fields that completion and infill share. */
 const completionShape = {
   model: z.string().max(requestLimits.modelChars).nullish(),
   ...samplingShape,
@@ -124,7 +125,7 @@ const completionShape = {
         z.string().max(requestLimits.stopChars),
         z.array(z.string().max(requestLimits.stopChars)).max(llamaServerLimits.stopStrings),
       ],
-      `must be a text or a list of ${llamaServerLimits.stopStrings} at most, of ${requestLimits.stopChars} characters each`,
+      `must be a text, or a list of at most ${llamaServerLimits.stopStrings} texts, each of at most ${requestLimits.stopChars} characters`,
     )
     .nullish(),
   stream: flag,
@@ -136,12 +137,10 @@ const completionShape = {
     .int()
     .min(-1)
     .nullish()
-    .describe("After this many milliseconds the next newline ends the answer."),
-  context_shift: flag.describe(
-    "An addition: llama-server has only a command-line flag. The native routes describe it.",
-  ),
+    .describe("Time limit in milliseconds, after which the next newline ends the answer."),
+  context_shift: flag.describe("The same as on native routes. llama-server itself has only a command-line flag."),
   cache_prompt: flag.describe("No effect: cached prefixes are always reused."),
-  id_slot: z.int().min(-1).nullish().describe("Only a hint: the job gets the slot that has most of the prompt cached."),
+  id_slot: z.int().min(-1).nullish().describe("No effect: the job gets the slot that has most of the prompt cached."),
   return_tokens: flag,
   return_progress: flag,
   timings_per_token: flag,
@@ -149,7 +148,7 @@ const completionShape = {
     .array(z.string().max(llamaServerLimits.responseFieldChars))
     .max(llamaServerLimits.responseFields)
     .nullish()
-    .describe("Return only the fields with these paths; timings/prompt_n becomes a field of that name."),
+    .describe("Paths of the fields to return, such as timings/prompt_n. Each path becomes the name of a field."),
 };
 
 export const LlamaServerCompletionRequestSchema = z
@@ -157,7 +156,7 @@ export const LlamaServerCompletionRequestSchema = z
     ...completionShape,
     prompt: z.union(
       [PromptSchema, z.array(PromptSchema).min(1).max(llamaServerLimits.prompts)],
-      `must be a text, texts and tokens, or a list of ${llamaServerLimits.prompts} such prompts at most; images and audio are not supported`,
+      `must be a text, texts and tokens, or a list of at most ${llamaServerLimits.prompts} such prompts; images and audio are not supported`,
     ),
   })
   .meta({ id: "LlamaServerCompletionRequest" });
@@ -172,7 +171,7 @@ export const InfillRequestSchema = z
       .array(z.object({ text: z.string(), filename: z.string().max(llamaServerLimits.filenameChars).nullish() }))
       .max(llamaServerLimits.extraFiles)
       .nullish()
-      .describe("Other files, the most relevant last; as many are used as fit into the context."),
+      .describe("Other files, the most relevant last. Text that does not fit into the context is left out."),
     prompt: z.string().nullish().describe("The beginning of the text that fills the gap."),
   })
   .meta({ id: "InfillRequest" });
@@ -185,45 +184,42 @@ const TimingsSchema = z.record(z.string(), z.number()).meta({ id: "LlamaServerTi
 const probabilityShape = { id: z.int(), token: z.string(), bytes: z.array(z.int()), logprob: z.number() };
 const ProbabilitySchema = z.object({ ...probabilityShape, top_logprobs: z.array(z.object(probabilityShape)) });
 
-/** With `response_fields`, the answer has only the fields listed there. */
+const answerShape = {
+  index: z.int(),
+  content: z.string(),
+  tokens: z.array(z.int()),
+  id_slot: z.int(),
+  tokens_predicted: z.int(),
+  tokens_evaluated: z.int(),
+  completion_probabilities: z.array(ProbabilitySchema).optional(),
+};
+
+/** With `response_fields`, an answer has only the listed fields. */
 export const LlamaServerCompletionSchema = z
   .object({
-    index: z.int(),
-    content: z.string(),
-    tokens: z.array(z.int()),
-    id_slot: z.int(),
+    ...answerShape,
     stop: z.literal(true),
     model: z.string(),
-    tokens_predicted: z.int(),
-    tokens_evaluated: z.int(),
     generation_settings: loose.describe("The sampling settings that were used."),
-    prompt: z.string().optional().describe("The prompt, if the request had it as text."),
+    prompt: z.string().optional().describe("The prompt, if the request has the prompt as text."),
     has_new_line: z.boolean(),
-    truncated: z.boolean().describe("The context was full."),
+    truncated: z.boolean().describe("Whether the context was full."),
     stop_type: z.enum(["none", "eos", "limit", "word"]),
     stopping_word: z.string(),
-    tokens_cached: z.int().describe("Tokens that the slot's KV cache holds now."),
+    tokens_cached: z.int().describe("Number of tokens in the slot's KV cache now."),
     timings: TimingsSchema,
-    completion_probabilities: z.array(ProbabilitySchema).optional(),
   })
   .meta({ id: "LlamaServerCompletion" });
 export type LlamaServerCompletion = z.infer<typeof LlamaServerCompletionSchema>;
 
 export const LlamaServerChunkSchema = z
   .object({
-    index: z.int(),
-    content: z.string(),
-    tokens: z.array(z.int()),
-    stop: z.boolean().describe("true in the last chunk, which has all fields of a whole answer."),
-    id_slot: z.int(),
-    tokens_predicted: z.int(),
-    tokens_evaluated: z.int(),
+    ...answerShape,
+    stop: z.boolean().describe("true in the last chunk, which has all fields of a complete answer."),
     timings: TimingsSchema.optional(),
-    prompt_progress: z
-      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
-      .optional()
-      .describe("Sent while the prompt is computed, if return_progress is set."),
-    completion_probabilities: z.array(ProbabilitySchema).optional(),
+    prompt_progress: PromptProgressReportSchema.optional().describe(
+      "Sent during the prefill, if return_progress is set.",
+    ),
   })
   .meta({ id: "LlamaServerChunk" });
 export type LlamaServerChunk = z.infer<typeof LlamaServerChunkSchema>;
@@ -254,7 +250,7 @@ export const LlamaServerSlotsSchema = z
       n_ctx: z.int().optional().describe("Context length in tokens; present once the model is loaded."),
       speculative: z.literal(false),
       is_processing: z.boolean(),
-      job_id: z.string().optional().describe("Id of the job, if it is the client's own."),
+      job_id: z.string().optional().describe("Id of the job, if the job is the client's own."),
       n_prompt_tokens: z.int(),
       next_token: z.array(
         z.object({
@@ -276,7 +272,6 @@ export const LoraAdaptersSchema = z
   )
   .meta({ id: "LoraAdapters" });
 
-/** The body of an error on these routes. */
 export const LlamaServerErrorSchema = z
   .object({
     error: z.object({
@@ -288,3 +283,4 @@ export const LlamaServerErrorSchema = z
     }),
   })
   .meta({ id: "LlamaServerError" });
+export type LlamaServerError = z.infer<typeof LlamaServerErrorSchema>;

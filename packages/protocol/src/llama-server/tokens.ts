@@ -1,4 +1,4 @@
-// Owns the shapes of llama-server's routes between text, tokens and messages.
+// Owns the shapes of llama-server's routes that convert text, tokens and messages.
 import { z } from "zod";
 import { chatShape, thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
@@ -7,12 +7,11 @@ import { ToolsSchema } from "../fields/tools.ts";
 
 export const tokenRouteLimits = {
   tokenizeChars: 524_288,
-  /** Smaller, since the answer has one object for each token. */
+  /** With `with_pieces`. Smaller, since the answer has one object for each token. */
   tokenizePiecesChars: 65_536,
   detokenizeTokens: 262_144,
 } as const;
 
-/** Selects the model on a worker with several models. */
 const ModelFieldSchema = z.string().max(requestLimits.modelChars).nullish();
 
 export const TokenizeRequestSchema = z
@@ -23,12 +22,12 @@ export const TokenizeRequestSchema = z
     parse_special: z
       .boolean()
       .nullish()
-      .describe("Parse the texts of control tokens as control tokens. Default: true."),
+      .describe("Whether texts of control tokens become control tokens. Default: true."),
     with_pieces: z
       .boolean()
       .nullish()
       .describe(
-        `Return the text of each token too; this limits content to ${tokenRouteLimits.tokenizePiecesChars} characters.`,
+        `Return the text of each token too. Limits content to ${tokenRouteLimits.tokenizePiecesChars} characters.`,
       ),
   })
   .refine(
@@ -36,7 +35,7 @@ export const TokenizeRequestSchema = z
       withPieces !== true || content.length <= tokenRouteLimits.tokenizePiecesChars,
     {
       path: ["content"],
-      message: `has ${tokenRouteLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,
+      message: `must have at most ${tokenRouteLimits.tokenizePiecesChars} characters if with_pieces is true`,
     },
   )
   .meta({ id: "TokenizeRequest" });

@@ -12,7 +12,7 @@ const streamShape = {
 const DiffersAtSchema = z
   .string()
   .describe(
-    "The first text of the prompt that no cache contained, 80 characters at most; absent if nothing was cached for this client.",
+    "Start of the prompt's text that was not in the cache, at most 80 characters; absent if nothing was cached for this client.",
   );
 
 export const UsageSchema = z
@@ -23,7 +23,7 @@ export const UsageSchema = z
     cached_tokens: z
       .int()
       .nonnegative()
-      .describe("Prompt tokens that were found in the slot's KV cache and not computed again."),
+      .describe("Prompt tokens that were in the slot's KV cache, so that they were not computed again."),
     differs_at: DiffersAtSchema.optional(),
   })
   .meta({ id: "Usage" });
@@ -32,7 +32,7 @@ export type Usage = z.infer<typeof UsageSchema>;
 /** All durations are in milliseconds. */
 export const TimingsSchema = z
   .object({
-    queue_ms: z.number().nonnegative().describe("From the acceptance of the job until it got a slot."),
+    queue_ms: z.number().nonnegative().describe("From the acceptance of the job until the job got a slot."),
     prefill_ms: z.number().nonnegative().describe("From the slot to the first token."),
     decode_ms: z.number().nonnegative().describe("From the first token to the last one."),
     total_ms: z.number().nonnegative().describe("From the acceptance of the job to its end."),
@@ -49,14 +49,18 @@ export type CancelledBy = z.infer<typeof CancelledBySchema>;
 
 const BytesSchema = z
   .array(z.int().min(0).max(255))
-  .describe("The token's bytes; they may be only a part of a character.");
+  .describe("The token's bytes; a token may be only a part of a character.");
 
-/** Natural logarithms of probabilities in the model's raw distribution. */
-const tokenLogprobShape = { id: z.int().nonnegative().describe("The token."), bytes: BytesSchema, logprob: z.number() };
+/** `logprob` is the natural logarithm of the token's probability, before any sampler changes it. */
+const tokenLogprobShape = {
+  id: z.int().nonnegative().describe("The token's id."),
+  bytes: BytesSchema,
+  logprob: z.number(),
+};
 export const LogprobSchema = z
   .object({
     ...tokenLogprobShape,
-    top: z.array(z.object(tokenLogprobShape)).describe("Most probable first."),
+    top: z.array(z.object(tokenLogprobShape)).describe("Most probable token first."),
   })
   .meta({ id: "Logprob" });
 export type Logprob = z.infer<typeof LogprobSchema>;
@@ -71,7 +75,7 @@ export const QueuedEventSchema = z
       .nonnegative()
       .optional()
       .describe(
-        "Estimated ms until the first token, from the speed of recent jobs; absent until enough has been measured.",
+        "Estimated milliseconds until the first token, from the speed of recent jobs; absent until enough jobs were measured.",
       ),
   })
   .meta({ id: "QueuedEvent" });
@@ -94,16 +98,16 @@ export const StatusEventSchema = z
     status: z
       .enum(["loading", "thinking", "continued", "resuming"])
       .describe(
-        "thinking: prefill has begun and lasts until the first token. resuming: the engine died, and a new engine continues the answer from here.",
+        "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer.",
       ),
     prompt_progress: PromptProgressSchema.optional().describe(
-      "Sent with thinking, a few times a second, while a prompt of more than one step is computed.",
+      "Sent with thinking, a few times a second, if the prompt takes more than one step.",
     ),
   })
   .meta({ id: "StatusEvent" });
 
-/** After a swap, a different file may serve the same model name. */
-const ModelFileSchema = z.string().describe("The name of the file that computes the answer, without its folder.");
+/** In events, since a swap of the model changes the file under the same model name. */
+const ModelFileSchema = z.string().describe("Name of the model file that computes the answer, without its folder.");
 
 export const StartedEventSchema = z
   .object({
@@ -119,13 +123,12 @@ export const StartedEventSchema = z
       .int()
       .nonnegative()
       .optional()
-      .describe("The seed of the first choice, given or drawn at random; further choices use this plus 1, 2, ...."),
+      .describe("The seed of the first choice, given or drawn at random; further choices use this seed plus 1, 2, …."),
   })
   .meta({ id: "StartedEvent" });
 
-/** The kinds of pieces in an answer to messages. An answer to a plain prompt has only text, without a part. */
+/** The parts of an answer to messages. An answer to a plain prompt has only text, without a part. */
 export const AnswerPartSchema = z.enum(["content", "reasoning", "call", "arguments"]);
-export type AnswerPartName = z.infer<typeof AnswerPartSchema>;
 
 export const TokenEventSchema = z
   .object({
@@ -134,25 +137,32 @@ export const TokenEventSchema = z
     index: z.int().nonnegative().describe("Number of the token event, without gaps from 0."),
     text: z
       .string()
-      .describe("Whole characters only; empty when a call begins, and when the last tokens have no text."),
+      .describe("Whole characters only. Empty at the start of a call, and when the last tokens have no text."),
     part: AnswerPartSchema.optional().describe(
       "What the text belongs to: reasoning, the start of a call, or the call's arguments as JSON. Absent for content and for answers to a plain prompt.",
     ),
     call: z
       .object({
         index: z.int().nonnegative().describe("Number of the call in this choice, without gaps from 0."),
-        id: z.string().optional().describe("With the part that begins it."),
-        name: z.string().optional().describe("With the part that begins it."),
+        id: z.string().optional().describe("Only in the first event of the call."),
+        name: z.string().optional().describe("Only in the first event of the call."),
       })
       .optional()
       .describe("The call that a call or arguments part belongs to."),
-    t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
+    t_ms: z
+      .number()
+      .nonnegative()
+      .describe("Milliseconds from the started event until the engine produced this event's tokens."),
     ids: z
       .array(z.int().nonnegative())
       .optional()
-      .describe("Ids of the model tokens in this event; absent for text that was held back."),
+      .describe("Ids of the model tokens in this event; absent if the event only has text that was held back earlier."),
     n: z.int().min(2).optional().describe("Number of model tokens in this event, if more than one."),
-    choice: z.int().nonnegative().optional().describe("The choice that this token belongs to, if the job has several."),
+    choice: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("The choice that this event belongs to, if the job has several choices."),
     logprobs: z.array(LogprobSchema).optional().describe("Logprobs of the model tokens in this event, if requested."),
   })
   .meta({ id: "TokenEvent" });
@@ -172,7 +182,7 @@ export const AnswerMessageSchema = z
           cut: z
             .literal(true)
             .optional()
-            .describe("The answer ended within this call, so its arguments are not complete."),
+            .describe("Present if the answer ended within this call; its arguments are then incomplete."),
         }),
       )
       .optional(),
@@ -186,9 +196,9 @@ export type StoppedBy = z.infer<typeof StoppedBySchema>;
 const choiceEndShape = {
   finish_reason: FinishReasonSchema,
   stopped_by: StoppedBySchema.optional().describe(
-    "What ended the answer: the model, a stop string, max_tokens, a full context, or endless repetition; on llama-server's routes also the first newline after a time limit, or a line with too little indentation.",
+    "What ended the answer: the model, a stop string, max_tokens, a full context, or a repetition. Only on llama-server's routes: time (the first newline after a time limit), or indent (a line with too little indentation).",
   ),
-  stop_string: z.string().optional().describe("The stop string that ended the answer, if one did."),
+  stop_string: z.string().optional().describe("The stop string, if a stop string ended the answer."),
   message: AnswerMessageSchema.optional().describe("The whole message, if the request had messages."),
 };
 
@@ -196,7 +206,7 @@ const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 
-/** The hashes and settings with which a client can verify an answer and reproduce it. */
+/** Hashes and settings, with which a client can verify an answer and reproduce it. */
 export const ReceiptSchema = z
   .object({
     text_sha256: Sha256Schema.describe(
@@ -204,16 +214,18 @@ export const ReceiptSchema = z
     ),
     model_file: ModelFileSchema.nullable(),
     model_sha256: Sha256Schema.nullable().describe(
-      "Hash of the model's file; for a split model, of its concatenated parts. Null until it is known, and without a file.",
+      "Hash of the model's file; for a split model, of its concatenated parts. Null until computed, and if there is no file.",
     ),
-    template_sha256: Sha256Schema.nullable().describe("Hash of the chat template's text; null if none was used."),
+    template_sha256: Sha256Schema.nullable().describe(
+      "Hash of the chat template's text; null if no template was used.",
+    ),
     seed: seed
       .unwrap()
       .nonnegative()
-      .describe("The seed of the first choice, given or drawn at random; further choices used this plus 1, 2, ...."),
+      .describe("The seed of the first choice, given or drawn at random; further choices used this seed plus 1, 2, …."),
     sampling: z
       .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
-      .describe("The sampling values that were used. A grammar is given as its hash."),
+      .describe("The sampling values that were used, with the hash of the grammar in place of the grammar."),
   })
   .meta({ id: "Receipt" });
 export type Receipt = z.infer<typeof ReceiptSchema>;
@@ -232,7 +244,7 @@ export const EndEventSchema = z
         }),
       )
       .optional()
-      .describe("How each choice ended, and its message, if the job has several choices."),
+      .describe("End and message of each choice, if the job has several choices."),
     usage: UsageSchema,
     timings: TimingsSchema,
     receipt: ReceiptSchema.optional().describe("Present if the job generated text."),
@@ -274,17 +286,15 @@ export function isTerminal(event: StreamEvent): event is TerminalEvent {
   return event.type === "end" || event.type === "error";
 }
 
-/** The last line of an SSE stream. Only this line may follow the `end` event. */
+/** The data of the last SSE frame, after the `end` event. */
 export const DONE = "[DONE]";
 
-/** Headers of every SSE answer. */
 export const sseHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no",
 } as const;
 
-/** Headers of every NDJSON answer. */
 export const ndjsonHeaders = {
   "content-type": "application/x-ndjson",
   "cache-control": "no-cache, no-transform",

@@ -35,30 +35,29 @@ const IdSchema = z
 
 export const SessionIdSchema = IdSchema;
 
-/** Sampling fields; the defaults are llama-server's. */
 const samplingShape = {
   temperature: z.number().min(0).max(2).default(0.8).describe("0 always picks the most probable token."),
-  top_k: z.int().min(0).max(1_000_000).default(40).describe("0 turns it off."),
-  top_p: z.number().min(0).max(1).default(0.95).describe("1 turns it off."),
-  min_p: z.number().min(0).max(1).default(0.05).describe("0 turns it off."),
-  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("1 turns it off."),
+  top_k: z.int().min(0).max(1_000_000).default(40).describe("0 means off."),
+  top_p: z.number().min(0).max(1).default(0.95).describe("1 means off."),
+  min_p: z.number().min(0).max(1).default(0.05).describe("0 means off."),
+  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("1 means off."),
   repeat_last_n: z
     .int()
     .min(0)
     .max(65_536)
     .default(64)
-    .describe("Number of last tokens that the three penalties count."),
+    .describe("Number of last tokens that the repeat, presence and frequency penalties cover."),
   presence_penalty: z.number().min(-2).max(2).default(0),
   frequency_penalty: z.number().min(-2).max(2).default(0),
-  dry_multiplier: z.number().min(0).max(100).default(0).describe("0 turns DRY off."),
+  dry_multiplier: z.number().min(0).max(100).default(0).describe("0 means off."),
   dry_base: z.number().min(1).max(100).default(1.75),
   dry_allowed_length: z.int().min(0).max(65_536).default(2),
-  dry_penalty_last_n: z.int().min(-1).max(65_536).default(-1).describe("-1 is the whole context."),
+  dry_penalty_last_n: z.int().min(-1).max(65_536).default(-1).describe("-1 means the whole context."),
   dry_sequence_breakers: z
     .array(z.string().min(1).max(40))
     .max(requestLimits.drySequenceBreakers)
     .default(["\n", ":", '"', "*"]),
-  xtc_probability: z.number().min(0).max(1).default(0).describe("0 turns XTC off."),
+  xtc_probability: z.number().min(0).max(1).default(0).describe("0 means off."),
   xtc_threshold: z.number().min(0).max(1).default(0.1),
   logit_bias: z
     .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
@@ -66,8 +65,8 @@ const samplingShape = {
       message: `at most ${requestLimits.logitBiasEntries} entries`,
     })
     .optional()
-    .describe("Token id to bias; -100 bans a token."),
-  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("-1 draws a random one."),
+    .describe("Bias by token id; -100 bans the token."),
+  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("-1 draws a random seed."),
   ignore_eos: z.boolean().default(false),
   grammar: z
     .string()
@@ -82,7 +81,11 @@ export type Sampling = z.infer<typeof SamplingSchema>;
 
 export const GenerateRequestSchema = z
   .strictObject({
-    prompt: z.string().min(1, "must not be empty").optional().describe("Raw text. Exactly one of prompt and messages."),
+    prompt: z
+      .string()
+      .min(1, "must not be empty")
+      .optional()
+      .describe("Raw text to continue. Set exactly one of prompt and messages."),
     messages: z
       .array(MessageSchema)
       .min(1, "must not be empty")
@@ -93,16 +96,14 @@ export const GenerateRequestSchema = z
       .string()
       .max(requestLimits.modelChars)
       .optional()
-      .describe(
-        "A worker with one model accepts any name; with several models, the name or an alias of one is needed.",
-      ),
+      .describe("With one model, any name is accepted; with several, give a model's name or alias."),
     keep_alive: KeepAliveSchema.optional(),
     max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: until the context is full."),
     context_shift: z
       .boolean()
       .default(false)
       .describe(
-        "When the context is full, drop the older half of the tokens after the prompt's beginning, and continue. Needs max_tokens.",
+        "When the context is full, drop the older half of the tokens after the start of the prompt, and continue. Needs max_tokens.",
       ),
     lora: LoraChoiceSchema.optional(),
     stop: z
@@ -111,43 +112,45 @@ export const GenerateRequestSchema = z
         z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
       ])
       .optional()
-      .describe("Up to 4 strings that end the text; they are not part of it."),
+      .describe("Up to 4 strings that end the answer. The answer does not include the stop string."),
     ...samplingShape,
     ...chatShape,
     json_schema: z
       .record(z.string(), z.unknown())
       .optional()
       .describe(
-        "The answer is JSON valid for this schema. Not together with grammar; unsupported keywords are refused by name.",
+        "JSON schema that the answer must match; excludes grammar. A schema with an unsupported keyword is rejected with the keyword's name.",
       ),
     session_id: IdSchema.optional().describe(
       "A session has one stream at a time: a new job supersedes the session's old job.",
     ),
-    priority: z.int().min(-10).max(10).default(0).describe("Higher first."),
+    priority: z.int().min(-10).max(10).default(0).describe("Jobs with a higher priority run first."),
     deadline_ms: z
       .int()
       .min(1)
       .max(requestLimits.deadlineMs)
       .optional()
-      .describe("Milliseconds from the acceptance of the job."),
+      .describe("Time limit of the job in milliseconds, from its acceptance."),
     on_disconnect: z
       .enum(["cancel", "continue"])
       .default("cancel")
       .describe(
-        "What happens when the last reader is gone. A continued answer can be read for half an hour after its end, or as long as the daemon's --answer-window says.",
+        "What happens to the job when its last reader disconnects. A continued answer can be read for 30 minutes after its end, or for the daemon's --answer-window.",
       ),
     on_engine_loss: z
       .enum(["resume", "error"])
       .default("resume")
       .describe(
-        "When the engine dies during the answer: the next engine continues the answer, or the stream ends with engine_failed.",
+        "If the engine crashes during the answer: continue the answer with the next engine, or end the stream with engine_failed.",
       ),
     on_worker_loss: z
       .enum(["resume", "error"])
       .optional()
-      .describe("The same at a gateway, when a worker is lost. Default: the gateway's setting."),
+      .describe(
+        "If a gateway loses the worker during the answer: continue on another worker, or end with engine_failed. Default: the gateway's setting.",
+      ),
     job_id: IdSchema.optional().describe(
-      "An id chosen by the client. While a job has it, an equal body returns that job, and a different body is a conflict.",
+      "Id chosen by the client. While a job with this id exists, the same body returns that job, and a different body is a conflict.",
     ),
   })
   .refine((request) => request.grammar === undefined || request.json_schema === undefined, {
@@ -159,7 +162,7 @@ export const GenerateRequestSchema = z
     path: ["prompt"],
   })
   .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
-    message: "context_shift needs it: nothing else would surely end the answer",
+    message: "is required with context_shift, since otherwise the answer may never end",
     path: ["max_tokens"],
   })
   .superRefine((request, context) => {
@@ -170,9 +173,9 @@ export const GenerateRequestSchema = z
   })
   .meta({ id: "GenerateRequest" });
 
-/** A validated request, defaults filled in. */
+/** A validated request, with defaults for absent fields. */
 export type GenerateRequest = z.infer<typeof GenerateRequestSchema>;
-/** What a client sends. */
+/** A request as a client sends it. */
 export type GenerateRequestInput = z.input<typeof GenerateRequestSchema>;
 
 export function stopStringsOf(request: Pick<GenerateRequest, "stop">): readonly string[] {

@@ -4,9 +4,9 @@ import { maxModelNameChars, ModelStateSchema } from "./models.ts";
 import { WorkerLoadSchema } from "./worker-load.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
 
-/** A worker counts as gone after this many missed heartbeats in a row. */
+/** Number of missed heartbeats in a row after which a worker is gone. */
 const missedUntilGone = 3;
-/** Share of the interval by which a heartbeat may be late: workers spread their heartbeats, and networks delay them. */
+/** Share of the interval by which a heartbeat may be late: workers spread their heartbeats, and networks delay heartbeats. */
 const graceShare = 0.3;
 const leastGraceMs = 500;
 
@@ -17,12 +17,12 @@ export function staleAfterMs(intervalMs: number): number {
   return intervalMs + graceMs(intervalMs);
 }
 
-/** Milliseconds after the last heartbeat until a worker is gone: three heartbeats are missing. With one every 5 s, this is 16.5 s. */
+/** Milliseconds after the last heartbeat until a worker is gone: three heartbeats are missing. With an interval of 5 s, 16.5 s. */
 export function goneAfterMs(intervalMs: number): number {
   return missedUntilGone * intervalMs + graceMs(intervalMs);
 }
 
-/** How long a gone worker stays in the list, unless an operator removes it. */
+/** How long a gone worker stays in the list, unless an operator removes the worker. */
 export const goneKeptMs = 86_400_000;
 
 export const WorkerIdSchema = z
@@ -31,7 +31,7 @@ export const WorkerIdSchema = z
   .max(128)
   .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
 
-/** Pages show the URL as a link, so only web addresses are allowed, never a scheme that a browser would execute. */
+/** Pages show the URL as a link, so a scheme that a browser executes (`javascript:`) must not pass. */
 const WorkerUrlSchema = z
   .url({ protocol: /^https?$/, error: "must be an http or https URL" })
   .max(2_048)
@@ -43,12 +43,12 @@ function hasCredentials(text: string): boolean {
   return username !== "" || password !== "";
 }
 
-/** A worker with more models omits the rest, since the hive's snapshot contains the list of every worker. */
+/** A worker with more models omits the rest, since the hive's snapshot contains the lists of all workers. */
 export const heartbeatModelsLimit = 32;
 
 export const HiveCommandSchema = z
   .enum(["drain"])
-  .describe("drain: take no new jobs, finish the running ones, and exit, as on SIGTERM.");
+  .describe("drain: accept no new jobs, finish the running jobs, and exit, as on SIGTERM.");
 export type HiveCommand = z.infer<typeof HiveCommandSchema>;
 
 const workerShape = {
@@ -63,25 +63,23 @@ const workerShape = {
     .array(z.object({ name: z.string().min(1).max(maxModelNameChars), state: ModelStateSchema }))
     .max(heartbeatModelsLimit)
     .optional()
-    .describe("The models that the worker serves, if more than one; at most 32 are listed."),
+    .describe("The worker's models, if there are several; at most 32 are listed."),
   obeys: z
     .array(HiveCommandSchema)
     .max(8)
     .optional()
-    .describe("Commands that the worker accepts from the hive; absent: none."),
+    .describe("Commands that the worker accepts from the hive; absent if it accepts no commands."),
 };
 
-/** `PUT /v1/workers/:id`. */
 export const RegistrationSchema = z
   .object({
     ...workerShape,
     worker_id: WorkerIdSchema,
-    interval_ms: z.int().min(50).max(3_600_000).describe("How often this worker will send heartbeats."),
+    interval_ms: z.int().min(50).max(3_600_000).describe("Milliseconds between heartbeats of this worker."),
   })
   .meta({ id: "Registration" });
 export type Registration = z.infer<typeof RegistrationSchema>;
 
-/** `POST /v1/heartbeat`. */
 export const HeartbeatSchema = z
   .object({
     ...workerShape,
@@ -95,11 +93,10 @@ export const HeartbeatSchema = z
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof HeartbeatSchema>;
 
-/** What the hive answers to a heartbeat. */
 export const HeartbeatAnswerSchema = z
   .object({
     command: HiveCommandSchema.optional().describe(
-      "An operator's command, repeated until the worker has carried it out.",
+      "An operator's command, repeated until the worker has executed the command.",
     ),
   })
   .meta({ id: "HeartbeatAnswer" });
@@ -107,7 +104,7 @@ export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswerSchema>;
 
 export const LivenessStateSchema = z
   .enum(["alive", "stale", "gone"])
-  .describe("stale: one heartbeat is missing; gone: three are.");
+  .describe("stale: one heartbeat is missing. gone: three heartbeats are missing.");
 export type LivenessState = z.infer<typeof LivenessStateSchema>;
 
 export const HiveWorkerSchema = z
@@ -117,14 +114,14 @@ export const HiveWorkerSchema = z
     source: z
       .literal("nats")
       .optional()
-      .describe("nats if the hive knows the worker from a fleet on NATS; absent if the worker registers here."),
+      .describe("nats if the worker belongs to a fleet on NATS; absent if the worker registers at the hive."),
     interval_ms: z.int(),
     liveness: LivenessStateSchema,
     registered_at: z.iso.datetime(),
     last_seen_at: z.iso.datetime().describe("Time of the last heartbeat or registration."),
     heartbeats: z.int().nonnegative(),
     last_heartbeat: HeartbeatSchema.optional(),
-    command: HiveCommandSchema.optional().describe("An operator's command that the worker has not begun yet."),
+    command: HiveCommandSchema.optional().describe("An operator's command that the worker has not started yet."),
   })
   .meta({ id: "HiveWorker" });
 export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
@@ -137,28 +134,27 @@ export const HiveGatewaySchema = z
     gateway_id: WorkerIdSchema,
     url: WorkerUrlSchema,
     started_at: z.iso.datetime(),
-    jobs: z.int().nonnegative().describe("Jobs of the gateway's clients that have not ended."),
+    jobs: z.int().nonnegative().describe("Number of unfinished jobs of the gateway's clients."),
     waiting: z
       .int()
       .nonnegative()
       .optional()
-      .describe("Jobs of these that wait for a slot; absent if the gateway does not report it."),
+      .describe("Number of these jobs that wait for a slot; absent if the gateway does not report the number."),
   })
   .meta({ id: "HiveGateway" });
 export type HiveGateway = z.infer<typeof HiveGatewaySchema>;
 
-/** Limit of listed gateways, since one event contains the whole list. */
+/** Maximum number of listed gateways, since one event contains the whole list. */
 export const hiveGatewaysLimit = 100;
 
 export const HiveFleetSchema = z
   .object({
-    connected: z.boolean().describe("Whether NATS answers. While it does not, the data about the fleet is old."),
+    connected: z.boolean().describe("Whether NATS answers. Otherwise the data about the fleet is outdated."),
     gateways: z.array(HiveGatewaySchema).max(hiveGatewaysLimit),
   })
   .meta({ id: "HiveFleet" });
 export type HiveFleet = z.infer<typeof HiveFleetSchema>;
 
-/** The events of `GET /v1/heartbeats/stream`. */
 export const HiveEventSchema = z
   .discriminatedUnion("type", [
     z.object({
@@ -192,15 +188,19 @@ export const HiveEventSchema = z
 export type HiveEvent = z.infer<typeof HiveEventSchema>;
 
 /**
- * `PUT /v1/faults`: what a hive that was started with `--faults` does to workers' requests from now on. `refuse` destroys the connection before reading, `drop`
- * reads the request and never answers until the client gives up, `delay` waits `delay_ms` first, `500` answers with an internal error,
- * `forget` empties the registry once (each worker's next heartbeat gets 404) and then works normally.
+ * `PUT /v1/faults`: the fault that a hive with `--faults` applies to workers' requests. `refuse` destroys the connection before reading. `drop` reads
+ * the request and sends no answer. `delay` waits `delay_ms` first. `500` answers with an internal error. `forget` empties the registry once, so that
+ * each worker's next heartbeat gets 404, and then works normally.
  */
 export const FaultSchema = z
   .strictObject({
     fault: z.enum(["none", "refuse", "delay", "drop", "500", "forget"]),
     delay_ms: z.int().min(0).max(600_000).optional(),
-    count: z.int().min(1).optional().describe("End the fault after this many requests; default: until changed."),
+    count: z
+      .int()
+      .min(1)
+      .optional()
+      .describe("Number of requests until the fault ends; default: until the fault is changed."),
   })
   .meta({ id: "Fault" });
 export type Fault = z.infer<typeof FaultSchema>;

@@ -12,7 +12,7 @@ export const JobAcceptedSchema = z
     job_id: z.string(),
     sse_url: z.string().describe("Absolute path of the job's stream."),
     state: JobStateSchema,
-    position: z.int().nonnegative().describe("1 is next, 0 is running."),
+    position: z.int().nonnegative().describe("Position in the queue: 1 is next, 0 is running."),
   })
   .meta({ id: "JobAccepted" });
 export type JobAccepted = z.infer<typeof JobAcceptedSchema>;
@@ -22,7 +22,11 @@ export const JobStatusSchema = z
     job_id: z.string(),
     session_id: z.string().optional(),
     state: JobStateSchema,
-    position: z.int().nonnegative().optional().describe("Position in the queue, while the job waits or runs."),
+    position: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Position in the queue; 0 while the job runs, absent after its end."),
     tokens: z.int().nonnegative().describe("Token events so far."),
     finish_reason: FinishReasonSchema.optional(),
     cancelled_by: CancelledBySchema.optional(),
@@ -33,13 +37,13 @@ export const JobStatusSchema = z
   .meta({ id: "JobStatus" });
 export type JobStatus = z.infer<typeof JobStatusSchema>;
 
-/** Most jobs that `GET /v1/jobs` lists. */
+/** Maximum number of jobs in `GET /v1/jobs`. */
 export const jobListLimit = 500;
 
 export const ListedJobSchema = z
   .object({
     job_id: z.string(),
-    client: z.string().describe("The name of the API token that submitted the job; local in local mode."),
+    client: z.string().describe("Name of the API token that submitted the job; local in local mode."),
     session_id: z.string().optional(),
     kind: ModelKindSchema,
     model: z.string(),
@@ -60,8 +64,8 @@ export type ListedJob = z.infer<typeof ListedJobSchema>;
 
 export const JobListSchema = z
   .object({
-    jobs: z.array(ListedJobSchema).describe("The running jobs, then the waiting ones in queue order."),
-    total: z.int().nonnegative().describe("Number of jobs; at most 500 are listed."),
+    jobs: z.array(ListedJobSchema).describe("Running jobs first, then waiting jobs in queue order."),
+    total: z.int().nonnegative().describe("Number of all jobs; the list has at most 500."),
     of: z
       .enum(["all", "own"])
       .describe("own: the list has only your own jobs, since the API token is marked neither admin nor monitor."),

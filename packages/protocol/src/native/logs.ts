@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Route } from "../openapi/routes.ts";
 
-/** Most lines of the log that are kept and sent. */
+/** Maximum number of log lines that are kept and sent. */
 export const logLinesLimit = 500;
 
 export const LogLineSchema = z
@@ -16,7 +16,6 @@ export const LogLineSchema = z
   .meta({ id: "LogLine" });
 export type LogLine = z.infer<typeof LogLineSchema>;
 
-/** `GET /v1/logs`. */
 export const LogLinesSchema = z
   .object({ lines: z.array(LogLineSchema).describe("Oldest first.") })
   .meta({ id: "LogLines" });
@@ -27,12 +26,11 @@ export const logRoutes = {
     method: "get",
     path: "/v1/logs",
     summary:
-      "The last lines of the log, with a token marked admin: 500 lines or 256 KiB of them are kept, of the level that --log-level sets. The log never has prompts, answers or tokens.",
-    status: 200,
+      "The last log lines; needs an admin token. At most 500 lines or 256 KiB are kept, at the level of --log-level. The log never contains prompts, answers or API tokens.",
     response: LogLinesSchema,
     query: {
-      lines: "At most so many, the newest of them; 100 by default, 500 at most.",
-      after: "Only lines with a higher seq.",
+      lines: "Maximum number of newest lines: 100 by default, at most 500.",
+      after: "Return only lines with a higher seq.",
     },
     errors: ["invalid_argument"],
   },

@@ -1,4 +1,4 @@
-// Names the settings with which a model is loaded. Flags, messages between the processes, and the worker's info share these names.
+// Owns the settings with which a model is loaded: flags, messages between the processes, and the worker's info share them.
 import { z } from "zod";
 
 /** Number types of the KV cache, by llama.cpp's names. The quantized types store 32 numbers with a common scale. */
@@ -16,15 +16,14 @@ export type RopeScaling = z.infer<typeof RopeScalingSchema>;
 export const LoraAdapterSchema = z
   .object({
     id: z.int().nonnegative().describe("The adapter's position among the worker's --lora flags."),
-    file: z.string().describe("The file's name without its folder."),
-    scale: z.number().describe("The scale for requests that set none; 0: the adapter is off."),
+    file: z.string().describe("Name of the adapter's file, without its folder."),
+    scale: z.number().describe("Scale for requests that set no scale; 0: the adapter is off."),
   })
   .meta({ id: "LoraAdapter" });
 export type LoraAdapter = z.infer<typeof LoraAdapterSchema>;
 
-/** Far above any useful scale; this limit only keeps the numbers finite. */
+/** Far above any useful scale; the limit only keeps the numbers finite. */
 export const maxLoraScale = 1_000;
-/** Maximum number of adapters of a model. */
 export const maxLoraAdapters = 64;
 
 /** The adapters that a request selects. */
@@ -40,11 +39,10 @@ export const LoraChoiceSchema = z
   )
   .max(maxLoraAdapters)
   .describe(
-    "Adapters of /lora-adapters with their scales, in place of the worker's own scales; adapters that are not listed are off. Only requests with the same adapters share a batch.",
+    "Adapters of /lora-adapters with scales that replace the worker's scales. Adapters that are not listed are off. Only requests with the same adapters share a batch.",
   );
 export type LoraChoice = z.infer<typeof LoraChoiceSchema>;
 
-/** The settings in force after the model was loaded. */
 export const LoadedSettingsSchema = z
   .object({
     batch_size: z.int().positive().describe("Maximum number of tokens in a step."),
@@ -62,7 +60,7 @@ export const LoadedSettingsSchema = z
         yarn_orig_ctx: z.int().positive().optional(),
       })
       .optional()
-      .describe("Present if settings changed it."),
+      .describe("Present if settings changed RoPE."),
     lora: z.array(LoraAdapterSchema),
   })
   .meta({ id: "LoadedSettings" });

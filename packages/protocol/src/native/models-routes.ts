@@ -1,4 +1,4 @@
-// Owns the route table of a worker's models. In network mode the changes need a token that is marked `admin`.
+// Owns the route table of a worker's models. In network mode, routes that change models need an admin token.
 import type { ErrorCode } from "../errors.ts";
 import {
   LoadModelRequestSchema,
@@ -23,42 +23,39 @@ const changeErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 
-const streamed = { accept: "application/x-ndjson for NDJSON." } as const;
+const streamed = {
+  stream: ModelEventSchema,
+  headers: { accept: "application/x-ndjson for NDJSON." },
+  errors: changeErrors,
+} as const;
 
 export const modelRoutes = {
   modelStatuses: {
     method: "get",
     path: "/v1/models/status",
-    summary: "All models with their state, what they take, and the budget that they share.",
-    status: 200,
+    summary: "All models with their state and memory, and their shared budget.",
     response: ModelStatusesSchema,
-    errors: [],
   },
   loadModel: {
     method: "post",
     path: "/v1/models/load",
-    summary: "Load a model, and tell how far that is. A client that leaves does not stop it.",
+    summary: "Load a model, and stream the progress. The load continues if the client disconnects.",
     request: LoadModelRequestSchema,
-    status: 200,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   unloadModel: {
     method: "post",
     path: "/v1/models/unload",
-    summary: "Unload a model once its running jobs have ended; jobs that wait for it load it again.",
+    summary: "Unload a model once its running jobs have ended. Waiting jobs load the model again.",
     request: UnloadModelRequestSchema,
-    status: 200,
     response: ModelStatusSchema,
     errors: changeErrors,
   },
   pinModel: {
     method: "post",
     path: "/v1/models/pin",
-    summary: "Load a model and keep it until it is unpinned.",
+    summary: "Load a model and keep it loaded until it is unpinned.",
     request: PinModelRequestSchema,
-    status: 200,
     response: ModelStatusSchema,
     errors: changeErrors,
   },
@@ -66,30 +63,23 @@ export const modelRoutes = {
     method: "post",
     path: "/v1/models/swap",
     summary:
-      "Load another file under a model's name: new jobs go to it once it is ready, and the old one leaves when its last job ends.",
+      "Load another file under a model's name. New jobs use the new file once it is ready; the old file is unloaded after its last job.",
     request: SwapModelRequestSchema,
-    status: 200,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   pullModel: {
     method: "post",
     path: "/v1/models/pull",
     summary:
-      "Download a model and serve it. Who asks for the same one joins; when the last one leaves, it stops and can be resumed.",
+      "Download a model and serve it. Requests for the same model share a download. When the last client disconnects, the download stops and can be resumed.",
     request: PullModelRequestSchema,
-    status: 200,
-    stream: ModelEventSchema,
-    headers: streamed,
-    errors: changeErrors,
+    ...streamed,
   },
   deleteModel: {
     method: "delete",
     path: "/v1/models/:id",
     summary:
-      "Unload a model and delete its files, where Waggle has downloaded them; never a file that was given. An alias goes alone.",
-    status: 200,
+      "Unload a model and delete its files; only files that Waggle downloaded can be deleted. For an alias, only the alias is removed.",
     response: ModelDeletedSchema,
     errors: changeErrors,
   },

@@ -1,12 +1,12 @@
-// Owns the shapes of a worker's models, and of the requests to load, unload, keep, replace, fetch and delete them.
+// Owns the shapes of a worker's models, and of the requests to load, unload, pin, swap, pull and delete models.
 import { z } from "zod";
 import { ErrorCodeSchema } from "../errors.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { ChatAbilitiesSchema, ModelKindSchema } from "./worker.ts";
 
 /**
- * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: takes jobs. unloading: its engine exits.
- * failed: could not be loaded, or its engine died too often; the next request tries again if that may help.
+ * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: accepts jobs. unloading: the engine
+ * exits. failed: the model could not be loaded, or its engine crashed too often; the next request tries again if a retry may help.
  */
 export const ModelStateSchema = z.enum([
   "unloaded",
@@ -23,10 +23,9 @@ export type ModelStateName = z.infer<typeof ModelStateSchema>;
 export const ModelSourceSchema = z.enum(["embedded", "file", "folder", "download", "fake"]);
 export type ModelSource = z.infer<typeof ModelSourceSchema>;
 
-/** Maximum length of a model name. */
 export const maxModelNameChars = 256;
 
-/** No model may have this name: `GET /v1/models/status` is a route, so the model could not be requested by its path. */
+/** A model named status could not be requested by its path, since `GET /v1/models/status` is another route. */
 export const reservedModelNames: ReadonlySet<string> = new Set(["status"]);
 
 export const ModelNameSchema = z
@@ -38,20 +37,20 @@ export const ModelNameSchema = z
 
 const bytes = z.int().nonnegative();
 
-/** In bytes. */
+/** Memory of a model, in bytes. */
 export const ModelMemorySchema = z
   .object({
     weights: bytes,
     kv_cache: bytes.describe("KV cache of all slots, with recurrent states."),
     compute: bytes.describe("Buffers of a forward pass, and the logits."),
     process: bytes.describe("Memory of the engine's process itself."),
-    total: bytes.describe("Bytes that count against the budget while the model is loaded."),
+    total: bytes.describe("Total that counts against the budget while the model is loaded."),
     measured: bytes.optional().describe("Resident memory of the engine's process, as of its last report."),
   })
   .meta({ id: "ModelMemory" });
 export type ModelMemory = z.infer<typeof ModelMemorySchema>;
 
-/** A model as a worker has it: the same in `GET /v1/models`, and after each change. */
+/** A model of a worker, in `GET /v1/models/status` and in the result of each change. */
 export const ModelStatusSchema = z
   .object({
     name: ModelNameSchema,
@@ -61,10 +60,13 @@ export const ModelStatusSchema = z
     progress: z.number().min(0).max(1).optional().describe("Progress of the download or the load."),
     source: ModelSourceSchema,
     reference: z.string().optional().describe("The source of the download, without credentials."),
-    file: z.string().optional().describe("The file's name without its folder; present once it is on disk."),
+    file: z
+      .string()
+      .optional()
+      .describe("Name of the model's file, without its folder; present once the file is on disk."),
     deletable: z.boolean().describe("true if Waggle downloaded the file."),
-    pinned: z.boolean().describe("Loaded from the start and never unloaded to make room."),
-    default: z.boolean().describe("Serves requests that name no model."),
+    pinned: z.boolean().describe("Whether the model is loaded from the start, and never unloaded to make room."),
+    default: z.boolean().describe("Whether the model serves requests that name no model."),
     kind: ModelKindSchema.optional(),
     architecture: z.string().optional(),
     quantization: z.string().optional(),
@@ -75,14 +77,14 @@ export const ModelStatusSchema = z
     trained_context_size: z.int().positive().optional(),
     embedding_size: z.int().positive().optional(),
     slots: z.object({ total: z.int(), busy: z.int() }).optional().describe("Present while the model is loaded."),
-    queued: z.int().nonnegative().describe("Jobs that wait for this model."),
-    memory: ModelMemorySchema.optional().describe("Memory that the model takes, or would take, on this machine."),
+    queued: z.int().nonnegative().describe("Number of jobs that wait for this model."),
+    memory: ModelMemorySchema.optional().describe("Memory that the model needs on this machine, loaded or not."),
     keep_alive_s: z
       .number()
       .nullable()
-      .describe("Seconds that the model stays loaded after its last job; null: for ever."),
-    expires_at: z.iso.datetime().optional().describe("When the model is unloaded, if no further request arrives."),
-    loads: z.int().nonnegative().describe("How many times the model was loaded so far."),
+      .describe("Seconds for which the model stays loaded after its last job; null: for ever."),
+    expires_at: z.iso.datetime().optional().describe("Time at which the model is unloaded, without further requests."),
+    loads: z.int().nonnegative().describe("How often the model was loaded so far."),
     modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     sha256: z.string().nullable().optional().describe("Hash of the model's file; null until it is computed."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model has been loaded."),
@@ -95,7 +97,7 @@ export const ModelStatusSchema = z
       .int()
       .nonnegative()
       .optional()
-      .describe("Number of replaced files of this name that still finish their last jobs."),
+      .describe("Number of replaced files under this name whose last jobs still run."),
   })
   .meta({ id: "ModelStatus" });
 export type ModelStatus = z.infer<typeof ModelStatusSchema>;
@@ -103,15 +105,13 @@ export type ModelStatus = z.infer<typeof ModelStatusSchema>;
 export const ModelBudgetSchema = z
   .object({
     memory: z.object({
-      total: bytes.nullable().describe("Null: no budget."),
+      total: bytes.nullable().describe("null: no budget."),
       used: bytes.describe("Bytes of the models that are loaded or being loaded."),
     }),
     threads: z.int().positive().describe("Threads that all engines share."),
   })
   .meta({ id: "ModelBudget" });
-export type ModelBudget = z.infer<typeof ModelBudgetSchema>;
 
-/** `GET /v1/models/status`. */
 export const ModelStatusesSchema = z
   .object({
     models: z.array(ModelStatusSchema),
@@ -122,20 +122,16 @@ export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
 
 const nameShape = { model: ModelNameSchema.describe("The model's name, or one of its aliases.") };
 
-/** `POST /v1/models/load`. */
 export const LoadModelRequestSchema = z
   .object({ ...nameShape, keep_alive: KeepAliveSchema.optional() })
   .meta({ id: "LoadModelRequest" });
 
-/** `POST /v1/models/unload`. */
 export const UnloadModelRequestSchema = z.object(nameShape).meta({ id: "UnloadModelRequest" });
 
-/** `POST /v1/models/pin`. */
 export const PinModelRequestSchema = z
   .object({ ...nameShape, pinned: z.boolean().default(true) })
   .meta({ id: "PinModelRequest" });
 
-/** `POST /v1/models/swap`. */
 export const SwapModelRequestSchema = z
   .object({
     ...nameShape,
@@ -144,19 +140,16 @@ export const SwapModelRequestSchema = z
       .min(1)
       .max(4_096)
       .describe(
-        "A file in the models folder or in the folder of the model's file, the name of another model of the worker, or a reference to download.",
+        "The new file: a file in the models folder or in the folder of the current file, the name of another model, or a reference to download.",
       ),
     unload_first: z
       .boolean()
       .default(false)
-      .describe(
-        "Unload the old file before the new one is loaded, if memory has no room for both. Jobs wait meanwhile.",
-      ),
+      .describe("If memory has no room for both files, unload the old file first. Jobs wait meanwhile."),
   })
   .meta({ id: "SwapModelRequest" });
 export type SwapModelRequest = z.infer<typeof SwapModelRequestSchema>;
 
-/** `POST /v1/models/pull`. */
 export const PullModelRequestSchema = z
   .object({
     reference: z
@@ -165,7 +158,7 @@ export const PullModelRequestSchema = z
       .max(4_096)
       .describe("hf:user/repo:quant, ollama:name:tag, or a URL, each optionally with #sha256=…."),
     name: ModelNameSchema.optional().describe(
-      "The name under which the model is served; default: a short form of the reference.",
+      "Name under which the model is served; default: a short form of the reference.",
     ),
   })
   .meta({ id: "PullModelRequest" });
@@ -180,7 +173,7 @@ export const ModelDeletedSchema = z
   .meta({ id: "ModelDeleted" });
 export type ModelDeleted = z.infer<typeof ModelDeletedSchema>;
 
-/** The events of a load, a swap or a pull. The last event is one done or one error; `[DONE]` follows done. */
+/** The events of a load, swap or pull: progress events, then one done or one error. `[DONE]` follows done. */
 export const ModelEventSchema = z
   .discriminatedUnion("type", [
     z.object({

@@ -17,7 +17,7 @@ const WindowUseSchema = z
     full_in_ms: z
       .number()
       .nonnegative()
-      .describe("Milliseconds until the whole quota is free again, if nothing more is used."),
+      .describe("Milliseconds until the whole quota is free again, without further use."),
   })
   .meta({ id: "QuotaWindow" });
 
@@ -33,25 +33,24 @@ export type QuotaUse = z.infer<typeof QuotaUseSchema>;
 
 export const ClientUsageSchema = z
   .object({
-    client: z.string().describe("The API token's name; local in local mode."),
+    client: z.string().describe("Name of the API token; local in local mode."),
     admin: z.boolean(),
     requests: z.object({
       accepted: count.describe("Requests that began a new job. A retry that joined an earlier job is not counted."),
-      refused: count.describe("Requests refused for any reason, including an exhausted quota."),
+      refused: count.describe("Requests rejected for any reason, including an exhausted quota."),
     }),
     jobs: z.object({ finished: count, failed: count, cancelled: count }),
     running: count.describe("Jobs that are waiting or running now."),
     ...tokenShape,
-    models: z.record(z.string(), z.object(tokenShape)).describe("The same tokens, by the model that computed them."),
-    quota: QuotaUseSchema.optional().describe("The client's quota, and what is left of it now."),
+    models: z.record(z.string(), z.object(tokenShape)).describe("Token counts by model."),
+    quota: QuotaUseSchema.optional().describe("The client's quota, and its unused part now."),
   })
   .meta({ id: "ClientUsage" });
 export type ClientUsage = z.infer<typeof ClientUsageSchema>;
 
-/** `GET /v1/usage`. */
 export const UsageReportSchema = z
   .object({
-    since: z.iso.datetime().describe("When the worker started. Counts begin then."),
+    since: z.iso.datetime().describe("Start of the worker, and of all counts."),
     clients: z.array(ClientUsageSchema),
   })
   .meta({ id: "UsageReport" });
@@ -63,8 +62,6 @@ export const usageRoutes = {
     path: "/v1/usage",
     summary:
       "Usage since the worker started. A normal token sees its own usage; an admin or monitor token sees that of all clients.",
-    status: 200,
     response: UsageReportSchema,
-    errors: [],
   },
 } as const satisfies Record<string, Route>;

@@ -1,8 +1,8 @@
-// Owns the report on work and machine in a worker's heartbeat, for operators. Every list is bounded, since the last heartbeat of each worker
-// is in the hive's snapshot.
+// Owns the part of a heartbeat that reports the worker's load and machine to operators. Every list is bounded, since the hive's snapshot
+// contains the last heartbeat of each worker.
 import { z } from "zod";
 
-/** A worker with more clients reports only the clients that used most tokens. */
+/** A worker with more clients reports the clients that used the most tokens. */
 export const heartbeatClientsLimit = 32;
 
 const count = z.int().nonnegative();
@@ -15,15 +15,15 @@ const LatencySchema = z.object({
 
 export const WorkerLoadSchema = z
   .object({
-    started_at: z.iso.datetime().describe("When the worker's process began. Counts are since then."),
+    started_at: z.iso.datetime().describe("Start of the worker process, and of all counts."),
     requests: z
       .object({ accepted: count, refused: count })
-      .describe("Requests for a job; in a fleet, the jobs that gateways sent to this worker."),
+      .describe("Requests that ask for a job; in a fleet, the jobs that gateways sent to this worker."),
     jobs: z.object({ finished: count, failed: count, cancelled: count }).describe("Accepted jobs that have ended."),
-    engine: z.object({ starts: count, deaths: count }).describe("Engine processes."),
+    engine: z.object({ starts: count, deaths: count }).describe("Starts and deaths of engine processes."),
     tokens: count.describe("Generated tokens."),
     ttft: LatencySchema.optional().describe(
-      "Time to first token of the jobs since the last heartbeat; absent without any.",
+      "Time to first token of the jobs since the last heartbeat; absent without jobs.",
     ),
     itl: LatencySchema.optional().describe("Inter-token latency since the last heartbeat; absent without tokens."),
     cpu: z.object({
@@ -39,11 +39,11 @@ export const WorkerLoadSchema = z
     gpu: z
       .object({ name: z.string().max(256), used_bytes: count, total_bytes: count })
       .optional()
-      .describe("Sum over the GPUs that the engines use; used counts all programs. Absent without a GPU."),
+      .describe("Sum over the GPUs that the engines use. used_bytes counts all programs. Absent without a GPU."),
     clients: z
       .array(
         z.object({
-          client: z.string().max(64).describe("The name of the API token, never the token."),
+          client: z.string().max(64).describe("Name of the API token, never the token."),
           requests: count,
           prompt_tokens: count,
           completion_tokens: count,

@@ -12,7 +12,7 @@ export type BackendName = z.infer<typeof BackendNameSchema>;
 export const ModelKindSchema = z.enum(["generate", "embed", "rerank"]);
 export type ModelKind = z.infer<typeof ModelKindSchema>;
 
-/** The abilities of the chat template, found at load by rendering it and parsing the result. */
+/** The abilities of the chat template, found at load by rendering the template and parsing the result. */
 export const ChatAbilitiesSchema = z
   .object({
     format: z
@@ -22,7 +22,7 @@ export const ChatAbilitiesSchema = z
       ),
     tools: z
       .boolean()
-      .describe("Whether the model has its own syntax for calls; without one the prompt describes a syntax."),
+      .describe("Whether the model has a syntax for calls. Without a syntax, the prompt describes one."),
     parallel_tool_calls: z.boolean(),
     thinking: z.enum(["always", "switchable", "never"]),
     switches: z.array(z.string()).describe("Template variables that change how an answer begins."),
@@ -37,15 +37,15 @@ export const WorkerInfoSchema = z
     worker_id: z.string(),
     url: z.string(),
     state: WorkerStateSchema,
-    model: z.string().describe("The name the model is served under."),
-    backend: BackendNameSchema.describe("fake: no model at all, canned words for tests and benchmarks."),
+    model: z.string().describe("Name under which the model is served."),
+    backend: BackendNameSchema.describe("fake has no model: it answers with canned words, for tests and benchmarks."),
     version: z.string(),
     slots: z.int().positive(),
     local_mode: z.boolean(),
     gateway: z
       .literal(true)
       .optional()
-      .describe("true at a gateway. Its workers have the engines and models, and report the figures about them."),
+      .describe("Present at a gateway, whose workers report the figures about engines and models."),
     context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
@@ -63,22 +63,26 @@ export const WorkerInfoSchema = z
     model_modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     device: z.string().optional().describe("The device that computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
-    engine_build: z.string().optional().describe("prebuilt, or source."),
+    engine_build: z.string().optional().describe("Origin of the engine's binary: prebuilt, or compiled from source."),
     settings: LoadedSettingsSchema.optional().describe("The settings of the loaded model; present once it is loaded."),
     kind: ModelKindSchema.optional().describe("The purpose of the model; present once it is loaded."),
-    embedding_size: z.int().positive().optional().describe("Length of the model's vectors, if it has any."),
+    embedding_size: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Length of the model's vectors, if the model computes vectors."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model is loaded."),
     infill: z.boolean().optional().describe("Whether the model supports infill of code."),
     prefill_budget: z
       .int()
       .positive()
       .nullable()
-      .describe("Maximum of prompt tokens per step; null: chosen from measured step times."),
+      .describe("Maximum number of prompt tokens per step; null: the engine derives the number from step times."),
     queue_capacity: z.int().positive(),
     answer_window_ms: z
       .number()
       .nonnegative()
-      .describe("How long the finished answer of a background job can be read."),
+      .describe("Time for which the finished answer of a background job can be read."),
     uptime_ms: z.number().nonnegative(),
   })
   .meta({ id: "WorkerInfo" });
@@ -126,11 +130,11 @@ export type Readiness = z.infer<typeof ReadinessSchema>;
 
 export const HealthSchema = z
   .object({
-    status: z.literal("ok").optional().describe("While ready: llama-server's word."),
+    status: z.literal("ok").optional().describe("Present while ready, as in llama-server."),
     error: z
       .object({ code: z.literal(503), message: z.string(), type: z.literal("unavailable_error") })
       .optional()
-      .describe("While not ready: llama-server's words."),
+      .describe("Present while not ready, as in llama-server."),
     live: z.boolean(),
     ready: z.boolean(),
     state: WorkerStateSchema,

@@ -1,20 +1,16 @@
-// Owns the answers of Ollama's API, for the documents. Shapes after Ollama's API reference. No answer ever has a null, a key `type`, or a key
-// `error` next to other keys: Ollama's clients would misread the answer.
+// Owns the answers of Ollama's API. Shapes after Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
+// since Ollama's clients misread such answers.
 import { z } from "zod";
 
 const nanoseconds = z.int().nonnegative();
 
-/** Fields that are present only if `done` is true. */
+/** `done`, and fields that are present only if `done` is true. */
 const doneShape = {
   done: z.boolean(),
   done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
-  total_duration: nanoseconds.optional().describe("Nanoseconds, as all durations."),
-  load_duration: nanoseconds.optional().describe("Nanoseconds until a slot of the loaded model was free."),
-  prompt_eval_count: z
-    .int()
-    .nonnegative()
-    .optional()
-    .describe("Tokens of the prompt, including those found in the cache."),
+  total_duration: nanoseconds.optional().describe("Nanoseconds, like all durations."),
+  load_duration: nanoseconds.optional().describe("Time until the model was loaded and a slot was free."),
+  prompt_eval_count: z.int().nonnegative().optional().describe("Prompt tokens, including cached ones."),
   prompt_eval_duration: nanoseconds.optional(),
   eval_count: z.int().nonnegative().optional(),
   eval_duration: nanoseconds.optional(),
@@ -23,7 +19,7 @@ const doneShape = {
 const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int().min(0).max(255)) };
 const LogprobSchema = z.object({ ...logprobShape, top_logprobs: z.array(z.object(logprobShape)) });
 
-const headShape = { model: z.string().describe("As the request has it."), created_at: z.iso.datetime() };
+const headShape = { model: z.string().describe("The model's name as in the request."), created_at: z.iso.datetime() };
 
 const ToolCallsSchema = z
   .array(
@@ -36,7 +32,7 @@ const ToolCallsSchema = z
       }),
     }),
   )
-  .describe("All calls of an answer, each with its index.");
+  .describe("All calls of the answer, each with its index.");
 
 export const OllamaChatAnswerSchema = z
   .object({
@@ -62,7 +58,7 @@ export const OllamaGenerateAnswerSchema = z
     context: z
       .array(z.int().nonnegative())
       .optional()
-      .describe("The conversation so far, to send with the next request. The numbers are not tokens."),
+      .describe("The conversation so far, as numbers to send with the next request. The numbers are not tokens."),
     logprobs: z.array(LogprobSchema).optional(),
     ...doneShape,
   })
@@ -80,7 +76,7 @@ export const OllamaEmbedAnswerSchema = z
   .meta({ id: "OllamaEmbedAnswer" });
 
 export const OllamaEmbeddingsAnswerSchema = z
-  .object({ embedding: z.array(z.number()).describe("Normalized to length 1, unlike in Ollama.") })
+  .object({ embedding: z.array(z.number()).describe("Vector, normalized to length 1, unlike in Ollama.") })
   .meta({ id: "OllamaEmbeddingsAnswer" });
 
 const DetailsSchema = z.object({
@@ -98,7 +94,7 @@ const listedShape = {
   size: z.int().nonnegative(),
   digest: z
     .string()
-    .describe("SHA-256 of the model's file; until that is computed, a hash of what is known about the model."),
+    .describe("SHA-256 of the model's file; until the hash is computed, a hash of the model's known properties."),
   details: DetailsSchema,
 };
 
@@ -112,7 +108,7 @@ export const OllamaRunningSchema = z
     models: z.array(
       z.object({
         ...listedShape,
-        expires_at: z.string().describe("Far in the future for a model that stays as long as the worker."),
+        expires_at: z.string().describe("Far in the future for a model that is never unloaded."),
         size_vram: z.int().nonnegative(),
         context_length: z.int().nonnegative(),
       }),
@@ -125,10 +121,10 @@ export const OllamaShowSchema = z
   .object({
     license: z.string(),
     modelfile: z.string(),
-    parameters: z.string().describe("One line per parameter: its name, then its value."),
+    parameters: z.string().describe("One line per parameter: the name, then the value."),
     template: z
       .string()
-      .describe("A placeholder that shows which parts of a request the model reads; not the real chat template."),
+      .describe("A placeholder that shows which parts of a request the model supports; not the real chat template."),
     details: DetailsSchema,
     model_info: z.record(z.string(), z.union([z.string(), z.number()])),
     capabilities: z.array(z.string()),
@@ -141,5 +137,6 @@ export const OllamaVersionSchema = z.object({ version: z.string() }).meta({ id: 
 
 export const OllamaStatusSchema = z.object({ status: z.string() }).meta({ id: "OllamaStatus" });
 
-/** The body of an error on these routes; also the last line of a stream that fails. */
+/** The body of an error response, and the last line of a failed stream. */
 export const OllamaErrorSchema = z.object({ error: z.string() }).meta({ id: "OllamaError" });
+export type OllamaError = z.infer<typeof OllamaErrorSchema>;

@@ -1,4 +1,4 @@
-// Owns the requests of Ollama's API, as its clients send them. Unknown fields are ignored, as those clients expect. Shapes after Ollama's API
+// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. Shapes after Ollama's API
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
@@ -10,7 +10,7 @@ import { ToolsSchema } from "../fields/tools.ts";
 
 export const ollamaLimits = {
   stopStrings: 16,
-  /** Maximum of `top_logprobs`: alternatives for each token. */
+  /** Alternatives for each token: maximum of `top_logprobs`. */
   topLogprobs: 20,
   embedInputs: 2_048,
   /** Characters of all inputs of a request together. */
@@ -24,7 +24,6 @@ export const ollamaLimits = {
 /** Python's and Rust's clients send null for absent fields. */
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-/** The model of a request: `model`, or `name` from older clients. */
 const modelShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
   name: nullish(z.string().max(requestLimits.modelChars)).describe("The older name of model."),
@@ -36,7 +35,7 @@ const ThinkSchema = z
     [z.boolean(), z.enum(["low", "medium", "high", "max"])],
     'must be true, false, "low", "medium", "high" or "max"',
   )
-  .describe("Default: on, if the model can think. No effect on raw prompts and on infill.");
+  .describe("Default: true, if the model can think. No effect on raw prompts and infill.");
 export type OllamaThink = z.infer<typeof ThinkSchema>;
 
 const FormatSchema = z.union(
@@ -52,14 +51,16 @@ const OptionsSchema = z.object({
   top_k: nullish(z.int().min(0).max(1_000_000)).describe("Default: 40."),
   top_p: nullish(z.number().min(0).max(1)).describe("Default: 0.9."),
   min_p: nullish(z.number().min(0).max(1)).describe("Default: 0."),
-  typical_p: nullish(z.literal([0, 1], "typical sampling is not supported; only 1, which turns it off, can be had")),
-  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64; -1 is the whole context."),
+  typical_p: nullish(
+    z.literal([0, 1], "typical sampling is not supported; only 0 and 1 are accepted, which turn it off"),
+  ),
+  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64. -1 means the whole context."),
   repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
   presence_penalty: nullish(z.number().min(-2).max(2)),
   frequency_penalty: nullish(z.number().min(-2).max(2)),
   seed: nullish(WideSeedSchema),
   num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
-    "Default: until the context is full, as with 0 and below.",
+    "Default: until the context is full; 0 and negative values mean the same.",
   ),
   stop: nullish(
     z.union(
@@ -68,10 +69,8 @@ const OptionsSchema = z.object({
     ),
   ),
 });
-export type OllamaOptions = z.infer<typeof OptionsSchema>;
 
-/** Images as Base64 in Ollama. Only an empty list is accepted. */
-const ImagesSchema = z.array(z.unknown()).max(0, "this worker reads no images");
+const ImagesSchema = z.array(z.unknown()).max(0, "images are not supported");
 
 const ToolCallSchema = z.object({
   id: nullish(z.string().max(requestLimits.idChars)),
@@ -118,7 +117,7 @@ export const OllamaChatRequestSchema = z
   .object({
     ...answerShape,
     messages: nullish(z.array(OllamaMessageSchema).max(requestLimits.messages)).describe(
-      "Empty: only loads the model.",
+      "If empty, the request only loads the model.",
     ),
     tools: nullish(ToolsSchema),
   })
@@ -128,22 +127,24 @@ export type OllamaChatRequest = z.infer<typeof OllamaChatRequestSchema>;
 export const OllamaGenerateRequestSchema = z
   .object({
     ...answerShape,
-    prompt: nullish(z.string()).describe("Empty: only loads the model."),
-    suffix: nullish(z.string()).describe("The text after the answer, for models with infill."),
+    prompt: nullish(z.string()).describe("If empty, the request only loads the model."),
+    suffix: nullish(z.string()).describe("The text after the answer. Needs a model with infill."),
     system: nullish(z.string()),
-    template: nullish(z.literal("", "the model's chat template is always used; with raw no template is")),
+    template: nullish(
+      z.literal("", "must be empty: the worker uses the model's chat template, or with raw no template"),
+    ),
     raw: nullish(z.boolean()).describe(
-      "Use the prompt without a template; the texts of control tokens are parsed as control tokens.",
+      "Use the prompt without a template; texts of control tokens become control tokens.",
     ),
     context: nullish(z.array(z.int().nonnegative()).max(ollamaLimits.contextNumbers)).describe(
-      "The conversation so far: the context of the last answer.",
+      "The conversation so far: the context field of the last answer.",
     ),
     images: nullish(ImagesSchema),
   })
   .meta({ id: "OllamaGenerateRequest" });
 export type OllamaGenerateRequest = z.infer<typeof OllamaGenerateRequestSchema>;
 
-const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`;
+const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} texts that are not empty, with ${ollamaLimits.embedChars} characters in all`;
 const embedShape = { ...modelShape, options: nullish(OptionsSchema), keep_alive: nullish(KeepAliveSchema) };
 
 export const OllamaEmbedRequestSchema = z
@@ -163,9 +164,9 @@ export const OllamaEmbedRequestSchema = z
         inputsMessage,
       ),
     ),
-    truncate: nullish(z.boolean()).describe("Cut off the end of a text that is too long. Default: true."),
+    truncate: nullish(z.boolean()).describe("Whether the end of a text that is too long is cut off. Default: true."),
     dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(
-      "Return only this many leading dimensions, and normalize the vector to length 1 again.",
+      "Number of leading dimensions to return; the shortened vector is normalized to length 1.",
     ),
   })
   .meta({ id: "OllamaEmbedRequest" });

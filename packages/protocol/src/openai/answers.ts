@@ -1,4 +1,4 @@
-// Owns the answers of OpenAI's dialect, for the documents. The schemas are loose where OpenAI has many optional fields. Shapes after OpenAI's
+// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. Shapes after OpenAI's
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
@@ -13,17 +13,23 @@ const UsageFieldsSchema = z
       differs_at: z
         .string()
         .optional()
-        .describe("An addition to OpenAI's fields: the first text of the prompt that no cache contained."),
+        .describe("An addition to OpenAI's fields: start of the prompt's text that was not in the cache."),
     }),
   })
   .meta({ id: "OpenAiUsage" });
 export type OpenAiUsage = z.infer<typeof UsageFieldsSchema>;
 
-const PromptProgressSchema = z.object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() });
+/** Names and meanings after llama-server's README (return_progress). */
+export const PromptProgressReportSchema = z.object({
+  total: z.int().describe("Number of prompt tokens."),
+  cache: z.int().describe("Number of prompt tokens that were in the KV cache from the start."),
+  processed: z.int().describe("Number of prompt tokens in the KV cache now, including cache."),
+  time_ms: z.number().describe("Milliseconds since the job got its slot."),
+});
+export type PromptProgressReport = z.infer<typeof PromptProgressReportSchema>;
 
 const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int()) };
 
-/** Logprobs of a chat completion's tokens. */
 export const ChatLogprobsSchema = z.object({
   content: z.array(z.object({ ...logprobShape, top_logprobs: z.array(z.object(logprobShape)) })),
   refusal: z.null(),
@@ -47,10 +53,7 @@ const headShape = {
   created: z.int().describe("Seconds since 1970."),
   model: z.string(),
   system_fingerprint: z.string(),
-  timings: z
-    .record(z.string(), z.number())
-    .optional()
-    .describe("An addition to OpenAI's fields, with llama-server's names."),
+  timings: z.record(z.string(), z.number()).optional().describe("An addition to OpenAI's fields, as in llama-server."),
 };
 
 export const ChatCompletionSchema = z
@@ -69,7 +72,7 @@ export const ChatCompletionSchema = z
             .optional()
             .describe("Replaces reasoning_content, for clients that know only this name."),
           tool_calls: z.array(ToolCallSchema).optional(),
-          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls, if the request has functions."),
+          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls if the request has functions."),
         }),
         logprobs: ChatLogprobsSchema.nullable(),
         finish_reason: ChatFinishReasonSchema,
@@ -80,7 +83,7 @@ export const ChatCompletionSchema = z
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletionSchema>;
 
-/** The first piece of a call has the name. */
+/** The first chunk of a call has the name. */
 const CallDeltaSchema = z.object({ name: z.string().optional(), arguments: z.string() });
 
 export const ChatCompletionChunkSchema = z
@@ -112,8 +115,8 @@ export const ChatCompletionChunkSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressSchema.optional().describe(
-      "llama-server's, where return_progress asks for it: before the first token.",
+    prompt_progress: PromptProgressReportSchema.optional().describe(
+      "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
   .meta({ id: "ChatCompletionChunk" });
@@ -132,8 +135,8 @@ export const CompletionSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressSchema.optional().describe(
-      "llama-server's, where return_progress asks for it: before the first token.",
+    prompt_progress: PromptProgressReportSchema.optional().describe(
+      "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
   .meta({ id: "Completion" });
@@ -153,3 +156,17 @@ export const EmbeddingsSchema = z
     usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
   })
   .meta({ id: "Embeddings" });
+
+export const OpenAiErrorSchema = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string(),
+      n_prompt_tokens: z.int().optional(),
+      n_ctx: z.int().optional(),
+    }),
+  })
+  .meta({ id: "OpenAiError" });
+export type OpenAiError = z.infer<typeof OpenAiErrorSchema>;

@@ -20,7 +20,7 @@ export const ModelSchema = z
         size: z.int().optional(),
       })
       .describe("A field of llama-server's API."),
-    state: ModelStateSchema.describe("An addition to OpenAI's fields, like kind and aliases."),
+    state: ModelStateSchema.describe("Waggle's addition to OpenAI's fields, as kind and aliases are."),
     status: z
       .object({
         value: z.enum(["unloaded", "loading", "loaded"]),
@@ -31,7 +31,7 @@ export const ModelSchema = z
     kind: ModelKindSchema.optional(),
     aliases: z.array(z.string()).optional(),
     chat: ChatAbilitiesSchema.optional().describe(
-      "An addition to OpenAI's fields: the abilities of the model's chat format.",
+      "Waggle's addition to OpenAI's fields: the abilities of the model's chat format.",
     ),
   })
   .meta({ id: "Model" });

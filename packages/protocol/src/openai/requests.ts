@@ -1,5 +1,5 @@
-// Owns the requests of OpenAI's dialect. Unknown fields are ignored, as its clients expect; known fields
-// are checked as strictly as on the native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings, models).
+// Owns the requests of OpenAI's dialect. Unknown fields are ignored, as OpenAI's clients expect; known fields are checked as strictly as on the
+// native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings).
 import { z } from "zod";
 import { chatShape } from "../fields/chat-options.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
@@ -9,35 +9,37 @@ import { WideSeedSchema } from "../fields/seed.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "../fields/tools.ts";
 
 /**
- * Prompts have no separate limit: only the engine can tell how much text fits into a context. Limits apply to texts that
- * are not a prompt, or only a part of one. Each limit allows more text than a context of 128 Ki tokens can hold.
+ * Prompts have no limit here: only the engine knows how much text fits into a context. The limits apply to other texts and to parts of
+ * prompts. Each limit allows more text than a context of 128 Ki tokens can hold.
  */
 export const openAiLimits = {
-  /** Prompts in one request for completions. */
+  /** Prompts in one completion request. */
   prompts: 128,
   choices: 16,
-  /** Maximum of `top_logprobs`: alternatives for each token. */
+  /** Alternatives for each token: maximum of `top_logprobs`. */
   topLogprobs: 20,
   /** Content parts in one message. */
   contentParts: 1_024,
   modalities: 4,
-  /** Characters of a schema's description, which is not used. */
+  /** Characters of a schema's description, which has no effect. */
   descriptionChars: 65_536,
   userChars: 1_024,
   embeddingInputs: 2_048,
   /** Characters of all inputs of a request together. */
   embeddingChars: 4_194_304,
-  /** Tokens of all inputs of a request together. Below the limit on JSON values of a body. */
+  /** Tokens of all inputs of a request together; below `bodyLimits.values`. */
   embeddingTokens: 262_144,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-/** Only text parts are accepted. For any other part (image, audio, file), the error names the part's type. */
+/** For a part that is not text (image, audio, file), the error names the part's type. */
 const TextPartSchema = z.object({
   type: z.literal("text", {
     error: ({ input }) =>
-      typeof input === "string" ? `this worker reads text, and no part of type "${input.slice(0, 32)}"` : undefined,
+      typeof input === "string"
+        ? `only text parts are supported, and no part of type "${input.slice(0, 32)}"`
+        : undefined,
   }),
   text: z.string(),
 });
@@ -58,7 +60,7 @@ export const ChatMessageSchema = z
       refusal: nullish(z.string()),
       reasoning_content: nullish(z.string()),
       reasoning: nullish(z.string()).describe("Another name for reasoning_content."),
-      audio: z.null("this worker has no sound").optional(),
+      audio: z.null("audio is not supported").optional(),
       function_call: nullish(FunctionCallSchema).describe("The deprecated form of tool_calls."),
       tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     }),
@@ -82,7 +84,10 @@ const SchemaSchema = z.record(z.string(), z.unknown());
 
 export const ResponseFormatSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
-  z.object({ type: z.literal("json_object"), schema: nullish(SchemaSchema).describe("llama-server's.") }),
+  z.object({
+    type: z.literal("json_object"),
+    schema: nullish(SchemaSchema).describe("A field of llama-server's API."),
+  }),
   z.object({
     type: z.literal("json_schema"),
     json_schema: z.object({
@@ -93,9 +98,8 @@ export const ResponseFormatSchema = z.discriminatedUnion("type", [
     }),
   }),
 ]);
-export type ResponseFormat = z.infer<typeof ResponseFormatSchema>;
 
-/** Fields of both completion routes, with OpenAI's names. The extensions have llama-server's names. */
+/** Fields that chat and text completions share: OpenAI's fields, and extensions with llama-server's names. */
 const completionShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
   keep_alive: nullish(KeepAliveSchema),
@@ -125,15 +129,17 @@ const completionShape = {
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
   lora: nullish(LoraChoiceSchema),
-  guided_regex: z.null("this worker takes no regular expressions; send a grammar").optional(),
-  guided_choice: z.null("send the choices as a grammar").optional(),
-  guided_grammar: z.null("send it as grammar, in GBNF").optional(),
-  structured_outputs: z.null("send a grammar, or to /v1/chat/completions a response_format").optional(),
+  guided_regex: z.null("regular expressions are not supported; send a grammar").optional(),
+  guided_choice: z.null("is not supported; send the choices as a grammar").optional(),
+  guided_grammar: z.null("is not supported; send the field grammar, in GBNF").optional(),
+  structured_outputs: z
+    .null("is not supported; send a grammar, or a response_format to /v1/chat/completions")
+    .optional(),
   return_progress: nullish(z.boolean()).describe(
-    "llama-server's: report the progress of the prompt in chunks of the stream.",
+    "A field of llama-server's API: stream chunks report the progress of the prompt.",
   ),
   timings_per_token: nullish(z.boolean()).describe(
-    "llama-server's: add the timings so far to a stream's chunks of tokens and of progress. One prompt only.",
+    "A field of llama-server's API: each chunk with tokens or progress has the timings so far. For one prompt only.",
   ),
 };
 
@@ -143,8 +149,8 @@ export const ChatCompletionRequestSchema = z
   .object({
     ...completionShape,
     messages: z.array(ChatRequestMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-    max_tokens: nullish(LengthSchema).describe("-1: to the context's end."),
-    max_completion_tokens: nullish(LengthSchema).describe("-1: to the context's end."),
+    max_tokens: nullish(LengthSchema).describe("-1: until the context is full."),
+    max_completion_tokens: nullish(LengthSchema).describe("-1: until the context is full."),
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
@@ -155,19 +161,21 @@ export const ChatCompletionRequestSchema = z
       z.union([z.enum(["none", "auto"]), z.object({ name: z.string().max(requestLimits.toolNameChars) })]),
     ).describe("The deprecated form of tool_choice."),
     verbosity: nullish(z.enum(["low", "medium", "high"])).describe(
-      "medium has no effect; low and high are refused if the model's template does not read them.",
+      "Passed to the model's template. If the template does not read verbosity, medium is ignored, and low and high are rejected.",
     ),
     modalities: nullish(z.array(z.literal("text", "this worker answers in text")).max(openAiLimits.modalities)),
     audio: z.null("this worker answers in text").optional(),
     web_search_options: z.null("this worker searches no web").optional(),
-    json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
-    guided_json: nullish(SchemaSchema).describe("vLLM's: as response_format with this schema."),
+    json_schema: nullish(SchemaSchema).describe(
+      "A field of llama-server's API: the same as response_format with this schema.",
+    ),
+    guided_json: nullish(SchemaSchema).describe("A field of vLLM's API: the same as response_format with this schema."),
     ...chatShape,
   })
   .meta({
     id: "ChatCompletionRequest",
     description:
-      "OpenAI's other fields do not affect the answer, and are ignored: prediction, store, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
+      "Other fields of OpenAI are ignored, since they do not affect the answer: prediction, store, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
   });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 
@@ -183,17 +191,19 @@ export const CompletionRequestSchema = z
         PromptTokensSchema,
         z.array(PromptTokensSchema).min(1, "must not be empty").max(openAiLimits.prompts),
       ])
-      .describe("A text or a list of tokens, or several of either. The choices follow in the order of the prompts."),
+      .describe(
+        "A text, a list of tokens, or a list of several texts or token lists. Choices are in the order of the prompts.",
+      ),
     max_tokens: nullish(z.union([z.literal(-1), z.int().min(0).max(requestLimits.maxTokens)])).describe(
       "0 computes the prompt and generates nothing; -1: until the context is full.",
     ),
     logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)).describe(
-      "Number of alternatives for each token. With echo also for the prompt's tokens; the prompt is then computed without the cache.",
+      "Number of alternatives for each token. With echo also for the prompt's tokens; then the prompt is computed without the cache.",
     ),
-    echo: nullish(z.boolean()).describe("Put the prompt before its answer."),
+    echo: nullish(z.boolean()).describe("Return the prompt before the answer."),
     suffix: nullish(z.string()).describe("The text after the answer, for models that were trained on infill."),
     repetition_limit: chatShape.repetition_limit,
-    guided_json: z.null("send it to /v1/chat/completions, or a grammar").optional(),
+    guided_json: z.null("is not supported here; send a grammar, or the schema to /v1/chat/completions").optional(),
     best_of: nullish(z.int().min(1).max(openAiLimits.choices)).describe(
       "Generate this many answers and return the n most probable ones, by the mean logprob of their tokens.",
     ),
@@ -230,7 +240,7 @@ const EmbeddingInputSchema = z.union(
     tokensInput.max(openAiLimits.embeddingTokens),
     embeddingTokens,
   ],
-  `must be a text, or up to ${openAiLimits.embeddingInputs} of them with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; none of them empty`,
+  `must be a text, or up to ${openAiLimits.embeddingInputs} texts with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; no text may be empty`,
 );
 
 function lengthOf(texts: readonly { readonly length: number }[]): number {
@@ -244,7 +254,7 @@ export const EmbeddingsRequestSchema = z
     input: EmbeddingInputSchema,
     encoding_format: nullish(z.enum(["float", "base64"])),
     dimensions: nullish(z.int().positive()).describe(
-      "Return only this many leading numbers of each vector, and normalize the vector to length 1 again.",
+      "Number of leading dimensions to return; the shortened vector is normalized to length 1.",
     ),
   })
   .meta({ id: "EmbeddingsRequest" });

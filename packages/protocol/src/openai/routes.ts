@@ -1,4 +1,4 @@
-// Owns the route table of OpenAI's dialect. Each route is served under `/v1`, and nearly every route also without it, as in llama-server.
+// Owns the route table of OpenAI's dialect. All routes are served under `/v1`, and nearly all also without `/v1`, as in llama-server.
 import { ChatCompletionChunkSchema, ChatCompletionSchema, CompletionSchema, EmbeddingsSchema } from "./answers.ts";
 import { ModelListSchema, ModelSchema } from "./models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./requests.ts";
@@ -10,25 +10,21 @@ export const openAiRoutes = {
   models: {
     method: "get",
     path: "/v1/models",
-    summary: "The models that this worker serves, loaded or not.",
-    status: 200,
+    summary: "All models of the worker, loaded or not.",
     response: ModelListSchema,
-    errors: [],
   },
   model: {
     method: "get",
     path: "/v1/models/:id",
-    summary: "A model by its name, which may have slashes.",
-    status: 200,
+    summary: "One model. The name in the path may contain slashes.",
     response: ModelSchema,
     errors: ["not_found"],
   },
   chatCompletions: {
     method: "post",
     path: "/v1/chat/completions",
-    summary: "Answer a conversation. With stream: true as chunks, then [DONE]; any model name is served.",
+    summary: "Answer a conversation. With stream: true, the answer is a stream of chunks, then [DONE].",
     request: ChatCompletionRequestSchema,
-    status: 200,
     response: ChatCompletionSchema,
     stream: ChatCompletionChunkSchema,
     headers: generationHeaders,
@@ -39,7 +35,6 @@ export const openAiRoutes = {
     path: "/v1/chat/completions/input_tokens",
     summary: "Count the prompt tokens of a request to /v1/chat/completions.",
     request: ChatCompletionRequestSchema,
-    status: 200,
     response: ResponseInputTokensSchema,
     errors: queryErrors,
   },
@@ -48,7 +43,6 @@ export const openAiRoutes = {
     path: "/v1/completions",
     summary: "Continue a text.",
     request: CompletionRequestSchema,
-    status: 200,
     response: CompletionSchema,
     stream: CompletionSchema,
     headers: generationHeaders,
@@ -57,16 +51,15 @@ export const openAiRoutes = {
   embeddings: {
     method: "post",
     path: "/v1/embeddings",
-    summary: "A vector for each text.",
+    summary: "Compute a vector for each text.",
     request: EmbeddingsRequestSchema,
-    status: 200,
     response: EmbeddingsSchema,
     headers: retryHeader,
     errors: jobErrors,
   },
 } as const satisfies Record<string, Route>;
 
-/** The paths of a route, with `/v1` and without. `/completions` belongs to llama-server's dialect, which forwards OpenAI's requests to this route. */
+/** The paths of a route, with `/v1` and without. `/completions` belongs to llama-server's dialect, which passes OpenAI's requests to this route. */
 export function pathsOf({ path }: Pick<Route, "path">): readonly string[] {
   return path === "/v1/completions" ? [path] : [path, path.slice("/v1".length)];
 }

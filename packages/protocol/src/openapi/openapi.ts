@@ -11,7 +11,7 @@ import { ollamaRoutes } from "../ollama/routes.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
-import { OpenAiErrorSchema } from "../openai/errors.ts";
+import { OpenAiErrorSchema } from "../openai/answers.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { logRoutes } from "../native/logs.ts";
@@ -21,7 +21,7 @@ import { usageRoutes } from "../native/usage.ts";
 
 type Json = Record<string, unknown>;
 
-/** Error codes of every route that needs access checks. */
+/** Error codes of the access checks. */
 const gateErrors: readonly ErrorCode[] = ["unauthenticated", "forbidden", "internal"];
 
 export interface OpenApiOptions {
@@ -34,7 +34,6 @@ export interface OpenApiOptions {
 /** Routes whose errors have the same shape. */
 export interface RouteGroup {
   readonly tag: string;
-  /** A remark about all routes of the group. */
   readonly note?: string;
   readonly routes: Readonly<Record<string, Route>>;
   readonly error: z.ZodType;
@@ -69,43 +68,43 @@ export function openApiDocument(options: OpenApiOptions): Json {
   };
 }
 
-/** Every route of a worker, by dialect. */
+/** All routes of a worker, by dialect. */
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
     routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes, ...logRoutes },
     error: ErrorBodySchema,
-    note: "Unknown fields are refused.",
+    note: "Unknown fields are rejected.",
   },
   {
     tag: "OpenAI",
     routes: openAiRoutes,
     error: OpenAiErrorSchema,
-    note: "They answer under `/v1` and without it; `/completions` without it is llama-server's.",
+    note: "Served with and without `/v1`. `/completions` without `/v1` is llama-server's route.",
   },
   {
     tag: "Responses",
     routes: responsesRoutes,
     error: OpenAiErrorSchema,
-    note: "They answer under `/v1` and without it.",
+    note: "Served with and without `/v1`.",
   },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
   {
     tag: "Ollama",
     routes: ollamaRoutes,
     error: OllamaErrorSchema,
-    note: "Streams are lines of JSON, and the default.",
+    note: "Streams are NDJSON. Answers are streamed by default.",
   },
   {
     tag: "llama-server",
     routes: llamaServerRoutes,
     error: LlamaServerErrorSchema,
-    note: "Those about tokens and messages answer under `/v1` as well. `POST /completions` is one of these where its body has `n_predict`.",
+    note: "Routes about tokens and messages are also served under `/v1`. `POST /completions` belongs to this group if the body has `n_predict`.",
   },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
 ];
 
-/** All routes of a worker, by name. */
+/** All routes of a worker, by dialect and name. */
 export const allWorkerRoutes: Readonly<Record<string, Route>> = Object.fromEntries(
   workerRouteGroups.flatMap(({ tag, routes }) =>
     Object.entries(routes).map(([name, route]) => [`${tag}.${name}`, route]),
@@ -117,7 +116,7 @@ export function workerOpenApi(version: string): Json {
     title: "Waggle worker",
     version,
     description:
-      "An LLM inference worker: jobs in, tokens out over server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
+      "An LLM inference worker that streams tokens as server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
     groups: workerRouteGroups,
   });
 }
@@ -156,7 +155,7 @@ function operation(
           },
         }),
     responses: {
-      [route.status]: { description: "Success.", ...content(route, schemaOf) },
+      [route.status ?? 200]: { description: "Success.", ...content(route, schemaOf) },
       ...errorResponses(route, errorRef),
     },
   };
@@ -172,7 +171,7 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
     types[route.streamType ?? "text/event-stream"] = { schema };
-    // Routes that can also answer with one object belong to dialects with only one kind of stream.
+    // Dialects whose routes can also answer with one object have only one kind of stream.
     if (route.response === undefined) types["application/x-ndjson"] = { schema };
   }
   if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };
@@ -181,7 +180,7 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
 }
 
 /** All error codes of a route, including those of the access checks. */
-export function errorsOf({ open, errors }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
+export function errorsOf({ open, errors = [] }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
   return open === true ? errors : [...errors, ...gateErrors];
 }
 
@@ -206,7 +205,7 @@ function parameter(where: string, name: string, description: string, required: b
   return { name, in: where, required, ...(description === "" ? {} : { description }), schema: { type: "string" } };
 }
 
-/** Registers a schema and everything it names under `components.schemas` and returns a reference, or the schema inline when it has no id. */
+/** Adds a schema and its nested schemas to `components.schemas`. Returns a reference, or the schema itself if the schema has no id. */
 function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, Json>): Json {
   const {
     $defs,

@@ -8,15 +8,15 @@ const requests = new Map(
   ),
 );
 
-it("has one of every request, and of nothing else", () => {
+it("has an example for each request schema, and no other examples", () => {
   expect(Object.keys(requestExamples).toSorted()).toEqual([...requests.keys()].toSorted());
 });
 
-it.each([...requests])("is accepted as it stands: %s", (id, schema) => {
+it.each([...requests])("has a valid example: %s", (id, schema) => {
   expect(schema.safeParse(requestExamples[id]).error?.message).toBeUndefined();
 });
 
-it("is in the document, with the description of each family of routes", () => {
+it("appears in the OpenAPI document, which also describes each route group", () => {
   const { paths, tags } = workerOpenApi("1.0.0") as {
     paths: Record<string, Record<string, { requestBody?: { content: Record<string, { example?: unknown }> } }>>;
     tags: readonly { name: string; description?: string }[];

@@ -1,4 +1,4 @@
-// Owns an example of each request for the reference, by the id of the request's schema. Every example works unchanged.
+// Owns the reference's example of each request, by the id of the request's schema. Every example is a valid request.
 
 const messages = [{ role: "user", content: "Tell me a story about a bee." }];
 

@@ -21,13 +21,13 @@ export const queryErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 
-/** The retry header of every route that begins a job. */
+/** Header of every route that starts a job. */
 export const retryHeader = {
   "idempotency-key":
-    "Of the client's choice: a request with the key and the body of an earlier one joins its job, and is answered with Idempotent-Replayed: true. Known to the worker or gateway that had the earlier one alone: what has to be one job at all gateways of a fleet has a job_id.",
+    "Key chosen by the client. A request with the key and body of an earlier request joins the earlier job, and its response has Idempotent-Replayed: true. Each worker and gateway knows only its own keys; set job_id to have one job across the gateways of a fleet.",
 } as const;
 
 export const generationHeaders = {
-  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
+  "x-session-id": "Id of a session. A session has one stream at a time: a new request supersedes the old one.",
   ...retryHeader,
 } as const;

@@ -1,4 +1,4 @@
-// Owns the native route table as data. Servers, clients, the protocol page and the OpenAPI document use it.
+// Owns the native route table as data for servers, clients, the protocol page and the OpenAPI document.
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { retryHeader } from "./route-parts.ts";
@@ -26,21 +26,23 @@ import {
 
 export interface Route {
   readonly method: "get" | "post" | "put" | "delete";
-  /** The path, with `:name` parameters. */
+  /** With `:name` parameters. */
   readonly path: string;
   readonly summary: string;
-  /** The route needs no token and accepts any Host and Origin, since probes may come from anywhere. */
+  /** The route needs no token and accepts any Host and Origin, for probes from any machine. */
   readonly open?: true;
   readonly request?: z.ZodType;
-  readonly status: number;
+  /** Of a successful response; default: 200. */
+  readonly status?: 201 | 202 | 204;
   readonly response?: z.ZodType;
-  /** The schema of the stream's events; the stream is SSE unless `streamType` says otherwise. */
+  /** The schema of the stream's events. The stream is SSE unless `streamType` is set. */
   readonly stream?: z.ZodType;
   readonly streamType?: "application/x-ndjson";
   readonly contentType?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly errors: readonly ErrorCode[];
+  /** Without the codes of the access checks. */
+  readonly errors?: readonly ErrorCode[];
 }
 
 const submitErrors = [
@@ -56,7 +58,7 @@ export const workerRoutes = {
   createJob: {
     method: "post",
     path: "/v1/jobs",
-    summary: "Accept a job and answer at once; its stream is opened separately.",
+    summary: "Create a job and answer at once. The job's stream is a separate request.",
     request: GenerateRequestSchema,
     status: 202,
     response: JobAcceptedSchema,
@@ -66,27 +68,26 @@ export const workerRoutes = {
   listJobs: {
     method: "get",
     path: "/v1/jobs",
-    summary: "The jobs that run and wait: your own, or with a token marked admin or monitor all.",
-    status: 200,
+    summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
     response: JobListSchema,
-    errors: [],
   },
   streamJob: {
     method: "get",
     path: "/v1/jobs/:id/stream",
     summary:
-      "The job's stream. May be opened again and by several readers; resumes after a token index, and is 204 when that was all.",
-    status: 200,
+      "The job's stream, for any number of readers. Resumes after a token index; the status is 204 if no event follows.",
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },
-    headers: { "last-event-id": "The same, as EventSource sends it.", accept: "application/x-ndjson for NDJSON." },
+    headers: {
+      "last-event-id": "The token index to resume after, as EventSource sends it.",
+      accept: "application/x-ndjson for NDJSON.",
+    },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },
   getJob: {
     method: "get",
     path: "/v1/jobs/:id",
     summary: "State, position, usage and timings of a job.",
-    status: 200,
     response: JobStatusSchema,
     errors: ["not_found"],
   },
@@ -94,11 +95,11 @@ export const workerRoutes = {
     method: "delete",
     path: "/v1/jobs/:id",
     summary:
-      "Cancel a job: your own, or with a token marked admin anybody's. Idempotent: an ended job answers with its state.",
-    status: 200,
+      "Cancel one of your jobs, or any job with an admin token. Idempotent: for an ended job, the response is its state.",
     response: JobStatusSchema,
     query: {
-      client: "Whose job: the name of its API token, as GET /v1/jobs tells it. Another one than your own needs admin.",
+      client:
+        "Name of the API token that submitted the job, as in GET /v1/jobs. A name other than your own needs an admin token.",
     },
     errors: ["not_found"],
   },
@@ -107,7 +108,6 @@ export const workerRoutes = {
     path: "/v1/inference",
     summary: "Create a job and answer with its stream.",
     request: GenerateRequestSchema,
-    status: 200,
     stream: StreamEventSchema,
     headers: { accept: "application/x-ndjson for NDJSON.", ...retryHeader },
     errors: submitErrors,
@@ -115,77 +115,62 @@ export const workerRoutes = {
   cancelSession: {
     method: "delete",
     path: "/v1/sessions/:id",
-    summary: "Cancel whatever the session is running: a Stop button.",
-    status: 200,
+    summary: "Cancel the session's job, for a Stop button.",
     response: SessionCancelledSchema,
     errors: ["invalid_argument"],
   },
   info: {
     method: "get",
     path: "/v1/info",
-    summary: "Who this worker is and what it serves.",
-    status: 200,
+    summary: "The worker's identity, model and settings.",
     response: WorkerInfoSchema,
-    errors: [],
   },
   slots: {
     method: "get",
     path: "/v1/slots",
-    summary: "The slots and what runs in them.",
-    status: 200,
+    summary: "The slots and their jobs.",
     response: SlotsSchema,
-    errors: [],
   },
   loadingProgress: {
     method: "get",
     path: "/v1/loading/progress",
     summary: "Loading progress from 0 to 1, then ready or failed.",
-    status: 200,
     stream: LoadingEventSchema,
     errors: ["resource_exhausted"],
   },
   livez: {
     method: "get",
     path: "/livez",
-    summary: "The process answers and has not given up.",
+    summary: "Whether the process is alive; 503 after a failure without recovery.",
     open: true,
-    status: 200,
     response: LivenessSchema,
-    errors: [],
   },
   readyz: {
     method: "get",
     path: "/readyz",
-    summary: "The model is loaded and jobs run; 503 with a reason otherwise. A full queue does not change it.",
+    summary:
+      "Whether the model is loaded and jobs run; otherwise 503 with a reason. A full queue does not affect readiness.",
     open: true,
-    status: 200,
     response: ReadinessSchema,
-    errors: [],
   },
   health: {
     method: "get",
     path: "/health",
-    summary: "Liveness and readiness in one, with slots and queue; 503 while not ready.",
+    summary: "Liveness and readiness together, with slots and queue; 503 while not ready.",
     open: true,
-    status: 200,
     response: HealthSchema,
-    errors: [],
   },
   metrics: {
     method: "get",
     path: "/metrics",
-    summary: "Prometheus text.",
-    status: 200,
+    summary: "Metrics in Prometheus' text format.",
     contentType: "text/plain; version=0.0.4",
-    errors: [],
   },
   openapi: {
     method: "get",
     path: "/openapi.json",
-    summary: "This contract, as an OpenAPI 3.1 document.",
-    status: 200,
+    summary: "This API as an OpenAPI 3.1 document.",
     contentType: "application/json",
-    errors: [],
   },
 } as const satisfies Record<string, Route>;
 
@@ -195,39 +180,34 @@ export const hiveRoutes = {
     path: "/v1/workers/:id",
     summary: "Register a worker. Idempotent.",
     request: RegistrationSchema,
-    status: 200,
     response: HiveWorkerSchema,
     errors: ["invalid_argument", "payload_too_large", "resource_exhausted"],
   },
   heartbeat: {
     method: "post",
     path: "/v1/heartbeat",
-    summary: "A worker is alive. 404 when the hive does not know it: register again.",
+    summary: "Report that a worker is alive. 404 means that the worker must register again.",
     request: HeartbeatSchema,
-    status: 200,
     response: HeartbeatAnswerSchema,
     errors: ["invalid_argument", "not_found", "payload_too_large"],
   },
   deregister: {
     method: "delete",
     path: "/v1/workers/:id",
-    summary: "A worker leaves.",
+    summary: "Deregister a worker that shuts down.",
     status: 204,
     errors: ["not_found"],
   },
   workers: {
     method: "get",
     path: "/v1/workers",
-    summary: "All workers the hive knows, with their liveness.",
-    status: 200,
+    summary: "All registered workers, with their liveness.",
     response: HiveWorkersSchema,
-    errors: [],
   },
   worker: {
     method: "get",
     path: "/v1/workers/:id",
-    summary: "One worker.",
-    status: 200,
+    summary: "One worker, with its liveness.",
     response: HiveWorkerSchema,
     errors: ["not_found"],
   },
@@ -235,7 +215,7 @@ export const hiveRoutes = {
     method: "post",
     path: "/v1/workers/:id/drain",
     summary:
-      "Have a worker take no new jobs, finish those that run, and leave. The request reaches it with its next heartbeat.",
+      "Drain a worker: it accepts no new jobs, finishes its running jobs, and exits. The worker receives the command with its next heartbeat.",
     status: 202,
     response: HiveWorkerSchema,
     errors: ["forbidden", "not_found", "conflict"],
@@ -243,7 +223,7 @@ export const hiveRoutes = {
   remove: {
     method: "post",
     path: "/v1/workers/:id/remove",
-    summary: "Take a worker that is gone off the list.",
+    summary: "Remove a gone worker from the list.",
     status: 204,
     errors: ["forbidden", "not_found", "conflict"],
   },
@@ -251,44 +231,38 @@ export const hiveRoutes = {
     method: "get",
     path: "/v1/heartbeats",
     summary: "The last heartbeats, newest last.",
-    status: 200,
     response: HeartbeatsSchema,
-    query: { worker_id: "Only this worker's.", limit: "At most this many; 100 by default." },
+    query: { worker_id: "Only heartbeats of this worker.", limit: "Maximum number of heartbeats; default: 100." },
     errors: ["invalid_argument"],
   },
   heartbeatStream: {
     method: "get",
     path: "/v1/heartbeats/stream",
     summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
-    status: 200,
     stream: HiveEventSchema,
     errors: ["resource_exhausted"],
   },
   getFault: {
     method: "get",
     path: "/v1/faults",
-    summary: "The fault in force, of a hive with --faults.",
-    status: 200,
+    summary: "The current fault. Needs a hive with --faults.",
     response: FaultSchema,
     errors: ["not_found"],
   },
   setFault: {
     method: "put",
     path: "/v1/faults",
-    summary: "Misbehave towards workers from now on: refuse, delay, drop, 500, forget, none. Of a hive with --faults.",
+    summary: "Set the fault for workers' requests: refuse, delay, drop, 500, forget, none. Needs a hive with --faults.",
     request: FaultSchema,
-    status: 200,
     response: FaultSchema,
     errors: ["invalid_argument", "forbidden", "not_found"],
   },
   livez: {
     method: "get",
     path: "/livez",
-    summary: "The hive answers.",
+    summary: "Whether the hive is alive.",
     open: true,
-    status: 200,
     response: z.object({ live: z.boolean() }),
-    errors: [],
   },
 } as const satisfies Record<string, Route>;
 

@@ -1,5 +1,5 @@
-// Owns the requests that rank documents by a query or score pairs of texts, as the clients of several services send them. Shapes after the API
-// references of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
+// Owns the requests that rank documents by a query or score pairs of texts. Shapes after the API references
+// of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 
@@ -15,9 +15,9 @@ const documents = <T extends z.ZodType>(document: T) =>
   z
     .array(document)
     .min(1, "must not be empty")
-    .max(rerankLimits.documents, `has more than ${rerankLimits.documents} of them`);
+    .max(rerankLimits.documents, `has more than ${rerankLimits.documents} texts`);
 
-const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or an object with one as its text");
+const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or an object with a field text");
 export type RerankDocument = z.infer<typeof DocumentSchema>;
 
 const truncateShape = {
@@ -25,7 +25,7 @@ const truncateShape = {
     .boolean()
     .nullish()
     .describe(
-      "true cuts texts at the model's length, as always for `documents`; false refuses texts that are too long.",
+      "true: cut texts at the model's maximum length, the default for `documents`. false: reject texts that are too long, the default otherwise.",
     ),
   truncate_prompt_tokens: z
     .int()
@@ -33,7 +33,7 @@ const truncateShape = {
     .max(requestLimits.maxTokens)
     .nullish()
     .describe(
-      "vLLM's: maximum of tokens of a query with its document; longer documents are cut. -1: the model's length.",
+      "A field of vLLM's API: maximum number of tokens of query and document together; longer documents are cut. -1: the model's maximum length.",
     ),
 };
 
@@ -41,30 +41,35 @@ export const RerankRequestSchema = z
   .object({
     model: z.string().max(requestLimits.modelChars).nullish(),
     query: text.min(1, "must not be empty"),
-    documents: documents(DocumentSchema).nullish().describe("Jina's, Cohere's and vLLM's."),
-    texts: documents(text).nullish().describe("TEI's form of `documents`; the answer is then a bare list."),
-    top_n: z
-      .int()
-      .min(0)
+    documents: documents(DocumentSchema).nullish().describe("The documents, as in the APIs of Jina, Cohere and vLLM."),
+    texts: documents(text).nullish().describe("TEI's name for `documents`; then the answer is a plain list."),
+    top_n: z.int().min(0).nullish().describe("Number of best documents to return. 0 means all, and is the default."),
+    top_k: z.unknown().optional().describe("Rejected: use top_n."),
+    return_documents: z
+      .boolean()
       .nullish()
-      .describe("Return only this many best documents. 0 returns all, which is the default."),
-    top_k: z.unknown().optional().describe("Refused: use top_n."),
-    return_documents: z.boolean().nullish().describe("Jina's and Cohere's: return the documents too. Default: false."),
-    return_text: z.boolean().nullish().describe("TEI's and llama-server's: return the texts too. Default: false."),
+      .describe("A field of Jina's and Cohere's APIs: return the documents too. Default: false."),
+    return_text: z
+      .boolean()
+      .nullish()
+      .describe("A field of TEI's and llama-server's APIs: return the texts too. Default: false."),
     raw_scores: z.boolean().nullish().describe("Return logits instead of scores from 0 to 1."),
-    truncation_direction: z.enum(["Right", "right"], "only the right end can be cut off").nullish(),
-    max_tokens_per_doc: z.unknown().optional().describe("Refused: documents are always cut at the model's length."),
+    truncation_direction: z.enum(["Right", "right"], "only the right end of a text can be cut off").nullish(),
+    max_tokens_per_doc: z
+      .unknown()
+      .optional()
+      .describe("Rejected: documents are always cut at the model's maximum length."),
     ...truncateShape,
   })
   .meta({ id: "RerankRequest" });
 export type RerankRequest = z.infer<typeof RerankRequestSchema>;
 
-const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up to ${rerankLimits.documents} of them`);
+const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up to ${rerankLimits.documents} texts`);
 
 export const ScoreRequestSchema = z
   .object({
     model: z.string().max(requestLimits.modelChars).nullish(),
-    text_1: ScoreTextsSchema.describe("One text for all of text_2, or one text for each."),
+    text_1: ScoreTextsSchema.describe("One text for all of text_2, or one text for each text of text_2."),
     text_2: ScoreTextsSchema,
     ...truncateShape,
   })
@@ -73,7 +78,7 @@ export type ScoreRequest = z.infer<typeof ScoreRequestSchema>;
 
 const UsageSchema = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
 
-/** The answers, for the documents. The best document is first. */
+/** The best document is first. */
 export const RankingSchema = z
   .union([
     z.object({

@@ -1,4 +1,4 @@
-// Owns the route table of the routes that rank and score texts. Routes under `/v1` are also served without it.
+// Owns the table of the routes that rank and score texts. Routes under `/v1` are also served without `/v1`.
 import { RankingSchema, RerankRequestSchema, ScoreRequestSchema, ScoresSchema } from "./requests.ts";
 import { jobErrors, retryHeader } from "../openapi/route-parts.ts";
 import type { Route } from "../openapi/routes.ts";
@@ -6,7 +6,6 @@ import type { Route } from "../openapi/routes.ts";
 const ranking = {
   method: "post",
   request: RerankRequestSchema,
-  status: 200,
   response: RankingSchema,
   headers: retryHeader,
   errors: jobErrors,
@@ -16,20 +15,23 @@ export const rerankRoutes = {
   rerank: {
     ...ranking,
     path: "/v1/rerank",
-    summary: "Rank documents by how well they fit a query, best first. On a model that ranks.",
+    summary: "Rank documents by relevance to a query, best first. Needs a reranking model.",
   },
-  rerankV2: { ...ranking, path: "/v2/rerank", summary: "The same, where Cohere's second version has it." },
+  rerankV2: {
+    ...ranking,
+    path: "/v2/rerank",
+    summary: "The same as /v1/rerank, on the path of Cohere's second version.",
+  },
   reranking: {
     ...ranking,
     path: "/v1/reranking",
-    summary: "The same as /v1/rerank, under llama-server's second name for it.",
+    summary: "The same as /v1/rerank, on llama-server's second path.",
   },
   score: {
     method: "post",
     path: "/v1/score",
-    summary: "How well each of the second texts fits the first one, or its own first one. On a model that ranks.",
+    summary: "Score how well texts match: text_1 with each of text_2, or pair by pair. Needs a reranking model.",
     request: ScoreRequestSchema,
-    status: 200,
     response: ScoresSchema,
     headers: retryHeader,
     errors: jobErrors,

@@ -1,5 +1,5 @@
-// Owns the items of a conversation in OpenAI's Responses API, as its clients send them: texts, thoughts, calls and their results.
-// Unknown fields are ignored. Shapes after OpenAI's API reference (Responses, input items).
+// Owns the input items of OpenAI's Responses API: messages, reasoning, calls and their results. Unknown fields are ignored. Shapes after OpenAI's
+// API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 
@@ -12,7 +12,7 @@ export const responseItemLimits = {
 
 const IdSchema = z.string().max(requestLimits.idChars);
 
-/** The error for an item of an unknown type; it names the type. */
+/** The error for an item of an unknown type, with the type's name. */
 function unknownType(what: string): (issue: { readonly input?: unknown }) => string {
   return ({ input }) => {
     const type = (input as { type?: unknown } | null | undefined)?.type;
@@ -29,7 +29,6 @@ const TextPartSchema = z.discriminatedUnion(
   { error: unknownType("only text parts can be read") },
 );
 
-/** A text, or a list of its parts. */
 export const ResponseTextSchema = z.union([
   z.string(),
   z.array(TextPartSchema).max(responseItemLimits.contentParts, "has too many parts"),
@@ -52,7 +51,7 @@ const ReasoningItemSchema = z.object({
   type: z.literal("reasoning"),
   id: IdSchema.nullish(),
   summary: ThoughtsSchema,
-  content: ThoughtsSchema.describe("Used instead of the summary, if present."),
+  content: ThoughtsSchema.describe("Replaces the summary, if present."),
 });
 
 const calledShape = {
@@ -83,7 +82,7 @@ const CallOutputItemSchema = z.object({
 
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
 
-/** Items of tools that OpenAI's servers run, and of OpenAI's internal data. A history may contain them; the model does not get them. */
+/** Items of OpenAI's server tools and internal data. A history may contain such items, but they are not passed to the model. */
 const ServerItemSchema = z.object({
   type: z.enum([
     "additional_tools",
@@ -126,7 +125,7 @@ export const ResponseItemSchema = z
       ItemReferenceSchema,
       ServerItemSchema,
     ],
-    { error: unknownType("only messages, thoughts, calls and their outputs can be read") },
+    { error: unknownType("only messages, reasoning, calls and their outputs can be read") },
   )
   .meta({ id: "ResponseItem" });
 export type ResponseItem = z.infer<typeof ResponseItemSchema>;

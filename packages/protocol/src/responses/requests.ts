@@ -1,5 +1,5 @@
-// Owns OpenAI's Responses API: the request for a response, and the response. Unknown fields are ignored, as its clients expect; what is known
-// but not supported is refused by name. Shapes after OpenAI's API reference (Responses).
+// Owns the requests and answers of OpenAI's Responses API. Unknown fields are ignored, as OpenAI's clients expect; a known field without support
+// is rejected with its name. Shapes after OpenAI's API reference (Responses).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
@@ -8,7 +8,7 @@ import { ResponseItemSchema } from "./items.ts";
 import { ResponseToolChoiceSchema, ResponseToolsSchema } from "./tools.ts";
 
 export const responseLimits = {
-  /** OpenAI's limit. */
+  /** OpenAI's limits on metadata. */
   metadataPairs: 16,
   metadataKeyChars: 64,
   metadataValueChars: 512,
@@ -36,20 +36,20 @@ const MetadataSchema = z
     message: `at most ${responseLimits.metadataPairs} pairs`,
   });
 
-/** The fields from which the conversation is built; they suffice to count its tokens. */
+/** The fields from which the prompt is built. Token counts need only these fields. */
 const conversationShape = {
   ...thinkingShape,
   model: z.string().max(requestLimits.modelChars).nullish(),
   input: z
     .union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])
     .nullish()
-    .describe("If absent or empty, the input is one empty user message."),
+    .describe("Default: one empty user message, also for an empty list."),
   instructions: z.string().nullish(),
   previous_response_id: IdSchema.nullish().describe(
-    "The conversation of this response is put before the input; 404 if the response is no longer kept.",
+    "The conversation of this response precedes the input. 404 if the response is no longer stored.",
   ),
-  conversation: z.null("conversations are not kept; send previous_response_id").optional(),
-  prompt: z.null("prompt templates are not kept; send input").optional(),
+  conversation: z.null("conversations are not stored; send previous_response_id").optional(),
+  prompt: z.null("prompt templates are not stored; send input").optional(),
   tools: ResponseToolsSchema.nullish(),
   tool_choice: ResponseToolChoiceSchema.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
@@ -59,11 +59,13 @@ const conversationShape = {
         .string()
         .max(requestLimits.effortChars)
         .nullish()
-        .describe("Used if the model has levels or a switch; else ignored, and null in the response."),
+        .describe(
+          "Ignored, and null in the response, if the model has neither effort levels nor a switch for thinking.",
+        ),
     })
     .nullish(),
   text: z.object({ format: TextFormatSchema.nullish() }).nullish(),
-  truncation: z.literal("disabled", "a conversation that is too long is refused, not cut").nullish(),
+  truncation: z.literal("disabled", "must be disabled: a conversation that is too long is rejected, not cut").nullish(),
 };
 
 export const ResponseCountRequestSchema = z.object(conversationShape).meta({ id: "ResponseCountRequest" });
@@ -72,8 +74,11 @@ export const ResponseRequestSchema = z
   .object({
     ...conversationShape,
     stream: z.boolean().nullish(),
-    store: z.boolean().nullish().describe("Keep the response in memory for a while. Default: true."),
-    background: z.literal(false, "responses end with their client").nullish(),
+    store: z
+      .boolean()
+      .nullish()
+      .describe("Whether the response is stored in memory for a limited time. Default: true."),
+    background: z.literal(false, "background responses are not supported").nullish(),
     max_output_tokens: z.int().min(1).max(requestLimits.maxTokens).nullish(),
     temperature: z.number().min(0).max(2).nullish(),
     top_p: z.number().min(0).max(1).nullish(),
@@ -86,13 +91,13 @@ export const ResponseRequestSchema = z
       .boolean()
       .nullish()
       .describe(
-        "llama-server's: while the prompt is computed, the stream repeats response.in_progress with prompt_progress.",
+        "A field of llama-server's API: during the prefill, the stream repeats response.in_progress with prompt_progress.",
       ),
     timings_per_token: z
       .boolean()
       .nullish()
       .describe(
-        "llama-server's: add the timings so far to a stream's events of tokens and of progress, and to its last event.",
+        "A field of llama-server's API: each event with tokens or progress, and the last event, has the timings so far.",
       ),
   })
   .meta({ id: "ResponseRequest" });
@@ -112,7 +117,7 @@ export const ResponseUsageSchema = z
   .meta({ id: "ResponseUsage" });
 export type ResponseUsage = z.infer<typeof ResponseUsageSchema>;
 
-/** The response, for the documents. The schema is loose where OpenAI has many optional fields. */
+/** For the documents only; leaves out many optional fields of OpenAI. */
 export const ResponseSchema = z
   .looseObject({
     id: z.string(),
@@ -125,7 +130,7 @@ export const ResponseSchema = z
     output: z
       .array(JsonSchema)
       .describe(
-        "Items in the order of generation: reasoning (its text in the summary), message, function_call and custom_tool_call.",
+        "Items in the order of generation: reasoning (with its text in the summary), message, function_call and custom_tool_call.",
       ),
     previous_response_id: z.string().nullable(),
     usage: ResponseUsageSchema.nullable(),
@@ -139,7 +144,7 @@ export const ResponseStreamEventSchema = z
     sequence_number: z
       .int()
       .describe(
-        "Number of the event without gaps from 0, keepalive events included; the same in every stream of the response.",
+        "Number of the event, from 0 without gaps, keepalive events included. The same in every stream of the response.",
       ),
   })
   .meta({ id: "ResponseStreamEvent" });

@@ -1,4 +1,4 @@
-// Owns the route table of OpenAI's Responses API. Each route is served with `/v1` and without.
+// Owns the route table of OpenAI's Responses API. All routes are served with and without `/v1`.
 import {
   ResponseCountRequestSchema,
   ResponseDeletedSchema,
@@ -15,9 +15,9 @@ export const responsesRoutes = {
   createResponse: {
     method: "post",
     path: "/v1/responses",
-    summary: "Answer a conversation. With stream: true as events, the last of them completed, incomplete or failed.",
+    summary:
+      "Answer a conversation. With stream: true, the answer is a stream of events; the last event is completed, incomplete or failed.",
     request: ResponseRequestSchema,
-    status: 200,
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
     headers: generationHeaders,
@@ -26,40 +26,40 @@ export const responsesRoutes = {
   countResponseInput: {
     method: "post",
     path: "/v1/responses/input_tokens",
-    summary: "How many tokens the conversation of a request has.",
+    summary: "Count the prompt tokens of a request to /v1/responses.",
     request: ResponseCountRequestSchema,
-    status: 200,
     response: ResponseInputTokensSchema,
     errors: [...queryErrors, "not_found"],
   },
   getResponse: {
     method: "get",
     path: "/v1/responses/:id",
-    summary: "A response that is kept; with stream=true its events again, and those that are still to come.",
-    status: 200,
+    summary: "A stored response. With stream=true, a stream of its past and future events.",
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
     query: {
-      stream: "true: as events, as long as they are held.",
-      starting_after: "Only events with a greater sequence_number; 400 where the response has no event of that number.",
+      stream: "true: answer with the response's events, while they are stored.",
+      starting_after: "Only events with a greater sequence_number; 400 if the response has no event with this number.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },
   deleteResponse: {
     method: "delete",
     path: "/v1/responses/:id",
-    summary: "Forget a response.",
-    status: 200,
+    summary: "Delete a stored response.",
     response: ResponseDeletedSchema,
     errors: ["not_found"],
   },
   responseInputItems: {
     method: "get",
     path: "/v1/responses/:id/input_items",
-    summary: "The conversation that a response answered.",
-    status: 200,
+    summary: "The items of the conversation that a stored response answers, earlier responses included.",
     response: ResponseItemListSchema,
-    query: { limit: "1 to 100; 20 by default.", order: "asc, or desc, the default.", after: "Begin after this item." },
+    query: {
+      limit: "Maximum number of items, 1 to 100; default: 20.",
+      order: "asc or desc; default: desc.",
+      after: "Id of the item after which the list begins.",
+    },
     errors: ["invalid_argument", "not_found"],
   },
 } as const satisfies Record<string, Route>;

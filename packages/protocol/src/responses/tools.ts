@@ -1,25 +1,14 @@
-// Owns the tools of a request in OpenAI's Responses API, and which of them an answer may or must call. Shapes after OpenAI's API reference.
+// Owns tools and tool choice of OpenAI's Responses API. Shapes after OpenAI's API reference.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
+import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
 import { responseItemLimits } from "./items.ts";
 
-const NameSchema = z
-  .string()
-  .min(1)
-  .max(requestLimits.toolNameChars)
-  .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed");
-
-const FunctionToolSchema = z.object({
-  type: z.literal("function"),
-  name: NameSchema,
-  description: z.string().nullish(),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
-  strict: z.boolean().nullish(),
-});
+const FunctionToolSchema = z.object({ type: z.literal("function"), ...FunctionSchema.shape });
 
 const CustomToolSchema = z.object({
   type: z.literal("custom"),
-  name: NameSchema,
+  name: FunctionSchema.shape.name,
   description: z.string().nullish(),
   format: z
     .discriminatedUnion("type", [
@@ -27,7 +16,7 @@ const CustomToolSchema = z.object({
       z.object({ type: z.literal("grammar"), syntax: z.enum(["lark", "regex"]), definition: z.string() }),
     ])
     .nullish()
-    .describe("A grammar is only described to the model; it does not constrain the input."),
+    .describe("The model only gets a description of the grammar; the grammar does not constrain the call's input."),
 });
 
 const NamespaceSchema = z.object({
@@ -41,14 +30,14 @@ const NamespaceSchema = z.object({
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });
 
-/** Tools that OpenAI's servers run: web_search, file_search, mcp and later ones. They are not offered to the model. */
+/** Tools that OpenAI's servers run, such as web_search, file_search and mcp. They are not offered to the model. */
 const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
-  description: "Any other type: a tool that a server runs. It is passed over.",
+  description: "Any other type: a tool that OpenAI's servers run. Such tools are ignored.",
 });
 
 const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace"]);
 
-/** Maps every tool type that the client cannot run itself to one type, so that a new tool type of OpenAI does not get a request refused. */
+/** Maps all other tool types to one type, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
   const type = (tool as { type?: unknown } | null | undefined)?.type;
   return typeof type === "string" && !clientTools.has(type) ? { type: "server" } : tool;
@@ -64,9 +53,7 @@ export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "cus
 export const ResponseToolsSchema = z
   .array(ResponseToolSchema)
   .max(requestLimits.tools)
-  .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
-    message: `at most ${requestLimits.toolsChars} characters of JSON`,
-  });
+  .refine(...jsonAtMost(requestLimits.toolsChars));
 
 const nameShape = {
   name: z.string().max(requestLimits.toolNameChars),
@@ -92,7 +79,7 @@ export const ResponseToolChoiceSchema = z.union([
         tools: z.array(AllowedToolSchema).max(requestLimits.tools),
       }),
     ],
-    { error: "only a function, a custom tool or allowed_tools can be chosen" },
+    { error: "must be a function, a custom tool or allowed_tools" },
   ),
 ]);
 export type ResponseToolChoice = z.infer<typeof ResponseToolChoiceSchema>;

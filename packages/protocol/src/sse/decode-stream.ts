@@ -1,11 +1,11 @@
-// The only stream reader: turns bytes into an iterable of decoded values. It handles UTF-8, order, errors, and a consumer that stops early.
+// Owns the reading of streams: turns bytes into an iterable of decoded values, and handles UTF-8, order, errors, and a consumer that stops early.
 
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 
-/** Decodes text into values and passes each value to the `emit` given to `CreateDecoder`. An error thrown by either method ends the stream. */
+/** Passes each decoded value to the `emit` given to `CreateDecoder`. An error thrown by either method ends the stream. */
 export interface Decoder {
   feed(text: string): void;
-  /** Called after the last byte. No further text can complete an unfinished value. */
+  /** Called after the last byte. */
   end(): void;
 }
 
@@ -19,8 +19,8 @@ export interface Source {
 }
 
 /**
- * Reads only when the consumer requests a value. The iterator is an explicit object, not an async generator: the `return()` of a generator
- * waits for the pending read, so a consumer could not leave a silent stream. Both leaving the loop and an error cancel the source.
+ * Reads only when the consumer requests a value. Leaving the loop cancels the source, and so does an error. The iterator is an explicit object
+ * instead of an async generator: the `return()` of a generator waits for the pending read, so a consumer could not leave a silent stream.
  * @param open called for each iteration, before its first read
  */
 export function decodeStream<T>(open: () => Source, createDecoder: CreateDecoder<T>): AsyncIterable<T> {
@@ -44,7 +44,7 @@ export function sourceOf(body: ByteStream): Source {
 }
 
 function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): AsyncIterator<T, undefined> {
-  // Holds the values of one chunk at most: it is drained before the next chunk is read.
+  // The values of one chunk at most: the next chunk is read when all were delivered.
   let ready: T[] = [];
   let position = 0;
   let ended = false;

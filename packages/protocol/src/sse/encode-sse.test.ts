@@ -2,15 +2,15 @@ import { describe, expect, it } from "vitest";
 import { encodeSse, encodeSseComment } from "./encode-sse.ts";
 
 describe("encodeSse", () => {
-  it("writes id, event and data, and the empty line", () => {
+  it("writes id, event, data and the empty line", () => {
     expect(encodeSse({ event: "token", id: "7", data: '{"a":1}' })).toBe('id: 7\nevent: token\ndata: {"a":1}\n\n');
   });
 
-  it("writes data alone", () => {
+  it("writes a frame with only data", () => {
     expect(encodeSse({ data: "[DONE]" })).toBe("data: [DONE]\n\n");
   });
 
-  it("gives every line of the data its own field, whatever ends it", () => {
+  it("writes a data field for each line, after any kind of line break", () => {
     expect(encodeSse({ data: "a\nb\r\nc\rd\n" })).toBe("data: a\ndata: b\ndata: c\ndata: d\ndata: \n\n");
   });
 
@@ -19,17 +19,17 @@ describe("encodeSse", () => {
     expect(() => encodeSse({ id: value, data: "" })).toThrow("its id is not a single line");
   });
 
-  it("refuses a NUL in an id, which readers would ignore", () => {
+  it("refuses a NUL in an id, since readers ignore such ids", () => {
     expect(() => encodeSse({ id: "\0", data: "" })).toThrow(TypeError);
   });
 });
 
 describe("encodeSseComment", () => {
-  it("writes a line that readers skip", () => {
+  it("writes a comment line", () => {
     expect(encodeSseComment("ping")).toBe(": ping\n\n");
   });
 
-  it("refuses what would break out of the comment", () => {
+  it("refuses line breaks, which would end the comment", () => {
     expect(() => encodeSseComment("x\ndata: forged")).toThrow(TypeError);
   });
 });

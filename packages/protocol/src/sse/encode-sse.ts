@@ -3,13 +3,13 @@
 export interface SseFrame {
   readonly event?: string;
   readonly id?: string;
-  /** May have several lines; the reader receives every line break as "\n". */
+  /** May have several lines; the reader receives each line break as "\n". */
   readonly data: string;
 }
 
 /**
- * Encodes one frame, including the empty line that ends it.
- * @throws TypeError when `event` or `id` has a line break, or `id` a NUL: a reader would take the rest for other fields, or drop it
+ * Encodes one frame, including the empty line at its end.
+ * @throws TypeError when `event` or `id` has a line break, which would start another field, or `id` a NUL, for which readers drop the id
  */
 export function encodeSse(frame: SseFrame): string {
   let text = "";

@@ -1,4 +1,3 @@
-export { SseLimitError, NdjsonError } from "./errors.ts";
 export * from "./encode-sse.ts";
 export * from "./parse-sse.ts";
 export * from "./ndjson.ts";

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NdjsonError } from "./errors.ts";
 import { decodeStream, sourceOf, type ByteStream } from "./decode-stream.ts";
-import { createNdjsonDecoder, encodeNdjson } from "./ndjson.ts";
+import { NdjsonError, createNdjsonDecoder, encodeNdjson } from "./ndjson.ts";
 
 function parseNdjson(body: ByteStream, options: { readonly maxLineBytes?: number } = {}): AsyncIterable<unknown> {
   return decodeStream<unknown>(
@@ -22,7 +21,7 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe("NDJSON", () => {
-  it("gives back every value that was encoded, byte by byte", async () => {
+  it("decodes every encoded value, also byte by byte", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), async (values) => {
         const bytes = Buffer.from(values.map(encodeNdjson).join("\n"));
@@ -35,11 +34,11 @@ describe("NDJSON", () => {
     );
   });
 
-  it("skips empty lines, takes CRLF, and a last line without its line break", async () => {
+  it("skips empty lines, and accepts CRLF and a last line without a line break", async () => {
     expect(await collect(parseNdjson(chunks("\n\n1\r\n\r\n", '{"a"', ":2}")))).toEqual([1, { a: 2 }]);
   });
 
-  it("names the line that is no JSON, without quoting it", async () => {
+  it("reports the number of a line that is not JSON, without quoting the line", async () => {
     const error = await collect(parseNdjson(chunks("1\n\nsecret words\n"))).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NdjsonError);
     expect(error).toMatchObject({ reason: "syntax", line: 3, message: expect.not.stringContaining("secret") });
@@ -59,7 +58,7 @@ describe("NDJSON", () => {
     await expect(reading).rejects.toMatchObject({ reason: "limit", line: 1 });
   });
 
-  it("does not wait for the end of a line that is too long", async () => {
+  it("rejects a line that is too long before the line ends", async () => {
     let pieces = 0;
     async function* endless(): AsyncIterable<Uint8Array> {
       for (; pieces < 1_000; pieces += 1) yield Buffer.from("x");
@@ -68,13 +67,13 @@ describe("NDJSON", () => {
     expect(pieces).toBeLessThan(30);
   });
 
-  it("measures each line for itself", async () => {
+  it("applies the limit to each line separately", async () => {
     const lines = Array.from({ length: 10 }, (_, i) => `line ${i}`);
     expect(await collect(parseNdjson(chunks(...lines.map(encodeNdjson)), { maxLineBytes: 19 }))).toEqual(lines);
   });
 
-  it("refuses what has no JSON", () => {
-    expect(() => encodeNdjson(undefined)).toThrow("undefined has no JSON");
+  it("refuses values that cannot be written as JSON", () => {
+    expect(() => encodeNdjson(undefined)).toThrow("undefined cannot be written as JSON");
     expect(() => encodeNdjson(1n)).toThrow(TypeError);
   });
 });

@@ -1,16 +1,26 @@
 // Encodes and decodes NDJSON: one JSON value per line. Empty lines between values keep the connection open.
 import type { Decoder } from "./decode-stream.ts";
-import { NdjsonError } from "./errors.ts";
 
 const defaultMaxLineBytes = 1024 * 1024;
 
-/**
- * Encodes the value as one line.
- * @throws TypeError when the value cannot be written as JSON (undefined, a function, a BigInt, a cycle)
- */
+/** The message never quotes the stream, since the stream may contain a user's prompt or answer. */
+export class NdjsonError extends Error {
+  override readonly name = "NdjsonError";
+  readonly reason: "limit" | "syntax";
+  /** Number of the line, from 1. */
+  readonly line: number;
+
+  constructor(reason: "limit" | "syntax", line: number, problem: string) {
+    super(`Cannot read line ${line} of the NDJSON stream: ${problem}`);
+    this.reason = reason;
+    this.line = line;
+  }
+}
+
+/** @throws TypeError when the value cannot be written as JSON (undefined, a function, a BigInt, a cycle) */
 export function encodeNdjson(value: unknown): string {
   const json: string | undefined = JSON.stringify(value);
-  if (json === undefined) throw new TypeError(`Cannot encode the line: ${typeof value} has no JSON`);
+  if (json === undefined) throw new TypeError(`Cannot encode the line: ${typeof value} cannot be written as JSON`);
   return `${json}\n`;
 }
 
@@ -23,7 +33,7 @@ export function createNdjsonDecoder(
   options: { readonly maxLineBytes?: number } = {},
 ): Decoder {
   const { maxLineBytes = defaultMaxLineBytes } = options;
-  // Fragments of the unfinished line, joined once. Appending each chunk to a string and searching the whole string again would be quadratic.
+  // Fragments of the unfinished line, joined once: searching the whole line again after each chunk would take quadratic time.
   let fragments: string[] = [];
   let pendingChars = 0;
   let line = 1;

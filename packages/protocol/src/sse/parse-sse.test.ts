@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeSse, encodeSseComment, type SseFrame } from "./encode-sse.ts";
-import { SseLimitError } from "./errors.ts";
-import { parseSse } from "./parse-sse.ts";
+import { SseLimitError, parseSse } from "./parse-sse.ts";
 
 async function* chunks(...parts: (string | Uint8Array)[]): AsyncIterable<Uint8Array> {
   for (const part of parts) yield typeof part === "string" ? Buffer.from(part) : part;
@@ -14,7 +13,7 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   return values;
 }
 
-/** Cuts the bytes at the given places, in the middle of characters too. */
+/** Cuts the bytes at the given positions, also in the middle of characters. */
 function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const edges = [0, ...places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
   return edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge));
@@ -27,7 +26,7 @@ const frame: fc.Arbitrary<SseFrame> = fc.record(
 );
 
 describe("parseSse", () => {
-  it("gives back every frame that was encoded, however the bytes are cut and whatever comments stand between", async () => {
+  it("decodes every encoded frame, for any chunks and with comments between frames", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(frame), fc.array(fc.nat()), async (frames, places) => {
         const text = frames.map((each) => encodeSseComment("ping") + encodeSse(each)).join("");
@@ -42,7 +41,7 @@ describe("parseSse", () => {
     expect(await collect(parseSse(body))).toEqual([{ data: "a" }, { data: "b" }]);
   });
 
-  it("ignores unknown fields, bad retry values and a frame that is cut off", async () => {
+  it("ignores unknown fields, invalid retry values and an incomplete last frame", async () => {
     const text = "retry: soon\nwhat: ever\ndata: a\n\ndata: never finished\n";
     expect(await collect(parseSse(chunks(text)))).toEqual([{ data: "a" }]);
   });
@@ -72,17 +71,17 @@ describe("parseSse", () => {
     expect(cancelled).toBe(true);
   });
 
-  it("measures each frame for itself", async () => {
+  it("applies the limit to each frame separately", async () => {
     const frames = Array.from({ length: 10 }, (_, i) => ({ data: `frame ${i}` }));
     expect(await collect(parseSse(chunks(...frames.map(encodeSse)), { maxFrameBytes: 20 }))).toEqual(frames);
   });
 
-  it("takes a frame of exactly the limit", async () => {
+  it("accepts a frame whose size is exactly the limit", async () => {
     const data = "\u{20ac}".repeat(6) + "ab";
     expect(await collect(parseSse(chunks(`data: ${data}\n\n`), { maxFrameBytes: 20 }))).toEqual([{ data }]);
   });
 
-  it("passes on the source's error after the frames that came before it", async () => {
+  it("delivers the frames before an error of the source, then throws the error", async () => {
     async function* source(): AsyncIterable<Uint8Array> {
       yield* chunks("data: a\n\n");
       throw new Error("terminated");
@@ -93,7 +92,7 @@ describe("parseSse", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  it("lets a consumer leave while a read is pending, and cancels the web stream", async () => {
+  it("lets a consumer stop during a pending read, and cancels the web stream", async () => {
     let cancelled = false;
     const silent = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
     const iterator = parseSse(silent)[Symbol.asyncIterator]();
@@ -104,7 +103,7 @@ describe("parseSse", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  it("lets a consumer leave a generator that has gone silent", async () => {
+  it("lets a consumer stop while a generator is silent", async () => {
     async function* silent(): AsyncIterable<Uint8Array> {
       await new Promise(() => {});
       yield Buffer.from("data: never\n\n");

@@ -1,12 +1,11 @@
-// Parses event streams with eventsource-parser, and adds the size limit, the byte stream and the typed error.
+// Parses event streams: eventsource-parser, with a size limit, a byte stream as input, and a typed error.
 import { createParser } from "eventsource-parser";
 import { decodeStream, sourceOf, type ByteStream, type Decoder } from "./decode-stream.ts";
 import type { SseFrame } from "./encode-sse.ts";
-import { SseLimitError } from "./errors.ts";
 
 const defaultMaxFrameBytes = 1024 * 1024;
 
-/** UTF-8 needs at most this many bytes for one UTF-16 unit. */
+/** Maximum number of UTF-8 bytes for one UTF-16 unit. */
 const maxBytesPerUnit = 3;
 
 /**
@@ -20,18 +19,29 @@ export function parseSse(body: ByteStream, options: SseLimits = {}): AsyncIterab
   );
 }
 
+/** The message never quotes the stream, since the stream may contain a user's prompt or answer. */
+export class SseLimitError extends Error {
+  override readonly name = "SseLimitError";
+  readonly limitBytes: number;
+
+  constructor(limitBytes: number) {
+    super(`Cannot read the event stream: a frame is larger than ${limitBytes} bytes`);
+    this.limitBytes = limitBytes;
+  }
+}
+
 export interface SseLimits {
   readonly maxFrameBytes?: number;
 }
 
 /**
- * A synchronous decoder: it emits each frame during the `feed` call whose text completes the frame.
+ * A synchronous decoder: emits each frame during the `feed` call that completes the frame.
  * @throws SseLimitError from `feed`
  */
 export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseLimits = {}): Decoder {
   const { maxFrameBytes = defaultMaxFrameBytes } = options;
   const parser = createParser({
-    // Limits the characters buffered between two chunks. A frame that arrives in one chunk is measured in `onEvent`.
+    // Limits only the characters buffered between two chunks; `onEvent` checks frames that arrive in one chunk.
     maxBufferSize: maxFrameBytes,
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") throw new SseLimitError(maxFrameBytes);

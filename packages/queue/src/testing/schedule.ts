@@ -1,8 +1,8 @@
-// Owns one simulated schedule: flows that send requests, slots in which the requests run, and how long each waits. Time is virtual.
+// Simulates a schedule in virtual time: flows send requests, the requests wait in the queue and run in slots, and the waits are measured.
 import { createAdmissionQueue } from "../admission-queue.ts";
 
 const capacity = 64;
-/** After which a refused flow that returns tries again; others give up. */
+/** Delay before a flow of kind `returns` sends a refused request again; other flows drop the request. */
 const retryMs = 1_000;
 
 /** The requests of one flow. All times are in milliseconds. */
@@ -10,13 +10,13 @@ export interface FlowPlan {
   readonly client: string;
   readonly flow: string;
   readonly priority: number;
-  /** Requests that it sends at once. */
+  /** Number of requests that the flow sends at once. */
   readonly burst: number;
-  /** `returns`: the next burst follows when the last one has ended; `repeats`: after `pauseMs`; `once`: never, but newcomers of its kind do. */
+  /** When the next burst follows. `returns`: when the last burst has ended; `repeats`: after `pauseMs`; `once`: after `pauseMs`, from a new flow. */
   readonly kind: "returns" | "repeats" | "once";
   readonly pauseMs: number;
   readonly startMs: number;
-  /** Slots that its requests need, and how long they run, one after the other. */
+  /** Slots and run times of the flow's requests, used in turn. */
   readonly sizes: readonly { readonly slots: number; readonly runMs: number }[];
 }
 
@@ -25,7 +25,6 @@ export interface SchedulePlan {
   readonly flows: readonly FlowPlan[];
 }
 
-/** One request and its result. */
 export interface Request {
   readonly id: string;
   readonly client: string;
@@ -34,18 +33,19 @@ export interface Request {
   readonly slots: number;
   readonly runMs: number;
   readonly cameMs: number;
-  /** From 1: its position among the waiting requests of its flow at its arrival. */
+  /** Position among the waiting requests of its flow and priority at its arrival, from 1. */
   readonly place: number;
-  /** Most flows of its client, and most clients, of its priority, that waited at any one time while it did. */
+  /** Largest number of flows of its client and priority that waited at one time while the request waited. */
   mostFlows: number;
+  /** Largest number of clients with waiting requests of its priority at one time while the request waited. */
   mostClients: number;
-  /** Others that have begun while it waited. */
+  /** Number of requests of its priority that began while it waited. */
   overtakenBy: number;
-  /** Until it began, or until the schedule ended. */
+  /** Time until the request began, or until the schedule ended. */
   waitedMs: number;
 }
 
-/** Runs the plan for this time, and returns every accepted request. */
+/** Runs the plan for `forMs`, and returns every accepted request. */
 export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Request[] {
   let nowMs = 0;
   let busy = 0;
@@ -115,7 +115,7 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
     });
   }
 
-  /** As a dispatcher does it. */
+  /** Begins all requests that fit, as the dispatcher of jobs does. */
   function pump(): void {
     const fits = (request: Request): boolean => request.slots <= slots - busy;
     for (;;) {

@@ -1,9 +1,9 @@
-// Owns the simulated order against which the ranks are tested: the order in which entries are taken from here on if nothing else changes and taken
-// jobs keep running. It searches all entries for each turn, which is too slow for a daemon.
+// Simulates the order in which entries are taken if the queue does not change otherwise and taken jobs keep running. Tests compare the computed
+// ranks with this order. The simulation searches all entries for each turn, which is too slow for a daemon.
 import type { Client } from "../ledger.ts";
 import { compareParties, compareTurns, type Entry, type Level, type Line, type Party } from "../levels.ts";
 
-/** All entries in the order of the turns to come. Nothing is changed. */
+/** All entries in the order in which they will be taken. Changes nothing. */
 export function takeOrder<T>(levels: readonly Level<T>[]): Entry<T>[] {
   const clients = new Map<Client, Client>();
   /** Later than any turn that the levels have given. */
@@ -29,7 +29,7 @@ export function takeOrder<T>(levels: readonly Level<T>[]): Entry<T>[] {
     const line = lines.toSorted(compareTurns)[0];
     const entry = line?.entries.shift();
     if (party === undefined || line === undefined || entry === undefined)
-      throw new Error("Cannot serve: nothing waits");
+      throw new Error("Cannot serve an entry: no entry waits");
     party.size -= 1;
     party.client.running += 1;
     party.turn = nextTurn++;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { promqlFacts } from "./promql.ts";
 
-test("metrics, the labels that choose, and those that group", () => {
+test("finds metrics, the labels that select series, and the labels that group them", () => {
   const expression =
     'histogram_quantile(0.9, sum by (model, le) (rate(a_bucket{x="1",y!~"2"}[5m]))) > on (instance) b and absent(c{z=""})';
   expect(promqlFacts(expression)).toEqual({
@@ -15,6 +15,9 @@ test("metrics, the labels that choose, and those that group", () => {
   });
 });
 
-test.each(["sum by (model (a)", "rate(a[5m)", "a +", 'a{x="1"', "a{x=1}"])("%s is no expression", (expression) => {
-  expect(promqlFacts(expression).errors).not.toEqual([]);
-});
+test.each(["sum by (model (a)", "rate(a[5m)", "a +", 'a{x="1"', "a{x=1}"])(
+  "%s is not a valid expression",
+  (expression) => {
+    expect(promqlFacts(expression).errors).not.toEqual([]);
+  },
+);

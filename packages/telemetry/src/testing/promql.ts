@@ -1,11 +1,11 @@
-// Owns the parts of a PromQL expression: its metrics, and the labels by which it chooses and groups. Prometheus' grammar parses it.
+// Finds the metrics of a PromQL expression, and the labels by which it selects and groups series. Prometheus' grammar parses the expression.
 import { parser } from "@prometheus-io/lezer-promql";
 
 export interface PromqlFacts {
-  /** The parts that cannot be parsed; a valid expression has none. */
+  /** The parts that cannot be parsed; empty for a valid expression. */
   readonly errors: readonly string[];
   readonly selectors: readonly { readonly metric: string; readonly labels: readonly string[] }[];
-  /** Of `by`, `without`, `on`, `ignoring` and `group_left`. */
+  /** Labels of `by`, `without`, `on`, `ignoring` and `group_left`. */
   readonly groupings: readonly string[];
 }
 

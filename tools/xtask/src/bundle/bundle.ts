@@ -48,7 +48,7 @@ export async function bundle(options: BundleOptions): Promise<readonly string[]>
 
 interface OutputFolder {
   readonly path: string;
-  /** Sources by the name of the file in it. */
+  /** Source of each file in the folder, by the file's name. */
   readonly entries: Readonly<Record<string, string>>;
 }
 

@@ -46,7 +46,7 @@ it("have all numeric parameters of a request except `keep_alive`", () => {
   expect(numbers.toSorted()).toEqual([...numberNames, "keep_alive"].toSorted());
 });
 
-it("has the limits of a request for texts", () => {
+it("limits texts as the API does", () => {
   const { stopStrings, stopChars, effortChars, schemaChars } = requestLimits;
   expect(textLimits).toEqual({ stopStrings, stopChars, effortChars, schemaChars });
 });

@@ -55,7 +55,7 @@ export interface ResultFormProps {
   readonly results?: readonly ToolResult[];
   /** Key under which the typed texts are stored until they are sent or discarded. */
   readonly keptFor: EditTarget;
-  /** Label of the button, without "result" or "results". */
+  /** Start of the button's label; "result" or "results" is appended. */
   readonly action: string;
   readonly onSave: (results: readonly ToolResult[]) => void;
   readonly onCancel?: () => void;

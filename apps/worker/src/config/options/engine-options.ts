@@ -1,4 +1,4 @@
-// Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
+// Owns the settings of the engine and of the chat template, and hidden settings that make the fake backend slow or faulty.
 import { BackendNameSchema } from "@waggle/protocol";
 import type { OptionRows } from "@waggle/daemon";
 import { byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
@@ -12,7 +12,7 @@ export const engineOptions = {
     group: "Model",
     help: "chat template instead of the model's: a file, or a name such as chatml",
     schema: text(1, 4_096),
-    defaultText: "the GGUF's; chatml or generic without one",
+    defaultText: "the GGUF's template; chatml or generic if it has no template",
   },
 
   backend: {
@@ -70,14 +70,14 @@ export const engineOptions = {
     group: "Engine",
     help: "prompt tokens per step while other slots decode; otherwise 4 times as many",
     schema: integer(1, 8_192),
-    defaultText: "as many as keep a step below 4 times its usual duration, as measured",
+    defaultText: "measured, so that a step stays below 4 times its usual duration",
     advanced: true,
   },
   prefixStoreBytes: {
     flag: "prefix-store-size",
     value: "size",
     group: "Engine",
-    help: "memory for the KV cache of finished prompts, to be reused; 0 for none",
+    help: "memory for reusable KV caches of finished prompts; 0 stores none",
     schema: byteSize("0", "1024GiB"),
     default: "1GiB",
   },
@@ -85,7 +85,7 @@ export const engineOptions = {
     flag: "prefix-store-dir",
     value: "folder",
     group: "Engine",
-    help: "folder that keeps the KV cache of finished prompts over restarts",
+    help: "folder that keeps KV caches of finished prompts across restarts",
     schema: text(1, 4_096),
     defaultText: "a file system in memory, if there is one; deleted at exit",
   },
@@ -96,7 +96,7 @@ export const fakeOptions = {
     flag: "fake-step-delay",
     value: "ms",
     group: "Fake backend",
-    help: "time of a step; a bare number is in milliseconds",
+    help: "duration of a step; a bare number is in milliseconds",
     schema: duration("0ms", "1h", "ms"),
     hidden: true,
   },

@@ -1,4 +1,4 @@
-// Owns the named limits: how many, how much, how long. Beyond a limit a request gets a typed error, and memory does not grow.
+// Owns the settings that limit counts, sizes and durations. A request beyond a limit gets a typed error, and memory does not grow.
 import { duration, frontLimitOptions, integer } from "@waggle/daemon";
 import type { OptionRows } from "@waggle/daemon";
 
@@ -33,7 +33,7 @@ export const limitOptions = {
     group: "Limits",
     help: "engine crashes in a row, without progress, after which the worker gives up",
     schema: integer(1, 100),
-    // One for each wait before a restart, and the last.
+    // One death for each of the supervisor's 5 restart delays, and a last one.
     default: "6",
     advanced: true,
   },

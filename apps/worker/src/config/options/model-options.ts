@@ -1,4 +1,4 @@
-// Owns the settings of how a model is loaded: its KV cache, its layers on a GPU, adapters, positions and memory.
+// Owns the settings for loading a model: KV cache, GPU layers, LoRA adapters, RoPE and memory.
 import { CacheTypeSchema, FlashAttentionSchema, RopeScalingSchema } from "@waggle/protocol";
 import { gpuLayers, loraFiles } from "../model-values.ts";
 import { boolean, booleanValue, decimal, integer, oneOf, type OptionRows } from "@waggle/daemon";

@@ -1,4 +1,4 @@
-// Owns the settings of the port, of access, of the hive, of the fleet and of the log.
+// Owns the settings of ports, access, hive, fleet and log.
 import {
   accessOptions,
   baseUrl,

@@ -5,7 +5,6 @@ import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggl
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;
 
-/** A model in the form of `--model`. */
 export interface GivenModel {
   /** Undefined when the name comes from the model's file. */
   readonly name: string | undefined;
@@ -13,7 +12,7 @@ export interface GivenModel {
   readonly reference: string;
 }
 
-/** `name=reference`, or a reference alone: a path or a URL has a slash or a colon before any equals sign. */
+/** Parses `name=reference`, or a reference alone: in a path or URL, a slash or a colon comes before any equals sign. */
 export function givenModel(item: string): GivenModel | undefined {
   if (item === "" || item.length > maxReferenceChars) return undefined;
   const [, name, reference] = /^([^=/\\:]+)=(.+)$/s.exec(item) ?? [];

@@ -1,4 +1,4 @@
-// Carries out an operator's changes: load, unload, pin, swap, fetch, delete, add a name. Each change reports its progress.
+// Carries out an operator's changes: load, unload, pin, swap, download, delete, add an alias. Each change reports its progress.
 import { resolve } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
@@ -13,14 +13,14 @@ import type { Models } from "../list/models.ts";
 import type { LoadPlan, UnloadReason } from "../memory/pool.ts";
 import type { Pulls } from "./pulls.ts";
 
-/** Additional names of the model. */
+/** Most additional names of a model. */
 const mostAliases = 32;
 
 export interface ModelControlOptions {
   readonly models: Models;
   readonly statusOf: (entry: ModelEntry) => ModelStatus;
   /**
-   * The file that an operator's reference means: one in the models folder or in the folder of the model, the name of a model, or a download.
+   * Resolves an operator's reference: a file in the models folder or in the model's folder, a model's name, or a download.
    * @throws WaggleError invalid_argument
    */
   readonly resolve: (
@@ -29,7 +29,7 @@ export interface ModelControlOptions {
   ) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
   readonly pulls: Pulls;
-  /** Deletes the files of a download; returns the bytes that are free again. */
+  /** Deletes the files of a download; returns the number of freed bytes. */
   readonly removeFiles: (path: string) => Promise<number>;
   readonly log: Logger;
 }
@@ -38,7 +38,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   const { models, statusOf, pulls } = options;
   const { pool } = models;
 
-  /** Events until the host has loaded, or failed. */
+  /** Progress events until the host has loaded or failed. */
   function loadingOf(host: ModelHost, done: () => ModelEvent): ModelChange {
     const now = (): ModelEvent => (isGivenUp(host) ? gaveUp(host) : stateEvent(host, done));
     const change = createConflatedChannel<ModelEvent>(now());
@@ -59,7 +59,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     return change;
   }
 
-  /** No event follows: the model was unloaded by a request, or deleted, or the worker is leaving. */
+  /** Whether no further event will come: the model was unloaded by a request or deleted, or the worker is leaving. */
   function isGivenUp(host: ModelHost): boolean {
     const { state, loading } = host;
     return state.name === "unloaded"
@@ -67,13 +67,13 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       : state.name === "loading" && loading.value.type === "failed";
   }
 
-  /** @throws WaggleError conflict during a swap, from before its first wait */
+  /** @throws WaggleError conflict while the model is being swapped */
   function requireUnchanging(entry: ModelEntry): void {
     if (entry.changing)
       throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
   }
 
-  /** Runs work in the background; a failure ends the change that it reports to. */
+  /** Runs work in the background. If the work fails, the change ends with the error. */
   function tellFailure(
     change: ConflatedChannel<ModelEvent>,
     work: () => Promise<void>,
@@ -97,7 +97,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     );
   }
 
-  /** Runs in the background, because the model's jobs may take long. */
+  /** Runs in the background, because the model's last jobs may take long. */
   function retireLater(hosted: HostedFile, reason: UnloadReason, then: () => void = () => {}): void {
     models
       .retire(hosted, reason)
@@ -105,7 +105,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       .finally(then);
   }
 
-  /** The new file loads while the old one serves, and replaces it when it is ready. */
+  /** Loads the new file while the old one serves. The new file replaces the old one as soon as it is ready. */
   function swapBeside(entry: ModelEntry, next: HostedFile): ModelChange {
     entry.next = next;
     const old = entry.current;
@@ -121,14 +121,15 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       entry.leaving.add(old);
       retireLater(old, "replaced", () => entry.leaving.delete(old));
     };
-    // Before the change is reported as done, so that the status shows the new one.
+    // Registered before `loadingOf`, so that the status in its last event shows the new file.
     const forget = next.host.state.onChange(settle);
     pool.loadNow(next.host);
     return loadingOf(next.host, () => ({ type: "done", model: statusOf(entry) }));
   }
 
   /**
-   * The old file is unloaded once its running jobs have ended. Waiting jobs run on the new file, or on the old one if the new one cannot be loaded.
+   * Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old one if the new one cannot be
+   * loaded.
    */
   function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
     const { current } = entry;
@@ -173,7 +174,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     }
   }
 
-  /** Another model that is served from the file, or is about to be. */
+  /** Another model that is served from the file, or will be after a swap. */
   function otherOn(path: string, entry: ModelEntry): ModelEntry | undefined {
     return models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
   }
@@ -220,34 +221,28 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       const { current } = entry;
       const path = current.facts?.path ?? current.host.info?.modelPath;
       if (current.source !== "download" || path === undefined) {
-        throw new WaggleError(
-          "forbidden",
-          `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
-        );
+        const why = "Waggle has not downloaded its file, and deletes no other";
+        throw new WaggleError("forbidden", `Cannot delete model ${entry.name}: ${why}.`);
       }
       const other = otherOn(path, entry);
       if (other !== undefined) {
-        throw new WaggleError(
-          "conflict",
-          `Cannot delete model ${entry.name}: ${other.name} is served from the same file.`,
-        );
+        const why = `${other.name} is served from the same file`;
+        throw new WaggleError("conflict", `Cannot delete model ${entry.name}: ${why}.`);
       }
       models.remove(entry);
       current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
       await models.retire(current, "removed");
-      // Waiting for the model's last jobs can take long: a download or a swap may have made another model use the file.
+      // Check again: while the last jobs ended, a download or a swap may have made another model use the file.
       return otherOn(path, entry) === undefined ? await options.removeFiles(path) : 0;
     },
     alias(name, alias) {
       const entry = models.named(name);
-      // Also refuse a name that differs only in case or a tag: it would get the other model's jobs.
+      // Also refuse a name that differs from another model's only in case or a tag: it would get the other model's jobs.
       if (findNamed(models.entries(), alias) !== undefined)
         throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
       if (entry.aliases.size >= mostAliases) {
-        throw new WaggleError(
-          "resource_exhausted",
-          `Cannot call model ${entry.name} "${alias}": it has ${mostAliases} names.`,
-        );
+        const why = `it has ${mostAliases} names`;
+        throw new WaggleError("resource_exhausted", `Cannot call model ${entry.name} "${alias}": ${why}.`);
       }
       entry.aliases.add(alias);
     },
@@ -267,8 +262,8 @@ function isOver(change: ModelChange): boolean {
 }
 
 function gaveUp({ name, state, loading }: ModelHost): ModelEvent {
-  const told = state.name === "loading" && loading.value.type === "failed" ? loading.value.message : undefined;
-  const why = told ?? "it was unloaded, or the worker is leaving.";
+  const reported = state.name === "loading" && loading.value.type === "failed" ? loading.value.message : undefined;
+  const why = reported ?? "it was unloaded, or the worker is leaving.";
   return { type: "error", code: "cancelled", message: `Cannot load model ${name}: ${why}`, retryable: true };
 }
 

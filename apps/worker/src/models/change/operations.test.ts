@@ -1,4 +1,4 @@
-// Downloads that clients request while the worker runs: the names under which they are served, and what the worker reports of them.
+// Tests downloads that clients request while the worker runs: the names under which they are served, and their status.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -65,7 +65,7 @@ test.each(["ant", "bumble"])(
   },
 );
 
-test("a download may be asked for again under the name that it has", async () => {
+test("a download can be requested again under its name", async () => {
   const wanted = { reference: `${url}/story.gguf`, name: "tale" };
   expect(await pull(wanted)).toMatchObject({ type: "done", model: { name: "tale" } });
   expect(await pull(wanted)).toMatchObject({ type: "done", model: { name: "tale" } });
@@ -81,7 +81,7 @@ test.each([
       second && (await pull(second)),
     ],
   ],
-])("a download that is asked for twice %s has both names", async (_, pullAll) => {
+])("a download that is requested twice %s has both names", async (_, pullAll) => {
   const reference = `${url}/story.gguf`;
   const done = await pullAll([
     { reference, name: "tale" },

@@ -1,4 +1,4 @@
-// Owns what an operator's changes need of this machine: its models folder, and the way to those that can be downloaded.
+// Connects an operator's changes with this machine: its models folder and its downloads.
 import { dirname, resolve } from "node:path";
 import type { ModelControl } from "@waggle/front";
 import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
@@ -10,6 +10,7 @@ import type { WorkerConfig } from "../../config.ts";
 import { createModelControl } from "./model-control.ts";
 import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
 import { findNamed } from "@waggle/jobs";
+import { isLocalFile } from "../list/given-file.ts";
 import type { Models } from "../list/models.ts";
 import { offeredFile } from "../list/offered-file.ts";
 import type { LoadPlan } from "../memory/pool.ts";
@@ -22,7 +23,7 @@ export interface OperationsOptions {
   readonly models: Models;
   readonly served: Served;
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
-  /** Finds out what the file of a new model is. */
+  /** Reads the file of a new model, so that the model's status has its size and abilities. */
   readonly describe?: (hosted: HostedFile) => Promise<void>;
   readonly now: () => number;
   readonly log: Logger;
@@ -49,11 +50,10 @@ export function createOperations(options: OperationsOptions): {
     requireFree,
     async onPulled({ path, reference }, name) {
       const present = models.entries().find((one) => pathOf(one) === path);
-      // The model keeps its name, and also gets the wanted one.
+      // The model keeps its name, and gets the requested name as an alias.
       if (present !== undefined && name !== undefined && findNamed([present], name) === undefined)
         control.alias(present.name, name);
       const entry = present ?? addDownload(path, reference, name);
-      // Describe the file first, so that its size and abilities are reported with the model.
       await options.describe?.(entry.current);
       return served.statusOf(entry);
     },
@@ -61,14 +61,14 @@ export function createOperations(options: OperationsOptions): {
 
   function addDownload(path: string, reference: string | undefined, name: string | undefined): ModelEntry {
     const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
-    // Another request may have taken the name meanwhile.
+    // Another request may have taken the name during the download.
     if (name !== undefined && findNamed(models.entries(), name) !== undefined)
       throw nameTaken(name, " It is downloaded.");
     const own = name ?? uniqueName(nameOf(reference ?? path), taken);
     return models.add({ name: own, aliases: [], reference: path, source: "download", pinned: false });
   }
 
-  /** @throws WaggleError conflict when another model bears the name: nothing has been downloaded by then */
+  /** Called before the download. @throws WaggleError conflict when another model has the name */
   async function requireFree(reference: string, name: string): Promise<void> {
     const holder = findNamed(models.entries(), name);
     if (holder === undefined) return;
@@ -83,7 +83,7 @@ export function createOperations(options: OperationsOptions): {
   ): Promise<{ reference: string; source: ModelSource }> {
     const known = findNamed(models.entries(), reference)?.current;
     if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
-    if (/^(?:hf|ollama|https?):/i.test(reference)) return { reference, source: "download" };
+    if (!isLocalFile(reference)) return { reference, source: "download" };
     const beside =
       current.source === "file" && current.facts !== undefined ? [dirname(resolve(current.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);

@@ -1,4 +1,4 @@
-// Who waits for a download, and for which: on a server of this machine that never answers.
+// Tests which clients wait for a download, on a local server that never answers.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -20,7 +20,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("a client that requests a download which all others have just left does not get their abort", async () => {
+test("a client that requests a download just as all others leave is not aborted with them", async () => {
   const pulls = createPulls({
     pull: { folder },
     offline: false,

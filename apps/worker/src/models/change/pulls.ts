@@ -1,5 +1,5 @@
-// Owns the running downloads that clients requested: a second client with the same request joins, and when the last client leaves, the download
-// stops where it is.
+// Owns the running downloads. A second client with the same request joins the download. When its last client leaves, the download stops,
+// and can be resumed later.
 import { createConflatedChannel } from "@waggle/async";
 import type { ModelChange, ModelPull } from "@waggle/front";
 import { pullModel } from "@waggle/models/download";
@@ -7,26 +7,26 @@ import type { PulledModel, PullOptions, PullProgress } from "@waggle/models/down
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 
-/** At the same time, of different models. */
+/** Most downloads at the same time. */
 const mostPulls = 4;
-/** Limits the progress events: a client needs no event for every piece. */
+/** Least time between two progress events of a stage. */
 const tellIntervalMs = 200;
 
 export interface PullsOptions {
   readonly pull: Omit<PullOptions, "signal" | "onProgress">;
-  /** Nothing is downloaded. */
+  /** Whether downloads are refused. */
   readonly offline: boolean;
   readonly now: () => number;
-  /** Before anything is asked of a server. @throws WaggleError conflict when another model has this name */
+  /** Called before the download. @throws WaggleError conflict when another model has the name */
   readonly requireFree: (reference: string, name: string) => Promise<void>;
-  /** It is here: serves it, and says as what. @throws WaggleError conflict when its name is taken */
+  /** Serves the downloaded model, and returns its status. @throws WaggleError conflict when its name is taken */
   readonly onPulled: (pulled: PulledModel, name: string | undefined) => Promise<ModelStatus>;
 }
 
 export interface Pulls {
-  /** @throws WaggleError resource_exhausted when too many others are under way */
+  /** @throws WaggleError unavailable when offline, resource_exhausted when too many downloads are under way */
   join(reference: string, name: string | undefined): ModelPull;
-  /** Stops all of them; resolves when nothing is written any more. */
+  /** Stops all downloads; resolves when nothing is written any more. */
   stop(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ interface Pull {
 }
 
 export function createPulls({ pull: settings, offline, now, requireFree, onPulled }: PullsOptions): Pulls {
-  /** Those that a client can join; a download without clients ends by itself. */
+  /** Downloads that a client can join. A download without clients is removed from this map while it still ends. */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
 
@@ -106,7 +106,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
   };
 }
 
-/** A request with another name is another one: it waits for the same file, which one of them downloads. */
+/** Requests for a reference under different names do not share a download: the first one downloads the file, and the others wait for it. */
 function keyOf(reference: string, name: string | undefined): string {
   return JSON.stringify([reference, name]);
 }

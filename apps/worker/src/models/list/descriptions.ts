@@ -1,5 +1,5 @@
-// Describes models by reading only their files: the format of answers, the inputs of prompts, and one rendered prompt. It reads files on this
-// machine, each once, and downloads none.
+// Describes models from their files only: the format of answers, the inputs of prompts, and rendered prompts. Reads each file once, and
+// downloads nothing.
 import { stat } from "node:fs/promises";
 import type { FileDescriber, FileDescription, PromptRequest, Rendered } from "@waggle/chat-format/describe";
 import { resolveModel } from "@waggle/models/download";
@@ -8,24 +8,24 @@ import type { Logger } from "@waggle/telemetry";
 import type { HostedFile } from "./model-entry.ts";
 
 export interface DescriptionsOptions {
-  /** Where models lie that were downloaded. */
+  /** Where downloaded models are. */
   readonly resolve: Omit<ResolveModelOptions, "offline" | "onProgress" | "signal">;
   readonly describer: Pick<FileDescriber, "describe">;
-  /** A describer apart from the one of files: clients' prompts hold up no description. */
+  /** A separate describer, so that clients' prompts do not delay descriptions. */
   readonly renderer: Pick<FileDescriber, "render">;
   readonly log: Logger;
 }
 
 export interface Descriptions {
-  /** From the file; undefined where it is not on this machine yet, or cannot be read or described. */
+  /** Undefined when the file is not on this machine, or cannot be read or described. */
   of(hosted: HostedFile): Promise<DescribedFile | undefined>;
-  /** A prompt as the engine would make it; undefined where the file is not enough, or too many requests wait. */
+  /** The prompt as the engine would render it. Undefined when the file does not suffice, or too many requests wait. */
   prompt(
     hosted: HostedFile,
     conversation: PromptRequest["conversation"],
     signal: AbortSignal,
   ): Promise<Rendered | undefined>;
-  /** Undefined before the first request for it. */
+  /** The result of an earlier call of `of` or `prompt`. */
   known(hosted: HostedFile): DescribedFile | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface DescribedFile extends FileDescription {
 }
 
 interface Described {
-  /** Path, size and time: another file under the same name is described anew. */
+  /** Path, size and modification time: a changed file is described again. */
   readonly key: string;
   readonly asked: Promise<DescribedFile | undefined>;
   description?: DescribedFile | undefined;
@@ -53,7 +53,7 @@ export function createDescriptions({ resolve, describer, renderer, log }: Descri
     log.warn({ model: host.name, reason }, failed);
   }
 
-  /** A failure is logged once; the client's request then loads the model, and its error says more. */
+  /** Logs a failure once. The client's request then loads the model, and gets the engine's more precise error. */
   async function describe(hosted: HostedFile, path: string): Promise<DescribedFile | undefined> {
     try {
       return { path, ...(await describer.describe({ path, chosen: hosted.settings.chatTemplate })) };

@@ -13,12 +13,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("a file that is named", () => {
+describe("a configured model file", () => {
   it.each([
     ["missing.gguf", "no such file"],
     ["page.gguf", "not a GGUF file"],
     ["", "a directory, not a file"],
-  ])("and cannot be a model (%j) is refused with 66 and one sentence", async (name, why) => {
+  ])("is refused with exit code 66 and one sentence if it cannot be a model: %j", async (name, why) => {
     const path = join(folder, name);
     await expect(requireUsable([path])).rejects.toMatchObject({
       exitCode: 66,
@@ -26,7 +26,7 @@ describe("a file that is named", () => {
     });
   });
 
-  it("next to a usable one, or one to be downloaded, does not keep the worker from starting", async () => {
+  it("may be unusable if another file is usable or there is a download", async () => {
     const missing = join(folder, "missing.gguf");
     await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
     await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
@@ -34,8 +34,8 @@ describe("a file that is named", () => {
   });
 });
 
-describe("an adapter that is named", () => {
-  it("and cannot be one is refused with 66 and one sentence", async () => {
+describe("a configured adapter", () => {
+  it("is refused with exit code 66 and one sentence if it is no adapter", async () => {
     const missing = join(folder, "missing.gguf");
     await expect(requireAdapters([[missing]])).rejects.toMatchObject({
       exitCode: 66,
@@ -47,7 +47,7 @@ describe("an adapter that is named", () => {
     });
   });
 
-  it("does not keep the worker from starting where it can be an adapter, or another model does without it", async () => {
+  it("does not keep the worker from starting if it is usable, or another model does not need it", async () => {
     const adapter = join(folder, "adapter.gguf");
     writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 32, rows: 32 }] }, adapter);
     await expect(requireAdapters([[adapter]])).resolves.toBeUndefined();
@@ -56,7 +56,7 @@ describe("an adapter that is named", () => {
   });
 });
 
-it("a model without a configured name is called as its header says, or by its reference", async () => {
+it("a model without a configured name has the name in its header, or its reference", async () => {
   expect(await ownName(embeddedModelPath())).toBe("Waggle Tiny Stories");
   expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M")).toBe("bee-1b-q4_k_m");
 });

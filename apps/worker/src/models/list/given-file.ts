@@ -1,4 +1,4 @@
-// Checks the files that the operator has named before the worker listens: whether each can be a model or an adapter, and its name.
+// Checks the files of the settings before the worker listens: whether each can be a model or an adapter. Also finds their names.
 import { basename } from "node:path";
 import { StartError } from "@waggle/daemon";
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
@@ -6,13 +6,13 @@ import { nameOf, shownReference, uniqueName } from "@waggle/models/download";
 import { exitCodes } from "@waggle/protocol";
 
 /** Whether the reference is a path on this machine, not a download. */
-function isLocalFile(reference: string): boolean {
+export function isLocalFile(reference: string): boolean {
   return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 
 /**
- * The name of a model without a configured name: of a file as its header says, else its file name; of a download its reference, whether or not
- * it is on the disk. The name stays the same before and after loading.
+ * The name of a model without a configured name. A file gets the name in its header, or else its file name; a download gets its reference,
+ * even before it is on disk. The name stays the same when the model is loaded.
  * @throws StartError for a file that is missing, unreadable, or no model
  */
 export async function ownName(reference: string): Promise<string> {
@@ -21,8 +21,9 @@ export async function ownName(reference: string): Promise<string> {
 }
 
 /**
- * Checks that at least one file can be a model. The worker then serves the usable ones and reports the problems of the others.
- * @throws StartError when none of them is usable; its message is a sentence for each
+ * Checks that at least one model is a download or a usable file. The worker then serves the usable models and reports the problems of the
+ * others.
+ * @throws StartError when no file is usable; its message has a sentence for each file
  */
 export async function requireUsable(references: readonly string[]): Promise<void> {
   const problems: string[] = [];
@@ -42,7 +43,7 @@ export async function requireUsable(references: readonly string[]): Promise<void
 /**
  * Checks that at least one model can have its adapters. The worker then serves the usable models and reports the problems of the others.
  * @param sets the adapters of each model, as paths
- * @throws StartError when none of them can; its message is a sentence for each adapter that cannot be used
+ * @throws StartError when no model can have its adapters; its message has a sentence for each unusable adapter
  */
 export async function requireAdapters(sets: readonly (readonly string[])[]): Promise<void> {
   if (sets.length === 0) return;

@@ -1,52 +1,50 @@
-// Owns what a name means: the file that serves it, the next one, and those that still finish their last jobs.
+// Owns the entry of a model's name: the file that serves it, the next file during a swap, and files that still finish their last jobs. Also
+// its status.
 import { basename } from "node:path";
 import type { ModelCard } from "@waggle/models/header";
 import { shownReference } from "@waggle/models/download";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import type { MemoryPlan } from "../memory/memory-plan.ts";
+import { isLocalFile } from "./given-file.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import type { Pool } from "../memory/pool.ts";
 
-/** A file on this machine. */
 export interface ModelFileFacts {
-  /** Of the first part. */
+  /** Path of the first part. */
   readonly path: string;
   readonly bytes: number;
   readonly modifiedAt: string;
-  /** What its header says; undefined where it could not be read. */
+  /** Undefined when the header could not be read. */
   readonly card: ModelCard | undefined;
-  /** The memory that it takes; undefined where that is unknown. */
+  /** Undefined when the memory needs are unknown. */
   readonly plan: MemoryPlan | undefined;
 }
 
-/** A host, and what is known of the file that it serves. */
+/** A host, and the facts of the file that it serves. */
 export interface HostedFile {
   readonly host: ModelHost;
-  /** A path, or what can be downloaded. */
+  /** A path, or a reference to download. */
   readonly reference: string;
   readonly source: ModelSource;
-  /** What it is loaded with. */
   readonly settings: ModelSettings;
-  /** Once it is on disk and was described. */
+  /** Undefined until the file is on disk and its header was read. */
   facts: ModelFileFacts | undefined;
-  /** The reference of the file that an engine has loaded last. */
+  /** Reference of the file that an engine has loaded last. */
   loaded?: string;
-  /** The file before it, to which the host goes back should this one not load. */
+  /** The previous file: the host loads it again if this one cannot be loaded. */
   former?: Pick<HostedFile, "reference" | "source" | "facts"> | undefined;
 }
 
 export interface ModelEntry {
-  /** As it is served. */
   readonly name: string;
   readonly aliases: Set<string>;
   pinned: boolean;
   readonly settings: ModelSettings;
-  /** In ms. */
   readonly keepAliveMs: number;
   current: HostedFile;
   next: HostedFile | undefined;
-  /** A swap is under way, from the request until the other file has loaded or failed. */
+  /** Whether a swap is under way: from its request until the other file has loaded or failed. */
   changing: boolean;
   readonly leaving: Set<HostedFile>;
 }
@@ -54,7 +52,7 @@ export interface ModelEntry {
 export interface StatusOptions {
   readonly pool: Pool;
   readonly isDefault: boolean;
-  /** Of the clock that the pool goes by, in ms, and of the calendar. */
+  /** Milliseconds of the pool's clock. */
   readonly now: number;
   readonly chat: ModelStatus["chat"];
 }
@@ -64,7 +62,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
   const { host, facts, source } = current;
   const { state, info } = host;
   const expiresAt = pool.expiresAt(host);
-  const measured = host.residentBytes;
+  const { rssBytes: measured } = host.readings;
   const memory = pool.memoryOf(host);
   const reason = state.name === "failed" || state.name === "waiting" ? state.reason : undefined;
   return {
@@ -74,7 +72,9 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
     ...defined({
       reason,
       progress: progressOf(current),
-      reference: source !== "download" || isPath(current.reference) ? undefined : shownReference(current.reference),
+      // Clients must not learn the folders of this machine.
+      reference:
+        source !== "download" || isLocalFile(current.reference) ? undefined : shownReference(current.reference),
       file: fileNameOf(current),
       kind: info?.kind ?? facts?.card?.kind,
       architecture: info?.file?.architecture ?? facts?.card?.architecture,
@@ -88,7 +88,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
       infill: info?.infill,
       chat,
       modified_at: info?.file?.modifiedAt ?? facts?.modifiedAt,
-      memory: memory === undefined ? undefined : { ...memory, ...(measured === undefined ? {} : { measured }) },
+      memory: memory === undefined ? undefined : { ...memory, ...(measured === 0 ? {} : { measured }) },
       slots: state.name === "ready" ? { total: info?.slots ?? 0, busy: host.dispatcher.running } : undefined,
       expires_at: expiresAt === undefined ? undefined : new Date(Date.now() + expiresAt - now).toISOString(),
       replacing: next === undefined ? undefined : replacingOf(next),
@@ -107,15 +107,10 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
 
 function replacingOf(next: HostedFile): ModelStatus["replacing"] {
   return {
-    file: fileNameOf(next) ?? (isPath(next.reference) ? basename(next.reference) : shownReference(next.reference)),
+    file: fileNameOf(next) ?? (isLocalFile(next.reference) ? basename(next.reference) : shownReference(next.reference)),
     state: next.host.state.name,
     ...defined({ progress: progressOf(next) }),
   };
-}
-
-/** Of this machine: its folders are not for every client. */
-function isPath(reference: string): boolean {
-  return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 
 function fileNameOf({ facts, host }: HostedFile): string | undefined {
@@ -129,7 +124,7 @@ function progressOf({ host }: HostedFile): number | undefined {
   return underWay && loading.type === "loading" ? loading.progress : undefined;
 }
 
-/** Without what is undefined. */
+/** A copy without the undefined values. */
 function defined<T extends object>(facts: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;

@@ -1,20 +1,23 @@
-// Owns which models a worker serves from its start: those of its settings, and those in its folder.
+// Finds the models that a worker serves from its start: the models of its settings, and the files in its models folder.
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models/download";
 import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
 import { embeddedModelPath } from "../../process/embedded-model.ts";
-import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
+import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 import type { ModelSpec } from "./models.ts";
 
-/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read; StartError when a file that is all there is cannot be a model, or an adapter that every model needs cannot be one */
+/**
+ * @throws WaggleError invalid_argument when a setting names an unknown model, two models have the same name, or the folder cannot be read
+ * @throws StartError when no file can be a model, or no model can have its adapters
+ */
 export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
   const given = givenSpecs(config);
-  const lying = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
-  const specs = withAliases([...given, ...lying], config);
+  const inFolder = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
+  const specs = withAliases([...given, ...inFolder], config);
   if (config.backend === "fake") return specs;
-  if (lying.length === 0) await requireUsable(given.map(({ reference }) => reference));
+  if (inFolder.length === 0) await requireUsable(given.map(({ reference }) => reference));
   await requireAdapters(
     specs.map(({ settings = config.modelSettings }) => (settings.lora ?? []).map(({ path }) => path)),
   );
@@ -23,7 +26,7 @@ export async function modelSpecsOf(config: WorkerConfig): Promise<readonly Model
   );
 }
 
-/** What it is called and where it is; names and rights that flags give come later. */
+/** A model before the flags add aliases and pins to it. */
 type BareSpec = Omit<ModelSpec, "aliases" | "pinned"> & Partial<Pick<ModelSpec, "aliases" | "pinned">>;
 
 function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly BareSpec[] {
@@ -43,7 +46,7 @@ function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): 
 }
 
 function defaultName(reference: string): string {
-  return /^(?:hf|ollama|https?):/i.test(reference) ? nameOf(reference) : nameOfFile(reference);
+  return isLocalFile(reference) ? nameOfFile(reference) : nameOf(reference);
 }
 
 async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly BareSpec[]): Promise<readonly BareSpec[]> {

@@ -1,4 +1,4 @@
-// Owns the models of a worker: which names there are, the host behind each, and the pool in which they share memory.
+// Owns the models of a worker: their names, the host of each, and the pool in which they share memory.
 import { dirname } from "node:path";
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
@@ -10,8 +10,7 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { createCoreShares } from "../memory/core-shares.ts";
 import { createModelHost } from "../run/model-host.ts";
-import type { ModelHost } from "../run/model-host-port.ts";
-import type { ModelHostOptions } from "../run/model-host-options.ts";
+import type { ModelHost, ModelHostOptions } from "../run/model-host-port.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import type { Budget } from "../memory/eviction.ts";
 import { createPool } from "../memory/pool.ts";
@@ -23,11 +22,11 @@ export interface ModelSpec {
   /** When undefined, the model's own name is used once it is loaded. */
   readonly name: string | undefined;
   readonly aliases: readonly string[];
-  /** A path, or what can be downloaded. */
+  /** A path, or a reference to download. */
   readonly reference: string;
   readonly source: ModelSource;
   readonly pinned: boolean;
-  /** Settings for loading it; undefined when those of all models apply. */
+  /** Undefined when the settings of all models apply. */
   readonly settings?: ModelSettings | undefined;
   readonly keepAliveMs?: number | undefined;
 }
@@ -37,22 +36,21 @@ export interface ModelsOptions extends Pick<
   "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "observers"
 > {
   readonly specs: readonly ModelSpec[];
-  /** The model that serves unknown names. */
+  /** Name of the model that serves unknown names. */
   readonly defaultModel: string | undefined;
-  /** For models without settings. */
   readonly settings: ModelSettings;
   readonly keepAliveMs: number;
-  /** Clients of a local worker may see its paths. */
+  /** Whether clients see this machine's paths in messages. */
   readonly localMode: boolean;
   readonly budget: Budget;
-  /** The memory that all engines share. */
+  /** Cores that all engines share. */
   readonly cores: number;
   readonly registry: JobRegistry;
   readonly createEngine: (
     hosted: HostedFile,
     events: Parameters<ModelHostOptions["createEngine"]>[0],
   ) => ModelHost["engine"] & {};
-  /** Finds the file and what it takes. @throws Error with the reason why it cannot be loaded */
+  /** Finds the model's file and memory needs. @throws Error with the reason why the model cannot be loaded */
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -67,13 +65,13 @@ export interface Models {
   readonly pool: Pool;
   readonly router: ModelRouter<ModelHost>;
   entries(): readonly ModelEntry[];
-  /** Those that leave or come among them. */
+  /** All hosts, also those of files that are being swapped in or out. */
   hosts(): readonly ModelHost[];
   /** @throws WaggleError not_found, invalid_argument: see ServedModels */
   find(name: string | null | undefined): ModelEntry;
-  /** By its own name or an alias; @throws WaggleError not_found */
+  /** Finds a model by its name or an alias. @throws WaggleError not_found */
   named(name: string): ModelEntry;
-  /** The model that serves unknown names, where the settings choose one. */
+  /** The model that serves unknown names, if the settings name one. */
   readonly fallback: ModelEntry | undefined;
   isDefault(entry: ModelEntry): boolean;
   /** The model that represents the worker: the default, or the first. */
@@ -83,7 +81,7 @@ export interface Models {
   remove(entry: ModelEntry): void;
   /** A host for another file under the entry's name. */
   host(entry: ModelEntry, reference: string, source: ModelSource): HostedFile;
-  /** Its last jobs may end; then it is removed. */
+  /** Waits for the last jobs of the host, then removes it. */
   retire(hosted: HostedFile, reason: UnloadReason): Promise<void>;
 }
 
@@ -98,12 +96,12 @@ export function createModels(options: ModelsOptions): Models {
     log,
     onUnload: (host, reason) => metrics.ofModel(host.name).modelUnloads.inc({ reason }),
   });
-  const shares = createCoreShares(options.cores, () => [...hosts]);
+  const shareCores = createCoreShares(options.cores, () => [...hosts]);
   const router = createModelRouter({
     hosts: () => [...hosts],
     hostOf: (model) => named(model).current.host,
     onWanted: (host) => pool.use(host),
-    onAccepted: shares.update,
+    onAccepted: shareCores,
     onSettled: (host) => pool.endUse(host),
   });
 
@@ -116,7 +114,7 @@ export function createModels(options: ModelsOptions): Models {
       {
         ...options,
         slots: file.settings.slots,
-        // Only one: its jobs are called as they always were.
+        // Job ids of the first host have no number of a model, so that they are short in a worker with one model.
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
         modelPath: shownReference(file.reference),
@@ -141,13 +139,13 @@ export function createModels(options: ModelsOptions): Models {
           const { former } = hosted;
           if (former === undefined) return false;
           Object.assign(hosted, former, { former: undefined });
-          // Once it has failed.
+          // In a later turn, when the state is `failed`.
           queueMicrotask(() => pool.loadNow(host));
           return true;
         },
         onIdle(last) {
           pool.onIdle(host, last);
-          shares.update();
+          shareCores();
         },
       },
     );
@@ -161,7 +159,7 @@ export function createModels(options: ModelsOptions): Models {
     });
     host.state.onChange((to, from) => {
       options.onState(host, to, from);
-      shares.update();
+      shareCores();
     });
     return hosted;
   }
@@ -197,7 +195,7 @@ export function createModels(options: ModelsOptions): Models {
     return found;
   }
 
-  /** If the worker has only one model, that model serves requests with any name. */
+  /** Models of flags or the settings file. A single one serves requests with any name. */
   const given = options.specs.filter(({ source }) => source === "file" || source === "embedded" || source === "fake");
   options.specs.forEach(add);
   const sole = given.length === 1 ? entries[options.specs.indexOf(given[0] as ModelSpec)] : undefined;

@@ -23,7 +23,7 @@ test.each([
   expect(offered(reference)).toBe(join(root, path));
 });
 
-test("a whole path is found below one of the folders", () => {
+test("an absolute path is found below one of the folders", () => {
   expect(offered(join(root, "mine/b.gguf"))).toBe(join(root, "mine/b.gguf"));
 });
 

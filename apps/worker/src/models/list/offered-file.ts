@@ -1,8 +1,11 @@
-// Owns which files of this machine an operator's request may name. No request may name others.
+// Decides which files of this machine an operator's request may name.
 import { existsSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 
-/** The file in one of these folders, or below it, that a path means; relative ones from each in turn. Undefined: it is elsewhere. */
+/**
+ * Resolves a path to a file in or below one of the folders, preferably an existing file. Tries a relative path from each folder in turn.
+ * Undefined when the path leads out of all folders.
+ */
 export function offeredFile(reference: string, folders: readonly string[]): string | undefined {
   const inside = folders
     .map((folder) => ({ folder, path: resolve(folder, reference) }))
@@ -13,6 +16,6 @@ export function offeredFile(reference: string, folders: readonly string[]): stri
 
 function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
-  // On Windows the way to another drive is a whole path.
+  // On Windows `relative` returns an absolute path for another drive.
   return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && resolve(way) !== way;
 }

@@ -1,4 +1,4 @@
-// Owns how much memory the models of a worker may take together.
+// Decides how much memory the models of a worker may take together.
 import type { WorkerConfig } from "../../config.ts";
 import type { Budget } from "./eviction.ts";
 

@@ -16,16 +16,16 @@ function host(state: string, liveCount: number): FakeHost {
   } as unknown as FakeHost;
 }
 
-test("those that have jobs share the cores, and the others have no part in it", () => {
+test("models with jobs share the cores, and idle models get no limit", () => {
   const hosts = [host("ready", 1), host("ready", 3), host("ready", 0), host("loading", 2)];
-  createCoreShares(8, () => hosts).update();
+  createCoreShares(8, () => hosts)();
   expect(hosts.map(({ told }) => told)).toEqual([[4], [4], [], []]);
 });
 
-test("a model that is alone has all cores, and no model fewer than one", () => {
+test("a single busy model has all cores, and each model has at least one core", () => {
   const one = host("ready", 1);
-  createCoreShares(8, () => [one]).update();
+  createCoreShares(8, () => [one])();
   const many = Array.from({ length: 3 }, () => host("ready", 1));
-  createCoreShares(2, () => many).update();
+  createCoreShares(2, () => many)();
   expect([one.told, many[2]?.told]).toEqual([[undefined], [1]]);
 });

@@ -7,7 +7,7 @@ const mib = 2 ** 20;
 const now = 100_000;
 const budget: Budget = { bytes: 300 * mib, models: 3, leastStayMs: 5_000 };
 
-/** Loaded long ago, idle, not pinned, and of 100 MiB. */
+/** A model of 100 MiB, loaded long ago, idle and not pinned. */
 function tenant(key: string, more: Partial<Tenant> = {}): Tenant {
   const usual = { bytes: 100 * mib, phase: "loaded", pinned: false, busy: false, usedAt: 0, loadedAt: 0 } as const;
   return { key, ...usual, ...more };
@@ -20,26 +20,32 @@ const never = (reason: string): Admission => ({ kind: "never", reason });
 
 test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Budget>, Admission]>([
   ["an empty budget has room", 300, [], {}, { kind: "fits" }],
-  ["what fits next to the others loads", 100, [tenant("a"), tenant("b")], {}, { kind: "fits" }],
-  ["without a budget in bytes, places alone count", 9_000, [tenant("a")], { bytes: undefined }, { kind: "fits" }],
-  ["one of unknown size takes a place", 0, full, {}, evict("a")],
+  ["a model that fits next to the others loads", 100, [tenant("a"), tenant("b")], {}, { kind: "fits" }],
   [
-    "the least recently used idle one leaves",
+    "without a budget in bytes, only the number of models counts",
+    9_000,
+    [tenant("a")],
+    { bytes: undefined },
+    { kind: "fits" },
+  ],
+  ["a model of unknown size counts as one model", 0, full, {}, evict("a")],
+  [
+    "the least recently used idle model leaves",
     100,
     [tenant("a", { usedAt: 3 }), tenant("b", { usedAt: 1 }), tenant("c", { usedAt: 2 })],
     {},
     evict("b"),
   ],
-  ["as many leave as it needs", 200, full, {}, evict("a", "b")],
+  ["as many models leave as are needed", 200, full, {}, evict("a", "b")],
   [
-    "an idle one leaves before a busy one that has been here for longer",
+    "an idle model leaves before a busy one that was loaded earlier",
     100,
     [tenant("a", { busy: true }), tenant("b", { usedAt: now, loadedAt: now })],
     { models: 2 },
     evict("b"),
   ],
   [
-    "of busy ones the longest loaded leaves",
+    "of busy models the longest loaded one leaves",
     100,
     [tenant("a", { busy: true, loadedAt: 2 }), tenant("b", { busy: true, loadedAt: 1, usedAt: now })],
     { models: 2 },
@@ -60,7 +66,7 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     evict("a"),
   ],
   [
-    "no idle one leaves in vain, while a busy one has to stay",
+    "no idle model leaves if that is not enough and a busy one has to stay",
     300,
     [tenant("a"), tenant("b", { busy: true, loadedAt: now - 1_000 })],
     {},
@@ -87,32 +93,38 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     { models: 2 },
     wait(now + 4_999),
   ],
-  ["where one leaves already, no other has to", 100, [...full.slice(1), tenant("a", { phase: "leaving" })], {}, wait()],
   [
-    "where one leaves and does not suffice, another one does too",
+    "no other model leaves while a sufficient one is leaving",
+    100,
+    [...full.slice(1), tenant("a", { phase: "leaving" })],
+    {},
+    wait(),
+  ],
+  [
+    "another model leaves too if the leaving one is not enough",
     200,
     [tenant("a", { phase: "leaving" }), tenant("b"), tenant("c")],
     {},
     evict("b"),
   ],
-  ["one that loads is let load", 100, [tenant("a", { phase: "loading" })], { models: 1 }, wait()],
+  ["a loading model does not leave", 100, [tenant("a", { phase: "loading" })], { models: 1 }, wait()],
   ["more than the budget never fits", 301, [], {}, never("it takes 301 MiB, and the memory budget is 300 MiB")],
   [
-    "what does not fit next to pinned ones never will",
+    "a model that does not fit next to pinned ones never loads",
     201,
     [tenant("a", { pinned: true })],
     {},
     never("it takes 201 MiB, and pinned models hold 100 MiB of a budget of 300 MiB"),
   ],
   [
-    "pinned ones may hold all places",
+    "pinned models may be as many as the limit allows",
     1,
     [tenant("a", { pinned: true })],
     { bytes: undefined, models: 1 },
     never("pinned models take all 1 places of --max-loaded-models"),
   ],
   [
-    "the limit that is reached is named, with a budget too",
+    "the reason names the limit that is reached, also with a budget",
     1,
     [tenant("a", { pinned: true })],
     { models: 1 },

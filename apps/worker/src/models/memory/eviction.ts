@@ -1,12 +1,11 @@
-// Owns the policy by which models share memory: which may load now, which leave for it, and which wait. Pure.
+// Owns the policy by which models share memory: which models may load now, which must leave for them, and which must wait. Pure.
 
-/** A model that is in memory, or on its way in or out. */
+/** A model that is in memory, is being loaded, or is being unloaded. */
 export interface Tenant {
   readonly key: string;
   readonly bytes: number;
   readonly phase: "loading" | "loaded" | "leaving";
   readonly pinned: boolean;
-  /** It has jobs, running or waiting. */
   readonly busy: boolean;
   /** Times of the last request and of loading, in ms of the same clock. */
   readonly usedAt: number;
@@ -14,9 +13,8 @@ export interface Tenant {
 }
 
 export interface Budget {
-  /** Undefined: whatever fits. */
+  /** Undefined: no limit. */
   readonly bytes: number | undefined;
-  /** Most models in memory at the same time. */
   readonly models: number;
   /** How long a model with jobs stays before another model may replace it, in ms. */
   readonly leastStayMs: number;
@@ -75,7 +73,10 @@ function needed(
   return kept.map(({ key }) => key);
 }
 
-/** Which limit keeps so many bytes from fitting next to these, as the end of a sentence. @param who their name in the sentence */
+/**
+ * The limit that keeps `bytes` from fitting next to the tenants, as the end of a sentence. Undefined if they fit.
+ * @param who what the sentence calls the tenants
+ */
 export function shortage(bytes: number, tenants: readonly Tenant[], budget: Budget, who: string): string | undefined {
   if (fits(bytes, tenants, budget)) return undefined;
   if (tenants.length >= budget.models) return `${who} take all ${budget.models} places of --max-loaded-models`;

@@ -18,7 +18,7 @@ function settings(given: Partial<ModelSettings> = {}): ModelSettings {
   return { ...parsed.config.modelSettings, ...given };
 }
 
-test("without a budget the context is the engine's to choose", () => {
+test("without a budget the engine chooses the context", () => {
   const plan = memoryPlanOf(header, settings(), undefined);
   expect(plan?.contextSize).toBeUndefined();
   const { weights, kv_cache: cache, compute, process, total } = plan?.memory ?? expect.fail("no plan");
@@ -26,7 +26,7 @@ test("without a budget the context is the engine's to choose", () => {
   expect(total).toBe(weights + cache + compute + process);
 });
 
-test("a context that was asked for is kept, whatever the budget", () => {
+test("a configured context is kept, whatever the budget", () => {
   const plan = memoryPlanOf(header, settings({ contextSize: 512, slots: 64 }), 100 * mib);
   expect(plan?.contextSize).toBeUndefined();
   expect(plan?.memory.total).toBeGreaterThan(100 * mib);
@@ -42,7 +42,7 @@ test("a context without a configured length is as long as the budget allows", ()
   expect(plan?.memoryAt(plan.contextSize ?? 0)).toEqual(plan?.memory);
 });
 
-test("a model that does not fit at all has its least memory in the error", () => {
+test("a plan for a model that does not fit has the least memory that it needs", () => {
   const plan = memoryPlanOf(header, settings(), 10 * mib);
   expect(plan?.contextSize).toBeUndefined();
   expect(plan?.memory.total).toBeGreaterThan(10 * mib);

@@ -1,4 +1,4 @@
-// Owns what a model takes of this machine, and how long its contexts may be where all models share a budget.
+// Computes the memory needs of a model, and the context size that fits when all models share a budget.
 import { statSync } from "node:fs";
 import { engineMemory, largestContext } from "@waggle/models/memory";
 import type { EngineMemory, EngineSettings } from "@waggle/models/memory";
@@ -14,11 +14,14 @@ export interface MemoryPlan {
   readonly memory: ModelMemory;
   /** Tokens per slot, chosen to fit; undefined: as configured, or as the engine finds them to fit. */
   readonly contextSize: number | undefined;
-  /** With contexts of so many tokens. */
+  /** Memory needs for a given number of tokens per slot. */
   readonly memoryAt: (contextSize: number) => ModelMemory;
 }
 
-/** Undefined for a file that no engine will load either: the engine gives the reason. @param budgetBytes of all models; undefined: no limit */
+/**
+ * Undefined for a file that the engine cannot load either: its error is more precise.
+ * @param budgetBytes of all models; undefined: no limit
+ */
 export function memoryPlanOf(
   header: GgufHeader,
   settings: ModelSettings,
@@ -41,9 +44,9 @@ function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: numb
   const usual = at(undefined);
   const most = Math.min(budgetBytes, usual.weights + usual.process + budgetBytes * contextShare);
   if (usual.total <= most) return { memory: modelMemoryOf(usual), contextSize: undefined, memoryAt };
-  // The memory on a GPU comes out of the same budget.
+  // GPU memory counts towards the same budget.
   const contextSize = largestContext(header, settings, most);
-  // Not even the shortest one fits: what that takes says by how much.
+  // If not even the shortest context fits, its memory needs tell how much is missing.
   return { memory: memoryAt(contextSize ?? 1), contextSize, memoryAt };
 }
 

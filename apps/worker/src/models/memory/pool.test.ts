@@ -1,4 +1,4 @@
-// The pool on a fake clock, over hosts whose engines load and leave when the test says so.
+// Tests the pool on a fake clock, with hosts whose engines load and exit when the test says so.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
@@ -17,22 +17,22 @@ const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }
 interface Actor {
   readonly host: ModelHost;
   readonly state: () => ModelStateName;
-  /** Jobs that it has, waiting or running. */
+  /** Number of waiting and running jobs. */
   jobs: number;
   pinned: boolean;
   keepAliveMs: number;
   plan: () => LoadPlan | Promise<LoadPlan>;
-  /** How often it has begun to load. */
+  /** Number of loads begun. */
   readonly loads: () => number;
   readonly failure: () => string | undefined;
   loaded(): void;
-  /** Its last running job has ended, and its engine is gone. */
+  /** Ends the last running job and the engine. */
   left(): Promise<void>;
-  /** A job of it ends, and it has no other; the job set how long to keep it. */
+  /** Ends the last job, which may have set how long the model stays. */
   idle(keepAliveMs?: number): void;
 }
 
-/** Lets promises' reactions run: the pool's longest chain is a few turns. */
+/** Lets reactions of promises run: the pool's longest chain is a few turns. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }
@@ -69,7 +69,7 @@ function actor(name: string, sizeMib = 100): Actor {
     key: name,
     name,
     state,
-    residentBytes: undefined,
+    readings: { rssBytes: 0 },
     registry: {
       get liveCount() {
         return self.jobs;
@@ -88,7 +88,7 @@ function actor(name: string, sizeMib = 100): Actor {
     },
     async unload() {
       if (state.name === "unloaded") return;
-      // Nothing is there yet that would have to leave.
+      // At first the host has nothing to unload.
       const gone = state.name === "waiting" || state.name === "failed";
       if (state.name !== "unloading") state.apply("unload");
       leaving ??= deferred<void>();
@@ -128,7 +128,7 @@ function actor(name: string, sizeMib = 100): Actor {
   return self;
 }
 
-/** It loads for its job. */
+/** Begins a load for a job of the model. */
 function ask(one: Actor): void {
   pool.use(one.host);
   one.jobs += 1;
@@ -162,7 +162,7 @@ test("a model that fits loads at once, and another waits until the least recentl
   ]);
 });
 
-test("they load in the order in which they came, though a later one would fit already", async () => {
+test("models load in the order of their requests, even if a later one would fit already", async () => {
   createTestPool(4, 300 * mib);
   const [a, big, small] = [actor("a", 200), actor("big", 200), actor("small", 50)] as const;
   ask(a);
@@ -178,7 +178,7 @@ test("they load in the order in which they came, though a later one would fit al
   expect([big.state(), small.state()]).toEqual(["loading", "loading"]);
 });
 
-test("one whose file has to be found comes into the line when it is found", async () => {
+test("a model whose file must be found is queued when the file is found", async () => {
   createTestPool(1);
   const [slow, quick] = [actor("slow"), actor("quick")] as const;
   const found = deferred<LoadPlan>();
@@ -194,7 +194,7 @@ test("one whose file has to be found comes into the line when it is found", asyn
   expect(slow.state()).toBe("loading");
 });
 
-test("a busy one leaves for another only when it has been here for a while", async () => {
+test("a busy model is unloaded for another one only after its minimum time", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -206,7 +206,7 @@ test("a busy one leaves for another only when it has been here for a while", asy
   clock.advance(1);
   expect([a.state(), b.state()]).toEqual(["unloading", "waiting"]);
   await a.left();
-  // Its jobs still wait: it is behind b in the queue.
+  // The model's jobs still wait, so it is in the queue behind b.
   expect([a.state(), b.state()]).toEqual(["waiting", "loading"]);
   b.loaded();
   b.idle();
@@ -215,7 +215,7 @@ test("a busy one leaves for another only when it has been here for a while", asy
   expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
 });
 
-test("a pinned one stays, and a model that does not fit next to it gets the reason", async () => {
+test("a pinned model stays, and a model that does not fit next to it fails with the reason", async () => {
   createTestPool(2, 250 * mib);
   const [a, b] = [actor("a"), actor("b", 200)] as const;
   a.pinned = true;
@@ -256,7 +256,7 @@ test.each<[name: string, usual: number, job: number | undefined, staysMs: number
   expect([a.state(), unloads]).toEqual(["unloaded", ["a idle"]]);
 });
 
-test("each request keeps it for longer, and so does a running job", async () => {
+test("each request and each running job extends the time of a model", async () => {
   createTestPool(2);
   const a = actor("a");
   a.keepAliveMs = 1_000;
@@ -273,7 +273,7 @@ test("each request keeps it for longer, and so does a running job", async () => 
   expect(a.state()).toBe("unloading");
 });
 
-test("a job that is about to come keeps it, and one that was refused does not", async () => {
+test("a job that is being accepted keeps the model loaded, and a refused job does not", async () => {
   createTestPool(2);
   const [a, b] = [actor("a"), actor("b")] as const;
   a.keepAliveMs = 0;
@@ -306,7 +306,7 @@ test("a model whose only job was refused leaves the queue", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("the time to keep it that one job set does not hold for the next job", async () => {
+test("a keep-alive that one job set does not apply to the next job", async () => {
   createTestPool(2);
   const a = actor("a");
   a.keepAliveMs = 1_000;
@@ -318,7 +318,7 @@ test("the time to keep it that one job set does not hold for the next job", asyn
   expect(pool.expiresAt(a.host)).toBe(1_000);
 });
 
-test("when its jobs are cancelled while it waits, it gives way", async () => {
+test("a waiting model leaves the queue when its jobs are cancelled", async () => {
   createTestPool(1);
   const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
   ask(a);
@@ -333,7 +333,7 @@ test("when its jobs are cancelled while it waits, it gives way", async () => {
   expect([b.loads(), c.state()]).toEqual([0, "loading"]);
 });
 
-test("a request by its name keeps waiting when its jobs are cancelled", async () => {
+test("a model that a request named keeps waiting when its jobs are cancelled", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -348,7 +348,7 @@ test("a request by its name keeps waiting when its jobs are cancelled", async ()
   expect(b.state()).toBe("loading");
 });
 
-test("one whose jobs are gone before its file is found does not load", async () => {
+test("a model whose jobs end before its file is found does not load", async () => {
   createTestPool(1);
   const a = actor("a");
   const found = deferred<LoadPlan>();
@@ -387,7 +387,7 @@ test("a failed load is tried again after half a minute, and at once for a reques
   expect([a.state(), tries]).toEqual(["loading", 3]);
 });
 
-test("a failed load is not tried again for a question either, until half a minute is over", async () => {
+test("a failed load is not tried again for a query either, until half a minute is over", async () => {
   createTestPool(1);
   const a = actor("a");
   ask(a);
@@ -402,7 +402,7 @@ test("a failed load is not tried again for a question either, until half a minut
   expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["loading", 2, true]);
 });
 
-test("one that fails makes way for the next in line", async () => {
+test("a model that fails lets the next in the queue load", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -412,7 +412,7 @@ test("one that fails makes way for the next in line", async () => {
   expect([a.state(), b.state()]).toEqual(["failed", "loading"]);
 });
 
-test("one that is unloaded with jobs waiting loads again, after the work between the two loads", async () => {
+test("a model that is unloaded with waiting jobs loads again, after the work between the two loads", async () => {
   createTestPool(1);
   const a = actor("a");
   ask(a);
@@ -437,7 +437,7 @@ test("one that is unloaded with jobs waiting loads again, after the work between
   expect([a.state(), a.loads()]).toEqual(["unloaded", 2]);
 });
 
-test("one that is unloaded while a job or a request comes loads again", async () => {
+test("a model that gets a job or a request while it is unloaded loads again", async () => {
   createTestPool(2);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a, b);
@@ -469,7 +469,7 @@ test("work between two loads is done before the second one, after any reason for
   expect([a.state(), loaded]).toEqual(["loading", ["new"]]);
 });
 
-test("a file that has been replaced while it was looked for does not load", async () => {
+test("a file that is replaced while it is prepared does not load", async () => {
   createTestPool(1);
   const a = actor("a");
   const old = deferred<LoadPlan>();
@@ -483,7 +483,7 @@ test("a file that has been replaced while it was looked for does not load", asyn
   expect([a.state(), a.failure()]).toEqual(["loading", undefined]);
 });
 
-test("it reports the used memory, and whether more would fit", async () => {
+test("the pool reports the used memory, and whether more would fit", async () => {
   createTestPool(3, 300 * mib);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a, b);
@@ -493,11 +493,11 @@ test("it reports the used memory, and whether more would fit", async () => {
   b.pinned = true;
   const both = "it takes 101 MiB, and models that stay hold 200 MiB of a budget of 300 MiB";
   expect([pool.shortage(200 * mib, []), pool.shortage(101 * mib, [a.host])]).toEqual([undefined, both]);
-  Object.assign(a.host, { residentBytes: 150 * mib });
+  Object.assign(a.host, { readings: { rssBytes: 150 * mib } });
   expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
 });
 
-test("one that is removed does not come back, and its room is the others'", async () => {
+test("a removed model does not load again, and others get its memory", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a);
@@ -511,7 +511,7 @@ test("one that is removed does not come back, and its room is the others'", asyn
   expect([a.state(), a.loads(), b.state()]).toEqual(["unloaded", 1, "loading"]);
 });
 
-test("when it is closed nothing loads any more, and no timer is left", async () => {
+test("a closed pool loads no model and leaves no timer", async () => {
   createTestPool(2);
   const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
   a.keepAliveMs = 1_000;
@@ -531,7 +531,7 @@ test("when it is closed nothing loads any more, and no timer is left", async () 
   expect([c.state(), c.loads(), clock.pending]).toEqual(["waiting", 0, 0]);
 });
 
-test("a model whose engine does not leave is logged, and the pool serves the others", async () => {
+test("a model whose unload fails is logged, and the pool serves the others", async () => {
   createTestPool(2);
   const [a, b] = [actor("a"), actor("b")];
   a.keepAliveMs = 1_000;

@@ -1,5 +1,5 @@
-// Owns which models are in memory: it lets them load when there is room, unloads others for them, and unloads models that had no request for a while.
-// The policy is `eviction`; this file applies it. It stops no job: a model leaves when its running jobs have ended.
+// Owns which models are in memory: loads models when there is room, unloads others for them, and unloads models without requests.
+// `eviction` is the policy, which this file applies. It stops no job: a model is unloaded when its running jobs have ended.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
@@ -10,18 +10,20 @@ import type { Budget, Tenant } from "./eviction.ts";
 
 /** What is known of a model before it is loaded. */
 export interface LoadPlan {
-  /** Undefined where nothing is known of it, as of the fake one: it takes no part of the budget. */
+  /** Undefined when unknown, as for the fake backend; the model then takes no part of the budget. */
   readonly memory: ModelMemory | undefined;
 }
 
-/** A model that may be in memory. */
 export interface Resident {
   readonly host: ModelHost;
   /** Never leaves for another model, nor because it has no requests. */
   readonly pinned: () => boolean;
   /** How long the model stays after its last job, in ms, unless that job set a time; Infinity to stay forever. */
   readonly keepAliveMs: () => number;
-  /** Finds its file and what it takes; known already where no promise comes back. @throws Error with the reason why it cannot be loaded */
+  /**
+   * Finds the model's file and memory needs; without a promise when they are known already.
+   * @throws Error with the reason why the model cannot be loaded
+   */
   readonly prepare: () => LoadPlan | Promise<LoadPlan>;
 }
 
@@ -36,58 +38,60 @@ export interface PoolOptions {
 
 export interface Pool {
   readonly budget: Budget;
-  /** Of models that are in memory, or on their way in or out. */
+  /** Memory of all models that are being loaded, loaded, or being unloaded. */
   readonly usedBytes: number;
   add(resident: Resident): void;
   /** Removes the model for good; resolves when its engine has ended. */
   remove(host: ModelHost, reason: UnloadReason): Promise<void>;
-  /** Loads the model for a job or a query, if it is not loaded. A failed load is tried again after a while. The caller calls `endUse` later. */
+  /**
+   * Loads the model for a job or a query, if it is not loaded. A failed load is tried again after 30 s. The caller calls `endUse` later.
+   */
   use(host: ModelHost): void;
   /** Ends a `use`: the job has been accepted or refused, or the query has been answered. */
   endUse(host: ModelHost): void;
-  /** Loads the model without a job. A failed load is tried again after a while. */
+  /** Loads the model without a job. A failed load is tried again after 30 s. */
   load(host: ModelHost): void;
-  /** As `load`, for a request that names the model: a failed load is tried again at once. */
+  /** Like `load`, for a request that names the model: a failed load is tried again at once. */
   loadNow(host: ModelHost): void;
-  /** Whether it loads as soon as it can: there are jobs or questions for it, or a request to load it. */
+  /** Whether the model is to load as soon as there is room: for a job, a query, or a request that names it. */
   isWanted(host: ModelHost): boolean;
-  /** Resolves when its engine is gone. Where jobs wait for it, it comes back; what is done between, it finds. */
+  /** Unloads the model; resolves when its engine has exited. If jobs wait for the model, it is loaded again after `between` has run. */
   unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
-  /** A job of it has ended, and there is no other. */
+  /** Call when the model's last job has ended. */
   onIdle(host: ModelHost, last: Job): void;
-  /** How long it is to stay from now on without a job, in ms; undefined: as configured. */
+  /** Sets how long the model stays without a job from now on, in ms; undefined: as configured. */
   keep(host: ModelHost, ms: number | undefined): void;
-  /** When it leaves without further requests, in ms of the clock; undefined: it stays. */
+  /** When the model is unloaded unless requests come, in ms of the clock; undefined: never. */
   expiresAt(host: ModelHost): number | undefined;
   /** Sets the model's memory needs, when they are known for the first time or more exactly. */
   know(host: ModelHost, plan: LoadPlan): void;
   memoryOf(host: ModelHost): ModelMemory | undefined;
-  /** Why so many bytes more do not fit next to these and all pinned models, even if all others leave; undefined where they fit. */
+  /** Why `bytes` more do not fit next to `beside` and all pinned models, even if all others leave; undefined if they fit. */
   shortage(bytes: number, beside: readonly ModelHost[]): string | undefined;
   /** Stops loading models and clears all timers. */
   close(): void;
 }
 
-/** Time after a failed load before the next attempt. */
+/** Time after a failed load in which a job does not load the model again. */
 const retryAfterMs = 30_000;
 
 interface Residency {
   readonly resident: Resident;
   plan: LoadPlan | undefined;
-  /** While its file is being found. */
+  /** Defined while `prepare` runs. */
   preparing: Promise<LoadPlan> | undefined;
-  /** Work to do once its engine has ended, before any model is loaded. */
+  /** Work to do once the engine has exited, before the model is loaded again. */
   readonly between: (() => void)[];
-  /** What it is wanted for while it is not loaded: a job, or a request by its name, which does not depend on jobs. */
+  /** Why the model is to load: for a job, or for a request that names the model and does not depend on jobs. */
   wantedBy: "job" | "name" | undefined;
-  /** Jobs that are neither accepted nor refused yet, and questions. */
+  /** Number of calls of `use` without `endUse`: jobs that are not yet accepted or refused, and open queries. */
   coming: number;
-  /** It is about to leave for ever. */
+  /** Whether `remove` was called. */
   removed: boolean;
   usedAt: number;
   loadedAt: number;
   failedAt: number;
-  /** As the last job set it, or the request that loaded it. */
+  /** Set by the last job, or by the request that loaded the model; undefined: as configured. */
   keepAliveMs: number | undefined;
   expiry: { readonly at: number; readonly timer: TimerHandle } | undefined;
 }
@@ -106,7 +110,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function bytesOf({ plan, resident: { host } }: Residency): number {
-    return Math.max(plan?.memory?.total ?? 0, host.residentBytes ?? 0);
+    return Math.max(plan?.memory?.total ?? 0, host.readings.rssBytes);
   }
 
   function tenants(): readonly Tenant[] {
@@ -128,7 +132,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const plan = held.resident.prepare();
       if (!(plan instanceof Promise)) return prepared(held, plan);
       held.preparing = plan;
-      // Another file may have taken its place meanwhile.
+      // A swap may have changed the file meanwhile.
       const isMeant = (): boolean => held.preparing === plan;
       plan
         .then(
@@ -145,7 +149,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     held.preparing = undefined;
     held.plan = plan;
     const { host } = held.resident;
-    // It may have been unloaded meanwhile, or have been removed.
+    // The model may have been unloaded or removed meanwhile.
     const waits = host.state.name === "waiting" || host.state.name === "downloading";
     if (closed || !waits || !residencies.has(host)) return;
     if (isWanted(held)) line.add(held);
@@ -211,7 +215,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     }
     if (between !== undefined) held.between.push(between);
     await host.unload();
-    // The first request in the queue continues first, and may load it again: work between two loads is done by then.
+    // Several calls may wait here. The first one that continues may load the model again, so it does the work of all.
     const changes = held.between.splice(0);
     if (changes.length > 0) held.preparing = undefined;
     for (const change of changes) change();
@@ -225,7 +229,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     unload(...asked).catch((error: unknown) => logDefect(asked[0], error));
   }
 
-  /** One model's change that fails ends no other model's streams. */
+  /** Only logs: a change of one model that fails must not end the streams of other models. */
   function logDefect({ name }: ModelHost, error: unknown): void {
     log.error({ model: name, err: error }, "model_change_failed");
   }
@@ -252,7 +256,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     advance();
   }
 
-  /** @param retryMs how long after a failure it is not tried again */
+  /** @param retryMs time after a failed load in which the model is not tried again */
   function want(host: ModelHost, by: "job" | "name", retryMs: number): void {
     if (closed) return;
     const held = residencyOf(host);

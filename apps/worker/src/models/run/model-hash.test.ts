@@ -35,7 +35,7 @@ async function known(hash: ModelHash): Promise<void> {
   while (hash.sha256 === undefined) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("is that of the file which the last engine loaded", async () => {
+test("the hash is that of the file that the last engine loaded", async () => {
   const [first, second] = [writeModel("a.gguf"), writeModel("b.gguf")];
   const hash = start(async () => {});
   expect(hash.sha256).toBeUndefined();
@@ -51,7 +51,7 @@ test("is that of the file which the last engine loaded", async () => {
   await hash.stop();
 });
 
-test("is not known while jobs live, and stopping does not wait for them", async () => {
+test("no hash is computed while jobs are live, and stopping does not wait for them", async () => {
   const asked = deferred<void>();
   const hash = start(() => {
     asked.resolve();
@@ -64,7 +64,7 @@ test("is not known while jobs live, and stopping does not wait for them", async 
   expect(lines).toEqual([]);
 });
 
-test("logs why a file has no hash", async () => {
+test("the reason why a file has no hash is logged", async () => {
   const hash = start(async () => {});
   hash.follow(join(folder, "gone.gguf"));
   while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -1,13 +1,12 @@
-// Owns what is known of the hash of the model's file: it is made while nothing runs, anew for each engine, as the file may be another one by
-// then.
+// Owns the hash of the model's file. It is computed while no job runs, and again for each engine, because the file may have changed.
 import { onAbort } from "@waggle/async";
 import { hashModel } from "@waggle/models/download";
 import type { Logger } from "@waggle/telemetry";
 
 export interface ModelHashOptions {
-  /** Where hashes are kept for the next start. */
+  /** Folder that keeps hashes for the next start. */
   readonly folder: string;
-  /** Resolves while no job lives. */
+  /** Resolves when no job is live. */
   readonly idle: () => Promise<void>;
   readonly log: Logger;
 }
@@ -15,9 +14,9 @@ export interface ModelHashOptions {
 export interface ModelHash {
   /** 64 hexadecimal digits; undefined until it is known. */
   readonly sha256: string | undefined;
-  /** An engine has loaded this file, or something that is no file. */
+  /** Call when an engine has loaded this file; undefined: the model has no file. */
   follow(path: string | undefined): void;
-  /** Resolves when nothing is read any more. */
+  /** Stops hashing; resolves when nothing is read any more. */
   stop(): Promise<void>;
 }
 

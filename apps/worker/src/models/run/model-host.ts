@@ -1,5 +1,5 @@
-// Owns all that is one file's, while it is served: its engine, its queue and jobs, its state, name and hash, and what they measure.
-// It knows no HTTP, no hive and no other model; when it may load and when it has to leave, the pool decides.
+// Owns everything of one served file: its engine, queue, jobs, state, name, hash and measurements. It knows no HTTP, no hive and no other
+// model. The pool decides when it loads and unloads.
 import { basename } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
@@ -11,14 +11,13 @@ import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { EngineHost, EngineHostEvents } from "../../engine/engine-host.ts";
 import { createEngineMetrics } from "../../engine/engine-metrics.ts";
 import { createModelHash } from "./model-hash.ts";
-import type { ModelHostEvents, ModelHostOptions } from "./model-host-options.ts";
-import type { ModelHost } from "./model-host-port.ts";
+import type { ModelHost, ModelHostEvents, ModelHostOptions } from "./model-host-port.ts";
 import { createModelState } from "./model-state.ts";
 
-/** How soon a refused client may ask again: while leaving, and while there is hope that an engine comes back. */
+/** Retry-After of refused jobs, in seconds. */
 const retryAfterS = 5;
 
-/** More than any machine has. */
+/** More threads than any machine has. */
 const noThreadLimit = 4_096;
 
 export function createModelHost(options: ModelHostOptions, events: ModelHostEvents): ModelHost {
@@ -34,7 +33,6 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   const past = { starts: 0, deaths: 0 };
   const loads = { count: 0, lastMs: 0 };
   let unloading: Promise<void> | undefined;
-  /** As last sent to the engine. */
   let threadLimit: number | undefined;
   const measured = () => metrics.ofModel(name);
   const engineMetrics = createEngineMetrics(measured);
@@ -49,7 +47,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     started() {},
     tokensCame() {},
     ended(job) {
-      // Its registry still has it for the moment.
+      // The registry removes the job in this turn, after the observers.
       queueMicrotask(() => {
         if (registry.liveCount === 0) events.onIdle(job);
       });
@@ -92,7 +90,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     };
   }
 
-  /** Of this engine only: an earlier one may still send events. */
+  /** Ignores most events of an earlier engine, which may still send some. */
   function eventsOf(isMine: () => boolean): EngineHostEvents {
     return {
       busy: () => dispatcher.running > 0,
@@ -150,7 +148,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     dispatcher.onEngineReady();
   }
 
-  /** What has been counted so far was its as well. */
+  /** Counts under the old name move to the new one. */
   function takeName(own: string): void {
     if (own === name) return;
     void metrics.renameModel(name, own);
@@ -169,7 +167,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     events.onGaveUp(loads.count === 0);
   }
 
-  /** Nothing is loaded from now on. */
+  /** Prevents further loads. */
   function stopLoading(): void {
     leaving = true;
     if (state.name === "waiting" || state.name === "downloading") state.apply("give_way");
@@ -186,7 +184,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       engineMetrics.gone();
       slots = [];
     }
-    // Open questions to the engine fail, and waiting jobs get the status that it loads again.
+    // Open queries fail, and waiting jobs get the status that the model loads again.
     dispatcher.onEngineLost(new WaggleError("unavailable", "The model was unloaded.", { retryAfterS: 1 }));
     if (state.name === "unloading") state.apply("unloaded");
   }
@@ -214,9 +212,6 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     fingerprints,
     get slots() {
       return slots;
-    },
-    get residentBytes() {
-      return engineMetrics.readings.rssBytes || undefined;
     },
     get readings() {
       return engineMetrics.readings;
@@ -248,13 +243,13 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     giveWay: () => state.apply("give_way"),
     forget() {
-      // Its tokens are no other model's.
+      // Another model cannot continue after this model's tokens.
       dispatcher.onModelChanged();
       info = undefined;
     },
     load() {
       if (leaving) return;
-      // First, so that no reader takes the events of the last load for this one.
+      // Set first, so that no reader takes the events of the last load for those of this one.
       loading.set({ type: "loading", stage: "loading", progress: 0 });
       state.apply("load", "the model is loading");
       const before = engine;
@@ -287,7 +282,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     async stop() {
       await Promise.all([modelHash.stop(), engine?.stop()]);
-      // No more events of what it held will come: nothing waits for them any longer.
+      // The engine sends no more events, so the jobs and queries that wait for them must end.
       dispatcher.onEngineLost(new WaggleError("unavailable", "The worker is leaving."));
     },
     close() {

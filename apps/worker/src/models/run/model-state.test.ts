@@ -20,7 +20,7 @@ function stateIn(name: ModelStateName): ModelState {
   return state;
 }
 
-/** What each event leads to; an event that is missing must not happen. */
+/** The next state for each event; missing events are illegal. */
 const expected: Readonly<Record<ModelStateName, Readonly<Partial<Record<ModelTransition, ModelStateName>>>>> = {
   unloaded: { wait: "waiting", download: "downloading", load: "loading", unload: "unloading", fail: "failed" },
   waiting: {

@@ -1,4 +1,4 @@
-// Owns the state of one model: which states there are, which changes between them are legal, and its listeners.
+// Owns the state of one model: the possible states, the legal changes between them, and listeners.
 import type { ModelStateName } from "@waggle/protocol";
 
 export type ModelTransition =
@@ -10,13 +10,12 @@ export type ModelTransition =
   /** An engine begins to load the model, for the first time or after the previous engine has died. */
   | "load"
   | "loaded"
-  /** Its engine is to leave. */
   | "unload"
   | "unloaded"
-  /** It cannot be loaded, or its engine is in a crash loop. */
+  /** The model cannot be loaded, or its engine is in a crash loop. */
   | "fail";
 
-/** Pure. @throws Error on a pair that must not happen */
+/** Pure. @throws Error when the event is illegal in the state */
 function modelTransition(state: ModelStateName, event: ModelTransition): ModelStateName {
   const next = successors[state][event];
   if (next === undefined) throw new Error(`Illegal model transition: ${event} while ${state}`);
@@ -43,7 +42,7 @@ const successors: Readonly<Record<ModelStateName, Readonly<Partial<Record<ModelT
 
 export interface ModelState {
   readonly name: ModelStateName;
-  /** The reason of the failure, or what the model waits for. */
+  /** Why the model has failed, or what it waits for. */
   readonly reason: string | undefined;
   apply(event: ModelTransition, reason?: string): void;
   /** Calls the listener after every change. Returns a function that removes the listener. */

@@ -37,7 +37,7 @@ test("a file is described by its header", async () => {
   expect(hosted.facts?.bytes).toBeGreaterThan(1e6);
 });
 
-test("facts of a file do not hold for the one that has replaced it meanwhile", async () => {
+test("facts of a file are dropped if another file has replaced it meanwhile", async () => {
   const path = join(folder, "a.gguf");
   copyFileSync(embeddedModelPath(), path);
   const hosted = hostedFile(path);
@@ -53,7 +53,7 @@ test("a missing file is an error that names it", async () => {
   );
 });
 
-test("a named file that is missing is reported before the first request, and one to be downloaded is not", async () => {
+test("a missing configured file is reported before the first request, but a missing download is not", async () => {
   const missing: string[] = [];
   const describing = { ...options(), onMissing: (reason: string) => void missing.push(reason) };
   expect(await describeModel(hostedFile("/nowhere/x.gguf"), describing)).toBeUndefined();
@@ -63,7 +63,7 @@ test("a named file that is missing is reported before the first request, and one
   expect(missing).toEqual(["Cannot load model /nowhere/x.gguf: no such file"]);
 });
 
-test("a file that is not a model is left to the engine, which refuses it with the reason", async () => {
+test("a file that is not a model is left for the engine to refuse", async () => {
   const path = join(folder, "a.gguf");
   copyFileSync(import.meta.filename, path);
   const hosted = hostedFile(path);

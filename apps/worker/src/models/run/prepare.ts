@@ -1,26 +1,27 @@
-// Owns what has to be known of a model before it may load: where its file is, which may have to be downloaded first, and what it takes.
+// Prepares a model for loading: finds or downloads its file, and computes its memory needs.
 import { statSync } from "node:fs";
 import { GgufError, modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
 import { resolveModel } from "@waggle/models/download";
 import type { ResolveModelOptions } from "@waggle/models/download";
+import { isLocalFile } from "../list/given-file.ts";
 import type { HostedFile } from "../list/model-entry.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
 import type { LoadPlan } from "../memory/pool.ts";
 
 /** Progress is reported in steps of a hundredth: an event for every byte would flood the clients. */
 const progressSteps = 100;
-/** And by time as well: a hundredth of a large model takes longer than silence may. */
-const tellIntervalMs = 1_000;
+/** Longest time without a report: a hundredth of a large model may take longer. */
+const longestSilenceMs = 1_000;
 
 export interface PrepareOptions {
   readonly resolve: Omit<ResolveModelOptions, "onProgress" | "signal">;
   readonly signal: AbortSignal;
-  /** Of all models together; undefined: no limit. */
+  /** Budget of all models together; undefined: no limit. */
   readonly budgetBytes: number | undefined;
 }
 
-/** @throws WaggleError unavailable, naming the model and the reason; the signal's reason when it aborts */
+/** @throws WaggleError unavailable with the model and the reason; the signal's reason when it aborts */
 export async function prepareModel(hosted: HostedFile, options: PrepareOptions): Promise<LoadPlan> {
   const { host, reference } = hosted;
   const report = createReport(host.downloading);
@@ -31,7 +32,7 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
   });
   const header = await headerOf(path);
   const plan = header === undefined ? undefined : memoryPlanOf(header, hosted.settings, options.budgetBytes);
-  // Another file may have taken its place meanwhile.
+  // A swap may have changed the file meanwhile.
   if (hosted.reference === reference)
     hosted.facts = {
       path,
@@ -44,22 +45,22 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
 }
 
 export interface DescribeOptions extends PrepareOptions {
-  /** A file that the operator has named is missing, perhaps misspelled: the reason, before the first request for it fails. */
+  /** Called when a file of the settings cannot be used, so that the operator learns of it before the first request fails. */
   readonly onMissing: (reason: string) => void;
 }
 
-/** Looks at a file that is on disk already; undefined where it is not. */
+/** Prepares a model without a download; undefined when its file is not on disk or cannot be used. */
 export async function describeModel(hosted: HostedFile, options: DescribeOptions): Promise<LoadPlan | undefined> {
   try {
     return await prepareModel(hosted, { ...options, resolve: { ...options.resolve, offline: true } });
   } catch (error) {
-    // A request for it gets the reason; what is to be downloaded is not here yet.
-    if (!/^(?:hf|ollama|https?):/i.test(hosted.reference)) options.onMissing((error as Error).message);
+    // References to download are not reported: their files come with the first request.
+    if (isLocalFile(hosted.reference)) options.onMissing((error as Error).message);
     return undefined;
   }
 }
 
-/** What cannot be read, the engine says better. */
+/** Undefined for an invalid header: the engine's error is more precise. */
 async function headerOf(path: string): Promise<GgufHeader | undefined> {
   try {
     return await readGgufFile(path);
@@ -69,14 +70,14 @@ async function headerOf(path: string): Promise<GgufHeader | undefined> {
   }
 }
 
-function createReport(tell: HostedFile["host"]["downloading"]): (progress: number, doneBytes: number) => void {
+function createReport(send: HostedFile["host"]["downloading"]): (progress: number, doneBytes: number) => void {
   let step = -1;
-  let toldAt = 0;
+  let sentAt = 0;
   return (progress, doneBytes) => {
     const now = Math.floor(progress * progressSteps);
-    if (now === step && performance.now() - toldAt < tellIntervalMs) return;
+    if (now === step && performance.now() - sentAt < longestSilenceMs) return;
     step = now;
-    toldAt = performance.now();
-    tell(now / progressSteps, doneBytes);
+    sentAt = performance.now();
+    send(now / progressSteps, doneBytes);
   };
 }

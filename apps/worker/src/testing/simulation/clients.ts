@@ -1,4 +1,4 @@
-// Owns what clients do in a simulation: submit, read, leave, come back, cancel.
+// Owns the actions of clients in a simulation: submit, read, leave, return, cancel.
 import { generateSpecOf } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
@@ -14,19 +14,19 @@ import type { World } from "./world.ts";
 export interface Clients {
   submit(): void;
   open(): void;
-  /** A reader, present or past, reads on, leaves or comes back. */
+  /** A random reader reads, leaves or returns. */
   visit(): void;
   cancel(): void;
   cancelSession(): void;
-  /** Submissions that have neither been accepted nor refused. */
+  /** Number of submissions that are not yet accepted or refused. */
   readonly undecided: number;
 }
 
-/** From now on the worker's registry reports each job at the moment of its acceptance. */
+/** Wraps the worker's registry, so that each job is seen at the moment of its acceptance. */
 export function createClients(world: World): Clients {
   const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
   const { dispatcher, registry } = worker;
-  /** By trace, of every submission. */
+  /** The request of every submission, by its trace. */
   const requests = new Map<string, GenerateRequest>();
   let submissions = 0;
   let undecided = 0;
@@ -102,7 +102,7 @@ export function createClients(world: World): Clients {
     return visitor;
   }
 
-  /** Only what is still registered can be opened. */
+  /** Whether the job is still registered, and can be opened. */
   function isThere({ job }: Witness): boolean {
     return registry.get(job.spec.scope.client, job.id) === job;
   }
@@ -165,7 +165,7 @@ function isRetryAfter(seconds: number | undefined): boolean {
   return seconds !== undefined && Number.isInteger(seconds) && seconds >= 1 && seconds <= 60;
 }
 
-/** What differs from job to job. */
+/** The fields that differ between requests, for the history. */
 function shortOf(request: GenerateRequest): string {
   const { prompt, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } = request;
   return JSON.stringify({

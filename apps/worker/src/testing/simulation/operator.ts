@@ -1,4 +1,4 @@
-// Owns what happens to the worker in a simulation: its engine dies and comes back, it is told to leave, time passes.
+// Owns what happens to the worker in a simulation: its engine dies and loads again, and the worker drains or aborts.
 import { isWaiting } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { nameOf } from "./rules.ts";
@@ -7,12 +7,12 @@ import type { World } from "./world.ts";
 export interface Operator {
   crash(): void;
   load(): void;
-  /** Refuse new jobs and end those that have not begun: the first half of a drain. */
+  /** Refuses new jobs and ends those that have not begun: the first half of a drain. */
   refuse(): void;
   abort(): void;
-  /** The engine is there. */
+  /** Whether the engine is loaded. */
   readonly loaded: boolean;
-  /** False when the worker was told to leave and has not become idle. */
+  /** False while the worker refuses new jobs and is not idle yet. */
   readonly drained: boolean;
 }
 
@@ -30,8 +30,8 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       const before = rules.live.map((witness) => ({ witness, fate: fateOf(witness.job) }));
       for (const { witness, fate } of before) {
         if (fate === "fails") witness.reasons.add("engine_failed");
-        else if (world.refusing && fate !== "goes on") witness.reasons.add("unavailable");
-        if (fate === "goes on") count("streams that lost their engine");
+        else if (world.refusing && fate !== "continues") witness.reasons.add("unavailable");
+        if (fate === "continues") count("streams that lost their engine");
       }
       const backend = worker.backend();
       loaded = false;
@@ -39,7 +39,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       wire.cut();
       void backend.dispose();
       for (const { witness, fate } of before) {
-        const ends = fate === "ends" || fate === "fails" || (world.refusing && fate !== "goes on");
+        const ends = fate === "ends" || fate === "fails" || (world.refusing && fate !== "continues");
         if (ends && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
         if (!ends && witness.outcome !== undefined) fault(`${nameOf(witness)} does not outlive its engine`);
       }
@@ -81,16 +81,16 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
   };
 }
 
-type Fate = "waits" | "begins again" | "goes on" | "ends" | "fails";
+type Fate = "waits" | "begins again" | "continues" | "ends" | "fails";
 
-/** What becomes of a job whose engine dies. */
+/** What must happen to a job whose engine dies. */
 function fateOf(job: Job): Fate {
   const { phase, hasNewOutput, enginesLost } = job.state;
-  const said = job.log.nextToken > 0;
-  if (isWaiting(job)) return said ? "goes on" : "waits";
+  const hasTokens = job.log.nextToken > 0;
+  if (isWaiting(job)) return hasTokens ? "continues" : "waits";
   if (phase.name !== "running") return "ends";
   const isPoison = !hasNewOutput && enginesLost === 2;
   const refuses = job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
-  if (isPoison || (said && refuses)) return "fails";
-  return said ? "goes on" : "begins again";
+  if (isPoison || (hasTokens && refuses)) return "fails";
+  return hasTokens ? "continues" : "begins again";
 }

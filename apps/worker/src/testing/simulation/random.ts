@@ -1,15 +1,15 @@
-// Owns chance in a simulation: all of it follows from one seed.
+// Owns the random numbers of a simulation: all of them follow from one seed.
 
 export interface Random {
-  /** A whole number from 0 to below `limit`. */
+  /** A whole number from 0 up to, but not including, `limit`. */
   below(limit: number): number;
   chance(probability: number): boolean;
   pick<T>(from: readonly [T, ...T[]]): T;
-  /** Undefined when there is nothing to choose from. */
+  /** Undefined for an empty list. */
   pickAny<T>(from: readonly T[]): T | undefined;
 }
 
-/** Mulberry32. */
+/** The generator Mulberry32. */
 export function createRandom(seed: number): Random {
   let state = seed | 0;
 

@@ -1,4 +1,4 @@
-// Owns the random requests of a simulation and what their answers must be.
+// Owns the random requests of a simulation, and the expected text of their answers.
 import { expectedFakeText } from "@waggle/engine";
 import { GenerateRequestSchema, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 
 const plain = GenerateRequestSchema.parse({ prompt: "x", temperature: 0, seed: 1 });
 
-/** @param contextSize tokens; some prompts are longer than that, and must be refused */
+/** @param contextSize in tokens; some prompts are longer, and must be refused */
 export function randomRequest(random: Random, contextSize: number): GenerateRequest {
   const marker = random.pick([
     "",
@@ -37,23 +37,23 @@ export function randomRequest(random: Random, contextSize: number): GenerateRequ
   };
 }
 
-/** Whether only the model could see that the request cannot be run. */
+/** Whether the request is valid, but the model must refuse it: for its grammar or its length. */
 export function isRefusedByModel(request: GenerateRequest, contextSize: number): boolean {
   return request.grammar !== undefined || promptTokens(request) >= contextSize;
 }
 
-/** A byte is a token, and there is one before them. */
+/** The fake model has a token per byte, and one at the start. */
 export function promptTokens(request: GenerateRequest): number {
   return Buffer.byteLength(request.prompt ?? "") + 1;
 }
 
-/** The text that this many model tokens make when nobody else is there. */
+/** The text of this many tokens, from an undisturbed job without stop strings. */
 export function soloText(request: GenerateRequest, completionTokens: number): string {
   const { prompt = "", temperature, seed, ignore_eos } = request;
   return expectedFakeText({ kind: "text", text: prompt }, { temperature, seed, ignore_eos }, completionTokens);
 }
 
-/** The same, cut before the first stop string. */
+/** The text of this many tokens, cut before the first stop string. */
 export function stoppedText(request: GenerateRequest, completionTokens: number): string {
   const text = soloText(request, completionTokens);
   const starts = stopStringsOf(request)

@@ -1,11 +1,11 @@
-// Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
+// Owns the rules that must hold between any two turns of the event loop, whatever has happened to the worker.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, Outcome } from "@waggle/jobs";
 import type { ModelHost } from "../../models/run/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Rules {
-  /** Looks at everything. `engineReady`: jobs can run now. */
+  /** Checks all rules. `engineReady`: jobs can run now. */
   check(engineReady: boolean): void;
   /** A job was accepted. */
   watch(witness: Witness): void;
@@ -24,11 +24,11 @@ export interface RulesOptions {
 
 export function createRules({ host, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
   const { dispatcher, queue, registry, sessions } = host;
-  /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
+  /** Jobs that were live at the last check. A job that has ended since then may still need a reason for its end. */
   const active = new Set<Witness>();
   const all = new Set<Witness>();
   const newestOfSession = new Map<string, Witness>();
-  /** The end that each job was asked for first, and when. */
+  /** The first outcome that each ending job was given, and when. */
   const endings = new Map<Witness, { readonly outcome: Outcome; readonly sinceMs: number }>();
 
   const holds = (condition: boolean, message: () => string): void => {
@@ -39,7 +39,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
     return [...active].filter(({ outcome }) => outcome === undefined);
   }
 
-  /** Time alone ends jobs: whose time is over has ended, or is about to. */
+  /** Checks that each job whose time is over has ended, or is ending. */
   function applyTimes(witness: Witness): void {
     const { job, readersGoneAt, leftInPrefill } = witness;
     const { deadlineMs, onDisconnect, direct, retriable } = job.spec;
@@ -54,7 +54,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
     }
     for (const reason of due) witness.reasons.add(reason);
     const ends = hasEnded(job) || job.state.phase.name === "ending";
-    holds(due.length === 0 || ends, () => `${nameOf(witness)} goes on in spite of ${due.join()}`);
+    holds(due.length === 0 || ends, () => `${nameOf(witness)} continues in spite of ${due.join()}`);
   }
 
   function checkEnding(witness: Witness): void {
@@ -72,7 +72,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
     const count = (...names: Job["state"]["phase"]["name"][]): number =>
       witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
     const waiting = count("queued", "blocked");
-    // A job that supersedes a running one has a place outside of the queue, and there are no more of those than slots.
+    // A job that supersedes a running one waits outside of the queue's capacity. There are at most as many as slots.
     holds(queue.depth <= queue.capacity + slots, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
     holds(
       queue.depth === count("queued"),
@@ -85,7 +85,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
     const idle = engineReady && dispatcher.running < slots;
-    // A job that may be what kills the engines waits until the others have output, and no job overtakes it.
+    // A job that may have killed the engines waits until the other jobs have output, and no job overtakes it.
     const suspected = [...all].some(({ job: { state } }) => state.enginesLost > 0 && isHeldOrWaits(state));
     holds(
       !idle || count("queued") === 0 || suspected,
@@ -121,7 +121,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
         current += 1;
         const found = dispatcher.sessionJob(job.spec.scope.client, job.spec.scope.sessionId ?? "");
         holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
-      } else holds(job.state.phase.name === "ending", () => `${nameOf(witness)} was superseded and goes on`);
+      } else holds(job.state.phase.name === "ending", () => `${nameOf(witness)} was superseded and continues`);
     }
     holds(sessions.size === current, () => `${sessions.size} sessions are registered, and ${current} are live`);
   }
@@ -157,7 +157,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
   };
 }
 
-/** The engine may hold a job that has ended: until it has let go of it. */
+/** Whether the job has not ended, or the engine still holds its sequences. */
 function isHeldOrWaits({ phase, sequences }: Job["state"]): boolean {
   return phase.name !== "ended" || sequences.some(({ held }) => held);
 }

@@ -1,4 +1,4 @@
-// Owns what the log must contain about sessions: streams of one follow each other, and each that began has one end.
+// Checks the log of a simulation: the streams of a session do not overlap, and each stream that began has one end.
 import type { Witness } from "./witness.ts";
 
 export function checkSessionLog(
@@ -7,7 +7,7 @@ export function checkSessionLog(
   fault: (message: string) => void,
 ): void {
   const byTrace = new Map(witnesses.map((witness) => [witness.job.spec.scope.trace, witness]));
-  /** The trace of the stream that each session has open. */
+  /** The trace of the open stream of each session. */
   const open = new Map<string, string>();
   const ended = new Set<string>();
   for (const { msg, trace } of lines) {

@@ -1,5 +1,5 @@
-// Owns one simulated schedule: what happens when, and what must hold in the end. All of it follows from the seed; time is a fake clock's,
-// and the order of turns the event loop's, in which nothing real is waited for.
+// Runs one simulated schedule, and checks what must hold at its end. Everything follows from the seed: time is that of a fake clock, and
+// the order of turns that of the event loop, in which nothing real is awaited.
 import { createFakeClock } from "@waggle/testing";
 import type { AdmissionQueue } from "@waggle/queue";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -14,26 +14,26 @@ import { createWire } from "./wire.ts";
 import type { World } from "./world.ts";
 
 export interface SimulationReport {
-  /** How often what happened: outcomes of jobs, refusals, faults. */
+  /** How often each kind of event happened: outcomes of jobs, refusals, faults. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Everything that was done and seen, in order; equal for equal seeds. */
+  /** All actions and observations, in order; equal for equal seeds. */
   readonly history: readonly string[];
 }
 
-/** Of answers that continue without a reader; all others are forgotten sooner. */
+/** How long answers of jobs without a reader are kept, in ms. All others are forgotten sooner. */
 const answerWindowMs = 1_800_000;
-/** Enough for every chain of promises in the worker. */
+/** Microtasks that are enough for every chain of promises in the worker. */
 const reactionTicks = 50;
-/** Turns of the event loop that the end of a schedule may take before something hangs. */
+/** Most turns of the event loop that the end of a schedule may take; with more, something hangs. */
 const mostClosingTurns = 2_000;
 
-/** @throws Error naming the rules that were broken, with the history that led there */
+/** @throws Error with the broken rules and the history */
 export async function simulate(seed: number, metrics: WorkerMetrics): Promise<SimulationReport> {
   const random = createRandom(seed);
   const history: string[] = [];
   const faults: string[] = [];
   const counts: Record<string, number> = {};
-  /** How often something that is under way is delivered between two actions. */
+  /** Probability that messages under way are delivered between two actions. */
   const promptness = random.pick([0.2, 0.6, 1]);
   const actions = 30 + random.below(60);
   const loadLater = random.chance(0.2);
@@ -88,19 +88,19 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     counts[what] = (counts[what] ?? 0) + 1;
   }
 
-  /** Throws if something is broken by now. */
+  /** @throws Error with the rules broken so far, and the history */
   function inspect(): void {
     rules.check(operator.loaded);
     if (faults.length > 0) throw new Error(`${faults.join("\n")}\n\nHistory:\n${history.join("\n")}`);
   }
 
   async function advance(): Promise<void> {
-    // No timer of Node's fires before the reactions of promises have run.
+    // Node's timers fire only after the reactions of promises have run.
     await ticks(reactionTicks);
     const ms = random.pick([0.5, 5, 5, 50, 50, 500, 500, 1_000, 2_000, 5_000, 15_000, 30_000]);
     note(`${ms} ms pass`);
     clock.advance(ms);
-    // At once, because a reader that comes now would hide that nobody read before.
+    // Inspect at once: a reader that is opened later would hide that the job had no reader.
     inspect();
   }
 
@@ -129,7 +129,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     }
   }
 
-  /** Lets the event loop go on: not at all, a little, or a turn. */
+  /** Lets the event loop continue: not at all, a little, or for a turn. */
   async function pass(): Promise<void> {
     if (random.chance(promptness)) wire.deliver(1 + random.below(3));
     if (random.chance(0.2)) return;
@@ -137,7 +137,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     await ticks(random.below(6));
   }
 
-  /** Nothing more is asked, and nothing holds anything up: whatever lives must end by itself. */
+  /** Makes no more requests and holds nothing up, so that every job must end by itself. */
   async function close(): Promise<void> {
     if (random.chance(0.15)) operator.refuse();
     if (random.chance(0.05)) operator.abort();
@@ -200,7 +200,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   return { counts, history };
 }
 
-/** The shares of the service that are in use: taken from the queue, and not yet given back. */
+/** The jobs that were taken from the queue and not yet given back. */
 function watchTickets(queue: AdmissionQueue<Job>): ReadonlySet<string> {
   const tickets = new Set<string>();
   const { take, finished, putBack } = queue;

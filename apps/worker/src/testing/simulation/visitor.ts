@@ -1,23 +1,23 @@
-// Owns a client in a simulation: it reads a job's stream through one reader after another, and checks what it is given.
+// Owns a client in a simulation that reads a job's stream through one reader after another, and checks the events.
 import type { StreamEvent } from "@waggle/protocol";
 import type { Reader } from "@waggle/jobs";
 import type { Witness } from "./witness.ts";
 
-/** How readers are opened: the dispatcher's part in it. */
+/** Opens a reader, as the dispatcher does. */
 export type OpenReader = (after: number, onStalled: () => void) => Reader;
 
 export interface Visitor {
   readonly witness: Witness;
   readonly attached: boolean;
-  /** Asks for one batch, unless one is on its way. */
+  /** Asks for one batch of events, unless a batch is on its way. */
   pull(): void;
-  /** Asks again whenever it got something. */
+  /** Whether the client asks for the next batch after each batch. */
   readonly eager: boolean;
   setEager(): void;
   leave(): void;
-  /** Comes back for what it has not read. */
+  /** Opens a reader for the events after the last one read. */
   resume(): void;
-  /** Has read a terminal event: there is nothing to come back for. */
+  /** Whether the client has read a terminal event. */
   readonly done: boolean;
 }
 
@@ -80,10 +80,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
     pulling = true;
     pulledAt = now();
     const result = from.next();
-    // Asking for more than there is closes the reader, as the HTTP side does after the last batch.
+    // Asking for a batch after the last one closes the reader, as the HTTP side does.
     if (done || behind) detach();
     void result.then(({ done: over, value }) => {
-      // What was handed over before it left may still be on its way.
+      // A batch that was handed over before the client left may still be on its way.
       if (from !== reader) return;
       pulling = false;
       if (over === true) return accuse("ended without a terminal event");
@@ -97,15 +97,15 @@ export function createVisitor(options: VisitorOptions): Visitor {
     switch (event.type) {
       case "queued":
       case "status":
-        if (event.type === "queued" && startedSeen) accuse("hears that the job is queued after it started");
+        if (event.type === "queued" && startedSeen) accuse("gets a queued event after the job started");
         return;
       case "started":
-        if (startedSeen) accuse("hears twice that the job started");
+        if (startedSeen) accuse("gets a second started event");
         if (event !== log.started) accuse("gets another started event than the log has");
         startedSeen = true;
         return;
       case "token":
-        if (!startedSeen) accuse("gets a token before it hears that the job started");
+        if (!startedSeen) accuse("gets a token before the started event");
         if (event.index !== nextToken) accuse(`gets token ${event.index} where ${nextToken} was due`);
         if (event !== witness.tokens[event.index]) accuse(`gets another token ${event.index} than the log has`);
         nextToken = event.index + 1;
@@ -114,12 +114,12 @@ export function createVisitor(options: VisitorOptions): Visitor {
       case "error":
         if (event !== batch.at(-1)) accuse("gets events behind the terminal one");
         if (event.type === "error" && event.code === "slow_consumer" && event !== log.terminal) {
-          if (nextToken >= log.firstToken) accuse("is cut off as too slow though all it needs is there");
+          if (nextToken >= log.firstToken) accuse("is cut off as too slow though the log has all its tokens");
           behind = true;
           return options.onCutOff("behind");
         }
         if (event !== log.terminal) accuse("gets another terminal event than the log has");
-        if (nextToken < log.nextToken) accuse(`is told of the end before token ${nextToken}`);
+        if (nextToken < log.nextToken) accuse(`gets the end before token ${nextToken}`);
         done = true;
         return;
     }

@@ -1,5 +1,5 @@
-// Owns the channel between the worker and its engine in a simulation: messages that take their time, steps that wait for a release, and contents
-// that no message may have. It counts passes by itself, so that the engine's count is not the only one.
+// Owns the channel between the worker and its engine in a simulation: messages are delayed, and passes wait for a release. It reports
+// events that must not occur, and counts passes itself, independent of the engine.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";
@@ -8,23 +8,21 @@ import type { InlineLink } from "../inline-engine.ts";
 export interface Wire {
   readonly link: InlineLink;
   readonly gate: Pick<StepGate, "pass" | "open">;
-  /** A pass is held at the gate. */
-  readonly holding: boolean;
-  /** Lets the held pass go, and so many more. */
+  /** Releases the held pass and the passes after it, `count` in total; does nothing without a held pass. */
   step(count: number): void;
-  /** Delivers so many of the messages that are under way, in each direction the oldest first. */
+  /** Delivers `count` of the messages under way in each direction, the oldest first. */
   deliver(count: number): void;
-  /** From now on nothing is late and no pass is held. */
+  /** Stops delaying messages and holding passes. */
   open(): void;
-  /** The engine dies: its pass ends, and what is under way is lost. */
+  /** Cuts the channel because the engine dies: its pass ends, and messages under way are lost. */
   cut(): void;
   readonly underWay: number;
-  /** Most passes that ended between the arrival of a cancel and the slot being free, over all cancels. */
+  /** Most passes that ended between the arrival of a cancel and the release of the job's slot, over all cancels. */
   readonly mostCancelSteps: number;
 }
 
 export interface WireOptions {
-  /** Messages wait for `deliver`; otherwise commands take a microtask and events none. */
+  /** Whether messages wait for `deliver`. Otherwise commands take a microtask, and events arrive at once. */
   readonly late: boolean;
   readonly fault: (message: string) => void;
 }
@@ -32,7 +30,7 @@ export interface WireOptions {
 export function createWire({ late, fault }: WireOptions): Wire {
   const commands: (() => void)[] = [];
   const events: (() => void)[] = [];
-  /** Passes that had ended when the cancel of this job arrived. */
+  /** Number of passes that had ended when the cancel of a job arrived. */
   const cancelledAt = new Map<string, number>();
   let prompt = !late;
   let allowed = 0;
@@ -69,7 +67,7 @@ export function createWire({ late, fault }: WireOptions): Wire {
     try {
       run();
     } catch (thrown) {
-      fault(`a message was not taken: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+      fault(`the receiver of a message failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
     }
   }
 
@@ -108,9 +106,6 @@ export function createWire({ late, fault }: WireOptions): Wire {
         allowed = Infinity;
         letGo();
       },
-    },
-    get holding() {
-      return held !== undefined;
     },
     step(count) {
       allowed = held === undefined ? 0 : count;

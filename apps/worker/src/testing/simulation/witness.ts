@@ -1,4 +1,4 @@
-// Owns what is seen of one job: every event of its stream as it is written, and whether that may be. It never touches the job.
+// Observes one job: checks every event of its stream as it is written. It never changes the job.
 import { createHash } from "node:crypto";
 import { StreamEventSchema } from "@waggle/protocol";
 import type { GenerateRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
@@ -6,7 +6,7 @@ import type { Job } from "@waggle/jobs";
 import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 
-/** Reasons that the schedule has given the job to end. Whatever it ends with must be among them, or be its natural end. */
+/** Reasons for an end that the schedule has given the job. The job must end for one of them, or finish normally. */
 export type Reason =
   | "client"
   | "superseded"
@@ -19,22 +19,21 @@ export type Reason =
 
 export interface Witness {
   readonly job: Job;
-  /** What it was asked for. */
   readonly request: GenerateRequest;
-  /** Counts the accepted jobs from 1. */
+  /** Number of the accepted job, counted from 1. */
   readonly number: number;
   readonly reasons: Set<Reason>;
-  /** Readers that the schedule holds open. */
+  /** Number of readers that the schedule holds open. */
   readers: number;
-  /** When the last reader left; undefined while there is one, and before the first. */
+  /** When the last reader left; undefined while a reader is open, and before the first. */
   readersGoneAt: number | undefined;
-  /** Its prompt was being computed then. */
+  /** Whether the last reader left while the prompt was computed. */
   leftInPrefill: boolean;
   everRead: boolean;
   readonly tokens: readonly TokenEvent[];
-  /** How it ended: `finished stop`, `cancelled client`, `failed deadline_exceeded`; undefined while it lives. */
+  /** Such as `finished stop`, `cancelled client` or `failed deadline_exceeded`; undefined until the job has ended. */
   readonly outcome: string | undefined;
-  /** Checks the whole once everything is over. */
+  /** Checks the job's whole stream, at the end of the simulation. */
   conclude(contextSize: number): void;
 }
 
@@ -56,7 +55,7 @@ export function createWitness(
   const accuse = (message: string): void => fault(`job ${number} (${job.uid}): ${message}`);
 
   function check(): void {
-    if (terminal !== undefined) accuse("its stream goes on after its end");
+    if (terminal !== undefined) accuse("its stream continues after its end");
     if ((log.waiting?.number ?? 0) > waiting) {
       waiting = log.waiting?.number ?? 0;
       if (started !== undefined && log.waiting?.event.type === "queued") accuse("is queued after it started");
@@ -106,13 +105,13 @@ export function createWitness(
     const whole = soloText(request, contextSize);
     const soFar = soloText(request, job.state.counts.completionTokens);
     if (!whole.startsWith(text) && !soFar.startsWith(text))
-      accuse(`said "${text}", which is no beginning of "${whole}"`);
+      accuse(`has the text "${text}", which is no beginning of "${whole}"`);
   }
 
   function concludeFinished(text: string, contextSize: number): void {
     const { completionTokens } = job.state.counts;
     const due = stoppedText(request, completionTokens);
-    if (text !== due) accuse(`said "${text}" instead of "${due}"`);
+    if (text !== due) accuse(`has the text "${text}" instead of "${due}"`);
     const full = completionTokens === request.max_tokens || promptTokens(request) + completionTokens >= contextSize;
     if (outcome === "finished length" && !full) accuse(`ran out of room after ${completionTokens} tokens`);
     const eog = /\[eog:(\d+)\]/.exec(request.prompt ?? "")?.[1];

@@ -1,4 +1,4 @@
-// Owns what the parts of one simulation share: chance, time, the worker under test, and what was seen so far.
+// Owns the state that the parts of one simulation share: random numbers, time, the worker under test, and observations.
 import type { FakeClock } from "@waggle/testing";
 import type { JobLimits } from "@waggle/jobs";
 import type { InlineWorker } from "../inline-worker.ts";
@@ -16,14 +16,14 @@ export interface World {
   readonly rules: Rules;
   readonly limits: JobLimits;
   readonly contextSize: number;
-  /** All jobs that were accepted, in that order. */
+  /** All accepted jobs, in the order of their acceptance. */
   readonly witnesses: Witness[];
   readonly visitors: Visitor[];
-  /** New jobs are being refused. */
+  /** Whether the worker refuses new jobs. */
   refusing: boolean;
-  /** Writes a line of the history. */
+  /** Adds a line to the history. */
   note(line: string): void;
   count(what: string): void;
-  /** A rule is broken. */
+  /** Reports a broken rule. */
   fault(message: string): void;
 }

@@ -8,17 +8,17 @@ import { readTags } from "./tags.ts";
 import { readTextArguments } from "./text.ts";
 import { readValues } from "./values.ts";
 
-/** Where arguments go, and what is known of them. */
+/** Receives the arguments of a call as JSON. */
 export interface ArgumentsTarget {
-  /** Takes more JSON text; together it is one JSON value once the arguments have ended. */
+  /** Appends JSON text. All texts together are one JSON value when the arguments have ended. */
   say(json: string): void;
-  /** The text of a piece of the answer, marks spelled out; for text that becomes a JSON string. */
+  /** Replaces the marks in a piece of the answer by their markers; for text that becomes a JSON string. */
   readonly spell: (text: string) => string;
   /** JSON Schema of the arguments; undefined: any object. */
   readonly schema: unknown;
 }
 
-/** Reads the arguments at the cursor. Returns false if the answer ended within the arguments, or if they cannot be read further. */
+/** Reads the arguments at the cursor. Returns false if the answer ended within them, or if they cannot be read further. */
 export function readArguments(cursor: Cursor, syntax: ArgumentsSyntax, target: ArgumentsTarget): Reading {
   switch (syntax.kind) {
     case "json":

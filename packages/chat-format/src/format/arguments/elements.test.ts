@@ -31,7 +31,7 @@ it.each([
   expect(argumentsOf(text)).toBe(json);
 });
 
-it("elements beyond the depth that is read are text", () => {
+it("elements below the depth limit are text", () => {
   const nested = (depth: number, inner: string): string => "~<a>".repeat(depth) + inner + "~</a>".repeat(depth);
   const known = argumentsOf(nested(maxElementDepth, "x"));
   expect(known).toBe(`${'{"a": '.repeat(maxElementDepth)}"x"${"}".repeat(maxElementDepth)}`);
@@ -39,7 +39,7 @@ it("elements beyond the depth that is read are text", () => {
   expect(deeper.startsWith(`${'{"a": '.repeat(maxElementDepth)}"~<a>x"`)).toBe(true);
 });
 
-it("openings without end are taken, nothing of them twice", () => {
+it("an endless row of openings takes linear time", () => {
   const reader = createReader({ format, tools });
   reader.push("CALL f:");
   const spentMs = processorStopwatch();

@@ -1,4 +1,4 @@
-// Owns arguments that are written as elements, `<city>Paris</city>`, each tag behind a marker, and within each other for objects and lists.
+// Reads arguments that are written as elements, `<city>Paris</city>`. A marker precedes each tag; nested elements are objects and lists.
 import { type Cursor, type Reading, isNext, takeBlanks, takeLiteral } from "../cursor.ts";
 import type { ElementArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
@@ -12,56 +12,48 @@ interface Elements {
   readonly cursor: Cursor;
   readonly target: ArgumentsTarget;
   readonly schema: SchemaTypes;
-  /** With which every element begins, and ends. */
+  /** The marker and the first character of each opening tag. */
   readonly open: string;
+  /** The marker and the first characters of each closing tag. */
   readonly close: string;
+  /** Tag of a list's items. */
   readonly item: string;
 }
 
 export function* readElements(cursor: Cursor, { before, item }: ElementArguments, target: ArgumentsTarget): Reading {
   const schema = createSchemaTypes(target.schema);
   const elements = { cursor, target, schema, open: `${before}<`, close: `${before}</`, item };
-  if (!(yield* readMembers(elements, target.schema, 0))) return false;
-  return !(cursor.ended && cursor.at >= cursor.text.length);
+  return yield* readNested(elements, { isList: false, schema: target.schema, depth: 0 });
 }
 
-/** Whether an element begins here, white space aside. */
+/** Whether an element begins here, after optional white space. */
 function* elementNext({ cursor, open, close }: Elements): Reading {
   return !(yield* isNext(cursor, [close])) && (yield* isNext(cursor, [open]));
 }
 
-/** Reads elements one after the other as the members of an object. */
-function* readMembers(elements: Elements, schema: unknown, depth: number): Reading {
-  const { target } = elements;
-  target.say("{");
+interface Nested {
+  readonly isList: boolean;
+  readonly schema: unknown;
+  readonly depth: number;
+}
+
+/** Reads elements one after the other, as the members of an object or, regardless of their tags, as the items of a list. */
+function* readNested(elements: Elements, { isList, schema, depth }: Nested): Reading {
+  const { cursor, target } = elements;
+  target.say(isList ? "[" : "{");
   for (let count = 0; yield* elementNext(elements); count += 1) {
     const tag = yield* readTag(elements);
     if (tag === undefined) return false;
-    target.say(`${count === 0 ? "" : ", "}${JSON.stringify(target.spell(tag))}: `);
-    if (!(yield* readValue(elements, tag, elements.schema.member(schema, tag), depth + 1))) return false;
+    const key = isList ? "" : `${JSON.stringify(target.spell(tag))}: `;
+    const before = (count === 0 ? "" : ", ") + key;
+    if (before !== "") target.say(before);
+    const inner = isList ? elements.schema.item(schema) : elements.schema.member(schema, tag);
+    if (!(yield* readValue(elements, tag, inner, depth + 1))) return false;
   }
-  if (ended(elements)) return false;
-  target.say("}");
+  if (cursor.ended && cursor.at >= cursor.text.length) return false;
+  target.say(isList ? "]" : "}");
   return true;
 }
-
-/** Reads elements as the items of a list, whatever their tag is. */
-function* readItems(elements: Elements, schema: unknown, depth: number): Reading {
-  const { target } = elements;
-  const item = elements.schema.item(schema);
-  target.say("[");
-  for (let count = 0; yield* elementNext(elements); count += 1) {
-    const tag = yield* readTag(elements);
-    if (tag === undefined) return false;
-    if (count > 0) target.say(", ");
-    if (!(yield* readValue(elements, tag, item, depth + 1))) return false;
-  }
-  if (ended(elements)) return false;
-  target.say("]");
-  return true;
-}
-
-const ended = ({ cursor }: Elements): boolean => cursor.ended && cursor.at >= cursor.text.length;
 
 function* readTag({ cursor, open }: Elements): Generator<undefined, string | undefined> {
   yield* takeBlanks(cursor);
@@ -76,8 +68,7 @@ function* readValue(elements: Elements, tag: string, schema: unknown, depth: num
   const isText = depth >= maxElementDepth || (types?.size === 1 && types.has("string"));
   if (!isText && (yield* elementNext(elements))) {
     const isList = yield* listNext(elements, types, item);
-    const whole = isList ? yield* readItems(elements, schema, depth) : yield* readMembers(elements, schema, depth);
-    return whole && (yield* takeUntil(cursor, end)) !== undefined;
+    return (yield* readNested(elements, { isList, schema, depth })) && (yield* takeUntil(cursor, end)) !== undefined;
   }
   const empty = emptyValue(types);
   if (empty !== undefined && (yield* isNext(cursor, [end]))) {
@@ -88,7 +79,7 @@ function* readValue(elements: Elements, tag: string, schema: unknown, depth: num
   return yield* readTypedValue(cursor, { close: end, lines: false }, types, target);
 }
 
-/** Whether the elements that come are a list's, by the schema or else by their tag. */
+/** Whether the next elements are the items of a list: by the schema, or by their tag if the schema leaves it open. */
 function* listNext({ cursor, open }: Elements, types: JsonTypes, item: string): Reading {
   if (types?.has("array") === true && !types.has("object")) return true;
   if (types?.has("object") === true && !types.has("array")) return false;

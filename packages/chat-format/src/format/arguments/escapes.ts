@@ -1,6 +1,6 @@
 // Reads the escapes of Python and JSON in quoted text.
 
-/** The longest is `\U0001F600`. */
+/** Length of the longest escape, `\U0001F600`. */
 const maxEscapeChars = 10;
 
 const single: Readonly<Record<string, string>> = {
@@ -13,11 +13,11 @@ const mayBecomeCoded = /^\\(?:x[\da-fA-F]?|u[\da-fA-F]{0,3}|U[\da-fA-F]{0,7}|[0-
 
 export interface Escape {
   readonly text: string;
-  /** Characters that it takes, the backslash among them. */
+  /** Characters of the escape in the answer, including the backslash. */
   readonly length: number;
 }
 
-/** The escape at a backslash; undefined if more text is needed to decide. In an unknown escape, the backslash is a plain character. */
+/** Reads the escape at a backslash; undefined if more text is needed. In an unknown escape, the backslash is a plain character. */
 export function escapeAt(text: string, at: number, ended: boolean): Escape | undefined {
   const rest = text.slice(at, at + maxEscapeChars);
   if (!ended && mayBecomeCoded.test(rest)) return undefined;

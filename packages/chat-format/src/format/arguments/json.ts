@@ -1,5 +1,5 @@
-// Finds the end of a JSON value that comes in pieces, by counting brackets and skipping strings. The value is passed on unchanged and is not
-// checked.
+// Finds the end of a JSON value that comes in pieces, by counting brackets and skipping strings. The value is passed on unchanged and
+// unchecked.
 import { type Cursor, type Reading, takeBlanks } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 
@@ -21,7 +21,7 @@ export function* readJson(cursor: Cursor, say: (json: string) => void): Reading 
   }
 }
 
-/** Reads an object, also one that is JSON text in a string. */
+/** Reads an object, or a string that contains an object as JSON text. */
 export function* readJsonObject(cursor: Cursor, say: (json: string) => void): Reading {
   if (!(yield* takeBlanks(cursor))) return false;
   if (cursor.text.charAt(cursor.at) !== '"') return yield* readJson(cursor, say);
@@ -47,10 +47,10 @@ function unquoted(json: string): string {
 }
 
 interface Scan {
-  /** The place after the value's end; undefined: it has not ended. */
+  /** Returns the position after the value's end; undefined if the value continues. */
   feed(text: string, from: number): number | undefined;
   readonly begun: boolean;
-  /** A number or a word, which only what follows ends. */
+  /** Whether the value is a number or a word: only the next character shows its end. */
   readonly bare: boolean;
 }
 
@@ -66,7 +66,7 @@ function createScan(): Scan {
     begun = true;
   }
 
-  /** Outside of strings: where the value ends, when it does at this character. */
+  /** Handles a character outside of strings. Returns the position of the value's end, if this character ends the value. */
   function structure(char: string, at: number): number | undefined {
     if (char === '"') {
       if (bare) return at;
@@ -76,7 +76,7 @@ function createScan(): Scan {
     }
     if (char === "{" || char === "[") return bare ? at : open();
     if (char === "}" || char === "]") {
-      // The bracket of what surrounds a bare number or word: the value ended before it.
+      // This bracket closes the surrounding value: the number or word ended before it.
       if (depth === 0) return at;
       depth -= 1;
       return depth === 0 ? at + 1 : undefined;

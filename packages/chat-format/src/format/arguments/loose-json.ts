@@ -1,12 +1,17 @@
-// Reads objects and lists inside a value, as JSON or as Python prints them, `{'a': [True, None]}`, and converts them to JSON while they come.
+// Reads objects and lists in JSON or in Python's notation, `{'a': [True, None]}`, and converts each piece to JSON as it arrives.
 import type { Cursor, Reading } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 
-const words: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
-/** Names and numbers outside of strings are kept up to this length until they end. */
+/** Python's constants in JSON. */
+export const pythonWords: ReadonlyMap<string, string> = new Map([
+  ["True", "true"],
+  ["False", "false"],
+  ["None", "null"],
+]);
+/** Longest number or word outside of strings. A longer word makes the value unreadable. */
 const maxWordChars = 64;
 
-/** Reads one object or list, whose bracket comes next. False: the answer ended before, or it cannot be read on. */
+/** Reads the object or list that begins at the cursor. Returns false if the answer ended within it, or if it cannot be read further. */
 export function* readLooseJson(cursor: Cursor, say: (json: string) => void): Reading {
   const writer = createWriter();
   for (;;) {
@@ -30,7 +35,7 @@ interface Written {
 
 interface Writer {
   write(text: string, from: number): Written;
-  /** What was kept when the text breaks off. */
+  /** The number or word that was not written yet, for an answer that ends within the value. */
   rest(): string;
 }
 
@@ -42,7 +47,7 @@ function createWriter(): Writer {
   let word = "";
 
   function endWord(): string {
-    const ended = words[word] ?? word;
+    const ended = pythonWords.get(word) ?? word;
     word = "";
     return ended;
   }
@@ -63,7 +68,7 @@ function createWriter(): Writer {
     return char === '"' || char < " " ? JSON.stringify(char).slice(1, -1) : char;
   }
 
-  /** Undefined: outside of objects and lists, and not taken. */
+  /** Handles a character outside of strings. Undefined: no object or list can contain this character. */
   function outside(char: string): string | undefined {
     if (/[\w.+-]/.test(char) && word.length < maxWordChars) {
       word += char;
@@ -96,7 +101,7 @@ function createWriter(): Writer {
   };
 }
 
-/** A character after a backslash: what JSON does not know is written otherwise. */
+/** Writes a backslash and this character as JSON. Escapes that JSON does not have are converted. */
 function escape(char: string): string {
   if ('"\\/bfnrtu'.includes(char)) return `\\${char}`;
   if (char === "'") return char;

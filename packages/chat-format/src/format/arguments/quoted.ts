@@ -1,44 +1,26 @@
-// Reads quoted text and passes it on as the inside of a JSON string while it comes.
-import { type Cursor, type Reading, createWatch } from "../cursor.ts";
+// Reads quoted text and passes on each piece as part of a JSON string.
+import { type Cursor, type Reading, createWatch, takeLiteral } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 import type { Quote, ValueArguments } from "../syntax.ts";
 import { escapeAt } from "./escapes.ts";
 
-/** Longest white space and name after a quote, which show whether the quote ends its text. */
+/** Most characters after a quote that are examined to decide whether the quote ends its text. */
 const maxAheadChars = 128;
 
 export interface Quoted {
   readonly quote: Quote;
-  /** The text that ends an argument by name. */
+  /** What can follow the value of a named argument; undefined for all other values. */
   readonly named?: NamedEnds;
   say(json: string): void;
   spell(text: string): string;
 }
 
-/** The quote that begins here, and consumes it. Three of them in a row are one as well. */
+/** Consumes the quote that begins here, and returns it. Three quotes in a row count as one quote. */
 export function* takeQuote(cursor: Cursor, quotes: readonly Quote[]): Generator<undefined, Quote | undefined> {
   for (const quote of quotes) {
-    while (
-      !cursor.ended &&
-      quote.text.startsWith(cursor.text.slice(cursor.at)) &&
-      cursor.text.length - cursor.at < quote.text.length
-    )
-      yield;
-    if (!cursor.text.startsWith(quote.text, cursor.at)) continue;
-    if (!quote.escapes) {
-      cursor.at += quote.text.length;
-      return quote;
-    }
-    const triple = quote.text.repeat(3);
-    while (
-      !cursor.ended &&
-      triple.startsWith(cursor.text.slice(cursor.at, cursor.at + 3)) &&
-      cursor.text.length - cursor.at < 3
-    )
-      yield;
-    const found = cursor.text.startsWith(triple, cursor.at) ? { ...quote, text: triple } : quote;
-    cursor.at += found.text.length;
-    return found;
+    if (!(yield* takeLiteral(cursor, quote.text))) continue;
+    const isTriple = quote.escapes && (yield* takeLiteral(cursor, quote.text.repeat(2)));
+    return isTriple ? { ...quote, text: quote.text.repeat(3) } : quote;
   }
   return undefined;
 }
@@ -79,8 +61,8 @@ function tell({ say, spell }: Quoted, text: string): void {
 }
 
 /**
- * Whether the quote here ends the text. Some templates, and so their models, escape nothing in quotes: there a quote is an end only where
- * something follows that may follow a value. Undefined: more text decides.
+ * Whether the quote at the cursor ends the text; undefined if more text is needed. Some templates, and so their models, do not escape quotes
+ * within a text: such a quote ends the text only before something that may follow a value.
  */
 function endsText({ text, at, ended }: Cursor, { quote, named }: Quoted): boolean | undefined {
   if (!quote.escapes) return true;
@@ -98,13 +80,13 @@ function endsText({ text, at, ended }: Cursor, { quote, named }: Quoted): boolea
 }
 
 export interface NamedEnds {
-  /** What follows the last quote of a text. */
+  /** Matches the text after a closing quote. */
   readonly ends: RegExp;
-  /** Matches beginnings of such a text. */
+  /** Matches every beginning of a text that `ends` matches. */
   readonly mayEnd: RegExp;
 }
 
-/** Another argument's name, or the end of all arguments and then another call, the end of a list, or a marker. */
+/** A closing quote precedes a marker, another argument's name, or the end of the arguments and then a marker, a list's end or another call. */
 export function namedEnds({ open, close, assign }: ValueArguments): NamedEnds {
   const [begin, end, is] = [open, close, assign.trim()].map((text) => text.replaceAll(/[()[\]{}]/g, String.raw`\$&`));
   const mark = String.raw`\uFDD1-\uFDEF`;

@@ -52,7 +52,7 @@ describe("a schema's types", () => {
     expect(typesIn({ $ref }, root)).toEqual(types);
   });
 
-  it("are any where schemas go too deep", () => {
+  it("are unknown if the schemas are nested too deep", () => {
     const nested = (depth: number): unknown => (depth === 0 ? { type: "string" } : { allOf: [nested(depth - 1)] });
     expect(typesIn(nested(maxSchemasLookedInto - 1))).toEqual(["string"]);
     expect(typesIn(nested(maxSchemasLookedInto))).toBeUndefined();
@@ -61,7 +61,7 @@ describe("a schema's types", () => {
   });
 });
 
-it("members and items are found in whatever a schema is made of", () => {
+it("members and items are found in all parts of a schema", () => {
   const root = {
     $defs: { place: { properties: { city: { type: "string" } }, additionalProperties: { type: "number" } } },
     allOf: [{ anyOf: [{ type: "null" }, { properties: { at: { $ref: "#/$defs/place" } } }] }],

@@ -1,4 +1,4 @@
-// Finds which types a tool's JSON Schema allows for a value, to distinguish strings from other values if both are written as plain text.
+// Finds the types that a tool's JSON Schema allows for a value. They distinguish strings from other values in formats that write both as plain text.
 
 export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array";
 /** Undefined: any type. */
@@ -6,13 +6,13 @@ export type JsonTypes = ReadonlySet<JsonType> | undefined;
 
 export interface SchemaTypes {
   types(schema: unknown): JsonTypes;
-  /** The schema of a member; undefined where it is unknown. */
+  /** The schema of a member; undefined if the schema does not say. */
   member(schema: unknown, key: string): unknown;
-  /** The schema of a list's items. */
+  /** The schema of a list's items; undefined if the schema does not say. */
   item(schema: unknown): unknown;
 }
 
-/** Schemas within each other (`$ref`, `anyOf` and their like) that are looked into for one question; beyond, any type is possible. */
+/** Most nested schemas (`$ref`, `anyOf` and similar) that one question examines; beyond this number, any type is possible. */
 export const maxSchemasLookedInto = 256;
 
 const all: readonly JsonType[] = ["string", "number", "integer", "boolean", "null", "object", "array"];
@@ -35,7 +35,7 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
     return types !== undefined && schema["nullable"] === true ? new Set<JsonType>([...types, "null"]) : types;
   }
 
-  /** The first that is found in the schema or in one that it is made of. */
+  /** The first result of `find` for the schema or for one of its parts. */
   function within(schema: unknown, find: (one: Readonly<Record<string, unknown>>) => unknown): unknown {
     if (!isObject(schema) || left <= 0) return undefined;
     left -= 1;
@@ -71,7 +71,7 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
   };
 }
 
-/** The types that all of these allow; the first with types wins where they contradict each other. */
+/** The types that all sets allow. If two sets contradict each other, the earlier one wins. */
 export function intersection(sets: readonly JsonTypes[]): JsonTypes {
   return sets.reduce((result, set) => {
     if (result === undefined || set === undefined) return result ?? set;
@@ -93,20 +93,31 @@ function ownTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
   return named.length > 0 ? new Set(named) : undefined;
 }
 
-/** A schema with only members or items is meant for objects or lists. */
+/** A schema without a type is meant for objects if it has members, and for lists if it has items. */
 function shapeTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
   if (isObject(schema["properties"])) return new Set(["object"]);
   return isObject(schema["items"]) ? new Set(["array"]) : undefined;
 }
 
-export function typeOfValue(value: unknown): JsonType {
+function typeOfValue(value: unknown): JsonType {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
   return typeof value === "boolean" || typeof value === "object" ? (typeof value as JsonType) : "string";
 }
 
-/** `#`, `#/$defs/Place`: a JSON Pointer (RFC 6901) into the same schema. Others are not followed. */
+/** Whether a value is of one of these types. */
+export function isAllowed(value: unknown, types: JsonTypes): boolean {
+  return types === undefined || types.has(typeOfValue(value)) || (typeof value === "number" && types.has("number"));
+}
+
+/** Names of the arguments that a tool's schema declares, in its order. */
+export function propertyNames(schema: unknown): readonly string[] {
+  const properties = isObject(schema) ? schema["properties"] : undefined;
+  return isObject(properties) ? Object.keys(properties) : [];
+}
+
+/** `#`, `#/$defs/Place`: a JSON Pointer (RFC 6901) into the same schema. Other references are not followed. */
 function resolve(root: unknown, reference: string): unknown {
   if (!reference.startsWith("#")) return undefined;
   const steps = reference.slice(1).split("/").slice(1);
@@ -134,6 +145,6 @@ function objectOrNothing(value: unknown): unknown {
   return isObject(value) ? value : undefined;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

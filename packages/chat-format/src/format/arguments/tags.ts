@@ -1,4 +1,4 @@
-// Reads arguments between tags, `<parameter=city>Paris</parameter>`, and converts them to JSON by the tool's schema while they come.
+// Reads arguments between tags, `<parameter=city>Paris</parameter>`, and converts each piece to JSON, with types from the tool's schema.
 import { type Cursor, type Reading, isNext, takeBlanks, takeLiteral } from "../cursor.ts";
 import type { TaggedArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
@@ -35,7 +35,7 @@ function* readKey(
   return escapes === "xml" ? name.replaceAll("&quot;", '"').replaceAll("&amp;", "&") : name;
 }
 
-/** The type that an attribute gives; undefined without one. */
+/** Reads the attribute that names the value's type; undefined if there is no such attribute. */
 function* readType(cursor: Cursor, { type }: TaggedArguments): Generator<undefined, JsonTypes> {
   if (type === undefined || !(yield* isNext(cursor, [type.open.trim()]))) return undefined;
   yield* takeBlanks(cursor);

@@ -10,18 +10,20 @@ const tools = (schema: unknown): { name: string; parameters: unknown }[] => [
 ];
 const open = "<function=f><parameter=a>";
 
-/** The arguments' text for a value, whole or broken off. */
+/** The JSON text of the arguments for a complete or incomplete value. */
 function valueOf(schema: unknown, text: string, end = "</parameter></function>"): string {
   const { parts } = readAnswer(tags, [open + text + end], { tools: tools(schema) });
   return parts.flatMap((part) => (part.kind === "arguments" ? [part.text] : [])).join("");
 }
 
-describe("a value that stands as text", () => {
+describe("a value written as text", () => {
   it.each<[unknown, string, string]>([
     [{ type: "string" }, "5", '"5"'],
     [{ type: "string" }, '\n {"a": 1}\n\n', String.raw`" {\"a\": 1}\n"`],
     [{ type: "integer" }, " 5 ", "5"],
     [{ type: "integer" }, "five", '"five"'],
+    [{ type: "integer" }, "constructor", '"constructor"'],
+    [{ type: "array" }, "[toString]", "[toString]"],
     [{ type: "boolean" }, "True", "true"],
     [{ type: ["null", "number"] }, "None", "null"],
     [{ type: "string", nullable: true }, "null", "null"],
@@ -55,7 +57,7 @@ describe("a value that stands as text", () => {
     [{ type: ["string", "null"] }, "nu", '"nu'],
     [{ type: ["string", "object"] }, '{"b": [', '{"b": ['],
     [{ type: "object" }, "{'b': 'x", '{"b": "x'],
-  ])("broken off, for %j: %j is %s", (schema, text, json) => {
+  ])("incomplete, for %j: %j is %s", (schema, text, json) => {
     expect(valueOf(schema, text, "")).toBe(`{"a": ${json}`);
   });
 
@@ -76,7 +78,7 @@ describe("a value that stands as text", () => {
     expect(said).toEqual(expected);
   });
 
-  it("is a string where it leaves its type open for too long", () => {
+  it("is a string if its type stays undecided for too long", () => {
     const reader = createReader({ format: tags, tools: tools({ type: ["string", "object"] }) });
     reader.push(`${open}{`);
     expect(reader.push(" ".repeat(maxUndecidedChars - 1))).toEqual([]);
@@ -88,7 +90,7 @@ describe("a value that stands as text", () => {
     ["a value that may be a string", { type: ["string", "object"] }, "{"],
     ["a list", { type: "array" }, '["a'],
     ["a number", { type: "number" }, "1"],
-  ])("%s is taken without end, nothing of it twice", (_, schema, begin) => {
+  ])("%s without end takes linear time", (_, schema, begin) => {
     const reader = createReader({ format: tags, tools: tools(schema) });
     reader.push(open + begin);
     const spentMs = processorStopwatch();
@@ -97,7 +99,7 @@ describe("a value that stands as text", () => {
       reader.push("1234567");
       taken += 1;
     }
-    // Looking at all of it each time takes minutes.
+    // Quadratic time would take minutes.
     expect(taken).toBe(40_000);
   });
 });

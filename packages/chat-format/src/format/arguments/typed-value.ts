@@ -1,17 +1,19 @@
-// Converts a value in plain text to JSON while it comes, by the types that the value may have, or else by the text itself.
+// Converts each piece of a value in plain text to JSON. The type comes from the schema, or from the text itself if the schema leaves it open.
 import { type Cursor, type Reading, createWatch, takeBlanks } from "../cursor.ts";
 import { spellInJson } from "../marks.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
-import { readLooseJson } from "./loose-json.ts";
-import { type JsonType, type JsonTypes, typeOfValue } from "./schema-types.ts";
+import { pythonWords, readLooseJson } from "./loose-json.ts";
+import { type JsonType, type JsonTypes, isAllowed } from "./schema-types.ts";
 
-/** A value that may be a string or another type is kept up to this length until its end decides; a longer one is a string. */
+/** A value that may be a string or another type is kept up to this length until its type is certain; a longer value is a string. */
 export const maxUndecidedChars = 1_048_576;
-/** Numbers and words are not longer. */
+/** Longest number or word. */
 const maxScalarChars = 64;
+/** Longest text that `takeUntil` takes, such as a name in a tag. */
+const maxTagChars = 512;
 
 export interface ValueEnd {
-  /** The marker that ends the value, and is consumed. */
+  /** The marker that ends the value; it is consumed. */
   readonly close: string;
   /** Whether one line break next to a marker belongs to the marker. */
   readonly lines: boolean;
@@ -35,7 +37,7 @@ export function* readTypedValue(cursor: Cursor, end: ValueEnd, types: JsonTypes,
 
 interface TypedText {
   take(text: string): void;
-  /** @param whole false: the value breaks off here */
+  /** @param whole false: the value is incomplete */
   end(whole: boolean): void;
 }
 
@@ -43,7 +45,7 @@ function createTypedText(types: JsonTypes, target: ArgumentsTarget): TypedText {
   const inString = (text: string): void => target.say(JSON.stringify(target.spell(text)).slice(1, -1));
   const mayBeString = types === undefined || types.has("string");
   let held = "";
-  /** The beginning of what is held, without white space before it: looking into `held` itself each time would be quadratic. */
+  /** The beginning of `held` without leading white space. Searching all of `held` for every piece would take quadratic time. */
   let head = "";
   let streams = false;
 
@@ -72,7 +74,7 @@ function createTypedText(types: JsonTypes, target: ArgumentsTarget): TypedText {
   };
 }
 
-/** Whether a text that begins like this could be JSON of another type than a string. */
+/** Whether a text with this beginning could be JSON of an allowed type other than string. */
 function mayBecomeJson(head: string, types: JsonTypes): boolean {
   const begin = head.trimEnd();
   if (begin === "") return true;
@@ -85,7 +87,7 @@ function mayBecomeJson(head: string, types: JsonTypes): boolean {
   return may("number", "integer") && /^-?\d*(?:\.\d*)?(?:[eE][+-]?\d*)?$/.test(begin);
 }
 
-/** A whole text as JSON: as it is where it is JSON already and may be that, else as a string. */
+/** Writes a complete text as JSON: unchanged if it is JSON of an allowed type, otherwise as a string. */
 function jsonOf(text: string, types: JsonTypes): string {
   const trimmed = text.trim();
   const mayBeString = types === undefined || types.has("string");
@@ -93,14 +95,10 @@ function jsonOf(text: string, types: JsonTypes): string {
     const value: unknown = JSON.parse(trimmed);
     if (!mayBeString || (typeof value !== "string" && isAllowed(value, types))) return trimmed;
   } catch {
-    const word = { True: "true", False: "false", None: "null" }[trimmed];
+    const word = pythonWords.get(trimmed);
     if (word !== undefined && !mayBeString) return word;
   }
   return JSON.stringify(text);
-}
-
-function isAllowed(value: unknown, types: JsonTypes): boolean {
-  return types === undefined || types.has(typeOfValue(value)) || (typeof value === "number" && types.has("number"));
 }
 
 const isBracket = (char: string): boolean => char === "{" || char === "[";
@@ -110,7 +108,7 @@ function* lineBreakNext(cursor: Cursor): Reading {
   return cursor.text.charAt(cursor.at) === "\n";
 }
 
-/** Passes text on, but for what may be the marker, or the line break before it. */
+/** Passes text on up to the marker. Keeps back a possible beginning of the marker, and the line break that belongs to it. */
 function* readText(cursor: Cursor, { close, lines }: ValueEnd, take: (text: string) => void): Reading {
   const watch = createWatch([close]);
   for (;;) {
@@ -128,16 +126,16 @@ function* readText(cursor: Cursor, { close, lines }: ValueEnd, take: (text: stri
   }
 }
 
-/** The text up to a marker, which is consumed as well; undefined: the answer ended before, or it is too long for what it should be. */
-export function* takeUntil(cursor: Cursor, close: string, maxChars = 512): Generator<undefined, string | undefined> {
+/** Consumes and returns the text up to a marker, and consumes the marker; undefined if the answer ends before it, or if the text is too long. */
+export function* takeUntil(cursor: Cursor, close: string): Generator<undefined, string | undefined> {
   const watch = createWatch([close]);
   for (let taken = ""; ;) {
     const found = watch.find(cursor.text, cursor.at, cursor.ended);
-    // The limit cuts at the same place, regardless of the pieces in which the answer came.
-    const end = Math.min(found.at, cursor.at + maxChars + 1 - taken.length);
+    // The limit cuts at the same position, however the answer was cut into pieces.
+    const end = Math.min(found.at, cursor.at + maxTagChars + 1 - taken.length);
     taken += cursor.text.slice(cursor.at, end);
     cursor.at = end;
-    if (taken.length > maxChars) return undefined;
+    if (taken.length > maxTagChars) return undefined;
     if (found.text !== undefined) {
       cursor.at += found.text.length;
       return taken;

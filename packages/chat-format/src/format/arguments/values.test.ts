@@ -36,7 +36,7 @@ const json = (syntax: ValueArguments, text: string, schema?: unknown): unknown =
   return JSON.parse(read.json);
 };
 
-/** A value as the family itself writes it. */
+/** A value as the family writes it. */
 function written(syntax: ValueArguments, value: unknown): string {
   const { quotes, words, separator, colon, quotedKeys } = syntax;
   const text = (one: string): string => {
@@ -53,12 +53,15 @@ function written(syntax: ValueArguments, value: unknown): string {
   return `{${members.map(([name, one]) => key(name) + colon + written(syntax, one)).join(separator)}}`;
 }
 
+/** Words that plain objects inherit: a lookup by them must find nothing. */
+const inheritedNames = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+
 function writtenArguments(syntax: ValueArguments, values: Readonly<Record<string, unknown>>): string {
   const members = Object.entries(values).map(([name, one]) => name + syntax.assign + written(syntax, one));
   return syntax.open + members.join(syntax.separator) + syntax.close;
 }
 
-/** In pieces of so many characters, none of which falls apart itself. */
+/** Cuts the text into pieces of these lengths, and no character in half. */
 function cut(text: string, sizes: readonly number[]): string[] {
   const pieces: string[] = [];
   const all = [...text];
@@ -87,7 +90,7 @@ describe.each([
   ["as Python writes them", pythonArguments],
   ["as Gemma writes them", gemmaArguments],
 ] as const)("values %s", (_, syntax) => {
-  it("become the same values as JSON, however they are cut", () => {
+  it("become the same values in JSON, in pieces of any length", () => {
     fc.assert(
       fc.property(values, lengths, (given, cuts) => {
         const text = writtenArguments(syntax, given);
@@ -101,7 +104,7 @@ describe.each([
     );
   });
 
-  it("that break off are the beginning of the same JSON", () => {
+  it("that are incomplete become the beginning of the same JSON", () => {
     fc.assert(
       fc.property(values, fc.nat(), (given, at) => {
         const text = [...writtenArguments(syntax, given)];
@@ -112,7 +115,7 @@ describe.each([
     );
   });
 
-  it("never fail on a heap of pieces, and take it alike in any cut", () => {
+  it("in a random order of tokens cause no exception, and the same result in pieces of any length", () => {
     const piece = fc.constantFrom(
       ...["(", ")", "{", "}", "[", "]", ",", ":", "=", "a", "1", "'", '"', '<|"|>', "\\", "\n", " "],
     );
@@ -132,7 +135,7 @@ describe.each([
     ["blanks", "", " ".repeat(16), 20_000],
     ["empty lists", `a${syntax.assign}[`, "[],", 20_000],
     ["commas", "", ",", 20_000],
-  ])("take %s without end, nothing of it twice", (_name, before, more, count) => {
+  ])("take linear time for %s without end", (_name, before, more, count) => {
     const spentMs = processorStopwatch();
     let fed = 0;
     function* pieces(): Generator<string> {
@@ -145,7 +148,12 @@ describe.each([
 });
 
 describe("values", () => {
-  it("are typed by the schema, and its members and items, where they are words", () => {
+  it.each(inheritedNames)("has the word %s as a string", (word) => {
+    expect(json(pythonArguments, `(a=${word})`)).toEqual({ a: word });
+    expect(json(pythonArguments, `(a=[${word}])`)).toEqual({ a: [word] });
+  });
+
+  it("get their types from the schema, its members and its items if they are not quoted", () => {
     const schema = {
       properties: {
         zip: { type: "string" },
@@ -176,12 +184,12 @@ describe("values", () => {
     expect(JSON.parse(read.json)).toEqual({ a: expected });
   });
 
-  it("end where they are not understood, and nothing of that is consumed as if it were", () => {
+  it("stop at syntax that is not understood, and report a failure", () => {
     expect(readPieces(pythonArguments, ["(a=1, ]"])).toMatchObject({ json: '{"a": 1, ', whole: false });
     expect(readPieces(pythonArguments, ["a=1)"])).toMatchObject({ json: "", whole: false });
   });
 
-  it("are read within one another, and as words, up to a limit", () => {
+  it("are limited in their depth, and in the length of words", () => {
     const nested = (depth: number): string => `(a=${"[".repeat(depth)}${"]".repeat(depth)})`;
     expect(readPieces(pythonArguments, [nested(maxValueDepth - 1)]).whole).toBe(true);
     expect(readPieces(pythonArguments, [nested(maxValueDepth)]).whole).toBe(false);
@@ -189,7 +197,7 @@ describe("values", () => {
     expect(readPieces(pythonArguments, [`(${"a".repeat(maxWordChars + 1)}=1)`]).whole).toBe(false);
   });
 
-  it("pass a text on as it comes", () => {
+  it("pass on each piece of a text at once", () => {
     const cursor = createCursor();
     const told: string[] = [];
     const target = { say: (text: string) => told.push(text), spell: (text: string) => text, schema: undefined };

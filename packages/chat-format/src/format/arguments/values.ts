@@ -1,21 +1,22 @@
-// Owns arguments that are written as a programming language writes names and values, `(city="Paris", days=3)`, and become JSON as they
-// come. Nested lists and objects are kept on a list apart, so that no depth costs more than another.
+// Reads arguments that are written as names and values of a programming language, `(city="Paris", days=3)`, and converts each piece to JSON.
+// A stack holds the open lists and objects, so that a deep value costs no more than a flat one.
 import { type Cursor, type Reading, takeBlanks, takeLiteral } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 import type { ValueArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
+import { pythonWords } from "./loose-json.ts";
 import { type NamedEnds, namedEnds, readQuoted, takeQuote } from "./quoted.ts";
-import { type JsonTypes, type SchemaTypes, createSchemaTypes, typeOfValue } from "./schema-types.ts";
+import { type JsonTypes, type SchemaTypes, createSchemaTypes, isAllowed, propertyNames } from "./schema-types.ts";
 
 /** Lists and objects nested deeper than this are not read. */
 export const maxValueDepth = 128;
-/** A name, a number or an unquoted word is not longer. */
+/** Longest name, number or unquoted word. */
 export const maxWordChars = 4096;
 
 interface Level {
   readonly kind: "named" | "object" | "list";
   readonly close: string;
-  /** From the tool's schema. */
+  /** The part of the tool's schema for this list or object. */
   readonly schema: unknown;
   count: number;
 }
@@ -41,7 +42,7 @@ export function* readValues(cursor: Cursor, syntax: ValueArguments, target: Argu
   };
   if (!(yield* takeBlanks(cursor)) || !(yield* takeLiteral(cursor, syntax.open)) || !(yield* takeBlanks(cursor)))
     return false;
-  // Templates that get arguments as JSON text write them with their braces between another pair of braces.
+  // Templates that get arguments as JSON text put braces around that text, which already has braces.
   const isDoubled = syntax.open === "{" && cursor.text.charAt(cursor.at) === "{";
   if (isDoubled) cursor.at += 1;
   target.say("{");
@@ -69,14 +70,13 @@ function* readMember(context: ValuesContext, level: Level): Reading {
   return yield* readValue(context, { schema, level, isNamed: level.kind === "named" && place === undefined });
 }
 
-/** The name of the argument for a value without a name: the schema's argument at the same position. */
+/** The name for a value without a name: the schema's argument at the same position. */
 function positional({ cursor, target, syntax }: ValuesContext, level: Level): string | undefined {
   if (syntax.open !== "(" || !/["'[{\d-]/.test(cursor.text.charAt(cursor.at))) return undefined;
-  const properties = (target.schema as { readonly properties?: unknown } | null | undefined)?.properties;
-  return typeof properties === "object" && properties !== null ? Object.keys(properties)[level.count - 1] : undefined;
+  return propertyNames(target.schema)[level.count - 1];
 }
 
-/** A name or key with what follows it; undefined: no name begins here. */
+/** Reads a name or key, and consumes the separator after it; undefined if no name begins here. */
 function* readKey({ cursor, syntax }: ValuesContext, level: Level): Generator<undefined, string | undefined> {
   const assign = (level.kind === "named" ? syntax.assign : syntax.colon).trim();
   const quote = yield* takeQuote(cursor, syntax.quotes);
@@ -100,7 +100,7 @@ function* readKey({ cursor, syntax }: ValuesContext, level: Level): Generator<un
 interface Place {
   readonly schema: unknown;
   readonly level: Level;
-  /** It is an argument that was named. */
+  /** Whether the value is an argument with a name. */
   readonly isNamed?: boolean;
 }
 
@@ -130,7 +130,7 @@ function* readValue(context: ValuesContext, { schema, level, isNamed }: Place): 
   return true;
 }
 
-/** Unquoted text up to one of these characters or a mark; undefined: the answer ended before, or it is too long. */
+/** Reads unquoted text up to one of the characters in `ends` or a mark; undefined if the answer ended before, or the text is too long. */
 function* readWord(cursor: Cursor, ends: string): Generator<undefined, string | undefined> {
   for (let word = ""; ;) {
     let at = cursor.at;
@@ -147,20 +147,19 @@ function* readWord(cursor: Cursor, ends: string): Generator<undefined, string | 
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
-/** A word as JSON; one that means nothing else, or may be nothing else, is a string. */
+/** Writes a word as JSON. A word is a string if it has no other meaning, or if the schema allows only strings. */
 function jsonOf(word: string, { words }: ValueArguments, types: JsonTypes): string {
   const json = jsonOfWord(word, words);
   if (json === undefined) return JSON.stringify(word);
-  const type = typeOfValue(JSON.parse(json));
-  const isAllowed = types?.has(type) !== false || (type === "integer" && types.has("number"));
-  return isAllowed || !types.has("string") ? json : JSON.stringify(word);
+  const fits = isAllowed(JSON.parse(json), types);
+  return fits || types?.has("string") !== true ? json : JSON.stringify(word);
 }
 
-/** Undefined: neither a word of the language nor a number. */
+/** Undefined if the word is neither a constant of the language nor a number. */
 function jsonOfWord(word: string, words: ValueArguments["words"]): string | undefined {
   for (const [json, own] of Object.entries(words)) if (word === json || word === own) return json;
-  const python = { True: "true", False: "false", None: "null" }[word];
-  if (python !== undefined) return python;
+  const constant = pythonWords.get(word);
+  if (constant !== undefined) return constant;
   if (jsonNumber.test(word)) return word;
   // `1_000`, `.5`, `+3`, `0x1f`
   const value = /^[+-]?[\d.]/.test(word) ? Number(word.replaceAll("_", "")) : Number.NaN;

@@ -1,13 +1,14 @@
-// Finds a call in a template's text, and its form: a JSON object, or a name followed by arguments.
+// Finds a call in a template's output, and its form: a JSON object, or a name followed by arguments.
+import { isObject } from "../arguments/schema-types.ts";
 import { type ArgumentsSyntax, type Syntax, type TaggedArguments, blank, literal, sequence } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 
-/** Marks an id in a template's text. */
+/** Replaces the id of a call in a template's output. */
 export const idMark = "\uE001";
 
 export interface CallText {
-  /** Places in the text: from the object or the name up to the end of the arguments. */
+  /** Positions in the text. The call begins with its object or its name, and ends with its object or its arguments. */
   readonly begin: number;
   readonly end: number;
   readonly core:
@@ -37,7 +38,7 @@ interface FoundJson {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** The first, outermost JSON object that holds the needle. */
+/** The first and outermost JSON object that contains the needle. */
 function jsonWith(text: string, needle: string, from: number): FoundJson | undefined {
   const at = text.indexOf(needle, from);
   for (let begin = text.indexOf("{", from); begin !== -1 && begin < at; begin = text.indexOf("{", begin + 1)) {
@@ -46,7 +47,7 @@ function jsonWith(text: string, needle: string, from: number): FoundJson | undef
         const value: unknown = JSON.parse(text.slice(begin, end + 1));
         if (isObject(value)) return { begin, end: end + 1, value };
       } catch {
-        // It does not end here.
+        // The object does not end at this brace.
       }
     }
   }
@@ -60,7 +61,7 @@ function objectSyntax(value: Readonly<Record<string, unknown>>, name: string): S
   const inner = within === undefined ? value : (within[1] as Readonly<Record<string, unknown>>);
   const nameKey = keyOf(inner, (one) => one === name);
   const argumentsKey = keyOf(inner, (one) => isObject(one) && firstKey in one);
-  // Some templates number the calls and ignore the given ids.
+  // Some templates number the calls and ignore their ids.
   const id =
     keyOf(value, (one) => needles.ids.includes(one as (typeof needles.ids)[number])) ??
     keyOf(value, (one, key) => /(?:^|_)id$/.test(key) && typeof one === "string");
@@ -89,7 +90,7 @@ const nameAsKey: Syntax = sequence(
   literal("}"),
 );
 
-/** Name, then key, value, key, value, each between tags. */
+/** A name, and then two keys and values between tags. */
 function taggedCall(text: string, begin: number, nameEnd: number): CallText | undefined {
   const places = [firstKey, firstValue, secondKey, secondValue].reduce<number[]>((found, needle) => {
     const at = text.indexOf(needle, found.at(-1) ?? nameEnd);
@@ -124,7 +125,7 @@ function tagsSyntax(beforeKey: string, beforeValue: string, afterValue: string):
     kind: "tags",
     key: { open: keyOpen, close: keyClose.trim() },
     value: {
-      // White space between the two is what the family writes, and belongs to the second.
+      // The white space between key and value counts as part of the value's opening.
       open: nextTag === -1 ? "" : keyClose.slice(keyClose.trimEnd().length) + beforeValue.slice(nextTag).trim(),
       close: close.trim(),
     },
@@ -133,7 +134,7 @@ function tagsSyntax(beforeKey: string, beforeValue: string, afterValue: string):
   };
 }
 
-function withIdMarks(text: string): string {
+export function withIdMarks(text: string): string {
   return needles.ids.reduce((result, id) => result.replaceAll(id, idMark), text);
 }
 
@@ -142,8 +143,4 @@ function keyOf(
   is: (one: unknown, key: string) => boolean,
 ): string | undefined {
   return Object.entries(value).find(([key, one]) => is(one, key))?.[0];
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

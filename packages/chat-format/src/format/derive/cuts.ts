@@ -1,6 +1,5 @@
-// Finds the common start and end of two texts of a template without splitting a marker (`<…>`, `[…]`).
+// Finds the common start and the common end of two template outputs without splitting a marker (`<…>`, `[…]`).
 
-/** What both begin with. */
 export function commonStart(a: string, b: string): string {
   let length = 0;
   while (length < a.length && length < b.length && a.charAt(length) === b.charAt(length)) length += 1;
@@ -8,7 +7,6 @@ export function commonStart(a: string, b: string): string {
   return a.slice(0, split);
 }
 
-/** What both end with. */
 export function commonEnd(a: string, b: string): string {
   let length = 0;
   while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length += 1;
@@ -20,7 +18,7 @@ export function commonEnd(a: string, b: string): string {
   return a.slice(a.length - length);
 }
 
-/** The beginning of the marker around a position; the position itself outside of markers. */
+/** The beginning of the marker that contains a position; outside of markers, the position itself. */
 function openMarker(text: string, at: number): number {
   const before = text.slice(0, at);
   const rest = text.slice(at);

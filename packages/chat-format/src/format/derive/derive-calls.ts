@@ -5,24 +5,24 @@ import {
   type Syntax,
   beginnings,
   blank,
+  literalsIn,
   optional,
   sequence,
   words,
 } from "../syntax.ts";
-import { type CallText, findCall } from "./call-text.ts";
+import { type CallText, findCall, idMark, withIdMarks } from "./call-text.ts";
 import { needles } from "./conversations.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
-import { idMark } from "./call-text.ts";
 import type { TemplateProbe } from "./template-probe.ts";
 
 export interface Calls {
   readonly items: readonly AnswerItem[];
-  /** Texts with which a call begins so plainly that it ends an open thought. */
+  /** Beginnings of calls that also end an open thought. */
   readonly endThoughts: readonly string[];
   readonly parallel: boolean;
 }
 
-/** Undefined: the template does not write calls, or in a way that is not understood. */
+/** @returns undefined if the template writes no calls, or if their syntax is not understood */
 export async function deriveCalls(
   probe: TemplateProbe,
   beforeCalls: (text: string) => string,
@@ -53,15 +53,15 @@ function callsIn(text: string): Found | undefined {
   return calls.length === 0 ? undefined : { text, calls };
 }
 
-/** The text around calls, divided into the text around all of them and the text around each. */
+/** Divides the text around the calls into the text around the whole list and the text around each call. */
 function itemsOf({ text, calls }: Found, turnClose: string): AnswerItem[] {
   const [first, second] = calls as [CallText, CallText?];
-  const before = withoutIds(text.slice(0, first.begin));
+  const before = withIdMarks(text.slice(0, first.begin));
   const after = text.slice((second ?? first).end);
   const end = after.slice(0, after.length - turnEnd(after, turnClose).length);
   if (second === undefined) return alone(before, first, end);
 
-  const between = withoutIds(text.slice(first.end, second.begin));
+  const between = withIdMarks(text.slice(first.end, second.begin));
   const open = commonEnd(before, between).trimStart();
   const sectionOpen = before.slice(0, before.length - open.length);
   const closeAndSeparator = between.slice(0, between.length - open.length);
@@ -74,17 +74,17 @@ function itemsOf({ text, calls }: Found, turnClose: string): AnswerItem[] {
   return [placed(sequence(...bracketed(sectionOpen), all, ...bracketed(sectionClose)))];
 }
 
-/** Calls that are separate from each other. One within two tags is also known by the inner one: models forget the outer. */
+/** The syntax of a call outside of a list. A call within two tags is also recognised by the inner tag alone, since models forget the outer tag. */
 function alone(open: string, call: CallText, close: string): AnswerItem[] {
   const whole = placed(eachCall(open, call, close));
-  const [, inner] = words(open).filter((word) => word.kind === "literal");
-  if (inner?.kind !== "literal" || call.core.kind !== "named") return [whole];
+  const [, inner] = literalsIn(open);
+  if (inner === undefined || call.core.kind !== "named") return [whole];
   const ends = words(close).map((word) => (word.kind === "blank" ? word : optional(word)));
-  const known = eachCall(open.slice(open.lastIndexOf(inner.text)), call, "");
+  const known = eachCall(open.slice(open.lastIndexOf(inner)), call, "");
   return [whole, placed(sequence(known, ...ends))];
 }
 
-/** A list's brackets are separate from the markers next to them: models set them off as they like. */
+/** Separates a list's brackets from the markers next to them: models put any white space between the two. */
 function bracketed(text: string): Syntax[] {
   const [, markers = "", open = ""] = /^(.*[>\]`])(\[\s*)$/s.exec(text) ?? [];
   if (open !== "") return [...words(markers), blank(), ...words(open)];
@@ -93,7 +93,7 @@ function bracketed(text: string): Syntax[] {
   return words(text);
 }
 
-/** What ends the turn rather than the calls. */
+/** The part of the text after the calls that ends the turn, not the calls. */
 function turnEnd(after: string, turnClose: string): string {
   const markers = [...turnClose.matchAll(/<[^<>]+>|\[[^[\]]+\]/g)].map(([marker]) => after.indexOf(marker));
   const places = markers.filter((at) => at !== -1);
@@ -104,18 +104,18 @@ function turnEnd(after: string, turnClose: string): string {
   return trimmed === "" ? "" : trimmed + after.slice(after.trimEnd().length);
 }
 
-/** The look of an end of text where only its name shows what it is. */
+/** An end-of-text marker, recognised by its name alone. */
 const endOfText = /<[|｜][^<>]*(?:eos|eot|eom|end[_▁]of|im_end)[^<>]*[|｜]>\s*$/;
 
 function placed(syntax: Syntax): AnswerItem {
-  // A bracket of JSON is no marker: only the beginning of an answer distinguishes it from text.
+  // A JSON bracket is no marker: it means a call only at the beginning of an answer.
   const bare = (beginnings(syntax) ?? []).some((text) => /^[[{][\s[{"]*$/.test(text));
   return { at: bare ? "start" : "anywhere", syntax };
 }
 
 function eachCall(open: string, call: CallText, close: string): Syntax {
   const { core } = call;
-  const ends = [...literalsOf(close), "\n"];
+  const ends = [...literalsIn(close).slice(0, 1), "\n"];
   if (core.kind === "object") return sequence(...withIds(open, []), core.syntax, ...words(close));
   const argumentsSyntax: ArgumentsSyntax = core.arguments;
   const opensArguments = argumentsSyntax.kind === "tags" ? argumentsSyntax.key.open : "{";
@@ -132,7 +132,7 @@ function eachCall(open: string, call: CallText, close: string): Syntax {
   );
 }
 
-/** What may follow a name: the first word, and the second where the first may be left out. */
+/** The texts that can follow a name: the beginnings of the optional items and of the first literal. */
 function firstFew(items: readonly Syntax[], otherwise: string): readonly string[] {
   const texts: string[] = [];
   for (const item of items) {
@@ -147,23 +147,14 @@ function startsOf(word: Syntax): readonly string[] {
   return beginnings(word) ?? [];
 }
 
-function literalsOf(text: string): string[] {
-  const first = words(text).find((word) => word.kind === "literal");
-  return first?.kind === "literal" ? [first.text] : [];
-}
-
-/** A text with ids, as syntax. An id after its marker may be left out together with it. */
+/** The syntax of a text with ids. Models may leave out an id together with the marker before it. */
 function withIds(text: string, follow: readonly string[]): Syntax[] {
   const [before, after] = text.split(idMark);
   if (before === undefined || after === undefined) return words(text);
-  const until = [...literalsOf(after), ...(after.trim() === "" ? follow : [])];
+  const until = [...literalsIn(after).slice(0, 1), ...(after.trim() === "" ? follow : [])];
   const id: Syntax[] = [...words(before), { kind: "id", until }];
-  // Only a marker before the id shows whether one follows.
+  // An id is optional only with a marker before it, which shows whether an id follows.
   return follow.length > 0 && before.trim() !== ""
     ? [optional(sequence(...id)), ...words(after)]
     : [...id, ...words(after)];
-}
-
-function withoutIds(text: string): string {
-  return needles.ids.reduce((result, id) => result.replaceAll(id, idMark), text);
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
   for (const [name, source] of sources) formats.set(name, await deriveFormat({ source, render: renderer(source) }));
 });
 
-/** Those whose parser llama.cpp derives. */
+/** Templates for which llama.cpp derives a parser. */
 const derivable = {
   json: [
     ...["Apertus-8B-Instruct", "Bielik-11B-v3.0-Instruct", "CohereForAI-c4ai-command-r-plus-tool_use"],
@@ -43,11 +43,11 @@ const derivable = {
 };
 
 describe("a template's format", () => {
-  it.each([...derivable.json, ...derivable.tags])("%s: its own calls come back, two of them", (name) => {
+  it.each([...derivable.json, ...derivable.tags])("%s: reads the two calls that its template writes", (name) => {
     expect(formats.get(name)).toMatchObject({ name: "derived", abilities: { tools: true, parallelCalls: true } });
   });
 
-  it.each(derivable.single)("%s: its own calls come back, one at a time", (name) => {
+  it.each(derivable.single)("%s: reads the single call that its template writes", (name) => {
     expect(formats.get(name)).toMatchObject({ name: "derived", abilities: { tools: true, parallelCalls: false } });
   });
 
@@ -70,7 +70,7 @@ describe("a template's format", () => {
     ["poolside-Laguna-S-2.1", { enable_thinking: true }, "<think>"],
     ["Reka-Edge", {}, ""],
     ["Qwen3-Coder", {}, ""],
-  ])("%s: after a prompt with %j the answer has %j already", async (name, values, said) => {
+  ])("%s: a prompt with %j already contains %j of the answer", async (name, values, said) => {
     const render = renderer(sources.get(name) ?? "");
     const results = { role: "tool", tool_call_id: "abcdefghi", content: "x" };
     const calling = {
@@ -86,13 +86,13 @@ describe("a template's format", () => {
     }
   });
 
-  it("finds no opening of a turn after a tool's result where the template has none", () => {
+  it("finds no turn opening after a tool's result if the template has none", () => {
     const format = formats.get("deepseek-ai-DeepSeek-V3.1");
     const prompt = "<｜User｜>Hi<｜Assistant｜></think>x<｜tool▁output▁begin｜>1<｜tool▁output▁end｜>";
     expect(answerStart(format ?? { turnOpens: [] }, prompt)).toEqual({ said: "" });
   });
 
-  it("is the family's where probing finds nothing", () => {
+  it("is the family's format if probing finds nothing", () => {
     const format = formats.get("fireworks-ai-llama-3-firefunction-v2");
     if (format === undefined) throw new Error("No such template");
     expect(format.name).toBe("firefunction");
@@ -106,7 +106,7 @@ describe("a template's format", () => {
     expect(JSON.stringify(formats.get("GLM-4.6")?.answer)).toContain(JSON.stringify("\n<arg_value>"));
   });
 
-  it("knows the calls of a template that fails to write tools", async () => {
+  it("has the calls of a template that fails to render tools", async () => {
     const source = `{% if tools %}{{ raise_exception("No tools") }}{% endif %}
       {%- for m in messages %}<|{{ m.role }}|>{{ m.content }}
       {%- for c in m.tool_calls or [] %}<call>{{ c.function.name }}: {{ c.function.arguments | tojson }}</call>{% endfor %}
@@ -116,7 +116,7 @@ describe("a template's format", () => {
     expect(format.abilities).toMatchObject({ tools: true, parallelCalls: true });
   });
 
-  it("has no end of text in it where a template ends only turns that call", async () => {
+  it("has no end-of-text marker if a template ends only turns with calls", async () => {
     const source = `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}
       {%- for c in m.tool_calls or [] %}<call>{{ c.function.name }}: {{ c.function.arguments | tojson }}</call>{% endfor %}
       {%- if m.tool_calls %}<|x_eos|>{% endif %}
@@ -127,15 +127,15 @@ describe("a template's format", () => {
     expect(JSON.stringify(format.answer)).not.toContain("eos");
   });
 
-  it("survives the way between processes", () => {
+  it("is the same after JSON, which passes it between processes", () => {
     for (const format of formats.values()) expect(JSON.parse(JSON.stringify(format))).toEqual(format);
   });
 
   it.each<[string, Render]>([
     ["refuses everything", () => Promise.reject(new Error("No"))],
-    ["says nothing", () => Promise.resolve("")],
-    ["says the same to all", () => Promise.resolve("<|im_start|>assistant")],
-    ["prints what it is given", (values) => Promise.resolve(JSON.stringify(values))],
+    ["writes nothing", () => Promise.resolve("")],
+    ["writes the same text for all values", () => Promise.resolve("<|im_start|>assistant")],
+    ["prints the values that it gets", (values) => Promise.resolve(JSON.stringify(values))],
   ])("never fails: a template that %s", async (_, render) => {
     const format = await deriveFormat({ source: "", render });
     expect(format.abilities.thinking).not.toBe("always");

@@ -1,6 +1,5 @@
-// Derives the format, the inputs and the proven abilities of a template when its model is loaded.
-import type { AnswerPart } from "../answer.ts";
-import { answerStart } from "../answer.ts";
+// Derives a template's format, inputs and abilities when the model is loaded. Abilities are proven: the reader must read what the template wrote.
+import { answerStart, type AnswerPart } from "../answer.ts";
 import { families } from "../families/families.ts";
 import type { Abilities, ChatFormat } from "../format.ts";
 import { deriveInputs } from "../inputs/derive-inputs.ts";
@@ -9,8 +8,8 @@ import type { ThoughtKey } from "../inputs/template-inputs.ts";
 import { templateVariables } from "../inputs/template-variables.ts";
 import { markersOf } from "../marks.ts";
 import { createReader } from "../reader.ts";
-import { type AnswerItem, type Syntax, literal, sequence, words } from "../syntax.ts";
-import { type Render, type Spoken, needles, tools } from "./conversations.ts";
+import { type AnswerItem, type Syntax, literal, markerItem, sequence, words } from "../syntax.ts";
+import { type Render, type Spoken, callArguments, needles, tools } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import { deriveCalls } from "./derive-calls.ts";
 import { deriveThoughtEnd } from "./derive-thought-end.ts";
@@ -22,15 +21,15 @@ import { type TemplateProbe, probeTemplate } from "./template-probe.ts";
 
 export interface DeriveOptions {
   readonly render: Render;
-  /** The template's text: families that probing does not find are known by it. */
+  /** The template's text, by which families are recognised that probing cannot find. */
   readonly source: string;
-  /** What asking the template has taken so far; default: the clock. */
+  /** Time that the template's renderings have taken so far. Milliseconds; default: the clock. */
   readonly spentMs?: () => number;
 }
 
 /**
- * Never throws. What probing cannot detect comes from the family, or else from the generic format. If probing stops before its end, the result
- * is the generic format, whose only proven ability is text, with a warning.
+ * Never throws. What probing cannot detect comes from the family, otherwise from the generic format. If probing stops early, the result is the
+ * generic format for texts only, with a warning.
  */
 export async function deriveFormat({ render, source, spentMs }: DeriveOptions): Promise<ChatFormat> {
   const limited = limitRender(render, spentMs ?? (() => performance.now()));
@@ -88,20 +87,20 @@ async function derive(probe: TemplateProbe): Promise<Derived> {
 
 const noAbilities: Abilities = { tools: false, parallelCalls: false, thinking: "never", switches: [] };
 
-/** An answer's text after its thought, which the template may print even without a thought. */
+/** An answer's text after the thought. Some templates print the thought's markers even if there is no thought. */
 function withoutThought(text: string, thoughts: Thoughts | undefined): string {
   const close = (thoughts ?? usualThoughts).close;
   const at = text.indexOf(close);
   return at === -1 ? text : text.slice(at + close.length);
 }
 
-/** Markers of the turn itself have no content; most end the answer anyway. */
+/** Items for the markers of a turn, so that they do not become content. Most of them end the answer anyway. */
 function turnMarkers({ turnClose, turnOpens }: TemplateProbe): AnswerItem[] {
   const found = [turnClose, ...turnOpens].flatMap((text) => [...text.matchAll(/<[|｜][^<>]+[|｜]>/g)]);
-  return [...new Set(found.map(([marker]) => marker))].map((marker) => ({ at: "anywhere", syntax: literal(marker) }));
+  return [...new Set(found.map(([marker]) => marker))].map(markerItem);
 }
 
-/** The text around content, where a family marks it. */
+/** The item for content between markers; empty if the family does not mark its content. */
 async function contentItems(probe: TemplateProbe, strip: (text: string) => string): Promise<AnswerItem[]> {
   const text = await probe.answer({ content: needles.content });
   const [open, close] = text === undefined ? [] : strip(text).split(needles.content);
@@ -114,7 +113,7 @@ async function contentItems(probe: TemplateProbe, strip: (text: string) => strin
   return [{ at: "anywhere", syntax: sequence(...words(open), body, ...end) }];
 }
 
-/** Reads what the template wrote, and looks whether the message comes back. */
+/** Reads the template's outputs, and checks that the result is the rendered message. */
 async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilities> {
   const names = async (calls: number): Promise<string> => {
     const { inputs } = format;
@@ -133,7 +132,7 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
     const text = thoughtKey === undefined ? undefined : await probe.answer({ ...spoken, ...thought });
     return text !== undefined && textOf(readAll(format, text, probe), "reasoning").trim() === needles.thought;
   };
-  // Some keep a thought only where a call follows.
+  // Some templates keep a thought only before a call.
   const thought = (await thinks({ content: needles.content })) || (await thinks({ calls: 1 }));
   const { switches, prompts } = probe;
   const begun = prompts.map((prompt) => createReader({ format, tools: [], start: answerStart(format, prompt) }).in);
@@ -146,14 +145,13 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
   };
 }
 
-/** Calls as the history shows them where the template does not. */
+/** Calls in the form that they have in the history if the template cannot show calls. */
 function inWords(syntax: Syntax, calls: number): string | undefined {
-  const given = Object.fromEntries(needles.keys.map((key, index) => [key, needles.values[index]]));
-  const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: given }));
+  const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: callArguments }));
   return spellCalls(syntax, all.slice(0, calls));
 }
 
-/** What probing takes for the turn's opening may be the answer's already, by the family's row. */
+/** Reads a template's output. By the family's `turnOpens`, the end of the opening that probing found can be part of the answer. */
 function readAll(format: ChatFormat, text: string, { turnOpens }: TemplateProbe): AnswerPart[] {
   const reader = createReader({
     format,

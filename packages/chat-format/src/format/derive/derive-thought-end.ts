@@ -1,15 +1,15 @@
-// Finds the text with which the server can end a thought so that the content begins: the text that the template writes between the two.
+// Finds the text with which the server can end a thought and begin the content: the text that the template writes between the two.
 import type { ChatFormat } from "../format.ts";
 import { type AnswerItem, type Syntax, hasCall } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import type { TemplateProbe } from "./template-probe.ts";
 
-/** The text that ends a thought and begins the content, markers as text; "" where there are no thoughts. */
+/** The text that ends a thought and begins the content, with markers as plain text; "" if the format has no thoughts. */
 export function thoughtEndOf({ thoughtEnd = "" }: Pick<ChatFormat, "thoughtEnd">): string {
   return thoughtEnd;
 }
 
-/** Undefined: nothing shows how a thought ends. */
+/** @returns undefined if neither the template nor the format shows how a thought ends */
 export async function deriveThoughtEnd(format: ChatFormat, probe: TemplateProbe): Promise<string | undefined> {
   const { thoughtKey } = format.inputs;
   const { content, thought } = needles;
@@ -18,7 +18,7 @@ export async function deriveThoughtEnd(format: ChatFormat, probe: TemplateProbe)
   if (rest?.includes(content) === true) return rest.slice(0, rest.indexOf(content));
   const close = closingOf(format.answer);
   if (close === undefined) return undefined;
-  // A prompt that leaves the thought out shows what follows it.
+  // A prompt with an empty thought shows what follows a thought.
   const left = probe.prompts.find((prompt) => prompt.includes(close));
   return (
     close + (left === undefined ? "\n\n" : (/^\s*/.exec(left.slice(left.lastIndexOf(close) + close.length))?.[0] ?? ""))
@@ -34,7 +34,7 @@ function closingOf(answer: readonly AnswerItem[]): string | undefined {
   return undefined;
 }
 
-/** Undefined where it holds no thought. */
+/** The text after the thought in this syntax; undefined if the syntax has no thought. */
 function afterThought(syntax: Syntax): string | undefined {
   switch (syntax.kind) {
     case "text":
@@ -63,7 +63,7 @@ function afterThought(syntax: Syntax): string | undefined {
   }
 }
 
-/** The text there when everything is written. */
+/** The text of this syntax, including its optional parts. */
 function closing(syntax: Syntax): string {
   if (hasCall(syntax)) return "";
   switch (syntax.kind) {

@@ -1,7 +1,7 @@
 // Derives the markers with which a template separates thoughts from content.
 import { answerStart } from "../answer.ts";
 import type { ThoughtKey } from "../format.ts";
-import { type AnswerItem, blank, optional, sequence, words } from "../syntax.ts";
+import { type AnswerItem, blank, literalsIn, optional, sequence, words } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import type { TemplateProbe } from "./template-probe.ts";
@@ -12,12 +12,12 @@ export interface Thoughts {
   readonly key?: ThoughtKey;
 }
 
-/** Thoughts as most families mark them; also read where a template has no thoughts. */
+/** The markers of most families; also read if a template shows no thoughts. */
 export const usualThoughts: Thoughts = { open: "<think>", close: "</think>" };
 
 const keys: readonly ThoughtKey[] = ["reasoning_content", "thinking", "reasoning", "parts"];
 
-/** Undefined: the template knows no thoughts. */
+/** @returns undefined if the template has no thoughts */
 export async function deriveThoughts(probe: TemplateProbe): Promise<Thoughts | undefined> {
   const plain = (await probe.answer({ content: needles.content }))?.split(needles.content)[0] ?? "";
   for (const key of keys) {
@@ -31,20 +31,20 @@ export async function deriveThoughts(probe: TemplateProbe): Promise<Thoughts | u
   return promptedThoughts(probe);
 }
 
-/** Words with which every prompt opens a thought, where the history leaves them out. */
+/** The text with which every prompt opens a thought, for templates that leave this text out of the history. */
 function opening(probe: TemplateProbe): string {
   const said = probe.prompts.map((prompt) => answerStart(probe, prompt).said.trim());
   return said.every((text) => text === said[0]) ? (said[0] ?? "") : "";
 }
 
-/** The markers around the thought in an answer's text. */
+/** Finds the markers around the thought in a template's output. */
 function around(text: string, plain: string): Thoughts | undefined {
   const [before, after, more] = text.split(needles.thought);
-  // A template that prints the message's parts as data has not understood them.
+  // A template that prints the message's parts as data does not support thoughts in parts.
   if (before === undefined || after === undefined || more !== undefined || /["']thinking["']/.test(before))
     return undefined;
   const end = after.includes(needles.content) ? (after.split(needles.content)[0] ?? "") : firstMarker(after);
-  // What opens the content does so without thoughts, too.
+  // The opening of the content also appears without thoughts: it does not belong to the thought.
   const opensContent = commonEnd(end, plain);
   const close = end.trim() === opensContent.trim() ? end : end.slice(0, end.length - opensContent.length);
   return close.trim() === "" ? undefined : { open: before.trim(), close: close.trim() };
@@ -54,7 +54,7 @@ function firstMarker(text: string): string {
   return /^\s*(?:<[^<>]+>|\[[^[\]]+\])/.exec(text)?.[0] ?? "";
 }
 
-/** Markers that only prompts show: a thought that one of them opens. */
+/** Markers for templates that show thoughts only in prompts: a prompt opens a thought. */
 function promptedThoughts(probe: TemplateProbe): Thoughts | undefined {
   for (const prompt of probe.prompts) {
     const open = thoughtOpener.exec(prompt)?.[0];
@@ -63,19 +63,14 @@ function promptedThoughts(probe: TemplateProbe): Thoughts | undefined {
   return undefined;
 }
 
-/** The look of a thought's opening where only its name shows what it is. */
+/** The opening of a thought, recognised by its name alone. */
 export const thoughtOpener = /<[^<>/]*think[^<>/]*>|\[THINK\]/i;
 
-/** @param ends texts other than its marker that end a thought, and are not part of it */
+/** @param ends more texts that end a thought; they are not part of the thought's syntax */
 export function thoughtItems({ open, close }: Thoughts, ends: readonly string[] = []): AnswerItem[] {
   const end = sequence(...words(close), blank("\n"));
-  const body = { kind: "text", part: "reasoning", until: [firstLiteral(close), ...ends] } as const;
+  const body = { kind: "text", part: "reasoning", until: [literalsIn(close)[0] ?? close, ...ends] } as const;
   const stray: AnswerItem = { at: "start", syntax: end };
   if (open === "") return [stray];
   return [{ at: "start", syntax: sequence(...words(open), blank("\n"), body, optional(end)) }, stray];
-}
-
-function firstLiteral(text: string): string {
-  const first = words(text).find((word) => word.kind === "literal");
-  return first?.kind === "literal" ? first.text : text;
 }

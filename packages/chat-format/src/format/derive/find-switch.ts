@@ -1,9 +1,9 @@
-// Finds the variable that switches a template's thinking, with its values for on and off.
+// Finds the variable that switches thinking in a template, with its values for on and off.
 import { answerStart } from "../answer.ts";
 import type { ChatFormat, ThinkingSwitch } from "../format.ts";
 import { type Render, user } from "./conversations.ts";
 
-/** The first variable that the template reads, and that changes its prompt, is the switch. */
+/** The switch is the first variable that the template reads and that changes its prompt. */
 const candidates: readonly ThinkingSwitch[] = [
   { name: "enable_thinking", on: true, off: false },
   { name: "thinking", on: true, off: false },

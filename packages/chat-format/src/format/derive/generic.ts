@@ -1,4 +1,4 @@
-// Owns the format of a model whose template has no calls: the prompt explains them in words, as most families write them.
+// Owns the format of models whose template has no calls: the prompt explains the syntax that most families use for calls.
 import type { ChatFormat } from "../format.ts";
 import { usualInputs } from "../inputs/template-inputs.ts";
 import { markersOf } from "../marks.ts";
@@ -15,20 +15,20 @@ export const genericCall: Syntax = sequence(
 
 export const genericCalls: readonly AnswerItem[] = [
   { at: "anywhere", syntax: genericCall },
-  // A model that forgets the tag around its only call.
+  // Some models forget the tag around their only call.
   { at: "start", syntax: { kind: "object", name: "name", arguments: "arguments" } },
 ];
 
 export const genericAnswer: readonly AnswerItem[] = [...thoughtItems(usualThoughts), ...genericCalls];
 
-/** Every engine can fall back on it. */
+/** The format that suits every model. */
 export const genericFormat: ChatFormat = {
   name: "generic",
   answer: genericAnswer,
   turnOpens: [],
   markers: markersOf(genericAnswer),
   marks: [],
-  // Turns of text and nothing else.
+  // Turns contain only text.
   inputs: { ...usualInputs, tools: false, calls: false, parallelCalls: false, results: false },
   abilities: { tools: false, parallelCalls: true, thinking: "never", switches: [] },
 };

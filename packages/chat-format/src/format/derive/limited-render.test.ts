@@ -5,7 +5,7 @@ import type { Render } from "./conversations.ts";
 import { deriveFormat } from "./derive-format.ts";
 import { TemplateUnansweredError, limitRender, maxDeriveMs } from "./limited-render.ts";
 
-test("a template is asked for so long, and not once more", async () => {
+test("a template is rendered until the time limit, and not afterwards", async () => {
   let spentMs = 5;
   let asked = 0;
   const limited = limitRender(
@@ -24,7 +24,7 @@ test("a template is asked for so long, and not once more", async () => {
   expect([limited.stopped, asked]).toEqual(["it takes more than 10 s", 2]);
 });
 
-test("a refusal of a template is a result, and a probe without an answer ends the probing", async () => {
+test("a refusal by the template is a result, and an unavailable renderer ends the probing", async () => {
   let error = new Error("Roles must alternate");
   let asked = 0;
   const limited = limitRender(
@@ -44,7 +44,7 @@ test("a refusal of a template is a result, and a probe without an answer ends th
 
 const source = "functools[{{ mood }}";
 
-/** Of a template that shows what it is given, and answers only so often before time or the machine runs out. */
+/** Derives a format from a template that prints its messages. After `answers` renderings, time runs out or the renderer is unavailable. */
 async function derived(answers: number, end: "slow" | "unavailable"): Promise<{ format: ChatFormat; asked: number }> {
   let asked = 0;
   const render: Render = async ({ messages }) => {
@@ -63,7 +63,7 @@ test.each([
   [0, "unavailable"],
   [7, "unavailable"],
 ] as const)(
-  "a template that answers %i times and is then %s gets inputs that hold for every template",
+  "a template that renders %i times and is then %s gets inputs that suit every template",
   async (answers, end) => {
     const { format, asked } = await derived(answers, end);
     expect(asked).toBe(end === "slow" ? answers : answers + 1);
@@ -83,6 +83,6 @@ test.each([
   },
 );
 
-test("a template that is asked to the end has no warning", async () => {
+test("a template that is probed to the end has no warning", async () => {
   expect((await derived(1000, "slow")).format.warning).toBeUndefined();
 });

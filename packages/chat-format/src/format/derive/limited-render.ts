@@ -1,21 +1,21 @@
-// Limits the time for probing a template: templates come from strangers, and each rendering may use its full limits.
+// Limits the time for probing a template. Templates are untrusted, and each rendering may use its full time limit.
 import type { Render } from "./conversations.ts";
 
-/** Most of a whole derivation; the slowest template in use takes a tenth of a second. */
+/** Time limit for all renderings of a derivation; the slowest template in use takes a tenth of a second. */
 export const maxDeriveMs = 10_000;
 
-/** Thrown by a `Render` that could not ask the template: nothing can be concluded from it. */
+/** Thrown by a `Render` that could not run the template. The error says nothing about the template. */
 export class TemplateUnansweredError extends Error {
   override readonly name = "TemplateUnansweredError";
 }
 
 export interface LimitedRender {
   readonly render: Render;
-  /** Why the template is not asked any more, as a clause; undefined while it is. */
+  /** Why no more renderings are made, as a clause; undefined while renderings are possible. */
   readonly stopped: string | undefined;
 }
 
-/** @param spentMs what asking has taken so far; never goes back */
+/** @param spentMs returns the time of all renderings so far, in milliseconds */
 export function limitRender(render: Render, spentMs: () => number): LimitedRender {
   const begin = spentMs();
   let stopped: string | undefined;

@@ -1,4 +1,4 @@
-// Probes a template: renders conversations and cuts out the text that the template writes for an assistant's turn.
+// Probes a template: renders conversations, and cuts out the text of an assistant's turn.
 import {
   type Message,
   type Render,
@@ -9,26 +9,21 @@ import {
   tools,
   user,
 } from "./conversations.ts";
+import type { Attempt, Values } from "../inputs/probe.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
 
 export interface TemplateProbe {
-  /** What a prompt ends with where the assistant's turn begins: after a user's message, and after a tool's where that differs. */
+  /** The texts at the end of a prompt that open the assistant's turn: after a user's message, and, if different, after a tool's. */
   readonly turnOpens: readonly string[];
-  /** The ends of prompts after the user's message, each text once. */
+  /** The different texts that prompts have after the user's message. */
   readonly prompts: readonly string[];
-  /** What follows an answer that is nothing but content. */
+  /** The text after an answer that has only content. */
   readonly turnClose: string;
-  readonly objectArguments: boolean;
-  readonly rendersTools: boolean;
-  readonly rendersSystem: boolean;
   /** Variables that change a prompt. */
   readonly switches: readonly string[];
-  /** The template's text of an answer, up to the end of the turn; undefined where it refuses. */
+  /** The template's output for an answer, up to the end of the turn; undefined if the template refuses. */
   answer(spoken: Spoken): Promise<string | undefined>;
 }
-
-type Values = Readonly<Record<string, unknown>>;
-type Attempt = (values: Values) => Promise<string | undefined>;
 
 /** Variables that switch thinking in templates, each with two values. */
 const switchValues: Readonly<Record<string, readonly [unknown, unknown]>> = {
@@ -38,7 +33,7 @@ const switchValues: Readonly<Record<string, readonly [unknown, unknown]>> = {
   thinking_mode: ["enabled", "disabled"],
 };
 
-/** Undefined: the template does not render even a user's message. */
+/** @returns undefined if the template cannot render a user's message */
 export async function probeTemplate(render: Render): Promise<TemplateProbe | undefined> {
   const attempt = attempts(render);
   const prompt = await attempt({ messages: [user], add_generation_prompt: true });
@@ -49,20 +44,14 @@ export async function probeTemplate(render: Render): Promise<TemplateProbe | und
   const plain = await turn(attempt, [user, content], needles.user, false);
   const promptEnd = beforeThought(afterLast(prompt, needles.user) ?? "");
   const shared = commonStart(promptEnd, plain ?? "");
-  // Some write instructions before the turn's marker, but not in the history.
+  // Some templates write instructions before the turn's marker in the prompt, but not in the history.
   const role = /<[^<>]+>\s*$/.exec(promptEnd)?.[0] ?? "";
   const apart = shared !== promptEnd && role !== "" && plain?.startsWith(role, shared.length) === true;
   const open = apart ? shared + role : shared;
-  const withTools = await attempt({ messages: [user], tools, add_generation_prompt: true });
-  const system = { role: "system", content: needles.thought };
-  const withSystem = await attempt({ messages: [system, user], add_generation_prompt: true });
   return {
     turnOpens: await findTurnOpens(attempt, shapes, apart ? role : open),
     prompts,
     turnClose: plain === undefined ? "" : (afterLast(plain, needles.content) ?? ""),
-    objectArguments: shapes.objectArguments,
-    rendersTools: needles.names.every((name) => withTools?.includes(name) === true),
-    rendersSystem: withSystem?.includes(needles.thought) === true,
     switches,
     async answer(spoken) {
       const message = assistant(spoken, shapes);
@@ -72,30 +61,30 @@ export async function probeTemplate(render: Render): Promise<TemplateProbe | und
   };
 }
 
-/** Renders, or answers undefined. Some templates refuse to render without tools. */
+/** The attempt returns undefined if the template refuses. Some templates refuse to render without tools. */
 function attempts(render: Render): Attempt {
   return async (values) => {
     for (const more of "tools" in values ? [{}] : [{}, { tools: [] }, { tools }]) {
       try {
         return await render({ ...values, ...more });
       } catch {
-        // The next one, if there is one.
+        // Try again with other tools.
       }
     }
     return undefined;
   };
 }
 
-/** What the template writes after the last message before the answer. */
+/** Renders messages, and returns the output after the last occurrence of the text `after`. */
 async function turn(
   attempt: Attempt,
   messages: readonly Message[],
   after: string,
   withTools: boolean,
 ): Promise<string | undefined> {
-  // Calls in the history need no tools, where the template fails to render these.
+  // Try without tools as well: a template that cannot render tools may still render calls.
   for (const tooling of withTools ? [{ tools }, {}] : [{}]) {
-    // Thoughts in the history are left out by some where thinking is off.
+    // Some templates leave thoughts out of the history if thinking is off.
     for (const values of [{ enable_thinking: true, thinking: true }, {}]) {
       const text = await attempt({ messages, add_generation_prompt: false, ...values, ...tooling });
       const rest = text === undefined ? undefined : afterLast(text, after);
@@ -119,7 +108,7 @@ async function askPrompts(attempt: Attempt): Promise<{ prompts: string[]; switch
   return { prompts: [...new Set(ends)], switches };
 }
 
-/** The first shapes in which a call's arguments are shown, and not as a string that holds JSON. */
+/** Finds the first shapes with which the template shows a call's arguments, but not as JSON within a string. */
 async function findShapes(attempt: Attempt): Promise<Shapes> {
   for (const objectArguments of [true, false]) {
     for (const emptyContent of ["", null] as const) {
@@ -134,7 +123,7 @@ async function findShapes(attempt: Attempt): Promise<Shapes> {
 
 const toolResult = needles.thought;
 
-/** A turn's opening is the text that prompts have in common after each role; else one for each. */
+/** The text that all prompts have before the answer. If the text after a tool's result has nothing in common with it, that text is separate. */
 async function findTurnOpens(attempt: Attempt, shapes: Shapes, open: string): Promise<string[]> {
   const said = assistant({ content: needles.content }, shapes);
   const calling = assistant({ calls: 1 }, shapes);
@@ -155,7 +144,7 @@ async function findTurnOpens(attempt: Attempt, shapes: Shapes, open: string): Pr
   return opens.filter((text) => text.trim() !== "");
 }
 
-/** The markers at the end of a text, behind what a message brought. */
+/** The markers after the last needle in a text. */
 function markersAfterNeedles(text: string): string {
   const brought = [...needles.ids, ...needles.names, toolResult];
   const rest = brought.reduce((result, needle) => afterLast(result, needle) ?? result, text);
@@ -163,7 +152,7 @@ function markersAfterNeedles(text: string): string {
   return at === -1 ? "" : rest.slice(at);
 }
 
-/** A prompt may open a thought, or open and close one; that is the answer's already. */
+/** The prompt up to a thought that it opens, since the thought belongs to the answer. */
 function beforeThought(prompt: string): string {
   const at = prompt.search(/<[^<>]*think[^<>]*>|\[\/?THINK\]/i);
   return at === -1 ? prompt : prompt.slice(0, at);

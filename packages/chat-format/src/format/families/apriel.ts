@@ -1,7 +1,7 @@
-// Owns Apriel 1.6, which thinks after words, not after a marker: the prompt ends with `Here are my reasoning steps:`, and
-// `[BEGIN FINAL RESPONSE]` ends the thought. Source: the template.
+// Owns Apriel 1.6. Plain words open its thoughts: the prompt ends with `Here are my reasoning steps:`, and `[BEGIN FINAL RESPONSE]` ends the
+// thought. Source: the template.
 import { thoughtItems } from "../derive/derive-thoughts.ts";
-import { type AnswerItem, blank, literal, optional, sequence } from "../syntax.ts";
+import { blank, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const begin = "Here are my reasoning steps:";
@@ -28,6 +28,6 @@ export const apriel: Family = {
         optional(literal("</tool_calls>")),
       ),
     },
-    ...["<|end|>", "<|begin_assistant|>"].map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+    ...["<|end|>", "<|begin_assistant|>"].map(markerItem),
   ],
 };

@@ -1,6 +1,6 @@
-// Owns DeepSeek V3.2 and V4, whose calls are written in DSML:
-// `<｜DSML｜invoke name="x"><｜DSML｜parameter name="a" string="true">v</｜DSML｜parameter></｜DSML｜invoke>` within a section that V3.2 names
-// otherwise than V4. A thought may end with a call instead of its marker. Source: the templates, which tell the model so.
+// Owns DeepSeek V3.2 and V4, which write calls in DSML:
+// `<｜DSML｜invoke name="x"><｜DSML｜parameter name="a" string="true">v</｜DSML｜parameter></｜DSML｜invoke>`. Calls are in a section, which has
+// different names in V3.2 and V4. A thought may end with a call instead of its marker. Source: the templates' instructions to the model.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
 import { type AnswerItem, blank, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

@@ -8,7 +8,7 @@ import { createReader } from "../reader.ts";
 import { families } from "./families.ts";
 
 describe("families", () => {
-  it("are known by their templates, and no template is of two", () => {
+  it("are recognised by their templates, and no template matches two families", () => {
     const found: Record<string, string[]> = {};
     for (const [template, source] of llamaTemplates()) {
       const known = families.filter(({ isFamily }) => isFamily(source)).map(({ name }) => name);
@@ -39,7 +39,7 @@ describe("families", () => {
 
   const rows = families.map((family) => ({ name: family.name, family }));
 
-  it.each(rows)("$name: a heap of its markers gives the same parts however it is cut", ({ family }) => {
+  it.each(rows)("$name: random markers give the same parts in pieces of any length", ({ family }) => {
     const format = familyFormat(family);
     const words = [
       "book",
@@ -60,7 +60,7 @@ describe("families", () => {
       "<",
       "\\",
     ];
-    // Half of them are markers: most heaps begin calls and break them off somewhere.
+    // Half of the pieces are markers, so that most texts begin calls and leave some incomplete.
     const piece = fc.oneof(fc.constantFrom(...format.markers), fc.constantFrom(...words));
     const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 30 });
     fc.assert(
@@ -73,7 +73,7 @@ describe("families", () => {
     );
   });
 
-  it.each(rows)("$name: takes any of its markers without end, nothing of it twice", ({ family }) => {
+  it.each(rows)("$name: endless repetition of a marker takes linear time", ({ family }) => {
     const format = familyFormat(family);
     const ms = processorMs(() => {
       for (const marker of format.markers) {
@@ -81,7 +81,7 @@ describe("families", () => {
         for (let taken = 0; taken < 1_000; taken += 1) reader.push(marker);
       }
     });
-    // A reader that looks at all markers again with each new one takes minutes.
+    // Quadratic time would take minutes.
     expect(ms).toBeLessThan(5_000);
   });
 });

@@ -1,4 +1,4 @@
-// Lists the model families whose answer format probing cannot detect: one row for each, with its syntax in a file of this folder.
+// Lists the model families whose answer format probing cannot detect. Each family's syntax is in a file of this folder.
 import { apriel } from "./apriel.ts";
 import { deepseekFunctionCalls, deepseekToolCalls } from "./deepseek-dsml.ts";
 import type { Family } from "./family.ts";

@@ -1,15 +1,15 @@
-// Defines the entry of a model family: what probing cannot detect.
+// Defines the entry of a model family: the parts of its format that probing cannot detect.
 import type { AnswerItem } from "../syntax.ts";
 
 export interface Family {
   readonly name: string;
-  /** Whether a template is the family's, by what only its text holds. */
+  /** Whether a template belongs to the family, by texts that no other template contains. */
   isFamily(template: string): boolean;
   readonly answer: readonly AnswerItem[];
   /** If set, the family's answer items are added after the items that probing found, instead of replacing them. */
   readonly besides?: true;
-  /** Replaces what probing found. */
+  /** If set, replaces the `turnOpens` that probing found. */
   readonly turnOpens?: readonly string[];
-  /** Markers that could be tokens and do not look like it (`<…>`, `[ABC]`, whole literals are found by themselves). */
+  /** More markers that may be tokens. `markersOf` finds only markers like `<…>` or `[ABC]`, and whole literals. */
   readonly markers?: readonly string[];
 }

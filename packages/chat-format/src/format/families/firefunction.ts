@@ -1,5 +1,5 @@
-// Owns Firefunction v2: ` functools[{"name": …, "arguments": {…}}]`. Source: the template's own instructions, which render only with
-// variables that no client sends (`functions`, `datetime`), so that probing finds nothing.
+// Owns Firefunction v2: ` functools[{"name": …, "arguments": {…}}]`. Source: the instructions in the template. Probing does not
+// find these instructions, because they need variables that no client sends (`functions`, `datetime`).
 import { blank, literal, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 

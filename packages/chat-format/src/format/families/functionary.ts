@@ -1,5 +1,5 @@
-// Owns Functionary 3.2: each message says who it is for, `>>>all\n` the user, `>>>weather\n{…}` a tool. The prompt has the first `>>>`
-// already. Source: the template. A call of the tool `python` may contain plain code instead of JSON arguments.
+// Owns Functionary 3.2: each message begins with its recipient, `>>>all\n` for the user or `>>>weather\n{…}` for a tool. The prompt already
+// contains the first `>>>`. A call of the tool `python` may contain plain code instead of JSON arguments. Source: the template.
 import { blank, choice, literal, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
@@ -22,13 +22,13 @@ export const functionary32: Family = {
             { kind: "implied-name", names: ["python"] },
             choice(
               { kind: "arguments", syntax: { kind: "json" } },
-              { kind: "arguments", syntax: { kind: "text", argument: "code", until: [] } },
+              { kind: "arguments", syntax: { kind: "text", argument: "code" } },
             ),
           ),
         ),
       ),
     },
-    // For answers without tools.
+    // Requests without tools skip the item above, and use this one.
     { at: "anywhere", syntax: sequence(recipient, literal("all\n"), { kind: "text", part: "content", until: [] }) },
   ],
 };

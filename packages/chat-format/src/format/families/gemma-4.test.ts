@@ -16,7 +16,7 @@ testFamily(
         ["content", "Yes."],
       ],
     ],
-    ["an answer where thinking is off", "<|channel>thought\n<channel|>", "Yes.<turn|>", [["content", "Yes."]]],
+    ["an answer with thinking off", "<|channel>thought\n<channel|>", "Yes.<turn|>", [["content", "Yes."]]],
     ["a channel opened twice", "", "<|channel><|channel>thought\nHm.<channel|>", [["reasoning", "Hm."]]],
     [
       "arguments of every type",
@@ -43,7 +43,7 @@ testFamily(
       ],
     ],
     [
-      "what models write otherwise",
+      "quotes and words that the template does not write",
       "",
       call('book{ "city" : "a \\"b\\"", "note": Paris, France, days: 3 }').replace("Paris, France", "Paris"),
       [["call", "book", String.raw`{"city": "a \"b\"", "note": "Paris", "days": 3}`]],

@@ -1,7 +1,7 @@
 // Owns Gemma 4: thoughts in a channel, `<|channel>thought\n…<channel|>`, and calls as `<|tool_call>call:weather{city:<|"|>Paris<|"|>}<tool_call|>`.
-// Source: the template and Google's description of its prompts. Channels may be opened twice or closed without having been opened, and an
-// empty one may follow the content.
-import { type AnswerItem, type ValueArguments, blank, literal, optional, sequence } from "../syntax.ts";
+// A channel may be opened twice or closed without an opening, and an empty channel may follow the content. Source: the template and Google's
+// description of its prompts.
+import { type ValueArguments, blank, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 export const gemmaArguments: ValueArguments = {
@@ -20,12 +20,10 @@ export const gemmaArguments: ValueArguments = {
   sortedNames: true,
 };
 
-const alone = (text: string): AnswerItem => ({ at: "anywhere", syntax: literal(text) });
-
 export const gemma4: Family = {
   name: "gemma-4",
   isFamily: (template) => template.includes("<|tool_call>call:"),
-  // After a tool's result the turn continues.
+  // The turn continues after a tool's result.
   turnOpens: ["<|turn>model\n", "<tool_response|>"],
   answer: [
     {
@@ -52,7 +50,7 @@ export const gemma4: Family = {
         optional(literal("<tool_call|>")),
       ),
     },
-    ...["<channel|>", "<turn|>", "<|tool_response>"].map(alone),
+    ...["<channel|>", "<turn|>", "<|tool_response>"].map(markerItem),
     { at: "start", syntax: sequence(literal("<|turn>"), literal("model")) },
   ],
 };

@@ -20,7 +20,7 @@ testFamily(
     ["an answer that the prompt began", "<|channel|>final<|message|>", "Yes.<|return|>", [["content", "Yes."]]],
     ["JSON for an answer", "", "<|channel|>final <|constrain|>json<|message|>[1]<|return|>", [["content", "[1]"]]],
     [
-      "a call behind the role",
+      "a call after the role",
       "",
       `${thought} to=functions.book<|channel|>commentary json<|message|>${json}<|call|>`,
       [
@@ -50,13 +50,13 @@ testFamily(
       [["call", "book", '{"ci']],
     ],
     [
-      "a channel that is for the model itself",
+      "a channel whose recipient is the model",
       "",
       "<|channel|>commentary to=assistant<|channel|>final<|message|>Yes.",
       [["content", "Yes."]],
     ],
     [
-      "the model's own tools",
+      "the model's built-in tools",
       "",
       `${thought} to=container.exec<|channel|>commentary<|message|>ls<|call|>`,
       [["reasoning", "Hm, think."]],

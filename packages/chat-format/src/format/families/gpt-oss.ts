@@ -1,7 +1,7 @@
-// Owns gpt-oss: messages in channels, `<|channel|>analysis<|message|>…<|end|>`, each with a header that may name its recipient. Calls go to
-// `functions.weather`, which is either in the channel or, as the template writes it, after the role. Source: OpenAI's harmony format
-// and the template. A message for another recipient (the model's built-in tools for code and browsing) has no reader here, and is skipped.
-import { type AnswerItem, type Syntax, blank, choice, literal, optional, sequence } from "../syntax.ts";
+// Owns gpt-oss: messages in channels, `<|channel|>analysis<|message|>…<|end|>`, each with a header that may name its recipient. The
+// recipient of a call is `functions.weather`, in the channel's header or, as in the template, after the role. A message to
+// one of the model's built-in tools (code, browsing) is skipped. Source: OpenAI's harmony format and the template.
+import { type AnswerItem, type Syntax, blank, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const ends = ["<|end|>", "<|return|>", "<|call|>"];
@@ -9,11 +9,11 @@ const end = optional(choice(...ends.map(literal)));
 const message = literal("<|message|>");
 const json = sequence(blank(" "), optional(literal("<|constrain|>")), optional(literal("json")));
 
-/** A channel's text; with a header that names its kind, or without one. */
+/** A channel's text, with or without a type in the header. */
 const said = (part: "content" | "reasoning"): Syntax =>
   sequence(optional(json), message, { kind: "text", part, until: [...ends, "<|start|>", "<|channel|>"] }, end);
 
-/** @param header the text between the tool's name and the arguments, next to their type */
+/** @param header syntax between the tool's name and the type of the arguments */
 const toTool = (...header: readonly Syntax[]): Syntax =>
   sequence(
     literal("functions."),
@@ -29,7 +29,7 @@ const toToolInRole = toTool(
   optional(sequence(literal("<|channel|>"), choice(literal("commentary"), literal("analysis")))),
 );
 
-/** The text after `to=` outside of calls. Some models write a channel and themselves as its recipient, and begin another channel. */
+/** Recipients after `to=` that are not tools of the request. Some models name themselves, and then begin another channel. */
 const toOthers: readonly Syntax[] = [
   literal("assistant"),
   ...["python", "browser.", "container."].map((name) =>
@@ -57,10 +57,10 @@ export const gptOss: Family = {
   answer: [
     channel(to(toTool(), ...toOthers)),
     { at: "start", syntax: to(toToolInRole, ...toOthers) },
-    // For answers without tools.
+    // Requests without tools skip the items above, and use these.
     channel(to(...toOthers)),
     { at: "start", syntax: to(...toOthers) },
     { at: "anywhere", connects: true, syntax: sequence(literal("<|start|>"), literal("assistant")) },
-    ...ends.map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+    ...ends.map(markerItem),
   ],
 };

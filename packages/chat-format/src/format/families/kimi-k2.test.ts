@@ -23,7 +23,7 @@ testFamily(
       ],
     ],
     [
-      "a thought that calls end, without section and ends",
+      "a thought that a call ends, without the section and the end markers",
       "<think>",
       `Hm, think.${call("functions.now:0", "{}").replace("<|tool_call_end|>", "")}${call("functions.now:1", "{}")}`,
       [
@@ -32,7 +32,7 @@ testFamily(
         ["call", "now", "{}"],
       ],
     ],
-    ["an id that is but a name", "", `${begin}${call("now", "{}")}${end}`, [["call", "now", "{}"]]],
+    ["an id with only a name", "", `${begin}${call("now", "{}")}${end}`, [["call", "now", "{}"]]],
     [
       "arguments cut off",
       "",
@@ -48,7 +48,7 @@ testFamily(
   ],
 );
 
-it("passes on the id, which the template needs later", () => {
+it("passes on the id, which the template needs in the history", () => {
   const tools = [{ name: "now" }];
   const { parts } = readAnswer(familyFormat(kimiK2), [begin, call("functions.now:3", "{}"), end], { tools });
   expect(parts[0]).toEqual({ kind: "call", index: 0, name: "now", id: "functions.now:3" });

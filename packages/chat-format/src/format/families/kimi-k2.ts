@@ -1,6 +1,6 @@
 // Owns Kimi K2: `<|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>{…}<|tool_call_end|>`, all calls in one section. The
-// tool's name is in the call's id. Source: Moonshot AI's description and the templates. The model at times leaves the section out, or
-// the ends, or calls in the middle of a thought.
+// tool's name is in the call's id. The model at times leaves out the section or the end markers, or calls a tool within a thought. Source:
+// Moonshot AI's description and the templates.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
 import { type Syntax, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

@@ -24,7 +24,7 @@ testFamily(
       ],
     ],
     [
-      "a thought that the response ends",
+      "a thought that the beginning of the response ends",
       thinking,
       `Hm.${section("response", "Yes.")}`,
       [
@@ -58,7 +58,7 @@ testFamily(
       ],
     ],
     [
-      "arguments in one piece of JSON, and none",
+      "arguments as one JSON object, and a call without arguments",
       "<|open|>response<|sep|>",
       `Ok.<|close|>response<|sep|>${section("tools", call("book", section('json type="object"', '{"days": 2}')) + call("now"))}`,
       [

@@ -1,6 +1,6 @@
-// Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`, and so is every argument, which says its
-// type. Source: the template.
-import { type AnswerItem, type Syntax, choice, literal, optional, sequence } from "../syntax.ts";
+// Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`. Arguments are sections too, with
+// their types. Source: the template.
+import { type AnswerItem, type Syntax, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const open = (tag: string): string => `<|open|>${tag}<|sep|>`;
@@ -60,6 +60,6 @@ export const kimiK3: Family = {
       at: "anywhere",
       syntax: sequence(literal(open("tools")), { kind: "repeat", item: call }, optional(literal(close("tools")))),
     },
-    ...message.map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+    ...message.map(markerItem),
   ],
 };

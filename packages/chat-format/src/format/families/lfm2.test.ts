@@ -45,14 +45,19 @@ testFamily(
       [["call", "book", String.raw`{"city": "a \"b\"\n'c'", "note": ""}`]],
     ],
     [
-      "values by their place, JSON's words, Python's numbers, a tuple",
+      "values by position, JSON's constants, Python's numbers, a tuple",
       "",
       calls(`book("Oslo", 1_000, paid=true, note=null, tags=("a",))`),
       [["call", "book", '{"city": "Oslo", "days": 1000, "paid": true, "note": null, "tags": ["a"]}']],
     ],
-    ["a number for a text", "", calls("book(city=5, days=5)"), [["call", "book", '{"city": "5", "days": 5}']]],
     [
-      "JSON, where the system prompt asked for it",
+      "a number for a string argument",
+      "",
+      calls("book(city=5, days=5)"),
+      [["call", "book", '{"city": "5", "days": 5}']],
+    ],
+    [
+      "a JSON list, for system prompts that ask for one",
       "",
       calls('{"name": "book", "arguments": {"days": 5}}, {"name": "now", "arguments": {}}'),
       [

@@ -1,6 +1,6 @@
 // Owns LFM2 and LFM2.5: calls as a Python list, `<|tool_call_start|>[weather(city="Paris", days=3)]<|tool_call_end|>`, or as a JSON list
-// where the system prompt asks for one. Source: Liquid AI's description and the template of LFM2.5-8B, which alone writes calls; it
-// escapes nothing in quotes.
+// if the system prompt asks for one. Source: Liquid AI's description, and the template of LFM2.5-8B, the only template that writes calls.
+// This template does not escape quotes within strings.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
 import { type ValueArguments, blank, choice, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

@@ -12,7 +12,7 @@ testFamily(
   ],
   [
     [
-      "a call before the thought has ended",
+      "a call within a thought",
       "<think>",
       `Hm.\n${call("book", ["city", "5"], ["days", "5"])}\nDone.<|role_end|>`,
       [

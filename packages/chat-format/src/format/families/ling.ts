@@ -1,7 +1,7 @@
-// Owns Ling 3.0: `<tool_call>x<arg_key>a</arg_key><arg_value>v</arg_value></tool_call>`; a call may come before its thought has ended, and
-// the end of the turn may be spelled out. Source: the template and llama.cpp's tests of it.
+// Owns Ling 3.0: `<tool_call>x<arg_key>a</arg_key><arg_value>v</arg_value></tool_call>`; a call may end a thought, and the
+// end-of-turn marker may be plain text. Source: the template and llama.cpp's tests of it.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { blank, literal, sequence } from "../syntax.ts";
+import { blank, literal, markerItem, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const open = "<tool_call>";
@@ -31,6 +31,6 @@ export const ling: Family = {
         literal("</tool_call>"),
       ),
     },
-    { at: "anywhere", syntax: literal("<|role_end|>") },
+    markerItem("<|role_end|>"),
   ],
 };

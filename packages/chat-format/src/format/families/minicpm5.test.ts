@@ -19,7 +19,7 @@ testFamily(
       ],
     ],
     [
-      "markup in CDATA, and what Python prints",
+      "markup in CDATA, and values in Python's notation",
       "",
       `<function name="book">${param("city", '<![CDATA[<b a="1">\n</param>]]>')}${param("who", "{'name': 'D\\'Arc \"J\"', 'age': 1.5}")}${param("paid", "True")}${param("note", "None")}</function>`,
       [
@@ -31,7 +31,7 @@ testFamily(
       ],
     ],
     [
-      "a call without a name",
+      "an unknown tool",
       "",
       'Write <function name="other"></function>.',
       [["content", 'Write <function name="other"></function>.']],

@@ -1,7 +1,7 @@
-// Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`, a string with markup or line breaks in CDATA. Source: the
-// template, which tells the model so.
+// Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`, a string with markup or line breaks is in CDATA. Source:
+// the template's instructions to the model.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { literal, sequence } from "../syntax.ts";
+import { literal, markerItem, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const open = '<function name="';
@@ -31,6 +31,6 @@ export const minicpm5: Family = {
         literal("</function>"),
       ),
     },
-    { at: "anywhere", syntax: literal("<|im_end|>") },
+    markerItem("<|im_end|>"),
   ],
 };

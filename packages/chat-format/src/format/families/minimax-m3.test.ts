@@ -12,7 +12,7 @@ testFamily(
   minimaxM3,
   ["<mm:think>", "</mm:think>", before],
   [
-    ["content after the marker that there is no thought", "", "</mm:think>Hi <city>.", [["content", "Hi <city>."]]],
+    ["content after the end of a thought without an opening", "", "</mm:think>Hi <city>.", [["content", "Hi <city>."]]],
     [
       "a thought, content and two calls",
       "<mm:think>",
@@ -25,7 +25,7 @@ testFamily(
       ],
     ],
     [
-      "objects and lists within each other",
+      "nested objects and lists",
       "</mm:think>",
       calls(
         invoke(
@@ -47,13 +47,13 @@ testFamily(
       ],
     ],
     [
-      "a list and an object that only the schema tells from each other",
+      "a list and an object that only the schema distinguishes",
       "</mm:think>",
       calls(invoke("book", element("tags", element("tag", "1")), element("who", element("item", "x")))),
       [["call", "book", '{"tags": ["1"], "who": {"item": "x"}}']],
     ],
     [
-      "what no schema tells",
+      "values without types in the schema",
       "</mm:think>",
       calls(
         invoke("now", element("a", element("item", "1"), element("item", "x")), element("b", element("c", "true"))),

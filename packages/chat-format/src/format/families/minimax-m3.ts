@@ -1,5 +1,5 @@
-// Owns MiniMax M3: calls whose arguments are elements, `]<]minimax[>[<city>Paris]<]minimax[>[</city>`, each tag behind the same marker.
-// Source: the template, which tells the model so.
+// Owns MiniMax M3: calls whose arguments are elements, `]<]minimax[>[<city>Paris]<]minimax[>[</city>`, each tag after the same
+// marker. Source: the template's instructions to the model.
 import { thoughtItems } from "../derive/derive-thoughts.ts";
 import { blank, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

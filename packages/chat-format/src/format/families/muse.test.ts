@@ -20,8 +20,8 @@ testFamily(
         ["content", `Write ${invoke("now")}.`],
       ],
     ],
-    ["nothing at all", start, "", []],
-    ["words without a message", start, "Hello.<|eot|>", [["content", "Hello."]]],
+    ["an empty answer", start, "", []],
+    ["content without a message header", start, "Hello.<|eot|>", [["content", "Hello."]]],
     ["content without a recipient", start, "<|message|>Hello.<|eot|>", [["content", "Hello."]]],
     [
       "content and two calls",

@@ -1,6 +1,6 @@
-// Owns Muse Glimmer: an answer is one message or several, each to somebody: `<|start|>assistant to=self<|message|>` is a thought, `to=user`
-// is content, and a tool's name is a call, with the call's markup in it. Source: the template.
-import { type AnswerItem, type Syntax, blank, choice, literal, optional, sequence } from "../syntax.ts";
+// Owns Muse Glimmer: an answer is one or several messages, each with a recipient. `<|start|>assistant to=self<|message|>` begins a thought,
+// `to=user` content, and a tool's name the markup of a call. Source: the template.
+import { type AnswerItem, type Syntax, blank, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const start = "<|start|>assistant";
@@ -34,7 +34,7 @@ const invoke = sequence(
 export const muse: Family = {
   name: "muse",
   isFamily: (template) => template.includes("<atem:function_calls>") && template.includes("<|eom|>"),
-  // The prompt has begun the first message already.
+  // The prompt already contains the beginning of the first message.
   turnOpens: ends,
   answer: [
     message(" to=self", "reasoning"),
@@ -55,6 +55,6 @@ export const muse: Family = {
         end,
       ),
     },
-    ...[start, ...ends].map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+    ...[start, ...ends].map(markerItem),
   ],
 };

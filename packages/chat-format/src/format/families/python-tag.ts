@@ -1,5 +1,5 @@
-// Owns what models of Llama 3.1, 3.3 and Functionary 3.1 write after `<|python_tag|>`, in addition to their usual calls: code for the tool
-// `python` as it is, a call as a JSON object, or a call of one of the tools that Llama was trained with. Source: the templates.
+// Owns the text that Llama 3.1, 3.3 and Functionary 3.1 write after `<|python_tag|>`, in addition to their usual calls: plain code for the tool
+// `python`, a call as a JSON object, or a call of a tool from Llama's training. Source: the templates.
 import { pythonArguments } from "./lfm2.ts";
 import { type Syntax, choice, literal, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
@@ -26,7 +26,7 @@ export const pythonTag: Family = {
           trained("wolfram_alpha"),
           sequence(
             { kind: "implied-name", names: ["python", "ipython", "code_interpreter"] },
-            { kind: "arguments", syntax: { kind: "text", argument: "code", until: [] } },
+            { kind: "arguments", syntax: { kind: "text", argument: "code" } },
           ),
         ),
       ),

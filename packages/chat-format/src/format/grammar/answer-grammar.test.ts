@@ -2,7 +2,7 @@ import { createSampler, matchGbnf, readGbnf, seededRandom } from "@waggle/gramma
 import { llamaTemplates } from "../../testing/template/llama-templates.ts";
 import { Ajv } from "ajv";
 import { beforeAll, describe, expect, test } from "vitest";
-import { derivedFormats } from "../../testing/formats.ts";
+import { derivedFormats } from "../../testing/template-formats.ts";
 import type { AnswerPart } from "../answer.ts";
 import type { ChatFormat } from "../format.ts";
 import { withMarks } from "../marks.ts";
@@ -65,11 +65,11 @@ function samples(format: ChatFormat, options: Partial<AnswerGrammarOptions>): st
   const gbnf = answerGrammar({ format, tools, choice: "auto", parallel: true, ...options });
   const sample = createSampler(readGbnf(gbnf));
   const all = Array.from({ length: 2 * texts }, (_, seed) => sample(seededRandom(seed)));
-  // The others begin as prompts do.
+  // The other samples begin with a prompt's end.
   return all.filter((text) => !text.startsWith(promptMark)).slice(0, texts);
 }
 
-/** What is wrong with what was read. */
+/** Lists the errors in an answer that was read. */
 function faults({ calls, unreadable }: Read): string[] {
   return [
     ...(unreadable > 0 ? ["something that looked like a call could not be read"] : []),
@@ -95,7 +95,7 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
     return marked ? withMarks(format, (text) => !/["=\s]/.test(text)) : format;
   };
 
-  test.each([true, false])("every call of its grammar is read, and valid; markers are tokens: %s", (marked) => {
+  test.each([true, false])("every call of its grammar is readable and valid; markers are tokens: %s", (marked) => {
     const format = open(marked);
     for (const text of samples(format, { choice: "required" })) {
       const answer = read(format, text);
@@ -123,7 +123,7 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
   });
 });
 
-/** What models of these families write by themselves, so that no grammar leads them away from it. */
+/** Calls as models of these families write them without a grammar: the grammar must accept them. */
 describe.each([
   [
     "Qwen3-Coder",
@@ -137,7 +137,7 @@ describe.each([
     "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
     '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "note", "parameters": {"text": "hello", "count": 3}}\n]<|END_ACTION|>',
   ],
-])("the family's own words in the grammar of %s", (name, text) => {
+])("a call in the family's syntax, in the grammar of %s", (name, text) => {
   test.each([
     ["a text", { type: "string" }],
     ["a text or null", { anyOf: [{ type: "string" }, { type: "null" }] }],
@@ -170,7 +170,7 @@ describe("escapes in arguments", () => {
     ["meetkai-functionary-medium-v3.1", (text: string) => `<function=note>{"text": "${text}"}</function><|eom_id|>`],
     ["LFM2-8B-A1B", (text: string) => `<|tool_call_start|>[note(text="${text}")]<|tool_call_end|>`],
     ["LFM2.5-8B-A1B", (text: string) => `<|tool_call_start|>[note(text='${text}')]<|tool_call_end|>`],
-  ])("are not narrowed by any other way to write a call: %s", (name, call) => {
+  ])("are accepted in spite of other rules for calls: %s", (name, call) => {
     for (const text of [String.raw`sch\u00f6n`, String.raw`\u65e5\n\u000b`, String.raw`\ud83d\ude00`]) {
       expect(accepts(name, [{ name: "note", parameters: note }], call(text)), text).toBe(true);
     }
@@ -180,7 +180,7 @@ describe("escapes in arguments", () => {
 describe("a tool that is not strict", () => {
   const tool: GrammarTool = { name: "note", parameters: note, strict: false };
 
-  test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("has the quotes of %s", (name) => {
+  test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("takes the quotes of %s", (name) => {
     const text = '<|tool_call>call:note{text:<|"|>say "hi"<|"|>,more:{a-b:[<|"|>x<|"|>,null]}}<tool_call|>';
     expect(accepts(name, [tool], text)).toBe(true);
     expect(accepts(name, [tool], text.replaceAll('<|"|>', '"'))).toBe(false);
@@ -193,7 +193,7 @@ describe("a tool that is not strict", () => {
       ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="note">]<]minimax[>[<text>hi]<]minimax[>[</text>]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
     ],
     ["openbmb-MiniCPM5-1B", '<function name="note"><param name="text">hi</param></function>'],
-  ])("has the arguments of %s", (name, text) => {
+  ])("takes the arguments of %s", (name, text) => {
     expect(accepts(name, [tool], text)).toBe(true);
   });
 });
@@ -201,7 +201,7 @@ describe("a tool that is not strict", () => {
 describe("a tool without a list of parameters", () => {
   const call = (args: string): string => `<tool_call>\n{"name": "note", "arguments": ${args}}\n</tool_call>`;
 
-  test("has none where the list is empty, and any where there is no list", () => {
+  test("takes no arguments if the list is empty, and any arguments if there is no list", () => {
     const empty = { type: "object", properties: {}, required: [] };
     expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call("{}"))).toBe(true);
     expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call('{"a": 1}'))).toBe(false);
@@ -224,7 +224,7 @@ describe("1,024 tools", () => {
   }));
   const names = ["Qwen3-Coder", "CohereForAI-c4ai-command-r7b-12-2024-tool_use", "openai-gpt-oss-120b"];
 
-  test.each(names)("are offered together with %s, with any arguments where their schemas are too large", (name) => {
+  test.each(names)("are all offered with %s, with any arguments if their schemas are too large", (name) => {
     const format = formats.get(name) as ChatFormat;
     const texts = samples(format, { tools: many });
     const called = texts.flatMap((text) => {

@@ -1,5 +1,5 @@
-// Owns the grammar of an answer: thoughts, text and calls as the reader reads them, printed from the same tree. One grammar serves a free
-// choice of tools, a call that is due, and content that follows a schema.
+// Owns the grammar of an answer: thoughts, content and calls, printed from the same tree that the reader interprets. Calls may be optional or
+// required, and content may have a schema.
 import {
   type Expression,
   type GrammarBuilder,
@@ -21,25 +21,28 @@ import { type Saying, says } from "./syntax-facts.ts";
 import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
 
 export interface GrammarTool extends AnswerTool {
-  /** true: its schema is kept or the request refused; false: any arguments; absent: kept, but where only an `auto` call cannot have it. */
+  /**
+   * true: the answer keeps to the tool's schema, or the request is rejected. false: any arguments. Absent: as true, but an `auto` call whose schema
+   * cannot become a grammar may have any arguments.
+   */
   readonly strict?: boolean;
 }
 
 export interface AnswerGrammarOptions {
   readonly format: ChatFormat;
   readonly tools: readonly GrammarTool[];
-  /** `required`: at least one call; a name: a call of that tool. */
+  /** `auto`: calls are optional; `required`: at least one call; a name: a call of that tool. */
   readonly choice: "auto" | "required" | { readonly name: string };
-  /** More than one call. */
+  /** Whether an answer may have more than one call. */
   readonly parallel: boolean;
   /** JSON Schema of the content. */
   readonly schema?: unknown;
 }
 
-/** An answer whose grammar begins with this has a prompt that ends as no model begins: with the beginning of content, and its end. */
+/** Begins the grammar's alternative for prompts that already contain complete content: the content's markers, then the answer. */
 export const promptMark = "\uFDD0";
 
-/** A schema cannot become a grammar. The message is a sentence; `tool` is the index of the tool with that schema. */
+/** Thrown for a schema that cannot become a grammar. The message is a sentence. `tool` is the index of the schema's tool. */
 export class AnswerGrammarError extends Error {
   readonly tool: number | undefined;
 
@@ -53,16 +56,16 @@ export class AnswerGrammarError extends Error {
 const maxCalls = 8;
 /** Most thoughts before an answer. */
 const mostThoughts = 3;
-/** Markers without content, before an answer and after it. */
+/** Most markers without meaning, before an answer and after it. */
 const mostSilent = 2;
-/** Schemas of more tools than these are not tried where a call is free: they seldom fit together, and trying takes seconds. */
+/** With more tools, an `auto` grammar has the schemas of strict tools only: all schemas seldom fit, and the attempt takes seconds. */
 const mostSchemas = 256;
-/** Length limit of the grammar: requests may have many tools with large schemas, each of which is in the grammar once. */
+/** Length limit of the grammar. Requests may have many tools with large schemas, and the grammar has each schema once. */
 const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 
 /**
- * GBNF, its start the rule `root`. It begins where an answer begins: the part of the answer that the prompt contains comes first. A mark in it means
- * the token that it marks.
+ * Prints a GBNF grammar with the start rule `root`. It covers the whole answer, including the beginning that the prompt already contains. A mark
+ * in the grammar means the token that it marks.
  * @throws AnswerGrammarError
  */
 export function answerGrammar(options: AnswerGrammarOptions): string {
@@ -78,7 +81,7 @@ export function answerGrammar(options: AnswerGrammarOptions): string {
     return print(options, tools.map(grammarToolOf));
   } catch (error) {
     if (!isFree || !(error instanceof AnswerGrammarError) || error.tool !== undefined) throw error;
-    // Together they are too large. Valid JSON is better than no tools at all.
+    // All schemas together are too large. Calls without schemas are better than a rejected request.
     return loosened();
   }
 }
@@ -127,7 +130,7 @@ function answerExpression(
   const items = format.answer.filter(({ syntax }) => tools.length > 0 || !hasCall(syntax));
   const print = (of: readonly AnswerItem[], saying: Saying): Expression =>
     choice(...of.map(({ syntax }) => grammar.print(syntax, saying)));
-  const connections = connectionsOf(items);
+  const connections = items.filter(({ connects }) => connects === true);
   const connect = (of: readonly AnswerItem[]): Expression =>
     choice(...of.map(({ syntax }) => grammar.connection(syntax)));
   const next = sequence(blanks, optional(sequence(connect(connections), blanks)));
@@ -148,7 +151,7 @@ function answerExpression(
   const later = items.filter(({ at }) => at === "anywhere");
   const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
 
-  /** The answer without thoughts. @param first what it may begin with; undefined: any item, or text */
+  /** The answer without thoughts. @param first items with which it may begin; undefined: any item, or text */
   function sayings(first: readonly AnswerItem[] | undefined): Expression {
     const begin = first ?? items;
     const calls = sequence(print(begin, "call"), endOfCalls);
@@ -162,7 +165,7 @@ function answerExpression(
     return choice(calls, sequence(said, choice(laterCalls, end)));
   }
 
-  /** A thought without an end marker: what follows ends it. */
+  /** A thought without an end marker: the beginning of the next item ends it. */
   function unended({ thought, until }: OpenThought): Expression {
     const begins = (item: AnswerItem): boolean => beginnings(item.syntax)?.every((one) => until.includes(one)) === true;
     const connected = sequence(connect(connections.filter(begins)), blanks, rest);
@@ -170,7 +173,7 @@ function answerExpression(
   }
 
   const thought = builder.rule("thought", sequence(print(items, "reasoning"), next));
-  // A due answer of a model that is not known to think has no room for a thought without an end.
+  // A model that is not known to think could lose required content in an endless thought: forbid thoughts.
   const isDue = wanted !== "auto" || content !== undefined;
   const thinks = !isDue || format.abilities.thinking !== "never";
   const rest = builder.rule("rest", sayings(undefined));
@@ -184,23 +187,19 @@ function answerExpression(
   );
 }
 
-/** Of a prompt, such that an answer begins anew behind it: content that is over. */
+/** Complete content at the end of a prompt, after which an answer begins again. */
 function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
   const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
   return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
 }
 
-/** Whether a reader takes what begins so for this item, and not for one before it. */
+/** Whether the reader chooses this item for its beginning, and no earlier item. */
 function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean {
   const [text] = beginnings(syntax) ?? [];
   return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;
 }
 
-function connectionsOf(items: readonly AnswerItem[]): readonly AnswerItem[] {
-  return items.filter(({ connects }) => connects === true);
-}
-
-/** Text in which the reader finds no item. */
+/** Text in which no item of the answer begins. */
 function freeText(builder: GrammarBuilder, items: readonly AnswerItem[]): Expression {
   const anywhere = items.filter(({ at }) => at === "anywhere").flatMap(({ syntax }) => beginnings(syntax) ?? []);
   const first = items.filter(({ at }) => at === "start").flatMap(({ syntax }) => firstRows(syntax));
@@ -211,7 +210,7 @@ function saysNothing({ syntax, connects }: AnswerItem): boolean {
   return connects !== true && !hasCall(syntax) && !says(syntax, "reasoning") && !says(syntax, "content");
 }
 
-/** What the item begins with, each in a row of texts. A bare object is a call by its first member. */
+/** The beginnings of an item, each as a row of texts. The first member of a bare object shows that it is a call. */
 function firstRows(syntax: Syntax): string[][] {
   if (syntax.kind !== "object") return (beginnings(syntax) ?? []).map((text) => [text]);
   const members = [syntax.name, syntax.arguments, syntax.id, syntax.within, "type"].filter(

@@ -1,5 +1,5 @@
-// Owns how a call's arguments are written in a grammar, in each of the families' syntaxes, by the tool's schema. What a reader takes in
-// several ways is written in one of them.
+// Owns the grammar of a call's arguments, in each of the families' syntaxes, from the tool's schema. If the reader accepts several forms of a
+// value, the grammar has only one of them.
 import {
   type Expression,
   type GrammarBuilder,
@@ -16,20 +16,20 @@ import {
   repeat,
   sequence,
 } from "@waggle/grammar/json-schema";
-import { createSchemaTypes } from "../arguments/schema-types.ts";
+import { createSchemaTypes, propertyNames } from "../arguments/schema-types.ts";
 import type { ArgumentsSyntax, ElementArguments, TaggedArguments } from "../syntax.ts";
 import { looseNotation, notationOf } from "./notations.ts";
 
-/** White space where a family has some: a space, or a new line and what indents it. A model that knows no calls would write any run of it. */
+/** Optional white space: a space, or line breaks with an indent. Without limits, a model that knows no calls would write endless white space. */
 export const blanks: Expression = optional(
   choice(literal(" "), sequence(repeat(literal("\n"), 1, 2), repeat(oneOf(" ", "\t"), 0, 8))),
 );
 
-/** A tool as the grammar writes its calls. */
+/** The facts about a tool from which its calls are printed. */
 export interface ToolGrammar {
   readonly name: string;
   readonly parameters: unknown;
-  /** Its arguments are free; the schema only gives their names where a syntax needs them. */
+  /** Whether any arguments are allowed. The schema then only supplies names to a syntax that needs them. */
   readonly loose: boolean;
 }
 
@@ -68,7 +68,7 @@ export function argumentsExpression(builder: GrammarBuilder, syntax: ArgumentsSy
       });
     }
     case "text":
-      // Such a text has no recognisable end, so no schema can limit it; each of these families can write JSON as well.
+      // Plain text has no recognisable end, so no schema can limit it. Every family with such texts can write JSON as well.
       return never;
   }
 }
@@ -78,16 +78,15 @@ export function jsonArguments(builder: GrammarBuilder, { name, parameters, loose
   return hasNoParameters(parameters) ? literal("{}") : builder.schema(parameters, `${name}-arguments`);
 }
 
-/** Whether the tool takes no parameters: it declares an empty list of them, even if its schema allows additional ones. */
+/** Whether the tool declares an empty list of parameters, even if its schema allows additional ones. */
 function hasNoParameters(parameters: unknown): boolean {
-  const { properties, required, type, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
+  const { properties, required, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   const declares = typeof properties === "object" && properties !== null && Object.keys(properties).length === 0;
-  const isPlain = Object.keys(others).every((keyword) => annotations.includes(keyword));
   const requires = Array.isArray(required) && required.length > 0;
-  return declares && isPlain && !requires && (type === undefined || type === "object");
+  return declares && !requires && isOpen(others);
 }
 
-/** An object without a schema. */
+/** Whether the schema says no more than that the arguments are an object. */
 function isOpen(parameters: unknown): boolean {
   const { type, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   return (
@@ -97,15 +96,15 @@ function isOpen(parameters: unknown): boolean {
 
 const annotations: readonly string[] = ["$schema", "title", "description", "$id", "$comment"];
 
-/** How members are written one by one. */
+/** The syntax of a list of members. */
 interface MemberSyntax {
   readonly open: string;
   readonly close: string;
   readonly between: Expression;
-  /** Members may also be sorted by name. */
+  /** Whether members may also be sorted by name. */
   readonly sortedNames?: boolean;
   written(property: SchemaProperty): Expression;
-  /** Any member, for tools whose schema does not count. */
+  /** Any member, for tools that take any arguments. */
   any(): Expression;
 }
 
@@ -127,17 +126,17 @@ function members(builder: GrammarBuilder, { name, parameters, loose }: ToolGramm
   return around(isOther ? choice(declared, inOrder(sorted, syntax.between)) : declared);
 }
 
-/** As templates sort them: without regard to the case. */
+/** Sorts like the templates' `dictsort`, which ignores the case. */
 function byName(one: { readonly name: string }, other: { readonly name: string }): number {
   return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
-/** Members in declared order, the optional ones or not, with something between two that follow each other. */
+/** Members in declared order, separated by `between`. Optional members may be left out. */
 function inOrder(
   all: readonly { readonly required: boolean; readonly expression: Expression }[],
   between: Expression,
 ): Expression {
-  /** What may follow once something has been written, and what may come first. */
+  // The members that may follow a written member, and the members that may come first.
   let [after, first]: [Expression, Expression] = [empty, empty];
   for (const { required, expression } of all.toReversed()) {
     const next = sequence(between, expression, after);
@@ -147,7 +146,7 @@ function inOrder(
   return first;
 }
 
-/** @throws UnsupportedSchemaError for a name that would be read as another one, since it holds what the syntaxes are made of */
+/** @throws UnsupportedSchemaError for a name with characters of the syntax: the reader would read another name */
 function nameable(name: string): string {
   if (isNameable(name)) return name;
   const reason = `has a member ${JSON.stringify(name)}, which the model's format cannot name`;
@@ -160,7 +159,7 @@ function isNameable(name: string): boolean {
 
 const anyName = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
 
-/** Each value by its type: as text, or as JSON or Python have it where the reader cannot take it for a text. */
+/** Prints a value by its type: as plain text, or as JSON. Python's notation is allowed if the reader cannot take the value for a string. */
 function tagged(syntax: TaggedArguments, { parameters }: ToolGrammar): (property: SchemaProperty) => Expression {
   const schema = createSchemaTypes(parameters);
   return ({ name, kind, value, raw, mixed }) => {
@@ -174,7 +173,7 @@ function tagged(syntax: TaggedArguments, { parameters }: ToolGrammar): (property
   };
 }
 
-/** Where the type is written, it decides how the value is read; else the value's look decides. */
+/** A member of any name and value. If the syntax has a type attribute, it decides how the value is read; otherwise the text decides. */
 function anyTagged(builder: GrammarBuilder, syntax: TaggedArguments): Expression {
   const any = (until: string): Expression => builder.anyTextExcept({ anywhere: [until] });
   const inner = syntax.verbatim === undefined ? any(syntax.value.close) : taggedText(syntax, any);
@@ -182,7 +181,7 @@ function anyTagged(builder: GrammarBuilder, syntax: TaggedArguments): Expression
   return syntax.type === undefined ? text : choice(text, taggedMember(syntax, undefined, "json", builder.anyValue()));
 }
 
-/** @param name undefined: any */
+/** @param name undefined: any name */
 function taggedMember(
   { key, type, value, escapes }: TaggedArguments,
   name: string | undefined,
@@ -210,29 +209,29 @@ function valueType(
   return choice(...words.map((word) => literal(open + word + close)));
 }
 
-/** White space may come before a tag, and not within one. */
+/** Whether the text begins with a tag: white space may precede a tag, but no other text. */
 function beginsTag(text: string): boolean {
   return /^[<[\uFDD1-\uFDEF]/.test(text);
 }
 
-/** @param raw the text up to a marker */
+/** @param raw makes the text up to a marker */
 function taggedText({ value, lines, verbatim }: TaggedArguments, raw: (until: string) => Expression): Expression {
   const line = lines ? "\n" : "";
   if (verbatim === undefined) return sequence(literal(line), raw(line + value.close), literal(line));
   const { open, close } = verbatim;
-  // As it is, it must not look like the beginning of a verbatim text.
+  // Plain text must not look like the opening of verbatim text.
   const plain = raw(/^[\uFDD1-\uFDEF]/.test(open) ? value.close : open.charAt(0));
   return choice(sequence(literal(open), raw(close), literal(close)), plain);
 }
 
-/** A family that writes texts on separate lines does so with every value; no value needs it. */
+/** A family that puts texts on separate lines may do the same with other values. */
 function onLines({ lines }: TaggedArguments, value: Expression): Expression {
   return lines ? sequence(optional(literal("\n")), value, optional(literal("\n"))) : value;
 }
 
-/** Elements within each other up to here; deeper, JSON. */
+/** Deepest nesting of elements; deeper values are JSON. */
 const mostInnerElements = 4;
-/** A higher maximum of items is ignored, since no answer is so long. */
+/** A higher `maxItems` is ignored, since no answer is so long. */
 const mostItems = 2_000;
 
 function element(
@@ -272,11 +271,10 @@ function elementValue(
   return inOrder(known, blanks);
 }
 
-/** A tag closes by its own name, so that only names which the schema declares can be written. */
+/** Elements in any order, with any text. Only names in the schema are possible, since a rule must repeat the name in the closing tag. */
 function anyElements(builder: GrammarBuilder, syntax: ElementArguments, { parameters }: ToolGrammar): Expression {
-  const { properties } = (parameters ?? {}) as { readonly properties?: unknown };
-  const names = Object.keys(typeof properties === "object" && properties !== null ? properties : {});
-  const all = names.filter(isNameable).map((name) => {
+  const names = propertyNames(parameters).filter(isNameable);
+  const all = names.map((name) => {
     const end = elementEnd(syntax, name);
     const text = builder.anyTextExcept({ anywhere: [end] });
     return sequence(literal(`${syntax.before}<${name}>`), text, literal(end), blanks);

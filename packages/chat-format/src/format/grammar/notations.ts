@@ -2,7 +2,7 @@
 import { type Notation, type StringQuote, jsonQuote } from "@waggle/grammar/json-schema";
 import type { ValueArguments } from "../syntax.ts";
 
-/** JSON, or the same as Python prints it: what is read of a value between tags that cannot be a string. */
+/** JSON or Python's notation: the forms that are read for a value between tags that cannot be a string. */
 export const looseNotation: Notation = {
   name: "loose",
   quotes: [jsonQuote, { text: "'", escapes: jsonQuote.escapes }],
@@ -11,16 +11,16 @@ export const looseNotation: Notation = {
   sortedNames: false,
 };
 
-/** `\/` is no escape in Python. */
+/** JSON's escapes without `\/`, which Python does not have. */
 const pythonEscapes = "bfnrt";
 
-/** How a family writes values in its own syntax. Where its own quotes escape nothing, a text in others would be another one. */
+/** The notation of a family's values. If the family's quotes have no escapes, other quotes would change the text: they are left out. */
 export function notationOf(syntax: ValueArguments): Notation {
   const [own, ...others] = syntax.quotes.map(({ text, escapes }): StringQuote => ({
     text,
     escapes: escapes ? pythonEscapes : undefined,
   }));
-  // Some templates print Python's words although the family uses others.
+  // Some templates print Python's constants although the family uses others.
   const wordsFor = (word: "true" | "false" | "null"): readonly [string, ...string[]] => {
     const first = syntax.words[word];
     return [first, ...looseNotation.words[word].filter((other) => other !== first)];

@@ -1,53 +1,27 @@
 // Answers questions about a syntax tree: whether it has thoughts, content, calls, lists of calls or names of tools.
-import { type Syntax, hasCall } from "../syntax.ts";
+import { type Syntax, hasCall, hasLeaf } from "../syntax.ts";
 
-/** Which part of an answer an item writes, where it could write several. */
+/** The part of an answer that an item is printed for. */
 export type Saying = "reasoning" | "content" | "call";
 
-/** Whether the item holds the text of this part, and not only its opening marker. */
+/** Whether the syntax has the text of this part, and not only its opening marker. */
 export function tells(syntax: Syntax, saying: Saying): boolean {
-  switch (syntax.kind) {
-    case "text":
-      return syntax.part === saying;
-    case "arguments":
-    case "object":
-      return saying === "call";
-    case "sequence":
-    case "choice":
-      return syntax.items.some((item) => tells(item, saying));
-    case "optional":
-    case "repeat":
-      return tells(syntax.item, saying);
-    default:
-      return false;
-  }
+  return hasLeaf(syntax, (leaf) =>
+    leaf.kind === "text"
+      ? leaf.part === saying
+      : saying === "call" && (leaf.kind === "arguments" || leaf.kind === "object"),
+  );
 }
 
-/** Whether the item can write this part. */
+/** Whether the syntax can write this part. */
 export function says(syntax: Syntax, saying: Saying): boolean {
-  switch (syntax.kind) {
-    case "text":
-      return syntax.part === saying;
-    case "sequence":
-    case "choice":
-      return syntax.items.some((item) => says(item, saying));
-    case "optional":
-    case "repeat":
-      return says(syntax.item, saying);
-    case "name":
-    case "implied-name":
-    case "arguments":
-    case "object":
-      return saying === "call";
-    case "id":
-      return saying === "call" && syntax.name !== undefined;
-    case "literal":
-    case "blank":
-      return false;
-  }
+  return hasLeaf(syntax, (leaf) => {
+    if (leaf.kind === "text") return leaf.part === saying;
+    return saying === "call" && (hasCall(leaf) || (leaf.kind === "id" && leaf.name !== undefined));
+  });
 }
 
-/** How often a call writes the tool's name at most. Where it does so twice, one rule for several tools could mix their names. */
+/** How often a call writes the tool's name, at most. If a call writes two names, one rule for several tools could mix them. */
 export function namesIn(syntax: Syntax): number {
   switch (syntax.kind) {
     case "name":
@@ -68,23 +42,12 @@ export function namesIn(syntax: Syntax): number {
   }
 }
 
-/** Whether a call in it writes only the members that the schema declares, also where the schema holds no values. */
+/** Whether a call in this syntax can have only the members in its tool's schema, even if any arguments are allowed. */
 export function declaresMembers(syntax: Syntax): boolean {
-  switch (syntax.kind) {
-    case "arguments":
-      return syntax.syntax.kind === "elements";
-    case "sequence":
-    case "choice":
-      return syntax.items.some(declaresMembers);
-    case "optional":
-    case "repeat":
-      return declaresMembers(syntax.item);
-    default:
-      return false;
-  }
+  return hasLeaf(syntax, (leaf) => leaf.kind === "arguments" && leaf.syntax.kind === "elements");
 }
 
-/** Whether the item holds a list of calls. */
+/** Whether the syntax has a list of calls. */
 export function holdsList(syntax: Syntax): boolean {
   switch (syntax.kind) {
     case "repeat":

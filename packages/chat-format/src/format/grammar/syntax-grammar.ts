@@ -1,4 +1,4 @@
-// Owns how the tree of a syntax is printed as a grammar: which of its parts are thoughts, which are content, and which call a tool.
+// Prints a syntax tree as a grammar: its thoughts, its content and its calls, each separately.
 import {
   type Expression,
   type GrammarBuilder,
@@ -18,32 +18,32 @@ import { type Saying, declaresMembers, holdsList, namesIn, says, tells } from ".
 
 export interface SyntaxGrammarOptions {
   readonly builder: GrammarBuilder;
-  /** Those that may be called. */
+  /** Tools that may be called. */
   readonly tools: readonly ToolGrammar[];
-  /** In place of content; undefined: free text. */
+  /** Grammar of the content; undefined: free text. */
   readonly content: Expression | undefined;
   readonly mostCalls: number;
-  /** Called with what a tool's schema cannot have; it throws, or returns what is written instead. */
+  /** Called if a tool's schema cannot become a grammar. Throws, or returns the tool to print instead. */
   readonly onRefused: (tool: ToolGrammar, error: unknown) => ToolGrammar;
 }
 
-/** A thought up to its end, which is left out. */
+/** A thought without its end marker. */
 export interface OpenThought {
   readonly thought: Expression;
-  /** What has to follow, for a reader to see the end. */
+  /** The texts that end the thought for the reader: one of them has to follow. */
   readonly until: readonly string[];
 }
 
 export interface SyntaxGrammar {
-  /** The part of the syntax with this meaning alone; never, where it cannot be separated. */
+  /** Prints the syntax for one part of an answer; `never` if the syntax cannot write this part. */
   print(syntax: Syntax, saying: Saying): Expression;
-  /** The thoughts that the syntax can begin and leave to what follows to end. */
+  /** The thoughts in the syntax that the next item can end. */
   openThoughts(syntax: Syntax): readonly OpenThought[];
-  /** Syntax without meaning between two items. */
+  /** Prints syntax without meaning, such as a marker between two items. */
   connection(syntax: Syntax): Expression;
 }
 
-/** The tools of one rule for calls: one tool, or all whose calls differ in nothing but the name. */
+/** The tools of one rule for calls: one tool, or all tools whose calls differ only in the name. */
 interface Called {
   readonly names: readonly string[];
   readonly parameters: unknown;
@@ -61,9 +61,9 @@ function anyOf(texts: readonly string[]): Expression {
 /** One optional space, at places where JSON allows white space. */
 const space: Expression = optional(literal(" "));
 const callId: Expression = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
-/** What is read over within a call: ` index="1"`. */
+/** Text in a call that the reader skips, such as ` index="1"`. */
 const attributes: Expression = repeat(oneOf("az", "AZ", "09", " ", "_", "-", ".", "=", '"'), 0, 32);
-/** Behind the name in an id that has it. */
+/** The number after the tool's name in an id. */
 const callNumber: Expression = repeat(oneOf("09"), 1, 3);
 
 export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGrammar {
@@ -81,7 +81,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     return expression;
   }
 
-  /** Each call is one of any tool. */
+  /** The calls in the syntax. In a list, each call may be of any tool. */
   function calls(syntax: Syntax): Expression {
     if (!holdsList(syntax)) return oneCall(syntax);
     switch (syntax.kind) {
@@ -125,7 +125,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     return sequence(item, repeat(builder.rule("next", sequence(between, item)), 0, mostCalls - 1));
   }
 
-  /** @param tool whose call it is; undefined without one */
+  /** @param tool the called tools; undefined outside of calls */
   function write(syntax: Syntax, saying: Saying, tool: Called | undefined): Expression {
     const inner = (item: Syntax): Expression => write(item, saying, tool);
     switch (syntax.kind) {
@@ -198,7 +198,7 @@ interface CutThought {
   readonly until: readonly string[];
 }
 
-/** The syntax cut after a thought's text; only thoughts that a reader accepts without the rest of the syntax are included. */
+/** The syntax cut after each thought's text, if the reader accepts the thought without the rest of the syntax. */
 function cutThoughts(syntax: Syntax): readonly CutThought[] {
   switch (syntax.kind) {
     case "text":
@@ -223,14 +223,14 @@ function cutThoughts(syntax: Syntax): readonly CutThought[] {
   }
 }
 
-/** Writes the items such that the text after a name or an id begins with one of its ends, since only these end it. */
+/** Prints the items so that the text after a name or an id begins with one of its ends: the reader needs them to find the end. */
 function written(items: readonly Syntax[], inner: (item: Syntax) => Expression): Expression {
   const at = items.findIndex(({ kind }) => kind === "name" || kind === "id");
   const named = items[at];
   if (named === undefined || !("until" in named)) return sequence(...items.map(inner));
   const after = items.slice(at + 1);
   const rest = afterName(after, named.until, inner);
-  // An end with which no literal of the syntax begins is outside.
+  // If no item begins with an end, the ends are outside of these items.
   return sequence(...items.slice(0, at + 1).map(inner), isNever(rest) ? written(after, inner) : rest);
 }
 
@@ -262,7 +262,7 @@ function begins(syntax: Syntax, until: readonly string[]): boolean {
   return texts?.every((text) => until.some((end) => text.startsWith(end))) === true;
 }
 
-/** A reader forgives what is missing at the end of a thought or a call, and takes any white space; this is what the family writes. */
+/** The items with all closing markers of thoughts and calls: the reader accepts their absence, but the family writes them. */
 function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
   const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
   return items.map((item, i) => {

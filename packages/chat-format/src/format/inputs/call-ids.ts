@@ -1,11 +1,11 @@
-// Rewrites the ids of calls to the form that a template requires.
+// Rewrites the ids of calls in the form that a template requires.
 import type { ChatMessage } from "./conversation.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
 
 const shortId = /^[A-Za-z0-9]{9}$/;
 const namedId = /^functions\..+:\d+$/;
 
-/** Returns a function that maps the conversation's ids. An id's result does not depend on later messages. */
+/** Returns a function that maps the conversation's ids. Later messages do not change the result for an id. */
 export function idsOf(messages: readonly ChatMessage[], ids: TemplateInputs["ids"]): (id: string) => string {
   if (ids === "any") return (id) => id;
   const form = ids === "short" ? shortId : namedId;

@@ -1,5 +1,5 @@
 // Finds which calls and results a template can render, and in which shape.
-import { type Message, needles, tools, user } from "../derive/conversations.ts";
+import { type CallOptions, type Message, needles, toolCalls, tools, user } from "../derive/conversations.ts";
 import { commonEnd } from "../derive/cuts.ts";
 import type { AnswerItem } from "../syntax.ts";
 import { callsOpenOf, insertionMark } from "./inserted-text.ts";
@@ -13,30 +13,22 @@ export interface CallShape {
 
 const longIds = ["call_kx3q7w9zd0", "call_vb5n8m2hf1"] as const;
 
-interface Asked {
+interface Asked extends CallOptions {
   readonly shape: CallShape;
   readonly calls?: number;
   readonly content?: string;
-  readonly ids?: readonly string[];
   readonly results?: boolean;
-  /** Before the first call's name. */
-  readonly mark?: string;
   readonly more?: Message;
 }
 
-/** A user's message, calls, and their results, which always follow in a prompt. */
+/** Values with a user's message, calls, and by default their results, since results follow calls in every prompt. */
 export function withCalls(asked: Asked): Values {
   const { shape, calls = 1, content, ids = needles.ids, results = true, mark = "", more = {} } = asked;
-  const values = Object.fromEntries(needles.keys.map((key, i) => [key, needles.values[i]]));
   const empty = shape.empty === "absent" ? {} : { content: shape.empty === "null" ? null : "" };
   const assistant: Message = {
     role: "assistant",
     ...(content === undefined ? empty : { content }),
-    tool_calls: needles.names.slice(0, calls).map((name, i) => ({
-      id: ids[i],
-      type: "function",
-      function: { name: i === 0 ? mark + name : name, arguments: shape.objects ? values : JSON.stringify(values) },
-    })),
+    tool_calls: toolCalls(calls, shape.objects, { ids, mark }),
     ...more,
   };
   const answers = texts.results.slice(0, calls).map((result, i) => resultOf(i, ids, result));
@@ -47,7 +39,7 @@ export function resultOf(index: number, ids: readonly string[], content: unknown
   return { role: "tool", tool_call_id: ids[index], name: needles.names[index], content };
 }
 
-/** Where thinking is off, some templates leave thoughts out. */
+/** Some templates leave out thoughts if thinking is off. */
 const thinking: Values = { enable_thinking: true, thinking: true };
 
 const callNeedles = [...needles.keys, ...needles.values];
@@ -56,7 +48,7 @@ function showsCalls(text: string | undefined, calls: number): boolean {
   return shows(text, ...callNeedles) && needles.values.every((value) => times(text, value) >= calls);
 }
 
-/** Of the shapes in which a template shows a call, the shortest; a string that holds JSON does not count. */
+/** Finds the shape with the shortest rendering that shows a call. Arguments as JSON within a string do not count. */
 export async function findCallShape(attempt: Attempt): Promise<CallShape> {
   for (const objects of [true, false]) {
     let best: { shape: CallShape; length: number } | undefined;
@@ -87,7 +79,7 @@ type CallInputs =
   | "results"
   | "userAfterResult";
 
-/** @param answer the format's: where a call may begin behind text */
+/** @param answer the format's items, which say where a call may begin after text */
 export async function callsTaken(
   attempt: Attempt,
   shape: CallShape,
@@ -108,7 +100,7 @@ export async function callsTaken(
   }
   const two = await attempt(withCalls({ shape, calls: 2 }));
   const content = await contentTaken(attempt, shape, { one, answer });
-  // If the template cannot show calls together with text, the prompt explains the calls as text.
+  // If the template cannot show calls together with text, calls in the history become text.
   if (content === undefined) return { ...base, ...noCalls, results: false };
   return { ...common, parallelCalls: needles.values.every((value) => times(two, value) === 2), ...content };
 }
@@ -121,7 +113,7 @@ const noCalls = {
   ids: "any",
 } as const;
 
-/** The text of an answer before a call is shown before the call. */
+/** Whether the rendering shows an answer's text before its call. */
 function isInOrder(text: string | undefined): boolean {
   return shows(text, needles.content, ...callNeedles) && placeOf(text, needles.content) < placeOf(text, callValue);
 }
@@ -140,14 +132,14 @@ interface Called {
   readonly answer: readonly AnswerItem[];
 }
 
-/** Undefined: in no way. */
+/** @returns undefined if the template cannot show a call together with text */
 async function contentTaken(attempt: Attempt, shape: CallShape, { one, answer }: Called): Promise<Content | undefined> {
   if (isInOrder(await attempt(withCalls({ shape, content: needles.content })))) return { contentWithCalls: "beside" };
   const userEnd = one.lastIndexOf(needles.user) + needles.user.length;
   const nameAt = one.lastIndexOf(needles.names[0], placeOf(one, callValue));
   const callsOpen = callsOpenOf(one, { from: userEnd, nameAt }, answer);
   const apart = await contentApart(attempt, shape);
-  // After a separate message the call needs another opening of its turn.
+  // The call after a separate message needs the opening of another turn.
   const opens = commonEnd(one.slice(userEnd, nameAt), apart ?? "");
   if (
     apart !== undefined &&
@@ -168,7 +160,7 @@ async function findIds(
 ): Promise<TemplateInputs["ids"]> {
   const [name] = needles.names;
   const [id] = needles.ids;
-  // It counts the calls, as the family's models do: then their results have to fit.
+  // The template numbers the calls, as the family's models do: the ids of results have to match.
   if (one?.includes(`functions.${name}:0`) === true) return "named";
   if (shows(one, id)) {
     const call = await attempt(withCalls({ shape, results: false }));
@@ -179,8 +171,8 @@ async function findIds(
 }
 
 /**
- * The text between the message before a call and the call's name. Undefined where the template does not show both,
- * or not how the conversation continues.
+ * Renders a call after a separate message with text, and returns the output between that text and the call's name; undefined if the template
+ * does not show both, or not the messages after them.
  */
 async function contentApart(attempt: Attempt, shape: CallShape): Promise<string | undefined> {
   const values = withCalls({ shape });

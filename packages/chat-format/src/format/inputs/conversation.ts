@@ -1,6 +1,5 @@
 // Defines a conversation: messages and tools in the shape of OpenAI's API, which most chat templates expect.
 
-/** A message; the engine's port has the same shape. */
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: ChatContent;
@@ -10,13 +9,13 @@ export interface ChatMessage {
   readonly tool_call_id?: string;
 }
 
-/** One text, or a list of text parts. Some templates read the parts one by one. */
+/** One text, or a list of text parts, which some templates read one by one. */
 export type ChatContent = string | readonly { readonly type: "text"; readonly text: string }[];
 
 export interface ChatToolCall {
   readonly id: string;
   readonly type: "function";
-  /** Arguments as a value; as text where they are no JSON, or JSON that a value would not hold exactly. */
+  /** `arguments` is a value, or text if the arguments are not JSON or would change as a value. */
   readonly function: { readonly name: string; readonly arguments: unknown };
 }
 
@@ -29,19 +28,19 @@ export interface ChatConversation {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ChatTool[];
   readonly template?: {
-    /** The template's variables by their names, such as `enable_thinking`. */
+    /** The template's variables by name, such as `enable_thinking`. */
     readonly variables?: Readonly<Record<string, unknown>>;
-    /** The answer continues the last message, which is the assistant's. */
+    /** Whether the answer continues the last message, which must be the assistant's. */
     readonly continueFinalMessage?: boolean;
   };
 }
 
-/** Several texts in one place: each begins a line, as llama.cpp has it. */
+/** Joins several texts with line breaks, as llama.cpp does. */
 export function textOf(content: ChatContent): string {
   return typeof content === "string" ? content : content.map(({ text }) => text).join("\n");
 }
 
-/** A conversation that the model's chat template cannot show. The message is a sentence's end: "the model's chat template cannot …". */
+/** Thrown for a conversation that the model's chat template cannot show. The message is a clause without a full stop. */
 export class TemplateInputError extends Error {
   override readonly name = "TemplateInputError";
 }

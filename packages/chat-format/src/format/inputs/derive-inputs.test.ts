@@ -25,9 +25,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, { readonly description?: string }>>;
 }
 
-/** What a small template is particular about. */
+/** Replaces parts of a small template. Each part may throw, to refuse its input. */
 interface Ways {
-  /** May throw. */
   readonly content?: (turn: Turn) => string;
   readonly calls?: (turn: Turn) => string;
   readonly tool?: (tool: Tool) => string;
@@ -46,13 +45,13 @@ function jsonCalls({ tool_calls: calls = [] }: Turn): string {
   return calls.map((call) => `[${call.function.name} ${JSON.stringify(call.function.arguments)}]`).join("");
 }
 
-/** As the generic format reads them behind text. */
+/** Calls in the form that the generic format reads after text. */
 function taggedCalls({ tool_calls: calls = [] }: Turn): string {
   const texts = calls.map(({ function: { name, arguments: given } }) => JSON.stringify({ name, arguments: given }));
   return texts.map((text) => `<tool_call>\n${text.replace('":"', '": "')}\n</tool_call>`).join("");
 }
 
-/** Content or calls, and never two answers in a row. */
+/** Shows content or calls, and refuses two answers in a row. */
 const eitherOr: Ways = {
   content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
   turns: (turns) =>
@@ -63,7 +62,7 @@ function saysNothing({ role, content, tool_calls: calls }: Turn): boolean {
   return role === "assistant" && content === "" && calls === undefined;
 }
 
-/** Takes everything as it comes, but for what `ways` says. */
+/** A template that shows everything in its usual shape, except for the parts in `ways`. */
 function template(ways: Ways = {}): Render {
   const { content = plainContent, calls = jsonCalls, tool = (one) => JSON.stringify(one), turns = (all) => all } = ways;
   return async (values) => {
@@ -84,7 +83,7 @@ async function taken(render: Render, thoughtKey?: TemplateInputs["thoughtKey"]):
   });
 }
 
-test("finds a template that takes everything as it comes", async () => {
+test("finds the usual inputs of a template that takes everything", async () => {
   expect(await taken(template())).toEqual({ ...usualInputs, variables: ["mood"] });
 });
 
@@ -144,17 +143,17 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     { contentWithCalls: "before" },
   ],
   [
-    "no content with calls in any way",
+    "no content with calls, but a call after inserted text",
     { ...eitherOr, calls: taggedCalls },
     { contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
   ],
   [
-    "no content with calls in any way, and calls only in a form that cannot follow text",
+    "no content with calls, and no calls after text",
     eitherOr,
     { calls: false, parallelCalls: false, results: false, callSyntax: genericCall },
   ],
   [
-    "content behind calls",
+    "content after calls",
     {
       content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
       calls: (turn) => (turn.tool_calls === undefined ? "" : taggedCalls(turn) + plainContent(turn)),
@@ -164,7 +163,7 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     { laterSystem: false, contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
   ],
   [
-    "no answer that says nothing",
+    "no empty answers",
     { turns: (turns) => (turns.some(saysNothing) ? no("nothing") : turns) },
     { emptyAnswers: false },
   ],
@@ -176,7 +175,7 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     { ids: "short" },
   ],
   [
-    "ids in the place of names",
+    "ids instead of names",
     {
       calls: ({ tool_calls: calls = [] }) =>
         calls.map((call) => `${call.id} ${JSON.stringify(call.function.arguments)}`).join(""),
@@ -184,7 +183,7 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     { ids: "named" },
   ],
   [
-    "an answer behind each result",
+    "an answer after each result",
     {
       turns: (turns) =>
         turns.some(({ role }, index) => role === "tool" && turns[index + 1]?.role === "user") ? no("!") : turns,
@@ -198,12 +197,12 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     { system: false, laterSystem: false },
   ],
   [
-    "a system message at the beginning alone",
+    "a system message only at the beginning",
     { turns: (turns) => turns.filter(({ role }, index) => role !== "system" || index === 0) },
     { laterSystem: false },
   ],
   [
-    "roles in turn",
+    "alternating roles",
     { turns: (turns) => (turns[0]?.role === turns[1]?.role && turns[0]?.role === "user" ? no("alternate") : turns) },
     { alternating: true },
   ],
@@ -242,7 +241,7 @@ test("survives a template that renders nothing", async () => {
   expect(await taken(render)).toMatchObject({ tools: false, calls: false, system: false, results: false, lists: [] });
 });
 
-test("asks for few renderings", async () => {
+test("needs few renderings", async () => {
   let asked = 0;
   const render = template();
   await taken(async (values) => {

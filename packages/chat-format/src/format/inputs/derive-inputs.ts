@@ -1,4 +1,4 @@
-// Derives the inputs that a template takes, by rendering conversations with needles: the needles in the rendering show which parts it takes.
+// Derives the inputs that a template takes. Conversations with needles are rendered; the needles in the output show which parts it takes.
 import { type Message, type Render, needles, tools, user } from "../derive/conversations.ts";
 import { genericCall } from "../derive/generic.ts";
 import type { AnswerItem } from "../syntax.ts";
@@ -13,7 +13,7 @@ type Role = TemplateInputs["lists"][number];
 export interface InputsOptions {
   readonly render: Render;
   readonly source: string;
-  /** The format's, for an example of a call. */
+  /** The format's items, from which the example of a call is taken. */
   readonly answer: readonly AnswerItem[];
   readonly thoughtKey?: ThoughtKey | undefined;
 }
@@ -38,9 +38,9 @@ export async function deriveInputs({ render, source, answer, thoughtKey }: Input
   };
 }
 
-/** A template that prints what it was given as data has not understood it. */
+/** The output of a template that prints content parts as data, and so does not support them. */
 const asData = /["']type["']: ?["'](?:text|thinking)["']/;
-/** The text where nothing was given. */
+/** The output for missing values. */
 const nothing = /\b(?:null|None|undefined|Undefined)\b/g;
 
 async function toolsTaken(
@@ -110,7 +110,7 @@ async function listsTaken(attempt: Attempt, shape: CallShape): Promise<Pick<Temp
   for (const role of ["system", "user", "assistant", "tool"] as const) {
     if (takes(await attempt({ messages: asked[role], ...(role === "tool" ? { tools } : {}) }), 1)) lists.push(role);
   }
-  // A template that shows neither does not reveal what it takes.
+  // A template that shows neither texts nor lists does not reveal what it takes.
   const listsOnly = lists.includes("user") && !shows(await attempt({ messages: [user] }), needles.user);
   return { lists, listsOnly };
 }

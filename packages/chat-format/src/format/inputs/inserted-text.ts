@@ -1,12 +1,12 @@
-// Owns the text of an answer before a call, for templates that show only one of the two: it is put into the rendering where the call begins, as
-// the model wrote it.
+// Inserts the text before a call into a rendering, for templates that show only the text or only the call. The text goes where
+// the call begins, as in the model's answer.
 import { type AnswerItem, beginnings, hasCall } from "../syntax.ts";
 import { type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
 
-/** Before the name of a call that text belongs to. Guarded text never holds it: a guard's marks have the text's own characters between them. */
+/** Marks the name of a call with text before it. Guarded texts never contain this mark, since they never have two break marks in a row. */
 export const insertionMark = "\uFDD0\uFDD0";
 
-/** Of each message with text before its calls. */
+/** The texts of all messages that have text before their calls. */
 export function textsBeforeCalls(messages: readonly ChatMessage[]): readonly string[] {
   return messages.filter(saysBeforeCalls).map(({ content }) => textOf(content));
 }
@@ -16,8 +16,8 @@ export function saysBeforeCalls({ content, tool_calls: calls = [] }: ChatMessage
 }
 
 /**
- * @param callsOpen what the template writes between an answer's beginning and the name of its first call
- * @throws TemplateInputError where the template has left a marked call out
+ * @param callsOpen the template's output between an answer's beginning and the name of its first call
+ * @throws TemplateInputError if the template has left out a marked call
  */
 export function insertTexts(rendered: string, callsOpen: string, texts: readonly string[]): string {
   const [first = "", ...rest] = rendered.split(callsOpen + insertionMark);
@@ -25,13 +25,13 @@ export function insertTexts(rendered: string, callsOpen: string, texts: readonly
     throw new TemplateInputError("the model's chat template does not show every call");
   }
   const whole = first + rest.map((after, index) => (texts[index] ?? "") + callsOpen + after).join("");
-  // A result may bear its call's name.
+  // Templates may print a call's name in its result, and the name contains the insertion mark.
   return whole.replaceAll(insertionMark, "");
 }
 
 /**
- * The text from the beginning of a rendering's only call, by the format, to the call's name; undefined if the reader would not find the call
- * after text.
+ * The text from the beginning of the only call in a rendering to the call's name; undefined if the reader would not recognise the call after
+ * text.
  */
 export function callsOpenOf(
   rendered: string,

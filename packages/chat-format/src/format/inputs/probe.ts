@@ -1,12 +1,12 @@
-// Defines the texts that are put into a template's input, and the search for them in the rendering.
+// Defines the needles for probing a template's inputs, and the search for needles in a rendering.
 import type { Render } from "../derive/conversations.ts";
 
 export type Values = Readonly<Record<string, unknown>>;
 
-/** Undefined where the template refuses. */
+/** Renders the values; undefined if the template refuses them. */
 export type Attempt = (values: Values) => Promise<string | undefined>;
 
-/** More needles than a format is derived from; no two share a beginning. */
+/** Needles in addition to those in conversations.ts; no two begin alike. */
 export const texts = {
   system: "Mrtv commands here",
   second: "Dgls demands here",

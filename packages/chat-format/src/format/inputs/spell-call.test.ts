@@ -22,7 +22,7 @@ test.each<[string, Syntax, string]>([
     `{"function": {"n": "weather", "a": {"city": "Oslo", "days": [1, null], "deep": {"on": true}}}}\n{"function": {"n": "now", "a": {}}}`,
   ],
   [
-    "a section with all of them",
+    "a section with all calls",
     sequence(literal("<all>"), { kind: "repeat", item: sequence(name, json), separator: ";" }, literal("</all>")),
     `<all>weather{"city": "Oslo", "days": [1, null], "deep": {"on": true}};now{}</all>`,
   ],
@@ -46,16 +46,16 @@ test.each<[string, Syntax, string]>([
     'weather(city="Oslo", days=[1, None], deep={"on": True})\nnow()',
   ],
   [
-    "an id that holds the name, and what may be left out",
+    "an id with the name, and optional parts",
     sequence({ kind: "id", until: [], name: { open: "functions.", close: ":" } }, optional(literal("!")), json),
     `functions.weather:0!{"city": "Oslo", "days": [1, null], "deep": {"on": true}}\nfunctions.now:1!{}`,
   ],
-  ["the first of several ways", choice(literal("none"), sequence(name, literal("()"))), "weather()\nnow()"],
+  ["the first choice with a call", choice(literal("none"), sequence(name, literal("()"))), "weather()\nnow()"],
 ])("writes calls as %s", (_, syntax, expected) => {
   expect(spellCalls(syntax, calls)).toBe(expected);
 });
 
-test("takes literal syntax, and nothing that it cannot write", () => {
+test("prefers a call with a marker, and rejects syntax that it cannot write", () => {
   const bare: Syntax = { kind: "object", name: "name", arguments: "arguments" };
   const tagged = sequence(literal("<c>"), bare);
   expect(
@@ -70,7 +70,7 @@ test("takes literal syntax, and nothing that it cannot write", () => {
   expect(callSyntaxOf([{ at: "anywhere", syntax: sequence(literal("<c>"), name, elements) }])).toBeUndefined();
 });
 
-test("writes numbers as the arguments' text has them", () => {
+test("keeps the spelling of numbers in the arguments' text", () => {
   const text = '{"a": 1.0, "b": [12345678901234567890, "1.0"], "c": "2.0"}';
   const tags = { key: { open: "<", close: "=" }, value: { open: "", close: ">" }, lines: false, separator: "" };
   const spelled = (syntax: Syntax, given = text): string | undefined =>

@@ -1,4 +1,5 @@
-// Writes calls in the syntax of a format, as the shortest text with their meaning.
+// Writes calls in the syntax of a format.
+import { isObject } from "../arguments/schema-types.ts";
 import { type AnswerItem, type ArgumentsSyntax, type Syntax, type ValueArguments, hasCall } from "../syntax.ts";
 
 export interface SpelledCall {
@@ -8,7 +9,7 @@ export interface SpelledCall {
   readonly arguments: unknown;
 }
 
-/** How the format writes a call without a template; undefined where it has no calls, or their arguments cannot be written here. */
+/** The format's syntax of calls; undefined if the format has no calls, or if `spellCalls` cannot write their arguments. */
 export function callSyntaxOf(answer: readonly AnswerItem[]): Syntax | undefined {
   const items = answer.filter(({ syntax }) => hasCall(syntax));
   const syntax = (items.find(({ at }) => at === "anywhere") ?? items[0])?.syntax;
@@ -16,7 +17,7 @@ export function callSyntaxOf(answer: readonly AnswerItem[]): Syntax | undefined 
   return syntax === undefined || spellCalls(syntax, [sample]) === undefined ? undefined : syntax;
 }
 
-/** All of the calls, one after the other. */
+/** Writes all calls, one after the other; undefined if their arguments cannot be written in this syntax. */
 export function spellCalls(syntax: Syntax, calls: readonly SpelledCall[]): string | undefined {
   const texts: string[] = [];
   for (let next = 0; next < calls.length;) {
@@ -29,7 +30,7 @@ export function spellCalls(syntax: Syntax, calls: readonly SpelledCall[]): strin
   return texts.join("\n");
 }
 
-/** Which of the calls is being written. */
+/** The calls, and the index of the call that is being written. */
 interface Turn {
   readonly calls: readonly SpelledCall[];
   next: number;
@@ -114,15 +115,15 @@ function jsonOf({ arguments: given }: SpelledCall): string {
 /** The arguments as names and values; undefined if they are not an object. */
 function membersOf({ arguments: given }: SpelledCall): readonly (readonly [string, unknown])[] | undefined {
   const value: unknown = typeof given === "string" ? parsedExactly(given) : given;
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+  return isObject(value) ? Object.entries(value) : undefined;
 }
 
-/** Marks a number that keeps its spelling. It is a noncharacter, which no text may contain. */
+/** Begins the string that replaces a number while its arguments are parsed. A Unicode noncharacter, so that no text contains it. */
 const numberMark = "\uFFFF";
 const anyMark = /\uffff|\\uffff/gi;
 const stringOrNumber = /("(?:[^"\\]|\\.)*")|-?\d[\d.eE+-]*/g;
 
-/** Its numbers as marked strings: 1.0 would become 1, and an identifier of 64 bits another one. Undefined: no JSON. */
+/** Parses JSON with numbers as marked strings, since parsing would change 1.0 and integers of 64 bits. Undefined if the text is not JSON. */
 function parsedExactly(text: string): unknown {
   try {
     JSON.parse(text);
@@ -138,7 +139,7 @@ function withoutMark(text: string): string {
   return text.startsWith(numberMark) ? text.slice(numberMark.length) : text;
 }
 
-/** Recursive: the nesting of a value is limited by that of the request. */
+/** Recursive: the limit on a request's nesting limits the depth. */
 function spellValue(syntax: ValueArguments, value: unknown): string {
   const [quote] = syntax.quotes;
   if (typeof value === "string") {
@@ -158,7 +159,7 @@ function spellValue(syntax: ValueArguments, value: unknown): string {
 
 const markedNumber = new RegExp(`"${numberMark}([^"]*)"`, "g");
 
-/** As Python prints it, which is what most templates print as well. A line break in a string is escaped. */
+/** JSON with the spaces that Python prints, as in the output of most templates. */
 export function spacedJson(value: unknown): string {
   const lines = JSON.stringify(value, undefined, 1) ?? "null";
   const spaced = lines.replaceAll(/(,?)\n */g, (_, comma: string) => (comma === "" ? "" : ", "));

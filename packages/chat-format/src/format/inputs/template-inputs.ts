@@ -1,12 +1,12 @@
 // Defines the inputs of a chat template: which parts of a conversation it shows, and in which shape it takes them.
 import type { Syntax } from "../syntax.ts";
 
-/** Where a message in the history carries its thoughts; `parts`: as a part of the content. */
+/** Where a message in the history has its thought: in this field, or for `parts` in a part of its content. */
 export type ThoughtKey = "reasoning_content" | "thinking" | "reasoning" | "parts";
 
-/** What the template takes, and in which shape. All but `variables` was seen in what it renders. */
+/** The parts of a conversation that the template takes, and their shapes. All but `variables` was found in renderings. */
 export interface TemplateInputs {
-  /** The template renders tools. If it does not, the prompt explains them in words. */
+  /** The template renders tools. If not, a message explains them in words. */
   readonly tools: boolean;
   /** The values for a tool's missing description and parameters: nothing, "" and {}, or "" and the schema of an empty object. */
   readonly missing: "nothing" | "empty" | "object";
@@ -14,7 +14,7 @@ export interface TemplateInputs {
   readonly parameterDescriptions: boolean;
   /** The template renders the calls of an assistant's message. */
   readonly calls: boolean;
-  /** How a call is explained in words, where tools or calls are: the format's syntax, markers as text. */
+  /** Syntax for calls in messages, if tools or calls are explained in words: the format's syntax, with markers as plain text. */
   readonly callSyntax?: Syntax;
   /** The template takes several calls in one message. If not, each call becomes a separate message, followed by its result. */
   readonly parallelCalls: boolean;
@@ -24,13 +24,13 @@ export interface TemplateInputs {
   readonly textArguments: boolean;
   /** The value for missing content in a message with calls. */
   readonly emptyContent: "" | "null" | "absent";
-  /** How content that comes with calls is shown before them: in one message, as a separate message, or put into the rendering. */
+  /** How content before calls is shown: in the message with the calls, in a separate message, or inserted into the rendering. */
   readonly contentWithCalls: "beside" | "before" | "inserted";
-  /** For `inserted`: the text before which the content is put. It precedes the name of a message's first call. */
+  /** For `inserted`: the text between an answer's beginning and the name of its first call. The content is inserted before this text. */
   readonly callsOpen?: string;
   /** The template shows a thought in a message that has both content and calls. */
   readonly thoughtWithBoth: boolean;
-  /** Calls' ids: nine letters and digits; or `functions.name:0`, where the id is all that is shown of a name. */
+  /** Form of calls' ids. `short`: nine letters and digits; `named`: `functions.name:0`, for templates that show the id instead of the name. */
   readonly ids: "any" | "short" | "named";
   /** The template takes messages of the role `tool`. */
   readonly results: boolean;
@@ -38,7 +38,7 @@ export interface TemplateInputs {
   readonly userAfterResult: boolean;
   /** The template takes a system message at the beginning. */
   readonly system: boolean;
-  /** The template takes a second system message, or one after other messages. */
+  /** The template takes a second system message, and system messages after other messages. */
   readonly laterSystem: boolean;
   /** Roles whose content may be a list of texts. */
   readonly lists: readonly ("system" | "user" | "assistant" | "tool")[];
@@ -46,9 +46,9 @@ export interface TemplateInputs {
   readonly listsOnly: boolean;
   /** The template takes an empty message of the assistant. */
   readonly emptyAnswers: boolean;
-  /** Two messages of one role must not follow each other. */
+  /** The template refuses two messages of one role in a row. */
   readonly alternating: boolean;
-  /** Absent: thoughts in the history are not rendered. */
+  /** Absent: the template does not render thoughts in the history. */
   readonly thoughtKey?: ThoughtKey;
   /** Variables that a request may set. */
   readonly variables: readonly string[];

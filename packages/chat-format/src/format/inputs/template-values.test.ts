@@ -31,7 +31,7 @@ function messages(inputs: Partial<TemplateInputs>, ...all: readonly ChatMessage[
   return values(inputs, { messages: all })["messages"] as readonly Record<string, unknown>[];
 }
 
-test("values that a template takes stay the same, and results have their call's name", () => {
+test("values that a template takes stay the same, and results get the name of their call", () => {
   expect(values({}, { messages: [system, user, calling(), result()], tools: [weather] })).toEqual({
     messages: [
       system,
@@ -80,7 +80,7 @@ describe("content", () => {
     expect(message).toEqual({ role: "assistant", ...(expected as object), tool_calls: calling().tool_calls });
   });
 
-  test("with calls stays, goes before them, or is put into the rendering", async () => {
+  test("with calls stays, becomes a separate message, or is inserted into the rendering", async () => {
     const both = calling({}, "call_1", "Let me look.");
     expect(messages({}, user, both)).toHaveLength(2);
     expect(messages({ contentWithCalls: "before" }, user, both).slice(1)).toEqual([
@@ -97,7 +97,7 @@ describe("content", () => {
     await expect(none).rejects.toThrow(new TemplateInputError("the model's chat template does not show every call"));
   });
 
-  /** Shows the names of calls, and at their results once more, and nothing else. */
+  /** Renders only the names of calls, and the names again for their results. */
   async function callsAlone(given: Readonly<Record<string, unknown>>): Promise<string> {
     const all = given["messages"] as readonly {
       tool_calls?: readonly { function: { name: string } }[];
@@ -109,7 +109,7 @@ describe("content", () => {
     return texts.map((text, index) => (all[index]?.name === undefined ? text : `${text}|`)).join("");
   }
 
-  test("that is empty is left out where the template insists", () => {
+  test("of empty answers is left out if the template requires it", () => {
     const silent: ChatMessage = { role: "assistant", content: "" };
     expect(messages({}, user, silent, user)).toHaveLength(3);
     expect(messages({ emptyAnswers: false, alternating: true }, user, silent, user)).toHaveLength(1);
@@ -133,15 +133,15 @@ describe("thoughts", () => {
         ],
       },
     ],
-  ])("go where the template reads them: %s", (thoughtKey, expected) => {
+  ])("are in the field that the template reads: %s", (thoughtKey, expected) => {
     expect(messages({ thoughtKey }, user, thinking)[1]).toEqual({ role: "assistant", ...(expected as object) });
   });
 
-  test("are left out where it does not read them", () => {
+  test("are left out if the template does not read them", () => {
     expect(messages({}, user, thinking)[1]).toEqual(answer);
   });
 
-  test("include the text of a message with a call where the template takes only one of them", () => {
+  test("include the text of a message with a call if the template takes only one of the two", () => {
     const all = { ...calling({}, "call_1", "Let me look."), reasoning_content: "Hm." };
     const [, message] = messages({ thoughtKey: "thinking", thoughtWithBoth: false }, user, all);
     expect(message).toMatchObject({ content: "", thinking: "Hm.\n\nLet me look." });
@@ -155,17 +155,17 @@ describe("arguments", () => {
     return call?.function.arguments;
   }
 
-  test("are an object, or JSON text as Python writes it", () => {
+  test("are an object, or JSON text with Python's spaces", () => {
     expect(passed({}, { a: 1, b: ["x\ny", {}] })).toEqual({ a: 1, b: ["x\ny", {}] });
     expect(passed({ objectArguments: false }, { a: 1, b: ["x\ny", {}] })).toBe(String.raw`{"a": 1, "b": ["x\ny", {}]}`);
     expect(passed({ objectArguments: false }, '{"a":1}')).toBe('{"a":1}');
   });
 
-  test("that came as JSON text are read by the renderer, which keeps numbers exact", () => {
+  test("in JSON text are parsed by the renderer, which keeps numbers exact", () => {
     expect(passed({}, '{"a": 12345678901234567890}')).toEqual(new Map([["json", '{"a": 12345678901234567890}']]));
   });
 
-  test("that are no object are shown as text, or as the only member of one", () => {
+  test("that are not an object are a text, or the only member of an object", () => {
     expect(passed({}, '{"a": "cut o')).toBe('{"a": "cut o');
     expect(passed({ textArguments: false }, '{"a": "cut o')).toEqual({ arguments: '{"a": "cut o' });
     expect(passed({ textArguments: false }, [1])).toEqual({ arguments: "[1]" });
@@ -173,7 +173,7 @@ describe("arguments", () => {
   });
 });
 
-test("two calls in one message become two messages where only one would be shown, each with its result", () => {
+test("two calls in a message become two messages with their results if the template shows only one call", () => {
   const [call] = calling().tool_calls ?? [];
   if (call === undefined) throw new Error("No call");
   const two = { ...calling({}, "call_1", "Look."), tool_calls: [call, { ...call, id: "call_2" }] };
@@ -204,34 +204,34 @@ describe("ids", () => {
     });
   }
 
-  test("stay as they are", () => {
+  test("stay unchanged", () => {
     expect(ids({})).toEqual(["call_1", "call_1", "call00000", "call00000"]);
   });
 
-  test("become nine letters and digits, a result's with its call's, and each is used once", () => {
+  test("become nine letters and digits, the same for a result as for its call, and each only once", () => {
     expect(ids({ ids: "short" })).toEqual(["call00001", "call00001", "call00000", "call00000"]);
     expect(ids({ ids: "short" }, all.slice(0, 3))).toEqual(["call00000", "call00000"]);
   });
 
-  test("count the calls by name", () => {
+  test("have the call's name and number", () => {
     expect(ids({ ids: "named" })).toEqual([
       ...["functions.weather:0", "functions.weather:0"],
       ...["functions.weather:1", "functions.weather:1"],
     ]);
   });
 
-  test("of results without a call stay", () => {
+  test("of results without a call stay unchanged", () => {
     expect(ids({ ids: "short" }, [user, result("lost")])).toEqual(["lost"]);
   });
 });
 
 describe("turns", () => {
-  test("the system's words begin the first user's, where there is no such role", () => {
+  test("the system message begins the first user message if there is no system role", () => {
     expect(messages({ system: false }, system, user)).toEqual([{ role: "user", content: "Be short.\n\nWeather?" }]);
     expect(messages({ system: false }, system, answer)).toEqual([{ role: "user", content: "Be short." }, answer]);
   });
 
-  test("several system messages at the beginning become one, and a later one is refused", () => {
+  test("several system messages at the beginning become one, and a later one is rejected", () => {
     const inputs = { laterSystem: false };
     expect(messages({}, system, system, user)).toHaveLength(3);
     expect(messages(inputs, system, system, user)).toEqual([
@@ -243,7 +243,7 @@ describe("turns", () => {
     );
   });
 
-  test("of a user right behind a result are part of it where the template wants an answer there", () => {
+  test("of a user right after a result become part of it if the template requires an answer there", () => {
     const after: ChatMessage = { role: "user", content: "Be quick." };
     const inputs = { userAfterResult: false };
     const said = messages(inputs, user, calling(), result(), after, answer, user);
@@ -258,7 +258,7 @@ describe("turns", () => {
     expect(messages(inputs, user, calling(), after)[2]).toMatchObject({ role: "tool", tool_call_id: "call_1" });
   });
 
-  test("of one role become one where roles have to take turns", () => {
+  test("of one role in a row become one if roles must alternate", () => {
     const inputs = { alternating: true };
     expect(messages(inputs, user, user, answer)).toEqual([{ role: "user", content: "Weather?\n\nWeather?" }, answer]);
     expect(messages(inputs, user, answer, calling())).toHaveLength(3);
@@ -277,7 +277,7 @@ describe("tools", () => {
     ]);
   });
 
-  test("get descriptions of their parameters where the template insists", () => {
+  test("get descriptions of their parameters if the template requires them", () => {
     const parameters = { type: "object", properties: { a: { type: "string" }, b: { description: "B." } } };
     const tool = { type: "function", function: { name: "now", description: "", parameters } } as const;
     expect(values({ parameterDescriptions: true }, { messages: [user], tools: [tool] })["tools"]).toMatchObject([
@@ -294,7 +294,7 @@ describe("tools", () => {
     literal("</call>"),
   );
 
-  test("are explained in words that show how this format writes a call", () => {
+  test("are explained in words, with an example in this format's syntax", () => {
     const inputs = { tools: false, callSyntax };
     const given = values(inputs, { messages: [system, user], tools: [weather] });
     expect(given["tools"]).toBeUndefined();
@@ -313,7 +313,7 @@ describe("tools", () => {
     expect(all[0]?.content).toMatch(/<call>function_name.*Weather\?$/s);
   });
 
-  test("calls and results are native wherever the template shows them, else in words", () => {
+  test("calls and results are native if the template shows them, otherwise in words", () => {
     const history = [user, calling({ city: "Oslo" }, "call_1", "Well."), result()];
     expect(messages({ tools: false, callSyntax }, ...history)).toHaveLength(3);
     const [, told, shown] = messages({ calls: false, callSyntax }, ...history);

@@ -1,8 +1,8 @@
-// Owns the variables that a chat template is rendered with: the conversation in the shapes that this template takes. Nothing of a message
-// is lost without a word, but for thoughts where a template shows none of the history's.
+// Makes the variables with which a chat template is rendered: the conversation in the shapes that this template takes. Every part of a message
+// is kept or causes an error, except for thoughts that the template does not show.
+import { isObject } from "../arguments/schema-types.ts";
 import { idsOf } from "./call-ids.ts";
-import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall } from "./conversation.ts";
-import { textOf } from "./conversation.ts";
+import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall, textOf } from "./conversation.ts";
 import { insertionMark, saysBeforeCalls } from "./inserted-text.ts";
 import { spacedJson } from "./spell-call.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
@@ -10,9 +10,9 @@ import { callsAsText, resultAsText, toolWords } from "./tool-words.ts";
 import { arrangeTurns, intoUser, join } from "./turns.ts";
 
 /**
- * `messages`, `tools` where the template shows them, `add_generation_prompt`, and the request's own variables. Plain data, but that JSON
- * which a value would not hold exactly is a map with one key, `json`: the template's renderer reads that text in its place.
- * @throws TemplateInputError for what the template cannot show
+ * Returns `messages`, `tools` if the template shows them, `add_generation_prompt`, and the request's variables. All are plain data, except for
+ * arguments as JSON text: they become a map with the key `json`, which the renderer parses without loss.
+ * @throws TemplateInputError if the template cannot show the conversation
  */
 export function templateValues(inputs: TemplateInputs, conversation: ChatConversation): Record<string, unknown> {
   const { tools = [], template: { variables, continueFinalMessage: continues = false } = {} } = conversation;
@@ -28,7 +28,7 @@ export function templateValues(inputs: TemplateInputs, conversation: ChatConvers
   };
 }
 
-/** Calls and results that the template has no place for, as text. */
+/** Writes calls and results as text if the template cannot show them. */
 function toldInWords(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
   if (inputs.calls && inputs.results) return messages;
   const names = namesOf(messages);
@@ -39,7 +39,7 @@ function toldInWords(messages: readonly ChatMessage[], inputs: TemplateInputs): 
   });
 }
 
-/** The tools in words, at the end of the system message. */
+/** Explains the tools in words at the end of the system message. */
 function withTools(
   messages: readonly ChatMessage[],
   tools: readonly ChatTool[],
@@ -52,7 +52,7 @@ function withTools(
   return system ? [words, ...messages] : intoUser(textOf(words.content), messages);
 }
 
-/** Whose call an id is. */
+/** The names of the called tools, by the calls' ids. */
 function namesOf(messages: readonly ChatMessage[]): ReadonlyMap<string, string> {
   const calls = messages.flatMap(({ tool_calls: toolCalls = [] }) => toolCalls);
   return new Map(calls.map(({ id, function: { name } }) => [id, name]));
@@ -73,7 +73,7 @@ function filled({ function: { name, description, parameters }, ...tool }: ChatTo
   };
 }
 
-/** A schema of an object whose members all have a description. */
+/** The schema of an object, with a description for each member. */
 function described(schema: unknown): unknown {
   if (!isObject(schema) || !isObject(schema["properties"])) return schema;
   const members = Object.entries(schema["properties"]).map(([name, member]) => [
@@ -111,7 +111,6 @@ function shaped(message: ChatMessage, inputs: TemplateInputs, { idOf, names }: C
   };
 }
 
-/** An assistant's thought and content. */
 function spoken(message: ChatMessage, inputs: TemplateInputs): Record<string, unknown> {
   const { reasoning_content: thought = "", tool_calls: calls = [], content } = message;
   const { thoughtKey } = inputs;
@@ -147,10 +146,6 @@ function argumentsFor({ function: { arguments: given } }: ChatToolCall, inputs: 
   if (text.trim() === "") return {};
   if (isObject(parsed(text))) return new Map([["json", text]]);
   return inputs.textArguments ? text : { arguments: text };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parsed(text: string): unknown {

@@ -3,24 +3,28 @@ import { expect, test } from "vitest";
 import { templateVariables } from "./template-variables.ts";
 
 test.each<[string, string, readonly string[]]>([
-  ["what is printed and asked for", "{{ a }}{% if b.c and d['e'] %}{{ f(g=h) }}{% endif %}", ["a", "b", "d", "f", "h"]],
+  [
+    "variables in expressions and conditions",
+    "{{ a }}{% if b.c and d['e'] %}{{ f(g=h) }}{% endif %}",
+    ["a", "b", "d", "f", "h"],
+  ],
   [
     "no strings, filters, tests or comments",
     "{{ 'x' | trim ~ \"y}}\" }}{% if a is defined %}{# b #}{% endif %}",
     ["a"],
   ],
-  ["nothing that is always given", "{{ messages[0].content }}{{ bos_token }}{% if tools %}{% endif %}", []],
+  ["no variables that every template gets", "{{ messages[0].content }}{{ bos_token }}{% if tools %}{% endif %}", []],
   [
-    "nothing that is set before",
+    "no variables that the template sets before",
     "{% set a = b %}{{ a }}{%- for c, d in e -%}{{ c ~ d ~ loop.index }}{% endfor %}",
     ["b", "e"],
   ],
-  ["what is asked for before it is set", "{% if not a is defined %}{% set a = 1 %}{% endif %}{{ a }}", ["a"]],
+  ["a variable that is read before it is set", "{% if not a is defined %}{% set a = 1 %}{% endif %}{{ a }}", ["a"]],
   ["a variable that is set to itself", "{% set a = a if a is defined else 'x' %}", ["a"]],
   ["no arguments of macros, and no macros", "{{ m(1) }}{% macro m(a, b=c) %}{{ a ~ b ~ d }}{% endmacro %}", ["d"]],
-  ["what is in brackets", "{{ {'a': b, 'c': [d, {'e': f}]} }}{{ g }}", ["b", "d", "f", "g"]],
+  ["variables in brackets", "{{ {'a': b, 'c': [d, {'e': f}]} }}{{ g }}", ["b", "d", "f", "g"]],
   ["nothing in raw text", "{% raw %}{{ a }}{% endraw %}{{ b }}", ["b"]],
-  ["what stands before an unfinished end", "{{ a }}{{ b", ["a", "b"]],
+  ["variables before an unfinished end", "{{ a }}{{ b", ["a", "b"]],
 ])("finds %s", (_, source, expected) => {
   expect(templateVariables(source)).toEqual(expected);
 });
@@ -33,7 +37,7 @@ test.each([
   ["blanks", "{%        "],
   ["brackets", "{{ ("],
   ["macros", "{% macro "],
-])("looks at a long source once: %s without an end", (_, piece) => {
+])("takes linear time for %s without an end", (_, piece) => {
   const source = `{{ a }}{{ ' ${piece.repeat(200_000)}`;
   const ms = processorMs(() => {
     expect(templateVariables(source)).toEqual(["a"]);

@@ -1,6 +1,6 @@
-// Finds the names of the variables that a chat template reads, from its source and without rendering it.
+// Finds the names of the variables that a chat template reads, in its source and without rendering it.
 
-/** What every template is given, and what Jinja itself knows. */
+/** Variables that every template gets, and Jinja's names. */
 const given = new Set([
   ...["messages", "tools", "add_generation_prompt", "continue_final_message", "raise_exception", "strftime_now"],
   ...["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"],
@@ -22,9 +22,9 @@ interface Token {
   readonly text: string;
 }
 
-/** Each name once, in the order in which they are read first. A name that is set before it is read is the template's own. */
+/** Returns each name once, in the order of the first reads. Names that are set before they are read are not included. */
 export function templateVariables(source: string): readonly string[] {
-  // A macro may be called by one before it.
+  // A macro can be called before its definition.
   const own = new Set([...source.matchAll(/\{%[-+]?\s*macro\s+(\w+)/g)].map(([, name = ""]) => name));
   const found = new Set<string>();
   for (const tokens of blocksOf(source)) {
@@ -72,7 +72,7 @@ function tokensFrom(source: string, from: number, closing: string): { tokens: To
   }
 }
 
-/** What a statement reads, and what it sets for those after it. */
+/** The names that a statement reads, and the names that it sets for later statements. */
 function namesIn(tokens: readonly Token[]): { reads: readonly string[]; sets: readonly string[] } {
   const [first] = tokens;
   const statement = first?.kind === "name" ? first.text : "";
@@ -111,6 +111,6 @@ function isRead(tokens: readonly Token[], index: number): boolean {
   const before = tokens[index - 1]?.text;
   const isTest = before === "is" || (before === "not" && tokens[index - 2]?.text === "is");
   if (before === "." || before === "|" || isTest) return false;
-  // What is set, or an argument's name.
+  // A name before `=` is set, or is the name of an argument.
   return tokens[index + 1]?.text !== "=";
 }

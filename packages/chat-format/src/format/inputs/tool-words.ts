@@ -1,13 +1,13 @@
-// Writes the words that explain tools, calls and results to a model whose template does not render them.
+// Writes tools, calls and results as text, for models whose template does not render them.
 import { type ChatMessage, type ChatTool, textOf } from "./conversation.ts";
 import type { Syntax } from "../syntax.ts";
 import { genericCall } from "../derive/generic.ts";
 import { type SpelledCall, spellCalls } from "./spell-call.ts";
 
-/** The placeholder in an example for the model's words. */
+/** The example call in the explanation of tools. */
 const example: SpelledCall = { name: "function_name", id: "call00000", arguments: { argument: "value" } };
 
-/** The tools, and how to call them. */
+/** Explains the tools, and the syntax of calls. */
 export function toolWords(tools: readonly ChatTool[], syntax: Syntax | undefined): string {
   const list = tools.map((tool) => JSON.stringify(tool.function)).join("\n");
   return (
@@ -17,13 +17,13 @@ export function toolWords(tools: readonly ChatTool[], syntax: Syntax | undefined
   );
 }
 
-/** In the format's syntax, or as every format without calls reads them. */
+/** Writes calls in the format's syntax, or in the generic syntax if the format's cannot be written. */
 function callsIn(syntax: Syntax | undefined, calls: readonly SpelledCall[]): string {
   const own = syntax === undefined ? undefined : spellCalls(syntax, calls);
   return own ?? spellCalls(genericCall, calls) ?? "";
 }
 
-/** An assistant's message with its calls at the end of its text. */
+/** Writes an assistant's calls at the end of its text. */
 export function callsAsText(message: ChatMessage, syntax: Syntax | undefined): ChatMessage {
   const { tool_calls: calls = [], ...rest } = message;
   if (calls.length === 0) return rest;
@@ -32,7 +32,7 @@ export function callsAsText(message: ChatMessage, syntax: Syntax | undefined): C
   return { ...rest, content: [...(said === "" ? [] : [said]), callsIn(syntax, told)].join("\n") };
 }
 
-/** A result in a user's turn. */
+/** Writes a tool's result as a user's message. */
 export function resultAsText({ content }: ChatMessage, name: string | undefined): ChatMessage {
   const what = name === undefined ? "Result of the function" : `Result of ${name}`;
   return { role: "user", content: `${what}:\n${textOf(content)}` };

@@ -1,11 +1,12 @@
-// Arranges turns for templates that restrict their order: system messages only first, or none, and alternating roles. Leaves nothing out.
+// Arranges messages for templates that restrict their order: system messages only at the beginning or not at all, alternating roles.
 import { type ChatContent, type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
+import { saysBeforeCalls } from "./inserted-text.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
 
-/** Stands between two messages that become one. */
+/** Separates the texts of two messages that become one. */
 const between = "\n\n";
 
-/** @throws TemplateInputError */
+/** @throws TemplateInputError for a system message at a place where the template cannot show it */
 export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");
   const begin = first === -1 ? messages.length : first;
@@ -28,7 +29,7 @@ function saysNothing({ role, content, tool_calls: calls = [], reasoning_content:
   return role === "assistant" && calls.length === 0 && (textOf(content) + thought).trim() === "";
 }
 
-/** Calls of one message as messages, each followed by its results. */
+/** Splits a message with several calls into one message for each call, followed by its results. */
 function callByCall(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const turns: ChatMessage[] = [];
   for (let index = 0; index < messages.length;) {
@@ -53,7 +54,7 @@ function callByCall(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return turns;
 }
 
-/** A user's message right after a result, as part of it; right after a call, instead of it. */
+/** Makes a user's message right after a result part of that result; right after a call, it becomes the call's result. */
 function intoResult(before: readonly ChatMessage[], message: ChatMessage): readonly ChatMessage[] {
   const last = before.at(-1);
   const id = last?.tool_calls?.at(-1)?.id;
@@ -64,11 +65,10 @@ function intoResult(before: readonly ChatMessage[], message: ChatMessage): reado
   return [...before.slice(0, -1), { ...last, content: joinContents(last.content, message.content) }];
 }
 
-/** The text before calls, and the calls. */
+/** Splits a message into the text before its calls, and the calls. */
 function apart(message: ChatMessage): readonly ChatMessage[] {
-  const { tool_calls: calls, ...said } = message;
-  if (calls === undefined || calls.length === 0 || textOf(message.content).trim() === "") return [message];
-  return [said, { role: "assistant", content: "", tool_calls: calls }];
+  const { tool_calls: calls = [], ...said } = message;
+  return saysBeforeCalls(message) ? [said, { role: "assistant", content: "", tool_calls: calls }] : [message];
 }
 
 function joined(messages: readonly ChatMessage[]): readonly ChatMessage[] {
@@ -76,7 +76,7 @@ function joined(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return first === undefined ? [] : [others.reduce(join, first)];
 }
 
-/** The text before the first user's message, which it becomes part of. */
+/** Puts the text at the beginning of the first user's message. */
 export function intoUser(text: string, messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const [first, ...rest] = messages;
   const said: ChatMessage = { role: "user", content: text };

@@ -1,17 +1,15 @@
-// Owns the methods of lists, tuples, dicts and ranges. What changes one is here too, though the sandbox of transformers forbids it: templates
-// use it, and all that they can change is their own copy.
+// Owns the methods of lists, tuples, dicts and ranges. Methods that change a value are included, although the sandbox of transformers forbids
+// them: templates use them, and change only a copy.
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
-import { bind, required } from "../values/arguments.ts";
-import type { Arguments } from "../values/arguments.ts";
+import { bind, required, type Arguments } from "../values/arguments.ts";
 import { dictOf, getItem, keyOf, setItem } from "../values/dict.ts";
 import { areEqual, compareValues, isTrue, listOf } from "../values/operators.ts";
-import { isDict, isInteger, isUndefined, tupleValue } from "../values/value.ts";
-import type { Dict, Value } from "../values/value.ts";
+import { isDict, isInteger, isUndefined, tupleValue, type Dict, type Value } from "../values/value.ts";
 
 type Method<Of> = (of: Of, args: Arguments, budget: Budget) => Value;
 
-/** Of lists, tuples and ranges alike. */
+/** Methods that lists, tuples and ranges share. */
 export const sequenceMethods: ReadonlyMap<string, Method<readonly Value[]>> = new Map(
   Object.entries<Method<readonly Value[]>>({
     count(items, args, budget) {
@@ -112,16 +110,19 @@ export const dictMethods: ReadonlyMap<string, Method<Dict>> = new Map(
       if (getItem(dict, wanted) === undefined) setItem(dict, wanted, otherwise);
       return getItem(dict, wanted) ?? null;
     },
-    update(dict, { positional, named }, budget) {
-      const [given] = positional;
-      for (const [key, value] of [...(given === undefined ? [] : pairsOf(given, budget)), ...named]) {
-        setItem(dict, key, value);
-      }
+    update(dict, args, budget) {
+      for (const [key, value] of pairsGiven(args, budget)) setItem(dict, key, value);
       return null;
     },
     values: (dict) => ({ kind: "view", of: "values", dict }),
   }),
 );
+
+/** The pairs in the arguments of `dict()` and similar functions: pairs of the first argument, and named arguments. */
+export function pairsGiven({ positional, named }: Arguments, budget: Budget): (readonly [Value, Value])[] {
+  const [given] = positional;
+  return [...(given === undefined ? [] : pairsOf(given, budget)), ...named];
+}
 
 /** The pairs of a dict, or of a list of pairs. */
 export function pairsOf(value: Value, budget: Budget): (readonly [Value, Value])[] {

@@ -1,14 +1,12 @@
-// Defines the names that every template knows: Jinja's globals, and the two that transformers adds.
+// Defines the functions that every template can call: Jinja's globals, and the two functions that transformers adds.
 import type { Budget } from "../budget.ts";
 import { maxRangeItems } from "../limits.ts";
 import { TemplateError, failure } from "../template-error.ts";
-import { bind } from "../values/arguments.ts";
-import type { Arguments } from "../values/arguments.ts";
+import { bind, type Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
 import { str } from "../values/text.ts";
-import { callable, isInteger, typeName, undefinedValue } from "../values/value.ts";
-import type { LoopState, Value } from "../values/value.ts";
-import { pairsOf } from "./container-methods.ts";
+import { callable, isInteger, typeName, undefinedValue, type LoopState, type Value } from "../values/value.ts";
+import { pairsGiven } from "./container-methods.ts";
 import { strftime } from "./strftime.ts";
 import { textArgument } from "./text-methods.ts";
 
@@ -36,13 +34,8 @@ export function createGlobals(budget: Budget, now: () => Date): ReadonlyMap<stri
   return new Map(Object.entries(functions).map(([name, call]) => [name, callable(name, call)]));
 }
 
-/** Two characters of a format can become a whole date with its time. */
+/** Most characters of a date for each character of its format: `%c` becomes 24 characters. */
 const maxDateGrowth = 12;
-
-function pairsGiven({ positional, named }: Arguments, budget: Budget): (readonly [Value, Value])[] {
-  const [given] = positional;
-  return [...(given === undefined ? [] : pairsOf(given, budget)), ...named];
-}
 
 function range({ positional, named }: Arguments): Value {
   if (named.size > 0 || positional.length === 0 || positional.length > 3)

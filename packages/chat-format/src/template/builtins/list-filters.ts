@@ -1,20 +1,26 @@
 // Owns Jinja's filters of lists and dicts.
-import { applyFilter, namedTest } from "../runtime/runtime.ts";
-import type { Filter, Runtime } from "../runtime/runtime.ts";
+import { applyFilter, namedTest, type Filter, type Runtime } from "../runtime/runtime.ts";
 import { itemOf, ownAttribute } from "../runtime/access.ts";
 import { failure } from "../template-error.ts";
-import { bind, required } from "../values/arguments.ts";
-import type { Arguments } from "../values/arguments.ts";
+import { bind, required, type Arguments } from "../values/arguments.ts";
 import { keyOf } from "../values/dict.ts";
 import { calculate, compareValues, isTrue, itemsOf, lengthOf, listOf, undefinedError } from "../values/operators.ts";
 import { str } from "../values/text.ts";
-import { isDict, isUndefined, kindOf, sequenceOf, typeName, undefinedValue, valueOr } from "../values/value.ts";
-import type { Value } from "../values/value.ts";
+import {
+  isDict,
+  isUndefined,
+  kindOf,
+  sequenceOf,
+  typeName,
+  undefinedValue,
+  valueOr,
+  type Value,
+} from "../values/value.ts";
 import { pairTuples, pairsOf } from "./container-methods.ts";
 
 type Getter = (item: Value) => Value;
 
-/** What a path such as "function.name" or a number finds in an item. */
+/** Returns a function that gets the value at a path in an item. A path is a number, or a text such as "function.name". */
 function getter(path: Value, { budget }: Runtime, otherwise?: Value): Getter {
   const parts =
     typeof path === "string" ? path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)) : [path];
@@ -24,7 +30,7 @@ function getter(path: Value, { budget }: Runtime, otherwise?: Value): Getter {
   };
 }
 
-/** Texts without their case, unless it matters. */
+/** Returns a function that gets the value by which an item is compared: texts in lower case, unless `caseSensitive` is true. */
 function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {
   const get = path === undefined || path === null ? (item: Value) => item : getter(path, runtime);
   return (item) => {
@@ -34,8 +40,8 @@ function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtim
 }
 
 /**
- * The values at a path such as "role,name", as a list. A single value is in a list too: two lists with equal items can be compared, even if
- * the items have no order, such as two `none`.
+ * Returns a function that gets the values at paths such as "role,name", as a list. A single value is in a list too: two lists with equal items
+ * can be compared even if their items have no order, such as two `none`.
  */
 function sortKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {
   const paths = typeof path === "string" ? path.split(",") : [path];
@@ -94,12 +100,12 @@ function chosen(wanted: boolean, byAttribute: boolean): Filter {
   };
 }
 
-/** Makes a generator: even errors occur only when its items are read. */
+/** Makes a generator: its items are computed, and its errors occur, only when a template reads them. */
 function lazily(run: () => Generator<Value, void>): Value {
   return sequenceOf(run());
 }
 
-/** The items of a value; none for a false value, even if it is not a list. */
+/** The items of a value. A false value has no items, even if it is not a list. */
 function itemsIfTrue(value: Value): Iterable<Value> {
   return isTrue(value) ? itemsOf(value) : [];
 }

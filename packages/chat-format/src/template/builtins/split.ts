@@ -2,11 +2,11 @@
 import { blankClass, strip } from "../values/blanks.ts";
 
 const blanks = new RegExp(`${blankClass}+`, "g");
-// Python ends lines at some control characters.
+// In Python, some control characters end lines.
 // eslint-disable-next-line no-control-regex
 const lineEnd = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
-/** @param separator absent: runs of blanks, of which those at the ends give no parts */
+/** @param separator undefined: white space separates the parts, and is ignored at both ends of the text */
 export function splitLeft(text: string, separator: string | undefined, most: number): string[] {
   const source = separator === undefined ? strip(text, "left") : text;
   const parts: string[] = [];
@@ -40,7 +40,7 @@ export function splitRight(text: string, separator: string | undefined, most: nu
   if (all.length <= most + 1) return all;
   const last = most === 0 ? [] : all.slice(-most);
   if (separator !== undefined) return [all.slice(0, all.length - most).join(separator), ...last];
-  // White space within the unsplit rest is kept.
+  // White space within the rest of the text is kept.
   let end = source.length;
   for (const part of last.toReversed()) end = strip(source.slice(0, end), "right").length - part.length;
   return [strip(source.slice(0, end), "right"), ...last];

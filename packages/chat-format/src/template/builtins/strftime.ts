@@ -56,7 +56,7 @@ const parts: Readonly<Record<string, Part>> = {
   "%": () => "%",
 };
 
-/** An unknown field stays as it is written. */
+/** Unknown fields stay in the text. */
 export function strftime(date: Date, format: string): string {
   return format.replace(/%([-_0^#]?)([a-zA-Z%])/g, (whole, flag: string, letter: string) => {
     const part = parts[letter]?.(date);
@@ -68,13 +68,13 @@ export function strftime(date: Date, format: string): string {
   });
 }
 
-/** From 0, by the calendar: summer time makes days longer and shorter. */
+/** Day of the year, from 0. Computed from calendar dates, since a day with a clock change does not have 24 hours. */
 function dayOfYear(date: Date): number {
   const start = Date.UTC(date.getFullYear(), 0, 1);
   return (Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) - start) / msPerDay;
 }
 
-/** The year that the week belongs to, which is its Thursday's, and its number. */
+/** The ISO week's year and number. A week belongs to the year of its Thursday. */
 function isoWeek(date: Date): readonly [number, number] {
   const thursday = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 4 - (date.getDay() || 7));
   return [thursday.getFullYear(), Math.floor(dayOfYear(thursday) / 7) + 1];

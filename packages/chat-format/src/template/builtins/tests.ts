@@ -3,9 +3,8 @@ import type { Test } from "../runtime/runtime.ts";
 import { bind, required } from "../values/arguments.ts";
 import { calculate, contains, holds, isIterable } from "../values/operators.ts";
 import { str } from "../values/text.ts";
-import { isDict, isFloat, isInteger, isNumber, isUndefined, kindOf } from "../values/value.ts";
+import { isDict, isFloat, isInteger, isNumber, isUndefined, kindOf, type Value } from "../values/value.ts";
 import type { Comparison } from "../syntax/nodes.ts";
-import type { Value } from "../values/value.ts";
 import { isCased } from "../values/characters.ts";
 
 const sequences: ReadonlySet<string> = new Set(["str", "list", "tuple", "dict", "range", "undefined"]);

@@ -1,24 +1,30 @@
-// Owns Jinja's filters that make texts and numbers.
+// Owns Jinja's filters that return texts and numbers.
 import type { Filter, Runtime } from "../runtime/runtime.ts";
 import { failure } from "../template-error.ts";
-import { bind, required } from "../values/arguments.ts";
-import type { Arguments } from "../values/arguments.ts";
+import { bind, required, type Arguments } from "../values/arguments.ts";
 import { strip } from "../values/blanks.ts";
-import { characters, textLength } from "../values/characters.ts";
+import { capitalize, characters, textLength } from "../values/characters.ts";
 import { dictOf } from "../values/dict.ts";
 import { toJson } from "../values/json.ts";
 import { compute, toDouble, truncate } from "../values/numbers.ts";
 import { isTrue, lengthOf, listItems, undefinedError } from "../values/operators.ts";
 import { formatPercent } from "../values/percent-format.ts";
 import { str } from "../values/text.ts";
-import { floatValue, isFloat, isInteger, isNumber, isUndefined, tupleValue, typeName } from "../values/value.ts";
-import type { Value } from "../values/value.ts";
-import { capitalize } from "../values/characters.ts";
+import {
+  floatValue,
+  isFloat,
+  isInteger,
+  isNumber,
+  isUndefined,
+  tupleValue,
+  typeName,
+  type Value,
+} from "../values/value.ts";
 import { pairsOf } from "./container-methods.ts";
 import { splitLines, splitRight } from "./split.ts";
 import { center, replaceText, textArgument } from "./text-methods.ts";
 
-/** A filter of the value's text, whatever the value is. */
+/** Makes a filter that works on the text of a value of any type. */
 function ofText(convert: (text: string, args: Arguments, runtime: Runtime) => Value): Filter {
   return (value, args, runtime) => {
     const text = str(value, runtime.budget);
@@ -43,7 +49,7 @@ const tojson: Filter = (value, args, { budget }) => {
   return toJson(value, style, budget);
 };
 
-/** No template needs wider ones. */
+/** Widest indent; no template in use needs more. */
 const maxIndent = 1000;
 
 function indentText(indent: Value): string {
@@ -104,7 +110,7 @@ function parseInteger(text: string, base: number): number | bigint | undefined {
   return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
 }
 
-/** No number in use is longer. */
+/** Longest text that is parsed as a number. */
 const maxNumberChars = 1000;
 
 function parseFloatText(text: string): number | undefined {
@@ -135,7 +141,7 @@ const round: Filter = (value, args) => {
   return floatValue(halfToEven(value.value, Number(precision)));
 };
 
-/** Exact decimals decide, as in Python: the double 2.675 is less than the decimal 2.675. */
+/** Rounds the double's exact value, as Python does: 2.675 becomes 2.67, since its double is less than 2.675. */
 function halfToEven(value: number, precision: number): number {
   if (!Number.isFinite(value) || precision > maxPrecision || Math.abs(value) >= 1e21) return value;
   if (precision < 0) return evenOf(value * 10 ** precision) / 10 ** precision;
@@ -145,10 +151,10 @@ function halfToEven(value: number, precision: number): number {
   return /[02468]\.?$/.test(below) ? Number(below) : Number(value.toFixed(precision));
 }
 
-/** More digits change no double. */
+/** Highest precision that can change a double. */
 const maxPrecision = 20;
 
-/** A double that is no tie differs from one within these. */
+/** Decimals that tell a tie from any other double. */
 const exactDigits = 60;
 
 function evenOf(value: number): number {

@@ -1,18 +1,14 @@
-// Owns the methods of texts, by Python's names.
+// Owns the methods of texts, under Python's names.
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
-import { bind, required } from "../values/arguments.ts";
-import type { Arguments } from "../values/arguments.ts";
+import { bind, required, type Arguments } from "../values/arguments.ts";
 import { strip } from "../values/blanks.ts";
 import { formatBraces } from "../values/brace-format.ts";
-import { characters, placeIn, textLength } from "../values/characters.ts";
-import { pad } from "../values/number-format.ts";
-import type { Alignment } from "../values/number-format.ts";
+import { capitalize, characters, isCased, placeIn, swapCase, textLength, titleCase } from "../values/characters.ts";
+import { pad, type Alignment } from "../values/number-format.ts";
 import { str } from "../values/text.ts";
 import { listItems, listOf } from "../values/operators.ts";
-import { isDict, isInteger, tupleValue, typeName } from "../values/value.ts";
-import type { Value } from "../values/value.ts";
-import { capitalize, isCased, swapCase, titleCase } from "../values/characters.ts";
+import { isDict, isInteger, tupleValue, typeName, type Value } from "../values/value.ts";
 import { splitLeft, splitLines, splitRight } from "./split.ts";
 
 export type TextMethod = (text: string, args: Arguments, budget: Budget) => Value;
@@ -28,7 +24,7 @@ function whole(what: string, value: Value | undefined, otherwise: number): numbe
   return Number(value);
 }
 
-/** `text[start:end]`, with where it starts. */
+/** `text[start:end]`, and its start. Positions count code points. */
 function section(text: string, start: Value | undefined, end: Value | undefined): readonly [string, number] {
   if (start === undefined && end === undefined) return [text, 0];
   const all = characters(text);
@@ -75,7 +71,7 @@ function justify(align: Alignment | "center"): TextMethod {
   };
 }
 
-/** An odd blank goes where Python puts it: to the left for an odd width. */
+/** If the fill is odd, the extra character is where Python puts it: on the left for an odd width. */
 export function center(text: string, width: number, fill = " "): string {
   const missing = Math.max(0, width - textLength(text));
   const left = Math.floor(missing / 2) + (missing & width & 1);
@@ -117,7 +113,7 @@ export function replaceText(text: string, from: string, to: string, count: numbe
     budget.text(text.length + parts.length * to.length);
     return parts.join(to);
   }
-  // Python puts it before each character and at the end.
+  // Python puts the new text before each character and at the end.
   const all = Array.from(text);
   const most = count < 0 ? all.length + 1 : Math.min(count, all.length + 1);
   budget.text(text.length + most * to.length);

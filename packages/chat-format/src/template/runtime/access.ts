@@ -1,5 +1,5 @@
-// Owns `a.b`, `a[b]` and `a[b:c:d]` as Jinja's sandbox has them: an attribute first looks for a method, then for an item; an item the other
-// way round; and what is not there is undefined, until something is asked of it.
+// Owns `a.b`, `a[b]` and `a[b:c:d]`, with the rules of Jinja's sandbox. `a.b` finds a method first and then an item; `a[b]` an item first. What
+// is missing is an undefined value, and the use of an undefined value is an error.
 import type { Budget } from "../budget.ts";
 import { dictMethods, listMethods, sequenceMethods } from "../builtins/container-methods.ts";
 import { textMethods } from "../builtins/text-methods.ts";
@@ -8,13 +8,23 @@ import type { Arguments } from "../values/arguments.ts";
 import { characters, charactersCost } from "../values/characters.ts";
 import { getItem } from "../values/dict.ts";
 import { listItems, listOf, undefinedError } from "../values/operators.ts";
-import { callable, isInteger, isUndefined, kindOf, tupleValue, typeName, undefinedValue } from "../values/value.ts";
-import type { Callable, Dict, Value } from "../values/value.ts";
+import {
+  callable,
+  isInteger,
+  isUndefined,
+  kindOf,
+  tupleValue,
+  typeName,
+  undefinedValue,
+  type Callable,
+  type Dict,
+  type Value,
+} from "../values/value.ts";
 
-/** Python's own names of this form are hidden. */
+/** Names of Python's internals, which are hidden. */
 const hidden = /^__.*__$/;
 
-/** @throws TemplateError failed when the value is undefined */
+/** `value.name`. @throws TemplateError failed if the value is undefined */
 export function attributeOf(value: Value, name: string, budget: Budget): Value {
   if (isUndefined(value)) throw undefinedError(value);
   const own = ownAttribute(value, name, budget);
@@ -23,7 +33,7 @@ export function attributeOf(value: Value, name: string, budget: Budget): Value {
   return item === undefined ? missing(value, name) : item;
 }
 
-/** Without looking for an item. */
+/** An attribute or a method, but not an item; undefined if there is no such attribute. */
 export function ownAttribute(value: Value, name: string, budget: Budget): Value | undefined {
   if (hidden.test(name)) return missing(value, name);
   switch (kindOf(value)) {
@@ -49,7 +59,12 @@ function method(value: Value, name: string, budget: Budget): Callable | undefine
   }
   if (typeof value === "string") {
     const found = of(textMethods, value);
-    return bound(found && ((args) => charged(budget, value, () => found(args))));
+    if (found === undefined) return undefined;
+    return callable(name, (args) => {
+      // Most methods read the whole text.
+      budget.text(value.length);
+      return found(args);
+    });
   }
   if (Array.isArray(value)) return bound(of(listMethods, value) ?? of(sequenceMethods, value));
   if (value === null || typeof value !== "object") return undefined;
@@ -58,13 +73,7 @@ function method(value: Value, name: string, budget: Budget): Callable | undefine
   return value.kind === "range" ? bound(of(sequenceMethods, listOf(value, budget))) : undefined;
 }
 
-/** Most methods go through the whole text. */
-function charged(budget: Budget, text: string, act: () => Value): Value {
-  budget.text(text.length);
-  return act();
-}
-
-/** @throws TemplateError failed when the value is undefined */
+/** `value[key]`. @throws TemplateError failed if the value is undefined */
 export function itemOf(value: Value, key: Value, budget: Budget): Value {
   if (isUndefined(value)) throw undefinedError(value);
   const found = directItem(value, key, budget);
@@ -84,7 +93,7 @@ function directItem(value: Value, key: Value, budget: Budget): Value | undefined
   return items?.[Number(key) < 0 ? Number(key) + items.length : Number(key)];
 }
 
-/** What has places: the characters of a text, the items of a list, a tuple or a range. */
+/** The characters of a text, or the items of a list, a tuple or a range; undefined for other values. */
 function indexable(value: Value, budget: Budget): string | readonly Value[] | undefined {
   if (typeof value === "string") {
     budget.spend(charactersCost(value));
@@ -93,7 +102,7 @@ function indexable(value: Value, budget: Budget): string | readonly Value[] | un
   return kindOf(value) === "range" ? listOf(value, budget) : listItems(value);
 }
 
-/** @throws TemplateError failed for what has no slices, and for a step of 0 */
+/** @throws TemplateError failed for a value without slices, and for a step of 0 */
 export function sliceOf(value: Value, bounds: readonly [Value, Value, Value], budget: Budget): Value {
   if (isUndefined(value)) throw undefinedError(value);
   const items = indexable(value, budget);

@@ -1,19 +1,15 @@
-// Owns computing the expressions of a template.
+// Evaluates the expressions of a template.
 import { failure, overLimit } from "../template-error.ts";
 import type { ArgumentNodes, Expression, FilterNode } from "../syntax/nodes.ts";
-import type { Arguments } from "../values/arguments.ts";
-import { noArguments } from "../values/arguments.ts";
+import { noArguments, type Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
 import { compute } from "../values/numbers.ts";
 import { calculate, holds, isTrue, listOf, undefinedError } from "../values/operators.ts";
 import { str } from "../values/text.ts";
-import { isDict, isNumber, isUndefined, tupleValue, typeName, undefinedValue } from "../values/value.ts";
-import type { Value } from "../values/value.ts";
+import { isDict, isNumber, isUndefined, tupleValue, typeName, undefinedValue, type Value } from "../values/value.ts";
 import { attributeOf, itemOf, sliceOf } from "./access.ts";
-import { applyFilter, applyTest } from "./runtime.ts";
-import type { Runtime } from "./runtime.ts";
-import { valueOfName } from "./scope.ts";
-import type { Scope } from "./scope.ts";
+import { applyFilter, applyTest, type Runtime } from "./runtime.ts";
+import { valueOfName, type Scope } from "./scope.ts";
 
 /** @throws TemplateError */
 export function evaluate(node: Expression, scope: Scope, runtime: Runtime): Value {
@@ -85,7 +81,7 @@ function signed(sign: "-" | "+", value: Value, { budget }: Runtime): Value {
   return compute("*", value, sign === "-" ? -1 : 1, budget);
 }
 
-/** @param block what a filter of a block gets in the place of an expression */
+/** @param block the text of a `filter` block, which replaces the expression of the innermost filter */
 export function evaluateFilter(node: FilterNode, block: Value | undefined, scope: Scope, runtime: Runtime): Value {
   const inner = node.of;
   const value =
@@ -114,7 +110,7 @@ export function evaluateArguments(nodes: ArgumentNodes, scope: Scope, runtime: R
   return { positional: values, named: byName };
 }
 
-/** JavaScript's own are not many more. */
+/** Most arguments of a call; JavaScript's limit is not much higher. */
 const maxArguments = 10_000;
 
 export function call(callee: Value, args: Arguments): Value {

@@ -1,33 +1,33 @@
-// Provides the variable `loop` of a template's loops. Reads items ahead only if the template needs them, since the next items may depend on
-// what the body does.
+// Owns the variable `loop` of a template's loops. Reads items ahead only if the template uses them, since the body of the loop may change the
+// next items.
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
 import type { Arguments } from "../values/arguments.ts";
 import { areEqual } from "../values/operators.ts";
-import { callable, undefinedValue, valueOr } from "../values/value.ts";
-import type { LoopState, Value } from "../values/value.ts";
+import { callable, undefinedValue, valueOr, type LoopState, type Value } from "../values/value.ts";
 
 export interface Loop {
   readonly state: LoopState;
-  /** Moves on; `undefined` behind the last item. */
+  /** Moves to the next item and returns it; `undefined` after the last item. */
   next(): Value | undefined;
 }
 
-/** Each iteration of a loop counts as this many steps, since it costs more than a node. */
+/** Steps for each item of a loop: an item costs more time than a node. */
 const stepsPerItem = 4;
 
 export interface LoopOptions {
   readonly items: Iterator<Value>;
-  /** From 0: how many recursive loops are around it. */
+  /** Number of recursive loops around this loop. */
   readonly depth: number;
-  /** What `loop(…)` does. */
+  /** Runs `loop(…)`, which repeats a recursive loop with other items. */
   readonly recurse: (args: Arguments) => Value;
   readonly budget: Budget;
 }
 
 export function createLoop({ items, depth, recurse, budget }: LoopOptions): Loop {
-  /** What has been looked at already; of it, what has been passed. */
+  /** Items that were read ahead. */
   let ahead: Value[] = [];
+  /** Number of items in `ahead` that the loop has passed. */
   let passed = 0;
   let index = -1;
   let [previous, current]: (Value | undefined)[] = [];

@@ -1,8 +1,7 @@
 // Defines the state that all parts of one rendering share.
 import type { Budget } from "../budget.ts";
 import { failure, unsupported } from "../template-error.ts";
-import type { Arguments } from "../values/arguments.ts";
-import { noArguments } from "../values/arguments.ts";
+import { noArguments, type Arguments } from "../values/arguments.ts";
 import { isTrue } from "../values/operators.ts";
 import type { Value } from "../values/value.ts";
 
@@ -15,7 +14,7 @@ export interface Runtime {
   readonly tests: ReadonlyMap<string, Test>;
 }
 
-/** The text that a template, or a part of one, has written so far. */
+/** The text that a template or a part of a template has written so far. */
 export interface Output {
   write(text: string): void;
   text(): string;
@@ -33,7 +32,7 @@ export function createOutput(budget: Budget): Output {
   };
 }
 
-/** Jinja has them; no model's template does. */
+/** Jinja's filters that no model's template uses. */
 const foreignFilters: ReadonlySet<string> = new Set([
   ...["filesizeformat", "groupby", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"],
 ]);
@@ -54,7 +53,7 @@ export function applyTest(name: string, value: Value, args: Arguments, runtime: 
   return test(value, args, runtime);
 }
 
-/** The test that a filter such as `select` is given by name; without one, truth itself. */
+/** The test that a filter such as `select` names in its arguments; without a name, whether the value is true. */
 export function namedTest(args: Arguments, runtime: Runtime): (value: Value) => boolean {
   const [name, ...positional] = args.positional;
   if (name === undefined) return isTrue;

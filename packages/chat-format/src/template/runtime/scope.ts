@@ -1,10 +1,9 @@
-// Owns names and their values: the template's, one scope within another, and around them those of the caller.
-import type { Value } from "../values/value.ts";
-import { undefinedValue } from "../values/value.ts";
+// Owns the names of a template and their values, in nested scopes. The outermost scope has the caller's values.
+import { undefinedValue, type Value } from "../values/value.ts";
 
-/** A scope sees what those around it have, also what they get later; what is set in it stays in it. */
+/** A scope sees all names of its outer scopes, including names that are set later. Names that are set in a scope stay in this scope. */
 export interface Scope {
-  /** Made with the first name: most turns of a loop set few. */
+  /** Created with the first name, since most scopes set no name. */
   names: Map<string, Value> | undefined;
   readonly outer: Scope | undefined;
 }
@@ -17,7 +16,7 @@ export function innerScope(outer: Scope): Scope {
   return { names: undefined, outer };
 }
 
-/** An undefined value for an unknown name. */
+/** Returns an undefined value for an unknown name. */
 export function valueOfName(scope: Scope, name: string): Value {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
     const value = at.names?.get(name);

@@ -1,21 +1,25 @@
-// Owns running the statements of a template.
+// Runs the statements of a template.
 import { failure } from "../template-error.ts";
 import type { FilterNode, ForNode, MacroNode, Statement, Target } from "../syntax/nodes.ts";
 import type { Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
 import { isTrue, itemsOf, listOf } from "../values/operators.ts";
 import { str } from "../values/text.ts";
-import { callable, tupleValue, undefinedValue, valueOr } from "../values/value.ts";
-import type { Callable, Namespace, Value } from "../values/value.ts";
+import {
+  callable,
+  tupleValue,
+  undefinedValue,
+  valueOr,
+  type Callable,
+  type Namespace,
+  type Value,
+} from "../values/value.ts";
 import { call, evaluate, evaluateArguments, evaluateFilter } from "./expressions.ts";
 import { createLoop } from "./loop.ts";
-import { createOutput } from "./runtime.ts";
-import type { Output } from "./runtime.ts";
-import type { Runtime } from "./runtime.ts";
-import { innerScope, setName, valueOfName } from "./scope.ts";
-import type { Scope } from "./scope.ts";
+import { createOutput, type Output, type Runtime } from "./runtime.ts";
+import { innerScope, setName, valueOfName, type Scope } from "./scope.ts";
 
-/** How a list of statements ends early: only loops care. */
+/** How a list of statements ends early. Only loops handle it. */
 type Jump = "break" | "continue" | undefined;
 
 /** @throws TemplateError */
@@ -170,7 +174,9 @@ function bindParameters(macro: MacroNode, { positional, named }: Arguments, inne
     const given = i < positional.length ? positional[i] : rest.get(name);
     if (i < positional.length && rest.has(name)) throw failure(`the macro ${macro.name} got "${name}" twice`);
     rest.delete(name);
-    setName(inner, name, given === undefined ? defaultOf(name, otherwise, inner, runtime) : given);
+    const standard = (): Value =>
+      otherwise === undefined ? undefinedValue(`the parameter '${name}'`) : evaluate(otherwise, inner, runtime);
+    setName(inner, name, given === undefined ? standard() : given);
   }
   if (macro.mentions.has("caller")) setName(inner, "caller", valueOr(rest.get("caller"), "the caller"));
   if (macro.mentions.has("caller")) rest.delete("caller");
@@ -179,13 +185,4 @@ function bindParameters(macro: MacroNode, { positional, named }: Arguments, inne
   const more = positional.slice(macro.parameters.length);
   if (macro.mentions.has("varargs")) setName(inner, "varargs", tupleValue(more));
   else if (more.length > 0) throw failure(`the macro ${macro.name} takes ${macro.parameters.length} arguments at most`);
-}
-
-function defaultOf(
-  name: string,
-  otherwise: MacroNode["parameters"][number]["otherwise"],
-  inner: Scope,
-  runtime: Runtime,
-): Value {
-  return otherwise === undefined ? undefinedValue(`the parameter '${name}'`) : evaluate(otherwise, inner, runtime);
 }

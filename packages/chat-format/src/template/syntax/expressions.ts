@@ -1,5 +1,5 @@
-// Owns parsing the expressions of a template, with Jinja's precedence: a choice, or, and, not, comparisons, sums, `~`, products, powers,
-// signs, and what follows a value: attributes, items, calls, filters, tests.
+// Parses the expressions of a template, with Jinja's precedence: a choice, or, and, not, comparisons, sums, `~`, products, powers, signs, and
+// after a value attributes, items, calls, filters and tests.
 import { integer } from "../values/numbers.ts";
 import { floatValue } from "../values/value.ts";
 import type { Arithmetic, ArgumentNodes, Comparison, Expression, FilterNode } from "./nodes.ts";
@@ -15,18 +15,18 @@ const notArguments: ReadonlySet<string> = new Set(["else", "or", "and"]);
 const noArgs: ArgumentNodes = { positional: [], named: [] };
 
 export interface TupleOptions {
-  /** Off where a following `if` belongs to the statement. */
+  /** Whether an `if` may follow; false if the `if` belongs to the statement. */
   readonly choices?: boolean;
   readonly mayBeEmpty?: boolean;
-  /** A word that ends it, as the tag's end does. */
+  /** A word that ends the tuple, like the end of the tag. */
   readonly endsAt?: string;
 }
 
 export interface ExpressionParser {
   expression(): Expression;
-  /** One expression, or several with commas between them, which make a tuple. */
+  /** One expression, or a tuple of several expressions with commas between them. */
   tuple(options?: TupleOptions): Expression;
-  /** Filters one after the other, applied to a block; the leading `|` of the first has been read. */
+  /** A chain of filters for a block. The `|` before the first filter is already read. */
   filters(): FilterNode;
 }
 
@@ -260,7 +260,7 @@ export function createExpressionParser(reader: TokenReader): ExpressionParser {
     return isNegated ? { type: "not", of: tested } : tested;
   }
 
-  /** A test takes one argument without brackets too: `is divisibleby 3`. */
+  /** A test also takes a single argument without brackets: `is divisibleby 3`. */
   function testArgs(): ArgumentNodes {
     if (reader.skip("(")) return args();
     const { type, text } = reader.peek();

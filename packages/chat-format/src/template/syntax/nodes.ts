@@ -4,7 +4,7 @@ import type { Value } from "../values/value.ts";
 export type Comparison = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in";
 export type Arithmetic = "+" | "-" | "*" | "/" | "//" | "%" | "**";
 
-/** Arguments as they are written: in order, by name, and spread from a list or a dict. */
+/** Arguments of a call: by position, by name, and spread from a list or a dict. */
 export interface ArgumentNodes {
   readonly positional: readonly Expression[];
   readonly named: readonly (readonly [string, Expression])[];
@@ -56,7 +56,7 @@ export interface CallNode {
   readonly args: ArgumentNodes;
 }
 
-/** `of` is absent where a filter is applied to a block of the template. */
+/** `of` is undefined for a filter of a block. */
 export interface FilterNode {
   readonly type: "filter";
   readonly of: Expression | undefined;
@@ -73,7 +73,7 @@ export interface MacroNode {
   readonly name: string;
   readonly parameters: readonly { readonly name: string; readonly otherwise: Expression | undefined }[];
   readonly body: readonly Statement[];
-  /** Which of Jinja's implicit names the body mentions: without them, arguments too many are an error. */
+  /** Jinja's implicit names (`varargs`, `kwargs`, `caller`) in the body. Without them, additional arguments are an error. */
   readonly mentions: ReadonlySet<string>;
 }
 

@@ -1,4 +1,4 @@
-// Owns parsing a template's statements.
+// Parses a template's statements.
 import { sourceLimits } from "../limits.ts";
 import { overLimit, unsupported } from "../template-error.ts";
 import { createExpressionParser } from "./expressions.ts";
@@ -6,7 +6,7 @@ import type { Expression, MacroNode, Statement, Target } from "./nodes.ts";
 import { createTokenReader } from "./token-reader.ts";
 import { tokenize } from "./tokens.ts";
 
-/** They need other templates, or escape texts for HTML; no model's template has them. */
+/** Tags that need other templates, or that escape texts for HTML. No model's template uses them. */
 const foreign: ReadonlySet<string> = new Set(["include", "import", "from", "extends", "autoescape"]);
 const reserved: ReadonlySet<string> = new Set(["true", "false", "none", "True", "False", "None"]);
 const implicit: readonly string[] = ["varargs", "kwargs", "caller"];
@@ -18,7 +18,7 @@ export function parseTemplate(source: string): readonly Statement[] {
   const { expression, tuple, filters } = createExpressionParser(reader);
   let loops = 0;
 
-  /** Reads up to a tag that begins with one of these words, which is left unread behind its `{%`. */
+  /** Reads up to a tag with one of these words. The `{%` of this tag is read, but not the word. */
   function body(...ends: readonly string[]): Statement[] {
     return reader.nested(() => statements(ends));
   }
@@ -47,7 +47,7 @@ export function parseTemplate(source: string): readonly Statement[] {
 
   const endTag = (): void => void reader.take("tagEnd", "%}");
 
-  /** The body of a block up to its end tag, which is read. */
+  /** Reads the body of a block, and its end tag. */
   function block(end: string): Statement[] {
     endTag();
     const found = body(end);
@@ -91,15 +91,8 @@ export function parseTemplate(source: string): readonly Statement[] {
     const test = tuple({ choices: false });
     endTag();
     const inner = body("elif", "else", "endif");
-    let otherwise: readonly Statement[] = [];
     if (reader.skip("elif")) return { type: "if", test, body: inner, otherwise: [reader.nested(ifStatement)] };
-    if (reader.skip("else")) {
-      endTag();
-      otherwise = body("endif");
-    }
-    reader.expect("endif");
-    endTag();
-    return { type: "if", test, body: inner, otherwise };
+    return { type: "if", test, body: inner, otherwise: elseBody("endif") };
   }
 
   function forStatement(): Statement {
@@ -112,14 +105,19 @@ export function parseTemplate(source: string): readonly Statement[] {
     loops += 1;
     const inner = body("else", "endfor");
     loops -= 1;
-    let otherwise: readonly Statement[] = [];
+    return { type: "for", target, over, filter, isRecursive, body: inner, otherwise: elseBody("endfor") };
+  }
+
+  /** Reads the body after `else`, if there is one, and the end tag. */
+  function elseBody(end: string): readonly Statement[] {
+    let found: readonly Statement[] = [];
     if (reader.skip("else")) {
       endTag();
-      otherwise = body("endfor");
+      found = body(end);
     }
-    reader.expect("endfor");
+    reader.expect(end);
     endTag();
-    return { type: "for", target, over, filter, isRecursive, body: inner, otherwise };
+    return found;
   }
 
   function setStatement(): Statement {

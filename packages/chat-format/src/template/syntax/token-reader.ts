@@ -1,4 +1,4 @@
-// Tracks the position in a template's tokens and the nesting depth during parsing.
+// Owns the position in a template's tokens and the nesting depth while a template is parsed.
 import { sourceLimits } from "../limits.ts";
 import { TemplateError, overLimit } from "../template-error.ts";
 import type { Token, TokenType } from "./tokens.ts";
@@ -6,15 +6,15 @@ import type { Token, TokenType } from "./tokens.ts";
 export interface TokenReader {
   peek(ahead?: number): Token;
   next(): Token;
-  /** Whether the next one is this operator or this word. */
+  /** Whether the next token is this operator or this word. */
   at(text: string): boolean;
-  /** Takes it if it is. */
+  /** Consumes the next token if it is this operator or this word; returns whether it was. */
   skip(text: string): boolean;
   expect(text: string): void;
   take(type: TokenType, what: string): string;
-  /** The place of the next token, for `mentions`. */
+  /** Position of the next token, for `mentions`. */
   place(): number;
-  /** Whether this word has been read since that place. */
+  /** Whether this word was read since that position. */
   mentions(word: string, since: number): boolean;
   fail(message: string): TemplateError;
   /** @throws TemplateError limit */

@@ -1,5 +1,5 @@
-// Owns cutting a template's source into text and tokens, with Jinja's rules for blanks around tags: trim_blocks and lstrip_blocks are on,
-// and one newline at the end of the source is dropped.
+// Divides a template's source into text and tokens, with Jinja's rules for white space around tags: trim_blocks and lstrip_blocks are on, and one
+// newline at the end of the source is dropped.
 import { blankClass, strip } from "../values/blanks.ts";
 import { TemplateError } from "../template-error.ts";
 
@@ -30,9 +30,9 @@ export type TokenType =
 
 export interface Token {
   readonly type: TokenType;
-  /** A string's value; else as it is written. */
+  /** A string's value; otherwise the source of the token. */
   readonly text: string;
-  /** Counted from 1. */
+  /** Line number, from 1. */
   readonly line: number;
 }
 
@@ -61,7 +61,7 @@ export function tokenize(source: string): readonly Token[] {
   let at = 0;
   let line = 1;
   let nextNewline = text.indexOf("\n");
-  /** A tag alone on its line takes the blanks before it along. */
+  /** Whether `at` is at the beginning of a line: the white space before a tag that begins its line is dropped. */
   let startsLine = true;
 
   function lineAt(place: number): number {
@@ -131,7 +131,7 @@ export function tokenize(source: string): readonly Token[] {
 
   function readToken(open: string[]): void {
     const isAfterDot = text[at - 1] === ".";
-    const number = (isAfterDot ? null : match(float)) ?? null;
+    const number = isAfterDot ? null : match(float);
     if (number !== null) return accept("float", number[0]);
     const whole = match(integer);
     if (whole !== null) return accept("integer", whole[0]);
@@ -174,7 +174,7 @@ export function tokenize(source: string): readonly Token[] {
   return tokens;
 }
 
-/** The escapes of a string literal, which are Python's. Anything else stays as it is written. */
+/** Decodes Python's escapes in a string literal. Other backslashes stay in the text. */
 function decodeEscapes(text: string): string {
   if (!text.includes("\\")) return text;
   return text.replace(

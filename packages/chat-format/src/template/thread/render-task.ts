@@ -1,15 +1,14 @@
-// Owns the messages to and from the thread that renders: a template by its number with values, and a text or an error.
-import { compileTemplate } from "../compiled-template.ts";
-import type { CompiledTemplate } from "../compiled-template.ts";
+// Owns the messages of the thread that renders templates, and their handling. A task has a template's number and values; a result has a text or
+// an error.
+import { compileTemplate, type CompiledTemplate } from "../compiled-template.ts";
 import type { RenderLimits } from "../limits.ts";
-import { TemplateError } from "../template-error.ts";
-import type { TemplateErrorReason } from "../template-error.ts";
+import { TemplateError, type TemplateErrorReason } from "../template-error.ts";
 
 export interface RenderTask {
   readonly template: number;
-  /** Of a template that this thread has not had yet. */
+  /** Source of the template, if the thread does not have the template yet. */
   readonly source?: string;
-  /** Absent: the template is only to be read. */
+  /** Absent: the template is parsed, but not rendered. */
   readonly values?: Readonly<Record<string, unknown>>;
   readonly nowMs: number;
   readonly limits: RenderLimits;
@@ -19,7 +18,7 @@ export type RenderResult =
   | { readonly kind: "rendered"; readonly text: string }
   | { readonly kind: "failed"; readonly reason: TemplateErrorReason; readonly message: string };
 
-/** Keeps each template that it was given. Throws for a defect of ours. */
+/** The performer keeps each template that it has parsed. It throws only for defects of this package. */
 export function createTaskPerformer(): (task: RenderTask) => RenderResult {
   const templates = new Map<number, CompiledTemplate>();
   return ({ template, source, values, nowMs, limits }) => {

@@ -1,26 +1,23 @@
-// Renders templates on a thread that can be killed; keeps its limits, and the list of templates that the thread has read.
-import { createIsolate, IsolateError, performHere } from "@waggle/async";
-import type { Clock, StartIsolateThread } from "@waggle/async";
-import { TemplateError } from "../template-error.ts";
-import type { TemplateErrorReason } from "../template-error.ts";
-import { createTaskPerformer } from "./render-task.ts";
-import type { RenderResult, RenderTask } from "./render-task.ts";
+// Renders templates on a thread that can be killed. Owns the thread's limits, and the list of templates that the thread has parsed.
+import { createIsolate, IsolateError, performHere, type StartIsolateThread } from "@waggle/async";
+import { TemplateError, type TemplateErrorReason } from "../template-error.ts";
+import { createTaskPerformer, type RenderResult, type RenderTask } from "./render-task.ts";
 
 export interface ThreadLimits {
   /**
-   * For one rendering, of the thread's processor time where the system reports it. Steps are limited too, so this is for the time that they do
-   * not count.
+   * Time limit for one rendering: of the thread's processor time if the system reports it, otherwise by the clock. Covers work that the limit on
+   * steps does not count. Milliseconds.
    */
   readonly renderTimeoutMs: number;
-  /** For one rendering by the clock, however little processor time the thread got. */
+  /** Time limit for one rendering by the clock, for threads that get little processor time. Milliseconds. */
   readonly renderDeadlineMs: number;
-  /** For the thread to start, apart from the rendering. */
+  /** Time limit for the start of the thread. Milliseconds. */
   readonly startTimeoutMs: number;
   /** Most renderings that may wait. */
   readonly waiting: number;
   /** Most renderings of one client that may wait. */
   readonly waitingPerClient: number;
-  /** Sources that may be opened; the thread keeps each. */
+  /** Most sources that may be opened; the thread keeps them all. */
   readonly sources: number;
   readonly heapMiB: number;
   readonly stackMiB: number;
@@ -39,37 +36,35 @@ export const defaultThreadLimits: ThreadLimits = {
 
 export type StartTemplateThread = StartIsolateThread<RenderTask, RenderResult>;
 
-/** Renders on the caller's thread, for a caller on a thread that can be killed: nothing else ends a template that takes too long. */
+/** Renders on the caller's thread. The caller must be on a thread that can be killed, since no time limit stops a template there. */
 export const renderHere: StartTemplateThread = (events) => performHere(createTaskPerformer(), events);
 
 export interface TaskRunnerOptions {
   readonly limits: ThreadLimits;
-  readonly clock?: Clock;
   /** Default: a thread of this process. */
   readonly startThread?: StartTemplateThread;
 }
 
 export interface TaskRunner {
   /**
-   * @param source sent along where the thread does not have the template yet
-   * @param client shares the thread fairly with other clients
-   * @param onSpent receives how long the thread took, whether or not the rendering succeeded
-   * @throws TemplateError of the rendering; limit when it takes too long or too much memory; unavailable
+   * @param source sent to the thread if the thread does not have the template yet
+   * @param client name of the client: waiting tasks take turns by client
+   * @param onSpent receives the time of the rendering in milliseconds, also if it failed
+   * @throws TemplateError of the rendering; limit if it takes too long or too much memory; unavailable
    */
   run(task: RenderTask, source: string, client: string, onSpent?: (ms: number) => void): Promise<string>;
   close(): Promise<void>;
 }
 
 /** Makes a runner that starts its thread with the first task. */
-export function createTaskRunner({ limits, clock, startThread }: TaskRunnerOptions): TaskRunner {
-  /** Templates that the running thread has read. */
+export function createTaskRunner({ limits, startThread }: TaskRunnerOptions): TaskRunner {
+  /** Templates that the running thread has parsed. */
   const known = new Set<number>();
   const isolate = createIsolate<{ task: RenderTask; source: string }, RenderResult, RenderTask>({
     thread: { name: "template-thread", caller: import.meta.url },
     limits: { ...limits, startMs: limits.startTimeoutMs, deadlineMs: limits.renderDeadlineMs },
     messageOf: ({ task, source }) => (known.has(task.template) ? task : { ...task, source }),
     onStart: () => known.clear(),
-    ...(clock === undefined ? {} : { clock }),
     ...(startThread === undefined ? {} : { startThread }),
   });
 
@@ -90,7 +85,7 @@ export function createTaskRunner({ limits, clock, startThread }: TaskRunnerOptio
   };
 }
 
-/** Errors of the thread that have a specific reason; all others are `unavailable`. */
+/** Reasons for the thread's errors; errors that are not in this table are `unavailable`. */
 const reasons: Readonly<Partial<Record<IsolateError["reason"], TemplateErrorReason>>> = {
   too_slow: "limit",
   out_of_memory: "limit",

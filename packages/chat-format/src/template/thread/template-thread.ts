@@ -1,4 +1,4 @@
-// The thread that renders templates.
+// Runs as a thread: renders templates.
 import { serveTasks } from "@waggle/async";
 import { createTaskPerformer } from "./render-task.ts";
 

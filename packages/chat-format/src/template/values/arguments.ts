@@ -1,4 +1,4 @@
-// Owns the arguments of a call: by place and by name, as Python binds them.
+// Owns the arguments of a call, by position and by name, and binds them as Python does.
 import { failure } from "../template-error.ts";
 import type { Value } from "./value.ts";
 
@@ -10,8 +10,8 @@ export interface Arguments {
 export const noArguments: Arguments = { positional: [], named: new Map() };
 
 /**
- * The arguments in the order of these names; absent ones are `undefined`.
- * @throws TemplateError failed when there are more, or others
+ * Returns the arguments in the order of these names; absent arguments are `undefined`.
+ * @throws TemplateError failed for too many arguments, unknown names, and arguments that are given twice
  */
 export function bind(what: string, args: Arguments, names: readonly string[]): (Value | undefined)[] {
   const { positional, named } = args;
@@ -28,7 +28,7 @@ export function bind(what: string, args: Arguments, names: readonly string[]): (
   return bound;
 }
 
-/** @throws TemplateError failed when it is absent */
+/** @throws TemplateError failed if the argument is absent */
 export function required(what: string, name: string, value: Value | undefined): Value {
   if (value === undefined) throw failure(`${what} misses its argument "${name}"`);
   return value;

@@ -1,21 +1,18 @@
-// Owns `str.format()`: fields in braces, with attributes, items, conversions and widths. What Jinja's sandbox hides is hidden here as well.
+// Owns `str.format()`: fields in braces, with items, conversions and widths. Attributes are not supported.
 import type { Budget } from "../budget.ts";
 import { failure, unsupported } from "../template-error.ts";
 import type { Arguments } from "./arguments.ts";
 import { getItem } from "./dict.ts";
-import { floatText } from "./numbers.ts";
-import type { Num } from "./numbers.ts";
-import { formatNumber, pad } from "./number-format.ts";
-import type { Alignment } from "./number-format.ts";
+import { floatText, type Num } from "./numbers.ts";
+import { formatNumber, pad, type Alignment } from "./number-format.ts";
 import { repr, str } from "./text.ts";
-import { isDict, isFloat, isNumber, typeName } from "./value.ts";
-import type { Value } from "./value.ts";
+import { isDict, isFloat, isNumber, typeName, type Value } from "./value.ts";
 
 const token =
   /\{\{|\}\}|\{([^{}[!:]{0,200}(?:\[[^\]]{0,200}\][^{}[!:]{0,200}){0,4})(?:!([rsa]))?(?::((?:[^{}]|\{[^{}]{0,200}\}){0,40}))?\}|[{}]/g;
 const specification = /^(?:(.)?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/su;
 
-/** @throws TemplateError failed when the values do not fit the text; limit */
+/** @throws TemplateError failed if the values do not fit the format; unsupported; limit */
 export function formatBraces(template: string, args: Arguments, budget: Budget): string {
   let counted = 0;
   const grow = budget.growingText();
@@ -35,7 +32,7 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
     return value;
   }
 
-  // The template is searched for fields, which are short.
+  // The search for fields is linear, since fields have a maximum length.
   budget.spend(template.length);
   return template.replace(token, (whole, field?: string, conversion?: string, spec?: string) => {
     if (whole === "{{" || whole === "}}") return whole.slice(1);

@@ -1,11 +1,10 @@
-// Treats texts as Python does, as code points: JavaScript counts a character beyond U+FFFF as two. Also converts the case of letters.
-
+// Counts and compares texts by code points, as Python does: JavaScript counts a character beyond U+FFFF as two. Also converts the case of letters.
 import { charsPerStep } from "../limits.ts";
 
 const surrogate = /[\ud800-\udfff]/;
 const wordPattern = /\p{L}[\p{L}\p{M}]*/gu;
 
-/** The number of steps for counting a text's characters. */
+/** Steps for counting the characters of a text. */
 export function charactersCost(text: string): number {
   return surrogate.test(text) ? text.length : text.length / charsPerStep;
 }
@@ -17,7 +16,7 @@ export function textLength(text: string): number {
   return length;
 }
 
-/** The text as something whose indexes and length are code points. */
+/** The text in a form whose indexes and length count code points. */
 export function characters(text: string): string | readonly string[] {
   return surrogate.test(text) ? Array.from(text) : text;
 }

@@ -1,12 +1,11 @@
 // Implements Python's dict, with its insertion order and its equality of keys.
 import { failure, unsupported } from "../template-error.ts";
-import type { Dict, DictView, Key, Value } from "./value.ts";
-import { tupleValue, typeName } from "./value.ts";
+import { tupleValue, typeName, type Dict, type DictView, type Key, type Value } from "./value.ts";
 import { integer } from "./numbers.ts";
 
 const undefinedKey = Symbol("undefined");
 
-export function dictOf(pairs: Iterable<readonly [Value, Value]> = []): Dict {
+export function dictOf(pairs: Iterable<readonly [Value, Value]>): Dict {
   const dict: Dict = { kind: "dict", entries: new Map() };
   for (const [key, value] of pairs) setItem(dict, key, value);
   return dict;
@@ -17,11 +16,11 @@ export function keyOf(value: Value): Key {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null || typeof value !== "object") return value;
   if (!Array.isArray(value)) {
-    // A fraction is never an integer, so a number can replace it.
+    // A float with a fraction equals no integer, so that it can be a plain number here.
     if (value.kind === "float") return Number.isInteger(value.value) ? integer(BigInt(value.value)) : value.value;
     if (value.kind === "tuple") throw unsupported("a tuple as a dict's key is not supported");
     if (value.kind === "undefined") return undefinedKey;
-    // All others are equal to themselves alone, and are never looked up twice.
+    // Values of other kinds get another key each time, so that no lookup finds them.
     if (value.kind !== "dict" && value.kind !== "view") return Symbol(value.kind);
   }
   throw failure(`unhashable type: '${typeName(value)}'`);
@@ -31,7 +30,7 @@ export function getItem(dict: Dict, key: Value): Value | undefined {
   return dict.entries.get(keyOf(key))?.[1];
 }
 
-/** Sets an item. An existing key keeps its place and its form. */
+/** Sets an item. An existing key keeps its position and its type (1, 1.0 or true). */
 export function setItem(dict: Dict, key: Value, value: Value): void {
   const known = keyOf(key);
   dict.entries.set(known, [dict.entries.get(known)?.[0] ?? key, value]);

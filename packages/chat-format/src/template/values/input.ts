@@ -2,13 +2,12 @@
 import type { Budget } from "../budget.ts";
 import { TemplateError, overLimit, unsupported } from "../template-error.ts";
 import { integer } from "./numbers.ts";
-import { floatValue } from "./value.ts";
-import type { Dict, Key, Value } from "./value.ts";
+import { floatValue, type Dict, type Key, type Value } from "./value.ts";
 
 const jsonToken =
   /[\s,:]*(?:("(?:[^"\\]|\\.)*")|(-?\d+)(?![\d.eE])|(-?[\d.]+(?:[eE][-+]?\d+)?)|([[\]{}])|(true|false|null))/y;
 
-/** A JSON text in the place of a value: 1.0 stays 1.0 in it, and large integers stay exact. Any thread can be sent it. */
+/** A JSON text that replaces a value, so that 1.0 and large integers stay exact. It is a map, which can be posted to a thread. */
 export type JsonText = ReadonlyMap<"json", string>;
 
 export function jsonText(text: string): JsonText {
@@ -16,8 +15,8 @@ export function jsonText(text: string): JsonText {
 }
 
 /**
- * Plain JSON data, with JsonText anywhere in it; a number with a fraction becomes a float, every other one an integer.
- * @throws TemplateError limit; unsupported for what is no data
+ * Converts plain JSON data, which may contain JsonText. Numbers with a fraction become floats, all other numbers integers.
+ * @throws TemplateError limit; unsupported for values that are not JSON data; failed for invalid JsonText
  */
 export function fromPlain(given: unknown, budget: Budget): Value {
   function convert(value: unknown, depth: number): Value {
@@ -42,7 +41,7 @@ function plainNumber(value: number): Value {
   return Number.isSafeInteger(value) ? value : BigInt(value);
 }
 
-/** As Python reads it. */
+/** Parses JSON as Python does: numbers with a fraction or an exponent become floats. */
 function fromJson(text: string, budget: Budget, startDepth: number): Value {
   assertJson(text);
   jsonToken.lastIndex = 0;
@@ -82,7 +81,7 @@ function fromJson(text: string, budget: Budget, startDepth: number): Value {
   return read(next(), startDepth);
 }
 
-/** JavaScript checks the syntax; the tokens are read again for how their numbers are written. */
+/** `JSON.parse` checks the syntax. The tokens are read again, since `JSON.parse` loses the form of numbers. */
 function assertJson(text: string): void {
   try {
     JSON.parse(text);

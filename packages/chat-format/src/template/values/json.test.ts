@@ -1,4 +1,4 @@
-// `tojson` against Python's rules, stated anew: blanks after commas and colons, floats that stay floats, few escapes.
+// Tests `tojson` against a second implementation of Python's rules: spaces after commas and colons, floats that stay floats, few escapes.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileTemplate } from "../compiled-template.ts";
@@ -8,7 +8,7 @@ const now = (): Date => new Date(0);
 const toJson = compileTemplate("{{ value | tojson }}");
 const render = (value: unknown): string => toJson.render({ value }, { now });
 
-/** JSON in Python's form; integers and texts are as JavaScript writes them, but for what JavaScript escapes beyond that. */
+/** JSON in Python's form. Integers and texts have JavaScript's form. */
 function python(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
@@ -32,7 +32,7 @@ const { value: values } = fc.letrec((tie) => ({
   ),
 }));
 
-test("any value without fractions is written as Python does", () => {
+test("any value without fractions has Python's form", () => {
   fc.assert(
     fc.property(values, (value) => {
       expect(render(value)).toBe(python(value));
@@ -40,7 +40,7 @@ test("any value without fractions is written as Python does", () => {
   );
 });
 
-test("what is given as JSON text is written the same, and reads back as the same", () => {
+test("a value as JSON text has the same form", () => {
   fc.assert(
     fc.property(values, (value) => {
       expect(render(jsonText(JSON.stringify(value)))).toBe(python(value));
@@ -48,8 +48,8 @@ test("what is given as JSON text is written the same, and reads back as the same
   );
 });
 
-test("a float reads back as itself and never looks like an integer", () => {
-  // In toExponential a zero loses its sign; it has a place in the next test.
+test("a float keeps its value and never looks like an integer", () => {
+  // toExponential loses the sign of zero; the next test covers zero.
   const floats = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => value !== 0);
   fc.assert(
     fc.property(floats, (value) => {
@@ -60,7 +60,7 @@ test("a float reads back as itself and never looks like an integer", () => {
   );
 });
 
-test("numbers keep how they were meant", () => {
+test("numbers keep their type and value", () => {
   const text = "[1, 1.0, -0.0, 1e5, 1E400, 0.1, 12345678901234567890, 1e-7, 123456789.0, 1e16]";
   expect(render(jsonText(text))).toBe(
     "[1, 1.0, -0.0, 100000.0, Infinity, 0.1, 12345678901234567890, 1e-07, 123456789.0, 1e+16]",
@@ -68,7 +68,7 @@ test("numbers keep how they were meant", () => {
   expect(render([1.5, 1e21, 2 ** 53])).toBe("[1.5, 1000000000000000000000, 9007199254740992]");
 });
 
-test("the marks that callers put into texts pass through", () => {
+test("marks in callers' texts are kept", () => {
   const marked = "\u{fdd0}a\u{fdd0}";
   expect(render({ [marked]: [marked] })).toBe(`{"${marked}": ["${marked}"]}`);
   const source =
@@ -77,7 +77,7 @@ test("the marks that callers put into texts pass through", () => {
   expect(compileTemplate(source).render({ text: marked }, { now })).toBe(expected);
 });
 
-test("an invalid JSON text is refused", () => {
+test("an invalid JSON text is rejected", () => {
   for (const text of ["{", "[1 2]", "nope", "", '{"a" 1}'])
     expect(() => render(jsonText(text))).toThrow("is not valid JSON");
 });

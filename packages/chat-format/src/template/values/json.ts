@@ -1,14 +1,13 @@
-// Writes and reads JSON as Python's json module does, which transformers uses for `tojson`: 1.0 stays a float, and large integers stay exact.
+// Writes JSON as Python's json module does, which transformers uses for `tojson`: 1.0 stays a float, and large integers stay exact.
 import type { Budget } from "../budget.ts";
 import { failure, overLimit } from "../template-error.ts";
 import { floatText } from "./numbers.ts";
 import { compareValues } from "./operators.ts";
-import { isFloat, typeName } from "./value.ts";
-import type { Value } from "./value.ts";
+import { isFloat, typeName, type Value } from "./value.ts";
 
 export interface JsonStyle {
   readonly ascii: boolean;
-  /** What one level is moved in by; absent: all on one line. */
+  /** Indent of each level; undefined: everything is on one line. */
   readonly indent: string | undefined;
   readonly betweenItems: string;
   readonly afterKey: string;
@@ -27,7 +26,7 @@ const names: Readonly<Record<string, string>> = {
   "\b": "\\b",
 };
 
-/** @throws TemplateError failed for what is no JSON, such as an undefined value; limit */
+/** @throws TemplateError failed for values that JSON cannot express, such as an undefined value; limit */
 export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
   const grow = budget.growingText();
 

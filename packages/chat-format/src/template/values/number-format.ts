@@ -1,17 +1,16 @@
-// Owns numbers in a given format: what `%` and `format()` share.
+// Formats numbers for the operator `%` and for `format()`.
 import { failure } from "../template-error.ts";
-import { floatText, toBigInt, toDouble } from "./numbers.ts";
-import type { Num } from "./numbers.ts";
+import { floatText, toDouble, type Num } from "./numbers.ts";
 import { isFloat } from "./value.ts";
 
-/** JavaScript's own limit. */
+/** JavaScript's limit for `toFixed` and `toExponential`. */
 const maxDigits = 100;
 const defaultDigits = 6;
 const radixOf: Readonly<Record<string, number>> = { d: 10, b: 2, o: 8, x: 16, X: 16 };
 
 export type Alignment = "<" | ">" | "^" | "=";
 
-/** `=`: the fill is after the sign. */
+/** @param align `=`: the fill is after the sign */
 export function pad(text: string, width: number, align: Alignment, fillAfterSign: string, fill = " "): string {
   const missing = width - Array.from(text).length;
   if (missing <= 0) return text;
@@ -42,7 +41,7 @@ export function formatNumber(
   const radix = radixOf[type];
   if (radix !== undefined) {
     if (isFloat(value)) throw failure(`unknown format code '${type}' for a float`);
-    const whole = toBigInt(value);
+    const whole = BigInt(value);
     const written = (whole < 0n ? -whole : whole).toString(radix).padStart(digits ?? 0, "0");
     const prefix = prefixed && radix !== 10 ? `0${type}` : "";
     return sign + prefix + (type === "X" ? written.toUpperCase() : written);

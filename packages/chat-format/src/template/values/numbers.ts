@@ -1,28 +1,23 @@
-// Owns Python's numbers: integers of any size up to a limit, floats that stay floats, and how both are written.
+// Owns Python's numbers: integers of any size up to a limit, floats that stay floats, and the text of floats.
 import type { Budget } from "../budget.ts";
 import { failure, overLimit } from "../template-error.ts";
-import { floatValue, isFloat } from "./value.ts";
-import type { Float } from "./value.ts";
+import { floatValue, isFloat, type Float } from "./value.ts";
 import type { Arithmetic } from "../syntax/nodes.ts";
 
 export type Num = number | bigint | boolean | Float;
 
-/** In the form that its size asks for. */
+/** A safe integer as a number, a larger integer as a bigint. */
 export function integer(value: bigint): number | bigint {
   const small = Number(value);
   return Number.isSafeInteger(small) ? small : value;
 }
 
-/** As a double, which a large integer is only nearly. */
+/** The value as a double; a large integer is rounded. */
 export function toDouble(value: Num): number {
   return isFloat(value) ? value.value : Number(value);
 }
 
-export function toBigInt(value: number | bigint | boolean): bigint {
-  return BigInt(value);
-}
-
-/** @throws TemplateError failed where Python's float has no integer */
+/** @throws TemplateError failed for infinite numbers and NaN */
 export function truncate(value: number): number | bigint {
   if (!Number.isFinite(value)) throw failure("cannot convert an infinite number to an integer");
   return integer(BigInt(Math.trunc(value)));
@@ -36,7 +31,7 @@ export function compute(operator: Arithmetic, left: Num, right: Num, budget: Bud
   if ((operator === "//" || operator === "%") && b === 0) throw failure("integer division or modulo by zero");
   const quick = Number.isSafeInteger(a) && Number.isSafeInteger(b) ? integers(operator, a, b) : undefined;
   if (quick !== undefined && Number.isSafeInteger(quick)) return quick === 0 ? 0 : quick;
-  return bounded(bigIntegers(operator, toBigInt(left), toBigInt(right)), budget);
+  return bounded(bigIntegers(operator, BigInt(left), BigInt(right)), budget);
 }
 
 function integers(operator: Arithmetic, a: number, b: number): number | undefined {
@@ -69,7 +64,7 @@ function bigIntegers(operator: Arithmetic, a: bigint, b: bigint): bigint {
 }
 
 function power(left: number | bigint | boolean, right: number | bigint | boolean, budget: Budget): Num {
-  const [base, exponent] = [toBigInt(left), toBigInt(right)];
+  const [base, exponent] = [BigInt(left), BigInt(right)];
   if (exponent < 0n) return floats("**", Number(base), Number(exponent));
   const bits = BigInt(base.toString(2).length) * exponent;
   if (base * base > 1n && bits > BigInt(budget.limits.integerBits)) throw tooLarge(budget);
@@ -108,7 +103,7 @@ function floats(operator: Arithmetic, a: number, b: number): Float {
   }
 }
 
-/** The shortest digits that are this double, as Python writes them: 1.0, 1e+16, 1e-05. */
+/** The shortest digits that identify this double, in Python's form: 1.0, 1e+16, 1e-05. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";

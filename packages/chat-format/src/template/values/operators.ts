@@ -6,10 +6,8 @@ import type { Arithmetic, Comparison } from "../syntax/nodes.ts";
 import { charactersCost, compareTexts, textLength } from "./characters.ts";
 import { dictItems, keyOf } from "./dict.ts";
 import { formatPercent } from "./percent-format.ts";
-import { compute, toDouble } from "./numbers.ts";
-import { isNumber, kindOf, tupleValue, typeName } from "./value.ts";
-import type { Num } from "./numbers.ts";
-import type { Range, Tuple, Undefined, Value } from "./value.ts";
+import { compute, toDouble, type Num } from "./numbers.ts";
+import { isNumber, kindOf, tupleValue, typeName, type Range, type Tuple, type Undefined, type Value } from "./value.ts";
 
 export function isTrue(value: Value): boolean {
   if (typeof value !== "object") return Boolean(value);
@@ -40,7 +38,7 @@ export function undefinedError(value: Undefined): Error {
   return failure(`${value.what} is undefined`);
 }
 
-/** @throws TemplateError failed for what has no length, such as a number or a generator */
+/** @throws TemplateError failed for values without a length, such as numbers and generators */
 export function lengthOf(value: Value, budget: Budget): number {
   if (typeof value === "string") {
     budget.spend(charactersCost(value));
@@ -65,19 +63,13 @@ export function lengthOf(value: Value, budget: Budget): number {
   throw failure(`object of type '${typeName(value)}' has no len()`);
 }
 
+const kindsWithoutItems: readonly string[] = ["none", "bool", "int", "float", "callable", "namespace"];
+
 export function isIterable(value: Value): boolean {
-  const kind = kindOf(value);
-  return (
-    kind !== "none" &&
-    kind !== "bool" &&
-    kind !== "int" &&
-    kind !== "float" &&
-    kind !== "callable" &&
-    kind !== "namespace"
-  );
+  return !kindsWithoutItems.includes(kindOf(value));
 }
 
-/** @throws TemplateError failed for what has no items */
+/** @throws TemplateError failed for values without items */
 export function itemsOf(value: Value): Iterable<Value> {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value;
@@ -101,7 +93,7 @@ export function itemsOf(value: Value): Iterable<Value> {
   throw failure(`'${typeName(value)}' object is not iterable`);
 }
 
-/** All of them, in a new list. */
+/** Returns all items in a new list. */
 export function listOf(value: Value, budget: Budget): Value[] {
   const list: Value[] = [];
   for (const item of itemsOf(value)) {
@@ -151,8 +143,8 @@ function listsAreEqual(left: readonly Value[], right: readonly Value[], budget: 
 }
 
 /**
- * Below, at or above zero.
- * @throws TemplateError failed where Python has no order
+ * Returns a number below, equal to or above zero.
+ * @throws TemplateError failed for values that Python does not order
  */
 export function compareValues(left: Value, right: Value, budget: Budget, depth = 0): number {
   if (depth > budget.limits.valueDepth) throw overLimit("it compares values that are too deep");
@@ -179,7 +171,7 @@ export function compareValues(left: Value, right: Value, budget: Budget, depth =
   throw failure(`'${typeName(left)}' and '${typeName(right)}' have no order`);
 }
 
-/** The items of a list or a tuple. */
+/** The items of a list or a tuple; undefined for other values. */
 export function listItems(value: Value): readonly Value[] | undefined {
   if (Array.isArray(value)) return value;
   return kindOf(value) === "tuple" ? (value as Tuple).items : undefined;
@@ -220,7 +212,7 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
   return false;
 }
 
-/** @throws TemplateError failed where Python has no such operation; limit */
+/** @throws TemplateError failed for values that Python's operator does not take; limit */
 export function calculate(operator: Arithmetic, left: Value, right: Value, budget: Budget): Value {
   if (typeof left === "string") {
     if (operator === "+" && typeof right === "string") {

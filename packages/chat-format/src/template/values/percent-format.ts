@@ -1,22 +1,21 @@
-// Owns the `%` operator of texts.
+// Owns the operator `%` of texts, which formats values.
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
 import { getItem } from "./dict.ts";
 import { formatNumber, pad } from "./number-format.ts";
 import { repr, str } from "./text.ts";
-import { isDict, isFloat, isNumber, isUndefined, kindOf, typeName } from "./value.ts";
-import type { Tuple, Value } from "./value.ts";
+import { isDict, isFloat, isNumber, isUndefined, kindOf, typeName, type Tuple, type Value } from "./value.ts";
 
 const field = /%(?:\(([^)]{0,200})\))?([-+ #0]{0,5})(\*|\d+)?(?:\.(\*|\d+))?[hlL]?([a-zA-Z%])?/g;
 
-/** @throws TemplateError failed when the values do not fit the text; limit */
+/** @throws TemplateError failed if the values do not fit the format; limit */
 export function formatPercent(template: string, values: Value, budget: Budget): string {
   const isTuple = kindOf(values) === "tuple";
   const given = isTuple ? (values as Tuple).items : [values];
   let used = 0;
   let named = false;
   const grow = budget.growingText();
-  // The template is searched for fields, which are short.
+  // The search for fields is linear, since fields have a maximum length.
   budget.spend(template.length);
 
   function next(): Value {

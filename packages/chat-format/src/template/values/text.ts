@@ -1,17 +1,15 @@
-// Owns how values become text: Python's str() and repr().
+// Converts values to text, like Python's str() and repr().
 import type { Budget } from "../budget.ts";
 import { overLimit } from "../template-error.ts";
 import { dictItems } from "./dict.ts";
 import { floatText } from "./numbers.ts";
-import type { Value } from "./value.ts";
-import { typeName } from "./value.ts";
+import { typeName, type Value } from "./value.ts";
 
 export function str(value: Value, budget: Budget): string {
   if (typeof value === "string") return value;
   return typeof value === "number" ? String(value) : repr(value, budget);
 }
 
-/** What Python's own names are for the two objects that a template can print. */
 export function repr(value: Value, budget: Budget): string {
   const grow = budget.growingText();
 
@@ -20,7 +18,7 @@ export function repr(value: Value, budget: Budget): string {
       throw overLimit(`it prints a value of more than ${budget.limits.valueDepth} levels`);
     budget.spend(1);
     const written = write(inner, depth);
-    // The inner text has been counted already; count only what surrounds it.
+    // The text of inner values is already counted: count only the characters around it.
     grow(isPlain(inner) ? written.length : aroundChars);
     return written;
   }
@@ -65,14 +63,14 @@ export function repr(value: Value, budget: Budget): string {
   return text(value, 0);
 }
 
-/** Brackets, a comma, a colon. */
+/** Brackets, a comma and a colon around a value. */
 const aroundChars = 4;
 
 function isPlain(value: Value): boolean {
   return value === null || typeof value !== "object" || (!Array.isArray(value) && value.kind === "float");
 }
 
-/** Characters that Python writes as escapes. U+FDD0 is one of them, but it marks what callers put into a text and has to stay. */
+/** Characters that Python writes as escapes, except U+FDD0: it marks a break in a caller's text and must stay. */
 const unprintable = /[\\\n\r\t]|(?!\x20|\ufdd0)[\p{C}\p{Z}]/gu;
 const shortEscapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

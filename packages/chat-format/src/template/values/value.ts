@@ -1,7 +1,7 @@
-// Defines a template's values, which are Python's: they distinguish what JavaScript does not, such as 1 and 1.0, or a list and a tuple.
+// Defines a template's values. Like Python's, they distinguish 1 from 1.0, and lists from tuples.
 import type { Arguments } from "./arguments.ts";
 
-/** An integer is a number as long as it is a safe one, and a bigint beyond; what has a fraction or an exponent is a Float. */
+/** A safe integer is a number, a larger one a bigint. A number with a fraction or an exponent is a Float. */
 export type Value =
   | null
   | boolean
@@ -38,7 +38,7 @@ export interface Dict {
   readonly entries: Map<Key, readonly [Value, Value]>;
 }
 
-/** What `keys()`, `values()` and `items()` give: the dict as it is when they are read. */
+/** The result of `keys()`, `values()` and `items()`, which shows later changes of the dict. */
 export interface DictView {
   readonly kind: "view";
   readonly of: "keys" | "values" | "items";
@@ -52,7 +52,7 @@ export interface Range {
   readonly length: number;
 }
 
-/** A generator: its items come once. */
+/** A generator: its items can be read once. */
 export interface Sequence {
   readonly kind: "sequence";
   readonly items: Iterator<Value, undefined>;
@@ -69,7 +69,7 @@ export interface Namespace {
   readonly attributes: Map<string, Value>;
 }
 
-/** An object of Jinja's own with attributes that are computed when they are read, and perhaps a call. */
+/** An object of Jinja, such as `loop`, whose attributes are computed when they are read. */
 export interface LoopState {
   readonly kind: "loop";
   readonly attribute: (name: string) => Value;
@@ -78,7 +78,7 @@ export interface LoopState {
 
 export interface Undefined {
   readonly kind: "undefined";
-  /** A description of what has no value. */
+  /** Names the variable or attribute without a value, for error messages. */
   readonly what: string;
 }
 
@@ -86,7 +86,7 @@ export function undefinedValue(what: string): Undefined {
   return { kind: "undefined", what };
 }
 
-/** The value there, which null may be, or an undefined value. */
+/** The value, including null; an undefined value instead of `undefined`. */
 export function valueOr(value: Value | undefined, what: string): Value {
   return value === undefined ? undefinedValue(what) : value;
 }
@@ -107,10 +107,10 @@ export function callable(name: string, call: (args: Arguments) => Value): Callab
   return { kind: "callable", name, call };
 }
 
-export type Kind = Exclude<Value, null | boolean | number | bigint | string | Value[]>["kind"];
-
-/** A value's kind, the plain ones under Python's names. */
-export function kindOf(value: Value): "none" | "bool" | "int" | "str" | "list" | Kind {
+/** A value's kind. Plain values have the names of Python's types. */
+export function kindOf(
+  value: Value,
+): "none" | "bool" | "int" | "str" | "list" | Extract<Value, { kind: string }>["kind"] {
   switch (typeof value) {
     case "string":
       return "str";
@@ -136,7 +136,7 @@ export function isFloat(value: Value): value is Float {
   return kindOf(value) === "float";
 }
 
-/** A bool is a number in Python, and an integer too. */
+/** Whether the value is an integer in Python, where booleans are integers. */
 export function isInteger(value: Value): value is number | bigint | boolean {
   return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
 }
@@ -154,7 +154,7 @@ const typeNames: Partial<Record<ReturnType<typeof kindOf>, string>> = {
   undefined: "Undefined",
 };
 
-/** As Python's error messages have it. */
+/** The name of the value's type, as in Python's error messages. */
 export function typeName(value: Value): string {
   const kind = kindOf(value);
   if (kind === "view") return `dict_${(value as DictView).of}`;

@@ -1,13 +1,10 @@
-// Owns comparing what the renderer gives with what Jinja gives, and where the two are known to part.
-import { compileTemplate } from "../../template/compiled-template.ts";
-import type { CompiledTemplate } from "../../template/compiled-template.ts";
+// Compares the renderer's results with Jinja's, and lists the known differences.
+import { compileTemplate, type CompiledTemplate } from "../../template/compiled-template.ts";
 import { TemplateError } from "../../template/template-error.ts";
-import { conversations, forms } from "./conversations.ts";
-import type { Conversation } from "./conversations.ts";
-import { pinnedDate } from "./reference.ts";
-import type { Expected } from "./reference.ts";
+import { conversations, forms, type Conversation } from "./conversations.ts";
+import { pinnedDate, type Expected } from "./reference.ts";
 
-/** - `lenient`: Jinja refuses, this renderer does not */
+/** `lenient`: Jinja refuses, this renderer does not; `errs`: this renderer refuses, Jinja does not. */
 export type Verdict = "equal" | "both refuse" | "lenient" | "differs" | "errs";
 
 export interface KnownDifference {
@@ -20,27 +17,27 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     verdict: "lenient",
     templates: ["Kimi-K2-Instruct", "Kimi-K2-Thinking"],
-    reason: "list.append() is forbidden by the sandbox of transformers, so their calls cannot be rendered there at all",
+    reason: "the sandbox of transformers forbids list.append(), so that calls cannot be rendered there",
   },
   {
     verdict: "differs",
     templates: ["meetkai-functionary-medium-v3.1"],
-    reason: "`|safe` makes Jinja escape for HTML whatever is added to it afterwards, which no author of a prompt means",
+    reason: "after `|safe`, Jinja escapes all added text for HTML, which is not meant in a prompt",
   },
 ];
 
 const tokenTexts = { bos_token: "<s>", eos_token: "</s>" };
 
-/** Every conversation that is recorded, with all that a template is given. */
+/** All recorded conversations, with the complete values of the template. */
 export const recordedConversations: readonly Conversation[] = [...conversations, ...forms].map(({ name, values }) => ({
   name,
   values: { ...tokenTexts, ...values },
 }));
 
-/** Each is rendered many times. */
+/** Compiled templates by source, since each template is rendered many times. */
 const compiled = new Map<string, CompiledTemplate>();
 
-/** @throws whatever is no TemplateError: a defect */
+/** @throws errors other than TemplateError: they are defects */
 export function rendered(source: string, values: Readonly<Record<string, unknown>>): Expected {
   try {
     const template = compiled.get(source) ?? compileTemplate(source);

@@ -1,5 +1,5 @@
-// Owns the conversations that every template is rendered with, beside Python's Jinja: one for each thing that clients do, and some for how
-// they write it.
+// Owns the conversations that all templates render, here and in Python's Jinja: one for each use of the API, and some for the forms in which
+// clients write the same values.
 import { jsonText } from "../../template/values/input.ts";
 
 export interface Conversation {
@@ -78,7 +78,7 @@ function conversation(name: string, messages: readonly unknown[], rest: Record<s
   return { name, values: { messages, tools: null, documents: null, add_generation_prompt: true, ...rest } };
 }
 
-/** One for each thing that clients do. */
+/** A conversation for each use of the API. */
 export const conversations: readonly Conversation[] = [
   conversation("user", [user]),
   conversation("user, untrimmed", [{ role: "user", content: "  \n What?\n\n" }]),
@@ -146,7 +146,7 @@ export const conversations: readonly Conversation[] = [
   ]),
 ];
 
-/** How clients write the same, and values that few interpreters print alike. */
+/** Other forms of the same values, and values that interpreters print differently. */
 export const forms: readonly Conversation[] = [
   conversation("arguments as text", [user, calls(call('{"city": "Aarhus", "unit": "celsius"}')), rain], {
     tools: [weather],

@@ -1,11 +1,9 @@
-// Owns the comparison with Jinja itself, which needs Python: `vitest run --project templates`, with `-u` to record its results anew.
+// Compares with Jinja, which needs Python: `vitest run --project templates`, with `-u` to record Jinja's results again.
 import { llamaTemplates } from "./llama-templates.ts";
 import { expect, test } from "vitest";
-import { isKnown, recordedConversations, rendered, verdictOn } from "./comparison.ts";
-import type { Verdict } from "./comparison.ts";
+import { isKnown, recordedConversations, rendered, verdictOn, type Verdict } from "./comparison.ts";
 import { conversations } from "./conversations.ts";
-import { hashOf, refusal, renderWithJinja, snippetRecords, templateRecords } from "./reference.ts";
-import type { Expected } from "./reference.ts";
+import { hashOf, refusal, renderWithJinja, snippetRecords, templateRecords, type Expected } from "./reference.ts";
 import { snippetConversation, snippets } from "./snippets.ts";
 
 const templates = [...llamaTemplates()];
@@ -38,7 +36,7 @@ function told(rows: readonly Row[]): string {
   ].join("\n");
 }
 
-test("real templates give what Jinja gives, but for the known differences", async () => {
+test("real templates render like Jinja, except for the known differences", async () => {
   const expected = renderWithJinja(templates, recordedConversations);
   const rows = compare(expected, conversations.length);
   console.log(told(rows));
@@ -57,7 +55,7 @@ test("real templates give what Jinja gives, but for the known differences", asyn
   );
 });
 
-test("small templates give what Jinja gives", async () => {
+test("small templates render like Jinja", async () => {
   const sources = Object.values(snippets).flat();
   const expected = renderWithJinja(
     sources.map((source) => [source, source] as const),

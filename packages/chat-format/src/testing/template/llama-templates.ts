@@ -1,4 +1,4 @@
-// Owns the chat templates of llama.cpp's own tests, read from the source that node-llama-cpp carries; none of them is in this repository.
+// Reads the chat templates of llama.cpp's tests from the source that node-llama-cpp carries: the templates are not in this repository.
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -18,8 +18,8 @@ const repository = fileURLToPath(new URL("../../../../../", import.meta.url));
 const templateFolder = "models/templates";
 
 /**
- * The sources by file name without `.jinja`, in order: about 70. The first call after an install unpacks them, which takes a second.
- * @throws Error when node-llama-cpp is not installed, or git is not
+ * Returns about 70 sources by file name without `.jinja`, sorted by name. The first call after an install takes a second to unpack them.
+ * @throws Error if node-llama-cpp or git is not installed
  */
 export function llamaTemplates(): ReadonlyMap<string, string> {
   const folder = unpacked();
@@ -48,7 +48,7 @@ function unpacked(): string {
     });
     renameSync(join(work, templateFolder), folder);
   } catch (error) {
-    // Another process may have been quicker.
+    // Another process may have created the folder.
     if (!existsSync(folder)) throw error;
   } finally {
     rmSync(work, { recursive: true, force: true });

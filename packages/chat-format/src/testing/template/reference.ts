@@ -1,24 +1,24 @@
-// Owns asking Python's Jinja, set up as transformers sets it up, for the text that a template should give.
+// Renders templates with Python's Jinja, in the setup of transformers: the results are the reference for this renderer.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Conversation } from "./conversations.ts";
 
-/** The one of Debian's `python3-jinja2`; elsewhere another one may be named. */
+/** The Python of Debian's `python3-jinja2`; on other systems, set WAGGLE_PYTHON. */
 const python = process.env["WAGGLE_PYTHON"] ?? "/usr/bin/python3";
 const maxOutputBytes = 256 << 20;
 
-/** What a template says of the date does not depend on the day of the test. */
+/** Date of all renderings, so that results do not depend on the day of the test. */
 export const pinnedDate = new Date(2026, 10, 21, 12, 3, 4);
 const pinnedText = "2026-11-21T12:03:04";
 
-/** A text, or `undefined` where Jinja refuses. */
+/** A text; undefined if Jinja refuses. */
 export type Expected = string | undefined;
 
 /**
- * For each template, its results in the order of the conversations.
- * @throws Error when Python or its Jinja is missing
+ * Returns each template's results in the order of the conversations.
+ * @throws Error if Python or its Jinja is missing
  */
 export function renderWithJinja(
   templates: readonly (readonly [string, string])[],
@@ -38,7 +38,7 @@ export function renderWithJinja(
   return new Map(Object.entries(results).map(([name, all]) => [name, all.map(({ text }) => text)]));
 }
 
-/** JsonText goes to Python as it is written. */
+/** JSON for Python. JsonText is passed on unchanged. */
 function jsonOf(value: unknown): string {
   if (value instanceof Map) return String(value.get("json"));
   if (Array.isArray(value)) return `[${value.map(jsonOf).join()}]`;
@@ -50,18 +50,18 @@ function jsonOf(value: unknown): string {
 
 const hashChars = 12;
 
-/** Short, since thousands are recorded. */
+/** A short hash, since thousands are recorded. */
 export function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, hashChars);
 }
 
-/** How a refusal stands in the records. */
+/** Represents a refusal in the records. */
 export const refusal = "-";
 
-/** By template: the hash of its source, then one for each conversation, with blanks between them. */
+/** By template: the hash of its source and the hashes of its renderings, with spaces between them. */
 export type TemplateRecords = Readonly<Record<string, string>>;
 
-/** By source: the text, or null where Jinja refuses. */
+/** By source: the text, or null if Jinja refuses. */
 export type SnippetRecords = Readonly<Record<string, string | null>>;
 
 export const templateRecords = new URL("./recorded-templates.json", import.meta.url);

@@ -1,7 +1,7 @@
-// Owns small templates, one for each thing that a template can do, whose results are recorded from Python's Jinja. They are ours.
+// Owns small templates for each feature of Jinja, written for this test. Their results are recorded from Python's Jinja.
 import type { Conversation } from "./conversations.ts";
 
-/** What every one of them is given. */
+/** The values of all snippets. */
 const snippetValues = {
   tools: null,
   text: "Hello, World",

@@ -1,7 +1,8 @@
-// Owns what an answer is in Anthropic's dialect, whether streamed or whole: its names, its usage, its reason to stop, and which block a
-// piece of it belongs to. Shapes after Anthropic's API reference (Messages).
+// Owns the parts that streamed and collected answers share in Anthropic's dialect: ids, usage, stop reason, and the block type of a token. Shapes
+// after Anthropic's API reference (Messages).
 import type { Job } from "@waggle/jobs";
 import type {
+  AnthropicAnswer,
   AnthropicBlock,
   AnthropicStopReason,
   AnthropicUsage,
@@ -12,23 +13,19 @@ import type {
 
 export type BlockType = AnthropicBlock["type"];
 
-export interface AnswerHead {
-  readonly id: string;
-  readonly type: "message";
-  readonly role: "assistant";
-  readonly model: string;
-}
-
-export function headOf({ id }: Pick<Job, "id">, model: string): AnswerHead {
+export function headOf(
+  { id }: Pick<Job, "id">,
+  model: string,
+): Pick<AnthropicAnswer, "id" | "type" | "role" | "model"> {
   return { id: `msg_${id.replace(/^job-/, "")}`, type: "message", role: "assistant", model };
 }
 
-/** The id of the nth call. The model's own ids may repeat in its next answer, but clients identify a call only by its id. */
+/** Clients identify a call by its id alone, and the model's ids may repeat in the next answer. */
 export function callIdOf({ callKey }: Pick<Job, "callKey">, index: number): string {
   return `toolu_${callKey}_${index}`;
 }
 
-/** Cached tokens are counted apart: the three input counts together are the prompt. */
+/** The sum of the three input counts is the length of the prompt. */
 export function anthropicUsage(usage: Omit<Usage, "total_tokens">): AnthropicUsage {
   return {
     input_tokens: usage.prompt_tokens - usage.cached_tokens,
@@ -76,7 +73,7 @@ function stopReasonOf(
     case "end":
     case undefined:
       if (calls === 0) return "end_turn";
-      // An answer that the model ended within a call is cut, like an answer that ran out of tokens.
+      // If the model ended the answer within a call, the call is cut, as in an answer that ran out of tokens.
       return message?.tool_calls?.some(({ cut }) => cut === true) === true ? "max_tokens" : "tool_use";
   }
 }

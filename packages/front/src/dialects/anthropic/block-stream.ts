@@ -1,5 +1,4 @@
-// Owns the blocks of a streamed answer: one after the other, each begun before its first delta, and ended before the next one.
-// What has been sent is not kept. Events after Anthropic's API reference (Streaming Messages).
+// Builds the events of the blocks in a streamed answer. At most one block is open. Events after Anthropic's API reference (Streaming Messages).
 import type { Job } from "@waggle/jobs";
 import type { AnthropicBlock, AnthropicEvent, TokenEvent } from "@waggle/protocol";
 import { blockTypeOf, callIdOf } from "./answer.ts";
@@ -10,11 +9,10 @@ type Events = readonly AnthropicEvent[];
 export interface BlockStream {
   /** Number of calls so far. */
   readonly calls: number;
-  /** The events that a token adds, if any. */
   token(token: TokenEvent): Events;
-  /** An empty delta, in the open block or, without one, in a new block of this type. */
+  /** An empty delta, in the open block, else in a new block of this type. */
   nothing(type: "thinking" | "text"): Events;
-  /** Ends the block that is open, if one is. */
+  /** Ends the open block, if any. */
   close(): Events;
 }
 
@@ -25,7 +23,7 @@ export function createBlockStream(job: Pick<Job, "callKey">): BlockStream {
 
   function close(): Events {
     if (open === undefined) return [];
-    // This server never checks it, but clients expect a signature with every thought.
+    // Clients expect a signature for each thinking block; this server does not check signatures.
     const signed = open === "thinking" ? [delta({ type: "signature_delta", signature: "" })] : [];
     open = undefined;
     return [...signed, { type: "content_block_stop", index }];
@@ -38,8 +36,8 @@ export function createBlockStream(job: Pick<Job, "callKey">): BlockStream {
     return [...closed, { type: "content_block_start", index, content_block: block }];
   }
 
-  function delta(said: Delta): AnthropicEvent {
-    return { type: "content_block_delta", index, delta: said };
+  function delta(content: Delta): AnthropicEvent {
+    return { type: "content_block_delta", index, delta: content };
   }
 
   return {

@@ -1,11 +1,11 @@
-// Owns a whole answer in Anthropic's dialect: its blocks in order.
+// Builds a collected answer in Anthropic's dialect.
 import type { Job } from "@waggle/jobs";
 import type { AnthropicAnswer, AnthropicBlock, TokenEvent } from "@waggle/protocol";
 import type { Collector } from "../../generation/dialect.ts";
 import { anthropicUsage, blockTypeOf, callIdOf, headOf, stopOf } from "./answer.ts";
 import type { BlockType } from "./answer.ts";
 
-/** A block that is not complete yet; `text` of a call is its arguments as JSON. */
+/** An unfinished block. The `text` of a call is its arguments as JSON. */
 interface Draft {
   readonly type: BlockType;
   readonly call: { readonly id: string; readonly name: string };
@@ -50,7 +50,7 @@ function blockOf({ type, call, text }: Draft): AnthropicBlock {
   }
 }
 
-/** A call that was cut has no complete object as its input. */
+/** The input of a call that was cut is not valid JSON, and becomes an empty object. */
 function inputOf(json: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);

@@ -1,4 +1,4 @@
-// Owns Anthropic's error shape, and the type of each error. Types after Anthropic's API reference (Errors).
+// Builds errors in Anthropic's shape. Types after Anthropic's API reference (Errors).
 import type { AnthropicError, ErrorCode, WaggleError } from "@waggle/protocol";
 
 const types: Readonly<Record<ErrorCode, string>> = {
@@ -27,7 +27,7 @@ export function anthropicError(error: WaggleError, requestId: string): Anthropic
   };
 }
 
-/** Claude Code searches for exactly these words to know that it must shorten its conversation. */
+/** Claude Code searches for exactly these words, and then shortens its conversation. */
 function messageOf({ message, details = {} }: WaggleError): string {
   const { n_prompt_tokens: promptTokens, n_ctx: contextSize } = details;
   if (typeof promptTokens !== "number" || typeof contextSize !== "number") return message;

@@ -1,4 +1,4 @@
-// Owns a streamed answer in Anthropic's dialect: message_start, its blocks, message_delta, message_stop, each as an event with its name.
+// Writes a streamed answer in Anthropic's dialect: message_start, events of blocks, message_delta, message_stop.
 import type { Clock } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
@@ -12,7 +12,7 @@ import { anthropicError } from "./errors.ts";
 export interface AnthropicStream {
   readonly model: string;
   readonly requestId: string;
-  /** The type of block with which the answer most probably begins. */
+  /** The probable type of the first block. */
   readonly opening: "thinking" | "text";
   readonly clock: Clock;
   readonly pingIntervalMs: number;
@@ -21,8 +21,8 @@ export interface AnthropicStream {
 const nothingYet = { prompt_tokens: 0, cached_tokens: 0, completion_tokens: 0 } as const;
 
 /**
- * Claude Code's watchdog does not count pings and comments, only deltas: after a silence an empty delta is sent, even before the
- * prompt's counts are known. The last message_delta has them in any case.
+ * Claude Code's watchdog ignores pings and comments, so the keep-alive is an empty delta. If the prompt's token counts are not known yet,
+ * message_start has zeros; the last message_delta always has the counts.
  */
 export function anthropicFraming(
   job: Job,
@@ -30,7 +30,7 @@ export function anthropicFraming(
 ): Framing {
   const blocks = createBlockStream(job);
   let begun = false;
-  let spokenAt = clock.now();
+  let sentAt = clock.now();
 
   function start(usage: Omit<Usage, "total_tokens">): readonly AnthropicEvent[] {
     if (begun) return [];
@@ -39,8 +39,8 @@ export function anthropicFraming(
     return [{ type: "message_start", message: { ...headOf(job, model), ...empty, usage: anthropicUsage(usage) } }];
   }
 
-  function say(events: readonly AnthropicEvent[]): string {
-    if (events.length > 0) spokenAt = clock.now();
+  function send(events: readonly AnthropicEvent[]): string {
+    if (events.length > 0) sentAt = clock.now();
     return events.map((event) => encodeSse({ event: event.type, data: JSON.stringify(event) })).join("");
   }
 
@@ -53,22 +53,22 @@ export function anthropicFraming(
         case "status":
           return "";
         case "started":
-          return say(start({ ...event, completion_tokens: 0 }));
+          return send(start({ ...event, completion_tokens: 0 }));
         case "token":
-          return say(blocks.token(event));
+          return send(blocks.token(event));
       }
     },
     frameEnd: (end) =>
-      say([
+      send([
         ...blocks.close(),
         { type: "message_delta", delta: stopOf(end, blocks.calls), usage: anthropicUsage(end.usage) },
         { type: "message_stop" },
       ]),
-    frameError: (error) => say([anthropicError(error, requestId)]),
+    frameError: (error) => send([anthropicError(error, requestId)]),
     keepAlive(why) {
-      // What has no frame may come often: it must neither open an answer early nor put the delta off for ever.
-      const due = why === "silent" || clock.now() - spokenAt >= pingIntervalMs;
-      return due ? say([...start(nothingYet), ...blocks.nothing(opening)]) : encodeSseComment("waiting");
+      // Events without text may be frequent: they must neither start the message early nor postpone the delta for ever.
+      const due = why === "silent" || clock.now() - sentAt >= pingIntervalMs;
+      return due ? send([...start(nothingYet), ...blocks.nothing(opening)]) : encodeSseComment("waiting");
     },
   };
 }

@@ -21,30 +21,6 @@ const called = (...ids: string[]) => ({
 });
 
 describe("blocks become messages", () => {
-  test("texts of a user or of the system are apart, those of the assistant are one", () => {
-    const messages = [user(text("a"), text("b")), assistant(text("c"), text("d"))];
-    expect(read({ system: [text("s"), text("t")], messages })).toEqual([
-      { role: "system", content: "s\n\nt" },
-      { role: "user", content: "a\n\nb" },
-      { role: "assistant", content: "cd" },
-    ]);
-  });
-
-  test("thoughts and calls are the assistant's, results have their own messages, and the user's text follows", () => {
-    const thought = { type: "thinking", thinking: "Hm.", signature: "" };
-    const messages = [
-      user(text("Where?")),
-      assistant(thought, text("I look."), call("c1"), call("c2")),
-      user(text("Quick!"), result("c1", "here"), result("c2", [text("no"), text("thing")], { is_error: true })),
-    ];
-    expect(read({ messages }).slice(1)).toEqual([
-      { ...called("c1", "c2"), content: "I look.", reasoning_content: "Hm." },
-      { role: "tool", content: "here", tool_call_id: "c1" },
-      { role: "tool", content: "Error: no\n\nthing", tool_call_id: "c2" },
-      { role: "user", content: "Quick!" },
-    ]);
-  });
-
   test("what says nothing is left out, as blocks are that kept a stream alive", () => {
     const empty = [
       text(""),
@@ -66,13 +42,6 @@ describe("blocks become messages", () => {
     ["instructions and an answer that says nothing", { system: "s", messages: [assistant()] }, [system("s")]],
   ])("of %s there is a user's message all the same: templates need one", (_, body, told) => {
     expect(read(body)).toEqual([...told, { role: "user", content: "" }]);
-  });
-
-  test("arguments keep the order of their keys", () => {
-    const messages = [user(text("a")), assistant(call("c", { zebra: 1, ant: { y: 2, x: 3 } }))];
-    expect(read({ messages })[1]).toMatchObject({
-      tool_calls: [{ function: { arguments: '{"zebra":1,"ant":{"y":2,"x":3}}' } }],
-    });
   });
 });
 

@@ -1,29 +1,26 @@
-// Owns how a conversation in Anthropic's blocks becomes the messages that all dialects share. Blocks that say nothing are left out: a
-// stream that was kept alive may have begun some.
+// Converts a conversation in Anthropic's blocks to the messages that all dialects share. Empty blocks are left out: keep-alive deltas of earlier
+// answers may have started such blocks.
 import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTokensRequest } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
+import { joined } from "../../conversation/system-messages.ts";
 
-/** Separates blocks of a prompt. The model's blocks are parts of one text. */
-const between = "\n\n";
-
-/** What Claude Code begins with, another one in each request: no prompt would begin like the one before. */
+/** First line of Claude Code's system prompt. The line changes with each request, which would make cached prefixes useless. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
-type Said = Pick<CountTokensRequest, "system" | "messages">;
+type Turns = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
- * A system message after the first turn becomes part of a neighbouring text: the user's or a result's before it, else the user's next.
- * Most templates take none there, to move it to the front would change all of the prompt, and nothing may stand between a call and its
- * result.
+ * A system message after the first turn becomes part of the user's text or the tool result before it, else of the next user text. Most templates
+ * accept no system message there, and at the front it would change the whole prompt. No message may separate a call from its result.
  */
-export function chatMessagesOf({ system, messages }: Said): readonly ChatMessage[] {
+export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");
   const begin = first === -1 ? messages.length : first;
   const leading = messages.slice(0, begin).flatMap(({ content }) => textsOf(content));
-  const told = joined([...textsOf(system ?? []), ...leading].map((text) => text.replace(billingLine, "")));
-  const turns: ChatMessage[] = told === "" ? [] : [{ role: "system", content: told }];
+  const instructions = joined([...textsOf(system ?? []), ...leading].map((text) => text.replace(billingLine, "")));
+  const turns: ChatMessage[] = instructions === "" ? [] : [{ role: "system", content: instructions }];
 
-  /** Text of system messages that wait for the next user message. */
+  /** System messages to add to the next user message. */
   let waiting = "";
   const flush = (): void => {
     if (waiting !== "") turns.push({ role: "user", content: waiting });
@@ -53,7 +50,7 @@ export function chatMessagesOf({ system, messages }: Said): readonly ChatMessage
   return withUserMessage(turns);
 }
 
-/** @param before text that is put before the user's own text */
+/** @param before text to put before the user's text */
 function userTurns(blocks: readonly AnthropicUserBlock[], before: string): readonly ChatMessage[] {
   const turns: (ChatMessage & { role: "user" | "tool" })[] = blocks.flatMap((block) => {
     if (block.type !== "tool_result") return [];
@@ -71,7 +68,6 @@ function userTurns(blocks: readonly AnthropicUserBlock[], before: string): reado
   return turns;
 }
 
-/** Returns no message if the blocks are empty. */
 function assistantTurn(blocks: readonly AnthropicAssistantBlock[]): readonly ChatMessage[] {
   const content = textsOf(blocks).join("");
   const thoughts = joined(blocks.flatMap((block) => (block.type === "thinking" ? [block.thinking] : [])));
@@ -81,7 +77,7 @@ function assistantTurn(blocks: readonly AnthropicAssistantBlock[]): readonly Cha
           {
             id: block.id,
             type: "function" as const,
-            // Keep the client's order of the keys: a different order would change the prompt.
+            // Keeps the client's order of the keys: a different order would change the prompt.
             function: { name: block.name, arguments: JSON.stringify(block.input) },
           },
         ]
@@ -105,8 +101,4 @@ function withText<T extends ChatMessage & { role: "user" | "tool" }>(message: T,
 
 function textsOf(blocks: readonly { readonly type: string; readonly text?: string }[]): readonly string[] {
   return blocks.flatMap(({ type, text }) => (type === "text" && text !== undefined ? [text] : []));
-}
-
-function joined(texts: readonly string[]): string {
-  return texts.filter((text) => text !== "").join(between);
 }

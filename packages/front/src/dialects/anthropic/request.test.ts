@@ -1,8 +1,7 @@
 import { genericFormat, type ChatFormat } from "@waggle/chat-format/format";
-import { CountTokensRequestSchema, MessagesRequestSchema, type CountTokensRequest } from "@waggle/protocol";
+import { CountTokensRequestSchema, type CountTokensRequest } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import { validate } from "../../body/body.ts";
-import { conversationOf, translateMessages } from "./request.ts";
+import { conversationOf } from "./request.ts";
 import { mayThink } from "./thinking.ts";
 
 const hello = [{ role: "user", content: "Hello" }];
@@ -20,23 +19,9 @@ const switchable = format({
 });
 const always = format({ thinking: "always" }, ["reasoning_effort"]);
 
-const schema = { type: "object", properties: { city: { type: "string" } } };
-const weather = { name: "weather", description: "Of a city.", input_schema: schema };
-const search = { type: "web_search_20250305", name: "web_search", max_uses: 5 };
+const weather = { name: "weather", description: "Of a city.", input_schema: { type: "object" } };
 
 describe("tools", () => {
-  test("have their schemas, and those of Anthropic's own types are left out", () => {
-    const { tools } = optionsOf({ tools: [search, { ...weather, type: "custom", strict: true, defer_loading: true }] });
-    expect(tools).toEqual([
-      { type: "function", function: { name: "weather", description: "Of a city.", parameters: schema, strict: true } },
-    ]);
-  });
-
-  test("of which one cannot be had are named as the request has them", () => {
-    const { toolField } = conversationOf(parse({ tools: [search, weather] }), genericFormat);
-    expect(toolField?.(0)).toBe("tools.1.input_schema");
-  });
-
   test.each<[object, object]>([
     [{ type: "auto" }, { parallel_tool_calls: true }],
     [
@@ -47,14 +32,6 @@ describe("tools", () => {
     [{ type: "none" }, { tool_choice: "none" }],
   ])("are chosen: %j", (choice, options) => {
     expect(optionsOf({ tools: [weather], tool_choice: choice })).toMatchObject(options);
-  });
-
-  test.each<[string, object]>([
-    ["tools.0.input_schema", { name: "weather" }],
-    ["tools.0.name", { ...weather, name: "the weather" }],
-  ])("without a proper %s are refused", (field, tool) => {
-    const refuse = (): unknown => validate(CountTokensRequestSchema, { messages: hello, tools: [tool] });
-    expect(refuse).toThrow(`field "${field}"`);
   });
 });
 
@@ -90,59 +67,5 @@ describe("thoughts", () => {
     expect(optionsOf({ output_config: { effort: "low" } }, always)).toMatchObject({ reasoning_effort: "low" });
     expect(optionsOf({ output_config: { effort: "max" } }, always)).toMatchObject({ reasoning_effort: "high" });
     expect(optionsOf({ output_config: { effort: "max" } }, switchable)).not.toHaveProperty("reasoning_effort");
-  });
-});
-
-describe("an answer", () => {
-  const prefilled = (content: unknown) => optionsOf({ messages: [...hello, { role: "assistant", content }] });
-
-  test("continues the last message of the assistant", () => {
-    expect(prefilled("I say")).toMatchObject({ continue_final_message: true });
-    expect(prefilled(" ")).not.toHaveProperty("continue_final_message");
-    expect(prefilled([])).not.toHaveProperty("continue_final_message");
-    const call = { type: "tool_use", id: "c", name: "weather", input: {} };
-    expect(prefilled([{ type: "text", text: "I look" }, call])).not.toHaveProperty("continue_final_message");
-  });
-
-  test("follows a schema, by its newer or its older name", () => {
-    const wanted = { type: "json_schema", schema };
-    const field = "output_config.format.schema";
-    expect(conversationOf(parse({ output_config: { format: wanted } }), genericFormat).schema).toEqual({
-      value: schema,
-      field,
-    });
-    expect(conversationOf(parse({ output_format: wanted }), genericFormat).schema?.field).toBe("output_format.schema");
-  });
-});
-
-test.each<[string, object]>([
-  ["mcp_servers", { mcp_servers: [{ type: "url", name: "x", url: "https://x" }] }],
-  ["container", { container: "c1" }],
-])("%s is refused by name where it asks for anything", (field, more) => {
-  expect(() => optionsOf(more)).toThrow(`"${field}"`);
-  expect(
-    optionsOf({ mcp_servers: [], container: null, context_management: { edits: [] }, metadata: { user_id: "u" } }),
-  ).toEqual({
-    tools: [],
-  });
-});
-
-describe("sampling", () => {
-  const specOf = (more: object) =>
-    translateMessages(MessagesRequestSchema.parse({ model: "m", max_tokens: 9, messages: hello, ...more }), {
-      ...{ client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined, model: "m", keepAliveMs: undefined },
-      chatFormat: () => Promise.resolve(genericFormat),
-      answerGrammar: () => Promise.resolve(""),
-    });
-
-  test("has Anthropic's defaults, and tells no logprobs", async () => {
-    const spec = await specOf({});
-    expect(spec.sampling).toMatchObject({ temperature: 1, top_p: 1 });
-    expect(spec.topLogprobs).toBeUndefined();
-  });
-
-  test("is as it is asked for", async () => {
-    const fields = { temperature: 0.25, top_p: 0.5, top_k: 7 };
-    expect(await specOf(fields)).toMatchObject({ sampling: fields, maxTokens: 9 });
   });
 });

@@ -1,4 +1,4 @@
-// Translates a request in Anthropic's dialect to a job. Unsupported fields are refused by name.
+// Translates a request in Anthropic's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
 import type {
@@ -59,7 +59,7 @@ function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): Chat
   };
 }
 
-/** Tools of Anthropic's types have no schema here, and this server cannot run them. */
+/** Tools that Anthropic defines have no schema in the request, and this server cannot run them. */
 function isCustom(tool: AnthropicTool): tool is AnthropicCustomTool {
   return tool.type == null || tool.type === "custom";
 }
@@ -68,7 +68,7 @@ function toolOf({ name, description, input_schema: parameters, strict }: Anthrop
   return { type: "function", function: { name, description, parameters, strict } };
 }
 
-/** An answer continues the assistant's last message. */
+/** Whether the last message is the assistant's text, which the answer continues. */
 function endsInText(messages: readonly ChatMessage[]): boolean {
   const last = messages.at(-1);
   if (last?.role !== "assistant" || typeof last.content !== "string") return false;

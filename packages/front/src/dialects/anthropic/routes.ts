@@ -1,9 +1,8 @@
-// Owns Anthropic's routes: a message, and the count of its tokens, from their bodies to their answers.
+// Owns the routes of Anthropic's Messages API.
 import { CountTokensRequestSchema, MessagesRequestSchema, anthropicRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
@@ -14,7 +13,6 @@ import { anthropicFraming } from "./framing.ts";
 import { conversationOf, translateMessages } from "./request.ts";
 import { mayThink } from "./thinking.ts";
 
-/** The dialect of Anthropic's Messages API. */
 export function createAnthropicDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "anthropic",
@@ -54,14 +52,12 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
       const conversation = conversationOf(body, await served.chatFormat());
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
-      return c.json({ input_tokens: promptTokens });
+      return c.json({ input_tokens: await countTokens(c, conversation, served) });
     },
   };
 }
 
-/** Anthropic's own header for it, which its clients show. */
+/** Sets Anthropic's header for the request id, which its clients show. */
 function nameRequest(c: AppContext): void {
   c.header("request-id", c.get("requestId"));
 }

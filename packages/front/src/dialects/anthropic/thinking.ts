@@ -1,5 +1,5 @@
-// Owns how fields about thoughts in Anthropic's words become those that all dialects share. Its clients send them to any model, so what
-// this one cannot follow changes nothing; the words that all dialects share are followed or refused.
+// Converts Anthropic's thinking fields to the thinking fields that all dialects share. Clients send Anthropic's fields to any model, so unsupported
+// values are ignored; unsupported values of shared fields are rejected.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { ChatOptions, CountTokensRequest } from "@waggle/protocol";
 import { hasEffortLevels, sharedThinking, wantsThinking } from "../../conversation/thinking.ts";
@@ -11,7 +11,7 @@ type ThinkingRequest = Pick<
 >;
 type Thinking = ThinkingFields & Pick<ChatOptions, "thinking_budget_tokens">;
 
-/** The levels that models know. Anthropic's other levels are above the highest of these. */
+/** The effort levels of models. Anthropic's other levels are above high, and become high. */
 const levels: ReadonlySet<string> = new Set(["low", "medium", "high"]);
 
 export function thinkingOf(fields: ThinkingRequest, format: ChatFormat): Thinking {

@@ -1,4 +1,4 @@
-// Builds the answers of llama-server's own routes: the object of each piece, and the whole answer.
+// Builds the answers of llama-server's own routes: the chunk of a token, and the whole answer.
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import type {
   EndEvent,
@@ -14,32 +14,30 @@ import { answerTimings } from "../../stream/answer-timings.ts";
 
 export type Json = Record<string, unknown>;
 
-/** The data that an answer's objects need in addition to its tokens. */
+/** Data for the chunks and the whole answer, in addition to the tokens. */
 export interface AnswerOptions {
   readonly job: Job;
   readonly spec: GenerateSpec;
-  /** The model. Its context length is known once it is loaded. */
   readonly served: Pick<ServedModel, "info">;
-  /** The prompt, if the request had it as text. */
+  /** The prompt, if the request has the prompt as text. */
   readonly promptText: string | undefined;
-  /** Index of the first choice among all answers to the request. */
+  /** Index of the job's first choice among all choices of the request. */
   readonly index: number;
   readonly samplers: readonly string[];
   readonly streamed: boolean;
 }
 
-/** One choice, which may be incomplete. */
 export interface ChoiceSoFar {
   readonly choice: number;
   readonly content: string;
   readonly tokens: number[];
-  /** Tokens so far, without one that ended the generation. */
+  /** Number of tokens so far, without an end token. */
   readonly tokenCount: number;
   readonly hasNewLine: boolean;
   readonly logprobs: readonly Logprob[];
 }
 
-/** The first two fields come first for clients that search the text for `"content":"` without parsing it. */
+/** `index` and `content` come first, for clients that search the text for `"content":"` without parsing it. */
 export function chunkOf(
   options: AnswerOptions,
   { choice, tokenCount }: ChoiceSoFar,
@@ -58,12 +56,12 @@ export function chunkOf(
   };
 }
 
-export function wholeOf(options: AnswerOptions, said: ChoiceSoFar, end: EndEvent): LlamaServerCompletion {
+export function wholeOf(options: AnswerOptions, state: ChoiceSoFar, end: EndEvent): LlamaServerCompletion {
   const { job, spec, served, promptText, index, streamed } = options;
   const { model, context_size: contextSize = 0 } = served.info();
-  const { choice, content, tokens, hasNewLine, logprobs } = said;
+  const { choice, content, tokens, hasNewLine, logprobs } = state;
   const ended = end.choices?.[choice] ?? end;
-  const usage = usageOf(said, end);
+  const usage = usageOf(state, end);
   const held = usage.prompt_tokens + Math.max(0, usage.completion_tokens - 1);
   return {
     index: index + choice,
@@ -87,8 +85,8 @@ export function wholeOf(options: AnswerOptions, said: ChoiceSoFar, end: EndEvent
 }
 
 /**
- * Returns only the fields with these paths, each under its whole path. Paths without a field are ignored.
- * @param paths when undefined, null or empty, all fields are returned
+ * Returns only the fields with these paths, each with its whole path as key. Unknown paths are ignored.
+ * @param paths undefined, null or empty: all fields
  */
 export function fieldsOf(answer: Json, paths: readonly string[] | null | undefined): Json {
   if (paths == null || paths.length === 0) return answer;
@@ -105,7 +103,7 @@ export function slotOf({ state }: Job, choice: number): number {
   return state.sequences[choice]?.slot ?? -1;
 }
 
-/** The usage of one choice. The end event has the usage of all choices together. */
+/** The usage of one choice; the end event has only the sum of all choices. */
 function usageOf({ choice, tokenCount }: ChoiceSoFar, { choices, usage }: EndEvent): Usage {
   if (choices === undefined) return usage;
   const completion = tokenCount + (choices[choice]?.stopped_by === "end" ? 1 : 0);
@@ -118,7 +116,7 @@ function stopTypeOf(by: StoppedBy | undefined): LlamaServerCompletion["stop_type
   return by === "stop_string" ? "word" : "limit";
 }
 
-/** The sampling settings that were in force. */
+/** The sampling settings that were used. */
 function settingsOf({ job, spec, samplers, streamed }: AnswerOptions, choice: number): Json {
   const { grammar, logit_bias: bias = {}, seed: _, ...sampling } = spec.sampling;
   const seed = job.spec.kind === "generate" ? job.spec.sampling.seed : 0;

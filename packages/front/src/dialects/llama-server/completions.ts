@@ -1,4 +1,4 @@
-// Owns llama-server's completions: from a body to its jobs, and their answers.
+// Owns llama-server's completion and infill routes.
 import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } from "@waggle/protocol";
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec, Job } from "@waggle/jobs";
@@ -18,7 +18,7 @@ import { samplersOf } from "./samplers.ts";
 
 type CompletionRouteName = "textCompletion" | "eitherCompletion" | "infill";
 
-/** @param openAiCompletion answers a body of `/completions` that is not llama-server's */
+/** @param openAiCompletion answers requests to `/completions` in OpenAI's format */
 export function createCompletionRoutes(
   options: AppOptions,
   generations: Generations,
@@ -63,13 +63,13 @@ export function createCompletionRoutes(
     const answers: string[] = [];
     return await generations.respondToBatch(c, {
       specs,
-      // One after the other: the next one finds what it has in common with the one before.
+      // One job at a time, so that a prompt finds the KV cache of the prompt before it.
       width: 1,
       onAccepted(job, at) {
         collectors[at] = llamaServerCollector(optionsOf(job, specs[at] ?? spec, at * spec.choices), body);
       },
       onEnded(at, end) {
-        // Each becomes JSON in a turn of the event loop, since all of them together may be long.
+        // Writes the JSON of each answer in a separate turn of the event loop, since all answers together may be long.
         for (const whole of collectors[at]?.body(end) ?? []) answers.push(JSON.stringify(whole));
       },
       streamed,

@@ -1,6 +1,6 @@
-// Owns how an answer leaves on llama-server's own routes: a frame for each piece and a last one with all the rest, or the whole in one.
+// Writes answers of llama-server's own routes: a stream with a frame for each token and a last frame with all other fields, or one object.
 import { sseHeaders } from "@waggle/protocol";
-import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, LlamaServerCompletionRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -10,13 +10,11 @@ import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
 import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
 import { llamaServerError } from "./errors.ts";
 
-/** Fields of a request about the form of its answer. */
-export interface AnswerFields {
-  readonly return_tokens?: boolean | null | undefined;
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-  readonly response_fields?: readonly string[] | null | undefined;
-}
+/** Request fields about the format of the answer. */
+type AnswerFields = Pick<
+  LlamaServerCompletionRequest,
+  "return_tokens" | "return_progress" | "timings_per_token" | "response_fields"
+>;
 
 export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields): Framing {
   const { job, spec } = options;
@@ -32,13 +30,12 @@ export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields)
     const choice = token.choice ?? 0;
     const before = choices[choice];
     if (before === undefined) return "";
-    const said = withToken(before, token);
-    choices[choice] = said;
+    const current = withToken(before, token);
+    choices[choice] = current;
     const timings = running === undefined ? {} : { timings: running.ofToken(token) };
-    return frame({ ...chunkOf(options, said, token), ...timings });
+    return frame({ ...chunkOf(options, current, token), ...timings });
   }
 
-  /** The progress of the prompt, if requested. */
   function progressFrame(event: StreamEvent): string {
     const report = reportOf?.(event);
     if (report === undefined) return "";
@@ -64,13 +61,13 @@ export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields)
     },
     frameEnd: (end) =>
       progressFrame(end) +
-      choices.map((said) => frame(fieldsOf(wholeOf(options, said, end), fields.response_fields))).join(""),
+      choices.map((choice) => frame(fieldsOf(wholeOf(options, choice, end), fields.response_fields))).join(""),
     frameError: (error) => frame({ ...llamaServerError(error) }),
     keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),
   };
 }
 
-/** A collector whose body is a list with one answer for each choice. */
+/** The body is a list with an answer for each choice. */
 export interface AnswersCollector extends Collector {
   body(end: EndEvent): readonly Json[];
 }
@@ -90,8 +87,8 @@ export function llamaServerCollector(options: AnswerOptions, fields: AnswerField
       if (token.logprobs !== undefined) logprobs.add(choice, token.logprobs);
     },
     body: (end) =>
-      choices.map((said, choice) => {
-        const whole = { ...said, tokens: tokens[choice] ?? [], logprobs: logprobs.of(choice) };
+      choices.map((state, choice) => {
+        const whole = { ...state, tokens: tokens[choice] ?? [], logprobs: logprobs.of(choice) };
         return fieldsOf(wholeOf(options, whole, end), fields.response_fields);
       }),
   };
@@ -101,7 +98,7 @@ function emptyChoice(choice: number): ChoiceSoFar {
   return { choice, content: "", tokens: [], tokenCount: 0, hasNewLine: false, logprobs: [] };
 }
 
-/** Tokens that were sent are only counted, not kept. */
-function withToken(said: ChoiceSoFar, { text, ids = [] }: TokenEvent): ChoiceSoFar {
-  return { ...said, tokenCount: said.tokenCount + ids.length, hasNewLine: said.hasNewLine || text.includes("\n") };
+/** Only counts tokens; `llamaServerCollector` collects them. */
+function withToken(state: ChoiceSoFar, { text, ids = [] }: TokenEvent): ChoiceSoFar {
+  return { ...state, tokenCount: state.tokenCount + ids.length, hasNewLine: state.hasNewLine || text.includes("\n") };
 }

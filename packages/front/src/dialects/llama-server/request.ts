@@ -1,22 +1,21 @@
-// Owns how a request of llama-server's own routes becomes jobs: one for each prompt.
+// Translates a request of llama-server's own routes to a JobSpec and its prompts.
 import type { PromptInput, PromptPiece } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import { llamaServerLimits, requestLimits } from "@waggle/protocol";
-import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt } from "@waggle/protocol";
+import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
-import { logitBiasOf } from "./logit-bias.ts";
-import type { TokensOf } from "./logit-bias.ts";
 import { samplersOf } from "./samplers.ts";
 
-/** What both routes take. */
+/** Fields that completion and infill share. */
 export type CompletionFields = Omit<LlamaServerCompletionRequest, "prompt">;
 
 export interface LlamaServerContext extends RequestContext {
   readonly schemaGrammar: SchemaGrammar;
-  readonly tokensOf: TokensOf;
+  /** Returns the tokens of a text, without BOS and control tokens. */
+  readonly tokensOf: (text: string) => Promise<readonly number[]>;
 }
 
 /** @throws WaggleError invalid_argument naming the field */
@@ -34,7 +33,7 @@ export async function specOf(
   return {
     ...spec,
     prompt,
-    // `n_probs: 0` asks for none, and at least one is due otherwise.
+    // `n_probs: 0` means no logprobs.
     topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
     ...(Object.keys(lines).length === 0 ? {} : { lines }),
     fillIn: samplersOf(body.samplers).chain.includes("infill"),
@@ -44,7 +43,7 @@ export async function specOf(
   };
 }
 
-/** Splits the field into prompts: a list of only texts has one prompt per text; a list with any token is one prompt. */
+/** A list of only texts has one prompt per text; a list with a token is one prompt. */
 export function promptsOf(given: LlamaServerCompletionRequest["prompt"]): readonly PromptInput[] {
   const isOne = !Array.isArray(given) || given.some((item) => typeof item === "number");
   const prompts = (isOne ? [given] : given) as readonly LlamaServerPrompt[];
@@ -100,4 +99,30 @@ async function samplingFieldsOf(body: CompletionFields, { tokensOf }: LlamaServe
 /** In llama-server an empty schema means any object. */
 function anyObject(schema: Readonly<Record<string, unknown>>): unknown {
   return Object.keys(schema).length === 0 ? { type: "object" } : schema;
+}
+
+/** Bounds of the native field. The least bias bans a token, and the greatest one forces a token. */
+const [least, most] = [-100, 100];
+
+/** @throws WaggleError invalid_argument naming the field; the errors of `tokensOf` */
+async function logitBiasOf(
+  given: LlamaServerCompletionRequest["logit_bias"],
+  tokensOf: LlamaServerContext["tokensOf"],
+): Promise<Sampling["logit_bias"]> {
+  if (given == null) return undefined;
+  // In an object all keys are texts, so a key of digits is a token.
+  const entries = Array.isArray(given)
+    ? given
+    : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);
+  if (entries.length === 0) return undefined;
+  const texts = entries.filter(([key]) => typeof key === "string").length;
+  if (texts > llamaServerLimits.biasTexts)
+    throw unsupported("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
+  const bias: Record<string, number> = {};
+  for (const [key, value] of entries) {
+    const amount = value === false ? least : Math.min(most, Math.max(least, value));
+    const tokens = typeof key === "number" ? [key] : await tokensOf(key);
+    for (const token of tokens) bias[token] = amount;
+  }
+  return bias;
 }

@@ -1,4 +1,4 @@
-// Owns the dialect of llama-server's own routes.
+// Owns the dialect of the routes that only llama-server has.
 import { llamaServerPathsOf, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";
@@ -9,7 +9,7 @@ import { llamaServerError } from "./errors.ts";
 import { createServerRoutes } from "./server-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
-/** Where its paths meet those of another dialect, that one has its say too. */
+/** `/v1/health` and OpenAI's completions use the handlers of the other two dialects. */
 export function createLlamaServerDialect(
   options: AppOptions,
   generations: Generations,
@@ -34,7 +34,7 @@ export function createLlamaServerDialect(
   };
 }
 
-/** @throws Error when the dialect has no such route, which is a defect of ours */
+/** @throws Error if the dialect has no such route, which is a defect in Waggle */
 function handlerOf({ name, routes }: Dialect, method: string, path: string): Handler {
   const route = routes.find((candidate) => candidate.method === method && candidate.paths.includes(path));
   if (route === undefined) throw new Error(`The dialect ${name} has no route ${method} ${path}`);

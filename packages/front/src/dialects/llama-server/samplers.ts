@@ -1,7 +1,7 @@
-// Owns which samplers a request of llama-server's names: the others are off, as there.
+// Reads llama-server's `samplers`: samplers that are not listed are off.
 import type { Sampling } from "@waggle/protocol";
 
-/** Those that there are, in the order in which they run, each with its letter and what turns it off. */
+/** All samplers in the order in which they run: name, letter, and the settings that turn the sampler off. */
 const all = [
   ["penalties", "e", { repeat_penalty: 1, presence_penalty: 0, frequency_penalty: 0 }],
   ["dry", "d", { dry_multiplier: 0 }],
@@ -14,9 +14,9 @@ const all = [
 ] as const satisfies readonly (readonly [string, string, Partial<Sampling>])[];
 
 export interface ChosenSamplers {
-  /** The settings that turn off the samplers that are not named. */
+  /** Settings that turn off the samplers that are not listed. */
   readonly off: Partial<Sampling>;
-  /** The samplers that run, in their order. */
+  /** The samplers that run, in order. */
   readonly chain: readonly string[];
 }
 

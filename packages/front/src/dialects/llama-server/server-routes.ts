@@ -1,4 +1,4 @@
-// Owns llama-server's routes about the server itself. They show no prompt, no answer and no folder.
+// Owns llama-server's routes about the server: properties, adapters and slots. Their answers contain no prompts, no generated text and no folders.
 import { jobUidOf } from "@waggle/jobs";
 import type { JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
@@ -13,7 +13,7 @@ type ServerRouteName = Extract<
   "props" | "setProps" | "loraAdapters" | "setLoraAdapters" | "slotList" | "slotAction"
 >;
 
-/** The context of a request without fields, whose spec shows the defaults. */
+/** The context of an empty request, whose spec has the default settings. */
 const noContext = {
   client: "",
   trace: "",
@@ -31,7 +31,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       const served = models.find(c.req.query("model"));
       const prompts = await served.prompts();
       const info = served.info();
-      // Clients plan with the context's length. Unless it is configured, it is chosen when the model is loaded.
+      // Clients need the context length, which may be known only once the model is loaded.
       if (info.context_size === undefined) served.requireLoaded();
       const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
       return c.json({
@@ -77,7 +77,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
     setLoraAdapters() {
       throw new WaggleError(
         "unimplemented",
-        "Cannot set adapters for everybody: a request chooses its own in the field lora, and --lora says what it gets otherwise.",
+        "Cannot set adapters for all requests: select adapters with the field lora of a request, or change the worker's --lora.",
       );
     },
     slotList(c) {
@@ -86,7 +86,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       const slots = served.slots();
       const idle = slots.some(({ state }) => state === "idle");
       if (!idle && (c.req.query("fail_on_no_slot") ?? "") !== "")
-        throw new WaggleError("unavailable", "Cannot find a slot: none is idle.", { retryAfterS: 1 });
+        throw new WaggleError("unavailable", "Cannot find a slot: no slot is idle.", { retryAfterS: 1 });
       const { context_size: contextSize } = served.info();
       const shown: LlamaServerSlots = slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
         const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
@@ -112,7 +112,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
     slotAction() {
       throw new WaggleError(
         "unimplemented",
-        "Cannot save, restore or erase a slot: the worker does so by itself, and each client has its own.",
+        "Cannot save, restore or erase a slot: the worker manages the slots' caches, separately for each client.",
       );
     },
   };

@@ -1,4 +1,4 @@
-// Owns llama-server's three routes about tokens: each is one query to the model, and no job.
+// Owns llama-server's routes about tokens and templates. Each request is one query to the model, without a job.
 import { ApplyTemplateRequestSchema, DetokenizeRequestSchema, TokenizeRequestSchema } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { leavingOf } from "../../server/connection.ts";
@@ -6,7 +6,7 @@ import type { AppOptions } from "../../server/context.ts";
 import { promptOf } from "../../conversation/conversation.ts";
 import type { Handler } from "../../generation/dialect.ts";
 
-/** What a token is in the JSON of an answer, about. */
+/** Approximate characters per token in the JSON of an answer. */
 const charsOfId = 6;
 const charsOfPiece = 32;
 
@@ -48,7 +48,7 @@ export function createTokenRoutes({
   };
 }
 
-/** Text, or its bytes where it is only part of a character: llama-server's rule. */
+/** Text; bytes if the token is only a part of a character, as in llama-server. */
 type Piece = string | number[];
 
 function pieceOf(base64: string): Piece {

@@ -1,4 +1,4 @@
-// Owns how a native request becomes a JobSpec.
+// Translates a native request to a JobSpec.
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
@@ -7,7 +7,7 @@ import type { ConversationContext } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
 
-/** Builds the spec without the constraints of the answer's format. */
+/** The spec without constraints on the answer's format. */
 export function generateSpecOf(
   request: GenerateRequest,
   {
@@ -46,7 +46,7 @@ export function generateSpecOf(
 }
 
 /**
- * The spec, and what its answer is held to. A schema holds an answer to messages to more than JSON: the model may think before it.
+ * Adds the constraints on the answer's format. With messages, the grammar of a schema also allows reasoning before the JSON.
  * @throws WaggleError invalid_argument naming the field
  */
 export async function withFormat(

@@ -1,4 +1,4 @@
-// Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
+// Owns the native routes about jobs and sessions.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
@@ -9,8 +9,7 @@ import type { Handler } from "../../generation/dialect.ts";
 import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
-import { encodingOf } from "./encoding.ts";
-import { nativeFraming } from "./framing.ts";
+import { encodingOf, nativeFraming } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
 
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
@@ -38,7 +37,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     return job;
   }
 
-  /** An admin may end any client's job; ids are unique only for each client. */
+  /** An admin may cancel any client's job. Different clients may have jobs with the same id. */
   async function findToCancel(c: AppContext): Promise<Job> {
     const id = c.req.param("id") ?? "";
     const whose = c.req.query("client") ?? c.get("client");
@@ -48,7 +47,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       if (more !== undefined)
         throw new WaggleError(
           "conflict",
-          `Cannot cancel job "${id.slice(0, 128)}": several clients have one. Say whose with ?client=.`,
+          `Cannot cancel job "${id.slice(0, 128)}": several clients have a job with this id. Name the client with ?client=.`,
         );
       return job ?? (await find(c));
     }
@@ -86,11 +85,11 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     async streamJob(c) {
       const job = await find(c);
       const after = resumePoint(c);
-      // The reader has the whole job. Status 204 tells EventSource to stop reconnecting.
+      // The client has received all events. Status 204 makes EventSource stop reconnecting.
       if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
         return c.body(null, 204);
       const encoding = encodingOf(c);
-      // A HEAD has no body to read: a reader would wait for ever, and would count as one.
+      // A response to HEAD has no body: a reader would never be read, but would count as a stream.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       return await generations.stream(c, job, after ?? -1, nativeFraming(job, encoding));
     },
@@ -133,14 +132,14 @@ export type JobRouteName =
   | "cancelJob"
   | "cancelSession";
 
-/** The token index after which a reader resumes. The header is newer than the URL: EventSource repeats the latter for ever. */
+/** The token index after which the stream resumes. The header has priority over the query: EventSource repeats the same URL at each reconnect. */
 function resumePoint(c: AppContext): number | undefined {
   const header = c.req.header("last-event-id");
   const given = header === undefined || header === "" ? c.req.query("after") : header;
   if (given === undefined || given === "") return undefined;
   if (!/^-?\d{1,15}$/.test(given) || Number(given) < -1) {
     const name = header === given ? "Last-Event-ID" : "after";
-    throw new WaggleError("invalid_argument", `Cannot resume: field "${name}" is no token index.`);
+    throw new WaggleError("invalid_argument", `Cannot resume: field "${name}" is not a token index.`);
   }
   return Number(given);
 }

@@ -1,4 +1,4 @@
-// Owns the native routes about models: which there are, and what changes them.
+// Owns the native routes that list and change models.
 import {
   LoadModelRequestSchema,
   PinModelRequestSchema,
@@ -19,7 +19,7 @@ import { encodingOf } from "./encoding.ts";
 export function createModelRoutes(options: AppOptions): Record<keyof typeof modelRoutes, Handler> {
   const { clock, control, limits, models } = options;
 
-  /** Its progress until the end. A client that leaves does not end it, except for a download that no other client waits for. */
+  /** Streams the progress of the change until its end. If the client leaves, the change continues, unless `release` stops a download. */
   function follow(c: AppContext, change: ModelChange, release?: () => void): Response {
     const encoding = encodingOf(c);
     const chunks = eventChunks({

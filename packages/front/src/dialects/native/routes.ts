@@ -1,4 +1,4 @@
-// Owns the native dialect: the worker's own routes, their tokens and their errors.
+// Owns the native dialect.
 import { logRoutes, modelRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";

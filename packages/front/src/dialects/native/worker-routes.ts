@@ -1,6 +1,7 @@
-// Owns the native routes about the worker itself: its info, health and metrics.
+// Owns the native routes about the worker: info, slots, health, metrics, usage and logs.
 import { jobUidOf } from "@waggle/jobs";
 import { WaggleError, logLinesLimit } from "@waggle/protocol";
+import type { logRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { eventChunks } from "../../stream/event-chunks.ts";
@@ -10,29 +11,19 @@ import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { streamResponse } from "../../stream/stream-response.ts";
 import { encodingOf } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
+import type { JobRouteName } from "./job-routes.ts";
 
-/** Lines of the log where the request names no number. */
 const usualLogLines = 100;
 
-export type WorkerRouteName =
-  | "info"
-  | "slots"
-  | "loadingProgress"
-  | "livez"
-  | "readyz"
-  | "health"
-  | "metrics"
-  | "usage"
-  | "logs"
-  | "openapi";
+type NativeRoutes = typeof workerRoutes & typeof usageRoutes & typeof logRoutes;
 
 export function createWorkerRoutes(
   options: AppOptions,
   streams: StreamCounter,
   reference: Reference,
-): Record<WorkerRouteName, Handler> {
+): Record<Exclude<keyof NativeRoutes, JobRouteName>, Handler> {
   const { view, models, state, registry, metrics } = options;
-  /** llama-server's header: it tells a scraper that the counters restarted. */
+  /** Header of llama-server, by which a scraper notices that the counters restarted. */
   const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));
 
   return {
@@ -44,7 +35,7 @@ export function createWorkerRoutes(
         .slots()
         .map(({ job_id: uid, ...slot }) => {
           const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
-          // Another client's job shows as busy, not by name.
+          // For another client's job, the slot is only shown as busy.
           return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
         });
       return c.json({ slots });
@@ -52,7 +43,7 @@ export function createWorkerRoutes(
     loadingProgress(c) {
       const encoding = encodingOf(c);
       const { loading } = models.find(c.req.query("model"));
-      // A HEAD has no body to read.
+      // A response to HEAD has no body.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       const release = streams.reserve(c.get("client"));
       return streamResponse(c, loadingChunks(loading, options, encoding, release), encoding.headers);
@@ -99,7 +90,7 @@ function wholeNumber(c: AppContext, name: string, { fallback, least, most }: Num
   if (value >= least && value <= most) return value;
   throw new WaggleError(
     "invalid_argument",
-    `Cannot read field "${name}": it takes a whole number from ${least} to ${most}.`,
+    `Cannot read field "${name}": it must be a whole number from ${least} to ${most}.`,
   );
 }
 

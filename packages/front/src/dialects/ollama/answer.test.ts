@@ -1,4 +1,3 @@
-import { WaggleError } from "@waggle/protocol";
 import type { EndEvent, TokenEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { chatForm, generateForm, ollamaFraming } from "./answer.ts";
@@ -42,26 +41,6 @@ test("a token that says nothing has no line, but for its logprobs", () => {
   expect(parsed(framing.frame(token({ logprobs })))).toMatchObject({ message: { content: "" }, logprobs: [{}] });
 });
 
-test("calls are held back until all of them are there; logprobs are not", () => {
-  const framing = ollamaFraming(chatForm("m"));
-  const logprobs = [{ id: 5, bytes: [123], logprob: -1, top: [] }];
-  for (const index of [0, 1]) {
-    expect(framing.frame(token({ part: "call", call: { index, id: `c${index}`, name: "f" } }))).toBe("");
-    const told = framing.frame(token({ part: "arguments", call: { index }, text: `{"n":${index}}`, logprobs }));
-    expect(parsed(told)).toMatchObject({
-      message: { content: "" },
-      logprobs: [{ token: "{", logprob: -1, bytes: [123] }],
-    });
-  }
-  const [calls = "", last = ""] = framing.frameEnd(end).split("\n");
-  expect(parsed(calls)["message"]).toEqual({
-    role: "assistant",
-    content: "",
-    tool_calls: [0, 1].map((index) => ({ id: `c${index}`, function: { index, name: "f", arguments: { n: index } } })),
-  });
-  expect(parsed(last)).toMatchObject({ done: true, done_reason: "stop" });
-});
-
 test.each(['{"n":', "[1]", "7", ""])(
   "a call with the arguments %j is left out, and the answer counts as cut",
   (text) => {
@@ -86,9 +65,4 @@ test("an answer too long to be put together has no context", () => {
   expect(parsed(framing.frameEnd(end))).not.toHaveProperty("context");
   const message = { role: "assistant" as const, content: "b" };
   expect(parsed(framing.frameEnd({ ...end, message }))).toHaveProperty("context");
-});
-
-test("an error is a line with nothing else on it", () => {
-  const error = new WaggleError("engine_failed", "The engine died.");
-  expect(ollamaFraming(chatForm("m")).frameError(error)).toBe('{"error":"The engine died."}\n');
 });

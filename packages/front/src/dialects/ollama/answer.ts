@@ -1,4 +1,4 @@
-// Owns an answer in Ollama's dialect: one JSON object a line while it comes, or one object. Shapes after Ollama's API reference (chat, generate).
+// Writes an answer in Ollama's dialect: a JSON object per line, or one object. Shapes after Ollama's API reference (chat, generate).
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import { ndjsonHeaders } from "@waggle/protocol";
 import type {
@@ -22,30 +22,20 @@ type OllamaAnswer = OllamaChatAnswer | OllamaGenerateAnswer;
 type Piece = Pick<OllamaChatAnswer, "message"> | Pick<OllamaGenerateAnswer, "response" | "thinking" | "tool_calls">;
 type Extras = Partial<Pick<OllamaGenerateAnswer, "context" | "logprobs">>;
 type Head = Pick<OllamaAnswer, "model" | "created_at">;
-type Done = Pick<
-  OllamaAnswer,
-  | "done"
-  | "done_reason"
-  | "total_duration"
-  | "load_duration"
-  | "prompt_eval_count"
-  | "prompt_eval_duration"
-  | "eval_count"
-  | "eval_duration"
->;
+type Done = Omit<OllamaChatAnswer, keyof Head | "message" | "logprobs">;
 type Calls = NonNullable<OllamaGenerateAnswer["tool_calls"]>;
 
-/** What differs between the two routes that write. */
+/** The differences between `/api/chat` and `/api/generate`. */
 export interface AnswerForm {
-  /** The model's name, as the request has it. */
+  /** The model's name as in the request. */
   readonly model: string;
-  piece(said: Said): Piece;
-  /** Fields of the last object in addition to the counts. */
+  piece(said: AnswerText): Piece;
+  /** Fields of the last object, in addition to the counts. */
   closing(message: AnswerMessage | undefined): Pick<Extras, "context">;
 }
 
-/** A piece of an answer, or all of it. */
-export interface Said {
+/** A piece of an answer, or the whole answer. */
+export interface AnswerText {
   readonly content: string;
   readonly thinking?: string;
   readonly tool_calls?: Calls;
@@ -55,7 +45,7 @@ export function chatForm(model: string): AnswerForm {
   return { model, piece: (said) => ({ message: { role: "assistant", ...said } }), closing: () => ({}) };
 }
 
-/** @param turns that the prompt was made of, where it was a conversation */
+/** @param turns the conversation of the prompt; undefined without a conversation */
 export function generateForm(model: string, turns: readonly Turn[] | undefined): AnswerForm {
   return {
     model,
@@ -69,10 +59,10 @@ export function generateForm(model: string, turns: readonly Turn[] | undefined):
 }
 
 export function ollamaFraming(form: AnswerForm): Framing {
-  /** Sent in one piece when all of them are there: clients tell them apart by their position in it. */
+  /** Collects the calls, which are sent together at the end: clients identify a call by its position in one object. */
   let calls = emptyMessage;
 
-  function line(said: Said, more: Extras = {}): string {
+  function line(said: AnswerText, more: Extras = {}): string {
     return encodeNdjson({ ...objectOf(form, said, more), done: false });
   }
 
@@ -99,7 +89,7 @@ export function ollamaFraming(form: AnswerForm): Framing {
       return (all === undefined ? "" : line({ content: "", tool_calls: all })) + encodeNdjson(last);
     },
     frameError: (error) => encodeNdjson(ollamaError(error)),
-    // Empty lines and unknown keys break its clients; an empty piece of the answer does not.
+    // An empty piece of the answer, since Ollama's clients fail on empty lines and unknown keys.
     keepAlive: () => line({ content: "" }),
   };
 }
@@ -127,16 +117,16 @@ export function ollamaCollector(form: AnswerForm): Collector {
   };
 }
 
-/** The answer to an empty prompt. */
+/** The answer to a request that only loads or unloads the model. */
 export function loadedAnswer(form: AnswerForm, reason: "load" | "unload"): OllamaAnswer {
   return { ...objectOf(form, { content: "" }, {}), done: true, done_reason: reason };
 }
 
-function objectOf(form: AnswerForm, said: Said, more: Extras): Head & Piece & Extras {
+function objectOf(form: AnswerForm, said: AnswerText, more: Extras): Head & Piece & Extras {
   return { model: form.model, created_at: new Date().toISOString(), ...form.piece(said), ...more };
 }
 
-/** On the last object only: clients add up what they find. */
+/** Fields of the last object only: clients add up the counts of all objects. */
 function doneOf({ finish_reason: reason, usage, timings }: EndEvent, { tool_calls: calls = [] }: AnswerMessage): Done {
   const isCut = calls.some((call) => argumentsOf(call) === undefined);
   return {
@@ -155,7 +145,7 @@ export function nanoseconds(ms: number): number {
   return Math.round(ms * 1_000_000);
 }
 
-/** A call that was cut is left out: no client may run it with half of its arguments. */
+/** Leaves out a call that was cut, since no client must run a call with incomplete arguments. */
 function callsOf({ tool_calls: calls = [] }: AnswerMessage): Calls | undefined {
   const whole = calls.flatMap((call) => {
     const args = argumentsOf(call);
@@ -165,7 +155,7 @@ function callsOf({ tool_calls: calls = [] }: AnswerMessage): Calls | undefined {
   return whole.map(({ id, name, args }, index) => ({ id, function: { index, name, arguments: args } }));
 }
 
-/** Its clients know them as an object only. */
+/** Ollama's clients need the arguments as an object. Undefined if the arguments are incomplete. */
 function argumentsOf({ function: { arguments: text } }: ToolCall): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

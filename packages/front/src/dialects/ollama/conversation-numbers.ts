@@ -1,5 +1,5 @@
-// Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's are tokens, which no client reads;
-// ours are the messages themselves, so that the next prompt is made of them like any other, and nothing has to be kept here.
+// Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's numbers are tokens, and clients do
+// not read them. These numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
 import { ollamaLimits, requestLimits } from "@waggle/protocol";
 import { z } from "zod";
 import { unsupported } from "../../body/fields.ts";
@@ -10,11 +10,11 @@ const TurnsSchema = z
   .max(requestLimits.messages);
 export type Turn = z.infer<typeof TurnsSchema>[number];
 
-/** UTF-8 of JSON, so many bytes a number: there are about as many numbers as there would be tokens. */
+/** UTF-8 bytes of JSON per number. With 3 bytes there are about as many numbers as tokens. */
 const bytesPerNumber = 3;
 const largest = 2 ** (8 * bytesPerNumber) - 1;
 
-/** Undefined if there are more numbers than a request may contain. */
+/** Undefined if a request could not contain this many numbers or turns. */
 export function conversationNumbers(turns: readonly Turn[]): number[] | undefined {
   const bytes = Buffer.from(JSON.stringify(turns));
   const count = Math.ceil(bytes.length / bytesPerNumber);

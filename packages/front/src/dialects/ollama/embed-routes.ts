@@ -1,4 +1,4 @@
-// Owns Ollama's two routes for embeddings. The vectors have length 1 on both; on the older one Ollama's own have not.
+// Owns Ollama's two embedding routes. The vectors of both routes have length 1; Ollama itself normalizes only the vectors of /api/embed.
 import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbedSpec } from "@waggle/jobs";
 import type { EndEvent, OllamaEmbedRequest } from "@waggle/protocol";
@@ -13,8 +13,8 @@ import { loaded } from "./loaded.ts";
 import { askedModel } from "./model-name.ts";
 import { collectedJobOf } from "../../generation/base-job-spec.ts";
 
-/** Tokens: more than any model takes, so that its own limit holds. */
-const whatFits = Number.MAX_SAFE_INTEGER;
+/** Tokens; above any model's maximum length, so that texts are cut at the model's length. */
+const modelLength = Number.MAX_SAFE_INTEGER;
 
 export function createEmbedRoutes(
   { control, limits, models }: AppOptions,
@@ -46,7 +46,7 @@ export function createEmbedRoutes(
       }
       const { vectors, end } = await embed(c, served, keepAlive, {
         texts,
-        truncateTo: truncate === false ? undefined : whatFits,
+        truncateTo: truncate === false ? undefined : modelLength,
         dimensions: dimensions ?? undefined,
       });
       const counts = {
@@ -69,7 +69,7 @@ export function createEmbedRoutes(
         await loaded(c, control, served, body.keep_alive);
         return c.json({ embedding: [] });
       }
-      const { vectors } = await embed(c, served, body.keep_alive, { texts: [body.prompt], truncateTo: whatFits });
+      const { vectors } = await embed(c, served, body.keep_alive, { texts: [body.prompt], truncateTo: modelLength });
       return c.json({ embedding: vectors[0] ?? [] });
     },
   };

@@ -1,4 +1,4 @@
-// Owns how a conversation of Ollama's clients becomes one in the shape that all dialects share. Theirs need not say which call a result is of.
+// Converts Ollama's messages to the messages that all dialects share. In Ollama's messages, a result may lack the id of its call.
 import type { ChatMessage, OllamaMessage, ToolCall } from "@waggle/protocol";
 
 export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[] {
@@ -28,7 +28,7 @@ type OllamaCall = NonNullable<OllamaMessage["tool_calls"]>[number];
 
 interface OpenCalls {
   add(call: OllamaCall): ToolCall;
-  /** The id of the call that this message has the result of: the one it names by id, else by tool, else the first without a result. */
+  /** The id of the call to which the result belongs: the call with the same id, else with the same tool, else the first call without a result. */
   answeredBy(result: Pick<OllamaMessage, "tool_call_id" | "tool_name">): string;
 }
 

@@ -1,26 +1,26 @@
-// Owns the facts about models in Ollama's shapes (tags, ps, show). No field in them is ever null.
+// Builds facts about models in Ollama's shapes (tags, ps, show), whose fields are never null.
 import { createHash } from "node:crypto";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { OllamaRunning, OllamaShow, OllamaTags, WorkerInfo } from "@waggle/protocol";
 import { publicName } from "./model-name.ts";
 
-/** The version of Ollama's API that this dialect is compatible with; clients compare it number by number. */
+/** The version of Ollama whose API this dialect implements. Clients compare the numbers of the version. */
 export const ollamaVersion = "0.17.6";
 
-/** The expiry time of a model that stays loaded. Older Python clients can parse it too: it has no `Z` and no nanoseconds. */
+/** Expiry time of a model that stays loaded. Without `Z` and nanoseconds, which older Python clients cannot parse. */
 const never = "2318-01-01T00:00:00+00:00";
 
 const unknown = "unknown";
 
 type Tag = OllamaTags["models"][number];
 
-/** Tags and ps. */
+/** Fields that tags and ps share. */
 export function listedModel(info: WorkerInfo): Omit<Tag, "modified_at"> {
   const name = publicName(info.model);
   return { name, model: name, size: info.model_bytes ?? 0, digest: digestOf(info), details: detailsOf(info) };
 }
 
-/** @param since replaces the time of the model's file where that is unknown */
+/** @param since used if the modification time of the model's file is unknown */
 export function tagOf(info: WorkerInfo, since: string): Tag {
   return { ...listedModel(info), modified_at: info.model_modified_at ?? since };
 }
@@ -30,7 +30,7 @@ export function runningModel(info: WorkerInfo, expiresAt: string | undefined): O
   return {
     ...listedModel(info),
     expires_at: expiresAt?.replace("Z", "+00:00") ?? never,
-    // The engine does not report how many layers are on the device: all of them, if they fit.
+    // Assumes that all layers are on the GPU, since the engine does not report their number here.
     size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
     context_length: info.context_size ?? 0,
   };
@@ -50,7 +50,7 @@ export function shownModel({ info, abilities, since, basename }: ShowOptions): O
     license: "",
     modelfile: `FROM ${publicName(info.model)}\nPARAMETER ${parameters}\n`,
     parameters,
-    // The model's own template is Jinja; clients only look which parts of a request it reads.
+    // Not the model's Jinja template: clients only check for the parts of a request that the template reads.
     template: info.infill === true ? "{{ .Prompt }}{{ .Suffix }}" : "{{ .Prompt }}",
     details: detailsOf(info),
     model_info: modelInfo(info, basename),
@@ -70,12 +70,12 @@ function modelInfo(info: WorkerInfo, basename: string): Record<string, string | 
   };
 }
 
-/** As the worker enforces it, which may be less than the model was trained on; before it is loaded, that. */
+/** The worker's context size; before the model is loaded, the trained context size, which may be larger. */
 function contextSizeOf({ context_size: size, trained_context_size: trained }: WorkerInfo): number {
   return size ?? trained ?? 0;
 }
 
-/** Every model that generates takes tools, if need be described in the prompt. A model that ranks has no capability that Ollama knows. */
+/** Every generating model accepts tools, if necessary described in the prompt. Ollama has no capability for reranking. */
 export function capabilitiesOf(
   { kind = "generate", infill }: Pick<WorkerInfo, "kind" | "infill">,
   { thinking }: Pick<ChatFormat["abilities"], "thinking">,
@@ -99,14 +99,14 @@ function detailsOf({
   };
 }
 
-/** `7.2B`, `494.03M`, as Ollama writes counts. */
+/** As in Ollama: `7.2B`, `494.03M`. */
 export function countOf(parameters: number): string {
   if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)}B`;
   if (parameters >= 1e6) return `${(parameters / 1e6).toFixed(2)}M`;
   return parameters >= 1e3 ? `${(parameters / 1e3).toFixed(2)}K` : String(parameters);
 }
 
-/** The file's own, once it has been hashed. Until then that of what is known of the model: clients only compare it. */
+/** Hash of the model's file; until the hash is computed, a hash of known facts, since clients only compare digests. */
 function digestOf(info: WorkerInfo): string {
   if (info.model_sha256 != null) return info.model_sha256;
   const facts = [

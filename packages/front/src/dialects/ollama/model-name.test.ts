@@ -41,13 +41,6 @@ describe("a request names it", () => {
   const served = { name: "m", aliases: ["short"] } as unknown as ServedModel;
   const models = { all: () => [served], fallback: undefined } as unknown as ServedModels;
 
-  test("by model, or by name as older clients do, and has to name it", () => {
-    expect(askedModel({ model: "m", name: "x" }, models)).toEqual({ asked: "m", served });
-    expect(askedModel({ model: "", name: "m:latest" }, models)).toEqual({ asked: "m:latest", served });
-    expect(() => askedModel({}, models)).toThrow('"model"');
-    expect(() => askedModel({ name: "x" }, models)).toThrow("model 'x' not found");
-  });
-
   test("exactly, before one that differs by capitals or by characters that Ollama's clients do not take", () => {
     const all = ["Tale", "tale", "a b", "a-b"].map((name) => ({ name, aliases: [] }) as unknown as ServedModel);
     const among = { all: () => all, fallback: undefined } as unknown as ServedModels;

@@ -1,33 +1,30 @@
-// Owns the name of the served model as Ollama's clients know it: with a tag, and in characters that they take.
+// Owns model names for Ollama's clients: with a tag, and only with characters that these clients accept.
 import { WaggleError } from "@waggle/protocol";
 import type { OllamaModelFields } from "@waggle/protocol";
 import type { ServedModel, ServedModels } from "../../server/context.ts";
 
-/** The tag of a name without one. */
+/** Tag of names without a tag. */
 const defaultTag = ":latest";
 const shownChars = 256;
 
-/** `Waggle Tiny Stories` is `Waggle-Tiny-Stories:latest`, `u/r:Q8_0` stays. */
+/** `Waggle Tiny Stories` becomes `Waggle-Tiny-Stories:latest`; `u/r:Q8_0` does not change. */
 export function publicName(served: string): string {
   return withTag(served.replace(/[^A-Za-z0-9._:/-]+/g, "-"));
 }
 
-/** By its public name or its own, with or without the tag, in capitals or not. */
+/** Whether the name means this model: its name or public name, with or without the tag; case does not matter. */
 export function isNameOf(asked: string, served: string): boolean {
   const wanted = withTag(asked.toLowerCase());
   return [served, publicName(served)].some((name) => withTag(name.toLowerCase()) === wanted);
 }
 
 export interface AskedModel {
-  /** The name that the request has for it. */
+  /** The model's name as in the request. */
   readonly asked: string;
   readonly served: ServedModel;
 }
 
-/**
- * The model that a request is about.
- * @throws WaggleError invalid_argument where it names none, not_found where it names one that is not there
- */
+/** @throws WaggleError invalid_argument if the request names no model, not_found for an unknown name */
 export function askedModel({ model, name }: OllamaModelFields, models: ServedModels): AskedModel {
   const asked = askedName({ model, name });
   const served = findModel(asked, models.all()) ?? models.fallback;
@@ -35,7 +32,7 @@ export function askedModel({ model, name }: OllamaModelFields, models: ServedMod
   throw modelNotFound(asked);
 }
 
-/** Two models may differ by capitals, or by characters that a public name replaces: an exact name means exactly that model. */
+/** An exact match has priority: names may differ only in case, or in characters that public names replace. */
 function findModel(asked: string, all: readonly ServedModel[]): ServedModel | undefined {
   const by = (isMeant: (known: string) => boolean): ServedModel | undefined =>
     all.find(({ name, aliases }) => [name, ...aliases].some(isMeant));
@@ -53,7 +50,7 @@ export function askedName({ model, name }: OllamaModelFields): string {
   throw new WaggleError("invalid_argument", 'Cannot accept field "model": it is required.');
 }
 
-/** In Ollama's words, which its clients look for. */
+/** Ollama's message, for which its clients search. */
 function modelNotFound(asked: string): WaggleError {
   return new WaggleError("not_found", `model '${asked.slice(0, shownChars)}' not found`);
 }

@@ -1,4 +1,4 @@
-// Owns Ollama's routes about models, those that change which ones there are among them.
+// Owns Ollama's routes that list and change models.
 import {
   OllamaCopyRequestSchema,
   OllamaModelRequestSchema,
@@ -6,7 +6,7 @@ import {
   WaggleError,
   ndjsonHeaders,
 } from "@waggle/protocol";
-import type { OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
+import type { ModelEvent, OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { connectionOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions, ModelPull } from "../../server/context.ts";
@@ -16,15 +16,18 @@ import { requireAdmin } from "../../access/require-admin.ts";
 import { streamResponse } from "../../stream/stream-response.ts";
 import { ollamaVersion, runningModel, shownModel, tagOf } from "./model-facts.ts";
 import { askedModel, askedName, isNameOf } from "./model-name.ts";
-import { pullLine, pulled } from "./pull.ts";
+import { changeDone } from "./loaded.ts";
 
 type ModelRoute = Exclude<
   keyof typeof ollamaRoutes,
   "ollamaChat" | "ollamaGenerate" | "ollamaEmbed" | "ollamaEmbeddings"
 >;
 
-/** Its clients' own name for a model is what it shows them. */
+/** Copilot shows `general.basename` to its users, so the field must be the name in the request. */
 const copilot = "GitHubCopilotChat/";
+
+/** Name of the progress bar that clients show. Ollama has a bar for each layer; here is only one. */
+const layer = "model";
 
 export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {
   const { clock, control, limits, models } = options;
@@ -34,7 +37,7 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
     return await readBody(c, OllamaModelRequestSchema, limits.maxBodyBytes);
   }
 
-  /** A model that is here already is found by its name, before anything is asked of a registry. */
+  /** Whether the worker has the model, so that a pull needs no download. */
   function isHere(asked: string): boolean {
     try {
       askedModel({ model: asked }, { ...models, fallback: undefined });
@@ -50,7 +53,7 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       clock,
       pingIntervalMs: limits.pingIntervalMs,
       chunk: pullLine,
-      // There is no empty line in this dialect.
+      // Repeats the last line, since this dialect allows no empty lines.
       ping: (last) => pullLine(last ?? { type: "progress", stage: "asking" }),
       isLast: ({ type }) => type !== "progress",
       onClose: pull.release,
@@ -82,7 +85,7 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       requireAdmin(c);
       const pull = control.pull(referenceOf(asked), undefined);
       if (body.stream !== false) return streamPull(c, pull);
-      await pulled(pull, connectionOf(c));
+      await changeDone(c, pull.change).finally(pull.release);
       return c.json({ status: "success" });
     },
     async ollamaPush(c) {
@@ -103,20 +106,20 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
     async ollamaDelete(c) {
       const { asked, served } = askedModel(await readName(c), { ...models, fallback: undefined });
       requireAdmin(c);
-      // As Ollama's copies, an alias goes alone.
+      // For an alias, only the alias is removed, like a copy in Ollama.
       const alias = isNameOf(asked, served.name) ? undefined : served.aliases.find((one) => isNameOf(asked, one));
       await control.remove(alias ?? served.name);
       return c.body(null, 200);
     },
     ollamaBlob(c) {
-      // The body may be gigabytes, and is not read.
+      // The body may have gigabytes, so it is not read.
       connectionOf(c).endAfterResponse();
       throw refusal("take a file", "this worker serves files as they are");
     },
   };
 }
 
-/** What Ollama's clients call a model, as a reference: a repository of Hugging Face by its address, anything else of Ollama's registry. */
+/** The reference of a model: addresses of Hugging Face are repositories there, other names are in Ollama's registry. */
 function referenceOf(asked: string): string {
   const hub = /^(?:https?:\/\/)?(?:hf\.co|huggingface\.co)\/(.+)$/i.exec(asked)?.[1];
   if (hub !== undefined) return `hf:${hub}`;
@@ -125,4 +128,25 @@ function referenceOf(asked: string): string {
 
 function refusal(what: string, why: string): WaggleError {
   return new WaggleError("unimplemented", `Cannot ${what}: ${why}.`);
+}
+
+function pullLine(event: ModelEvent): string {
+  return `${JSON.stringify(statusOf(event))}\n`;
+}
+
+function statusOf(event: ModelEvent): Record<string, unknown> {
+  if (event.type === "done") return { status: "success" };
+  if (event.type === "error") return { error: event.message };
+  const { stage, done_bytes: completed, total_bytes: total } = event;
+  switch (stage) {
+    case "asking":
+      return { status: "pulling manifest" };
+    case "downloading":
+      return { status: `pulling ${layer}`, digest: layer, ...(total === undefined ? {} : { total, completed }) };
+    case "checking":
+      return { status: "verifying sha256 digest" };
+    case "waiting":
+    case "loading":
+      return { status: stage };
+  }
 }

@@ -1,4 +1,4 @@
-// Translates a request in Ollama's dialect to the job that all dialects share. Unsupported fields are refused by name.
+// Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation/conversation.ts";
@@ -13,16 +13,15 @@ import { chatMessagesOf } from "./messages.ts";
 import { thinkingOptions } from "./think.ts";
 import { sharedThinking, wantsThinking } from "../../conversation/thinking.ts";
 
-/** What a translation needs in addition to the body. */
 export interface OllamaContext extends RequestContext {
-  /** The model's name, as the request has it. */
+  /** The model's name as in the request. */
   readonly asked: string;
-  /** Tokens; once the model is loaded. */
+  /** Tokens; undefined until the model is loaded. */
   readonly contextSize: number | undefined;
   readonly schemaGrammar: SchemaGrammar;
 }
 
-/** Ollama's defaults where they differ from the native ones. */
+/** Ollama's defaults. */
 const defaults = { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0, repeat_penalty: 1, repeat_last_n: 64 } as const;
 const longestWindow = 65_536;
 
@@ -32,7 +31,7 @@ export async function translateChat(body: OllamaChatRequest, context: OllamaCont
 
 export interface TranslatedPrompt {
   readonly spec: GenerateSpec;
-  /** The turns of the prompt; undefined where it is not a conversation. */
+  /** The conversation of the prompt; undefined for raw prompts and infill. */
   readonly turns: readonly Turn[] | undefined;
 }
 
@@ -59,14 +58,13 @@ function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: s
   const around = (["system", "context"] as const).find((field) => (body[field]?.length ?? 0) > 0);
   if (body.raw === true) {
     const other = suffix === "" ? around : "suffix";
-    if (other !== undefined) throw unsupported(other, "raw says that the prompt is all there is");
+    if (other !== undefined) throw unsupported(other, "a raw request has only a prompt");
   }
-  if (suffix !== "" && around !== undefined)
-    throw unsupported(around, "a hole that is to be filled has no conversation");
+  if (suffix !== "" && around !== undefined) throw unsupported(around, "it cannot be combined with suffix");
   return { prompt, suffix };
 }
 
-/** A system text of this request replaces the one before. */
+/** A system text of this request replaces the earlier system text. */
 function turnsOf({ system, context }: OllamaGenerateRequest, prompt: string): readonly Turn[] {
   const before = context == null || context.length === 0 ? [] : conversationOf(context);
   const user = { role: "user" as const, content: prompt };
@@ -132,7 +130,6 @@ function jobOf(
   };
 }
 
-/** Null means the same as absence. */
 function withoutNulls<T extends object>(fields: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as {
     [K in keyof T]?: NonNullable<T[K]>;

@@ -1,4 +1,4 @@
-// Owns Ollama's routes that write, from their bodies to a generation, and all of the dialect's routes together.
+// Owns `/api/chat` and `/api/generate`, and the table of all routes of Ollama's dialect.
 import {
   OllamaChatRequestSchema,
   OllamaGenerateRequestSchema,
@@ -29,12 +29,11 @@ import type { OllamaContext } from "./request.ts";
 
 type AnswerRequest = OllamaChatRequest | OllamaGenerateRequest;
 
-/** The dialect of Ollama's API. */
 export function createOllamaDialect(options: AppOptions, generations: Generations): Dialect {
   const routes = routesOf(ollamaRoutes, createRoutes(options, generations));
   return {
     name: "ollama",
-    // The other methods come last: they answer requests that match no route.
+    // Routes for other methods come last: they answer requests that no other route has matched.
     routes: [...routes, ...routes.map(otherMethods)],
     prefixes: ["/api"],
     errorBody: ollamaError,
@@ -48,7 +47,7 @@ function otherMethods({ method, paths }: DialectRoute): DialectRoute {
     paths,
     handler(c) {
       c.header("allow", allowed);
-      throw new WaggleError("method_not_allowed", `Cannot ${c.req.method} this path: it takes ${allowed}.`);
+      throw new WaggleError("method_not_allowed", `Cannot ${c.req.method} this path: it accepts ${allowed}.`);
     },
   };
 }
@@ -103,7 +102,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
   };
 }
 
-/** Unlike in the other dialects, an answer is streamed by default. */
+/** In this dialect answers are streamed by default. */
 function isStreamed({ stream }: AnswerRequest): boolean {
   return stream !== false;
 }

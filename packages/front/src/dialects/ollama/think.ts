@@ -1,4 +1,4 @@
-// Owns what `think` means for this model.
+// Translates Ollama's `think`.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatOptions, OllamaThink } from "@waggle/protocol";
@@ -6,8 +6,8 @@ import type { ChatOptions, OllamaThink } from "@waggle/protocol";
 type ThinkingOptions = Pick<ChatOptions, "enable_thinking" | "reasoning_effort" | "thinking_budget_tokens">;
 
 /**
- * Absent, it is on where the model can think. A level is passed to a model that has levels; any other model just thinks.
- * @throws WaggleError invalid_argument, in Ollama's words, when the model cannot think and is asked to
+ * Without `think`, thinking is on if the model can think. A level is passed to a model with levels; for other models a level means on.
+ * @throws WaggleError invalid_argument, with Ollama's message, if `think` is set but the model cannot think
  */
 export function thinkingOptions(
   think: OllamaThink | null | undefined,

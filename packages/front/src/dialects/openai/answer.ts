@@ -1,4 +1,4 @@
-// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference.
+// Builds the parts of an answer in OpenAI's dialect: messages, deltas, logprobs and usage. Shapes after OpenAI's API reference.
 import type {
   AnswerMessage,
   ChatCompletion,
@@ -14,12 +14,7 @@ import type {
 import { tokenLogprobs, tokenText } from "../../generation/logprobs.ts";
 
 /** Fields that all objects of one answer share. */
-export interface AnswerHead {
-  readonly id: string;
-  readonly created: number;
-  readonly model: string;
-  readonly system_fingerprint: string;
-}
+export type AnswerHead = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
 export function openAiUsage(usage: Usage): OpenAiUsage {
   const { prompt_tokens, completion_tokens, total_tokens, cached_tokens, differs_at } = usage;
@@ -27,16 +22,16 @@ export function openAiUsage(usage: Usage): OpenAiUsage {
   return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: details };
 }
 
-/** The name that the client has for the parts of a message: its usual name, or an older one. Never both: goose, for one, fails on a message with both ("duplicate field"). */
+/** The client's field names for parts of a message. A message never has both names: goose fails on both with "duplicate field". */
 export interface PartNames {
   readonly reasoning: "reasoning_content" | "reasoning";
   readonly call: "tool_calls" | "function_call";
 }
 
-/** Of an answer that was not cancelled. */
+/** Finish reason of an answer that was not cancelled. */
 export type CompleteReason = "stop" | "length";
 
-/** An answer that the model itself ended within a call is cut like one that ran out of tokens. */
+/** If the model ended the answer within a call, the reason is length, as for an answer that ran out of tokens. */
 export function finishReasonOf(
   reason: CompleteReason,
   calls: number,
@@ -47,7 +42,6 @@ export function finishReasonOf(
   return message?.tool_calls?.some(({ cut }) => cut === true) === true ? "length" : call;
 }
 
-/** The whole message. */
 export function messageIn(message: AnswerMessage, names: PartNames): ChatCompletion["choices"][number]["message"] {
   const { reasoning_content: reasoning, tool_calls: calls = [], ...rest } = message;
   const [first] = calls;
@@ -60,7 +54,6 @@ export function messageIn(message: AnswerMessage, names: PartNames): ChatComplet
 
 export type ChatDelta = ChatCompletionChunk["choices"][number]["delta"];
 
-/** One piece of a streamed message. */
 export function deltaOf({ part, text, call }: TokenEvent, names: PartNames): ChatDelta {
   switch (part) {
     case undefined:
@@ -83,14 +76,14 @@ export function chatLogprobs(entries: readonly Logprob[]): ChatLogprobs {
   return { content: tokenLogprobs(entries), refusal: null };
 }
 
-/** Of a text's token; the first one of a prompt follows nothing that would make it probable. */
+/** Logprob of a token; null for the first token of a prompt, which has no probability. */
 export interface TextLogprob {
   readonly bytes: readonly number[];
   readonly logprob: number | null;
   readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
-/** The older shape; `offsets` are where the tokens begin in the whole text. */
+/** Logprobs of the text completions route. @param offsets positions of the tokens in the whole text */
 export function completionLogprobs(entries: readonly TextLogprob[], offsets: readonly number[]): CompletionLogprobs {
   return {
     tokens: entries.map(({ bytes }) => tokenText(bytes)),
@@ -100,10 +93,10 @@ export function completionLogprobs(entries: readonly TextLogprob[], offsets: rea
   };
 }
 
-/** Where the next tokens of a text begin. */
+/** Returns the positions of the next tokens of a text. */
 export type TextOffsets = (entries: readonly TextLogprob[]) => readonly number[];
 
-/** The tokens of one character all begin where it does. @param start of the first token */
+/** Tokens that are parts of one character all have the character's position. @param start position of the first token */
 export function createTextOffsets(start = 0): TextOffsets {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let next = start;
@@ -115,7 +108,7 @@ export function createTextOffsets(start = 0): TextOffsets {
     });
 }
 
-/** Parts of characters have the same replacement text: of tokens with one text the most probable is shown. */
+/** Tokens that are parts of characters have the same text, U+FFFD. Of tokens with the same text, the most probable token is shown. */
 function topByText(top: TextLogprob["top"]): Record<string, number> {
   const byText = new Map<string, number>();
   for (const { bytes, logprob } of top) {

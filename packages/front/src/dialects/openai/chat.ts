@@ -1,4 +1,4 @@
-// Owns the choices of a chat completion: the parts of each answer, as deltas or as one message.
+// Builds the choices of a chat completion, as deltas or as whole messages.
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import type { AnswerMessage, ChatCompletion, ChatCompletionChunk, Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs, choiceOf, deltaOf, finishReasonOf, messageIn } from "./answer.ts";
@@ -18,7 +18,7 @@ export function chatCompletion(names: PartNames): Completion {
 }
 
 function streamedChoices(options: CompletionOptions, names: PartNames): ChoiceStream {
-  /** Calls of each choice so far. */
+  /** Number of calls in each choice so far. */
   const calls = Array.from({ length: options.choices }, () => 0);
 
   function chunk(

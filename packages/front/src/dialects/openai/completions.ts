@@ -1,4 +1,4 @@
-// Owns the completions route: one prompt or several, from the body to their jobs and one answer.
+// Owns the text completions route, for one or several prompts.
 import { CompletionRequestSchema } from "@waggle/protocol";
 import type { CompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
@@ -55,7 +55,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
       best: choices > shown ? { of: choices, shown } : undefined,
     });
     const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
-    // Progress and timings of one prompt are not those of the other prompts.
+    // With several prompts, a chunk could not name the prompt of its progress and timings.
     const fields = prompts.length === 1 ? body : { ...body, return_progress: false, timings_per_token: false };
     const answer = answerOf(completion, optionsOf(completion, info, shape), fields);
 
@@ -65,7 +65,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     }
     return await generations.respondToBatch(c, {
       specs: prompts.map((prompt) => ({ ...spec, prompt })),
-      // Of one session there is one stream at a time.
+      // A session has one job at a time.
       width: context.sessionId === undefined ? Math.max(1, Math.floor(info.slots / choices)) : 1,
       onAccepted: (job, prompt) => scores.follow(job, prompt),
       onEnded: (prompt) => scores.count(prompt),

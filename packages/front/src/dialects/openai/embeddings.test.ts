@@ -25,10 +25,3 @@ it.each([
     }),
   );
 });
-
-it("writes base64 as little-endian 32-bit floats", () => {
-  const [piece] = embeddingsJson({ vectors: [[0.5, -2]], tokens: 1 }, "m", true);
-  const body = JSON.parse(piece?.() ?? "") as { data: { embedding: string }[] };
-  const bytes = Buffer.from(body.data[0]?.embedding ?? "", "base64");
-  expect([bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([0.5, -2]);
-});

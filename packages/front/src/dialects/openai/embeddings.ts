@@ -1,4 +1,4 @@
-// Owns the embeddings route: a vector for each text, as numbers or as base64.
+// Owns the embeddings route: a vector for each text, as numbers or base64.
 import type { EmbedSpec } from "@waggle/jobs";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbeddingsRequest } from "@waggle/protocol";
@@ -38,7 +38,7 @@ function isTokens(input: Exclude<EmbeddingsRequest["input"], string>): input is 
   return typeof input[0] === "number";
 }
 
-/** The response's body in pieces, none of which takes long to make. */
+/** The response's body in pieces. */
 export function embeddingsJson({ vectors, tokens }: Embedded, model: string, base64: boolean): (() => string)[] {
   const usage = { prompt_tokens: tokens, total_tokens: tokens };
   return vectorPieces({
@@ -50,7 +50,7 @@ export function embeddingsJson({ vectors, tokens }: Embedded, model: string, bas
   });
 }
 
-/** As OpenAI's clients expect: little-endian 32-bit floats. */
+/** Little-endian 32-bit floats, as OpenAI's clients expect. */
 function toBase64(vector: readonly number[]): string {
   return Buffer.from(Float32Array.from(vector).buffer).toString("base64");
 }

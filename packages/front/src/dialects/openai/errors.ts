@@ -1,20 +1,9 @@
-// Owns OpenAI's error shape, and the type of each error.
+// Builds errors in OpenAI's shape.
 import { errorKinds } from "@waggle/protocol";
-import type { WaggleError } from "@waggle/protocol";
+import type { OpenAiError, WaggleError } from "@waggle/protocol";
 
-export interface OpenAiErrorBody {
-  readonly error: {
-    readonly message: string;
-    readonly type: string;
-    readonly param: string | null;
-    readonly code: string;
-    /** Of a prompt that is too long, as llama-server has them. */
-    readonly n_prompt_tokens?: number;
-    readonly n_ctx?: number;
-  };
-}
-
-export function openAiError(error: WaggleError): OpenAiErrorBody {
+/** For a prompt that is too long, adds llama-server's fields. */
+export function openAiError(error: WaggleError): OpenAiError {
   const { n_prompt_tokens: promptTokens, n_ctx: contextSize, problems } = error.details ?? {};
   const tooLong = typeof promptTokens === "number" && typeof contextSize === "number";
   return {

@@ -1,9 +1,10 @@
-// Owns an answer in OpenAI's dialect, as far as its two completion routes agree: chunks and [DONE], or one object.
+// Owns the answer format that chat and text completions share: chunks and [DONE], or one object.
 import { randomUUID } from "node:crypto";
 import { DONE, sseHeaders } from "@waggle/protocol";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
+  CompletionRequest,
   EndEvent,
   QueuedEvent,
   StatusEvent,
@@ -29,7 +30,7 @@ type ChunkBody = Pick<ChatCompletionChunk, "usage" | "timings" | "prompt_progres
   readonly choices: readonly ChunkChoice[];
 };
 
-/** What differs between the two completion routes. */
+/** The differences between chat and text completions. */
 export interface Completion {
   readonly idPrefix: string;
   readonly streamObject: (ChatCompletionChunk | TextCompletion)["object"];
@@ -44,19 +45,17 @@ export interface CompletionOptions {
   readonly logprobs: boolean;
 }
 
-/** The choices of a streamed answer. What has been sent is not kept. */
+/** The choices of a streamed answer. */
 export interface ChoiceStream {
-  /** What the stream begins with. */
+  /** The first chunks. */
   opening(): ChunkChoice[];
-  /** The choices that a token adds, if any. */
   piece(token: TokenEvent): ChunkChoice[];
-  /** What the stream ends with, before the usage. */
+  /** The last chunks before the usage. */
   closing(end: EndEvent): ChunkChoice[];
-  /** An empty choice that adds nothing. */
+  /** A choice without text. */
   silence(): ChunkChoice;
 }
 
-/** The choices of a collected answer. */
 export interface ChoiceCollector {
   add(token: TokenEvent): void;
   choices(end: EndEvent): WholeChoice[];
@@ -69,46 +68,30 @@ export function optionsOf(
 ): CompletionOptions {
   const id = `${idPrefix}-${randomUUID()}`;
   const created = Math.floor(Date.now() / 1000);
-  // llama-server's fingerprint is its build, "b" and a number: its clients look for the letter.
+  // llama-server's fingerprint is "b" and a build number, and its clients search for the "b".
   return { head: { id, created, model, system_fingerprint: `build-waggle-${version}` }, ...answer };
 }
 
-/** Fields of both completion routes about the form of the answer. */
-export interface AnswerFields {
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
-}
+/** Request fields of chat and text completions about the format of the answer. */
+export type AnswerFields = Pick<CompletionRequest, "return_progress" | "timings_per_token" | "stream_options">;
 
-export function answerOf(completion: Completion, options: CompletionOptions, body: AnswerFields): Answer {
-  const fields = {
-    includeUsage: body.stream_options?.include_usage === true,
-    returnProgress: body.return_progress === true,
-    timingsPerToken: body.timings_per_token === true,
-  };
+export function answerOf(completion: Completion, options: CompletionOptions, fields: AnswerFields): Answer {
   return {
     framing: () => openAiFraming(completion, options, fields),
     collector: () => openAiCollector(completion, options),
   };
 }
 
-interface StreamFields {
-  readonly includeUsage: boolean;
-  /** llama-server's `return_progress`: chunks that say how far the prompt is. */
-  readonly returnProgress: boolean;
-  /** llama-server's `timings_per_token`: timings in the chunks of each token and of each report of progress. */
-  readonly timingsPerToken: boolean;
-}
-
 function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
-  { includeUsage, returnProgress, timingsPerToken }: StreamFields,
+  fields: AnswerFields,
 ): Framing {
   const choices = stream(options);
-  const reportOf = returnProgress ? createPromptProgressReporter() : undefined;
-  const running = timingsPerToken ? createRunningTimings() : undefined;
-  // Each chunk begins with it.
+  const includeUsage = fields.stream_options?.include_usage === true;
+  const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
+  // The fields with which each chunk starts.
   const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
 
   function chunk(body: ChunkBody): string {
@@ -144,7 +127,7 @@ function openAiFraming(
           return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
         case "started":
           running?.start(event);
-          // The role goes out with the slot, so that a client knows that its turn has come.
+          // The role is sent when the job gets its slot, so that the client knows that the job has started.
           return chunks(choices.opening()) + progress;
         case "token":
           return progress + tokenChunks(event);
@@ -178,7 +161,7 @@ function openAiCollector({ wholeObject, collect }: Completion, options: Completi
   };
 }
 
-/** This dialect has no event for it, but a person who looks at the stream may read a comment. */
+/** A comment for people who read the stream, since this dialect has no event for queue positions and states. */
 function waitingWordsOf(event: QueuedEvent | StatusEvent): string {
   if (event.type === "queued") {
     const { position, eta_ms: etaMs } = event;
@@ -188,7 +171,7 @@ function waitingWordsOf(event: QueuedEvent | StatusEvent): string {
   return progress === undefined ? status : `${status}, prompt ${progress.processed} of ${progress.total}`;
 }
 
-/** Of each choice. An answer that was cancelled gets an error instead. */
+/** The finish reason of each choice. A cancelled answer gets an error instead. */
 export function reasonsOf(end: EndEvent, choices: number): readonly CompleteReason[] {
   const reasons =
     end.choices?.map((choice) => choice.finish_reason) ?? Array.from({ length: choices }, () => end.finish_reason);

@@ -1,5 +1,5 @@
-// Owns what tools were before: `functions`, `function_call` and the role `function`, as the tools that the model knows. Shapes after OpenAI's
-// API reference (chat completions, deprecated fields).
+// Converts the deprecated `functions`, `function_call` and role `function` to tools. Shapes after OpenAI's API reference (chat completions,
+// deprecated fields).
 import type { ChatCompletionRequest, ChatMessage, ChatOptions, ChatRequestMessage } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
 
@@ -8,12 +8,12 @@ type FunctionFields = Pick<
   "functions" | "function_call" | "tools" | "tool_choice" | "parallel_tool_calls"
 >;
 
-/** The client knows no tools, and reads a call where it was before. */
+/** Whether the client expects calls as `function_call`. */
 export function knowsFunctionsOnly({ functions }: Pick<FunctionFields, "functions">): boolean {
   return functions != null;
 }
 
-/** @throws WaggleError invalid_argument naming the field, where both are sent */
+/** @throws WaggleError invalid_argument naming the field, if the request has functions and tools */
 export function toolOptionsOf(
   body: FunctionFields,
 ): Pick<ChatOptions, "tools" | "tool_choice" | "parallel_tool_calls"> {
@@ -27,12 +27,12 @@ export function toolOptionsOf(
   return {
     tools: functions.map((about) => ({ type: "function", function: about })),
     tool_choice: choice == null || typeof choice === "string" ? choice : { type: "function", function: choice },
-    // A message has room for one.
+    // A message can have only one `function_call`.
     parallel_tool_calls: false,
   };
 }
 
-/** Calls had no ids then: each result is that of the call before it. */
+/** Calls in this form have no ids: each result belongs to the call before it. */
 export function withoutFunctions(messages: readonly ChatRequestMessage[]): readonly ChatMessage[] {
   let calls = 0;
   return messages.map((message) => {

@@ -1,5 +1,5 @@
-// Owns the list of models: one body for the clients of all dialects that ask on this path. Shapes after OpenAI's API reference, Anthropic's, the
-// catalog that Codex reads, and llama-server's README.
+// Builds the list of models, one body for the clients of all dialects. Shapes after the API references of OpenAI and Anthropic, Codex's model
+// catalog, and llama-server's README.
 import type { Model, ModelList, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { ServedModel } from "../../server/context.ts";
 
@@ -7,7 +7,7 @@ import type { ServedModel } from "../../server/context.ts";
 const mostOutputTokens = 10_000;
 const outputShare = 4;
 
-/** Codex puts this text before everything else; with an empty text the model would have no instructions. */
+/** Codex starts each prompt with this text; with an empty text the model would have no instructions. */
 const codingInstructions =
   "You are a coding agent in the user's terminal. Read what matters before you change it, with the tools that are offered. " +
   "Make small, precise changes that fit the code around them, and run what shows that they work. " +
@@ -21,7 +21,7 @@ const effortLevels = [
 
 type ListedModel = Pick<ServedModel, "name" | "info" | "status">;
 
-/** llama-server's words for a model's state, as in its router (tools/server/README.md, "Using multiple models"). */
+/** llama-server's names of model states (tools/server/README.md, "Using multiple models"). */
 const serverStates: Readonly<Record<ModelStatus["state"], Model["status"]["value"]>> = {
   unloaded: "unloaded",
   waiting: "loading",
@@ -32,7 +32,7 @@ const serverStates: Readonly<Record<ModelStatus["state"], Model["status"]["value
   failed: "unloaded",
 };
 
-/** @param createdMs since 1970 */
+/** @param createdMs milliseconds since 1970 */
 export function modelOf({ name, info, status }: ListedModel, createdMs: number): Model {
   const facts = info();
   const { state, reason, kind, aliases } = status();
@@ -58,7 +58,7 @@ export function modelOf({ name, info, status }: ListedModel, createdMs: number):
   };
 }
 
-/** @param createdMs since 1970 */
+/** @param createdMs milliseconds since 1970 */
 export function modelListOf(models: readonly ListedModel[], createdMs: number): ModelList {
   return {
     object: "list",
@@ -70,7 +70,7 @@ export function modelListOf(models: readonly ListedModel[], createdMs: number): 
   };
 }
 
-/** Codex drops the whole catalog over one field that is missing, whether or not it knows what it is for. */
+/** Has all fields, since Codex ignores the whole catalog if a field is missing. */
 function codexModelOf({
   model,
   chat,

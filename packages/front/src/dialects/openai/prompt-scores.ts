@@ -1,13 +1,13 @@
-// Owns the logprobs of a request's prompts: held until its answer leaves, so bounded together.
+// Collects the logprobs of a request's prompts until the answer is sent, up to a limit for all prompts together.
 import type { Job } from "@waggle/jobs";
 import { requestLimits } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
 import type { TextLogprob } from "./answer.ts";
 
 export interface PromptScores {
-  /** From now on those of this prompt are what the job has. */
+  /** Uses the job's prompt logprobs for this prompt. */
   follow(job: Pick<Job, "promptLogprobs">, prompt: number): void;
-  /** The prompt's are complete. @throws WaggleError invalid_argument when they have become too many */
+  /** Counts the logprobs of this prompt, once they are complete. @throws WaggleError invalid_argument beyond the limit */
   count(prompt: number): void;
   of(prompt: number): readonly TextLogprob[];
 }
@@ -19,7 +19,8 @@ export function createPromptScores(most: number = requestLimits.promptLogprobs):
     follow: ({ promptLogprobs }, prompt) => void (lists[prompt] = promptLogprobs),
     count(prompt) {
       for (const { top } of lists[prompt] ?? []) total += 1 + top.length;
-      if (total > most) throw unsupported("logprobs", `the prompts have more than ${most} of them; send fewer at once`);
+      if (total > most)
+        throw unsupported("logprobs", `the prompts have more than ${most} logprobs; send fewer prompts at once`);
     },
     of: (prompt) => lists[prompt] ?? [],
   };

@@ -1,4 +1,4 @@
-// Translates a request in OpenAI's dialect to the job that all dialects share. Unsupported fields are refused by name.
+// Translates a request in OpenAI's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
@@ -18,7 +18,7 @@ export async function translateChat(body: ChatCompletionRequest, context: Reques
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
 }
 
-/** What the prompt is made of. @throws WaggleError invalid_argument naming the field */
+/** The messages and options that make the prompt. @throws WaggleError invalid_argument naming the field */
 export async function conversationOf(
   body: ChatCompletionRequest,
   context: Pick<RequestContext, "chatFormat">,
@@ -28,7 +28,7 @@ export async function conversationOf(
 }
 
 export interface CompletionSpecs {
-  /** The spec that all jobs share, without their prompts. */
+  /** The spec that all jobs share, without a prompt. */
   readonly spec: Omit<GenerateSpec, "prompt">;
   readonly prompts: readonly PromptInput[];
 }
@@ -47,12 +47,12 @@ export function translateCompletion(body: CompletionRequest, context: RequestCon
     throw unsupported("echo", "it cannot be combined with suffix and logprobs");
   }
   const spec = baseJobSpec({ ...samplingFieldsOf(body, body.max_tokens), n: choices }, context);
-  // The best choices are found by their logprobs.
+  // `best_of` needs logprobs to find the best choices.
   const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
   return { spec: { ...spec, topLogprobs, promptLogprobs: scoresPrompt }, prompts: completionPrompts(body) };
 }
 
-/** Control tokens in a text are text; a client that needs them sends tokens. */
+/** Control tokens in a text stay text; a client that needs control tokens sends tokens. */
 function completionPrompts({ prompt, suffix }: CompletionRequest): readonly PromptInput[] {
   return promptsOf(prompt).map((one) => {
     if (suffix == null || suffix === "") {
@@ -63,18 +63,17 @@ function completionPrompts({ prompt, suffix }: CompletionRequest): readonly Prom
   });
 }
 
-/** Text or tokens, one for each prompt. */
 export function promptsOf(prompt: CompletionRequest["prompt"]): readonly (string | readonly number[])[] {
   if (typeof prompt === "string") return [prompt];
   return typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as string[] | number[][]);
 }
 
-/** The schema of the content, and its field. @throws WaggleError invalid_argument where two fields have one */
+/** The schema of the content, and its field. @throws WaggleError invalid_argument if two fields have a schema */
 function schemaOf(body: ChatCompletionRequest): Conversation["schema"] {
   const [schema, another] = [schemaOfFormat(body), schemaIn(body, "json_schema"), schemaIn(body, "guided_json")].filter(
     (each) => each !== undefined,
   );
-  if (another !== undefined) throw unsupported(another.field, `${schema?.field ?? ""} asks for another one`);
+  if (another !== undefined) throw unsupported(another.field, `${schema?.field ?? ""} already sets a schema`);
   return schema;
 }
 
@@ -90,7 +89,7 @@ function schemaOfFormat({ response_format: format }: ChatCompletionRequest): Con
   return { value: format.schema ?? { type: "object" }, field: "response_format.schema" };
 }
 
-/** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
+/** Adds `verbosity`. @throws WaggleError invalid_argument if the template does not read `verbosity`, except for medium, the default */
 async function templateVariablesOf(
   { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
   { chatFormat }: Pick<RequestContext, "chatFormat">,

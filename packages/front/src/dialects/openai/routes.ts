@@ -1,9 +1,8 @@
-// Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
+// Owns the OpenAI-compatible routes.
 import { ChatCompletionRequestSchema, WaggleError, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
@@ -19,7 +18,7 @@ import { modelListOf, modelOf } from "./models.ts";
 import { conversationOf, translateChat } from "./request.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
 
-/** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so only one is sent. */
+/** @openai/agents reads reasoning only in the field `reasoning`. */
 const readsReasoning = /^Agents\/JavaScript/;
 
 function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
@@ -29,7 +28,6 @@ function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
   };
 }
 
-/** OpenAI's dialect, with llama-server's additions to it. */
 export function createOpenAiDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai",
@@ -65,9 +63,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     async countChatInput(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
-      const conversation = await conversationOf(body, served);
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      const promptTokens = await countTokens(c, await conversationOf(body, served), served);
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
     },
     completions: completionsRoute(options, generations),

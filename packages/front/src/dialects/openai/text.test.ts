@@ -29,18 +29,3 @@ test("of each prompt's answers the best ones are shown, the best first", () => {
     [3, "5"],
   ]);
 });
-
-test("a streamed choice's offsets continue from chunk to chunk, separately for each choice", () => {
-  const choices = textCompletion().stream({ head: {} as never, choices: 2, logprobs: true });
-  const pieces = [token(0, "ab"), token(1, "x"), token(0, "é"), token(0, "c"), token(1, "y")];
-  const told = pieces
-    .flatMap((piece) => choices.piece(piece))
-    .map(({ index, logprobs }) => [index, (logprobs as { text_offset: number[] }).text_offset]);
-  expect(told).toEqual([
-    [0, [0]],
-    [1, [0]],
-    [0, [2]],
-    [0, [3]],
-    [1, [1]],
-  ]);
-});

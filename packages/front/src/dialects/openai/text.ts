@@ -1,4 +1,4 @@
-// Owns the choices of a text completion: the generated text as it is, perhaps after the prompt, perhaps the best of several.
+// Builds the choices of a text completion: the generated text, with `echo` after the prompt, with `best_of` only the best choices.
 import type { Logprob, TextCompletion, TokenEvent } from "@waggle/protocol";
 import { choiceOf, completionLogprobs, createTextOffsets } from "./answer.ts";
 import type { CompleteReason, TextLogprob, TextOffsets } from "./answer.ts";
@@ -9,9 +9,9 @@ import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions } fro
 type Choice = TextCompletion["choices"][number];
 
 export interface TextOptions {
-  /** This choice's prompt, which is put before the answer. Called when its job has produced text, or has ended. */
+  /** The prompt to send before the answer of this choice. Called when the choice's job has produced text, or has ended. */
   readonly echo?: ((choice: number) => Echo) | undefined;
-  /** The number of neighbouring choices, and how many of these are returned: the most probable ones. A stream returns all. */
+  /** Each `of` neighbouring choices have one prompt; the `shown` most probable choices of a prompt are returned. A stream returns all choices. */
   readonly best?: { readonly of: number; readonly shown: number } | undefined;
 }
 
@@ -33,7 +33,7 @@ export function textCompletion(text: TextOptions = {}): Completion {
 }
 
 function streamedChoices({ choices, logprobs }: CompletionOptions, { echo }: TextOptions): ChoiceStream {
-  /** Of each choice; undefined before its first text, the echo included. */
+  /** By choice; undefined until the choice has sent text or an echo. */
   const offsets: (TextOffsets | undefined)[] = [];
 
   function chunk(index: number, text: string, entries: readonly TextLogprob[]): Choice {
@@ -98,7 +98,7 @@ function collectedChoices({ choices, logprobs }: CompletionOptions, { echo, best
   };
 }
 
-/** Which choices are shown, in this order. */
+/** Indexes of the returned choices, in order. */
 function shownOf(means: readonly number[], best: TextOptions["best"]): readonly number[] {
   const all = [...means.keys()];
   if (best === undefined) return all;

@@ -1,4 +1,4 @@
-// Computes the scores of pairs of texts, for all routes that rank or score.
+// Computes scores of text pairs, for all routes that rank or score.
 import type { Job, RerankSpec } from "@waggle/jobs";
 import type { RerankRequest } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
@@ -9,7 +9,7 @@ export type Pairs = Pick<RerankSpec, "queries" | "documents" | "truncateTo">;
 
 export interface Ranked {
   readonly job: Job;
-  /** The relevance of each document: higher is better. */
+  /** Relevance of each document; higher is better. */
   readonly logits: readonly number[];
   readonly usage: { readonly prompt_tokens: number; readonly total_tokens: number };
 }
@@ -35,12 +35,12 @@ export async function rank(
   };
 }
 
-/** From 0 to 1, as the services' clients expect and most models were trained; llama-server answers with logits. */
+/** Maps a logit to a score from 0 to 1, as the services' clients expect. llama-server returns logits. */
 export function scoreOf(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }
 
-/** The length at which long texts are cut; undefined if they are refused. */
+/** Number of tokens at which long texts are cut; undefined if long texts are rejected. */
 export function truncationOf(
   { truncate, truncate_prompt_tokens: tokens }: Pick<RerankRequest, "truncate" | "truncate_prompt_tokens">,
   byDefault: boolean,

@@ -1,6 +1,6 @@
-// Owns the routes that rank documents by a query: Jina's, Cohere's, TEI's and llama-server's ways to ask, and their answers.
-import { RerankRequestSchema } from "@waggle/protocol";
-import type { Ranking, RerankDocument, RerankRequest } from "@waggle/protocol";
+// Owns the routes that rank documents, with the requests and answers of Jina, Cohere, TEI and llama-server, and vLLM's route that scores text pairs.
+import { RerankRequestSchema, ScoreRequestSchema } from "@waggle/protocol";
+import type { Ranking, RerankDocument, RerankRequest, Scores } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -21,7 +21,7 @@ export function rerankRoute(options: AppOptions, generations: Generations, versi
     const served = options.models.find(body.model);
     const texts = textsOf(body);
     const bare = body.texts != null;
-    // Jina and Cohere cut what is too long, and their clients have no way to ask for it; TEI and vLLM cut when they are asked to.
+    // Jina and Cohere always cut long texts; TEI and vLLM cut long texts only on request.
     const truncateTo = truncationOf(body, !bare);
     const pairs = { queries: [body.query], documents: texts, truncateTo };
     const { job, logits, usage } = await rank(c, served, pairs, options, generations);
@@ -50,7 +50,7 @@ export function rerankRoute(options: AppOptions, generations: Generations, versi
 /** @throws WaggleError invalid_argument naming the field */
 function textsOf({ documents, texts, top_k: topK, max_tokens_per_doc: perDocument }: RerankRequest): readonly string[] {
   if (topK != null) throw unsupported("top_k", "the number of results is top_n");
-  if (perDocument != null) throw unsupported("max_tokens_per_doc", "documents are cut to what the model reads");
+  if (perDocument != null) throw unsupported("max_tokens_per_doc", "documents are cut at the model's maximum length");
   if (documents != null && texts != null) throw unsupported("texts", "there are documents already");
   if (texts != null) return texts;
   if (documents != null) return documents.map(textOf);
@@ -61,7 +61,7 @@ function textOf(document: RerankDocument): string {
   return typeof document === "string" ? document : document.text;
 }
 
-/** Sorted by their logits: far from 0 two of them may have the same score. */
+/** Sorted by logits, since rounding may give different large logits the same score. */
 function bestOf(
   texts: readonly string[],
   logits: readonly number[],
@@ -75,4 +75,31 @@ function bestOf(
     text,
     score: raw === true ? logit : scoreOf(logit),
   }));
+}
+
+/** Scores one text with many, or pair by pair. */
+export function scoreRoute(options: AppOptions, generations: Generations): Handler {
+  return async (c) => {
+    const body = await readBody(c, ScoreRequestSchema, options.limits.maxBodyBytes);
+    const served = options.models.find(body.model);
+    const [queries, documents] = [listOf(body.text_1), listOf(body.text_2)];
+    if (queries.length > 1 && queries.length !== documents.length) {
+      throw unsupported("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
+    }
+    const pairs = { queries, documents, truncateTo: truncationOf(body, false) };
+    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
+    const scores: Scores = {
+      id: `score-${job.id}`,
+      object: "list",
+      created: Math.floor(Date.now() / 1000),
+      model: served.name,
+      data: logits.map((logit, index) => ({ index, object: "score", score: scoreOf(logit) })),
+      usage,
+    };
+    return c.json(scores);
+  };
+}
+
+function listOf(texts: string | readonly string[]): readonly string[] {
+  return typeof texts === "string" ? [texts] : texts;
 }

@@ -1,12 +1,11 @@
-// Owns the dialect of the routes that rank and score texts: several services' requests and answers, and OpenAI's errors, as vLLM has them.
+// Owns the dialect of the routes that rank and score texts. Errors have OpenAI's shape, as in vLLM.
 import { rerankPathsOf, rerankRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { openAiError } from "../openai/errors.ts";
-import { rerankRoute } from "./rerank.ts";
-import { scoreRoute } from "./score.ts";
+import { rerankRoute, scoreRoute } from "./rerank.ts";
 
 export function createRerankDialect(options: AppOptions, generations: Generations): Dialect {
   const handlers = {

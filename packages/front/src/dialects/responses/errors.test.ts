@@ -1,6 +1,6 @@
 import { WaggleError } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import { responseErrorOf, responsesErrorBody } from "./errors.ts";
+import { responseErrorOf } from "./errors.ts";
 
 test("a response that found no room says when to come back, as Codex reads it", () => {
   const error = new WaggleError("resource_exhausted", "The queue is full.", { retryAfterS: 3 });
@@ -21,10 +21,4 @@ test.each([
   ["what is our own fault", new WaggleError("internal", "x", { retryAfterS: 3 }), "server_error"],
 ])("the code of %s", (_, error, code) => {
   expect(responseErrorOf(error)).toEqual({ code, message: "x" });
-});
-
-test("an unknown previous response has the code previous_response_not_found", () => {
-  const missing = (field: string) => new WaggleError("not_found", "x", { details: { problems: [{ field }] } });
-  expect(responsesErrorBody(missing("previous_response_id")).error.code).toBe("previous_response_not_found");
-  expect(responsesErrorBody(missing("input.0.id")).error.code).toBe("not_found");
 });

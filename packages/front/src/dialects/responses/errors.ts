@@ -1,10 +1,8 @@
-// Owns the words that clients of the Responses API look for in an error: OpenAI's error shape, with its codes.
-import type { WaggleError } from "@waggle/protocol";
+// Builds errors of the Responses API: OpenAI's shape, with the codes for which clients search.
+import type { OpenAiError, WaggleError } from "@waggle/protocol";
 import { openAiError } from "../openai/errors.ts";
-import type { OpenAiErrorBody } from "../openai/errors.ts";
 
-/** The body of an error's response. */
-export function responsesErrorBody(error: WaggleError): OpenAiErrorBody {
+export function responsesErrorBody(error: WaggleError): OpenAiError {
   const body = openAiError(error).error;
   return { error: { ...body, code: codeOf(error, body.param) } };
 }
@@ -25,7 +23,7 @@ function codeOf({ code, details }: WaggleError, param: string | null): string {
   return code;
 }
 
-/** Codex reads the time for its retry from the message. */
+/** Codex reads the time until its retry from the message. */
 function withRetryTime({ message, retryAfterS }: WaggleError): string {
   return retryAfterS === undefined ? message : `${message} Please try again in ${retryAfterS}s.`;
 }

@@ -1,5 +1,5 @@
 import { createSseDecoder } from "@waggle/protocol/sse";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { lastNumberOf, responseFraming } from "./framing.ts";
 import { createNumbering } from "./numbering.ts";
 
@@ -55,51 +55,4 @@ test("a stream that is behind another one gives no number away that the other on
   const silence = behind.keepAlive("silent");
   expect(silence).toMatch(/^:.*\n\n$/);
   expect(numbersIn(opening + silence + behind.frame(said) + behind.keepAlive("silent"))).toEqual([0, 1, 2, 3, 4, 5]);
-});
-
-describe("llama-server's return_progress and timings_per_token", () => {
-  const started = {
-    type: "started" as const,
-    stream_id: "r",
-    model: "m",
-    prompt_tokens: 8,
-    cached_tokens: 2,
-    queue_ms: 0,
-  };
-  const progress = { total: 8, cached: 2, processed: 5, time_ms: 30 };
-  const computing = { type: "status" as const, stream_id: "r", status: "thinking" as const, prompt_progress: progress };
-  const token = { ...said, ids: [7], t_ms: 40 };
-
-  function jsonIn(text: string): Record<string, unknown>[] {
-    const events: Record<string, unknown>[] = [];
-    createSseDecoder(({ data }) => events.push(JSON.parse(data) as Record<string, unknown>)).feed(text);
-    return events;
-  }
-
-  test("response.in_progress says how far the prompt is, and the text that a token adds has its timings", () => {
-    const stream = responseFraming(makeShape(), -1, { return_progress: true, timings_per_token: true });
-    const events = jsonIn([started, computing, token].map((event) => stream.frame(event)).join(""));
-    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index));
-    const told = events.filter((event) => event["prompt_progress"] !== undefined);
-    expect(told).toMatchObject([
-      { type: "response.in_progress", prompt_progress: { processed: 2 }, timings: { prompt_n: 0 } },
-      { type: "response.in_progress", prompt_progress: { processed: 5, total: 8, cache: 2 }, timings: { prompt_n: 3 } },
-      { type: "response.in_progress", prompt_progress: { processed: 8 }, timings: { prompt_n: 6, predicted_n: 0 } },
-    ]);
-    expect(events.at(-1)).toMatchObject({
-      type: "response.output_text.delta",
-      timings: { cache_n: 2, prompt_n: 6, prompt_ms: 40, predicted_n: 1 },
-    });
-  });
-
-  test("a report of progress is a sign of life in the response's other streams", () => {
-    const shape = makeShape();
-    const first = responseFraming(shape, -1, { return_progress: true });
-    const told = [started, computing, token].map((event) => first.frame(event)).join("");
-    expect(told).not.toContain("timings");
-    const again = responseFraming(shape);
-    const seen = eventsIn([started, computing, token].map((event) => again.frame(event)).join(""));
-    expect(seen.map(([, number]) => number)).toEqual(numbersIn(told));
-    expect(seen.slice(2, 5).map(([type]) => type)).toEqual(["keepalive", "keepalive", "keepalive"]);
-  });
 });

@@ -1,8 +1,7 @@
-// Owns how a response leaves: as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming
-// events).
+// Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
 import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
-import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { ResponseRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { answerTimings } from "../../stream/answer-timings.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -17,7 +16,7 @@ import type { Json } from "./output-items.ts";
 import { endedResponse, failedResponse, isCut, ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 
-/** response.created and response.in_progress. */
+/** Number of the first events: response.created and response.in_progress. */
 const openingEvents = 2;
 
 export interface ResponseShape extends OutputOptions {
@@ -25,11 +24,8 @@ export interface ResponseShape extends OutputOptions {
   readonly numbering: Numbering;
 }
 
-/** What a request asks for in its own stream, in llama-server's words. */
-export interface StreamExtras {
-  readonly return_progress?: boolean | null | undefined;
-  readonly timings_per_token?: boolean | null | undefined;
-}
+/** Fields of llama-server's API that add data to the request's stream. */
+type StreamExtras = Pick<ResponseRequest, "return_progress" | "timings_per_token">;
 
 /** @param after only events with a greater sequence number are sent; -1: all */
 export function responseFraming(
@@ -60,14 +56,14 @@ export function responseFraming(
     return text;
   }
 
-  /** Before anything else, also before a sign of life: clients take no stream that begins otherwise. */
+  /** The first events, before any other event, keep-alives included: clients reject other first events. */
   function begin(): string {
     if (numbers.count > 0) return "";
     const response = ongoingResponse(head);
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
 
-  /** In the response's other streams its number is that of a keepalive. Nothing, where another stream is ahead. */
+  /** The progress of the prompt. Other streams of the response send a keepalive with the same number. Empty if another stream is ahead. */
   function progressOf(event: StreamEvent): string {
     const report = reportOf?.(event);
     if (report === undefined) return "";
@@ -107,8 +103,8 @@ export function responseFraming(
       ended = true;
       return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
     },
-    // An event and no comment, for those whose watchdogs count events; but a stream that is behind others has events to come, and one that has
-    // ended has none.
+    // An event, since some clients' watchdogs ignore comments. A comment only if there is no number for an event: the stream has ended, or another
+    // stream has sent this stream's next event.
     keepAlive() {
       const text = begin() + pauses();
       if (text !== "") return text;
@@ -118,7 +114,7 @@ export function responseFraming(
   };
 }
 
-/** The number of the last event that a stream of the whole log has by now. */
+/** The number of the response's last event so far. */
 export function lastNumberOf(
   { numbering, ...options }: ResponseShape,
   { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,
@@ -131,7 +127,7 @@ export function lastNumberOf(
     const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
     return last + output.end(status).length + 1;
   } catch {
-    // The stream ends with one event, response.failed.
+    // A failed stream ends with one event, response.failed.
     return last + 1;
   }
 }

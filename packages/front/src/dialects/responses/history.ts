@@ -1,4 +1,4 @@
-// Owns the conversation of a request: what the responses before it hold, and the items that it names instead of sending them.
+// Builds the conversation of a request from stored responses: the earlier responses, and items that the request references.
 import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { ResponseItem } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
@@ -6,8 +6,8 @@ import type { OutputItem } from "./output.ts";
 import type { ResponseStore } from "./store.ts";
 
 /**
- * The input as items; an item that is named is the client's own one that is kept.
- * @param maxBytes of all that is named, each time that it is: no more than a request may bring by itself
+ * The input as items, with the client's stored items in place of references.
+ * @param maxBytes limit of all referenced items together, repeated ones included: the limit of a body
  * @throws WaggleError not_found, invalid_argument naming the field
  */
 export function inputItems(
@@ -24,7 +24,7 @@ export function inputItems(
     const field = `input.${index}.id`;
     const found = store.item(client, item.id);
     if (found === undefined) {
-      const problem = `no response that is kept has the item "${item.id}"`;
+      const problem = `no stored response has the item "${item.id}"`;
       throw new WaggleError("not_found", `Cannot accept field "${field}": ${problem}.`, {
         details: { problems: [{ field, problem }] },
       });
@@ -36,8 +36,8 @@ export function inputItems(
 }
 
 /**
- * The conversation up to this response, itself included, oldest first.
- * @param maxBytes no more than a request may bring by itself
+ * The conversation up to and including this response, oldest first.
+ * @param maxBytes limit of the conversation: the limit of a body
  * @throws WaggleError not_found, invalid_argument naming the field
  */
 export function conversationOf(
@@ -50,7 +50,7 @@ export function conversationOf(
   const turns: (readonly OutputItem[])[] = [];
   let count = 0;
   let characters = 0;
-  // Those before a response are used after it, and so kept longer.
+  // `get` marks each response as used, earlier responses last, so that earlier responses are kept longer.
   for (let id = previousId ?? undefined; id !== undefined;) {
     const { input, previousId: before, ended } = store.get(client, id, field);
     if (ended === undefined) throw unsupported(field, `response "${id}" has not ended`);
@@ -67,7 +67,7 @@ export function conversationOf(
   return turns.flat();
 }
 
-/** The same as far as it is still kept. It was within the limits when the response began. */
+/** The stored part of the conversation. The limits were checked when the response began. */
 export function keptConversationOf(
   previousId: string | undefined,
   store: ResponseStore,
@@ -82,7 +82,7 @@ export function keptConversationOf(
   return turns.flat();
 }
 
-/** Items of a request that have no id get one. */
+/** Adds ids to items without an id. */
 export function withIds(items: readonly ResponseItem[], key: string): readonly OutputItem[] {
   return items.map((item, index) => ({ ...item, id: item.id ?? `in_${key}_${index}` }));
 }

@@ -1,4 +1,4 @@
-// Owns the list of a response's input items, a page at a time, as OpenAI's lists are paged.
+// Lists a response's input items in pages, as in OpenAI's API.
 import { WaggleError } from "@waggle/protocol";
 import type { ResponseItemList } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
@@ -7,14 +7,14 @@ import type { OutputItem } from "./output.ts";
 const defaultLimit = 20;
 const mostItems = 100;
 
-/** @throws WaggleError invalid_argument naming the field; not_found when there is no such item to begin after */
+/** @throws WaggleError invalid_argument naming the field; not_found if the item of `after` is unknown */
 export function inputItemPage(
   items: readonly OutputItem[],
   query: (name: string) => string | undefined,
 ): ResponseItemList {
   const limit = limitOf(query("limit"));
   const order = query("order") ?? "desc";
-  if (order !== "asc" && order !== "desc") throw unsupported("order", "it is asc or desc");
+  if (order !== "asc" && order !== "desc") throw unsupported("order", "it must be asc or desc");
   const ordered = order === "asc" ? items : items.toReversed();
   const after = query("after");
   const found = after === undefined ? -1 : ordered.findIndex(({ id }) => id === after);
@@ -34,6 +34,6 @@ export function inputItemPage(
 function limitOf(given: string | undefined): number {
   if (given === undefined) return defaultLimit;
   const limit = /^\d{1,3}$/.test(given) ? Number(given) : 0;
-  if (limit < 1 || limit > mostItems) throw unsupported("limit", `it is a number from 1 to ${mostItems}`);
+  if (limit < 1 || limit > mostItems) throw unsupported("limit", `it must be a number from 1 to ${mostItems}`);
   return limit;
 }

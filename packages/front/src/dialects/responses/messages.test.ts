@@ -9,17 +9,6 @@ const call = (id: string): ResponseItem => ({ type: "function_call", call_id: id
 const result = (id: string): ResponseItem => ({ type: "function_call_output", call_id: id, output: id });
 const called = (id: string) => ({ id, type: "function", function: { name: "f", arguments: "{}" } });
 
-test("thoughts, words and calls that follow each other are one message", () => {
-  expect(
-    messagesOf(undefined, [asked("q"), thought("t"), answer("w"), call("a"), call("b"), result("a"), result("b")]),
-  ).toEqual([
-    { role: "user", content: "q" },
-    { role: "assistant", reasoning_content: "t", content: "w", tool_calls: [called("a"), called("b")] },
-    { role: "tool", tool_call_id: "a", content: "a" },
-    { role: "tool", tool_call_id: "b", content: "b" },
-  ]);
-});
-
 test("what begins anew is another message", () => {
   expect(
     messagesOf("i", [
@@ -75,30 +64,4 @@ test("an answer with a call ends where somebody else speaks", () => {
     { role: "user", content: "q" },
     { role: "assistant", content: "A" },
   ]);
-});
-
-test("thoughts in their own words go before a summary of them", () => {
-  const both: ResponseItem = {
-    type: "reasoning",
-    summary: [{ type: "summary_text", text: "short" }],
-    content: [{ type: "reasoning_text", text: "long" }],
-  };
-  expect(messagesOf(undefined, [asked("q"), both, { type: "reasoning", summary: [] }])).toEqual([
-    { role: "user", content: "q" },
-    { role: "assistant", reasoning_content: "long", content: "" },
-  ]);
-});
-
-test.each([
-  ["nothing", undefined, [{ role: "user", content: "" }]],
-  [
-    "instructions alone",
-    "i",
-    [
-      { role: "system", content: "i" },
-      { role: "user", content: "" },
-    ],
-  ],
-])("of %s", (_, instructions, expected) => {
-  expect(messagesOf(instructions, [])).toEqual(expected);
 });

@@ -1,11 +1,11 @@
-// Owns how the items of a conversation become the messages that a chat template takes. Thoughts, texts and calls that follow each other are one
-// message of the assistant, as the model generated them. So are items between a call and its result: templates take nothing between the two.
+// Converts the items of a conversation to messages for chat templates. Successive reasoning, texts and calls become one message of the assistant,
+// as the model generated them. Items between a call and its result join that message too, since templates accept no message there.
 import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
 import { customArgument, toFunctionName } from "./tools.ts";
 
-/** @param instructions go before everything else */
+/** @param instructions become the first message */
 export function messagesOf(
   instructions: string | null | undefined,
   items: readonly ResponseItem[],
@@ -63,7 +63,7 @@ export function messagesOf(
   return withUserMessage(withOneSystemMessage(messages));
 }
 
-/** A message of the assistant as far as its items have come. */
+/** An unfinished message of the assistant. */
 interface Answer {
   thoughts: string | undefined;
   words: string | undefined;
@@ -74,9 +74,9 @@ function emptyAnswer(): Answer {
   return { thoughts: undefined, words: undefined, calls: [] };
 }
 
-function joined(said: string | undefined, more: string | undefined): string | undefined {
-  const texts = [said, more].filter((text) => text !== undefined && text !== "");
-  return texts.length === 0 ? (said ?? more) : texts.join("\n\n");
+function joined(text: string | undefined, more: string | undefined): string | undefined {
+  const texts = [text, more].filter((part) => part !== undefined && part !== "");
+  return texts.length === 0 ? (text ?? more) : texts.join("\n\n");
 }
 
 function callOf(
@@ -86,13 +86,13 @@ function callOf(
   return { id: item.call_id, type: "function", function: { name: toFunctionName(item), arguments: json } };
 }
 
-/** The summary is what there is of thoughts whose own text the client does not have. */
+/** The reasoning's text; the summary if the client has only a summary. */
 function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoning" }>): string | undefined {
   const parts = content != null && content.length > 0 ? content : (summary ?? []);
   return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
 }
 
-/** In its parts, as templates take them. */
+/** Keeps a list of several parts, which templates accept. */
 function contentOf(content: ResponseText): Extract<ChatMessage, { role: "user" }>["content"] {
   if (typeof content === "string") return content;
   const [first, ...rest] = content.map((part) => ({ type: "text" as const, text: partText(part) }));

@@ -1,10 +1,10 @@
-// Owns the sequence numbers of a response's events. Clients resume by number, so all streams of a response use the same numbers. The response's own
-// events are the same in each stream; keepalives are not, so their numbers are kept here.
+// Owns the sequence numbers of a response's events. Clients resume by number, so all streams of a response use the same numbers. The same tokens make
+// the same events in each stream, but keepalives depend on time, so their positions are stored here.
 
 export interface Numbering {
   /** For each keepalive so far, in order: the number of other events before it. */
   readonly pauses: number[];
-  /** Of those other events, how many have a number by now, as at least one stream has sent them. */
+  /** Number of other events that at least one stream has sent, so that their numbers are fixed. */
   sent: number;
 }
 
@@ -14,13 +14,13 @@ export function createNumbering(): Numbering {
 
 /** The numbers of one stream. */
 export interface Numbers {
-  /** Events so far, of both kinds. */
+  /** Number of events so far, keepalives included. */
   readonly count: number;
-  /** The number of the next keepalive in all streams; undefined where none comes next. */
+  /** The number of the next event if that event is a stored keepalive, else undefined. */
   nextPause(): number | undefined;
-  /** Adds a sign of life; undefined where other streams have sent an event already that comes next in this one. */
+  /** Adds a keepalive and returns its number; undefined if another stream has sent this stream's next event. */
   addPause(): number | undefined;
-  /** The number of the next event; the signs of life before it have to be taken first. */
+  /** The number of the next event. Call `nextPause` first, until it returns undefined. */
   next(): number;
 }
 

@@ -1,5 +1,5 @@
-// Owns each kind of output item while it is generated: its events, and the item at its end. Shapes after OpenAI's API reference
-// (Responses, streaming events).
+// Builds output items during generation: their events, and the items themselves. Shapes after OpenAI's API reference (Responses, streaming
+// events).
 import type { Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs } from "../openai/answer.ts";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
@@ -9,20 +9,20 @@ import type { ClientTool } from "./tools.ts";
 export type Json = Record<string, unknown>;
 export type ItemStatus = "in_progress" | "completed" | "incomplete";
 
-/** One item that grows. Its events have no sequence number yet. */
+/** An unfinished item. Its events have no sequence numbers yet. */
 export interface OpenItem {
   readonly kind: "message" | "reasoning" | "call";
   /** The events after response.output_item.added. */
   readonly opening: readonly Json[];
-  /** @throws WaggleError invalid_argument at more logprobs than are kept */
+  /** @throws WaggleError invalid_argument beyond the limit on logprobs */
   add(token: TokenEvent): readonly Json[];
   /** The events before response.output_item.done. */
   closing(): readonly Json[];
-  /** As it is now. */
+  /** The item so far. */
   item(status: ItemStatus): Json;
 }
 
-/** The position of an item, which each of its events has. */
+/** Fields that each event of an item has. */
 export interface ItemPlace {
   readonly item_id: string;
   readonly output_index: number;
@@ -57,7 +57,7 @@ export function openMessage(place: ItemPlace): OpenItem {
   };
 }
 
-/** The model's thoughts, whole, in the summary: that is where clients look for them. */
+/** The model's reasoning. The whole text is in the summary, where clients search for reasoning. */
 export function openReasoning(place: ItemPlace): OpenItem {
   const at = { ...place, summary_index: 0 };
   let text = "";
@@ -74,7 +74,7 @@ export function openReasoning(place: ItemPlace): OpenItem {
       { type: "response.reasoning_summary_text.done", ...at, text },
       { type: "response.reasoning_summary_part.done", ...at, part: part() },
     ],
-    // Clients that keep their history by themselves send back only what has encrypted content; of ours nothing is hidden.
+    // Clients that manage their history send back only items with `encrypted_content`, so the field is present, but empty.
     item: (status) => ({
       id: place.item_id,
       type: "reasoning",

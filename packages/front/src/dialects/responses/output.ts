@@ -1,30 +1,29 @@
-// Owns how the tokens of an answer become the output of a response: items, one after the other, and the events about them. The same tokens
-// give the same items and events each time.
+// Converts the tokens of an answer to the output of a response: items, and their events. The same tokens always give the same items and events.
 import type { ResponseItem, TokenEvent } from "@waggle/protocol";
 import { openCall, openMessage, openReasoning } from "./output-items.ts";
 import type { Json, OpenItem } from "./output-items.ts";
 import type { ClientTool } from "./tools.ts";
 
-/** Without the sequence number, which the stream gives. */
+/** An event without its sequence number, which `framing` adds. */
 export type OutputEvent = Json & { readonly type: string };
 
-/** As it goes into the history of the next request. */
+/** A finished item, in the form that a next request can have in its input. */
 export type OutputItem = ResponseItem & { readonly id: string };
 
 export interface Output {
-  /** What the token adds. @throws WaggleError invalid_argument at more logprobs than are kept */
+  /** The events of a token. @throws WaggleError invalid_argument beyond the limit on logprobs */
   add(token: TokenEvent): readonly OutputEvent[];
-  /** Nothing more comes. An answer of nothing is one empty message. */
+  /** Ends the output; returns the last events. Output without items becomes one empty message. */
   end(lastStatus: "completed" | "incomplete"): readonly OutputEvent[];
-  /** The items that are complete. */
+  /** The finished items. */
   readonly items: readonly OutputItem[];
   readonly reasoningTokens: number;
 }
 
 export interface OutputOptions {
-  /** What the ids of all items have in common. */
+  /** Part of the ids of all items. */
   readonly key: string;
-  /** What a client calls the function that the model calls by this name. */
+  /** The client's tool for this function name of the model. */
   readonly fromFunctionName: (name: string) => ClientTool;
 }
 
@@ -51,7 +50,7 @@ export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
     return events as OutputEvent[];
   }
 
-  /** The events that have to come before this token's own. */
+  /** The events before this token's events: the end of an item, the start of the next one. */
   function turnTo(token: TokenEvent): OutputEvent[] {
     switch (token.part) {
       case undefined:

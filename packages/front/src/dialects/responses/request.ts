@@ -1,4 +1,4 @@
-// Translates a request for a response to a job, and selects the fields that the response repeats. Unsupported fields are refused by name.
+// Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
@@ -12,7 +12,7 @@ import { messagesOf } from "./messages.ts";
 import type { RequestEcho } from "./response.ts";
 import type { Toolbox } from "./tools.ts";
 
-/** @param items the whole conversation, what came before the request included */
+/** @param items the whole conversation, earlier responses included */
 export async function responseSpecOf(
   body: ResponseRequest,
   items: readonly ResponseItem[],
@@ -45,7 +45,7 @@ export async function conversationOfRequest(
   };
 }
 
-/** `reasoning.effort` only where the model knows it. */
+/** The fields that the response repeats. `reasoning.effort` is null if the model does not support it. */
 export async function echoOf(
   body: ResponseRequest,
   { chatFormat }: Pick<RequestContext, "chatFormat">,
@@ -72,8 +72,8 @@ export async function echoOf(
 }
 
 /**
- * Clients send an effort to every model: one that has neither levels nor a switch thinks as it does.
- * @throws WaggleError invalid_argument where it is to be none, and thoughts cannot be off
+ * Clients send an effort to every model, so it is ignored if the model has neither effort levels nor a switch.
+ * @throws WaggleError invalid_argument for effort none, if the model always thinks
  */
 function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
   const thinks = effort !== "none";
@@ -82,12 +82,16 @@ function effortOptions(effort: string, format: ChatFormat): Conversation["option
   }
   return {
     ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
-    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
+    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels.get(effort) ?? effort } : {}),
   };
 }
 
-/** Maps OpenAI's levels to the three levels that templates know. */
-const levels: Readonly<Record<string, string>> = { minimal: "low", xhigh: "high", max: "high" };
+/** Maps OpenAI's other levels to the levels of templates: low, medium and high. */
+const levels: ReadonlyMap<string, string> = new Map([
+  ["minimal", "low"],
+  ["xhigh", "high"],
+  ["max", "high"],
+]);
 
 function schemaOf({ text }: ResponseCountRequest): Conversation["schema"] {
   const format = text?.format;

@@ -1,4 +1,4 @@
-// Owns the routes of the Responses API: from a body to a response, and what is asked of a response afterwards.
+// Owns the routes of the Responses API: creating responses, and reading, streaming and deleting stored responses.
 import { randomBytes } from "node:crypto";
 import {
   ResponseCountRequestSchema,
@@ -11,9 +11,8 @@ import {
 import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
-import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import { promptOf, toolsOnOffer } from "../../conversation/conversation.ts";
+import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import { unsupported } from "../../body/fields.ts";
@@ -33,11 +32,10 @@ import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 
-/** Of the responses that are kept, all clients' together. */
+/** Memory limit of the stored responses of all clients together. */
 const keptBytes = 67_108_864;
 const keptForMs = 86_400_000;
 
-/** The dialect of OpenAI's Responses API. */
 export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai responses",
@@ -71,18 +69,18 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     return c.req.param("id") ?? "";
   }
 
-  /** The events of a response again, and those that are still to come. */
+  /** Streams the past and future events of a stored response. */
   async function streamAgain(c: AppContext, head: ResponseHead): Promise<Response> {
     const after = startingAfter(c);
     const job = registry.get(c.get("client"), head.id);
     if (job === undefined || job.log.firstToken > 0) {
-      throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are not held any more.`);
+      throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are no longer stored.`);
     }
     const shape = shapeOf(head, job);
     const last = lastNumberOf(shape, job.log);
     if (after > last)
       throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
-    // A HEAD has no body to read: a reader would wait for ever, and would count as one.
+    // A response to HEAD has no body: a reader would never be read, but would count as a stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
     return await generations.stream(c, job, -1, responseFraming(shape, after));
   }
@@ -96,12 +94,16 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const context = requestContextOf(c, options, served, { streamed });
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
-      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...(await echoOf(body, context)) };
+      const fields = {
+        created_at: Math.floor(Date.now() / 1000),
+        model: served.name,
+        ...(await echoOf(body, context)),
+      };
       const accepted = (job: Job): ResponseShape => {
-        // Of a request that was sent again: the response is the first one's.
+        // A retry of the request gets the response of the first try.
         const earlier = store.find(c.get("client"), job.id);
         if (earlier !== undefined) return shapeOf(earlier.head, job);
-        const shape = shapeOf({ id: job.id, ...said }, job);
+        const shape = shapeOf({ id: job.id, ...fields }, job);
         if (body.store === false) return shape;
         const previousId = body.previous_response_id ?? undefined;
         keepResponse({ store, job, shape, input: withIds(own, job.callKey), previousId, log: options.log });
@@ -120,9 +122,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const served = models.find(body.model);
       const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
-      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
-      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
-      return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
+      return c.json({ object: "response.input_tokens", input_tokens: await countTokens(c, conversation, served) });
     },
     async getResponse(c) {
       const { head, ended } = store.get(c.get("client"), idOf(c));
@@ -143,7 +143,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
 }
 
 interface Items {
-  /** What the responses before the request hold. */
+  /** Items of earlier responses. */
   readonly before: readonly ResponseItem[];
   readonly own: readonly ResponseItem[];
 }
@@ -152,6 +152,6 @@ interface Items {
 function startingAfter(c: AppContext): number {
   const given = c.req.query("starting_after");
   if (given === undefined) return -1;
-  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it is no sequence number");
+  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it must be a sequence number");
   return Number(given);
 }

@@ -1,4 +1,4 @@
-// Owns how a response is stored: from its acceptance on, and whole once its job has ended, whether or not a client reads it.
+// Stores a response when its job is accepted, and completes the stored response when the job ends, even if the client has left.
 import type { Job } from "@waggle/jobs";
 import type { Logger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
@@ -18,7 +18,7 @@ export interface KeepingOptions {
   readonly log: Logger;
 }
 
-/** Reads the job's log along, since its first tokens may be gone when the last one comes. */
+/** Reads the job's log during generation, since the log may drop its first tokens before the job ends. */
 export function keepResponse({ store, job, shape, input, previousId, log }: KeepingOptions): void {
   const { client } = job.spec.scope;
   const { head } = shape;

@@ -23,16 +23,6 @@ function keep(store: ResponseStore, client: string, id: string, text: string, pr
 
 const isThere = (store: ResponseStore, client: string, id: string): boolean => store.charactersOf(client, id) > 0;
 
-test("a response is its client's own", () => {
-  const { store } = start();
-  keep(store, "a", "r", "hi");
-  expect(store.get("a", "r").head.id).toBe("r");
-  expect(() => store.get("b", "r")).toThrow('Cannot find response "r"');
-  expect(store.forget("b", "r")).toBe(false);
-  expect(store.item("b", "msg_r")).toBeUndefined();
-  expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
-});
-
 test("the least recently used goes first, and what it took is free again", () => {
   const { store } = start();
   const ids = ["1", "2", "3", "4"];

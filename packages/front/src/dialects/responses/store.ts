@@ -1,4 +1,4 @@
-// Owns the responses that are kept: each client's own, bounded in bytes and time, the least recently used forgotten first.
+// Stores the responses of each client, up to limits on bytes and time. Drops the least recently used responses first.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { ResponseObject } from "@waggle/protocol";
@@ -7,7 +7,7 @@ import type { ResponseHead } from "./response.ts";
 
 export interface KeptResponse {
   readonly head: ResponseHead;
-  /** The response whose conversation comes before the input. */
+  /** The response whose conversation precedes the input. */
   readonly previousId: string | undefined;
   readonly input: readonly OutputItem[];
   /** Present once the response has ended. */
@@ -15,9 +15,7 @@ export interface KeptResponse {
 }
 
 export interface EndedResponse {
-  /** The whole object. */
   readonly response: Partial<ResponseObject> & Pick<ResponseObject, "status">;
-  /** Its output items. */
   readonly output: readonly OutputItem[];
 }
 
@@ -30,39 +28,38 @@ export interface ResponseStoreOptions {
 }
 
 export interface ResponseStore {
-  /** Keeps one that has not ended. */
+  /** Stores a response that has not ended. */
   keep(client: string, response: Omit<KeptResponse, "ended">): void;
-  /** It has ended. A response that was deleted meanwhile stays deleted. */
+  /** Adds the end of the response, unless the response was deleted meanwhile. */
   end(client: string, id: string, ended: EndedResponse): void;
-  /** Undefined also for another client's. Counts as use. */
+  /** Undefined also for another client's response. Counts as a use. */
   find(client: string, id: string): KeptResponse | undefined;
-  /** @throws WaggleError not_found where `find` has none; naming the field, where the id came in one */
+  /** Like `find`. @param field the field with the id, for the error. @throws WaggleError not_found */
   get(client: string, id: string, field?: string): KeptResponse;
-  /** Of its conversation, which is its input and its output, as JSON; 0 when it is not kept. */
+  /** Characters of the response's input and output as JSON; 0 if the response is not stored. */
   charactersOf(client: string, id: string): number;
-  /** An item of one of the client's responses. */
+  /** An item of any of the client's responses. */
   item(client: string, id: string): OutputItem | undefined;
-  /** Returns whether it was there. */
+  /** Returns whether the response was stored. */
   forget(client: string, id: string): boolean;
   readonly bytes: number;
 }
 
-/** What a response costs in addition to its texts, roughly. */
+/** Approximate size of a response without its texts. */
 const entryCharacters = 1_024;
 
 interface Entry {
   response: KeptResponse;
-  /** Of the input and the output. */
+  /** Characters of input and output. */
   characters: number;
   bytes: number;
   timer: TimerHandle;
 }
 
-/** The responses of one client. */
 interface Shelf {
-  /** By id, the least recently used first. */
+  /** By id of the response, the least recently used first. */
   readonly entries: Map<string, Entry>;
-  /** By an item's id, those of the responses that have it, the latest last. */
+  /** By id of an item: ids of the responses that contain the item, the latest last. */
   readonly owners: Map<string, Set<string>>;
   bytes: number;
 }
@@ -103,7 +100,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
     return clock.setTimeout(() => forget(client, id), keptForMs);
   }
 
-  /** The client with the most stored bytes makes room, so that no client loses responses because of another one. */
+  /** Drops responses of the client with the most stored bytes, so that a client cannot evict the responses of smaller clients. */
   function makeRoom(): void {
     while (total > maxBytes) {
       const [largest] = [...shelves].sort(([, a], [, b]) => b.bytes - a.bytes);
@@ -126,7 +123,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
 
   return {
     keep(client, { head, previousId, input }) {
-      // Before anything is touched: it throws where the text would be longer than a string can be.
+      // Before any change, since `JSON.stringify` throws if the text exceeds the maximum length of a string.
       const characters = JSON.stringify(input).length;
       const costs = entryCharacters + JSON.stringify(head).length + characters;
       forget(client, head.id);
@@ -154,7 +151,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
     get(client, id, field) {
       const entry = touch(client, id);
       if (entry !== undefined) return entry.response;
-      const why = "it is unknown, or not kept any more";
+      const why = "it is unknown, or no longer stored";
       const details = field === undefined ? {} : { details: { problems: [{ field, problem: why }] } };
       throw new WaggleError("not_found", `Cannot find response "${id.slice(0, 128)}": ${why}.`, details);
     },

@@ -1,20 +1,20 @@
-// Owns the reading of an object of one string while its JSON still comes: the input of a custom tool, as far as it has been generated.
+// Reads the input of a custom tool during generation: the string in an object like {"input": "..."}, whose JSON arrives in pieces.
 import { customArgument } from "./tools.ts";
 
 export interface StringArgumentReader {
-  /** What this piece of JSON adds to the string; "" while nothing of it is certain. */
+  /** The text that this piece of JSON adds to the string; "" if the text depends on the next piece. */
   read(json: string): string;
-  /** The whole string; of JSON that is something else, the JSON itself. */
+  /** The whole string; if the JSON is not such an object, the JSON. */
   readonly text: string;
 }
 
 const opening = new RegExp(`^\\s*\\{\\s*"${customArgument}"\\s*:\\s*"`);
-/** A string's end, or an escape that has not come to its own. A high surrogate waits for its other half: alone it is no character. */
+/** An incomplete escape at the end of the text. An escaped high surrogate is incomplete until its low surrogate. */
 const incomplete = /(?:\\(?:u[0-9a-fA-F]{0,3})?|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)$/;
 
 export function createStringArgumentReader(): StringArgumentReader {
   let json = "";
-  /** Where the JSON begins that has not been read. */
+  /** Start of the unread JSON; undefined until the string has started. */
   let at: number | undefined;
   let text = "";
   let closed = false;
@@ -28,11 +28,11 @@ export function createStringArgumentReader(): StringArgumentReader {
       }
       if (closed) return "";
       const { length, ends } = readableOf(json.slice(at));
-      const said = unescaped(json.slice(at, at + length));
+      const added = unescaped(json.slice(at, at + length));
       at += length;
       closed = ends;
-      text += said;
-      return said;
+      text += added;
+      return added;
     },
     get text() {
       return at === undefined ? json : text;
@@ -40,7 +40,7 @@ export function createStringArgumentReader(): StringArgumentReader {
   };
 }
 
-/** The inside of a JSON string, unescaped; as it is where it is not valid. */
+/** Unescapes the inside of a JSON string; returns invalid text unchanged. */
 function unescaped(inside: string): string {
   try {
     return JSON.parse(`"${inside}"`) as string;
@@ -49,7 +49,7 @@ function unescaped(inside: string): string {
   }
 }
 
-/** How much of a string's inside can be read by itself, and whether it ends there. */
+/** Length of the inside up to the end of the string, or up to an incomplete escape. */
 function readableOf(inside: string): { readonly length: number; readonly ends: boolean } {
   for (let i = 0; i < inside.length; i += 1) {
     if (inside[i] === "\\") i += 1;
@@ -58,7 +58,7 @@ function readableOf(inside: string): { readonly length: number; readonly ends: b
   return { length: inside.length - (trailingEscape(inside)?.length ?? 0), ends: false };
 }
 
-/** A backslash that is itself escaped begins nothing. */
+/** An escaped backslash starts no escape. */
 function trailingEscape(inside: string): string | undefined {
   const tail = incomplete.exec(inside);
   if (tail === null) return undefined;

@@ -1,5 +1,5 @@
-// Maps a request's tools to functions, the only kind that the model knows, and function names back to tools: functions, custom tools whose input is
-// free text, and both of them in namespaces.
+// Maps a request's tools to functions, the only tools that models know, and function names back to tools. Tools are functions, custom tools with
+// free text as input, and namespaces of both.
 import { unsupported } from "../../body/fields.ts";
 import type { ResponseClientTool, ResponseTool, ResponseToolChoice, Tool, ToolChoice } from "@waggle/protocol";
 
@@ -14,9 +14,9 @@ export interface Toolbox {
   /** All tools as functions, in the order of the request. */
   readonly functions: readonly Tool[];
   readonly choice: ToolChoice | undefined;
-  /** Where the request has the parameters of one of `functions`. */
+  /** The request's field with the parameters of this function. */
   fieldOf(index: number): string;
-  /** What the client calls this function. */
+  /** The client's tool for this function name. */
   fromFunctionName(name: string): ClientTool;
 }
 
@@ -26,7 +26,7 @@ interface Offer {
   readonly field: string;
 }
 
-/** What the input of a custom tool is called inward: the one argument of its function. */
+/** The only argument of a custom tool's function: the input. */
 export const customArgument = "input";
 
 const customParameters = {
@@ -36,16 +36,16 @@ const customParameters = {
   additionalProperties: false,
 } as const;
 
-/** How a client names a tool in a choice or a call. */
+/** A tool's name in a choice or a call. */
 type ToolName = Pick<ClientTool, "name"> & { readonly namespace?: string | null | undefined };
 
-/** Inward a namespace goes before the name. */
+/** The name of the tool's function, with the namespace as prefix. */
 export function toFunctionName({ name, namespace }: ToolName): string {
   if (namespace == null) return name;
   return namespace.endsWith("__") ? `${namespace}${name}` : `${namespace}__${name}`;
 }
 
-/** @throws WaggleError invalid_argument when a call is due that no tool allows */
+/** @throws WaggleError invalid_argument if a call is required, but no allowed tool can be called */
 export function toolboxOf(
   tools: readonly ResponseTool[] | null | undefined,
   choice: ResponseToolChoice | null | undefined,
@@ -95,11 +95,11 @@ function choiceOf(choice: ResponseToolChoice | null | undefined): ToolChoice | u
   if (typeof choice === "string") return choice;
   if (choice.type !== "allowed_tools") return namedTool(choice);
   const { mode, tools } = choice;
-  // Tools that OpenAI's servers run have no name, and cannot be called here.
+  // Tools that OpenAI's servers run have no name, and cannot be called.
   const named = tools.flatMap(({ name, namespace }) => (name == null ? [] : [namedTool({ name, namespace })]));
   if (named.length > 0) return { type: "allowed_tools", allowed_tools: { mode, tools: named } };
   if (mode === "auto") return "none";
-  throw unsupported("tool_choice", "it allows no tool that is on offer");
+  throw unsupported("tool_choice", "it allows no tool of the request");
 }
 
 function namedTool(tool: ToolName): Extract<ToolChoice, { type: "function" }> {

@@ -12,7 +12,7 @@ describe("arrays", () => {
     [3, 7],
     [2, undefined],
     [300, 2_500],
-  ])("has from %j to %j items", (minItems, maxItems) => {
+  ])("have from %j to %j items", (minItems, maxItems) => {
     const { accepts } = compileSchema({
       items: { type: "null" },
       minItems,
@@ -23,13 +23,13 @@ describe("arrays", () => {
     expect(accepted).toEqual(lengths.filter((length) => length >= minItems && length <= (maxItems ?? Infinity)));
   });
 
-  it("has any items where the schema does not restrict them", () => {
+  it("may have any items if the schema does not restrict the items", () => {
     expect(compileSchema({ type: "array" }).accepts([1, "a", [], {}])).toBe(true);
     expect(compileSchema({ type: "array", minItems: 2, maxItems: 2 }).accepts([{}, []])).toBe(true);
     expect(compileSchema({ type: "array", minItems: 2, maxItems: 2 }).accepts([{}])).toBe(false);
   });
 
-  it("fills all positions of a tuple, and adds nothing", () => {
+  it("fill all positions of a tuple, and have no further items", () => {
     const { accepts } = compileSchema({ type: "array", prefixItems: [{ type: "integer" }, { type: "string" }] });
     expect(accepts([1, "a"])).toBe(true);
     expect([[], [1], [1, "a", 2], ["a", 1]].filter(accepts)).toEqual([]);
@@ -48,7 +48,7 @@ describe("arrays", () => {
     [{ items: false }, [[1, "a"]], [[1, "a", null]]],
     [{ maxItems: 1 }, [[1]], [[], [1, "a"]]],
     [{ minItems: 3 }, [[1, "a", { any: "thing" }]], [[1, "a"]]],
-  ])("takes a tuple with %j", (keywords, valid, invalid) => {
+  ])("may be a tuple with %j", (keywords, valid, invalid) => {
     const schema = { type: "array", prefixItems: [{ type: "integer" }, { type: "string" }], ...keywords };
     const { accepts, expectValid } = compileSchema(schema);
     expect(valid.filter((value) => !accepts(value))).toEqual([]);
@@ -56,14 +56,14 @@ describe("arrays", () => {
     expectValid(50);
   });
 
-  it("ends before a position that no value can fill", () => {
+  it("end before a position that no value can fill", () => {
     const { accepts } = compileSchema({ prefixItems: [{ type: "null" }, false] });
     expect(accepts([null])).toBe(true);
     expect(compileSchema({ prefixItems: [{ type: "null" }, false], items: true }).accepts([null, null])).toBe(false);
     expect(compileSchema({ items: false }).accepts([])).toBe(true);
   });
 
-  it("joins items, positions and counts of several schemas", () => {
+  it("fulfil items, positions and counts of several schemas", () => {
     const schema = {
       allOf: [
         { type: "array", prefixItems: [{ minimum: 3 }], minItems: 1 },
@@ -83,7 +83,7 @@ describe("arrays", () => {
     [{ type: "array", prefixItems: {} }, "prefixItems", "/prefixItems"],
     [{ type: "array", minItems: 1e9 }, "minItems", "/minItems"],
     [{ type: "array", items: 3 }, "schema", "/items"],
-  ])("refuses %j", (schema, keyword, path) => {
+  ])("are rejected for %j", (schema, keyword, path) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
   });
 });

@@ -1,4 +1,4 @@
-// Writes arrays: the items at fixed positions, the items after these, and the number of items.
+// Writes arrays: the items at fixed positions, the items after the fixed positions, and the number of items.
 import type { CompileContext } from "../compile-context.ts";
 import type { Condition } from "../conjunction.ts";
 import {
@@ -12,14 +12,14 @@ import {
   type Expression,
 } from "../../rules/expression.ts";
 import { comma } from "../values/json-text.ts";
-import { countOf, has, listOf, refuse, upperCountOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, listOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { schemaAt } from "../objects/properties.ts";
 import { countedValues, uniqueList } from "./unique-items.ts";
 
 /** This many schemas count as one step. */
 const partsPerStep = 10;
 
-/** In lists of at most this many items, any item may be the one that fulfils `contains`; in longer lists, only the first item. */
+/** In lists of at most this many items, any item may fulfil `contains`; in longer lists, the first item must. */
 const mostPlaces = 32;
 
 interface Counts {
@@ -31,8 +31,7 @@ interface Counts {
 /** Returns `never` if the maximum number of items is below the minimum. */
 export function arrayExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const { limits } = context.grammar;
-  const min = Math.max(0, ...parts.map((part) => countOf(part, "minItems", limits.repetitions) ?? 0));
-  const max = Math.min(...parts.map((part) => upperCountOf(part, "maxItems", limits.repetitions)));
+  const { min, max } = countsOf(parts, "minItems", "maxItems", limits.repetitions);
   if (min > max) return never;
   const unique = parts.find((part) => valueOf(part, "uniqueItems") === true);
   const list =
@@ -78,9 +77,7 @@ function uniqueItems(
   );
 }
 
-/**
- * The items at fixed positions, as many as `max` allows. Ends before a position that no value can fill.
- */
+/** The items at fixed positions, as many as `max` allows. Ends before a position that no value can fill. */
 function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max: number): readonly Expression[] {
   const items: Expression[] = [];
   const length = Math.min(prefixLength(parts, context), max);
@@ -97,7 +94,7 @@ function prefixLength(parts: readonly SchemaPart[], context: CompileContext): nu
   return Math.max(0, ...parts.map((part) => prefixOf(context, part).length));
 }
 
-/** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for the items after these). */
+/** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for further items). */
 function prefixOf(context: CompileContext, part: SchemaPart): readonly unknown[] {
   return listOf(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
 }
@@ -119,7 +116,7 @@ function itemConditions(part: SchemaPart): readonly Condition[] {
   return has(part, restKeyword(part)) ? [schemaAt(part, restKeyword(part))] : [];
 }
 
-/** The items after the fixed positions; `never` if a fixed position cannot be filled, or if the tuple ends there and is long enough. */
+/** The items after the fixed positions; `never` if a fixed position cannot be filled, or if further items are neither declared nor needed. */
 function restItems(context: CompileContext, parts: readonly SchemaPart[], placed: number, min: number): Expression {
   if (placed < prefixLength(parts, context)) return never;
   const isTuple = placed > 0 && !parts.some((part) => has(part, restKeyword(part)));

@@ -16,7 +16,7 @@ const mostInAnyOrder = 7;
 /** A range of integers is listed value by value up to this many integers. */
 const mostNumbers = 100;
 
-/** All values that fulfil the conditions, as text; undefined if they are too many, or if objects or arrays are among them. */
+/** The texts of all values that fulfil the conditions; undefined if the values are too many or cannot be listed. */
 export function countedValues(
   context: CompileContext,
   conditions: readonly Condition[],
@@ -49,7 +49,7 @@ function valuesOfParts(context: CompileContext, parts: readonly SchemaPart[]): r
   return byType.some((values) => values === undefined) ? undefined : byType.flatMap((values) => values ?? []);
 }
 
-/** The text between the brackets. */
+/** Writes the items between the brackets. */
 export function uniqueList(
   { grammar }: CompileContext,
   values: readonly string[],

@@ -61,7 +61,7 @@ function fraction(low: string, high: string): Expression {
   return Number(low) === 0 ? optional(written) : written;
 }
 
-/** At least one place. */
+/** One or more decimal places that, padded with zeros, are between `low` and `high`. */
 function places(low: string, high: string): Expression {
   if (isAny(low, high)) return repeat(digit, 1, low.length);
   if (/^0*$/.test(high)) return repeat(literal("0"), 1, high.length);

@@ -4,7 +4,7 @@ import { hasExactNumbers } from "./exact-numbers.ts";
 
 describe("numbers that a double cannot hold", () => {
   it.each(["1e400", "-1e400", "9007199254740993", "12345678901234567890", "1e300", '[{"a":1e400}]'])(
-    "are refused by name as a fixed value: %s",
+    "are rejected as a fixed value: %s",
     (text) => {
       for (const keyword of ["const", "enum"]) {
         const schema: unknown = JSON.parse(
@@ -16,7 +16,7 @@ describe("numbers that a double cannot hold", () => {
   );
 
   it.each(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxItems"])(
-    "are refused by name as %s",
+    "are rejected as %s",
     (keyword) => {
       expect(refusal(JSON.parse(`{"items":{"${keyword}":1e400}}`))).toMatchObject({
         keyword,
@@ -25,7 +25,7 @@ describe("numbers that a double cannot hold", () => {
     },
   );
 
-  it("are never a stricter bound where they are rounded", () => {
+  it("are never a stricter bound when they are rounded", () => {
     const { accepts, acceptsText } = compileSchema(
       JSON.parse('{"type":"integer","minimum":-3,"maximum":18446744073709551615}'),
     );
@@ -33,7 +33,7 @@ describe("numbers that a double cannot hold", () => {
     expect(refusal(JSON.parse('{"type":"integer","minimum":9007199254740993}'))).toMatchObject({ keyword: "minimum" });
   });
 
-  it("are distinguished from those that it can", () => {
+  it("are distinguished from numbers that a double can hold", () => {
     const exact = [0, -0, 0.1, 1e-300, 2 ** 53 - 1, [1, { a: "1e400" }], null, "x"];
     expect(exact.filter((value) => !hasExactNumbers(value))).toEqual([]);
     expect([Infinity, 2 ** 53, [[2 ** 60]], { a: -Infinity }].filter(hasExactNumbers)).toEqual([]);

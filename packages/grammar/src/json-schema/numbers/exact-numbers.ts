@@ -1,9 +1,8 @@
 // Checks that JSON.parse has not changed the numbers of a value.
 
 /**
- * Whether `JSON.parse` kept every number of the value exact. It does not for `1e400`, which becomes Infinity and which JSON.stringify writes
- * as null, and may not for an integer beyond 2^53, which may be rounded. Fractions count as exact: the shortest text of a double is
- * parsed to the same double.
+ * Whether `JSON.parse` kept every number of the value exact. It changes `1e400` to Infinity, which JSON.stringify writes as null, and it may round
+ * integers beyond 2^53. Fractions count as exact: the shortest text of a double is parsed to the same double.
  */
 export function hasExactNumbers(value: unknown): boolean {
   if (typeof value === "number") return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);

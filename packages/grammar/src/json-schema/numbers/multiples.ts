@@ -11,10 +11,8 @@ export interface Residues {
 
 /** The digits 0 to 9. */
 const digits = Array.from({ length: 10 }, (_, digit) => digit);
-/** This many rules for digits count as one step. */
-const rulesPerStep = 1;
 
-/** Integers from `low` to `high`, both included, that leave one of the accepted remainders. */
+/** Integers from `low` to `high`, both included, with an accepted remainder. */
 export function residuesBetween(
   grammar: Grammar,
   low: bigint,
@@ -41,7 +39,7 @@ function naturals(grammar: Grammar, low: bigint, high: bigint, residues: Residue
     const key = `${count} ${residue}`;
     const known = rules.get(key);
     if (known !== undefined) return known;
-    grammar.spend(1 / rulesPerStep);
+    grammar.spend(1);
     const expression = byDigit(residue, digits, (_, next) => free(count - 1, next));
     const rule = isNever(expression) ? never : grammar.define(grammar.reserve(`${hint}-${count}`), expression);
     rules.set(key, rule);

@@ -20,7 +20,7 @@ export interface NumberConstraints {
   readonly integer: boolean;
   readonly low: Bound | undefined;
   readonly high: Bound | undefined;
-  /** Divisors of the number, and divisors that it must not have. */
+  /** The value must be a multiple of each step, and not of a negated step. */
   readonly steps: readonly Step[];
 }
 
@@ -30,13 +30,13 @@ interface Step {
   readonly part: SchemaPart;
 }
 
-/** Larger bounds are treated as this one, since JSON numbers beyond it lose digits when they are parsed. */
+/** Larger bounds are reduced to this bound, since JSON numbers beyond it lose digits when they are parsed. */
 const farthest = Number.MAX_SAFE_INTEGER;
-/** The bound of numbers without a bound in the schema. */
+/** The bound of numbers if the schema has no bound. */
 const usual = 10 ** numberDigits.integer - 1;
 /** Highest modulus for which remainders are checked: the automaton over the digits has a state for each remainder and decimal place. */
 const highestModulus = 200;
-/** Most numbers that are listed one by one, and most texts after the decimal point that are listed for a step. */
+/** Limit for numbers that are listed one by one, and for the fractions that are listed for a fractional step. */
 const mostListed = 1_000;
 
 export function readNumberConstraints(parts: readonly SchemaPart[], integer: boolean): NumberConstraints {
@@ -82,7 +82,7 @@ export function numberFilter({ integer, low, high, steps }: NumberConstraints): 
   };
 }
 
-/** The integers that fulfil the constraints, in ascending order; undefined if there are more than `most`. */
+/** The integers that fulfil the constraints, in ascending order; undefined if the bounds contain more than `most` integers. */
 export function wholeNumbersOf(constraints: NumberConstraints, most: number): readonly string[] | undefined {
   const { low, high } = constraints;
   if (low === undefined || high === undefined) return undefined;
@@ -93,7 +93,7 @@ export function wholeNumbersOf(constraints: NumberConstraints, most: number): re
 }
 
 /**
- * Returns `never` if no number with as many digits as a grammar writes fulfils the constraints.
+ * Returns `never` if no number that fulfils the constraints is within the limits for digits.
  * @throws UnsupportedSchemaError if all such numbers are too large to be distinguished, and for steps with many digits
  */
 export function numberExpression(grammar: Grammar, constraints: NumberConstraints, hint: string): Expression {
@@ -124,7 +124,7 @@ function steppedExpression(grammar: Grammar, constraints: NumberConstraints, hin
   const [first, last] = [lowest(low, high, 0), highest(high, low, 0)];
   const whole = first > last ? never : wholeSteps(grammar, constraints, first, last, hint);
   if (integer) return whole;
-  // Numbers with a fraction are multiples of no integer, so they fulfil every negated step, and no other steps occur here.
+  // Numbers with a fraction are not multiples of any integer, so they fulfil every negated step. Only negated steps occur here.
   return choice(whole, brokenNumber(constraints));
 }
 
@@ -213,7 +213,7 @@ function brokenNumber({ low, high }: NumberConstraints): Expression {
   );
 }
 
-/** Most digits before the decimal point of a fractional number, so that parsing does not lose the digits after it. */
+/** Limit for the digits before the decimal point of a fractional number, so that parsing does not lose the digits after the point. */
 const brokenDigits = 8;
 
 function naturalNumber(): Expression {

@@ -1,4 +1,4 @@
-// Finds the names that `propertyNames` lists. These names count as declared.
+// Finds the names that `propertyNames` allows. Names that it lists count as declared.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions } from "../conjunction.ts";
 import { fixedValueFilter, readFixedValues } from "../values/fixed-values.ts";

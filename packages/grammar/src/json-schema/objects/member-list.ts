@@ -1,4 +1,4 @@
-// Writes the list between the braces of an object: the order of the members, and their number.
+// Writes the list of members of an object, in their order and within the limits of their number.
 import { choice, isNever, never, optional, sequence, type Expression } from "../../rules/expression.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { comma } from "../values/json-text.ts";
@@ -77,7 +77,7 @@ export function memberList(
   return mayEnd && min === 0 ? optional(whole) : whole;
 }
 
-/** Joins successive required members to one row, since none of them can be skipped. */
+/** Joins successive required members to one row, since they always occur together. */
 function joinRequired(members: readonly Member[], separator: Expression, isCounted: boolean): readonly Row[] {
   const rows: Member[][] = [];
   for (const member of members) {

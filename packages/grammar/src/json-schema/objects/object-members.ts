@@ -1,8 +1,8 @@
-// Writes the members of an object separately, each with the rules of its value, for formats that write arguments in tags instead of JSON.
+// Writes each member of an object separately, for formats that write arguments in tags instead of JSON.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions, withOptions, type Condition } from "../conjunction.ts";
 import { UnsupportedSchemaError } from "../../rules/errors.ts";
-import { choice, literal, never, type Expression } from "../../rules/expression.ts";
+import { choice, never, type Expression } from "../../rules/expression.ts";
 import { anyArray, anyBoolean, anyInteger, anyNumber, anyObject, nullWord } from "../values/free-form.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { finiteNames } from "./finite-names.ts";
@@ -13,20 +13,20 @@ import { literalChoice } from "../values/literal-tree.ts";
 import { jsonNotation, type Notation } from "../../rules/notation.ts";
 import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
 import { rawString } from "../strings/raw-text.ts";
-import { countOf, has, refuse, upperCountOf, type SchemaPart } from "../schema-part.ts";
+import { countOf, countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints } from "../strings/strings.ts";
 import { namedTypes, writtenTypes } from "../types.ts";
 import { alternatives } from "../unions.ts";
 
-/** A value that a schema describes, and the ways to write it. */
+/** A value that a schema describes, with its expressions. */
 export interface SchemaValue {
   /** `string`: all values are strings, so that they can be written without quotes. */
   readonly kind: "string" | "json";
   /** The value in the given notation. */
   value(notation: Notation): Expression;
   /**
-   * For the kind `string`: the text without quotes, up to the end marker `until`. The text is such that a search for the marker finds it
-   * exactly at the end of the text; `never` if no value has such a text.
+   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds it exactly at the end of the text.
+   * `never` if no value has a text of this form.
    * @throws UnsupportedSchemaError for the kind `json`, or if the texts need too many states
    */
   raw(until: string): Expression;
@@ -135,8 +135,7 @@ function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: stri
       listed.map((part) => schemaAt(part, "items")),
       `${hint}-item`,
     ),
-    min: Math.max(0, ...parts.map((part) => countOf(part, "minItems", grammar.limits.repetitions) ?? 0)),
-    max: Math.min(...parts.map((part) => upperCountOf(part, "maxItems", grammar.limits.repetitions))),
+    ...countsOf(parts, "minItems", "maxItems", grammar.limits.repetitions),
   };
 }
 
@@ -231,5 +230,5 @@ function rawParts({ grammar }: CompileContext, parts: readonly SchemaPart[], unt
   const texts = [...values.values()]
     .filter(fixedValueFilter(grammar, parts))
     .flatMap(({ value }) => (typeof value === "string" && endsAtMarker(value, until) ? [value] : []));
-  return texts.length === 1 ? literal(texts[0] ?? "") : literalChoice(texts);
+  return literalChoice(texts);
 }

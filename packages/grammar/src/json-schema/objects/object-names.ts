@@ -1,4 +1,4 @@
-// Finds which names undeclared members may have, and which schemas apply to these members.
+// Finds the names that undeclared members may have, and the schemas that apply to these members.
 import { isNever, never, type Expression } from "../../rules/expression.ts";
 import type { CompileContext } from "../compile-context.ts";
 import type { Condition } from "../conjunction.ts";
@@ -14,10 +14,10 @@ import { has, pathOf, refuse, type SchemaPart } from "../schema-part.ts";
 import { textLanguage } from "../strings/strings.ts";
 import { stringsLanguage } from "../strings/string-languages.ts";
 
-/** Each character of a name that other names must differ from counts as this many steps. */
+/** Each character of a declared name counts as this many steps, since undeclared names must differ from declared names. */
 const stepsPerChar = 10;
 
-/** Most kinds of names that patterns distinguish; each pattern can double them. */
+/** Limit for the kinds of names that patterns distinguish. Each pattern can double the number of kinds. */
 const mostKinds = 48;
 
 /** Names of one kind: the same patterns match all of them. */
@@ -34,7 +34,7 @@ interface Kind {
 
 /**
  * @param taken names of declared members, and names that no member may have
- * @param wanted condition on the names; if absent, it does not restrict them
+ * @param wanted condition on the names; by default all names are allowed
  */
 export function otherNames(
   context: CompileContext,

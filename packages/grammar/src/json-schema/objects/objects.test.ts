@@ -21,7 +21,7 @@ function objectOf(members: readonly string[]): object {
 }
 
 describe("objects", () => {
-  it("distinguish other names from the same declared ones by the same rules", () => {
+  it("share the rules for undeclared names if their declared names are equal", () => {
     const open = (required: readonly string[]): object =>
       objectSchema(required, { additionalProperties: { type: "null" } });
     const rulesOf = (...items: readonly object[]): number =>
@@ -31,7 +31,7 @@ describe("objects", () => {
   });
 
   it.each([[[]], [["a"]], [["c"]], [["e"]], [["b", "d"]], [names]])(
-    "reaches every subset of the optional members when %j are required",
+    "allow every subset of the optional members when %j are required",
     (required) => {
       const { accepts } = compileSchema(objectSchema(required));
       const accepted = subsets.filter((members) => accepts(objectOf(members)));
@@ -39,7 +39,7 @@ describe("objects", () => {
     },
   );
 
-  it("has the members in their declared order, each once", () => {
+  it("have each member at most once, in the declared order", () => {
     const { accepts, acceptsText } = compileSchema(objectSchema([]));
     expect(accepts({ b: null, a: null })).toBe(false);
     expect(acceptsText('{"a":null,"a":null}')).toBe(false);
@@ -47,7 +47,7 @@ describe("objects", () => {
     expect(acceptsText('{,"a":null}')).toBe(false);
   });
 
-  it("grows with the number of members, not with their subsets", () => {
+  it("have a grammar that grows with the number of members, not of their subsets", () => {
     const sizeOf = (count: number): number => {
       const properties = Object.fromEntries(
         Array.from({ length: count }, (_, index) => [`member${index}`, { type: "null" }]),
@@ -57,7 +57,7 @@ describe("objects", () => {
     expect(sizeOf(200)).toBeLessThan(2.2 * sizeOf(100));
   });
 
-  it("has only declared members where additionalProperties is absent or false", () => {
+  it("have only declared members if additionalProperties is absent or false", () => {
     for (const more of [{}, { additionalProperties: false }]) {
       expect(compileSchema(objectSchema([], more)).accepts({ x: null })).toBe(false);
     }
@@ -66,24 +66,27 @@ describe("objects", () => {
   it.each([
     { type: "object", properties: {} },
     { properties: {}, required: [] },
-  ])("is any object for %j", (schema) => {
+  ])("may be any object for %j", (schema) => {
     expect(compileSchema(schema).accepts({})).toBe(true);
     expect(compileSchema(schema).accepts({ x: 1 })).toBe(true);
   });
 
-  it.each([[[]], [["a"]], [["e"]]])("puts other members last, under other names, when %j are required", (required) => {
-    const { accepts, expectValid } = compileSchema(
-      objectSchema(required, { additionalProperties: { type: "integer" } }),
-    );
-    const members = objectOf(required);
-    expect(accepts({ ...members, x: 1, y: 2 })).toBe(true);
-    expect(accepts({ ...members, ab: 1, "": 2, é: 3 })).toBe(true);
-    expect(accepts({ x: 1, ...objectOf(["a", "e"]) })).toBe(false);
-    expect(accepts({ ...members, x: "no integer" })).toBe(false);
-    expectValid(200);
-  });
+  it.each([[[]], [["a"]], [["e"]]])(
+    "have undeclared members last, with other names, when %j are required",
+    (required) => {
+      const { accepts, expectValid } = compileSchema(
+        objectSchema(required, { additionalProperties: { type: "integer" } }),
+      );
+      const members = objectOf(required);
+      expect(accepts({ ...members, x: 1, y: 2 })).toBe(true);
+      expect(accepts({ ...members, ab: 1, "": 2, é: 3 })).toBe(true);
+      expect(accepts({ x: 1, ...objectOf(["a", "e"]) })).toBe(false);
+      expect(accepts({ ...members, x: "no integer" })).toBe(false);
+      expectValid(200);
+    },
+  );
 
-  it("never spells the name of a declared member in another way", () => {
+  it("never have undeclared members with another spelling of a declared name", () => {
     const { acceptsText } = compileSchema({
       type: "object",
       properties: { ab: { const: 1 } },
@@ -94,13 +97,13 @@ describe("objects", () => {
     expect(acceptsText('{"a":2,"abc":3,"b":4}')).toBe(true);
   });
 
-  it("takes any object where the schema has only the type", () => {
+  it("may be any object if the schema has only a type", () => {
     const { accepts } = compileSchema({ type: "object" });
     expect(accepts({ any: [{ thing: null }] })).toBe(true);
     expect(accepts([])).toBe(false);
   });
 
-  it("gives a required member that is not declared the schema of the others", () => {
+  it("apply additionalProperties to a required member that is not declared", () => {
     const { accepts } = compileSchema({ type: "object", required: ["x"], additionalProperties: { type: "integer" } });
     expect(accepts({ x: 1 })).toBe(true);
     expect(accepts({ x: "1" })).toBe(false);
@@ -108,13 +111,13 @@ describe("objects", () => {
     expect(compileSchema({ type: "object", required: ["x"] }).accepts({ x: "anything" })).toBe(true);
   });
 
-  it("leaves out an optional member that can have no value", () => {
+  it("leave out an optional member that can have no value", () => {
     const { accepts } = compileSchema({ type: "object", properties: { a: false, b: { type: "null" } } });
     expect(accepts({ b: null })).toBe(true);
     expect(accepts({ a: null })).toBe(false);
   });
 
-  it("takes the record that generators write: names that are strings", () => {
+  it("accept the propertyNames that generators write for records", () => {
     const { accepts } = compileSchema({
       type: "object",
       propertyNames: { type: "string" },
@@ -123,7 +126,7 @@ describe("objects", () => {
     expect(accepts({ any: 1, name: 2 })).toBe(true);
   });
 
-  it("takes names that JavaScript and JSON Pointer treat specially", () => {
+  it("accept names that JavaScript and JSON Pointer treat specially", () => {
     const schema: unknown = JSON.parse(
       '{"type":"object","properties":{"__proto__":{"type":"integer"},"a/b~c":{"type":"null"},"":{"type":"null"}}}',
     );
@@ -139,7 +142,7 @@ describe("objects", () => {
     [{ type: "object", properties: { a: 5 } }, "schema", "/properties/a"],
     [{ type: "object", required: "a" }, "required", "/required"],
     [{ type: "object", required: [1] }, "required", "/required"],
-  ])("refuses %j", (schema, keyword, path) => {
+  ])("without possible values are rejected: %j", (schema, keyword, path) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
   });
 });

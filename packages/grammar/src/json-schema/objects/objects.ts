@@ -1,4 +1,4 @@
-// Writes objects: declared members in their order, with any choice of the optional ones, and then undeclared members.
+// Writes objects: declared members in their order, where optional members may be absent, and then undeclared members.
 import type { CompileContext } from "../compile-context.ts";
 import { choice, isNever, literal, never, sequence, type Expression } from "../../rules/expression.ts";
 import { blank, memberName } from "../values/json-text.ts";
@@ -6,7 +6,7 @@ import { finiteNames } from "./finite-names.ts";
 import { memberList, type Member } from "./member-list.ts";
 import { otherNames } from "./object-names.ts";
 import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
-import { countOf, has, refuse, upperCountOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { someMember } from "./some-member.ts";
 
 /** Returns `never` if a required member can have no value. */
@@ -35,11 +35,11 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   const taken = [...names, ...absent];
   const isListed = allowed?.listed !== undefined;
   const extra = isListed ? never : extraMember(context, parts, taken, name);
-  const counts = countsOf(parts, grammar.limits.repetitions);
+  const counts = countsOf(parts, "minProperties", "maxProperties", grammar.limits.repetitions);
   if (some !== undefined) {
     if (isNever(extra)) return never;
     const beyond = valueOf(some, "~beyond");
-    // All names in `~beyond` must be declared here, since the undeclared member is only kept apart from declared names.
+    // All names in `~beyond` must be declared here, since the undeclared member is only certain to differ from declared names.
     if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
     const text = extraMember(context, parts, taken, `${name}-some`, some);
     if (isNever(text)) return never;
@@ -59,20 +59,13 @@ function byName(one: Member, other: Member): number {
   return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
-function countsOf(parts: readonly SchemaPart[], highest: number): { readonly min: number; readonly max: number } {
-  return {
-    min: Math.max(0, ...parts.map((part) => countOf(part, "minProperties", highest) ?? 0)),
-    max: Math.min(...parts.map((part) => upperCountOf(part, "maxProperties", highest))),
-  };
-}
-
-/** A grammar cannot compare names, so several undeclared members may have one name; only one of them is certain to count. */
+/** A grammar cannot compare names, so several undeclared members may have the same name. Only one of them is certain to count. */
 function refuseCount(parts: readonly SchemaPart[]): void {
   const part = parts.find((one) => has(one, "minProperties"));
   if (part !== undefined) throw refuse(part, "minProperties", "asks for more than one member that is not declared");
 }
 
-/** A member that no schema declares: its name must differ from the declared ones. */
+/** Writes an undeclared member, whose name differs from the declared names. */
 function extraMember(
   context: CompileContext,
   parts: readonly SchemaPart[],

@@ -1,4 +1,4 @@
-// Reads the keywords for objects: which members are possible, and which schemas apply to each member.
+// Reads the keywords for objects: the possible members, and the schemas that apply to each member.
 import type { Condition } from "../conjunction.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { asksSomething } from "../keywords.ts";

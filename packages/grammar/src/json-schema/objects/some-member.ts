@@ -1,4 +1,4 @@
-// Writes objects that need at least one member with a certain value, whatever its name: the negation of a condition on all other members.
+// Writes objects that need at least one member with a certain value. Such schemas are negations of a condition on all members.
 import { choice, type Expression } from "../../rules/expression.ts";
 import type { CompileContext } from "../compile-context.ts";
 import { createLanguages } from "../../rules/languages.ts";
@@ -7,10 +7,10 @@ import { memberNames, schemaAt } from "./properties.ts";
 import { derive, pathOf, valueOf, type SchemaPart } from "../schema-part.ts";
 import { stringsLanguage } from "../strings/string-languages.ts";
 
-/** Writes an object of these parts; with `some`, also an undeclared member that fulfils it. */
+/** Writes an object of these parts; with `some`, the object has an undeclared member that fulfils `some`. */
 export type ObjectWriter = (parts: readonly SchemaPart[], some?: SchemaPart) => Expression;
 
-/** The required member is one of the declared members with a suitable name, or an undeclared member, written before other undeclared ones. */
+/** The needed member is a declared member with a suitable name, or an undeclared member, which comes before other undeclared members. */
 export function someMember(
   context: CompileContext,
   parts: readonly SchemaPart[],

@@ -38,7 +38,7 @@ const number = "\\d{1,4}";
 const durationDate = `(?:${number}Y(?:${number}M(?:${number}D)?)?|${number}M(?:${number}D)?|${number}D)`;
 const durationTime = `T(?:${number}H(?:${number}M(?:${number}S)?)?|${number}M(?:${number}S)?|${number}S)`;
 
-/** RFC 3986 and 3987, without IP literals in brackets. A path may have empty segments, so any row of characters and slashes is a path. */
+/** RFC 3986 and 3987, without IP literals in brackets. A path may have empty segments, so all sequences of characters and slashes are paths. */
 function references(more: string): { readonly uri: string; readonly reference: string } {
   const plain = `A-Za-z\\d\\-._~!$&'()*+,;=${more}`;
   const coded = "%[\\dA-Fa-f]{2}";

@@ -2,7 +2,7 @@
 import { partsOf, type Language, type Languages } from "../../rules/languages.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
-/** Most repetitions of a long item without a maximum: the length is divided among a few long items, or more short ones. */
+/** Limit for the repetitions of an item of unlimited length: each repetition gets a share of the length. */
 const fewTimes = 8;
 
 /** A subset of the language without texts longer than `max`; undefined if the language contains intersections or complements. */
@@ -30,7 +30,7 @@ export function limitLength(languages: Languages, language: Language, max: numbe
   }
 }
 
-/** Divides the length among the parts of a row. If an optional part is missing, the other parts get its share. */
+/** Divides the length among the parts of a concatenation: once among all parts, and once without the optional parts of unlimited length. */
 function limitRow(languages: Languages, parts: readonly Language[], max: number): Language | undefined {
   const present = parts.filter((part) => !isOptional(part) || textLength(part).max !== Infinity);
   const rows = [limitWhole(languages, parts, max)];
@@ -80,7 +80,7 @@ function limitRepeat(
   const possible = rows.filter((row) => row !== undefined);
   if (possible.length === 0) return undefined;
   const all = languages.union(possible);
-  // Count single characters if the item allows them: few texts need the longer options, such as `%20` in a path.
+  // If the item may be a single character, also allow as many of these as fit: few texts need the longer options, such as `%20` in a path.
   const single = item.kind === "union" ? item.options.find((option) => option.kind === "set") : undefined;
   if (single === undefined || length.max === 1) return all;
   return languages.union([all, languages.repeat(single, min, Math.min(most, max))]);

@@ -5,7 +5,7 @@ import { charEscapes, classEscapes, dot, type RegexSyntax } from "./regex-syntax
 
 const deepestGroup = 64;
 
-/** A pattern that cannot be parsed, or that no grammar can express. The message is the rest of a sentence. */
+/** A pattern that cannot be parsed, or that no grammar can express. The message lacks its subject: "has a backreference, which is not supported". */
 export class RegexError extends Error {
   override readonly name = "RegexError";
 }

@@ -8,7 +8,7 @@ import { languageOfRegex } from "./regex-language.ts";
 /** This many characters of a pattern or a text count as one step. */
 const charsPerStep = 10;
 
-/** A pattern, and where it was written. */
+/** A pattern, and its place in the schema. */
 export interface PatternRule {
   readonly source: string;
   readonly path: string;
@@ -22,20 +22,17 @@ export function patternLanguage(
   { limits, spend }: Pick<Grammar, "limits" | "spend">,
 ): Language {
   spend(rule.source.length / charsPerStep);
+  // The patterns of formats are from this package, and may have any length.
+  const isFormat = rule.keyword === "format" || rule.keyword === "~notFormat";
   try {
     return languageOfRegex(
       languages,
-      parseRegex(rule.source, isOurs(rule) ? { ...limits, patternChars: Infinity } : limits),
+      parseRegex(rule.source, isFormat ? { ...limits, patternChars: Infinity } : limits),
     );
   } catch (error) {
     if (!(error instanceof RegexError)) throw error;
     throw new UnsupportedSchemaError(rule.path, rule.keyword, error.message);
   }
-}
-
-/** Whether the pattern is one of this package: those define formats. */
-function isOurs({ keyword }: PatternRule): boolean {
-  return keyword === "format" || keyword === "~notFormat";
 }
 
 interface KnownPatterns {

@@ -7,19 +7,19 @@ import { languageExpression, type CharSpelling } from "../../rules/language-rule
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { constraintsKey, isPlain, languageText, textLanguage, type StringConstraints } from "./strings.ts";
 
-/** Characters that few values contain. A long text is written without one of them, so that it cannot contain the end marker. */
+/** Characters that few values contain. A long text must not contain one of these characters of its end marker, and so cannot contain the marker. */
 const rareChars = "<>[]{}|｜";
 
-/** Up to this length, all texts are allowed, at a state for each character. Longer texts must not contain a rare character of the marker. */
+/** Up to this length, texts may contain all characters, which costs a state for each character. Longer texts have no rare character of the marker. */
 const countedChars = 100;
 
 const spellRaw: CharSpelling = (_, set) => charClass(set);
 
 /** Texts that must not occur. */
 export interface TextExceptions {
-  /** Texts that must occur nowhere, nor begin in the text's end if one of these texts follows. */
+  /** Texts that must not occur. If one of them follows the text, a search for it must find it right at the end of the text. */
   readonly anywhere: readonly string[];
-  /** Rows of texts with which the text must not begin, with any white space before each text of a row. */
+  /** Sequences of texts with which the text must not begin. White space may precede each text of a sequence. */
   readonly first?: readonly (readonly string[])[];
 }
 
@@ -34,7 +34,7 @@ export function textWithout(grammar: Grammar, { anywhere, first = [] }: TextExce
     // An end marker may follow, and must be found at its position: a text before `>>>` cannot end in `>`.
     const others = anywhere.map((marker) => languages.complement(endingAt(languages, marker)));
     const language = languages.complement(languages.union([...others, ...beginnings]));
-    return languageExpression(grammar, languages, language, name, spellRaw) ?? tooMany(grammar, "schema", "");
+    return languageExpression(grammar, languages, language, name, spellRaw) ?? tooManyStates(grammar);
   });
 }
 
@@ -56,7 +56,7 @@ export function rawString(grammar: Grammar, constraints: StringConstraints, unti
   });
 }
 
-/** The texts after which the first occurrence of `until` is right at the end of the text. */
+/** The texts after which `until` can be appended such that its first occurrence is right at the end of the text. */
 function endingAt(languages: Languages, until: string): Language {
   const starts = Array.from(until, (_, index) => until.slice(0, index)).filter(
     (start) => start !== "" && (start + until).indexOf(until) < start.length,
@@ -76,6 +76,6 @@ function rareCharOf(until: string): string | undefined {
   return rare === undefined || codePoint(rare) === 0x20 ? undefined : rare;
 }
 
-function tooMany({ limits }: Grammar, keyword: string, path: string): never {
-  throw new UnsupportedSchemaError(path, keyword, `needs an automaton of more than ${limits.patternStates} states`);
+function tooManyStates({ limits }: Grammar): never {
+  throw new UnsupportedSchemaError("", "schema", `needs an automaton of more than ${limits.patternStates} states`);
 }

@@ -3,7 +3,7 @@ import type { Language, Languages } from "../../rules/languages.ts";
 import { RegexError } from "./parse-regex.ts";
 import type { RegexSyntax } from "./regex-syntax.ts";
 
-/** Returns the language of what may follow up to the end of the text; `atStart` is true if no text came before. */
+/** Returns the language of the rest of the text; `atStart` is true at the start of the text. */
 type Rest = (atStart: boolean) => Language;
 
 /** @throws RegexError for an anchor or a lookahead at a position where no language expresses it */
@@ -14,7 +14,7 @@ export function languageOfRegex(languages: Languages, syntax: RegexSyntax): Lang
   return languages.union([found(true), later]);
 }
 
-/** The texts up to the end that begin with `syntax` and continue with `next`. */
+/** The rests of texts that begin with `syntax` and continue with `next`. */
 function restOf(languages: Languages, syntax: RegexSyntax, next: Rest): Rest {
   if (isPlain(syntax)) return plainRest(languages, syntax, next);
   switch (syntax.kind) {
@@ -58,7 +58,7 @@ function lookaheadRest(languages: Languages, syntax: RegexSyntax & { kind: "look
   };
 }
 
-/** Caches both results of `rest`. Without the cache, each group in a row of groups would double the work. */
+/** Caches both results of `rest`. Without the cache, each group in a sequence of groups would double the work. */
 function once(rest: Rest): Rest {
   const answers = new Map<boolean, Language>();
   return (atStart) => {

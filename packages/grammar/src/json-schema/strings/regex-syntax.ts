@@ -30,14 +30,14 @@ const spaces = charSet([
   [0xfeff, 0xfeff],
 ]);
 
-/** A dot matches any character but ECMAScript's line breaks. */
+/** The characters that a dot matches: all except ECMAScript's line breaks. */
 export const dot = complementSet([
   [0x0a, 0x0a],
   [0x0d, 0x0d],
   [0x2028, 0x2029],
 ]);
 
-/** The sets of `\d` and the like, by letter. */
+/** The sets of escapes such as `\d`, by letter. */
 export const classEscapes: ReadonlyMap<string, CharSet> = new Map([
   ["d", digits],
   ["D", complementSet(digits)],
@@ -47,7 +47,7 @@ export const classEscapes: ReadonlyMap<string, CharSet> = new Map([
   ["S", complementSet(spaces)],
 ]);
 
-/** The characters of `\n` and the like, by letter. */
+/** The characters of escapes such as `\n`, by letter. */
 export const charEscapes: ReadonlyMap<string, number> = new Map([
   ["0", 0x00],
   ["t", 0x09],

@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { compileSchema, refusal } from "../../testing/compiled-schema.ts";
 import { jsonSchemaToGbnf } from "../json-grammar.ts";
 
-/** Short texts of few characters, so that a random one matches now and then. */
+/** Short texts of few different characters, so that random texts match often enough. */
 const texts = fc.string({
   unit: fc.constantFrom("a", "b", "c", "1", "-", " ", '"', "\\", "\n", "é", "😀"),
   maxLength: 7,
 });
 
-/** Random patterns of this alphabet, as source. */
+/** Sources of random patterns over the characters of `texts`. */
 const { pattern: patterns } = fc.letrec<{ pattern: string; part: string; atom: string }>((tie) => ({
   pattern: fc.tuple(fc.constantFrom("", "^"), tie("part"), fc.constantFrom("", "$")).map((parts) => parts.join("")),
   part: fc.oneof(
@@ -91,7 +91,7 @@ describe("patterns", () => {
     "a?^b",
     "^[\\^a]+$",
     "\\/|\\.|\\$",
-  ])("%s means what it means in JavaScript", (pattern) => {
+  ])("%s matches the same texts as in JavaScript", (pattern) => {
     const expression = new RegExp(pattern, "u");
     const { accepts, samples } = compileSchema({ type: "string", pattern });
     const words = ["a", "b", "ab", "abc", "c", "-", "1", "11-abc", "]-^", "b", "/"];
@@ -129,7 +129,7 @@ describe("patterns", () => {
     ["a**", "backslash"],
     ["\\", "backslash"],
     [`${"(".repeat(100)}a${")".repeat(100)}`, "groups"],
-  ])("refuses %s by name", (pattern, reason) => {
+  ])("rejects %s with the unsupported construct", (pattern, reason) => {
     expect(refusal({ properties: { a: { type: "string", pattern } } })).toMatchObject({
       name: "UnsupportedSchemaError",
       keyword: "pattern",
@@ -138,12 +138,12 @@ describe("patterns", () => {
     });
   });
 
-  it("keep their structure where one character decides", () => {
+  it("keep their structure if one character decides", () => {
     const { text } = compileSchema({ type: "string", pattern: '^[A-Z]{3}(?:-\\d+)?"$' });
     expect(text).toContain(String.raw`"\"" [A-Z]{3} ("-" [0-9]+)? "\\\"\""`);
   });
 
-  it("have one reading at a time", () => {
+  it("are matched with one reading at a time", () => {
     expect(compileSchema({ type: "string", pattern: "^(?:aab|aac|aad)$" }).widest('"aac"')).toBe(1);
     expect(compileSchema({ type: "string", pattern: "^(?:aa?)*b$" }).widest('"aaaaaaaab"')).toBeLessThanOrEqual(2);
   });
@@ -153,7 +153,7 @@ describe("patterns", () => {
     expect(row.accepts(`x${"ab".repeat(450)}d`)).toBe(true);
   });
 
-  it("take no more rules than the automaton has states, and one reading at a time", () => {
+  it("need at most as many rules as the automaton has states, and one reading at a time", () => {
     const rules = jsonSchemaToGbnf({ type: "string", pattern: "(foo|bar)+[a-z]*x$" }).split("\n");
     expect(rules.length).toBeLessThan(30);
   });

@@ -1,4 +1,4 @@
-// Writes strings as values that fulfil a schema's constraints, in each kind of quotes of the notation.
+// Writes string values that fulfil a schema's constraints, in each kind of quotes of the notation.
 import { anyChar } from "../../rules/char-set.ts";
 import { choice, never, type Expression } from "../../rules/expression.ts";
 import { anyString } from "../values/free-form.ts";

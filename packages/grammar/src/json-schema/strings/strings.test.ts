@@ -6,7 +6,7 @@ import { formatPatterns } from "./formats.ts";
 describe("strings", () => {
   const { accepts, acceptsText } = compileSchema({ type: "string" });
 
-  it("has every string, in every spelling of JSON", () => {
+  it("may have any text, in every spelling of JSON", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => /[\uFDD0-\uFDEF]/.test(text) || accepts(text)));
     expect(
       ['"\\/"', '"\\u00e9\\u00E9"', '"\\ud83d\\uDE00"', '"\\u0000"', '"\u007f\u2028"'].filter(
@@ -15,7 +15,7 @@ describe("strings", () => {
     ).toEqual([]);
   });
 
-  it("has no raw control character, no unknown escape and no half of a surrogate pair", () => {
+  it("contain no raw control characters, unknown escapes or lone surrogates", () => {
     const broken = [
       '"\n"',
       '"\u0000"',
@@ -37,7 +37,7 @@ describe("strings", () => {
     [255, 258],
     [3, undefined],
     [2_050, 2_600],
-  ])("counts characters from %j to %j, an escape or an emoji as one", (minLength, maxLength) => {
+  ])("have from %j to %j characters, where an escape or an emoji counts as one", (minLength, maxLength) => {
     const schema = { type: "string", minLength, ...(maxLength === undefined ? {} : { maxLength }) };
     const bounded = compileSchema(schema);
     const longest = maxLength ?? minLength + 700;
@@ -59,20 +59,23 @@ describe("strings", () => {
     }
   });
 
-  it.each(["^a+$", "b{3}", "^x.*y$", "^(?:\\d\\d)+$", "[^a]z"])("joins the pattern %s with a length", (pattern) => {
-    const bounded = compileSchema({ type: "string", pattern, minLength: 3, maxLength: 7 });
-    bounded.expectValid(100);
-    const texts = fc.stringMatching(new RegExp(pattern, "u"));
-    const isFit = (text: string): boolean => [...text].length >= 3 && [...text].length <= 7;
-    fc.assert(fc.property(texts, (text) => bounded.accepts(text) === isFit(text)));
-  });
+  it.each(["^a+$", "b{3}", "^x.*y$", "^(?:\\d\\d)+$", "[^a]z"])(
+    "fulfil both the pattern %s and a length",
+    (pattern) => {
+      const bounded = compileSchema({ type: "string", pattern, minLength: 3, maxLength: 7 });
+      bounded.expectValid(100);
+      const texts = fc.stringMatching(new RegExp(pattern, "u"));
+      const isFit = (text: string): boolean => [...text].length >= 3 && [...text].length <= 7;
+      fc.assert(fc.property(texts, (text) => bounded.accepts(text) === isFit(text)));
+    },
+  );
 
-  it("drops a length that the pattern keeps anyway, and the grammar stays as it was written", () => {
+  it("need no count for a length that the pattern already guarantees", () => {
     const { text } = compileSchema({ type: "string", pattern: "^[a-z]{2,5}$", minLength: 1, maxLength: 5 });
     expect(text).toContain('"\\"" [a-z]{2,5} "\\""');
   });
 
-  it("writes shorter texts only, where counting to maxLength would need too many states", () => {
+  it("are shorter than allowed if counting to maxLength needs too many states", () => {
     const { accepts: takes, expectValid } = compileSchema({
       type: "string",
       pattern: "^\\S+@\\S+$",
@@ -83,7 +86,7 @@ describe("strings", () => {
     expect(takes(`a@${"b".repeat(300)}`)).toBe(true);
   });
 
-  it("joins all patterns", () => {
+  it("fulfil all patterns", () => {
     const both = compileSchema({
       allOf: [{ type: "string", pattern: "^[a-f]+$" }, { pattern: "cd" }, { pattern: "^.{4}$" }],
     });
@@ -101,13 +104,13 @@ describe("strings", () => {
     [{ type: "string", minLength: 1e9 }, "minLength"],
     [{ type: "string", pattern: "^(?=.*b).*a.{20}$" }, "pattern"],
     [{ type: "string", pattern: "x".repeat(5_000) }, "pattern"],
-  ])("refuses %j", (schema, keyword) => {
+  ])("are rejected for %j", (schema, keyword) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword });
   });
 });
 
 describe("formats", () => {
-  it.each([...formatPatterns.keys()])("writes only valid texts of the format %s", (format) => {
+  it.each([...formatPatterns.keys()])("write only valid texts of the format %s", (format) => {
     compileSchema({ type: "string", format }).expectValid(400);
   });
 
@@ -129,17 +132,17 @@ describe("formats", () => {
     ["hostname", ["localhost", "a-b.example.org"], ["-a.org", "a..b", "a_b"]],
     ["ipv4", ["0.0.0.0", "192.168.1.255"], ["256.1.1.1", "1.2.3", "01.2.3.4"]],
     ["ipv6", ["::", "::1", "2001:db8::ff00:42:8329", "1:2:3:4:5:6:7:8"], ["1::2::3", "1:2:3:4:5:6:7", ":::"]],
-  ])("%s has %j and not %j", (format, valid, invalid) => {
+  ])("%s allows %j and not %j", (format, valid, invalid) => {
     const { accepts } = compileSchema({ format });
     expect(valid.filter((text) => !accepts(text))).toEqual([]);
     expect(invalid.filter(accepts)).toEqual([]);
   });
 
-  it("takes any string for a format that it does not know", () => {
+  it("allow any string for an unknown format", () => {
     expect(compileSchema({ type: "string", format: "color" }).accepts("no color")).toBe(true);
   });
 
-  it("uses the pattern where the schema also has a format", () => {
+  it("are ignored if they contradict the pattern of the schema", () => {
     const { accepts } = compileSchema({ type: "string", format: "time", pattern: "^\\d\\d:\\d\\d$" });
     expect(accepts("12:30")).toBe(true);
   });

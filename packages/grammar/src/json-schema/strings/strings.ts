@@ -15,16 +15,16 @@ import { limitLength } from "./limit-length.ts";
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { defaultGrammarLimits, type GrammarLimits } from "../../rules/limits.ts";
 import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
-import { countOf, listOf, pathOf, textOf, upperCountOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, listOf, pathOf, textOf, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
-/** If the length of a pattern's texts cannot be counted, at most this many characters are divided among the repetitions. */
+/** If counting the characters of a pattern's texts needs too many states, its repetitions share at most this many characters. */
 const longestShared = 4_096;
 
-/** The texts of a pattern or a format, or their negation. */
+/** A pattern or a format that the text must match, or if `negated` must not match. */
 interface StringRule extends PatternRule {
   readonly negated: boolean;
-  /** The format's name. */
+  /** The format's name; "" for patterns and negations. */
   readonly format: string;
 }
 
@@ -35,23 +35,21 @@ export interface StringConstraints {
   /** Texts that the string must not equal. */
   readonly excluded: readonly string[];
   readonly minLength: number;
-  /** Infinity where there is no limit. */
+  /** Infinity without a limit. */
   readonly maxLength: number;
 }
 
 export function readStringConstraints(parts: readonly SchemaPart[], limits: GrammarLimits): StringConstraints {
   const negatedFormat = (format: string): string => formatPatterns.get(format) ?? "";
-  return {
-    patterns: parts.flatMap((part) => [
-      ...rulesOf(part, "pattern", (pattern) => pattern, false),
-      ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
-      ...rulesOf(part, "~notFormat", negatedFormat, true),
-    ]),
-    formats: parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false)),
-    excluded: parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String),
-    minLength: Math.max(0, ...parts.map((part) => countOf(part, "minLength", limits.repetitions) ?? 0)),
-    maxLength: Math.min(...parts.map((part) => upperCountOf(part, "maxLength", limits.repetitions))),
-  };
+  const patterns = parts.flatMap((part) => [
+    ...rulesOf(part, "pattern", (pattern) => pattern, false),
+    ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
+    ...rulesOf(part, "~notFormat", negatedFormat, true),
+  ]);
+  const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false));
+  const excluded = parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String);
+  const { min, max } = countsOf(parts, "minLength", "maxLength", limits.repetitions);
+  return { patterns, formats, excluded, minLength: min, maxLength: max };
 }
 
 function rulesOf(
@@ -95,7 +93,7 @@ export function constrainedLanguage(grammar: Grammar, languages: Languages, cons
   return boundLength(languages, language, constraints.minLength, constraints.maxLength);
 }
 
-/** How the texts are spelled, and what else they have to fulfil. */
+/** The spelling of texts, and a further condition on the texts. */
 export interface LanguageSpelling {
   readonly name: string;
   readonly spell: CharSpelling;
@@ -150,7 +148,7 @@ function boundedText(
   return undefined;
 }
 
-/** The same constraints with a shorter format that replaces the maximum length; undefined if there is no such format. */
+/** The same constraints, with a format of limited length instead of the maximum length; undefined if there is no such format. */
 function shortFormatOf(constraints: StringConstraints): StringConstraints | undefined {
   const { formats, maxLength } = constraints;
   const [format] = formats;
@@ -166,7 +164,7 @@ interface FormatPlan {
 
 /** Cache of plans for all grammars: formats are few and do not change. */
 const formatPlans = new Map<string, FormatPlan>();
-/** Cost of using such a plan, in counted steps. */
+/** Cost of using a cached plan, in counted steps. */
 const stepsPerPlan = 100;
 
 /** The cached plan, if a format is the only constraint and its texts have the required length. */
@@ -209,7 +207,7 @@ export function textLanguage(languages: Languages, text: string): Language {
   return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
 }
 
-/** Maximum lengths to try, each half of the one before: each counted character costs at least one state, and shorter texts are also valid. */
+/** Maximum lengths to try, each half of the previous length: each counted character costs a state, and shorter texts are also valid. */
 function shorterLengths(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
   const lengths: number[] = [];
   const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);

@@ -7,7 +7,7 @@ export interface TextLength {
   readonly max: number;
 }
 
-/** Bounds in characters: no text of the language is shorter or longer, but there need not be one as short or as long. */
+/** Bounds in characters. No text of the language is shorter or longer, but the bounds may not be reached. */
 export function textLength(language: Language): TextLength {
   // Languages share their parts. Without this cache, the part after a row of lookaheads would be measured once for each path to it.
   const known = new Map<Language, TextLength>();

@@ -8,15 +8,15 @@ import type { SchemaDocument } from "../schema-document.ts";
 import { has, type SchemaPart } from "../schema-part.ts";
 import { commonTypes, namedTypes, typeOfValue, writtenTypes } from "../types.ts";
 
-/** Most levels down to a property that distinguishes two objects. */
+/** Limit for the depth of a property that distinguishes two objects. */
 const deepestDiscriminator = 4;
 
 /** Cost limit of one comparison, in counted steps. */
 const stepsPerComparison = 50;
 
 /**
- * Whether nothing that a grammar writes for one schema is valid for the other. The types, the fixed values, or a property can prove it: one
- * schema requires the property, and in the other's objects it is missing or has a value that does not fit.
+ * Whether no value that a grammar writes for one schema is valid for the other. The types, the fixed values, or a property can prove this: one schema
+ * requires the property, and in the other schema's objects the property is missing or has a value that does not fit.
  */
 export function areDisjoint(
   document: SchemaDocument,
@@ -45,8 +45,8 @@ export function areDisjoint(
 }
 
 /**
- * Whether nothing that the grammar writes for the first schema is valid for the second, because the second requires a member that the first
- * does not declare. Other values may be valid for both schemas, but the grammar writes only declared members.
+ * Whether no value that the grammar writes for the first schema is valid for the second, because the second requires a member that the first does not
+ * declare. Other values may be valid for both schemas, but the grammar writes only declared members.
  */
 export function writesNothingFor(
   document: SchemaDocument,
@@ -63,7 +63,7 @@ export function writesNothingFor(
   return requiredNames(other.parts, grammar).some((name) => !names.has(name));
 }
 
-/** Whether both schemas name types and have none in common. A schema without `type` is valid for any type, whatever the grammar writes. */
+/** Whether both schemas name types, but no common type. Values of any type are valid for a schema without `type`. */
 function haveDisjointTypes(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
   const [one, other] = [validTypes(a, grammar), validTypes(b, grammar)];
   return one !== undefined && other !== undefined && commonTypes(one, other).size === 0;
@@ -77,7 +77,7 @@ function haveDisjointValues(a: readonly SchemaPart[], b: readonly SchemaPart[], 
   return ![...fewer.keys()].some((key) => more.has(key));
 }
 
-/** Whether the grammar writes only objects. If no type is named, an anyOf that is not split yet could add other types. */
+/** Whether the grammar writes only objects. Without a named type, an anyOf that is not split yet could add other types. */
 function areObjects({ parts, unions }: Conjunction, grammar: Grammar): boolean {
   const types = validTypes(parts, grammar) ?? (unions.length === 0 ? writtenTypes(parts) : undefined);
   return types?.size === 1 && types.has("object");

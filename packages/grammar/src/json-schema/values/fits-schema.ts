@@ -1,4 +1,4 @@
-// Checks whether a value that the schema names fulfils its other keywords; handles objects and arrays too.
+// Checks whether a fixed value (of enum or const) fulfils the other keywords of its schema.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions, type Condition } from "../conjunction.ts";
 import { equalityKey, readFixedValues } from "./fixed-values.ts";
@@ -12,7 +12,7 @@ import { alternatives } from "../unions.ts";
 /** Checking one value counts as this many steps. */
 const stepsPerValue = 5;
 
-/** Checks strictly by the standard: a value that no keyword restricts is allowed. @throws UnsupportedSchemaError for unsupported keywords */
+/** Checks strictly by the standard: values that no keyword restricts are allowed. @throws UnsupportedSchemaError for unsupported keywords */
 function fitsConditions(context: CompileContext, value: unknown, conditions: readonly Condition[]): boolean {
   context.grammar.spend(stepsPerValue);
   const conjunction = expandConditions(context.document, conditions, context.grammar);

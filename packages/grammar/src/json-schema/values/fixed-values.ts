@@ -8,7 +8,7 @@ import { has, isRecord, listOf, refuse, valueOf, type SchemaPart } from "../sche
 import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
 
-/** A value that the schema names, and how it is written. */
+/** A value that the schema names, and its texts. */
 export interface FixedValue {
   readonly value: unknown;
   /** Texts of the value in the grammar's notation, the preferred text first; empty if the notation cannot express the value. */
@@ -21,11 +21,12 @@ export interface FixedValue {
 /** Fixed values by `equalityKey`. */
 export type FixedValues = ReadonlyMap<string, FixedValue>;
 
-/** This many looked-up values, or characters of a value, count as one step. */
+/** This many looked-up values count as one step. */
 export const lookUpsPerStep = 10;
+/** This many characters of a value count as one step. */
 const charsPerStep = 16;
 
-/** The values that every enum and const of the parts names, in the order of the first; undefined where the parts have neither. */
+/** The values that all enums and consts of the parts name, in the order of the first; undefined if the parts have no enum and no const. */
 export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar): FixedValues | undefined {
   const [first, ...others] = parts.flatMap((part) => [
     ...(has(part, "const") ? [knownValues(part, "const", grammar)] : []),
@@ -38,7 +39,7 @@ export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar):
 
 /**
  * Returns a function that checks whether a value fulfils the other keywords of the parts.
- * @param fits checks objects and arrays, if the parts have keywords for these
+ * @param fits checks objects and arrays, if the parts have keywords for them
  */
 export function fixedValueFilter(
   grammar: Grammar,
@@ -61,7 +62,7 @@ export function fixedValueFilter(
   };
 }
 
-/** Cache of parsed values, by grammar and by the list or object in the schema: each is compared with many others. */
+/** Cache of fixed values, by grammar and by the list or object in the schema, since the same values are compared many times. */
 const known = new WeakMap<Grammar, Map<unknown, FixedValues>>();
 
 function knownValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: Grammar): FixedValues {

@@ -1,4 +1,4 @@
-// Writes strings, names and fixed values of a notation as grammar expressions, in the compact form of JSON.stringify.
+// Writes strings, member names and fixed values in the given notation, without blanks, as JSON.stringify does.
 import {
   anyChar,
   charSet,
@@ -16,7 +16,7 @@ import type { CharSpelling } from "../../rules/language-rules.ts";
 import type { Notation, StringQuote } from "../../rules/notation.ts";
 
 const controls: CharSet = [[0, 0x1f]];
-/** Characters that need an escape, apart from the quote, and the letter of the escape. */
+/** Characters that need an escape in addition to the quote, with the letter of the escape. */
 const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
   ["\\", "\\"],
   ["\b", "b"],
@@ -27,7 +27,7 @@ const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
 ];
 const shortEscaped = charsOf(shortEscapes.map(([char]) => char).join(""));
 
-/** Characters that need no escape between such quotes. */
+/** Characters that need no escape between quotes of this kind. */
 function rawChars({ text }: StringQuote): CharSet {
   return subtractSet(anyChar, charSet([...controls, ...shortEscaped, ...charsOf(text)]));
 }
@@ -55,12 +55,12 @@ function escapedText(text: string, quote: StringQuote): string {
   return own.replaceAll(/[\uFDD0-\uFDEF]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
 }
 
-/** Whether the text, followed by the marker, is read back as itself. */
+/** Whether a search for the marker finds it right after the text. */
 export function endsAtMarker(text: string, until: string): boolean {
   return (text + until).indexOf(until) === text.length && !/[\uFDD0-\uFDEF]/.test(text);
 }
 
-/** The spellings of a string, the notation's preferred one first; empty where the notation cannot write it. */
+/** The spellings of a string, the notation's preferred spelling first; empty if the notation cannot express the string. */
 function stringTexts(text: string, { quotes }: Notation): readonly string[] {
   return quotes.flatMap((quote) => {
     if (quote.escapes !== undefined) return [quote.text + escapedText(text, quote) + quote.text];
@@ -95,14 +95,14 @@ function nameTexts(name: string, notation: Notation): readonly string[] {
   return isBare ? [name] : stringTexts(name, notation);
 }
 
-/** `"name":` and the blank that may follow. */
+/** `"name":` and an optional space. */
 export function memberName(grammar: Grammar, name: string): Expression {
   const names = nameTexts(name, grammar.notation).map((text) => literal(`${text}:`));
   return sequence(choice(...names), blank(grammar));
 }
 
 /**
- * Names in every way in which the notation writes them: with each kind of quotes, or without.
+ * Writes names with each kind of quotes of the notation, or without quotes if the notation has bare names.
  * @param spelled writes the names with the given spelling of their characters
  */
 export function spelledNames({ notation }: Grammar, spelled: (spell: CharSpelling) => Expression): Expression {
@@ -122,8 +122,8 @@ export function spelledNames({ notation }: Grammar, spelled: (spell: CharSpellin
 }
 
 /**
- * One character of the set, within a string. A set of all characters allows every spelling; a smaller set only the spelling of
- * JSON.stringify, so that no spelling belongs to two sets.
+ * One character of the set, within a string. A set of all characters allows every spelling. A smaller set allows only the spelling of
+ * JSON.stringify, so that each spelling belongs to one set.
  */
 export function stringChar(grammar: Grammar, set: CharSet, quote: StringQuote): Expression {
   if (sameSet(set, anyChar)) return grammar.shared(`char ${quote.text}`, "char", () => anyStringChar(quote));

@@ -1,10 +1,10 @@
-// Builds the choice among many fixed texts. In a flat list the matcher would follow each text as a separate alternative; a tree shares
-// their prefixes.
+// Builds the choice among many fixed texts. In a flat list the matcher would follow each text as a separate alternative; a tree shares their
+// prefixes.
 import { choice, empty, literal, sequence, type Expression } from "../../rules/expression.ts";
 
 /** Up to this number of texts, a flat list is used: it is more readable and costs little. */
 const flatTexts = 16;
-/** Below this depth the remaining texts are a flat list: a matcher recurses into each branch. */
+/** Below this depth, the remaining texts are a flat list, since matchers recurse into each branch. */
 const deepestParting = 32;
 
 /** Matches any of the texts. A long list of texts becomes a tree that branches where the texts differ. */

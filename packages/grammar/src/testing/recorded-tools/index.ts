@@ -1,32 +1,32 @@
-// Owns the tools that real clients bring, as they were recorded, for tests. It knows nothing of grammars.
+// Loads the tools that were recorded from real clients, for tests.
 import { readFileSync, readdirSync } from "node:fs";
 
 export interface RecordedTools {
-  /** As npm names it. */
+  /** Name on npm. */
   readonly package: string;
   readonly version: string;
-  /** A coding agent's own tools, or those of an MCP server. */
+  /** `agent`: tools of a coding agent; `mcp`: tools of an MCP server. */
   readonly source: "agent" | "mcp";
-  /** The day, as YYYY-MM-DD. */
+  /** Day of the recording, as YYYY-MM-DD. */
   readonly recorded: string;
   readonly tools: readonly RecordedTool[];
 }
 
 export interface RecordedTool {
   readonly name: string;
-  /** JSON Schema of the arguments, in the draft that its `$schema` names; 2020-12 where it names none. */
+  /** JSON Schema of the arguments, in the draft of `$schema`; 2020-12 without `$schema`. */
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The tools of seven coding agents and of MCP servers from npm, one file for each, in the order of the files' names.
+ * The tools of seven coding agents and of MCP servers from npm, one file for each package, in the order of the file names.
  *
- * The agents were run without a terminal against a server that kept what they sent: Gemini CLI, Qwen Code and Continue with every tool
- * allowed, which they hold back otherwise; Claude Code with a terminal too, where it has three tools more; Codex with two models, one that
- * it knows and one that it does not. Tools that have no JSON Schema, such as Codex' apply_patch, are left out. The MCP servers were started
- * over stdio with keys that open nothing and asked for `tools/list`.
+ * The agents ran without a terminal against a server that recorded their requests. Gemini CLI, Qwen Code and Continue ran with every tool allowed,
+ * because they send only allowed tools. Claude Code also ran with a terminal, which gives it three more tools. Codex ran with a model that it knows
+ * and with an unknown model. Tools without a JSON Schema, such as apply_patch of Codex, are left out. The MCP servers were started over stdio with
+ * invalid API keys, and `tools/list` was called.
  *
- * The schemas are as they were sent, in their order, without what asks for nothing: `description` is left out everywhere.
+ * The schemas have their original order. All descriptions are left out, since they do not constrain values.
  */
 export function recordedTools(): readonly RecordedTools[] {
   const files = readdirSync(import.meta.dirname)

@@ -32,7 +32,7 @@ const put = (name: string, bytes: string | Buffer = "GGUF"): string => {
   return path;
 };
 
-describe("what was downloaded", () => {
+describe("a downloaded model", () => {
   test("is listed with its name, reference, size and hash, and found by each", async () => {
     await using server = await startModelServer({ content, linkedSha256: sha256Of(content) });
     const options = { folder, endpoint: server.url };
@@ -64,7 +64,7 @@ describe("what was downloaded", () => {
     });
   });
 
-  test("has a unique name, also where two would have the same", async () => {
+  test("has a unique name, even if two models have the same default name", async () => {
     await using server = await startModelServer({ content, etag: '"1"' });
     const options = { folder, endpoint: server.url };
     await pullModel("hf:bee/story/model-Q8_0.gguf", options);
@@ -78,7 +78,7 @@ describe("what was downloaded", () => {
     ]);
   });
 
-  test("is listed while it is partial, with its present and its whole size", async () => {
+  test("is listed while it is partial, with its current and its total size", async () => {
     await using server = await startModelServer({ content, etag: '"1"', manifestFile: "s-00001-of-00002.gguf" });
     const options = { folder, endpoint: server.url };
     const stopped = new AbortController();
@@ -99,7 +99,7 @@ describe("what was downloaded", () => {
     expect(filesThere()).toEqual([]);
   });
 
-  test("whose record is missing is listed too", async () => {
+  test("without a record is listed, too", async () => {
     const paths = [
       put("hf_waggle_story.Q8_0.gguf"),
       put("hf_waggle_long-00001-of-00002.gguf"),
@@ -116,8 +116,8 @@ describe("what was downloaded", () => {
   });
 });
 
-describe("removing", () => {
-  test("takes all parts, partial files and records, and nothing else", async () => {
+describe("removing a model", () => {
+  test("deletes all its parts, partial files and records, and no other files", async () => {
     await using server = await startModelServer({ content, etag: '"1"', manifestFile: "s-00001-of-00002.gguf" });
     const options = { folder, endpoint: server.url };
     await pullModel("hf:waggle/story:Q8_0", options);
@@ -134,12 +134,12 @@ describe("removing", () => {
     for (const name of others) put(name);
     const catalogue = createCatalogue(options);
     await catalogue.remove("hf:waggle/story:Q8_0");
-    // The first one bears a name of ours, and is another model.
+    // The first file has a name like our downloads', but belongs to another model.
     await catalogue.remove("tale");
     expect(readdirSync(folder).toSorted()).toEqual(others.toSorted());
   });
 
-  test("refuses a file that Waggle has not downloaded", async () => {
+  test("is rejected if Waggle has not downloaded it", async () => {
     put("story.gguf");
     put("story.gguf.json", '{"kind":"other","reference":"hf:u/r","name":"story","parts":[{}]}');
     put("sub/hf_waggle_story.gguf");
@@ -168,7 +168,7 @@ describe("removing", () => {
     expect(filesThere()).toEqual(before);
   });
 
-  test("refuses a running download", async () => {
+  test("is rejected while the model is being downloaded", async () => {
     await using server = await startModelServer({ content, etag: '"1"', beforePiece: () => new Promise(() => {}) });
     const options = { folder, endpoint: server.url };
     const stopped = new AbortController();
@@ -191,7 +191,7 @@ describe("removing", () => {
     expect(filesThere()).toEqual([]);
   });
 
-  test("by two at once does not fail", async () => {
+  test("twice at the same time does not fail", async () => {
     await using server = await startModelServer({ content, etag: '"1"' });
     const options = { folder, endpoint: server.url };
     await pullModel("hf:waggle/story/story.gguf", options);
@@ -205,8 +205,8 @@ describe("removing", () => {
   });
 });
 
-describe("what changes on the server", () => {
-  test("is fetched when it is asked for, and stays as it is else", async () => {
+describe("a model that changes on the server", () => {
+  test("is only downloaded again with `update`", async () => {
     const old = { content, linkedSha256: sha256Of(content) };
     let isNew = false;
     await using server = await startModelServer({
@@ -224,7 +224,7 @@ describe("what changes on the server", () => {
     expect(newer.equals(readFileSync(path))).toBe(true);
   });
 
-  test("between two parts is never mixed with the parts here", async () => {
+  test("between the downloads of two parts never has parts of two versions", async () => {
     const old = { content, etag: '"old"' };
     await using server = await startModelServer({
       ...old,
@@ -236,7 +236,7 @@ describe("what changes on the server", () => {
     expect(newer.equals(readFileSync(path.replace("-00001-", "-00002-")))).toBe(true);
   });
 
-  test("between two downloads of a split model is never mixed either", async () => {
+  test("between two attempts of a split download never has parts of two versions", async () => {
     const old = { content, etag: '"old"' };
     const stopped = new AbortController();
     await using server = await startModelServer({
@@ -257,7 +257,7 @@ describe("what changes on the server", () => {
   });
 });
 
-test("a split model whose update was cut off is not there, and whole again after the next", async () => {
+test("a split model is partial after an interrupted update, and complete after the next update", async () => {
   let isNew = false;
   await using server = await startModelServer({
     content,
@@ -281,14 +281,14 @@ test("a split model whose update was cut off is not there, and whole again after
   expect(newer.equals(readFileSync(path.replace("-00001-", "-00002-")))).toBe(true);
 });
 
-test("a download that brings nothing leaves no record", async () => {
+test("a download without a received byte leaves no record", async () => {
   await using server = await startModelServer({ content, linkedSha256: sha256Of(newer) });
   const refused = pullModel("hf:waggle/story/story.gguf", { folder, endpoint: server.url });
   await expect(refused).rejects.toThrow("is damaged");
   expect(filesThere()).toEqual([]);
 });
 
-test("a path is nothing to download", async () => {
+test("a path cannot be downloaded", async () => {
   await expect(pullModel("./story.gguf", { folder })).rejects.toMatchObject({
     code: "invalid_argument",
     message: expect.stringMatching(/^Cannot download model \.\/story\.gguf: it is a path; /),
@@ -307,14 +307,14 @@ test.each<[why: string, record: object, name: string, reference: string | undefi
   ["the name of a route", { name: "status" }, "hf_user_story", "hf:user/story"],
   ["a reference of many characters", { reference: `hf:${"x".repeat(9_999)}` }, "hf_user_story", undefined],
   ["a reference with an escape sequence", { reference: "hf:\u001b[2J" }, "hf_user_story", undefined],
-])("a record with %s is not taken at its word", async (_, record, name, reference) => {
+])("the values of a record with %s are not trusted", async (_, record, name, reference) => {
   put("hf_user_story.gguf");
   const whole = { kind: "waggle-download", reference: "hf:user/story", name: "tale", parts: [{}], ...record };
   put("hf_user_story.gguf.json", JSON.stringify(whole));
   expect(await createCatalogue({ folder }).list()).toMatchObject([{ name, reference }]);
 });
 
-test("a file called status is not served under the name of a route", async () => {
+test("a file called status does not get the name of a route", async () => {
   put("url-0123456789ab/status.gguf");
   expect((await createCatalogue({ folder }).list()).map(({ name }) => name)).toEqual(["status-2"]);
 });

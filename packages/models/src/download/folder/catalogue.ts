@@ -1,10 +1,10 @@
-// Lists, finds and removes the models that Waggle has downloaded to a folder. It touches no other file there.
+// Lists, finds and removes the models that Waggle has downloaded to a folder. Other files in the folder are never changed.
 import { rm, rmdir } from "node:fs/promises";
 import { basename, dirname, relative, resolve, sep } from "node:path";
 import { WaggleError } from "@waggle/protocol";
 import { recordPath } from "./download-record.ts";
 import { tryLock } from "./file-lock.ts";
-import { describeDownload, findDownloads, isUrlPlace, type DownloadedModel } from "./find-downloads.ts";
+import { describeDownload, findDownloads, isUrlFolder, type DownloadedModel } from "./find-downloads.ts";
 import { bearsName } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { removePartials } from "../transfer/partial-file.ts";
@@ -13,9 +13,9 @@ import { uniqueName } from "../reference/served-names.ts";
 import { shownReference } from "../transfer/download-error.ts";
 
 export interface CatalogueOptions {
-  /** Where downloads are kept. */
+  /** The folder of downloads. */
   readonly folder: string;
-  /** URL of a mirror of Hugging Face. Web addresses below it are references to its repositories. */
+  /** URL of Hugging Face or a mirror. Addresses below it refer to its repositories. */
   readonly endpoint?: string;
 }
 
@@ -25,8 +25,8 @@ export interface Catalogue {
   /** @param wanted the model's name, reference or path */
   find(wanted: string): Promise<DownloadedModel | undefined>;
   /**
-   * Removes all parts of a model, complete or partial, and its records.
-   * @throws WaggleError not_found when Waggle has downloaded no such model; conflict while it is being downloaded
+   * Removes all parts of a model, complete or partial, and its record.
+   * @throws WaggleError not_found if Waggle has not downloaded the model; conflict while it is being downloaded
    */
   remove(wanted: string): Promise<DownloadedModel>;
 }
@@ -39,10 +39,10 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   async function find(wanted: string): Promise<DownloadedModel | undefined> {
     const models = await listDownloads(folder);
     const named = models.find(({ name, reference }) => name === wanted || reference === wanted);
-    return named ?? models.find(({ path }) => path === resolve(wanted) || isMeant(wanted, path));
+    return named ?? models.find(({ path }) => path === resolve(wanted) || refersTo(wanted, path));
   }
 
-  function isMeant(wanted: string, path: string): boolean {
+  function refersTo(wanted: string, path: string): boolean {
     try {
       return bearsName(parseReference(wanted, endpoint), relative(folder, path).split(sep).join("/"));
     } catch {
@@ -81,7 +81,7 @@ export async function listDownloads(folder: string): Promise<readonly Downloaded
   });
 }
 
-/** False when another process is downloading the model. @param path of the first part */
+/** @param path path of the first part. @returns false while a process downloads the model */
 async function removeDownload(path: string): Promise<boolean> {
   const lock = await tryLock(`${path}.lock`);
   if (lock === undefined) return false;
@@ -90,13 +90,13 @@ async function removeDownload(path: string): Promise<boolean> {
       await removePartials(part);
       await rm(part, { force: true });
     }
-    // Remove the record last: if this is interrupted, the remaining files are still recognised as a download.
+    // The record goes last: after an interruption, the remaining files still count as a download.
     await rm(recordPath(path), { force: true });
   } finally {
     await lock[Symbol.asyncDispose]();
   }
-  const place = dirname(path);
-  // The folder may still hold another file; `rmdir` then fails, which is correct.
-  if (isUrlPlace(basename(place))) await rmdir(place).catch(() => {});
+  const parent = dirname(path);
+  // If the folder has other files, `rmdir` fails and the folder stays.
+  if (isUrlFolder(basename(parent))) await rmdir(parent).catch(() => {});
   return true;
 }

@@ -1,44 +1,38 @@
-// Describes a remote file before its download: its size, its hash, and whether a partial download can be resumed.
+// Learns the size, hash and version of a remote file before its download, and whether a partial download can be resumed.
 import { createHash } from "node:crypto";
 import { DownloadError } from "../transfer/download-error.ts";
 import { openUrl, type OpenOptions } from "../transfer/open-url.ts";
 
 export interface RemoteFile {
   readonly url: string;
-  /** Undefined when the server does not send a size. */
+  /** Undefined if the server does not send a size. */
   readonly sizeBytes: number | undefined;
   readonly sha256: string | undefined;
-  /** The SHA-256 that the hub sends for the requested address, before any redirect. */
+  /** SHA-256 that the hub sends for the requested address, before a redirect. */
   readonly hubSha256: string | undefined;
-  /** The file's version according to the server: its ETag or the time of its last change. */
+  /** The server's ETag for the file, or the time of the file's last change. */
   readonly version: string | undefined;
-  /** Identifies the content, so that a partial download is only resumed with the same content. When undefined, it cannot be resumed. */
+  /** Identifies the content: a partial download is only resumed with the same key. Undefined if the file's download cannot be resumed. */
   readonly resumeKey: string | undefined;
 }
 
-/** Requests the first byte with GET, since an address that is signed for GET rejects HEAD. @throws as `openUrl` does */
+/** Requests the first byte with GET, because an address that is signed for GET rejects HEAD. @throws the same errors as `openUrl` */
 export async function describeFile(
   url: string,
   pinnedSha256: string | undefined,
   options: OpenOptions,
 ): Promise<RemoteFile> {
-  const {
-    response,
-    sha256: hubSha256,
-    sizeBytes: hubBytes,
-  } = await openUrl(url, {
-    ...options,
-    headers: { range: "bytes=0-0" },
-  });
+  const opened = await openUrl(url, { ...options, headers: { range: "bytes=0-0" } });
+  const { response, sha256: hubSha256, sizeBytes: hubBytes } = opened;
   await response.body?.cancel();
   if (pinnedSha256 !== undefined && hubSha256 !== undefined && pinnedSha256 !== hubSha256) {
-    throw new DownloadError(`the server's file has the SHA-256 ${hubSha256}, and ${pinnedSha256} is wanted`);
+    throw new DownloadError(`the server's file has the SHA-256 ${hubSha256}, but the reference has ${pinnedSha256}`);
   }
   const sha256 = pinnedSha256 ?? hubSha256;
   const version = versionOf(response);
   const sizeBytes = wholeSize(response);
   if (hubBytes !== undefined && sizeBytes !== undefined && hubBytes !== sizeBytes) {
-    throw new DownloadError(`the hub speaks of ${hubBytes} bytes, and what it leads to has ${sizeBytes}`);
+    throw new DownloadError(`the hub announced ${hubBytes} bytes, but the file has ${sizeBytes}`);
   }
   const content = sha256 ?? version;
   const resumable = response.status === 206 && sizeBytes !== undefined && content !== undefined;
@@ -48,7 +42,7 @@ export async function describeFile(
   return { url, sizeBytes, sha256, hubSha256, version, resumeKey };
 }
 
-/** The version to resume a range with. A weak ETag is ignored, since it does not guarantee equal bytes. */
+/** Version for the `If-Range` header. Weak ETags are ignored, because they do not guarantee equal bytes. */
 export function versionOf({ headers }: Response): string | undefined {
   const etag = headers.get("etag");
   if (etag !== null && !etag.startsWith("W/")) return etag;

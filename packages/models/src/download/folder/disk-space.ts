@@ -1,22 +1,22 @@
-// Checks for free disk space before a download, and makes the error for a disk that fills up during the download.
+// Checks the free disk space before a download, and explains disk errors during the download.
 import { statfs } from "node:fs/promises";
 import { DownloadError } from "../transfer/download-error.ts";
 
-/** @throws DownloadError when the folder's file system has less than this free */
+/** @throws DownloadError if the folder's file system has less free space */
 export async function requireSpace(folder: string, neededBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const freeBytes = bavail * bsize;
   if (neededBytes <= freeBytes) return;
-  throw new DownloadError(`it takes ${shown(neededBytes)}, and ${folder} has ${shown(freeBytes)} free`);
+  throw new DownloadError(`the download needs ${shown(neededBytes)}, and ${folder} has ${shown(freeBytes)} free`);
 }
 
-/** Undefined when the error has nothing to do with disk space. */
+/** @returns undefined for an error that is not about disk space */
 export function diskError(error: unknown): DownloadError | undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === "EFBIG") return new DownloadError("the file system takes no file of this size", { cause: error });
+  if (code === "EFBIG") return new DownloadError("the file is too large for this file system", { cause: error });
   if (code !== "ENOSPC" && code !== "EDQUOT") return undefined;
   const full = code === "ENOSPC" ? "the disk is full" : "the quota of the disk is used up";
-  return new DownloadError(`${full}; what has arrived stays, and is continued when there is room`, { cause: error });
+  return new DownloadError(`${full}; free some space and try again: the download then continues`, { cause: error });
 }
 
 function shown(bytes: number): string {

@@ -1,5 +1,5 @@
-// Reads and writes the record of a download: a file next to the model with the requested reference and the model's parts. The record is written
-// before the first byte arrives, so that a partial download is recognised; the sizes of the files show whether the download is complete.
+// Reads and writes the record of a download: a file next to the model, with the requested reference and the model's parts. It is written before
+// the first byte arrives, so that Waggle recognises partial downloads. The record does not tell whether the download is complete: the files do.
 import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { readTextLater } from "@waggle/async";
@@ -7,35 +7,28 @@ import { ModelNameSchema } from "@waggle/protocol";
 import type { RemoteFile } from "./describe-file.ts";
 
 const mostRecordBytes = 1 << 20;
-/** Limit for the reference in a record, so that a damaged file cannot put a huge line in a list. */
+/** Limit for the reference in a record: a damaged record must not put a huge line into a list. */
 const mostReferenceChars = 4_096;
 const kind = "waggle-download";
 
-export interface RecordedPart {
-  /** This and the next two fields are undefined when the server did not send them. */
-  readonly sizeBytes: number | undefined;
-  readonly sha256: string | undefined;
-  /** ETag or time of last change. */
-  readonly version: string | undefined;
-}
+export type RecordedPart = Pick<RemoteFile, "sizeBytes" | "sha256" | "version">;
 
 export interface DownloadRecord {
   /** Without credentials, query and fragment. */
   readonly reference: string;
-  /** The model's default name; undefined when it is not valid in a request. */
+  /** The model's default name; undefined if requests cannot use it. */
   readonly name: string | undefined;
-  /** In order. */
   readonly parts: readonly RecordedPart[];
-  /** The further data that Ollama's registry stores with the model. */
+  /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** @param path of the first part */
+/** @param path path of the first part */
 export function recordPath(path: string): string {
   return `${path}.json`;
 }
 
-/** Undefined when the record is missing or damaged. @param path of the first part */
+/** @param path path of the first part. @returns undefined if the record is missing or damaged */
 export async function readRecord(path: string): Promise<DownloadRecord | undefined> {
   try {
     return recordOf(JSON.parse(await readTextLater(recordPath(path), { maxBytes: mostRecordBytes })));
@@ -44,12 +37,17 @@ export async function readRecord(path: string): Promise<DownloadRecord | undefin
   }
 }
 
-/** @throws what the file system says */
+/** @throws errors of the file system */
 export async function writeRecord(path: string, record: DownloadRecord): Promise<void> {
-  const aside = `${recordPath(path)}.${randomBytes(4).toString("hex")}`;
+  await replaceFile(recordPath(path), { kind, ...record });
+}
+
+/** Writes a JSON file as a whole: readers see the old or the new content. @throws errors of the file system */
+export async function replaceFile(path: string, content: object): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString("hex")}`;
   try {
-    await writeFile(aside, JSON.stringify({ kind, ...record }, undefined, 1));
-    await rename(aside, recordPath(path));
+    await writeFile(aside, JSON.stringify(content, undefined, 1));
+    await rename(aside, path);
   } catch (error) {
     await rm(aside, { force: true }).catch(() => {});
     throw error;
@@ -60,7 +58,7 @@ export function recordedPart({ sizeBytes, sha256, version }: RemoteFile): Record
   return { sizeBytes, sha256, version };
 }
 
-/** Whether a recorded file of this size equals the server's current file. Without a record, only the sizes are compared. */
+/** Whether a local file equals the server's current file. Compares hashes or versions if both sides have them, else only sizes. */
 export function isSamePart(part: RecordedPart | undefined, sizeBytes: number, remote: RemoteFile): boolean {
   if (part?.sha256 !== undefined && remote.sha256 !== undefined) return part.sha256 === remote.sha256;
   if (part?.version !== undefined && remote.version !== undefined && part.version !== remote.version) return false;

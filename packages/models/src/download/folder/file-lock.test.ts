@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("a lock is one process's at a time, and free when it lets go", async () => {
+test("only one process at a time has the lock", async () => {
   const path = join(folder, "x.lock");
   const lock = await tryLock(path);
   expect(await tryLock(path)).toBeUndefined();
@@ -19,11 +19,11 @@ test("a lock is one process's at a time, and free when it lets go", async () => 
   expect(existsSync(path)).toBe(false);
 });
 
-test("a process that lost its lock while it was stopped learns of it, and leaves the new lock alone", async () => {
+test("a process that lost its lock while it was suspended gets an abort, and does not remove the new lock", async () => {
   const path = join(folder, "x.lock");
   const lock = await tryLock(path);
   if (lock === undefined) throw new Error("the lock is free");
-  // What another process does with a lock that has not been renewed.
+  // Another process takes the lock, as it does after `staleMs`.
   renameSync(path, `${path}.aside`);
   writeFileSync(path, "");
   await once(lock.lost, "abort");

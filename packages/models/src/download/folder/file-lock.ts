@@ -1,17 +1,17 @@
-// Locks a file, so that one process at a time downloads it. The holder keeps renewing the modification time of a lock file. A process id would not
-// work across containers, and an old time also shows that the holder was killed.
+// A lock file, so that only one process downloads a model. The holder keeps renewing the file's modification time: an old time means that the
+// holder was killed. A process id in the file would not work across containers.
 import { randomBytes } from "node:crypto";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { sleep } from "@waggle/async";
 
 const renewIntervalMs = 1_000;
-/** A lock that was not renewed for this long has no holder any more. */
+/** A lock that was not renewed for this long is free. */
 const staleMs = 10_000;
 const pollIntervalMs = 250;
 
 export interface FileLock extends AsyncDisposable {
-  /** Aborts with a LockLostError when this process was suspended for so long that another process took the lock. */
+  /** Aborts with a LockLostError if this process was suspended and another process took the lock. */
   readonly lost: AbortSignal;
 }
 
@@ -19,7 +19,7 @@ export class LockLostError extends Error {
   override readonly name = "LockLostError";
 
   constructor() {
-    super("another process continued it while this one was stopped");
+    super("another process continued the download while this process was suspended");
   }
 }
 
@@ -34,7 +34,7 @@ export async function lockFile(path: string, signal: AbortSignal, onWait: () => 
   }
 }
 
-/** Undefined when another process holds the lock. */
+/** @returns undefined while another process holds the lock */
 export async function tryLock(path: string): Promise<FileLock | undefined> {
   const handle = await createNew(path);
   if (handle !== undefined) return hold(handle, path);
@@ -60,7 +60,7 @@ function hold(handle: FileHandle, path: string): FileLock {
 
   async function renew(): Promise<void> {
     const now = new Date();
-    // Renew through the open file: a new lock file of another process may have the same name by now.
+    // Renew through the open file: by now, the path may be that of another process's lock file.
     await handle.utimes(now, now);
     if (!(await isOurs())) lost.abort(new LockLostError());
   }
@@ -78,7 +78,10 @@ function hold(handle: FileHandle, path: string): FileLock {
   };
 }
 
-/** When two processes find the lock stale, one of them moves it aside. If the other one then moves the new lock, it puts that lock back. */
+/**
+ * Moves a stale lock aside, and deletes it there. Between the check and the move, another process may have replaced the stale lock by its new
+ * lock: then the moved file is not stale, and is moved back.
+ */
 async function removeStale(path: string): Promise<void> {
   if (!(await isStale(path))) return;
   const aside = `${path}.${randomBytes(4).toString("hex")}`;

@@ -1,54 +1,55 @@
-// Finds Waggle's downloads in a folder and describes each: files with a record, and files with a name that only the downloader gives. All other files
-// in the folder belong to the user.
-import { lstat, readdir, stat } from "node:fs/promises";
+// Finds Waggle's downloads in a folder: files with a record, and files with a name that only the downloader gives. All other files belong to
+// the user.
+import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readRecord, recordPath, type DownloadRecord } from "./download-record.ts";
-import { partSizes } from "../reference/find-present.ts";
+import { namesIn, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { journaledBytes, partialsOf } from "../transfer/partial-file.ts";
 import { nameOfFile } from "../reference/served-names.ts";
 
-/** Names of downloads at the top of the folder. In a folder that was made for a URL, every file is a download. */
+/** Names of downloads directly in the folder. */
 const ourName = /^(hf|ollama)_[^_]+_./;
-const urlPlace = /^url-[\da-f]{12}$/;
+/** Names of folders that the downloader makes for URLs. Every file in such a folder is a download. */
+const urlFolder = /^url-[\da-f]{12}$/;
 
 export interface DownloadedModel {
   /** The default name, unique within a list. */
   readonly name: string;
-  /** The reference of the download, without credentials; undefined when its record is missing or damaged. */
+  /** The reference of the download, without credentials; undefined if its record is missing or damaged. */
   readonly reference: string | undefined;
-  /** Path of the first part. While `state` is partial, the file may not exist yet. */
+  /** Path of the first part. The file of a partial download may not exist yet. */
   readonly path: string;
   readonly state: "whole" | "partial";
   /** Bytes of all parts on the disk. */
   readonly bytes: number;
-  /** Undefined when neither the server nor the files show the total size. */
+  /** Undefined for a partial download whose server did not send the size. */
   readonly totalBytes: number | undefined;
-  /** The SHA-256 from the download's record; undefined for a model of several parts, and when the server did not send one. */
+  /** SHA-256 in the download's record; undefined for a split model, and if the server did not send a hash. */
   readonly sha256: string | undefined;
-  /** When a file of the download last changed, in milliseconds since 1970. */
+  /** Time of the last change of any file of the download. Milliseconds since 1970. */
   readonly changedAtMs: number;
   readonly parts: number;
   readonly wholeParts: number;
-  /** What Ollama's registry stores with a model: template, system prompt, parameters. */
+  /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function isUrlPlace(folderName: string): boolean {
-  return urlPlace.test(folderName);
+export function isUrlFolder(name: string): boolean {
+  return urlFolder.test(name);
 }
 
-/** The path of the first part of each download, even when that part does not exist yet. */
+/** @returns the path of each download's first part, which may not exist yet */
 export async function findDownloads(folder: string): Promise<readonly string[]> {
   const names = await namesIn(folder);
   const paths = await downloadsAmong(folder, names, ourName);
-  for (const place of names.filter(isUrlPlace)) {
-    paths.push(...(await downloadsAmong(join(folder, place), await namesIn(join(folder, place)), /./)));
+  for (const name of names.filter(isUrlFolder)) {
+    paths.push(...(await downloadsAmong(join(folder, name), await namesIn(join(folder, name)), /./)));
   }
   return paths;
 }
 
-/** Undefined when there is no file that Waggle could have downloaded. @param path of the first part */
+/** @param path path of the first part. @returns undefined if neither a record nor a file of the download exists */
 export async function describeDownload(path: string): Promise<DownloadedModel | undefined> {
   const record = await readRecord(path);
   const paths = allParts(path);
@@ -84,7 +85,7 @@ async function downloadsAmong(folder: string, names: readonly string[], ours: Re
   return paths;
 }
 
-/** The name of the first part of the model that a file belongs to; undefined for temporary files of a download. */
+/** Name of the first part of the model that a file belongs to; undefined for lock files and temporary records. */
 function modelName(fileName: string): string | undefined {
   if (/\.lock(\.[\da-f]{8})?$|\.json\.[\da-f]{8}$/.test(fileName)) return undefined;
   const whole = fileName.replace(/\.[\da-f]{16}\.part(\.json)?$/, "").replace(/\.json$/, "");
@@ -97,36 +98,18 @@ function recordedSize(record: DownloadRecord | undefined): number | undefined {
 }
 
 async function lastChange(paths: readonly string[]): Promise<number> {
-  const times = await Promise.all(
-    paths.map(async (path) => {
-      try {
-        return (await stat(path)).mtimeMs;
-      } catch {
-        return 0;
-      }
-    }),
+  const times = paths.map((path) =>
+    stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
   );
-  return Math.max(0, ...times);
+  return Math.max(0, ...(await Promise.all(times)));
 }
 
 async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch {
-    return false;
-  }
-}
-
-/** The names in a folder; none when the path is no folder or does not exist. */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
-    throw error;
-  }
-}
-
-function sumOf(numbers: readonly (number | undefined)[]): number {
-  return numbers.reduce<number>((sum, number) => sum + (number ?? 0), 0);
+  return await lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
 }

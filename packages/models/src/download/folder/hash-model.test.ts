@@ -14,20 +14,20 @@ const { signal } = new AbortController();
 const keptAt = (): string => join(folder, "model-hashes.json");
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-/** @returns the hash, and how many pieces were read for it */
+/** @returns the hash, and the number of calls of `idle` */
 async function hashed(path: string): Promise<{ hash: string; pieces: number }> {
   let pieces = 0;
   const idle = async (): Promise<void> => void (pieces += 1);
   return { hash: await hashModel(path, { folder, idle, signal }), pieces };
 }
 
-/** Zeros take no room on the disk. */
+/** A sparse file: its zeros take no disk space. */
 function writeLarge(path: string): void {
   writeFileSync(path, "large");
   truncateSync(path, 65 * 1024 * 1024);
 }
 
-test("the hash is that of the file; of a split one that of its parts one after the other", async () => {
+test("the hash of a split model is that of all its parts, joined", async () => {
   const bytes = randomBytes(700_000);
   writeFileSync(join(folder, "whole.gguf"), bytes);
   writeFileSync(join(folder, "split-00001-of-00002.gguf"), bytes.subarray(0, 300_000));
@@ -36,7 +36,7 @@ test("the hash is that of the file; of a split one that of its parts one after t
   expect((await hashed(join(folder, "split-00001-of-00002.gguf"))).hash).toBe(sha256(bytes));
 });
 
-test("a large file is read once, until it is another one", async () => {
+test("a large file is only read again after a change", async () => {
   const path = join(folder, "large.gguf");
   writeLarge(path);
   const first = await hashed(path);
@@ -48,7 +48,7 @@ test("a large file is read once, until it is another one", async () => {
   expect(Object.values(JSON.parse(readFileSync(keptAt(), "utf8")) as object)).toEqual([first.hash, second.hash]);
 });
 
-test("a file of hashes that is damaged, or not ours, counts as empty", async () => {
+test("a damaged or foreign file of hashes counts as empty", async () => {
   const path = join(folder, "large.gguf");
   writeLarge(path);
   const { hash } = await hashed(path);
@@ -58,7 +58,7 @@ test("a file of hashes that is damaged, or not ours, counts as empty", async () 
   }
 });
 
-test("nothing is read while something else is to be done", async () => {
+test("nothing is read while the machine is busy", async () => {
   const path = join(folder, "model.gguf");
   writeFileSync(path, randomBytes(600_000));
   let pieces = 0;
@@ -80,14 +80,16 @@ test("nothing is read while something else is to be done", async () => {
   expect(await hashing).toBe(sha256(readFileSync(path)));
 });
 
-test("it ends with its signal, and refuses a file that changes under it", async () => {
+test("hashing stops when its signal aborts, and rejects a file that changes meanwhile", async () => {
   const path = join(folder, "model.gguf");
   writeFileSync(path, randomBytes(600_000));
   const leaving = new AbortController();
   const idle = async (): Promise<void> => leaving.abort(new Error("leaving"));
   await expect(hashModel(path, { folder, idle, signal: leaving.signal })).rejects.toThrow("leaving");
   const change = async (): Promise<void> => appendFileSync(path, "x");
-  await expect(hashModel(path, { folder, idle: once(change), signal })).rejects.toThrow("it has changed meanwhile");
+  await expect(hashModel(path, { folder, idle: once(change), signal })).rejects.toThrow(
+    "the file has changed while it was read",
+  );
 });
 
 function once(run: () => Promise<void>): () => Promise<void> {

@@ -1,4 +1,4 @@
-// Computes the SHA-256 of a local model file: in small pieces while the machine is idle. The hash is kept until the file changes.
+// Computes the SHA-256 of a local model file, in small pieces while the machine is idle. The hash is kept on disk until the file changes.
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
@@ -8,22 +8,22 @@ import { allParts } from "./model-names.ts";
 
 /** Hashing one piece blocks the thread for less than a millisecond. */
 const pieceBytes = 256 * 1024;
-/** The hash of a smaller file is not kept, since computing it again is as fast as looking it up. */
+/** Hashes of smaller files are not kept: computing such a hash is as fast as looking it up. */
 const leastKeptBytes = 64 * 1024 * 1024;
 const fileName = "model-hashes.json";
 
 export interface HashModelOptions {
   /** The models folder, where the hashes are kept. */
   readonly folder: string;
-  /** Awaited before each piece; resolves when the machine has no other work. */
+  /** Called before each piece. Resolves when the machine has no other work. */
   readonly idle: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /**
- * The SHA-256 in 64 hexadecimal digits. For a split model, all parts are hashed in order, as if `cat` had joined them.
- * @param path of the first part
- * @throws Error when a part cannot be read, or changes while it is; the signal's reason when it aborts
+ * @param path path of the first part
+ * @returns 64 hexadecimal digits. For a split model, the hash of all parts joined in order.
+ * @throws Error if a part cannot be read, or changes while it is read; the signal's reason when it aborts
  */
 export async function hashModel(path: string, { folder, idle, signal }: HashModelOptions): Promise<string> {
   const before = await identityOf(path);
@@ -33,7 +33,7 @@ export async function hashModel(path: string, { folder, idle, signal }: HashMode
   const hash = createHash("sha256");
   for (const part of allParts(path)) await addFile(hash, part, idle, signal);
   const after = await identityOf(path);
-  if (after.key !== before.key) throw new Error("Cannot hash the model: it has changed meanwhile");
+  if (after.key !== before.key) throw new Error("Cannot hash the model: the file has changed while it was read");
   const sha256 = hash.digest("hex");
   if (before.bytes >= leastKeptBytes) await keepHash(kept, before.key, sha256);
   return sha256;

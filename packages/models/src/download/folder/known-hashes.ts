@@ -1,31 +1,28 @@
-// Keeps the hashes of models in a file across restarts. A missing or damaged file counts as empty, since hashes can be computed again.
-import { randomBytes } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
+// Keeps the hashes of models in a file. A missing or damaged file counts as empty: Waggle then computes the hashes again.
 import { dirname } from "node:path";
 import { makeFolder, readTextLater } from "@waggle/async";
+import { replaceFile } from "./download-record.ts";
 
-/** Above this number, the oldest hash is dropped. */
+/** With more hashes, the oldest is dropped. */
 const mostHashes = 256;
 const mostFileBytes = 1_048_576;
 
-/** Hashes by a key that identifies a version of a file, oldest first. */
+/** SHA-256 by a key that identifies a version of a file, oldest first. */
 type KnownHashes = Readonly<Record<string, string>>;
 
 export async function findHash(path: string, key: string): Promise<string | undefined> {
   return (await read(path))[key];
 }
 
-/** When two processes write at the same time, one hash may be lost. When the file cannot be written, the hash is not kept. */
+/** If two processes write at the same time, one hash may be lost. If the file cannot be written, the hash is not kept. */
 export async function keepHash(path: string, key: string, sha256: string): Promise<void> {
   const { [key]: _, ...others } = await read(path);
   const entries = [...Object.entries(others).slice(1 - mostHashes), [key, sha256]];
-  const aside = `${path}.${randomBytes(4).toString("hex")}`;
   try {
     makeFolder(dirname(path));
-    await writeFile(aside, JSON.stringify(Object.fromEntries(entries), undefined, 1));
-    await rename(aside, path);
+    await replaceFile(path, Object.fromEntries(entries));
   } catch {
-    await rm(aside, { force: true }).catch(() => {});
+    // Only the time of the next hashing is lost.
   }
 }
 

@@ -1,22 +1,18 @@
 // Makes the names of files in the models folder, with the same scheme as node-llama-cpp.
 import { createHash } from "node:crypto";
 import filenamify from "filenamify";
+import { partNames } from "../../header/index.ts";
 
 /** Longer names are cut. */
 const maxNameChars = 100;
 const hashChars = 8;
-/** A name that mentions more parts than this counts as the name of a complete file. */
 const mostParts = 1_000;
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
 const partEndingChars = "-00001-of-00001".length;
 
-/** The names of all parts of a split GGUF file, in order; for any other file only its own name. @param name a name, a path or the path of a URL */
+/** Like `partNames`, but a name with more than 1,000 parts counts as the name of a whole file. */
 export function allParts(name: string): readonly string[] {
-  const [ending = "", part, parts] = splitPattern.exec(name) ?? [];
-  if (part === undefined || parts === undefined || Number(part) < 1 || Number(part) > Number(parts)) return [name];
-  if (Number(parts) > mostParts) return [name];
-  const start = name.slice(0, -ending.length);
-  return Array.from({ length: Number(parts) }, (_, i) => partName(`${start}.gguf`, i + 1, parts));
+  return Number(partsIn(name) ?? 0) > mostParts ? [name] : partNames(name);
 }
 
 /** `name` without its part number: `a.gguf` for `a-00001-of-00003.gguf`. */
@@ -24,7 +20,7 @@ export function withoutPart(name: string): string {
   return name.replace(splitPattern, ".gguf");
 }
 
-/** The number of parts in a name, in five digits; undefined for a file that is not split. */
+/** Number of parts in the name of a split file, as five digits; undefined for other files. */
 export function partsIn(name: string): string | undefined {
   return splitPattern.exec(name)?.[2];
 }
@@ -33,7 +29,7 @@ export function partName(wholeName: string, part: number, parts: string): string
   return wholeName.replace(/(\.gguf)?$/i, `-${String(part).padStart(5, "0")}-of-${parts}.gguf`);
 }
 
-/** The file's name in the models folder. A long name is cut and gets a hash of the whole name, so that two long names stay different. */
+/** Name of a file in the models folder. Long names are cut, and get a hash of the whole name so that they stay different. */
 export function nameOnDisk(name: string): string {
   const parts = partsIn(name);
   if (name.length <= maxNameChars) return name;
@@ -44,7 +40,7 @@ export function nameOnDisk(name: string): string {
   return parts === undefined ? cut : partName(cut, 1, parts);
 }
 
-/** How the name of a file of a Hugging Face repository begins. */
+/** Beginning of the local name of a file from a Hugging Face repository. */
 export function hubPrefix(
   user: string,
   repo: string,
@@ -67,7 +63,7 @@ export function hubPrefix(
   return `${words.join("_")}_`;
 }
 
-/** The local name of a repository's file for a quantization. It has the quantization as requested, not as the repository spells it. */
+/** Local name of a repository's file with a quantization, in the spelling of the request. */
 export function quantizedName(user: string, repo: string, quantization: string | undefined): string {
   const base = filenamify(repo.replace(/-gguf$/i, ""));
   const suffix = quantization === undefined ? "" : `.${quantization}`;

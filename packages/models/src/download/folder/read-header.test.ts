@@ -47,7 +47,7 @@ function sendPart({ headers }: IncomingMessage, response: ServerResponse, bytes 
 
 const options = { folder, offline: false };
 
-test("a model's header is read over the network, and no more of it", async () => {
+test("only the header of a model is read over the network", async () => {
   await using server = await serve(sendPart);
   const { header, path } = await readModelHeader(`${server.url}/stories.gguf`, options);
   expect(header).toMatchObject({ name: "Waggle Tiny Stories", fileBytes: content.length });
@@ -55,11 +55,11 @@ test("a model's header is read over the network, and no more of it", async () =>
   expect(server.ranges).toEqual(["bytes=0-262143"]);
 });
 
-test("a path is read where it is", async () => {
+test("the header of a local path is read from the file", async () => {
   expect(await readModelHeader(storyModel, options)).toMatchObject({ path: storyModel, header: { parts: 1 } });
 });
 
-test("a token goes to the hub when it asks, and not to where the hub redirects", async () => {
+test("the hub gets the token when it asks for one, and the target of its redirect does not", async () => {
   await using store = await serve(sendPart);
   await using hub = await serve((request, response) => {
     if (request.headers.authorization === undefined) response.writeHead(401).end();
@@ -71,7 +71,7 @@ test("a token goes to the hub when it asks, and not to where the hub redirects",
   expect(store.authorizations).toEqual([undefined]);
 });
 
-describe("a reference that cannot be read has a reason", () => {
+describe("the error has the reason for", () => {
   test("a missing file", async () => {
     await using server = await serve((_, response) => void response.writeHead(404).end());
     await expect(readModelHeader(`${server.url}/x.gguf`, options)).rejects.toMatchObject({
@@ -82,38 +82,38 @@ describe("a reference that cannot be read has a reason", () => {
 
   test("a server without ranges", async () => {
     await using server = await serve((_, response) => void response.writeHead(200).end(content));
-    await expect(readModelHeader(`${server.url}/x.gguf`, options)).rejects.toThrow("no parts of the file");
+    await expect(readModelHeader(`${server.url}/x.gguf`, options)).rejects.toThrow("does not support range requests");
   });
 
-  test("a file that is no model", async () => {
+  test("a file that is not a model", async () => {
     await using server = await serve((request, response) => sendPart(request, response, Buffer.from("<html>")));
     await expect(readModelHeader(`${server.url}/x.gguf`, options)).rejects.toThrow(": not a GGUF file");
   });
 
-  test("a path to nothing", async () => {
+  test("a missing path", async () => {
     await expect(readModelHeader("missing.gguf", options)).rejects.toThrow(
       "Cannot read model missing.gguf: no such file",
     );
   });
 
-  test("a missing file, offline", async () => {
+  test("a missing file in offline mode", async () => {
     await expect(readModelHeader("hf:user/repo:Q4_0", { ...options, offline: true })).rejects.toThrow("offline mode");
   });
 });
 
 describe("a source over the network", () => {
-  test("refuses another file than it began with", async () => {
+  test("rejects a file that changes between two reads", async () => {
     let answers = 0;
     await using server = await serve((request, response) => sendPart(request, response, content, `"${++answers}"`));
     const source = await openRemoteSource(server.url);
     await expect(source.read(500_000, 10)).rejects.toThrow("the file changed");
   });
 
-  test("refuses more than it asked for", async () => {
+  test("rejects more bytes than it asked for", async () => {
     await using server = await serve((_, response) => {
       response.writeHead(206, { "content-range": "bytes 0-9/10" }).end(Buffer.alloc(1 << 20));
     });
-    await expect(openRemoteSource(server.url)).rejects.toThrow("more of the file than was asked for");
+    await expect(openRemoteSource(server.url)).rejects.toThrow("the server's answer is larger than 262144 bytes");
   });
 
   test("stops when its signal aborts", async () => {

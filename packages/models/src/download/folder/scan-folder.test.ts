@@ -18,7 +18,7 @@ const put = (name: string, text = "GGUF and more"): string => {
   return path;
 };
 
-test("the models in a folder are found, whole ones only, each under a unique name", async () => {
+test("finds the complete models in a folder, each with a unique name", async () => {
   const story = put("Story-Q8_0.gguf");
   const other = put("more/story-Q8_0.GGUF");
   const split = put("big-00001-of-00002.gguf");
@@ -39,7 +39,7 @@ test("the models in a folder are found, whole ones only, each under a unique nam
   ]);
 });
 
-test("links are followed, but not for ever", async () => {
+test("follows links, but not in circles", async () => {
   const aside = mkdtempSync(join(tmpdir(), "scan-aside-"));
   writeFileSync(join(aside, "linked.gguf"), "GGUF");
   symlinkSync(aside, join(folder, "link"));
@@ -52,7 +52,7 @@ test("links are followed, but not for ever", async () => {
   rmSync(aside, { recursive: true });
 });
 
-test("a file too deep is not searched for, and a missing folder is refused", async () => {
+test("skips files in too deep folders, and fails for a missing folder", async () => {
   put("1/2/3/4/x.gguf");
   put("1/2/3/4/5/y.gguf");
   expect((await scanFolder(folder)).map(({ name }) => name)).toEqual(["x"]);
@@ -77,7 +77,7 @@ test.each([
   expect(nameOf(reference)).toBe(name);
 });
 
-test("a name that is taken gets a number", () => {
+test("a taken name gets a number", () => {
   expect(uniqueName("x", new Set())).toBe("x");
   expect(uniqueName("x", new Set(["x", "x-2"]))).toBe("x-3");
 });

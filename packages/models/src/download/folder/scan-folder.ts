@@ -1,27 +1,27 @@
-// Finds the models in a folder of the user. It reads the names and the first four bytes of the files, and changes nothing.
+// Finds the models in a user's folder, by the names and the first four bytes of the files. It changes nothing.
 import type { Dirent } from "node:fs";
 import { open, opendir, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { partSizes } from "../reference/find-present.ts";
+import { partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts, partsIn } from "./model-names.ts";
 import { nameOfFile, uniqueName } from "../reference/served-names.ts";
 
 /** Folders nested deeper than this are not scanned. */
 const mostDepth = 5;
-/** Limit for the entries of all folders together, so that the scan of a whole disk ends. */
+/** Limit for the entries of all folders together: a user may name a whole disk. */
 const mostEntries = 20_000;
 const mostModels = 1_000;
 const magic = "GGUF";
 
 export interface ScanOptions {
-  /** Models to leave out, such as downloads: absolute paths of their first parts. */
+  /** Absolute paths of models to leave out, such as downloads. */
   readonly except?: readonly string[];
-  /** Names that other models already have. */
+  /** Names of other models. */
   readonly taken?: readonly string[];
 }
 
 export interface FoundModel {
-  /** Derived from the file name, and unique. */
+  /** Derived from the file's name, and unique. */
   readonly name: string;
   /** Absolute path of the first part. */
   readonly path: string;
@@ -31,15 +31,15 @@ export interface FoundModel {
 
 interface Scan {
   readonly paths: string[];
-  /** Real paths of the folders already scanned, so that a link to a parent folder is not followed again. */
+  /** Real paths of the scanned folders: a link to a parent folder must not be followed again. */
   readonly visited: Set<string>;
   entries: number;
 }
 
 /**
- * The complete GGUF models below a folder, sorted by path; a split model is listed by its first part. Image projectors are left out, since they do
- * not work alone. Links are followed.
- * @throws what the file system says of the folder itself
+ * Follows links. Leaves out image projectors, because they do not work alone.
+ * @returns the complete GGUF models below the folder, sorted by path; a split model has the path of its first part
+ * @throws the file system's error if the folder itself cannot be read
  */
 export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<readonly FoundModel[]> {
   const scan: Scan = { paths: [], visited: new Set(), entries: 0 };
@@ -87,14 +87,11 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
   return (await orUndefined(stat(path)))?.isDirectory() ?? false;
 }
 
-/** Undefined when a part is missing, or the file is not a GGUF file. */
+/** @returns undefined if a part is missing, or the file is not a GGUF file */
 async function modelSize(path: string): Promise<number | undefined> {
-  let bytes = 0;
-  for (const size of await partSizes(path)) {
-    if (size === undefined) return undefined;
-    bytes += size;
-  }
-  return (await orUndefined(startOf(path))) === magic ? bytes : undefined;
+  const sizes = await partSizes(path);
+  if (sizes.includes(undefined)) return undefined;
+  return (await orUndefined(startOf(path))) === magic ? sumOf(sizes) : undefined;
 }
 
 async function startOf(path: string): Promise<string> {
@@ -103,7 +100,7 @@ async function startOf(path: string): Promise<string> {
   return buffer.toString("latin1", 0, bytesRead);
 }
 
-/** A file that cannot be read is treated as missing. */
+/** Treats files that cannot be read as missing. */
 async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

@@ -1,9 +1,9 @@
-// Asks a server which file a reference means: Hugging Face for a tag of a repository, or Ollama's registry.
+// Asks Hugging Face or Ollama's registry which file a tag refers to.
 import { DownloadError } from "../transfer/download-error.ts";
 import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import { askRegistry } from "./ollama-manifest.ts";
-import { hubUrl, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
+import { hubUrl, noSecrets, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
 
 export const defaultOllamaEndpoint = "https://registry.ollama.ai/";
@@ -16,7 +16,7 @@ export interface AskOptions extends OpenOptions {
 }
 
 const maxManifestBytes = 8 << 20;
-/** The hub names the GGUF file only when the User-Agent contains llama-cpp. */
+/** The hub's manifest has the GGUF file's name only if the User-Agent contains llama-cpp. */
 const userAgent = "llama-cpp";
 
 /** @throws DownloadError; the signal's reason when it aborts */
@@ -37,14 +37,8 @@ async function askHub(target: TagTarget, endpoint: string, options: OpenOptions)
   const whole = quantizedName(user, repo, quantization);
   const parts = partsIn(path);
   const name = parts === undefined ? whole : partName(whole, 1, parts);
-  return {
-    kind: "file",
-    url: hubUrl({ endpoint, user, repo, branch: "main", path }),
-    name: nameOnDisk(name),
-    sha256: undefined,
-    extras: undefined,
-    credentials: undefined,
-  };
+  const address = hubUrl({ endpoint, user, repo, branch: "main", path });
+  return { ...noSecrets, kind: "file", url: address, name: nameOnDisk(name) };
 }
 
 function fileIn(text: string): string {
@@ -55,6 +49,6 @@ function fileIn(text: string): string {
     throw new DownloadError("the hub's manifest is not JSON", { cause: error });
   }
   const path = (manifest as { ggufFile?: { rfilename?: unknown } } | null)?.ggufFile?.rfilename;
-  if (typeof path !== "string" || path === "") throw new DownloadError("the hub knows no GGUF file for it");
+  if (typeof path !== "string" || path === "") throw new DownloadError("the hub has no GGUF file for this reference");
   return path;
 }

@@ -1,11 +1,11 @@
-// Checks whether a model is already in the models folder. A split model must have all its parts there.
+// Looks for a model, with all its parts, in the models folder.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { allParts, nameOnDisk, partName, quantizedName } from "../folder/model-names.ts";
 import type { RemoteTarget, TagTarget, Target } from "./parse-reference.ts";
 import { defaultQuantization } from "./quantizations.ts";
 
-/** The path of the first part, or undefined. */
+/** @returns the path of the first part; undefined if a part is missing */
 export async function findPresent(folder: string, target: RemoteTarget): Promise<string | undefined> {
   const names = target.kind === "tag" ? await namesOfTag(folder, target) : [target.name];
   for (const name of names) {
@@ -16,12 +16,16 @@ export async function findPresent(folder: string, target: RemoteTarget): Promise
   return undefined;
 }
 
-/** The size of each part; undefined for one that is missing. */
+/** Bytes of each part; undefined for a missing part. */
 export async function partSizes(path: string): Promise<readonly (number | undefined)[]> {
   return await Promise.all(allParts(path).map(fileSize));
 }
 
-/** Whether a file is the first part of the target. @param name below the models folder */
+export function sumOf(numbers: readonly (number | undefined)[]): number {
+  return numbers.reduce<number>((sum, number) => sum + (number ?? 0), 0);
+}
+
+/** Whether a file is the first part of the target. @param name path of the file, relative to the models folder */
 export function bearsName(target: Target, name: string): boolean {
   if (target.kind === "path") return false;
   if (target.kind !== "tag") return name === target.name;
@@ -36,20 +40,21 @@ async function namesOfTag(folder: string, target: TagTarget): Promise<readonly s
   ]);
 }
 
-/** The hub decides which file a tag means, so without a request only the usual names can be checked. */
+/** Likely names of a tag's file. Only the hub knows which file the tag refers to, and no request is sent here. */
 function wholeNames({ user, repo, tag }: TagTarget): readonly string[] {
   const quantizations = tag === undefined ? [defaultQuantization, undefined] : [tag.toUpperCase()];
   return quantizations.map((quantization) => quantizedName(user, repo, quantization));
 }
 
-/** Matches the first part of a model with any number of parts. */
+/** Whether a file is the first part of a split model of this name, with any number of parts. */
 function isFirstPart(name: string, wholeName: string): boolean {
   const fiveDigits = "00000";
   const [start = "", end = ""] = nameOnDisk(partName(wholeName, 1, fiveDigits)).split(fiveDigits);
   return name.startsWith(start) && name.endsWith(end) && /^\d{5}$/.test(name.slice(start.length, -end.length));
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
+/** @returns an empty list if the path is not a folder or does not exist */
+export async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {

@@ -5,7 +5,7 @@ import { listHubFiles } from "./hub-files.ts";
 
 const hash = "a".repeat(64);
 
-/** A hub whose repositories have these pages of files. */
+/** Starts a hub. Its repositories have these pages of files. */
 async function startHub(
   pages: readonly unknown[],
 ): Promise<AsyncDisposable & { readonly url: string; readonly paths: string[] }> {
@@ -29,7 +29,7 @@ async function startHub(
 
 const file = (path: string, size: number) => ({ type: "file", path, size, lfs: { oid: hash } });
 
-test("models are listed by size, split ones as one, over all pages", async () => {
+test("models of all pages are listed by size; a split model is one entry", async () => {
   await using hub = await startHub([
     [
       { type: "directory", path: "BF16", size: 0 },
@@ -64,9 +64,9 @@ test("models are listed by size, split ones as one, over all pages", async () =>
 });
 
 test.each<[what: string, page: unknown, reason: string]>([
-  ["no JSON", "<html>", "not JSON"],
-  ["no list", { error: "no" }, "invalid file list"],
-])("an answer that is %s is refused", async (_, page, reason) => {
+  ["not JSON", "<html>", "not JSON"],
+  ["not a list", { error: "no" }, "invalid file list"],
+])("an answer that is %s is rejected", async (_, page, reason) => {
   await using hub = await startHub([page]);
   await expect(listHubFiles("hf:user/repo", { endpoint: hub.url })).rejects.toMatchObject({
     code: "unavailable",
@@ -74,11 +74,11 @@ test.each<[what: string, page: unknown, reason: string]>([
   });
 });
 
-test("a list without an end is cut off", async () => {
+test("an endless list is rejected after 20 pages", async () => {
   await using hub = await startHub(Array.from({ length: 30 }, () => []));
   await expect(listHubFiles("hf:user/repo", { endpoint: hub.url })).rejects.toThrow("longer than 20 pages");
 });
 
-test("only a repository has a list", async () => {
+test("only repositories can be listed", async () => {
   await expect(listHubFiles("x.gguf")).rejects.toMatchObject({ code: "invalid_argument" });
 });

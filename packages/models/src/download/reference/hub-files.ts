@@ -1,29 +1,26 @@
 // Lists the GGUF files of a Hugging Face repository, with their quantizations and sizes.
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import { DownloadError } from "../transfer/download-error.ts";
+import { DownloadError, shownReference } from "../transfer/download-error.ts";
 import { allParts } from "../folder/model-names.ts";
-import { openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import type { ReadModelHeaderOptions } from "../folder/read-header.ts";
+import { hubCredentials, openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import { sumOf } from "./find-present.ts";
 import { defaultEndpoint, parseReference } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
-import { shownReference } from "../transfer/download-error.ts";
 
 const maxPages = 20;
 const maxPageBytes = 8 << 20;
 const timeoutMs = 60_000;
 
-export interface HubFilesOptions {
-  readonly token?: string | undefined;
-  readonly endpoint?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type HubFilesOptions = Pick<ReadModelHeaderOptions, "token" | "endpoint" | "signal">;
 
 export interface HubModelFile {
-  /** `hf:user/repo/path`. Every function of this file that has a reference parameter accepts this form. */
+  /** `hf:user/repo/path`. */
   readonly reference: string;
   /** Path of the first part within the repository. */
   readonly path: string;
-  /** The quantization in the file's name. */
+  /** Quantization in the file's name. */
   readonly quantization: string | undefined;
   /** Bytes of all parts. */
   readonly bytes: number;
@@ -39,11 +36,10 @@ interface TreeFile {
 }
 
 /**
- * The models of a repository, the smallest first; a split model is one entry. Companion files (an image projector, an importance matrix) are left
- * out.
+ * Lists the models of a repository, smallest first; a split model is one entry. Image projectors and importance matrices are left out.
  * @param reference `hf:user/repo`; a tag is ignored
- * @throws WaggleError invalid_argument when the reference names no repository; unavailable when the hub cannot be asked; the signal's reason when it
- * aborts
+ * @throws WaggleError invalid_argument if the reference is not a repository's; unavailable if the hub's answer is missing or invalid; the signal's
+ *   reason when it aborts
  */
 export async function listHubFiles(reference: string, options: HubFilesOptions = {}): Promise<readonly HubModelFile[]> {
   const { endpoint = defaultEndpoint, token, signal } = options;
@@ -52,8 +48,7 @@ export async function listHubFiles(reference: string, options: HubFilesOptions =
     throw new WaggleError("invalid_argument", `Cannot list ${shownReference(reference)}: hf:user/repo is wanted`);
   }
   const { user, repo } = target;
-  const credentials =
-    token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
+  const credentials = hubCredentials(token, endpoint);
   try {
     const words = ["api", "models", user, repo, "tree", "main"].map(encodeURIComponent).join("/");
     const files = await readTree(`${endpoint.replace(/\/*$/, "/")}${words}?recursive=true`, credentials, signal);
@@ -75,7 +70,7 @@ async function readTree(
   const files: TreeFile[] = [];
   let next: string | undefined = url;
   for (let page = 0; next !== undefined; page++) {
-    if (page === maxPages) throw new DownloadError(`its list of files is longer than ${maxPages} pages`);
+    if (page === maxPages) throw new DownloadError(`the list of files is longer than ${maxPages} pages`);
     const opened: Opened = await openUrl(next, { credentials, signal });
     files.push(...filesIn(await readText(opened.response, maxPageBytes, signal)));
     next = nextPage(opened.response, next);
@@ -83,7 +78,7 @@ async function readTree(
   return files;
 }
 
-/** The URL of `Link: <…>; rel="next"`, only within the same origin, since the request carries the token. */
+/** URL in the header `Link: <…>; rel="next"`. URLs of other origins are ignored, because the request has the user's token. */
 function nextPage({ headers }: Response, from: string): string | undefined {
   const link = /<([^>]+)>\s*;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
   if (link === undefined || !URL.canParse(link, from)) return undefined;
@@ -129,7 +124,7 @@ function modelsAmong(files: readonly TreeFile[], repository: string): readonly H
       reference: `${repository}/${path}`,
       path,
       quantization: quantizationIn(name),
-      bytes: found.reduce((total, part) => total + (part?.bytes ?? 0), 0),
+      bytes: sumOf(found.map((part) => part?.bytes)),
       parts: parts.length,
       sha256: parts.length === 1 ? found[0]?.sha256 : undefined,
     });

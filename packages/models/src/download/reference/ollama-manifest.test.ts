@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A registry that keeps its blobs elsewhere, as the real one does. */
+/** Starts a registry that redirects blobs to another server, as the real registry does. */
 async function startRegistry(manifests: Record<string, unknown>, blobs: readonly Buffer[], elsewhere: string) {
   const accepted: (string | undefined)[] = [];
   const server = createServer(({ url = "", headers }, response) => {
@@ -52,7 +52,7 @@ async function startRegistry(manifests: Record<string, unknown>, blobs: readonly
   };
 }
 
-test("a model of Ollama's registry is its model layer, by its digest, and the other layers are kept with it", async () => {
+test("the model layer is downloaded and checked by its digest, and the other layers are kept with the model", async () => {
   await using cdn = await startModelServer({ content });
   const layers = [
     layer("model", content),
@@ -90,7 +90,7 @@ test("a model's header is read from the registry's blob", async () => {
   expect(cdn.requests).toEqual([`GET /v2/library/story/blobs/sha256:${sha256Of(content)} bytes=0-262143`]);
 });
 
-test("a blob that is another than its digest is removed", async () => {
+test("a blob that does not match its digest is removed", async () => {
   await using cdn = await startModelServer({ content: Buffer.alloc(content.length, "GGUF other ") });
   const manifest = { layers: [layer("model", content)] };
   await using registry = await startRegistry({ "/v2/bee/story/manifests/latest": manifest }, [], cdn.url);
@@ -100,19 +100,23 @@ test("a blob that is another than its digest is removed", async () => {
 });
 
 test.each([
-  ["another model's adapter", { layers: [layer("model", content), layer("adapter", template)] }, "it is an adapter"],
-  ["no GGUF file", { layers: [layer("tensor", content)] }, "the registry has no GGUF file for it"],
-  ["two models", { layers: [layer("model", content), layer("model", template)] }, "it has several model layers"],
+  ["an adapter", { layers: [layer("model", content), layer("adapter", template)] }, "it is an adapter"],
+  ["a tag without a GGUF file", { layers: [layer("tensor", content)] }, "the registry has no GGUF file for this"],
+  [
+    "a tag with two models",
+    { layers: [layer("model", content), layer("model", template)] },
+    "the tag has several model files",
+  ],
   ["an invalid digest", { layers: [{ ...layer("model", content), digest: "sha256:../x" }] }, "has no GGUF file"],
-  ["no manifest", "<html>", "the registry's manifest is not one"],
-  ["too long an answer", `{"layers":[],"x":"${"x".repeat(1 << 20)}"}`, "larger than 1048576 bytes"],
-])("%s is refused", async (_, manifest, reason) => {
+  ["a web page", "<html>", "the registry's manifest is invalid"],
+  ["a too long manifest", `{"layers":[],"x":"${"x".repeat(1 << 20)}"}`, "larger than 1048576 bytes"],
+])("%s is rejected", async (_, manifest, reason) => {
   await using registry = await startRegistry({ "/v2/library/story/manifests/8b": manifest }, [template], "");
   const refused = pullModel("ollama:story:8b", { folder, ollamaEndpoint: registry.url });
   await expect(refused).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining(reason) });
 });
 
-test("a tag that the registry does not know is refused", async () => {
+test("an unknown tag is rejected", async () => {
   await using registry = await startRegistry({}, [], "");
   const refused = pullModel("ollama:story:8b", { folder, ollamaEndpoint: registry.url });
   await expect(refused).rejects.toThrow(

@@ -1,5 +1,5 @@
-// Asks Ollama's registry which file the tag of a model means. The format is the registry API of container images, version 2:
-// a manifest names layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
+// Asks Ollama's registry for the file of a tag, and for the texts that are stored with it. The registry has version 2 of the API for container
+// images: a manifest lists layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
 import { DownloadError } from "../transfer/download-error.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import type { FileTarget, OllamaTarget } from "./parse-reference.ts";
@@ -10,11 +10,11 @@ const mostLayers = 100;
 const mostExtraBytes = 256 * 1024;
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 const layerType = /^application\/vnd\.ollama\.image\.(\w+)(?:;|$)/;
-/** Layers that are stored with the model, by the last word of the layer's type. */
+/** Types of the layers that Waggle keeps with the model. */
 const extraLayers = new Set(["template", "system", "params", "messages"]);
 
 interface Layer {
-  /** The last word of the layer's type. */
+  /** Last word of the layer's media type. */
   readonly type: string;
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -28,10 +28,10 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
   const layers = layersIn(await readText(response, mostManifestBytes, options.signal));
   const models = layers.filter(({ type }) => type === "model");
   const [model] = models;
-  if (model === undefined) throw new DownloadError("the registry has no GGUF file for it");
-  if (models.length > 1) throw new DownloadError("it has several model layers, and only one file can be loaded");
+  if (model === undefined) throw new DownloadError("the registry has no GGUF file for this reference");
+  if (models.length > 1) throw new DownloadError("the tag has several model files, and Waggle loads only one");
   if (layers.some(({ type }) => type === "adapter")) {
-    throw new DownloadError("it is an adapter for another model, and not a whole one");
+    throw new DownloadError("it is an adapter for another model, not a whole model");
   }
   const blob = (sha256: string): string => `${base}/blobs/sha256:${sha256}`;
   const extras: Record<string, unknown> = {};
@@ -41,20 +41,13 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
     const text = await readText(opened.response, mostExtraBytes, options.signal);
     extras[type] = type === "params" || type === "messages" ? parsed(text) : text;
   }
-  const { name } = target;
-  return {
-    kind: "file",
-    url: blob(model.sha256),
-    name,
-    sha256: model.sha256,
-    extras,
-    credentials: undefined,
-  };
+  const { sha256 } = model;
+  return { kind: "file", url: blob(sha256), name: target.name, sha256, extras, credentials: undefined };
 }
 
 function layersIn(text: string): readonly Layer[] {
   const layers = (parsed(text) as { layers?: unknown } | null | undefined)?.layers;
-  if (!Array.isArray(layers)) throw new DownloadError("the registry's manifest is not one");
+  if (!Array.isArray(layers)) throw new DownloadError("the registry's manifest is invalid");
   return layers.slice(0, mostLayers).flatMap((value: unknown) => {
     const { mediaType, digest, size } = (value ?? {}) as { mediaType?: unknown; digest?: unknown; size?: unknown };
     const type = typeof mediaType === "string" ? layerType.exec(mediaType)?.[1] : undefined;
@@ -63,7 +56,7 @@ function layersIn(text: string): readonly Layer[] {
   });
 }
 
-/** Undefined when the text is not JSON. */
+/** @returns undefined if the text is not JSON */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

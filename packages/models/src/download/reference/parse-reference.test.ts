@@ -1,4 +1,4 @@
-// The names in the first table are those that node-llama-cpp gives.
+// The names in the first table are those that node-llama-cpp gives the files.
 import { expect, test } from "vitest";
 import { nameOnDisk, quantizedName } from "../folder/model-names.ts";
 import { parseReference } from "./parse-reference.ts";
@@ -52,7 +52,7 @@ test.each(["hf:", "hf:nobody", "hf:/x", "hf:u/:Q4", "hf:u/r/", "https://", "http
   },
 );
 
-test("no reference names a file outside of the folder", () => {
+test("no reference gets a path outside of the folder", () => {
   for (const reference of ["https://h/..%2f..%2fx.gguf", "hf:../../x.gguf", "hf:u/r/..", "hf:u/r/..%2fx.gguf"]) {
     const { name = "" } = parseReference(reference, endpoint) as { name?: string };
     expect(name).toMatch(/^(url-[\da-f]{12}\/)?[^/]*$/);
@@ -60,14 +60,14 @@ test("no reference names a file outside of the folder", () => {
   }
 });
 
-test("long names are cut, and stay different", () => {
+test("long names are cut, but stay different", () => {
   const names = ["Q4_K_M", "Q8_0"].map((end) => nameOnDisk(`${"x".repeat(120)}.${end}.gguf`));
   expect(new Set(names).size).toBe(2);
   for (const name of names) expect(name).toHaveLength(100);
   expect(nameOnDisk(`${"x".repeat(120)}-00002-of-00003.gguf`)).toMatch(/^x+-[\da-f]{8}-00001-of-00003\.gguf$/);
 });
 
-test("a file in parts cannot have one hash", () => {
+test("the URL of a split file must not have a hash", () => {
   const reference = `https://host/x-00001-of-00002.gguf#sha256=${"a".repeat(64)}`;
   expect(() => parseReference(reference, endpoint)).toThrow("a file in parts cannot have one SHA-256");
 });

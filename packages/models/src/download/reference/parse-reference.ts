@@ -1,4 +1,4 @@
-// Parses a reference: a path, a file behind a URL, a tag of a Hugging Face repository, or a tag of Ollama's registry. Pure: it sends no request.
+// Parses references: paths, URLs of files, and tags of Hugging Face repositories or of Ollama's registry. It sends no requests.
 import { createHash } from "node:crypto";
 import filenamify from "filenamify";
 import { cannotResolve } from "../transfer/download-error.ts";
@@ -14,12 +14,12 @@ export interface FileTarget {
   readonly kind: "file";
   /** URL of the first part, without credentials and fragment. */
   readonly url: string;
-  /** Name of the first part, below the models folder. */
+  /** Path of the first part, relative to the models folder. */
   readonly name: string;
   readonly sha256: string | undefined;
-  /** The further data that the registry stores with the model. */
+  /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
-  /** The credentials in the URL itself. */
+  /** Credentials in the URL itself. */
   readonly credentials: Credentials | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface TagTarget {
   readonly kind: "tag";
   readonly user: string;
   readonly repo: string;
-  /** When undefined, the hub chooses the file. */
+  /** If undefined, the hub chooses the file. */
   readonly tag: string | undefined;
 }
 
@@ -37,15 +37,14 @@ export interface OllamaTarget {
   readonly user: string;
   readonly model: string;
   readonly tag: string;
-  /** Name of the file, below the models folder. */
+  /** Name of the file in the models folder. */
   readonly name: string;
 }
 
-/** A target that is downloaded when it is not on this machine. */
 export type RemoteTarget = FileTarget | TagTarget | OllamaTarget;
 export type Target = { readonly kind: "path" } | RemoteTarget;
 
-/** @throws WaggleError invalid_argument when the reference makes no sense */
+/** @throws WaggleError invalid_argument if the reference is malformed */
 export function parseReference(reference: string, endpoint: string): Target {
   const hub = /^hf:(?:\/\/)?(.*)$/is.exec(reference)?.[1];
   if (hub !== undefined) return parseHub(reference, hub, endpoint);
@@ -72,10 +71,7 @@ function parseHub(reference: string, content: string, endpoint: string): Target 
   return hubFile({ endpoint, user, repo, branch: branch || "main", path });
 }
 
-/**
- * References in the forms that Ollama's own program accepts: `name`, `name:tag`, `user/name:tag`, and a repository of the hub with the hub's host
- * name.
- */
+/** Parses the forms that the ollama program accepts: `name`, `name:tag`, `user/name:tag` and `hf.co/user/repo:tag`. */
 function parseOllama(reference: string, content: string, endpoint: string): Target {
   const [name = "", user = "library", host, ...rest] = content.trim().split("/").toReversed();
   if (host !== undefined && rest.length === 0 && hubHosts.has(host.toLowerCase())) {
@@ -86,7 +82,7 @@ function parseOllama(reference: string, content: string, endpoint: string): Targ
   if (host !== undefined || more.length > 0 || !words.every((word) => /^\w[\w.-]*$/.test(word))) {
     throw cannotResolve(reference, "ollama:name:tag or ollama:user/name:tag is wanted");
   }
-  // No word can contain the separator `+`, so two models never get the same local name.
+  // No word contains the separator `+`, so that two models never get the same local name.
   return { kind: "ollama", user, model, tag, name: nameOnDisk(`ollama_${words.join("+").toLowerCase()}.gguf`) };
 }
 
@@ -105,7 +101,7 @@ function hubFile(file: HubFile): FileTarget {
   return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(fullName) };
 }
 
-const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;
+export const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;
 
 export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string {
   const words = [user, repo, "resolve", branch, ...path.split("/")];
@@ -114,7 +110,7 @@ export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string 
 
 function parseUrl(reference: string, url: URL, endpoint: string): Target {
   const words = decodedWords(url.pathname);
-  if (words.at(-1) === undefined || words.at(-1) === "") throw cannotResolve(reference, "it names no file");
+  if (words.at(-1) === undefined || words.at(-1) === "") throw cannotResolve(reference, "the URL has no file name");
   const sha256 = /^#sha256=(.*)$/i.exec(url.hash)?.[1]?.toLowerCase();
   if (sha256 !== undefined && !/^[\da-f]{64}$/.test(sha256)) {
     throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");
@@ -123,7 +119,7 @@ function parseUrl(reference: string, url: URL, endpoint: string): Target {
   return hub ?? plainFile(reference, url, sha256);
 }
 
-/** The web page of a repository, or of a file in it, refers to the model on that page. */
+/** Parses the address of a repository's web page, or of the page of a file in it. */
 function hubTarget(words: readonly string[], url: URL, endpoint: string): FileTarget | TagTarget | undefined {
   const [user = "", repo = "", view, branch, ...path] = words;
   if (words.length === 2) return { kind: "tag", user, repo, tag: undefined };
@@ -143,7 +139,7 @@ function plainFile(reference: string, url: URL, sha256: string | undefined): Fil
   url.pathname = parts[0] ?? url.pathname;
   const fileName = withoutByteParts(decodedWords(url.pathname).at(-1) ?? "");
   const name = nameOnDisk(filenamify(fileName, { maxLength: Infinity }));
-  // One folder for each content if its hash is known, else for each URL path, since many different files are called model.gguf.
+  // Each hash, or else each folder of a server, has a separate local folder, because many different files are called model.gguf.
   const place = sha256 ?? hashOf(url.origin + url.pathname.replace(/[^/]*$/, ""));
   const folder = `url-${place.slice(0, folderHashChars)}`;
   return { ...noSecrets, kind: "file", url: url.href, name: `${folder}/${name}`, sha256, credentials };
@@ -164,7 +160,7 @@ function firstPart(name: string): string {
   return allParts(name)[0] ?? name;
 }
 
-/** Returns the name of the whole file for a byte part such as `a.gguf.part1of2`. */
+/** Name of the whole file for a byte part: `a.gguf` for `a.gguf.part1of2`. */
 function withoutByteParts(name: string): string {
   return name.replace(/(\.gguf)\.part\d+of\d+$/i, "$1");
 }

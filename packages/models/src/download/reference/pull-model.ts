@@ -1,4 +1,4 @@
-// Gets a model by its reference: looks for it in one folder, and downloads it when it is missing or an update is requested.
+// Gets the model behind a reference: finds it in the folder, or downloads it if it is missing or an update is requested.
 import { resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
 import { defaultOllamaEndpoint } from "./ask-for-file.ts";
@@ -6,29 +6,30 @@ import { downloadModel } from "../transfer/download.ts";
 import { describeDownload, type DownloadedModel } from "../folder/find-downloads.ts";
 import { findPresent } from "./find-present.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
+import { hubCredentials } from "../transfer/open-url.ts";
 import type { PullProgress } from "../transfer/progress.ts";
-import { shownReference } from "../transfer/download-error.ts";
+import { cannotDownload } from "../transfer/download-error.ts";
 
-/** A download that receives nothing for this long fails. */
+/** A download fails after this long without a byte. */
 const stallTimeoutMs = 60_000;
-/** Parallel connections per file. More are no faster when one already uses the whole bandwidth, and servers limit their number. */
+/** Parallel connections per file. More connections are no faster once they use the whole bandwidth, and servers limit their number. */
 const defaultConnections = 4;
 
 export interface PullOptions {
   /** The folder of downloads. */
   readonly folder: string;
   /** Token of Hugging Face, for private and gated repositories. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** URL of a mirror of Hugging Face. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** URL of a mirror of Ollama's registry. */
-  readonly ollamaEndpoint?: string;
-  /** Parallel connections per file. Default 4. */
+  readonly ollamaEndpoint?: string | undefined;
+  /** Parallel connections per file; by default 4. */
   readonly connections?: number;
-  /** Also ask the server about a model that is already here, and fetch a newer version. Default false. */
+  /** Ask the server even if the model is in the folder, and download a newer version. By default false. */
   readonly update?: boolean;
-  readonly signal?: AbortSignal;
-  /** Called for every piece that arrives. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each piece that arrives. */
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
@@ -37,9 +38,7 @@ export interface PulledModel extends DownloadedModel {
   readonly downloaded: boolean;
 }
 
-/**
- * The target of a reference that can be downloaded, without a request. @throws WaggleError invalid_argument when the reference is malformed or a path
- */
+/** Parses the reference of a download. @throws WaggleError invalid_argument if the reference is malformed, or a path */
 export function parsePullable(reference: string, endpoint: string = defaultEndpoint): RemoteTarget {
   const target = parseReference(reference, endpoint);
   if (target.kind !== "path") return target;
@@ -48,10 +47,10 @@ export function parsePullable(reference: string, endpoint: string = defaultEndpo
 }
 
 /**
- * Makes sure that a model is in the folder: `hf:user/repo:quant`, `hf:user/repo/file.gguf`, `ollama:name:tag` or a URL, with or without `#sha256=…`.
- * An interrupted download is resumed; while another process downloads the model, this call waits.
- * @throws WaggleError unavailable when the model cannot be downloaded; invalid_argument when the reference is malformed or a path; the signal's
- *   reason when it aborts
+ * Makes sure that a model is in the folder. Resumes an interrupted download, and waits while another process downloads the model.
+ * @param reference `hf:user/repo:quant`, `hf:user/repo/file.gguf`, `ollama:name:tag`, or a URL with or without `#sha256=…`
+ * @throws WaggleError unavailable if the model cannot be downloaded; invalid_argument if the reference is malformed, or a path; the signal's reason
+ *   when it aborts
  */
 export async function pullModel(reference: string, options: PullOptions): Promise<PulledModel> {
   const { token, endpoint = defaultEndpoint, signal, update = false } = options;
@@ -66,8 +65,7 @@ export async function pullModel(reference: string, options: PullOptions): Promis
           folder,
           endpoint,
           ollamaEndpoint: options.ollamaEndpoint ?? defaultOllamaEndpoint,
-          credentials:
-            token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` },
+          credentials: hubCredentials(token, endpoint),
           connections: options.connections ?? defaultConnections,
           stallTimeoutMs,
           update,
@@ -75,11 +73,6 @@ export async function pullModel(reference: string, options: PullOptions): Promis
           onProgress: options.onProgress,
         });
   const model = await describeDownload(path);
-  if (model === undefined) throw removedMeanwhile(reference);
+  if (model === undefined) throw cannotDownload(reference, "the file was removed after the download");
   return { ...model, downloaded };
-}
-
-function removedMeanwhile(reference: string): WaggleError {
-  const message = `Cannot download model ${shownReference(reference)}: it was removed as it arrived`;
-  return new WaggleError("unavailable", message);
 }

@@ -1,4 +1,4 @@
-// Owns the names of quantizations that a tag or a file name may carry.
+// Owns the names of quantizations in tags and file names.
 
 export const defaultQuantization = "Q4_K_M";
 
@@ -11,12 +11,12 @@ const known = new Set(
   ).split(" "),
 );
 
-/** The tag as the hub spells it. */
+/** A known quantization in upper case, as the hub spells it. Other tags stay as they are. */
 export function normalTag(tag: string): string {
   return known.has(tag.toUpperCase()) ? tag.toUpperCase() : tag;
 }
 
-/** The last quantization in a file's name. */
+/** Finds the last quantization in a file's name; Q4_K_M anywhere in the name has priority. */
 export function quantizationIn(fileName: string): string | undefined {
   if (fileName.toUpperCase().includes(defaultQuantization)) return defaultQuantization;
   return fileName

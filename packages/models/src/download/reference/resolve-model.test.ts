@@ -27,18 +27,18 @@ const filesThere = () =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    // The records have tests apart.
+    // catalogue.test.ts tests the records.
     .filter((name) => !name.endsWith(".gguf.json"))
     .toSorted();
 
 describe("a path", () => {
-  test("is itself, made absolute", async () => {
+  test("is made absolute", async () => {
     const path = join(folder, "x.gguf");
     writeFileSync(path, "");
     expect(await resolveModel(relative(process.cwd(), path), { folder, offline: true })).toBe(path);
   });
 
-  test("that leads nowhere is refused", async () => {
+  test("of a missing file is an error", async () => {
     await expect(resolveModel("/no/such.gguf", { folder, offline: true })).rejects.toMatchObject({
       code: "unavailable",
       message: "Cannot load model /no/such.gguf: no such file",
@@ -47,7 +47,7 @@ describe("a path", () => {
 });
 
 describe("a reference", () => {
-  test("is downloaded once, with progress, and found from then on without a network", async () => {
+  test("is downloaded with progress, and afterwards found without a network", async () => {
     await using server = await startModelServer({ content });
     const progress: PullProgress[] = [];
     const options = { folder, endpoint: server.url, onProgress: (report: PullProgress) => progress.push(report) };
@@ -61,7 +61,7 @@ describe("a reference", () => {
     expect(server.requests).toHaveLength(asked);
   });
 
-  test("may be a URL, and the same name from another place is another file", async () => {
+  test("may be a URL; the same file name at another URL is another file", async () => {
     await using server = await startModelServer({ content });
     const options = { folder, offline: false };
     const path = await resolveModel(`${server.url}/files/story.gguf?signature=1`, options);
@@ -72,7 +72,7 @@ describe("a reference", () => {
     await expect(resolveModel(`${server.url}/others/story.gguf`, offline)).rejects.toThrow("offline mode");
   });
 
-  test("to a split model is downloaded with all its parts, and is whole only with all of them", async () => {
+  test("to a split model is downloaded with all its parts, and incomplete without one of them", async () => {
     await using server = await startModelServer({ content, manifestFile: "Q8_0/story-Q8_0-00001-of-00003.gguf" });
     const progress: PullProgress[] = [];
     const options = { folder, endpoint: server.url, onProgress: (report: PullProgress) => progress.push(report) };
@@ -102,9 +102,9 @@ describe("a reference", () => {
   });
 
   test.each([
-    ["secret", /the server refuses it \(HTTP 401\); it may need a token$/],
+    ["secret", /the server denied access \(HTTP 401\); it may need a token$/],
     ["missing", /the server has no such file \(HTTP 404\)$/],
-  ])("to a %s file is refused with the server's reason", async (name, reason) => {
+  ])("to a %s file is rejected with the server's reason", async (name, reason) => {
     await using server = await startModelServer({ content });
     await expect(resolveModel(`${server.url}/${name}/x.gguf`, { folder, offline: false })).rejects.toMatchObject({
       code: "unavailable",
@@ -112,14 +112,14 @@ describe("a reference", () => {
     });
   });
 
-  test("to a server that is not there is refused at once", async () => {
+  test("to an unreachable server is rejected at once", async () => {
     const { url } = await startAndStop();
     await expect(resolveModel(`${url}/x.gguf`, { folder, offline: false })).rejects.toThrow(
       `${url} cannot be reached (ECONNREFUSED)`,
     );
   });
 
-  test("to a server that is busy is asked again", async () => {
+  test("to a busy server is requested again", async () => {
     await using server = await startModelServer({ content, busy: 3 });
     const path = await resolveModel(`${server.url}/x.gguf`, { folder, offline: false });
     expect(content.equals(readFileSync(path))).toBe(true);
@@ -128,15 +128,15 @@ describe("a reference", () => {
     await expect(refused).rejects.toThrow("the server answered HTTP 503");
   });
 
-  test("that makes no sense is refused as such", async () => {
+  test("that is malformed is an invalid argument", async () => {
     await expect(resolveModel("hf:user", { folder, offline: false })).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("Cannot resolve model hf:user: "),
     });
   });
 
-  test("to more than the disk can hold is refused before anything is fetched", async () => {
-    // Answers for a file of 10 PB, and has none of its bytes.
+  test("to a file that is larger than the disk is rejected before its download", async () => {
+    // Announces a file of 10 PB, and sends no bytes.
     const answer = "HTTP/1.1 206 Partial Content\r\ncontent-length: 1\r\ncontent-range: bytes 0-0/1" + "0".repeat(16);
     let asked = 0;
     const server = createServer((socket) => {
@@ -147,7 +147,7 @@ describe("a reference", () => {
     const { port } = server.address() as AddressInfo;
     await expect(resolveModel(`http://127.0.0.1:${port}/x.gguf`, { folder, offline: false })).rejects.toMatchObject({
       code: "unavailable",
-      message: expect.stringMatching(/: it takes 10000000\.0 GB, and .* has [\d.]+ [GM]B free$/),
+      message: expect.stringMatching(/: the download needs 10000000\.0 GB, and .* has [\d.]+ [GM]B free$/),
     });
     expect(asked).toBe(1);
     server.close();
@@ -155,7 +155,7 @@ describe("a reference", () => {
 });
 
 describe("credentials", () => {
-  test("open a file that is not open to all", async () => {
+  test("give access to a private file", async () => {
     await using server = await startModelServer({ content });
     const options = { folder, endpoint: server.url, offline: false, token: "a-token" };
     const path = await resolveModel("hf:waggle/secret:Q8_0", options);
@@ -164,7 +164,7 @@ describe("credentials", () => {
     expect(server.authorizations.at(-1)).toBe(`Basic ${Buffer.from("bee:pass").toString("base64")}`);
   });
 
-  test("do not follow a redirect to another host", async () => {
+  test("are not sent to the target of a redirect", async () => {
     await using elsewhere = await startModelServer({ content, openToAll: true });
     await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
     const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
@@ -174,7 +174,7 @@ describe("credentials", () => {
     expect(new Set(elsewhere.authorizations)).toEqual(new Set([undefined]));
   });
 
-  test("do not follow a redirect to another host that asks for them either", async () => {
+  test("are not sent to the target of a redirect, even if it asks for them", async () => {
     await using elsewhere = await startModelServer({ content });
     await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
     const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
@@ -183,7 +183,7 @@ describe("credentials", () => {
     expect(elsewhere.authorizations).toEqual([undefined]);
   });
 
-  test("are not shown to another server than the hub, nor again after a redirect back", async () => {
+  test("are only sent to the hub, and not again after a redirect away and back", async () => {
     await using other = await startModelServer({ content });
     const options = { folder, offline: false, token: "a-token" };
     const refused = resolveModel(`${other.url}/secret/x.gguf`, { ...options, endpoint: "http://127.0.0.1:9/" });
@@ -194,7 +194,7 @@ describe("credentials", () => {
     expect([...other.authorizations, ...back.authorizations]).toEqual([undefined, undefined]);
   });
 
-  test("and signatures are in no error", async () => {
+  test("and signatures are not part of errors", async () => {
     await using server = await startModelServer({ content });
     const url = `${server.url.replace("//", "//bee:pass-word@")}/missing/x.gguf?X-Amz-Signature=5ecre7`;
     const online = resolveModel(url, { folder, offline: false });
@@ -209,7 +209,7 @@ describe("credentials", () => {
 });
 
 describe("the hash", () => {
-  test("that the hub sends is checked, and a wrong file of the right size is removed", async () => {
+  test("from the hub is checked, and a wrong file of the right size is removed", async () => {
     const linkedSha256 = sha256Of(Buffer.alloc(content.length, "elgaww "));
     await using cdn = await startModelServer({ content });
     await using hub = await startModelServer({ content, redirectTo: cdn.url, linkedSha256 });
@@ -217,36 +217,38 @@ describe("the hash", () => {
     await expect(wrong).rejects.toMatchObject({
       code: "unavailable",
       message: expect.stringMatching(
-        `: the file is damaged: its SHA-256 is ${sha256Of(content)}, and ${linkedSha256} is right; it was removed$`,
+        `: the file is damaged and was removed: its SHA-256 is ${sha256Of(content)}, expected ${linkedSha256}$`,
       ),
     });
     expect(filesThere()).toEqual([]);
   });
 
-  test("that another host sends after a redirect is not the hub's", async () => {
+  test("from another host, after a redirect, does not count as the hub's", async () => {
     await using cdn = await startModelServer({ content, linkedSha256: "0".repeat(64) });
     await using hub = await startModelServer({ content, redirectTo: cdn.url, linkedSha256: sha256Of(content) });
     const path = await resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: hub.url, offline: false });
     expect(content.equals(readFileSync(path))).toBe(true);
   });
 
-  test("that a URL names is checked, and is part of which file it is", async () => {
+  test("in a URL is checked, and decides the local folder", async () => {
     await using server = await startModelServer({ content });
     const right = `${server.url}/story.gguf#sha256=${sha256Of(content).toUpperCase()}`;
     const path = await resolveModel(right, { folder, offline: false });
     expect(content.equals(readFileSync(path))).toBe(true);
     expect(await resolveModel(right, { folder, offline: true })).toBe(path);
     const wrong = `${server.url}/story.gguf#sha256=${"0".repeat(64)}`;
-    await expect(resolveModel(wrong, { folder, offline: false })).rejects.toThrow(/is damaged.*was removed$/);
+    await expect(resolveModel(wrong, { folder, offline: false })).rejects.toThrow(
+      "the file is damaged and was removed",
+    );
     expect(filesThere()).toEqual([relative(folder, path)]);
   });
 
-  test("that makes no sense is refused", async () => {
+  test("in a URL is rejected if it is malformed", async () => {
     const refused = resolveModel("https://host/x.gguf#sha256=abc", { folder, offline: false });
     await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
-  test("is that of all bytes when a download continues", async () => {
+  test("of a resumed download includes the earlier bytes", async () => {
     const cut = new AbortController();
     await using server = await startModelServer({ content: longContent, linkedSha256: sha256Of(longContent) });
     const options = { folder, endpoint: server.url, offline: false };
@@ -267,7 +269,7 @@ describe("the hash", () => {
 });
 
 describe("a file without Content-Length", () => {
-  test("is accepted when it is whole, with the bytes that are known", async () => {
+  test("is accepted if it is complete, and has progress without a total", async () => {
     await using server = await startModelServer({ content, chunked: true });
     const progress: PullProgress[] = [];
     const path = await resolveModel(`${server.url}/story.gguf`, {
@@ -279,14 +281,14 @@ describe("a file without Content-Length", () => {
     expect(progress.at(-1)).toMatchObject({ doneBytes: content.length, totalBytes: undefined });
   });
 
-  test("that breaks off gets no name", async () => {
+  test("that ends early does not get the model's name", async () => {
     await using server = await startModelServer({ content, chunked: true, cutAfter: (answer) => answer * 300_000 });
     const broken = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
     await expect(broken).rejects.toThrow("the connection broke");
     expect(filesThere()).toEqual([]);
   });
 
-  test("that ends with its connection is refused: it could be a part", async () => {
+  test("that ends with its connection is rejected, because it could be incomplete", async () => {
     const server = createServer((socket) => socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\nGGUF")));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -297,8 +299,8 @@ describe("a file without Content-Length", () => {
   });
 });
 
-describe("a download that is cut off", () => {
-  test("stops when the signal aborts, leaves nothing that looks like a model, and continues later", async () => {
+describe("an interrupted download", () => {
+  test("by an abort leaves no file with the model's name, and is resumed later", async () => {
     const stopped = new AbortController();
     await using server = await startModelServer({ content: longContent, etag: '"1"', beforePiece: () => nextTurn() });
     const reference = `${server.url}/story.gguf`;
@@ -322,7 +324,7 @@ describe("a download that is cut off", () => {
     expect(bytesAsked(server.requests.slice(before))).toBeLessThan(longContent.length / 2);
   });
 
-  test("bears no model's name when it is cut off at its very end either", async () => {
+  test("by an abort at the last byte does not have the model's name", async () => {
     const stopped = new AbortController();
     await using server = await startModelServer({ content: longContent, etag: '"1"' });
     const reference = "hf:waggle/story:Q8_0";
@@ -338,7 +340,7 @@ describe("a download that is cut off", () => {
     expect(longContent.equals(readFileSync(path))).toBe(true);
   });
 
-  test("by its connection continues by itself", async () => {
+  test("by a broken connection is resumed at once", async () => {
     await using server = await startModelServer({
       content,
       etag: '"1"',
@@ -346,13 +348,13 @@ describe("a download that is cut off", () => {
     });
     const path = await resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
     expect(content.equals(readFileSync(path))).toBe(true);
-    // What was sent last may be lost with the connection.
+    // The last bytes may be lost with the connection.
     const starts = server.requests.slice(2).map((line) => Number(/bytes=(\d+)-\d+$/.exec(line)?.[1]));
     expect(starts).toHaveLength(3);
     for (const [i, start] of starts.entries()) expect(start).toBeGreaterThan(starts[i - 1] ?? 0);
   });
 
-  test("is never continued with another version of the file", async () => {
+  test("is never resumed with another version of the file", async () => {
     const old = Buffer.alloc(content.length, "GGUF old ");
     const options = { folder, offline: false };
     const stopped = new AbortController();
@@ -377,12 +379,12 @@ describe("a download that is cut off", () => {
     expect(readdirSync(dirname(path))).toEqual(["story.gguf", "story.gguf.json"]);
   });
 
-  test("ends when nothing arrives any more, and not while anything does", async () => {
+  test("by a silent server fails after the stall timeout, which any byte restarts", async () => {
     let pieces = 0;
     await using server = await startModelServer({
       content,
       etag: '"1"',
-      // Six pieces in more than the time in which nothing may be still, and then no more.
+      // Six pieces take longer than the stall timeout; then the server is silent.
       beforePiece: () => new Promise((resolve) => (pieces += 1) <= 6 && setTimeout(resolve, 120)),
     });
     let received = 0;
@@ -406,8 +408,8 @@ describe("a download that is cut off", () => {
   });
 });
 
-describe("two that download the same", () => {
-  test("fetch it once, and both get it", async () => {
+describe("two downloads of the same model", () => {
+  test("fetch it once, and both return it", async () => {
     await using server = await startModelServer({ content, etag: '"1"', beforePiece: () => nextTurn() });
     const reference = `${server.url}/story.gguf`;
     const paths = await Promise.all([1, 2, 3].map(() => resolveModel(reference, { folder, offline: false })));
@@ -417,7 +419,7 @@ describe("two that download the same", () => {
     expect(filesThere()).toEqual([relative(folder, paths[0] ?? "")]);
   });
 
-  test("do not wait for one that was killed", async () => {
+  test("do not wait for a killed process", async () => {
     await using server = await startModelServer({ content });
     const lock = join(folder, "hf_waggle_story_story.gguf.lock");
     writeFileSync(lock, "");
@@ -429,7 +431,7 @@ describe("two that download the same", () => {
     expect(filesThere()).toEqual([basename(path)]);
   });
 
-  test("wait as long as the signal lets them", async () => {
+  test("wait until the signal aborts", async () => {
     await using server = await startModelServer({ content });
     writeFileSync(join(folder, "hf_waggle_story_story.gguf.lock"), "");
     const stopped = new AbortController();
@@ -446,14 +448,14 @@ describe("two that download the same", () => {
   });
 });
 
-test("an aborted signal comes first", async () => {
+test("an aborted signal rejects before any work", async () => {
   const reason = new Error("enough");
   const signal = AbortSignal.abort(reason);
   writeFileSync(join(folder, "x.gguf"), "");
   await expect(resolveModel(join(folder, "x.gguf"), { folder, offline: true, signal })).rejects.toBe(reason);
 });
 
-/** Of all ranges but the first byte. */
+/** Sum of all requested ranges, without requests for the first byte only. */
 function bytesAsked(requests: readonly string[]): number {
   return requests.reduce((sum, line) => {
     const [, from, to] = /bytes=(\d+)-(\d+)$/.exec(line) ?? [];

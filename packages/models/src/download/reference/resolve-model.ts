@@ -1,4 +1,4 @@
-// Resolves a reference to a local file: a path is used as it is; any other model is looked for in one folder and downloaded if it is missing.
+// Resolves a reference to the path of a local file, and downloads the model if it is missing.
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
@@ -8,15 +8,15 @@ import { defaultEndpoint, parseReference } from "./parse-reference.ts";
 import { pullModel, type PullOptions } from "./pull-model.ts";
 
 export interface ResolveModelOptions extends Omit<PullOptions, "update"> {
-  /** Use only local files, and send no requests. */
+  /** Send no requests, and only use local files. */
   readonly offline: boolean;
 }
 
 /**
- * The absolute path of a model. A model that is not in the folder is downloaded by `pullModel`. For a split model the result is the path of the first
- * part.
- * @throws WaggleError unavailable when there is no such file or it cannot be had; invalid_argument when the reference makes no sense; the
- *   signal's reason when it aborts
+ * Downloads the model, as `pullModel` does, if the reference is not a path and the model is not in the folder.
+ * @returns the absolute path of the model, or of the first part of a split model
+ * @throws WaggleError unavailable if the file does not exist or cannot be downloaded; invalid_argument if the reference is malformed; the signal's
+ *   reason when it aborts
  */
 export async function resolveModel(reference: string, options: ResolveModelOptions): Promise<string> {
   const { offline, endpoint = defaultEndpoint, signal } = options;

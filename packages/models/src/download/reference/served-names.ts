@@ -1,12 +1,12 @@
-// Makes the default names under which models are served: short, as a person would type them. Pure.
+// Makes the default names under which models are served. They are short enough to type.
 import { reservedModelNames } from "@waggle/protocol";
 import { withoutPart } from "../folder/model-names.ts";
 import { defaultEndpoint, parseReference } from "./parse-reference.ts";
 
 /**
- * The default name of the model behind a reference: `qwen2.5-0.5b-instruct-q4_k_m` for `hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M`, `llama3.2:3b` for
- * `ollama:llama3.2:3b`; for a path or a URL the file's name. Two references may get the same name: `uniqueName` tells them apart.
- * @throws WaggleError invalid_argument when the reference makes no sense
+ * Default name of the model behind a reference: `qwen2.5-0.5b-instruct-q4_k_m` for `hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M`, `llama3.2:3b` for
+ * `ollama:llama3.2:3b`, and the file's name for a path or a URL. Several references may get the same name; use `uniqueName` then.
+ * @throws WaggleError invalid_argument if the reference is malformed
  */
 export function nameOf(reference: string, endpoint: string = defaultEndpoint): string {
   const target = parseReference(reference, endpoint);
@@ -17,13 +17,12 @@ export function nameOf(reference: string, endpoint: string = defaultEndpoint): s
   return plain(target.tag === undefined ? base : `${base}-${target.tag}`);
 }
 
-/** The default name of a GGUF file, from its path. */
 export function nameOfFile(path: string): string {
   const file = path.split(/[/\\]/).at(-1) ?? "";
   return plain(withoutPart(file).replace(/\.gguf$/i, ""));
 }
 
-/** The name, with a number appended when it is taken or reserved: `x`, `x-2`, `x-3`. */
+/** Appends a number to a taken or reserved name: `x-2`, `x-3`. */
 export function uniqueName(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name) && !reservedModelNames.has(name)) return name;
   for (let number = 2; ; number += 1) {
@@ -31,7 +30,7 @@ export function uniqueName(name: string, taken: ReadonlySet<string>): string {
   }
 }
 
-/** Limit for generated names: short enough that a request accepts the name with a number appended. */
+/** Limit for generated names. It leaves room for an appended number within the limit of requests. */
 const mostNameChars = 200;
 
 function plain(name: string): string {

@@ -4,7 +4,7 @@ import { createSpanQueue } from "./span-queue.ts";
 
 const megabyte = 1 << 20;
 
-test("ranges that touch become one, and the bytes between the others are missing", () => {
+test("adjacent ranges become one, and the bytes between other ranges are missing", () => {
   const ranges = createByteRanges([{ from: 10, to: 20 }]);
   expect([ranges.doneBytes, ranges.prefixBytes]).toEqual([10, 0]);
   ranges.add(30, 40);
@@ -25,7 +25,7 @@ test("ranges that touch become one, and the bytes between the others are missing
   expect(createByteRanges().missing(0)).toEqual([]);
 });
 
-test("whatever arrives in whatever order, nothing is missing in the end, and nothing counts twice", () => {
+test("random ranges in random order give the right missing bytes, and count each byte once", () => {
   for (let round = 0; round < 100; round += 1) {
     const ranges = createByteRanges();
     const held = new Set<number>();
@@ -41,7 +41,7 @@ test("whatever arrives in whatever order, nothing is missing in the end, and not
   }
 });
 
-test("a file is given out from its beginning, and a free connection takes half of the largest rest", () => {
+test("spans are assigned from the file's beginning; then a free connection takes half of the largest rest", () => {
   const queue = createSpanQueue([{ from: 0, to: 40 * megabyte }], 4);
   const spans = [1, 2, 3, 4].map(() => queue.claim());
   expect(spans.map((span) => span?.at)).toEqual([0, 10, 20, 30].map((at) => at * megabyte));
@@ -55,7 +55,7 @@ test("a file is given out from its beginning, and a free connection takes half o
   expect(spans[2]?.end).toBe(25 * megabyte);
 });
 
-test("the rest of a connection's piece goes to the next one, once", () => {
+test("the rest of a released span is assigned again, once", () => {
   const queue = createSpanQueue([{ from: 100, to: 200 }], 4);
   const span = queue.claim();
   if (span === undefined) throw new Error("no span");
@@ -67,7 +67,7 @@ test("the rest of a connection's piece goes to the next one, once", () => {
   expect(queue.claim()).toBeUndefined();
 });
 
-test("a large file is given out in pieces that let its beginning be whole long before its end", () => {
+test("a span of a large file has at most 64 MiB", () => {
   const queue = createSpanQueue([{ from: 0, to: 1_024 * megabyte }], 4);
   expect([1, 2, 3, 4, 5].map(() => queue.claim()?.at)).toEqual([0, 64, 128, 192, 256].map((at) => at * megabyte));
 });

@@ -1,20 +1,20 @@
-// Tracks which bytes of a file have been received over several connections. Pure: it reads and writes no file.
+// Tracks which bytes of a file have been received, when several connections receive them in any order.
 
-/** Bytes from `from` up to but not including `to`. */
+/** The bytes `[from, to)`. */
 export interface ByteRange {
   readonly from: number;
   readonly to: number;
 }
 
 export interface ByteRanges {
-  /** Bytes of all ranges together. */
+  /** Number of received bytes. */
   readonly doneBytes: number;
-  /** Bytes received from the file's beginning without a gap. */
+  /** Number of bytes before the first gap. */
   readonly prefixBytes: number;
   /** The received ranges in order, with a gap between any two. */
   readonly list: readonly ByteRange[];
   add(from: number, to: number): void;
-  /** The gaps of a file of this size, in order. */
+  /** Gaps in a file of this size, in order. */
   missing(sizeBytes: number): readonly ByteRange[];
   clear(): void;
 }
@@ -23,17 +23,14 @@ export function createByteRanges(initial: readonly ByteRange[] = []): ByteRanges
   let list: ByteRange[] = [];
   let doneBytes = 0;
 
-  // There are only a few more ranges than connections, so a linear scan is fastest.
+  // A linear scan is fast enough: there are only a few more ranges than connections.
   function add(from: number, to: number): void {
     if (from >= to) return;
     const touched = list.filter((range) => range.from <= to && range.to >= from);
-    const joined = touched.reduce(
-      (sum, range) => ({ from: Math.min(sum.from, range.from), to: Math.max(sum.to, range.to) }),
-      {
-        from,
-        to,
-      },
-    );
+    const joined = {
+      from: Math.min(from, ...touched.map((range) => range.from)),
+      to: Math.max(to, ...touched.map((range) => range.to)),
+    };
     list = [...list.filter((range) => !touched.includes(range)), joined].toSorted((a, b) => a.from - b.from);
     doneBytes = list.reduce((sum, range) => sum + range.to - range.from, 0);
   }

@@ -1,12 +1,12 @@
-// Words the errors of failed downloads, and decides which failures are temporary.
+// Owns the errors of downloads, and how references are shown in errors.
 import { WaggleError } from "@waggle/protocol";
 
-/** The reason alone; the caller that knows the reference puts it in front. */
+/** The message has only the reason of the failure. Callers add the model's reference. */
 export class DownloadError extends Error {
   override readonly name = "DownloadError";
-  /** Another attempt may succeed. */
+  /** Whether another attempt may succeed. */
   readonly transient: boolean;
-  /** The HTTP status, when the server's response is the reason. */
+  /** HTTP status, if the server's response is the reason. */
   readonly status: number | undefined;
 
   constructor(reason: string, options: DownloadErrorOptions = {}) {
@@ -22,7 +22,7 @@ interface DownloadErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The file on the server has changed: the partial download must not be resumed, but the download may start again. */
+/** The file on the server has changed: the download must not be resumed, but may start again from the first byte. */
 export class FileChangedError extends Error {
   override readonly name = "FileChangedError";
 
@@ -39,21 +39,20 @@ export function cannotResolve(reference: string, reason: string): WaggleError {
   return new WaggleError("invalid_argument", `Cannot resolve model ${shownReference(reference)}: ${reason}`);
 }
 
-/** The message of `fetch` is always "fetch failed"; the reason is in the error's cause. */
+/** Reason for an error of `fetch`: it is in the error's cause, because the message is always "fetch failed". */
 export function networkReason(error: unknown): string {
   const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };
   return cause?.code ?? cause?.message ?? message;
 }
 
 /**
- * The reference as shown in errors, logs and names. A URL is cut to its scheme, host and path, since it can carry a password before its host and a
- * signature in its query. Other references are shown unchanged.
+ * Removes secrets from a reference, for errors, logs and names. A URL is cut to its scheme, host and path, because it can have a password before the
+ * host and a signature in its query. Other references stay as they are.
  */
 export function shownReference(reference: string): string {
   if (!/^\s*[a-z][a-z\d+.-]*:\/\//i.test(reference) || /^hf:/i.test(reference)) return reference;
   const isUrl = URL.canParse(reference);
-  // In a malformed URL the end of the password is unknown: a ? may belong to the password, or begin a query that contains an @. So everything after
-  // // is hidden.
+  // In a malformed URL with an @, the password's end is unknown: a ? may belong to it, or begin a query with an @ in it. So hide all after "//".
   if (!isUrl && /[?#].*@/s.test(reference)) return reference.replace(/\/\/.*$/s, "//…");
   return reference.replace(/[?#].*$/s, "").replace(isUrl ? /\/\/[^/\\]*@/ : /\/\/.*@/s, "//");
 }

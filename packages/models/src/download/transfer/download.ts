@@ -1,23 +1,22 @@
-// Downloads a model to complete files, in one process at a time. It starts again when the file on the server changes, and fails when no bytes arrive
-// any more.
+// Downloads a model, in one process at a time. Starts again if the file changes on the server, and fails if the server stops sending.
 import type { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createStallTimer, linkSignals, makeFolder, systemClock, type Clock } from "@waggle/async";
 import { askForFile } from "../reference/ask-for-file.ts";
 import { describeFile, type RemoteFile } from "../folder/describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
-import { bytesHere, fetchParts, sumOf, totalSize } from "./fetch-parts.ts";
+import { bytesHere, fetchParts, totalSize } from "./fetch-parts.ts";
 import { LockLostError, lockFile } from "../folder/file-lock.ts";
-import { findPresent, partSizes } from "../reference/find-present.ts";
+import { findPresent, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import type { Credentials } from "./open-url.ts";
 import type { FileTarget, RemoteTarget } from "../reference/parse-reference.ts";
 import { openRecord } from "./open-record.ts";
 import { createProgressMeter, type ProgressMeter, type PullProgress } from "./progress.ts";
 
-/** The download fails after this many starts when the file on the server changes each time. */
+/** The download fails if the file on the server changes in each of this many attempts. */
 const mostBeginnings = 3;
-/** A connection is replaced after this share of the download's stall timeout, so that there is time for another connection. */
+/** A silent connection is replaced after this share of the stall timeout, so that a new connection can still save the download. */
 const silentShare = 0.5;
 
 export interface DownloadOptions {
@@ -26,33 +25,32 @@ export interface DownloadOptions {
   readonly ollamaEndpoint: string;
   /** Credentials for the hub. */
   readonly credentials: Credentials | undefined;
-  /** The most parallel connections per file. */
+  /** Most parallel connections per file. */
   readonly connections: number;
-  /** The download fails when no bytes arrive for this long. */
+  /** The download fails after this long without a byte. */
   readonly stallTimeoutMs: number;
-  /** Ask the server for a newer version, even if the model is already here. */
+  /** Ask the server for a newer version, even if the model is in the folder. */
   readonly update: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: PullProgress) => void) | undefined;
   readonly clock?: Clock;
-  /** Opens the files for the downloaded bytes; tests replace it to simulate disk errors. */
+  /** Opens the partial files. Tests set it to simulate disk errors. */
   readonly openFile?: typeof open | undefined;
 }
 
-/** What all steps of one download share. */
 interface Download {
   readonly reference: string;
   readonly options: DownloadOptions;
   readonly signal: AbortSignal;
   readonly meter: ProgressMeter;
-  /** Called on progress; restarts the stall timeout. */
+  /** Restarts the stall timeout; called on progress. */
   readonly onMove: () => void;
 }
 
 export interface Downloaded {
   /** Path of the first part. */
   readonly path: string;
-  /** False when the model was already here. */
+  /** False if the model was already in the folder. */
   readonly downloaded: boolean;
 }
 
@@ -96,7 +94,7 @@ async function begin(target: RemoteTarget, download: Download): Promise<Download
   return { path, downloaded };
 }
 
-/** False when the whole model is already here. */
+/** @returns false if the whole model was already in the folder */
 async function fetchLocked(
   path: string,
   { extras }: FileTarget,
@@ -107,7 +105,7 @@ async function fetchLocked(
   await using lock = await lockFile(`${path}.lock`, signal, async () => {
     waited = true;
     onMove();
-    // Report the progress of the other process as this one's.
+    // Report the other process's progress.
     meter.startAt(sumOf(await bytesHere(path, remotes, await partSizes(path))));
     meter.tell({ stage: "waiting", totalBytes: totalSize(remotes), parts: remotes.length });
   });
@@ -124,7 +122,7 @@ async function fetchLocked(
     await recording.complete();
     return fetched || waited;
   } finally {
-    // An error here would hide the original one. Leftover files are listed as a download, and can be removed.
+    // An error of `clean` would hide the original error. The user can list and remove the files that are left.
     if (!lock.lost.aborted) await recording.clean().catch(() => {});
   }
 }
@@ -136,7 +134,7 @@ async function describeParts(
 ): Promise<readonly RemoteFile[]> {
   const { pathname } = new URL(url);
   if (/\.part\d+of\d+$/i.test(pathname)) {
-    throw new DownloadError("a file that was cut into byte parts (.part1of2) must be joined by hand");
+    throw new DownloadError("Waggle cannot join files that were cut into byte parts (.part1of2)");
   }
   const remotes: RemoteFile[] = [];
   for (const part of allParts(pathname)) {

@@ -1,25 +1,26 @@
-// Downloads the parts of a model in order: finds the missing ones, and checks the disk space for them first.
+// Downloads the missing parts of a model in order, after a check of the disk space.
 import { dirname } from "node:path";
 import type { RemoteFile } from "../folder/describe-file.ts";
 import { requireSpace } from "../folder/disk-space.ts";
-import { partSizes } from "../reference/find-present.ts";
+import { partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import { partialSize } from "./partial-file.ts";
 import type { ProgressMeter } from "./progress.ts";
 import { transferFile, type TransferOptions } from "./transfer.ts";
 
 export interface FetchOptions extends Omit<TransferOptions, "onBytes" | "onChecked"> {
-  /** Whether a complete local part of this size is the server's current version. @param part counted from 0 */
+  /** Whether a local part of this size equals the server's current version. @param part index of the part, from 0 */
   readonly isCurrent: (part: number, sizeBytes: number) => boolean;
   readonly meter: ProgressMeter;
-  /** Called on progress: bytes have arrived or were hashed. */
+  /** Called when bytes have arrived or were hashed. */
   readonly onMove: () => void;
 }
 
 /**
- * Downloads the missing bytes of a model; false when none were missing. Only the holder of the lock may call this.
- * @param path of the first part
+ * Downloads the missing bytes of a model. Only the holder of the lock may call this.
+ * @param path path of the first part
  * @param remotes all parts, in order
+ * @returns false if no bytes were missing
  * @throws DownloadError; FileChangedError; the signal's reason when it aborts
  */
 export async function fetchParts(
@@ -56,7 +57,7 @@ export async function fetchParts(
   return whole.includes(undefined);
 }
 
-/** The received bytes of each part. @param whole the sizes of the complete parts */
+/** Received bytes of each part. @param whole sizes of the complete parts */
 export async function bytesHere(
   path: string,
   remotes: readonly RemoteFile[],
@@ -66,21 +67,13 @@ export async function bytesHere(
   return await Promise.all(remotes.map(async (remote, i) => whole[i] ?? (await partialSize(paths[i] ?? path, remote))));
 }
 
-/** Undefined when the server does not send the size of every part. */
+/** @returns undefined if the server did not send the size of every part */
 export function totalSize(remotes: readonly RemoteFile[]): number | undefined {
-  let total = 0;
-  for (const { sizeBytes } of remotes) {
-    if (sizeBytes === undefined) return undefined;
-    total += sizeBytes;
-  }
-  return total;
+  const sizes = remotes.map(({ sizeBytes }) => sizeBytes);
+  return sizes.includes(undefined) ? undefined : sumOf(sizes);
 }
 
-export function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0);
-}
-
-/** 0 for files of unknown size: a full disk is then noticed during the download. */
+/** Files of unknown size count as 0: a full disk then stops the download later. */
 function missingBytes(remotes: readonly RemoteFile[], here: readonly number[]): number {
   return sumOf(remotes.map(({ sizeBytes }, i) => Math.max(0, (sizeBytes ?? 0) - (here[i] ?? 0))));
 }

@@ -1,5 +1,5 @@
-// Computes the SHA-256 of a file while it is downloaded: it hashes the bytes that are there without a gap, so that little is left to hash when the
-// last byte arrives. The bytes are read back from the file, since they do not arrive in order; bytes written just before are still in the page cache.
+// Computes the SHA-256 of a file during its download: the bytes before the first gap are hashed at once, so that little is left when the last byte
+// arrives. Bytes do not arrive in order, so they are read back from the file. Recent bytes are still in the page cache.
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 
@@ -7,15 +7,15 @@ import type { FileHandle } from "node:fs/promises";
 const pieceBytes = 256 * 1024;
 
 export interface FollowingHash {
-  /** Hashes up to this many bytes, which are there without a gap. */
+  /** Hashes the first `wholeBytes` bytes, which must be in the file. */
   follow(wholeBytes: number): void;
-  /** The hash of this many bytes, all of which must be there, in 64 hexadecimal digits. @throws what reading throws, or Error after `stop` */
+  /** @returns the hash of the first `sizeBytes` bytes, in 64 hexadecimal digits. @throws errors of the file system; Error after `stop` */
   digest(sizeBytes: number): Promise<string>;
-  /** Stops hashing; resolves when the file is no longer read. */
+  /** Stops hashing. Resolves when the file is no longer read. */
   stop(): Promise<void>;
 }
 
-/** @param onHashed receives how many bytes have been hashed */
+/** @param onHashed called with the number of hashed bytes */
 export function createFollowingHash(file: FileHandle, onHashed: (bytes: number) => void): FollowingHash {
   const hash = createHash("sha256");
   const piece = Buffer.allocUnsafe(pieceBytes);
@@ -27,7 +27,7 @@ export function createFollowingHash(file: FileHandle, onHashed: (bytes: number) 
   async function run(): Promise<void> {
     while (at < to) {
       const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, to - at), at);
-      if (bytesRead === 0) throw new Error(`it ends at ${at} of ${to} bytes`);
+      if (bytesRead === 0) throw new Error(`the file ends at ${at} of ${to} bytes`);
       hash.update(piece.subarray(0, bytesRead));
       at += bytesRead;
       onHashed(at);

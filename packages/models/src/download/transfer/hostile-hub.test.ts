@@ -1,4 +1,4 @@
-// Downloads from servers that are slow, lie, change their mind, or send on to others, and to disks that are full.
+// Tests downloads from servers that are slow, wrong, changing or redirecting, and downloads to a full disk.
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -13,7 +13,7 @@ import type { PullProgress } from "./progress.ts";
 import { resolveModel } from "../reference/resolve-model.ts";
 
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
-/** Enough for a piece for each of four connections. */
+/** Large enough for a span for each of four connections. */
 const content = randomModel(20_000_000);
 const other = randomModel(content.length);
 
@@ -31,20 +31,20 @@ const filesThere = () =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    // The records have tests apart.
+    // catalogue.test.ts tests the records.
     .filter((name) => !name.endsWith(".gguf.json"))
     .toSorted();
 
 const isModel = (path: string, bytes: Buffer) => bytes.equals(readFileSync(path));
 
-/** Of all ranges but the first byte. */
+/** All requested ranges, without requests for the first byte only. */
 const askedRanges = ({ requests }: ModelServer) =>
   requests.flatMap((line) => {
     const [, from = "", to = "0"] = /bytes=(\d+)-(\d+)$/.exec(line) ?? [];
     return to === "0" ? [] : [{ from: Number(from), to: Number(to) }];
   });
 
-/** With limits that a test can wait for. */
+/** Downloads with options that `pullModel` does not have. */
 async function download(reference: string, server: ModelServer, options: Partial<DownloadOptions>): Promise<string> {
   const { path } = await downloadModel(reference, parseReference(reference, server.url) as never, {
     folder,
@@ -62,14 +62,14 @@ async function download(reference: string, server: ModelServer, options: Partial
 }
 
 describe("several connections", () => {
-  test("fetch a file side by side, each its own bytes", async () => {
+  test("download different bytes of a file at the same time", async () => {
     let begun = 0;
     let allBegun = (): void => {};
     const fourBegun = new Promise<void>((resolve) => (allBegun = resolve));
     await using server = await startModelServer({
       content,
       etag: '"1"',
-      // No connection gets a second piece before all four have sent a request.
+      // The server sends the second piece of an answer after all four connections have sent a request.
       beforePiece: async (at) => {
         if (at % 5_000_000 === 0 && (begun += 1) === 4) allBegun();
         await fourBegun;
@@ -91,7 +91,7 @@ describe("several connections", () => {
     expect(done.at(-1)).toBe(content.length);
   });
 
-  test("are fewer where the server takes fewer", async () => {
+  test("are fewer if the server accepts fewer", async () => {
     await using server = await startModelServer({
       content,
       etag: '"1"',
@@ -103,7 +103,7 @@ describe("several connections", () => {
     expect(server.mostOpen).toBe(1);
   });
 
-  test("are one where the server knows no ranges, even where it announced them", async () => {
+  test("become one if the server does not support ranges, although it announced them", async () => {
     await using server = await startModelServer({ content, etag: '"1"', ignoreRanges: true });
     const path = await resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
     expect(isModel(path, content)).toBe(true);
@@ -111,7 +111,7 @@ describe("several connections", () => {
     expect(filesThere()).toEqual([relative(folder, path)]);
   });
 
-  test("replace one that has fallen silent", async () => {
+  test("are replaced if they are silent", async () => {
     let silenced = false;
     await using server = await startModelServer({
       content,
@@ -127,7 +127,7 @@ describe("several connections", () => {
     expect(isModel(path, content)).toBe(true);
   });
 
-  test("continue the pieces of a process that ended, and nothing else", async () => {
+  test("only download what an interrupted download has not received", async () => {
     const stopped = new AbortController();
     await using server = await startModelServer({
       content,
@@ -157,7 +157,7 @@ describe("several connections", () => {
     expect(filesThere()).toEqual([relative(folder, path)]);
   });
 
-  test("begin again when the journal makes no sense", async () => {
+  test("download everything again if the journal is invalid", async () => {
     const stopped = new AbortController();
     await using server = await startModelServer({ content, etag: '"1"' });
     const reference = `${server.url}/story.gguf`;
@@ -184,18 +184,18 @@ describe("a file that changes on the server", () => {
     ["by its ETag", { content, etag: '"old"' }, { content: other, etag: '"new"' }],
     ["by its size", { content, etag: '"1"' }, { content: other.subarray(0, -1_000), etag: '"1"' }],
     [
-      "by the hash that the hub tells",
+      "by the hub's hash",
       { content, linkedSha256: sha256Of(content) },
       { content: other, linkedSha256: sha256Of(other) },
     ],
-  ])("between two ranges is seen %s, and begun again", async (_, before, after) => {
+  ])("between two ranges is recognised %s, and downloaded again", async (_, before, after) => {
     await using server = await startModelServer({ content, fileAt: (answers) => (answers < 2 ? before : after) });
     const path = await resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: server.url, offline: false });
     expect(isModel(path, after.content)).toBe(true);
     expect(filesThere()).toEqual([relative(folder, path)]);
   });
 
-  test("all the time is refused", async () => {
+  test("again and again is rejected", async () => {
     await using server = await startModelServer({
       content,
       fileAt: (answers) => ({ content: answers % 2 === 0 ? content : other, etag: `"${answers}"` }),
@@ -207,14 +207,14 @@ describe("a file that changes on the server", () => {
 });
 
 describe("a server with a wrong length", () => {
-  test("and too few bytes is refused", async () => {
+  test("and too few bytes is rejected", async () => {
     await using server = await startModelServer({ content, etag: '"1"', saysBytes: 2 * content.length });
     const refused = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
     await expect(refused).rejects.toThrow(/: the server has fewer bytes than it announced$/);
     expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
   });
 
-  test("and ends each answer early, is asked again until nothing comes any more", async () => {
+  test("that ends each answer early gets new requests until it sends no bytes any more", async () => {
     await using server = await startModelServer({
       content,
       etag: '"1"',
@@ -225,7 +225,7 @@ describe("a server with a wrong length", () => {
     expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
   });
 
-  test("and too many bytes is found by the hash", async () => {
+  test("and too many bytes is recognised by the hash", async () => {
     const linkedSha256 = sha256Of(content);
     await using server = await startModelServer({ content, linkedSha256, saysBytes: content.length - 1 });
     const refused = resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: server.url, offline: false });
@@ -233,21 +233,21 @@ describe("a server with a wrong length", () => {
     expect(filesThere()).toEqual([]);
   });
 
-  test("and is another than the hub speaks of, is refused before anything is fetched", async () => {
+  test("that contradicts the hub is rejected before the download", async () => {
     await using server = await startModelServer({ content, headers: { "x-linked-size": "19999999" } });
     const refused = resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: server.url, offline: false });
-    await expect(refused).rejects.toThrow(": the hub speaks of 19999999 bytes, and what it leads to has 20000000");
+    await expect(refused).rejects.toThrow(": the hub announced 19999999 bytes, but the file has 20000000");
     expect(askedRanges(server)).toEqual([]);
   });
 
-  test("and sends more than was requested, is read no further", async () => {
+  test("that sends more than was requested does no harm", async () => {
     await using server = await startModelServer({ content, etag: '"1"', extraBytes: 100_000 });
     const path = await resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
     expect(isModel(path, content)).toBe(true);
   });
 });
 
-test("a server that sends other bytes than it was asked for is refused", async () => {
+test("a server that answers with another range is rejected", async () => {
   await using server = await startModelServer({ content, etag: '"1"', shiftedBytes: 1 });
   const refused = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
   await expect(refused).rejects.toThrow(/: the file changed while it was downloaded$/);
@@ -258,24 +258,24 @@ describe("a file that is not a model", () => {
   const page = Buffer.from("<html>Log in to continue".padEnd(3_000_000));
 
   test.each<[string, Omit<ModelServerOptions, "content">]>([
-    ["is refused at its beginning, and nothing of it stays", { etag: '"1"' }],
-    ["is refused where the server knows no ranges", { chunked: true }],
-    ["is refused whatever its hash", { linkedSha256: sha256Of(page) }],
+    ["is rejected by its first bytes, and leaves no file", { etag: '"1"' }],
+    ["is rejected even if the server does not support ranges", { chunked: true }],
+    ["is rejected even if its hash is right", { linkedSha256: sha256Of(page) }],
   ])("%s", async (_name, options) => {
     let refuse = (): void => {};
     const isRefused = new Promise<void>((resolve) => (refuse = resolve));
     await using server = await startModelServer({
       ...options,
       content: page,
-      // Nothing but the first piece comes before it is refused.
+      // The server stops after the first piece: the download must fail before.
       beforePiece: async (at) => await (at === 0 ? undefined : isRefused),
     });
     const pulling = download(`${server.url}/login.gguf`, server, { connections: 1 }).finally(() => refuse());
-    await expect(pulling).rejects.toThrow(/^Cannot download model .*: what the server sends is not a GGUF file\.?$/);
+    await expect(pulling).rejects.toThrow(/^Cannot download model .*: the server's file is not a GGUF file\.?$/);
     expect(filesThere()).toEqual([]);
   });
 
-  test("is refused when it is shorter than the beginning of a model", async () => {
+  test("is rejected even if it is shorter than the magic number", async () => {
     await using server = await startModelServer({ content: Buffer.from("GG"), chunked: true });
     const refused = download(`${server.url}/short.gguf`, server, {});
     await expect(refused).rejects.toThrow("not a GGUF file");
@@ -283,7 +283,7 @@ describe("a file that is not a model", () => {
   });
 });
 
-test("a trickle is no stall", async () => {
+test("a slow download does not count as stalled", async () => {
   const little = content.subarray(0, 12_000);
   await using server = await startModelServer({
     content: little,
@@ -295,7 +295,7 @@ test("a trickle is no stall", async () => {
   expect(isModel(path, little)).toBe(true);
 });
 
-test("no byte of a token and no cookie reaches another host", async () => {
+test("tokens and cookies are not sent to other hosts", async () => {
   await using elsewhere = await startModelServer({ content, openToAll: true });
   await using hub = await startModelServer({
     content,
@@ -311,19 +311,19 @@ test("no byte of a token and no cookie reaches another host", async () => {
   for (const text of elsewhere.received) expect(text).not.toMatch(/a-token|5ecre7|authorization|cookie|bearer/i);
 });
 
-test("a damaged piece is found, whichever connection brought it, and nothing stays", async () => {
+test("a damaged file is recognised and removed, whichever connection received the damage", async () => {
   const damaged = Buffer.from(content);
   damaged[12_345_678] = (damaged[12_345_678] ?? 0) ^ 1;
   await using server = await startModelServer({ content: damaged, linkedSha256: sha256Of(content) });
   const refused = resolveModel("hf:waggle/story/story.gguf", { folder, endpoint: server.url, offline: false });
   await expect(refused).rejects.toMatchObject({
     code: "unavailable",
-    message: expect.stringContaining(`its SHA-256 is ${sha256Of(damaged)}, and ${sha256Of(content)} is right`),
+    message: expect.stringContaining(`its SHA-256 is ${sha256Of(damaged)}, expected ${sha256Of(content)}`),
   });
   expect(filesThere()).toEqual([]);
 });
 
-test("a disk that fills up in the middle ends the download, and the bytes there are continued", async () => {
+test("a full disk ends the download, and the next attempt resumes it", async () => {
   await using server = await startModelServer({ content, linkedSha256: sha256Of(content) });
   const reference = "hf:waggle/story/story.gguf";
   let room = 9_000_000;
@@ -341,7 +341,7 @@ test("a disk that fills up in the middle ends the download, and the bytes there 
   };
   await expect(download(reference, server, { openFile })).rejects.toMatchObject({
     code: "unavailable",
-    message: `Cannot download model ${reference}: the disk is full; what has arrived stays, and is continued when there is room`,
+    message: `Cannot download model ${reference}: the disk is full; free some space and try again: the download then continues`,
   });
   expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
   let first: PullProgress | undefined;

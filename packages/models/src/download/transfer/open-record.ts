@@ -1,5 +1,4 @@
-// Opens the record of a starting download: decides which files of an earlier download are still valid, and updates the record when the files are
-// complete.
+// Prepares the record of a download: decides which files of an earlier download are still valid, and updates the record when the files are complete.
 import { rm } from "node:fs/promises";
 import { listDownloads } from "../folder/catalogue.ts";
 import type { RemoteFile } from "../folder/describe-file.ts";
@@ -13,25 +12,25 @@ import { shownReference } from "./download-error.ts";
 
 export interface RecordOptions {
   readonly reference: string;
-  /** The folder of downloads, in which the model's name is unique. */
+  /** The folder of downloads. The model's name is unique in it. */
   readonly folder: string;
   readonly endpoint: string;
   readonly extras: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface OpenRecord {
-  /** Whether a complete local part of this size is the server's current version. */
+  /** Whether a local part of this size equals the server's current version. */
   isCurrent(part: number, sizeBytes: number): boolean;
-  /** Writes the record's new state, once all files match it. */
+  /** Call it when all files are complete. Writes the record of a new version. */
   complete(): Promise<void>;
   /** Removes the record if no byte of the model was downloaded. */
   clean(): Promise<void>;
 }
 
 /**
- * Writes the record before the first byte arrives. Parts of another version are removed, so that parts of two versions are never mixed. A model in
- * one file stays, with its record, until the new version replaces it. Only the holder of the lock may call this.
- * @throws DownloadError when the disk is full
+ * Writes the record before the first byte arrives. Removes parts of another version, so that parts of two versions are never mixed. A model in a
+ * single file keeps its file and record until the new version is complete. Only the holder of the lock may call this.
+ * @throws DownloadError if the disk is full
  */
 export async function openRecord(
   path: string,

@@ -1,23 +1,28 @@
-// Sends one request to a server of models: follows redirects, and sends credentials only to the origin they are for.
+// Sends a GET request to a server of models: follows redirects, and sends credentials only to their own origin.
 import { onAbort, sleep } from "@waggle/async";
 import { DownloadError, networkReason } from "./download-error.ts";
 
 const maxRedirects = 10;
-/** Statuses with which servers answer requests that lack credentials. */
+/** Statuses of servers' answers to requests without credentials. */
 const refusals = new Set([401, 403, 404]);
 const redirects = new Set([301, 302, 303, 307, 308]);
-/** Temporary errors: a later request may succeed. */
+/** Statuses of temporary errors: a later request may succeed. */
 const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** Delays before a retry, when the server sends no Retry-After. */
+/** Delays before retries, if the server does not send Retry-After. */
 const retryDelaysMs = [250, 1_000, 4_000];
 const maxRetryAfterMs = 20_000;
-/** Show at most this many characters of the hub's reason for a refusal. */
+/** Limit for the hub's reason in our error. */
 const mostReasonChars = 200;
 
 export interface Credentials {
   readonly origin: string;
   /** The value of the Authorization header. */
   readonly authorization: string;
+}
+
+/** @param token token of Hugging Face; undefined for public repositories */
+export function hubCredentials(token: string | undefined, endpoint: string): Credentials | undefined {
+  return token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
 }
 
 export interface OpenOptions {
@@ -27,17 +32,17 @@ export interface OpenOptions {
 }
 
 export interface Opened {
-  /** 2xx. Its body must be read or cancelled. */
+  /** Has a 2xx status. Callers must read or cancel its body. */
   readonly response: Response;
-  /** The SHA-256 of the whole file. The first origin sends it with its redirect to the download. */
+  /** SHA-256 of the whole file. The first origin sends it with its redirect to the download. */
   readonly sha256: string | undefined;
-  /** The size of the whole file in bytes, as the first origin sends it. */
+  /** Size of the whole file, sent by the first origin. */
   readonly sizeBytes: number | undefined;
 }
 
 /**
- * A GET that follows redirects. Credentials are sent only when the server asks for them, only to their own origin, and never again after a redirect
- * to another origin.
+ * Credentials are sent only if the server rejects a request without them, and only to their own origin. After a redirect to another origin they are
+ * not sent again, even if a later redirect leads back.
  * @throws DownloadError; the signal's reason when it aborts
  */
 export async function openUrl(url: string, options: OpenOptions): Promise<Opened> {
@@ -78,8 +83,8 @@ export async function openUrl(url: string, options: OpenOptions): Promise<Opened
 }
 
 /**
- * The chunks of a response body, as they arrive.
- * @throws the signal's reason when it aborts. `fetch` alone would wait forever when the signal aborts as the last chunk arrives.
+ * Yields the chunks of a response body as they arrive.
+ * @throws the signal's reason when it aborts. `fetch` alone waits forever if the signal aborts while the last chunk arrives.
  */
 export async function* readBody({ body }: Response, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   if (body === null) return;
@@ -99,8 +104,8 @@ export async function* readBody({ body }: Response, signal: AbortSignal): AsyncG
   }
 }
 
-/** The whole response body. @throws DownloadError when it is larger than `mostBytes` */
-export async function readText(response: Response, mostBytes: number, signal: AbortSignal): Promise<string> {
+/** Reads the whole response body. @throws DownloadError if it is larger than `mostBytes` */
+export async function readBytes(response: Response, mostBytes: number, signal: AbortSignal): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of readBody(response, signal)) {
@@ -108,7 +113,11 @@ export async function readText(response: Response, mostBytes: number, signal: Ab
     if (size > mostBytes) throw new DownloadError(`the server's answer is larger than ${mostBytes} bytes`);
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString();
+  return Buffer.concat(pieces);
+}
+
+export async function readText(...call: Parameters<typeof readBytes>): Promise<string> {
+  return (await readBytes(...call)).toString();
 }
 
 async function request(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
@@ -134,14 +143,14 @@ function redirectTarget({ status, headers }: Response, from: URL): URL {
   if (!URL.canParse(location, from.href)) throw new DownloadError("invalid redirect from the server");
   const target = new URL(location, from);
   if (!/^https?:$/.test(target.protocol)) throw new DownloadError(`the server redirects to ${target.protocol}`);
-  // `fetch` refuses a URL with credentials, and these come from the redirect, not from the user.
+  // `fetch` rejects URLs with credentials. These credentials are the server's, not the user's, so they can be dropped.
   target.username = "";
   target.password = "";
   return target;
 }
 
 function statusReason(status: number, headers: Headers): string {
-  if (status === 401 || status === 403) return `the server refuses it (HTTP ${status}); it may need a token`;
+  if (status === 401 || status === 403) return `the server denied access (HTTP ${status}); it may need a token`;
   if (status === 404) return "the server has no such file (HTTP 404)";
   const why = headers.get("x-error-message")?.slice(0, mostReasonChars);
   return `the server answered HTTP ${status}${why === undefined ? "" : ` (${why})`}`;

@@ -1,4 +1,4 @@
-// Writes a partial file: keeps its path, its received bytes and their hash. The file gets the model's name only when it is complete.
+// Writes a partial file and its journal, and hashes the bytes. The file gets the model's name when it is complete.
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
@@ -12,40 +12,40 @@ import { readJournal, writeJournal } from "./partial-journal.ts";
 
 const partialEnding = ".part";
 const journalEnding = ".json";
-/** Suffixes of partial files; the last one is a record that was not completely written. */
+/** Suffixes of partial files and journals, and of records whose writing was interrupted. */
 const begunPattern = /^([\da-f]{16}\.part(\.json)?|json\.[\da-f]{8})$/;
-/** The first bytes of every model file. Servers also send login pages and archives with status 200. */
+/** First bytes of every model file. Servers also send login pages and archives with status 200. */
 const modelMagic = Buffer.from("GGUF");
-/** The journal is saved this often, after the bytes are flushed to disk. A killed process loses the bytes that arrived since then. */
+/** Interval between writes of the journal. A killed process loses the bytes that arrived after the last write. */
 const saveIntervalMs = 1_000;
 
 export interface PartialFileOptions {
-  /** Called with the number of bytes hashed. An error that it throws ends the check. */
+  /** Called with the number of hashed bytes. An error that it throws stops hashing. */
   readonly onHashed: (bytes: number) => void;
-  /** Opens the file for the bytes. Default: `open`. */
+  /** Tests set it to simulate disk errors. */
   readonly openFile?: typeof open | undefined;
 }
 
 export interface PartialFile extends AsyncDisposable {
   readonly doneBytes: number;
-  /** The gaps of a file of this size, in order. */
+  /** Gaps in a file of this size, in order. */
   missing(sizeBytes: number): readonly ByteRange[];
-  /** @throws DownloadError when the disk is full (the file is kept), or when the file is not a model (the file is removed) */
+  /** @throws DownloadError if the disk is full (the file is kept), or the file is not a model (the file is removed) */
   write(at: number, bytes: Uint8Array): Promise<void>;
-  /** Drops all bytes and starts from the beginning. */
+  /** Drops all bytes, to start from the beginning. */
   clear(): Promise<void>;
-  /** Checks the hash and gives the file its name. @throws DownloadError when the hash differs or the file is not a model; the file is then removed */
+  /** Checks the hash and renames the file. @throws DownloadError if the hash differs or the file is not a model; the file is then removed */
   complete(): Promise<void>;
 }
 
-/** The bytes of a file that are already received. */
+/** Number of received bytes of the file's current version. */
 export async function partialSize(path: string, { resumeKey, sizeBytes }: RemoteFile): Promise<number> {
   if (resumeKey === undefined || sizeBytes === undefined) return 0;
   const partial = partialPath(path, resumeKey);
   return createByteRanges(await readJournal(partial + journalEnding, partial, sizeBytes)).doneBytes;
 }
 
-/** The received bytes of all partial versions of a file. */
+/** Number of received bytes of all versions of a file. */
 export async function journaledBytes(path: string): Promise<number> {
   let bytes = 0;
   for (const partial of await partialsOf(path)) {
@@ -55,7 +55,7 @@ export async function journaledBytes(path: string): Promise<number> {
   return bytes;
 }
 
-/** Opens the partial file, or creates it, and removes those of other versions. Only the holder of the lock may call this. */
+/** Opens or creates the partial file of this version, and removes those of other versions. Only the holder of the lock may call this. */
 export async function openPartial(path: string, remote: RemoteFile, options: PartialFileOptions): Promise<PartialFile> {
   const { resumeKey, sha256: wanted, sizeBytes } = remote;
   const partial = partialPath(path, resumeKey ?? randomBytes(8).toString("hex"));
@@ -75,8 +75,8 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
     if (journal === undefined || ended) return;
     const { list } = ranges;
     savedAt = performance.now();
-    // Bytes in the journal must survive a power loss, so they are flushed first. If writing the journal fails, it only lists fewer bytes than there
-    // are.
+    // Flush the bytes first: after a power loss, all bytes in the journal must be on the disk. If writing the journal fails, the old journal
+    // lists fewer bytes, which is harmless.
     await file.datasync();
     await writeJournal(journal, list);
   }
@@ -94,12 +94,12 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
     if (journal !== undefined) await orDiskError(writeJournal(journal, ranges.list));
   }
 
-  /** Checks the first bytes as soon as they arrive, so that a wrong file fails before a long download. */
+  /** Checks the first bytes as soon as they arrive, so that a wrong file fails early. */
   async function requireModel(isWhole: boolean): Promise<void> {
     if (isModel === true || (!isWhole && ranges.prefixBytes < modelMagic.length)) return;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(modelMagic.length), 0, modelMagic.length, 0);
     isModel = ranges.prefixBytes >= bytesRead && buffer.equals(modelMagic);
-    if (!isModel) throw new DownloadError("what the server sends is not a GGUF file");
+    if (!isModel) throw new DownloadError("the server's file is not a GGUF file");
   }
 
   async function write(at: number, bytes: Uint8Array): Promise<void> {
@@ -119,12 +119,11 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
     ended = true;
     if (found !== wanted) {
       await removePartials(path);
-      throw new DownloadError(`the file is damaged: its SHA-256 is ${found}, and ${wanted} is right; it was removed`);
+      throw new DownloadError(`the file is damaged and was removed: its SHA-256 is ${found}, expected ${wanted}`);
     }
     await requireModel(true);
-    // Another process that took over this download may have written beyond the end.
+    // Another process may have written beyond the end, if it took over this download for a while.
     await file.truncate(ranges.doneBytes);
-    // Flush the bytes to disk before the rename.
     await file.sync();
     await rename(partial, path);
     if (journal !== undefined) await rm(journal, { force: true });
@@ -161,7 +160,7 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
   };
 }
 
-/** Removes all partial files of a file except `kept`. Only the holder of the lock may call this. */
+/** Removes the partial files of all versions of a file, except `kept`. Only the holder of the lock may call this. */
 export async function removePartials(path: string, kept?: string): Promise<void> {
   for (const other of await partialsOf(path)) {
     if (kept !== undefined && (other === kept || other === kept + journalEnding)) continue;
@@ -169,7 +168,7 @@ export async function removePartials(path: string, kept?: string): Promise<void>
   }
 }
 
-/** The paths of all partial files of a file, of any version. */
+/** Paths of the partial files and journals of all versions of a file. */
 export async function partialsOf(path: string): Promise<readonly string[]> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;

@@ -20,7 +20,7 @@ const ranges = [
   { from: 90, to: 100 },
 ];
 
-test("a note comes back, and never grows", async () => {
+test("a journal is read as it was written, and has a fixed size", async () => {
   await writeJournal(note, []);
   const { size } = statSync(note);
   await writeJournal(note, ranges);
@@ -41,12 +41,12 @@ test.each([
   '{"ranges":[[5,5]]}',
   '{"ranges":[[-1,5]]}',
   '{"ranges":[[1,"5"]]}',
-])("a note that says %s counts as none", async (text) => {
+])("the invalid journal %j is ignored", async (text) => {
   writeFileSync(note, text);
   expect(await readJournal(note, partial, 1_000)).toEqual([]);
 });
 
-test("a journal without its file, or of a larger one, is ignored", async () => {
+test("a journal without its file, or with ranges beyond the file's size, is ignored", async () => {
   await writeJournal(note, ranges);
   expect(await readJournal(note, partial, 99)).toEqual([]);
   rmSync(partial);

@@ -1,15 +1,15 @@
-// Reads and writes the journal of a partial file: which of its bytes are on the disk. The journal has a fixed size and is written in place, so that
-// it can be updated even when the disk is full.
+// Reads and writes the journal of a partial file, which lists the byte ranges that are on the disk. The journal has a fixed size and is written in
+// place: this works even if the disk is full.
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { readTextLater } from "@waggle/async";
 import type { ByteRange } from "./byte-ranges.ts";
 
 const noteBytes = 4_096;
-/** This many ranges fit into the journal even with the largest numbers. Usually there are a few more ranges than connections. */
+/** As many ranges fit into the journal, even with the largest numbers. Usually there are only a few more ranges than connections. */
 const mostRanges = 100;
 
-/** The ranges that are on the disk; none when the journal is missing or does not match the file. */
+/** @returns the ranges that are on the disk; an empty list if the journal is missing or does not match the file */
 export async function readJournal(path: string, partialPath: string, sizeBytes: number): Promise<readonly ByteRange[]> {
   try {
     const { size } = await stat(partialPath);
@@ -23,7 +23,7 @@ export async function readJournal(path: string, partialPath: string, sizeBytes: 
   }
 }
 
-/** @throws what the file system says */
+/** @throws errors of the file system */
 export async function writeJournal(path: string, ranges: readonly ByteRange[]): Promise<void> {
   const pairs = ranges.slice(0, mostRanges).map(({ from, to }) => [from, to]);
   const note = JSON.stringify({ ranges: pairs }).padEnd(noteBytes);

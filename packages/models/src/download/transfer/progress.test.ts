@@ -2,7 +2,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { createProgressMeter, type PullProgress } from "./progress.ts";
 
-test("the rate and the time left follow the arriving bytes, smoothly, and not those here before", () => {
+test("the rate is smoothed, and ignores the bytes of earlier attempts", () => {
   const clock = createFakeClock();
   let last: PullProgress | undefined;
   const meter = createProgressMeter(clock, (progress) => (last = progress));

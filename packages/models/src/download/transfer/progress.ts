@@ -1,42 +1,44 @@
-// Makes the progress events of a download: received bytes, rate and remaining time.
+// Reports the progress of a download: received bytes, rate and remaining time.
 import type { Clock } from "@waggle/async";
 
-/** Time constant of the smoothed rate: bytes that arrived this long ago count for about a third. */
+/** Time constant of the smoothed rate: bytes that arrived this long ago have about a third of the weight. */
 const rateWindowMs = 5_000;
-/** Bytes arrive in bursts, so the rate needs at least this much time. */
+/** The rate is measured over at least this long, because bytes arrive in bursts. */
 const leastSampleMs = 250;
 
 export type PullStage =
-  /** The server is asked for the files, their sizes and hashes. */
+  /** Asking the server for the files, their sizes and hashes. */
   | "asking"
-  /** Another process is downloading the same model. */
+  /** Waiting while another process downloads the same model. */
   | "waiting"
   | "downloading"
-  /** All bytes of a part are here, and their hash is computed. */
+  /** All bytes of a part have arrived; computing their hash. */
   | "checking";
 
 export interface PullProgress {
   readonly stage: PullStage;
-  /** Bytes of all parts that were here before or have arrived. */
+  /** Received bytes of all parts, including bytes of earlier attempts. */
   readonly doneBytes: number;
-  /** Bytes of all parts; undefined before the first request, and when the server does not send the size. */
+  /** Bytes of all parts; undefined before the server's answer, and if the server does not send the size. */
   readonly totalBytes: number | undefined;
-  /** Bytes of the current part that are hashed, while it is checked; else 0. */
+  /** Hashed bytes of the current part in stage `checking`; else 0. */
   readonly checkedBytes: number;
-  /** Rate, smoothed over some seconds; undefined until bytes have arrived. */
+  /** Smoothed over some seconds; undefined until bytes have arrived. */
   readonly bytesPerSecond: number | undefined;
-  /** Remaining time at that rate; undefined when it is unknown. */
+  /** Remaining time at this rate; undefined if the rate or the size is unknown. */
   readonly etaMs: number | undefined;
-  /** The current part of the model, counted from 1. */
+  /** Number of the current part, from 1. */
   readonly part: number;
   /** Number of parts; 1 for a model in one file. */
   readonly parts: number;
 }
 
+type ReceivedBytes = Omit<PullProgress, "bytesPerSecond" | "etaMs">;
+
 export interface ProgressMeter {
-  /** Updates the given fields; the others keep their values. */
-  tell(news: Partial<Omit<PullProgress, "bytesPerSecond" | "etaMs">>): void;
-  /** Sets the bytes that were already here. The rate does not count them. */
+  /** Reports progress. Fields that are not given keep their values. */
+  tell(news: Partial<ReceivedBytes>): void;
+  /** Sets the bytes of earlier attempts, which do not count for the rate. */
   startAt(doneBytes: number): void;
 }
 
@@ -44,14 +46,14 @@ export function createProgressMeter(
   clock: Clock,
   report: ((progress: PullProgress) => void) | undefined,
 ): ProgressMeter {
-  let state = {
-    stage: "asking" as PullStage,
+  let state: ReceivedBytes = {
+    stage: "asking",
     doneBytes: 0,
     totalBytes: undefined,
     checkedBytes: 0,
     part: 1,
     parts: 1,
-  } as Omit<PullProgress, "bytesPerSecond" | "etaMs">;
+  };
   let rate: number | undefined;
   let sample = { atMs: clock.now(), doneBytes: 0 };
 

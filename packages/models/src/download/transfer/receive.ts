@@ -1,4 +1,4 @@
-// Receives one response with bytes of a file: checks that it has the requested range of the described file, and writes the bytes to disk.
+// Receives bytes of a file: requests a range, checks that the response is for this range and this version of the file, and writes the bytes.
 import { createStallTimer, linkSignals } from "@waggle/async";
 import { versionOf, type RemoteFile } from "../folder/describe-file.ts";
 import { DownloadError, FileChangedError, networkReason } from "./download-error.ts";
@@ -6,7 +6,7 @@ import { openUrl, readBody, type Credentials, type Opened } from "./open-url.ts"
 import type { PartialFile } from "./partial-file.ts";
 import type { Span } from "./span-queue.ts";
 
-/** The server answers a range request with the whole file. */
+/** The server answered a range request with the whole file. */
 export class RangesRefusedError extends Error {
   override readonly name = "RangesRefusedError";
 }
@@ -15,15 +15,15 @@ export interface ReceiveOptions {
   readonly remote: RemoteFile;
   readonly partial: PartialFile;
   readonly credentials: Credentials | undefined;
-  /** A connection that receives nothing for this long is replaced. */
+  /** A connection is replaced after this long without a byte. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
-  /** Bytes have arrived. */
+  /** Called with the number of bytes that have arrived. */
   readonly onBytes: (bytes: number) => void;
 }
 
 /**
- * One attempt to download a span of a file. Advances the span's start as bytes arrive, and stops at its end, which may move closer meanwhile.
+ * Tries once to download a span of a file. Advances `span.at` as bytes arrive, and stops at `span.end`, which the queue may move closer meanwhile.
  * @throws DownloadError, FileChangedError, RangesRefusedError; the signal's reason when it aborts
  */
 export async function receiveSpan(span: Span, options: ReceiveOptions): Promise<void> {
@@ -42,11 +42,11 @@ export async function receiveSpan(span: Span, options: ReceiveOptions): Promise<
   });
 }
 
-/** Downloads the whole file in one attempt, from a server without range requests. @throws as `receiveSpan` does */
+/** Tries once to download the whole file, from a server without range requests. @throws the same errors as `receiveSpan` */
 export async function receiveWhole(options: ReceiveOptions): Promise<void> {
   const { remote, partial } = options;
   const sizeBytes = remote.sizeBytes ?? Infinity;
-  // No other connection could continue, so only the download's stall timeout applies.
+  // Without ranges, another connection could not continue: only the download's stall timeout applies.
   await attempt({ ...options, silenceMs: undefined }, async (signal, onBytes) => {
     const opened = await openUrl(remote.url, { credentials: options.credentials, signal });
     const { response } = opened;
@@ -74,7 +74,7 @@ interface AttemptOptions extends Pick<ReceiveOptions, "signal" | "onBytes"> {
   readonly silenceMs: number | undefined;
 }
 
-/** A silent connection is closed separately from the download, since other connections may still receive bytes. */
+/** Runs one request. If its connection is silent, only this request fails: other connections may still receive bytes. */
 async function attempt({ signal, silenceMs, onBytes }: AttemptOptions, work: Work): Promise<void> {
   using silence = silenceMs === undefined ? undefined : createStallTimer(silenceMs);
   using joined = linkSignals(signal, silence?.signal);
@@ -85,7 +85,7 @@ async function attempt({ signal, silenceMs, onBytes }: AttemptOptions, work: Wor
     });
   } catch (error) {
     signal.throwIfAborted();
-    // Disk errors have an errno code; only network errors have a cause.
+    // Errors of the file system have a `syscall`. All others are network errors.
     const isNamed =
       error instanceof DownloadError || error instanceof FileChangedError || error instanceof RangesRefusedError;
     if (isNamed || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
@@ -98,7 +98,7 @@ async function openSpan(
   remote: RemoteFile,
   options: { readonly credentials: Credentials | undefined; readonly signal: AbortSignal },
 ): Promise<Response> {
-  // When the hash is known, the server's version is ignored: mirrors of the same file send different ETags.
+  // With a known hash, the server's version is ignored, because mirrors of the same file send different ETags.
   const version = remote.sha256 === undefined ? remote.version : undefined;
   const condition = version === undefined ? {} : { "if-range": version };
   const opened = await openRange(remote.url, {
@@ -125,7 +125,7 @@ async function openRange(url: string, options: Parameters<typeof openUrl>[1]): P
   }
 }
 
-/** @throws FileChangedError when the response is not for the described file */
+/** @throws FileChangedError if the response has another hash or version than the described file */
 function requireSame({ response, sha256 }: Opened, remote: RemoteFile): void {
   if (sha256 !== remote.hubSha256 && sha256 !== undefined) throw new FileChangedError();
   if (remote.sha256 === undefined && versionOf(response) !== remote.version) throw new FileChangedError();

@@ -3,15 +3,15 @@ import { deadlineSignal, linkSignals } from "@waggle/async";
 import type { ByteSource } from "../../header/index.ts";
 import { versionOf } from "../folder/describe-file.ts";
 import { DownloadError } from "./download-error.ts";
-import { openUrl, readBody, type Credentials } from "./open-url.ts";
+import { openUrl, readBytes, type Credentials } from "./open-url.ts";
 
-/** The first request reads this much: enough for the whole header of a small model. It also shows the file's size and version. */
+/** Size of the first request, enough for the header of a small model. Its response also has the file's size and version. */
 const firstBytes = 1 << 18;
-/** Timeout of one read: 4 MiB at most, which takes less than this at 1 Mbit/s. */
+/** Time limit of a read. A read has at most 4 MiB, which takes 34 s at 1 Mbit/s. */
 const readTimeoutMs = 60_000;
 
 export interface RemoteSourceOptions {
-  /** Sent only to the origin they are for. */
+  /** Sent only to their own origin. */
   readonly credentials?: Credentials | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,9 +25,9 @@ interface Piece {
 }
 
 /**
- * Requests each range of the file when it is read.
- * @throws DownloadError when there is no such file, the server does not support ranges, or the file has changed; TimeoutError when a read takes
- * longer than a minute; the signal's reason when it aborts. `read` throws the same.
+ * Opens a file behind a URL; each read is a range request.
+ * @throws DownloadError if the file does not exist or has changed, or the server does not support range requests; TimeoutError if a read takes
+ *   longer than a minute; the signal's reason when it aborts. `read` throws the same errors.
  */
 export async function openRemoteSource(url: string, options: RemoteSourceOptions = {}): Promise<ByteSource> {
   const first = await fetchPiece(url, { offset: 0, length: firstBytes }, options);
@@ -57,19 +57,8 @@ async function fetchPiece(
   const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
   if (response.status !== 206 || range === null || Number(range[1]) !== offset) {
     await response.body?.cancel();
-    throw new DownloadError("the server gives no parts of the file");
+    throw new DownloadError("the server does not support range requests");
   }
-  const bytes = await readAtMost(response, length, stop);
+  const bytes = await readBytes(response, length, stop);
   return { bytes, offset, size: Number(range[2]), version: versionOf(response) };
-}
-
-async function readAtMost(response: Response, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of readBody(response, signal)) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size > maxBytes) throw new DownloadError("the server gives more of the file than was asked for");
-  }
-  return Buffer.concat(pieces);
 }

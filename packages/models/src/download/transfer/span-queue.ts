@@ -1,24 +1,24 @@
-// Assigns byte spans of a file to connections. Spans are assigned from the beginning of the file, so that it can be hashed while it grows. When all
-// are assigned, a free connection takes half of the largest unfinished span. Pure: it opens no connection.
+// Assigns byte spans of a file to connections. Spans are assigned from the file's beginning, so that it can be hashed while it grows. When all spans
+// are assigned, a free connection takes half of the largest unfinished span.
 import type { ByteRange } from "./byte-ranges.ts";
 
-/** The largest span. With larger ones the end of the file would arrive long before its middle. */
+/** With larger spans, the file's end would arrive long before its middle, and hashing would have to wait. */
 const mostSpanBytes = 64 << 20;
 /** A smaller span is not worth a request. */
 const leastSpanBytes = 4 << 20;
 
-/** The bytes that one connection fetches. The end may be moved closer while the connection runs. */
+/** Bytes that a connection downloads. The queue may move the end closer meanwhile. */
 export interface Span {
-  /** The next missing byte; advanced by the span's connection. */
+  /** The next missing byte. The connection advances it. */
   at: number;
-  /** The first byte of the next span. */
+  /** The first byte after the span. */
   end: number;
 }
 
 export interface SpanQueue {
-  /** Undefined when there is nothing left for another connection. */
+  /** @returns undefined if no work is left for another connection */
   claim(): Span | undefined;
-  /** Called when the span's connection has finished or failed: other connections may take the rest. Idempotent. */
+  /** Call it when the span's connection has finished or failed: other connections may then take the rest. Idempotent. */
   release(span: Span): void;
 }
 

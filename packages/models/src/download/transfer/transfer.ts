@@ -1,34 +1,29 @@
-// Downloads one file over several connections, and retries until the file is complete.
+// Downloads a file over several connections, and retries until the file is complete.
 import type { open } from "node:fs/promises";
 import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { RemoteFile } from "../folder/describe-file.ts";
 import { DownloadError } from "./download-error.ts";
-import type { Credentials } from "./open-url.ts";
 import { openPartial } from "./partial-file.ts";
 import { RangesRefusedError, receiveSpan, receiveWhole, type ReceiveOptions } from "./receive.ts";
 import { createSpanQueue, type SpanQueue } from "./span-queue.ts";
 
-/** Delays between attempts that receive nothing; the stall timer ends the retries. */
+/** Delays between attempts that receive nothing. The stall timeout ends the retries. */
 const retryDelaysMs = [100, 500, 1_000, 2_000, 5_000];
-/** After this many attempts in a row without a byte, a connection stops and leaves the file to the others, since servers limit connections. */
+/** After this many attempts without a byte, a connection stops unless it is the last: servers limit the number of connections. */
 const mostFruitless = 3;
 
-export interface TransferOptions {
-  readonly credentials: Credentials | undefined;
-  /** The most parallel connections. */
+export interface TransferOptions extends Pick<ReceiveOptions, "credentials" | "silenceMs" | "signal"> {
+  /** Most parallel connections. */
   readonly connections: number;
-  /** A connection that receives nothing for this long is replaced. */
-  readonly silenceMs: number;
-  readonly signal: AbortSignal;
-  /** Called when bytes arrive, with the total received so far. */
+  /** Called when bytes arrive, with the number of bytes received so far. */
   readonly onBytes: (doneBytes: number) => void;
-  /** Called with the number of bytes hashed. @param isWhole whether all bytes have arrived */
+  /** Called with the number of hashed bytes. @param isWhole whether all bytes have arrived */
   readonly onChecked: (checkedBytes: number, isWhole: boolean) => void;
   readonly openFile?: typeof open | undefined;
 }
 
 /**
- * Downloads a file, or the rest of it, and checks its hash. A broken connection is opened again if the file can be resumed.
+ * Downloads a file, or the rest of it, and checks its hash. Broken connections are opened again if the download can be resumed.
  * @throws DownloadError; FileChangedError; the signal's reason when it aborts
  */
 export async function transferFile(remote: RemoteFile, path: string, options: TransferOptions): Promise<void> {
@@ -53,11 +48,11 @@ export async function transferFile(remote: RemoteFile, path: string, options: Tr
   await partial.complete();
 }
 
-/** False when the server does not support ranges, even if it announced them. */
+/** @returns false if the server does not support range requests, although it announced them */
 async function receiveRanges(options: ReceiveOptions, mostConnections: number): Promise<boolean> {
   const sizeBytes = options.remote.sizeBytes ?? 0;
   try {
-    // One pass is enough, unless the last two connections stop at the same moment, each relying on the other.
+    // A second pass is only needed if the last two connections stop at the same moment, each because the other was still there.
     for (;;) {
       const missing = options.partial.missing(sizeBytes);
       if (missing.length === 0) return true;

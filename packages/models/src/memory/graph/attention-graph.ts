@@ -1,4 +1,4 @@
-// Describes the tensors that a layer's attention computes, with and without a KV cache (`build_qkv`, `build_attn` and `build_attn_mha` of
+// Adds the tensors of a layer's attention to a graph, with and without a KV cache (`build_qkv`, `build_attn` and `build_attn_mha` of
 // llama-graph.cpp).
 import type { Tensor } from "./graph.ts";
 import { hasWindows, type Attention } from "./layers.ts";
@@ -6,9 +6,9 @@ import { maskBytes, norm, type Pass } from "./pass.ts";
 
 export interface AttentionInputs {
   readonly positions: Tensor;
-  /** Inputs for layers that attend to all earlier tokens. */
+  /** For layers that attend to all earlier tokens. */
   readonly full: CacheInputs;
-  /** Inputs for layers with a sliding window. */
+  /** For layers with a sliding window. */
   readonly windowed: CacheInputs;
 }
 
@@ -34,7 +34,7 @@ function cacheInputs(pass: Pass): CacheInputs {
   const widest = Math.max(0, ...shape.layers.map(({ attention }) => attention?.values ?? 0));
   return {
     keyPlaces: graph.input([tokens], 8),
-    // Without flash attention, values are stored by column, and each number has a separate index.
+    // Without flash attention, the cache stores values by column, and each number has a separate index.
     valuePlaces: graph.input([flashAttention ? tokens : tokens * widest], 8),
     mask: graph.input([cells, tokens / sequences, 1, sequences], maskBytes(pass)),
   };
@@ -57,7 +57,7 @@ export function cachedAttention(
   const turn = (tensor: Tensor): Tensor => graph.inPlace(tensor, inputs.positions);
   const { query, key, value } = queryKeyValue(pass, source, { attention, layer }, turn);
   graph.expand(query);
-  // Keys come second, except in models with sliding windows.
+  // llama.cpp expands values before keys, except in models with sliding windows.
   const [first, second] = hasWindows(shape) ? [key, value] : [value, key];
   for (const tensor of [first, second]) if (tensor !== undefined) graph.expand(tensor);
   if (key !== undefined) graph.expand(graph.store(graph.view(key), keyPlaces));
@@ -65,7 +65,7 @@ export function cachedAttention(
   return attend(pass, { query, mask, keys: [] }, attention);
 }
 
-/** Without a cache, keys and values are also results of the graph. Flash attention converts them to half floats. */
+/** Attention without a KV cache: keys and values are results of the graph, too. Flash attention converts them to half floats. */
 export function wholeTextAttention(pass: Pass, source: Tensor, at: AttentionLayer, turned: Tensor | undefined): Tensor {
   const { graph, tokens, flashAttention } = pass;
   const turn = (tensor: Tensor): Tensor => (turned === undefined ? tensor : graph.inPlace(tensor, turned));
@@ -82,7 +82,7 @@ export function wholeTextAttention(pass: Pass, source: Tensor, at: AttentionLaye
 
 const masks = new WeakMap<Pass["graph"], Map<boolean, Tensor>>();
 
-/** One mask for all layers with a sliding window, and one for all other layers. */
+/** The layers with a sliding window share a mask; the other layers share another mask. */
 function wholeTextMask(pass: Pass, { windowed }: Attention): Tensor {
   const { graph, tokens } = pass;
   const known = masks.get(graph) ?? new Map<boolean, Tensor>();
@@ -93,12 +93,12 @@ function wholeTextMask(pass: Pass, { windowed }: Attention): Tensor {
 }
 
 function queryKeyValue(
-  { graph, shape, tokens, ...rest }: Pass,
+  pass: Pass,
   source: Tensor,
   { attention, layer }: AttentionLayer,
   turn: (tensor: Tensor) => Tensor,
 ): Parts {
-  const pass = { graph, shape, tokens, ...rest };
+  const { graph, shape, tokens } = pass;
   const { heads, keyLength, valueLength, keys, values } = attention;
   const prefix = `blk.${layer}.attn_`;
   const has = (name: string): boolean => shape.has(`${prefix}${name}`);
@@ -106,10 +106,10 @@ function queryKeyValue(
     has(`${name}.weight`) ? norm(pass, tensor, has(`${name}.bias`)) : tensor;
   const fused = has("qkv.weight") ? graph.compute([keyLength * heads + keys + values, tokens], [source]) : undefined;
   const part = (name: string, length: number, ofHead: number): Tensor => {
-    const shapeOfIt = [ofHead, length / Math.max(1, ofHead), tokens];
     if (fused !== undefined) return graph.view(fused);
     const made = graph.compute([length, tokens], [source]);
-    return graph.view(has(`${name}.bias`) ? graph.inPlace(made) : made, shapeOfIt);
+    const dimensions = [ofHead, length / Math.max(1, ofHead), tokens];
+    return graph.view(has(`${name}.bias`) ? graph.inPlace(made) : made, dimensions);
   };
   const query = turn(normed(part("q", keyLength * heads, keyLength), "q_norm"));
   if (attention.shared) return { query, key: undefined, value: undefined };
@@ -118,7 +118,7 @@ function queryKeyValue(
 }
 
 function attend(
-  { graph, shape, tokens, sequences, cells, flashAttention, ...rest }: Pass,
+  { graph, shape, tokens, sequences, cells, flashAttention }: Pass,
   { query, mask, keys }: { readonly query: Tensor; readonly mask: Tensor; readonly keys: readonly Tensor[] },
   { heads, valueLength }: Attention,
 ): Tensor {
@@ -142,6 +142,5 @@ function attend(
     result = graph.compute([length, tokens], [graph.view(mixed)]);
   }
   graph.expand(result);
-  void rest;
   return result;
 }

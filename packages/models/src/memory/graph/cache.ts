@@ -1,4 +1,4 @@
-// Owns what is kept of every token between passes, or of every sequence: keys and values, and recurrent states.
+// Calculates the memory that lasts between passes: the KV cache and the recurrent states.
 import { bytesOfWeights } from "../../header/index.ts";
 import type { ModelShape } from "./layers.ts";
 import type { LoadedSettings } from "../settings.ts";
@@ -6,11 +6,11 @@ import type { Split } from "./weights.ts";
 
 const stateNumberBytes = 4;
 
-/** Of all slots. Layers with a window keep everything as well: the engine opens contexts so, and llama.cpp would else compute kept prefixes again. */
+/** KV cache of all slots. Layers with a sliding window keep all tokens, too, because the engine opens contexts with `swaFullCache`. */
 export function cacheBytes(shape: ModelShape, settings: LoadedSettings): Split {
   const { slots, cells, cacheTypeK, cacheTypeV, flashAttention } = settings;
   if (shape.encoder) return { host: 0, gpu: 0 };
-  // Without the fused attention values lie by column, in columns as long as the longest.
+  // Without flash attention, values are stored by column, and every layer has as many columns as the widest.
   const widest = Math.max(0, ...shape.layers.map(({ attention }) => attention?.values ?? 0));
   return split(shape, settings, ({ attention }) => {
     if (attention === undefined || attention.shared) return 0;

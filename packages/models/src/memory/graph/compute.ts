@@ -1,25 +1,25 @@
-// Owns the buffer in which a pass computes: how large llama.cpp reserves it, and how much of it is ever written to.
+// Estimates the compute buffer of a pass: the bytes that llama.cpp reserves, and the part that is ever written.
 import { createGraph, type Graph } from "./graph.ts";
 import { layOut, touchedBytes } from "./graph-memory.ts";
 import type { ModelShape } from "./layers.ts";
 import { buildPass } from "./model-graph.ts";
 import type { LoadedSettings } from "../settings.ts";
 
-/** Layers are alike, so a few of them show what all take; the last one is another. */
-const layersLookedAt = 8;
+/** Layers reuse the same memory, so that a graph of the first few needs as much as the whole. */
+const graphLayers = 8;
 
 export interface ComputeBytes {
   readonly reserved: number;
-  /** Without requests for the logits of every token of a prompt. */
+  /** The part that is written while no request needs the logits of whole prompts. */
   readonly written: number;
-  /** What of it comes from the host at each pass, where the rest is on a GPU. */
+  /** The part for inputs: it stays on the host if all layers are on a GPU. */
   readonly inputs: number;
 }
 
 export function computeBytes(shape: ModelShape, settings: LoadedSettings): ComputeBytes {
   const few = fewLayers(shape);
   const reserved = passOf(few, settings, settings.outputs);
-  // A vector needs the output of every token; a model that generates samples one token for each slot.
+  // An embedding needs the output of every token; generation samples one token per slot.
   const smaller = passOf(
     few,
     settings,
@@ -40,7 +40,6 @@ function passOf(shape: ModelShape, settings: LoadedSettings, outputs: number): G
   return graph;
 }
 
-/** Their tensors keep their names, so what is asked of the last layer is asked of the last one that is looked at. */
 function fewLayers(shape: ModelShape): ModelShape {
-  return shape.layers.length <= layersLookedAt ? shape : { ...shape, layers: shape.layers.slice(0, layersLookedAt) };
+  return { ...shape, layers: shape.layers.slice(0, graphLayers) };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createGraph, type Graph, type Tensor } from "./graph.ts";
 import { layOut, touchedBytes } from "./graph-memory.ts";
 
-/** Sizes in eights of numbers of four bytes, so that they are multiples of the alignment. */
+/** Bytes of 8 numbers; a multiple of the alignment. */
 const unit = 32;
 
 function built(build: (graph: Graph) => Tensor): Graph {
@@ -11,35 +11,35 @@ function built(build: (graph: Graph) => Tensor): Graph {
   return graph;
 }
 
-describe("where results lie", () => {
-  test("a result without further readers makes room", () => {
+describe("the place of a result", () => {
+  test("is free again after its last reader", () => {
     const graph = built((g) => {
       const one = g.compute([8], [g.input([8])]);
       const two = g.compute([8], [one]);
       return g.compute([8], [two]);
     });
-    // The input and the first; then the input's place, and the first's.
+    // `one` is next to the input, `two` replaces the input, and the last result replaces `one`.
     expect(layOut(graph).bytes).toBe(2 * unit);
   });
 
-  test("a result may be written over the only input that it reads", () => {
+  test("may be that of its only source", () => {
     const graph = built((g) => g.inPlace(g.compute([8], [g.input([8])])));
     expect(layOut(graph).bytes).toBe(2 * unit);
   });
 
-  test("and not of a result with other readers, of another layout, nor of a view", () => {
+  test("is not that of a source with other readers, nor of a view", () => {
     const shared = built((g) => {
       const one = g.compute([8], [g.input([8])]);
       return g.compute([8], [g.inPlace(one), one]);
     });
     const viewed = built((g) => g.inPlace(g.view(g.compute([8], [g.input([8])]), [8])));
     expect(layOut(shared).bytes).toBe(3 * unit);
-    // The view's result comes where the input was.
+    // The last result is placed where the input was.
     expect(layOut(viewed).bytes).toBe(2 * unit);
     expect(layOut(viewed).starts).toEqual([0, unit, undefined, 0]);
   });
 
-  test("a view keeps its source", () => {
+  test("is not free while a view of the result has readers", () => {
     const graph = built((g) => {
       const one = g.compute([8], [g.input([8])]);
       const view = g.view(one);
@@ -49,7 +49,7 @@ describe("where results lie", () => {
     expect(layOut(graph).bytes).toBe(3 * unit);
   });
 
-  test("outputs stay", () => {
+  test("is never free again for an output", () => {
     const graph = built((g) => {
       const one = g.compute([8], [g.input([8])]);
       one.output = true;
@@ -58,7 +58,7 @@ describe("where results lie", () => {
     expect(layOut(graph).bytes).toBe(3 * unit);
   });
 
-  test("the smallest gap that is large enough is taken", () => {
+  test("is the smallest gap that is large enough", () => {
     const graph = createGraph();
     const [large, wall, small, end] = [32, 8, 16, 8].map((length) => graph.input([length])) as [
       Tensor,
@@ -67,18 +67,18 @@ describe("where results lie", () => {
       Tensor,
     ];
     for (const input of [large, wall, small, end]) graph.expand(input);
-    // After this the large and the small one are gone, and the walls between them are not.
+    // After `read`, the places of `large` and `small` are gaps, and `wall` is still between them.
     const read = graph.compute([8], [large, small]);
     graph.expand(graph.compute([8], [graph.compute([16], [read]), wall, end]));
     expect(layOut(graph).starts[5]).toBe(5 * unit);
   });
 
-  test("a result that goes into a cache takes nothing", () => {
+  test("does not exist for a result that is stored in a cache", () => {
     expect(layOut(built((g) => g.store(g.input([8])))).bytes).toBe(unit);
   });
 });
 
-test("of room for a large pass a small one writes to a part", () => {
+test("a small pass writes only a part of the buffer for a large pass", () => {
   const pass = (outputs: number): Graph => built((g) => g.compute([8, outputs], [g.compute([8], [g.input([8])])]));
   const memory = layOut(pass(100));
   expect(memory.bytes).toBe(102 * unit);

@@ -1,8 +1,8 @@
-// Owns where the results of a graph are placed, and so how much memory they take together. The rules are those of ggml's graph allocator
-// (ggml-alloc.c), since its buffer is the estimate: the smallest gap that is large enough, and results written over inputs without other readers.
+// Places the results of a graph in a buffer, to learn the buffer's size. The rules are those of ggml's graph allocator (ggml-alloc.c): a result
+// goes into the smallest gap that is large enough, or over a source that has no other reader.
 import type { Graph, Tensor } from "./graph.ts";
 
-/** TENSOR_ALIGNMENT of ggml; a GPU's is larger, which a buffer of megabytes does not notice. */
+/** TENSOR_ALIGNMENT of ggml. GPUs have a larger alignment, which is too small to matter in buffers of megabytes. */
 const alignmentBytes = 32;
 
 interface Gap {
@@ -11,9 +11,9 @@ interface Gap {
 }
 
 export interface GraphMemory {
-  /** Of the whole buffer. */
+  /** Size of the buffer. */
   readonly bytes: number;
-  /** Of each result, inputs first, in the graph's order; undefined for what has no memory here. */
+  /** Start of each result in the buffer: the graph's inputs, then its nodes. Undefined for views and stored results, which have no place in it. */
   readonly starts: readonly (number | undefined)[];
 }
 
@@ -32,7 +32,7 @@ export function layOut(graph: Graph): GraphMemory {
     held.add(tensor);
   }
 
-  /** It has no other reader, and it is not a view: ggml leaves those alone. */
+  /** Whether `tensor` may be written over `source`: same layout, no other reader, no views, not an output. */
   function canHost(source: Tensor, tensor: Tensor): boolean {
     if (!held.has(source) || source.output || source.layout !== tensor.layout) return false;
     return readers.get(source) === 1 && (views.get(source) ?? 0) === 0;
@@ -62,8 +62,8 @@ export function layOut(graph: Graph): GraphMemory {
 }
 
 /**
- * How much of a buffer a smaller pass of the same graph writes to, where it uses the places that were laid out for the larger one.
- * What is never written to takes no memory but addresses.
+ * Bytes that a smaller pass of the same graph writes, in the places that were laid out for the larger pass.
+ * The rest of the buffer takes addresses, but no memory.
  */
 export function touchedBytes({ starts }: GraphMemory, smaller: Graph): number {
   const tensors = [...smaller.inputs, ...smaller.nodes];
@@ -81,15 +81,15 @@ export function touchedBytes({ starts }: GraphMemory, smaller: Graph): number {
 }
 
 /**
- * Memory without an end, with gaps in it. Gaps that touch are joined as ggml joins them, which leaves some apart around results of no bytes: they
- * decide where the largest ones come to lie.
+ * Creates an endless address space with gaps. Adjacent gaps are joined by the same rules as in ggml. These rules leave some gaps apart next to
+ * results of 0 bytes, which changes where large results are placed.
  */
 function createSpace(): {
   take(bytes: number): number;
   give(start: number, end: number): void;
   bytes(): number;
 } {
-  /** By their places; the last one has no end. */
+  /** Sorted by position; the last gap is endless. */
   const gaps: Gap[] = [{ start: 0, end: Infinity }];
   let mostEnd = 0;
 
@@ -130,7 +130,7 @@ function createSpace(): {
   };
 }
 
-/** The smallest gap that is large enough, of several the last; the endless one only as a last resort. */
+/** Index of the smallest gap that is large enough, and of the last if several have this size. The endless gap is used only if no other fits. */
 function smallest(gaps: readonly Gap[], size: number): number {
   let best = gaps.length - 1;
   let bestBytes = Infinity;
@@ -159,6 +159,6 @@ function decrease(counts: Map<Tensor, number>, tensor: Tensor): number {
   return count;
 }
 
-function aligned(bytes: number): number {
+export function aligned(bytes: number): number {
   return Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 }

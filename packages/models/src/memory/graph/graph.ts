@@ -1,19 +1,19 @@
-// Owns the description of a forward pass as far as memory goes: its results, their sizes, their order and their
-// readers. It knows no numbers, and weights and caches do not appear: they have memory apart.
+// Describes the graph of a forward pass, as far as it decides the memory: results, their sizes, order and readers.
+// Weights and KV caches are not in the graph, because they have separate memory.
 
 export interface Tensor {
   readonly bytes: number;
-  /** Results of the same layout can take each other's place. */
+  /** Element size and dimensions. A result may be written over a source only if both have the same layout. */
   readonly layout: string;
   readonly sources: readonly Tensor[];
-  /** A view into that result's memory. */
+  /** For a view, the result whose memory it shows. */
   readonly viewOf: Tensor | undefined;
-  /** It may be written over one of its sources. */
+  /** Whether the result may be written over one of its sources. */
   readonly inPlace: boolean;
   readonly input: boolean;
-  /** In memory of another kind, as that of a cache is. */
+  /** Whether the result goes to memory outside of the buffer, such as a KV cache. */
   readonly stored: boolean;
-  /** It stays until all its readers have run. */
+  /** Whether the memory stays in use until the end of the pass. */
   output: boolean;
 }
 
@@ -24,13 +24,13 @@ export interface Graph {
   readonly nodes: readonly Tensor[];
   input(dimensions: readonly number[], numberBytes?: number): Tensor;
   compute(dimensions: readonly number[], sources: readonly Tensor[], numberBytes?: number): Tensor;
-  /** Of the first source's layout. */
+  /** A result with the layout of `first`, which may be written over a source. */
   inPlace(first: Tensor, ...others: readonly Tensor[]): Tensor;
-  /** @param dimensions undefined: those of no other; its memory is not in one piece */
+  /** @param dimensions undefined for a view that is not contiguous: no other tensor has its layout */
   view(source: Tensor, dimensions?: readonly number[]): Tensor;
-  /** Of no memory here. */
+  /** A result that goes to memory outside of the buffer. */
   store(...sources: readonly Tensor[]): Tensor;
-  /** Computes it, and before it whatever it needs that was not yet computed. */
+  /** Adds the tensor to the graph, after all sources that are not in it yet. */
   expand(tensor: Tensor): void;
 }
 
@@ -44,7 +44,7 @@ export function createGraph(): Graph {
     return { sources: [], viewOf: undefined, inPlace: false, input: false, stored: false, output: false, ...tensor };
   }
 
-  /** As ggml does it: sources from left to right, each with all that it needs, then the result itself. */
+  /** Same order as in ggml: the sources from left to right, each with its sources first, then the result. */
   function expand(tensor: Tensor): void {
     if (seen.has(tensor)) return;
     seen.add(tensor);

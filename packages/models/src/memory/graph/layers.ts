@@ -1,25 +1,26 @@
-// Owns what each layer of a model has of attention and of recurrence, by its architecture as llama.cpp knows it (`load_arch_hparams` of its
-// models, and llama-hparams.cpp).
+// Decides which layers of a model have attention, a sliding window or a recurrent state, and their sizes. The rules for each architecture are
+// those of llama.cpp (`load_arch_hparams` of its models, and llama-hparams.cpp).
 import { hyperparametersOf, isEncoder, type GgufHeader, type Hyperparameters } from "../../header/index.ts";
 
 export interface Layer {
-  /** Undefined where it has no attention. */
+  /** Undefined for a layer without attention. */
   readonly attention: Attention | undefined;
-  /** Numbers of its state for each sequence; 0 where it has none. */
+  /** Numbers in the recurrent state of a sequence; 0 for a layer without a state. */
   readonly state: number;
   readonly feedForward: number;
 }
 
 export interface Attention {
   readonly heads: number;
-  /** Numbers of all keys of a token, and of all values. */
+  /** Numbers in a token's keys of all heads together; the same for values. */
   readonly keys: number;
   readonly values: number;
+  /** Numbers in the key of a head. */
   readonly keyLength: number;
   readonly valueLength: number;
-  /** It looks back on a window only, or on everything. */
+  /** Whether the layer has a sliding window. */
   readonly windowed: boolean;
-  /** It reads an earlier layer's keys and values, and keeps none. */
+  /** Whether the layer reads the KV cache of an earlier layer, and has no cache itself. */
   readonly shared: boolean;
 }
 
@@ -29,33 +30,36 @@ export interface ModelShape {
   readonly vocabulary: number;
   readonly trainedContext: number;
   readonly layers: readonly Layer[];
-  /** No cache: a text is computed as a whole. */
+  /** Without a KV cache: all tokens of a text are in one pass. */
   readonly encoder: boolean;
-  /** Keys alone are kept, of which values are made. */
+  /** Whether the KV cache holds only keys, from which values are computed (multi-head latent attention). */
   readonly latent: boolean;
   readonly poolingType: number;
   readonly numbers: Hyperparameters;
-  /** Names of all tensors. */
+  /** Whether the model has a tensor of this name. */
   readonly has: (tensor: string) => boolean;
-  /** Rows of a matrix, the second number of its shape. */
+  /** Number of rows of a matrix: the second number of its shape. */
   readonly rowsOf: (tensor: string) => number | undefined;
 }
 
-/** How many layers have a window, then one without, where the file has no pattern; or first the one without. */
+/**
+ * Defaults for files without a pattern. In each group of `every` layers, one layer attends to all tokens and the others have a window. The
+ * former is the last of its group, or the first with "dense first". With `every` = 1 no layer has a window.
+ */
 const windowPatterns: Readonly<Record<string, readonly [every: number, first?: "dense first"]>> = {
   ...{ afmoe: [4], cohere2: [4], cohere2moe: [4, "dense first"], exaone4: [4], "exaone-moe": [4], gemma2: [2] },
   ...{ gemma3: [6], "gemma-embedding": [6], gemma3n: [5], llama4: [4], "modern-bert": [3, "dense first"], olmo2: [4] },
   ...{ "gpt-oss": [2], phi3: [1], plamo3: [8], smallthinker: [4, "dense first"], mellum: [4], gemma4: [6] },
 };
 
-/** All layers are recurrent (`llm_arch_is_recurrent`). */
+/** Architectures whose layers are all recurrent (`llm_arch_is_recurrent`). */
 const recurrentOnly: ReadonlySet<string> = new Set(["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"]);
-/** Each layer has both. */
+/** Architectures whose layers all have attention and a recurrent state. */
 const bothInEach: ReadonlySet<string> = new Set(["falcon-h1"]);
-/** Attention in every so-and-so-manieth layer, the last of each. */
+/** Architectures with attention in every Nth layer only; N is `full_attention_interval`. */
 const inIntervals: ReadonlySet<string> = new Set(["qwen3next", "qwen35", "qwen35moe"]);
 const usualInterval = 4;
-/** The layers from this one on share their caches. */
+/** In gemma3n, the layers from this one on read the KV caches of earlier layers. */
 const gemma3nOwnLayers = 20;
 
 export function modelShapeOf(header: GgufHeader): ModelShape {
@@ -78,7 +82,7 @@ export function modelShapeOf(header: GgufHeader): ModelShape {
   };
 }
 
-/** @throws nothing: what is unknown counts as 0 */
+/** Does not throw: unknown values count as 0. */
 function layerOf(header: GgufHeader, numbers: Hyperparameters, index: number): Layer {
   const { architecture } = header;
   const heads = numbers.headCounts[index] ?? 0;
@@ -111,7 +115,7 @@ function attentionOf(
   };
 }
 
-/** Whether any layer has a window: then there are two caches, with a mask for each. */
+/** Whether any layer has a sliding window: the model then has two caches, each with a mask. */
 export function hasWindows({ layers }: ModelShape): boolean {
   return layers.some(({ attention }) => attention?.windowed === true);
 }
@@ -120,7 +124,7 @@ function hasWindow(architecture: string, { slidingWindow, windowPattern }: Hyper
   if (slidingWindow === undefined || slidingWindow <= 0) return false;
   if (typeof windowPattern === "object") return windowPattern[index] ?? false;
   const usual = windowPatterns[architecture];
-  // Other models name a window, too (Mistral's first), and llama.cpp ignores it.
+  // The files of other architectures may name a window, too, as Mistral 7B v0.1 does. llama.cpp ignores it.
   if (usual === undefined) return false;
   const every = windowPattern ?? usual[0];
   if (every === 0) return true;
@@ -131,10 +135,10 @@ function isRecurrent(architecture: string, numbers: Hyperparameters, index: numb
   if (recurrentOnly.has(architecture) || bothInEach.has(architecture)) return true;
   if (inIntervals.has(architecture)) return (index + 1) % (numbers.attentionInterval ?? usualInterval) !== 0;
   if (numbers.recurrent === undefined && numbers.shortConvolution === undefined) return false;
-  const silent = numbers.kvHeadCounts[index] === 0;
-  // A layer of nemotron that is nothing but a feed-forward part.
-  if (architecture.startsWith("nemotron_h")) return silent && numbers.feedForwardLengths[index] === 0;
-  return silent;
+  const attends = numbers.kvHeadCounts[index] !== 0;
+  // Some layers of nemotron_h have neither attention nor a state, only a feed-forward part.
+  if (architecture.startsWith("nemotron_h")) return !attends && numbers.feedForwardLengths[index] === 0;
+  return !attends;
 }
 
 /** `n_embd_r` and `n_embd_s` of llama-hparams.cpp. */

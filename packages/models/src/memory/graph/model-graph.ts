@@ -1,5 +1,5 @@
-// Owns the results of a whole pass, by which its buffer is measured: layer by layer as llama.cpp builds them for its large families
-// (its models/*.cpp), found by the names of a model's tensors rather than by its name.
+// Builds the graph of a whole pass, layer by layer, as llama.cpp's models/*.cpp do for the large model families. The names of the model's
+// tensors decide which parts a layer has, rather than the architecture.
 import { attentionInputs, cachedAttention, wholeTextAttention } from "./attention-graph.ts";
 import type { Tensor } from "./graph.ts";
 import { embedTokens, feedForward, isLast, norm, pool, writeLogits, type Pass } from "./pass.ts";
@@ -45,7 +45,7 @@ function decoder(pass: Pass): void {
 interface AfterMixing {
   readonly current: Tensor;
   readonly skipped: Tensor;
-  /** What the attention read. */
+  /** Input of the attention, which a parallel feed-forward part reads, too. */
   readonly parallel: Tensor;
   readonly layer: number;
   readonly has: (name: string) => boolean;
@@ -59,22 +59,23 @@ function withFeedForward(pass: Pass, { current, skipped, parallel, layer, has }:
   }
   const sum = graph.inPlace(current, skipped);
   if (!hasFeedForward) return sum;
-  // Some call the norm before the feed-forward part by what comes before it.
+  // Some architectures name the norm before the feed-forward part after the attention that precedes it.
   const normed = has("ffn_norm") || has("post_attention_norm") ? norm(pass, sum) : sum;
   let out = feedForward(pass, normed, layer);
-  if (has("ffn_up_shexp")) out = graph.inPlace(out, feedForwardOf(pass, normed, layer));
+  if (has("ffn_up_shexp")) out = graph.inPlace(out, sharedExpert(pass, normed, layer));
   if (has("post_ffw_norm")) out = norm(pass, out);
   return graph.inPlace(out, sum);
 }
 
-/** The feed-forward part reads the input of the attention: it has no norm. */
+/** Whether the feed-forward part reads the same input as the attention: it then has no norm. */
 function isParallel(has: (name: string) => boolean): boolean {
   return !has("ffn_norm") && !has("post_attention_norm") && has("attn_norm");
 }
 
-/** The part that every token goes through, in addition to the experts. */
-function feedForwardOf({ graph, shape, ...rest }: Pass, source: Tensor, layer: number): Tensor {
-  const rows = isLast({ graph, shape, ...rest }, layer) ? rest.outputs : rest.tokens;
+/** The shared expert: every token uses it, in addition to its chosen experts. */
+function sharedExpert(pass: Pass, source: Tensor, layer: number): Tensor {
+  const { graph, shape } = pass;
+  const rows = isLast(pass, layer) ? pass.outputs : pass.tokens;
   const inner = shape.rowsOf(`blk.${layer}.ffn_up_shexp.weight`) ?? 0;
   const [upper, gate] = [graph.compute([inner, rows], [source]), graph.compute([inner, rows], [source])];
   return graph.compute([shape.width, rows], [graph.compute([inner, rows], [gate, upper])]);

@@ -1,23 +1,15 @@
-// Owns the size of the pass whose results are counted, and what its parts share.
+// Owns the size of a pass, and the parts of its graph that are not attention or recurrence.
 import type { Graph, Tensor } from "./graph.ts";
 import type { ModelShape } from "./layers.ts";
+import type { LoadedSettings } from "../settings.ts";
 
-export interface Pass {
+export interface Pass extends Pick<LoadedSettings, "cells" | "tokens" | "outputs" | "flashAttention" | "embeds"> {
   readonly graph: Graph;
   readonly shape: ModelShape;
-  /** Of all sequences. */
-  readonly tokens: number;
   readonly sequences: number;
-  /** Tokens after which something is asked. */
-  readonly outputs: number;
-  /** Places of a sequence's cache. */
-  readonly cells: number;
-  readonly flashAttention: boolean;
-  /** What becomes of the last layer is a vector. */
-  readonly embeds: boolean;
 }
 
-/** Numbers of the mask: half floats for the fused attention. */
+/** Bytes of each number of the mask: flash attention takes half floats. */
 export function maskBytes({ flashAttention }: Pass): number {
   return flashAttention ? 2 : 4;
 }
@@ -27,7 +19,7 @@ export function norm({ graph }: Pass, source: Tensor, withBias = false): Tensor 
   return withBias ? graph.inPlace(scaled) : scaled;
 }
 
-/** The tokens' vectors. Space for vectors that come from elsewhere, as of pictures, is always there as well. */
+/** Looks up the tokens' embeddings. llama.cpp also reserves an input for embeddings from elsewhere, such as those of pictures. */
 export function embedTokens({ graph, shape, tokens }: Pass): Tensor {
   const embedded = graph.compute([shape.width, tokens], [graph.input([tokens])]);
   graph.expand(embedded);
@@ -50,11 +42,11 @@ export function feedForward(pass: Pass, source: Tensor, layer: number): Tensor {
     const gate = biased(graph.compute([up, rows], [source]), "ffn_gate.bias");
     return down(graph.compute([up, rows], [gate, upper]));
   }
-  // A gate may be the second half of the same matrix.
+  // The gate may be the second half of the same matrix.
   return down(up === 2 * inner ? graph.compute([inner, rows], [upper]) : graph.inPlace(upper));
 }
 
-/** Of many feed-forward parts, those that are chosen for each token. */
+/** A mixture of experts: feed-forward parts of which each token uses a few. */
 function experts(
   pass: Pass,
   source: Tensor,
@@ -85,7 +77,7 @@ export function isLast({ shape }: Pass, layer: number): boolean {
   return layer === shape.layers.length - 1;
 }
 
-/** Logits of the whole vocabulary for each token after which something is asked. */
+/** Computes logits of the whole vocabulary for each token that needs an output. */
 export function writeLogits(pass: Pass, source: Tensor): void {
   const { graph, shape, outputs } = pass;
   const normed = norm(pass, source);

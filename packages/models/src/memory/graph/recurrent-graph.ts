@@ -1,14 +1,14 @@
-// Owns the results of a layer with a recurrent state: mamba's exactly (mamba-base.cpp), those of others about as large.
+// Adds the tensors of a recurrent layer to a graph: exact for mamba (mamba-base.cpp), and of about the right size for other architectures.
 import type { RecurrentShape } from "../../header/index.ts";
 import type { Tensor } from "./graph.ts";
 import type { Pass } from "./pass.ts";
 
-/** Where each sequence's state is. */
+/** Indexes of the sequences' states. */
 export function recurrentInput({ graph, sequences }: Pass): Tensor {
   return graph.input([sequences]);
 }
 
-/** @param state numbers of a sequence's state */
+/** @param state number of numbers in a sequence's state */
 export function recurrentLayer(pass: Pass, source: Tensor, places: Tensor, state: number): Tensor {
   const { shape } = pass;
   const numbers = shape.numbers.recurrent;
@@ -18,7 +18,7 @@ export function recurrentLayer(pass: Pass, source: Tensor, places: Tensor, state
     : mambaOfHeads(pass, source, places, numbers);
 }
 
-/** States of sequences that take no part would be copied: such sequences do not exist, but the result of no bytes is in the graph. */
+/** llama.cpp copies the states of sequences without tokens in this pass. All sequences have tokens here, so the copy has 0 bytes. */
 function keepOthers({ graph }: Pass, places: Tensor): void {
   graph.expand(graph.store(graph.compute([0], [graph.view(places)])));
 }
@@ -66,7 +66,7 @@ function mamba(
   return graph.view(graph.compute([shape.width, each, sequences], [gated]), [shape.width, tokens]);
 }
 
-/** mamba2, and as an approximation whatever else has a state for each head. */
+/** mamba2. Also an approximation for other architectures with a state for each head. */
 function mambaOfHeads(
   pass: Pass,
   source: Tensor,
@@ -100,7 +100,7 @@ function mambaOfHeads(
   return graph.compute([shape.width, tokens], [graph.inPlace(gated)]);
 }
 
-/** A state that is neither: read, used with the tokens, and written back. */
+/** Approximation for other recurrent layers: the state is read, mixed with the tokens, and written back. */
 function plainState(pass: Pass, source: Tensor, places: Tensor, state: number): Tensor {
   const { graph, shape, tokens, sequences } = pass;
   const before = graph.compute([state, sequences], [graph.view(places)]);

@@ -1,25 +1,25 @@
-// Owns where weights lie, on the host or on a GPU, and how many bytes they take there.
+// Divides the bytes of a model's weights between the host and a GPU.
 import type { GgufHeader } from "../../header/index.ts";
+import { aligned } from "./graph-memory.ts";
 
 export interface Split {
   readonly host: number;
   readonly gpu: number;
 }
 
-const alignmentBytes = 32;
-/** Read token by token, so they stay on the host whatever else goes to a GPU (`LLM_TENSOR_LAYER_INPUT` of llama-arch.cpp). */
+/** Tensors that are read row by row. They stay on the host, even if all layers are on a GPU (`LLM_TENSOR_LAYER_INPUT` of llama-arch.cpp). */
 const inputTensors = /^(token_embd|token_embd_norm|token_types|position_embd|per_layer_token_embd)\./;
-/** Types that the CPU rearranges before it computes with them, by processor. */
+/** Tensor types that the CPU backend repacks before it computes with them, by `process.arch`. */
 const repackedTypes: Readonly<Record<string, ReadonlySet<string>>> = {
   x64: new Set(["Q4_0", "Q4_K", "IQ4_NL", "MXFP4"]),
   arm64: new Set(["Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"]),
 };
 
 export interface WeightsOptions {
-  /** Those of the file, without the ones that only guess further tokens. */
+  /** Number of layers, without those for multi-token prediction. */
   readonly layers: number;
   readonly gpuLayers: number;
-  /** `process.arch` of the machine. */
+  /** `process.arch` of the machine that runs the model. */
   readonly processor: string;
 }
 
@@ -34,14 +34,10 @@ export function weightBytes({ tensors }: Pick<GgufHeader, "tensors">, options: W
     if (onGpu && gpuLayers > 0) gpu += aligned(bytes);
     else host += aligned(bytes);
   }
-  // A model without an output matrix computes with that of its tokens, which is then in both places.
+  // A model without an output matrix uses its token embeddings instead. If the output is on a GPU, they are in both places.
   const embedding = tensors.find(({ name }) => name === "token_embd.weight");
   if (embedding === undefined || tensors.some(({ name }) => name === "output.weight")) return { host, gpu };
   if (outputOnGpu && gpuLayers > 0) return { host, gpu: gpu + aligned(embedding.bytes) };
   const repacked = repackedTypes[processor]?.has(embedding.type) === true;
   return { host: host + (repacked ? aligned(embedding.bytes) : 0), gpu };
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 }

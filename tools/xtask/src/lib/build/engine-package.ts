@@ -39,8 +39,8 @@ export function findEnginePackage(): EnginePackage {
 }
 
 /**
- * The name of the build for this machine's CPU. The library looks here before it takes the prebuilt binary; there is no setting that makes
- * it look outside of that package.
+ * The folder name of the build for this machine's CPU. The library looks for this folder in its own package before it takes the prebuilt
+ * binary. No setting makes it look outside of its package.
  */
 export function buildName(platform: NodeJS.Platform = process.platform, arch: string = process.arch): string {
   return `${platform === "darwin" ? "mac" : platform}-${arch}`;

@@ -75,7 +75,7 @@ describe("the manifest", () => {
     files: ["apps"],
   };
 
-  it("names the machines of the contained engine, and has no dependencies", () => {
+  it("lists the platforms of the contained engine, and no dependencies", () => {
     const { kind } = engineBinaryFor("linux", "x64");
     expect(packageManifest({ ...common, kind, engineVersion: "3.0.0" })).toEqual({
       ...{ name: "waggle", version: "1.2.3", description: "d", license: "MIT", type: "module", files: ["apps"] },

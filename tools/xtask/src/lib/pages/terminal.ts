@@ -9,7 +9,7 @@ import { plain } from "./expected.ts";
 export interface Place {
   /** The environment of the first block; later blocks also get the variables that earlier ones have exported. */
   readonly env: NodeJS.ProcessEnv;
-  /** The folder of the first block; a later block runs in the last folder of the previous one. */
+  /** The folder in which the first block starts. Each later block starts in the folder in which the block before it ended. */
   readonly folder: string;
   /** Folder for the state between two blocks; the reader does not see it. */
   readonly stateFolder: string;

@@ -1,0 +1,120 @@
+// Owns how a test speaks the Responses API with an inline worker, and checks what strict clients insist on.
+import { parseSse } from "@waggle/protocol/sse";
+import { expect } from "vitest";
+import type { InlineWorker } from "./inline-worker.ts";
+
+export type Json = Record<string, unknown>;
+export interface Item extends Json {
+  readonly id: string;
+  readonly type: string;
+}
+export interface Answer extends Json {
+  readonly id: string;
+  readonly status: string;
+  readonly output: readonly Item[];
+}
+export interface Event extends Json {
+  readonly type: string;
+  readonly sequence_number: number;
+  readonly response?: Answer;
+  readonly item?: Item;
+  readonly item_id?: string;
+  readonly output_index?: number;
+}
+
+export interface Prompt {
+  readonly messages: readonly Json[];
+  readonly tools?: readonly { readonly function: Json }[];
+  readonly sampling: Json;
+  readonly answerGrammar?: string;
+}
+
+export interface ResponsesClient {
+  call(method: string, path: string, body?: unknown, headers?: Json): Promise<Response>;
+  post(body: unknown, headers?: Json): Promise<Response>;
+  whole(body: unknown, headers?: Json): Promise<Answer>;
+  streamed(body: Json): Promise<readonly Event[]>;
+  /** The conversation that the engine got with its latest job. */
+  lastPrompt(): Prompt;
+}
+
+/** Requests to the worker of the running test. */
+export function responsesClient(workerOf: () => InlineWorker): ResponsesClient {
+  async function call(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
+    const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
+    return await workerOf().app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+  }
+
+  const post = (body: unknown, headers: Json = {}) => call("POST", "/v1/responses", body, headers);
+
+  async function whole(body: unknown, headers: Json = {}): Promise<Answer> {
+    const response = await post(body, headers);
+    expect(response.status, await response.clone().text()).toBe(200);
+    return (await response.json()) as Answer;
+  }
+
+  const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
+
+  function lastPrompt(): Prompt {
+    const jobs = workerOf().commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+    return jobs.at(-1) as unknown as Prompt;
+  }
+
+  return { call, post, whole, streamed, lastPrompt };
+}
+
+export async function refusal(response: Response | Promise<Response>): Promise<Json & { status: number }> {
+  const { status } = await response;
+  const { error } = (await (await response).json()) as { error: Json };
+  return { status, ...error };
+}
+
+/** The events of a stream, and whether each frame was named as its event. */
+export async function eventsOf(response: Response): Promise<readonly Event[]> {
+  const events: Event[] = [];
+  for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+    const parsed = JSON.parse(data) as Event;
+    expect(event).toBe(parsed.type);
+    events.push(parsed);
+  }
+  return events;
+}
+
+export const last = (events: readonly Event[]): Event => events.at(-1) as Event;
+const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** What strict clients insist on. Returns the final object. */
+export function checked(events: readonly Event[]): Answer {
+  expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
+  const numbered = events.filter(({ type }) => type !== "keepalive");
+  expect(numbered.slice(0, 2).map(({ type }) => type)).toEqual(["response.created", "response.in_progress"]);
+  const items: Item[] = [];
+  const doneItems: Item[] = [];
+  for (const { type, item, item_id: itemId, output_index: index } of numbered.slice(2, -1)) {
+    expect(index, type).toBe(doneItems.length);
+    if (type === "response.output_item.added") items.push(item as Item);
+    else if (type === "response.output_item.done") doneItems.push(item as Item);
+    else expect(itemId, type).toBe(items[index as number]?.id);
+  }
+  const final = last(events).response as Answer;
+  const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
+  // The item that was open when it failed is not done.
+  const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
+  expect(doneItems.map(identity)).toEqual(whole.map(identity));
+  expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
+  expect(events.filter(({ type }) => terminals.has(type))).toEqual([last(events)]);
+  expect(new Set(events.flatMap(({ response }) => (response === undefined ? [] : [response.id]))).size).toBe(1);
+  expect(final.output).toEqual(doneItems);
+  return final;
+}
+
+export const say = (text: string, words = ""): string => `${words}[say:${encodeURIComponent(text)}]`;
+export const textOf = (item: Item | undefined): unknown =>
+  (item?.["content"] as { text: string }[] | undefined)?.[0]?.text;
+export const joined = (events: readonly Event[], type: string): string =>
+  events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");
+
+export const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+export const weather = { type: "function", name: "weather", parameters };
+export const calling =
+  '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
