@@ -32,7 +32,7 @@ describe("createFakeClock", () => {
     expect([clock.now(), clock.pending]).toEqual([35, 1]);
   });
 
-  it("does not call what was cancelled, not even by a timer of the same moment", () => {
+  it("does not call a timer that was cancelled, also by a timer with the same due time", () => {
     const clock = createFakeClock();
     const calls: string[] = [];
     clock.setTimeout(() => {
@@ -45,7 +45,7 @@ describe("createFakeClock", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("does not call a timer of 0 ms before it is moved", () => {
+  it("does not call a timer of 0 ms before the clock advances", () => {
     const clock = createFakeClock();
     const calls: string[] = [];
     clock.setTimeout(() => calls.push("now"), 0);
@@ -61,7 +61,7 @@ describe("createFakeClock", () => {
     expect(() => clock.advance(1)).toThrow("Cannot advance the clock: more than");
   });
 
-  it("refuses to go back, and timers in the past", () => {
+  it("refuses to go back in time, and timers without a valid delay", () => {
     const clock = createFakeClock();
     expect(() => clock.advance(-1)).toThrow(RangeError);
     expect(() => clock.setTimeout(() => {}, Number.NaN)).toThrow(RangeError);

@@ -6,8 +6,8 @@ const maxCallbacks = 100_000;
 
 export interface FakeClock extends Clock {
   /**
-   * Advances the time and calls timers that fall due, in the order of the due times, then of creation; `now()` is the due time meanwhile.
-   * Timers that a callback sets are called too if they fall due in time. An error of a callback ends the call there.
+   * Advances the time and calls due timers in the order of due time, then of creation. During a callback, `now()` is the timer's due time.
+   * Timers that a callback sets are called too if they fall due in time. An error in a callback ends `advance`.
    * @throws RangeError when `ms` is negative or not a number
    */
   advance(ms: number): void;

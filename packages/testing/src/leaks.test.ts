@@ -30,7 +30,7 @@ describe("expectNoLeaks", () => {
     expect(message).toContain("TCPSERVERWRAP");
   });
 
-  it("ignores resources that were open before, and those that keep no process alive", async () => {
+  it("ignores older resources, and resources that do not keep the process alive", async () => {
     const before = setTimeout(() => {}, 60_000);
     const check = expectNoLeaks();
     const unrefd = setTimeout(() => {}, 60_000).unref();

@@ -1,7 +1,7 @@
-// Owns the check that a piece of work leaks no timer, socket, server or child in this process.
+// Owns the check that a piece of work leaks no timer, socket, server or child process.
 //
-// Counting process.getActiveResourcesInfo() before and after is not enough: the test runner has timers, too, and one of those that ends meanwhile
-// hides a leak. So this watches what is created.
+// Comparing process.getActiveResourcesInfo() before and after the work is not enough: a timer of the test runner that ends in between hides a
+// leak. So the check watches the creation of resources.
 import { createHook } from "node:async_hooks";
 import { sleep } from "@waggle/async";
 
@@ -9,7 +9,7 @@ import { sleep } from "@waggle/async";
 const graceMs = 2_000;
 const pollIntervalMs = 10;
 
-/** Timers and handles can tell whether they keep the process alive; once closed, they do not. */
+/** Timers and handles report whether they keep the process alive. Closed ones do not. */
 interface Resource {
   hasRef(): boolean | null;
 }
@@ -21,9 +21,9 @@ interface Creation {
 }
 
 /**
- * Watches the resources created in this process; call the result when the work is over: it rejects if any of them still
- * keeps the process alive. Timers and handles that are unref'd do not.
- * @throws Error that names each and the line of code that created it, after 2 s of grace
+ * Watches the resources that this process creates. Call the returned function after the work: it rejects if one of the resources still keeps
+ * the process alive. Timers and handles after `unref()` do not.
+ * @throws Error that names each resource and the line of code that created it, after 2 s of grace
  */
 export function expectNoLeaks(): () => Promise<void> {
   const creations = new Map<number, Creation>();
@@ -36,7 +36,7 @@ export function expectNoLeaks(): () => Promise<void> {
     destroy: (id) => void creations.delete(id),
   }).enable();
   const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
-  /** The check ignores the timer of this wait; it is created before `sleep` returns. */
+  /** Waits with a timer that the check ignores: `sleep` creates its timer before it returns. */
   const pause = (): Promise<void> => {
     own = true;
     const paused = sleep(pollIntervalMs);
@@ -56,7 +56,7 @@ function isResource(resource: object): resource is Resource {
   return "hasRef" in resource && typeof resource.hasRef === "function";
 }
 
-/** The innermost frame that is neither Node's nor this file's. */
+/** Names the innermost stack frame outside of Node and of this file. */
 function describe({ kind, stack }: Creation): string {
   const frames = stack.split("\n").slice(1);
   const origin = frames.find((frame) => !/node:|[\\/]leaks\.ts:/.test(frame));

@@ -9,9 +9,9 @@ export interface OtlpReceiver {
   readonly posts: readonly OtlpPost[];
   /** The status of posts from now on; `hang` never answers, `break` closes the connection. */
   answer(how: number | "hang" | "break"): void;
-  /** Resolves after so many posts in all. */
+  /** Resolves after this number of posts in total. */
   received(posts: number): Promise<void>;
-  /** Resolves with all spans after so many of posts that were answered with 200. */
+  /** Resolves with all spans of posts with status 200, when there are at least `count` spans. */
   spans(count: number): Promise<readonly OtlpSpan[]>;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export interface OtlpAttribute {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** Each attribute's value as text; of a list its parts, with commas. */
+/** Each attribute's value as text; the elements of a list are joined with commas. */
 export function attributesOf({ attributes }: Pick<OtlpSpan, "attributes">): Record<string, string> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, textOf(value)]));
 }

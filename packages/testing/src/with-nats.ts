@@ -1,15 +1,14 @@
-// Owns the tests that need a NATS server: without one they are skipped with a message, and fail in CI.
+// Decides whether the tests that need nats-server run.
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe } from "vitest";
+import { natsFolders } from "./harness/processes/nats.ts";
 
-/** Debian installs it in a folder that is only in root's PATH. */
-const moreFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 let hasWarned = false;
 
-/** Tests that need `nats-server`. Where it is missing they are skipped, with one message; where CI is set they run, and fail. */
+/** Without nats-server, the tests are skipped with one message. With `CI` set, they always run, so that they fail without nats-server. */
 export function describeWithNats(name: string, body: () => void): void {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...moreFolders];
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...natsFolders];
   const missing = !folders.some((folder) => existsSync(join(folder, "nats-server")));
   if (missing && !hasWarned) {
     console.warn("\n!!!! nats-server IS NOT INSTALLED (Debian: nats-server): THE TESTS OF THE FLEET CANNOT RUN !!!!\n");

@@ -30,15 +30,15 @@ export interface EventConsumer {
 }
 
 /**
- * Begins at once, or when there is a connection. The library's reconnect is not enough: records that the server sent into a breaking connection count
- * as delivered, and are not sent again before the next record. So each connection subscribes anew after the last record that was received.
+ * Subscribes as soon as there is a connection. The library's reconnect is not enough: the server counts records that it sent into a breaking
+ * connection as delivered, and repeats them only after the next record. So each new connection subscribes again, after the last received record.
  */
 export function consumeEvents(options: EventConsumerOptions): EventConsumer {
   const { connection, filter, take, clock, log } = options;
   const subscribed = deferred<void>();
   /** The stream sequence of the last received record; undefined until we know where to begin. */
   let position: number | undefined = options.from === "start" ? 0 : undefined;
-  /** Counts the subscriptions: records of an earlier one are ignored. */
+  /** Counts the subscriptions: records of an earlier subscription are ignored. */
   let generation = 0;
   let current: { readonly consumer: Consumer; readonly messages: ConsumerMessages } | undefined;
   /** An earlier consumer that the server may still have. */

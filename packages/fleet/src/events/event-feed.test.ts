@@ -7,7 +7,7 @@ import { createEventFeed } from "./event-feed.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
 import { encode, type EventRecord } from "../queue/records.ts";
 
-async function tell({ js }: Connected, gateway: string, job: string, serial: number): Promise<void> {
+async function publish({ js }: Connected, gateway: string, job: string, serial: number): Promise<void> {
   await js.publish(
     subjects.events(gateway, job),
     encode({ kind: "engine_lost", attempt: "a", serial, silentDeaths: 1 }),
@@ -15,7 +15,7 @@ async function tell({ js }: Connected, gateway: string, job: string, serial: num
 }
 
 /** The received records, and a wait until there are `count`. */
-function hearing() {
+function collectSerials() {
   const serials: number[] = [];
   let check = (): void => {};
   return {
@@ -36,7 +36,7 @@ function hearing() {
   };
 }
 
-/** Breaks the connection as a network does: the server stays, and notices it later. */
+/** Breaks the connection like a failing network: the server runs on, and notices the loss later. */
 async function reconnect(connection: FleetConnection): Promise<void> {
   const gone = whenConnected(connection, false);
   void connection.use().nc.reconnect();
@@ -46,75 +46,75 @@ async function reconnect(connection: FleetConnection): Promise<void> {
 describeWithNats("a gateway's subscription to its jobs", () => {
   const nats = useNats();
 
-  test("is in order and once, from now on, for jobs with a subscription", async () => {
+  test("delivers new records once and in order, to jobs with a listener", async () => {
     const connection = await connectTo(nats.url);
-    const teller = (await connectTo(nats.url)).use();
+    const publisher = (await connectTo(nats.url)).use();
     const gateway = unique("gateway");
-    await tell(teller, gateway, "job", 99);
+    await publish(publisher, gateway, "job", 99);
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
-    const one = hearing();
+    const one = collectSerials();
     const stop = feed.subscribe("job", one);
-    await tell(teller, gateway, "job", 0);
-    await tell(teller, gateway, "nobody's", 50);
-    await teller.js.publish(subjects.events(gateway, "job"), "{");
-    await tell(teller, unique("gateway"), "job", 60);
-    await tell(teller, gateway, "job", 1);
+    await publish(publisher, gateway, "job", 0);
+    await publish(publisher, gateway, "nobody's", 50);
+    await publisher.js.publish(subjects.events(gateway, "job"), "{");
+    await publish(publisher, unique("gateway"), "job", 60);
+    await publish(publisher, gateway, "job", 1);
     expect(await one.count(2)).toEqual([0, 1]);
     stop();
-    const other = hearing();
+    const other = collectSerials();
     feed.subscribe("other", other);
-    await tell(teller, gateway, "job", 2);
-    await tell(teller, gateway, "other", 3);
+    await publish(publisher, gateway, "job", 2);
+    await publish(publisher, gateway, "other", 3);
     expect(await other.count(1)).toEqual([3]);
     expect(one.serials).toEqual([0, 1]);
     await feed.close();
   });
 
-  test("misses no record and repeats none when its connection, or the server, is lost and comes back", async () => {
+  test("delivers each record once when the connection or the server is lost and comes back", async () => {
     const connection = await connectTo(nats.url);
-    const teller = await connectTo(nats.url);
+    const publisher = await connectTo(nats.url);
     const gateway = unique("gateway");
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
-    const one = hearing();
+    const one = collectSerials();
     feed.subscribe("job", one);
-    // Before its first record.
+    // The connection breaks before the first record.
     await reconnect(connection);
-    await tell(teller.use(), gateway, "job", 0);
-    await tell(teller.use(), gateway, "job", 1);
+    await publish(publisher.use(), gateway, "job", 0);
+    await publish(publisher.use(), gateway, "job", 1);
     expect(await one.count(2)).toEqual([0, 1]);
     await reconnect(connection);
-    await tell(teller.use(), gateway, "job", 2);
+    await publish(publisher.use(), gateway, "job", 2);
     expect(await one.count(3)).toEqual([0, 1, 2]);
-    const goneTwice = [connection, teller].map((each) => whenConnected(each, false));
+    const goneTwice = [connection, publisher].map((each) => whenConnected(each, false));
     await nats.restart("SIGKILL");
     await Promise.all(goneTwice);
-    await whenConnected(teller);
-    await tell(teller.use(), gateway, "job", 3);
+    await whenConnected(publisher);
+    await publish(publisher.use(), gateway, "job", 3);
     expect(await one.count(4)).toEqual([0, 1, 2, 3]);
     await feed.close();
   });
 
-  test("is whole from its first record, for a gateway that takes it over", async () => {
+  test("delivers all records from the first, to a gateway that takes a job over", async () => {
     const connection = await connectTo(nats.url);
-    const teller = (await connectTo(nats.url)).use();
+    const publisher = (await connectTo(nats.url)).use();
     const job = unique("job");
-    for (let serial = 0; serial < 20; serial += 1) await tell(teller, "dead gateway", job, serial);
+    for (let serial = 0; serial < 20; serial += 1) await publish(publisher, "dead gateway", job, serial);
     const feed = createEventFeed(connection, unique("gateway"), systemClock, silent);
-    const one = hearing();
+    const one = collectSerials();
     const stop = await feed.subscribeFromStart(job, one);
     await one.count(20);
     await reconnect(connection);
-    await tell(teller, "dead gateway", job, 20);
+    await publish(publisher, "dead gateway", job, 20);
     expect(await one.count(21)).toEqual(Array.from({ length: 21 }, (_, serial) => serial));
     stop();
     await feed.close();
     // The server keeps no consumer of earlier connections.
-    while ((await teller.jsm.streams.info(eventsStream)).state.consumer_count > 0);
+    while ((await publisher.jsm.streams.info(eventsStream)).state.consumer_count > 0);
   });
 
-  test("reaches a gateway that started before the server, and the wait for it times out", async () => {
+  test("starts with the server for a gateway that started before, and a wait without a server times out", async () => {
     await nats.server.stop();
     const gateway = unique("gateway");
     const connection = openConnection({

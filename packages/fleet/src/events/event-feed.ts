@@ -26,7 +26,7 @@ export interface EventFeed {
 
 export function createEventFeed(connection: FleetConnection, gateway: string, clock: Clock, log: Logger): EventFeed {
   const listeners = new Map<string, RecordListener>();
-  /** Ends the subscriptions to jobs of other gateways. */
+  /** Functions that end the subscriptions to jobs of other gateways. */
   const others = new Set<() => Promise<void>>();
 
   function read(data: Uint8Array, subject: string): EventRecord | undefined {

@@ -8,8 +8,8 @@ function fence(attempt: string, from = file): EventRecord {
   return { kind: "fence", attempt, worker: `worker of ${attempt}`, ...from };
 }
 
-function events(attempt: string, ...told: JobEvent[]): EventRecord {
-  return { kind: "events", attempt, serial: 0, events: told };
+function events(attempt: string, ...jobEvents: JobEvent[]): EventRecord {
+  return { kind: "events", attempt, serial: 0, events: jobEvents };
 }
 
 function said(attempt: string, ids: number[], count: number, left?: true): EventRecord {

@@ -16,11 +16,11 @@ export interface JobHistory {
   /** The model file that computed the tokens or vectors; undefined before the first of them. */
   readonly file: FleetModelFile | undefined;
   readonly ended: boolean;
-  /** Engines in a row that died while running the job, without new output. */
+  /** Number of engines in a row that died while running the job, without new output. */
   readonly silentDeaths: number;
-  /** Workers in a row that took the job and were lost without new output. */
+  /** Number of workers in a row that took the job and were lost without new output. */
   readonly silentWorkers: number;
-  /** Part of the output is missing, because NATS has deleted its records by age. */
+  /** Whether part of the output is missing, because NATS has deleted its records by age. */
   readonly incomplete: boolean;
   /** Time of the last record, in milliseconds since 1970; 0 without records. */
   readonly lastAt: number;

@@ -63,7 +63,7 @@ function through(connection: FleetConnection, publish: (real: JetStreamClient) =
 
 const tokens = Array.from({ length: 600 }, (_, index) => tokenEvent(index));
 
-describeWithNats("what a worker says of a job", () => {
+describeWithNats("the sequence of a worker's records of a job", () => {
   const nats = useNats();
 
   test("begins with a fence, is in order, and puts waiting events into one record", async () => {
@@ -202,7 +202,7 @@ describeWithNats("what a worker says of a job", () => {
   });
 });
 
-describeWithNats("what is longer than NATS takes", () => {
+describeWithNats("output above NATS's message limit", () => {
   const nats = useNats({ config: "max_payload: 65536" });
   const noise = (): number[] => Array.from({ length: 2_000 }, () => Math.random());
   const vector = (index: number): JobEvent => ({
@@ -228,7 +228,7 @@ describeWithNats("what is longer than NATS takes", () => {
     expect(tooLarge).toEqual([]);
   });
 
-  test("reports an event that is too long, and writes the events after it", async () => {
+  test("is reported if a single event is too long, and later events are written", async () => {
     const connection = await connectTo(nats.url);
     const { writer, subject, tooLarge } = write(connection);
     const huge = Array.from({ length: 10 }, noise).flat();

@@ -31,9 +31,9 @@ export interface EventWriterOptions {
 export interface EventWriter {
   write(events: readonly JobEvent[]): void;
   engineLost(silentDeaths: number): void;
-  /** The whole output so far, for a worker that takes the job over when the earlier records are too old. */
+  /** Writes the whole output so far, for a worker that takes the job over when the earlier records have expired. */
   repeat(said: PriorOutput): void;
-  /** The same as `repeat`, and marks that this worker gives the job back. */
+  /** Like `repeat`, and marks that this worker gives the job back. */
   left(said: PriorOutput): void;
   /** Resolves when all records are on disk, or another worker has the job. */
   flushed(): Promise<void>;
@@ -141,14 +141,14 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       return fitting({ ...record, events: record.events.slice(0, half) }, mostBytes);
     }
     serial -= 1;
-    // Without this repetition, a later worker reports missing records.
+    // A repetition that does not fit is dropped. Without it, a later worker may report missing records.
     if (record.kind !== "events") return undefined;
     waiting.length = 0;
     options.onTooLarge(data.length, mostBytes);
     return undefined;
   }
 
-  /** Reads the job's last record: the attempt in it has the job. @returns whether our record was written */
+  /** Reads the job's last record, whose attempt has the job. @returns whether our record was written */
   async function settle(record: EventRecord): Promise<boolean> {
     try {
       const found = await connection.use().jsm.streams.getMessage(eventsStream, { last_by_subj: subject });

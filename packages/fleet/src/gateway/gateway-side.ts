@@ -19,8 +19,8 @@ import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
- * Most workers that one question may reach after they have unloaded the model. Each unsubscribes before it answers `not_loaded`, so this limit is
- * reached only if more workers unload the model at the same moment.
+ * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before this answer, so the question reaches more workers
+ * without the model only if they unload it at the same moment.
  */
 const mostUnloaded = 8;
 const retryAfterS = 2;

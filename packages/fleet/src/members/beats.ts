@@ -1,6 +1,5 @@
-// Tracks which members are alive. A member sends a beat every two seconds, and is dead after five seconds without one.
-// Gateways subscribe to the beats of all
-// members, workers only to those of gateways: otherwise messages would grow with the square of the fleet.
+// Tracks which members are alive. A member sends a beat every two seconds, and counts as dead after five seconds without a beat. Gateways
+// subscribe to the beats of all members, workers only to the beats of gateways: otherwise messages would grow with the square of the fleet.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Subscription } from "@nats-io/transport-node";
 import { fireAndForget } from "../nats/publish.ts";
@@ -15,7 +14,7 @@ const aliveForMs = 5_000;
 const rememberedForMs = 600_000;
 
 export interface Beats {
-  /** Just after our (re)connection, members without a beat count as alive until their first beat would have arrived. */
+  /** After each connection of ours, all members count as alive for five seconds, until a first beat can have arrived. */
   isAlive(kind: MemberKind, id: string): boolean;
   /** Ids of members whose beats have stopped. */
   silent(kind: MemberKind): readonly string[];
@@ -27,7 +26,7 @@ export function createBeats(
   self: { readonly kind: MemberKind; readonly id: string },
   clock: Clock,
 ): Beats {
-  /** The time of each member's last beat, and whether the member announced with it that it leaves. */
+  /** The time of each member's last beat, and whether that beat announced the member's departure. */
   const lastBeats = new Map<string, { readonly ms: number; readonly left: boolean }>();
   let connectedAt = -Infinity;
   let timer: TimerHandle | undefined;

@@ -91,7 +91,7 @@ describeWithNats("the list of members", () => {
     await members.close();
   });
 
-  test("is back at once after a restart of the server", async () => {
+  test("is complete at once after a restart of the server", async () => {
     const connection = await connectTo(nats.url);
     const members = watcher(connection);
     await nats.restart("SIGKILL");
@@ -101,7 +101,7 @@ describeWithNats("the list of members", () => {
     await members.close();
   });
 
-  test("continues after an unreadable member, or one of another version", async () => {
+  test("continues after an unreadable member, and after a member of another version", async () => {
     const connection = await connectTo(nats.url);
     const members = watcher(connection);
     const bucket = connection.use().buckets.members;
@@ -124,7 +124,7 @@ describeWithNats("the list of members", () => {
 describeWithNats("workers", () => {
   const nats = useNats();
 
-  test("get the beats of gateways, and not of each other: the number of messages grows with the workers and no faster", async () => {
+  test("get the beats of gateways, but not of other workers", async () => {
     const gateway = await joinGateway(nats.url);
     const quiet = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock: createFakeClock() });
     const clock = createFakeClock();
@@ -135,7 +135,7 @@ describeWithNats("workers", () => {
     await nc.flush();
     const before = nc.stats().inMsgs;
     for (let s = 0; s < 30; s += 1) clock.advance(1_000);
-    // Its heartbeat comes after its beats.
+    // The heartbeat that `leave` writes arrives after the earlier beats.
     await other.side.leave();
     await other.connection.use().nc.flush();
     await nc.flush();
@@ -146,7 +146,7 @@ describeWithNats("workers", () => {
 describeWithNats("beats", () => {
   const nats = useNats();
 
-  test("show which members are alive, which fell silent, and at once which left", async () => {
+  test("show which members are alive, which are silent, and at once which have left", async () => {
     const connection = await connectTo(nats.url);
     const clock = createFakeClock();
     const self = { kind: "gateway", id: "me" } as const;
@@ -175,7 +175,7 @@ describeWithNats("beats", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("count no member as dead right after our connection has come back", async () => {
+  test("count no member as dead right after a reconnection", async () => {
     const connection = await connectTo(nats.url);
     const clock = createFakeClock();
     const beats = createBeats(connection, { kind: "gateway", id: "me" }, clock);

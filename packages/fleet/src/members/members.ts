@@ -16,7 +16,7 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Writes our heartbeat soon, because its content has changed. */
   report(): void;
-  /** Deletes our heartbeat if NATS answers in time. */
+  /** Ends the watch and our heartbeats, and deletes our record if NATS answers in time. */
   close(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function createMembers(
   const listeners = new Set<() => void>();
   let sweep: TimerHandle | undefined;
   let notifying: TimerHandle | undefined;
-  /** Counts the watches: entries of an earlier one are ignored. */
+  /** Counts the watches: entries of an earlier watch are ignored. */
   let watches = 0;
   let again: TimerHandle | undefined;
   let stopWatching = (): void => {};

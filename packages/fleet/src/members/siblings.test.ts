@@ -12,7 +12,7 @@ interface Written {
   readonly model?: object;
 }
 
-/** A bucket with these heartbeats, and that of worker "me". */
+/** A bucket with these heartbeats and the heartbeat of the worker "me". */
 function bucketWith(...others: readonly Written[]): Connected {
   const written: readonly Written[] = [{ id: "me", ageMs: 0 }, ...others];
   const entries = written.map(({ id, ageMs, more, model }, index) => ({

@@ -1,5 +1,5 @@
-// Finds workers that can continue a leaving worker's jobs. It reads the bucket of members once, on demand: if every worker watched
-// all others, messages would grow with the square of the fleet's size.
+// Finds workers that can continue a leaving worker's jobs. Reads the bucket of members once, on demand: if every worker watched all
+// others, messages would grow with the square of the fleet's size.
 import type { Connected } from "../nats/connection.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
 import { keys } from "../nats/names.ts";
@@ -11,13 +11,13 @@ const readTimeoutMs = 500;
 const freshForMs = memberIntervalMs + 2_500;
 
 export interface SiblingQuestion {
-  /** The id of the asking worker. It has just written its heartbeat, so that heartbeat's NATS time is the reference for the age of the others. */
+  /** Id of the asking worker, which has just written its heartbeat: the heartbeat's time on NATS is the reference for the age of the others. */
   readonly self: string;
   /** The files of this worker's models, by model name. */
   readonly files: ReadonlyMap<string, FleetModelFile>;
 }
 
-/** @returns the names of the models that another worker serves from the same file and takes jobs for. @throws Error when NATS does not answer */
+/** @returns the models, by name, whose jobs another worker takes with the same model file. @throws Error when NATS does not answer */
 export async function modelsOfSiblings(
   { buckets }: Connected,
   { self, files }: SiblingQuestion,

@@ -63,7 +63,7 @@ test("an unreachable server is logged in one line, without a stack", async () =>
 describeWithNats("a connection", () => {
   const nats = useNats();
 
-  test("is allowed to this machine, to others with --nats-insecure, and is quiet until it is up", async () => {
+  test("is allowed to this machine, and to others with --nats-insecure, and throws unavailable until it is up", async () => {
     for (const url of [
       "nats://LOCALHOST:1",
       "127.0.0.2:1",
@@ -78,11 +78,11 @@ describeWithNats("a connection", () => {
     await open("nats://nats.invalid", { insecure: true }).close();
   });
 
-  test("finds the running one of several servers", async () => {
+  test("finds the running server among several", async () => {
     expect((await connectTo(`nats://127.0.0.1:1,${nats.url}`)).connected).toBe(true);
   });
 
-  test("comes up with the server, and again after it was killed, once for each", async () => {
+  test("reports each start and each loss of the server once", async () => {
     await nats.server.stop();
     const connection = open(nats.url, { clock: systemClock });
     const changes: string[] = [];
@@ -107,11 +107,11 @@ describeWithNats("a connection", () => {
   });
 });
 
-describeWithNats("a server that loses everything", () => {
+describeWithNats("a server that loses its storage", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
   const nats = useNats({ folder });
 
-  test("has its streams and buckets again as soon as it is back", async () => {
+  test("gets its streams and buckets again at the reconnection", async () => {
     const connection = await connectTo(nats.url);
     await nats.server.stop("SIGKILL");
     await whenConnected(connection, false);

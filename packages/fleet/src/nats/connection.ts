@@ -17,7 +17,7 @@ const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** Interval of pings. The connection counts as lost after two pings without an answer. */
 const pingIntervalMs = 5_000;
-/** When a client may retry while NATS is away. */
+/** Seconds after which a client may retry while NATS is away. */
 const retryAfterS = 2;
 
 export interface ConnectionOptions {
@@ -48,8 +48,8 @@ export interface FleetConnection {
   /** @throws WaggleError unavailable while NATS cannot be reached */
   use(): Connected;
   /**
-   * Calls back when a connection is up, with its streams and buckets, or lost. Subscriptions are made only when `first` is true, which is once for
-   * each `nc`; consumers and other state of the server may be lost with it, and must be checked each time.
+   * Calls back when a connection is up, with its streams and buckets, or lost. Subscribe only when `first` is true, which is once for each `nc`:
+   * subscriptions survive a reconnect. The server may have lost consumers and other state, so check them at each call.
    */
   onChange(listener: ConnectionListener): () => void;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { joinGateway, unique, useNats } from "../testing/fleet.ts";
 import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
 
-describeWithNats("what gateways share", () => {
+describeWithNats("the store of the gateways' shared records", () => {
   const nats = useNats();
 
   test("gives each of thirty claims at once exactly one predecessor", async () => {
@@ -70,7 +70,7 @@ describeWithNats("what gateways share", () => {
     expect(await records.get("someone", id)).toBeUndefined();
   });
 
-  test("gives a job's id to one of a hundred that ask for it at once, and to another one when it is free again", async () => {
+  test("gives a job's id to one of thirty concurrent requests, and to another request when the id is free again", async () => {
     const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
     const id = unique("stream");
     const asked = Array.from({ length: 30 }, (_, at) => ({ at, side: gateways[at % 2] ?? gateways[0] }));

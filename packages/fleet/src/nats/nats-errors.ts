@@ -6,10 +6,10 @@ import { WaggleError } from "@waggle/protocol";
 const wrongLastSequence = 10_071;
 const streamIsFull = new Set([10_077, 10_047, 10_023]);
 
-/** When a client may retry. */
+/** Seconds after which a client may retry. */
 const retryAfterS = 2;
 
-/** Another member has written to the subject since. */
+/** Whether another member has written to the subject or key since it was read. */
 export function isWrongSequence(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === wrongLastSequence;
 }
@@ -18,7 +18,7 @@ export function isStreamFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && streamIsFull.has(error.code);
 }
 
-/** @param what failed: "put the job into the queue" */
+/** @param what failed action, such as "put the job into the queue" */
 export function unavailable(what: string, cause: unknown): WaggleError {
   if (cause instanceof WaggleError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);

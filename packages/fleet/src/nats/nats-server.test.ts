@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 
 const groups = createProcessGroups("nats-test");
 
-/** The first line of a server. */
+/** The first line that a server sends. */
 async function greeting(url: string): Promise<string> {
   const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
   try {
@@ -21,7 +21,7 @@ async function greeting(url: string): Promise<string> {
 }
 
 describeWithNats("a NATS server for tests", () => {
-  test("accepts with JetStream, restarts on its port after a stop and a kill, and is gone in the end", async () => {
+  test("has JetStream, keeps its port after a stop and a kill, and leaves no resources behind", async () => {
     const nats = await startNats(groups);
     const { url, pid } = nats;
     expect(await greeting(url)).toContain('"jetstream":true');

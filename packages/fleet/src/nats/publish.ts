@@ -11,7 +11,7 @@ export function mostBytesOf({ info }: NatsConnection): number {
   return (info?.max_payload ?? Infinity) - headerRoomBytes;
 }
 
-/** @param what failed if it does not fit, as "hand the job to the fleet" @throws WaggleError payload_too_large */
+/** @param what action for the error message, such as "hand the job to the fleet" @throws WaggleError payload_too_large */
 export function requireFit(nc: NatsConnection, data: Uint8Array, what: string): void {
   const most = mostBytesOf(nc);
   if (data.length <= most) return;
@@ -30,7 +30,7 @@ export function fireAndForget(nc: NatsConnection, subject: string, data = ""): v
   }
 }
 
-/** Limits the last messages of a leaving member. If NATS is slow, the other members notice the missing heartbeats. Never throws. */
+/** Limits a leaving member's wait for its last messages. If NATS is slow, the other members notice the missing heartbeats. Never throws. */
 export async function waitForLast(work: Promise<unknown> | undefined): Promise<void> {
   if (work !== undefined) await withTimeout(work, lastMessagesTimeoutMs, "").catch(() => {});
 }

@@ -52,7 +52,7 @@ export async function ensureTopology(
   jsm: JetStreamManager,
   { log, ...given }: TopologyOptions,
 ): Promise<Buckets> {
-  const limits = { ...defaultFleetLimits, ...definedOf(given) };
+  const limits = { ...defaultFleetLimits, ...given };
   await ensureStream(jsm, log, {
     name: jobsStream,
     subjects: [subjects.allJobs],
@@ -116,8 +116,4 @@ async function ensureConsumer(jsm: JetStreamManager, name: string, filter: strin
     ack_wait: ackWaitMs * nanosPerMs,
     max_ack_pending: mostUnacknowledged,
   });
-}
-
-function definedOf(limits: Partial<FleetLimits>): Partial<FleetLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

@@ -18,7 +18,7 @@ async function waiting({ jsm }: Connected): Promise<number> {
   return (await jsm.streams.info(jobsStream)).state.messages;
 }
 
-/** Resolves with the next job; a job that was given back with a delay arrives later. */
+/** Waits for the next job: a job that was given back with a delay is not in the queue at once. */
 async function next(connected: Connected, consumer: string): Promise<TakenJob> {
   for (;;) {
     const taken = await takeJob(connected, consumer);
@@ -45,7 +45,7 @@ describeWithNats("the queue of jobs", () => {
     expect(await waiting(connected)).toBe(1);
   });
 
-  test("has a job once that was published twice, or shared by two members", async () => {
+  test("contains a job once that was published twice, or shared by two members", async () => {
     const connected = await usableOn(nats.url);
     const model = await modelOn(connected);
     const worker = unique("worker");
@@ -61,7 +61,7 @@ describeWithNats("the queue of jobs", () => {
     expect(await takeJob(connected, consumers.of(model, "normal"))).toBeUndefined();
   });
 
-  test("gives back at once, or after a delay", async () => {
+  test("returns a job that was given back at once, or after a delay", async () => {
     const connected = await usableOn(nats.url);
     const model = await modelOn(connected);
     const consumer = consumers.of(model, "normal");
@@ -78,7 +78,7 @@ describeWithNats("the queue of jobs", () => {
     await last.done();
   });
 
-  test("does not lose a job with the connection on which it was taken, nor with the server", async () => {
+  test("keeps a job when the worker's connection or the server is lost", async () => {
     const connection = await connectTo(nats.url);
     const model = await modelOn(connection.use());
     const job = fleetJob({ model });
@@ -88,7 +88,7 @@ describeWithNats("the queue of jobs", () => {
     expect((await next(connection.use(), consumers.of(model, "normal"))).job).toEqual(job);
   });
 
-  test("does not wait behind an unreadable job", async () => {
+  test("delivers the jobs after an unreadable job", async () => {
     const connected = await usableOn(nats.url);
     const model = await modelOn(connected);
     for (const [index, data] of ["{", "null", '{"version":99}', "\u001F\u008B broken"].entries()) {
@@ -113,10 +113,10 @@ describeWithNats("the queue of jobs", () => {
   });
 });
 
-describeWithNats("a queue that is full", () => {
+describeWithNats("a full queue", () => {
   const nats = useNats();
 
-  test("refuses one more job until one is done", async () => {
+  test("refuses new jobs until a job is done", async () => {
     const connection = await connectTo(nats.url, { limits: { jobs: 2 } });
     const connected = connection.use();
     const model = await modelOn(connected);

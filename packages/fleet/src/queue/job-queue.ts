@@ -1,4 +1,4 @@
-// Owns the work queue: how a gateway publishes a job, and how a worker takes one, keeps it and gives it back.
+// Owns the work queue: gateways publish jobs, and workers take jobs, keep them and give them back.
 import { createInbox } from "@nats-io/transport-node";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
@@ -15,7 +15,7 @@ const notOurVersionMs = 10_000;
 /** A job that no worker can read is deleted after this many deliveries. */
 const mostUnread = 360;
 const nanosPerMs = 1_000_000;
-/** When a client may retry after a full queue. */
+/** Seconds after which a client may retry when the queue is full. */
 const retryAfterS = 2;
 
 /**
@@ -53,12 +53,12 @@ async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined,
   fireAndForget(nc, at === undefined ? subjects.hint(model) : subjects.hintAt(at));
 }
 
-/** A job that this worker has until it gives it back or sends no `working` for five seconds. */
+/** A job of this worker, until the worker gives the job back or sends no `working` for five seconds. */
 export interface TakenJob {
   readonly job: FleetJob;
   /** Keeps the job for another five seconds. */
   working(): void;
-  /** Acknowledges the end; resolves when NATS has it. Never throws: without it the job is delivered again, and its records show the end. */
+  /** Acknowledges the job's end. Never throws: after a failure NATS delivers the job again, and the job's records show its end. */
   done(): Promise<void>;
   /** Returns the job to the queue. Any worker may take it after this time. */
   giveBack(afterMs?: number): void;
@@ -71,7 +71,7 @@ export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): 
     if (message?.reply === undefined) return undefined;
     const job = jobIn(message.data);
     if (job !== undefined) return taken(nc, message.reply, job);
-    // A worker of another version may be able to read the job. The next jobs in the queue do not wait for that.
+    // A worker of another version may be able to read the job. This worker gives the job back and continues with the next one.
     const tooOften = deliveriesOf(message.reply) >= mostUnread;
     fireAndForget(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
   }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { consumers, keys, subjects, textOf } from "../nats/names.ts";
 import { classOf, decode, encode } from "./records.ts";
 
-test("decoding gives back the value, short and long", () => {
+test("decoding returns the encoded value, short and long", () => {
   for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
     expect(decode(encode(value))).toEqual(value);
   }

@@ -26,11 +26,11 @@ export function classOf(priority: number): JobClass {
 /** One sequence of a client's job, which is a separate job for its worker. */
 export interface FleetJob {
   readonly version: typeof fleetVersion;
-  /** Unique in the fleet, and a token of a subject. */
+  /** Unique in the fleet. Valid as a token of a NATS subject. */
   readonly id: string;
-  /** The gateway that accepted it; its records keep that gateway's subject, also after another gateway takes the job over. */
+  /** The gateway that accepted the job. The job's records stay on this gateway's subject, also after another gateway takes the job over. */
   readonly gateway: string;
-  /** The client's id of the job that it belongs to. */
+  /** The client, and the client's id of the whole job. */
   readonly clientJob: { readonly client: string; readonly id: string };
   readonly model: string;
   /** The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. */
@@ -49,7 +49,7 @@ export interface FleetModelFile {
   readonly modelFile: string | null;
 }
 
-/** The records on a job's subject, in order. `attempt` is that of the fence before it. */
+/** The records on a job's subject, in order. A record's `attempt` is the attempt of the fence before the record. */
 export type EventRecord =
   /** A worker takes the job over: from here on the records of other workers are rejected. */
   | ({ readonly kind: "fence"; readonly attempt: string; readonly worker: string } & FleetModelFile)
@@ -63,7 +63,7 @@ export type EventRecord =
       readonly attempt: string;
       readonly serial: number;
       readonly said: PriorOutput;
-      /** The worker has given the job back, and was not lost. */
+      /** The worker gave the job back and was not lost. */
       readonly left?: true;
     } & FleetModelFile);
 
@@ -72,7 +72,7 @@ export interface WorkerMember {
   readonly version: typeof fleetVersion;
   readonly kind: "worker";
   readonly id: string;
-  /** The same as for the hive. */
+  /** The same heartbeat as the worker sends to the hive. */
   readonly heartbeat: Heartbeat;
   /** False for a draining worker, which takes no new jobs. */
   readonly takesJobs: boolean;
@@ -108,7 +108,7 @@ export interface ModelDescription extends FleetModelFile {
   readonly revision: number;
   readonly info: WorkerInfo;
   readonly status: ModelStatus;
-  /** Of a model that is loaded. */
+  /** Facts of the engine; null for a model that is not loaded. */
   readonly engine: Pick<BackendInfo, "chatFormat" | "promptTexts" | "slots" | "contextSize"> | null;
 }
 
@@ -140,30 +140,30 @@ export type GatewayQuestion =
 
 export type GatewayAnswer = { readonly kind: "ended" } | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** A client's job, with which another gateway takes it over. It exists from the job's acceptance on, and reserves the job's id. */
+/** A client's job, as another gateway needs it for a takeover. The record exists from the job's acceptance on, and reserves the job's id. */
 export interface JobRecord {
   readonly version: typeof fleetVersion;
   /** The client's id, `stream_id`. */
   readonly id: string;
-  /** The gateway that has it now. */
+  /** The gateway that has the job now. */
   readonly gateway: string;
-  /** The gateway that accepted it: its sequences are published under that gateway's id. */
+  /** The gateway that accepted the job. The job's sequences are published under this gateway's id. */
   readonly origin: string;
   readonly scope: JobScope;
-  /** The whole spec of a waiting job; later without the parts that only the engine needs. */
+  /** Complete while the job waits, later without the parts that only the engine needs. */
   readonly spec: JobSpec;
-  /** Its sequences are not in the fleet's queue yet. */
+  /** Whether the job's sequences are not in the fleet's queue yet. */
   readonly waits: boolean;
-  /** The common part of the ids of its tool calls. */
+  /** The common part of the ids of the job's tool calls. */
   readonly callKey: string;
-  /** The fleet ids of its sequences, in their order. */
+  /** The ids of the job's sequences in the fleet, in order. */
   readonly fleetIds: readonly string[];
 }
 
-/** A record as it was found. */
+/** A stored record and its revision. */
 export interface FoundRecord {
   readonly record: JobRecord;
-  /** The record's revision. An update must name the present revision, and changes it. */
+  /** An update must name the record's present revision, and changes it. */
   readonly revision: number;
 }
 
@@ -173,7 +173,7 @@ export interface SessionRecord {
   readonly jobId: string;
 }
 
-/** Compressing shorter messages saves too little. */
+/** Bytes from which messages are compressed. Compression of shorter ones saves too little. */
 const compressFrom = 16_384;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -9,15 +9,15 @@ import type { FleetConnection } from "../nats/connection.ts";
 import { shareJob, takeJob } from "./job-queue.ts";
 import { consumers, jobsStream, subjects } from "../nats/names.ts";
 
-/** How long after its last beat a worker's queue is deleted if it is empty. */
+/** How long the empty queue of a silent worker is kept. */
 const keepQueueMs = 60_000;
 /** Interval of the search for queues of workers that fell silent before we connected. */
 const listIntervalMs = 5_000;
-/** How long after a worker's last beat NATS may still return its jobs. It returns each job five seconds after the job's last `working`. */
+/** How long NATS may return jobs of a silent worker: NATS returns each job five seconds after the job's last `working`. */
 const comingBackMs = 10_000;
 
 export interface Rescue {
-  /** Call it every second: moves the jobs of silent workers to the common queue. Never throws. */
+  /** Moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
   rescueJobs(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export function createRescue(options: {
     return silent;
   }
 
-  /** NATS returns the jobs that a lost worker had taken, and sends no message about it. */
+  /** Sends hints to idle workers, because NATS sends no message when it returns a lost worker's jobs. */
   function hintIdleWorkers(): void {
     const isDue = [...silentSince.values()].some((since) => clock.now() - since <= comingBackMs);
     if (!isDue || !connection.connected) return;

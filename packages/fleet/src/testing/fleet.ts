@@ -1,4 +1,4 @@
-// Owns what tests of the fleet share: a server for each test file, members on it, and scripted jobs and models.
+// Owns the shared parts of the fleet's tests: a NATS server for each test file, members of the fleet, and scripted jobs and models.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ import { createWorkerSide, type WorkerSide } from "../worker/worker-side.ts";
 
 export const silent: Logger = createLogger({ level: "silent", format: "json", name: "fleet-test" });
 
-/** Closed after the test, in reverse order. */
+/** Functions to call after the test, in reverse order. */
 const opened: (() => Promise<unknown>)[] = [];
 
 function closeLater(close: () => Promise<unknown>): void {
@@ -35,12 +35,12 @@ function closeLater(close: () => Promise<unknown>): void {
 interface NatsOfFile {
   readonly url: string;
   readonly server: NatsServer;
-  /** Stops it and starts it again. */
+  /** Stops and starts the server. */
   restart(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /**
- * A server for one test file.
+ * Starts a NATS server for one test file.
  * @param config in nats-server's format
  */
 export function useNats({ folder, config }: { readonly folder?: string; readonly config?: string } = {}): NatsOfFile {
@@ -59,7 +59,7 @@ export function useNats({ folder, config }: { readonly folder?: string; readonly
     });
   });
   afterEach(async () => {
-    // A test may have frozen or stopped it.
+    // A test may have frozen or stopped the server.
     there().signal("SIGCONT");
     await there().start();
     for (const close of opened.splice(0).toReversed()) await close();
@@ -82,7 +82,7 @@ export function useNats({ folder, config }: { readonly folder?: string; readonly
   };
 }
 
-/** Resolves when it is connected, or is not. */
+/** Resolves when the connection is up or, with `wanted` false, lost. */
 export async function whenConnected(connection: FleetConnection, wanted = true): Promise<void> {
   await new Promise<void>((resolve) => {
     const forget = connection.onChange((connected) => {
@@ -93,7 +93,7 @@ export async function whenConnected(connection: FleetConnection, wanted = true):
   });
 }
 
-/** @returns a connection that is up, and ends with the test */
+/** Resolves with a connection that is up. It is closed after the test. */
 export async function connectTo(url: string, more: Partial<ConnectionOptions> = {}): Promise<FleetConnection> {
   const connection = openConnection({
     url,
@@ -113,7 +113,7 @@ export async function usableOn(url: string): Promise<Connected> {
 }
 
 let names = 0;
-/** Nothing else in this process is called that. */
+/** Returns a name that no other call in this process returns. */
 export function unique(what: string): string {
   names += 1;
   return `${what}-${names}`;
@@ -144,7 +144,7 @@ export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
     ...more,
     id,
     model,
-    // As a gateway names it.
+    // A gateway gives the spec the id of the job.
     spec: more.spec ?? { ...spec, id, model, priority },
   };
 }
@@ -173,20 +173,20 @@ export interface LocalJob {
 }
 
 export interface FakeModel extends RunnableModel {
-  /** The worker that has it lists it among those that it can run. */
+  /** Whether its worker reports the model as loaded. */
   loaded: boolean;
   readonly jobs: LocalJob[];
-  /** Resolves with the job of this number, from 0, when the model has it. */
+  /** Resolves with the job at this index, from 0, when it has arrived at the model. */
   job(index?: number): Promise<LocalJob>;
-  /** The slot is free again. */
+  /** Frees the job's slot. */
   over(job: LocalJob): void;
-  /** What `run` throws from now on. */
+  /** Error that `run` throws from now on. */
   refuseWith: Error | undefined;
 }
 
 export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
   const jobs: LocalJob[] = [];
-  /** As in a worker's registry: no two jobs have one id, and an ended one keeps it. */
+  /** Ids of all jobs. An id stays taken after its job's end, as in a worker's registry. */
   const ids = new Set<string | undefined>();
   const waiting = new Set<() => void>();
   let running = 0;
@@ -231,9 +231,9 @@ export interface FakeWorker {
   readonly id: string;
   readonly side: WorkerSide;
   readonly connection: FleetConnection;
-  /** How jobs have changed hands here. */
+  /** The moves of jobs that this worker reported. */
   readonly moves: readonly Move[];
-  /** Leaves as a killed process does: without a message. */
+  /** Disconnects without a message, as a killed process does. */
   vanish(): Promise<void>;
 }
 
@@ -274,7 +274,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
-  // The server knows the member's subscriptions once the member answers.
+  // Waits for an answer of the member: then the server has the member's subscriptions.
   const { nc } = connection.use();
   while (
     await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(
@@ -318,17 +318,17 @@ export async function joinGateway(
   return Object.assign(side, { id, connection });
 }
 
-export interface Heard {
+export interface Received {
   readonly records: EventRecord[];
   events(): JobEvent[];
-  /** Tokens that a gateway would pass on, which drops those that it knows. @throws Error when one is missing */
+  /** The tokens without repetitions, as a gateway passes them on. @throws Error when a token is missing */
   tokens(): number[];
-  /** Resolves when it is so. */
+  /** Resolves when the condition holds. */
   until(isSo: () => boolean): Promise<void>;
   ended(): Promise<JobEvent>;
 }
 
-export function hear(gateway: GatewaySide, job: FleetJob): Heard {
+export function receive(gateway: GatewaySide, job: FleetJob): Received {
   const records: EventRecord[] = [];
   let check = (): void => {};
   gateway.subscribe(job.id, {
@@ -340,17 +340,17 @@ export function hear(gateway: GatewaySide, job: FleetJob): Heard {
   const events = (): JobEvent[] => records.flatMap((record) => (record.kind === "events" ? record.events : []));
   const last = (): JobEvent | undefined =>
     events().find(({ type }) => type === "finished" || type === "failed" || type === "cancelled");
-  const heard: Heard = {
+  const received: Received = {
     records,
     events,
     tokens() {
-      const told: number[] = [];
+      const seen: number[] = [];
       for (const event of events()) {
-        if (event.type !== "token" || event.index < told.length) continue;
-        if (event.index > told.length) throw new Error(`Token ${event.index} instead of ${told.length}`);
-        told.push(event.ids[0] ?? -1);
+        if (event.type !== "token" || event.index < seen.length) continue;
+        if (event.index > seen.length) throw new Error(`Token ${event.index} instead of ${seen.length}`);
+        seen.push(event.ids[0] ?? -1);
       }
-      return told;
+      return seen;
     },
     until(isSo) {
       return new Promise((resolve) => {
@@ -361,14 +361,14 @@ export function hear(gateway: GatewaySide, job: FleetJob): Heard {
       });
     },
     async ended() {
-      await heard.until(() => last() !== undefined);
+      await received.until(() => last() !== undefined);
       return last() as JobEvent;
     },
   };
-  return heard;
+  return received;
 }
 
-export function tell({ listener }: LocalJob, ...indexes: number[]): void {
+export function sendTokens({ listener }: LocalJob, ...indexes: number[]): void {
   for (const index of indexes) listener.event(tokenEvent(index));
 }
 
@@ -378,12 +378,12 @@ export function finish(model: FakeModel, job: LocalJob): void {
   job.listener.ended({ type: "finished", by: "stop_token" as never });
 }
 
-/** The name of the fleet's job that this one is an attempt at. */
+/** Id of the fleet's job of which this local job is an attempt. */
 export function fleetIdOf({ spec: { id } }: LocalJob): string | undefined {
   return id?.split(".")[0];
 }
 
 /** The prior output of a resumed job. */
-export function saidTo({ spec }: LocalJob): unknown {
+export function priorOutputOf({ spec }: LocalJob): unknown {
   return spec.kind === "generate" ? spec.priorOutput : undefined;
 }

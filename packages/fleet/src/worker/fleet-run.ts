@@ -14,13 +14,13 @@ import { subjects } from "../nats/names.ts";
 import type { FleetJob } from "../queue/records.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
 
-/** How often `working` is sent to NATS, which waits for five seconds. */
+/** Interval of `working`. After five seconds without it, NATS gives the job to another worker. */
 const workingIntervalMs = 2_000;
 /** How often the whole output is published again: records stay for two minutes. */
 const repeatIntervalMs = 45_000;
 /** Delay before another worker may take a job that this worker cannot continue. */
 const elsewhereAfterMs = 500;
-/** A job ends with an error after this many workers in a row were lost with it without new output. */
+/** A job fails after this many workers in a row were lost while they ran it, without new output. */
 const mostSilentWorkers = 8;
 /** How long a job with output waits for a worker with the same model file, counted from the job's last record. */
 const longestWaitForFileMs = 30_000;
@@ -45,11 +45,11 @@ export interface FleetRunOptions {
 
 export interface FleetRun {
   readonly job: FleetJob;
-  /** Whether the model has the job and counts its slot. */
+  /** Whether the model has accepted the job, so that the model's `free()` counts the job's slot. */
   readonly submitted: boolean;
   /** Ends the job and publishes its end. */
   cancel(): void;
-  /** Another worker may continue it. */
+  /** Whether another worker may continue the job. */
   readonly mayMove: boolean;
   /** Leaves the job to another worker. Resolves when this worker has finished with the job, or after half a second. */
   handOver(): Promise<void>;
@@ -65,10 +65,10 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   let local: { cancel(): void } | undefined;
   let cancelled = false;
   let gone = false;
-  /** This run has published its end, or given the job up. */
+  /** Whether this run publishes the job's end, or has given the job up. */
   let ended = false;
   let events = 0;
-  /** All tokens of the answer so far, for a worker that continues it. */
+  /** All tokens of the answer so far, for a worker that continues the job. */
   const ids: number[] = [];
   let repeatedAt = clock.now();
   let timer: TimerHandle | undefined;
@@ -113,7 +113,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       return giveBack(elsewhereAfterMs, false);
     }
     take(subject, history);
-    // An earlier worker may still have the job: the fence decides before this one computes.
+    // An earlier worker may still have the job: this worker computes only after its fence is written.
     if (history.last > 0) await writer?.flushed();
     if (gone || ended) return;
     if (isOver || cancelled) return end(nothingDone(job.id));
@@ -248,7 +248,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       return job.onWorkerLoss === "resume" || events === 0;
     },
     async handOver() {
-      // Its end is being published.
+      // The job's end is being published, so there is nothing to hand over.
       if (ended) return await within(whenGone, handOverTimeoutMs);
       options.onMoved("handed_over");
       log.info({ tokens: ids.length }, "fleet_job_handed_over");
@@ -266,7 +266,7 @@ function engineFailed(message: string): Refusal {
   return { code: "engine_failed", message };
 }
 
-/** The error if no worker may continue it. */
+/** The error if no worker may continue the job. */
 function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
   const { said, file, incomplete, silentWorkers } = history;
   if (said.events > 0 && job.onWorkerLoss === "error")

@@ -14,14 +14,14 @@ export interface IntakeOptions {
   readonly port: Pick<WorkerPort, "id" | "models">;
   /** Returns the number of the model's free slots. */
   readonly roomOf: (model: RunnableModel) => number;
-  /** A job for this worker has arrived: its promised slot need not be kept any longer. */
+  /** Called when a job from this worker's own queue arrives, so that its promised slot is released. */
   readonly arrived: (jobId: string) => void;
   readonly begin: (taken: TakenJob, model: RunnableModel) => void;
   readonly log: Logger;
 }
 
 export interface Intake {
-  /** Takes jobs while there are any and room for them. */
+  /** Takes jobs until the queues are empty or the models have no room. */
   takeJobs(): void;
   /** Like `takeJobs`, but takes jobs from this worker's own queue too. */
   takeOwnJobs(): void;
@@ -46,7 +46,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
     running = true;
     void takeAll().finally(() => {
       running = false;
-      // A call may have come after the last round and before this.
+      // `takeJobs` may have been called after the last round.
       if (again) takeJobs();
     });
   }
@@ -61,7 +61,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
       }
     } catch (error) {
       log.debug({ reason: reasonOf(error) }, "fleet_queue_failed");
-      // A consumer may be missing.
+      // The server may have lost a consumer.
       renew();
       again = false;
     }
@@ -86,7 +86,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
     while (!leaving && roomOf(model) > 0) {
       const taken = await takeJob(connected, consumer);
       if (taken === undefined) return;
-      // Meanwhile the worker may have begun to leave, or another job has the slot.
+      // During the wait for NATS, this worker may have begun to leave, or another job may have taken the slot.
       if (leaving || roomOf(model) <= 0) {
         taken.giveBack();
         fireAndForget(connected.nc, subjects.hint(model.name));
@@ -96,7 +96,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
     }
   }
 
-  /** Jobs with a promised slot here. */
+  /** Takes the jobs with a promised slot on this worker. */
   async function takeOwn(connected: Connected): Promise<void> {
     if (!ownEnsured) {
       await ensureWorkerConsumer(connected.jsm, port.id);

@@ -1,4 +1,4 @@
-// Ends orphaned jobs, whose gateway is gone, after the time that the client has to come back to another gateway.
+// Ends orphaned jobs, whose gateway is gone, after the time in which the client may continue them at another gateway.
 import type { Clock } from "@waggle/async";
 import type { Beats } from "../members/beats.ts";
 import type { FleetConnection } from "../nats/connection.ts";
@@ -21,7 +21,7 @@ export interface Orphans {
 export function createOrphans({ connection, beats, clock, runs }: OrphansOptions): Orphans {
   /** When each job lost its gateway. */
   const orphanedAt = new WeakMap<FleetRun, number>();
-  /** The gateway that has taken the job over. */
+  /** The gateway that has taken each job over. */
   const newGateways = new WeakMap<FleetRun, string>();
   let running = false;
 

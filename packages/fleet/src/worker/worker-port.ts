@@ -2,7 +2,7 @@
 import type { JobListener, JobSpec } from "@waggle/jobs";
 import type { FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from "../queue/records.ts";
 
-/** A job moves: this worker continues another's job, hands over its own, or has lost it to another worker. */
+/** How a job moves: this worker continues another worker's job, hands a job over, or has lost a job to another worker. */
 export type Move = "continued" | "handed_over" | "lost";
 
 export interface WorkerPort {
@@ -21,9 +21,9 @@ export interface WorkerPort {
 export interface RunnableModel {
   readonly name: string;
   readonly slots: number;
-  /** Slots without a job, minus the jobs that wait for one here. */
+  /** Slots without a job, minus the jobs that wait for a slot on this worker. */
   free(): number;
   file(): FleetModelFile;
-  /** @throws WaggleError as any submission; then no job has begun */
+  /** Submits a job. @throws WaggleError if the model refuses the job; no job has begun then */
   run(spec: JobSpec, listener: JobListener): Promise<{ cancel(): void }>;
 }

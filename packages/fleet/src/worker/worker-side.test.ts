@@ -10,11 +10,11 @@ import {
   finished,
   fleetIdOf,
   fleetJob,
-  hear,
+  receive,
   joinGateway,
   joinWorker,
-  saidTo,
-  tell,
+  priorOutputOf,
+  sendTokens,
   unique,
   useNats,
   whenConnected,
@@ -43,15 +43,15 @@ describeWithNats("a worker in the fleet", () => {
   test("runs a job, publishes its events, and removes it from the queue", async () => {
     const { name, model, gateway } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
     expect(local.spec).toEqual({ ...job.spec, id: local.spec.id });
     expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
-    tell(local, 0, 1, 2);
+    sendTokens(local, 0, 1, 2);
     finish(model, local);
-    expect(await heard.ended()).toEqual(finished());
-    expect(heard.tokens()).toEqual([100, 101, 102]);
+    expect(await received.ended()).toEqual(finished());
+    expect(received.tokens()).toEqual([100, 101, 102]);
     await gone(job);
     await gateway.forget(job.id);
   });
@@ -66,10 +66,10 @@ describeWithNats("a worker in the fleet", () => {
     });
   });
 
-  test("has never more jobs than slots, and takes the next when one is free", async () => {
+  test("takes no more jobs than it has slots, and the next job when a slot is free", async () => {
     const { name, model, gateway, worker } = await one(2);
     const jobs = Array.from({ length: 6 }, () => fleetJob({ model: name, gateway: gateway.id }));
-    const heard = jobs.map((job) => hear(gateway, job));
+    const received = jobs.map((job) => receive(gateway, job));
     await Promise.all(jobs.map((job) => gateway.publish(job)));
     for (let index = 0; index < jobs.length; index += 1) {
       const local = await model.job(index);
@@ -77,16 +77,16 @@ describeWithNats("a worker in the fleet", () => {
       finish(model, local);
       worker.side.refill();
     }
-    await Promise.all(heard.map((each) => each.ended()));
+    await Promise.all(received.map((each) => each.ended()));
     expect(model.jobs).toHaveLength(6);
     await Promise.all(jobs.map(gone));
   });
 
-  test("ends a job that was cancelled before it was taken, and one that runs", async () => {
+  test("ends a job that was cancelled before it was taken, and a running job", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const early = fleetJob({ model: name, gateway: gateway.id });
-    const heardEarly = hear(gateway, early);
+    const heardEarly = receive(gateway, early);
     await gateway.publish(early);
     await gateway.cancel(early.id);
     const model = fakeModel(name);
@@ -94,10 +94,10 @@ describeWithNats("a worker in the fleet", () => {
     expect(await heardEarly.ended()).toMatchObject({ type: "cancelled", steps: 0 });
     expect(model.jobs).toHaveLength(0);
     const late = fleetJob({ model: name, gateway: gateway.id });
-    const heardLate = hear(gateway, late);
+    const heardLate = receive(gateway, late);
     await gateway.publish(late);
     const local = await model.job();
-    tell(local, 0);
+    sendTokens(local, 0);
     await gateway.cancel(late.id);
     while (!local.cancelled) await new Promise(setImmediate);
     local.listener.event({ ...finished(), type: "cancelled", steps: 1 } as JobEvent);
@@ -106,13 +106,13 @@ describeWithNats("a worker in the fleet", () => {
     await gone(late);
   });
 
-  test("ends a job that was cancelled while this worker was cut off", async () => {
+  test("ends a job that was cancelled while this worker was not connected", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(job);
     const local = await model.job();
     const { buckets, nc } = worker.connection.use();
-    // Only the key: the message was sent while the worker was not connected.
+    // Write only the key: the worker has missed the message.
     await buckets.cancels.put(job.id, "");
     expect(local.cancelled).toBe(false);
     const cut = whenConnected(worker.connection, false);
@@ -121,7 +121,7 @@ describeWithNats("a worker in the fleet", () => {
     while (!local.cancelled) await new Promise(setImmediate);
   });
 
-  test("keeps its promise of a slot for a second, and makes none without room", async () => {
+  test("keeps a promised slot for a second, and promises no slot without room", async () => {
     const name = unique("model");
     const model = fakeModel(name, 1);
     const clock = createFakeClock();
@@ -134,7 +134,7 @@ describeWithNats("a worker in the fleet", () => {
     const job = fleetJob({ model: name, gateway: gateway.id });
     expect(await offer(job.id)).toBe(true);
     expect(await offer("another")).toBe(false);
-    // The slot is not for jobs from the common queue.
+    // The promised slot is not available to jobs from the common queue.
     const other = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(other);
     await gateway.publish(job, worker.id);
@@ -149,7 +149,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(await offer("sixth")).toBe(true);
   });
 
-  test("takes a job that comes after its promise has run out, or leaves it to others when it is full", async () => {
+  test("takes a job that arrives after the end of its promise, or leaves the job to others when it is full", async () => {
     const { name, model, gateway, worker } = await one(1);
     const unpromised = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(unpromised, worker.id);
@@ -161,7 +161,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(fleetIdOf(await sibling.job())).toBe(late.id);
   });
 
-  test("answers questions to it and to its model, also with failures", async () => {
+  test("answers questions to the worker and to its model, also with failures", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const worker = await joinWorker(nats.url, {
@@ -209,10 +209,10 @@ describeWithNats("a worker in the fleet", () => {
     return { one: await join("one"), other: await join("other"), answered, ask };
   }
 
-  test("answers no questions about a model that it has unloaded: workers that have it loaded do", async () => {
+  test("leaves questions about an unloaded model to workers that have it loaded", async () => {
     const { one, answered, ask } = await twoAnswering();
     one.model.loaded = false;
-    // It has not left the subject yet, and may get the first of them.
+    // The worker is still subscribed, and may get the first question.
     for (let asked = 0; asked < 8; asked += 1) await ask();
     one.worker.side.changed();
     for (let asked = 0; asked < 8; asked += 1) await ask();
@@ -233,35 +233,35 @@ describeWithNats("a worker in the fleet", () => {
     expect(answered).toEqual([]);
   });
 
-  test("hands its jobs over when it leaves: no event is published twice, and none is lost", async () => {
+  test("hands its jobs over when it leaves, and every event is published exactly once", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    tell(local, 0, 1);
+    sendTokens(local, 0, 1);
     const sibling = fakeModel(name);
     const next = await joinWorker(nats.url, { models: [sibling] });
     await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
-    tell(local, 2);
+    sendTokens(local, 2);
     await worker.side.leave();
     expect(local.cancelled).toBe(true);
-    tell(local, 3);
+    sendTokens(local, 3);
     const resumed = await sibling.job();
-    expect(saidTo(resumed)).toEqual({ ids: [100, 101, 102], events: 3 });
-    tell(resumed, 3, 4);
+    expect(priorOutputOf(resumed)).toEqual({ ids: [100, 101, 102], events: 3 });
+    sendTokens(resumed, 3, 4);
     finish(sibling, resumed);
-    await heard.ended();
-    expect(heard.tokens()).toEqual([100, 101, 102, 103, 104]);
-    expect(heard.events().filter(({ type }) => type === "token")).toHaveLength(5);
+    await received.ended();
+    expect(received.tokens()).toEqual([100, 101, 102, 103, 104]);
+    expect(received.events().filter(({ type }) => type === "token")).toHaveLength(5);
     expect(worker.side.running).toBe(0);
     await gone(job);
   });
 
-  test("a server that does not answer keeps neither a worker nor a gateway from leaving", async () => {
+  test("a worker and a gateway leave although the server does not answer", async () => {
     const { name, model, gateway, worker } = await one();
     await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
-    tell(await model.job(), 0);
+    sendTokens(await model.job(), 0);
     const { connection } = gateway;
     nats.server.signal("SIGSTOP");
     const began = performance.now();
@@ -272,26 +272,26 @@ describeWithNats("a worker in the fleet", () => {
         .then(() => worker.connection.close()),
       gateway.close().then(() => connection.close()),
     ]);
-    // Each step waits for a second at most, where the limits of the NATS client came to 15.
+    // Each step waits for a second at most. The time limits of the NATS client add up to 15 seconds.
     expect(isOver(performance.now() - began, 6_000)).toBe(false);
   });
 
-  test("keeps a job when it leaves that another worker cannot, or may not, continue", async () => {
+  test("keeps jobs, when it leaves, that no other worker can or may continue", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id, onWorkerLoss: "error" });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    tell(local, 0);
+    sendTokens(local, 0);
     const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
     await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
     await worker.side.leave();
     expect(local.cancelled).toBe(false);
     finish(model, local);
-    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(await received.ended()).toMatchObject({ type: "finished" });
   });
 
-  test("takes no jobs when it has left, and the jobs in its queue go to others", async () => {
+  test("takes no jobs after leaving, and the jobs in its queue go to other workers", async () => {
     const { name, model, gateway, worker } = await one();
     await worker.side.leave();
     const own = fleetJob({ model: name, gateway: gateway.id });
@@ -302,43 +302,43 @@ describeWithNats("a worker in the fleet", () => {
     expect(model.jobs).toHaveLength(0);
   });
 
-  test("gives a job that it cannot run now to others, and does not count as lost with it", async () => {
+  test("gives back a job that it cannot run now, and does not count as a lost worker", async () => {
     const { name, model, gateway, worker } = await one();
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
     const job = fleetJob({ model: name, gateway: gateway.id });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
-    await heard.until(() => heard.records.some((record) => record.kind === "said" && record.left === true));
+    await received.until(() => received.records.some((record) => record.kind === "said" && record.left === true));
     const sibling = fakeModel(name);
     await joinWorker(nats.url, { models: [sibling] });
-    const local = await Promise.race([sibling.job(), heard.ended()]);
+    const local = await Promise.race([sibling.job(), received.ended()]);
     expect(local).toBe(sibling.jobs[0]);
     expect(worker.side.running).toBe(0);
   });
 
-  test("runs a job again that it has given back and that no other worker takes", async () => {
+  test("takes a job again that it gave back if no other worker takes it", async () => {
     const { name, model, gateway } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    tell(local, 0);
+    sendTokens(local, 0);
     model.over(local);
     local.listener.ended({ type: "failed", code: "unavailable", message: "The model is unloaded." });
-    const again = await Promise.race([model.job(1), heard.ended()]);
+    const again = await Promise.race([model.job(1), received.ended()]);
     expect(again).toBe(model.jobs[1]);
-    expect(saidTo(model.jobs[1] as never)).toEqual({ ids: [100], events: 1 });
+    expect(priorOutputOf(model.jobs[1] as never)).toEqual({ ids: [100], events: 1 });
     finish(model, model.jobs[1] as never);
-    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(await received.ended()).toMatchObject({ type: "finished" });
   });
 
   test("publishes the failure of an invalid job", async () => {
     const { name, model, gateway } = await one();
     model.refuseWith = new WaggleError("invalid_argument", "Too long.");
     const job = fleetJob({ model: name, gateway: gateway.id });
-    const heard = hear(gateway, job);
+    const received = receive(gateway, job);
     await gateway.publish(job);
-    expect(await heard.ended()).toMatchObject({ type: "failed", message: "Too long." });
+    expect(await received.ended()).toMatchObject({ type: "failed", message: "Too long." });
     await gone(job);
   });
 });

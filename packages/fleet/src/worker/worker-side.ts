@@ -21,22 +21,22 @@ import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/r
 import { modelsOfSiblings } from "../members/siblings.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-/** How often a worker with jobs takes more, and ends orphaned jobs. */
+/** Interval at which a worker with jobs takes more jobs, and at which every worker ends orphaned jobs. */
 const refillIntervalMs = 1_000;
-/** The same interval for a worker without jobs. Gateways send hints about new jobs and jobs of lost workers; this check covers a missed hint. */
+/** Interval at which a worker without jobs looks for jobs. Gateways send hints about jobs; this look covers a missed hint. */
 const idleRefillIntervalMs = 5_000;
 /** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
 const reportTimeoutMs = 500;
 /** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
 const siblingsTimeoutMs = 1_000;
-/** How much later than an idle worker a nearly full one takes a job. */
+/** Longest delay of a busy worker after a hint, so that idle workers take the job first. */
 const fullestWaitsMs = 4;
 /** How long a promised slot is kept. */
 const promiseMs = 1_000;
 
-/** How long other workers may first take a job that this worker could not run. */
+/** After the delay of a job that this worker could not run, it takes no jobs of the model for this time: other workers are first. */
 const othersFirstMs = 250;
-/** NATS delivers a job that was given back a little after its delay. */
+/** NATS delivers a returned job up to this long after the job's delay. */
 const nakSlackMs = 20;
 
 export interface WorkerSideOptions {
@@ -47,15 +47,15 @@ export interface WorkerSideOptions {
 }
 
 export interface WorkerSide {
-  /** Takes jobs: a slot has become free. */
+  /** Takes jobs. To be called when a slot becomes free. */
   refill(): void;
-  /** A model is ready, or no longer is: writes the heartbeat. */
+  /** Takes jobs and writes the heartbeat. To be called when a model becomes ready or stops being ready. */
   changed(): void;
   /** Takes no new jobs, and hands over the jobs that another worker can continue; resolves when they are handed over. */
   leave(): Promise<void>;
-  /** After the last job. */
+  /** Ends the beats, the heartbeat and the subscriptions. To be called after the last job. */
   close(): Promise<void>;
-  /** Jobs of the fleet that run here. */
+  /** Number of the fleet's jobs on this worker. */
   readonly running: number;
 }
 
@@ -63,14 +63,14 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const runs = new Map<string, FleetRun>();
   /** Promised slots by job, with the model and the promise's end. */
   const promises = new Map<string, { readonly model: string; readonly until: number }>();
-  /** By model: when this worker may take jobs of it again, after it could not run one. */
+  /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const orphans = createOrphans({ connection, beats, clock, runs: () => [...runs.values()] });
   /** Subscriptions by loaded model, on the present connection. */
   const subscribed = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
-  /** The connection that has the service. */
+  /** The connection on which the service is registered. */
   let joined: NatsConnection | undefined;
   let joining: TimerHandle | undefined;
   let leaving = false;
@@ -191,7 +191,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     return count;
   }
 
-  /** A busier worker waits a little longer, so that an idle one gets the job. */
+  /** Takes jobs after a hint. A busier worker waits longer, so that an idle worker gets the job. */
   function refillSoon(name: string): void {
     const model = modelOf(name);
     if (model === undefined || soon !== undefined) return;
@@ -213,7 +213,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   function begin(taken: TakenJob, model: RunnableModel): void {
     const { id } = taken.job;
-    // The queue has delivered a job again that this worker still has, because its `working` was late.
+    // NATS has delivered a job again that this worker still runs, because the job's `working` was late.
     if (runs.has(id)) return;
     const run = startFleetRun({
       taken,
@@ -225,7 +225,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       onMoved: port.moved,
       onGivenBack(afterMs, refused) {
         if (refused) refusedUntil.set(model.name, clock.now() + afterMs + othersFirstMs);
-        // NATS sends no message about its return, and a worker that waits for its next tick could always lose the job to this one.
+        // NATS sends no message when it returns the job. Without a hint, this worker could take the job before the others look for it.
         clock.setTimeout(() => hint([model.name]), afterMs + nakSlackMs);
       },
       onGone() {
@@ -247,7 +247,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
   tick();
 
-  /** Room may appear here without a message: a promise expires, a refusal ends, a slot is free. */
+  /** Whether room may appear without a message, because a promise expires, a refusal ends or a slot becomes free. */
   function isBusy(): boolean {
     const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + refillIntervalMs);
     return runs.size > 0 || promises.size > 0 || isRefusing;
@@ -270,7 +270,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   return {
     refill,
     changed() {
-      // Subscribes first: a gateway that reads the heartbeat may ask at once.
+      // Subscribes first: a gateway that reads the heartbeat may send a question at once.
       refill();
       void heartbeat.report();
     },

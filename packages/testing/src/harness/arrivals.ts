@@ -1,30 +1,30 @@
-// Owns things that arrive one by one and are waited for: the lines of a log, the events of a stream.
+// Owns a growing list and the waits for its items, such as the lines of a log or the events of a stream.
 import { waitFor } from "./wait.ts";
 
 export interface Arrivals<T> {
   readonly items: readonly T[];
-  /** Nothing is added beyond the limit. */
+  /** Does nothing once the list is full. */
   add(item: T): void;
-  /** No more items come: each wait fails, with the reason if there is one. */
+  /** Ends the list: every wait whose item is missing fails, with this reason. */
   end(reason?: string): void;
-  /** The first that fits, come or still to come. @throws TimeoutError, or Error when it ends before */
+  /** Resolves with the first item that fits, past or future. @throws TimeoutError; Error when the list ends before */
   first<S extends T>(what: string, fits: (item: T) => item is S, options?: FirstOptions): Promise<S>;
   first(what: string, fits: (item: T) => boolean, options?: FirstOptions): Promise<T>;
 }
 
 export interface FirstOptions {
-  /** `items.length` of the moment from which on they count; all of them by default. */
+  /** Index of the first item to consider; 0 by default. */
   readonly from?: number;
   readonly limitMs?: number | undefined;
 }
 
-/** @param of what they belong to, for the errors */
+/** @param of name of the log or stream in error messages @param limit most items */
 export function createArrivals<T>(of: string, limit: number = Infinity): Arrivals<T> {
   const items: T[] = [];
   const watchers = new Set<() => void>();
   let over: string | undefined;
 
-  function tell(): void {
+  function callWatchers(): void {
     for (const watcher of [...watchers]) watcher();
   }
 
@@ -32,13 +32,13 @@ export function createArrivals<T>(of: string, limit: number = Infinity): Arrival
     let seen = from;
     let stop = (): void => {};
     const found = new Promise<T>((resolve, reject) => {
-      const look = (): void => {
+      const findItem = (): void => {
         for (; seen < items.length; seen += 1) if (fits(items[seen] as T)) return resolve(items[seen] as T);
         if (over !== undefined) reject(new Error(`The ${of} ended before ${what}${over}`));
       };
-      stop = () => watchers.delete(look);
-      watchers.add(look);
-      look();
+      stop = () => watchers.delete(findItem);
+      watchers.add(findItem);
+      findItem();
     });
     return waitFor(what, found, limitMs).finally(stop);
   }
@@ -48,11 +48,11 @@ export function createArrivals<T>(of: string, limit: number = Infinity): Arrival
     add(item) {
       if (items.length >= limit) return;
       items.push(item);
-      tell();
+      callWatchers();
     },
     end(reason) {
       over ??= reason === undefined ? "" : `: ${reason}`;
-      tell();
+      callWatchers();
     },
     first,
   };

@@ -1,15 +1,15 @@
-// Tests waits: what ends them, and what they say when nothing does.
+// Tests waits: their results, and their errors after a timeout.
 import { describe, expect, it } from "vitest";
 import { inLanes, poll, until, waitFor } from "./wait.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
 describe("a wait", () => {
-  it("says what it waited for", async () => {
+  it("names the awaited thing in its error", async () => {
     await expect(waitFor("a sign", never(), 10)).rejects.toThrow("Waited 0.01 s for a sign");
   });
 
-  it("ends with a signal's reason, also one that has aborted already", async () => {
+  it("rejects with the signal's reason, also when the signal aborted before", async () => {
     const controller = new AbortController();
     const waiting = until(never(), controller.signal);
     controller.abort(new Error("enough"));
@@ -17,7 +17,7 @@ describe("a wait", () => {
     await expect(until(Promise.resolve(1), controller.signal)).rejects.toThrow("enough");
   });
 
-  it("has the promise's outcome otherwise", async () => {
+  it("settles like the promise while the signal does not abort", async () => {
     const { signal } = new AbortController();
     expect(await until(Promise.resolve(1), signal)).toBe(1);
     await expect(until(Promise.reject(new Error("gone")), signal)).rejects.toThrow("gone");
@@ -25,7 +25,7 @@ describe("a wait", () => {
 });
 
 describe("a poll", () => {
-  it("looks until there is something, and takes an error for nothing", async () => {
+  it("repeats until it finds a value, also after an error", async () => {
     let looks = 0;
     const found = await poll("the third", () => {
       looks += 1;
@@ -35,7 +35,7 @@ describe("a poll", () => {
     expect(found).toBe("here");
   });
 
-  it("tells the last error when the time is over, and does not wait for a look that hangs", async () => {
+  it("reports the last error after a timeout, and does not wait for a call that hangs", async () => {
     const look = (): never => {
       throw new Error("no answer yet");
     };
@@ -45,7 +45,7 @@ describe("a poll", () => {
 });
 
 describe("lanes", () => {
-  it("run so many at a time, each item once", async () => {
+  it("run two items at a time, each item once", async () => {
     let running = 0;
     let most = 0;
     const answers = await inLanes(2, [1, 2, 3, 4, 5], async (item) => {

@@ -1,30 +1,30 @@
-// Owns waiting: each wait names what it waits for and ends by itself.
+// Owns waits with a time limit, whose errors name the awaited thing.
 import { onAbort, sleep, TimeoutError, withTimeout } from "@waggle/async";
 import { messageOf } from "./message-of.ts";
 
-/** For what a healthy daemon does within two seconds. A busy machine may take thirty times as long; a wait that succeeds does not use the rest. */
+/** Thirty times the two seconds that a healthy daemon needs at most for an awaited action: a busy machine may take that long. */
 const waitLimitMs = 60_000;
-/** Between two readings of what sends no event: /metrics, /v1/slots, /health, the process table. */
+/** Between two readings of sources without events: /metrics, /v1/slots, /health, the process table. */
 const pollIntervalMs = 20;
 
-/** @throws TimeoutError that says what was waited for */
+/** @throws TimeoutError that names `what` */
 export function waitFor<T>(what: string, promise: Promise<T>, limitMs: number = waitLimitMs): Promise<T> {
   return withTimeout(promise, limitMs, `Waited ${limitMs / 1_000} s for ${what}`);
 }
 
-/** The promise's outcome, or the signal's reason as soon as it aborts. */
+/** Settles like the promise, but rejects with the signal's reason as soon as the signal aborts. */
 export function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let unlisten = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     unlisten = onAbort(signal, () => reject(signal.reason));
   });
-  // The first of the two that has settled counts: a signal that has aborted before anything else.
+  // When both have settled already, the race takes the first of the list: the aborted signal.
   return Promise.race([aborted, promise]).finally(unlisten);
 }
 
 type Found<T> = T | undefined | false;
 
-/** Looks every 20 ms until there is something; a look that throws found nothing. @throws TimeoutError, with the last look's error */
+/** Calls `look` every 20 ms until it finds a value. An error of `look` counts as no value. @throws TimeoutError with the last error of `look` */
 export async function poll<T>(
   what: string,
   look: () => Promise<Found<T>> | Found<T>,
@@ -39,7 +39,7 @@ export async function poll<T>(
       if (found !== undefined && found !== false) return found;
       failure = "";
     } catch (error) {
-      // A look that the deadline cuts off tells less than the one before.
+      // The timeout of the last call says less than an error of the call before.
       if (!(error instanceof TimeoutError)) failure = `: ${messageOf(error)}`;
     }
     await sleep(pollIntervalMs);
@@ -47,13 +47,13 @@ export async function poll<T>(
   throw new TimeoutError(`Waited ${limitMs / 1_000} s for ${what}${failure}`);
 }
 
-/** Milliseconds since then, and since when it was asked for. */
+/** Starts a stopwatch. The result returns the milliseconds since the start. */
 export function stopwatch(): () => number {
   const startedAt = performance.now();
   return () => performance.now() - startedAt;
 }
 
-/** Runs them all, so many at a time and in order; resolves with what they answered. @throws the first failure */
+/** Starts all items in order, `lanes` at a time. Resolves with the results in the order of completion. @throws the first failure */
 export async function inLanes<T, R>(lanes: number, items: Iterable<T>, run: (item: T) => Promise<R>): Promise<R[]> {
   const answers: R[] = [];
   const waiting = items[Symbol.iterator]();
@@ -65,7 +65,7 @@ export async function inLanes<T, R>(lanes: number, items: Iterable<T>, run: (ite
   return answers;
 }
 
-/** So many at once, each with its number from 0. */
+/** Runs `count` calls at the same time, with indexes from 0. */
 export function times<R>(count: number, run: (index: number) => Promise<R>): Promise<R[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => run(index)));
 }

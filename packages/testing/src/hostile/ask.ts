@@ -1,4 +1,4 @@
-// Owns how a hostile request is sent and what comes of it: an answer, a connection that was closed, or neither in time. It judges nothing.
+// Owns the sending of a hostile request and its result: an answer, a closed connection, or a timeout. Checks nothing.
 import { request as httpRequest, type Agent } from "node:http";
 import { onAbort, TimeoutError } from "@waggle/async";
 import type { HostileRequest } from "./requests.ts";
@@ -7,26 +7,26 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent;
-  /** From the sending of the request to the end of its answer. */
+  /** Limit from the sending of the request to the end of its answer. */
   readonly timeoutMs?: number;
 }
 
 export interface HostileAnswer {
-  /** 0: the connection was closed without a word. */
+  /** HTTP status; 0 when the connection was closed without an answer. */
   readonly status: number;
   readonly contentType: string;
-  /** As far as it came, up to a megabyte. */
+  /** The received part of the body, up to a megabyte. */
   readonly body: string;
-  /** The connection ended before the answer did. */
+  /** Whether the connection ended before the answer. */
   readonly broken: boolean;
-  /** From the sending of the request to the headers. */
+  /** Time from the sending of the request to the headers. */
   readonly headersMs: number;
 }
 
 const answerTimeoutMs = 30_000;
 const bodyLimitBytes = 1_048_576;
 
-/** Whether `ask` threw this because nothing came, in time or at all; anything else that it throws is a mistake of who asks. */
+/** Whether `ask` threw this error for a missing answer: a timeout or a network error. Other errors are mistakes of the caller. */
 export function isNoAnswer(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return error instanceof TimeoutError || /^E(?!RR_)/.test(code ?? "");
@@ -46,7 +46,7 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
   return new Promise((resolve, reject) => {
     let answered = false;
     let settled = (): void => {};
-    // By hand, since a URL would tidy the path.
+    // Options instead of a URL, which would normalize the path.
     const where = { hostname, port, method: asked.method, path: asked.path, headers };
     const outgoing = httpRequest({ ...where, ...(agent === undefined ? {} : { agent }) }, (incoming) => {
       answered = true;
@@ -67,7 +67,7 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
       incoming.once("error", () => over(true));
     });
     outgoing.once("error", (error: NodeJS.ErrnoException) => {
-      // It refused before it had read all; its answer counts.
+      // The server answered before it had read the whole body. Its answer counts.
       if (answered) return;
       settled();
       if (["ECONNRESET", "EPIPE", "ECONNREFUSED"].includes(error.code ?? ""))

@@ -1,4 +1,4 @@
-// Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
+// Owns attacks of many connections: floods, storms, and connections left in every state. An attack runs in rounds, each with an end.
 import { connect, type Socket } from "node:net";
 import { linkSignals, sleep } from "@waggle/async";
 import { allWorkerRoutes, tokenRouteLimits } from "@waggle/protocol";
@@ -10,31 +10,31 @@ import { largeBytes } from "./values.ts";
 
 export interface Target {
   readonly url: string;
-  /** Where the worker wants a token. */
+  /** Headers of every request, such as an access token. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Ends the round at once. */
+  /** Aborts the round. */
   readonly signal: AbortSignal;
-  /** Learns of every answer. */
+  /** Called with every answer. */
   readonly answered?: (request: HostileRequest, answer: HostileAnswer) => void;
 }
 
 export interface Attack {
   readonly name: string;
-  /** @param round which of its many shapes it takes: another number, another one */
+  /** @param round varies the attack */
   run(target: Target, round: number): Promise<void>;
 }
 
 const story = "Once upon a time there was a little dog. ";
 const maxBodyBytes = 4_194_304;
-/** In milliseconds after the request went out. */
+/** When clients leave, in milliseconds after the sending. */
 const momentsMs = [0, 1, 2, 5, 10, 20, 50, 100, 200, 400] as const;
 const holdMs = 1_000;
-/** As many chunks as bytes. */
+/** A chunked body with one byte in each chunk. */
 const singleBytes = Buffer.from("1\r\nx\r\n".repeat(100_000));
 const turns = 150;
 const turnMs = 15;
 
-/** The ways in which a schema reaches the compiler. */
+/** Requests that bring the schema to the compiler, one for each kind of field with a schema. */
 export function schemaRequests({ name, write }: HostileSchema): readonly HostileRequest[] {
   const chat = `"messages":[{"role":"user","content":"Hi"}],"max_tokens":64`;
   const format = `{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":`;
@@ -52,7 +52,7 @@ export function schemaRequests({ name, write }: HostileSchema): readonly Hostile
   ];
 }
 
-/** The ways in which a grammar reaches the sampler. */
+/** Requests that bring the grammar to the sampler, one for each dialect. */
 export function grammarRequests(grammar: string): readonly HostileRequest[] {
   const tail = `"max_tokens":64,"grammar":${JSON.stringify(grammar)}}`;
   return [
@@ -61,19 +61,19 @@ export function grammarRequests(grammar: string): readonly HostileRequest[] {
   ];
 }
 
-/** What only many connections can do. */
+/** Attacks with many connections each. */
 export const storms: readonly Attack[] = [
   {
-    name: "clients that leave while their answer is accepted",
+    name: "clients that leave during the acceptance of their job",
     run: (target, round) =>
       many(24, async (index) => {
         const body = `{"messages":[{"role":"user","content":"${story.repeat(36)}"}],"max_tokens":1500,"ignore_eos":true,"n":${(index % 3) + 1}}`;
-        // From before it is read to after it is queued: a millisecond apart, since a client cannot see when that is.
+        // Clients leave 0 to 23 ms after the sending: before the body is read, after the job is queued, and at each millisecond in between.
         await leaveAfter(target, json("/v1/chat/completions", body, "left"), (round + index) % 24);
       }),
   },
   {
-    name: "clients that connect and go",
+    name: "clients that leave soon after their request",
     run: (target, round) =>
       many(24, async (index) => {
         const body = `{"prompt":"${story}","max_tokens":400,"ignore_eos":true}`;
@@ -82,10 +82,10 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "sessions that supersede themselves",
+    name: "sessions whose jobs supersede each other",
     run: (target) =>
       many(4, async (session) => {
-        // Never waits for an end: the next job of a session is there before the one before has got its slot.
+        // Does not wait for answers: the next job of a session arrives before the previous job has a slot.
         const leave = new AbortController();
         using signal = linkSignals(leave.signal, target.signal);
         const body = `{"prompt":"${story}","ignore_eos":true,"max_tokens":450,"session_id":"self-${session}"}`;
@@ -99,12 +99,12 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "readers that do not read",
+    name: "clients that do not read their stream",
     run: (target) =>
       many(8, () => silent(target, post(target, `{"prompt":"${story}","ignore_eos":true,"max_tokens":480}`))),
   },
   {
-    name: "bodies that stay unfinished",
+    name: "bodies that are never completed",
     run: (target, round) =>
       many(20, (index) => {
         const sent = [largeBytes, 100_000, 10][(round + index) % 3];
@@ -135,14 +135,14 @@ export const storms: readonly Attack[] = [
     name: "long texts to tokenize whose client has left",
     run: async (target, round) => {
       await many(24, (index) => leaveAfter(target, toTokenize(story, false), 300 + ((round + index) % 24) * 10));
-      // One that stays has to wait for what the model does for them, if it does.
+      // If the model still tokenizes for the clients that left, this client has to wait.
       await say(target, toTokenize(story, false));
     },
   },
   {
     name: "references to one large item",
     async run(target, round) {
-      // Kept however its answer ends, and in a stream from the first moment on.
+      // The worker stores the item whatever the answer's ending; for a stream, from its start on.
       const item = `{"type":"message","role":"user","id":"kept-${round}","content":"${"x".repeat(largeBytes)}"}`;
       await say(
         target,
@@ -172,7 +172,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "headers that are large",
+    name: "large headers",
     run: (target, round) =>
       many(8, (index) => {
         const names = Array.from({ length: 200 * (index + 1) }, (_, n) => `X-${n}: ${"y".repeat(round % 80)}\r\n`);
@@ -180,7 +180,7 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "bytes that are no request",
+    name: "bytes that are not HTTP",
     run: (target) =>
       many(8, (index) => {
         const bytes = [
@@ -194,7 +194,7 @@ export const storms: readonly Attack[] = [
   },
 ];
 
-/** The storms, and every single request, one in each round. */
+/** The storms, and for each kind of hostile request an attack that sends one of them in each round. */
 export function createAttacks(): readonly Attack[] {
   const routes = allWorkerRoutes;
   const fields = fieldAttacks(routes);
@@ -210,7 +210,7 @@ export function createAttacks(): readonly Attack[] {
   ];
 }
 
-/** One request of a list in each round; a step that shares no factor with most lengths, so that neighbours differ. */
+/** Sends one request of the list in each round. The step is a prime, so that all requests are sent, and successive ones differ. */
 function stepping(name: string, requests: readonly HostileRequest[]): Attack {
   return {
     name,
@@ -229,7 +229,7 @@ async function many(count: number, one: (index: number) => Promise<void>): Promi
   await Promise.all(Array.from({ length: count }, (_, index) => one(index)));
 }
 
-/** Sends it and waits for all of the answer. A round that is ended has no answers to tell of. */
+/** Sends a request and reports the whole answer. An aborted round reports no answer and throws no error. */
 async function say({ url, headers = {}, signal, answered }: Target, request: HostileRequest): Promise<void> {
   try {
     answered?.(request, await ask(url, request, { headers, signal }));
@@ -238,7 +238,7 @@ async function say({ url, headers = {}, signal, answered }: Target, request: Hos
   }
 }
 
-/** As long as it may be. */
+/** A request to tokenize the longest text that the worker accepts. */
 function toTokenize(text: string, withPieces: boolean): HostileRequest {
   const most = withPieces ? tokenRouteLimits.tokenizePiecesChars : tokenRouteLimits.tokenizeChars;
   const content = text.repeat(Math.floor(most / text.length));
@@ -249,7 +249,7 @@ async function leaveAfter(target: Target, request: HostileRequest, ms: number): 
   const leave = new AbortController();
   using signal = linkSignals(leave.signal, target.signal);
   const timer = setTimeout(() => leave.abort(), ms);
-  // No check needs the answer that it would have received.
+  // A client that leaves reports no answer.
   await say({ ...target, signal, answered: () => {} }, request);
   clearTimeout(timer);
 }
@@ -267,13 +267,13 @@ function post(target: Target, body: string): string {
 
 let filled: Buffer | undefined;
 
-/** One for all connections: hundreds hold it at the same time. */
+/** The start of a large body, shared because hundreds of connections hold it at the same time. */
 function filling(): Buffer {
   filled ??= Buffer.from(`{"messages":[{"role":"user","content":"${"x".repeat(largeBytes)}`);
   return filled;
 }
 
-/** Writes this over a separate socket, reads nothing, and is gone after a while, or when the other side has had enough. */
+/** Writes the bytes over a new socket, reads nothing, and closes after a second or when the server closes. */
 async function silent({ url, signal }: Target, head: string, rest: Buffer = Buffer.alloc(0)): Promise<void> {
   const { hostname, port } = new URL(url);
   const socket: Socket = connect({ host: hostname, port: Number(port) });

@@ -1,18 +1,18 @@
-// Owns the walk through a route: every field of its body, query, headers and path, found in its schema, so that a new one is attacked by itself.
-import { optionsOfMessages, type Route } from "@waggle/protocol";
+// Owns the search for the fields of a body in its schema, so that tests attack new fields without a change here.
+import { optionsOfMessages } from "@waggle/protocol";
 import { z } from "zod";
 
-/** One place in a body at which a value can stand. */
+/** A place in a body that takes a value. */
 export interface BodyField {
-  /** As `messages[].content`. */
+  /** Such as `messages[].content`. */
   readonly path: string;
-  /** Short text has a separate length in the schema. */
+  /** `short text` has a maximum length in the schema. `open` takes values of any type. */
   readonly kind: "text" | "short text" | "list" | "object" | "open" | "other";
-  /** A sound value of this field. */
+  /** A valid value of this field, as JSON. */
   readonly sound: string;
-  /** Of a list: a sound item. */
+  /** A valid item of a list, as JSON; undefined for other fields. */
   readonly soundItem: string | undefined;
-  /** The whole body, sound but for the JSON text in this field. */
+  /** Returns the whole body with this JSON in the field, and with valid values in all other fields. */
   readonly body: (value: string) => string;
 }
 
@@ -37,9 +37,9 @@ interface Schema {
   readonly additionalProperties?: Schema | boolean;
 }
 
-/** A name and a value that the patterns of all our ids, names and keys let through. */
+/** A JSON string that is valid as any id, name and key. */
 const soundText = '"1"';
-/** What no JSON Schema says and yet must be right for a body to be accepted: a short answer is asked for, of the model that is there. */
+/** Valid values that the schema does not show: a low number of tokens, and the name of the test's model. */
 const soundValues: ReadonlyMap<string, string> = new Map([
   ["max_tokens", "4"],
   ["max_output_tokens", "4"],
@@ -58,11 +58,11 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     return name === undefined ? schema : resolve(root.$defs?.[name] ?? {});
   }
 
-  /** The other fields of an object whose field is under attack. */
+  /** The other fields that an object needs next to the attacked field, with valid values. */
   function siblings(schema: Schema, attacked: string | undefined, isRoot: boolean): Map<string, string> {
     const properties = schema.properties ?? {};
     const names = new Set(schema.required ?? []);
-    // Nor that one of two must be there, or which fields need which.
+    // The schema does not show that a body needs `prompt` or `messages`, nor which options need `messages`.
     if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
@@ -129,14 +129,6 @@ export function bodyFields(request: z.ZodType): BodyField[] {
 
   visit(root, "", (value) => value, 0);
   return fields;
-}
-
-/** The names of a route's query and header fields. */
-export function namedFields({ query = {}, headers = {} }: Pick<Route, "query" | "headers">): {
-  readonly query: readonly string[];
-  readonly headers: readonly string[];
-} {
-  return { query: Object.keys(query), headers: Object.keys(headers) };
 }
 
 function branchesOf({ anyOf, oneOf }: Schema): readonly Schema[] {

@@ -1,4 +1,4 @@
-// Owns the exports of the hostile shapes; it is a separate entry, since the rest of this package needs vitest.
+// Owns the exports of hostile input. It is a separate entry of the package, because the main entry needs vitest.
 export * from "./ask.ts";
 export * from "./attacks.ts";
 export * from "./fields.ts";

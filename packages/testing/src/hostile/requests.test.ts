@@ -1,4 +1,4 @@
-// The walk finds every field of every route: what it calls sound is sound, and what is put into a field stands where it should.
+// Tests that all fields of all routes are found, with valid values, and that a value appears in its field.
 import { allWorkerRoutes, openAiRoutes } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -14,23 +14,21 @@ const withBody = Object.entries(routes).flatMap(([name, { request }]) =>
 );
 
 describe.each(withBody)("the body of $name", ({ request }) => {
-  it("is sound, and so is each field's sound value in its place", () => {
+  it("is valid with each field's valid value", () => {
     for (const { path, sound, body } of bodyFields(request)) {
-      // The two say different things about the same answer.
-      if (path === "json_schema" || path === "grammar") continue;
       const parsed = request.safeParse(JSON.parse(body(sound)));
       expect(parsed.error, `${path}: ${body(sound)}`).toBeUndefined();
     }
   });
 
-  it.each(["max_tokens", "max_output_tokens", "model"])("has a sound %s wherever it can say so", (name) => {
+  it.each(["max_tokens", "max_output_tokens", "model"])("has a valid %s wherever the schema has the field", (name) => {
     const fields = bodyFields(request);
     const sound = fields.find(({ path }) => path === name)?.sound;
     const others = fields.filter(({ path }) => path !== "" && path !== name);
     expect(sound === undefined ? [] : others.filter((at) => !at.body("0").includes(`"${name}":${sound}`))).toEqual([]);
   });
 
-  it("holds a value of no type wherever it is put", () => {
+  it("contains a value of a wrong type in every field", () => {
     for (const { path, body } of bodyFields(request)) {
       const written = body('{"waggle":[1e400]}');
       expect(written, path).toContain('{"waggle":[1e400]}');
@@ -39,7 +37,7 @@ describe.each(withBody)("the body of $name", ({ request }) => {
   });
 });
 
-it("finds a field that somebody adds", () => {
+it("finds new fields", () => {
   const request = z.strictObject({
     old: z.string(),
     nested: z.array(z.union([z.object({ added: z.int().optional() }), z.null()])),
@@ -53,7 +51,7 @@ it("finds a field that somebody adds", () => {
   ]);
 });
 
-it("attacks fields, parameters, queries and headers, by different names", () => {
+it("attacks fields, parameters, queries and headers under distinct names", () => {
   const names = fieldAttacks(routes).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   expect(names).toEqual(
@@ -70,7 +68,7 @@ it("attacks fields, parameters, queries and headers, by different names", () => 
   );
 });
 
-it("sends megabytes, and never more than a worker reads", () => {
+it("sends megabytes, but not more than a worker reads", () => {
   for (const { large } of fieldAttacks({ completions: openAiRoutes.completions })) {
     for (const { name, body } of large) {
       const bytes = Buffer.byteLength(body?.() ?? "");
@@ -81,7 +79,7 @@ it("sends megabytes, and never more than a worker reads", () => {
   }
 });
 
-it("has schemas that are JSON and grammars that the schema lets through, by different names", () => {
+it("has schemas in valid JSON, grammars within the length limit, and distinct names", () => {
   for (const { name, write } of hostileSchemas) {
     expect(() => JSON.parse(write()) as unknown, name).not.toThrow();
     expect(Buffer.byteLength(write()), name).toBeLessThan(largeBytes);

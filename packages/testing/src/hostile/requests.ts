@@ -1,6 +1,6 @@
-// Owns the hostile requests to a table of routes: each field of each route with each value that fits it, named, so that a failure says what was sent.
+// Owns the hostile requests for a table of routes: each field of each route with hostile values of its type. A request's name shows what was sent.
 import { routePath, type Route } from "@waggle/protocol";
-import { bodyFields, namedFields, type BodyField } from "./fields.ts";
+import { bodyFields, type BodyField } from "./fields.ts";
 import {
   deepTexts,
   deepValues,
@@ -14,7 +14,7 @@ import {
 } from "./values.ts";
 
 export interface HostileRequest {
-  /** What is done to which field. */
+  /** The route, the field and the kind of value. */
   readonly name: string;
   readonly method: string;
   readonly path: string;
@@ -22,25 +22,25 @@ export interface HostileRequest {
   readonly body?: () => string;
 }
 
-/** All that is done to one field of one route. */
+/** All hostile requests for one field of one route. */
 export interface FieldAttack {
-  /** As `POST /v1/jobs stop[]`. */
+  /** Such as `POST /v1/jobs stop[]`. */
   readonly name: string;
   readonly field: string;
-  /** Next to nothing to send or to refuse. */
+  /** Requests that are cheap to send and to refuse. */
   readonly small: readonly HostileRequest[];
-  /** Deep ones, and megabytes. */
+  /** Requests with deep nesting or of several megabytes. */
   readonly large: readonly HostileRequest[];
 }
 
 type Routes = Readonly<Record<string, Route>>;
 
-/** One attack for each field of each route, found in the routes' own schemas. */
+/** Returns an attack for each field of each route. */
 export function fieldAttacks(routes: Routes): FieldAttack[] {
   return Object.values(routes).flatMap((route) => [...bodyAttacks(route), ...nameAttacks(route)]);
 }
 
-/** Every route by every method that is not its own. */
+/** Requests to each route with every wrong method. */
 export function wrongMethods(routes: Routes): HostileRequest[] {
   const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"];
   return Object.values(routes).flatMap((route) =>
@@ -50,7 +50,7 @@ export function wrongMethods(routes: Routes): HostileRequest[] {
   );
 }
 
-/** Bodies that are wrong as a whole, whichever fields there are. */
+/** Bodies that are wrong as a whole, whatever their fields. */
 export function brokenBodies(routes: Routes): HostileRequest[] {
   return Object.values(routes).flatMap((route) => {
     if (route.request === undefined) return [];
@@ -90,7 +90,7 @@ function bodyAttacks(route: Route): FieldAttack[] {
   });
 }
 
-/** What of megabytes fits a field; deep values are tried on all of them. */
+/** Large values of a field's type, and deep values for every field. */
 function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileValue[] {
   const lists = ["0", "null", "{}", '""', ...(soundItem === undefined ? [] : [soundItem])];
   const asList = lists.map((item) => ({ name: `3.9 MB of ${item}`.slice(0, 60), write: () => listOf(item) }));
@@ -118,9 +118,9 @@ function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileVal
   }
 }
 
-/** Parameters of the path, of the query and headers: text, and never much of it. */
+/** Attacks on parameters of the path and of the query, and on headers: texts of at most 15 kB. */
 function nameAttacks(route: Route): FieldAttack[] {
-  const { query, headers } = namedFields(route);
+  const { query = {}, headers = {} } = route;
   const texts = [...hostileStrings, "-1", "1e9", "99999999999999999999", "a".repeat(15_000)];
   const body = route.request === undefined ? undefined : bodyFields(route.request)[0]?.sound;
   const attack = (field: string, ask: (text: string) => Pick<HostileRequest, "path" | "headers">): FieldAttack => ({
@@ -138,10 +138,10 @@ function nameAttacks(route: Route): FieldAttack[] {
     ...[...route.path.matchAll(/:([a-z_]+)/g)].map(([parameter]) =>
       attack(parameter, (text) => ({ path: route.path.replace(parameter, encodeURIComponent(text)) })),
     ),
-    ...query.map((name) =>
+    ...Object.keys(query).map((name) =>
       attack(`?${name}`, (text) => ({ path: `${pathOf(route)}?${name}=${encodeURIComponent(text)}` })),
     ),
-    ...headers.map((name) =>
+    ...Object.keys(headers).map((name) =>
       attack(name, (text) => ({
         path: pathOf(route),
         headers: {
@@ -167,7 +167,7 @@ function methodOf({ method }: Route): string {
   return method.toUpperCase();
 }
 
-/** Of a job or model that does not exist. */
+/** The path of a route, for a job or model that does not exist. */
 function pathOf(route: Route): string {
   return routePath(route, { id: "nobody" });
 }

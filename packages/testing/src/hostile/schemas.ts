@@ -1,10 +1,10 @@
-// Owns the JSON schemas that no client should ask an answer to be valid for: what takes long to compile, what explodes, what no grammar can keep.
+// Owns hostile JSON schemas: slow to compile, exponential in size, or impossible as a grammar.
 
 export interface HostileSchema {
   readonly name: string;
-  /** JSON text, since JSON.stringify would tame some of them; made when it is asked for, since some are large. */
+  /** Returns JSON text: JSON.stringify cannot write some of the schemas. A function, because some are large. */
   readonly write: () => string;
-  /** What an answer must be if the schema is accepted: where a number cannot be kept, the schema must be refused. */
+  /** The only valid answer if the schema is accepted. A schema whose number cannot be represented must be refused. */
   readonly exactly?: string;
 }
 
@@ -14,7 +14,7 @@ const times = <T>(count: number, item: (index: number) => T): T[] =>
 const members = <T>(count: number, value: (index: number) => T): Record<string, T> =>
   Object.fromEntries(times(count, (index) => [`p${index}`, value(index)]));
 
-/** allOf of unions: their product is what a compiler has to look at. */
+/** An allOf of unions: a compiler has to consider their product. */
 function product(unions: number, options: number, keyword: "anyOf" | "oneOf"): unknown {
   const option = (union: number, index: number): unknown => ({
     type: "object",
@@ -25,7 +25,7 @@ function product(unions: number, options: number, keyword: "anyOf" | "oneOf"): u
   return { allOf: times(unions, (union) => ({ [keyword]: times(options, (index) => option(union, index)) })) };
 }
 
-/** Each definition names the next one twice. */
+/** Each definition refers to the next definition twice. */
 function doubling(levels: number): unknown {
   const next = (index: number): unknown => ({ $ref: `#/$defs/p${index + 1}` });
   const level = (index: number): unknown =>
@@ -66,7 +66,7 @@ export const hostileSchemas: readonly HostileSchema[] = [
   { name: "const 1e400", write: () => '{"const":1e400}', exactly: "" },
   { name: "const of a big integer", write: () => '{"const":9007199254740993}', exactly: "9007199254740993" },
   {
-    name: "enum of one bigger integer",
+    name: "enum of a larger integer",
     write: () => '{"enum":[123456789012345678901234567890]}',
     exactly: "123456789012345678901234567890",
   },
@@ -79,20 +79,20 @@ export const hostileSchemas: readonly HostileSchema[] = [
     write: () => '{"type":"object","properties":{"__proto__":{"type":"string"}},"required":["__proto__"]}',
   },
   { name: "$ref into the prototype", write: () => '{"$ref":"#/__proto__/constructor"}' },
-  { name: "a schema that is itself", write: () => '{"$ref":"#"}' },
+  { name: "a schema that refers to itself", write: () => '{"$ref":"#"}' },
   {
-    name: "two schemas that are each other",
+    name: "two schemas that refer to each other",
     write: () => '{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}',
   },
   { name: "allOf of itself", write: () => '{"allOf":[{"$ref":"#"},{"type":"object"}]}' },
   {
-    name: "recursion without an end",
+    name: "recursion through a required member",
     write: () => '{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}',
   },
   { name: "recursive lists", write: () => '{"type":"array","items":{"$ref":"#"},"minItems":1}' },
   { name: "a chain of 60 references", write: () => text(referenceChain(60)) },
   { name: "a chain of 5,000 references", write: () => text(referenceChain(5_000)) },
-  { name: "30 levels that double", write: () => text(doubling(30)) },
+  { name: "30 levels of two references each", write: () => text(doubling(30)) },
   { name: "objects 60 deep", write: () => nestedObjects(60) },
   { name: "objects 5,000 deep", write: () => nestedObjects(5_000) },
   { name: "anyOf 1,000 deep", write: () => `${'{"anyOf":['.repeat(1_000)}{"type":"null"}${"]}".repeat(1_000)}` },

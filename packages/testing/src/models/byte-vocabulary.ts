@@ -1,14 +1,12 @@
-// Owns a vocabulary of bytes and a family's markers: any text can be written in it, and each byte is one token.
+// Owns a vocabulary of all bytes and a family's markers. Each byte is one token, so the vocabulary can encode any text.
 import type { FamilyVocabulary } from "./family-vocabulary.ts";
-
-/** llama.cpp's token types, `llama_token_type` in its header llama.h. */
-const tokenType = { normal: 1, control: 3, userDefined: 4 } as const;
+import { tokenType } from "./gguf.ts";
 
 export interface ByteVocabulary {
-  /** As the file has them: the bytes as GPT-2's characters, by their value, then the markers. */
+  /** In the order of the file: the 256 bytes as GPT-2's characters, then the markers. */
   readonly pieces: readonly string[];
   readonly types: Int32Array;
-  /** Each marker's token. */
+  /** The token of each marker. */
   readonly markers: ReadonlyMap<string, number>;
 }
 
@@ -29,7 +27,7 @@ export function makeByteVocabulary({ control, userDefined, bos, eos, eot }: Fami
   };
 }
 
-/** GPT-2's alphabet: printable bytes mean themselves, the other 68 are the characters from U+0100 on, in order. */
+/** GPT-2's alphabet: printable bytes are their own characters, the other 68 bytes are the characters from U+0100 on, in order. */
 const byteCharacters: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   if (isPrintable(byte)) return String.fromCharCode(byte);
   const before = Array.from({ length: byte }, (_unused, other) => other).filter((other) => !isPrintable(other)).length;

@@ -1,4 +1,4 @@
-// Owns the parts of a made-up decoder's file, by llama.cpp's names: one of the llama architecture, or with what qwen3 and gemma3 add to it.
+// Owns the metadata and tensors of a made-up decoder, with llama.cpp's names. Architectures: llama, and qwen3 and gemma3 with their additions.
 import { gguf, matrix, vector, type GgufTensor } from "./gguf.ts";
 import { makeVocabulary, special } from "./random-vocabulary.ts";
 import type { ModelShape } from "./shapes.ts";
@@ -7,7 +7,7 @@ const chatTemplate =
   "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}" +
   "{% if add_generation_prompt %}assistant:{% endif %}";
 
-/** @param architecture of a model that is no decoder, but whose file says the same */
+/** @param architecture overrides the shape's architecture: files of other models, such as mamba, have the same metadata */
 export function decoderMetadata(
   shape: ModelShape,
   architecture: string = shape.architecture ?? "llama",
@@ -42,7 +42,7 @@ export function decoderMetadata(
   };
 }
 
-/** There is no output matrix: llama.cpp takes the embedding where it is absent. */
+/** Without an output matrix: llama.cpp uses the embedding matrix instead. */
 export function decoderTensors(shape: ModelShape): GgufTensor[] {
   const { layers, width, heads, kvHeads, feedForward, vocabulary } = shape;
   const headSize = headSizeOf(shape);

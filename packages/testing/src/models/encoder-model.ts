@@ -1,5 +1,5 @@
-// Owns the parts of a made-up encoder's file, of the bert architecture by llama.cpp's names: one that embeds texts, or one that ranks them.
-import { gguf, matrix, vector, type GgufTensor } from "./gguf.ts";
+// Owns the metadata and tensors of a made-up encoder for embeddings or reranking: the bert architecture, with llama.cpp's names.
+import { gguf, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import type { ModelShape } from "./shapes.ts";
 import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
@@ -42,8 +42,8 @@ export function encoderTensors(shape: ModelShape, encoder: Encoder): GgufTensor[
   ];
   return [
     matrix("token_embd.weight", width, vocabulary),
-    // Added as it stands, which llama.cpp does in single precision only.
-    { ...vector("token_types.weight", width * 2), dimensions: [width, 2] },
+    // In single precision, because llama.cpp adds this tensor without a conversion.
+    singleMatrix("token_types.weight", width, 2),
     matrix("position_embd.weight", width, context),
     ...norm("token_embd_norm"),
     ...(encoder === "rerank" ? [...linear("cls", width, width), ...linear("cls.output", width, 1)] : []),

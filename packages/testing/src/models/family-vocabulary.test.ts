@@ -1,4 +1,4 @@
-// Tests what is found of a family's markers, on every template that llama.cpp has.
+// Tests the markers that are found in each template of llama.cpp.
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { describe, expect, it } from "vitest";
 import { makeByteVocabulary } from "./byte-vocabulary.ts";
@@ -8,7 +8,7 @@ const templates = llamaTemplates();
 const vocabularyOf = (name: string) => familyVocabulary(templates.get(name) ?? "");
 
 describe("familyVocabulary", () => {
-  it("finds a sound vocabulary in every template", () => {
+  it("finds a valid vocabulary for every template", () => {
     for (const [name, source] of templates) {
       const family = familyVocabulary(source);
       const { pieces, types, markers } = makeByteVocabulary(family);
@@ -33,13 +33,13 @@ describe("familyVocabulary", () => {
     ["GLM-4.6", ["<|observation|>", "<|user|>"], ["<arg_key>", "</arg_value>", "<tool_call>"]],
     ["CohereForAI-c4ai-command-r7b-12-2024-tool_use", ["<|START_ACTION|>", "<BOS_TOKEN>"], []],
     ["MiniMax-M2", ["[e~[", "]~b]"], ["<minimax:tool_call>", "</minimax:tool_call>"]],
-  ])("knows %s's", (name, control, userDefined) => {
+  ])("finds the markers of %s", (name, control, userDefined) => {
     const found = vocabularyOf(name);
     expect(found.control).toEqual(expect.arrayContaining(control));
     expect(found.userDefined).toEqual(expect.arrayContaining(userDefined));
   });
 
-  it("takes nothing for a marker that a template composes, or that ends a line", () => {
+  it("ignores markers that a template completes, and other text in angle brackets", () => {
     expect(familyVocabulary("<|{{ role }}|> a <| b |> <unused7><div>").control).toEqual(["</s>", "<unused7>"]);
   });
 });
@@ -51,7 +51,7 @@ describe("makeByteVocabulary", () => {
     expect(new Set(pieces.slice(0, 256).map((piece) => [...piece].length))).toEqual(new Set([1]));
   });
 
-  it("refuses a marker of both kinds, and one that is empty", () => {
+  it("refuses a marker of both kinds, and an empty marker", () => {
     const make = (control: string[], userDefined: string[]) => () =>
       makeByteVocabulary({ control, userDefined, eos: "</s>" });
     expect(make(["<a>"], ["<a>"])).toThrow("<a> is both control and user-defined");

@@ -1,26 +1,24 @@
-// Owns which markers a model family's vocabulary has, as its converted files have them: control tokens or user-defined ones.
+// Owns the markers in a model family's vocabulary: which are control tokens in converted files, and which are user-defined tokens.
 //
-// What is known of a family comes from its tokenizer's files and from what llama.cpp's converter makes of them (`does_token_look_special` in
-// conversion/base.py): an added token is control when its file calls it special or it looks like <|...|>, <｜...｜> or <unused...>, else
-// user-defined. Whether a file calls MiniMax's, Seed's, Apriel's and DeepSeek's later markers special is not checked here.
+// Sources: the families' tokenizer files, and llama.cpp's converter (`does_token_look_special` in conversion/base.py). An added token is a control
+// token if the tokenizer file marks it as special or it looks like <|...|>, <｜...｜> or <unused...>. Otherwise it is user-defined. The tokenizer
+// files of MiniMax, Seed, Apriel and later DeepSeek models were not checked.
 
 export interface FamilyVocabulary {
   readonly control: readonly string[];
   readonly userDefined: readonly string[];
-  /** Named as the beginning; a control token. */
+  /** Beginning-of-sequence token; a control token. */
   readonly bos?: string;
-  /** Named as the end; a control token. */
+  /** End-of-sequence token; a control token. */
   readonly eos: string;
-  /** Named as the end of a turn, where that is another; a control token. What a scripted model says at last is this one, else `eos`. */
+  /** End-of-turn token, if it is not `eos`; a control token. A scripted model ends its answers with `eot`, or with `eos` if there is no `eot`. */
   readonly eot?: string;
-  /** Whether prompts begin with `bos`; by default where there is one. */
-  readonly addBos?: boolean;
 }
 
-/** <|...|>, <｜...｜> and <unused...>. What a template composes, as `<｜hy_eos{}｜>`, is no marker yet. */
+/** <|...|>, <｜...｜> and <unused...>. Excludes texts that a template completes, such as `<｜hy_eos{}｜>`. */
 const looksSpecial = /<\|[^\s<>|{}]{1,64}\|>|<｜[^\s<>｜{}]{1,64}｜>|<unused\d+>/gu;
 
-/** Special in their files, though they do not look it. */
+/** Special in tokenizer files, although `looksSpecial` does not match. */
 const special = [
   ...[
     "<s>",
@@ -41,7 +39,7 @@ const special = [
   ...["<SPECIAL_10>", "<SPECIAL_11>", "<SPECIAL_12>"],
 ];
 
-/** Not special in their files, so that a program sees them; a vocabulary that has one of a pair has the other. */
+/** Not special in tokenizer files, so decoded text shows them. A vocabulary has both markers of a pair or neither. */
 const visiblePairs = [
   ...["<think>", "<tool_call>", "<tool_response>", "<arg_key>", "<arg_value>", "<tool_calls>"],
   ...["<seed:think>", "<seed:tool_call>", "<seed:cot_budget_reflect>", "<minimax:tool_call>", "<mm:think>"],
@@ -49,17 +47,17 @@ const visiblePairs = [
 ].map(withClosing);
 const visibleOnes = [
   ...["]<]minimax[>[", "｜DSML｜"],
-  // Gemma 4's, which llama.cpp makes visible whatever they look like.
+  // Markers of Gemma 4, which llama.cpp makes user-defined although they look special.
   ...['<|"|>', "<|tool_call>", "<tool_call|>", "<|channel>", "<channel|>", "<tool_response|>", "<|tool>", "<tool|>"],
 ];
 
 interface Family {
-  /** What its templates say and the ones above do not. */
+  /** A text in the family's templates, but not in templates of the families above. */
   readonly sign: string;
   readonly bos?: string;
   readonly eos: string;
   readonly eot?: string;
-  /** Control tokens that it says and that a template need not show. */
+  /** Control tokens of the model's output that a template may not show. */
   readonly says?: readonly string[];
 }
 
@@ -86,7 +84,7 @@ const families: readonly Family[] = [
   { sign: "<|end_of_msg|>", bos: "[BOS]", eos: "<|end_of_msg|>", says: ["[EOS]"] },
   { sign: "<|END_OF_TURN_TOKEN|>", bos: "<BOS_TOKEN>", eos: "<|END_OF_TURN_TOKEN|>" },
   { sign: "<|assistant_end|>", bos: "<s>", eos: "<|assistant_end|>" },
-  // The older one says this marker within an answer, before its call; so it ends nothing there.
+  // Two generations of one family. The older one, in the second row, writes <|message_sep|> inside an answer, before a call, so its end is </s>.
   { sign: "<|function_call|>", bos: "<s>", eos: "<|message_sep|>" },
   { sign: "<|message_sep|>", bos: "<s>", eos: "</s>" },
   { sign: "<seed:bos>", bos: "<seed:bos>", eos: "<seed:eos>" },
@@ -109,7 +107,7 @@ const families: readonly Family[] = [
   },
 ];
 
-/** Of a template, or of several in one text: the markers that it writes, and what else is known of its family. */
+/** The markers of a template, or of several templates in one text, and the other markers of its family. */
 export function familyVocabulary(template: string): FamilyVocabulary {
   const shows = (marker: string): boolean => template.includes(marker);
   const { bos, eos, eot, says = [] } = families.find(({ sign }) => shows(sign)) ?? otherFamily(template);
@@ -127,12 +125,12 @@ export function familyVocabulary(template: string): FamilyVocabulary {
   };
 }
 
-/** `<x>` and `</x>`, `[X]` and `[/X]`. */
+/** The opening and the closing marker: `<x>` and `</x>`, `[X]` and `[/X]`. */
 function withClosing(opening: string): readonly [string, string] {
   return [opening, `${opening.slice(0, 1)}/${opening.slice(1)}`];
 }
 
-/** ChatML's end where it is used; a beginning, whose text is not known, where the template asks for one. */
+/** For unknown families: ChatML's end if the template uses ChatML, and `<s>` as beginning if the template refers to a beginning. */
 function otherFamily(template: string): Family {
   const chatMl = template.includes("<|im_start|>");
   return {
@@ -143,7 +141,7 @@ function otherFamily(template: string): Family {
   };
 }
 
-/** Of a model that fills in code, with the markers of Qwen's coders. */
+/** Vocabulary of a model that fills in code, with the markers of Qwen's coder models. */
 export const infillVocabulary: FamilyVocabulary = {
   control: ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>"],
   userDefined: [],

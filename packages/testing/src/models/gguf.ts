@@ -1,6 +1,6 @@
-// Owns the header of a GGUF file, version 3, as ggml's docs/gguf.md describes it: metadata, then where each tensor is. Little-endian.
+// Owns the header of a GGUF file, version 3, after ggml's docs/gguf.md: metadata, then the names, sizes and offsets of tensors. Little-endian.
 
-/** `ggml_type` of ggml.h, those that we write. */
+/** The values of `ggml_type` (ggml.h) that we write. */
 const tensorType = { f32: 0, q8_0: 8 } as const;
 
 export interface GgufTensor {
@@ -11,23 +11,33 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
+/** The values of `llama_token_type` (llama.h) that we write. */
+export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
+/** Value of `llama_ftype` (llama.h) for models in Q8_0. */
+export const fileTypeQ8 = 7;
+
 const alignment = 32;
 
-/** Weights that share a scale in Q8_0, and the bytes they take: a half float and one signed byte for each. */
+/** A block of Q8_0: its weights share a scale. Its bytes are the scale, a half float, and a signed byte for each weight. */
 export const block = { weights: 32, bytes: 34 } as const;
 
-/** In Q8_0; the columns are a multiple of a block's weights. */
+/** A matrix in Q8_0, whose columns are a multiple of a block's weights. */
 export function matrix(name: string, columns: number, rows: number): GgufTensor {
   const bytes = ((columns * rows) / block.weights) * block.bytes;
   return { name, dimensions: [columns, rows], type: "q8_0", bytes };
 }
 
-/** In single precision, as norms and biases are in every file. */
+/** A vector in single precision, like norms and biases in every file. */
 export function vector(name: string, length: number): GgufTensor {
   return { name, dimensions: [length], type: "f32", bytes: length * 4 };
 }
 
-/** Values of the metadata, each after its `gguf_metadata_value_type`. Numbers lie as in memory: wherever Node runs it is little-endian. */
+/** A matrix in single precision. */
+export function singleMatrix(name: string, columns: number, rows: number): GgufTensor {
+  return { ...vector(name, columns * rows), dimensions: [columns, rows] };
+}
+
+/** Metadata values, each after its `gguf_metadata_value_type`. Numbers are copied from memory: our platforms are little-endian. */
 export const gguf = {
   uint32: (value: number): Buffer => Buffer.concat([u32(4), u32(value)]),
   float32: (value: number): Buffer => Buffer.concat([u32(6), bytesOf(Float32Array.of(value))]),
@@ -38,7 +48,7 @@ export const gguf = {
   int32s: (values: Int32Array): Buffer => Buffer.concat([array(5, values.length), bytesOf(values)]),
 };
 
-/** The header with its padding: the first tensor's bytes follow it, and each tensor's are padded too. */
+/** The header with padding. The tensors' bytes follow, each padded to a multiple of the alignment. */
 export function ggufHeader(metadata: Readonly<Record<string, Buffer>>, tensors: readonly GgufTensor[]): Buffer {
   const entries = Object.entries(metadata);
   const parts: Buffer[] = [Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(entries.length)];
@@ -52,7 +62,7 @@ export function ggufHeader(metadata: Readonly<Record<string, Buffer>>, tensors: 
   return Buffer.concat([header, Buffer.alloc(aligned(header.length) - header.length)]);
 }
 
-/** The next multiple of the alignment. */
+/** Rounds up to a multiple of the alignment. */
 export function aligned(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment;
 }

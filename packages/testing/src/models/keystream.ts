@@ -1,7 +1,7 @@
-// Owns randomness that is the same each time, a gigabyte a second.
+// Owns pseudo-random bytes, the same in each run, at a gigabyte per second.
 import { createCipheriv, createHash } from "node:crypto";
 
-/** Answers with as many bytes as are asked for, each time the next ones of one endless row. */
+/** Returns a function that returns the next `bytes` bytes of an endless sequence. */
 export function createKeystream(): (bytes: number) => Buffer {
   const key = createHash("sha256").update("1").digest();
   const cipher = createCipheriv("aes-256-ctr", key, Buffer.alloc(16));

@@ -1,38 +1,34 @@
-// Owns the making of a LoRA adapter's file: small random changes of some of a model's matrices, by the names that llama.cpp reads (`llama-adapter.cpp`).
-import { gguf, ggufHeader, aligned, type GgufTensor } from "./gguf.ts";
+// Writes the file of a LoRA adapter: small random changes of some matrices of a model, with the names of llama.cpp (`llama-adapter.cpp`).
+import { aligned, gguf, ggufHeader, singleMatrix, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 
 export interface LoraShape {
-  /** Of the model that it is for: `llama`, say. */
+  /** Architecture of the adapted model, such as `llama`. */
   readonly architecture: string;
-  /** The model's matrices that it changes: `blk.0.attn_q.weight`, say, with as many columns and rows as there. */
+  /** Matrices of the model to change, such as `blk.0.attn_q.weight`, with their sizes in the model. */
   readonly matrices: readonly { readonly name: string; readonly columns: number; readonly rows: number }[];
-  /** 2 by default. */
+  /** Rank of the change; 2 by default. */
   readonly rank?: number;
-  /** The greatest number in it; 0.1 by default. Two adapters with different ones differ in nothing else. */
+  /** Greatest absolute weight; 0.1 by default. Adapters of different strengths are equal up to this factor. */
   readonly strength?: number;
 }
 
-/** Answers with the file's bytes. */
+/** Returns the size of the file in bytes. */
 export function writeLora({ architecture, matrices, rank = 2, strength = 0.1 }: LoraShape, path: string): number {
   const metadata = {
     "general.type": gguf.string("adapter"),
     "general.architecture": gguf.string(architecture),
     "general.name": gguf.string("Random adapter"),
     "adapter.type": gguf.string("lora"),
-    // What is added is multiplied by alpha over rank.
+    // llama.cpp scales the change by alpha / rank, which is 1 here.
     "adapter.lora.alpha": gguf.float32(rank),
   };
   const tensors = matrices.flatMap(({ name, columns, rows }) => [
-    singles(`${name}.lora_a`, columns, rank),
-    singles(`${name}.lora_b`, rank, rows),
+    singleMatrix(`${name}.lora_a`, columns, rank),
+    singleMatrix(`${name}.lora_b`, rank, rows),
   ]);
   return writeModelFile(path, pieces(ggufHeader(metadata, tensors), tensors, strength));
-}
-
-function singles(name: string, columns: number, rows: number): GgufTensor {
-  return { name, dimensions: [columns, rows], type: "f32", bytes: columns * rows * Float32Array.BYTES_PER_ELEMENT };
 }
 
 function* pieces(header: Buffer, tensors: readonly GgufTensor[], strength: number): Generator<Buffer, void> {

@@ -1,8 +1,8 @@
-// Owns the writing of a model's file: a file that has its name is whole.
+// Writes a model's file under a temporary name and renames it at the end, so that a file with the final name is complete.
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** In this order; memory holds one piece at a time. Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
+/** Writes the pieces in this order. Returns the file's bytes. @throws Error naming the path after a failure; the unfinished file is deleted */
 export function writeModelFile(path: string, pieces: Iterable<Buffer>): number {
   const unfinished = `${path}.part`;
   try {

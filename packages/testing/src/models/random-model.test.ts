@@ -1,4 +1,4 @@
-// Tests a made-up model's file: its numbers, its vocabulary, and that what its header promises is there.
+// Tests a made-up model's file: its half floats, its vocabulary, and its size as the header promises.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,18 +11,18 @@ import { writeRandomModel } from "./random-model.ts";
 import { toHalf } from "./random-weights.ts";
 import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
-/** The number that these bits mean. */
+/** Decodes a normal half float. */
 function fromHalf(bits: number): number {
   return (1 + (bits & 0x3ff) / 1_024) * 2 ** ((bits >>> 10) - 15);
 }
 
 describe("toHalf", () => {
-  it("gives back every half float that has all its precision", () => {
+  it("returns the bits of every normal half float", () => {
     const all = Array.from({ length: 0x7c00 - 0x400 }, (_, index) => index + 0x400);
     expect(all.filter((bits) => toHalf(fromHalf(bits)) !== bits)).toEqual([]);
   });
 
-  it("takes the one below a number between two", () => {
+  it("rounds down", () => {
     expect(fromHalf(toHalf(1 + 2 ** -11))).toBe(1);
     expect(fromHalf(toHalf(1 + 1.9 * 2 ** -10))).toBe(1 + 2 ** -10);
   });
@@ -31,13 +31,13 @@ describe("toHalf", () => {
 describe("makeVocabulary", () => {
   const { pieces, scores, types } = makeVocabulary(32_000);
 
-  it("has as many different pieces as were asked for, all of the bytes among them", () => {
+  it("has the requested number of different pieces, with all bytes", () => {
     expect(new Set(pieces).size).toBe(32_000);
     expect(scores).toHaveLength(32_000);
     expect(types.filter((type) => type === 6)).toHaveLength(256);
   });
 
-  it("has for every word the shorter one from which it is merged, with a higher score", () => {
+  it("has the word without its last letter for every word, with a higher score", () => {
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
     const words = [...ids].filter(([piece]) => piece.startsWith("\u2581") && piece.length > 1);
     const orphans = words.filter(([piece, id]) => {
@@ -48,7 +48,7 @@ describe("makeVocabulary", () => {
     expect(orphans).toEqual([]);
   });
 
-  it("refuses a size that does not hold the alphabet", () => {
+  it("refuses a size below that of the alphabet", () => {
     expect(() => makeVocabulary(100)).toThrow(/at least/);
   });
 });
@@ -56,7 +56,7 @@ describe("makeVocabulary", () => {
 describe("makeWordPieces", () => {
   const { pieces, types } = makeWordPieces(1_024);
 
-  it("has lower-case characters to begin a word with and to continue it with, each once", () => {
+  it("has each lower-case character once to begin a word and once to continue a word", () => {
     expect(new Set(pieces).size).toBe(pieces.length);
     for (const character of [..."az09.?"])
       expect(pieces).toEqual(expect.arrayContaining([character, `\u2581${character}`]));
@@ -85,7 +85,7 @@ describe("writeRandomModel", () => {
   });
 
   it.each(["embed", "rerank"] as const)(
-    "writes an encoder to %s, the same each time, as long as its tensors are",
+    "writes the same encoder for %s each time, with the size of its tensors",
     (encoder) => {
       const [a, b] = ["a", "b"].map((name) => join(folder, `${name}.gguf`)) as [string, string];
       const bytes = writeRandomModel({ ...shape, encoder }, a);
@@ -98,7 +98,7 @@ describe("writeRandomModel", () => {
     },
   );
 
-  it("gives each matrix weights of the size that keeps what passes through it", () => {
+  it("scales the weights of each matrix so that activations keep their size", () => {
     const path = join(folder, "a.gguf");
     writeRandomModel(shape, path);
     // The last matrix, of 96 columns: 64 rows of 3 blocks, each a scale and 32 bytes.
@@ -112,7 +112,7 @@ describe("writeRandomModel", () => {
     expect(deviation * Math.sqrt(96)).toBeLessThan(1.05);
   });
 
-  it("leaves nothing of a file that it cannot finish", () => {
+  it("deletes a file that it cannot finish", () => {
     mkdirSync(join(folder, "taken.gguf/full"), { recursive: true });
     expect(() => writeRandomModel(shape, join(folder, "taken.gguf"))).toThrow(/Cannot write .*\/taken\.gguf: /);
     expect(readdirSync(folder)).toEqual(["taken.gguf"]);
@@ -125,7 +125,7 @@ describe("writeRandomModel", () => {
 });
 
 describe("shapeNamed", () => {
-  it("knows the shapes and names them when asked for another", () => {
+  it("finds a shape by its name, and lists the names for an unknown one", () => {
     expect(shapeNamed("135m").layers).toBe(30);
     expect(() => shapeNamed("9t")).toThrow(/one of 15m, 135m/);
   });

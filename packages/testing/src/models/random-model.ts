@@ -1,17 +1,14 @@
-// Owns the making of a model's file, in Q8_0: random weights, the same each time. A decoder, a recurrent model, or an encoder.
+// Writes the file of a decoder, a recurrent model or an encoder in Q8_0, with pseudo-random weights that are the same each time.
 import { decoderMetadata, decoderTensors } from "./decoder-model.ts";
 import { encoderMetadata, encoderTensors } from "./encoder-model.ts";
-import { gguf, ggufHeader, type GgufTensor } from "./gguf.ts";
+import { fileTypeQ8, gguf, ggufHeader, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 import { recurrentMetadata, recurrentTensors } from "./recurrent-model.ts";
 import { tensorPieces } from "./random-weights.ts";
 import type { ModelShape } from "./shapes.ts";
 
-/** `llama_ftype` of llama.h. */
-const fileTypeQ8 = 7;
-
-/** Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
+/** Returns the size of the file in bytes. @throws Error naming the path after a failure; the unfinished file is deleted */
 export function writeRandomModel(shape: ModelShape, path: string): number {
   const { tensors, metadata } = partsOf(shape);
   const general = {

@@ -1,16 +1,14 @@
-// Owns a made-up SentencePiece vocabulary in which any text can be written: bytes, printable characters and words of syllables.
-
-/** llama.cpp's token types, `llama_token_type` in its header llama.h. */
-const tokenType = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
+// Owns a made-up SentencePiece vocabulary: bytes, printable characters and words of syllables. Can encode any text.
+import { tokenType } from "./gguf.ts";
 
 export interface Vocabulary {
   readonly pieces: readonly string[];
-  /** Higher ones are merged first. */
+  /** The tokenizer merges pairs into pieces with higher scores first. */
   readonly scores: Float32Array;
   readonly types: Int32Array;
 }
 
-/** The first three pieces, by their places. */
+/** Tokens of the first three pieces. */
 export const special = { unknown: 0, beginning: 1, end: 2 } as const;
 /** SentencePiece's mark for a space, with which a word begins. */
 const space = "\u2581";
@@ -20,9 +18,9 @@ const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).t
 const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
 
 /**
- * Words are made by adding one letter at a time to a shorter one that is a word too. The tokenizer merges pairs of known pieces, so this
- * is what lets it find a long word at all; and since no other piece is longer than a letter, it finds the same pieces always.
- * @throws Error when `size` does not hold the bytes and characters
+ * Each word is a shorter word of the vocabulary plus one letter. The tokenizer merges pairs of known pieces, so it builds a long word letter by
+ * letter. All other pieces are single letters, so each text has exactly one tokenization.
+ * @throws Error when `size` is too small for the bytes and characters
  */
 export function makeVocabulary(size: number): Vocabulary {
   const pieces = ["<unk>", "<s>", "</s>", ...bytes, space, ...printable];
@@ -42,7 +40,7 @@ export function makeVocabulary(size: number): Vocabulary {
   };
 }
 
-/** The words with one letter, then those with two …, consonants and vowels in turn: "▁b", "▁ba", "▁bab", "▁baba" … */
+/** All words of one letter, then all words of two letters, and so on, with consonants and vowels in turn: "▁b", "▁ba", "▁bab", "▁baba" … */
 function* words(): Generator<string, void> {
   let shorter = [space];
   for (let length = 1; ; length++) {

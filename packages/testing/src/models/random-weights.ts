@@ -1,14 +1,14 @@
-// Owns the contents of a made-up model's tensors: random ones, the same each time, that neither grow nor vanish on their way through it.
+// Owns the pseudo-random weights of a made-up model, the same each time. Their scale keeps activations from growing or vanishing.
 import { aligned, block, type GgufTensor } from "./gguf.ts";
 
-/** A multiple of a block's bytes. */
+/** Size of a piece in bytes; a multiple of a block's bytes. */
 const pieceBytes = block.bytes * 32_768;
-/** The standard deviation of a byte that is anything from -128 to 127. */
+/** Standard deviation of a random byte from -128 to 127. */
 const byteDeviation = 256 / Math.sqrt(12);
 
 /**
- * The tensor's bytes with its padding: ones in single precision, zeros for a bias, what lets a recurrent state fade, random bytes under one scale for a
- * matrix.
+ * The bytes of a tensor with its padding. A matrix has random bytes with one scale. A vector has ones, a bias zeros, and the decay of a
+ * recurrent state (`ssm_a`) -1.
  */
 export function* tensorPieces(
   { name, type, dimensions, bytes }: GgufTensor,
@@ -17,7 +17,7 @@ export function* tensorPieces(
   const [columns = 1] = dimensions;
   if (type === "f32") yield Buffer.from(new Float32Array(bytes / 4).fill(singleOf(name)).buffer);
   else {
-    // Keeps what passes through it at the size it had, so that the logits stay near each other and no token wins always.
+    // Keeps activations at their size, so that the logits are close to each other and no token always wins.
     const scale = toHalf(1 / Math.sqrt(columns) / byteDeviation);
     for (let from = 0; from < bytes; from += pieceBytes) {
       const piece = random(Math.min(pieceBytes, bytes - from));
@@ -33,7 +33,7 @@ function singleOf(name: string): number {
   return name.endsWith(".ssm_a") ? -1 : 1;
 }
 
-/** The bits of the half float below a positive number that a half float holds with all its precision: 2^-14 to 65,504. */
+/** Rounds a number from 2^-14 to 65,504, the range of normal half floats, down to a half float. Returns its bits. */
 export function toHalf(value: number): number {
   const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
   return (bits >>> 13) - (112 << 10);

@@ -1,4 +1,4 @@
-// Tests how scripts become tokens, and where they stand.
+// Tests the tokens of scripts and their positions.
 import { describe, expect, it } from "vitest";
 import { createScriptTokenizer, tokensByPlace, type Answer } from "./script.ts";
 
@@ -10,16 +10,16 @@ const markers = new Map([
 const tokenize = createScriptTokenizer({ markers });
 
 describe("createScriptTokenizer", () => {
-  it("takes the longest marker at each place, and bytes for the rest", () => {
+  it("takes the longest marker at each position, and bytes for the rest", () => {
     expect(tokenize("x<a>b<a><a")).toEqual([0x78, 257, 256, 0x3c, 0x61]);
     expect(tokenize("é｜é｜🐝")).toEqual([0xc3, 0xa9, 258, 0xf0, 0x9f, 0x90, 0x9d]);
   });
 
-  it("writes a text in bytes, whatever it says, and a token as the one that it is", () => {
+  it("writes a text in bytes even if it contains a marker, and a token as itself", () => {
     expect(tokenize([{ text: "<a>" }, { token: "<a>" }, { text: "" }])).toEqual([0x3c, 0x61, 0x3e, 256]);
   });
 
-  it("names a marker that there is not", () => {
+  it("names an unknown marker", () => {
     expect(() => tokenize([{ token: "<b>" }])).toThrow("Cannot say <b>: the model has no such marker");
   });
 });
@@ -27,7 +27,7 @@ describe("createScriptTokenizer", () => {
 describe("tokensByPlace", () => {
   const place = (...answers: Answer[]): number[] => tokensByPlace(answers, { context: 8, end: 9, tokenize });
 
-  it("puts an answer's first token after the last place of its prompt", () => {
+  it("puts an answer's first token after the last position of its prompt", () => {
     expect(place({ at: 2, say: "ab" })).toEqual([9, 0x61, 0x62, 9, 9, 9, 9, 9]);
   });
 
@@ -35,7 +35,7 @@ describe("tokensByPlace", () => {
     expect(place({ at: 5, say: "cd" }, { at: 2, say: "ab" })).toEqual([9, 0x61, 0x62, 9, 0x63, 0x64, 9, 9]);
   });
 
-  it("fills the context to its last place", () => {
+  it("fills the context to its last position", () => {
     expect(place({ at: 1, say: "abcdefg" }).at(-1)).toBe(9);
     expect(place({ at: 8, say: "" })).toEqual(place());
   });

@@ -1,15 +1,15 @@
-// Owns what a scripted model is to say: from texts with markers in them to the token after each place.
+// Owns the tokens of a scripted model: translates its answers, texts with markers, to a list of the token after each position.
 import type { ByteVocabulary } from "./byte-vocabulary.ts";
 
 /**
- * A string's markers become their tokens, as a tokenizer takes them: at each place the longest. In pieces, `text` is written in bytes
- * whatever it says, and `token` is one marker.
+ * In a string, each marker becomes its token, the longest at each position, as in a tokenizer. In a list, `text` becomes bytes even if it contains a
+ * marker, and `token` is one marker.
  */
 export type Script = string | readonly ({ readonly text: string } | { readonly token: string })[];
 
-/** One answer, and to which prompt. */
+/** One answer, and the length of its prompt. */
 export interface Answer {
-  /** The place of its first token, which is how many tokens are before it: 57 answers a prompt of 57 tokens. */
+  /** Position of the answer's first token, which equals the number of tokens before it: 57 answers a prompt of 57 tokens. */
   readonly at: number;
   readonly say: Script;
 }
@@ -48,8 +48,8 @@ export function createScriptTokenizer({ markers }: Pick<ByteVocabulary, "markers
 }
 
 /**
- * The token that follows each of the context's places: after each answer, and wherever no answer is, it is the end.
- * @throws Error when an answer does not fit into the context, or into the places before the next one
+ * The token after each position of the context. After an answer, and where there is no answer, it is the end token.
+ * @throws Error when an answer does not fit into the context, or overlaps the next answer
  */
 export function tokensByPlace(
   answers: readonly Answer[],

@@ -1,5 +1,5 @@
-// Tests the files of scripted models: what changes with a script, what does not, and that the token to say leads all others by far.
-// That llama.cpp says it is tests/family-clients.test.ts.
+// Tests the files of scripted models: which bytes a script changes, and by how much the next token's logit leads.
+// tests/family-clients.test.ts tests what llama.cpp generates with them.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** What decides over the token after each place: 4 blocks of a scale and 32 signed bytes. */
+/** The embedding of each position, which decides the next token: 4 blocks of a scale and 32 signed bytes. */
 function rowsOf({ bytes }: ScriptedModel): string[] {
   const content = readFileSync(path).subarray(-context * rowBytes);
   expect(statSync(path).size).toBe(bytes);
@@ -36,7 +36,7 @@ function codeOf(row: string): number[] {
 }
 
 describe("writeScriptedModel", () => {
-  it("gives every place the code of the token after it, and that is the end where the script has no text", () => {
+  it("gives every position the code of the next token, which is the end where the script has no text", () => {
     const rows = rowsOf(writeScriptedModel({ path, template, context, script: [{ at: 5, say: "abca<think>" }] }));
     const end = rows[0];
     const rowCodes = rows.slice(4, 9);
@@ -46,12 +46,12 @@ describe("writeScriptedModel", () => {
     expect(new Set([...rows.slice(0, 4), ...rows.slice(9)])).toEqual(new Set([end]));
   });
 
-  it("lets the token to say lead all others by 30 and more", () => {
+  it("makes the logit of the next token lead all other logits by at least 30", () => {
     const model = writeScriptedModel({ path, template, context });
     const all = Array.from({ length: 256 }, (_, byte) => byte);
     model.say({ at: 1, say: [...model.markers.keys()].map((token) => ({ token })) });
     const markers = rowsOf(model).slice(0, model.markers.size);
-    // 128 to 255 are halves of characters; these hold all others and most of them.
+    // The bytes 128 to 255 are parts of characters; these characters have all other bytes and most of the parts.
     model.say({ at: 1, say: String.fromCodePoint(...all.filter((byte) => byte > 0), 0x1_0000, 0x10_0000) });
     const codes = [...new Set([...markers, ...rowsOf(model)])].map(codeOf);
     expect(codes.length).toBeGreaterThan(190);
@@ -64,7 +64,7 @@ describe("writeScriptedModel", () => {
     }
   });
 
-  it("changes a file in place that differs in its script alone, and nothing else of it", () => {
+  it("changes only the answers of a file that differs in its script alone, in place", () => {
     const model = writeScriptedModel({ path, template, context });
     const [silent, { ino }] = [readFileSync(path), statSync(path)];
     writeScriptedModel({ path, template, context, script: [{ at: 5, say: "abc" }] });
@@ -74,14 +74,14 @@ describe("writeScriptedModel", () => {
     expect(readFileSync(path).equals(silent)).toBe(true);
   });
 
-  it("writes another file where the model is another one", () => {
+  it("writes a new file for another model", () => {
     writeScriptedModel({ path, template, context });
     const reader = statSync(path).ino;
     writeScriptedModel({ path, template: template.replace("messages", "massages"), context });
     expect(statSync(path).ino).not.toBe(reader);
   });
 
-  it("names each template that it carries", () => {
+  it("names each template in the file", () => {
     const markers = writeScriptedModel({ path, template, templates: { tool_use: "<tool_call>" }, context }).markers;
     const file = readFileSync(path).toString("latin1");
     for (const key of ["chat_template", "chat_templates", "chat_template.tool_use"]) {
@@ -92,7 +92,7 @@ describe("writeScriptedModel", () => {
     expect(markers.has("</tool_call>")).toBe(true);
   });
 
-  it("refuses what it cannot write, by its reason", () => {
+  it("refuses an impossible model with its reason", () => {
     const write = (options: object) => () => writeScriptedModel({ path, template, context, ...options });
     expect(write({ context: 0 })).toThrow(/Cannot write .*: a context of 0 tokens/);
     expect(write({ script: [{ at: 2, say: [{ token: "<nope>" }] }] })).toThrow("Cannot say <nope>: the model has no");

@@ -1,12 +1,12 @@
-// Owns models that say the text of a script: llama.cpp loads them, samples from them and applies grammars to them as to any other.
+// Writes models that generate the text of a script. llama.cpp loads them, samples from them and applies grammars to them as to any model.
 //
-// Such a model has gpt2's architecture and one block of zeros, so only what is embedded reaches its output. A token's embedding is zero too,
-// and a position's is the code of the token to say after it: with the same codes for an output matrix, that token leads all others by so
-// much that sampling finds it at any temperature in use. A script is thus bound to places, which is to say to prompts of one length.
+// A scripted model has gpt2's architecture and one block of zeros, so only the embeddings reach its output. Token embeddings are zero too. A
+// position's embedding is the code of the next token, and the output matrix has the same codes. So the next token's logit is far above all other
+// logits, and sampling finds the token at any common temperature. An answer is bound to positions, and so to a prompt of a certain length.
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { makeByteVocabulary, type ByteVocabulary } from "./byte-vocabulary.ts";
 import { familyVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
-import { aligned, block, gguf, ggufHeader, matrix, vector, type GgufTensor } from "./gguf.ts";
+import { aligned, block, fileTypeQ8, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
@@ -17,27 +17,27 @@ export interface ScriptedModelOptions {
   readonly template: string;
   /** Further templates by their names, such as `tool_use`. */
   readonly templates?: Readonly<Record<string, string>>;
-  /** By default what the templates show of their family's. */
+  /** By default the vocabulary of the family that the templates show. */
   readonly vocabulary?: FamilyVocabulary;
-  /** Tokens; 4,096 by default. */
+  /** Context length in tokens; 4,096 by default. */
   readonly context?: number;
-  /** What it says; by default it ends every answer at once. */
+  /** The model's answers; by default every answer is empty. */
   readonly script?: readonly Answer[];
 }
 
 export interface ScriptedModel {
   readonly path: string;
   readonly bytes: number;
-  /** Each marker's token. The 256 bytes are the tokens before. */
+  /** The token of each marker. The tokens 0 to 255 are the bytes. */
   readonly markers: ReadonlyMap<string, number>;
-  /** What it ends its answers with. */
+  /** Token that ends an answer. */
   readonly end: number;
-  /** The tokens that it says for a script, without the end. @throws Error naming a marker that it does not have */
+  /** The tokens of a script, without the end token. @throws Error naming an unknown marker */
   tokenize(script: Script): number[];
   /**
-   * Replaces all that it says, in place: a worker that has the file in memory (all do that map it, which is what llama.cpp does by itself)
-   * says the new answers from its next token on.
-   * @throws Error as `tokenize`, or when answers overlap or do not fit into the context
+   * Replaces all answers in the file. A worker that maps the file into memory, llama.cpp's default, generates the new answers from its next token
+   * on.
+   * @throws Error like `tokenize`, and when answers overlap or do not fit into the context
    */
   say(...answers: readonly Answer[]): void;
 }
@@ -46,14 +46,12 @@ const width = 128;
 const feedForward = block.weights;
 const defaultContext = 4_096;
 const maxContext = 131_072;
-/** `llama_ftype` of llama.h. */
-const fileTypeQ8 = 7;
 /** The half float 1. */
 const scaleOne = 0x3c00;
 
 /**
- * Writes it; a file that is there and differs in what it says alone is changed in place, as `say` does.
- * @throws Error naming the path when it cannot be written; as `say`
+ * Writes the model's file. If the file exists and only its answers differ, replaces the answers in place, like `say`.
+ * @throws Error naming a path that cannot be written; like `say`
  */
 export function writeScriptedModel(options: ScriptedModelOptions): ScriptedModel {
   const { path, context = defaultContext, script = [] } = options;
@@ -84,10 +82,10 @@ export function writeScriptedModel(options: ScriptedModelOptions): ScriptedModel
   };
 }
 
-/** Half of them 1 and half -1: of mean 0 and variance 1, so that the norm at the end leaves them as they are. */
+/** Half of the numbers are 1 and half are -1. Mean 0 and variance 1, so that the final norm does not change them. */
 type Code = Int8Array;
 
-/** Random ones, the same each time: two of them have about as many places in common as not. */
+/** Pseudo-random codes, the same each time. Two codes agree in about half of their numbers. */
 function codesOf(count: number): readonly Code[] {
   const random = createKeystream();
   return Array.from({ length: count }, () => {
@@ -100,7 +98,7 @@ function codesOf(count: number): readonly Code[] {
   });
 }
 
-/** In Q8_0, exactly. */
+/** A code in Q8_0, without a rounding error. */
 function embedding(code: Code): Buffer {
   const bytes = Buffer.alloc((width / block.weights) * block.bytes);
   for (let from = 0, at = 0; from < width; from += block.weights, at += block.bytes) {
@@ -110,7 +108,7 @@ function embedding(code: Code): Buffer {
   return bytes;
 }
 
-/** All of the file but the positions' embeddings, which are its last tensor. */
+/** The whole file except the positions' embeddings, which are the last tensor. */
 function constantPart(
   options: ScriptedModelOptions & { readonly context: number },
   family: FamilyVocabulary,
@@ -152,16 +150,16 @@ function modelMetadata(context: number): Readonly<Record<string, Buffer>> {
   };
 }
 
-/** A file without a token for the beginning names the end, as Qwen's do: left out, llama.cpp would take GPT-2's number for it. */
+/** Without a beginning, the file names the end as its beginning, as Qwen's files do: otherwise llama.cpp would assume GPT-2's token number. */
 function endsMetadata(
-  { bos, eos, eot, addBos = bos !== undefined }: FamilyVocabulary,
+  { bos, eos, eot }: FamilyVocabulary,
   token: (marker: string) => Buffer,
 ): Readonly<Record<string, Buffer>> {
   return {
     "tokenizer.ggml.bos_token_id": token(bos ?? eos),
     "tokenizer.ggml.eos_token_id": token(eos),
     ...(eot === undefined ? {} : { "tokenizer.ggml.eot_token_id": token(eot) }),
-    "tokenizer.ggml.add_bos_token": gguf.bool(addBos),
+    "tokenizer.ggml.add_bos_token": gguf.bool(bos !== undefined),
   };
 }
 
@@ -202,11 +200,10 @@ function tensorsOf(vocabulary: number, codes: readonly Code[]): FilledTensor[] {
   ];
 }
 
-/** Half of the codes: the token to say gets a logit of 64 so, and the others are 20 from 0 at most, nearly always. */
+/** The codes times 1/2: the next token's logit is 64, and nearly all other logits are between -20 and 20. */
 function outputMatrix(codes: readonly Code[]): FilledTensor {
   const weights = Float32Array.from(codes.flatMap((code) => Array.from(code, (sign) => sign / 2)));
-  const tensor = { ...vector("output.weight", weights.length), dimensions: [width, codes.length] };
-  return { tensor, content: Buffer.from(weights.buffer) };
+  return { tensor: singleMatrix("output.weight", width, codes.length), content: Buffer.from(weights.buffer) };
 }
 
 function beginsWith(path: string, constant: Buffer, bytes: number): boolean {

@@ -1,8 +1,8 @@
-// Owns the shapes of real models: how many weights stand where, and nothing of what they say.
+// Owns the shapes of real models: the sizes of their tensors, without the weights.
 
 export interface ModelShape {
   readonly name: string;
-  /** The model whose shape it is. */
+  /** The real model with this shape. */
   readonly like: string;
   readonly layers: number;
   readonly width: number;
@@ -10,21 +10,21 @@ export interface ModelShape {
   readonly kvHeads: number;
   readonly feedForward: number;
   readonly vocabulary: number;
-  /** Tokens that it claims to be trained on. */
+  /** Context length in tokens, as the file reports it. */
   readonly context: number;
-  /** It reads a text as a whole and writes none: what becomes of it is a vector, or how well a text fits another one. */
+  /** Purpose of an encoder, a model that generates no text: embeddings, or relevance scores of texts. */
   readonly encoder?: "embed" | "rerank";
-  /** Of a decoder with attention: by which architecture's names and with which of its tensors. `llama` unless given. */
+  /** Architecture of a decoder with attention, for the names and the choice of its tensors. `llama` by default. */
   readonly architecture?: "llama" | "qwen3" | "gemma3";
-  /** Numbers of a head, where that is not the width divided by the heads. */
+  /** Size of a head, if it is not the width divided by the number of heads. */
   readonly headSize?: number;
-  /** Tokens that five of six layers look back on. */
+  /** Tokens in the attention window of five of six layers. */
   readonly window?: number;
-  /** Its memory of a text is one state, after its last token. It has neither heads nor a feed-forward part. */
+  /** A recurrent model: its memory is the state after the last token. It has no attention heads and no feed-forward part. */
   readonly recurrent?: true;
 }
 
-/** All with tied embeddings, as the models of these sizes have them. In the order of the fields. */
+/** Small decoders with tied embeddings. The columns are the fields in their order. */
 const rows = [
   ["15m", "stories15M", 6, 288, 6, 6, 768, 32_000, 2_048],
   ["135m", "SmolLM2-135M", 30, 576, 9, 3, 1_536, 49_152, 8_192],
@@ -33,13 +33,13 @@ const rows = [
   ["1b", "Llama-3.2-1B", 16, 2_048, 32, 8, 8_192, 128_256, 8_192],
 ] as const;
 
-/** Their matrices: all-MiniLM-L6-v2's, and so are those of the reranker ms-marco-MiniLM-L6-v2. */
+/** Sizes of all-MiniLM-L6-v2. The reranker ms-marco-MiniLM-L6-v2 has the same sizes. */
 const miniLm = { layers: 6, width: 384, heads: 12, kvHeads: 12, feedForward: 1_536, vocabulary: 30_522, context: 512 };
 
-/** Its matrices. */
+/** Sizes of mamba-130m. */
 const mamba = { layers: 24, width: 768, heads: 0, kvHeads: 0, feedForward: 0, vocabulary: 50_280, context: 8_192 };
 
-/** Heads larger than their part of the width, and normed. */
+/** Has normalized heads that are larger than the width divided by their number. */
 const qwen: ModelShape = {
   name: "qwen",
   like: "Qwen3-0.6B",
@@ -47,7 +47,7 @@ const qwen: ModelShape = {
   ...{ vocabulary: 151_936, context: 40_960, architecture: "qwen3" },
 };
 
-/** A large vocabulary, and layers that look back on a window only. */
+/** Has a large vocabulary, and layers with an attention window. */
 const gemma: ModelShape = {
   name: "gemma",
   like: "gemma-3-270m",

@@ -1,16 +1,16 @@
-// Owns a model's file with its weights in single precision: the same model, but what is computed with halves is
-// rounded to halves, which any other shape of a batch tips; with these it is not.
+// Converts a model's file to single precision. With half-precision weights, llama.cpp rounds to halves while it computes, so results differ
+// with the shape of a batch. With single precision it does not.
 import { readFileSync, writeFileSync } from "node:fs";
 import { aligned } from "./gguf.ts";
 
-/** Bytes of a metadata value, by its `gguf_metadata_value_type`; texts and arrays say theirs themselves (ggml's docs/gguf.md). */
+/** Bytes of a metadata value, by its `gguf_metadata_value_type`. Texts and arrays contain their lengths (ggml's docs/gguf.md). */
 const valueBytes: readonly (number | undefined)[] = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
 const [textType, arrayType] = [8, 9];
 /** `ggml_type` of ggml.h. */
 const [f32, f16] = [0, 1];
 
 interface Tensor {
-  /** Name and dimensions, as the header has them. */
+  /** Name and dimensions, as bytes of the header. */
   readonly head: Buffer;
   readonly type: number;
   readonly weights: number;
@@ -18,8 +18,8 @@ interface Tensor {
 }
 
 /**
- * Writes the model of a GGUF file whose tensors are in half or single precision.
- * @throws Error for any other file
+ * Converts a GGUF file whose tensors are in half or single precision.
+ * @throws Error for other files
  */
 export function writeSinglePrecision(from: string, to: string): void {
   const file = readFileSync(from);
@@ -81,7 +81,7 @@ function weightsOf(bytes: Buffer, { type, weights }: Tensor): Buffer {
   return Buffer.from(values.buffer);
 }
 
-/** IEEE 754's half precision. */
+/** Decodes a finite number in IEEE 754's half precision. */
 function halfOf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];

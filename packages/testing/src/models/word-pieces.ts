@@ -1,19 +1,17 @@
-// Owns a made-up vocabulary of word pieces, as BERT's tokenizer has them: printable characters, and words of syllables.
+// Owns a made-up vocabulary for BERT's tokenizer (WordPiece): printable characters and words of syllables.
+import { tokenType } from "./gguf.ts";
 import { makeVocabulary, special } from "./random-vocabulary.ts";
 
-/** llama.cpp's token types, `llama_token_type` in its header llama.h. */
-const tokenType = { normal: 1, control: 3 } as const;
-
-/** By their places. */
+/** Tokens of the first five pieces. */
 export const wordPieceSpecial = { pad: 0, unknown: 1, classify: 2, separate: 3, mask: 4 } as const;
 const specialPieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/** What converted files put before the piece that begins a word; the others continue one. */
+/** Prefix of the pieces that begin a word, in converted files. Pieces without the prefix continue a word. */
 const wordStart = "\u2581";
 
-/** @throws Error when `size` does not hold the characters */
+/** @throws Error when `size` is too small for the characters */
 export function makeWordPieces(size: number): { readonly pieces: readonly string[]; readonly types: Int32Array } {
   const { pieces: all } = makeVocabulary(size);
-  // The tokenizer looks for lower-case text only.
+  // The tokenizer looks up lower-case text only.
   const characters = all.filter(
     (piece) => [...piece].length === 1 && piece !== wordStart && piece === piece.toLowerCase(),
   );

@@ -1,11 +1,12 @@
-// Owns the command line of the repository's own tools: a table of commands becomes a program, and a failure becomes one line and an exit code.
+// Owns the command line of the repository's tools: runs the commands of a table, and reports a failure in one line and by an exit code.
 import { Command, CommanderError } from "commander";
+import { messageOf } from "../message-of.ts";
 import { OptionError } from "./options.ts";
 
 export interface CommandRow {
-  /** In the list of commands. */
+  /** Description in the list of commands. */
   readonly what: string;
-  /** Only the command that runs is loaded, so that its first word comes early. */
+  /** Imports the command's module, only when this command runs, so that its output starts early. */
   readonly load: () => Promise<AddOptions>;
 }
 
@@ -18,12 +19,12 @@ export interface CommandTable {
   readonly commands: Readonly<Record<string, CommandRow>>;
 }
 
-/** After sysexits.h, as all programs have it: a wrong command line is EX_USAGE. */
 const failedCode = 1;
+/** Exit code for a wrong command line: EX_USAGE of sysexits.h. */
 const usageCode = 64;
 
 export async function runCommandLine(table: CommandTable): Promise<void> {
-  // The reader of the output has closed it (`xtask … | head`): this process ends, and its children with it.
+  // The reader has closed the pipe, as `head` does in `xtask … | head`. The exit also ends the children.
   process.stdout.on("error", () => process.exit(failedCode));
   const program = new Command(table.name)
     .description(table.what)
@@ -42,7 +43,7 @@ export async function runCommandLine(table: CommandTable): Promise<void> {
 }
 
 async function addOptions(command: Command, { name, commands }: CommandTable): Promise<void> {
-  // Loading from source takes seconds on a slow machine.
+  // A terminal shows a message, because loading from source takes seconds on a slow machine.
   const watched = process.stderr.isTTY;
   if (watched) process.stderr.write(`  … Loading ${name} ${command.name()}`);
   const add = await commands[command.name()]?.load();
@@ -52,7 +53,7 @@ async function addOptions(command: Command, { name, commands }: CommandTable): P
 
 function fail(error: unknown, name: string, command: Command | undefined): void {
   const usage = error instanceof CommanderError || error instanceof OptionError;
-  const message = (error instanceof Error ? error.message : String(error))
+  const message = messageOf(error)
     .replace(/^error: /, "")
     .replaceAll("\n", " ");
   const sentence = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?…][)"]?$/.test(message) ? "" : ".");

@@ -1,11 +1,11 @@
-// Owns what the options of the commands have in common: numbers within bounds, and choices by name.
+// Owns the parsing of option values: numbers within bounds, and choices by name.
 
-/** An option was given what it does not take: the same kind of mistake as an option that does not exist. */
+/** An option has an invalid value. The command line reports the mistake like an unknown option. */
 export class OptionError extends Error {
   override readonly name = "OptionError";
 }
 
-/** The number that an option was given. @throws OptionError that names the option */
+/** Parses the number of an option. @throws OptionError that names the option */
 export function numberOf(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= least && value <= most) return value;
@@ -17,7 +17,7 @@ export function integerOf(flag: string, text: string, least: number, most: numbe
   throw new OptionError(`Cannot use ${flag} ${text}: it must be a whole number from ${least} to ${most}`);
 }
 
-/** Those that are named, in their own order; all where none is. @throws OptionError that says which there are */
+/** The items with these names, in the order of `all`; all items without names. @throws OptionError that lists the known names */
 export function namedOf<T extends { readonly name: string }>(
   failure: string,
   all: readonly T[],

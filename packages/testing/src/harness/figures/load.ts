@@ -1,16 +1,16 @@
-// Owns one request under load, in any dialect: each token's arrival is stamped, and nothing is counted that the server can count itself.
+// Owns a measured request in any dialect: records when each piece of text arrives, and takes token counts from the server.
 import { setMaxListeners } from "node:events";
 import type { AnswerRequest, Payload, StreamDialect } from "../streams/dialects.ts";
 import { RefusedError, send } from "../streams/http.ts";
 import { gapsOf, percentile, sum } from "./statistics.ts";
 
 export interface LoadRequest extends Pick<AnswerRequest, "prompt" | "sessionId"> {
-  /** Exactly this many are generated. */
+  /** The server must generate exactly this number of tokens. */
   readonly maxTokens: number;
   readonly seed: number;
 }
 
-/** Temperature and the usual cuts, as people run models: greedy decoding would spare the sampler its work. */
+/** Common sampling settings: greedy decoding would leave out most of the sampler's work. */
 const usualSampling = {
   temperature: 0.8,
   top_k: 40,
@@ -22,19 +22,19 @@ const usualSampling = {
   ignore_eos: true,
 } as const;
 
-/** Where to send it. */
+/** The server to measure. */
 export interface LoadTarget {
   readonly name: string;
-  /** Without a path. */
+  /** Base URL, without a path. */
   readonly url: string;
-  /** `nativeDialect` or `completionsDialect`: the others count nothing. */
+  /** `nativeDialect` or `completionsDialect`: the other dialects here read no token counts. */
   readonly dialect: StreamDialect;
 }
 
-/** Times are in milliseconds of this process's clock. */
+/** Times are milliseconds of `performance.now()`. */
 export interface LoadAnswer {
   readonly sentAt: number;
-  /** One for each frame with text, at the moment its bytes were read. */
+  /** When the bytes of each frame with text were read. */
   readonly arrivals: readonly number[];
   readonly text: string;
   readonly promptTokens: number;
@@ -45,8 +45,9 @@ export interface LoadAnswer {
 const silenceMs = 120_000;
 
 /**
- * Asks and reads to the end. A connection for each request: servers close idle ones whenever they like, also under the next request.
- * @throws Error when the server refuses, breaks off, is silent too long, or generates another number of tokens
+ * Sends a request and reads the whole answer. Each request opens a new connection: a server may close an idle connection at any time,
+ * also while the next request is on its way.
+ * @throws Error when the server refuses the request, breaks the stream off, is silent too long, or generates another number of tokens
  */
 export async function generate(
   { name, url, dialect }: LoadTarget,
@@ -54,10 +55,10 @@ export async function generate(
   options: { readonly signal: AbortSignal; readonly onArrival?: ((count: number) => void) | undefined },
 ): Promise<LoadAnswer> {
   const { signal, onArrival } = options;
-  // Every request listens to it; that many are no leak.
+  // Each running request adds a listener. Node would report more than 10 listeners as a leak.
   setMaxListeners(0, signal);
   const failed = (reason: string): Error => new Error(`Cannot measure ${name}: ${reason}`);
-  // The server has one model, so neither of the two dialects names it.
+  // The server has one model, and neither dialect sends a model's name.
   const body = dialect.body({ ...wanted, model: "", sampling: { ...usualSampling, seed } });
   const answer = await send({ url: `${url}${dialect.path}`, body, silenceMs, signal });
   if (answer.status !== 200) throw failed(new RefusedError(answer.status, await answer.text()).message);
@@ -94,7 +95,7 @@ export function ttftOf({ sentAt, arrivals }: Pick<LoadAnswer, "sentAt" | "arriva
 
 type LoadFigure = "tokensPerSecond" | "ttftP50Ms" | "ttftMaxMs" | "itlP50Ms" | "itlP95Ms" | "itlP99Ms" | "itlMaxMs";
 
-/** What streams side by side come to. Tokens per second from the first request to the last token. */
+/** Figures of streams that ran at the same time. Tokens per second count from the first request to the last token. */
 export function figuresOf(answers: readonly LoadAnswer[]): Readonly<Record<LoadFigure, number>> {
   const gaps = answers.flatMap(({ arrivals }) => gapsOf(arrivals));
   const ttfts = answers.map(ttftOf);

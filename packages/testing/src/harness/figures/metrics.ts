@@ -1,7 +1,7 @@
-// Owns the reading of Prometheus text: a scrape as numbers that can be asked for.
+// Owns the parsing of metrics in Prometheus's text format.
 
 export interface Metrics {
-  /** The sum over all series of this name whose labels include these; 0 without such a series. */
+  /** Sum of all series with this name and these labels; 0 when there is no match. */
   sum(name: string, labels?: Readonly<Record<string, string>>): number;
 }
 

@@ -1,15 +1,15 @@
-// Owns asking a server how long a prompt is, in the words of the dialect that it comes in.
+// Owns the counting of a prompt's tokens by a server, with a request in the prompt's dialect.
 import { objectIn } from "../processes/log.ts";
 
 export type Body = Readonly<Record<string, unknown>>;
 
 interface Question {
-  /** Where it is asked; by default where the body would go itself. */
+  /** Route of the question; by default the route of the prompt's request. */
   readonly path?: string;
   readonly body: Body;
 }
 
-/** By the path of what asks for an answer: what asks for next to none, and tells the prompt's length. */
+/** For each route that generates text: a request with the same prompt and at most one token of output. Its response reports the prompt's length. */
 const questions: Readonly<Record<string, (body: Body) => Question>> = {
   "/v1/chat/completions": ({ max_completion_tokens: _, ...body }) => ({ body: { ...body, max_tokens: 1 } }),
   "/v1/completions": (body) => ({ body: { ...body, max_tokens: 1 } }),
@@ -25,12 +25,12 @@ function withNumPredict({ options, ...body }: Body): Question {
   return { body: { ...body, options: { ...(options as Body | undefined), num_predict: 1 } } };
 }
 
-/** Whether what is posted there asks for an answer whose prompt's length can be asked for. */
+/** Whether `promptTokens` can count the prompts of this route. */
 export function isAnswerPath(path: string): boolean {
   return path in questions;
 }
 
-/** Of the prompt of a body that is posted to `path`, streamed or not. @throws Error with the server's own words */
+/** Counts the tokens of the prompt in a body for `path`, streamed or not. @throws Error with the server's response */
 export async function promptTokens(url: string, path: string, body: Body): Promise<number> {
   const { stream_options: _, ...asked } = body;
   const question = questions[path]?.({ ...asked, stream: false }) ?? { body: { ...asked, stream: false } };
@@ -43,13 +43,13 @@ export async function promptTokens(url: string, path: string, body: Body): Promi
   throw new Error(`Cannot count a prompt: ${text}`);
 }
 
-/** What an answer says of its prompt, in any dialect's words; NaN where it says nothing. */
+/** The prompt's tokens that an answer of any dialect reports; NaN when the answer reports no such number. */
 export function promptTokensIn(answer: Body): number {
   const usage = (answer["usage"] ?? answer) as Body;
   const count = ["prompt_tokens", "input_tokens", "prompt_eval_count", "tokens_evaluated"].find(
     (name) => name in usage,
   );
-  // Anthropic's input tokens leave out what the cache had.
+  // Anthropic's input tokens exclude tokens from the cache.
   const cached = ["cache_read_input_tokens", "cache_creation_input_tokens"].map((name) => Number(usage[name] ?? 0));
   return cached.reduce((sum, tokens) => sum + tokens, Number(count === undefined ? NaN : usage[count]));
 }

@@ -1,17 +1,17 @@
-// Owns the random numbers of tests, tools and benchmarks: one seed gives the same ones again, for each purpose by its name.
+// Owns the random numbers of tests, tools and benchmarks. A seed and a name always give the same sequence.
 
 export interface Random {
-  /** From 0 up to, not including, 1. */
+  /** A number of at least 0 and less than 1. */
   next(): number;
   /** An integer from `least` to `most`, both included. */
   between(least: number, most: number): number;
-  /** One of these. @throws RangeError when the list is empty */
+  /** A random element. @throws RangeError when the list is empty */
   pick<T>(values: readonly T[]): T;
 }
 
 const twoTo32 = 4_294_967_296;
 
-/** The generator mulberry32: small, fast, and good enough to choose moments. */
+/** The generator mulberry32: small, fast, and good enough for tests. @param name a purpose, with a separate sequence */
 export function createRandom(seed: number, name = ""): Random {
   let state = [...name].reduce(
     (hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193),
@@ -29,7 +29,7 @@ export function createRandom(seed: number, name = ""): Random {
     next,
     between: (least, most) => least + Math.floor(next() * (most - least + 1)),
     pick(values) {
-      if (values.length === 0) throw new RangeError("Cannot pick: there is nothing to pick from");
+      if (values.length === 0) throw new RangeError("Cannot pick: the list is empty");
       return values[Math.floor(next() * values.length)] as (typeof values)[number];
     },
   };

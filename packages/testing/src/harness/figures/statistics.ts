@@ -1,4 +1,4 @@
-// Owns the statistics of what was measured: percentiles, medians over rounds, ratios of pairs. Pure.
+// Owns the statistics of measurements: percentiles, medians over rounds, ratios of pairs. Pure.
 
 /** Nearest-rank percentile; `share` from 0 to 1. NaN when there are no values. */
 export function percentile(values: readonly number[], share: number): number {
@@ -36,12 +36,11 @@ export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** To a thousandth. */
+/** Rounds to a thousandth. */
 export function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
 
-/** The times between arrivals. */
 export function gapsOf(arrivals: readonly number[]): number[] {
   return arrivals.slice(1).map((at, index) => at - (arrivals[index] ?? at));
 }
@@ -49,11 +48,11 @@ export function gapsOf(arrivals: readonly number[]): number[] {
 export interface Comparison {
   readonly ours: number;
   readonly theirs: number | undefined;
-  /** The median of each round's ours / theirs: what disturbs a round disturbs both of its halves. */
+  /** Median of ours / theirs over the rounds: a disturbance slows both values of a round, so their ratio varies less. */
   readonly ratio: number | undefined;
 }
 
-/** @param theirs of the same rounds in the same order, or none at all */
+/** @param theirs values of the same rounds in the same order, or an empty list */
 export function compare(ours: readonly number[], theirs: readonly number[]): Comparison {
   if (theirs.length === 0) return { ours: median(ours), theirs: undefined, ratio: undefined };
   const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN)).filter(Number.isFinite);

@@ -1,4 +1,4 @@
-// Owns how rows become a table in Markdown.
+// Owns tables in Markdown.
 type Cells = readonly string[];
 
 export function markdownTable(header: Cells, rows: readonly Cells[]): string {

@@ -1,4 +1,4 @@
-// Owns a daemon: started from its source in a separate group, observed through its stdout lines and its log, and gone in the end.
+// Owns a daemon in a separate process group: its start, its stdout lines and its log, and its end.
 import { withTimeout } from "@waggle/async";
 import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
 import { createArrivals } from "../arrivals.ts";
@@ -15,37 +15,37 @@ export interface Daemon extends AsyncDisposable {
   readonly name: DaemonName;
   readonly pid: number;
   readonly log: Log;
-  /** What it has written to stdout. */
+  /** Lines of stdout so far. */
   readonly lines: readonly StdoutLine[];
-  /** Its line of this type, come or still to come. @throws Error with the reason from its log when it leaves before; TimeoutError */
+  /** Resolves with the first line of this type, past or future. @throws Error with the log's reason when the daemon exits before; TimeoutError */
   line<T extends StdoutLine["type"]>(type: T, limitMs?: number): Promise<Line<T>>;
-  /** Resolves when it has left and its output has been read; never rejects. */
+  /** Resolves when the daemon has exited and its output has been read; never rejects. */
   readonly exited: Promise<Exit>;
-  /** To the daemon alone, as a supervisor would. */
+  /** Sends a signal to the daemon, not to its group, as a supervisor does. */
   signal(name: NodeJS.Signals): void;
-  /** Sends SIGTERM and waits for the exit; undefined when it did not leave within `limitMs`. */
+  /** Sends SIGTERM and waits for the exit; undefined when the daemon does not exit within `limitMs`. */
   stop(limitMs: number): Promise<Exit | undefined>;
-  /** The end of its group, at once. */
+  /** Kills the process group; resolves when the daemon has exited. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface DaemonSpec {
   readonly name: DaemonName;
-  /** `daemonCommand` by default. */
+  /** `daemonCommand(name)` by default. */
   readonly command?: Command;
   readonly flags: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly onLogLine?: (line: string) => void;
-  /** The daemon has left without a call of `stop`. */
+  /** Called when the daemon exits without a call of `stop`. */
   readonly onUnexpectedExit?: (daemon: Daemon, exit: Exit) => void;
 }
 
-/** From its spawn to its first line; a machine under load compiles TypeScript slowly. */
+/** Longest wait for a stdout line, long enough for a start under load, where compiling TypeScript is slow. */
 const lineLimitMs = 120_000;
 
 /**
- * Node itself with tsx: what a developer runs, in one process, without a build. Where `WAGGLE_DAEMONS` is
- * `build`, as in the tests, which build first, the build: it starts in half of the time.
+ * Runs the daemon's source with Node and tsx in one process. With `WAGGLE_DAEMONS=build`, runs the build, which starts in half of the time;
+ * the tests build first and set this variable.
  */
 export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
   const folder = `apps/${name === "hive" ? "mock-hive" : name}`;
@@ -56,8 +56,8 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
 }
 
 /**
- * No setting of the calling process reaches a daemon: a WAGGLE_API_TOKEN alone would keep a worker in local mode from starting, and
- * OpenTelemetry's variables would have it send traces.
+ * The environment without Waggle's and OpenTelemetry's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting, and
+ * OpenTelemetry's variables would make a worker send traces.
  */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name)));
@@ -105,14 +105,14 @@ export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Prom
   };
   void group.exited.then((exit) => {
     if (!stopping) spec.onUnexpectedExit?.(daemon, exit);
-    const reason = `it ${wayOut(exit)}: ${log.lastError() ?? log.explanation().at(-1) ?? "and logged nothing"}`;
+    const reason = `it ${wayOut(exit)}: ${log.lastError() ?? log.explanation().at(-1) ?? "its log is empty"}`;
     log.end(reason);
     lines.end(reason);
   });
   return daemon;
 }
 
-/** "The worker left with exit code 75 while the model was loading: Cannot load model …", as far as its log tells why. */
+/** A sentence such as "The worker left with exit code 75 while the model was loading: Cannot load model …", with the last error of the log. */
 export function departure({ name, log }: Daemon, exit: Exit, doing: string): string {
   const lastError = log.lastError();
   return `The ${name} ${wayOut(exit)} while ${doing}${lastError === undefined ? "" : `: ${lastError}`}`;
@@ -122,7 +122,7 @@ export function wayOut({ code, signal }: Exit): string {
   return signal === null ? `left with exit code ${code}` : `was ended by ${signal}`;
 }
 
-/** The exit within the limit, and how long it took. @throws TimeoutError */
+/** Waits for the exit; `ms` is the time of the wait. @throws TimeoutError */
 export async function exitOf({ name, exited }: Daemon, limitMs?: number): Promise<Exit & { readonly ms: number }> {
   const elapsed = stopwatch();
   const exit = await waitFor(`the ${name}'s exit`, exited, limitMs);

@@ -1,4 +1,4 @@
-// Owns a fleet on one machine: nats-server, workers that keep their names when they are started again, and gateways.
+// Owns a fleet on one machine: nats-server, workers that keep their names after a restart, and gateways.
 import { startGateway, type Gateway } from "./gateway.ts";
 import { startNats, type NatsServer } from "./nats.ts";
 import { killGroup, signalGroup, type ProcessGroups } from "./process-group.ts";
@@ -8,15 +8,15 @@ import { startWorker, type Worker } from "./worker.ts";
 export interface WorkerPlan {
   readonly name: string;
   readonly slots: number;
-  /** Of the fake backend; undefined: the worker computes with the embedded model, on one thread. */
+  /** Duration of a step of the fake backend. When undefined, the worker runs the embedded model on one thread. */
   readonly stepMs?: number;
 }
 
 export const fleetModel = "waggle-fake";
-/** Flags of a worker that computes with the embedded model as others of this machine do at the same time. */
+/** Flags of a worker that runs the embedded model and shares the machine with other workers. */
 export const embeddedModel = ["--threads", "1"];
 
-/** More than any scenario asks at once. */
+/** Limits above the load of any scenario. */
 const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1", "--max-streams-per-client", "4096"];
 
 export function gatewayFlags(nats: Pick<NatsServer, "url">, name: string): readonly string[] {
@@ -25,14 +25,14 @@ export function gatewayFlags(nats: Pick<NatsServer, "url">, name: string): reado
 
 export interface FleetWorker {
   readonly name: string;
-  /** The present one. */
+  /** The worker of the last start. */
   readonly worker: Worker;
-  /** It was killed, and is not yet ready again. */
+  /** Whether the worker was killed and is not ready again. */
   readonly starting: boolean;
-  /** SIGKILL to it and its engine. */
+  /** Sends SIGKILL to the worker and its engine; resolves after the worker's exit. */
   kill(): Promise<void>;
   start(): Promise<void>;
-  /** Stops it and its engine where they are, as a machine does that sleeps. */
+  /** Sends SIGSTOP to the worker and its engine, as if their machine went to sleep. */
   freeze(): void;
   wake(): void;
 }
@@ -41,7 +41,7 @@ export interface FleetStage extends AsyncDisposable {
   readonly nats: NatsServer;
   readonly workers: readonly FleetWorker[];
   readonly gateways: readonly Gateway[];
-  /** Resolves when each gateway serves the model with the slots of so many workers. */
+  /** Resolves when each gateway is ready and counts the slots of all workers. */
   complete(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export async function startFleet(
   plan: {
     readonly workers: readonly WorkerPlan[];
     readonly gateways: number;
-    /** Further flags of each worker. */
+    /** More flags for each worker. */
     readonly workerFlags?: readonly string[];
   },
 ): Promise<FleetStage> {

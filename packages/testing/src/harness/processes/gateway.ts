@@ -1,4 +1,4 @@
-// Owns a gateway that listens: a daemon with a client.
+// Owns a gateway process and a client for it.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { startDaemon, type Daemon, type DaemonSpec } from "./daemon.ts";
 import { logged } from "./log.ts";
@@ -11,7 +11,7 @@ export interface Gateway extends Daemon {
 
 const readyLimitMs = 120_000;
 
-/** In local mode, on a free port, logging JSON; further flags win. Resolves when it listens. @throws Error with the reason from its log */
+/** Starts a gateway in local mode, on a free port, with a log in JSON; `spec.flags` override this. @throws Error with the reason from its log */
 export async function startGateway(groups: ProcessGroups, spec: Omit<DaemonSpec, "name">): Promise<Gateway> {
   const flags = ["--local-mode", "--port", "0", "--log-format", "json", ...spec.flags];
   const daemon = await startDaemon(groups, { ...spec, name: "gateway", flags });

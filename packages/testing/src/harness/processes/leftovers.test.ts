@@ -1,4 +1,4 @@
-// Tests that what a process leaves behind is found: itself, a descendant that fled its group, a bound port.
+// Tests that leftovers are found: a live process, a descendant outside of its group, a bound port.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -11,7 +11,7 @@ afterEach(() => {
   for (const { pid } of children.splice(0)) if (pid !== undefined) killProcess(-pid);
 });
 
-/** A group leader that runs the script; resolves with it and the first line that it prints. */
+/** Starts a group leader that runs the script; resolves with the leader and the first line that it prints. */
 async function lead(
   script: string,
 ): Promise<{ readonly leader: ChildProcess; readonly pid: number; readonly line: string }> {
@@ -24,7 +24,7 @@ async function lead(
 const listening =
   'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => console.log(s.address().port));';
 
-it("finds a live process and its port, and neither once it has left", async () => {
+it("finds a live process and its port, and no leftovers after its exit", async () => {
   const { leader, pid, line } = await lead(listening);
   const leftovers = createLeftoverCheck();
   await leftovers.observe([pid]);
@@ -38,7 +38,7 @@ it("finds a live process and its port, and neither once it has left", async () =
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
-it("finds a descendant that fled into a separate group, after its parent has left", async () => {
+it("finds a descendant in a separate group after its parent's exit", async () => {
   const { leader, pid, line } = await lead(`
     const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"],
       { detached: true, stdio: "ignore" });
@@ -55,7 +55,7 @@ it("finds a descendant that fled into a separate group, after its parent has lef
   expect(left.processes.map((entry) => entry.pid)).toEqual([Number(line)]);
 });
 
-it("does not blame us for a port that somebody else was given since", async () => {
+it("ignores a port that another process has bound since", async () => {
   const { leader, pid, line } = await lead(listening);
   const leftovers = createLeftoverCheck();
   await leftovers.observe([pid]);

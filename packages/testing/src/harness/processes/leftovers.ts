@@ -1,4 +1,4 @@
-// Owns the last question of a run: is any process of ours alive, is any port of ours still bound?
+// Owns the check at the end of a run that all of its processes have exited and that its ports are free.
 import { listPortsOf } from "@waggle/daemon/ports";
 import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
@@ -7,18 +7,18 @@ import { poll } from "../wait.ts";
 
 export interface Leftovers {
   readonly processes: readonly ProcessEntry[];
-  /** Ports that were ours, and that one of these still holds: others may be given to anybody by now. */
+  /** Observed ports that these processes still hold. A port without such a process may belong to another program by now. */
   readonly ports: readonly number[];
 }
 
 export interface LeftoverCheck {
-  /** Remembers who belongs to these groups now, and on which ports they listen. */
+  /** Records the present members of these groups, and the ports on which they listen. */
   observe(leaders: readonly number[]): Promise<void>;
-  /** What is still there of all that was observed, and of the groups as they are now. */
+  /** Waits at most the grace time for the end of all observed processes and of all members of the groups. Resolves with what remains. */
   check(): Promise<Leftovers>;
 }
 
-/** A process that leaves may take this long to vanish from the table after its parent has exited. On a slow machine it takes longer. */
+/** How long a process may stay in the process table after its parent's exit. Scaled by the machine's speed. */
 const graceMs = 1_000;
 
 export function createLeftoverCheck(): LeftoverCheck {
@@ -52,7 +52,7 @@ export function createLeftoverCheck(): LeftoverCheck {
   };
 }
 
-/** Ends what is left. One line for each thing that was. */
+/** Kills the processes. Returns a line for each leftover. */
 export function endLeftovers({ processes, ports }: Leftovers): string[] {
   for (const { pid } of processes) killProcess(pid);
   return [

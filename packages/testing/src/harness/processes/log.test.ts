@@ -1,5 +1,4 @@
-// Tests a log: the waiting on its lines, those that have come, those to come and those that never will; and which of them are reported when
-// a daemon fails.
+// Tests a log: waits for past, future and missing lines, and the lines that explain a daemon's failure.
 import { describe, expect, it } from "vitest";
 import { createLog, logged } from "./log.ts";
 
@@ -7,7 +6,7 @@ const line = (level: string, msg: string, more: object = {}): string =>
   JSON.stringify({ level, time: "now", msg, ...more });
 
 describe("the tail of a log", () => {
-  it("explains with the troubles where there are any", () => {
+  it("explains a failure with warnings and errors if there are any", () => {
     const tail = createLog();
     tail.add(line("info", "listening"));
     expect(tail.explanation()).toEqual(["listening"]);
@@ -18,7 +17,7 @@ describe("the tail of a log", () => {
     expect(tail.lastError()).toBe("engine_died: Cannot load model x.gguf: no such file");
   });
 
-  it("does not say a cause twice", () => {
+  it("does not repeat a cause that the message contains", () => {
     const tail = createLog();
     tail.add(line("error", "engine_died: no such file", { err: { message: "no such file" } }));
     expect(tail.lastError()).toBe("engine_died: no such file");
@@ -30,7 +29,7 @@ describe("the tail of a log", () => {
     expect(tail.lastError()).toBe("engine_died: no such file");
   });
 
-  it("takes what no logger wrote for an error", () => {
+  it("takes a line that is no JSON for an error", () => {
     const tail = createLog();
     tail.add("worker: Cannot use --port x: it must be a whole number");
     tail.add("");
@@ -46,7 +45,7 @@ describe("the tail of a log", () => {
 });
 
 describe("a log", () => {
-  it("gives a line that has come, and one that comes later", async () => {
+  it("resolves with a past line and with a future line", async () => {
     const log = createLog();
     log.add('{"msg":"a","n":1}');
     expect(await log.line("a", logged("a"))).toEqual({ msg: "a", n: 1 });
@@ -57,7 +56,7 @@ describe("a log", () => {
     expect(await later).toEqual({ msg: "b", job: "j1" });
   });
 
-  it("leaves out what came before the moment that counts", async () => {
+  it("ignores lines before `from`", async () => {
     const log = createLog();
     log.add('{"msg":"a","n":1}');
     const next = log.line("the next a", logged("a"), { from: log.lines.length });
@@ -65,7 +64,7 @@ describe("a log", () => {
     expect(await next).toEqual({ msg: "a", n: 2 });
   });
 
-  it("says what it waited for when the log ends, and when the time is over", async () => {
+  it("names the awaited line when the log ends, and after a timeout", async () => {
     const log = createLog();
     await expect(log.line("a sign", logged("a"), { limitMs: 10 })).rejects.toThrow("Waited 0.01 s for a sign");
     const waiting = log.line("the reaper", logged("a"));

@@ -1,31 +1,31 @@
-// Owns a daemon's log: its JSON lines as something to wait on, and which of its last lines explain why it failed.
+// Owns a daemon's log: waits for its JSON lines, and the choice of last lines that explain a failure.
 import { createArrivals, type FirstOptions } from "../arrivals.ts";
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface Log {
   add(text: string): void;
-  /** The daemon has left, and why. */
+  /** Ends the log. @param reason why the daemon exited */
   end(reason?: string): void;
   readonly lines: readonly LogLine[];
-  /** All of it, what is no JSON line too. */
+  /** The JSON lines, then all other lines. */
   readonly text: string;
-  /** The first line that fits, come or still to come. @throws TimeoutError, or Error when the log ends before */
+  /** Resolves with the first line that fits, past or future. @throws TimeoutError; Error when the log ends before */
   line(what: string, fits: (line: LogLine) => boolean, options?: FirstOptions): Promise<LogLine>;
-  /** Whether its tail holds a warning, an error, or something that is no log line: what a dying process prints. */
+  /** Whether the last 200 lines have a warning, an error, or a line that no logger wrote, as a crashing process prints. */
   readonly hasTrouble: boolean;
-  /** The lines that explain a failure, made readable: its troubles where it has any, else simply the last lines. */
+  /** Up to 12 lines that explain a failure, without JSON: the last warnings and errors if there are any, otherwise the last lines. */
   explanation(): string[];
   /** The message of the last error in the log, with its cause. */
   lastError(): string | undefined;
 }
 
-interface Told {
+interface TailLine {
   readonly level: "quiet" | "warn" | "error";
   readonly text: string;
 }
 
-/** A soak writes a few lines for each of its thousands of streams. */
+/** Enough for a soak, whose daemons log a few lines for each of thousands of streams. */
 const linesLimit = 200_000;
 const tailLines = 200;
 const linesShown = 12;
@@ -33,16 +33,16 @@ const lineCharsLimit = 2_000;
 
 export function createLog(): Log {
   const arrivals = createArrivals<LogLine>("log", linesLimit);
-  const tail: Told[] = [];
+  const tail: TailLine[] = [];
   const others: string[] = [];
-  const troubles = (): Told[] => tail.filter(({ level }) => level !== "quiet");
+  const troubles = (): TailLine[] => tail.filter(({ level }) => level !== "quiet");
   return {
     add(text) {
       if (text.trim() === "") return;
       const line = objectIn(text);
       if (line !== undefined) arrivals.add(line);
       else if (others.length < linesLimit) others.push(text);
-      tail.push(tellOf(text.slice(0, lineCharsLimit), line ?? {}));
+      tail.push(tailLineOf(text.slice(0, lineCharsLimit), line ?? {}));
       if (tail.length > tailLines) tail.shift();
     },
     end: arrivals.end,
@@ -62,18 +62,18 @@ export function createLog(): Log {
   };
 }
 
-/** Log lines with this message and, where it is given, about this job. */
+/** Accepts log lines with this message and, if given, of this job. */
 export function logged(message: string, job?: string): (line: LogLine) => boolean {
   return (line) => line["msg"] === message && (job === undefined || line["job"] === job);
 }
 
-/** Milliseconds by the log's own clock; NaN where one of the two is missing, which is within no limit. */
+/** Milliseconds between the times of two log lines. NaN when a line is missing, so that a comparison with a limit fails. */
 export function timeBetween(earlier: LogLine | undefined, later: LogLine | undefined): number {
   return Date.parse(String(later?.["time"])) - Date.parse(String(earlier?.["time"]));
 }
 
-/** The daemons log one JSON object a line; anything else was not written by their logger. */
-function tellOf(text: string, { level, msg, err, reason }: LogLine): Told {
+/** A daemon's logger writes JSON objects with level and message. Other lines have another source and count as errors. */
+function tailLineOf(text: string, { level, msg, err, reason }: LogLine): TailLine {
   if (typeof level !== "string" || typeof msg !== "string") return { level: "error", text };
   const cause = typeof err === "object" && err !== null && "message" in err ? String(err.message) : stringOf(reason);
   const explained = cause === undefined || msg.includes(cause) ? msg : `${msg}: ${cause}`;
@@ -85,7 +85,7 @@ function stringOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The JSON object that the text is, if it is one. */
+/** Parses a JSON object; undefined for any other text. */
 export function objectIn(text: string): LogLine | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,4 +1,4 @@
-// Owns a nats-server with JetStream, in a separate folder, that can be stopped and started again as it was.
+// Owns a nats-server with JetStream in a separate folder. After a stop and a start, the server has the same port and streams.
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,12 +6,12 @@ import { delimiter, join } from "node:path";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
 import { poll, waitFor } from "../wait.ts";
 
-/** Debian puts it where only root looks. */
-const moreFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
-/** Lines of its log that are kept to say why it left. */
+/** Folders to search in addition to PATH: Debian installs nats-server in a folder that only root's PATH has. */
+export const natsFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
+/** Last lines of the log, for the error when the server exits early. */
 const keptLines = 5;
 
-/** There is no such program on this machine. */
+/** nats-server is not installed. */
 export class NatsServerMissingError extends Error {
   override readonly name = "NatsServerMissingError";
   constructor(options?: ErrorOptions) {
@@ -20,15 +20,15 @@ export class NatsServerMissingError extends Error {
 }
 
 export interface NatsOptions {
-  /** `nats-server`, found in PATH and where Debian puts it. */
+  /** By default `nats-server`, in PATH or where Debian installs it. */
   readonly program?: string;
-  /** Where streams are kept; by default a new one, which goes with the server. */
+  /** Folder of the streams; by default a new folder, deleted with the server. */
   readonly folder?: string;
-  /** What it listens on; loopback by default. */
+  /** Address to listen on; loopback by default. */
   readonly address?: string;
-  /** A file in nats-server's own format, whose settings win over ours. */
+  /** Configuration file in nats-server's format, for settings without a flag: flags override the file. */
   readonly configFile?: string;
-  /** In addition to those of this process: a configuration may name variables. */
+  /** Environment variables in addition to those of this process: a configuration file may refer to variables. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -36,16 +36,16 @@ export interface NatsServer extends AsyncDisposable {
   /** `nats://127.0.0.1:…`, the same after each start. */
   readonly url: string;
   readonly pid: number;
-  /** To the server: SIGSTOP and SIGCONT freeze it and let it continue. Does nothing where it is stopped. */
+  /** Sends a signal: SIGSTOP freezes the server, SIGCONT resumes it. Does nothing when the server is stopped. */
   signal(name: NodeJS.Signals): void;
-  /** SIGTERM, or what is named; resolves when it has left. */
+  /** Sends SIGTERM or the given signal; resolves when the server has exited. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  /** With what it has kept, unless it runs. Resolves when it takes connections. */
+  /** Starts a stopped server with its stored streams. Resolves when the server accepts connections. */
   start(): Promise<void>;
-  /** How many messages a stream holds, by the server's own page. */
+  /** Number of messages in a stream, from the server's monitoring page. */
   messagesIn(stream: string): Promise<number>;
   bytesIn(stream: string): Promise<number>;
-  /** What its clients have sent it, and it has sent them, since its start, by the server's own page. */
+  /** Traffic between the server and its clients since the server's start, from its monitoring page. */
   traffic(): Promise<NatsTraffic>;
 }
 
@@ -56,7 +56,7 @@ export interface NatsTraffic {
   readonly bytesSent: number;
 }
 
-/** Resolves when it takes connections. @throws NatsServerMissingError; Error with the end of its log when it leaves before */
+/** Resolves when the server accepts connections. @throws NatsServerMissingError; Error with the end of the log when the server exits before */
 export async function startNats(groups: ProcessGroups, options: NatsOptions = {}): Promise<NatsServer> {
   const { program = "nats-server", address = "127.0.0.1", configFile } = options;
   const ownFolder = mkdtempSync(join(tmpdir(), "waggle-nats-"));
@@ -64,7 +64,7 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   const [port, monitor] = await freePorts();
   const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
   const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
-  const env = { ...process.env, ...options.env, PATH: [process.env["PATH"], ...moreFolders].join(delimiter) };
+  const env = { ...process.env, ...options.env, PATH: [process.env["PATH"], ...natsFolders].join(delimiter) };
   let group: ProcessGroup | undefined;
 
   async function start(): Promise<void> {
@@ -82,7 +82,7 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     });
     let hasLeft = false;
     left.catch(() => (hasLeft = true));
-    // The wait ends once it has left.
+    // Ends the polling when the server has exited.
     const look = async (): Promise<boolean> => hasLeft || (await accepts(port));
     await Promise.race([left, poll("nats-server to take connections", look)]);
   }
@@ -107,7 +107,7 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   }
 
   const forgetFolder = (): void => rmSync(ownFolder, { recursive: true, force: true });
-  // Also where no caller cleans up.
+  // Deletes the folder also when no caller disposes the server.
   process.once("exit", forgetFolder);
 
   async function cleanUp(): Promise<void> {
@@ -150,14 +150,14 @@ interface StreamState {
   readonly bytes: number;
 }
 
-/** What is read of `/jsz` (nats-server's monitoring). */
+/** The fields that we read of `/jsz` (nats-server's monitoring). */
 interface JetStreamPage {
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly state: StreamState }[];
   }[];
 }
 
-/** What is read of `/varz`. */
+/** The fields that we read of `/varz`. */
 interface ServerPage {
   readonly in_msgs: number;
   readonly out_msgs: number;
@@ -168,7 +168,7 @@ interface ServerPage {
 async function accepts(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
     const socket = createConnection({ port, host: "127.0.0.1" });
-    // It greets each connection.
+    // The server sends an INFO line on each new connection.
     socket.once("data", () => {
       socket.destroy();
       resolve(true);

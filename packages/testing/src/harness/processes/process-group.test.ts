@@ -1,4 +1,4 @@
-// Tests process groups with real processes: output, exit, grandchildren, killing, and the record on disk.
+// Tests process groups with real processes: output, exit, grandchildren, killing, and the mark in the process table.
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createProcessGroups, type GroupSpec, type ProcessGroup } from "./process-group.ts";
@@ -8,7 +8,7 @@ const groups = createProcessGroups("test");
 afterEach(() => groups.killAll());
 
 const idle = "setInterval(() => {}, 1000)";
-/** Prints the id of a child that holds its stdout, as an engine might. */
+/** Starts a child that inherits stdout, as an engine does, and prints the child's id. */
 const withChild = `
   const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(idle)}], { stdio: "inherit" });
   console.log(child.pid);`;
@@ -26,7 +26,7 @@ async function gone(leader: number): Promise<void> {
 }
 
 describe("a process group", () => {
-  it("tells lines of both outputs, and the exit after them", async () => {
+  it("reports the lines of both outputs, then the exit", async () => {
     const lines: string[] = [];
     const group = await start('console.log("a\\nb"); console.error("c"); process.exitCode = 7', {
       onStdoutLine: (line) => lines.push(`out ${line}`),
@@ -36,7 +36,7 @@ describe("a process group", () => {
     expect(lines.toSorted()).toEqual(["log c", "out a", "out b"]);
   });
 
-  it("has exited although a grandchild keeps the output open, and killAll ends that one too", async () => {
+  it("reports the exit although a grandchild keeps the output open, and killAll kills the grandchild", async () => {
     const group = await start(`${withChild} setTimeout(() => process.exit(0), 50);`);
     expect(await group.exited).toEqual({ code: 0, signal: null });
     expect(await aliveIn(group.pid)).toBe(1);
@@ -44,7 +44,7 @@ describe("a process group", () => {
     await gone(group.pid);
   });
 
-  it("signals the leader alone", async () => {
+  it("sends signals to the leader only", async () => {
     let ready = (): void => {};
     const spawned = new Promise<void>((resolve) => {
       ready = resolve;
@@ -56,13 +56,13 @@ describe("a process group", () => {
     expect(await aliveIn(group.pid)).toBe(1);
   });
 
-  it("shows in its command line who has started it", async () => {
+  it("shows its owner in the command line", async () => {
     const group = await start(`${withChild} ${idle}`);
     const entry = (await listProcesses()).find(({ pid }) => pid === group.pid);
     expect(entry?.command).toContain(`started-by-test-${process.pid}-thing`);
   });
 
-  it("cannot be started from a file that is not there", async () => {
+  it("fails to start from a missing file", async () => {
     const command = ["/no/such/program"] as const;
     await expect(groups.start({ name: "thing", command, env: process.env })).rejects.toThrow(
       "Cannot start the thing: ",

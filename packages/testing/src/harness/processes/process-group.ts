@@ -1,4 +1,4 @@
-// Owns what is started: each leads its own process group, so that all its descendants can be signalled and killed at once.
+// Owns processes that each lead a process group, so that all their descendants can be signalled and killed at once.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -8,7 +8,7 @@ export interface GroupSpec {
   readonly name: string;
   readonly command: readonly [file: string, ...args: string[]];
   readonly env: NodeJS.ProcessEnv;
-  /** Where it runs; by default where this process does. */
+  /** Working directory; by default that of this process. */
   readonly cwd?: string;
   readonly onStdoutLine?: (line: string) => void;
   readonly onLogLine?: (line: string) => void;
@@ -23,22 +23,22 @@ export interface ProcessGroup {
   readonly pid: number;
   /** Resolves when the leader has exited and its output has been read; never rejects. */
   readonly exited: Promise<Exit>;
-  /** To the leader alone, as a supervisor would. */
+  /** Sends a signal to the leader only, as a supervisor does. */
   signal(signal: NodeJS.Signals): void;
 }
 
 export interface ProcessGroups {
   /** @throws Error when the command cannot be started */
   start(spec: GroupSpec): Promise<ProcessGroup>;
-  /** SIGKILL to every group, whatever state it is in. Synchronous, so that it also works while this process is dying. */
+  /** Sends SIGKILL to every group. Synchronous, so that it also works while this process exits. */
   killAll(): void;
 }
 
-/** Output may outlive the leader where a descendant holds the pipe; no wait for it is longer than this. */
+/** Longest wait for the end of the output after the leader's exit: a descendant may keep the pipe open. */
 const outputGraceMs = 500;
 
 /**
- * Daemons are started with an IPC channel and follow their parent when it closes: a SIGKILL of this process ends them too.
+ * Every process gets an IPC channel. Daemons exit when it closes, so that a SIGKILL of this process ends them too.
  * @param owner shown in the command line of each Node process that is started
  */
 export function createProcessGroups(owner: string): ProcessGroups {
@@ -51,7 +51,7 @@ export function createProcessGroups(owner: string): ProcessGroups {
   };
 }
 
-/** A condition that nothing asks for changes nothing, is inherited by an engine, and shows in the process table of every system. */
+/** A Node flag as a mark: it shows in the process table of every system, engines inherit it, and no package has an export of this condition. */
 const markFlag = "--conditions=started-by";
 
 function marked({ name, command: [file, ...args] }: GroupSpec, owner: string): GroupSpec["command"] {
@@ -59,12 +59,12 @@ function marked({ name, command: [file, ...args] }: GroupSpec, owner: string): G
   return file === process.execPath ? [file, mark, ...args] : [file, ...args];
 }
 
-/** SIGKILL to all members of the group that this process leads or led. */
+/** Sends SIGKILL to all members of the group that `leader` leads or led. */
 export function killGroup(leader: number): void {
   killProcess(-leader);
 }
 
-/** Signals all members of the group: SIGSTOP freezes them, SIGCONT resumes them. Does nothing after they have exited. */
+/** Sends a signal to all members of the group: SIGSTOP freezes them, SIGCONT resumes them. Does nothing after their exit. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   send(-leader, signal);
 }
@@ -77,7 +77,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // ESRCH: it has left already.
+    // ESRCH: the process has exited already.
   }
 }
 
@@ -119,7 +119,7 @@ function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
   return exit.promise;
 }
 
-/** Also without a listener: a full pipe would stop the child. */
+/** Reads also without a listener: a full pipe would block the child. */
 function readLines(output: Readable | null, onLine: ((line: string) => void) | undefined): void {
   if (output === null) return;
   output.once("error", () => {});

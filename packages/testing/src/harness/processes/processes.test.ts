@@ -14,7 +14,7 @@ import {
 import { poll } from "../wait.ts";
 
 describe("parseStat", () => {
-  it("reads past a name with spaces and parentheses", () => {
+  it("parses the fields after a name with spaces and parentheses", () => {
     const stat = "4321 (a) S (b) S 1234 4000 4000 0 -1 4194560 900 0 1 0 12 3 0 0 20 0 11 0 777000 99999 888 184467";
     expect(parseStat(stat)).toEqual({ pid: 4321, parentPid: 1234, groupId: 4000, startedAt: "777000" });
   });
@@ -25,7 +25,7 @@ describe("parseStat", () => {
 });
 
 describe("parsePsLine", () => {
-  it("takes the five words of the start time and the rest as the command", () => {
+  it("takes five words as the start time and the rest as the command", () => {
     expect(parsePsLine("  12  1  12 Ss   Fri Nov 20 08:51:24 2026 node a b")).toEqual([
       { pid: 12, parentPid: 1, groupId: 12, startedAt: "Fri Nov 20 08:51:24 2026", command: "node a b" },
     ]);
@@ -46,14 +46,14 @@ describe("familyOf", () => {
     command: "",
   });
 
-  it("finds group members without a parent and descendants that left the group, and no other process", () => {
+  it("finds only group members without a parent and descendants outside of the group", () => {
     const table = [entry(10, 1, 10), entry(11, 1, 10), entry(13, 12, 13), entry(12, 11, 12), entry(20, 1, 20)];
     expect(familyOf(table, [10]).map(({ pid }) => pid)).toEqual([10, 11, 13, 12]);
   });
 });
 
 describe("listProcesses", () => {
-  it("knows a live child by the same identity each time, and no more once it has ended", async () => {
+  it("gives a live child the same identity each time, and omits it after its end", async () => {
     const child = spawn(process.execPath, [
       "-e",
       "process.stdin.resume(); const a = Buffer.alloc(5e7, 1); console.log(a.length)",
@@ -74,8 +74,8 @@ describe("listProcesses", () => {
   });
 });
 
-describe("a family", () => {
-  it("is found while it lives", async () => {
+describe("familyOf and isAlive", () => {
+  it("find a grandchild until its end", async () => {
     // A grandchild that ends with its stdin, so that it cannot outlive this test.
     const script = `
       const { spawn } = require("node:child_process");

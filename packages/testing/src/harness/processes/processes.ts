@@ -1,4 +1,4 @@
-// Owns the process table: who is alive, whose child it is, to which group it belongs. Linux's /proc, `ps` elsewhere.
+// Owns the reading of the process table: live processes, their parents and groups. Reads /proc on Linux, runs `ps` elsewhere.
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -7,7 +7,7 @@ export interface ProcessEntry {
   readonly pid: number;
   readonly parentPid: number;
   readonly groupId: number;
-  /** When it started, in the system's own notation: tells a process from a later one that was given the same id. */
+  /** Start time in the system's notation. Distinguishes a process from a later one with the same id. */
   readonly startedAt: string;
   readonly command: string;
 }
@@ -15,12 +15,12 @@ export interface ProcessEntry {
 const commandCharsLimit = 200;
 const psTimeoutMs = 5_000;
 
-/** All live processes; those that have ended and only wait to be collected (zombies) hold nothing and are left out. */
+/** All live processes. Zombies, which have exited and hold no resources, are left out. */
 export async function listProcesses(): Promise<ProcessEntry[]> {
   return process.platform === "linux" ? fromProc() : fromPs();
 }
 
-/** The members of these groups, and all descendants of their leaders whatever group they moved to. */
+/** The members of the leaders' groups, and all their descendants in any group. */
 export function familyOf(table: readonly ProcessEntry[], leaders: readonly number[]): ProcessEntry[] {
   const family = new Set<number>(leaders);
   const groups = new Set(leaders);
@@ -35,7 +35,7 @@ export function familyOf(table: readonly ProcessEntry[], leaders: readonly numbe
   return table.filter(({ pid }) => family.has(pid));
 }
 
-/** Whether the process lives; one that has ended and only waits to be collected does not. */
+/** Whether the process is alive; a zombie is not. */
 export async function isAlive(pid: number): Promise<boolean> {
   return (await listProcesses()).some((entry) => entry.pid === pid);
 }
@@ -44,10 +44,10 @@ export function sameProcess(a: ProcessEntry, b: ProcessEntry): boolean {
   return a.pid === b.pid && a.startedAt === b.startedAt;
 }
 
-/** The place of `starttime` among the fields of /proc/<pid>/stat, counted from the one before `state`; see proc(5). */
+/** Index of `starttime` in /proc/<pid>/stat, where `state` has index 1; see proc(5). */
 const startTimeField = 20;
 
-/** Parses one /proc/<pid>/stat. The name in parentheses may hold anything, spaces and parentheses included. */
+/** Parses one /proc/<pid>/stat. The name in parentheses may contain spaces and parentheses. */
 export function parseStat(stat: string): Omit<ProcessEntry, "command"> | undefined {
   const fields = stat.slice(stat.lastIndexOf(")")).split(" ");
   const [, state, parentPid, groupId] = fields;
@@ -68,7 +68,7 @@ async function procEntry(pid: string): Promise<ProcessEntry | undefined> {
     const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
     return stat && { ...stat, command: commandLine.replaceAll("\0", " ").trim().slice(0, commandCharsLimit) };
   } catch {
-    // It has left between the listing and the reading.
+    // The process exited between the listing and the reading.
     return undefined;
   }
 }

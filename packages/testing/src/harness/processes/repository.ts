@@ -1,4 +1,4 @@
-// Owns where the repository is, seen from this file.
+// Owns the location of the repository.
 import { fileURLToPath } from "node:url";
 
 /** The absolute path of a file in the repository, by its path from the root. */

@@ -1,5 +1,4 @@
-// Owns what happens when xtask gets a signal to end: nothing it started outlives a command, and the exit code says which signal it was, except
-// where daemons leave by themselves and say how it went.
+// Owns the reaction of a command to SIGINT, SIGTERM and SIGHUP: its children are killed, or exit by themselves, and the exit code names the signal.
 import { constants } from "node:os";
 import { OptionError } from "../command-line/options.ts";
 import { messageOf } from "../message-of.ts";
@@ -8,19 +7,18 @@ import { createProcessGroups, type ProcessGroups } from "./process-group.ts";
 export interface CommandEnding {
   /** Aborts with the first signal. */
   readonly signal: AbortSignal;
-  /** 128 and the signal's number, once one has come. */
+  /** 128 plus the number of the first signal; undefined before a signal. */
   readonly exitCode: number | undefined;
   dispose(): void;
 }
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** Under npx and pnpm one Ctrl-C arrives several times within milliseconds. */
+/** Signals within this time count as one: under npx and pnpm, a Ctrl-C arrives several times within milliseconds. */
 const sameSignalMs = 300;
 
 /**
- * Calls `killChildren` at once for SIGINT, SIGTERM and SIGHUP, unless the children are to leave by themselves, and always at the exit of
- * this process for whatever reason, an uncaught exception included. The exit is left to the caller, who may still have something to say;
- * a second signal does not wait for that.
+ * Calls `killChildren` at SIGINT, SIGTERM and SIGHUP, unless the children exit by themselves. Calls it also when this process exits, for
+ * example after an uncaught exception. The first signal does not exit, because the caller may have to write a report; a second signal does.
  */
 export function onEnding(killChildren: () => void, children: "at once" | "by themselves" = "at once"): CommandEnding {
   const controller = new AbortController();
@@ -49,10 +47,10 @@ export function onEnding(killChildren: () => void, children: "at once" | "by the
   };
 }
 
-/** The options were not understood or, in a run of many checks, there is no verdict: EX_USAGE of sysexits.h. */
+/** Exit code for wrong options, and for a run of checks without a verdict: EX_USAGE of sysexits.h. */
 const noVerdictCode = 64;
 
-/** Runs a command that starts processes. An error that it throws is written to stderr under its name. @param codeOf the exit code of that */
+/** Runs a command that starts processes, and writes its error to stderr. @param codeOf exit code of an error */
 export async function guarded(
   name: string,
   run: (groups: ProcessGroups, ending: CommandEnding) => Promise<void>,
@@ -63,7 +61,7 @@ export async function guarded(
   try {
     await run(groups, ending);
   } catch (error) {
-    // A wrong value of an option gets the same message as an option that does not exist.
+    // The command line reports a wrong value like an unknown option.
     if (error instanceof OptionError) throw error;
     process.stderr.write(`${name}: ${messageOf(error)}\n`);
     process.exitCode = ending.exitCode ?? codeOf(error);

@@ -1,16 +1,16 @@
-// Tests the reading of a process's time and memory.
+// Tests the reading of a process's processor time and memory.
 import { describe, expect, it } from "vitest";
 import { mainThreadOf, parseUsage, usageOf } from "./usage.ts";
 
 describe("parseUsage", () => {
-  it("finds its fields behind a name that looks like fields", () => {
+  it("parses the fields after a name that looks like fields", () => {
     const stat = `42 (a) R (b) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 7 20 0 11 0 12345 1000000 512 18446744073709551615`;
     expect(parseUsage(stat)).toEqual({ cpuMs: 3_000, rssMiB: 2 });
   });
 });
 
 describe("usageOf", () => {
-  it.runIf(process.platform === "linux")("grows with what the process does", async () => {
+  it.runIf(process.platform === "linux")("grows with the work of the process", async () => {
     const before = await usageOf(process.pid);
     for (const end = performance.now() + 60; performance.now() < end;);
     const after = await usageOf(process.pid);
@@ -18,13 +18,13 @@ describe("usageOf", () => {
     expect(after?.rssMiB).toBeGreaterThan(10);
   });
 
-  it("knows nothing of a server whose process is not known", async () => {
+  it("is undefined without a process id", async () => {
     expect(await usageOf(undefined)).toBeUndefined();
   });
 });
 
 describe("mainThreadOf", () => {
-  it.runIf(process.platform === "linux")("tells what a process has computed, and zeros of one that is gone", () => {
+  it.runIf(process.platform === "linux")("reports the times of a live process, and zeros after its exit", () => {
     const before = mainThreadOf(process.pid);
     for (const end = performance.now() + 30; performance.now() < end;);
     const after = mainThreadOf(process.pid);

@@ -1,28 +1,28 @@
-// Owns what processes have used, from Linux's /proc: processor time, memory, and time spent waiting for a core. Elsewhere nothing is known.
+// Owns the resource usage of processes, from Linux's /proc: processor time, memory, and time spent waiting for a core. Linux only.
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { familyOf, listProcesses } from "./processes.ts";
 import { sum } from "../figures/statistics.ts";
 
 export interface Usage {
-  /** Since their start. */
+  /** Processor time since the start of the processes. */
   readonly cpuMs: number;
-  /** A model that is mapped into memory counts as far as it was read. */
+  /** Resident memory; of a memory-mapped model, the part that was read. */
   readonly rssMiB: number;
 }
 
-/** Linux counts processor time in hundredths of a second, whatever its own clock does; see proc(5) and sysconf(3). */
+/** Linux reports processor time in hundredths of a second, whatever the kernel's tick rate; see proc(5) and sysconf(3). */
 const tickMs = 10;
 const pageMiB = 4_096 / 1_048_576;
 const nsPerMs = 1_000_000;
-/** Places after the name's closing parenthesis, see proc(5). */
+/** Indexes in /proc/<pid>/stat, where `state` has index 1; see proc(5). */
 const statFields = { userTicks: 12, systemTicks: 13, rssPages: 22 } as const;
 
-/** @param leader the process whose descendants belong to it */
+/** Usage of a process and its descendants; undefined without a process, and on other systems than Linux. */
 export async function usageOf(leader: number | undefined): Promise<Usage | undefined> {
   if (leader === undefined || process.platform !== "linux") return undefined;
   const family = familyOf(await listProcesses(), [leader]);
-  // One that has left between the listing and the reading has used nothing.
+  // A process that exits between the listing and the reading counts as zero.
   const stats = await Promise.all(family.map(({ pid }) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")));
   const usages = stats.map(parseUsage);
   return { cpuMs: sum(usages.map(({ cpuMs }) => cpuMs)), rssMiB: sum(usages.map(({ rssMiB }) => rssMiB)) };
@@ -39,8 +39,8 @@ export function parseUsage(stat: string): Usage {
 }
 
 /**
- * What the main thread of a process has done since it began: time on a core, and time ready to run but waiting for one, which on a busy
- * machine is most of a latency, and not its own. Zeros where the system does not tell, and for a process that is gone.
+ * Times of a process's main thread since its start: `cpuMs` on a core, `waitMs` ready to run but without a core. On a busy machine, the
+ * waiting is most of a latency. Zeros on other systems than Linux, and after the process's exit.
  */
 export function mainThreadOf(pid: number): { readonly cpuMs: number; readonly waitMs: number } {
   try {

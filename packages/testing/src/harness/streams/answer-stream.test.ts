@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createAnswerJudge, type AnswerJudge } from "./answer-stream.ts";
 import { streamDialects, type StreamDialect } from "./dialects.ts";
 
-/** How each dialect says "Hi" and ends well, and how it ends with an error. */
+/** For each dialect: the frames of a complete answer "Hi", and the frame of an error. */
 const framesOf: Readonly<Record<string, { readonly whole: readonly object[]; readonly broken: object }>> = {
   native: {
     whole: [
@@ -73,7 +73,7 @@ describe.each(streamDialects.map((dialect) => [dialect.name, dialect] as const))
   const { whole = [], broken = {} } = framesOf[name] ?? {};
   const end = dialect.done === undefined ? [] : [dialect.done];
 
-  test("ends well, with its text and its reason", () => {
+  test("ends without an error, with its text and its finish reason", () => {
     const judge = judgeOf(dialect, [...whole, ...end]);
     expect(judge).toMatchObject({ text: "Hi", ending: "end", error: undefined, problems: [] });
     expect(judge.finish).toBeDefined();
@@ -83,20 +83,20 @@ describe.each(streamDialects.map((dialect) => [dialect.name, dialect] as const))
     expect(judgeOf(dialect, [...whole, ...end].slice(0, -1)).ending).toBeUndefined();
   });
 
-  test("ends with its error", () => {
+  test("ends with an error", () => {
     expect(judgeOf(dialect, [whole[0] as object, broken])).toMatchObject({
       ...{ ending: "error", error: "gone", finish: undefined, problems: [] },
     });
   });
 
-  test("has nothing after its end, and no text after its finish", () => {
+  test("has a problem with a frame after its end, and with text after its finish reason", () => {
     expect(judgeOf(dialect, [...whole, ...end, broken]).problems.join()).toContain("came after its end");
     expect(judgeOf(dialect, [broken, broken]).problems.join()).toContain("came after its error");
     expect(judgeOf(dialect, [...whole, ...whole]).problems.join()).toContain("Hi came after its finish");
   });
 });
 
-test("a frame that is no JSON, a line that is empty, and a name that is not the type's are faults", () => {
+test("an empty line, and a frame name that differs from the type, are problems", () => {
   const [ollama, anthropic] = ["Ollama chat", "Anthropic"].map((name) =>
     createAnswerJudge(streamDialects.find((dialect) => dialect.name === name) as StreamDialect),
   );
@@ -106,7 +106,7 @@ test("a frame that is no JSON, a line that is empty, and a name that is not the 
   expect(anthropic?.problems).toEqual(["ping came under the name "]);
 });
 
-test("an end without a reason is a fault", () => {
+test("an end without a finish reason is a problem", () => {
   const chat = streamDialects.find(({ name }) => name === "OpenAI chat") as StreamDialect;
   expect(judgeOf(chat, ["[DONE]"]).problems).toEqual(["it ended without a reason"]);
 });

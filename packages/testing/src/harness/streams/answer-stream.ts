@@ -1,4 +1,4 @@
-// Owns one streamed answer in any dialect, as a client sees it: its text, how it ended, which rules it broke, and leaving it.
+// Owns a client's view of one streamed answer in any dialect: its text, its ending, and the rules that it broke.
 import type { SseFrame } from "@waggle/protocol/sse";
 import { createArrivals } from "../arrivals.ts";
 import { RefusedError, send, type FrameStream } from "./http.ts";
@@ -7,13 +7,13 @@ import type { AnswerRequest, FrameReading, StreamDialect } from "./dialects.ts";
 
 export interface AnswerStream extends FrameStream {
   readonly judge: AnswerJudge;
-  /** How its connection must end, by how the stream has ended. */
+  /** How the connection must end, given the stream's ending. */
   readonly connectionDue: "complete" | "broken";
-  /** Resolves when its first text has come. @throws Error when it is over before */
+  /** Resolves when the first text has arrived. @throws Error when the stream ends before */
   begun(): Promise<void>;
 }
 
-/** Resolves when the headers have come. @throws RefusedError, or Error when no headers come */
+/** Resolves when the headers have arrived. @throws RefusedError for a status other than 200; Error when no headers arrive */
 export async function openAnswer(url: string, dialect: StreamDialect, request: AnswerRequest): Promise<AnswerStream> {
   const headers = request.sessionId === undefined ? {} : { "x-session-id": request.sessionId };
   const answer = await send({ url: `${url}${dialect.path}`, body: dialect.body(request), headers });
@@ -33,19 +33,19 @@ export async function openAnswer(url: string, dialect: StreamDialect, request: A
   };
 }
 
-/** Takes a stream's frames one by one, and holds what every stream must keep to, however it ends. */
+/** Takes a stream's frames one by one, and checks the rules of all streams, whatever their ending. */
 export interface AnswerJudge {
   take(frame: SseFrame): FrameReading;
   readonly text: string;
-  /** How it has ended, once it has. */
+  /** The stream's ending; undefined before the end. */
   readonly ending: "end" | "error" | undefined;
   readonly finish: string | undefined;
   readonly error: string | undefined;
-  /** Rules that were broken. */
+  /** A text for each broken rule, at most 5. */
   readonly problems: readonly string[];
 }
 
-/** One broken rule tends to be broken by each frame. */
+/** Often every frame of a stream breaks the same rule. */
 const problemsLimit = 5;
 const dataCharsShown = 100;
 

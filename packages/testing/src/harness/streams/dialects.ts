@@ -1,49 +1,49 @@
-// Owns how each dialect asks for a streamed answer, and what its frames say: a row for each, so that every fault is tried on all of them. Load is
-// put on servers in two of them, which take the same fields of sampling and count their tokens.
+// Owns each dialect's streaming request and the reading of its frames. Tests of faults run every dialect. Tests of load use the two dialects that
+// take the native sampling fields and report token counts.
 import { DONE } from "@waggle/protocol";
 
 export interface StreamDialect {
   readonly name: string;
   readonly path: string;
   readonly encoding: StreamEncoding;
-  /** Each frame bears the type of its payload as its name: clients dispatch on that. */
+  /** The name of each frame is the `type` of its payload, on which clients dispatch. */
   readonly named?: boolean;
-  /** No client can take what ends in its error for an answer: after it the connection is closed, elsewhere broken. */
+  /** After an error the connection closes normally: clients cannot take the stream for a complete answer. Other dialects break the connection. */
   readonly closesAfterError?: true;
-  /** What a request becomes depends on what the model can do: while that loads, it is refused with 503 and does not wait. */
+  /** The translation of a request depends on the model: while the model loads, the server refuses with 503 instead of queueing. */
   readonly asksModel?: true;
   body(request: AnswerRequest): Payload;
   read(payload: Payload): FrameReading;
-  /** The data of the last frame of an answer that ends well; it is no JSON. */
+  /** Data of the last frame of an answer without an error. Not JSON. */
   readonly done?: typeof DONE;
 }
 
 export interface AnswerRequest {
-  /** As the server calls it. */
+  /** The model's name on the server. */
   readonly model: string;
   readonly prompt: string;
   readonly maxTokens: number;
-  /** Goes into the header for sessions where the dialect has no field for it. */
+  /** The native body has a field for it; `openAnswer` also sends it in the header x-session-id. */
   readonly sessionId?: string | undefined;
-  /** Fields of the native route, which OpenAI-compatible servers take under the same names. With them the answer counts its tokens. */
+  /** Sampling fields of the native route; OpenAI-compatible servers use the same names. With `sampling`, streams report token counts. */
   readonly sampling?: Payload;
 }
 
-/** Of NDJSON each line is a frame, an empty one too. */
+/** In NDJSON each line is a frame, also an empty line. */
 export type StreamEncoding = "sse" | "ndjson";
 
 export type Payload = Readonly<Record<string, unknown>>;
 
 export interface FrameReading {
-  /** A piece of the answer. */
+  /** A piece of the answer's text. */
   readonly text?: string | undefined;
-  /** Why the answer is over, in the dialect's own word. Other frames may follow, but no text. */
+  /** Finish reason in the dialect's words. More frames may follow, but no text. */
   readonly finish?: string | undefined;
-  /** Nothing may follow, in a dialect without `done`. */
+  /** Whether this is the last frame, in a dialect without `done`. */
   readonly end?: boolean;
-  /** The stream ends with this error, and nothing may follow. */
+  /** Message of the error with which the stream ends. No frame may follow. */
   readonly error?: string | undefined;
-  /** Counts come from the server, once a stream. */
+  /** The server reports each token count once in a stream. */
   readonly promptTokens?: number | undefined;
   readonly cachedTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
@@ -160,12 +160,12 @@ function asked(content: string): readonly object[] {
   return [{ role: "user", content }];
 }
 
-/** What the names lead to; undefined where they lead nowhere. */
+/** The value at this path of names; undefined when a name is missing. */
 function at(value: unknown, ...names: readonly (string | number)[]): unknown {
   return names.reduce<unknown>((found, name) => (found as Payload | null | undefined)?.[name], value);
 }
 
-/** A text that is not empty. */
+/** The value if it is a non-empty text, otherwise undefined. */
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
@@ -174,7 +174,7 @@ function countOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** Of an error that is a text, or an object with a message. */
+/** The message of an error that is a text, or an object with `message`. */
 function errorOf(error: unknown): string | undefined {
   return error == null ? undefined : (textOf(error) ?? String(at(error, "message")));
 }

@@ -1,14 +1,15 @@
-// Owns what one check finds out: what did not hold, what was measured. A check continues after something did not hold.
+// Owns the results of one check: failed expectations and measured numbers. A check continues after a failed expectation.
 import { isDeepStrictEqual } from "node:util";
 import { endingOf, type Ending, type LiveStream } from "./live-stream.ts";
+import { round } from "../figures/statistics.ts";
 import { waitFor } from "../wait.ts";
 
 export interface Facts {
-  /** `otherwise` says what is wrong, with the values that show it. */
+  /** @param otherwise text of the failure, with the wrong values */
   expect(held: boolean, otherwise: string): void;
   equal(what: string, actual: unknown, due: unknown): void;
   number(name: string, value: number): void;
-  /** Waits for the end of a stream: no rule is broken, it ends like this, its connection as it must, and its text is this. */
+  /** Waits for the end of a stream, and checks its rules, its ending, the end of its connection and, if given, its text. */
   ended(what: string, stream: LiveStream, due: Ending, text?: string): Promise<void>;
 }
 
@@ -17,7 +18,7 @@ export interface FactsRecord extends Facts {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** One broken rule tends to be broken again and again. */
+/** Often the same expectation fails many times. */
 const failuresLimit = 6;
 const valueCharsLimit = 160;
 
@@ -39,11 +40,11 @@ export function createFacts(): FactsRecord {
     expect,
     equal,
     number(name, value) {
-      numbers[name] = Math.round(value * 1_000) / 1_000;
+      numbers[name] = round(value);
     },
     async ended(what, { over, judge }, due, text) {
       const { how } = await waitFor(`the end of ${what}`, over);
-      // After an error the connection is destroyed, so that no client takes the stream for a finished one.
+      // After an error the connection is destroyed, so that no client takes the stream for a complete answer.
       const [connection, done] = due.startsWith("error ") ? ["broken", false] : ["complete", true];
       equal(`what is wrong with ${what}`, judge.problems, []);
       const seen = [endingOf(judge.terminal), how, judge.done];

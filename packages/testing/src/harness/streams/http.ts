@@ -1,5 +1,5 @@
-// Owns one HTTP exchange and its times: when it was sent, when its headers came, and each frame with the moment at which its
-// bytes reached our socket. It judges nothing and knows no dialect.
+// Owns one HTTP exchange and its times: the sending, the headers' arrival, and the arrival of each frame's bytes. Independent of dialects, and
+// without checks.
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { onAbort } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
@@ -10,44 +10,44 @@ import { waitFor } from "../wait.ts";
 
 export interface Request {
   readonly url: string;
-  /** Posted as JSON; without one it is a GET. */
+  /** Posted as JSON. A request without a body is a GET. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Without one, the exchange has a separate connection. */
+  /** Without an agent, the request opens a new connection. */
   readonly agent?: Agent;
-  /** Longest wait for the headers and, of a stream, for each frame. Pings are no frames: a stream that only pings is silent. */
+  /** Longest wait for the headers, and for each frame of a stream. Pings do not count as frames. */
   readonly silenceMs?: number;
-  /** Gives the exchange up, also before its headers have come. */
+  /** Aborts the exchange, also before the headers' arrival. */
   readonly signal?: AbortSignal;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** By this process's clock. */
+  /** Milliseconds of `performance.now()`, like `headersAt`. */
   readonly sentAt: number;
   readonly headersAt: number;
-  /** The whole body as text. @throws Error when it breaks off, TimeoutError when it does not end */
+  /** The whole body as text. @throws Error when the connection breaks or the body is too long; TimeoutError when the body does not end */
   text(): Promise<string>;
-  /** Reads it as a stream, of server-sent events by default. Each frame is passed on within the socket's event, so that nothing delays its stamp. */
+  /** Reads the body as a stream, by default of server-sent events. Passes each frame on in the socket's event, so that its time is exact. */
   frames(reader: FrameReader, encoding?: StreamEncoding): FrameStream;
 }
 
 export interface FrameReader {
-  /** @param at when the bytes that completed it were read, by this process's clock */
+  /** @param at when the frame's last bytes were read, in milliseconds of `performance.now()` */
   onFrame(frame: SseFrame, at: number): void;
-  /** The text of all bytes, pings included, before the frames in it. */
+  /** Called with each piece of received text, pings included, before the frames in that piece. */
   onText?(text: string): void;
 }
 
 export interface FrameStream {
-  /** complete: ended cleanly; broken: the connection broke, or nothing came in time; left: we went. Never rejects. */
+  /** complete: the stream ended cleanly. broken: the connection broke, or was silent too long. left: `leave` was called. Never rejects. */
   readonly over: Promise<{ readonly how: "complete" | "broken" | "left"; readonly reason?: string }>;
-  /** Breaks the connection off, as a client does that is closed. */
+  /** Closes the connection before the stream's end, as a client does that quits. */
   leave(): void;
 }
 
-/** The answer was not a stream. */
+/** The server answered with a status other than 200. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
   readonly status: number;
@@ -61,10 +61,10 @@ export class RefusedError extends Error {
 
 const bodyCharsShown = 500;
 const bodyCharsLimit = 64 * 1_048_576;
-/** For the headers of a request that names no `silenceMs`. */
+/** Longest wait for the headers of a request without `silenceMs`. */
 const headersLimitMs = 60_000;
 
-/** Resolves when the headers have come. @throws Error when they do not; the signal's reason */
+/** Resolves when the headers have arrived. @throws Error when no headers arrive; the signal's reason */
 export function send(request: Request): Promise<Answer> {
   const { url, body, agent, silenceMs, signal } = request;
   const text = body === undefined ? "" : JSON.stringify(body);
@@ -106,7 +106,7 @@ const decoders: Readonly<Record<StreamEncoding, typeof createLineDecoder>> = {
   ndjson: createLineDecoder,
 };
 
-/** Each line is a frame, an empty one too: whether those are allowed is not known here. */
+/** Makes a frame of each line, also of an empty line: the caller decides whether empty lines are allowed. */
 function createLineDecoder(emit: (frame: SseFrame) => void): Pick<Decoder, "feed"> {
   let begun = "";
   return {

@@ -1,4 +1,4 @@
-// Tests streams over a real socket: stamps, silence, refusals, broken connections, leaving.
+// Tests streams over a real socket: arrival times, silence, refusals, broken connections, leaving.
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { endingOf, isToken, openStream, type LiveStream, type StreamRequest } fr
 let stop = (): void => {};
 afterEach(() => stop());
 
-/** A worker that answers every request with `answer`; resolves with its address. */
+/** Starts a server that answers every request with `answer`; resolves with its URL. */
 async function serve(answer: (response: ServerResponse) => void): Promise<string> {
   const server = createServer((request, response) => {
     request.resume();
@@ -34,7 +34,7 @@ interface Frame {
   readonly at: number;
 }
 
-/** The frames of an answer, and how it was over. */
+/** The frames of an answer, and how the answer ended. */
 async function framesOf(request: Request): Promise<{ readonly frames: Frame[]; readonly how: string }> {
   const frames: Frame[] = [];
   const { over } = (await send(request)).frames({ onFrame: ({ data }, at) => frames.push({ data, at }) });
@@ -50,7 +50,7 @@ const error =
   'event: error\ndata: {"type":"error","stream_id":"j","code":"engine_failed","message":"gone","retryable":true}\n\n';
 
 describe("frames", () => {
-  it("come whole wherever the bytes are cut, in order, and without pings", async () => {
+  it("arrive complete and in order, without pings, wherever the bytes are cut", async () => {
     const bytes = Buffer.from("data: ä0\n\n: ping\n\ndata: 1\n\ndata: 2\n");
     for (let cut = 0; cut < bytes.length; cut += 1) {
       const url = await serve((response) => {
@@ -62,18 +62,18 @@ describe("frames", () => {
     }
   });
 
-  it("that come together have one stamp", async () => {
+  it("have the same time when they arrive together", async () => {
     const url = await serve((response) => response.writeHead(200).end("data: 0\n\ndata: 1\n\n"));
     const { frames } = await framesOf({ url });
     expect(frames[0]?.at).toBe(frames[1]?.at);
   });
 
-  it("that never end are refused", async () => {
+  it("fail when one is too large", async () => {
     const url = await serve((response) => response.writeHead(200).end(`data: ${"x".repeat(2_000_000)}`));
     expect((await framesOf({ url })).how).toMatch(/larger than/);
   });
 
-  it("that fail to come are noticed, pings or not", async () => {
+  it("fail after a silence, also when pings arrive", async () => {
     const url = await serve((response) => {
       response.writeHead(200).write("data: 0\n\n");
       const ping = setInterval(() => response.write(": ping\n\n"), 20);
@@ -82,7 +82,7 @@ describe("frames", () => {
     expect((await framesOf({ url, silenceMs: 150 })).how).toBe("No event for 0.15 s, after 1 events");
   });
 
-  it("may take longer than that together", async () => {
+  it("may take longer in total than the allowed silence", async () => {
     const url = await serve((response) => {
       response.writeHead(200);
       let sent = 0;
@@ -99,7 +99,7 @@ describe("frames", () => {
 });
 
 describe("a request", () => {
-  it("notices a worker that never answers", async () => {
+  it("fails when the server never answers", async () => {
     const url = await serve(() => {});
     await expect(open(url, { silenceMs: 100 })).rejects.toThrow("No event for 0.1 s, after 0 events");
   });
@@ -110,7 +110,7 @@ describe("a request", () => {
     await expect(open(url)).rejects.toThrow("Cannot reach http://127.0.0.1");
   });
 
-  it("tells what the worker answered when it is not a stream", async () => {
+  it("fails with the server's message when the status is not 200", async () => {
     const error = { code: "resource_exhausted", message: "The queue is full.", type: "server_error", retryable: true };
     const url = await serve((response) => response.writeHead(429).end(JSON.stringify({ error })));
     const refused = open(url);
@@ -136,7 +136,7 @@ describe("a request", () => {
 });
 
 describe("a stream", () => {
-  it("has its events, come and to come", async () => {
+  it("resolves with past and future events", async () => {
     let write = (_text: string): void => {};
     const url = await serve((response) => {
       response.writeHead(200);
@@ -156,7 +156,7 @@ describe("a stream", () => {
     expect((await stream.over).how).toBe("left");
   });
 
-  it("that is broken after its error says both", async () => {
+  it("reports its error and its broken connection", async () => {
     const url = await serve((response) => {
       response.writeHead(200).write(started + error, () => response.destroy());
     });
@@ -165,7 +165,7 @@ describe("a stream", () => {
     expect([endingOf(stream.judge.terminal), stream.judge.problems]).toEqual(["error engine_failed", []]);
   });
 
-  it("resumes after the token that its caller names", async () => {
+  it("resumes after the given token", async () => {
     const url = await serve((response) => response.writeHead(200).end(started + token(8)));
     expect((await (await open(url, { after: 7 })).over).how).toBe("complete");
   });

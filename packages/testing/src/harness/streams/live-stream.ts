@@ -1,4 +1,4 @@
-// Owns one native stream as a client sees it: its events as they come, what is awaited of it, how it was over, and leaving it.
+// Owns a client's view of one native stream: its events, the waits for them, and its ending.
 import type { CancelledBy, ErrorCode, FinishReason, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
 import { createArrivals } from "../arrivals.ts";
 import { RefusedError, send, type FrameStream, type Request } from "./http.ts";
@@ -12,17 +12,17 @@ export interface StreamRequest extends Request {
 
 export interface LiveStream extends Pick<FrameStream, "over" | "leave"> {
   readonly events: readonly StreamEvent[];
-  /** The text so far, and what broke the rules. */
+  /** The text so far, and the broken rules. */
   readonly judge: StreamJudge;
   /** All bytes so far, as text. */
   readonly raw: string;
-  /** The first event that fits, come or still to come. @throws Error when the stream is over before */
+  /** Resolves with the first event that fits, past or future. @throws Error when the stream ends before */
   event(what: string, fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
-  /** A token that has not come yet. @throws Error when the stream is over before */
+  /** Resolves when one more token has arrived. @throws Error when the stream ends before */
   nextToken(): Promise<void>;
 }
 
-/** Resolves when the headers have come. @throws RefusedError, or Error when no headers come */
+/** Resolves when the headers have arrived. @throws RefusedError for a status other than 200; Error when no headers arrive */
 export async function openStream(request: StreamRequest): Promise<LiveStream> {
   const resume = request.after === undefined ? {} : { "last-event-id": String(request.after) };
   const answer = await send({ ...request, headers: { ...resume, ...request.headers } });
@@ -59,7 +59,7 @@ export const isToken = (event: StreamEvent): event is TokenEvent => event.type =
 export const isStarted = (event: StreamEvent): boolean => event.type === "started";
 export const isQueued = (event: StreamEvent): boolean => event.type === "queued" && event.position > 0;
 
-/** How a stream can end, in a few words. */
+/** How a stream can end. */
 export type Ending = Exclude<FinishReason, "cancelled"> | `cancelled by ${CancelledBy}` | `error ${ErrorCode}`;
 
 export function endingOf(terminal: TerminalEvent | undefined): string {

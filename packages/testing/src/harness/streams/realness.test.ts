@@ -1,10 +1,10 @@
-// Tests the proof of realness with streams that are real and with every known way of cheating.
+// Tests `proveRealness` with real streams and with every known fake.
 import { describe, expect, it } from "vitest";
 import { isEnough, leastTokenEvents, proveRealness, type AnswerTimes, type TokenTimes } from "./realness.ts";
 
 const queueMs = 5;
 
-/** `count` tokens: made at `tMs(i)` on the engine's clock, arrived at `arrivalMs(i)` on ours. */
+/** `count` tokens: token i is generated at `tMs(i)` on the engine's clock and arrives at `arrivalMs(i)` on ours. */
 function tokens(count: number, tMs: (i: number) => number, arrivalMs: (i: number) => number): TokenTimes[] {
   return Array.from({ length: count }, (_, i) => ({ tMs: tMs(i), arrivalMs: arrivalMs(i) }));
 }
@@ -17,8 +17,8 @@ function failuresOf(...answers: readonly (readonly TokenTimes[])[]): string {
   return proveRealness(answers.map(answerOf)).failures.join("\n");
 }
 
-describe("a stream that is real", () => {
-  it("passes when tokens arrive a moment after they were made", () => {
+describe("a real stream", () => {
+  it("passes when tokens arrive a moment after their generation", () => {
     const times = tokens(
       100,
       (i) => 20 + i * 30,
@@ -29,7 +29,7 @@ describe("a stream that is real", () => {
     expect(lagMs).toEqual({ p50: 1, p95: 2, max: 2 });
   });
 
-  it("passes at the speed of a tiny model, several tokens in one packet", () => {
+  it("passes at the speed of a tiny model, with several tokens in a packet", () => {
     expect(
       failuresOf(
         tokens(
@@ -41,7 +41,7 @@ describe("a stream that is real", () => {
     ).toBe("");
   });
 
-  it("passes with a hiccup that delays fewer than one token in twenty", () => {
+  it("passes with a pause that delays fewer than one token in twenty", () => {
     expect(
       failuresOf(
         tokens(
@@ -60,7 +60,7 @@ describe("short answers", () => {
     (i) => i,
     (i) => 15 + i,
   );
-  /** The machine paused somebody for most of this answer. */
+  /** A pause of the machine delays most tokens of this answer. */
   const paused = tokens(
     200,
     (i) => i,
@@ -72,7 +72,7 @@ describe("short answers", () => {
     expect(failuresOf(real, paused, real, real)).toBe("");
   });
 
-  it("may be too short to count, if another one counts", () => {
+  it("may be too short to prove anything if another answer is long enough", () => {
     const tiny = tokens(
       3,
       () => 0,
@@ -82,7 +82,7 @@ describe("short answers", () => {
     expect(failuresOf(tiny, tiny)).toMatch(/answer of 3 token events, and 8 are needed/);
   });
 
-  it("are enough when they span a second on either clock", () => {
+  it("suffice when they span a second on either clock", () => {
     const answer = answerOf(real);
     expect(isEnough([answer])).toBe(false);
     expect(isEnough(Array.from({ length: 6 }, () => answer))).toBe(true);
@@ -94,7 +94,7 @@ describe("short answers", () => {
     expect(isEnough([answerOf(slow.map(({ arrivalMs }) => ({ tMs: arrivalMs, arrivalMs })))])).toBe(true);
   });
 
-  it("are not enough to condemn a worker for a pause that does not come again", () => {
+  it("do not fail a worker for a single pause", () => {
     const late = tokens(
       200,
       (i) => i * 5,
@@ -116,7 +116,7 @@ describe("short answers", () => {
     expect(proveRealness(cheats).failures.join()).toMatch(/p95/);
   });
 
-  it("are enough when the engine's own clock is impossible", () => {
+  it("suffice when the engine's times are impossible", () => {
     const still = tokens(
       50,
       () => 12,
@@ -126,8 +126,8 @@ describe("short answers", () => {
   });
 });
 
-describe("a stream that is not", () => {
-  it("fails when everything arrives in one lump, slowly made", () => {
+describe("a fake stream", () => {
+  it("fails when slowly generated tokens arrive all at once", () => {
     expect(
       failuresOf(
         tokens(
@@ -139,7 +139,7 @@ describe("a stream that is not", () => {
     ).toMatch(/in a lump/);
   });
 
-  it("fails when everything arrives in one lump, quickly made", () => {
+  it("fails when quickly generated tokens arrive all at once", () => {
     expect(
       failuresOf(
         tokens(
@@ -151,7 +151,7 @@ describe("a stream that is not", () => {
     ).toMatch(/in a lump/);
   });
 
-  it("fails when the lump is stretched to a little less than half of the time it took", () => {
+  it("fails when the tokens arrive in less than half of their generation time", () => {
     expect(
       failuresOf(
         tokens(
@@ -163,7 +163,7 @@ describe("a stream that is not", () => {
     ).toMatch(/in a lump/);
   });
 
-  it("fails when finished text is replayed with sleeps that t_ms knows nothing of", () => {
+  it("fails when finished text is replayed with sleeps that t_ms does not show", () => {
     expect(
       failuresOf(
         tokens(
@@ -175,7 +175,7 @@ describe("a stream that is not", () => {
     ).toMatch(/p95/);
   });
 
-  it("fails when sleeps are shorter than the times they pretend to be", () => {
+  it("fails when finished text is replayed with sleeps shorter than t_ms shows", () => {
     expect(
       failuresOf(
         tokens(
@@ -187,7 +187,7 @@ describe("a stream that is not", () => {
     ).toMatch(/p95/);
   });
 
-  it("fails when all tokens carry the same time", () => {
+  it("fails when all tokens have the same t_ms", () => {
     expect(
       failuresOf(
         tokens(
@@ -211,7 +211,7 @@ describe("a stream that is not", () => {
     ).toMatch(/backwards/);
   });
 
-  it("fails when an answer is computed to its end and then replayed at its own pace", () => {
+  it("fails when a finished answer is replayed at its original pace", () => {
     expect(
       failuresOf(
         tokens(
@@ -223,7 +223,7 @@ describe("a stream that is not", () => {
     ).toMatch(/held back/);
   });
 
-  it("fails when each of several short answers comes in a lump", () => {
+  it("fails when each of several short answers arrives all at once", () => {
     const lump = tokens(
       100,
       (i) => i,
@@ -232,7 +232,7 @@ describe("a stream that is not", () => {
     expect(failuresOf(lump, lump, lump)).toMatch(/over 297 ms arrived within 0 ms/);
   });
 
-  it("fails when there are too few tokens to tell", () => {
+  it("fails with too few tokens", () => {
     expect(failuresOf([])).toMatch(/answer of 0 token events/);
     expect(
       failuresOf(

@@ -1,49 +1,49 @@
-// Owns the proof that streams are real: when the engine made each token against when it arrived. Pure; it knows no sockets.
+// Owns the proof that a server streams tokens while it generates them. Compares each token's generation time with its arrival. Pure.
 import { round, spreadOf, sum, type Spread } from "../figures/statistics.ts";
 
 /** One token event, all in milliseconds. */
 export interface TokenTimes {
-  /** When the engine produced it, on the engine's clock, counted from the job's start. */
+  /** When the engine generated the token, on the engine's clock, since the job's start. */
   readonly tMs: number;
-  /** When it arrived at our socket, counted from the sending of the request. */
+  /** When the token arrived at our socket, since the sending of the request. */
   readonly arrivalMs: number;
 }
 
 export interface AnswerTimes {
   readonly tokens: readonly TokenTimes[];
-  /** How long the job waited before its start, as the worker tells it. */
+  /** How long the job waited before its start, as the worker reports. */
   readonly queueMs: number;
 }
 
 export interface Realness {
-  /** Empty when the tokens arrived as they were made. */
+  /** Empty when the tokens arrived at the pace of their generation. */
   readonly failures: readonly string[];
-  /** Of |(arrival_i - arrival_0) - (t_i - t_0)| over all tokens of all answers, in milliseconds. */
+  /** Spread of the lag |(arrival_i - arrival_0) - (t_i - t_0)| over all tokens of all answers. Milliseconds. */
   readonly lagMs: Spread;
 }
 
-/** A token whose lag is above this, for more than one in twenty, was held back or replayed. */
+/** The proof fails when more than one token in twenty has a lag above this: tokens were held back or replayed. */
 const lagLimitMs = 250;
-/** Arrivals that span less than this share of what the engine's clock spans came in a lump. */
+/** The proof fails when the arrivals span less than this share of the engine's time: tokens were held back and sent at once. */
 const leastSpanShare = 0.5;
-/** Fewer token events in an answer prove nothing: a handful of sleeps stays below the lag limit. */
+/** An answer with fewer token events proves nothing: the lags of a few sleeps stay below the limit. */
 export const leastTokenEvents = 8;
-/** An engine makes one token of a job in each step, so its times rise; this share of them at least must differ. */
+/** Least share of distinct times in an answer: an engine generates one token of a job in each step, so times must rise. */
 const leastDistinctShare = 0.5;
-/** A first token may arrive this much later than the worker's own account of waiting and prefill says. */
+/** Longest delay between a first token's generation, as the worker reports it, and its arrival. */
 const firstTokenLateLimitMs = 1_000;
 /**
- * A tiny model makes a whole answer within the time for which a busy machine may stop any of the processes involved. Over this much of the
- * engine's time such pauses weigh little.
+ * Least total time of the answers. A busy machine may pause a process for longer than a tiny model needs for an answer; over this time, such
+ * a pause has little weight.
  */
 const enoughSpanMs = 1_000;
 /**
- * Clocks that disagree are looked at for this long before the stream is condemned: a pause of half a second is one token in twenty of it.
- * A pause does not come again with every answer, and a worker that cheats does so in all of them.
+ * Least total time of the answers before disagreeing clocks fail the proof. A pause of half a second affects one token in twenty of it. A
+ * pause is rare, while a worker with fake streams fakes every answer.
  */
 const condemningSpanMs = 10_000;
 
-/** Whether the answers span enough time, on either clock, to tell a pause from a lump. */
+/** Whether the answers span enough time, on either clock, to distinguish a pause from a fake stream. */
 export function isEnough(answers: readonly AnswerTimes[]): boolean {
   const spanMs = sum(answers.map((answer) => Math.max(engineSpan(answer), arrivalSpan(answer))));
   const telling = answers.filter(isTelling);
@@ -51,7 +51,7 @@ export function isEnough(answers: readonly AnswerTimes[]): boolean {
   return spanMs >= (clocksDisagree ? condemningSpanMs : enoughSpanMs) || telling.flatMap(implausible).length > 0;
 }
 
-/** Compares both clocks, over one answer or several. An answer that is too short to prove anything counts for nothing. */
+/** Compares both clocks over one or several answers. Ignores answers with too few tokens if another answer has enough. */
 export function proveRealness(answers: readonly AnswerTimes[]): Realness {
   const telling = answers.filter(isTelling);
   if (telling.length === 0) {
@@ -68,7 +68,7 @@ function isTelling({ tokens }: AnswerTimes): boolean {
   return tokens.length >= leastTokenEvents;
 }
 
-/** What no engine's clock would say. */
+/** Times that no engine's clock can show. */
 function implausible({ tokens }: AnswerTimes): string[] {
   const backwards = tokens.some(({ tMs }, index) => tMs < (tokens[index - 1]?.tMs ?? 0));
   const distinct = new Set(tokens.map(({ tMs }) => tMs)).size;
@@ -80,7 +80,7 @@ function implausible({ tokens }: AnswerTimes): string[] {
   ];
 }
 
-/** Where the engine's clock and ours disagree. */
+/** Disagreements between the engine's clock and ours. */
 function mismatches(answers: readonly AnswerTimes[]): string[] {
   const lagMs = spreadOf(answers.flatMap(lags));
   const made = sum(answers.map(engineSpan));
@@ -95,7 +95,7 @@ function mismatches(answers: readonly AnswerTimes[]): string[] {
   ];
 }
 
-/** An answer that was computed to its end and then replayed at its own true pace is late as a whole. All of them would be. */
+/** A finished answer that is replayed at its original pace arrives late from its first token on. A fake server delays every answer. */
 function heldBack(answers: readonly AnswerTimes[]): string[] {
   const late = Math.min(...answers.map(lateness));
   if (late <= firstTokenLateLimitMs) return [];

@@ -35,7 +35,7 @@ const end = (completion_tokens: number, finish_reason: "stop" | "length" | "canc
 });
 const failed: StreamEvent = { type: "error", stream_id, code: "engine_failed", message: "It died", retryable: true };
 
-/** An end has the id after the last token's, as a sound worker gives it. */
+/** Feeds a judge with the steps. The id of an end follows the last token's id, as workers send it. */
 function judgeOf(steps: readonly Step[], after = -1): StreamJudge {
   const judge = createStreamJudge(after);
   let next = after + 1;
@@ -63,7 +63,7 @@ const receiptOf = (text: string) => ({
 });
 
 describe("a stream that keeps to the protocol", () => {
-  it("has a receipt of its text, or none", () => {
+  it("may have a receipt, which must be of its text", () => {
     const withReceipt = (text: string): StreamEvent => ({ ...(end(2) as EndEvent), receipt: receiptOf(text) });
     expect(failuresOf([queued, started, token(0), token(1), withReceipt(" w0 w1"), "[DONE]"])).toEqual([]);
     const wrong = failuresOf([queued, started, token(0), token(1), withReceipt(" w0"), "[DONE]"]);
@@ -71,7 +71,7 @@ describe("a stream that keeps to the protocol", () => {
     expect(judgeOf([started, token(1), withReceipt(" w0 w1"), "[DONE]"], 0).problems).toEqual([]);
   });
 
-  it("has no failures, and its text, tokens and times", () => {
+  it("has no failures, and reports its text, tokens and times", () => {
     const judge = judgeOf([queued, started, token(0), token(1, 3), end(4), "[DONE]"]);
     expect(incompleteness(judge)).toEqual([]);
     expect(judge).toMatchObject({ problems: [], text: " w0 w1", modelTokens: 4, done: true, queueMs: 4 });
@@ -92,14 +92,14 @@ describe("a stream that keeps to the protocol", () => {
     expect(judgeOf([started, token(5), end(6), "[DONE]"], 4).problems).toEqual([]);
   });
 
-  it("may count the token that ended generation, when it stopped by itself", () => {
+  it("may count the token that ended generation, with the finish reason stop", () => {
     expect(failuresOf([started, token(0), end(2, "stop"), "[DONE]"])).toEqual([]);
     expect(failuresOf([started, token(0), end(2, "length"), "[DONE]"])).toHaveLength(1);
     expect(failuresOf([started, token(0), end(3, "stop"), "[DONE]"])).toHaveLength(1);
   });
 });
 
-describe("a stream that does not", () => {
+describe("a stream that breaks the protocol", () => {
   it.each<[string, readonly Step[], RegExp]>([
     ["a gap", [started, token(0), token(2), end(2), "[DONE]"], /token 2 came where 1 was due/],
     ["a repeated token", [started, token(0), token(0), end(2), "[DONE]"], /token 0 came where 1 was due/],
@@ -135,13 +135,13 @@ describe("a stream that does not", () => {
     ]);
   });
 
-  it("says why the connection broke, unless an error event did before", () => {
+  it("reports why the connection broke, unless an error event arrived before", () => {
     const broken = "The stream broke: aborted";
     expect(failuresOf([started, token(0)], broken)).toEqual([broken]);
     expect(failuresOf([started, failed], broken)).toEqual(["The job failed: engine_failed: It died"]);
   });
 
-  it("says the same thing a few times at most", () => {
+  it("reports a repeated problem a few times at most", () => {
     const tokens = Array.from({ length: 100 }, () => token(5));
     expect(failuresOf([started, ...tokens, end(100), "[DONE]"]).length).toBeLessThan(10);
   });

@@ -1,4 +1,4 @@
-// Owns the rules that a stream must keep to, after docs/streams.md: order, gapless indexes, one terminal event, [DONE]. Pure.
+// Owns the rules of a stream, from docs/streams.md: order, gapless indexes, one terminal event, [DONE]. Pure.
 import { createHash } from "node:crypto";
 import {
   DONE,
@@ -15,21 +15,21 @@ import type { TokenTimes } from "./realness.ts";
 
 /** Takes frames one by one as they arrive. */
 export interface StreamJudge {
-  /** The frame's event; undefined for `[DONE]`, and for what is no event. */
+  /** Returns the frame's event; undefined for `[DONE]`, and for an invalid frame. */
   take(frame: SseFrame, arrivalMs: number): StreamEvent | undefined;
-  /** Which rules were broken so far, that every stream keeps however it ends. */
+  /** A text for each rule of all streams, whatever their ending, that was broken so far; at most 5. */
   readonly problems: readonly string[];
   readonly tokens: readonly TokenTimes[];
   readonly text: string;
-  /** Model tokens: an event may carry several. */
+  /** Number of the model's tokens: an event may carry several. */
   readonly modelTokens: number;
   readonly queueMs: number;
   readonly terminal: TerminalEvent | undefined;
-  /** `[DONE]` has come. */
+  /** Whether `[DONE]` has arrived. */
   readonly done: boolean;
 }
 
-/** One broken rule tends to be broken by each event. */
+/** Often every event of a stream breaks the same rule. */
 const problemsLimit = 5;
 
 /** @param after the token index from which the stream was resumed; -1 for a stream from its beginning */
@@ -47,7 +47,7 @@ export function createStreamJudge(after = -1): StreamJudge {
   let nextIndex = after + 1;
   let started = false;
   let streamId: string | undefined;
-  /** By choice. */
+  /** The text of each choice. */
   const texts = new Map<number, string>();
 
   function complain(problem: string): void {
@@ -83,7 +83,7 @@ export function createStreamJudge(after = -1): StreamJudge {
         texts.set(event.choice ?? 0, (texts.get(event.choice ?? 0) ?? "") + event.text);
         break;
       case "end":
-        // Of a stream that was resumed, the beginning is missing.
+        // A resumed stream lacks the beginning of the text, so its receipt cannot be checked.
         if (after === -1) checkReceipt(event);
         if (frame.id !== String(nextIndex))
           complain(`the end came with the id ${frame.id ?? ""} where ${nextIndex} was due`);
@@ -120,12 +120,12 @@ export function createStreamJudge(after = -1): StreamJudge {
   return judge;
 }
 
-/** Text that was held back comes without tokens: an earlier event has counted them. */
+/** An event with delayed text has neither `n` nor `ids`: an earlier event counted its tokens. */
 function modelTokensOf({ n, ids }: TokenEvent): number {
   return n ?? ids?.length ?? 0;
 }
 
-/** What keeps a stream from being a whole answer that was not cut short; empty when nothing does. @param broken why it came to no proper end */
+/** The reasons why a stream is no complete answer; empty for a complete answer. @param broken why the connection broke */
 export function incompleteness(judge: StreamJudge, broken?: string): string[] {
   const { terminal, done, text, modelTokens } = judge;
   const problems = judge.problems.map((problem) => `The stream breaks the protocol: ${problem}`);
@@ -144,7 +144,7 @@ export function incompleteness(judge: StreamJudge, broken?: string): string[] {
   ];
 }
 
-/** The token that ends generation is counted in the usage and has no text, so a `stop` may count one more than arrived. */
+/** With `stop`, the usage may count one token more than arrived: the token that ends generation has no text. */
 function usageProblems(end: EndEvent, modelTokens: number): string[] {
   const { completion_tokens: counted } = end.usage;
   const silent = counted - modelTokens;
