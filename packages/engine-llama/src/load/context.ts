@@ -7,7 +7,7 @@ import { inSlotOrder } from "../passes/batch-order.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
-/** With a smaller cache, a model with sliding windows would compute a kept prefix again, in the middle of other streams. */
+/** With a smaller cache, a model with sliding windows would compute a kept prefix again, while other streams wait. */
 const swaFullCache = true;
 
 export interface ContextOptions {

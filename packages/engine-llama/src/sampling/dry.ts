@@ -14,7 +14,7 @@ export type DryBreakers = ReadonlyMap<Token, readonly (readonly Token[])[]>;
 
 /** Natural logarithm of the greatest number in single precision. */
 const greatestLog = Math.fround(88.722_839_1);
-/** With a base up to this, the penalty does not grow. */
+/** Up to this base, the penalty cannot overflow, so its exponent has no limit. */
 const leastBase = Math.fround(1.000_001);
 
 export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boolean {

@@ -14,7 +14,7 @@ export interface LogitSamplerOptions {
   readonly history: () => readonly Token[];
   /** Whether a token must not be sampled. */
   readonly banned: (token: Token) => boolean;
-  /** Needed for infill. */
+  /** The model's vocabulary; only infill needs it. */
   readonly vocabulary?: SampledVocabulary | undefined;
   /** The job's grammar. `allows` is slow, so the sampler calls it for few tokens. */
   readonly grammar?: Pick<GrammarRun, "allows" | "candidates"> | undefined;

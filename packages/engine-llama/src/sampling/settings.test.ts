@@ -87,7 +87,7 @@ describe("the types of the KV cache", () => {
     const { tokens, first, backend } = await answerWith({ cacheTypeK: type, cacheTypeV: type });
     const expected = await plain;
     expect(backend.info.settings).toMatchObject({ cache_type_k: type, cache_type_v: type });
-    // Other logprobs, but the same first tokens. A cache whose bytes are read as another type would give other tokens.
+    // The logprobs differ, but the first tokens are the same. A cache whose bytes are read as another type would give other tokens.
     expect(first).not.toEqual(expected.first);
     expect(first?.logprob).toBeCloseTo(expected.first?.logprob ?? 0, 0);
     expect(tokens.slice(0, 4)).toEqual(expected.tokens.slice(0, 4));

@@ -2,7 +2,7 @@
 import type { Token } from "@waggle/engine";
 import type { PieceEncoding } from "./token-bytes.ts";
 
-/** Adds no tokens. @param specialTokens whether to parse control tokens */
+/** Tokenizes a text, without BOS or other added tokens. @param specialTokens whether to parse control tokens */
 export type Tokenize = (text: string, specialTokens: boolean) => Token[];
 
 export interface CutPlaces {

@@ -18,7 +18,7 @@ export interface InfillOptions {
   readonly markers: InfillMarkers;
   readonly contextSize: number;
   readonly maxCharsPerToken: number;
-  /** Adds no tokens, and does not parse control tokens. */
+  /** Tokenizes a text, without BOS or other added tokens. Does not parse control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]>;
 }
 

@@ -170,7 +170,7 @@ export interface Trials {
   observe(passMs: number): void;
   /** Gives the next pass to this trial if no other trial blocks it, and returns whether it did. */
   take(trial: object): boolean;
-  /** Ends the trial. No trial begins or continues before `owedMs` more milliseconds are computed. */
+  /** Ends the trial. No trial begins or continues until passes have taken `owedMs` more milliseconds. */
   end(trial: object, owedMs: number): void;
 }
 

@@ -94,7 +94,7 @@ function shareBudget(
 }
 
 /**
- * Returns how many tokens of the share to compute now. Where a chunk that does not fill a tile is expensive, it is computed
+ * Returns how many tokens of a prompt's share of the budget to compute now. Where a chunk that does not fill a tile is expensive, it is computed
  * before the whole tiles, because each token before such a chunk makes it more expensive.
  */
 function partFirst(share: number, rest: number, partTokens: number): number {

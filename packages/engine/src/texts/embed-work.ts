@@ -25,7 +25,7 @@ export interface BegunText {
 
 export function createEmbedWork(prepared: PreparedEmbed): EmbedWork {
   const { computed = 0 } = prepared.job;
-  // The last text is computed even if all are computed, because a job ends with the result of a text.
+  // The last text is computed even if an earlier engine has computed all texts, because a job ends with the result of a text.
   const index = Math.min(computed, textCount(prepared.job) - 1);
   return { prepared, index, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }

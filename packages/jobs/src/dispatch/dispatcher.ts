@@ -42,7 +42,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     limits,
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** Jobs by the uids of their sequences that the engine holds. An ended job stays until the engine has released its sequences. */
+  /** The job of each sequence that the engine holds, by the sequence's uid. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
   const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idle = createCondition(() => registry.liveCount === 0);

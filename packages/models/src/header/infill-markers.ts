@@ -2,7 +2,7 @@
 import type { VisitText } from "./cursor.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** Token ids. Infill works without the last two. */
+/** Token ids of the markers. Infill works without `repository` and `file`. */
 export interface InfillMarkers {
   readonly prefix: number;
   readonly suffix: number;
