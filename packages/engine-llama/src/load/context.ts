@@ -78,7 +78,7 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
+/** Upper limit of the default context size. Users must ask for longer contexts, because they take memory even while empty. */
 const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;

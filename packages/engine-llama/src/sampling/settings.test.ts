@@ -154,7 +154,7 @@ describe("rotary positions", () => {
 });
 
 describe("LoRA adapters", () => {
-  test("change the answer according to their scale, and not at all with 0", async () => {
+  test("change the answer according to their scale, and not at all with a scale of 0", async () => {
     const half = await answerWith({ lora: [{ path: adapter, scale: 0.5 }] });
     const whole = await answerWith({ lora: [{ path: adapter, scale: 1 }] });
     const none = await answerWith({ lora: [{ path: adapter, scale: 0 }] });

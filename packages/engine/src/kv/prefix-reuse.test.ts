@@ -13,7 +13,7 @@ const sharedTokens = count(shared) - 1;
 const own = (name: string): string => `${shared}Bee ${name} asks.`;
 const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/** Starts an engine where a pass takes a millisecond per token, and a transfer takes one: loading a prefix pays. */
+/** Starts an engine where a pass takes a millisecond per token, and a transfer takes one millisecond, so that loading a prefix pays. */
 function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
   let ms = 0;
   return startEngine({

@@ -373,7 +373,7 @@ export interface Backend {
   shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
 
   /**
-   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, so not the token sampled last; after a shift,
+   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, but not the token sampled last; after a shift,
    * the cache keeps only the tokens that no shift has moved.
    */
   end(slot: number): Promise<void>;
