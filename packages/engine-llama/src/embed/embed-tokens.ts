@@ -22,7 +22,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   const names = rankTemplate?.includes("{query}") === true && rankTemplate.includes("{document}");
   const template = names ? rankTemplate : undefined;
 
-  /** Returns at most `most` first tokens of the text. The part of the text that is certainly beyond them is not tokenized. */
+  /** Returns the first `most` tokens of the text, or all. The part of the text that is certainly beyond `most` tokens is not tokenized. */
   async function tokensOf(text: string, most: number): Promise<Token[]> {
     const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
     return tokens.slice(0, most);

@@ -36,7 +36,7 @@ export interface DirectContext {
 /** The methods that the patch of `xtask engine:build` adds (decision 078). */
 export interface NativeStep {
   /**
-   * Decodes the batch and samples at these positions, in one call on the other thread.
+   * Decodes the batch and samples at these positions, in one call on a thread of libuv's pool.
    * @param seeds a seed for each position
    * @param topCounts for each position: 0 without logprobs, else 1 + the number of alternatives
    * @returns for each position its token, or -1 if no token was left. With logprobs, more numbers follow: the token's logit, the greatest logit,
@@ -64,7 +64,7 @@ export interface NativeStep {
   /** Withdraws the last requested step. @returns false if it has begun */
   withdrawSampledStep(): boolean;
   /**
-   * Reads raw logits of the last decode, without the other thread.
+   * Reads raw logits of the last decode, on the calling thread.
    * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of each; then the
    *   logits of `tokens`
    */

@@ -59,7 +59,10 @@ export function createGrammars(options: GrammarsOptions): Grammars {
     // Sorting the vocabulary takes time and most jobs have no grammar, so the first grammar starts it.
     vocabulary ??= openVocabulary(options);
     if (begun !== undefined && begun.length > mostBegunChars) {
-      throw refuseField("messages", `more than ${mostBegunChars} characters of an answer cannot be held to a format`);
+      throw refuseField(
+        "messages",
+        `the beginning of an answer with a grammar may have at most ${mostBegunChars} characters`,
+      );
     }
     try {
       const grammar = read(text);

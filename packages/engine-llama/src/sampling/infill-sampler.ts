@@ -12,7 +12,7 @@ export interface FillVocabulary {
   readonly bytesOf: (token: Token) => Uint8Array;
 }
 
-/** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds that of all text. */
+/** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds the probability of all text. */
 const endWeight = 3;
 /** Candidates with a lower probability are removed. */
 const leastProbability = 0.2;

@@ -81,7 +81,8 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   }
   const { grammar, answer } = sampling;
   if (grammar === undefined && answer === undefined) return;
-  if (neverEnds(sampling, context)) throw refuseField("ignore_eos", "a grammar alone decides when the text ends");
+  if (neverEnds(sampling, context))
+    throw refuseField("ignore_eos", "with a grammar, only the grammar decides when the text ends");
   if (grammar !== undefined) await context.grammars.check(grammar);
   if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
 }

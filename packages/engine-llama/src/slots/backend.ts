@@ -124,7 +124,7 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
           return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
         }),
       );
-      // If the preceding pass fails, its error is enough: do not report this one as an unhandled rejection.
+      // If the preceding pass fails, its error is enough: do not report the queued pass's error as an unhandled rejection.
       pass.catch(() => {});
       return pass;
     },

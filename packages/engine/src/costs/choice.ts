@@ -54,7 +54,7 @@ interface Trial {
   lostMs: number;
 }
 
-/** A trial or a collapse in which a count lost against another one. */
+/** A trial or a collapse in which a count lost against another count. */
 interface Setback {
   readonly atMs: number;
   readonly lostMs: number;
@@ -161,7 +161,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
 
 /**
  * Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is long
- * relative to the time that it lost.
+ * relative to the time that this trial lost.
  */
 export interface Trials {
   /** Compute time of all passes so far. Milliseconds. */

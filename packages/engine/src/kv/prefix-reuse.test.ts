@@ -300,7 +300,7 @@ describe("the cache of a conversation whose slot was taken", () => {
     expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
   });
 
-  test("is evicted for others beyond the limit of bytes", async () => {
+  test("is evicted for other caches beyond the limit of bytes", async () => {
     const saved = createFakeKvSnapshots();
     const limit = 3 * (sharedTokens + 20);
     const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: limit } });

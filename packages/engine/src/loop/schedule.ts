@@ -37,7 +37,7 @@ const leastChunkTokens = 8;
  * Every decoding slot takes part; where the rows are limited, the slots that have waited longest. Prompts receive the
  * budget one after the other, the shortest rest first: most prompts finish soonest this way, and few long entries compute
  * faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts
- * compute. So a prompt never waits for more tokens of others than it has itself.
+ * compute. So a prompt never waits for more tokens of other prompts than it has itself.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
   const ready = slots.filter((slot) => slot.state === "decoding");

@@ -235,7 +235,7 @@ function charsOf(input: PromptInput, enough: number): number {
 }
 
 /**
- * Counts the characters of all texts and keys in a value, and one for each other value; stops at `enough`. The keys of a
+ * Counts the characters of all texts and keys in a value, and one character for each other value; stops at `enough`. The keys of a
  * message have fewer characters than the markers around the message in any template.
  */
 export function countChars(value: unknown, enough = Infinity): number {

@@ -70,7 +70,7 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   };
 }
 
-/** Most tokens of a pass that embeds. llama.cpp computes logits for each of them, and the engine limits their memory. */
+/** Most tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the logits. */
 export function embeddingBatch({ vocabulary, width }: Pick<ModelShape, "vocabulary" | "width">): number {
   return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
 }
