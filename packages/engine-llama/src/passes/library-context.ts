@@ -65,8 +65,8 @@ export interface NativeStep {
   withdrawSampledStep(): boolean;
   /**
    * Reads raw logits of the last decode, on the calling thread.
-   * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of each; then the
-   *   logits of `tokens`
+   * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of
+   *   each; then the logits of `tokens`
    */
   getLogits(position: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
 }

@@ -71,7 +71,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
   let onTrial = false;
   /** Passes since the last trial or fall, without collapsed ones. */
   let goodPasses = 0;
-  /** The usual time of a pass when `passesBeforeTrial` passes had followed the last trial or fall. */
+  /** The usual time of a pass, measured when `passesBeforeTrial` passes had followed the last trial or fall. */
   let settledMs: number | undefined;
   /** When `settled` last changed. */
   let settledAtMs = 0;

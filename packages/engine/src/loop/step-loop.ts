@@ -128,7 +128,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       if (results === undefined) return;
       const endMs = now();
       passes += 1;
-      // If every entry of the pass failed at once, the backend has not called `sendLastPass`.
+      // If every entry failed before the pass began, the backend has not called `sendLastPass`.
       if (lastPass !== undefined) sendLastPass();
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;

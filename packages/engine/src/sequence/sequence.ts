@@ -1,4 +1,4 @@
-// Holds a running job: its text, its counts and the decision to end. The input is tokens and times; slots and backends are unknown here.
+// Holds a running job: its text, its counts and the decision to end. The input is tokens and times. The module knows no slot and no backend.
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";

@@ -153,7 +153,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }
 
-  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the running one. */
+  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's running job. */
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";

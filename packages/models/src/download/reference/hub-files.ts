@@ -38,8 +38,8 @@ interface TreeFile {
 /**
  * Lists the models of a repository, smallest first; a split model is one entry. Image projectors and importance matrices are left out.
  * @param reference `hf:user/repo`; a tag is ignored
- * @throws WaggleError invalid_argument if the reference does not name a repository; unavailable if the hub's answer is missing or invalid; the signal's
- *   reason when it aborts
+ * @throws WaggleError invalid_argument if the reference does not name a repository; unavailable if the hub's answer is missing or invalid; the
+ *   signal's reason when it aborts
  */
 export async function listHubFiles(reference: string, options: HubFilesOptions = {}): Promise<readonly HubModelFile[]> {
   const { endpoint = defaultEndpoint, token, signal } = options;
