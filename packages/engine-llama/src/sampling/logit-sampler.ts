@@ -114,7 +114,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     return fround(repeated - fround(fround(count * single.frequency) + single.presence));
   }
 
-  /** As in llama.cpp's programs: samples without the grammar first, and again among its tokens if it rejects the sampled token. */
+  /** As in llama.cpp's programs: samples without the grammar first, and again among the allowed tokens if the grammar rejects the sampled token. */
   function choose(position: PositionLogits, repeated: Repeated, draws: Draws): Token | undefined {
     const all = candidates(position, repeated);
     const token = pick(all, draws);

@@ -63,7 +63,7 @@ describe("the prefill budget", () => {
   test("is a part of a tile where a tile takes too long, by the measured cost of such parts", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
-    // 480 ms are allowed; before a measurement a token counts twice a token in a tile.
+    // 480 ms are allowed. Before a measurement, a token outside of a tile counts twice as much as a token in a tile.
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(12);
     for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 25 });
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(19);

@@ -342,7 +342,7 @@ export interface Backend {
   /** The private character (mark) that replaces a marker of the chat format, also if the marker is no control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
 
-  /** The text that closes a thought, so that the answer begins; there are no tokens where the model has no thoughts. */
+  /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
   readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
   isEndOfGeneration(token: Token): boolean;
