@@ -7,7 +7,7 @@ export type EmbedTokenizer = (text: EmbedInput | TextPair, truncateTo?: number) 
 
 export interface EmbedTokenizerOptions {
   readonly model: LlamaModel;
-  /** Adds no tokens. */
+  /** Tokenizes a text, without BOS or other added tokens. */
   readonly tokenize: (text: string, specialTokens: boolean) => Promise<Token[]>;
   /** The file's template for a query and its document. */
   readonly rankTemplate: string | undefined;
@@ -22,7 +22,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   const names = rankTemplate?.includes("{query}") === true && rankTemplate.includes("{document}");
   const template = names ? rankTemplate : undefined;
 
-  /** First tokens of the text. Does not tokenize what will certainly be cut off. */
+  /** Returns the first `most` tokens of the text, or all. The part of the text that is certainly beyond `most` tokens is not tokenized. */
   async function tokensOf(text: string, most: number): Promise<Token[]> {
     const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
     return tokens.slice(0, most);
@@ -89,7 +89,7 @@ interface Frame {
 
 /**
  * Tokens around a text, as llama.cpp adds them (`llama_vocab` and `format_prompt_rerank`). Unlike in llama.cpp, a pair of a WordPiece vocabulary
- * ends with a separator, because BERT was trained so.
+ * ends with a separator, because BERT was trained on such pairs.
  */
 function frameOf({ tokens: special, vocabularyType, fileInfo }: LlamaModel): Frame {
   const list = (token: Token | null): Token[] => (token === null ? [] : [token]);

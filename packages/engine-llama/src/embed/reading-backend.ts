@@ -22,7 +22,7 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
   const { model, info, vocabulary, tokenizer, embedder, release } = parts;
   const { bos, shouldPrependBosToken } = model.tokens;
 
-  /** Rejects calls for generation. Such jobs should be rejected earlier. */
+  /** Rejects calls for generation. Jobs that generate should be rejected before they reach the backend. */
   async function refuse(): Promise<never> {
     const reads = info.kind === "embed" ? "embeds" : "ranks";
     throw new WaggleError("invalid_argument", `Cannot generate: this model ${reads} texts; it does not write.`);

@@ -1,5 +1,5 @@
-// Checks before loading whether a model works with the chosen types of its KV cache. llama.cpp rejects some pairs of types with only a line in its
-// log, and ends the process over others.
+// Checks before loading whether a model works with the chosen types of its KV cache. For some pairs of types, llama.cpp only
+// writes a line to its log and fails; for others, it ends the process.
 import type { CacheType, FlashAttention } from "@waggle/protocol";
 
 export interface CacheTypes {

@@ -7,7 +7,7 @@ import { inSlotOrder } from "../passes/batch-order.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
-/** With a smaller cache, a model with sliding windows would compute a kept prefix again, in the middle of other streams. */
+/** With a smaller cache, a model with sliding windows would compute a kept prefix again, while other streams wait. */
 const swaFullCache = true;
 
 export interface ContextOptions {
@@ -78,7 +78,7 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
+/** Upper limit of the default context size. Users must ask for longer contexts, because they take memory even while empty. */
 const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;

@@ -13,7 +13,7 @@ export interface LlamaChoice {
   readonly maxThreads: number;
 }
 
-/** Parts of warnings that are wrong for our contexts for embeddings: every token has an output, and one cell stays free. */
+/** Texts in llama.cpp's warnings to ignore. They are wrong for our embedding contexts: every token has an output, and one cell stays free. */
 const ignoredWarnings = [
   "embeddings required but some input tokens were not marked as outputs",
   "possible training context overflow",
@@ -68,8 +68,8 @@ async function openOnce(device: LlamaDevice, maxThreads: number): Promise<Llama 
 }
 
 /**
- * Whether the binary really computes on the device. For some devices that the platform lacks, the library returns a binary for the CPU. And a GPU's
- * binary that found a driver but no GPU computes on the CPU, although `llama.gpu` names the GPU.
+ * Whether the binary really computes on the device. For some devices that the platform lacks, the library returns a binary for the CPU. And a GPU
+ * binary computes on the CPU if it finds a driver but no GPU, although `llama.gpu` names the GPU.
  */
 async function computesOn(llama: Llama, device: LlamaDevice): Promise<boolean> {
   if (llama.gpu === false) return device === "auto" || device === "cpu";

@@ -17,9 +17,9 @@ export interface LoadSettings extends RopeSettings {
   readonly flashAttention?: FlashAttention | undefined;
   /** By default `auto`: as many layers as fit. */
   readonly gpuLayers?: "auto" | "all" | number | undefined;
-  /** True by default. */
+  /** Whether to map the model's file into memory; true by default. */
   readonly mmap?: boolean | undefined;
-  /** False by default. */
+  /** Whether to lock the weights in memory; false by default. */
   readonly mlock?: boolean | undefined;
   readonly lora?: readonly LoraFile[] | undefined;
 }

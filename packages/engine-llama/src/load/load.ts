@@ -1,4 +1,4 @@
-// Loads a model and makes its Backend. A failure has a single error with the reason, and frees everything that was loaded before.
+// Loads a model and makes its Backend. A failed load throws one error with the reason, and frees everything that was loaded before.
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
 import type { Backend } from "@waggle/engine";
@@ -38,8 +38,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /**
-   * Set it if libuv's pool has one thread. Calls that compute then run in the order of the calls, so that sampling can be requested together with
-   * the pass.
+   * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
    */
   readonly onePoolThread?: boolean;
   /** Driver of passes, if it works here; by default the fastest that works. */
@@ -184,7 +183,7 @@ const decodingBy: Readonly<Record<Passes["driver"], string>> = {
   public: "public API of node-llama-cpp",
 };
 
-/** A recurrent state cannot be cut, so it is kept only at the ends of passes: smaller passes give more such points. */
+/** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {
   return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
 }

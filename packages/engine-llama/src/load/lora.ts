@@ -56,7 +56,7 @@ export async function openLoraAdapters({ model, modelPath, files, reason }: Open
 }
 
 /**
- * Checks the adapter's header, because llama.cpp trusts a header, and its errors are short.
+ * Checks the adapter's header, because llama.cpp trusts the header, and its error messages have no details.
  * @returns the end of an error message; undefined if the adapter fits the model
  */
 async function headerProblem(path: string, model: LlamaModel): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import { lockWarning } from "./memory-lock.ts";
 const status = (kilobytes: number): string => `Name:\tnode\nVmLck:\t    ${kilobytes} kB\nVmRSS:\t  90000 kB\n`;
 const weights = 100 * 2 ** 20;
 
-test("there is no warning if all weights are locked, or the system does not tell", () => {
+test("there is no warning if all weights are locked, or the system does not report the locked memory", () => {
   expect(lockWarning(weights, status(102_400))).toBeUndefined();
   expect(lockWarning(weights, "")).toBeUndefined();
 });

@@ -7,7 +7,7 @@ const enough = 0.95;
 
 /**
  * @param weightBytes bytes of the weights in host memory
- * @returns a warning for the log; undefined if all weights are locked, or the system does not tell
+ * @returns a warning for the log; undefined if all weights are locked, or the system does not report the locked memory
  */
 export function lockWarning(weightBytes: number, status: string | undefined = ownStatus()): string | undefined {
   const locked = Number(/^VmLck:\s+(\d+) kB$/m.exec(status ?? "")?.[1] ?? Number.NaN) * kib;

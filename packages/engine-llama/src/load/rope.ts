@@ -4,7 +4,7 @@ import type { LoadedSettings, RopeScaling } from "@waggle/protocol";
 import type { GgufFileInfo, LlamaModelOptions } from "node-llama-cpp";
 
 export interface RopeSettings {
-  /** This and the other settings default to the values in the model's file. */
+  /** By default, this and the following settings have the values in the model's file. */
   readonly ropeScaling?: RopeScaling | undefined;
   readonly ropeFreqBase?: number | undefined;
   /** Factor of the frequencies: 0.5 stretches the context to twice its length. */

@@ -13,7 +13,7 @@ export interface MemoryKind {
 /** llama.cpp cannot shift KV caches of these architectures (v0.5.0, `get_can_shift`). */
 const unshiftableArchitectures = ["step35", "deepseek4"];
 
-/** Types of the K cache. Others end the process: bf16 cannot be rotated in place, and quantized types only with heads of some sizes (v0.5.0). */
+/** Types of the K cache. Other types end the process: bf16 cannot be rotated in place, and quantized types only with heads of some sizes (v0.5.0). */
 const shiftableTypes: readonly CacheType[] = ["f16", "f32"];
 
 /** @returns why this model's context cannot be shifted, as the end of an error message; undefined if it can */

@@ -2,9 +2,9 @@
 import type { CustomBatchingDispatchSchedule } from "node-llama-cpp";
 
 export interface BatchDispatch {
-  /** Option of the library's context. All entries of a step are in the queue at the next tick, because only promises delay them. */
+  /** Option of the library's context. It waits for the next tick: only promises delay a step's entries, so all of them are in the queue by then. */
   readonly schedule: CustomBatchingDispatchSchedule;
-  /** Sets a callback for the next batch. It is called once, when the batch computes on the other thread. */
+  /** Sets a callback for the next batch. It is called once, when the batch computes on a thread of libuv's pool. */
   onNext(underway: (() => void) | undefined): void;
 }
 

@@ -13,7 +13,7 @@ export interface Checkpoints {
    * @returns number of tokens in the sequence; 0 if there is no checkpoint and the sequence is unchanged
    */
   restore(slot: number, most: number): Promise<number>;
-  /** Drops checkpoints with more than `kept` tokens: the sequence was cut there. */
+  /** Drops checkpoints with more than `kept` tokens. Call it when the sequence was cut to `kept` tokens. */
   forget(slot: number, kept: number): void;
 }
 
@@ -38,7 +38,7 @@ export function createCheckpoints({ context, createCheckpoint }: DirectLibrary):
     all = all.filter((taken) => !dropped.includes(taken));
   }
 
-  /** The checkpoint whose removal leaves the smallest gap: the others stay spread over the slot's tokens. */
+  /** Finds the checkpoint whose removal leaves the smallest gap, so that the remaining checkpoints stay spread over the slot's tokens. */
   function leastMissed(own: readonly Taken[]): readonly Taken[] {
     const gapWithout = (i: number): number => (own[i + 1]?.tokens ?? Infinity) - (own[i - 1]?.tokens ?? 0);
     const gaps = own.map((_, i) => gapWithout(i));

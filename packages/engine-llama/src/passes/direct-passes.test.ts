@@ -1,4 +1,4 @@
-// Tests the calls of a pass on the library's internal context object: their order, and what fails with them.
+// Tests the calls of a pass on the library's internal context object: their order, and which results fail with a call.
 import type { SlotSampling } from "@waggle/engine";
 import { deferred } from "@waggle/async";
 import { SamplingSchema } from "@waggle/protocol";

@@ -188,7 +188,7 @@ interface Work {
   readonly text: string;
   readonly sampling: SlotSampling;
   readonly keep?: number;
-  /** Step with a forced token. */
+  /** Index of the step that gets a forced token. */
   readonly forcedAt?: number;
   readonly shiftAt?: number;
 }

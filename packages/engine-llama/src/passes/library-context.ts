@@ -6,14 +6,14 @@ import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 export interface DirectContext {
   /** Drops the last batch, and reserves space for this many tokens. */
   initBatch(tokens: number): void;
-  /** @returns the sample positions of the tokens in `withLogits`; valid from the next decode to the one after it */
+  /** @returns the sample positions of the tokens in `withLogits`; valid after the next decode, until the decode after that */
   addToBatch(sequence: number, from: number, tokens: Uint32Array, withLogits: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
   /** @returns the token; -1 if no token was left to sample */
   sampleToken(position: number, sampler: DirectSampler): Promise<number>;
   /**
-   * Reads logits that the sampler has left. The array is token, logit, token, logit …: all of them; or the `top` most probable ones and those of
-   * `tokens`. With `top`, the call sorts all logits. `totalWeight` adds the sum of exp(logit - greatest).
+   * Reads logits that the sampler has left, as an array of token, logit, token, logit …. With `logits` true, the array has all of them; else the
+   * `top` most probable tokens, and `tokens`. With `top`, the call sorts all logits. `totalWeight` adds the sum of exp(logit - greatest).
    */
   sampleToken(
     position: number,
@@ -36,7 +36,7 @@ export interface DirectContext {
 /** The methods that the patch of `xtask engine:build` adds (decision 078). */
 export interface NativeStep {
   /**
-   * Decodes the batch and samples at these positions, in one call on the other thread.
+   * Decodes the batch and samples at these positions, in one call on a thread of libuv's pool.
    * @param seeds a seed for each position
    * @param topCounts for each position: 0 without logprobs, else 1 + the number of alternatives
    * @returns for each position its token, or -1 if no token was left. With logprobs, more numbers follow: the token's logit, the greatest logit,
@@ -64,9 +64,9 @@ export interface NativeStep {
   /** Withdraws the last requested step. @returns false if it has begun */
   withdrawSampledStep(): boolean;
   /**
-   * Reads raw logits of the last decode, without the other thread.
-   * @returns the greatest logit; the sum as above, NaN without `total`; the number of most probable tokens, and token and logit of each; then the
-   *   logits of `tokens`
+   * Reads raw logits of the last decode, on the calling thread.
+   * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of
+   *   each; then the logits of `tokens`
    */
   getLogits(position: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
 }

@@ -1,5 +1,5 @@
-// The driver on the native step, which `xtask engine:build` compiles into the library. A single call on the other thread decodes and samples, and
-// logits are read without such a call.
+// The driver on the native step, which `xtask engine:build` compiles into the library. A single call on a thread of libuv's pool decodes and
+// samples. Logits are read on the calling thread.
 import type { Token, TokenLogprobs } from "@waggle/engine";
 import type { LlamaContextSequence } from "node-llama-cpp";
 import { fillBatch, type DirectPassesOptions } from "./direct-passes.ts";

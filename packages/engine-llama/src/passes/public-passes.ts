@@ -88,7 +88,7 @@ export function createPublicPasses(options: PublicPassesOptions): Passes {
     setThreads: () => {},
     async erase(slot, from, to, held) {
       const { sequence } = slotAt(slot);
-      // With recurrent layers, `eraseContextTokenRanges` would compute the sequence again, in the middle of other streams.
+      // With recurrent layers, `eraseContextTokenRanges` would compute the sequence again, while other streams wait.
       if (to === held) await sequence.adaptStateToTokens(sequence.contextTokens.slice(0, from), false);
       else await sequence.eraseContextTokenRanges([{ start: from, end: to }]);
       return sequence.nextTokenIndex;
@@ -98,7 +98,7 @@ export function createPublicPasses(options: PublicPassesOptions): Passes {
     },
     async load(slot, path) {
       const { sequence } = slotAt(slot);
-      // `acceptRisk`: the folder's name has the model's fingerprint, so that the file belongs to this model.
+      // `acceptRisk`: the folder's name has the model's fingerprint, so the file belongs to this model.
       await sequence.loadStateFromFile(path, { acceptRisk: true });
       return sequence.contextTokens;
     },

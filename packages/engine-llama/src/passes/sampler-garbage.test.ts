@@ -45,7 +45,7 @@ test.each([
     await backend.dispose();
   });
   const sampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1, ...fields };
-  // A small vocabulary has small samplers, so that 4 MiB take many jobs.
+  // With a small vocabulary, samplers are small: only many jobs drop 4 MiB of them.
   for (let job = 0; job < 200 && collect.mock.calls.length === 0; job++) {
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: [300], sample: true }]);

@@ -1,7 +1,7 @@
 // Frees the library's dropped samplers by garbage collections. Each sampler holds a `llama_token_data` (llama.h) for every token of the vocabulary,
-// until V8 collects its JavaScript object. V8 has no reason to do so, because it only sees a few bytes.
+// until V8 collects its JavaScript object. V8 sees only the few bytes of this object, so it sees no reason to collect garbage.
 
-/** Id, logit and probability. */
+/** Size of a `llama_token_data`: id, logit and probability, 4 bytes each. */
 const bytesPerToken = 12;
 /** Garbage after which the young generation is collected. A collection takes half a millisecond. */
 const youngLimitBytes = 4 * 2 ** 20;

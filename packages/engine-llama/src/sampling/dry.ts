@@ -14,7 +14,7 @@ export type DryBreakers = ReadonlyMap<Token, readonly (readonly Token[])[]>;
 
 /** Natural logarithm of the greatest number in single precision. */
 const greatestLog = Math.fround(88.722_839_1);
-/** With a base up to this, the penalty does not grow. */
+/** Up to this base, the penalty cannot overflow, so its exponent has no limit. */
 const leastBase = Math.fround(1.000_001);
 
 export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boolean {
@@ -22,7 +22,7 @@ export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boo
 }
 
 /**
- * Finds the earlier places of the tokens at the text's end. The token after such a place gets the penalty
+ * Finds earlier occurrences of the tokens at the text's end. The token after such an occurrence gets the penalty
  * multiplier · base ^ (number of equal tokens - allowed length). Takes linear time.
  * @param history oldest token first; the last `dry_penalty_last_n` tokens are compared, or all for -1
  * @returns for each token with a penalty, the number to subtract from its logit, in single precision
@@ -85,7 +85,7 @@ function unbrokenLength(recent: Uint32Array, breakers: DryBreakers, longestMatch
 function matchLengths(recent: Uint32Array): { readonly lengths: Uint32Array; readonly longest: number } {
   let longest = 0;
   const lengths = new Uint32Array(recent.length);
-  // The match that reaches furthest back: the tokens `[begin, end)` equal those from 0 on.
+  // The match that reaches furthest back: the tokens `[begin, end)` equal the first tokens.
   let [begin, end] = [0, 0];
   for (let back = 1; back < recent.length; back++) {
     let length = back < end ? Math.min(end - back, lengths[back - begin] ?? 0) : 0;

@@ -21,7 +21,8 @@ export interface Grammars {
   /** @throws WaggleError invalid_argument, as `check` */
   begin(text: string): Promise<GrammarRun>;
   /**
-   * Begins the grammar of an answer whose beginning is already in the prompt. Both texts have marks in place of the chat format's markers.
+   * Begins the grammar of an answer whose beginning is already in the prompt. In both texts, private characters (marks) replace the chat format's
+   * markers.
    * @param text the grammar
    * @param begun the answer's beginning
    * @throws WaggleError invalid_argument, as `check`, or if the grammar does not allow this beginning
@@ -32,7 +33,7 @@ export interface Grammars {
 export interface GrammarsOptions {
   readonly vocabularySize: number;
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** The mark for a marker of the chat format; undefined for other tokens. */
+  /** The private character (mark) that replaces this token, if the token is a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
   readonly isEndOfGeneration: (token: Token) => boolean;
 }
@@ -58,7 +59,10 @@ export function createGrammars(options: GrammarsOptions): Grammars {
     // Sorting the vocabulary takes time and most jobs have no grammar, so the first grammar starts it.
     vocabulary ??= openVocabulary(options);
     if (begun !== undefined && begun.length > mostBegunChars) {
-      throw refuseField("messages", `more than ${mostBegunChars} characters of an answer cannot be held to a format`);
+      throw refuseField(
+        "messages",
+        `the beginning of an answer with a grammar may have at most ${mostBegunChars} characters`,
+      );
     }
     try {
       const grammar = read(text);

@@ -12,7 +12,7 @@ export interface FillVocabulary {
   readonly bytesOf: (token: Token) => Uint8Array;
 }
 
-/** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds that of all text. */
+/** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds the probability of all text. */
 const endWeight = 3;
 /** Candidates with a lower probability are removed. */
 const leastProbability = 0.2;
@@ -41,7 +41,7 @@ export function sureCandidates<C extends FillCandidate>(
   return ofLeast(sure, total / (count + 1));
 }
 
-/** Probabilities by token. If the text of a candidate begins with another's, one of them gets the sum and the other 0. */
+/** Returns probabilities by token. If one candidate's text begins with another's, the more probable one gets their sum, and the other gets 0. */
 function supported(
   candidates: readonly FillCandidate[],
   bytesOf: FillVocabulary["bytesOf"],

@@ -14,7 +14,7 @@ export interface LogitSamplerOptions {
   readonly history: () => readonly Token[];
   /** Whether a token must not be sampled. */
   readonly banned: (token: Token) => boolean;
-  /** Needed for infill. */
+  /** The model's vocabulary; only infill needs it. */
   readonly vocabulary?: SampledVocabulary | undefined;
   /** The job's grammar. `allows` is slow, so the sampler calls it for few tokens. */
   readonly grammar?: Pick<GrammarRun, "allows" | "candidates"> | undefined;
@@ -114,7 +114,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     return fround(repeated - fround(fround(count * single.frequency) + single.presence));
   }
 
-  /** As in llama.cpp's programs: samples without the grammar first, and again among its tokens if it rejects the sampled token. */
+  /** As in llama.cpp's programs: samples without the grammar first, and again among the allowed tokens if the grammar rejects the sampled token. */
   function choose(position: PositionLogits, repeated: Repeated, draws: Draws): Token | undefined {
     const all = candidates(position, repeated);
     const token = pick(all, draws);

@@ -3,7 +3,7 @@ import { createDraws, tokenSeed } from "./random.ts";
 
 describe("the random numbers of a token", () => {
   // Printed with 17 and 9 digits by a C++ program (g++ 12.2): two draws of `std::uniform_real_distribution<double>(0, 1)` on a fresh
-  // `std::mt19937`, and two of `std::uniform_real_distribution<float>(0, 1)` on another one.
+  // `std::mt19937`, and two of `std::uniform_real_distribution<float>(0, 1)` on another generator.
   test.each([
     [0, 0.59284461651668263, 0.84426574425659828, 0.548813522, 0.592844605],
     [1, 0.99718480823026556, 0.93255736136816547, 0.41702199, 0.997184813],

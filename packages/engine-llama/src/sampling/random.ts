@@ -66,8 +66,8 @@ const positionBytes = 4;
 
 /**
  * Seed of a token. It only depends on the job's seed and the token's position, so that it is the same in any batch and after a restart. It is the
- * MurmurHash3_x86_32 (Austin Appleby, public domain) of the position's four bytes, with the job's seed as the hash's seed. Except that 0xffffffff
- * becomes 0, all positions of a job have different seeds. So have jobs with different seeds at the same position.
+ * MurmurHash3_x86_32 (Austin Appleby, public domain) of the position's four bytes, with the job's seed as the hash's seed. Apart from
+ * 0xffffffff, which becomes 0, all positions of a job have different seeds. At the same position, jobs with different seeds also differ.
  * @param seed the job's seed, 32 bits
  * @param position number of tokens before the token in the sequence
  * @returns 32 bits, never 0xffffffff

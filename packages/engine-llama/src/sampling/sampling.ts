@@ -40,7 +40,7 @@ export interface SamplingContextOptions {
 
 export function createSamplingContext({ model, vocabulary, tokenizer, chat }: SamplingContextOptions): {
   readonly sampling: SamplingContext;
-  /** The mark for a marker of the chat format; undefined for other tokens. */
+  /** The private character (mark) that replaces this token, if the token is a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
 } {
   const tokenBytes = createTokenBytes(vocabulary);
@@ -81,7 +81,8 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   }
   const { grammar, answer } = sampling;
   if (grammar === undefined && answer === undefined) return;
-  if (neverEnds(sampling, context)) throw refuseField("ignore_eos", "a grammar alone decides when the text ends");
+  if (neverEnds(sampling, context))
+    throw refuseField("ignore_eos", "with a grammar, only the grammar decides when the text ends");
   if (grammar !== undefined) await context.grammars.check(grammar);
   if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
 }
@@ -151,7 +152,7 @@ function logitOf(bias: number): number {
   return bias === bannedBias ? bannedLogit : bias;
 }
 
-/** Whether the penalties have an effect. Others are left out, because they take time. */
+/** Whether the penalties have an effect. Penalties without effect are left out, because they take time. */
 export function hasRepeatPenalty(sampling: SlotSampling): boolean {
   const { repeat_penalty, presence_penalty, frequency_penalty, repeat_last_n } = sampling;
   return repeat_last_n > 0 && (repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0);

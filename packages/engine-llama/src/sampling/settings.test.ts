@@ -87,7 +87,7 @@ describe("the types of the KV cache", () => {
     const { tokens, first, backend } = await answerWith({ cacheTypeK: type, cacheTypeV: type });
     const expected = await plain;
     expect(backend.info.settings).toMatchObject({ cache_type_k: type, cache_type_v: type });
-    // Other logprobs, but the same first tokens. A cache whose bytes are read as another type would give other tokens.
+    // The logprobs differ, but the first tokens are the same. A cache whose bytes are read as another type would give other tokens.
     expect(first).not.toEqual(expected.first);
     expect(first?.logprob).toBeCloseTo(expected.first?.logprob ?? 0, 0);
     expect(tokens.slice(0, 4)).toEqual(expected.tokens.slice(0, 4));
@@ -154,7 +154,7 @@ describe("rotary positions", () => {
 });
 
 describe("LoRA adapters", () => {
-  test("change the answer according to their scale, and not at all with 0", async () => {
+  test("change the answer according to their scale, and not at all with a scale of 0", async () => {
     const half = await answerWith({ lora: [{ path: adapter, scale: 0.5 }] });
     const whole = await answerWith({ lora: [{ path: adapter, scale: 1 }] });
     const none = await answerWith({ lora: [{ path: adapter, scale: 0 }] });

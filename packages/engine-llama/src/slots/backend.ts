@@ -120,11 +120,11 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
         answers?.map((answer, i): EntryResult => {
           const slot = slots[i];
           if (slot === undefined) throw new Error("There are more answers than slots");
-          // Not a promise, because slots that read logits cannot be queued.
+          // The result is not a promise, because slots that read logits cannot be queued.
           return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
         }),
       );
-      // If the preceding pass fails, its error is enough: do not report this one as an unhandled rejection.
+      // If the preceding pass fails, its error is enough: do not report the queued pass's error as an unhandled rejection.
       pass.catch(() => {});
       return pass;
     },

@@ -27,7 +27,7 @@ const sliceBytes = 1 << 20;
 const reservedBytes = 64 * 2 ** 20;
 /** Files without a description are removed at this age. Another worker may still be writing younger files. */
 const orphanAgeMs = 600_000;
-/** Enough for more than a million tokens. */
+/** Limit for a description: enough for more than a million tokens. */
 const mostDescriptionBytes = 16_777_216;
 const version = 1;
 

@@ -58,7 +58,7 @@ export function openSnapshotFiles(
 ): KvFiles | undefined {
   if (statesFolder === undefined) return undefined;
   const { isRecurrent, isHybrid } = makers.model.fileInsights;
-  // A recurrent state cannot be cut: a snapshot would only fit the very prompt that it was made from.
+  // A recurrent state cannot be cut: a snapshot could only be used for a prompt that begins with all its tokens.
   if (isRecurrent || isHybrid) return undefined;
   try {
     return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers)));

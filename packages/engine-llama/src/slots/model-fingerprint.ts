@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 
-/** Bytes from the beginning of the file, which has metadata, vocabulary and the list of tensors there. */
+/** Number of bytes to hash at the beginning of the file, where the metadata, the vocabulary and the list of tensors are. */
 const headBytes = 1 << 20;
 /** Number of samples of the weights, spread over the file: models of a family can have the same first bytes. */
 const samples = 64;

@@ -29,7 +29,7 @@ const tools = [
   },
 ] as const;
 const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</tool_call>';
-/** Prompts need different lengths, because the scripted model chooses its answer by its position. */
+/** Prompts need different lengths, because the scripted model chooses its answer by the answer's position. */
 const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
 const jobs = {
   "a thought and a call": { messages: look(1), maxTokens: 160, tools },

@@ -51,7 +51,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
   const readsLogits = grammar !== undefined || topLogprobs !== undefined || endless;
-  /** Whether our sampler has to sample: the library cannot for this job, or the logits that the job needs could not be read after its draw. */
+  /** Whether our sampler always samples: the library cannot sample for this job, or the driver cannot read the job's logits after a draw. */
   const alone = sampling.fillIn === true || hasDry || (passes.readLogits === undefined && readsLogits);
   const penalised = hasRepeatPenalty(sampling);
   let last: Token | undefined;
@@ -113,7 +113,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     ask: (at) => (alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() }),
     drawAhead() {
       if (alone || grammar !== undefined) return undefined;
-      // `recent` is undefined because the library's sampler counts its tokens for the penalties.
+      // `recent` is undefined, because in a queued pass the library's sampler counts the tokens for the penalties itself.
       return { seed: seed(1), recent: undefined, topLogprobs };
     },
     take(answer, forced) {

@@ -163,7 +163,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     async shift(keepTokens, discardTokens) {
       const current = currentJob();
       const [held, end] = [tokens.length, keepTokens + discardTokens];
-      // If the first token were discarded, the library would compute all others again in one piece.
+      // If the first token were discarded, the library would compute all other tokens again in one piece.
       if (keepTokens < 1 || discardTokens < 1 || end > held) {
         throw new Error(`Cannot discard tokens ${keepTokens} to ${end} in slot ${id}: it holds ${held}`);
       }

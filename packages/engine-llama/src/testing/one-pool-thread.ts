@@ -1,5 +1,5 @@
-// Generates with each driver while libuv's pool has one thread, as in a worker's engine: only then sampling is requested together with the pass, and
-// steps are queued. Prints the sampled tokens as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
+// Generates with each driver while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
+// only then are steps queued. Prints the sampled tokens as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
 import type { Backend, EntryResult, SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { loadLlamaBackend } from "../load/load.ts";

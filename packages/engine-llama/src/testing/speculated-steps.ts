@@ -30,7 +30,7 @@ interface Measured {
 const variants = ["plain", "oracle", "lookup"] as const;
 const contextSize = 512;
 const loopStart = 200;
-/** Predicted tokens per pass. More only cost time, because the library validates just the first prediction and rejects all others. */
+/** Predicted tokens per pass. More predictions only cost time, because the library validates just the first prediction and rejects all others. */
 const predictions = 1;
 const openings = ["Once upon a time", "One day", "There was a", "The little", "A big red", "Tom and", "In the", "She"];
 

@@ -2,7 +2,7 @@
 import type { Token } from "@waggle/engine";
 import type { PieceEncoding } from "./token-bytes.ts";
 
-/** Adds no tokens. @param specialTokens whether to parse control tokens */
+/** Tokenizes a text, without BOS or other added tokens. @param specialTokens whether to parse control tokens */
 export type Tokenize = (text: string, specialTokens: boolean) => Token[];
 
 export interface CutPlaces {
@@ -31,8 +31,8 @@ const crossings: Readonly<Record<PieceEncoding, { readonly space: RegExp; readon
 
 /**
  * A text may be cut before a space (or newline) between two letters, if no piece of the vocabulary contains a letter with a space after it: no token
- * can then reach over the cut. Tokenizers only merge neighbours into pieces of the vocabulary, so the tokens on one side do not depend on the other
- * side. And all expressions that split a text before its merges end a word between a letter and a space.
+ * can then contain both sides of the cut. Tokenizers only merge neighbours into pieces of the vocabulary, so the tokens on one side do not depend
+ * on the other side. And all expressions that split a text before its merges end a word between a letter and a space.
  */
 export function findCutPlaces(tokenize: Tokenize, { pieces, encoding, specialTexts }: CutVocabulary): CutPlaces {
   const { space, newline } = crossings[encoding];

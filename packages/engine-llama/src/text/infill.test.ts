@@ -39,7 +39,7 @@ test("without a marker for files, a line separates them", async () => {
   expect(shown(tokens)).toBe("\n\n--- snippet ---\n\nA;{1}before{2}after{3}");
 });
 
-test("text that does not fit is left out: the ends far from the hole, and the first of the other files", async () => {
+test("text that does not fit is left out: code far from the hole, and the first other files", async () => {
   const long = "0123456789".repeat(100);
   const extra = [
     { filename: "a.c", text: "gone" },

@@ -5,7 +5,7 @@
 import type { InfillPrompt, Token } from "@waggle/engine";
 import type { InfillMarkers } from "@waggle/models/header";
 
-/** Most tokens around the hole; three quarters of them before it. Equals llama-server's default batch size, which is its limit. */
+/** Most tokens around the hole; three quarters of them before it. llama-server has the same limit, its default batch size. */
 const nearTokens = 2_048;
 /** Most tokens that are kept free for the answer. Infill answers are short. */
 const answerTokens = 1_024;
@@ -18,11 +18,11 @@ export interface InfillOptions {
   readonly markers: InfillMarkers;
   readonly contextSize: number;
   readonly maxCharsPerToken: number;
-  /** Adds no tokens, and does not parse control tokens. */
+  /** Tokenizes a text, without BOS or other added tokens. Does not parse control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]>;
 }
 
-/** @returns the prompt without BOS. Text that does not fit is left out: the ends of the code far from the hole, and the first of the other files. */
+/** @returns the prompt without BOS. Text that does not fit is left out: code far from the hole, and the first other files. */
 export async function infillTokens(
   { prefix, suffix, extra, prompt }: InfillPrompt,
   { markers, contextSize, maxCharsPerToken, tokenize }: InfillOptions,

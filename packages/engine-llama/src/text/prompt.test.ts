@@ -81,7 +81,7 @@ test("the names and schemas of tools cannot become control tokens either", async
   expect(await renderMessages(conversation)).toBe(JSON.stringify([tool]));
 });
 
-test("the beginning of the answer is only searched in the template's text", async () => {
+test("the beginning of the answer is only searched for in the template's text", async () => {
   const renderer = {
     render: async ({ messages }: Conversation) => `${contentOf(messages[0])}<s>assistant:<think>`,
   };

@@ -44,7 +44,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     return tokens;
   }
 
-  /** Renders the conversation. In messages, each text of a control token gets a mark in its middle, so that it does not become a control token. */
+  /** Renders the conversation. In messages, `breakMark` splits each text of a control token, so that the text does not become a control token. */
   async function renderGuarded(conversation: Conversation): Promise<string> {
     const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
     return await renderer.render(await guardConversation(conversation, specialText, pace));
@@ -96,13 +96,13 @@ export function createPrompts(options: PromptOptions): Prompts {
   };
 
   /**
-   * Finds the beginning of the answer in the rendered text with its marks. The marks separate markers in messages from the template's markers: only
-   * the template can begin a turn. Characters that the answer reader uses as marks are replaced.
+   * Finds the beginning of the answer in the rendered text. In messages, `breakMark` splits each marker: only a marker of the template can begin a
+   * turn. Private characters that the answer reader uses for markers are replaced.
    */
   function startOf(rendered: string): AnswerStart {
     return { said: answerStart(format, rendered).said.replaceAll(readerMarks, "\uFFFD") };
   }
 }
 
-/** The answer reader's marks for markers. */
+/** The private characters by which the answer reader replaces markers. */
 const readerMarks = /[\uFDD1-\uFDEF]/g;

@@ -5,7 +5,7 @@ import type { Chat } from "./chat.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface SpecialTokens {
-  /** The mark for a marker of the chat format; undefined for other tokens. */
+  /** The private character (mark) that replaces this token, if the token is a marker of the chat format; undefined for other tokens. */
   readonly markOf: (token: Token) => string | undefined;
   readonly isEndOfGeneration: (token: Token) => boolean;
   /** All tokens for which `isEndOfGeneration` is true. */
@@ -34,8 +34,8 @@ export function findSpecialTokens(
 }
 
 /**
- * For the library, every text that ends a turn in some model family is an end. Not so here if the token is a marker of this chat format and
- * user-defined in llama.cpp: gpt-oss's `<|end|>` only ends a thought.
+ * Whether the token ends the generation. For the library, every token that ends a turn in some model family does. Here, a marker of this chat
+ * format does not if it is user-defined in llama.cpp: gpt-oss's `<|end|>` only ends a thought.
  */
 function endsGeneration(model: LlamaModel, token: Token, mark: string | undefined): boolean {
   const id = token as LlamaToken;

@@ -3,7 +3,7 @@
 /** How the file writes tokens: as text with U+2581 for spaces, or with a printable character for each byte (GPT-2). */
 export type PieceEncoding = "spaces" | "bytes";
 
-/** llama.cpp's attributes of a token. They correct those of the file. */
+/** llama.cpp's attributes of a token, which correct the attributes in the file. */
 export interface TokenKind {
   readonly control: boolean;
   readonly unknown: boolean;

@@ -18,7 +18,7 @@ export interface Tokenizer {
   tokenizeRest(text: string): Promise<Token[]>;
   /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
-  /** Counts characters of work, and waits for a turn of the event loop when they are enough. */
+  /** Counts characters of work, and waits for a turn of the event loop after every `turnChars` characters. */
   readonly pace: Pace;
 }
 

@@ -8,7 +8,7 @@ const passesBeforeTrial = 8;
 const passesInARow = 3;
 /** A trial ends early when its candidate has lost the time of this many usual passes. */
 const mostLostPasses = 3;
-/** A higher count wins a trial if its passes take at most this part of the settled count's time: it takes cores that others may need. */
+/** A higher count wins a trial if its passes take at most this part of the settled count's time: it takes cores that other processes may need. */
 const moreMayTake = 0.9;
 /** A lower count wins a trial if its passes take at most this part of the settled count's time; a smaller gain is noise. */
 const fewerMayTake = 0.97;
@@ -54,7 +54,7 @@ interface Trial {
   lostMs: number;
 }
 
-/** A trial or a collapse in which a count lost against another one. */
+/** A trial or a collapse in which a count lost against another count. */
 interface Setback {
   readonly atMs: number;
   readonly lostMs: number;
@@ -71,7 +71,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
   let onTrial = false;
   /** Passes since the last trial or fall, without collapsed ones. */
   let goodPasses = 0;
-  /** The usual time of a pass when `passesBeforeTrial` passes had followed the last trial or fall. */
+  /** The usual time of a pass, measured when `passesBeforeTrial` passes had followed the last trial or fall. */
   let settledMs: number | undefined;
   /** When `settled` last changed. */
   let settledAtMs = 0;
@@ -161,7 +161,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
 
 /**
  * Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is long
- * relative to the time that it lost.
+ * relative to the time that this trial lost.
  */
 export interface Trials {
   /** Compute time of all passes so far. Milliseconds. */
@@ -170,7 +170,7 @@ export interface Trials {
   observe(passMs: number): void;
   /** Gives the next pass to this trial if no other trial blocks it, and returns whether it did. */
   take(trial: object): boolean;
-  /** Ends the trial. No trial begins or continues before `owedMs` more milliseconds are computed. */
+  /** Ends the trial. No trial begins or continues until passes have taken `owedMs` more milliseconds. */
   end(trial: object, owedMs: number): void;
 }
 

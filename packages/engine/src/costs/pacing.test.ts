@@ -28,7 +28,7 @@ describe("a limit of threads", () => {
     for (let i = 0; i < 500; i += 1) {
       const threads = pacing.threads(shape);
       expect(threads).toBe(2);
-      // Without the limit, so slow passes would lower the number of threads.
+      // Without the limit, passes as slow as these would lower the number of threads.
       expect(pacing.observe({ ...shape, threads, passMs: 1_000 })).toBeUndefined();
     }
     pacing.limitThreads(8);

@@ -36,7 +36,7 @@ export interface Pacing {
   piece(decoding: number): PieceLimits;
   /** Chooses the number of threads for the next pass. */
   threads(pass: PassShape): number;
-  /** Whether a pass in which all slots decode may be repeated at once. Without turns and trials the next pass would be planned the same. */
+  /** Whether a pass in which all slots decode may be repeated without planning: without turns and trials, the next plan would be the same. */
   mayRepeat(pass: PassShape, threads: number): boolean;
   /**
    * Records a pass that was computed as planned, or that repeated the pass before it.

@@ -4,7 +4,7 @@ import { createRecentMedian, type RecentMedian } from "./recent-median.ts";
 
 /** Passes that are remembered of each kind with each number of threads. A trial has as many passes with each of its two counts. */
 export const rememberedPasses = 9;
-/** Factor per pass that raises an old time where it serves as an upper bound, because contexts grow and machines change. */
+/** An old time, used as an upper bound, grows by this factor with each later pass, because contexts grow and machines change. */
 const agingPerPass = 1.002;
 /** llama.cpp's flash attention computes this many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu). */
 export const tileTokens = 64;

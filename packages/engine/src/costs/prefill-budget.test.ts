@@ -63,7 +63,7 @@ describe("the prefill budget", () => {
   test("is a part of a tile where a tile takes too long, by the measured cost of such parts", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
-    // 480 ms are allowed; before a measurement a token counts twice a token in a tile.
+    // 480 ms are allowed. Before a measurement, a token outside of a tile counts twice as much as a token in a tile.
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(12);
     for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 25 });
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(19);
@@ -74,7 +74,7 @@ describe("the prefill budget", () => {
   test("is a whole tile where two tokens take longer than allowed, and a tile less than twice as long as they", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
-    // 480 ms are allowed. Two tokens take 660 ms, and a tile 64 times 20.
+    // 480 ms are allowed. Two tokens take 660 ms, and a tile of 64 tokens takes 64 times 20 ms.
     for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 330 });
     expect(budget.limits({ decoding: 3, prefilling: 1 })).toMatchObject({ prefillBudget: 65, partTokens: 2 });
     expect(budget.limits({ decoding: 3, prefilling: 3 })).toMatchObject({ prefillBudget: 128, partTokens: Infinity });

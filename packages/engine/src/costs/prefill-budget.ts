@@ -5,8 +5,8 @@ import { leastPartTokens, rememberedPasses, tileTokens, type PassCosts } from ".
 import { createRecentMedian } from "./recent-median.ts";
 
 /**
- * A prompt may lengthen a step by this many usual steps. Even if the prompt takes half as long again as estimated, the step
- * stays below four usual steps.
+ * A prompt may lengthen a step by this many usual steps. Even if the prompt takes 1.5 times as long as estimated, the
+ * step stays below four usual steps.
  */
 const stretchSteps = 1.6;
 /** Most time of a step while no slot decodes: a cancel or a new job waits up to this long. */

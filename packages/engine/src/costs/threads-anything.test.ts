@@ -9,8 +9,9 @@ const passTimeCurve = fc
   .record({
     cores: fc.integer({ min: 1, max: 4 }),
     peak: fc.integer({ min: 1, max: 4 }),
-    /** Factors by which each further thread makes a pass slower, and by which each missing one does, at most as with perfectly divided work. */
+    /** Factors by which each thread above the best number makes a pass slower. */
     slower: fc.array(fc.double({ min: 1.15, max: 30, noNaN: true }), { minLength: 3, maxLength: 3 }),
+    /** Factors by which each thread below the best number makes a pass slower, at most as with perfectly divided work. */
     faster: fc.array(fc.double({ min: 1.15, max: 1.33, noNaN: true }), { minLength: 3, maxLength: 3 }),
     noise: fc.array(fc.double({ min: 0.98, max: 1.02, noNaN: true }), { minLength: 7, maxLength: 7 }),
   })

@@ -1,5 +1,5 @@
-// Owns an Embedder for tests and load. Vectors are hashes, so the same text gives the same vector, however the text is cut into pieces. A pair's
-// score counts the query's words that the document has.
+// Owns an Embedder for tests and load tests. Vectors are hashes, so the same text gives the same vector, however the text is cut into pieces. A
+// pair's score counts the query's words that the document has.
 import { WaggleError } from "@waggle/protocol";
 import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "../port/backend.ts";
 import {

@@ -1,4 +1,4 @@
-// Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next one.
+// Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
 import type { KvSnapshot, KvSnapshots, Token } from "../port/backend.ts";
 import type { FakeSlot } from "./fake-backend.ts";
 

@@ -52,7 +52,7 @@ export const fakeVocabularySize = tokenTexts.length;
 
 /**
  * A word of the model, with the space before it, is one token, so that an answer in a prompt is tokenized to the tokens that
- * were sampled. Of all other text each byte is a token. Control tokens, which no text can contain, separate messages.
+ * were sampled. In all other text, each byte is a token. Control tokens, which no text can contain, separate messages.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [fakeBeginOfText, ...tokenizeFakeText(input.text)];

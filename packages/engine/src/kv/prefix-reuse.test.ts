@@ -13,7 +13,7 @@ const sharedTokens = count(shared) - 1;
 const own = (name: string): string => `${shared}Bee ${name} asks.`;
 const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/** Starts an engine where a pass takes a millisecond per token, and a transfer takes one: loading a prefix pays. */
+/** Starts an engine where a pass takes a millisecond per token, and a transfer takes one millisecond, so that loading a prefix pays. */
 function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
   let ms = 0;
   return startEngine({
@@ -300,7 +300,7 @@ describe("the cache of a conversation whose slot was taken", () => {
     expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
   });
 
-  test("is evicted for others beyond the limit of bytes", async () => {
+  test("is evicted for other caches beyond the limit of bytes", async () => {
     const saved = createFakeKvSnapshots();
     const limit = 3 * (sharedTokens + 20);
     const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: limit } });

@@ -5,7 +5,7 @@ import type { Slot } from "./slots.ts";
 
 /**
  * Cost of one more batch split, in prompt tokens. llama.cpp splits a batch where the slot numbers have a gap, and each split
- * adds a forward pass to every step while both sides decode. Computing a shorter prefix again is cheaper than a split.
+ * adds a forward pass to every step while slots on both sides of the gap decode. Computing a shorter prefix again is cheaper than a split.
  */
 export const holeCostTokens = 32;
 

@@ -71,7 +71,7 @@ describe("schedule", () => {
     expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
   });
 
-  test("lets a prompt wait for at most as many tokens of others as it has itself", () => {
+  test("lets a prompt wait for at most as many tokens of other prompts as it has itself", () => {
     const long = { ...prefilling(0, 500), agingTokens: 0 };
     let others = 0;
     for (let step = 0; step < 100 && long.cached.length === 0; step++) {

@@ -37,7 +37,7 @@ const leastChunkTokens = 8;
  * Every decoding slot takes part; where the rows are limited, the slots that have waited longest. Prompts receive the
  * budget one after the other, the shortest rest first: most prompts finish soonest this way, and few long entries compute
  * faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts
- * compute. So a prompt never waits for more tokens of others than it has itself.
+ * compute. So a prompt never waits for more tokens of other prompts than it has itself.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
   const ready = slots.filter((slot) => slot.state === "decoding");
@@ -94,7 +94,7 @@ function shareBudget(
 }
 
 /**
- * Returns how many tokens of the share to compute now. Where a chunk that does not fill a tile is expensive, it is computed
+ * Returns how many tokens of a prompt's share of the budget to compute now. Where a chunk that does not fill a tile is expensive, it is computed
  * before the whole tiles, because each token before such a chunk makes it more expensive.
  */
 function partFirst(share: number, rest: number, partTokens: number): number {

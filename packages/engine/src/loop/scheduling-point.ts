@@ -16,7 +16,7 @@ import { createSequence, type Accepted, type Sequence } from "../sequence/sequen
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
 export interface WaitingJob {
-  /** Undefined until the preparation ends; the job begins afterwards. */
+  /** The result of the preparation; undefined until the preparation ends. The job begins afterwards. */
   prepared: PreparedJob | undefined;
   /** Aborts the job's preparation. */
   readonly leaving: AbortController;
@@ -124,7 +124,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   /**
    * Does one transfer for this job, or begins the job. Returns false when nothing more can be done at this scheduling point.
-   * The loop over this function ends: each slot is saved at most once per job, and each load adds tokens to the slot or
+   * The loop that calls this function ends: each slot is saved at most once per job, and each load adds tokens to the slot or
    * removes a snapshot from the index.
    */
   async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {

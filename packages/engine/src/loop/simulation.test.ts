@@ -1,5 +1,5 @@
-// Runs random schedules of submissions and cancels on the fake backend. A failure names the seed of its schedule, which repeats
-// it.
+// Runs random schedules of submissions and cancels on the fake backend. A failed test names the seed of its schedule; a run
+// with this seed repeats the schedule.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend, BatchEntry, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
@@ -55,7 +55,7 @@ function randomJob(random: Random, jobId: string): GenerateJob {
   };
 }
 
-/** Draws a length: the rest of the context, less, or more with a context shift. */
+/** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */
 function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextShift"> {
   if (random.chance(0.3)) return {};
   if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };

@@ -48,7 +48,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
-  /** `isAhead`: a pass is queued. `hasBegun`: the queued pass is running, and the result of the pass before is not delivered yet. */
+  /** `isAhead`: a pass is queued. `hasBegun`: the queued pass is running, and the result of the preceding pass is not delivered yet. */
   let [isAhead, hasBegun] = [false, false];
   let leaving = false;
   let maintaining = false;
@@ -128,7 +128,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       if (results === undefined) return;
       const endMs = now();
       passes += 1;
-      // If every entry of the pass failed at once, the backend has not called `sendLastPass`.
+      // If every entry failed before the pass began, the backend has not called `sendLastPass`.
       if (lastPass !== undefined) sendLastPass();
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
@@ -136,7 +136,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
   }
 
-  /** Whether the next pass will have the same shape as the running pass, whatever results that yields. */
+  /** Whether the next pass will have the same shape as the running pass, whatever the results of the running pass. */
   function mayRepeat(entries: readonly BatchEntry[], shape: PassShape): boolean {
     if (backend.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining) return false;
     if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;

@@ -13,7 +13,7 @@ export interface BackendInfo {
   readonly embeddingSize?: number | undefined;
   /** The model's name: the GGUF's `general.name`, else its file name. */
   readonly modelName: string;
-  /** Tokens per slot, as enforced; the KV cache behind it may be padded. */
+  /** Most tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
   readonly trainedContextSize: number;
   readonly slots: number;
@@ -31,9 +31,9 @@ export interface BackendInfo {
   /** Highest value that `setThreads` accepts. */
   readonly maxThreads: number;
   readonly build: string;
-  /** Absent where no model is loaded. */
+  /** Settings for loading, as in effect; absent where no model is loaded. */
   readonly settings?: LoadedSettings | undefined;
-  /** How the model's chat template writes answers; markers that are tokens are written as marks. */
+  /** How the model's chat template writes answers. Private characters (marks) replace the markers that are tokens. */
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill holes in code, and accepts infill prompts. */
   readonly infill: boolean;
@@ -50,13 +50,13 @@ export interface PromptTexts {
 }
 
 export interface ModelFile {
-  /** `llama`, `qwen3`, … */
+  /** The model's architecture: `llama`, `qwen3`, … */
   readonly architecture: string;
-  /** For example `Q4_K_M`; undefined where the file has no quantization. */
+  /** The quantization, for example `Q4_K_M`; undefined where the file names none. */
   readonly quantization: string | undefined;
   /** The description that the model's maker wrote; undefined where the file has none. */
   readonly description: string | undefined;
-  /** ISO 8601. */
+  /** Time of the file's last change, ISO 8601. */
   readonly modifiedAt: string;
 }
 
@@ -136,8 +136,8 @@ export interface TokenLogprobs {
 export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly seed: number;
   /**
-   * The grammar of an answer to messages, and the beginning of the answer that the prompt contains. In both texts, a
-   * marker of the chat format is written as a mark. Cannot be combined with `grammar`.
+   * The grammar of an answer to messages, and the beginning of the answer that the prompt contains. In both texts, private
+   * characters (marks) replace the chat format's markers. Cannot be combined with `grammar`.
    */
   readonly answer?: { readonly grammar: string; readonly begun: string };
   /** The answer fills a hole in code, so the answer ends where the model is unsure. */
@@ -339,10 +339,10 @@ export interface Backend {
   /** The bytes that this token adds to the text; empty for control tokens. The bytes may be an incomplete character. */
   tokenBytes(token: Token): Uint8Array;
 
-  /** The mark of a token that is a marker of the chat format, whether or not it is a control token; undefined for all other tokens. */
+  /** The private character (mark) that replaces a marker of the chat format, also if the marker is no control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
 
-  /** The text that closes a thought, so that the answer begins; there are no tokens where the model has no thoughts. */
+  /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
   readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
   isEndOfGeneration(token: Token): boolean;
@@ -352,7 +352,7 @@ export interface Backend {
    * afresh. A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work
    * must not keep any tokens.
    * @returns the number of tokens kept: fewer than requested where the model's memory cannot be cut there
-   * @throws WaggleError invalid_argument when the sampling cannot be followed
+   * @throws WaggleError invalid_argument when the model cannot follow the sampling settings
    */
   begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<number>;
 
@@ -373,7 +373,7 @@ export interface Backend {
   shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
 
   /**
-   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, so not the token sampled last; after a shift,
+   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, but not the token sampled last; after a shift,
    * the cache keeps only the tokens that no shift has moved.
    */
   end(slot: number): Promise<void>;

@@ -72,7 +72,7 @@ interface TextsJob {
 /** Computes a vector for each text. */
 export interface EmbedJob extends TextsJob {
   readonly kind: "embed";
-  /** At least one. */
+  /** The texts to embed, at least one. */
   readonly texts: readonly EmbedInput[];
   /** Number of values that are kept of each vector, from the first; by default all. */
   readonly dimensions?: number | undefined;
@@ -83,7 +83,7 @@ export interface RerankJob extends TextsJob {
   readonly kind: "rerank";
   /** One query for all documents, or one for each document. */
   readonly queries: readonly string[];
-  /** At least one. */
+  /** The documents to rank, at least one. */
   readonly documents: readonly string[];
 }
 
@@ -136,7 +136,7 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-/** The same for a token of the prompt; the first token has no logprob. */
+/** One token of the prompt with its logprobs; the first token of a prompt has no logprob. */
 export type PromptLogprobEntry = LogprobEntry | (Omit<LogprobEntry, "logprob"> & { readonly logprob: null });
 
 export interface JobFailure {

@@ -16,7 +16,7 @@ export interface NewPieces extends Pick<CertainText, "stopped"> {
 }
 
 export interface AnswerParts {
-  /** @param mark the mark of a token that is a marker of the chat format */
+  /** @param mark the private character that replaces the token, if the token is a marker of the chat format */
   push(bytes: Uint8Array, mark: string | undefined): NewPieces;
   /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
   end(): NewPieces;
@@ -28,7 +28,7 @@ export interface AnswerParts {
   readonly stopString: string | undefined;
 }
 
-/** Marks represent the chat format's markers in the reader's text. The text of other tokens must not contain them. */
+/** Private characters that replace the chat format's markers in the reader's text. The text of other tokens must not contain them. */
 const marks = /[\uFDD0-\uFDEF]/;
 
 /** @param reader parses a conversation's answer; undefined for a plain prompt, whose answer has no parts */

@@ -24,7 +24,7 @@ export interface Watched {
 }
 
 export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineLimits): LineWatch {
-  /** Spaces and tabs so far at the beginning of the current line; undefined behind the beginning, and in the first line. */
+  /** Spaces and tabs so far at the beginning of the current line; undefined after the beginning of a line, and in the first line. */
   let indent: number | undefined;
 
   /** Returns the position of the first character that is indented too little, or undefined. */

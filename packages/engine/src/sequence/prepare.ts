@@ -235,7 +235,7 @@ function charsOf(input: PromptInput, enough: number): number {
 }
 
 /**
- * Counts the characters of all texts and keys in a value, and one for each other value; stops at `enough`. The keys of a
+ * Counts the characters of all texts and keys in a value, and one character for each other value; stops at `enough`. The keys of a
  * message have fewer characters than the markers around the message in any template.
  */
 export function countChars(value: unknown, enough = Infinity): number {
@@ -273,7 +273,7 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, p
   if (count <= requestLimits.promptLogprobs) return;
   throw new WaggleError(
     "invalid_argument",
-    `Cannot accept field "logprobs": with ${topLogprobs} alternatives each, the prompt's ${promptTokens} tokens have ${count} of them, and ${requestLimits.promptLogprobs} are the most.`,
+    `Cannot accept field "logprobs": the prompt's ${promptTokens} tokens, each with ${topLogprobs} alternatives, have ${count} logprobs; the limit is ${requestLimits.promptLogprobs}.`,
     { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
   );
 }

@@ -1,4 +1,4 @@
-// Holds a running job: its text, its counts and the decision to end. The input is tokens and times; slots and backends are unknown here.
+// Holds a running job: its text, its counts and the decision to end. The input is tokens and times. The module knows no slot and no backend.
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
@@ -31,7 +31,7 @@ export interface SequenceOptions extends SettingsOfSequence {
 export interface SampledToken {
   readonly token: Token;
   readonly bytes: Uint8Array;
-  /** The mark of a token that is a marker of the chat format. */
+  /** The private character that replaces the token, if the token is a marker of the chat format. */
   readonly mark?: string | undefined;
   readonly endOfGeneration: boolean;
   readonly logprobs?: LogprobEntry;
@@ -84,7 +84,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   const repetition =
     options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
-  /** The answer has left the indented block, so all further text is dropped, including text that was held back. */
+  /** True when the answer has left the indented block: all further text is dropped, including text that was held back. */
   let leftBlock = false;
   let lastToken: Token | undefined;
   let completionTokens = 0;

@@ -8,7 +8,7 @@ export interface Work {
   readonly promptTokens: number;
   /** Average number of tokens that a slot holds. */
   readonly context: number;
-  /** Another process needs a core. */
+  /** Whether another process needs a core. */
   readonly busy: boolean;
 }
 

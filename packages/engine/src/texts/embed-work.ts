@@ -25,7 +25,7 @@ export interface BegunText {
 
 export function createEmbedWork(prepared: PreparedEmbed): EmbedWork {
   const { computed = 0 } = prepared.job;
-  // The last text is computed even if all are computed, because a job ends with the result of a text.
+  // The last text is computed even if an earlier engine has computed all texts, because a job ends with the result of a text.
   const index = Math.min(computed, textCount(prepared.job) - 1);
   return { prepared, index, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }
@@ -52,7 +52,8 @@ export function beginText(work: EmbedWork): BegunText {
 
 /**
  * Returns how many of a text's remaining tokens the next piece has. The tokens that do not fill a tile come first, because
- * they cost more behind other tokens: behind 7,600 tokens a piece of 64 tokens took 31 ms, and one of 32 tokens 540 ms.
+ * they cost more behind other tokens: behind 7,600 tokens a piece of 64 tokens took 31 ms, and a piece of 32 tokens
+ * 540 ms.
  */
 export function pieceTokens(rest: number, most: number): number {
   if (rest <= most || most < tileTokens) return Math.min(rest, most);

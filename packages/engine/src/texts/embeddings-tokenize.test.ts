@@ -216,7 +216,7 @@ describe("the next text of a job", () => {
     expect(passes.length).toBeLessThan(10);
   });
 
-  test("fails after the vector of the text before it", async () => {
+  test("fails after the vector of the preceding text is sent", async () => {
     const { engine, held, release, untilJob, of } = startHeldEngine(isLong);
     engine.handle({ type: "submit", job: embedJob("e", "a", long, "b") });
     await held();

@@ -18,9 +18,9 @@ export interface AcceptanceOptions {
   readonly registry: Pick<JobRegistry, "has">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
-  /** Returns the error while no job is accepted. */
+  /** Returns the error for every request while no job is accepted; undefined otherwise. */
   readonly refusal: () => WaggleError | undefined;
-  /** Returns the error if there is no room for this job. */
+  /** Returns the error if the queue has no room for this job; undefined otherwise. */
   readonly full: (spec: JobSpec) => WaggleError | undefined;
   /** Creates the job. @throws WaggleError if the job is refused after all */
   readonly begin: (spec: JobSpec, made: Acceptable) => Job;

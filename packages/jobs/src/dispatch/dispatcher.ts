@@ -42,7 +42,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     limits,
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** Jobs by the uids of their sequences that the engine holds. An ended job stays until the engine has released its sequences. */
+  /** The job of each sequence that the engine holds, by the sequence's uid. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
   const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idle = createCondition(() => registry.liveCount === 0);
@@ -153,7 +153,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }
 
-  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the running one. */
+  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's running job. */
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";

@@ -7,7 +7,7 @@ import { priorOutputOf } from "../stream/output-so-far.ts";
 
 /**
  * Makes the engine's job for one choice.
- * @param uid the engine's name for the choice
+ * @param uid the id of the choice in messages to the engine
  * @param prior the output of this choice so far
  * @param computed number of the job's texts, counted from the first, that are computed already
  */

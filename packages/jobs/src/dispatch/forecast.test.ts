@@ -54,7 +54,7 @@ test("measurement and forecast use only uncached prompt tokens", () => {
 
 const waitMs = (position: number): number => position * 1_000;
 
-test("the forecast is the wait for a slot plus the measured time of as many tokens", () => {
+test("the forecast is the wait for a slot plus the time for the job's uncached tokens at the measured rate", () => {
   const forecast = createForecast({ ready: () => true, waitMs });
   measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
   measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });

@@ -14,7 +14,7 @@ export interface FreeSlots {
 export interface FreeSlotsOptions {
   readonly waiting: Pick<WaitingJobs, "next" | "take">;
   readonly engine: Pick<EngineLink, "ready" | "full" | "slots">;
-  /** Jobs by the uids of their sequences that the engine holds. */
+  /** The job of each sequence that the engine holds, by the sequence's uid. */
   readonly held: ReadonlyMap<string, Job>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;

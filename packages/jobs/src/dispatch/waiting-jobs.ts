@@ -13,12 +13,12 @@ export interface WaitingJobs {
   join(job: Job): void;
   /** Gives the job the position of `old`, or lets the job wait for the end of `old` if that job runs. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
-  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine, and gets its old position */
+  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine: it then gets its old position back */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, without taking the job. Instead of a suspect, a job that lost its engine without becoming a suspect is returned,
-   * whether or not that job fits.
+   * Returns the next job that fits, without taking the job. If that job is suspected of having crashed the engine, a job that lost its engine
+   * without becoming a suspect comes first, whether or not it fits.
    */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;

@@ -34,7 +34,7 @@ export type Phase =
   | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
   | { readonly name: "ended"; readonly outcome: Outcome };
 
-/** The engine's counts at the end of a job; before, and after the loss of an engine, the worker's counts. */
+/** The engine's counts at the end of a job. Until then, and after the loss of an engine, the worker's counts. */
 export type JobCounts = Omit<JobTotals, "unreadableCalls">;
 
 /** One sequence of a job: each choice is a sequence, and the engine runs each sequence as a separate job. */
@@ -95,7 +95,7 @@ export interface Job {
   readonly vectors: (readonly number[])[];
   /**
    * Logprobs of the prompt's tokens, if requested: one entry per token, complete before the first token of the answer. The list is too long to be
-   * kept with an ended job, so a front that needs it keeps a reference from the job's acceptance on.
+   * kept with an ended job, so a front that needs the list keeps a reference from the job's acceptance on.
    */
   promptLogprobs: PromptLogprobEntry[];
   /** The output of each choice so far; empty when the job has ended. */

@@ -296,8 +296,8 @@ function resumeElsewhere(job: Job): Change {
 }
 
 /**
- * Must be the last effect, so that the session's next job is in the queue by then: the queue forgets the last turn of a client without queued and
- * running jobs.
+ * Must be the last effect, so that the session's next job is in the queue by then: when a client has no queued and no running job,
+ * the queue forgets the client's last turn.
  */
 const free: Effect = { type: "free" };
 

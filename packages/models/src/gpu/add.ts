@@ -18,7 +18,7 @@ export interface AddOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Long enough for the largest download, 320 MB, at 0.4 MB/s. */
+/** Time limit of a download: enough for the largest one, 320 MB, at 0.4 MB/s. */
 const fetchLimitMs = 900_000;
 const progressIntervalMs = 500;
 /** `--ignore-scripts`: code of a package must not run during its installation. */

@@ -2,7 +2,7 @@
 import type { VisitText } from "./cursor.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** Token ids. Infill works without the last two. */
+/** Token ids of the markers. Infill works without `repository` and `file`. */
 export interface InfillMarkers {
   readonly prefix: number;
   readonly suffix: number;
@@ -61,7 +61,7 @@ export function createInfillSearch(): InfillSearch {
   const seen = new Map<Part, number>();
   return {
     onToken(bytes, start, end, index) {
-      // All markers end with ">", and most tokens do not: this avoids decoding them.
+      // All markers end with ">". Most tokens do not, and need no decoding.
       if (end - start < leastBytes || end - start > mostBytes || bytes[end - 1] !== lastByte) return;
       const part = partByText.get(bytes.toString("utf8", start, end));
       if (part !== undefined && !seen.has(part)) seen.set(part, index);

@@ -15,7 +15,7 @@ export const limits = {
   keptBytes: 1 << 27,
   /** Elements of longer arrays are skipped. Arrays with a value for each layer are shorter, vocabularies are longer. */
   keptArrayLength: 1_024,
-  /** Real vocabularies have up to 7,000. */
+  /** Special tokens of a vocabulary. Real vocabularies have up to 7,000. */
   specialTokens: 65_536,
   /** Bytes of all special tokens' texts together. */
   specialTextBytes: 1 << 22,

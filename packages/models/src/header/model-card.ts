@@ -18,7 +18,7 @@ export interface ModelCard {
   readonly parameters: number;
   /** Such as `Q4_K_M`; if the file names no quantization, the type of most weights. */
   readonly quantization: string | undefined;
-  /** Tokens. */
+  /** Context length in training, in tokens. */
   readonly trainedContext: number | undefined;
   /** Numbers in a token's vector. */
   readonly embeddingSize: number | undefined;

@@ -112,7 +112,7 @@ describe("the texts of BOS and EOS", () => {
   });
 });
 
-test("a file without a vocabulary has no texts, and a file without token types is read by its texts", async () => {
+test("a file without a vocabulary has no texts, and in a file without token types the texts decide which tokens are special", async () => {
   expect(await textsIn({})).toEqual({ specialTokens: [], bosText: "", eosText: "" });
   const { specialTokens } = await textsIn({ [`${prefix}tokens`]: ["a", "<s>", "<|im_end|>"] });
   expect(specialTokens).toEqual([{ text: "<|im_end|>", control: true }]);

@@ -16,9 +16,9 @@ export interface SpecialToken {
 }
 
 export interface VocabularyTexts {
-  /** In the vocabulary's order. */
+  /** The special tokens, in the vocabulary's order. */
   readonly specialTokens: readonly SpecialToken[];
-  /** "" if the model has no BOS, or its BOS is not a control token: same rule as in node-llama-cpp (getNapiControlToken of its AddonModel.cpp). */
+  /** "" if the model has no BOS, or its BOS is not a control token. node-llama-cpp has the same rule (getNapiControlToken in AddonModel.cpp). */
   readonly bosText: string;
   readonly eosText: string;
 }

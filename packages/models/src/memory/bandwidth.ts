@@ -14,7 +14,7 @@ const defaultDurationMs = 250;
 const startTimeoutMs = 10_000;
 
 export interface BandwidthOptions {
-  /** Use the engine's number of threads. By default one for each core; at most 64. */
+  /** Number of threads, which should be the engine's. By default one for each core; at most 64. */
   readonly threads?: number;
   readonly durationMs?: number;
   readonly signal?: AbortSignal | undefined;

@@ -2,9 +2,9 @@
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 
-/** Upper limit of the default. Users must ask for longer contexts, because they take memory even while empty. */
+/** Upper limit of the default context size. Users must ask for longer contexts, because they take memory even while empty. */
 const usualContext = 8_192;
-/** Upper limit of the default for models that embed or rank. */
+/** Upper limit of the default context size for models that embed or rank. */
 const usualTextTokens = 2_048;
 
 /**

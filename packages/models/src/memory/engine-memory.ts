@@ -9,19 +9,19 @@ import { largest, longestContext } from "./search.ts";
 /** The part of a worker's settings on which the memory depends. */
 export interface EngineSettings extends Wanted {
   readonly slots: number;
-  /** Undefined without a GPU: then all layers are on the host. */
+  /** Free memory of the GPU; undefined without a GPU: then all layers are on the host. */
   readonly gpuFreeBytes?: number | undefined;
-  /** True by default. */
+  /** Whether the model's file is mapped into memory; true by default. */
   readonly mmap?: boolean | undefined;
   /** Bytes of all LoRA adapters' files. */
   readonly loraBytes?: number | undefined;
 }
 
-/** All but `contextSize` in bytes, host and GPU together. */
+/** Memory of an engine process in bytes, host and GPU together. Only `contextSize` is in tokens. */
 export interface EngineMemory {
   /** Tokens per slot. */
   readonly contextSize: number;
-  /** With adapters. */
+  /** Weights of the model and its adapters. */
   readonly weights: number;
   /** Keys and values of all slots, with recurrent states. */
   readonly kvCache: number;

@@ -72,7 +72,7 @@ describe("with layers on a GPU", () => {
     expect(host - vocabulary - output).toBeLessThan((1 << 20) + (1 << 19));
   });
 
-  test("a model without an output matrix has its token embeddings in both places", () => {
+  test("a model without an output matrix has its token embeddings on the host and on the GPU", () => {
     const tied = madeUpModel({ tensors: [["token_embd.weight", 1 << 20]] });
     const [host, gpu] = [estimateMemory(tied, size), estimateMemory(tied, { ...size, gpuLayers: 99 })];
     expect(gpu.weights - host.weights).toBe(1 << 20);

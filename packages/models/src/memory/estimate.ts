@@ -7,7 +7,7 @@ import { decideSettings, type LoadedSettings, type MemorySettings } from "./sett
 import { weightBytes, type Split } from "./graph/weights.ts";
 
 const floatBytes = 4;
-/** Measured memory per token of the vocabulary in the library and in Node: several copies of its text, and maps to and from it. */
+/** Measured memory per token of the vocabulary in the library and in Node: several copies of its text, and maps from texts to tokens and back. */
 const vocabularyWordBytes = 600;
 
 /** All in bytes. `total` is the sum of `host` and `gpu`. */

@@ -10,11 +10,11 @@ import { bytesPerToken } from "./speed.ts";
 
 /** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
 export const engineProcessBytes = 130 * 1_048_576;
-/** A worker's limit. */
+/** Most slots of a worker. */
 const mostSlots = 64;
 
 export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {
-  /** 1 by default. */
+  /** Number of slots; 1 by default. */
   readonly slots?: number | undefined;
   /** By default the trained context, up to 8,192 tokens. */
   readonly contextSize?: number | undefined;
@@ -25,7 +25,7 @@ export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "
 export interface Fit {
   /** `fits`: the wanted context fits. `smaller`: only a shorter context fits. `none`: no context fits. */
   readonly verdict: "fits" | "smaller" | "none";
-  /** For `slots` and `contextSize`. */
+  /** Memory with `slots` and `contextSize`. */
   readonly estimate: MemoryEstimate;
   readonly slots: number;
   /** The wanted context. With verdict `smaller`, the longest context that fits. */

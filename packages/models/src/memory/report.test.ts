@@ -38,7 +38,7 @@ test("the report of several models is a table", () => {
   expect(lines[2]).toMatch(/^x-F32.gguf +F32 +8\.0 GB +8\.\d GB +- +- +~1.2 +does not fit$/);
   expect(lines[3]).toMatch(/^clip.gguf .*neither generates text nor embeds it$/);
   expect(text).toContain("4.0 GB of memory are free.");
-  expect(text).toContain("10.0 GB/s with 2 threads, give or take 4 %");
+  expect(text).toContain("10.0 GB/s with 2 threads, ± 4 %");
   expect(text).not.toContain("busy");
 });
 

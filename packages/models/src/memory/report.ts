@@ -7,7 +7,7 @@ export interface FitSource {
   /** The file's name for people. */
   readonly name: string;
   readonly quantization?: string | undefined;
-  /** The file's header, or that of another quantization of the same model: set `fileBytes` then. */
+  /** The file's header, or that of another quantization of the same model: `fileBytes` must be set in this case. */
   readonly header: GgufHeader;
   readonly fileBytes?: number | undefined;
 }

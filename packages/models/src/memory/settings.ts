@@ -38,7 +38,7 @@ export interface LoadedSettings {
 const defaultBatchSize = 512;
 /** llama.cpp pads KV caches to a multiple of this. */
 const cellStep = 256;
-/** A recurrent state cannot be cut, so it is kept only at the ends of passes: smaller passes give more such points. */
+/** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 const recurrentBatchSize = defaultBatchSize / 2;
 const mostLogitBytes = 64 * 2 ** 20;
 const bytesPerLogit = 4;
@@ -70,7 +70,7 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   };
 }
 
-/** Most tokens of a pass that embeds. llama.cpp computes logits for each of them, and the engine limits their memory. */
+/** Most tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the logits. */
 export function embeddingBatch({ vocabulary, width }: Pick<ModelShape, "vocabulary" | "width">): number {
   return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
 }

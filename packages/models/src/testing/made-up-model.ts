@@ -5,7 +5,7 @@ export interface MadeUpModel {
   readonly architecture?: string;
   readonly layers?: number;
   readonly values?: Readonly<Record<string, number | boolean | readonly number[] | readonly boolean[]>>;
-  /** Name and bytes. */
+  /** Name and size in bytes of each tensor. */
   readonly tensors?: readonly (readonly [name: string, bytes: number])[];
 }
 

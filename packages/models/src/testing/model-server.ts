@@ -14,9 +14,9 @@ export interface ServedFile {
 export interface ModelServerOptions extends ServedFile {
   /** File for an answer. @param answers number of earlier answers with a body of more than one byte */
   readonly fileAt?: (answers: number) => ServedFile;
-  /** The server waits for it before it sends a piece. @param at position of the piece in the file */
+  /** The server waits for this promise before it sends a piece. @param at position of the piece in the file */
   readonly beforePiece?: (at: number) => Promise<void>;
-  /** By default 64 KiB. */
+  /** Size of a piece; by default 64 KiB. */
   readonly pieceBytes?: number;
   /** File name in the hub's manifests. */
   readonly manifestFile?: string;

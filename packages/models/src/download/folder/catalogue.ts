@@ -20,7 +20,7 @@ export interface CatalogueOptions {
 }
 
 export interface Catalogue {
-  /** Oldest first. */
+  /** All downloads in the folder, oldest first. */
   list(): Promise<readonly DownloadedModel[]>;
   /** @param wanted the model's name, reference or path */
   find(wanted: string): Promise<DownloadedModel | undefined>;

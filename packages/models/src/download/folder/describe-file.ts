@@ -5,7 +5,7 @@ import { openUrl, type OpenOptions } from "../transfer/open-url.ts";
 
 export interface RemoteFile {
   readonly url: string;
-  /** Undefined if the server does not send a size. */
+  /** Size of the file; undefined if the server does not send it. */
   readonly sizeBytes: number | undefined;
   readonly sha256: string | undefined;
   /** SHA-256 that the hub sends for the requested address, before a redirect. */

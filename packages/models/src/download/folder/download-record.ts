@@ -14,7 +14,7 @@ const kind = "waggle-download";
 export type RecordedPart = Pick<RemoteFile, "sizeBytes" | "sha256" | "version">;
 
 export interface DownloadRecord {
-  /** Without credentials, query and fragment. */
+  /** The requested reference, without credentials, query and fragment. */
   readonly reference: string;
   /** The model's default name; undefined if requests cannot use it. */
   readonly name: string | undefined;

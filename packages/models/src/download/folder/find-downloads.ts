@@ -23,7 +23,7 @@ export interface DownloadedModel {
   readonly state: "whole" | "partial";
   /** Bytes of all parts on the disk. */
   readonly bytes: number;
-  /** Undefined for a partial download whose server did not send the size. */
+  /** Bytes of the complete model; undefined for a partial download whose server did not send the size. */
   readonly totalBytes: number | undefined;
   /** SHA-256 in the download's record; undefined for a split model, and if the server did not send a hash. */
   readonly sha256: string | undefined;

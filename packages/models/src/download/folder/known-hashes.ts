@@ -22,7 +22,7 @@ export async function keepHash(path: string, key: string, sha256: string): Promi
     makeFolder(dirname(path));
     await replaceFile(path, Object.fromEntries(entries));
   } catch {
-    // Only the time of the next hashing is lost.
+    // Waggle then only has to compute the hash again.
   }
 }
 

@@ -5,7 +5,7 @@ import { listHubFiles } from "./hub-files.ts";
 
 const hash = "a".repeat(64);
 
-/** Starts a hub. Its repositories have these pages of files. */
+/** Starts a hub whose repositories have these pages of files. */
 async function startHub(
   pages: readonly unknown[],
 ): Promise<AsyncDisposable & { readonly url: string; readonly paths: string[] }> {

@@ -25,7 +25,7 @@ export interface HubModelFile {
   /** Bytes of all parts. */
   readonly bytes: number;
   readonly parts: number;
-  /** Undefined for a split model. */
+  /** SHA-256 of the file; undefined for a split model. */
   readonly sha256: string | undefined;
 }
 
@@ -38,8 +38,8 @@ interface TreeFile {
 /**
  * Lists the models of a repository, smallest first; a split model is one entry. Image projectors and importance matrices are left out.
  * @param reference `hf:user/repo`; a tag is ignored
- * @throws WaggleError invalid_argument if the reference is not a repository's; unavailable if the hub's answer is missing or invalid; the signal's
- *   reason when it aborts
+ * @throws WaggleError invalid_argument if the reference does not name a repository; unavailable if the hub's answer is missing or invalid; the
+ *   signal's reason when it aborts
  */
 export async function listHubFiles(reference: string, options: HubFilesOptions = {}): Promise<readonly HubModelFile[]> {
   const { endpoint = defaultEndpoint, token, signal } = options;

@@ -27,13 +27,13 @@ export interface TagTarget {
   readonly kind: "tag";
   readonly user: string;
   readonly repo: string;
-  /** If undefined, the hub chooses the file. */
+  /** The tag of the file; if undefined, the hub chooses the file. */
   readonly tag: string | undefined;
 }
 
 export interface OllamaTarget {
   readonly kind: "ollama";
-  /** `library` for models without a user. */
+  /** The user in Ollama's registry; `library` for models without a user. */
   readonly user: string;
   readonly model: string;
   readonly tag: string;

@@ -32,7 +32,7 @@ export interface OpenOptions {
 }
 
 export interface Opened {
-  /** Has a 2xx status. Callers must read or cancel its body. */
+  /** The server's response, with a 2xx status. Callers must read or cancel its body. */
   readonly response: Response;
   /** SHA-256 of the whole file. The first origin sends it with its redirect to the download. */
   readonly sha256: string | undefined;

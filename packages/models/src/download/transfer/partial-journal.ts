@@ -6,7 +6,7 @@ import { readTextLater } from "@waggle/async";
 import type { ByteRange } from "./byte-ranges.ts";
 
 const noteBytes = 4_096;
-/** As many ranges fit into the journal, even with the largest numbers. Usually there are only a few more ranges than connections. */
+/** This many ranges fit into the journal, even with the largest numbers. Usually there are only a few more ranges than connections. */
 const mostRanges = 100;
 
 /** @returns the ranges that are on the disk; an empty list if the journal is missing or does not match the file */

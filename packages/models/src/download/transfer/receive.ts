@@ -46,7 +46,7 @@ export async function receiveSpan(span: Span, options: ReceiveOptions): Promise<
 export async function receiveWhole(options: ReceiveOptions): Promise<void> {
   const { remote, partial } = options;
   const sizeBytes = remote.sizeBytes ?? Infinity;
-  // Without ranges, another connection could not continue: only the download's stall timeout applies.
+  // Without range requests, a new connection could not continue this download, so only the download's stall timeout applies.
   await attempt({ ...options, silenceMs: undefined }, async (signal, onBytes) => {
     const opened = await openUrl(remote.url, { credentials: options.credentials, signal });
     const { response } = opened;

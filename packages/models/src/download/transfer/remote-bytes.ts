@@ -11,7 +11,7 @@ const firstBytes = 1 << 18;
 const readTimeoutMs = 60_000;
 
 export interface RemoteSourceOptions {
-  /** Sent only to their own origin. */
+  /** Credentials, which are sent only to their own origin. */
   readonly credentials?: Credentials | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -20,7 +20,7 @@ interface Piece {
   readonly bytes: Buffer;
   readonly offset: number;
   readonly size: number;
-  /** ETag or time of last change. */
+  /** The server's ETag for the file, or the time of the file's last change. */
   readonly version: string | undefined;
 }
 

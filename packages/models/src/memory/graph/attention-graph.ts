@@ -23,7 +23,7 @@ export interface AttentionLayer {
   readonly layer: number;
 }
 
-/** An input takes no memory until a layer uses it. */
+/** Makes the inputs of both kinds of layers. An input takes no memory until a layer uses it. */
 export function attentionInputs(pass: Pass): AttentionInputs {
   const { graph, tokens } = pass;
   return { positions: graph.input([tokens]), full: cacheInputs(pass), windowed: cacheInputs(pass) };

@@ -18,9 +18,9 @@ export interface Tensor {
 }
 
 export interface Graph {
-  /** In the order in which they are first read. */
+  /** The graph's inputs, in the order in which they are first read. */
   readonly inputs: readonly Tensor[];
-  /** In the order in which they are computed. */
+  /** The computed results, in the order of the computation. */
   readonly nodes: readonly Tensor[];
   input(dimensions: readonly number[], numberBytes?: number): Tensor;
   compute(dimensions: readonly number[], sources: readonly Tensor[], numberBytes?: number): Tensor;

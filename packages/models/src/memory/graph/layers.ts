@@ -44,7 +44,7 @@ export interface ModelShape {
 
 /**
  * Defaults for files without a pattern. In each group of `every` layers, one layer attends to all tokens and the others have a window. The
- * former is the last of its group, or the first with "dense first". With `every` = 1 no layer has a window.
+ * layer that attends to all tokens is the last of its group, or the first with "dense first". With `every` = 1 no layer has a window.
  */
 const windowPatterns: Readonly<Record<string, readonly [every: number, first?: "dense first"]>> = {
   ...{ afmoe: [4], cohere2: [4], cohere2moe: [4, "dense first"], exaone4: [4], "exaone-moe": [4], gemma2: [2] },
@@ -124,7 +124,7 @@ function hasWindow(architecture: string, { slidingWindow, windowPattern }: Hyper
   if (slidingWindow === undefined || slidingWindow <= 0) return false;
   if (typeof windowPattern === "object") return windowPattern[index] ?? false;
   const usual = windowPatterns[architecture];
-  // The files of other architectures may name a window, too, as Mistral 7B v0.1 does. llama.cpp ignores it.
+  // The files of other architectures, such as that of Mistral 7B v0.1, may name a window, too. llama.cpp ignores this window.
   if (usual === undefined) return false;
   const every = windowPattern ?? usual[0];
   if (every === 0) return true;

@@ -59,7 +59,7 @@ function withFeedForward(pass: Pass, { current, skipped, parallel, layer, has }:
   }
   const sum = graph.inPlace(current, skipped);
   if (!hasFeedForward) return sum;
-  // Some architectures name the norm before the feed-forward part after the attention that precedes it.
+  // In some architectures, the norm before the feed-forward part is called `post_attention_norm`.
   const normed = has("ffn_norm") || has("post_attention_norm") ? norm(pass, sum) : sum;
   let out = feedForward(pass, normed, layer);
   if (has("ffn_up_shexp")) out = graph.inPlace(out, sharedExpert(pass, normed, layer));

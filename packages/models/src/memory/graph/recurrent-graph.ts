@@ -8,7 +8,7 @@ export function recurrentInput({ graph, sequences }: Pass): Tensor {
   return graph.input([sequences]);
 }
 
-/** @param state number of numbers in a sequence's state */
+/** @param state count of the numbers in a sequence's state */
 export function recurrentLayer(pass: Pass, source: Tensor, places: Tensor, state: number): Tensor {
   const { shape } = pass;
   const numbers = shape.numbers.recurrent;

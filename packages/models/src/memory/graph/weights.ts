@@ -34,7 +34,7 @@ export function weightBytes({ tensors }: Pick<GgufHeader, "tensors">, options: W
     if (onGpu && gpuLayers > 0) gpu += aligned(bytes);
     else host += aligned(bytes);
   }
-  // A model without an output matrix uses its token embeddings instead. If the output is on a GPU, they are in both places.
+  // A model without an output matrix uses its token embeddings instead. If the output is on a GPU, they are on the host and on the GPU.
   const embedding = tensors.find(({ name }) => name === "token_embd.weight");
   if (embedding === undefined || tensors.some(({ name }) => name === "output.weight")) return { host, gpu };
   if (outputOnGpu && gpuLayers > 0) return { host, gpu: gpu + aligned(embedding.bytes) };
