@@ -8,7 +8,7 @@ export { workerEnvironment } from "./worker-environment.ts";
 
 export interface SpawnOptions {
   readonly command: readonly string[];
-  /** Flags in addition to those of every temporary worker. */
+  /** Flags in addition to the flags of every temporary worker. */
   readonly flags?: readonly string[];
   /** The result of `workerEnvironment`. */
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -28,7 +28,7 @@ export interface StreamShape<T> {
   readonly endless?: boolean;
   readonly ndjson?: boolean | undefined;
   readonly indexOf?: (event: T) => number | undefined;
-  /** The last index before the first event has arrived; -1 by default. */
+  /** The stream was requested from the token event after this index; the last index until an event arrives. Default: -1. */
   readonly after?: number | undefined;
 }
 

@@ -129,7 +129,7 @@ describe("after any history", () => {
     );
   });
 
-  it("no entry of a lower priority is taken while a higher one waits, and a flow stays first in, first out", () => {
+  it("no entry is taken while an entry of a higher priority waits, and a flow stays first in, first out", () => {
     fc.assert(
       fc.property(history(80), (commands) => {
         const { queue, keys } = replay(commands.filter(({ kind }) => kind !== "replace"));
@@ -162,7 +162,7 @@ describe("after any history", () => {
     );
   });
 
-  it("the next client runs no more jobs than any other that waits in the same priority", () => {
+  it("the next client runs no more jobs than any other waiting client of the same priority", () => {
     fc.assert(
       fc.property(history(80), (commands) => {
         const { queue, running, keys } = replay(commands);

@@ -143,7 +143,7 @@ describe("order and limits", () => {
     expect(await settled()).toEqual(["a too_busy", "b too_slow"]);
   });
 
-  test("a task ends when its signal aborts: a running task with its thread, a waiting task in its turn", async () => {
+  test("a task ends when its signal aborts: a running task at once with its thread, a waiting task when its turn comes", async () => {
     const { threads, run, settled, last } = withThreads();
     const [first, second] = [new AbortController(), new AbortController()];
     run("a", { signal: first.signal });

@@ -98,7 +98,7 @@ describe("createChannel", () => {
     expect((await first).value).toBe(1);
   });
 
-  it("is closed when the reader of a web stream on it cancels", async () => {
+  it("is closed when the reader of a web stream that is made from the channel cancels", async () => {
     const channel = createChannel<string>({ capacity: 4 });
     const reader = ReadableStream.from(channel).getReader();
     channel.send("a");

@@ -170,7 +170,7 @@ describe("waiting tasks", () => {
     const { threads, describer } = withThreads({ waiting: 1 });
     const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     const outcomes = Promise.allSettled(asked);
-    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many others");
+    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many other tasks");
     await describer.close();
     expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     await expect(describer.describe({ path: "d", chosen })).rejects.toThrow("leaving");
