@@ -248,7 +248,7 @@ export function createIsolate<Task, Result, Message = Task>(
 }
 
 function closed(): IsolateError {
-  return new IsolateError("closed", "the process is shutting down");
+  return new IsolateError("closed", "the process is leaving");
 }
 
 function left(): IsolateError {

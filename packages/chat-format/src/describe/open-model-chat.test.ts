@@ -50,7 +50,7 @@ test("a template that is probed to the end causes no warning", async () => {
 test.each([
   [{ eachMs: 3_000 }, "it takes more than 10 s"],
   [{ failsFrom: 6 }, "too many other tasks are waiting"],
-])("%j: the format has plain texts only, and a warning says why", async (ways, why) => {
+])("%j: the format covers text messages only, and a warning says why", async (ways, why) => {
   const { format, warnings } = await opened(renderer(ways));
   expect(format.inputs).toMatchObject({ listsOnly: false, tools: false, system: false });
   expect(warnings).toEqual([

@@ -68,7 +68,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     enter(part) {
       where = part;
     },
-    // Thoughts and arguments may mention markers: within them, only their end has a meaning.
+    // Thoughts and arguments may mention markers: within a thought or arguments, only the text that ends them has a meaning.
     say: (part, text) => say(part, spell(text, marks, true)),
   };
 
@@ -131,7 +131,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     where = fresh ? "start" : "content";
   }
 
-  /** Handles an incomplete item. Its text becomes content, unless the end of the answer cut off a call or an item with a marker. */
+  /** Handles an incomplete item. The item's text becomes content, unless the end of the answer cut off a call or an item with a marker. */
   function giveUp(isCall: boolean, marked: boolean): void {
     const told = call.isTold;
     if (isCall && cursor.ended && !told && call.tell()) return;

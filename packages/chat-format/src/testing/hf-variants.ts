@@ -1,5 +1,5 @@
-// Owns the forms in which Hugging Face's transformers can get the same conversation. The rendering of any form is correct: clients use different
-// forms, and a template often takes only some of them.
+// Owns the forms in which Hugging Face's transformers can get the same conversation. A rendering of any form counts as correct: clients use different
+// forms, and a template often takes only some of the forms.
 import type { Conversation } from "./template/conversations.ts";
 import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
 import { spacedJson } from "../format/inputs/spell-call.ts";

@@ -9,7 +9,9 @@ export interface RoundTripAnswer {
   readonly expected: ExpectedAnswer;
   /** Whether the request switches thinking on. Absent: several settings are tried. */
   readonly thinking?: boolean;
-  /** ASCII texts that no template escapes. If a word or the pattern is not in the rendering, the template drops that part of the answer. */
+  /**
+   * ASCII texts that no template escapes. If a word or the pattern is not in the rendering, the template drops the part of the answer that has it.
+   */
   readonly words: {
     readonly thought?: string;
     readonly content?: string;

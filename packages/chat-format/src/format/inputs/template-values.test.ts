@@ -243,7 +243,7 @@ describe("turns", () => {
     );
   });
 
-  test("of a user right after a result become part of it if the template requires an answer there", () => {
+  test("of a user right after a tool's result become part of the result if the template requires an answer between the two", () => {
     const after: ChatMessage = { role: "user", content: "Be quick." };
     const inputs = { userAfterResult: false };
     const said = messages(inputs, user, calling(), result(), after, answer, user);
@@ -258,7 +258,7 @@ describe("turns", () => {
     expect(messages(inputs, user, calling(), after)[2]).toMatchObject({ role: "tool", tool_call_id: "call_1" });
   });
 
-  test("of one role in a row become one if roles must alternate", () => {
+  test("of one role in a row become one turn if roles must alternate", () => {
     const inputs = { alternating: true };
     expect(messages(inputs, user, user, answer)).toEqual([{ role: "user", content: "Weather?\n\nWeather?" }, answer]);
     expect(messages(inputs, user, answer, calling())).toHaveLength(3);
@@ -306,7 +306,7 @@ describe("tools", () => {
     expect(messages(inputs, system, user)).toEqual([system, user]);
   });
 
-  test("are explained by the first user message without a system message", () => {
+  test("are explained in the first user message if there is no system message", () => {
     const given = values({ tools: false, system: false, callSyntax }, { messages: [user], tools: [weather] });
     const all = given["messages"] as readonly { role: string; content: string }[];
     expect(all).toHaveLength(1);
