@@ -1,4 +1,4 @@
-// Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends it when its caller ends.
+// Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends the worker when the caller ends.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { onAbort, TimeoutError, withTimeout } from "@waggle/async";

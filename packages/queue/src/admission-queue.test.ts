@@ -33,7 +33,7 @@ describe("order", () => {
     expect(drain(queue)).toEqual(["high", "other", "mid", "low"]);
   });
 
-  it("prefers the client with fewer running jobs over the one served less recently", () => {
+  it("prefers the client with fewer running jobs over a client that was served less recently", () => {
     const queue = makeQueue();
     fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b" }));
     expect([queue.take(), queue.take()]).toEqual(["a1", "b1"]);
@@ -60,7 +60,7 @@ describe("order", () => {
 });
 
 describe("limits", () => {
-  it("refuses items when it is full, and accepts one for each item that has left", () => {
+  it("refuses items when it is full, and accepts a new item for each item that has left", () => {
     const queue = makeQueue({ capacity: 2 });
     fill(queue, key("a"), key("b"));
     expect(queue.offer("c", key("c"))).toEqual({ ok: false, reason: "full" });

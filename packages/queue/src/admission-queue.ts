@@ -59,7 +59,7 @@ export interface AdmissionQueue<T> {
    */
   take(id?: string): T | undefined;
   /**
-   * Returns a taken job to the queue if the job could not run. Its position is the one that it would have without the `take`. Unknown ids are
+   * Returns a taken job to the queue if the job could not run. The job gets the position that it would have without the `take`. Unknown ids are
    * ignored.
    */
   putBack(id: string): void;

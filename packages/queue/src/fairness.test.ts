@@ -207,7 +207,8 @@ describe("fairness over time", () => {
         (a, b, slots) => {
           const lead = [0];
           for (const client of serve({ a, b }, slots, 60)) lead.push((lead.at(-1) ?? 0) + (client === "a" ? 1 : -1));
-          // The lead changes by the difference within a window, so its extremes bound all windows at once.
+          // Within a window, the lead changes by the difference between the clients' turns. So the extremes of the lead bound this difference for all
+          // windows.
           expect(Math.max(...lead) - Math.min(...lead)).toBeLessThanOrEqual(1);
         },
       ),

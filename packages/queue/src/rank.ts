@@ -13,7 +13,10 @@ interface Member {
   readonly turn: number;
 }
 
-/** The number of the `take` that returns the entry, from 1. The time is linear in the clients of its priority and in its client's flows. */
+/**
+ * The entry's position, from 1: the number of the `take` that returns the entry. The time is linear in the number of clients of the entry's priority
+ * and of its client's flows.
+ */
 export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority, seq }: Entry<T>): number {
   const level = levels.findIndex((each) => each.priority === priority);
   const parties = levels[level]?.parties;

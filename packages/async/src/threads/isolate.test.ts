@@ -83,7 +83,7 @@ describe("order and limits", () => {
     return { isolate, threads, run, settled, last: () => threads.at(-1)?.events };
   }
 
-  test("takes one task of each client in turn, within the limits of number and size", async () => {
+  test("takes one task of each client in turn, within the limits for the number and the size of waiting tasks", async () => {
     const { threads, run, settled, last } = withThreads({
       limits: { ...limits, waiting: 4, waitingPerClient: 3, waitingSize: 10 },
     });

@@ -14,8 +14,8 @@ export interface IsolateLimits extends ThreadMemory {
   /** Time limit for the start of a thread. When absent, the start of the thread counts towards the limit of its first task. */
   readonly startMs?: number;
   /**
-   * Wall-clock limit of one task. When it is set, `limitMs` of a task counts processor time (if the system reports it), so that a busy machine does
-   * not end a task too early.
+   * Wall-clock limit of one task. When this limit is set, `limitMs` of a task counts processor time (if the system reports it), so that a busy
+   * machine does not end a task too early.
    */
   readonly deadlineMs?: number;
   /** Limit for the number of waiting tasks, over all clients. */

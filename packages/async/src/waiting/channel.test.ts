@@ -17,7 +17,7 @@ describe("createChannel", () => {
     expect(read).toEqual(Array.from({ length: 40 }, (_, i) => i));
   });
 
-  it("rejects a value when it is full, and accepts one after a read", async () => {
+  it("rejects a value when the buffer is full, and accepts a value after a read", async () => {
     const channel = createChannel<string>({ capacity: 2 });
     expect([channel.send("a"), channel.send("b"), channel.send("c")]).toEqual([true, true, false]);
     const reader = channel[Symbol.asyncIterator]();

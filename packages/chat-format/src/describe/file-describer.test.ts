@@ -52,7 +52,7 @@ describe("a thread", () => {
     await expect(create().describe({ path, chosen: "{{ nothing.at.all }}" })).rejects.toThrow("undefined");
   });
 
-  test("replaces a template that cannot be rendered by a built-in template", async () => {
+  test("uses a built-in template in place of a template that cannot be rendered", async () => {
     const path = scripted("broken", "{{ raise_exception('no') }}");
     const { chatFormat, chatTemplate } = await create().describe({ path, chosen });
     expect(chatFormat.name).toBe("generic");

@@ -12,7 +12,7 @@ export interface ModelChat {
   readonly source: string;
   /** The answer format, with marks for the markers that are tokens of the vocabulary. */
   readonly format: ChatFormat;
-  /** SHA-256 of the template's source in hexadecimal. If there is a separate source for tools, the hash covers both sources in a row. */
+  /** SHA-256 of the template's source in hexadecimal. If there is a separate source for tools, the hash covers both sources, one after the other. */
   readonly templateSha256: string;
 }
 

@@ -1,7 +1,7 @@
 // Owns the rule that text from a client never becomes a control token.
 import type { SpecialToken } from "@waggle/models/header";
 
-/** A Unicode noncharacter. `guard` removes it from a client's text, so that it only marks breaks. */
+/** A Unicode noncharacter. `guard` removes this character from a client's text, so that the character only marks breaks. */
 export const breakMark = "\uFDD0";
 
 export interface SpecialText {

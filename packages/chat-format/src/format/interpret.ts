@@ -64,8 +64,8 @@ export function* read(context: ReadContext, syntax: Syntax): Reading {
 }
 
 /**
- * Whether the item begins here, after optional white space. Consumes the white space if the item begins. An item that can begin with any text always
- * begins here.
+ * Whether the item begins here, after optional white space. If the item begins, the white space is consumed. An item that can begin with any text
+ * always begins here.
  */
 function* follows(cursor: Cursor, item: Syntax): Reading {
   const texts = beginnings(item);

@@ -84,7 +84,8 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       sayContent(found.at, found.text !== undefined);
       if (found.text !== undefined) {
         cursor.at = found.at;
-        // White space after an item is dropped. Other white space stays in the cursor: it is content if this item turns out to be text.
+        // White space after an item is dropped. Other white space stays in the cursor, because this white space is content if the next item turns out
+        // to be text.
         if (trim) account(cursor);
         yield* readItem(openerOf(anywhere, found.text));
       } else if (cursor.ended) return;

@@ -146,7 +146,7 @@ test("JSON text keeps its numbers when it is sent to the thread", async () => {
   );
 });
 
-test("a rendering that takes too long is stopped, and others continue", async () => {
+test("a rendering that takes too long is stopped, and other renderings continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, renderTimeoutMs: 300 } });
   const slow = await renderer.open({
     source:
@@ -160,7 +160,7 @@ test("a rendering that takes too long is stopped, and others continue", async ()
   expect(await Promise.all(others)).toEqual(["good", "good", ""]);
 });
 
-test("a rendering that takes too much memory is stopped, and others continue", async () => {
+test("a rendering that takes too much memory is stopped, and other renderings continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, textChars: 1 << 30, heapMiB: 32 } });
   const large = await renderer.open({
     source:

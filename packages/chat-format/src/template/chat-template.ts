@@ -154,7 +154,7 @@ function hasTools({ tools, messages }: TemplateValues): boolean {
 /**
  * Makes values for the few templates that read variables which transformers does not pass. Without these values, such a template prints an old date
  * or refuses to render:
- * - `date_string`: Llama 3.x, "21 Nov 2026"; without it, 3.1 and 3.3 print 26 July 2024
+ * - `date_string`: Llama 3.x, "21 Nov 2026"; without `date_string`, Llama 3.1 and 3.3 print 26 July 2024
  * - `datetime`: FireFunction v2, "2026-11-21 14:05:00"
  * - `functions`: FireFunction v2, the tools as indented JSON instead of `tools`
  *

@@ -50,7 +50,7 @@ function refusals(all: readonly AnswerCase[], known: Readonly<Record<string, str
 
 describe.each(["text", "marks"] as const)("grammars with markers as %s", (way) => {
   it("accept the answers that each template writes, except for the listed ones", () => {
-    // The other templates give no answers: they refuse, or begin a turn differently in the prompt and in the history.
+    // The other templates give no answers: they refuse the messages, or begin a turn differently in the prompt and in the history.
     expect(new Set(trips.map(({ template }) => template)).size).toBe(63);
     expect(refusals(trips, missedTrips, way)).toEqual([]);
   });

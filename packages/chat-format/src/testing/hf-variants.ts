@@ -158,7 +158,7 @@ function joinedSystem(message: Message): Message {
 
 export type Part = "tools" | "calls" | "the second call" | "text beside a call" | "results";
 
-/** The conversation without one of its parts: if both have the same rendering, the template drops the part. */
+/** The conversation without one of its parts, for each part. If the rendering is the same with and without a part, the template drops the part. */
 export function reductionsOf({ values }: Conversation): readonly { readonly part: Part; readonly variant: Variant }[] {
   const reduced = (part: Part | undefined, change: Values): readonly { part: Part; variant: Variant }[] =>
     part === undefined || JSON.stringify({ ...values, ...change }) === JSON.stringify(values)

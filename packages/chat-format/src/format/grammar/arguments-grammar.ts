@@ -146,7 +146,7 @@ function inOrder(
   return first;
 }
 
-/** @throws UnsupportedSchemaError for a name with characters of the syntax: the reader would read another name */
+/** @throws UnsupportedSchemaError for a name with characters of the syntax: the reader would read a different name */
 function nameable(name: string): string {
   if (isNameable(name)) return name;
   const reason = `has a member ${JSON.stringify(name)}, which the model's format cannot name`;

@@ -6,7 +6,7 @@ export type ThoughtKey = "reasoning_content" | "thinking" | "reasoning" | "parts
 
 /** The parts of a conversation that the template takes, and their shapes. All fields except `variables` are found in renderings. */
 export interface TemplateInputs {
-  /** The template renders tools. If not, a message explains them in words. */
+  /** The template renders tools. If not, a message explains the tools in words. */
   readonly tools: boolean;
   /** The values for a tool's missing description and parameters: nothing, "" and {}, or "" and the schema of an empty object. */
   readonly missing: "nothing" | "empty" | "object";

@@ -141,7 +141,7 @@ describe("thoughts", () => {
     expect(messages({}, user, thinking)[1]).toEqual(answer);
   });
 
-  test("include the text of a message with a call if the template takes only one of the two", () => {
+  test("include the text of a message with a call if the template takes either a thought or a text", () => {
     const all = { ...calling({}, "call_1", "Let me look."), reasoning_content: "Hm." };
     const [, message] = messages({ thoughtKey: "thinking", thoughtWithBoth: false }, user, all);
     expect(message).toMatchObject({ content: "", thinking: "Hm.\n\nLet me look." });
@@ -165,7 +165,7 @@ describe("arguments", () => {
     expect(passed({}, '{"a": 12345678901234567890}')).toEqual(new Map([["json", '{"a": 12345678901234567890}']]));
   });
 
-  test("that are not an object are a text, or the only member of an object", () => {
+  test("that are not an object become text, or the only member of an object", () => {
     expect(passed({}, '{"a": "cut o')).toBe('{"a": "cut o');
     expect(passed({ textArguments: false }, '{"a": "cut o')).toEqual({ arguments: '{"a": "cut o' });
     expect(passed({ textArguments: false }, [1])).toEqual({ arguments: "[1]" });
@@ -231,7 +231,7 @@ describe("turns", () => {
     expect(messages({ system: false }, system, answer)).toEqual([{ role: "user", content: "Be short." }, answer]);
   });
 
-  test("several system messages at the beginning become one, and a later one is rejected", () => {
+  test("several system messages at the beginning become one message, and a later system message is rejected", () => {
     const inputs = { laterSystem: false };
     expect(messages({}, system, system, user)).toHaveLength(3);
     expect(messages(inputs, system, system, user)).toEqual([
