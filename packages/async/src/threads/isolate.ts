@@ -33,7 +33,7 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly threadPerTask?: boolean;
   /** The message for the thread; default: the task itself. */
   readonly messageOf?: (task: Task) => Message;
-  /** Called before a new thread starts, since the new thread has no state from earlier tasks. */
+  /** Called before a new thread starts: the new thread has no state from earlier tasks. */
   readonly onStart?: () => void;
   readonly clock?: Clock;
   /** Starts the thread; by default a worker thread with `thread` as its module. */

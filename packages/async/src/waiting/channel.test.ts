@@ -51,7 +51,7 @@ describe("createChannel", () => {
     expect(await pending).toEqual({ done: true, value: undefined });
   });
 
-  it("fail throws once, after the buffered values", async () => {
+  it("after fail, the consumer gets the buffered values, then the error once", async () => {
     const channel = createChannel<number>({ capacity: 2 });
     channel.send(1);
     channel.fail(new Error("engine gone"));

@@ -7,7 +7,7 @@ export type AnswerPart =
   | { readonly kind: "content"; readonly text: string }
   /** A call begins. `index` counts an answer's calls from 0; `id` is the id that the model wrote, if its format has ids. */
   | { readonly kind: "call"; readonly index: number; readonly name: string; readonly id?: string }
-  /** More of a call's arguments, as JSON text. */
+  /** The next piece of a call's arguments, as JSON text. */
   | { readonly kind: "arguments"; readonly index: number; readonly text: string };
 
 /** A tool that the answer may call. */

@@ -20,7 +20,7 @@ export interface RoundTripAnswer {
   };
 }
 
-/** Everything has a description, since some templates do not render without descriptions. */
+/** Every property has a description, since some templates do not render properties without one. */
 function property(type: unknown, description: string, more: object = {}): object {
   return { type, description, ...more };
 }
