@@ -25,7 +25,7 @@ export interface Call extends CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   readonly accept?: string;
-  /** Statuses other than 2xx whose body is a result instead of an error. */
+  /** Statuses besides 2xx at which the body is a result instead of an error. */
   readonly answers?: readonly number[];
   /** Replaces the client's time limit, for calls that are always slow. */
   readonly timeoutMs?: number;
@@ -41,7 +41,7 @@ export type AnyRoute = Pick<Route, "method" | "path">;
 export interface Http {
   json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
   text(route: AnyRoute, call?: Call): Promise<string>;
-  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal, which ends a request that is too slow. */
+  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal: otherwise a request that is too slow goes on. */
   open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
@@ -68,7 +68,7 @@ export function createHttp(options: ClientOptions): Http {
     throw await errorOf(response, nameOf(route));
   }
 
-  /** The reason of the caller's signal, else the error that the server sent, else the error of the connection. */
+  /** The reason of the caller's signal if the signal has aborted, otherwise the server's error or the connection's. */
   function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof WaggleError) return error;
@@ -101,7 +101,7 @@ export function createHttp(options: ClientOptions): Http {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // The message of fetch is "fetch failed". Its cause has the reason, with an empty message when several addresses were tried.
+  // The message of fetch's error is "fetch failed". The error's cause has the reason; its message is empty when several addresses were tried.
   const cause = error.cause instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
   return cause?.message || cause?.code || error.message;
 }

@@ -15,8 +15,8 @@ import { streamOf, type StreamShape } from "./stream.ts";
 const changeTimeoutMs = 600_000;
 
 /**
- * Errors are those of the worker's other calls. Each iteration of a stream sends a request, yields progress, and completes after a `done` or `error`
- * event. Leaving the loop cancels a pull that no other client has requested; it never cancels a load or a swap.
+ * Failed calls reject as those of WorkerClient do. Each iteration of a stream sends a request, yields progress, and completes after a `done` or
+ * `error` event. Leaving the loop cancels a pull that no other client has requested, but never a load or a swap.
  */
 export interface ModelCalls {
   list(options?: CallOptions): Promise<ModelStatuses>;

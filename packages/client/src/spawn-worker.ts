@@ -1,4 +1,4 @@
-// Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends it when its caller ends.
+// Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends the worker when the caller ends.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { onAbort, TimeoutError, withTimeout } from "@waggle/async";
@@ -8,7 +8,7 @@ export { workerEnvironment } from "./worker-environment.ts";
 
 export interface SpawnOptions {
   readonly command: readonly string[];
-  /** Flags in addition to those of every temporary worker. */
+  /** Flags in addition to the flags of every temporary worker. */
   readonly flags?: readonly string[];
   /** The result of `workerEnvironment`. */
   readonly env: Readonly<Record<string, string | undefined>>;

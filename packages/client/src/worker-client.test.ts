@@ -95,7 +95,7 @@ describe("a generation stream", () => {
     ]);
   });
 
-  it("yields the same from NDJSON, where empty lines are pings and nothing follows the end", async () => {
+  it("yields the same events from an NDJSON stream, where empty lines are pings and no line follows the `end` event", async () => {
     const client = await clientOf((request, response) => {
       const lines = [started, token(0), end].map((event) => JSON.stringify(event)).join("\n\n");
       response.writeHead(200, { "content-type": String(request.headers.accept) }).end(`\n${lines}\n`);
@@ -351,7 +351,7 @@ describe("an error", () => {
   });
 });
 
-describe("the other routes", () => {
+describe("routes without a stream", () => {
   const health = {
     live: true,
     ready: false,

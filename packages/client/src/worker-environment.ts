@@ -1,5 +1,6 @@
-// Owns which environment variables a temporary worker inherits: those that any program needs on this machine, and those for finding, loading and
-// computing a model. Settings for serving, joining a hive or fleet, and reporting are not inherited, so the worker sends no traces.
+// Owns the choice of environment variables that a temporary worker inherits: variables that any program needs on this machine, and variables for
+// finding, loading and computing a model. Settings for serving, joining a hive or fleet, and reporting are not inherited, so the worker sends no
+// traces.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +13,7 @@ const names = new Set([
   ...["NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"],
 ]);
 
-/** Prefixes of the variables of the system, Node, the hub, and the compute libraries. */
+/** Prefixes of the variables of the system, Node, Hugging Face, and the compute libraries. */
 const prefixes = [
   ...["LC_", "XDG_", "LD_", "DYLD_", "SSL_", "NODE_", "UV_", "MALLOC_", "HF_"],
   ...["GGML_", "LLAMA_", "GOMP_", "OMP_", "KMP_", "OPENBLAS_", "MKL_"],

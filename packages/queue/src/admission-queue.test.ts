@@ -33,7 +33,7 @@ describe("order", () => {
     expect(drain(queue)).toEqual(["high", "other", "mid", "low"]);
   });
 
-  it("prefers the client with fewer running jobs over the one served less recently", () => {
+  it("prefers the client with fewer running jobs over a client that was served less recently", () => {
     const queue = makeQueue();
     fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b" }));
     expect([queue.take(), queue.take()]).toEqual(["a1", "b1"]);
@@ -60,7 +60,7 @@ describe("order", () => {
 });
 
 describe("limits", () => {
-  it("refuses items when it is full, and accepts one for each item that has left", () => {
+  it("refuses items when it is full, and accepts a new item for each item that has left", () => {
     const queue = makeQueue({ capacity: 2 });
     fill(queue, key("a"), key("b"));
     expect(queue.offer("c", key("c"))).toEqual({ ok: false, reason: "full" });
@@ -145,21 +145,21 @@ describe("replace", () => {
     expect(drain(queue)).toEqual(["a", "x", "c"]);
   });
 
-  it("puts an item of another priority where it would be if it had arrived at the old item's time", () => {
+  it("treats a new item of another priority as if it had arrived when the old item did", () => {
     const queue = makeQueue();
     fill(queue, key("old"), key("high", { priority: 1 }));
     queue.replace("old", "new", key("new", { priority: 1 }));
     expect(drain(queue)).toEqual(["new", "high"]);
   });
 
-  it("works in a full queue, and with the same id", () => {
+  it("accepts the new item in a full queue, and with the old item's id", () => {
     const queue = makeQueue({ capacity: 1 });
     fill(queue, key("a"));
     expect(queue.replace("a", "new", key("a"))).toBe(true);
     expect(queue.take()).toBe("new");
   });
 
-  it("does not change how much of its share a client uses", () => {
+  it("counts the new item in place of the old one towards the client's share", () => {
     const queue = makeQueue({ capacity: 4, clientShare: 0.5 });
     fill(queue, key("a1"));
     queue.replace("a1", "a2", key("a2"));
@@ -167,7 +167,7 @@ describe("replace", () => {
     expect(queue.offer("a4", key("a4"))).toEqual({ ok: false, reason: "client_share" });
   });
 
-  it("is false for an id that does not wait", () => {
+  it("returns false for an id that does not wait", () => {
     const queue = makeQueue();
     fill(queue, key("a"));
     queue.take();

@@ -6,8 +6,8 @@ import { rankOf } from "./rank.ts";
 import { createServiceRate } from "./service-rate.ts";
 
 /**
- * Until an item that does not fit has waited this long, other items of its priority may be taken before it. After that they wait too, so that enough
- * slots become free.
+ * An item that does not fit lets other items of its priority pass for this long. After this time the other items wait too, so that enough slots
+ * become free for the item.
  */
 const passingLimitMs = 10_000;
 
@@ -29,7 +29,7 @@ export type Offer =
 export interface AdmissionQueueOptions {
   /** Limit for the number of waiting entries. */
   readonly capacity: number;
-  /** Share of the capacity that one client may use, above 0 to 1; at least one entry. Default 1. */
+  /** Share of the capacity that one client may use: above 0, at most 1. Every client may have at least one entry. Default 1. */
   readonly clientShare?: number;
   /** Milliseconds; never decreases. */
   readonly now: () => number;
@@ -58,7 +58,10 @@ export interface AdmissionQueue<T> {
    * @param id take the waiting item with this id instead of the next item
    */
   take(id?: string): T | undefined;
-  /** Puts a taken job that could not run back to the position that it would have without the `take`. Unknown ids are ignored. */
+  /**
+   * Returns a taken job to the queue if the job could not run. The job gets the position that it would have without the `take`. Unknown ids are
+   * ignored.
+   */
   putBack(id: string): void;
   /** Reports the end of a taken job. Unknown ids are ignored, so a second call is harmless. */
   finished(id: string): void;
@@ -66,18 +69,18 @@ export interface AdmissionQueue<T> {
   remove(id: string): T | undefined;
   /**
    * Replaces a waiting item; false when the old item does not wait. With the same priority, client and flow, the new item is served exactly when the
-   * old item would have been. Otherwise its position is that of an arrival at the old item's time. No limit is checked, as the number of items stays
-   * the same.
+   * old item would have been. Otherwise the new item's position is that of an item that arrived at the same time as the old item. No limit is
+   * checked, since the number of items stays the same.
    * @throws Error when the new id waits or runs already
    */
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
-  /** The number of the `take` that returns the item, from 1, if the queue does not change otherwise and taken jobs keep running. */
+  /** The item's position, from 1: the `take` with this number returns the item, if nothing else changes the queue and taken jobs keep running. */
   position(id: string): number | undefined;
   /** The position that the item would have in the queue; nothing changes, and no limit is checked. */
   forecast(item: T, key: QueueKey): number;
   /** Milliseconds until the entry at this position is taken, at the rate of recent jobs; undefined before 3 jobs have finished. */
   waitMs(position: number): number | undefined;
-  /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
+  /** Whole seconds, 1 to 60, after which a refused client should try again. Computed from the measured service rate. */
   retryAfterS(): number;
   readonly depth: number;
   readonly capacity: number;

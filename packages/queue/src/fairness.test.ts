@@ -129,7 +129,7 @@ describe("after any history", () => {
     );
   });
 
-  it("no entry of a lower priority is taken while a higher one waits, and a flow stays first in, first out", () => {
+  it("no entry is taken while an entry of a higher priority waits, and a flow stays first in, first out", () => {
     fc.assert(
       fc.property(history(80), (commands) => {
         const { queue, keys } = replay(commands.filter(({ kind }) => kind !== "replace"));
@@ -162,7 +162,7 @@ describe("after any history", () => {
     );
   });
 
-  it("the next client runs no more jobs than any other that waits in the same priority", () => {
+  it("the next client runs no more jobs than any other waiting client of the same priority", () => {
     fc.assert(
       fc.property(history(80), (commands) => {
         const { queue, running, keys } = replay(commands);
@@ -207,7 +207,8 @@ describe("fairness over time", () => {
         (a, b, slots) => {
           const lead = [0];
           for (const client of serve({ a, b }, slots, 60)) lead.push((lead.at(-1) ?? 0) + (client === "a" ? 1 : -1));
-          // The lead changes by the difference within a window, so its extremes bound all windows at once.
+          // Within a window, the lead changes by the difference between the clients' turns. So the extremes of the lead bound this difference for all
+          // windows.
           expect(Math.max(...lead) - Math.min(...lead)).toBeLessThanOrEqual(1);
         },
       ),

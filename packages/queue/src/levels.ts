@@ -106,7 +106,7 @@ export function createLevels<T>(): Levels<T> {
       const line = party.lines.get(flow) ?? { entries: [], turn: nextTurn++ };
       level.parties.set(client, party);
       party.lines.set(flow, line);
-      // Several entries may be put back, in any order. The lowest of their old turns is the turn from before all of them were served.
+      // Served entries may be put back in any order. The lowest of their old turns is the turn that was valid before any of these entries was served.
       party.turn = Math.min(party.turn, before?.client ?? Infinity);
       line.turn = Math.min(line.turn, before?.flow ?? Infinity);
       line.entries.splice(insertionIndex(line.entries, entry.seq), 0, entry);

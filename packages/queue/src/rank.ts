@@ -2,7 +2,7 @@
 //
 // Clients of a priority are served in rounds, and so are the flows of a client. A member (a client or a flow) that starts in round s and has n
 // entries is served once in each of the rounds s to s + n - 1. A client starts in the round with the number of its running jobs, a flow in round 0.
-// In its first round, a member comes before members that were served in the round before. So in every round, members that started later come first.
+// In its first round, a member comes before the members that started in an earlier round. So in every round, members that started later come first.
 import type { Client } from "./ledger.ts";
 import { insertionIndex, type Entry, type Level } from "./levels.ts";
 
@@ -13,7 +13,10 @@ interface Member {
   readonly turn: number;
 }
 
-/** The number of the `take` that returns the entry, from 1. The time is linear in the clients of its priority and in its client's flows. */
+/**
+ * The entry's position, from 1: the number of the `take` that returns the entry. The time is linear in the number of clients of the entry's priority
+ * and of its client's flows.
+ */
 export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority, seq }: Entry<T>): number {
   const level = levels.findIndex((each) => each.priority === priority);
   const parties = levels[level]?.parties;

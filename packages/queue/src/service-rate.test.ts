@@ -12,11 +12,11 @@ function setUp(): { rate: ServiceRate; pass: (ms: number) => void } {
 }
 
 describe("createServiceRate", () => {
-  it("is one second before any job has finished, if no job is late", () => {
+  it("asks for a retry after one second before any job has finished, if no job is late", () => {
     expect(setUp().rate.retryAfterS(64, 8)).toBe(1);
   });
 
-  it("grows with the depth and the jobs' durations, and shrinks with the slots", () => {
+  it("asks for a later retry with more depth and longer jobs, and for an earlier one with more slots", () => {
     const { rate } = setUp();
     rate.finished(2_000);
     rate.finished(4_000);
@@ -25,7 +25,7 @@ describe("createServiceRate", () => {
     expect(rate.retryAfterS(40, 6)).toBe(5);
   });
 
-  it("is the time of at least one job", () => {
+  it("asks for a retry after the time of at least one job", () => {
     const { rate } = setUp();
     rate.finished(3_000);
     expect(rate.retryAfterS(1, 1)).toBe(3);
@@ -43,7 +43,7 @@ describe("createServiceRate", () => {
     expect(rate.waitMs(0, 1)).toBe(0);
   });
 
-  it("stays within 1 to 60 seconds", () => {
+  it("asks for a retry after 1 to 60 seconds", () => {
     const { rate, pass } = setUp();
     rate.finished(1);
     expect(rate.retryAfterS(64, 8)).toBe(1);

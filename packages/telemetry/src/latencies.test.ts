@@ -1,4 +1,4 @@
-// Tests that percentiles are near the measured values at every magnitude, and that each window has the values since its last read.
+// Tests that percentiles are near the measured values at every magnitude, and that each window has the values since the window's last read.
 import { expect, it } from "vitest";
 import { createLatencies } from "./latencies.ts";
 

@@ -1,4 +1,4 @@
-// Computes percentiles of the values since the last read. The size of buckets grows by a constant ratio, so a percentile is within some percent of
+// Computes percentiles of the values since the last read. The size of buckets grows by a constant ratio, so a percentile is within a few percent of
 // the true value at every magnitude, and memory does not depend on the number of values.
 
 /** Ratio of a bucket's limit to the previous bucket's limit. A percentile is wrong by at most half a bucket, about 2%. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createBufferedLogSink, maxPendingLogBytes } from "./log-sink.ts";
 
-/** A reader with room for a number of bytes. Once `gone` is set, it throws an error. */
+/** A reader with room for a number of bytes. Once `gone` is set, the reader throws an error. */
 function fakeReader(room = Infinity) {
   let text = "";
   const reader = {

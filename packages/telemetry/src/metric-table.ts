@@ -109,7 +109,10 @@ export const metricTable = {
     "fleet_connected",
     "1 while the fleet's NATS server can be reached; otherwise 0, also without a fleet.",
   ),
-  fleetJobs: gauge("fleet_jobs", "Jobs of the fleet that run here; at a gateway, the gateway's jobs in the fleet."),
+  fleetJobs: gauge(
+    "fleet_jobs",
+    "Jobs of the fleet that run on this worker; at a gateway, the gateway's jobs in the fleet.",
+  ),
   streamsOpen: gauge("streams_open", "Readers connected to a stream."),
   jobsRegistered: gauge("jobs_registered", "Jobs in memory: waiting, running, and ended ones kept for replay."),
   replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),
@@ -132,10 +135,11 @@ export const metricTable = {
     "kv_cache_usage_perc",
     "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
   ),
-  vllmCacheConfig: vllmGauge("cache_config_info", "The KV cache in blocks of tokens, in labels; always 1.", [
-    "block_size",
-    "num_gpu_blocks",
-  ]),
+  vllmCacheConfig: vllmGauge(
+    "cache_config_info",
+    "Always 1; its labels have the block size and the number of blocks of the KV cache.",
+    ["block_size", "num_gpu_blocks"],
+  ),
 
   batchWidth: ofModel.histogram(
     "batch_width",

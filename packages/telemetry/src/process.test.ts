@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, "../../..");
 const index = JSON.stringify(new URL("./index.ts", import.meta.url).href);
 
 const children: ChildProcess[] = [];
-// With an empty cache, tsx starts its compiler: a child that inherits stderr and makes it blocking again.
+// With an empty cache, tsx starts its compiler: a child that inherits stderr and makes stderr blocking again.
 const coldCache = mkdtempSync(join(tmpdir(), "waggle-telemetry-"));
 
 afterEach(() => {

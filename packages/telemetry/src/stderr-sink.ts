@@ -30,9 +30,9 @@ export function createStderrSink(): LogSink {
 }
 
 /**
- * Makes a pipe or socket at stderr non-blocking by opening a handle on it. `process.stderr` opened one at the start, but children
- * that inherited stderr since then made it blocking again (when run from source, the child that compiles TypeScript). The handle is never closed,
- * because that would close stderr.
+ * Makes a pipe or socket at stderr non-blocking by opening a handle on it. `process.stderr` opened a handle at the start and so made stderr
+ * non-blocking. Later, children that inherited stderr made stderr blocking again (when run from source, the child that compiles TypeScript). The new
+ * handle is never closed, because that would close stderr.
  */
 function stopBlocking(): void {
   const kind = fstatSync(stderrFd);

@@ -1,5 +1,5 @@
-// Makes a folder and its missing parents. Node's recursive `mkdir` never ends below /proc: the kernel reports ENOENT for a new name in an existing
-// folder there, and MKDirpSync of nodejs/node tries the parent again and again.
+// Makes a folder and its missing parents. Node's recursive `mkdir` never ends below /proc: for a new name in an existing folder of /proc, the kernel
+// reports ENOENT, and MKDirpSync of nodejs/node tries the parent again and again.
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 

@@ -12,7 +12,7 @@ export interface ReadTextOptions {
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 const chunkBytes = 65_536;
 
-/** @throws Error of node:fs, or one with the reason when the path is not a regular file, or the file is too large */
+/** @throws Error of node:fs, or an Error with the reason if the path is not a regular file or the file is too large */
 export function readText(path: PathLike, options: ReadTextOptions): string {
   requireFile(statSync(path));
   const file = openSync(path, flags);

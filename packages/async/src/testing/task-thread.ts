@@ -1,4 +1,5 @@
-// A thread for tests of isolates: doubles a number; on a text it throws, exits, fills its memory, or loops for ever.
+// A thread for tests of isolates. The thread doubles a number. The task `throw` throws an error, `exit` ends the thread, `grow` fills its memory, and
+// any other text loops for ever.
 import { serveTasks } from "../threads/isolate-thread.ts";
 
 serveTasks((task: number | string): number => {

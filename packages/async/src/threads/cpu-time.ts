@@ -1,5 +1,5 @@
-// Reads the processor time of a thread of this process, on Linux. Time limits use it because a busy machine makes a task take more wall-clock
-// time, but not more processor time.
+// Reads the processor time of a thread of this process, on Linux. Time limits use processor time because on a busy machine a task takes more
+// wall-clock time, but not more processor time.
 import { readFileSync, readlinkSync } from "node:fs";
 
 /** Unit of the times in `/proc/…/stat`. The ticks are 1/100 s, whatever the kernel's timer frequency is. */

@@ -83,7 +83,7 @@ describe("order and limits", () => {
     return { isolate, threads, run, settled, last: () => threads.at(-1)?.events };
   }
 
-  test("takes one task of each client in turn, within the limits of number and size", async () => {
+  test("takes one task of each client in turn, within the limits for the number and the size of waiting tasks", async () => {
     const { threads, run, settled, last } = withThreads({
       limits: { ...limits, waiting: 4, waitingPerClient: 3, waitingSize: 10 },
     });
@@ -143,7 +143,7 @@ describe("order and limits", () => {
     expect(await settled()).toEqual(["a too_busy", "b too_slow"]);
   });
 
-  test("a task ends when its signal aborts: a running task with its thread, a waiting task in its turn", async () => {
+  test("a task ends when its signal aborts: a running task at once with its thread, a waiting task when its turn comes", async () => {
     const { threads, run, settled, last } = withThreads();
     const [first, second] = [new AbortController(), new AbortController()];
     run("a", { signal: first.signal });

@@ -11,11 +11,11 @@ import {
 } from "./isolate-thread.ts";
 
 export interface IsolateLimits extends ThreadMemory {
-  /** Time limit for the start of a thread. When absent, the limit of a task includes the thread's start. */
+  /** Time limit for the start of a thread. When absent, the start of the thread counts towards the limit of its first task. */
   readonly startMs?: number;
   /**
-   * Wall-clock limit of one task. When it is set, `limitMs` of a task counts processor time (if the system reports it), so that a busy machine does
-   * not end a task too early.
+   * Wall-clock limit of one task. When this limit is set, `limitMs` of a task counts processor time (if the system reports it), so that a busy
+   * machine does not end a task too early.
    */
   readonly deadlineMs?: number;
   /** Limit for the number of waiting tasks, over all clients. */
@@ -33,7 +33,7 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly threadPerTask?: boolean;
   /** The message for the thread; default: the task itself. */
   readonly messageOf?: (task: Task) => Message;
-  /** Called before a new thread starts; the new thread has no state from earlier tasks. */
+  /** Called before a new thread starts: the new thread has no state from earlier tasks. */
   readonly onStart?: () => void;
   readonly clock?: Clock;
   /** Starts the thread; by default a worker thread with `thread` as its module. */
@@ -194,7 +194,7 @@ export function createIsolate<Task, Result, Message = Task>(
     settle(how);
   }
 
-  /** Kills the thread; the next task starts another one. */
+  /** Kills the thread; the next task starts a new thread. */
   function drop(error: IsolateError): void {
     reportSpent();
     endThread();
@@ -230,7 +230,7 @@ export function createIsolate<Task, Result, Message = Task>(
       if (isClosed) throw closed();
       const { waiting, waitingPerClient = Infinity, waitingSize = Infinity } = limits;
       if (queue.length >= waiting || queue.lengthOf(client) >= waitingPerClient || queue.size + size > waitingSize) {
-        throw new IsolateError("full", "too many others are waiting for it");
+        throw new IsolateError("full", "too many other tasks are waiting");
       }
       return await new Promise((resolve, reject) => {
         queue.push(client, { ...taskOptions, task, resolve, reject }, size);

@@ -11,7 +11,7 @@ export interface Backoff {
 
 export interface BackoffOptions {
   readonly delaysMs: readonly number[];
-  /** Share of a delay by which it may be shorter or longer, 0 to 1. Default 0. */
+  /** Share of a delay, 0 to 1, by which the delay may become shorter or longer. Default 0. */
   readonly jitter?: number;
   /** Random numbers, uniform in [0, 1). Default: Math.random. */
   readonly random?: () => number;

@@ -17,7 +17,7 @@ describe("createChannel", () => {
     expect(read).toEqual(Array.from({ length: 40 }, (_, i) => i));
   });
 
-  it("rejects a value when it is full, and accepts one after a read", async () => {
+  it("rejects a value when the buffer is full, and accepts a value after a read", async () => {
     const channel = createChannel<string>({ capacity: 2 });
     expect([channel.send("a"), channel.send("b"), channel.send("c")]).toEqual([true, true, false]);
     const reader = channel[Symbol.asyncIterator]();
@@ -51,7 +51,7 @@ describe("createChannel", () => {
     expect(await pending).toEqual({ done: true, value: undefined });
   });
 
-  it("fail throws once, after the buffered values", async () => {
+  it("after fail, the consumer gets the buffered values, then the error once", async () => {
     const channel = createChannel<number>({ capacity: 2 });
     channel.send(1);
     channel.fail(new Error("engine gone"));
@@ -98,7 +98,7 @@ describe("createChannel", () => {
     expect((await first).value).toBe(1);
   });
 
-  it("is closed when the reader of a web stream on it cancels", async () => {
+  it("is closed when the reader of a web stream that is made from the channel cancels", async () => {
     const channel = createChannel<string>({ capacity: 4 });
     const reader = ReadableStream.from(channel).getReader();
     channel.send("a");

@@ -90,7 +90,7 @@ interface Ring<T> {
   clear(): void;
 }
 
-/** A ring buffer. It starts again at index 0 when it is empty, so the array grows only while the consumer is behind. */
+/** A ring buffer. An empty buffer starts again at index 0, so the array grows only while the consumer is behind. */
 function createRing<T>(capacity: number): Ring<T> {
   const cells: (T | undefined)[] = [];
   let head = 0;

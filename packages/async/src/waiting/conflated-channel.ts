@@ -3,7 +3,7 @@
 export interface ConflatedChannel<T> {
   readonly value: T;
   set(value: T): void;
-  /** Yields the current value, then newer values. `return()` ends a pending `next()` at once, unlike a generator's `return()`. */
+  /** Yields the current value, then newer values. The iterator's `return()` ends a pending `next()` at once, unlike a generator's `return()`. */
   watch(): AsyncIterableIterator<T>;
 }
 

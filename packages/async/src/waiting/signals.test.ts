@@ -30,7 +30,7 @@ describe("onAbort", () => {
     process.on("warning", warned);
     const { signal } = new AbortController();
     for (let i = 0; i < 50; i += 1) onAbort(signal, () => {});
-    // Warnings are emitted in the next tick, so one turn of the loop shows them all.
+    // Warnings are emitted in the next tick, so all warnings appear within one turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     process.off("warning", warned);
     expect(warned).not.toHaveBeenCalled();

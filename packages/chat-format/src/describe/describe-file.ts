@@ -62,7 +62,7 @@ export async function describeFile(path: string, options: DescribeOptions): Prom
 }
 
 export interface PromptRequest {
-  /** The inputs in the `chatFormat` of the file's description. */
+  /** The `inputs` of the file's `chatFormat`, which say what the template takes. */
   readonly inputs: TemplateInputs;
   readonly conversation: ChatConversation;
 }

@@ -52,7 +52,7 @@ describe("a thread", () => {
     await expect(create().describe({ path, chosen: "{{ nothing.at.all }}" })).rejects.toThrow("undefined");
   });
 
-  test("replaces a template that cannot be rendered by a built-in template", async () => {
+  test("uses a built-in template in place of a template that cannot be rendered", async () => {
     const path = scripted("broken", "{{ raise_exception('no') }}");
     const { chatFormat, chatTemplate } = await create().describe({ path, chosen });
     expect(chatFormat.name).toBe("generic");
@@ -170,7 +170,7 @@ describe("waiting tasks", () => {
     const { threads, describer } = withThreads({ waiting: 1 });
     const asked = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     const outcomes = Promise.allSettled(asked);
-    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many others");
+    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many other tasks");
     await describer.close();
     expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     await expect(describer.describe({ path: "d", chosen })).rejects.toThrow("leaving");

@@ -32,7 +32,7 @@ export interface FileDescriber {
   close(): Promise<void>;
 }
 
-/** The same values as for the thread that renders templates. */
+/** The same limits as for the thread that renders templates. */
 const memory = { heapMiB: 512, stackMiB: 4 };
 
 export function createFileDescriber(options: FileDescriberOptions = {}): FileDescriber {

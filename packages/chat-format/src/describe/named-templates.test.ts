@@ -77,7 +77,7 @@ test.each(Object.entries(texts))("%s", async (name, text) => {
   expect(await rendered(name)).toBe(text);
 });
 
-test("the list above covers each name; generic is not a template", () => {
+test("the expected prompts cover each name except `generic`, which is not a template", () => {
   expect(templateNames.toSorted()).toEqual([...Object.keys(texts), "generic"].toSorted());
   expect(namedTemplate("generic")).toBeUndefined();
 });

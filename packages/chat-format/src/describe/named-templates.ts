@@ -1,6 +1,6 @@
-// Owns the chat templates that can be chosen by name: ours, and llama.cpp's built-in ones under their names there. The templates write
-// the same text as llama.cpp (src/llama-chat.cpp), without BOS, which the tokenizer adds. llama.cpp's orion, monarch, gigachat, yandex and hunyuan-dense
-// are not included.
+// Owns the chat templates that can be chosen by name: our templates, and llama.cpp's built-in templates under llama.cpp's names. These templates
+// write the same text as llama.cpp (src/llama-chat.cpp), without BOS, which the tokenizer adds. llama.cpp's templates orion, monarch, gigachat,
+// yandex and hunyuan-dense are not included.
 
 /** For models without a template, if their vocabulary has ChatML's markers. Jinja drops a template's last newline: hence the empty line. */
 export const chatMl = `{% for m in messages %}<|im_start|>{{ m.role }}
@@ -14,12 +14,12 @@ export const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.con
 
 {% endfor %}Assistant:`;
 
-/** Texts around a message's content. `{role}` in them is replaced by the message's role. */
+/** Texts around a message's content. In these texts, the message's role replaces `{role}`. */
 type Marks = readonly [before: string, after: string];
 
 interface Turns {
   readonly system: Marks;
-  /** Marks of users, and of every role that has no marks here. */
+  /** Marks of users, and of each role without marks in this record. */
   readonly user: Marks;
   readonly assistant: Marks;
   readonly tool?: Marks;

@@ -19,7 +19,7 @@ function renderer({ eachMs = 0, failsFrom = Infinity }: { eachMs?: number; fails
         spentMs: () => asked * eachMs,
         async render(values) {
           asked += 1;
-          if (asked >= failsFrom) throw new TemplateError("unavailable", "too many others are waiting for it");
+          if (asked >= failsFrom) throw new TemplateError("unavailable", "too many other tasks are waiting");
           return await template.render(values);
         },
       };
@@ -49,8 +49,8 @@ test("a template that is probed to the end causes no warning", async () => {
 
 test.each([
   [{ eachMs: 3_000 }, "it takes more than 10 s"],
-  [{ failsFrom: 6 }, "too many others are waiting for it"],
-])("%j: the format has plain texts only, and a warning says why", async (ways, why) => {
+  [{ failsFrom: 6 }, "too many other tasks are waiting"],
+])("%j: the format covers text messages only, and a warning says why", async (ways, why) => {
   const { format, warnings } = await opened(renderer(ways));
   expect(format.inputs).toMatchObject({ listsOnly: false, tools: false, system: false });
   expect(warnings).toEqual([

@@ -12,7 +12,7 @@ export interface ModelChat {
   readonly source: string;
   /** The answer format, with marks for the markers that are tokens of the vocabulary. */
   readonly format: ChatFormat;
-  /** SHA-256 of the template's source in hexadecimal. If there is a separate source for tools, the hash covers both sources in a row. */
+  /** SHA-256 of the template's source in hexadecimal. If there is a separate source for tools, the hash covers both sources, one after the other. */
   readonly templateSha256: string;
 }
 
@@ -28,8 +28,8 @@ export interface ModelChatOptions {
 }
 
 /**
- * Opens the template and probes it once, which may take a second or two. If the model's template cannot be rendered, a built-in template replaces
- * it. If the probing stops early, the format has texts only. Both cases call `warn`.
+ * Opens the template and probes it once, which may take a second or two. If the model's template cannot be rendered, a built-in template replaces it.
+ * If the probing stops early, the format covers text messages only. `warn` is called in both cases.
  * @throws TemplateError if the chosen template cannot be rendered
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
@@ -51,7 +51,7 @@ export async function openModelChat(renderer: TemplateRenderer, options: ModelCh
 export async function openChatTemplate(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ChatTemplate> {
   return await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
     if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
-    options.warn(`The model's chat template cannot be used, and another one replaces it: ${error.message}`);
+    options.warn(`Cannot use the model's chat template; a built-in template replaces it: ${error.message}`);
     return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
   });
 }

@@ -1,7 +1,7 @@
 // Owns the rule that text from a client never becomes a control token.
 import type { SpecialToken } from "@waggle/models/header";
 
-/** A Unicode noncharacter. `guard` removes it from a client's text, so that it only marks breaks. */
+/** A Unicode noncharacter. `guard` removes this character from a client's text, so that the character only marks breaks. */
 export const breakMark = "\uFDD0";
 
 export interface SpecialText {
@@ -16,8 +16,8 @@ interface Node {
 }
 
 /**
- * Guards control tokens, and user-defined tokens that look like turn markers (`<|user|>`): some vocabularies define turn markers in this way.
- * Other user-defined tokens stay unguarded: templates look for `<think>` in the history.
+ * Guards control tokens, and user-defined tokens that look like turn markers (`<|user|>`): some vocabularies define their turn markers as
+ * user-defined tokens. Other user-defined tokens stay unguarded: templates look for `<think>` in the history.
  */
 export function createSpecialText(tokens: Iterable<SpecialToken>): SpecialText {
   const root: Node = { next: new Map(), isEnd: false };
@@ -46,7 +46,7 @@ function looksLikeTurnMarker(text: string): boolean {
 }
 
 function insert(root: Node, text: string): void {
-  // A token of one character cannot be broken in two, and no marker is so short.
+  // A token of one character cannot be broken in two, and every marker has more characters.
   if (text.length <= firstLength(text, 0)) return;
   let node = root;
   for (let i = 0; i < text.length; i++) {

@@ -7,7 +7,7 @@ export type AnswerPart =
   | { readonly kind: "content"; readonly text: string }
   /** A call begins. `index` counts an answer's calls from 0; `id` is the id that the model wrote, if its format has ids. */
   | { readonly kind: "call"; readonly index: number; readonly name: string; readonly id?: string }
-  /** More of a call's arguments, as JSON text. */
+  /** The next piece of a call's arguments, as JSON text. */
   | { readonly kind: "arguments"; readonly index: number; readonly text: string };
 
 /** A tool that the answer may call. */
@@ -22,7 +22,7 @@ export interface AnswerStart {
   readonly said: string;
 }
 
-/** Longest beginning of an answer in a prompt; a longer one is ignored. */
+/** Longest beginning of an answer that is read from a prompt; a longer beginning is ignored. */
 const maxSaidChars = 1_048_576;
 
 /** @param prompt the rendered prompt, with markers as plain text */

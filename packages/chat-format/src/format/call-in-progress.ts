@@ -10,7 +10,7 @@ export interface CallInProgress {
   readonly isNamed: boolean;
   /** Whether `tell` has passed the call on since `reset`. */
   readonly isTold: boolean;
-  /** Passes the call on, unless that is already done. Returns false if the call has no name yet. */
+  /** Passes the call on, unless `tell` did so before. Returns false if the call has no name yet. */
   tell(): boolean;
   arguments(json: string): void;
   /** Records that the call's arguments are complete. */
@@ -34,7 +34,7 @@ export function createCallInProgress(tools: readonly AnswerTool[], tell: (part: 
     },
     mayBecomeName: (text) => tools.some(({ name }) => name.startsWith(text)),
     id(text) {
-      // Ignore numbers as ids: they count the calls of one answer, so that the next answer repeats them.
+      // Ignore an id that is a number: it counts the calls of one answer, so the next answer would repeat the id.
       if (/\D/.test(text)) id = text;
     },
     get isNamed() {

@@ -28,7 +28,7 @@ export interface Mark {
   /** One character from U+FDD1 to U+FDEF. */
   readonly mark: string;
   readonly text: string;
-  /** Whether the marker is a control token: its text is dropped if it is not part of the syntax. */
+  /** Whether the marker is a control token. The text of a control token outside of the syntax is dropped. */
   readonly control: boolean;
 }
 

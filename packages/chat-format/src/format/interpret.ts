@@ -63,7 +63,10 @@ export function* read(context: ReadContext, syntax: Syntax): Reading {
   }
 }
 
-/** Whether the item begins here after white space, which is consumed if so. An item that can begin with any text always does. */
+/**
+ * Whether the item begins here, after optional white space. If the item begins, the white space is consumed. An item that can begin with any text
+ * always begins here.
+ */
 function* follows(cursor: Cursor, item: Syntax): Reading {
   const texts = beginnings(item);
   if (texts === undefined) return true;

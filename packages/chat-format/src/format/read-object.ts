@@ -97,7 +97,7 @@ export function* tellArguments({ cursor, call, spell }: ReadContext, syntax: Arg
   return whole;
 }
 
-/** Reads a string or a number as text; undefined for other values, and for long ones. */
+/** Reads a string or a number as text; undefined for other values, and for long texts. */
 function* readShort({ cursor }: ReadContext): Generator<undefined, string | undefined> {
   let json = "";
   const whole = yield* readJson(cursor, (piece) => {

@@ -80,7 +80,7 @@ describe("reading", () => {
     expect(reader.push("y>")).toEqual([{ kind: "content", text: " <toy>" }]);
   });
 
-  it("reports the part of the next text", () => {
+  it("reports the part to which the next text belongs", () => {
     const reader = createReader({ format: tagged, tools: weatherTools });
     const places = [
       "",

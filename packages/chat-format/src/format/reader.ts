@@ -68,7 +68,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     enter(part) {
       where = part;
     },
-    // Thoughts and arguments may mention markers: within them, only their end has a meaning.
+    // Thoughts and arguments may mention markers: within a thought or arguments, only the text that ends them has a meaning.
     say: (part, text) => say(part, spell(text, marks, true)),
   };
 
@@ -84,7 +84,8 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       sayContent(found.at, found.text !== undefined);
       if (found.text !== undefined) {
         cursor.at = found.at;
-        // White space after an item is dropped. Other white space stays in the cursor: it is content if this item turns out to be text.
+        // White space after an item is dropped. Other white space stays in the cursor, because this white space is content if the next item turns out
+        // to be text.
         if (trim) account(cursor);
         yield* readItem(openerOf(anywhere, found.text));
       } else if (cursor.ended) return;
@@ -131,7 +132,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     where = fresh ? "start" : "content";
   }
 
-  /** Handles an incomplete item. Its text becomes content, unless the end of the answer cut off a call or an item with a marker. */
+  /** Handles an incomplete item. The item's text becomes content, unless the end of the answer cut off a call or an item with a marker. */
   function giveUp(isCall: boolean, marked: boolean): void {
     const told = call.isTold;
     if (isCall && cursor.ended && !told && call.tell()) return;

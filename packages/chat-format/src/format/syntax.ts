@@ -51,11 +51,14 @@ export interface TaggedArguments {
   readonly kind: "tags";
   /** Texts around an argument's name. */
   readonly key: { readonly open: string; readonly close: string };
-  /** Attribute between name and value, with the value's type in these words. The reader accepts arguments without it. */
+  /** Attribute between name and value, with the value's type in these words. The reader accepts arguments without the attribute. */
   readonly type?: { readonly open: string; readonly close: string; readonly words: Readonly<Record<JsonType, string>> };
-  /** Texts around an argument's value; `open` may be empty. White space at its beginning is optional for the reader. */
+  /** Texts around an argument's value; `open` may be empty. The reader accepts `open` without the white space at its beginning. */
   readonly value: { readonly open: string; readonly close: string };
-  /** Texts around a string with one of the `unless` texts, so that markers in it have no meaning. The reader accepts them around any value. */
+  /**
+   * Texts around a string that contains one of the `unless` texts, so that markers in the string have no meaning. The reader accepts `open` and
+   * `close` around any value.
+   */
   readonly verbatim?: { readonly open: string; readonly close: string; readonly unless: readonly string[] };
   /** Names have `"` and `&` as XML entities. */
   readonly escapes?: "xml";
@@ -66,9 +69,9 @@ export interface TaggedArguments {
 }
 
 /**
- * `(city="Paris", days=3)` or `{city:<|"|>Paris<|"|>,days:3}`: names and values as in a programming language. Lists are `[…]`, and objects `{…}`
- * with `colon` after each key. The fields are what the family writes. The reader also accepts white space anywhere, any of the quotes, keys with
- * or without quotes, and the constants of JSON and Python.
+ * `(city="Paris", days=3)` or `{city:<|"|>Paris<|"|>,days:3}`: names and values as in a programming language. Lists are `[…]`, and objects `{…}` with
+ * `colon` after each key. The fields have the texts that the family writes. The reader also accepts white space anywhere, any of the quotes, keys
+ * with or without quotes, and the constants of JSON and Python.
  */
 export interface ValueArguments {
   readonly kind: "values";
@@ -80,7 +83,7 @@ export interface ValueArguments {
   readonly separator: string;
   readonly colon: string;
   readonly quotedKeys: boolean;
-  /** The family writes the first; the reader accepts all. */
+  /** The family writes the first quote of the list; the reader accepts every quote of the list. */
   readonly quotes: readonly Quote[];
   readonly words: { readonly true: string; readonly false: string; readonly null: string };
   /** The family sorts members by name. */
@@ -185,7 +188,7 @@ function firstOf(items: readonly Syntax[]): readonly string[] | undefined {
   return undefined;
 }
 
-/** The syntax without white space at its end, so that the reader does not wait for it. */
+/** The syntax without white space at its end, so that the reader does not wait for white space. */
 export function withoutLastBlank(syntax: Syntax): Syntax {
   if (syntax.kind === "optional") return optional(withoutLastBlank(syntax.item));
   if (syntax.kind !== "sequence") return syntax;
@@ -199,7 +202,7 @@ export function hasCall(syntax: Syntax): boolean {
   return hasLeaf(syntax, ({ kind }) => ["object", "name", "implied-name", "arguments"].includes(kind));
 }
 
-/** Whether a part of the syntax without further parts passes the test. */
+/** Whether a leaf of the syntax tree passes the test. */
 export function hasLeaf(syntax: Syntax, test: (leaf: Syntax) => boolean): boolean {
   switch (syntax.kind) {
     case "sequence":

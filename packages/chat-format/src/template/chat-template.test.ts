@@ -52,7 +52,7 @@ test("a template gets the values of transformers and of the caller", async () =>
   expect(await template.render({ ...plain, enable_thinking: undefined })).toBe("<s>Hello</s>TrueTrueTrueFalse");
 });
 
-test("the thread renders the same text as this thread", async () => {
+test("the renderer's thread renders the same text as the test's thread", async () => {
   const sources = [...llamaTemplates().values()].slice(0, 5);
   for (const source of sources) {
     const values = { ...plain, tools: null, documents: null, bos_token: "<s>", eos_token: "</s>" };
@@ -61,7 +61,7 @@ test("the thread renders the same text as this thread", async () => {
   }
 });
 
-test("the caller's thread renders the same text, and a template changes only a copy of the values", async () => {
+test("a rendering on the caller's thread gives the same text, and a template changes only a copy of the values", async () => {
   const renderer = create({ startThread: renderHere });
   for (const source of [...llamaTemplates().values()].slice(0, 5)) {
     const template = await renderer.open({ source, ...texts });
@@ -146,7 +146,7 @@ test("JSON text keeps its numbers when it is sent to the thread", async () => {
   );
 });
 
-test("a rendering that takes too long is stopped, and others continue", async () => {
+test("a rendering that takes too long is stopped, and other renderings continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, renderTimeoutMs: 300 } });
   const slow = await renderer.open({
     source:
@@ -160,7 +160,7 @@ test("a rendering that takes too long is stopped, and others continue", async ()
   expect(await Promise.all(others)).toEqual(["good", "good", ""]);
 });
 
-test("a rendering that takes too much memory is stopped, and others continue", async () => {
+test("a rendering that takes too much memory is stopped, and other renderings continue", async () => {
   const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, textChars: 1 << 30, heapMiB: 32 } });
   const large = await renderer.open({
     source:
@@ -174,7 +174,7 @@ test("a rendering that takes too much memory is stopped, and others continue", a
   expect(await other).toBe("good");
 });
 
-test("a hundred callers at once get their texts", async () => {
+test("a hundred callers that render at once get their texts", async () => {
   const template = await opened("{{ messages[0].content }}");
   const all = Array.from(
     { length: 100 },

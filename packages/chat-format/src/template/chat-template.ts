@@ -42,13 +42,13 @@ export interface TemplateSources extends TokenTexts {
 }
 
 /**
- * Values for the template: those of transformers, and other variables such as `enable_thinking`. They are plain JSON data, in which a JsonText
- * may replace a value. They override the values that the renderer adds: `documents` (null), `bos_token`, `eos_token`, and for the few templates
+ * Values for the template: those of transformers, and other variables such as `enable_thinking`. They are plain JSON data, in which a JsonText may
+ * replace a value. These values override the values that the renderer adds: `documents` (null), `bos_token`, `eos_token`, and for the few templates
  * that read them `date_string`, `datetime` and `functions`.
  */
 export interface TemplateValues {
   readonly messages: readonly unknown[];
-  /** Absent or empty: the template gets null, as in transformers, or an empty list if it fails with null. */
+  /** Absent or empty: the template gets null, as in transformers, or an empty list if the template fails with null. */
   readonly tools?: readonly unknown[] | null;
   readonly documents?: readonly unknown[] | null;
   readonly add_generation_prompt: boolean;
@@ -105,7 +105,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
         (error: unknown) => (error instanceof TemplateError ? error.reason : "defect"),
       );
     };
-    // Templates for tools only may loop over `tools` without a check for null.
+    // A template that is only for conversations with tools may loop over `tools` without a check for null.
     const mindsNone =
       source.includes("tools") && (await failureOf(null)) === "failed" && (await failureOf([])) === undefined;
     return { number, source, noTools: mindsNone ? [] : null };
@@ -152,9 +152,9 @@ function hasTools({ tools, messages }: TemplateValues): boolean {
 }
 
 /**
- * Makes values for the few templates that read variables which transformers does not pass. Without them, such a template prints an old date or
- * refuses to render:
- * - `date_string`: Llama 3.x, "21 Nov 2026"; without it, 3.1 and 3.3 print 26 July 2024
+ * Makes values for the few templates that read variables which transformers does not pass. Without these values, such a template prints an old date
+ * or refuses to render:
+ * - `date_string`: Llama 3.x, "21 Nov 2026"; without `date_string`, Llama 3.1 and 3.3 print 26 July 2024
  * - `datetime`: FireFunction v2, "2026-11-21 14:05:00"
  * - `functions`: FireFunction v2, the tools as indented JSON instead of `tools`
  *

@@ -84,7 +84,7 @@ test.each([
   expect(refusal(() => compileTemplate(source))).toMatch(/^limit: Line 1: nested too deep/);
 });
 
-test("long chains do not count as deep", () => {
+test("a long chain of operators or filters does not count as deep nesting", () => {
   expect(render(`{{ ${"1 + ".repeat(1_000)}1 }}`)).toBe("1001");
   expect(render(`{{ 'a'${" | upper".repeat(500)} }}`)).toBe("A");
 });

@@ -23,7 +23,7 @@ const templates = llamaTemplates();
 const expectedTexts = readRecords<TemplateRecords>(templateRecords);
 
 describe("real templates", () => {
-  test("are the templates of the records", () => {
+  test("are the templates for which results are recorded", () => {
     const sources = [...templates].map(([name, source]) => [name, hashOf(source)]);
     expect(Object.entries(expectedTexts).map(([name, record]) => [name, record.split(" ")[0]])).toEqual(sources);
   });

@@ -1,10 +1,10 @@
 // Defines the errors of templates, with reasons that callers can act on.
 
 /**
- * - `syntax`: the source cannot be parsed, also not by Jinja
+ * - `syntax`: neither this renderer nor Jinja can parse the source
  * - `unsupported`: the template uses a feature of Jinja that this renderer does not have
  * - `refused`: the template raised an exception, whose message comes from the template
- * - `failed`: an operation is not possible with its values, such as a text plus `none`; Jinja fails as well
+ * - `failed`: an operation is not possible with the given values, such as a text plus `none`; Jinja fails as well
  * - `limit`: the template or its rendering is too long, too deep, too large or too slow
  * - `unavailable`: the renderer cannot render now: too many renderings wait, the renderer is closed, or its thread failed
  */

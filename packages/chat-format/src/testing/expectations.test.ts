@@ -53,7 +53,7 @@ function table(scores: ReadonlyMap<string, Score>): string {
 }
 
 describe.each(["text", "marks"] as const)("answers with markers as %s", (way) => {
-  it("are read as llama.cpp expects, and as the templates that wrote them", () => {
+  it("are read as llama.cpp expects, or as the message from which a template wrote the answer", () => {
     const all: readonly AnswerCase[] = [...cases, ...trips];
     const { scores, failed } = scoreCases(all, (each, pieces) => read(each, pieces, way));
     expect(failed.toSorted(), table(scores)).toEqual(Object.keys(missed).toSorted());

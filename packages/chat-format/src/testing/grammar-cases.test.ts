@@ -49,18 +49,18 @@ function refusals(all: readonly AnswerCase[], known: Readonly<Record<string, str
 }
 
 describe.each(["text", "marks"] as const)("grammars with markers as %s", (way) => {
-  it("accept the answers that each template writes", () => {
-    // The other templates give no answers: they refuse, or begin a turn differently in the prompt and in the history.
+  it("accept the answers that each template writes, except for the listed ones", () => {
+    // The other templates give no answers: they refuse the messages, or begin a turn differently in the prompt and in the history.
     expect(new Set(trips.map(({ template }) => template)).size).toBe(63);
     expect(refusals(trips, missedTrips, way)).toEqual([]);
   });
 
-  it("accept what llama.cpp reads", () => {
+  it("accept the answers that llama.cpp reads, except for the listed ones", () => {
     expect(refusals(recorded, notInGrammar, way)).toEqual([]);
   });
 });
 
-it("has reasons only for answers that a grammar with marks does not accept", () => {
+it("the lists of reasons name only answers that a grammar with marks does not accept", () => {
   const reasons = { ...missedTrips, ...notInGrammar };
   const all = [...trips, ...recorded].filter(({ name }) => Object.hasOwn(reasons, name));
   expect(all.filter((each) => refused(each, "marks") === undefined).map(({ name }) => name)).toEqual([]);

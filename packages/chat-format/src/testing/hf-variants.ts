@@ -1,5 +1,5 @@
-// Owns the forms in which Hugging Face's transformers can get the same conversation. The rendering of any form is correct: clients use different
-// forms, and a template often takes only some of them.
+// Owns the forms in which Hugging Face's transformers can get the same conversation. A rendering of any form counts as correct: clients use different
+// forms, and a template often takes only some of the forms.
 import type { Conversation } from "./template/conversations.ts";
 import type { ChatConversation, ChatMessage, ChatTool } from "../format/inputs/conversation.ts";
 import { spacedJson } from "../format/inputs/spell-call.ts";
@@ -158,7 +158,7 @@ function joinedSystem(message: Message): Message {
 
 export type Part = "tools" | "calls" | "the second call" | "text beside a call" | "results";
 
-/** The conversation without one of its parts: if both have the same rendering, the template drops the part. */
+/** The conversation without one of its parts, for each part. If the rendering is the same with and without a part, the template drops the part. */
 export function reductionsOf({ values }: Conversation): readonly { readonly part: Part; readonly variant: Variant }[] {
   const reduced = (part: Part | undefined, change: Values): readonly { part: Part; variant: Variant }[] =>
     part === undefined || JSON.stringify({ ...values, ...change }) === JSON.stringify(values)

@@ -131,7 +131,7 @@ async function shown({ format, render }: Template, conversation: ChatConversatio
   return await renderConversation(format.inputs, conversation, render);
 }
 
-/** What is wrong with the template's rendering; undefined if all words are in order. */
+/** The defect of the template's rendering; undefined if all words are in order. */
 async function complaint(template: Template, { messages, words }: Case, offered: readonly ChatTool[]) {
   try {
     const text = await shown(template, { messages: [user("Weather?"), ...messages], tools: offered });

@@ -63,7 +63,7 @@ describe("comparison", () => {
   });
 });
 
-test("scores count the cases of each template, at once and by characters, and a reader's exceptions", () => {
+test("scores count the cases of each template, read at once and by characters, and a reader's exceptions as failures", () => {
   const one: AnswerCase = {
     name: "one",
     template: "a",

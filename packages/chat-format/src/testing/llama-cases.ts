@@ -83,14 +83,14 @@ type Defaults = "tools" | "toolChoice" | "parallel" | "thinking" | "partial" | "
 type RecordedCase = Omit<LlamaCase, Defaults> & Partial<Omit<LlamaCase, "tools">> & { readonly tools?: string[] };
 
 /**
- * Reads llama.cpp's expectations: 461 cases for 58 of its 70 templates, and facts about all 70. Source: tests/test-chat.cpp of llama.cpp v0.5.0
- * (the release that node-llama-cpp 3.22.1 carries), MIT License.
+ * Reads llama.cpp's expectations: 461 cases for 58 of llama.cpp's 70 templates, and facts about all 70 templates. Source: tests/test-chat.cpp of
+ * llama.cpp v0.5.0 (the release that node-llama-cpp 3.22.1 carries), MIT License.
  *
- * To record the cases again: compile a copy of that test against the release's libllama-common. In the copy, the test builder's `run` catches a
- * failed check. If all of `test_peg_parser` passed, it writes the inputs, the result of `common_chat_templates_apply` and the expectation as a
- * line of JSON. It also parses the empty text (`said`), and the same text with reasoning_format auto (`inlineThoughts`, if the result differs).
- * The templates' rows are the results of `common_chat_templates_apply` and `common_chat_templates_get_caps` with and without tools and thinking;
- * the debug log has the handler's name. Then remove default values, and cut the prompts.
+ * To record the cases again: compile a copy of that test against the release's libllama-common. In the copy, change the test builder's `run` so that
+ * it catches a failed check. If all of `test_peg_parser` passed, `run` writes the inputs, the result of `common_chat_templates_apply` and the
+ * expectation as a line of JSON. `run` also parses the empty text (`said`), and the case's text with reasoning_format auto (`inlineThoughts`, if the
+ * result differs). The templates' rows are the results of `common_chat_templates_apply` and `common_chat_templates_get_caps` with and without tools
+ * and thinking; the debug log has the handler's name. Then remove default values, and cut the prompts.
  */
 export function llamaCases(): {
   readonly cases: readonly LlamaCase[];
@@ -125,8 +125,8 @@ function completed(recorded: RecordedCase, { tools, templates }: Recorded): Llam
 }
 
 /**
- * Compares like llama.cpp: reasoning and content without white space at their ends, calls in number and order, their names, and their arguments as
- * JSON. Incomplete arguments are not compared.
+ * Compares like llama.cpp: reasoning and content without white space at their ends, the number and the order of calls, the calls' names, and the
+ * calls' arguments as JSON. Incomplete arguments are not compared.
  */
 export function matches(expected: ExpectedAnswer, read: ReadAnswer): boolean {
   const calls = expected.calls ?? [];
@@ -161,7 +161,7 @@ export interface Score {
   byCharacters: number;
 }
 
-/** Scores of each template, and of all templates under "all". `failed` has the names of cases that fail at once or by characters. */
+/** Scores of each template, and of all templates under "all". `failed` has the names of cases that fail when read at once or by characters. */
 export function scoreCases<C extends AnswerCase>(
   cases: readonly C[],
   read: ReadCase<C>,

@@ -56,7 +56,7 @@ export function joined(told: readonly AnswerPart[]): AnswerPart[] {
   return parts;
 }
 
-/** Cuts the text into pieces of these lengths, which repeat. */
+/** Cuts the text into pieces of these lengths; the list of lengths repeats. */
 export function cut(text: string, lengths: readonly number[]): string[] {
   const pieces: string[] = [];
   for (let at = 0, i = 0; at < text.length; i += 1) {

@@ -188,7 +188,7 @@ describe("an answer that continues a message", () => {
     ]);
   });
 
-  test("leaves its thought at the text that ends thoughts", () => {
+  test("ends its thought at the text with which the server ends thoughts", () => {
     const unread: string[] = [];
     for (const [template, { format }] of opened) {
       if (format.abilities.thinking === "never") continue;

@@ -9,7 +9,9 @@ export interface RoundTripAnswer {
   readonly expected: ExpectedAnswer;
   /** Whether the request switches thinking on. Absent: several settings are tried. */
   readonly thinking?: boolean;
-  /** ASCII texts that no template escapes. If a word or the pattern is not in the rendering, the template drops that part of the answer. */
+  /**
+   * ASCII texts that no template escapes. If a word or the pattern is not in the rendering, the template drops the part of the answer that has it.
+   */
   readonly words: {
     readonly thought?: string;
     readonly content?: string;
@@ -18,7 +20,7 @@ export interface RoundTripAnswer {
   };
 }
 
-/** Everything has a description, since some templates do not render without descriptions. */
+/** Every property has a description, since some templates do not render properties without one. */
 function property(type: unknown, description: string, more: object = {}): object {
   return { type, description, ...more };
 }

@@ -12,7 +12,7 @@ export interface RoundTrip extends AnswerCase {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Why no case could be made from an answer: the reason of the attempt that came furthest. */
+/** The reason why no case was made from an answer: the reason of the attempt that came furthest. */
 export type SkipReason =
   | "the template refuses"
   | "thoughts are not rendered"
@@ -35,7 +35,7 @@ export interface RoundTrips {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The form of a message, which templates expect differently. The form of a template's first rendered call is kept for its other calls. */
+/** The form of a message: templates expect different forms. The form of a template's first rendered call is kept for the template's other calls. */
 interface Shape extends CallShape {
   readonly values: Values;
   readonly thoughtAs: "reasoning_content" | "thinking" | "reasoning" | "parts";
@@ -64,8 +64,8 @@ const user = { role: "user", content: "Hey there!" };
 const settings = { bos_token: "", eos_token: "</s>" };
 
 /**
- * Tokens that end an assistant's turn in llama.cpp's templates. They stop the model, so that they are not part of its answer. Some also end parts
- * within a turn: a token counts only after all parts of the answer.
+ * Tokens that end an assistant's turn in llama.cpp's templates. These tokens stop the model, so they are not part of the model's answer. Some of them
+ * also end parts within a turn: a token counts only after all parts of the answer.
  */
 export const endsOfTurn = [
   ...["</s>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<|eom|>", "<|end|>", "<|return|>", "<|call|>"],
@@ -155,7 +155,7 @@ function further(one: Failure, other: Failure): Failure {
   return progress.indexOf(other.reason) > progress.indexOf(one.reason) ? other : one;
 }
 
-/** The settings to try. If the answer does not set `thinking`, the template's default is first; then thinking is switched on and off. */
+/** The settings to try. If the answer does not set `thinking`: first the template's default, then thinking switched on and off. */
 async function settingsOf(answer: RoundTripAnswer, render: RenderTemplate): Promise<readonly Values[]> {
   const { thinking } = answer;
   if (thinking === undefined) {

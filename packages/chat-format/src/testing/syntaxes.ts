@@ -50,7 +50,7 @@ export const tags = formatOf(
   ),
 );
 
-/** Parts with a common marker, which the text after the marker distinguishes. */
+/** Parts that begin with the same marker: the text after the marker distinguishes the parts. */
 export const channels = formatOf(
   sequence(
     literal("<|channel|>"),

@@ -33,13 +33,13 @@ export interface Request {
   readonly slots: number;
   readonly runMs: number;
   readonly cameMs: number;
-  /** Position among the waiting requests of its flow and priority at its arrival, from 1. */
+  /** The request's position at its arrival, from 1, among the waiting requests of its flow and priority. */
   readonly place: number;
-  /** Largest number of flows of its client and priority that waited at one time while the request waited. */
+  /** Largest number of flows of the same client and priority that waited at one time while the request waited. */
   mostFlows: number;
-  /** Largest number of clients with waiting requests of its priority at one time while the request waited. */
+  /** Largest number of clients that had waiting requests of the same priority at one time while the request waited. */
   mostClients: number;
-  /** Number of requests of its priority that began while it waited. */
+  /** Number of requests of the same priority that began while the request waited. */
   overtakenBy: number;
   /** Time until the request began, or until the schedule ended. */
   waitedMs: number;

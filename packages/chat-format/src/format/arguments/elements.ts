@@ -79,7 +79,7 @@ function* readValue(elements: Elements, tag: string, schema: unknown, depth: num
   return yield* readTypedValue(cursor, { close: end, lines: false }, types, target);
 }
 
-/** Whether the next elements are the items of a list: by the schema, or by their tag if the schema leaves it open. */
+/** Whether the next elements are the items of a list: by the schema, or by the elements' tag if the schema does not say. */
 function* listNext({ cursor, open }: Elements, types: JsonTypes, item: string): Reading {
   if (types?.has("array") === true && !types.has("object")) return true;
   if (types?.has("object") === true && !types.has("array")) return false;

@@ -86,7 +86,10 @@ export interface NamedEnds {
   readonly mayEnd: RegExp;
 }
 
-/** A closing quote precedes a marker, another argument's name, or the end of the arguments and then a marker, a list's end or another call. */
+/**
+ * Texts that may follow a closing quote: a marker, the next argument's name, or the end of the arguments. The end of the arguments counts only before
+ * a marker, a list's end or the next call.
+ */
 export function namedEnds({ open, close, assign }: ValueArguments): NamedEnds {
   const [begin, end, is] = [open, close, assign.trim()].map((text) => text.replaceAll(/[()[\]{}]/g, String.raw`\$&`));
   const mark = String.raw`\uFDD1-\uFDEF`;

@@ -1,4 +1,5 @@
-// Finds the types that a tool's JSON Schema allows for a value. They distinguish strings from other values in formats that write both as plain text.
+// Finds the types that a tool's JSON Schema allows for a value. The types distinguish strings from other values in formats that write both as plain
+// text.
 
 export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array";
 /** Undefined: any type. */
@@ -6,13 +7,13 @@ export type JsonTypes = ReadonlySet<JsonType> | undefined;
 
 export interface SchemaTypes {
   types(schema: unknown): JsonTypes;
-  /** The schema of a member; undefined if the schema does not say. */
+  /** The schema of a member of the object that `schema` describes; undefined if `schema` does not say. */
   member(schema: unknown, key: string): unknown;
-  /** The schema of a list's items; undefined if the schema does not say. */
+  /** The schema of the items of the list that `schema` describes; undefined if `schema` does not say. */
   item(schema: unknown): unknown;
 }
 
-/** Most nested schemas (`$ref`, `anyOf` and similar) that one question examines; beyond this number, any type is possible. */
+/** Most nested schemas (`$ref`, `anyOf` and similar) that one call examines. A schema with more nested schemas allows any type. */
 export const maxSchemasLookedInto = 256;
 
 const all: readonly JsonType[] = ["string", "number", "integer", "boolean", "null", "object", "array"];

@@ -1,4 +1,4 @@
-// Converts each piece of a value in plain text to JSON. The type comes from the schema, or from the text itself if the schema leaves it open.
+// Converts each piece of a value in plain text to JSON. The value's type comes from the schema, or from the text itself if the schema does not say.
 import { type Cursor, type Reading, createWatch, takeBlanks } from "../cursor.ts";
 import { spellInJson } from "../marks.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";

@@ -70,7 +70,7 @@ function* readMember(context: ValuesContext, level: Level): Reading {
   return yield* readValue(context, { schema, level, isNamed: level.kind === "named" && place === undefined });
 }
 
-/** The name for a value without a name: the schema's argument at the same position. */
+/** The name for a value that is written without one: the name of the schema's argument at the same position. */
 function positional({ cursor, target, syntax }: ValuesContext, level: Level): string | undefined {
   if (syntax.open !== "(" || !/["'[{\d-]/.test(cursor.text.charAt(cursor.at))) return undefined;
   return propertyNames(target.schema)[level.count - 1];
@@ -130,7 +130,10 @@ function* readValue(context: ValuesContext, { schema, level, isNamed }: Place): 
   return true;
 }
 
-/** Reads unquoted text up to one of the characters in `ends` or a mark; undefined if the answer ended before, or the text is too long. */
+/**
+ * Reads unquoted text up to one of the characters in `ends` or a mark; undefined if the answer ended before such a character, or if the text is too
+ * long.
+ */
 function* readWord(cursor: Cursor, ends: string): Generator<undefined, string | undefined> {
   for (let word = ""; ;) {
     let at = cursor.at;

@@ -84,7 +84,7 @@ function alone(open: string, call: CallText, close: string): AnswerItem[] {
   return [whole, placed(sequence(known, ...ends))];
 }
 
-/** Separates a list's brackets from the markers next to them: models put any white space between the two. */
+/** Separates a list's brackets from the markers next to the brackets: models put any white space between bracket and marker. */
 function bracketed(text: string): Syntax[] {
   const [, markers = "", open = ""] = /^(.*[>\]`])(\[\s*)$/s.exec(text) ?? [];
   if (open !== "") return [...words(markers), blank(), ...words(open)];

@@ -127,7 +127,7 @@ describe("a template's format", () => {
     expect(JSON.stringify(format.answer)).not.toContain("eos");
   });
 
-  it("is the same after JSON, which passes it between processes", () => {
+  it("stays the same as JSON, the form in which it passes between processes", () => {
     for (const format of formats.values()) expect(JSON.parse(JSON.stringify(format))).toEqual(format);
   });
 

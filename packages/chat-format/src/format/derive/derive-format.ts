@@ -23,13 +23,13 @@ export interface DeriveOptions {
   readonly render: Render;
   /** The template's text, by which families are recognised that probing cannot find. */
   readonly source: string;
-  /** Time that the template's renderings have taken so far. Milliseconds; default: the clock. */
+  /** Returns the milliseconds that the template's renderings have taken so far. Default: the clock's time, so that all elapsed time counts. */
   readonly spentMs?: () => number;
 }
 
 /**
  * Never throws. What probing cannot detect comes from the family, otherwise from the generic format. If probing stops early, the result is the
- * generic format for texts only, with a warning.
+ * generic format for text messages only, with a warning.
  */
 export async function deriveFormat({ render, source, spentMs }: DeriveOptions): Promise<ChatFormat> {
   const limited = limitRender(render, spentMs ?? (() => performance.now()));
@@ -94,7 +94,7 @@ function withoutThought(text: string, thoughts: Thoughts | undefined): string {
   return at === -1 ? text : text.slice(at + close.length);
 }
 
-/** Items for the markers of a turn, so that they do not become content. Most of them end the answer anyway. */
+/** Items for the markers of a turn, so that these markers do not become content. Most turn markers end the answer anyway. */
 function turnMarkers({ turnClose, turnOpens }: TemplateProbe): AnswerItem[] {
   const found = [turnClose, ...turnOpens].flatMap((text) => [...text.matchAll(/<[|｜][^<>]+[|｜]>/g)]);
   return [...new Set(found.map(([marker]) => marker))].map(markerItem);
@@ -145,13 +145,13 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
   };
 }
 
-/** Calls in the form that they have in the history if the template cannot show calls. */
+/** Writes calls as text, in the form that the history has if the template cannot show calls. */
 function inWords(syntax: Syntax, calls: number): string | undefined {
   const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: callArguments }));
   return spellCalls(syntax, all.slice(0, calls));
 }
 
-/** Reads a template's output. By the family's `turnOpens`, the end of the opening that probing found can be part of the answer. */
+/** Reads a template's output. With a family's shorter `turnOpens`, the answer begins within the turn opening that probing found. */
 function readAll(format: ChatFormat, text: string, { turnOpens }: TemplateProbe): AnswerPart[] {
   const reader = createReader({
     format,

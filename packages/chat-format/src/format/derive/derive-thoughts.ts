@@ -12,7 +12,7 @@ export interface Thoughts {
   readonly key?: ThoughtKey;
 }
 
-/** The markers of most families; also read if a template shows no thoughts. */
+/** The thought markers of most families; also read if a template shows no thoughts. */
 export const usualThoughts: Thoughts = { open: "<think>", close: "</think>" };
 
 const keys: readonly ThoughtKey[] = ["reasoning_content", "thinking", "reasoning", "parts"];

@@ -11,7 +11,7 @@ export class TemplateUnansweredError extends Error {
 
 export interface LimitedRender {
   readonly render: Render;
-  /** Why no more renderings are made, as a clause; undefined while renderings are possible. */
+  /** The reason for making no more renderings, as a clause; undefined while renderings are possible. */
   readonly stopped: string | undefined;
 }
 

@@ -13,7 +13,7 @@ import type { Attempt, Values } from "../inputs/probe.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
 
 export interface TemplateProbe {
-  /** The texts at the end of a prompt that open the assistant's turn: after a user's message, and, if different, after a tool's. */
+  /** The texts at the end of a prompt that open the assistant's turn: after a user's message, and, if it is different, after a tool's result. */
   readonly turnOpens: readonly string[];
   /** The different texts that prompts have after the user's message. */
   readonly prompts: readonly string[];
@@ -123,7 +123,10 @@ async function findShapes(attempt: Attempt): Promise<Shapes> {
 
 const toolResult = needles.thought;
 
-/** The text that all prompts have before the answer. If the text after a tool's result has nothing in common with it, that text is separate. */
+/**
+ * The turn openings. The first is the text that prompts have in common before the answer. If prompts after a tool's result do not share this text,
+ * their text before the answer is the second.
+ */
 async function findTurnOpens(attempt: Attempt, shapes: Shapes, open: string): Promise<string[]> {
   const said = assistant({ content: needles.content }, shapes);
   const calling = assistant({ calls: 1 }, shapes);
@@ -152,7 +155,7 @@ function markersAfterNeedles(text: string): string {
   return at === -1 ? "" : rest.slice(at);
 }
 
-/** The prompt up to a thought that it opens, since the thought belongs to the answer. */
+/** The part of the prompt before the thought that the prompt opens, since the thought belongs to the answer. */
 function beforeThought(prompt: string): string {
   const at = prompt.search(/<[^<>]*think[^<>]*>|\[\/?THINK\]/i);
   return at === -1 ? prompt : prompt.slice(0, at);

@@ -48,7 +48,7 @@ testFamily(
   ],
 );
 
-it("passes on the id, which the template needs in the history", () => {
+it("the reader passes on a call's id, which the template needs in the history", () => {
   const tools = [{ name: "now" }];
   const { parts } = readAnswer(familyFormat(kimiK2), [begin, call("functions.now:3", "{}"), end], { tools });
   expect(parts[0]).toEqual({ kind: "call", index: 0, name: "now", id: "functions.now:3" });

@@ -1,5 +1,5 @@
-// Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`. Arguments are sections too, with
-// their types. Source: the template.
+// Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`. Arguments are sections too, and name their types.
+// Source: the template.
 import { type AnswerItem, type Syntax, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 

@@ -1,5 +1,5 @@
-// Owns Ling 3.0: `<tool_call>x<arg_key>a</arg_key><arg_value>v</arg_value></tool_call>`; a call may end a thought, and the
-// end-of-turn marker may be plain text. Source: the template and llama.cpp's tests of it.
+// Owns Ling 3.0: `<tool_call>x<arg_key>a</arg_key><arg_value>v</arg_value></tool_call>`; a call may end a thought, and the end-of-turn marker may be
+// plain text. Source: the template, and llama.cpp's tests of this template.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
 import { blank, literal, markerItem, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";

@@ -1,5 +1,5 @@
-// Owns Muse Glimmer: an answer is one or several messages, each with a recipient. `<|start|>assistant to=self<|message|>` begins a thought,
-// `to=user` content, and a tool's name the markup of a call. Source: the template.
+// Owns Muse Glimmer: an answer is one or several messages. The recipient in a message's header shows the kind of the message: `<|start|>assistant
+// to=self<|message|>` begins a thought, `to=user` means content, and a tool's name means a call. Source: the template.
 import { type AnswerItem, type Syntax, blank, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 

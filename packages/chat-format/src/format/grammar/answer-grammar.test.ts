@@ -65,14 +65,14 @@ function samples(format: ChatFormat, options: Partial<AnswerGrammarOptions>): st
   const gbnf = answerGrammar({ format, tools, choice: "auto", parallel: true, ...options });
   const sample = createSampler(readGbnf(gbnf));
   const all = Array.from({ length: 2 * texts }, (_, seed) => sample(seededRandom(seed)));
-  // The other samples begin with a prompt's end.
+  // Samples with this mark begin with the end of a prompt.
   return all.filter((text) => !text.startsWith(promptMark)).slice(0, texts);
 }
 
 /** Lists the errors in an answer that was read. */
 function faults({ calls, unreadable }: Read): string[] {
   return [
-    ...(unreadable > 0 ? ["something that looked like a call could not be read"] : []),
+    ...(unreadable > 0 ? ["a text that looks like a call cannot be read"] : []),
     ...calls.flatMap(({ name, arguments: text }) => {
       try {
         return validators.get(name)?.(JSON.parse(text)) === true ? [] : [`${name} is invalid: ${text}`];

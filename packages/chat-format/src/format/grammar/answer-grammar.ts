@@ -39,7 +39,7 @@ export interface AnswerGrammarOptions {
   readonly schema?: unknown;
 }
 
-/** Begins the grammar's alternative for prompts that already contain complete content: the content's markers, then the answer. */
+/** Begins the grammar's second alternative, for prompts that already contain complete content: the content's markers, then an answer. */
 export const promptMark = "\uFDD0";
 
 /** Thrown for a schema that cannot become a grammar. The message is a sentence. `tool` is the index of the schema's tool. */
@@ -58,14 +58,16 @@ const maxCalls = 8;
 const mostThoughts = 3;
 /** Most markers without meaning, before an answer and after it. */
 const mostSilent = 2;
-/** With more tools, an `auto` grammar has the schemas of strict tools only: all schemas seldom fit, and the attempt takes seconds. */
+/**
+ * With more tools, an `auto` grammar has the schemas of strict tools only: the schemas of so many tools seldom fit, and the attempt takes seconds.
+ */
 const mostSchemas = 256;
 /** Length limit of the grammar. Requests may have many tools with large schemas, and the grammar has each schema once. */
 const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 
 /**
- * Prints a GBNF grammar with the start rule `root`. It covers the whole answer, including the beginning that the prompt already contains. A mark
- * in the grammar means the token that it marks.
+ * Prints a GBNF grammar with the start rule `root`. The grammar covers the whole answer, including the beginning that the prompt already contains. A
+ * mark in the grammar stands for its token.
  * @throws AnswerGrammarError
  */
 export function answerGrammar(options: AnswerGrammarOptions): string {
@@ -151,7 +153,7 @@ function answerExpression(
   const later = items.filter(({ at }) => at === "anywhere");
   const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
 
-  /** The answer without thoughts. @param first items with which it may begin; undefined: any item, or text */
+  /** The answer without thoughts. @param first items with which the answer may begin; undefined: any item, or text */
   function sayings(first: readonly AnswerItem[] | undefined): Expression {
     const begin = first ?? items;
     const calls = sequence(print(begin, "call"), endOfCalls);
@@ -187,13 +189,13 @@ function answerExpression(
   );
 }
 
-/** Complete content at the end of a prompt, after which an answer begins again. */
+/** The markers of complete content at the end of a prompt. An answer begins after them. */
 function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
   const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
   return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
 }
 
-/** Whether the reader chooses this item for its beginning, and no earlier item. */
+/** Whether the reader chooses this item for a text with the item's beginning, and not an earlier item. */
 function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean {
   const [text] = beginnings(syntax) ?? [];
   return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;

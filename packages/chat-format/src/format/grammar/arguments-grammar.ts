@@ -20,7 +20,7 @@ import { createSchemaTypes, propertyNames } from "../arguments/schema-types.ts";
 import type { ArgumentsSyntax, ElementArguments, TaggedArguments } from "../syntax.ts";
 import { looseNotation, notationOf } from "./notations.ts";
 
-/** Optional white space: a space, or line breaks with an indent. Without limits, a model that knows no calls would write endless white space. */
+/** Optional white space: a space, or line breaks with an indent. The limits keep a model that knows no calls from writing endless white space. */
 export const blanks: Expression = optional(
   choice(literal(" "), sequence(repeat(literal("\n"), 1, 2), repeat(oneOf(" ", "\t"), 0, 8))),
 );
@@ -146,7 +146,7 @@ function inOrder(
   return first;
 }
 
-/** @throws UnsupportedSchemaError for a name with characters of the syntax: the reader would read another name */
+/** @throws UnsupportedSchemaError for a name with characters of the syntax: the reader would read a different name */
 function nameable(name: string): string {
   if (isNameable(name)) return name;
   const reason = `has a member ${JSON.stringify(name)}, which the model's format cannot name`;
@@ -173,7 +173,7 @@ function tagged(syntax: TaggedArguments, { parameters }: ToolGrammar): (property
   };
 }
 
-/** A member of any name and value. If the syntax has a type attribute, it decides how the value is read; otherwise the text decides. */
+/** A member of any name and value. If the syntax has a type attribute, the attribute decides how the value is read; otherwise the text decides. */
 function anyTagged(builder: GrammarBuilder, syntax: TaggedArguments): Expression {
   const any = (until: string): Expression => builder.anyTextExcept({ anywhere: [until] });
   const inner = syntax.verbatim === undefined ? any(syntax.value.close) : taggedText(syntax, any);
@@ -224,7 +224,7 @@ function taggedText({ value, lines, verbatim }: TaggedArguments, raw: (until: st
   return choice(sequence(literal(open), raw(close), literal(close)), plain);
 }
 
-/** A family that puts texts on separate lines may do the same with other values. */
+/** A family that puts texts on separate lines may put other values on separate lines too. */
 function onLines({ lines }: TaggedArguments, value: Expression): Expression {
   return lines ? sequence(optional(literal("\n")), value, optional(literal("\n"))) : value;
 }

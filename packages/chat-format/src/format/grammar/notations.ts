@@ -2,7 +2,7 @@
 import { type Notation, type StringQuote, jsonQuote } from "@waggle/grammar/json-schema";
 import type { ValueArguments } from "../syntax.ts";
 
-/** JSON or Python's notation: the forms that are read for a value between tags that cannot be a string. */
+/** JSON or Python's notation: the reader takes both for a value between tags, if the value cannot be a string. */
 export const looseNotation: Notation = {
   name: "loose",
   quotes: [jsonQuote, { text: "'", escapes: jsonQuote.escapes }],
@@ -14,13 +14,13 @@ export const looseNotation: Notation = {
 /** JSON's escapes without `\/`, which Python does not have. */
 const pythonEscapes = "bfnrt";
 
-/** The notation of a family's values. If the family's quotes have no escapes, other quotes would change the text: they are left out. */
+/** The notation of a family's values. If the family's quotes have no escapes, other quotes would change the text, and are left out. */
 export function notationOf(syntax: ValueArguments): Notation {
   const [own, ...others] = syntax.quotes.map(({ text, escapes }): StringQuote => ({
     text,
     escapes: escapes ? pythonEscapes : undefined,
   }));
-  // Some templates print Python's constants although the family uses others.
+  // Some templates print Python's constants although the family uses other words.
   const wordsFor = (word: "true" | "false" | "null"): readonly [string, ...string[]] => {
     const first = syntax.words[word];
     return [first, ...looseNotation.words[word].filter((other) => other !== first)];

@@ -30,7 +30,7 @@ export interface SyntaxGrammarOptions {
 /** A thought without its end marker. */
 export interface OpenThought {
   readonly thought: Expression;
-  /** The texts that end the thought for the reader: one of them has to follow. */
+  /** The texts that end the thought for the reader: one of these texts has to follow. */
   readonly until: readonly string[];
 }
 
@@ -81,7 +81,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     return expression;
   }
 
-  /** The calls in the syntax. In a list, each call may be of any tool. */
+  /** The calls in the syntax. Each call of a list may call any tool. */
   function calls(syntax: Syntax): Expression {
     if (!holdsList(syntax)) return oneCall(syntax);
     switch (syntax.kind) {
@@ -223,14 +223,14 @@ function cutThoughts(syntax: Syntax): readonly CutThought[] {
   }
 }
 
-/** Prints the items so that the text after a name or an id begins with one of its ends: the reader needs them to find the end. */
+/** Prints the items so that one of its ends (`until`) follows each name or id: by this text, the reader finds the end of the name or id. */
 function written(items: readonly Syntax[], inner: (item: Syntax) => Expression): Expression {
   const at = items.findIndex(({ kind }) => kind === "name" || kind === "id");
   const named = items[at];
   if (named === undefined || !("until" in named)) return sequence(...items.map(inner));
   const after = items.slice(at + 1);
   const rest = afterName(after, named.until, inner);
-  // If no item begins with an end, the ends are outside of these items.
+  // If no item begins with one of the ends, the end is outside of these items.
   return sequence(...items.slice(0, at + 1).map(inner), isNever(rest) ? written(after, inner) : rest);
 }
 
@@ -262,7 +262,10 @@ function begins(syntax: Syntax, until: readonly string[]): boolean {
   return texts?.every((text) => until.some((end) => text.startsWith(end))) === true;
 }
 
-/** The items with all closing markers of thoughts and calls: the reader accepts their absence, but the family writes them. */
+/**
+ * The items, with the closing markers of thoughts and calls no longer optional: the family writes these markers, though the reader does not need
+ * them.
+ */
 function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
   const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
   return items.map((item, i) => {

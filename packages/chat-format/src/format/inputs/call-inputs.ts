@@ -171,8 +171,8 @@ async function findIds(
 }
 
 /**
- * Renders a call after a separate message with text, and returns the output between that text and the call's name; undefined if the template
- * does not show both, or not the messages after them.
+ * Renders a call after a separate message with text, and returns the output between that text and the call's name; undefined if the template leaves
+ * out the text, the call or a message after the call.
  */
 async function contentApart(attempt: Attempt, shape: CallShape): Promise<string | undefined> {
   const values = withCalls({ shape });

@@ -220,7 +220,7 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
   expect(await taken(template(ways))).toEqual({ ...usualInputs, variables: ["mood"], ...expected });
 });
 
-test("finds that only lists are taken", async () => {
+test("finds that a template takes content only as lists", async () => {
   const content = ({ content: all }: Turn): string =>
     typeof all === "string" || all == null ? "" : all.map(({ text }) => text).join(" ");
   const { lists, listsOnly } = await taken(template({ content }));

@@ -1,4 +1,4 @@
-// Derives the inputs that a template takes. Conversations with needles are rendered; the needles in the output show which parts it takes.
+// Derives the inputs that a template takes. Conversations with needles are rendered; the needles in the output show which parts the template takes.
 import { type Message, type Render, needles, tools, user } from "../derive/conversations.ts";
 import { genericCall } from "../derive/generic.ts";
 import type { AnswerItem } from "../syntax.ts";
@@ -38,9 +38,9 @@ export async function deriveInputs({ render, source, answer, thoughtKey }: Input
   };
 }
 
-/** The output of a template that prints content parts as data, and so does not support them. */
+/** Matches the output of a template that prints content parts as data, and so does not support content parts. */
 const asData = /["']type["']: ?["'](?:text|thinking)["']/;
-/** The output for missing values. */
+/** Words that templates print for missing values. */
 const nothing = /\b(?:null|None|undefined|Undefined)\b/g;
 
 async function toolsTaken(

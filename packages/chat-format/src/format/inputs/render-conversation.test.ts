@@ -10,7 +10,7 @@ describe("a continued prompt", () => {
     ["keeps white space that the template keeps", "<a>La \n</a>", "La \n", "<a>La \n"],
     ["has no white space that the template drops", "<a>La</a>", " La \n", "<a>La"],
     ["ends after the last occurrence of the text", "<a>La</a><u>?</u><a>La</a>", "La", "<a>La</a><u>?</u><a>La"],
-    ["keeps a thought before it", "<a><think>Hm</think>La</a>", "La", "<a><think>Hm</think>La"],
+    ["keeps a thought before the text", "<a><think>Hm</think>La</a>", "La", "<a><think>Hm</think>La"],
   ])("%s", (_, rendered, text, expected) => {
     expect(continuedPrompt(rendered, text)).toBe(expected);
   });

@@ -37,7 +37,7 @@ export function finalText({ messages }: Pick<ChatConversation, "messages">): str
   if ((last.tool_calls?.length ?? 0) > 0) {
     throw new TemplateInputError("the last message cannot be continued: it ends with a call");
   }
-  // Only the last of several texts, since templates join texts in different ways.
+  // Take only the last of several text parts, since templates join text parts in different ways.
   const text = typeof last.content === "string" ? last.content : (last.content.at(-1)?.text ?? "");
   const said = text.trim() === "" ? (last.reasoning_content ?? "") : text;
   if (said.trim() === "") throw new TemplateInputError("the last message cannot be continued: it is empty");

@@ -1,12 +1,12 @@
 // Defines the inputs of a chat template: which parts of a conversation it shows, and in which shape it takes them.
 import type { Syntax } from "../syntax.ts";
 
-/** Where a message in the history has its thought: in this field, or for `parts` in a part of its content. */
+/** The place of a thought in a message of the history: the field with this name, or for `parts` a part of the content. */
 export type ThoughtKey = "reasoning_content" | "thinking" | "reasoning" | "parts";
 
-/** The parts of a conversation that the template takes, and their shapes. All but `variables` was found in renderings. */
+/** The parts of a conversation that the template takes, and their shapes. All fields except `variables` are found in renderings. */
 export interface TemplateInputs {
-  /** The template renders tools. If not, a message explains them in words. */
+  /** The template renders tools. If not, a message explains the tools in words. */
   readonly tools: boolean;
   /** The values for a tool's missing description and parameters: nothing, "" and {}, or "" and the schema of an empty object. */
   readonly missing: "nothing" | "empty" | "object";
@@ -18,9 +18,9 @@ export interface TemplateInputs {
   readonly callSyntax?: Syntax;
   /** The template takes several calls in one message. If not, each call becomes a separate message, followed by its result. */
   readonly parallelCalls: boolean;
-  /** The template takes a call's arguments as an object; if not, as JSON text. */
+  /** The template takes a call's arguments as an object. If not, it takes the arguments as JSON text. */
   readonly objectArguments: boolean;
-  /** The template takes arguments that are not an object as text. If not, they are put into an object. */
+  /** The template takes arguments that are not an object as text. If not, such arguments are put into an object. */
   readonly textArguments: boolean;
   /** The value for missing content in a message with calls. */
   readonly emptyContent: "" | "null" | "absent";

@@ -141,7 +141,7 @@ describe("thoughts", () => {
     expect(messages({}, user, thinking)[1]).toEqual(answer);
   });
 
-  test("include the text of a message with a call if the template takes only one of the two", () => {
+  test("include the text of a message with a call if the template takes either a thought or a text", () => {
     const all = { ...calling({}, "call_1", "Let me look."), reasoning_content: "Hm." };
     const [, message] = messages({ thoughtKey: "thinking", thoughtWithBoth: false }, user, all);
     expect(message).toMatchObject({ content: "", thinking: "Hm.\n\nLet me look." });
@@ -165,7 +165,7 @@ describe("arguments", () => {
     expect(passed({}, '{"a": 12345678901234567890}')).toEqual(new Map([["json", '{"a": 12345678901234567890}']]));
   });
 
-  test("that are not an object are a text, or the only member of an object", () => {
+  test("that are not an object become text, or the only member of an object", () => {
     expect(passed({}, '{"a": "cut o')).toBe('{"a": "cut o');
     expect(passed({ textArguments: false }, '{"a": "cut o')).toEqual({ arguments: '{"a": "cut o' });
     expect(passed({ textArguments: false }, [1])).toEqual({ arguments: "[1]" });
@@ -231,7 +231,7 @@ describe("turns", () => {
     expect(messages({ system: false }, system, answer)).toEqual([{ role: "user", content: "Be short." }, answer]);
   });
 
-  test("several system messages at the beginning become one, and a later one is rejected", () => {
+  test("several system messages at the beginning become one message, and a later system message is rejected", () => {
     const inputs = { laterSystem: false };
     expect(messages({}, system, system, user)).toHaveLength(3);
     expect(messages(inputs, system, system, user)).toEqual([
@@ -243,7 +243,7 @@ describe("turns", () => {
     );
   });
 
-  test("of a user right after a result become part of it if the template requires an answer there", () => {
+  test("of a user right after a tool's result become part of the result if the template requires an answer between the two", () => {
     const after: ChatMessage = { role: "user", content: "Be quick." };
     const inputs = { userAfterResult: false };
     const said = messages(inputs, user, calling(), result(), after, answer, user);
@@ -258,7 +258,7 @@ describe("turns", () => {
     expect(messages(inputs, user, calling(), after)[2]).toMatchObject({ role: "tool", tool_call_id: "call_1" });
   });
 
-  test("of one role in a row become one if roles must alternate", () => {
+  test("of one role in a row become one turn if roles must alternate", () => {
     const inputs = { alternating: true };
     expect(messages(inputs, user, user, answer)).toEqual([{ role: "user", content: "Weather?\n\nWeather?" }, answer]);
     expect(messages(inputs, user, answer, calling())).toHaveLength(3);
@@ -306,7 +306,7 @@ describe("tools", () => {
     expect(messages(inputs, system, user)).toEqual([system, user]);
   });
 
-  test("are explained by the first user message without a system message", () => {
+  test("are explained in the first user message if there is no system message", () => {
     const given = values({ tools: false, system: false, callSyntax }, { messages: [user], tools: [weather] });
     const all = given["messages"] as readonly { role: string; content: string }[];
     expect(all).toHaveLength(1);

@@ -62,7 +62,7 @@ function tokensFrom(source: string, from: number, closing: string): { tokens: To
     else if (sign === '"' || sign === "'") return { tokens, end: source.length };
     else if (depth === 0 && sign.endsWith(closing)) return { tokens, end: token.lastIndex };
     else {
-      // Two braces may close two dicts, so they are counted one at a time.
+      // Two braces may close two dicts, so each brace is a separate token.
       const one = sign.length > 1 && sign !== "==" ? sign.charAt(0) : sign;
       token.lastIndex -= sign.length - one.length;
       if ("([{".includes(one)) depth += 1;

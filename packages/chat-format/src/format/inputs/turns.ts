@@ -54,7 +54,7 @@ function callByCall(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return turns;
 }
 
-/** Makes a user's message right after a result part of that result; right after a call, it becomes the call's result. */
+/** Adds a user's message to the result directly before it. Directly after a call, the user's message becomes the call's result. */
 function intoResult(before: readonly ChatMessage[], message: ChatMessage): readonly ChatMessage[] {
   const last = before.at(-1);
   const id = last?.tool_calls?.at(-1)?.id;

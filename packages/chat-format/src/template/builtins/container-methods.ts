@@ -1,5 +1,5 @@
-// Owns the methods of lists, tuples, dicts and ranges. Methods that change a value are included, although the sandbox of transformers forbids
-// them: templates use them, and change only a copy.
+// Owns the methods of lists, tuples, dicts and ranges. Methods that change a value are included, although the sandbox of transformers forbids these
+// methods: templates use them, and change only a copy of the caller's values.
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
 import { bind, required, type Arguments } from "../values/arguments.ts";
@@ -133,7 +133,8 @@ export function pairsOf(value: Value, budget: Budget): (readonly [Value, Value])
   }
   return listOf(value, budget).map((pair) => {
     const [key, item, ...more] = listOf(pair, budget);
-    if (key === undefined || item === undefined || more.length > 0) throw failure("a dict is made of pairs");
+    if (key === undefined || item === undefined || more.length > 0)
+      throw failure("an item is not a pair of a key and a value");
     return [key, item];
   });
 }

@@ -40,8 +40,8 @@ function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtim
 }
 
 /**
- * Returns a function that gets the values at paths such as "role,name", as a list. A single value is in a list too: two lists with equal items
- * can be compared even if their items have no order, such as two `none`.
+ * Returns a function that gets the values at paths such as "role,name", as a list. A single value is in a list too, because two lists with equal
+ * items can be compared even if the items have no order, such as two `none`.
  */
 function sortKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {
   const paths = typeof path === "string" ? path.split(",") : [path];
@@ -88,7 +88,7 @@ function extreme(sign: 1 | -1): Filter {
 function chosen(wanted: boolean, byAttribute: boolean): Filter {
   return (value, args, runtime) => {
     const [path, ...rest] = args.positional;
-    if (byAttribute && path === undefined) throw failure("the filter misses an attribute");
+    if (byAttribute && path === undefined) throw failure("the filter needs an attribute");
     const get = byAttribute && path !== undefined ? getter(path, runtime) : undefined;
     const test = namedTest(byAttribute ? { positional: rest, named: args.named } : args, runtime);
     return lazily(function* () {

@@ -73,7 +73,7 @@ const truncateText: Filter = (value, args, { budget }) => {
   const [length = 255, kill = false, end = "...", leeway = null] = bind("truncate", args, names);
   const tail = textArgument("end", end);
   const slack = leeway === null ? 5 : Number(leeway);
-  if (Number(length) < textLength(tail)) throw failure("truncate needs room for its end");
+  if (Number(length) < textLength(tail)) throw failure("truncate needs a length of at least its end's length");
   if (lengthOf(value, budget) <= Number(length) + slack) return value;
   const text = textArgument("truncate", value);
   const all = characters(text).slice(0, Number(length) - textLength(tail));
@@ -154,7 +154,7 @@ function halfToEven(value: number, precision: number): number {
 /** Highest precision that can change a double. */
 const maxPrecision = 20;
 
-/** Decimals that tell a tie from any other double. */
+/** Number of decimals that distinguishes a tie from every other double. */
 const exactDigits = 60;
 
 function evenOf(value: number): number {
@@ -175,7 +175,7 @@ function percentEncoded(text: string): string {
     const hex = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
     return encodeURIComponent(text).replace(/[!'()*]/g, hex);
   } catch {
-    throw failure("half a character cannot be encoded");
+    throw failure("a surrogate without its pair cannot be encoded");
   }
 }
 
@@ -204,7 +204,7 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   float: toFloat,
   forceescape: escapeHtml,
   format: ofText((text, { positional, named }, { budget }) => {
-    if (named.size > 0 && positional.length > 0) throw failure("format takes values by place or by name, not both");
+    if (named.size > 0 && positional.length > 0) throw failure("format takes values by position or by name, not both");
     return formatPercent(text, named.size > 0 ? dictOf(named) : tupleValue(positional), budget);
   }),
   indent,

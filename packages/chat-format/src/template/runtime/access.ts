@@ -1,5 +1,5 @@
-// Owns `a.b`, `a[b]` and `a[b:c:d]`, with the rules of Jinja's sandbox. `a.b` finds a method first and then an item; `a[b]` an item first. What
-// is missing is an undefined value, and the use of an undefined value is an error.
+// Owns `a.b`, `a[b]` and `a[b:c:d]`, with the rules of Jinja's sandbox. `a.b` finds a method first and then an item; `a[b]` an item first. A missing
+// attribute or item is an undefined value, and the use of an undefined value is an error.
 import type { Budget } from "../budget.ts";
 import { dictMethods, listMethods, sequenceMethods } from "../builtins/container-methods.ts";
 import { textMethods } from "../builtins/text-methods.ts";

@@ -104,7 +104,7 @@ export function evaluateArguments(nodes: ArgumentNodes, scope: Scope, runtime: R
   if (values.length > maxArguments) throw overLimit(`it passes more than ${maxArguments} arguments`);
   if (spreadNamed !== undefined) {
     const given = evaluate(spreadNamed, scope, runtime);
-    if (!isDict(given)) throw failure("what is spread by name must be a dict");
+    if (!isDict(given)) throw failure("the value after ** must be a dict");
     for (const [key, value] of given.entries.values()) byName.set(str(key, runtime.budget), value);
   }
   return { positional: values, named: byName };

@@ -57,7 +57,7 @@ export function applyTest(name: string, value: Value, args: Arguments, runtime: 
 export function namedTest(args: Arguments, runtime: Runtime): (value: Value) => boolean {
   const [name, ...positional] = args.positional;
   if (name === undefined) return isTrue;
-  if (typeof name !== "string") throw failure("a test is named by a text");
+  if (typeof name !== "string") throw failure("the name of a test must be a text");
   const rest = positional.length === 0 && args.named.size === 0 ? noArguments : { positional, named: args.named };
   return (value) => applyTest(name, value, rest, runtime);
 }

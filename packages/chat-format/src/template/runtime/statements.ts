@@ -19,7 +19,7 @@ import { createLoop } from "./loop.ts";
 import { createOutput, type Output, type Runtime } from "./runtime.ts";
 import { innerScope, setName, valueOfName, type Scope } from "./scope.ts";
 
-/** How a list of statements ends early. Only loops handle it. */
+/** The statement that ends a list of statements early. Only loops handle a jump. */
 type Jump = "break" | "continue" | undefined;
 
 /** @throws TemplateError */

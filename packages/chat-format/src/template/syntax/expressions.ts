@@ -18,7 +18,7 @@ export interface TupleOptions {
   /** Whether an `if` may follow; false if the `if` belongs to the statement. */
   readonly choices?: boolean;
   readonly mayBeEmpty?: boolean;
-  /** A word that ends the tuple, like the end of the tag. */
+  /** A word that ends the tuple, as the end of the tag does. */
   readonly endsAt?: string;
 }
 

@@ -5,8 +5,8 @@ import { createTaskPerformer, type RenderResult, type RenderTask } from "./rende
 
 export interface ThreadLimits {
   /**
-   * Time limit for one rendering: of the thread's processor time if the system reports it, otherwise by the clock. Covers work that the limit on
-   * steps does not count. Milliseconds.
+   * Time limit for one rendering: of the thread's processor time if the system reports it, otherwise by the clock. The limit covers work that does
+   * not count as steps. Milliseconds.
    */
   readonly renderTimeoutMs: number;
   /** Time limit for one rendering by the clock, for threads that get little processor time. Milliseconds. */
@@ -36,7 +36,7 @@ export const defaultThreadLimits: ThreadLimits = {
 
 export type StartTemplateThread = StartIsolateThread<RenderTask, RenderResult>;
 
-/** Renders on the caller's thread. The caller must be on a thread that can be killed, since no time limit stops a template there. */
+/** Renders on the caller's thread, where no time limit stops a template: the caller must be on a thread that can be killed. */
 export const renderHere: StartTemplateThread = (events) => performHere(createTaskPerformer(), events);
 
 export interface TaskRunnerOptions {

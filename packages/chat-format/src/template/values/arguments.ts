@@ -30,6 +30,6 @@ export function bind(what: string, args: Arguments, names: readonly string[]): (
 
 /** @throws TemplateError failed if the argument is absent */
 export function required(what: string, name: string, value: Value | undefined): Value {
-  if (value === undefined) throw failure(`${what} misses its argument "${name}"`);
+  if (value === undefined) throw failure(`${what} needs the argument "${name}"`);
   return value;
 }

@@ -36,7 +36,7 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
   budget.spend(template.length);
   return template.replace(token, (whole, field?: string, conversion?: string, spec?: string) => {
     if (whole === "{{" || whole === "}}") return whole.slice(1);
-    if (field === undefined) throw failure("a brace stands alone in a format");
+    if (field === undefined) throw failure("a format has a single brace");
     const value = valueOf(field);
     const inner = spec?.replace(/\{([^{}]*)\}/g, (_, name: string) => str(valueOf(name), budget)) ?? "";
     const converted = conversion === "s" ? str(value, budget) : conversion === undefined ? value : repr(value, budget);
@@ -70,7 +70,8 @@ function format(value: Value, spec: string, budget: Budget): string {
   if (typeof value !== "string") {
     throw failure(`unsupported format for ${typeName(value)}`);
   }
-  if (parts[3] !== undefined || group !== undefined || align === "=") throw failure("a text's format has no sign");
+  if (parts[3] !== undefined || group !== undefined || align === "=")
+    throw failure("the format of a text cannot have a sign, a grouping or the alignment =");
   if (type !== undefined && type !== "s") throw failure(`unknown format code '${type}' for ${typeName(value)}`);
   const text = Array.from(str(value, budget)).slice(0, digits).join("");
   return pad(text, Number(width), (align ?? "<") as Alignment, fill, fill);
@@ -89,6 +90,6 @@ function numberText(
     return text.startsWith("-") || sign === "-" ? text : sign + text;
   }
   const kind = type ?? "d";
-  if (digits !== undefined && "dbxXo".includes(kind)) throw failure("an integer's format has no precision");
+  if (digits !== undefined && "dbxXo".includes(kind)) throw failure("the format of an integer cannot have a precision");
   return formatNumber(value, kind, digits, sign, prefixed);
 }

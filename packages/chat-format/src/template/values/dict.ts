@@ -20,7 +20,7 @@ export function keyOf(value: Value): Key {
     if (value.kind === "float") return Number.isInteger(value.value) ? integer(BigInt(value.value)) : value.value;
     if (value.kind === "tuple") throw unsupported("a tuple as a dict's key is not supported");
     if (value.kind === "undefined") return undefinedKey;
-    // Values of other kinds get another key each time, so that no lookup finds them.
+    // Values of other kinds get a new key each time, so that no lookup finds them.
     if (value.kind !== "dict" && value.kind !== "view") return Symbol(value.kind);
   }
   throw failure(`unhashable type: '${typeName(value)}'`);

@@ -26,7 +26,7 @@ export function fromPlain(given: unknown, budget: Budget): Value {
     if (typeof value === "number") return plainNumber(value);
     if (value instanceof Map) return fromJson(String(value.get("json")), budget, depth);
     if (Array.isArray(value)) return value.map((item) => convert(item ?? null, depth + 1));
-    if (typeof value !== "object") throw unsupported(`a ${typeof value} is no value of a template`);
+    if (typeof value !== "object") throw unsupported(`a template cannot take a ${typeof value} as a value`);
     const entries = new Map<Key, readonly [Value, Value]>();
     for (const [key, item] of Object.entries(value)) {
       if (item !== undefined) entries.set(key, [key, convert(item, depth + 1)]);

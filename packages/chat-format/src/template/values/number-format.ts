@@ -51,7 +51,7 @@ export function formatNumber(
 
 function formatFloat(value: number, type: string, given: number | undefined): string {
   const digits = given ?? defaultDigits;
-  if (digits > maxDigits) throw failure(`more than ${maxDigits} digits`);
+  if (digits > maxDigits) throw failure(`a number's format has more than ${maxDigits} digits`);
   if (!Number.isFinite(value)) return floatText(value);
   const text = unsigned(value, type.toLowerCase(), digits);
   return type === type.toUpperCase() && type !== "%" ? text.toUpperCase() : text;
@@ -79,7 +79,7 @@ function unsigned(value: number, type: string, digits: number): string {
   }
 }
 
-/** Formats a number without an exponent; JavaScript's toFixed writes large numbers with one, unlike Python. */
+/** Formats a number without an exponent; JavaScript's toFixed writes large numbers with an exponent, unlike Python. */
 function fixed(value: number, digits: number): string {
   if (value < 1e21) return value.toFixed(digits);
   return BigInt(value).toString() + (digits > 0 ? `.${"0".repeat(digits)}` : "");

@@ -1,4 +1,4 @@
-// Defines a template's values. Like Python's, they distinguish 1 from 1.0, and lists from tuples.
+// Defines a template's values. Like Python's values, they distinguish 1 from 1.0, and lists from tuples.
 import type { Arguments } from "./arguments.ts";
 
 /** A safe integer is a number, a larger one a bigint. A number with a fraction or an exponent is a Float. */

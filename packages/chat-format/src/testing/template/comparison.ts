@@ -28,7 +28,7 @@ export const knownDifferences: readonly KnownDifference[] = [
 
 const tokenTexts = { bos_token: "<s>", eos_token: "</s>" };
 
-/** All recorded conversations, with the complete values of the template. */
+/** All recorded conversations, with all values that a template gets. */
 export const recordedConversations: readonly Conversation[] = [...conversations, ...forms].map(({ name, values }) => ({
   name,
   values: { ...tokenTexts, ...values },

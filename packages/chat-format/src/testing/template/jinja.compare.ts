@@ -1,4 +1,4 @@
-// Compares with Jinja, which needs Python: `vitest run --project templates`, with `-u` to record Jinja's results again.
+// Compares with Jinja, which needs Python: `vitest run --project templates`, add `-u` to record Jinja's results again.
 import { llamaTemplates } from "./llama-templates.ts";
 import { expect, test } from "vitest";
 import { isKnown, recordedConversations, rendered, verdictOn, type Verdict } from "./comparison.ts";
