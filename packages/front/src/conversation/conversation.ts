@@ -64,7 +64,7 @@ export async function conversationSpecOf(
     ...(schema === undefined ? {} : { schema: schema.value }),
   };
   const { toolField = openAiToolField } = conversation;
-  // The grammar counts only the callable tools; the request counts all tools.
+  // Errors of the grammar give a tool's index among the callable tools; the field needs the index among all tools of the request.
   const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
   return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }

@@ -16,7 +16,7 @@ const ours = new Set([
   "continue_final_message",
 ]);
 
-/** Variable names with which clients switch thinking, whatever the template reads. */
+/** Variables with which clients switch thinking on or off. They also work if the template's own variable has another name. */
 const switchNames: ReadonlySet<string> = new Set(["enable_thinking", "thinking"]);
 
 /** Whether the fields that all dialects share turn thinking on or off; undefined if the fields are absent. */

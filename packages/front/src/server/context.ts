@@ -88,7 +88,7 @@ export interface WorkerStateView {
 
 /** The texts from which a model's prompts are built. */
 export interface ModelPrompts extends PromptTexts {
-  /** Without its folder. */
+  /** Name of the model's file, without the folder. */
   readonly fileName: string;
 }
 

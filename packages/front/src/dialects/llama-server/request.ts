@@ -101,7 +101,7 @@ function anyObject(schema: Readonly<Record<string, unknown>>): unknown {
   return Object.keys(schema).length === 0 ? { type: "object" } : schema;
 }
 
-/** Bounds of the native field. The least bias bans a token, and the greatest one forces a token. */
+/** Bounds of the native logit bias. The least bias bans a token, and the greatest bias forces a token. */
 const [least, most] = [-100, 100];
 
 /** @throws WaggleError invalid_argument naming the field; the errors of `tokensOf` */

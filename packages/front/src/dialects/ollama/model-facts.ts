@@ -7,7 +7,7 @@ import { publicName } from "./model-name.ts";
 /** The version of Ollama whose API this dialect implements. Clients compare the numbers of the version. */
 export const ollamaVersion = "0.17.6";
 
-/** Expiry time of a model that stays loaded. Without `Z` and nanoseconds, which older Python clients cannot parse. */
+/** Expiry time of a model that stays loaded. Written without `Z` and nanoseconds, which older Python clients cannot parse. */
 const never = "2318-01-01T00:00:00+00:00";
 
 const unknown = "unknown";
