@@ -8,7 +8,7 @@ import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } fr
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** Time limit for writing a job's record before acceptance. After it, the job is accepted, and the record is written later. */
+/** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
 export interface JobNames extends Pick<JobObserver, "ended"> {
