@@ -239,7 +239,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     async isPublished(job) {
       const { record, waits } = namesOf(job);
-      // With several choices, one of the job's sequences may be in the queue already.
+      // With several choices, this gateway itself may have published one of the job's sequences already.
       if (record === undefined || !waits) return false;
       const found = await side.records.get(record.scope.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;

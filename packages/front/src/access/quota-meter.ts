@@ -64,7 +64,7 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     }
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
-      throw refused("running_jobs", `${limit} jobs at a time wait or run already`, retryRunningAfterS);
+      throw refused("running_jobs", `limit of ${limit} waiting or running jobs is reached`, retryRunningAfterS);
     }
   }
 

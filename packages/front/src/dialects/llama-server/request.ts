@@ -110,7 +110,7 @@ async function logitBiasOf(
   tokensOf: LlamaServerContext["tokensOf"],
 ): Promise<Sampling["logit_bias"]> {
   if (given == null) return undefined;
-  // In an object all keys are texts, so a key of digits is a token.
+  // The keys of an object are always strings, so a key that consists of digits is a token id.
   const entries = Array.isArray(given)
     ? given
     : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);

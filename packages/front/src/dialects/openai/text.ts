@@ -1,4 +1,5 @@
-// Builds the choices of a text completion: the generated text, with `echo` after the prompt, with `best_of` only the best choices.
+// Builds the choices of a text completion from the generated text. With `echo`, the prompt precedes the text; with `best_of`, only the best choices
+// are returned.
 import type { Logprob, TextCompletion, TokenEvent } from "@waggle/protocol";
 import { choiceOf, completionLogprobs, createTextOffsets } from "./answer.ts";
 import type { CompleteReason, TextLogprob, TextOffsets } from "./answer.ts";
