@@ -111,7 +111,7 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
   return ok("Token file", path);
 }
 
-/** @param refusal the error of `waggle serve` with these variables; undefined if it would start */
+/** @param refusal the error of `waggle serve` with these variables; undefined if the worker would start */
 export function checkSettings(refusal: string | undefined, given: number): Finding {
   if (refusal !== undefined) {
     return problem("Settings", refusal, "Correct the variable named here.");

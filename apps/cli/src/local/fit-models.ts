@@ -13,7 +13,7 @@ export interface FitModelsOptions {
   readonly folder: string;
   readonly offline: boolean;
   readonly token?: string;
-  /** A mirror of Hugging Face. */
+  /** URL of a mirror of Hugging Face; default: Hugging Face itself. */
   readonly endpoint?: string;
   readonly signal: AbortSignal;
 }

@@ -120,7 +120,7 @@ function encoded(encoding: string): WaggleError {
 function tooFine(): WaggleError {
   return new WaggleError(
     "invalid_argument",
-    `Cannot read the body: its chunks have fewer than ${leastChunkBytes} bytes on average.`,
+    `Cannot read the body: its chunks have less than ${leastChunkBytes} bytes each.`,
   );
 }
 

@@ -128,7 +128,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
     }
   }
 
-  /** Undefined if there is no `endedJob`. */
+  /** The events that follow from the end of `endedJob`; undefined if there is no `endedJob`. */
   function conclude(): readonly StreamEvent[] | undefined {
     if (endedJob === undefined) return undefined;
     const { index, end } = endedJob;

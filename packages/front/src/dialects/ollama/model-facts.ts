@@ -30,7 +30,7 @@ export function runningModel(info: WorkerInfo, expiresAt: string | undefined): O
   return {
     ...listedModel(info),
     expires_at: expiresAt?.replace("Z", "+00:00") ?? never,
-    // Assumes that all layers are on the GPU, since the engine does not report their number here.
+    // Assumes that all layers are on the GPU, since the number of layers on the GPU is unknown here.
     size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
     context_length: info.context_size ?? 0,
   };
