@@ -10,7 +10,7 @@ const yes: OptionSpec = { flags: "--yes", help: "no questions" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",
-  help: "time that it stays loaded after the last job: 5m, or -1 for forever",
+  help: "time that the model stays loaded after its last job: 5m, or -1 for ever",
 };
 const set: OptionSpec = {
   flags: "--set <name=value>",
@@ -70,7 +70,7 @@ export const commandTable = [
       },
     ],
     options: [
-      { flags: "--slots <n>", help: "number of jobs that run at the same time; as for serve, like the options below" },
+      { flags: "--slots <n>", help: "number of jobs at a time (this option and those below are as for serve)" },
       { flags: "--context, --context-size <tokens>", help: "context of each slot, in tokens" },
       { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
@@ -101,7 +101,7 @@ export const commandTable = [
         required: true,
       },
     ],
-    options: [url, { flags: "--name <name>", help: "name to serve it under" }],
+    options: [url, { flags: "--name <name>", help: "name under which the model is served" }],
     examples: ["waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },
   {
@@ -143,7 +143,7 @@ export const commandTable = [
         required: true,
       },
     ],
-    options: [url, { flags: "--unload-first", help: "unload the old one first if both do not fit into memory" }],
+    options: [url, { flags: "--unload-first", help: "unload the old model first if memory cannot hold both" }],
     examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],
   },
   {
@@ -178,7 +178,7 @@ export const daemonTable = [
     name: "serve",
     summary: "start a worker: a server of models",
     usage: "[models...] [options]",
-    /** For an argument without a flag. */
+    /** Completes the `models` arguments, which can be files. */
     completion: "file",
     examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
   },

@@ -9,7 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface CliConfig {
   readonly version: string;
   readonly url: string;
-  /** Whether WAGGLE_URL is set: then no private worker is started instead. */
+  /** Whether WAGGLE_URL is set. If so, `waggle run` and `waggle chat` start no private worker. */
   readonly urlGiven: boolean;
   readonly token: string | undefined;
   readonly modelsFolder: string;

@@ -60,7 +60,7 @@ it("makes a separate job for each choice, with a different seed", async () => {
   expect(choices.map(({ text }) => text)).toEqual(["text 0", "text 1"]);
 });
 
-it("publishes no more jobs than the workers have slots; the others wait here, and get their positions", async () => {
+it("publishes no more jobs than the workers have slots; the other jobs wait at the gateway, and get their positions", async () => {
   const ids = ["a", "b", "c"];
   for (const id of ids) expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: id })).status).toBe(202);
   await publishedJob(fleet, 1);
@@ -149,7 +149,7 @@ it("ends a cancelled job at once if no worker has taken it", async () => {
   expect(fleet.cancelled).toEqual([id]);
 });
 
-it("ends a running job with its worker's counts", async () => {
+it("ends a cancelled job with the token counts of its worker", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
@@ -171,7 +171,7 @@ it("reports a job that another member of the fleet cancelled as cancelled", asyn
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", cancelled_by: "client" });
 });
 
-it("forgets a job's records once its stream can no longer be read here", async () => {
+it("deletes a job's records once its stream can no longer be read at this gateway", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   await until(() => expect([...fleet.records.keys()]).toEqual(["local j"]));

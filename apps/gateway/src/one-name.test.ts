@@ -178,7 +178,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect(publishedAs("with-its-client")).toEqual([]);
   });
 
-  it("stays at its gateway when the other gateway has no room for it", async () => {
+  it("stays at its gateway while the other gateway's queue is full", async () => {
     const full = createInlineGateway(fleet, { id: "g3", queueCapacity: 1 });
     await fill(one);
     await one.post("/v1/jobs", job);

@@ -99,7 +99,7 @@ describe("the worker's routes", () => {
     expect(await (await call("GET", "/v1/workers")).json()).toEqual({ workers: [] });
   });
 
-  it("hide from a registering worker the report of another worker with its id", async () => {
+  it("do not show a registering worker the earlier report of another worker with the same id", async () => {
     const { register, beat } = createHive();
     await register();
     await beat(0);
@@ -114,14 +114,14 @@ describe("the worker's routes", () => {
   });
 
   it.each([
-    ["no JSON", "{"],
-    ["nothing", ""],
+    ["text that is not JSON", "{"],
+    ["an empty body", ""],
     ["a wrong type", { ...registration, slots: "two" }],
     ["another worker's id", { ...registration, worker_id: "w2" }],
     ["an id with a slash", { ...registration, worker_id: "../w1" }],
     ["an interval of zero", { ...registration, interval_ms: 0 }],
     ["a URL that a browser would run", { ...registration, url: "javascript:alert(1)//http://127.0.0.1:7701" }],
-    ["a URL of no web page", { ...registration, url: "data:text/html,hi" }],
+    ["a URL that is not http", { ...registration, url: "data:text/html,hi" }],
     ["a URL with a password in it", { ...registration, url: "http://worker:secret@127.0.0.1:7701" }],
   ])("refuse %s", async (_, body) => {
     const { call } = createHive();
@@ -198,7 +198,7 @@ describe("the observer's routes", () => {
   it.each([
     ["text/event-stream", "text/event-stream", (text: string) => text.replace(/^event: \w+\ndata: /, "")],
     ["application/x-ndjson", "application/x-ndjson", (text: string) => text],
-  ])("stream a snapshot, then what happens, as %s", async (accept, contentType, unwrap) => {
+  ])("stream a snapshot and then each event, as %s", async (accept, contentType, unwrap) => {
     const { register, beat, call, feed } = createHive();
     await register();
     const response = await call("GET", "/v1/heartbeats/stream", { headers: { accept } });
@@ -241,7 +241,7 @@ describe("the observer's routes", () => {
 });
 
 describe("the operator's routes", () => {
-  it("drain an obeying worker, in the answer to its next heartbeat", async () => {
+  it("drain a worker that supports draining, in the answer to its next heartbeat", async () => {
     const { register, beat, call } = createHive();
     expect(await codeOf(await call("POST", "/v1/workers/w1/drain"))).toBe("404 not_found");
     await register();
@@ -296,12 +296,12 @@ describe("with tokens", () => {
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
   it.each([
-    ["none", {}, { report: closed(401), read: closed(401), change: closed(401) }],
-    ["a wrong one", bearer("of-nobody"), { report: closed(401), read: closed(401), change: closed(401) }],
-    ["a worker's", bearer("of-a-worker"), { ...passed, read: closed(403), change: closed(403) }],
-    ["one that may read", bearer("of-a-screen"), { ...passed, change: closed(403) }],
-    ["an admin's", bearer("of-an-admin"), passed],
-  ])("the rights of a request, by its token: %s", async (_, headers, expected) => {
+    ["no token", {}, { report: closed(401), read: closed(401), change: closed(401) }],
+    ["a wrong token", bearer("of-nobody"), { report: closed(401), read: closed(401), change: closed(401) }],
+    ["a worker's token", bearer("of-a-worker"), { ...passed, read: closed(403), change: closed(403) }],
+    ["a monitor's token", bearer("of-a-screen"), { ...passed, change: closed(403) }],
+    ["an admin's token", bearer("of-an-admin"), passed],
+  ])("the rights of a request with %s", async (_, headers, expected) => {
     expect(await statusesOf({}, headers)).toEqual({ ...expected, open: [200, 200] });
   });
 
@@ -342,10 +342,10 @@ describe("a real connection", () => {
   });
 });
 
-describe("every route", () => {
+describe("the app", () => {
   const routes = Object.entries(hiveRoutes).map(([name, { method, path }]) => [name, method, path] as const);
 
-  it.each(routes)("%s checks Host and Origin, except for liveness", async (name, method, path) => {
+  it.each(routes)("checks Host and Origin on the route %s, except for liveness", async (name, method, path) => {
     const { call } = createHive();
     const foreign = [{ host: "evil.example" }, { origin: "https://evil.example" }, { origin: "null" }, { host: "" }];
     for (const headers of foreign) {
@@ -368,7 +368,7 @@ describe("every route", () => {
     ["127.evil.example", undefined, 403],
     ["[::1]evil", undefined, 403],
     ["10.0.0.1", undefined, 403],
-  ])("with Host %s and Origin %s answers %i", async (host, origin, status) => {
+  ])("answers a request with Host %s and Origin %s with %i", async (host, origin, status) => {
     const { call } = createHive();
     const headers = origin === undefined ? { host } : { host, origin };
     expect((await call("GET", "/v1/workers", { headers })).status).toBe(status);
@@ -383,7 +383,7 @@ describe("every route", () => {
     ["OPTIONS", "/v1/workers"],
     ["DELETE", "/livez"],
     ["GET", "/v1/workers/"],
-  ])("that does not exist (%s %s) is a typed 404", async (method, path) => {
+  ])("answers the unknown route %s %s with a typed 404", async (method, path) => {
     const { call } = createHive();
     expect(await codeOf(await call(method, path))).toBe("404 not_found");
   });
@@ -410,7 +410,7 @@ describe("every route", () => {
   });
 });
 
-it("has routes for faults only with fault injection, and reports it at the start of a stream", async () => {
+it("the app has routes for faults only with fault injection, and reports fault injection at the start of a stream", async () => {
   for (const [changes, told, status] of [
     [{}, true, 200],
     [{ faults: undefined }, undefined, 404],
@@ -430,7 +430,7 @@ describe("a fault", () => {
   const set = (call: ReturnType<typeof createHive>["call"], body: unknown): Promise<Response> =>
     call("PUT", "/v1/faults", { body });
 
-  it("is absent at first, and keeps its value until it is changed", async () => {
+  it("starts as none, and applies until it is changed", async () => {
     const { call, register } = createHive();
     expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "none" });
     expect(await (await set(call, { fault: "500" })).json()).toEqual({ fault: "500" });
@@ -440,7 +440,7 @@ describe("a fault", () => {
     expect((await register()).status).toBe(200);
   });
 
-  it("ends after its count of workers' requests", async () => {
+  it("ends after count requests of workers", async () => {
     const { call, register, beat } = createHive();
     await set(call, { fault: "500", count: 2 });
     expect((await call("GET", "/v1/workers")).status).toBe(200);
@@ -451,7 +451,7 @@ describe("a fault", () => {
     expect((await beat(0)).status).toBe(200);
   });
 
-  it("forget empties the registry once", async () => {
+  it("called forget empties the registry once", async () => {
     const { call, register, beat } = createHive();
     await register();
     expect(await (await set(call, { fault: "forget" })).json()).toEqual({ fault: "none" });
@@ -460,7 +460,7 @@ describe("a fault", () => {
     expect((await beat(1)).status).toBe(200);
   });
 
-  it("delay answers later", async () => {
+  it("called delay delays the answer", async () => {
     const { call, register } = createHive();
     await set(call, { fault: "delay", delay_ms: 60 });
     const before = performance.now();
@@ -468,7 +468,7 @@ describe("a fault", () => {
     expect(performance.now() - before).toBeGreaterThan(50);
   });
 
-  it("drop and delay end when the client gives up, without effect on the registry", async () => {
+  it("called drop or delay ends when the client gives up, without effect on the registry", async () => {
     const { call, registry } = createHive();
     for (const fault of [{ fault: "drop" }, { fault: "delay", delay_ms: 600_000 }]) {
       await set(call, fault);
@@ -480,7 +480,7 @@ describe("a fault", () => {
     expect(registry.list()).toEqual([]);
   });
 
-  it("refuse destroys the connection without reading the body", async () => {
+  it("called refuse destroys the connection without reading the body", async () => {
     const { call, registry } = createHive();
     await set(call, { fault: "refuse" });
     const outgoing = Object.assign(new EventEmitter(), {

@@ -51,7 +51,7 @@ export interface HiveAppOptions {
 type RouteName = keyof typeof hiveRoutes;
 type Handler = (context: Context<HiveEnv>) => Response | Promise<Response>;
 
-/** The right that each route requires. Faults apply to the reports of workers, not to the requests of observers. */
+/** The right that each route requires. Faults apply only to routes with the right `report`, so not to requests of observers. */
 const requiredRights: Readonly<Record<RouteName, RequiredRight | "open">> = {
   register: "report",
   heartbeat: "report",

@@ -152,7 +152,7 @@ describe("parseConfig", () => {
   });
 });
 
-/** The hive's variables from before worker, gateway and hive shared a table. */
+/** The hive's older variables, from the time before worker, gateway and hive shared one table of settings. */
 const older = Object.values<OptionRow>(hiveOptions)
   .filter((row) => row.oldVariables !== undefined)
   .map((row) => ({
@@ -163,7 +163,7 @@ const older = Object.values<OptionRow>(hiveOptions)
   }));
 
 describe("older variables", () => {
-  it("exist for all but the newer settings", () => {
+  it("exist for all settings except the newer ones", () => {
     expect(older.map(({ row }) => row.flag).toSorted()).toEqual(
       [
         ...["allowed-host", "allowed-origin", "api-token-file", "endpoints-file", "faults", "heartbeats-kept", "host"],
@@ -178,7 +178,7 @@ describe("older variables", () => {
     expect(run([], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "1" }).port).toBe(1);
   });
 
-  it.each(older)("$old is refused by its name", ({ flag, old }) => {
+  it.each(older)("$old: the error names the older variable", ({ flag, old }) => {
     const bad = problems([], { [old]: "x".repeat(5_000) });
     expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
   });

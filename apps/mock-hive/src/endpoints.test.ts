@@ -43,8 +43,8 @@ test("workers that are not alive or not ready are left out", () => {
 });
 
 test.each([
-  ["http://worker-1:7711", "worker-1 is no IPv4 address"],
-  ["http://[::1]:7711", "[::1] is no IPv4 address"],
+  ["http://worker-1:7711", "worker-1 is not an IPv4 address"],
+  ["http://[::1]:7711", "[::1] is not an IPv4 address"],
   ["https://10.0.0.1", "https://10.0.0.1 is not plain http"],
   ["http://10.0.0.1/waggle", "http://10.0.0.1/waggle has a path"],
 ])("%s cannot be written to the file", (url, reason) => {

@@ -36,7 +36,7 @@ export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
     if (liveness !== "alive" || state !== "ready") continue;
     const place = placeOf(url);
     if (typeof place === "string") unlisted.push({ workerId: name, reason: place });
-    // By this label the router chooses the names of the metrics: ours are vLLM's.
+    // The router chooses metric names by this label. Waggle's metrics have vLLM's names.
     else listed.push({ name, ...place, labels: { "llm-d.ai/engine-type": "vllm", model } });
   }
   listed.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -53,6 +53,6 @@ function placeOf(url: string): Pick<Endpoint, "address" | "port"> | string {
   if (protocol !== "http:") return `${url} is not plain http`;
   if (pathname !== "/") return `${url} has a path`;
   const address = hostname === "localhost" ? "127.0.0.1" : hostname;
-  if (!isIPv4(address)) return `${hostname} is no IPv4 address`;
+  if (!isIPv4(address)) return `${hostname} is not an IPv4 address`;
   return { address, port: port === "" ? "80" : port };
 }

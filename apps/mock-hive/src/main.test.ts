@@ -89,7 +89,7 @@ async function isFree(url: string): Promise<boolean> {
 }
 
 describe("the hive's process", () => {
-  it("serves a worker's life, sends it on the feed, and leaves on SIGTERM with the feed open", async () => {
+  it("follows a worker from registered to gone, reports each event on the feed, and exits on SIGTERM while the feed is open", async () => {
     const { child, url, hive } = await startHive("--log-format", "json");
     expect(await listPortsOf([child.pid as number])).toEqual([Number(new URL(url).port)]);
     const feed = hive.events()[Symbol.asyncIterator]();

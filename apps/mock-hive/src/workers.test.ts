@@ -111,7 +111,7 @@ describe("liveness", () => {
     expect(livenessOf()).toBe("stale");
   });
 
-  it.each(["heartbeat", "registration"])("returns from gone with a %s", (how) => {
+  it.each(["heartbeat", "registration"])("changes from gone to alive after a %s", (how) => {
     const { clock, registry, livenessOf, news } = createRegistry();
     registry.register(registration());
     clock.advance(6_000);
@@ -273,7 +273,7 @@ describe("the registry", () => {
     expect(registry.get("w1").heartbeats).toBe(5);
   });
 
-  it("removes the worker that has been gone longest when too many are", () => {
+  it("removes the worker that has been gone longest when too many workers are gone", () => {
     const { clock, registry, news } = createRegistry();
     for (let i = 0; i <= goneWorkersLimit; i += 1) {
       registry.register(registration(`w${i}`));
@@ -307,7 +307,7 @@ describe("the registry", () => {
     expect(registry.heartbeat({ ...heartbeat(), obeys })).toBeUndefined();
   });
 
-  it("drains only workers that get its commands and obey, and removes only gone workers", () => {
+  it("drains only workers that receive and support its commands, and removes only gone workers", () => {
     const { clock, registry, news } = createRegistry();
     const conflict = expect.objectContaining({ code: "conflict" });
     registry.register(registration("deaf"));

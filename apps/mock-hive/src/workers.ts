@@ -16,10 +16,13 @@ import {
 
 /** Limit of workers in the registry, in any state; more are refused. */
 export const workersLimit = 1_000;
-/** Limit of gone workers in the list. The longest gone worker is removed first, and each worker after `goneKeptMs`. */
+/** Limit of gone workers in the list. At the limit, the worker that has been gone longest is removed. `goneKeptMs` limits the time. */
 export const goneWorkersLimit = 100;
 
-/** Intervals without a heartbeat after which a worker that the fleet removes may have crashed, and has not deregistered. */
+/**
+ * Number of heartbeat intervals. If the fleet removes a worker that has been silent for this long, the worker may have crashed, and stays listed.
+ * Otherwise the worker has left.
+ */
 const overdueIntervals = 2;
 
 export interface WorkerRegistryOptions {

@@ -29,7 +29,7 @@ const token = (text: string, part?: "reasoning" | "call"): StreamEvent => ({
 });
 
 describe("an answer for a person", () => {
-  it("is preceded by what is going on, which is gone when the first token comes", async () => {
+  it("is preceded by the status, which is erased at the first token", async () => {
     const stream = { stream_id: "j" };
     const { text } = await show([
       { type: "queued", ...stream, position: 2, eta_ms: 3_000 },
@@ -49,7 +49,7 @@ describe("an answer for a person", () => {
     );
   });
 
-  it("shows thoughts dimmed and apart", async () => {
+  it("shows reasoning dimmed, with an empty line after it", async () => {
     const { text, outcome } = await show([
       token("Let me", "reasoning"),
       token(" see.\n", "reasoning"),
@@ -59,7 +59,7 @@ describe("an answer for a person", () => {
     expect(outcome).toMatchObject({ text: "\n\nYes.", reasoning: "Let me see.\n", end: undefined, stopped: false });
   });
 
-  it("leaves calls and escape sequences out", async () => {
+  it("contains no tool calls and no escape sequences", async () => {
     const { text } = await show([token("", "call"), token("a\u001b[31mb\u0007\u009bc\td\r")]);
     expect(text).toBe("a[31mbc\td\n");
   });
@@ -70,7 +70,7 @@ it("the output for a program is the model's text alone", async () => {
   expect((await show([token("Hm.", "reasoning"), token(said)], false)).text).toBe(said);
 });
 
-it("what is stopped is an outcome, and what breaks is not", async () => {
+it("a stopped answer is an outcome, and a broken stream is an error", async () => {
   const out = captureOutput();
   const stop = new AbortController();
   async function* endless(): AsyncGenerator<StreamEvent> {

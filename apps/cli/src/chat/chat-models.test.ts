@@ -48,7 +48,7 @@ it("a chat with a running worker lists the worker's models and keeps using that 
   expect([models.session === session, done]).toEqual([true, []]);
 });
 
-it("the chat replaces its private worker to use a downloaded model, and starts the first one again for its model", async () => {
+it("the chat replaces its private worker to use a downloaded model, and starts another worker to return to the first model", async () => {
   const { models, done } = world(true);
   expect(await models.names()).toEqual(["The story teller", "bee", "broken", "wasp"]);
   await models.use("The story teller", never);

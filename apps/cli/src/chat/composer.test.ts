@@ -8,7 +8,7 @@ it.each([
   ["quotes next to words", ['"""one', 'two"""'], ["one\ntwo"]],
   ["quotes on one line", ['"""one"""'], ["one"]],
   ["quotes within a line", ['say """ now'], ['say """ now']],
-])("%s", (_, lines, messages) => {
+])("joins lines to messages: %s", (_, lines, messages) => {
   const composer = createComposer();
   expect(lines.map((line) => composer.add(line)).filter((message) => message !== undefined)).toEqual(messages);
   expect(composer.open).toBe(false);

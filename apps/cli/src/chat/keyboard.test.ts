@@ -95,7 +95,7 @@ describe("the keyboard", () => {
     expect(read()).toHaveLength(1_048_576 + 2);
   });
 
-  it("leaves the terminal as it was", () => {
+  it("restores the terminal", () => {
     const { keyboard: keys, written, raw } = keyboard();
     keys.close();
     expect(written).toEqual(["\u001b[?2004h", "\u001b[?2004l"]);

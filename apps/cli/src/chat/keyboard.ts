@@ -15,7 +15,7 @@ const maxPasteChars = 1_048_576;
 /** Limit for keys that wait for the next prompt; the rest is dropped. */
 const maxAheadChars = 65_536;
 
-/** Node's line editor takes this stream for its terminal. */
+/** The input stream of Node's line editor, which must look like a terminal. */
 export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean): unknown };
 
 export interface Keyboard {
@@ -105,7 +105,7 @@ function createPasteReader(collapse: (text: string) => string): { read(text: str
   function step(text: string): { readonly keys: string; readonly left: string } {
     const wanted = pasted === undefined ? pasteStart : pasteEnd;
     const at = text.indexOf(wanted);
-    // The mark of a paste may arrive in two chunks. A single Escape is a key.
+    // The control sequence around a paste may arrive in two chunks. A single Escape at the end of a chunk is a key.
     const cut = at === -1 ? text.length - partialLength(text, wanted) : at;
     const before = text.slice(0, cut);
     const after = at === -1 ? "" : text.slice(at + wanted.length);

@@ -45,7 +45,7 @@ const table: readonly SlashCommand[] = [
   { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
   { name: "exit", words: "", help: "leave the chat (or Ctrl-D)", run: () => ({ leave: true }) },
 ];
-/** Other chat programs leave with these commands. */
+/** Commands with which users leave other chat programs. */
 const alsoExit = ["bye", "quit"];
 
 export function isSlashCommand(message: string): boolean {

@@ -37,6 +37,6 @@ function summary(findings: readonly Finding[]): string {
   const warnings = findings.filter(({ level }) => level === "warning").length;
   if (problems === 0 && warnings === 0) return "No problems found.";
   const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
-  if (problems === 0) return `It works, with ${count(warnings, "warning")}.`;
+  if (problems === 0) return `Waggle works, with ${count(warnings, "warning")}.`;
   return `${count(problems, "problem")} and ${count(warnings, "warning")}.`;
 }

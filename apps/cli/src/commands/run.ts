@@ -64,8 +64,8 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 
 /**
- * Two arguments are a model and a prompt. A single argument is the prompt; it is the model if the prompt comes from stdin and the argument
- * names a file or a reference.
+ * Two arguments are a model and a prompt. A single argument that names a file or a reference is the model, and stdin must have the prompt. Any
+ * other single argument is the prompt.
  */
 function wishOf(args: Words["args"], piped: string): { readonly model: string | undefined; readonly prompt: string } {
   const usage = 'Example: waggle run "Why is the sky blue?"';

@@ -78,7 +78,7 @@ describe("engine and GPU", () => {
     ["An unknown error", /waggle serve --log-level debug/],
   ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
-  it("engine: works", () => {
+  it("engine: ok when it generates tokens", () => {
     const facts = { error: undefined, device: "cpu", build: "prebuilt", tokensPerSecond: 812.4 };
     expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, 812 tokens\/s/);
   });

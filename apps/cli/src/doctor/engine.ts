@@ -31,8 +31,8 @@ function engineRemedy(error: string): string {
     return "The system's C library is too old, or not glibc (Alpine): use a system with glibc 2.31 or newer.";
   }
   if (/memory|ENOMEM|SIGKILL/.test(error))
-    return "It ran out of memory: close other programs, or raise the container's limit.";
-  return "Start it by hand to see its log: waggle serve --log-level debug.";
+    return "The engine ran out of memory: close other programs, or raise the container's limit.";
+  return "Start a worker by hand to see the engine's log: waggle serve --log-level debug.";
 }
 
 export interface GpuFacts {

@@ -1,4 +1,4 @@
-// Runs the checks in order. A check that cannot read its facts reports that, and the others run all the same.
+// Runs the checks in order. If a check cannot read its facts, its finding says so, and the other checks still run.
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";

@@ -8,7 +8,7 @@ import { listDownloads } from "../local/downloads.ts";
 import { ownModelFiles } from "../local/worker-settings.ts";
 import type { FolderFacts, ModelFileFacts, TokenFileFacts } from "./files.ts";
 
-/** Most models whose headers are read: of the downloads, and again of other models. */
+/** Maximum number of models whose headers are read. The limit applies to the downloads and to all other models separately. */
 const maxModels = 200;
 
 export async function probeFolder(path: string, purpose: string): Promise<FolderFacts> {

@@ -18,9 +18,13 @@ export interface FolderFacts {
 export function checkFolder({ path, purpose, existing, isFolder, writable }: FolderFacts): Finding {
   const check = `Folder of ${purpose}`;
   if (!isFolder)
-    return problem(check, `${existing} is not a folder`, `Remove it, or name another folder than ${path}.`);
+    return problem(check, `${existing} is not a folder`, `Remove this file, or set another folder than ${path}.`);
   if (!writable) {
-    return problem(check, `${existing} cannot be written`, `Give it to this user: sudo chown -R "$USER" ${existing}.`);
+    return problem(
+      check,
+      `${existing} cannot be written`,
+      `Make this user the owner: sudo chown -R "$USER" ${existing}.`,
+    );
   }
   return ok(check, existing === path ? path : `${path} (will be created)`);
 }
@@ -107,10 +111,10 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
   return ok("Token file", path);
 }
 
-/** @param refusal the error of `waggle serve` with these variables; undefined if it would start */
+/** @param refusal the error of `waggle serve` with these variables; undefined if the worker would start */
 export function checkSettings(refusal: string | undefined, given: number): Finding {
   if (refusal !== undefined) {
-    return problem("Settings", refusal, "Correct the variable that is named.");
+    return problem("Settings", refusal, "Correct the variable named here.");
   }
   return ok("Settings", given === 0 ? "defaults" : `${given} WAGGLE_ variables, all valid`);
 }

@@ -93,7 +93,7 @@ export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding
   return warning(
     "Shared memory",
     `${text}: the KV caches of finished prompts are kept on disk`,
-    "Give the container more, as with --shm-size 1g.",
+    "Give the container more shared memory, for example with --shm-size 1g.",
   );
 }
 

@@ -36,6 +36,6 @@ export function checkHive(facts: HiveFacts | undefined): Finding | undefined {
   return problem(
     "Hive",
     `${url} does not answer: ${error}`,
-    "Start it, or correct WAGGLE_HIVE_URL. Workers serve without it.",
+    "Start the hive, or correct WAGGLE_HIVE_URL. Workers also serve without a hive.",
   );
 }

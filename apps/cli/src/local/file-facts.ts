@@ -31,7 +31,7 @@ export function fileFacts({ reference, path, card, memory }: FileCard): (readonl
   const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
   return [
     ["name", card.name],
-    ["can do", kind === undefined ? problem : `${uses[kind]}${card.infill ? ", code with a hole" : ""}`],
+    ["can do", kind === undefined ? problem : `${uses[kind]}${card.infill ? ", code infill" : ""}`],
     ["architecture", card.architecture],
     ["size", card.sizeLabel],
     ["parameters", formatCount(card.parameters)],

@@ -13,7 +13,7 @@ export interface FitModelsOptions {
   readonly folder: string;
   readonly offline: boolean;
   readonly token?: string;
-  /** A mirror of Hugging Face. */
+  /** URL of a mirror of Hugging Face; default: Hugging Face itself. */
   readonly endpoint?: string;
   readonly signal: AbortSignal;
 }
@@ -93,7 +93,7 @@ async function modelsOfRepository(
   onRead: (what: string) => void,
 ): Promise<FitModels> {
   if (options.offline) throw new CliError(`Cannot list ${reference}: the variable WAGGLE_OFFLINE is set.`);
-  onRead(`what there is in ${reference}`);
+  onRead(`the list of files in ${reference}`);
   const files = await listHubFiles(reference, options);
   if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
   const headers = new Map<string, GgufHeader>();

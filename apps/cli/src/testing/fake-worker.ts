@@ -39,7 +39,7 @@ export function modelStatus(name: string, more: Partial<ModelStatus> = {}): Mode
   };
 }
 
-/** An answer of these words, with an end. */
+/** The events of an answer: a token for each word, then the end. */
 export function answerOf(...words: readonly string[]): StreamEvent[] {
   const stream = { stream_id: "j" };
   return [

@@ -38,7 +38,7 @@ function abilityWords({ kind, chat, infill, embedding_size: vector }: ModelStatu
     kind === "generate" ? "text" : "",
     chat?.tools === true ? "tools" : "",
     chat === undefined || chat.thinking === "never" ? "" : `thinking (${chat.thinking})`,
-    infill === true ? "code with a hole" : "",
+    infill === true ? "code infill" : "",
   ];
   return words.filter((word) => word !== "").join(", ");
 }

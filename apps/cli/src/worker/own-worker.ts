@@ -36,7 +36,7 @@ export async function startOwnWorker(
   } catch (error) {
     if (!(error instanceof SpawnError)) throw error;
     const { reason, exitCode } = error;
-    // Report the worker's reason and exit code as ours: the mistake is the user's.
+    // The command ends with the worker's reason and exit code, because the user can correct the mistake.
     if (reason !== undefined && exitCode !== null && isExplained(exitCode)) throw new CliError(reason, exitCode);
     throw new CliError(`Cannot start a worker: ${reason ?? error.message}`);
   }

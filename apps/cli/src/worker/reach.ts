@@ -11,7 +11,7 @@ export interface Reached {
 }
 
 /**
- * Undefined only when no address is given and the default address refuses connections, so that no worker runs. A worker that is too busy to
+ * Undefined only when no address is given and the default address refuses connections, which means that no worker runs. A worker that is too busy to
  * answer counts as running, because its model is still in memory.
  * @param url the value of `--url`
  * @throws CliError when the worker does not answer for another reason, WaggleError when it rejects the token

@@ -8,7 +8,7 @@ import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } fr
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** Time limit for writing a job's record before acceptance. After it, the job is accepted, and the record is written later. */
+/** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
 export interface JobNames extends Pick<JobObserver, "ended"> {
@@ -239,7 +239,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     async isPublished(job) {
       const { record, waits } = namesOf(job);
-      // With several choices, one of the job's sequences may be in the queue already.
+      // With several choices, this gateway itself may have published one of the job's sequences already.
       if (record === undefined || !waits) return false;
       const found = await side.records.get(record.scope.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;

@@ -11,7 +11,7 @@ function liveJob(id: string): Job {
   return { id, spec, state: { phase: { name: "queued" } }, ended: deferred<void>() } as unknown as Job;
 }
 
-it("leaves a session to its newest job when the claim of an older one is slow and that job ends meanwhile", async () => {
+it("leaves a session to its newest job when the claim of an older job is slow and the older job ends meanwhile", async () => {
   const slow = deferred<void>();
   let held: SessionRecord | undefined;
   const claims = createSessionClaims({

@@ -1,5 +1,5 @@
 // Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
-// the session's job at another gateway has ended, or a time limit has passed. Within one gateway, its dispatchers ensure the same.
+// the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
 import type { Clock } from "@waggle/async";
 import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";

@@ -58,7 +58,9 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
       const job = await takeOver(found);
       if (job !== undefined) return job;
     }
-    throw new WaggleError("unavailable", `Cannot find job "${id}": other gateways take it over.`, { retryAfterS: 1 });
+    throw new WaggleError("unavailable", `Cannot open job "${id}" now: other gateways are taking it over.`, {
+      retryAfterS: 1,
+    });
   }
 
   async function find(client: string, id: string, isSame: (record: JobRecord) => boolean): Promise<Job | undefined> {

@@ -27,7 +27,7 @@ it("puts the session's key first, and makes no key from a short beginning", () =
   expect(affinityKeys(specOf(long, { sessionId: "s" }))[0]).toBe(session);
 });
 
-it("asks the session's last worker while that worker is alive and serves the model; a missing answer is a no", async () => {
+it("asks the session's last worker while that worker is alive and serves the model; a missing answer counts as a refusal", async () => {
   const asked: (string | undefined)[] = [];
   let alive = true;
   let taken: boolean | undefined = true;

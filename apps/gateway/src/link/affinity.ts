@@ -6,7 +6,7 @@ import type { Job, JobSpec } from "@waggle/jobs";
 
 /** How long a worker may take to promise a slot. */
 const offerTimeoutMs = 50;
-/** Shorter beginnings are not used: computing them takes no longer than asking a worker for a slot. */
+/** Minimum length of a beginning, in characters. Computing a shorter beginning takes no longer than asking a worker for a slot. */
 const beginningChars = 2_000;
 /** Limit of remembered sessions and beginnings; the oldest are dropped first. */
 const mostRemembered = 10_000;

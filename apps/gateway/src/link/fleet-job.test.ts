@@ -21,10 +21,10 @@ const made = (change: Partial<JobSpec> = {}, choice = 0) =>
   fleetJobOf("f", { id: "c", spec: { ...spec, ...change } as JobSpec }, { choice }, options);
 
 test.each([
-  ["its own stream is the answer: it ends with its gateway's lease", {}, 0],
-  ["its client may send the request again", { retriable: true }, 30_000],
-  ["its client may come back to its stream", { direct: false }, 5_000],
-  ["it runs without a reader", { direct: false, onDisconnect: "continue" as const }, null],
+  ["not at all, if only the lost connection could read its stream", {}, 0],
+  ["while its client may send the request again", { retriable: true }, 30_000],
+  ["while its client may come back to its stream", { direct: false }, 5_000],
+  ["for ever, if it runs without a reader", { direct: false, onDisconnect: "continue" as const }, null],
 ])("how long a job lives without a gateway: %s", (_what, change, orphanMs) => {
   expect(made(change).orphanMs).toBe(orphanMs);
 });

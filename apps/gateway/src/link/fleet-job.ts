@@ -6,7 +6,7 @@ import type { Job, JobSpec, SequenceState } from "@waggle/jobs";
 
 export interface FleetJobOptions {
   readonly gateway: string;
-  /** The setting for jobs whose client has not chosen one. */
+  /** The gateway's `--on-worker-loss`, for requests without `on_worker_loss`. */
   readonly onWorkerLoss: FleetJob["onWorkerLoss"];
   /** How long a client may take to come back: to read the job's stream, or to send its request again. */
   readonly reconnectGraceMs: number;

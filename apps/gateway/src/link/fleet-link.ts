@@ -181,7 +181,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
-      // No worker has answered: the worker that runs the job checks the job again.
+      // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
       events.onEvent({ type: "preflight_failed", jobId, failure });
     }

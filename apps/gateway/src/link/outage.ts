@@ -12,7 +12,7 @@ export interface Outage {
   /** Start of the outage, in milliseconds on the daemon's clock; undefined while NATS can be reached. */
   readonly natsAwaySince: number | undefined;
   readonly noWorkerSince: number | undefined;
-  /** Compares with the present state of the connection and the workers. */
+  /** Notes when an outage begins or ends. Call after a change of the connection or the workers. */
   update(): void;
   /** The error once a limit has passed. */
   overdue(): WaggleError | undefined;

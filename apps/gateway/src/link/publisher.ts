@@ -78,7 +78,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         break;
       } catch (thrown) {
         const error = WaggleError.from(thrown);
-        // The job may be in the queue although NATS did not answer.
+        // A worker has taken the job, so the job was published although the attempt failed: NATS's answer was lost.
         if (run.records.taken) break;
         if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
           onRefused(run, error);
@@ -101,7 +101,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
 
   /** Whether another gateway has put the job into the queue. If not, this gateway receives the job's records from now on. */
   async function isElsewhere(run: SequenceRun, listener: RecordListener): Promise<boolean> {
-    // This gateway published the job before, and NATS's answer was lost.
+    // An earlier attempt has published the job here, or has found that another gateway published the job.
     if (run.published || run.publishedElsewhere) return run.publishedElsewhere;
     let begun = false;
     let isDecided = false;

@@ -37,10 +37,10 @@ it("reports a move only after output, and only for a new fence", () => {
 it("refuses a gap between records, and between tokens", () => {
   const records = createSequenceRecords();
   records.take(fence("a"));
-  expect(() => records.take(events("a", 1, token(0)))).toThrow("Record 1 of an attempt instead of 0");
+  expect(() => records.take(events("a", 1, token(0)))).toThrow("Expected record 0 of the attempt, got record 1");
   const others = createSequenceRecords();
   others.take(fence("a"));
-  expect(() => others.take(events("a", 0, token(1)))).toThrow("Token 1 instead of 0");
+  expect(() => others.take(events("a", 0, token(1)))).toThrow("Expected token 0, got token 1");
 });
 
 it("starts with any record if NATS deleted the first ones, and returns nothing after the end", () => {

@@ -47,13 +47,14 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     return { events: [], moved };
   }
 
-  /** False for a repeated record. @throws Error for a gap */
+  /** False for a repeated record, and for a record of an earlier attempt. @throws Error for a gap */
   function isNext(record: Exclude<EventRecord, { kind: "fence" }>): boolean {
     // NATS deleted the fence by age.
     attempt ??= record.attempt;
     if (record.attempt !== attempt) return false;
     serial ??= record.serial;
-    if (record.serial > serial) throw new Error(`Record ${record.serial} of an attempt instead of ${serial}`);
+    if (record.serial > serial)
+      throw new Error(`Expected record ${serial} of the attempt, got record ${record.serial}`);
     if (record.serial < serial) return false;
     serial += 1;
     return true;
@@ -65,7 +66,7 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     switch (event.type) {
       case "token":
         if (anyFirst && tokens === 0) tokens = event.index;
-        if (event.index > tokens) throw new Error(`Token ${event.index} instead of ${tokens}`);
+        if (event.index > tokens) throw new Error(`Expected token ${tokens}, got token ${event.index}`);
         if (event.index < tokens) return false;
         tokens += 1;
         return true;

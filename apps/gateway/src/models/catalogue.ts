@@ -17,7 +17,7 @@ export interface Serving {
 export interface FleetModel {
   readonly name: string;
   readonly aliases: ReadonlySet<string>;
-  /** Workers that have the model, loaded or not; empty once all are gone. */
+  /** Workers that have the model, whether loaded or not; empty once all of these workers are gone. */
   readonly workers: readonly Serving[];
   /** Workers that take jobs for the model now. */
   readonly ready: readonly Serving[];

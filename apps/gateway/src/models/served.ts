@@ -77,7 +77,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     };
   }
 
-  /** The known description; asks a worker if there is no description of a loaded model. */
+  /** The known description of the model. Asks a worker if the known description is not that of a loaded model. */
   async function descriptionOf(name: string): Promise<ModelDescription> {
     const known = catalogue.get(name)?.description;
     return known?.engine == null ? await catalogue.describe(name) : known;

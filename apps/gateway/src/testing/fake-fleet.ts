@@ -34,7 +34,7 @@ export interface FakeFleet {
   connect(up: boolean): void;
   join(worker: FakeWorker): void;
   leave(id: string): void;
-  /** Keeps a member in the list of members, but no longer alive. */
+  /** Lets a member count as lost: the member stays in the list, but is no longer alive. */
   silence(id: string): void;
   /** Lets a gateway count as alive, but answer no requests to end a job. */
   hush(id: string): void;
@@ -57,7 +57,7 @@ export interface Attempt {
   start(): void;
   /** Token events with these texts, after the earlier ones. */
   tokens(...texts: readonly string[]): void;
-  /** Lets the next token have this index. */
+  /** Continues after this number of tokens: it is the index of the next token. */
   goOnAfter(tokens: number): void;
   finish(): void;
   release(): void;

@@ -36,7 +36,7 @@ const olderOptions = withHivePrefix({
   faults: {
     flag: "faults",
     group: "Hive",
-    help: "routes that make the hive fail towards workers, for tests",
+    help: "routes that inject faults into requests of workers, for tests",
     schema: boolean(),
     default: "false",
   },

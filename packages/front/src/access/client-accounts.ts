@@ -14,7 +14,7 @@ import type { TokenRights, TokenTable } from "@waggle/daemon/tokens";
 
 export interface ClientAccounts extends JobObserver {
   /**
-   * Counts a request for a job, and the job until `ended`.
+   * Counts the request and its job. The job counts as running until it ends.
    * @param how `first`: only the first job of a request counts as a request; `inPlace`: the job replaces a live job of its session
    * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
@@ -30,7 +30,7 @@ export interface ClientAccounts extends JobObserver {
 }
 
 export interface JobAdmission {
-  /** The job counts until its end. */
+  /** The job counts as running until its end. */
   accepted(job: Job): void;
   refused(): void;
 }
@@ -69,7 +69,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     return options.tokens().rightsOf(client) ?? { ...noRights, admin: options.localMode };
   }
 
-  /** Counts the tokens since the last call. */
+  /** Counts the tokens that the job has used since the last call for it. */
   function count(job: Job, model: string, now: TokenCounts): void {
     const { client } = job.spec.scope;
     const before = counted.get(job) ?? noTokens;

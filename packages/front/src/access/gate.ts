@@ -24,7 +24,8 @@ const openPaths: ReadonlySet<string> = new Set(
 const localClient = "local";
 
 /**
- * Probes are open to every client, static pages to requests that name one of our hosts; all else needs a token, except in local mode.
+ * Probes are open to every client. Static pages need a Host header with an accepted name. All other requests also need a token, except in local
+ * mode.
  * @param isPage whether the method and path request a static page. Static pages contain no data
  */
 export function createGate(
@@ -58,7 +59,10 @@ export function createGate(
   };
 }
 
-/** A scrape with a token is asked for it all the same: its rights decide what it sees. */
+/**
+ * Whether the request reads the metrics without a token, and may do so. A token in the request is checked even if the metrics are open: the
+ * token's rights decide which series the client sees.
+ */
 function isOpenScrape(c: AppContext, { openMetrics }: HttpAccess): boolean {
   if (!openMetrics || c.req.path !== workerRoutes.metrics.path) return false;
   return tokenOf(c.req.raw.headers) === undefined;
@@ -73,7 +77,7 @@ function enter(c: AppContext, client: string, { localMode }: HttpAccess, rights?
 
 function preflight(c: AppContext): Response {
   c.header("access-control-allow-methods", "GET, POST, DELETE");
-  // Clients send various headers, and this origin is allowed to send any request.
+  // Allows all requested headers: the origin has passed the check, and clients send various headers.
   c.header("access-control-allow-headers", c.req.header("access-control-request-headers") ?? "");
   c.header("access-control-max-age", "600");
   // 200 as in llama-server: some clients accept no other status.

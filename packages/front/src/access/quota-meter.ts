@@ -8,7 +8,7 @@ import type { Quota } from "@waggle/daemon/tokens";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** Resolution of the windows: a second in a minute, ten minutes in a day. */
+/** Number of cells in a window: a cell is one second of a minute, or ten minutes of a day. */
 const cellsOfMinute = 60;
 const cellsOfDay = 144;
 /** Retry-After while too many jobs are live: their ends cannot be predicted. */
@@ -34,7 +34,7 @@ export interface QuotaMeter {
 
 export interface Admission {
   ended(): void;
-  /** The job was rejected, so its request does not count. */
+  /** Called when the job is rejected later: uncounts the job, and its request if `admit` counted the request. */
   withdrawn(): void;
 }
 
@@ -64,7 +64,7 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     }
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
-      throw refused("running_jobs", `${limit} jobs at a time wait or run already`, retryRunningAfterS);
+      throw refused("running_jobs", `limit of ${limit} waiting or running jobs is reached`, retryRunningAfterS);
     }
   }
 

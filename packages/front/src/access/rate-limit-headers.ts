@@ -6,7 +6,7 @@ export const rateLimitHeaderNames = ["limit", "remaining", "reset"].flatMap((fac
   ["requests", "tokens"].map((what) => `x-ratelimit-${fact}-${what}`),
 );
 
-/** The token headers are those of the limit with fewer tokens left, per minute or per day. */
+/** The token headers report the limit with fewer tokens left: the limit per minute or per day. */
 export function rateLimitHeaders(use: QuotaUse | undefined): Readonly<Record<string, string>> {
   if (use === undefined) return {};
   const { requests_per_minute: requests, tokens_per_minute: minute, tokens_per_day: day } = use;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createSlidingWindow } from "./sliding-window.ts";
 
-test("the use expires with the window, and the time until then is known", () => {
+test("a use expires with the window, and belowInMs returns the time until then", () => {
   const window = createSlidingWindow(60_000, 60);
   window.add(3, 500);
   window.add(2, 10_000);
@@ -14,7 +14,7 @@ test("the use expires with the window, and the time until then is known", () => 
   expect(window.belowInMs(1, 71_000)).toBe(0);
 });
 
-test("after the reported time there is room, and the use within any window never exceeds the limit", () => {
+test("after belowInMs milliseconds the use is below the limit, and the use within any window never exceeds the limit", () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 60 });
   fc.assert(
     fc.property(gaps, fc.integer({ min: 1, max: 8 }), (waits, limit) => {

@@ -1,5 +1,5 @@
-// Owns the use of a limited quantity within a sliding time window, in cells. The use expires cell by cell, so that it may count for up to one cell
-// longer than the window. A token bucket would need less memory, but allows twice its rate in the first minute.
+// Owns the use of a limited quantity within a sliding time window. The window consists of cells, and uses expire cell by cell. So a use may count
+// for up to one cell longer than the window. A token bucket would need less memory, but allows twice its rate in the first minute.
 export interface SlidingWindow {
   /** @returns a function that undoes the call */
   add(amount: number, now: number): () => void;

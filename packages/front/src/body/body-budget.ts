@@ -1,7 +1,7 @@
 // Owns the memory limit of all incoming bodies together, and selects the body that is dropped at the limit.
 
 export interface ArrivingBody {
-  /** Adds received bytes. At the limit, the budget drops this body or another one. */
+  /** Adds received bytes. At the limit, the budget drops the oldest body, which may be this body. */
   add(bytes: number): void;
   /** Releases the memory, when the body is complete or was given up. */
   close(): void;
@@ -14,8 +14,8 @@ export interface BodyBudget {
 }
 
 /**
- * At the limit, drops the oldest body. A normal body arrives within moments, so that small bodies are not blocked by large bodies of slow or silent
- * clients.
+ * At the limit, drops the oldest body. A normal body arrives within moments, so the oldest body is usually that of a slow or silent client. Large
+ * bodies of slow clients therefore do not block small bodies.
  */
 export function createBodyBudget(maxBytes: number): BodyBudget {
   interface Entry {

@@ -23,7 +23,7 @@ const chars = 1_000_000;
  * values, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
  */
 const [mostMs, mostMiB] = [120, 30];
-/** Several tries, since garbage of other tests, or load of other processes, makes some tries slower. */
+/** Several tries, since some are slower because of other processes, or because of garbage collection for other tests. */
 const tries = 5;
 
 const cases = [...requests].flatMap(([name, request]) =>
@@ -84,16 +84,16 @@ describe("values of fields", () => {
     ["seed", "0.5"],
     ["max_tokens", "9007199254740993"],
     ["logit_bias", '{"1":1e400}'],
-  ])("are refused where no number can be: %s of %s", (field, value) => {
+  ])("are refused if no number can represent them: %s of %s", (field, value) => {
     const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${value}}`;
     expect(() => validate(ChatCompletionRequestSchema, parsed(body))).toThrow(new RegExp(`field "${field}`));
   });
 
-  it("are the last ones if a key occurs twice", () => {
+  it("are those of the last occurrence if a key occurs twice", () => {
     expect(validate(GenerateRequestSchema, parsed('{"prompt":"a","prompt":"b"}')).prompt).toBe("b");
   });
 
-  it("change no prototype, for any keys", () => {
+  it("never change a prototype, whatever their keys", () => {
     const keys = '"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}';
     const body = `{"prompt":"a","json_schema":{${keys},"properties":{${keys}}}}`;
     const { json_schema: schema } = validate(GenerateRequestSchema, parsed(body));
@@ -174,7 +174,7 @@ interface Cost {
   readonly mib: number;
 }
 
-/** "none" if some try is within the limits, else the cost of the last try. Processor time includes garbage collection. */
+/** "none" if at least one try is within the limits, else the cost of the last try. Processor time includes garbage collection. */
 function excess(work: () => unknown): string {
   let said = "none";
   for (let turn = 0; turn < tries; turn += 1) {

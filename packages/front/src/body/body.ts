@@ -80,7 +80,7 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
       if (bytes > maxBytes) throw tooLarge(maxBytes);
       chunks += 1;
       if (chunks > fewChunks && bytes < chunks * leastChunkBytes) {
-        // Discarding the rest would cost as much as reading it.
+        // Closes the connection, since discarding the rest of the body would cost as much as reading it.
         connectionOf(c).endAfterResponse();
         throw tooFine();
       }
@@ -99,7 +99,11 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
     cancel();
     if (crowdedOut) throw exhausted();
     if (error instanceof WaggleError) throw error;
-    throw new WaggleError("invalid_argument", "Cannot read the body: it broke off.", { cause: error });
+    throw new WaggleError(
+      "invalid_argument",
+      "Cannot read the body: the connection ended before the body was complete.",
+      { cause: error },
+    );
   } finally {
     arriving.close();
   }
@@ -107,7 +111,7 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
 }
 
 function encoded(encoding: string): WaggleError {
-  const why = `"${encoding.slice(0, 64)}" is not understood, send it as it is`;
+  const why = `"${encoding.slice(0, 64)}" is not supported, send the body without an encoding`;
   return new WaggleError("invalid_argument", `Cannot read the body: its content-encoding ${why}.`, {
     details: { problems: [{ field: "content-encoding", problem: why }] },
   });
@@ -123,7 +127,7 @@ function tooFine(): WaggleError {
 function exhausted(): WaggleError {
   return new WaggleError(
     "resource_exhausted",
-    "Cannot read the body: too much is arriving at once, and this one has been arriving for longest.",
+    "Cannot read the body: all arriving bodies together exceed the memory limit, and this body is the oldest.",
     { retryAfterS },
   );
 }

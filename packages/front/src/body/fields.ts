@@ -19,7 +19,7 @@ export function schemaGrammarFor(compiler: SchemaCompiler, client: string): Sche
   return async (schema, field) => grammarOf(await compiler.compile(schema, client), () => field);
 }
 
-/** Compiles the grammar of an answer to messages. For errors, `schemaField` and `toolField` name the fields with the schemas. */
+/** Compiles the grammar of an answer to messages. `schemaField` and `toolField` name the fields with the schemas, for errors. */
 export type AnswerGrammar = (
   options: AnswerGrammarOptions,
   schemaField: string | undefined,

@@ -28,7 +28,7 @@ describe("parseJson", () => {
     ["arrays", "[", "]"],
     ["objects", '{"a":', "}"],
     ["both", '[{"a":', "}]"],
-  ])("refuses %s nested too deeply, before anybody walks over them", (_, open, close) => {
+  ])("refuses %s nested too deeply, before any code recurses into them", (_, open, close) => {
     const levels = open.length === 6 ? depth / 2 : depth;
     const nested = (count: number): string => `${open.repeat(count)}1${close.repeat(count)}`;
     expect(JSON.stringify(parseJson(nested(levels)))).toBe(nested(levels));

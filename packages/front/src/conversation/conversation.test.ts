@@ -58,7 +58,7 @@ describe("an answer has a grammar", () => {
     expect(await heldTo({}, { schema })).toMatchObject({ tools: [], choice: "auto", schema: { type: "object" } });
   });
 
-  it("unless there are neither tools nor a schema, or optional calls meet a grammar or ignore_eos", async () => {
+  it("but not without tools and schema, and not for optional calls with the request's own grammar or ignore_eos", async () => {
     const tools = [tool("f")];
     expect(await heldTo({})).toBeUndefined();
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();

@@ -15,7 +15,7 @@ export interface Conversation {
   readonly options: ChatOptions;
   /** The schema that the content must match; `field` is its field in the request. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
-  /** The field with the schema of this tool; default: OpenAI's field. */
+  /** Name of the request field with this tool's schema; default: OpenAI's name. */
   readonly toolField?: ((tool: number) => string) | undefined;
   readonly sampling: Pick<Sampling, "grammar" | "ignore_eos">;
 }
@@ -64,7 +64,7 @@ export async function conversationSpecOf(
     ...(schema === undefined ? {} : { schema: schema.value }),
   };
   const { toolField = openAiToolField } = conversation;
-  // The grammar counts only the callable tools; the request counts all tools.
+  // Errors of the grammar give a tool's index among the callable tools; the field needs the index among all tools of the request.
   const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
   return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }
@@ -116,7 +116,7 @@ function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPla
   if (choice === "none") return undefined;
   if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
   const names = new Set(tools.map((tool) => tool.function.name));
-  if (names.size < tools.length) throw unsupported("tools", "two have the same name");
+  if (names.size < tools.length) throw unsupported("tools", "two tools have the same name");
   if (typeof choice === "string") return { tools, callable: tools, choice, forced: choice === "required" };
   const wantedNames = choice.type === "function" ? [choice.function.name] : allowedNames(choice);
   const unknown = wantedNames.find((name) => !names.has(name));
@@ -162,7 +162,7 @@ function continuesFinalMessage(messages: Conversation["messages"], options: Chat
   if (last?.role !== "assistant")
     throw unsupported("continue_final_message", "the last message is not the assistant's");
   if (last.tool_calls != null && last.tool_calls.length > 0) {
-    throw unsupported("continue_final_message", "the last message has calls, which end it");
+    throw unsupported("continue_final_message", "the last message ends with tool calls");
   }
   return true;
 }

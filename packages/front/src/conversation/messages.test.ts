@@ -10,11 +10,11 @@ describe("the arguments of a call", () => {
   it.each([
     ["text that is not JSON", "{"],
     ["JSON that is nested too deeply", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
-    ["an id of more digits than a double has", '{"id":12345678901234567890}'],
-    ["a fraction of 0", '{"x":[{"y":1.0}]}'],
+    ["a number with more digits than a double can hold", '{"id":12345678901234567890}'],
+    ["a number with the fraction .0", '{"x":[{"y":1.0}]}'],
     ["a number with an exponent", '{"x":1e3}'],
     ["an infinite number", '{"x":1e400}'],
-  ])("stay the text that they are: %s", (_, text) => {
+  ])("stay text: %s", (_, text) => {
     expect(parsedArguments(text)).toBe(text);
   });
 });

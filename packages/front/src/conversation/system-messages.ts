@@ -4,7 +4,10 @@ import type { ChatMessage } from "@waggle/protocol";
 
 type Content = ChatMessage["content"];
 
-/** Adds later instructions to the user message or tool result before them, else to the next one; never between a call and its result. */
+/**
+ * Adds later instructions to the user message or tool result before them, else to the next user message or tool result. If the assistant's message
+ * comes first, the instructions become a user message. No message is put between a call and its result.
+ */
 export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const first = messages.findIndex((message) => !instructs(message));
   const opening = first === -1 ? messages : messages.slice(0, first);

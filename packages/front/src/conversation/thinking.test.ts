@@ -87,7 +87,7 @@ describe("thinking fields", () => {
       "two switches that disagree",
       { chat_template_kwargs: { thinking: true, enable_thinking: false } },
       switchable,
-      /"chat_template_kwargs.enable_thinking".*says otherwise/,
+      /"chat_template_kwargs.enable_thinking".*contradicts it/,
     ],
     [
       "one of ours",
@@ -105,7 +105,7 @@ describe("thinking fields", () => {
       "a field and a variable that disagree",
       { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
       switchable,
-      /says otherwise/,
+      /contradicts it/,
     ],
   ])("are rejected with the field's name: %s", (_, fields, of, message) => {
     expect(() => templateVariables(fields, of)).toThrow(message);

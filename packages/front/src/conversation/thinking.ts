@@ -16,7 +16,7 @@ const ours = new Set([
   "continue_final_message",
 ]);
 
-/** Variable names with which clients switch thinking, whatever the template reads. */
+/** Variables with which clients switch thinking on or off. They also work if the template's own variable has another name. */
 const switchNames: ReadonlySet<string> = new Set(["enable_thinking", "thinking"]);
 
 /** Whether the fields that all dialects share turn thinking on or off; undefined if the fields are absent. */
@@ -58,7 +58,7 @@ export function templateVariables(given: ThinkingFields, format: ChatFormat): Re
   if (effort === "none") switchThinking(format, variables, false, "reasoning_effort");
   else if (effort != null) {
     if (!reads(format, "reasoning_effort")) {
-      throw unsupported("reasoning_effort", `this model has no levels of it; ${thinkingOf(format)}`);
+      throw unsupported("reasoning_effort", `this model has no levels of effort; ${thinkingOf(format)}`);
     }
     set(variables, "reasoning_effort", effort, "reasoning_effort");
   }
@@ -81,7 +81,7 @@ function switchThinking(format: ChatFormat, variables: Map<string, unknown>, on:
 
 function set(variables: Map<string, unknown>, name: string, value: unknown, field: string): void {
   if (variables.has(name) && variables.get(name) !== value) {
-    throw unsupported(field, `chat_template_kwargs.${name} says otherwise`);
+    throw unsupported(field, `chat_template_kwargs.${name} contradicts it`);
   }
   variables.set(name, value);
 }

@@ -1,4 +1,4 @@
-// Owns the part of a JobSpec that every foreign dialect makes alike: sampling, length and the client, from a request's fields. A field that
+// Owns the part of a JobSpec that all foreign dialects build in the same way: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
 import { GenerateRequestSchema, SamplingSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
@@ -68,8 +68,8 @@ export function collectedJobOf(
 type Nullish<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
 
 /**
- * Sampling fields under their native names; null and absence both mean the native default. `seed` is any integer: ours are 32
- * bits, and -1 asks for a random one.
+ * Sampling fields under their native names; null and absence both mean the native default. `seed` may be any integer, which is reduced to the
+ * native 32 bits; -1 means a random seed.
  */
 export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
   readonly seed?: number | null | undefined;
@@ -86,8 +86,8 @@ export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
 export const foreignDefaults = { temperature: 1, top_p: 1 } as const;
 
 /**
- * Builds a spec except its prompt and logprobs.
- * @throws WaggleError invalid_argument; what the dialect's own schema has let through rarely fails here
+ * Builds a spec without prompt and logprobs.
+ * @throws WaggleError invalid_argument; rarely, since the dialect's own schema has already checked the fields
  */
 export function baseJobSpec(
   given: SamplingFields,
@@ -95,7 +95,7 @@ export function baseJobSpec(
 ): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
   const { client, sessionId, trace, model, keepAliveMs: staysMs, deadlineMs } = context;
   const { seed, stop, max_tokens: maxTokens } = given;
-  // The native schema fills in the defaults and checks what all dialects have in common; its prompt is not used.
+  // The native schema fills in the defaults and checks the fields that all dialects share. It needs a prompt, which is not used.
   const request = parse({
     prompt: "-",
     ...withoutNulls(given),
@@ -117,12 +117,12 @@ export function baseJobSpec(
     repetitionLimit: request.repetition_limit ?? undefined,
     contextShift: request.context_shift,
     lora: request.lora,
-    // Each dialect limits their number itself.
+    // Each dialect limits the number of stop strings itself.
     stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
   };
 }
 
-/** Fields whose names and meanings are the native ones in every dialect: `seed`, `n`, `stop` and `max_tokens` differ. */
+/** Fields with the native name and meaning in every dialect. `seed`, `n`, `stop` and `max_tokens` differ, so `baseJobSpec` converts them. */
 const copiedFields = [
   ...(Object.keys(SamplingSchema.omit({ seed: true }).shape) as Exclude<keyof Sampling, "seed">[]),
   "context_shift",

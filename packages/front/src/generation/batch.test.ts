@@ -62,7 +62,7 @@ async function restOf(reader: BatchReader): Promise<StreamEvent[]> {
   return all;
 }
 
-test("choices are numbered through, and there is one start and one end with all counts", async () => {
+test("the choices of all jobs are numbered in order, and there is one start and one end with all counts", async () => {
   const { wanted, say, log } = jobs(2, 2);
   const reader = await runBatch(wanted);
   say(1, started, token("c", 0), token("d", 1));
@@ -86,7 +86,7 @@ test("choices are numbered through, and there is one start and one end with all 
   expect(log).toEqual(["submit 0", "submit 1", "close 1", "close 0"]);
 });
 
-test("when one fails all end, and the stream with it", async () => {
+test("when one job fails, all jobs and the stream end", async () => {
   const { wanted, say, log } = jobs(3);
   const reader = await runBatch(wanted);
   const failed = { type: "error", stream_id, code: "engine_failed", message: "It broke.", retryable: true } as const;
@@ -95,7 +95,7 @@ test("when one fails all end, and the stream with it", async () => {
   expect(log).toEqual(["submit 0", "submit 1", "close 0", "close 1"]);
 });
 
-test("closed while a job is being accepted, it lets go of that one too", async () => {
+test("a batch that is closed while a job is being accepted also closes that job's reader", async () => {
   const [asked, accepting] = [deferred<void>(), deferred<void>()];
   const { wanted, log, say } = jobs(2);
   const reader = await runBatch({
@@ -118,7 +118,7 @@ test("closed while a job is being accepted, it lets go of that one too", async (
   await expect.poll(() => log).toEqual(["submit 0", "close 0", "submit 1", "close 1"]);
 });
 
-test("a ping of a job is a ping of the batch; a dropped event is not", async () => {
+test("a ping of a job becomes a ping of the batch; a dropped event does not", async () => {
   const { wanted, say } = jobs(2);
   const reader = await runBatch(wanted);
   say(0);

@@ -48,7 +48,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
   /** At most one arrival per reader: a reader is read again only after the consumer took its last arrival. */
   const arrived: Arrival[] = [];
   let arrival = deferred<void>();
-  /** A completed job, concluded at the next read: by then the consumer took the events before the job's end. */
+  /** A completed job. The next read concludes it: by then the consumer has taken all events before the job's end. */
   let endedJob: { readonly index: number; readonly end: EndEvent } | undefined;
 
   async function begin(spec: GenerateSpec): Promise<Job> {
@@ -128,7 +128,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
     }
   }
 
-  /** Undefined if there is no `endedJob`. */
+  /** The events that follow from the end of `endedJob`; undefined if there is no `endedJob`. */
   function conclude(): readonly StreamEvent[] | undefined {
     if (endedJob === undefined) return undefined;
     const { index, end } = endedJob;

@@ -14,10 +14,10 @@ export interface Dialect {
   errorBody(error: WaggleError, requestId: string): unknown;
 }
 
-/** Errors on these paths have the dialect's shape, for every method. */
+/** A route of a dialect. Errors on its paths have the dialect's shape, for every method. */
 export interface DialectRoute {
   readonly method: string;
-  /** The route is served on each of these paths. With `:name` parameters. */
+  /** Paths of the route, which may contain `:name` parameters. */
   readonly paths: readonly string[];
   readonly handler: Handler;
 }

@@ -48,7 +48,7 @@ export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark 
   const key = header("idempotency-key");
   if (key !== undefined) {
     if (key.length > longestKey || !/^[\x20-\x7e]+$/.test(key)) {
-      throw unsupported("Idempotency-Key", `it is one to ${longestKey} visible ASCII characters`);
+      throw unsupported("Idempotency-Key", `it must be one to ${longestKey} visible ASCII characters`);
     }
     return { key: `${route} key ${key}`, again: true, named: true };
   }

@@ -106,7 +106,7 @@ describe("createSchemaCompiler", () => {
     expect(await third).toMatchObject({ kind: "refused", message: expect.stringContaining("memory") });
   });
 
-  it("limits the waiting schemas per client and in all, and serves clients in turn", async () => {
+  it("limits the waiting schemas of each client and of all clients, and serves clients in turn", async () => {
     const { compiler, last, answer } = setUp();
     const all = ["a0", "a1", "a2", "a3"].map(async (title) => await compiler.compile({ title }, "a"));
     await expect(compiler.compile({ title: "a4" }, "a")).rejects.toMatchObject({

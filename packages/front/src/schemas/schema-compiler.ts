@@ -106,7 +106,7 @@ function refusal(reason: string): CompiledSchema {
   return { kind: "refused", message: `Cannot compile the JSON schema: ${reason}` };
 }
 
-/** @throws WaggleError if the schema is not the reason */
+/** The refusal of a schema that needs too much time or memory. @throws WaggleError for errors that the schema did not cause */
 function refusalOf(error: unknown): CompiledSchema {
   const message = `Cannot compile the JSON schema: ${error instanceof Error ? error.message : "unknown"}`;
   switch (error instanceof IsolateError ? error.reason : undefined) {

@@ -3,7 +3,7 @@ import { serveTasks } from "@waggle/async";
 import { AnswerGrammarError, answerGrammar, type AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { UnsupportedSchemaError, jsonSchemaToGbnf } from "@waggle/grammar/json-schema";
 
-/** Sent as JSON text, the key of the result cache. */
+/** A task for the thread, sent as JSON text. The digest of this text is the key in the result cache. */
 export type GrammarTask = { readonly schema: unknown } | { readonly answer: AnswerGrammarOptions };
 
 /** The message of `refused` is for the client. `tool` is the index of the tool whose parameters have the problem. */

@@ -22,9 +22,9 @@ import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
-/** Some 5 ms of parsing or writing. */
+/** Characters of JSON to parse or write in one turn of the event loop: some 5 ms of work. */
 const jsonCharsPerTurn = 262_144;
-/** Requests per turn of the event loop: in a storm of requests, arrived tokens are sent between two turns. */
+/** Requests per turn of the event loop, so that tokens are sent between two turns even during a storm of requests. */
 const requestsPerTurn = 8;
 /** Retry-After of an `unavailable` error without a time. */
 const unavailableForS = 5;

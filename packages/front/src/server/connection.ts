@@ -55,7 +55,7 @@ function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection
   };
 }
 
-/** For requests that tests make without a socket. */
+/** The connection of a request without a socket: tests make such requests. */
 function withoutSocket(signal: AbortSignal): Connection {
   return {
     get left() {

@@ -88,7 +88,7 @@ export interface WorkerStateView {
 
 /** The texts from which a model's prompts are built. */
 export interface ModelPrompts extends PromptTexts {
-  /** Without its folder. */
+  /** Name of the model's file, without the folder. */
   readonly fileName: string;
 }
 
@@ -107,7 +107,7 @@ export interface ServedModel {
   /** The worker's info with the data of this model. */
   info(): WorkerInfo;
   status(): ModelStatus;
-  /** From the engine's last report, with the engine's job ids. */
+  /** The slots in the engine's last report, with the engine's job ids. */
   slots(): readonly SlotStatus[];
   /** Known from the model's file before an engine runs. @throws WaggleError unavailable while the format is unknown */
   readonly chatFormat: () => Promise<ChatFormat>;

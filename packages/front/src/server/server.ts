@@ -162,7 +162,7 @@ function closeUnassigned(response: ServerResponse): void {
  * and counted as a slow reader.
  */
 function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
-  // Until the response is sent; then Node sets its timeout for an idle connection.
+  // This timeout applies until the response is sent. Then Node sets the timeout of an idle connection.
   socket.setTimeout(2 * stallTimeoutMs);
   response.on("timeout", () => {
     if (response.writableEnded || socket.writableLength > 0) socket.destroy();

@@ -12,7 +12,7 @@ const timingsOf = (prompt: number, cached: number, completion: number): Record<s
     timings: { queue_ms: 1, prefill_ms: 30, decode_ms: 40, total_ms: 71, tokens_per_second: 100 },
   });
 
-test("cached tokens are not counted, and the first token counts to the prompt", () => {
+test("cached tokens are not counted, and the time of the first token counts as prompt time", () => {
   expect(timingsOf(10, 4, 5)).toEqual({
     cache_n: 4,
     prompt_n: 6,

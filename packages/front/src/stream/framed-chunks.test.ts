@@ -13,7 +13,7 @@ const end: StreamEvent = {
   timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
 };
 
-/** What a client gets of these reads, and what became of the reader. */
+/** The texts that a client gets for these reads, and whether the stream broke, the reader closed, `onClose` ran and errors were logged. */
 async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<Framing> = {}) {
   const lines: string[] = [];
   const log = createLogger({
@@ -56,7 +56,7 @@ async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<
 }
 
 describe("framedChunks", () => {
-  it("keeps the stream alive when there is nothing, or nothing to say", async () => {
+  it("sends keep-alive text if there are no events, or only events without text", async () => {
     const queued: StreamEvent = { type: "status", stream_id: "j", status: "loading" };
     expect((await run([[], [queued], [end]])).got).toEqual(["<silent>", "<unframed>", "<end>"]);
   });

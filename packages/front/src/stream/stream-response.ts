@@ -47,8 +47,8 @@ async function writeChunks(
 }
 
 /**
- * Writes a chunk of HTTP/1.1 (RFC 9112, section 7.1) as one string. Node would write four pieces, a tick later, which takes the main thread a tenth
- * of its time per token (bench/javascript.ts). Returns the stream that must drain before the next chunk, if that stream is full.
+ * Writes a chunk of HTTP/1.1 (RFC 9112, section 7.1) as one string. Node would write four pieces, a tick later, which costs a tenth of the main
+ * thread's time per token (bench/javascript.ts). Returns the stream that must drain before the next chunk, if that stream is full.
  */
 function writeChunk(outgoing: ServerResponse, text: string): Writable | undefined {
   const { socket } = outgoing;

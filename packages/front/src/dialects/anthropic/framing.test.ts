@@ -3,7 +3,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { anthropicFraming } from "./framing.ts";
 
-test("an event without a frame begins no answer, and does not put off the delta of a silence", () => {
+test("an event without text does not start the message, and does not postpone the keep-alive delta", () => {
   const clock = createFakeClock();
   const stream = { model: "m", requestId: "r", opening: "text", clock, pingIntervalMs: 1_000 } as const;
   const framing = anthropicFraming({ id: "job-7", callKey: "k" } as Job, stream);

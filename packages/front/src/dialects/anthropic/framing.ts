@@ -66,7 +66,7 @@ export function anthropicFraming(
       ]),
     frameError: (error) => send([anthropicError(error, requestId)]),
     keepAlive(why) {
-      // Events without text may be frequent: they must neither start the message early nor postpone the delta for ever.
+      // Events without text may be frequent: they must neither start the message early nor postpone the keep-alive delta for ever.
       const due = why === "silent" || clock.now() - sentAt >= pingIntervalMs;
       return due ? send([...start(nothingYet), ...blocks.nothing(opening)]) : encodeSseComment("waiting");
     },

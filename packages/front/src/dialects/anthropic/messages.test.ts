@@ -21,7 +21,7 @@ const called = (...ids: string[]) => ({
 });
 
 describe("blocks become messages", () => {
-  test("what says nothing is left out, as blocks are that kept a stream alive", () => {
+  test("empty blocks, such as those of keep-alive deltas, are left out", () => {
     const empty = [
       text(""),
       { type: "thinking", thinking: "", signature: "" },
@@ -36,11 +36,11 @@ describe("blocks become messages", () => {
   });
 
   test.each<[string, object, object[]]>([
-    ["an assistant that says nothing", { messages: [assistant(text(""))] }, []],
-    ["a system message that says nothing", { messages: [system("")] }, []],
-    ["instructions alone", { messages: [system("s")] }, [system("s")]],
-    ["instructions and an answer that says nothing", { system: "s", messages: [assistant()] }, [system("s")]],
-  ])("of %s there is a user's message all the same: templates need one", (_, body, told) => {
+    ["an empty message of the assistant", { messages: [assistant(text(""))] }, []],
+    ["an empty system message", { messages: [system("")] }, []],
+    ["only instructions", { messages: [system("s")] }, [system("s")]],
+    ["instructions and an empty answer", { system: "s", messages: [assistant()] }, [system("s")]],
+  ])("%s: an empty user message is added, since templates need a user message", (_, body, told) => {
     expect(read(body)).toEqual([...told, { role: "user", content: "" }]);
   });
 });
@@ -60,7 +60,7 @@ describe("the billing line", () => {
     expect(read({ system: line(1), messages })).toEqual(messages);
   });
 
-  test("stays where somebody speaks of it", () => {
+  test("stays in the middle of a text, and in a user's message", () => {
     const messages = [{ role: "user", content: line(1) }];
     expect(read({ system: `Drop ${line(1)}`, messages })).toEqual([
       { role: "system", content: `Drop ${line(1)}` },
@@ -69,12 +69,12 @@ describe("the billing line", () => {
   });
 });
 
-describe("system messages among the others", () => {
+describe("system messages within the conversation", () => {
   const now = "<system>\nnow\n</system>";
 
   test.each<[string, object[], object[]]>([
     [
-      "before all others join the system prompt",
+      "before all other messages join the system prompt",
       [system("now"), user(text("a"))],
       [
         { role: "system", content: "s\n\nnow" },
@@ -82,12 +82,12 @@ describe("system messages among the others", () => {
       ],
     ],
     [
-      "after the user are part of what it says",
+      "after a user message become part of that message",
       [user(text("a")), system("now")],
       [{ role: "user", content: `a\n\n${now}` }],
     ],
     [
-      "after the assistant are what the user says next",
+      "after an answer become part of the next user message",
       [assistant(text("a")), system("now"), user(text("b"))],
       [
         { role: "assistant", content: "a" },
@@ -95,7 +95,7 @@ describe("system messages among the others", () => {
       ],
     ],
     [
-      "between two answers are a turn of the user's",
+      "between two answers become a user message",
       [user(text("a")), assistant(text("b")), system("now"), assistant(text("d")), user(text("e"))],
       [
         { role: "user", content: "a" },
@@ -106,7 +106,7 @@ describe("system messages among the others", () => {
       ],
     ],
     [
-      "at the end as well",
+      "at the end become a user message",
       [assistant(text("a")), system("now")],
       [
         { role: "assistant", content: "a" },
@@ -114,21 +114,21 @@ describe("system messages among the others", () => {
       ],
     ],
     [
-      "after a result are part of it",
+      "after a result become part of the result",
       [assistant(call("c")), user(result("c", "r")), system("now")],
       [called("c"), { role: "tool", tool_call_id: "c", content: `r\n\n${now}` }],
     ],
     [
-      "between a call and its result are part of the result",
+      "between a call and its result become part of the result",
       [assistant(call("c")), system("now"), user(result("c", "r"))],
       [called("c"), { role: "tool", tool_call_id: "c", content: `r\n\n${now}` }],
     ],
     [
-      "between a call and its result are part of the text behind it",
+      "between a call and its result become part of the text after the result",
       [assistant(call("c")), system("now"), user(result("c", "r"), text("b"))],
       [called("c"), { role: "tool", tool_call_id: "c", content: "r" }, { role: "user", content: `${now}\n\nb` }],
     ],
-    ["that say nothing are left out", [user(text("a")), system("")], [{ role: "user", content: "a" }]],
+    ["without text are left out", [user(text("a")), system("")], [{ role: "user", content: "a" }]],
   ])("%s", (_, messages, expected) => {
     const first = messages[0] as { role: string };
     const read_ = read({ system: "s", messages });
@@ -137,7 +137,7 @@ describe("system messages among the others", () => {
     expect(read_.filter(({ role }) => role === "system")).toHaveLength(1);
   });
 
-  test("leave the prompt before them as it was", () => {
+  test("do not change the prompt before them", () => {
     const before = [user(text("a")), assistant(call("c")), user(result("c", "r")), system("now")];
     const after = [...before, assistant(text("b")), system("then"), user(text("d"))];
     expect(read({ messages: after }).slice(0, 3)).toEqual(read({ messages: before }));

@@ -37,24 +37,24 @@ describe("tools", () => {
 
 describe("thoughts", () => {
   test.each<[string, object, ChatFormat, object]>([
-    ["are off where there is a switch", {}, switchable, { enable_thinking: false }],
+    ["are off by default if the model has a switch", {}, switchable, { enable_thinking: false }],
     [
       "are on with a budget",
       { type: "enabled", budget_tokens: 9 },
       switchable,
       { enable_thinking: true, thinking_budget_tokens: 9 },
     ],
-    ["are on as the model likes", { type: "adaptive" }, switchable, { enable_thinking: true }],
+    ["are on without a budget if the model may choose", { type: "adaptive" }, switchable, { enable_thinking: true }],
     ["are off when asked", { type: "disabled" }, switchable, { enable_thinking: false }],
     [
-      "have a budget where they always come",
+      "have a budget if the model always thinks",
       { type: "enabled", budget_tokens: 9 },
       always,
       { thinking_budget_tokens: 9 },
     ],
-    ["come anyway where they always do", { type: "disabled" }, always, {}],
-    ["do not come where they never do", { type: "enabled", budget_tokens: 9 }, genericFormat, {}],
-    ["nor when the model may choose", { type: "adaptive" }, genericFormat, {}],
+    ["cannot be disabled if the model always thinks", { type: "disabled" }, always, {}],
+    ["are never on if the model cannot think", { type: "enabled", budget_tokens: 9 }, genericFormat, {}],
+    ["are never on if the model cannot think, even if it may choose", { type: "adaptive" }, genericFormat, {}],
   ])("%s", (_, thinking, of, expected) => {
     const fields = "type" in thinking ? { thinking } : {};
     const { tools: _tools, ...options } = optionsOf(fields, of);
@@ -63,7 +63,7 @@ describe("thoughts", () => {
     expect(mayThink(parse(fields), of)).toBe(on);
   });
 
-  test("take the effort where the model has levels of it, Anthropic's highest as its highest", () => {
+  test("use the effort if the model has effort levels; Anthropic's highest effort becomes the model's highest", () => {
     expect(optionsOf({ output_config: { effort: "low" } }, always)).toMatchObject({ reasoning_effort: "low" });
     expect(optionsOf({ output_config: { effort: "max" } }, always)).toMatchObject({ reasoning_effort: "high" });
     expect(optionsOf({ output_config: { effort: "max" } }, switchable)).not.toHaveProperty("reasoning_effort");

@@ -98,7 +98,7 @@ export function createCompletionRoutes(
       const body = await readBody(c, InfillRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
       if (served.info().infill === false)
-        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to.");
+        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to fill in.");
       return await answer(c, served, body, [infillPromptOf(body)]);
     },
   };

@@ -101,7 +101,7 @@ function anyObject(schema: Readonly<Record<string, unknown>>): unknown {
   return Object.keys(schema).length === 0 ? { type: "object" } : schema;
 }
 
-/** Bounds of the native field. The least bias bans a token, and the greatest one forces a token. */
+/** Bounds of the native logit bias. The least bias bans a token, and the greatest bias forces a token. */
 const [least, most] = [-100, 100];
 
 /** @throws WaggleError invalid_argument naming the field; the errors of `tokensOf` */
@@ -110,7 +110,7 @@ async function logitBiasOf(
   tokensOf: LlamaServerContext["tokensOf"],
 ): Promise<Sampling["logit_bias"]> {
   if (given == null) return undefined;
-  // In an object all keys are texts, so a key of digits is a token.
+  // The keys of an object are always strings, so a key that consists of digits is a token id.
   const entries = Array.isArray(given)
     ? given
     : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);

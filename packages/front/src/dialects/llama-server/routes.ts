@@ -9,7 +9,7 @@ import { llamaServerError } from "./errors.ts";
 import { createServerRoutes } from "./server-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
-/** `/v1/health` and OpenAI's completions use the handlers of the other two dialects. */
+/** `/v1/health` uses the native dialect's handler, and completions in OpenAI's format use the OpenAI dialect's handler. */
 export function createLlamaServerDialect(
   options: AppOptions,
   generations: Generations,

@@ -23,7 +23,7 @@ export function createWorkerRoutes(
   reference: Reference,
 ): Record<Exclude<keyof NativeRoutes, JobRouteName>, Handler> {
   const { view, models, state, registry, metrics } = options;
-  /** Header of llama-server, by which a scraper notices that the counters restarted. */
+  /** Value of llama-server's header that lets a scraper notice a restart of the counters. */
   const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));
 
   return {

@@ -18,7 +18,7 @@ const end: EndEvent = {
 
 const parsed = (line: string): Record<string, unknown> => JSON.parse(line) as Record<string, unknown>;
 
-test.each(["silent", "unframed"] as const)("a sign of life (%s) is an empty piece of the answer", (why) => {
+test.each(["silent", "unframed"] as const)("the keep-alive text (%s) is an empty piece of the answer", (why) => {
   const line = ollamaFraming(chatForm("m")).keepAlive(why);
   expect(line).toMatch(/^\{[^\n]*\}\n$/);
   expect(parsed(line)).toEqual({
@@ -33,7 +33,7 @@ test.each(["silent", "unframed"] as const)("a sign of life (%s) is an empty piec
   });
 });
 
-test("a token that says nothing has no line, but for its logprobs", () => {
+test("a token without text has a line only if it has logprobs", () => {
   const framing = ollamaFraming(chatForm("m"));
   expect(framing.frame(token({}))).toBe("");
   expect(framing.frame(token({ part: "reasoning" }))).toBe("");
@@ -42,7 +42,7 @@ test("a token that says nothing has no line, but for its logprobs", () => {
 });
 
 test.each(['{"n":', "[1]", "7", ""])(
-  "a call with the arguments %j is left out, and the answer counts as cut",
+  "a call with the arguments %j is left out, and the answer is reported as cut",
   (text) => {
     const framing = ollamaFraming(chatForm("m"));
     framing.frame(token({ part: "call", call: { index: 0, id: "c", name: "f" } }));
@@ -60,7 +60,7 @@ test("the last line counts all tokens of the prompt, and times in nanoseconds", 
   });
 });
 
-test("an answer too long to be put together has no context", () => {
+test("an end event without the message, because the answer was too long, gives no context", () => {
   const framing = ollamaFraming(generateForm("m", [{ role: "user", content: "a" }]));
   expect(parsed(framing.frameEnd(end))).not.toHaveProperty("context");
   const message = { role: "assistant" as const, content: "b" };

@@ -13,7 +13,7 @@ test.each([
   expect(countOf(parameters)).toBe(text);
 });
 
-test("the digest is the same for the same model, and another one for another", () => {
+test("a model keeps its digest, and different models have different digests", () => {
   const { digest } = listedModel(info);
   expect(digest).toMatch(/^[0-9a-f]{64}$/);
   expect(listedModel({ ...info, uptime_ms: 7, device: "cpu" })["digest"]).toBe(digest);
@@ -22,17 +22,17 @@ test("the digest is the same for the same model, and another one for another", (
   }
 });
 
-test("the digest is the file's own once it is known", () => {
+test("the digest is the file's hash once the hash is known", () => {
   expect(listedModel({ ...info, model_sha256: "a".repeat(64) })["digest"]).toBe("a".repeat(64));
   expect(listedModel({ ...info, model_sha256: null })["digest"]).toBe(listedModel(info)["digest"]);
 });
 
-test("a model that a processor computes takes no memory of a device", () => {
+test("a model on the CPU uses no GPU memory", () => {
   expect(runningModel(info, undefined)["size_vram"]).toBe(1_000);
   expect(runningModel({ ...info, device: "cpu" }, undefined)["size_vram"]).toBe(0);
 });
 
-test("expires_at is when the model is unloaded, and in three hundred years for a model that stays", () => {
+test("expires_at is the time when the model is unloaded, or some 300 years ahead if the model stays loaded", () => {
   expect(runningModel(info, "2026-01-02T03:04:05.000Z")["expires_at"]).toBe("2026-01-02T03:04:05.000+00:00");
   expect(runningModel(info, undefined)["expires_at"]).toMatch(/^23/);
 });

@@ -7,7 +7,7 @@ import { publicName } from "./model-name.ts";
 /** The version of Ollama whose API this dialect implements. Clients compare the numbers of the version. */
 export const ollamaVersion = "0.17.6";
 
-/** Expiry time of a model that stays loaded. Without `Z` and nanoseconds, which older Python clients cannot parse. */
+/** Expiry time of a model that stays loaded. Written without `Z` and nanoseconds, which older Python clients cannot parse. */
 const never = "2318-01-01T00:00:00+00:00";
 
 const unknown = "unknown";
@@ -30,7 +30,7 @@ export function runningModel(info: WorkerInfo, expiresAt: string | undefined): O
   return {
     ...listedModel(info),
     expires_at: expiresAt?.replace("Z", "+00:00") ?? never,
-    // Assumes that all layers are on the GPU, since the engine does not report their number here.
+    // Assumes that all layers are on the GPU, since the number of layers on the GPU is unknown here.
     size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
     context_length: info.context_size ?? 0,
   };

@@ -15,7 +15,7 @@ describe("the public name", () => {
   });
 });
 
-describe("a model is found", () => {
+describe("a requested name", () => {
   test.each([
     ["waggle-fake", "waggle-fake"],
     ["waggle-fake:latest", "waggle-fake"],
@@ -24,7 +24,7 @@ describe("a model is found", () => {
     ["Waggle Tiny Stories:latest", "Waggle Tiny Stories"],
     ["waggle-tiny-stories", "Waggle Tiny Stories"],
     ["u/r:q8_0", "u/r:Q8_0"],
-  ])("by %s, if it is %s", (asked, served) => {
+  ])("%s means the model %s", (asked, served) => {
     expect(isNameOf(asked, served)).toBe(true);
   });
 
@@ -32,16 +32,16 @@ describe("a model is found", () => {
     ["waggle-fake:7b", "waggle-fake"],
     ["llama3.2", "waggle-fake"],
     ["u/r", "u/r:Q8_0"],
-  ])("but not by %s, if it is %s", (asked, served) => {
+  ])("%s does not mean the model %s", (asked, served) => {
     expect(isNameOf(asked, served)).toBe(false);
   });
 });
 
-describe("a request names it", () => {
+describe("a request names a model", () => {
   const served = { name: "m", aliases: ["short"] } as unknown as ServedModel;
   const models = { all: () => [served], fallback: undefined } as unknown as ServedModels;
 
-  test("exactly, before one that differs by capitals or by characters that Ollama's clients do not take", () => {
+  test("by its exact name, before models whose names differ only in case or in characters that public names replace", () => {
     const all = ["Tale", "tale", "a b", "a-b"].map((name) => ({ name, aliases: [] }) as unknown as ServedModel);
     const among = { all: () => all, fallback: undefined } as unknown as ServedModels;
     for (const one of all) expect(askedModel({ model: one.name }, among).served).toBe(one);
@@ -49,7 +49,7 @@ describe("a request names it", () => {
     expect(askedModel({ model: "TALE" }, among).served.name).toBe("Tale");
   });
 
-  test("by an alias, or by any name where one model answers for all", () => {
+  test("by an alias, or by any name if there is a model for unknown names", () => {
     expect(askedModel({ model: "SHORT" }, models).served).toBe(served);
     expect(askedModel({ model: "x" }, { ...models, fallback: served })).toEqual({ asked: "x", served });
   });

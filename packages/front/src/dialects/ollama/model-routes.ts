@@ -119,7 +119,7 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
   };
 }
 
-/** The reference of a model: addresses of Hugging Face are repositories there, other names are in Ollama's registry. */
+/** The model's reference for a download: an address on Hugging Face means its repository there, any other name a model in Ollama's registry. */
 function referenceOf(asked: string): string {
   const hub = /^(?:https?:\/\/)?(?:hf\.co|huggingface\.co)\/(.+)$/i.exec(asked)?.[1];
   if (hub !== undefined) return `hf:${hub}`;

@@ -22,16 +22,16 @@ describe("think", () => {
     ["true", true, switchable, { enable_thinking: true }],
     ["false", false, switchable, { enable_thinking: false }],
     ["a level", "low", switchable, { enable_thinking: true }],
-    ["absent, where it always thinks", null, always, {}],
-    ["false, where it always thinks", false, always, { thinking_budget_tokens: 0 }],
-    ["a level, where it has levels", "high", levels, { reasoning_effort: "high" }],
-    ["absent, where it never thinks", undefined, never, {}],
-    ["false, where it never thinks", false, never, {}],
+    ["absent, for a model that always thinks", null, always, {}],
+    ["false, for a model that always thinks", false, always, { thinking_budget_tokens: 0 }],
+    ["a level, for a model with effort levels", "high", levels, { reasoning_effort: "high" }],
+    ["absent, for a model that never thinks", undefined, never, {}],
+    ["false, for a model that never thinks", false, never, {}],
   ] as const)("%s", (_, think, model, options) => {
     expect(thinkingOptions(think, model, "m")).toEqual(options);
   });
 
-  test.each([true, "low"] as const)("%s is refused where it never thinks", (think) => {
+  test.each([true, "low"] as const)("%s is refused for a model that never thinks", (think) => {
     expect(() => thinkingOptions(think, never, "m")).toThrow('"m" does not support thinking');
   });
 });

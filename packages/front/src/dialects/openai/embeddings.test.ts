@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { embeddingsJson } from "./embeddings.ts";
 
-/** Halves are exact in 32 bits, too. */
+/** The values are multiples of one half, which 32-bit floats represent exactly. */
 const vectorsOf = (count: number, width: number) =>
   Array.from({ length: count }, (_, row) => Array.from({ length: width }, (_unused, column) => (row - column) / 2));
 

@@ -10,7 +10,7 @@ function token(choice: number, text: string, logprob = -1): TokenEvent {
   return { ...stream, type: "token", index: 0, text, t_ms: 0, choice, logprobs };
 }
 
-test("of each prompt's answers the best ones are shown, the best first", () => {
+test("shows the best answers of each prompt, best first", () => {
   const answers = textCompletion({ best: { of: 3, shown: 2 } }).collect({
     head: {} as never,
     choices: 6,
@@ -18,7 +18,7 @@ test("of each prompt's answers the best ones are shown, the best first", () => {
   });
   [-3, -1, -2, -4, -6, -5].forEach((logprob, choice) => {
     answers.add(token(choice, String(choice), logprob));
-    // A long answer is no worse for its length.
+    // The mean logprob counts, so a longer answer is not ranked lower.
     if (choice === 1) answers.add(token(choice, "b", logprob));
   });
   const shown = answers.choices(end).map((choice) => [choice.index, "text" in choice && choice.text]);

@@ -1,4 +1,5 @@
-// Builds the choices of a text completion: the generated text, with `echo` after the prompt, with `best_of` only the best choices.
+// Builds the choices of a text completion from the generated text. With `echo`, the prompt precedes the text; with `best_of`, only the best choices
+// are returned.
 import type { Logprob, TextCompletion, TokenEvent } from "@waggle/protocol";
 import { choiceOf, completionLogprobs, createTextOffsets } from "./answer.ts";
 import type { CompleteReason, TextLogprob, TextOffsets } from "./answer.ts";
@@ -11,7 +12,10 @@ type Choice = TextCompletion["choices"][number];
 export interface TextOptions {
   /** The prompt to send before the answer of this choice. Called when the choice's job has produced text, or has ended. */
   readonly echo?: ((choice: number) => Echo) | undefined;
-  /** Each `of` neighbouring choices have one prompt; the `shown` most probable choices of a prompt are returned. A stream returns all choices. */
+  /**
+   * `of`: number of successive choices with the same prompt. `shown`: number of choices to return for each prompt, most probable first. A stream
+   * returns all choices.
+   */
   readonly best?: { readonly of: number; readonly shown: number } | undefined;
 }
 

@@ -2,7 +2,7 @@ import { WaggleError } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { responseErrorOf } from "./errors.ts";
 
-test("a response that found no room says when to come back, as Codex reads it", () => {
+test("the error of a full queue contains the retry time in the words that Codex reads", () => {
   const error = new WaggleError("resource_exhausted", "The queue is full.", { retryAfterS: 3 });
   expect(responseErrorOf(error)).toEqual({
     code: "rate_limit_exceeded",
@@ -11,14 +11,14 @@ test("a response that found no room says when to come back, as Codex reads it", 
 });
 
 test.each([
-  ["no time to come back", new WaggleError("resource_exhausted", "x"), "rate_limit_exceeded"],
+  ["a full queue without a retry time", new WaggleError("resource_exhausted", "x"), "rate_limit_exceeded"],
   [
     "a prompt that is too long",
     new WaggleError("invalid_argument", "x", { details: { n_prompt_tokens: 9, n_ctx: 8 } }),
     "context_length_exceeded",
   ],
   ["any other wrong prompt", new WaggleError("invalid_argument", "x"), "invalid_prompt"],
-  ["what is our own fault", new WaggleError("internal", "x", { retryAfterS: 3 }), "server_error"],
+  ["an internal error", new WaggleError("internal", "x", { retryAfterS: 3 }), "server_error"],
 ])("the code of %s", (_, error, code) => {
   expect(responseErrorOf(error)).toEqual({ code, message: "x" });
 });

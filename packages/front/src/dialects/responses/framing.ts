@@ -103,8 +103,8 @@ export function responseFraming(
       ended = true;
       return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
     },
-    // An event, since some clients' watchdogs ignore comments. A comment only if there is no number for an event: the stream has ended, or another
-    // stream has sent this stream's next event.
+    // Sends an event, since some clients' watchdogs ignore comments. Sends a comment only if there is no number for an event: the stream has ended,
+    // or another stream has sent this stream's next event.
     keepAlive() {
       const text = begin() + pauses();
       if (text !== "") return text;

@@ -9,20 +9,20 @@ const idsOf = ({ data }: Readonly<Record<string, unknown>>): unknown[] =>
   (data as { id: string }[]).map(({ id }) => id);
 
 test.each([
-  ["the latest first", {}, ["4", "3", "2", "1"], false],
-  ["in another order", { order: "asc" }, ids, false],
-  ["the first of them", { limit: "3" }, ["4", "3", "2"], true],
-  ["those after one", { after: "3" }, ["2", "1"], false],
-  ["some of those after one", { after: "1", order: "asc", limit: "2" }, ["2", "3"], true],
-  ["the last of those after one", { after: "2", order: "asc", limit: "2" }, ["3", "4"], false],
-  ["as many as there may be", { limit: "100", order: "asc" }, ids, false],
+  ["the latest item comes first by default", {}, ["4", "3", "2", "1"], false],
+  ["in ascending order", { order: "asc" }, ids, false],
+  ["the first items up to the limit", { limit: "3" }, ["4", "3", "2"], true],
+  ["all items after an item", { after: "3" }, ["2", "1"], false],
+  ["the first items after an item", { after: "1", order: "asc", limit: "2" }, ["2", "3"], true],
+  ["the last items after an item", { after: "2", order: "asc", limit: "2" }, ["3", "4"], false],
+  ["all items with the greatest limit", { limit: "100", order: "asc" }, ids, false],
 ])("%s", (_, query, expected, more) => {
   const list = page(query);
   expect(idsOf(list)).toEqual(expected);
   expect(list).toMatchObject({ object: "list", first_id: expected[0], last_id: expected.at(-1), has_more: more });
 });
 
-test("twenty items by default, and an empty page of an empty list", () => {
+test("a page has twenty items by default, and an empty list has an empty page", () => {
   const many = Array.from({ length: 21 }, (_, index) => ({ type: "web_search_call" as const, id: `${index}` }));
   const list = inputItemPage(many, () => undefined);
   expect([idsOf(list).length, list["has_more"]]).toEqual([20, true]);
@@ -34,12 +34,12 @@ test.each([
   ["limit", { limit: "101" }],
   ["limit", { limit: "x" }],
   ["order", { order: "up" }],
-])("a wrong %s is refused by name: %j", (field, query) => {
+])("the error for a wrong %s names the field: %j", (field, query) => {
   expect(() => page(query)).toThrow(
     expect.objectContaining({ details: { problems: [expect.objectContaining({ field })] } }),
   );
 });
 
-test("there is nothing after an item that is not there", () => {
+test("a page after an unknown item is refused", () => {
   expect(() => page({ after: "5" })).toThrow('after item "5"');
 });

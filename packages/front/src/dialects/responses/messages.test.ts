@@ -9,7 +9,7 @@ const call = (id: string): ResponseItem => ({ type: "function_call", call_id: id
 const result = (id: string): ResponseItem => ({ type: "function_call_output", call_id: id, output: id });
 const called = (id: string) => ({ id, type: "function", function: { name: "f", arguments: "{}" } });
 
-test("what begins anew is another message", () => {
+test("reasoning or a text after a result, and after an earlier text, begins a new message", () => {
   expect(
     messagesOf("i", [
       thought("1"),
@@ -33,32 +33,35 @@ test("what begins anew is another message", () => {
 });
 
 test.each([
-  ["words after it", [call("0"), answer("A")], { content: "A", tool_calls: [called("0")] }],
+  ["a text after the call", [call("0"), answer("A")], { content: "A", tool_calls: [called("0")] }],
   [
-    "words before and after it",
+    "texts before and after the call",
     [answer("A"), call("0"), answer("B"), answer(""), answer("C"), call("1")],
     { content: "A\n\nB\n\nC", tool_calls: [called("0"), called("1")] },
   ],
   [
-    "thoughts before and after it",
+    "reasoning before and after the call",
     [thought("a"), call("0"), thought("b"), { type: "reasoning" }, call("1")],
     { reasoning_content: "a\n\nb", content: "", tool_calls: [called("0"), called("1")] },
   ],
   [
-    "thoughts and words after it",
+    "reasoning and a text after the call",
     [call("0"), thought("a"), answer("A"), thought("b")],
     { reasoning_content: "a\n\nb", content: "A", tool_calls: [called("0")] },
   ],
-] satisfies [string, ResponseItem[], object][])("nothing comes between a call and its result: %s", (_, items, said) => {
-  expect(messagesOf(undefined, [asked("q"), ...items, result("0"), answer("z")])).toEqual([
-    { role: "user", content: "q" },
-    { role: "assistant", ...said },
-    { role: "tool", tool_call_id: "0", content: "0" },
-    { role: "assistant", content: "z" },
-  ]);
-});
+] satisfies [string, ResponseItem[], object][])(
+  "items between a call and its result join the call's message: %s",
+  (_, items, said) => {
+    expect(messagesOf(undefined, [asked("q"), ...items, result("0"), answer("z")])).toEqual([
+      { role: "user", content: "q" },
+      { role: "assistant", ...said },
+      { role: "tool", tool_call_id: "0", content: "0" },
+      { role: "assistant", content: "z" },
+    ]);
+  },
+);
 
-test("an answer with a call ends where somebody else speaks", () => {
+test("an answer with a call ends before a message of another role", () => {
   expect(messagesOf(undefined, [call("0"), asked("q"), answer("A")])).toEqual([
     { role: "assistant", content: "", tool_calls: [called("0")] },
     { role: "user", content: "q" },

@@ -2,9 +2,9 @@
 // the same events in each stream, but keepalives depend on time, so their positions are stored here.
 
 export interface Numbering {
-  /** For each keepalive so far, in order: the number of other events before it. */
+  /** For each keepalive so far, in order: the number of events before it, without keepalives. */
   readonly pauses: number[];
-  /** Number of other events that at least one stream has sent, so that their numbers are fixed. */
+  /** Number of events, without keepalives, that at least one stream has sent. The numbers of these events are fixed. */
   sent: number;
 }
 

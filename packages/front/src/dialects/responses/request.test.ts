@@ -28,12 +28,18 @@ async function optionsOf(body: ResponseRequest, chatFormat: ChatFormat): Promise
 test.each([
   ["a level", "low", levels, { reasoning_effort: "low" }, "low"],
   ["a level that templates do not know", "xhigh", levels, { reasoning_effort: "high" }, "xhigh"],
-  ["the least one, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
-  ["none, of a model that never thinks", "none", genericFormat, {}, null],
-  ["a level, of a model that is on or off", "low", switched, { enable_thinking: true }, "low"],
-  ["none, of a model that is on or off", "none", switched, { enable_thinking: false }, "none"],
-  ["a level, where the switch has its name", "low", switchedByEffort, { enable_thinking: true }, "low"],
-  ["a level, of a model that does not think", "high", genericFormat, {}, null],
+  ["OpenAI's lowest level, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
+  ["none, for a model that never thinks", "none", genericFormat, {}, null],
+  ["a level, for a model that only switches thinking on or off", "low", switched, { enable_thinking: true }, "low"],
+  ["none, for a model that only switches thinking on or off", "none", switched, { enable_thinking: false }, "none"],
+  [
+    "a level, for a model whose switch is called reasoning_effort",
+    "low",
+    switchedByEffort,
+    { enable_thinking: true },
+    "low",
+  ],
+  ["a level, for a model that never thinks", "high", genericFormat, {}, null],
 ])("an effort: %s", async (_, effort, chatFormat, options, told) => {
   const body: ResponseRequest = { reasoning: { effort } };
   expect(await optionsOf(body, chatFormat)).toEqual(options);
@@ -45,7 +51,7 @@ test("an effort of none is refused by a model that always thinks", async () => {
   await expect(optionsOf(body, levels)).rejects.toThrow(/"reasoning.effort".*always thinks/);
 });
 
-test("without an effort the model's format is not read, which is unknown before it has been loaded", async () => {
+test("without an effort, the request does not need the model's format, which is unknown before the load", async () => {
   const chatFormat = (): never => {
     throw new Error("unknown");
   };

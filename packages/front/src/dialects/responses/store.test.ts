@@ -23,7 +23,7 @@ function keep(store: ResponseStore, client: string, id: string, text: string, pr
 
 const isThere = (store: ResponseStore, client: string, id: string): boolean => store.charactersOf(client, id) > 0;
 
-test("the least recently used goes first, and what it took is free again", () => {
+test("the least recently used response is dropped first, and its bytes no longer count", () => {
   const { store } = start();
   const ids = ["1", "2", "3", "4"];
   for (const id of ids) {
@@ -48,7 +48,7 @@ test("the client with the most stored bytes makes room", () => {
   expect(isThere(store, "quiet", "mine")).toBe(true);
 });
 
-test("it goes a day after its last use", () => {
+test("a response is dropped a day after its last use", () => {
   const { store, clock } = start();
   keep(store, "a", "r", "hi");
   clock.advance(day - 1);
@@ -68,7 +68,7 @@ test("a response that was deleted while it ran does not come back", () => {
   expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
 });
 
-test("an item is there as long as one of the responses that have it, and it is the latest one's", () => {
+test("an item is found as long as any response contains it; the latest of these responses counts", () => {
   const { store } = start();
   const said = (content: string) => [{ type: "message" as const, id: "msg", role: "user" as const, content }];
   for (const id of ["1", "2", "3"]) store.keep("a", { head: headOf(id), previousId: undefined, input: said(id) });
@@ -82,7 +82,7 @@ test("an item is there as long as one of the responses that have it, and it is t
   expect(shown()).toBeUndefined();
 });
 
-test("an input that is too long for a string leaves everything as it was", () => {
+test("an input whose JSON exceeds the maximum length of a string changes nothing", () => {
   const { store } = start();
   keep(store, "a", "r", "hi");
   const before = store.bytes;

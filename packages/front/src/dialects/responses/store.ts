@@ -32,7 +32,7 @@ export interface ResponseStore {
   keep(client: string, response: Omit<KeptResponse, "ended">): void;
   /** Adds the end of the response, unless the response was deleted meanwhile. */
   end(client: string, id: string, ended: EndedResponse): void;
-  /** Undefined also for another client's response. Counts as a use. */
+  /** The client's response with this id; undefined if the id is unknown or is another client's. Counts as a use. */
   find(client: string, id: string): KeptResponse | undefined;
   /** Like `find`. @param field the field with the id, for the error. @throws WaggleError not_found */
   get(client: string, id: string, field?: string): KeptResponse;

@@ -8,7 +8,7 @@ function readInPieces(pieces: readonly string[]): { readonly deltas: readonly st
   return { deltas, text: reader.text };
 }
 
-test("what has been read is the input, wherever its JSON is cut, and no piece of it ends within a character", () => {
+test("the pieces together are the input, wherever the JSON is cut, and no piece ends within a character", () => {
   const inputs = fc.string({ unit: fc.constantFrom("a", '"', "\\", "\n", "u", "d", "8", "é", "🐝", "\u0000") });
   const cuts = fc.array(fc.nat(80), { maxLength: 8 });
   fc.assert(
@@ -28,10 +28,10 @@ test("what has been read is the input, wherever its JSON is cut, and no piece of
 });
 
 test.each([
-  ["of a string that is cut", ['{"input": "abc\\', ""], "abc"],
+  ["of a string without its end", ['{"input": "abc\\', ""], "abc"],
   ["of another argument", ['{"patch": "abc"}'], '{"patch": "abc"}'],
-  ["of no JSON", ["abc"], "abc"],
-  ["with a raw line break, which JSON has not", ['{"input": "a\nb"}'], "a\nb"],
+  ["of text that is not JSON", ["abc"], "abc"],
+  ["with a raw line break, which JSON does not allow", ['{"input": "a\nb"}'], "a\nb"],
 ])("the input %s", (_, pieces, expected) => {
   expect(readInPieces(pieces).text).toBe(expected);
 });

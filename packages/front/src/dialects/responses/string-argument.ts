@@ -58,7 +58,7 @@ function readableOf(inside: string): { readonly length: number; readonly ends: b
   return { length: inside.length - (trailingEscape(inside)?.length ?? 0), ends: false };
 }
 
-/** An escaped backslash starts no escape. */
+/** The incomplete escape at the end, if any. An escaped backslash starts no escape. */
 function trailingEscape(inside: string): string | undefined {
   const tail = incomplete.exec(inside);
   if (tail === null) return undefined;
