@@ -128,7 +128,8 @@ export function watchWorker(api: Api): WorkerWatch {
   }
 
   async function ask(): Promise<void> {
-    // Requested first, because the request for the log depends on a restart, and so that only one request fails if the worker is offline.
+    // Requested first, because the answer shows a restart, on which the request for the log depends. If the worker is offline, no other
+    // requests follow.
     await askInfo();
     await models.refresh();
     await Promise.all([

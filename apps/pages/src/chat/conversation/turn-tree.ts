@@ -43,7 +43,7 @@ export function shownPath<T extends TreeTurn>(turns: readonly T[], chosen: Chose
   for (let at = beginning; ;) {
     const next = branches.get(at);
     const turn = next?.find(({ id }) => id === chosen[at]) ?? next?.at(-1);
-    // Each turn follows one other turn, so a path from the beginning has no circle.
+    // Each turn has a single parent, so a path from the beginning has no circle.
     if (turn === undefined) return path;
     path.push(turn);
     at = turn.id;

@@ -1,4 +1,4 @@
-// Owns the numeric settings: each setting's hint and range. The ranges are those of the request's schema; a test compares the two.
+// Owns the numeric settings: each setting's hint and range. The request's schema has the same ranges; a test compares both.
 import { formatCount } from "../../parts/format.ts";
 
 export interface NumberField {

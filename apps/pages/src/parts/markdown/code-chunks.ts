@@ -95,7 +95,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
         fullChars += end;
         rest = rest.slice(end);
       }
-      // A chunk that has just become full had colours as the last chunk.
+      // A chunk that has just become full already had colours as the last chunk. Colour it at once, so that the colours stay.
       if (full.length === coloured + 1) colourNext();
       return rest === "" ? full.slice() : [...full, last()];
     },
