@@ -185,7 +185,7 @@ export function watchWorker(api: Api): WorkerWatch {
     async cancel({ job_id, client }) {
       const path = `/v1/jobs/${encodeURIComponent(job_id)}?client=${encodeURIComponent(client)}`;
       const response = await api.request(path, { method: "DELETE" });
-      // With 404, the job has ended meanwhile, and the worker has forgotten it.
+      // A 404 means that the job has ended meanwhile, and that the worker no longer has it.
       if (!response.ok && response.status !== 404) throw new Error((await problemOf(response)).message);
       await refresh();
     },

@@ -433,7 +433,7 @@ describe("the worker's own state", () => {
     expect((await reader?.read())?.done).toBe(true);
   });
 
-  it("while it loads is live but not ready, with the reason", async () => {
+  it("is live but not ready while the model loads, with the reason", async () => {
     start({ loadLater: true });
     expect((await call("GET", "/livez")).status).toBe(200);
     const ready = await call("GET", "/readyz");

@@ -25,7 +25,7 @@ function submit(prompt: string, listener: JobListener) {
   return worker.dispatcher.submit(spec, listener);
 }
 
-test("a listener gets the engine's events, each death of an engine, and at last the end, once", async () => {
+test("a listener gets the engine's events, each death of an engine, and exactly one end, which is last", async () => {
   const gate = createStepGate();
   worker = createInlineWorker({ gate, slots: 1 });
   const { heard, listener } = createRecorder();

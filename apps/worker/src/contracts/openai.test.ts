@@ -211,7 +211,7 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("refuses images by name, in OpenAI's shape, and says not to retry", async () => {
+  it("refuses images by name, in OpenAI's shape, and asks the client not to retry", async () => {
     start();
     const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }];
     const response = await post("/v1/chat/completions", { messages });

@@ -362,7 +362,7 @@ describe("a swap", () => {
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
   });
 
-  test("is refused without room for both files, and the old file stays", async () => {
+  test("is refused without memory for both files, and the old file continues to serve", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });

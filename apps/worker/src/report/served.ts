@@ -19,7 +19,7 @@ const retryAfterS = 5;
 
 export interface ServedOptions {
   readonly models: Models;
-  /** For models that are not loaded. */
+  /** Descriptions of models that are not loaded, from their files. */
   readonly descriptions: Descriptions;
   readonly clock: Clock;
   readonly threads: number;
@@ -78,7 +78,7 @@ function createServedModel(
 ): ServedModel {
   const { pool } = models;
 
-  /** From the engine's report if the model was ever loaded, otherwise from its file. */
+  /** The answer format and prompt inputs: from the engine's report if the model was ever loaded, otherwise from its file. */
   async function formatAndPrompts(failed: string): Promise<FormatAndPrompts> {
     const { current } = entry;
     const { host } = current;

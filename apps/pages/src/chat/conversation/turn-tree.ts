@@ -9,7 +9,7 @@ export interface TreeTurn {
   readonly sentAt: number;
 }
 
-/** Id of the shown turn among several with the same parent, by the id of that parent; `""` for the beginning. */
+/** For each parent's id, the id of the shown turn among the turns with that parent. The key for the first turns is `""`. */
 export type Chosen = Readonly<Record<string, string>>;
 
 const beginning = "";

@@ -23,7 +23,7 @@ export interface Colours {
 }
 
 const chunkLines = 64;
-/** A chunk of long lines is already full with this number of characters. */
+/** Number of characters with which a chunk is full, even if it has fewer lines than `chunkLines`. */
 const chunkChars = 8_192;
 
 export interface Chunk {

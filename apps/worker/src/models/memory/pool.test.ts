@@ -88,7 +88,7 @@ function actor(name: string, sizeMib = 100): Actor {
     },
     async unload() {
       if (state.name === "unloaded") return;
-      // At first the host has nothing to unload.
+      // A host that has loaded nothing yet has nothing to unload.
       const gone = state.name === "waiting" || state.name === "failed";
       if (state.name !== "unloading") state.apply("unload");
       leaving ??= deferred<void>();

@@ -280,7 +280,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       held.wantedBy = undefined;
       line.delete(held);
     }
-    // In a later turn, since the caller that changes the state has not finished yet.
+    // Call `advance` in a later turn, because the caller that changes the state has not finished yet.
     if (state === "ready" || state === "failed") queueMicrotask(() => closed || advance());
   }
 

@@ -269,7 +269,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     refuse() {
       stopLoading();
-      // The supervisor's reason for giving up was reported before, and says more.
+      // The supervisor has already reported why it gave up, which is more precise.
       if (state.name === "failed") return;
       const refuse = engine === undefined ? dispatcher.refuse : dispatcher.drain;
       refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
