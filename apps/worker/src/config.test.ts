@@ -172,7 +172,7 @@ function valueOf(config: WorkerConfig, key: OptionKey): unknown {
   return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 
-/** Other flags that a setting requires. */
+/** Other flags without which the setting is refused. */
 function company(key: OptionKey): readonly string[] {
   if (key === "localMode" || key === "apiTokenFile") return [];
   if (key === "natsCreds" || key === "natsInsecure") return [...local, "--nats-url", "nats://a"];
@@ -192,16 +192,19 @@ test.each(settings)("$flag is a flag", ({ key, row }) => {
   expect(valueOf(run([...company(key), ...asFlag(row, second)]), key)).toEqual(secondValue);
 });
 
-test.each(settings)("$flag is the variable $variable", ({ key, variable }) => {
+test.each(settings)("$variable sets the same value as $flag", ({ key, variable }) => {
   const [first, firstValue, second, secondValue] = samples[key];
   expect(valueOf(run(company(key), { [variable]: first }), key)).toEqual(firstValue);
   expect(valueOf(run(company(key), { [variable]: second }), key)).toEqual(secondValue);
 });
 
-test.each(settings)("a bad value of $variable is refused, naming both it and $flag", ({ key, flag, variable }) => {
-  const start = new RegExp(`^Cannot use ${flag} ".*" \\(from the variable ${variable}\\): `);
-  expect(refusal(company(key), { [variable]: samples[key][4] })).toMatch(start);
-});
+test.each(settings)(
+  "the error for a bad value of $variable names the variable and $flag",
+  ({ key, flag, variable }) => {
+    const start = new RegExp(`^Cannot use ${flag} ".*" \\(from the variable ${variable}\\): `);
+    expect(refusal(company(key), { [variable]: samples[key][4] })).toMatch(start);
+  },
+);
 
 const valued = settings.filter(({ row }) => row.value !== undefined);
 
@@ -378,11 +381,11 @@ test("a relative path of an adapter is resolved from the working folder", () => 
   ]);
 });
 
-test("the replay limit of one job is at most that of all jobs", () => {
+test("the replay limit of one job is at most the limit of all jobs", () => {
   expect(refusal([...local, "--replay-buffer", "2MiB", "--replay-total", "1MiB"])).toContain("--replay-buffer");
 });
 
-test("the limit of one body is at most that of all bodies", () => {
+test("the limit of one body is at most the limit of all bodies", () => {
   expect(refusal([...local, "--max-body", "2MiB", "--max-bodies", "1MiB"])).toContain("--max-bodies");
 });
 

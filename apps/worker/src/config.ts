@@ -45,7 +45,7 @@ export interface WorkerConfig
   readonly version: string;
   /** Undefined when stdout is not a terminal. */
   readonly screen: Screen | undefined;
-  /** Whether the models folder was set: the worker then serves the models in it. */
+  /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
   readonly models: readonly ConfiguredModel[];
   /** Settings for loading models that have no separate settings. */

@@ -147,7 +147,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   let preloaded: readonly ModelEntry[] = [];
 
-  /** Whether the process prints this failure when it exits, so that the log must not repeat it. */
+  /** Whether the process prints this host's failure when it exits, so that the log must not repeat the failure. */
   function isLastLine(host: ModelHost): boolean {
     return config.quietLog && host.loads.count === 0 && isAll(host);
   }

@@ -104,7 +104,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     },
   });
 
-  /** Adds turns, and requests the last one, which is an answer. */
+  /** Adds turns, and requests the last turn, which is an answer. */
   function ask(id: string, turns: readonly Turn[], patch: HeadPatch = {}): void {
     const answer = turns.at(-1);
     if (answer?.role === "assistant") startJob(id, answer, () => conversations.add(id, turns, patch));
@@ -115,7 +115,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     startJob(id, answer, () => conversations.change(id, answer.id, () => answer));
   }
 
-  /** In one batch, so that no effect looks for the answer's stream before its job counts as submitting. */
+  /** Makes all changes in one batch, so that no effect looks for the answer's stream before its job counts as submitting. */
   function startJob(id: string, answer: Answer, write: () => void): void {
     answerStream.leave(id);
     const coming = liveAnswer(conversations.get(id) ?? { turns: [] });

@@ -11,7 +11,7 @@ it.each([
   [22, "22nd in line"],
 ])("position %i is %s", (position, words) => expect(describeLine(position)).toBe(words));
 
-it("adds the expected wait", () => {
+it("a queue position is shown with the expected wait", () => {
   expect([describeLine(1, 3_100), describeLine(2, 900)]).toEqual(["next in line, about 4 s", "2nd in line, about 1 s"]);
 });
 

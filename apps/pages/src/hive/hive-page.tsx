@@ -22,7 +22,7 @@ import { WorkerCard } from "./workers/worker-card.tsx";
 import { WorkerTable } from "./workers/worker-table.tsx";
 import { totalsOf } from "./state/worker-figures.ts";
 
-/** Above this number, the cards of offline workers are collapsed, because they would separate the online workers from the charts. */
+/** Above this number, the cards of offline workers are collapsed, because so many cards would separate the online workers from the charts. */
 const goneCardsLimit = 6;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { stateChanges, statesOf } from "./announce.ts";
 import { modelStatus } from "./testing/model-status.ts";
 
-it("announces models that appeared, changed or disappeared, and no others", () => {
+it("announces models that appeared, changed or disappeared, and no other models", () => {
   const before = statesOf([modelStatus("a"), modelStatus("b", { state: "ready" }), modelStatus("c")]);
   const after = statesOf([
     modelStatus("a", { state: "loading" }),

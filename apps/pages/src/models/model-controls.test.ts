@@ -11,7 +11,7 @@ const pull: Change = {
   progress: { type: "progress", stage: "downloading", progress: 0.42 },
 };
 
-it("is undefined without changes, and prefers a change with figures", () => {
+it("there is no summary without changes, and a change with figures is preferred", () => {
   expect(summaryOf([])).toBeUndefined();
   expect(summaryOf([load])?.words).toBe("Changing…");
   expect(summaryOf([load, pull])).toEqual({
@@ -21,7 +21,7 @@ it("is undefined without changes, and prefers a change with figures", () => {
   });
 });
 
-it("prefers a failure to all other changes", () => {
+it("a failed change is preferred to all other changes", () => {
   expect(summaryOf([pull, { ...load, state: "failed" }])).toMatchObject({ state: "failed", words: "Change failed" });
   expect(summaryOf([{ ...pull, state: "failed" }, load])?.words).toBe("Download failed");
 });

@@ -78,7 +78,7 @@ function occupation(model: ModelStatus): readonly string[] {
   ].filter((words) => words !== undefined);
 }
 
-/** The model's progress, unless a change of this page already shows that; and other files that are served under the model's name. */
+/** The model's progress, unless a change of this page already shows the progress; and other files that are served under the model's name. */
 function Movement({ model, change }: Pick<ModelRowProps, "model" | "change">): VNode | null {
   const { replacing, leaving = 0 } = model;
   return (

@@ -22,7 +22,7 @@ const scrape = parseScrape(
   ].join("\n"),
 );
 
-it("has the known values of each engine, and undefined for unknown values", () => {
+it("engineFigures returns the known values of each engine, and undefined for unknown values", () => {
   const [a, b] = engineFigures(scrape);
   expect(a).toMatchObject({ model: "a", residentBytes: 1_000, starts: 3, deaths: 2, kvUse: 0.25, cachedShare: 0.25 });
   expect(b).toMatchObject({ model: "b", starts: 1, deaths: 0, residentBytes: undefined, cachedShare: undefined });

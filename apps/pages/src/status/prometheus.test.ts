@@ -24,7 +24,7 @@ it("computes a quantile of the values between two scrapes; undefined without val
   expect(quantile(0.5, "waggle_x", after, after)).toBeUndefined();
 });
 
-it("has no upper bound for a value beyond the last bucket", () => {
+it("computes a quantile without an upper bound for a value beyond the last bucket", () => {
   expect(quantile(0.5, "waggle_x", parseScrape(text([0, 0, 0])), parseScrape(text([0, 0, 4])))).toEqual({
     guess: 1,
     atMost: Infinity,

@@ -14,7 +14,7 @@ it("computes rates between two scrapes", () => {
   expect(ttftP50).toEqual([undefined, undefined]);
 });
 
-it("has no value for a time without scrapes", () => {
+it("a series has no value for a time without scrapes", () => {
   const { tokensPerSecond } = seriesOf([scrape(0, 0), scrape(2_000, 100), scrape(62_000, 900), scrape(64_000, 900)]);
   expect(tokensPerSecond).toEqual([50, undefined, 0]);
 });

@@ -128,7 +128,8 @@ export function watchWorker(api: Api): WorkerWatch {
   }
 
   async function ask(): Promise<void> {
-    // Requested first, because the request for the log depends on a restart, and so that only one request fails if the worker is offline.
+    // Requested first, because the answer shows a restart, on which the request for the log depends. If the worker is offline, no other
+    // requests follow.
     await askInfo();
     await models.refresh();
     await Promise.all([
@@ -184,7 +185,7 @@ export function watchWorker(api: Api): WorkerWatch {
     async cancel({ job_id, client }) {
       const path = `/v1/jobs/${encodeURIComponent(job_id)}?client=${encodeURIComponent(client)}`;
       const response = await api.request(path, { method: "DELETE" });
-      // With 404, the job has ended meanwhile, and the worker has forgotten it.
+      // A 404 means that the job has ended meanwhile, and that the worker no longer has it.
       if (!response.ok && response.status !== 404) throw new Error((await problemOf(response)).message);
       await refresh();
     },

@@ -48,7 +48,7 @@ const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {
   failed: "failed",
 };
 
-/** The device and the build are known from a loaded engine; without one, only the backend's name is known. */
+/** Only a loaded engine reports the device and the build; otherwise, the text is the backend's name. */
 function backendWords({ backend, device, engine_build: build }: WorkerInfo): string {
   if (backend === "fake") return "fake backend, no model";
   return device === undefined ? backend : [device, build].filter(Boolean).join(", ");

@@ -16,12 +16,12 @@ describe.each([...errorCodes, "unreachable", "gone"] as const)("%s", (code) => {
   });
 });
 
-it("has a different title for each code", () => {
+it("each code has a different title", () => {
   const codes: readonly Problem["code"][] = [...errorCodes, "unreachable", "gone"];
   expect(new Set(codes.map((code) => adviseOn({ code, message: "" }, now).title)).size).toBe(codes.length);
 });
 
-it("gives the server's wait, but never a negative one", () => {
+it("gives the server's wait, but never a negative wait", () => {
   const busy: Problem = { code: "resource_exhausted", message: "Cannot accept the job: the queue is full (4)." };
   expect(adviseOn(busy, now).waitMs).toBeUndefined();
   expect(adviseOn({ ...busy, retryAt: now + 3_000 }, now).waitMs).toBe(3_000);
@@ -80,7 +80,7 @@ it("leads to the token dialog if a token is missing", () => {
   expect(adviseOn({ code: "unauthenticated", message: "x" }, now).remedy).toBe("token");
 });
 
-it.each(["from_the_future", "__proto__", "toString"])("treats an unknown code as an internal error: %s", (code) => {
+it.each(["from_the_future", "__proto__", "toString"])("an unknown code counts as an internal error: %s", (code) => {
   const problem = { ...unreachable, code } as unknown as Problem;
   expect(adviseOn(problem, now).title).toBe("Something went wrong in the server");
 });

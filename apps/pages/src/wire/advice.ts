@@ -130,7 +130,7 @@ function adviseOnCrowd({ message, details, retryAt }: Problem): Omit<Advice, "wa
       todo: "Wait until there is room again, or ask the server's operator for more.",
     };
   }
-  // With a time, the notice counts down, and would contradict the message, which names a fixed number of seconds.
+  // If the server gave a time, the notice counts down. The server's message has a fixed number of seconds and would contradict the countdown.
   return {
     title: "The server is busy",
     todo:

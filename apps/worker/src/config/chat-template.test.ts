@@ -1,4 +1,4 @@
-// Tests --chat-template: a name of llama.cpp's templates, one of ours, or a file.
+// Tests --chat-template: the name of a template of llama.cpp or Waggle, or a file.
 import { expect, test } from "vitest";
 import { readChatTemplate } from "./chat-template.ts";
 
@@ -11,8 +11,8 @@ function read(path: string): string {
 }
 
 test.each([
-  ["a name of llama.cpp's, though there is a file of that name", "llama3", "llama3"],
-  ["a name of ours", "generic", "generic"],
+  ["a name of a template of llama.cpp, even if a file has that name", "llama3", "llama3"],
+  ["a name of a template of Waggle", "generic", "generic"],
   ["a file", "own.jinja", "{{ messages }}"],
 ])("%s", (_, given, taken) => {
   expect(readChatTemplate(given, read)).toBe(taken);

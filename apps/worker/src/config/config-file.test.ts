@@ -146,7 +146,7 @@ test("a file that is missing, cannot be read or is too long is named", () => {
   ]);
 });
 
-test("aliases that multiply are refused", () => {
+test("YAML aliases that would expand to a huge document are refused", () => {
   const levels = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
   const bomb = ["models:", "  l0: &l0 [x]", ...levels.map((line) => `  ${line}`)].join("\n");
   expect(refusal(bomb)[0]).toContain("line 2: models.l0 has no model");

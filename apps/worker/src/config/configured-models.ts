@@ -19,7 +19,7 @@ export interface ConfiguredModel extends GivenModel {
 export interface ConfiguredModelsOptions {
   /** Settings for all models, from flags, variables and the file. */
   readonly values: OptionValues;
-  /** Undefined without a file, or when a flag or a variable names models: they take precedence. */
+  /** Undefined without a file, or when a flag or a variable names models, which takes precedence. */
   readonly file: WorkerFile | undefined;
   readonly settingsOf: (values: OptionValues) => ModelSettings;
 }

@@ -28,7 +28,7 @@ export function huggingFaceToken(
   }
 }
 
-/** Undefined unless the text is one word of visible ASCII: an HTTP header cannot carry another token. */
+/** Undefined unless the text is one word of visible ASCII: an HTTP header cannot carry other tokens. */
 function tokenIn(text: string): string | undefined {
   return /^\s*([\x21-\x7e]+)\s*$/.exec(text)?.[1];
 }

@@ -3,7 +3,7 @@ import { availableParallelism, homedir } from "node:os";
 import { describeMachine, readSettingText, type Machine } from "@waggle/daemon";
 
 export interface WorkerMachine extends Machine {
-  /** Cores that this process may use: the CPUs it is bound to, or a container's quota where that is less. */
+  /** Cores that this process may use: the CPUs it is bound to, or a container's quota if that is less. */
   readonly cores: number;
   readonly homeFolder: string;
 }
@@ -17,8 +17,8 @@ export function describeWorker(program = "waggle-worker"): WorkerMachine {
 }
 
 /**
- * Node 20 ignores a container's CPU quota. With more threads than the quota allows, the system pauses threads during a pass, and the others
- * wait for them.
+ * Node 20 ignores a container's CPU quota. With more threads than the quota allows, the system pauses threads during a pass, and the other
+ * threads wait for the paused threads.
  * @param available what the operating system reports
  */
 export function usableCores(available: number, read: (path: string) => string): number {

@@ -42,7 +42,7 @@ export function modelSettingsOf(values: OptionValues, chatTemplate: string | und
     ...(given as unknown as Pick<OptionValues, (typeof settingNames)[number]>),
     lora: values.lora?.map(({ path, scale }) => ({ path: resolve(path), scale })),
     chatTemplate,
-    // Leave one core free: with all of them in use, one other busy process makes every pass wait for a time slice (decision 003).
+    // Leave one core free: with all cores in use, one other busy process makes every pass wait for a time slice (decision 003).
     threads: values.threads ?? Math.max(1, most - 1),
     threadsPinned: values.threads !== undefined,
   };

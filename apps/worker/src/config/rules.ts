@@ -1,4 +1,5 @@
-// Owns the rules between the worker's settings. A rule is pure: it returns a sentence that names the flags, or undefined when it holds.
+// Owns the rules between the worker's settings. A rule is pure: it returns a sentence that names the flags, or undefined when the settings
+// follow the rule.
 import { frontProblems, isWildcard } from "@waggle/daemon";
 import { fakeOptions } from "./options/engine-options.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";

@@ -1,4 +1,4 @@
-// Contracts of Anthropic's dialect, through the whole worker on the fake backend: mainly what breaks its clients on other servers.
+// Tests Anthropic's dialect on a whole worker with the fake backend, mainly for faults of other servers that break Anthropic's clients.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
@@ -35,7 +35,7 @@ const asking = (content: unknown, more: Json = {}): Json => ({
   ...more,
 });
 
-/** The events of a stream, checking that each frame has its event's name: Anthropic's client drops frames without it. */
+/** The events of a stream. Checks that each frame has the name of its event: Anthropic's client drops frames without the name. */
 function eventsOf(response: Response): AsyncIterator<AnthropicEvent> {
   const frames = parseSse(response.body as ReadableStream<Uint8Array>)[Symbol.asyncIterator]();
   return {
@@ -63,7 +63,7 @@ const stream = async (body: Json): Promise<AnthropicEvent[]> =>
   await rest(eventsOf(await post({ ...body, stream: true })));
 const typesOf = (events: readonly AnthropicEvent[]): string[] => events.map(({ type }) => type);
 
-/** The message of a stream, as Anthropic's client puts it together: a block begins before its deltas and ends before the next one. */
+/** The message of a stream, joined from its events as in Anthropic's client. Checks that each block ends before the next block begins. */
 function messageOf(events: readonly AnthropicEvent[]): Json {
   let message: Json = {};
   const content: Json[] = [];
@@ -91,14 +91,14 @@ function messageOf(events: readonly AnthropicEvent[]): Json {
   return { ...message, content: content.map(whole) };
 }
 
-/** The last job, as the engine was given it. */
+/** The last job that the engine got. */
 function lastJob(): GenerateJob {
   const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return submitted.at(-1) as GenerateJob;
 }
 const lastPrompt = () => lastJob().messages ?? [];
 
-/** What comes when nothing has happened for long enough. */
+/** Advances the clock until the promise resolves. */
 async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T> {
   let come = false;
   void coming.finally(() => (come = true));
@@ -126,7 +126,7 @@ const call = '<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</too
 const calling = `<think>Hm.</think>Look:${call}${call}`;
 
 describe("a message", () => {
-  test("is the same whole and streamed: its blocks, its reason to stop, its counts first and last", async () => {
+  test("is the same whole and streamed: its blocks, stop reason and token counts", async () => {
     start();
     const body = asking(say(calling), { tools, max_tokens: 300 });
     const id = expect.stringMatching(/^toolu_\w+$/) as string;
@@ -174,7 +174,7 @@ describe("a message", () => {
     ["the repetition limit", "la ".repeat(40), {}, { stop_reason: "max_tokens" }],
     ["the context", "[unicode]", {}, { stop_reason: "model_context_window_exceeded" }],
     ["a cut call", calling.slice(19, -30), { tools }, { stop_reason: "max_tokens", content: [{}, {}, cutCall] }],
-  ])("says why it ends: %s", async (_, text, more, expected) => {
+  ])("has the reason for its end: %s", async (_, text, more, expected) => {
     start({ contextSize: 1_024, limits: { defaultRepetitionLimit: 3 } });
     const body = asking(text === "[unicode]" ? text : say(text), { max_tokens: 2_000, ...more });
     expect(await ask(body)).toMatchObject(expected);
@@ -182,7 +182,7 @@ describe("a message", () => {
     expect((await stream(body)).at(-2)).toMatchObject({ type: "message_delta", delta: reason });
   });
 
-  test("reports the cached part of the prompt, with the same sum of tokens", async () => {
+  test("reports how many prompt tokens were cached; cached and other tokens have the same sum", async () => {
     start({ slots: 1 });
     const counts = async () => (await ask(asking("Where is the honey? [eog:2]")))["usage"] as Record<string, number>;
     const [first, second] = [await counts(), await counts()];
@@ -192,8 +192,8 @@ describe("a message", () => {
   });
 });
 
-describe("faults of other servers", () => {
-  test("1: system messages between other messages, as Claude Code sends them", async () => {
+describe("faults of other servers, avoided here", () => {
+  test("1: system messages between other messages, as Claude Code sends them, are accepted", async () => {
     start();
     const texts = (...all: string[]) => all.map((text) => ({ type: "text", text }));
     const use = (id: string) => ({ type: "tool_use", id, name: "weather", input: {} });
@@ -245,7 +245,7 @@ describe("faults of other servers", () => {
     expect(JSON.stringify(lastPrompt()[1]?.["tool_calls"])).toContain('"arguments":{"zebra":1,"ant":2}');
   });
 
-  test("8: an unknown path gets this dialect's error, and counted tokens equal those of the message", async () => {
+  test("8: an unknown path gets this dialect's error, and count_tokens returns the token count of the message", async () => {
     start();
     const unknown = await send("POST", "/v1/messages/batches", {});
     expect(unknown.status).toBe(404);
@@ -267,43 +267,46 @@ describe("faults of other servers", () => {
   });
 
   test.each([
-    ["that answers at once", "never", "text", "Hi"],
+    ["that never thinks", "never", "text", "Hi"],
     ["that thinks first", "always", "thinking", "<think>Hm.</think>Hi"],
-    ["that thinks first, but not now", "always", "thinking", "Hi"],
-  ] as const)("12: silence of a model %s, which only a delta ends for Claude Code's watchdog", async (...row) => {
-    const [, thinking, opening, answer] = row;
-    const clock = createFakeClock();
-    const gate = createStepGate();
-    const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
-    start({ slots: 1, clock, gate, fake: { chatFormat } });
-    const body = asking(say(answer), { stream: true });
-    const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
-    const running = ask(asking("Hi [eog:1]"));
-    await gate.held();
-    const events = eventsOf(await post(body));
-    const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
-    // In the queue, and in the prompt.
-    for (const expected of silences) {
-      const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
-      while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
-      expect(typesOf(told)).toEqual(expected);
-      expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
-    }
-    gate.open();
-    await running;
-    const all = await rest(events);
-    const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
-    expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
-    expect(typesOf(all)).not.toContain("message_start");
-    // What silence has begun is what the answer begins with: none of its blocks is for nothing.
-    const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
-    expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
-    const end = all.at(-2);
-    if (end?.type !== "message_delta") throw new Error("no counts");
-    expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
-  });
+    ["that always thinks first, except in this answer", "always", "thinking", "Hi"],
+  ] as const)(
+    "12: a stream sends empty deltas, which Claude Code's watchdog needs, before the first output of a model %s",
+    async (...row) => {
+      const [, thinking, opening, answer] = row;
+      const clock = createFakeClock();
+      const gate = createStepGate();
+      const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
+      start({ slots: 1, clock, gate, fake: { chatFormat } });
+      const body = asking(say(answer), { stream: true });
+      const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
+      const running = ask(asking("Hi [eog:1]"));
+      await gate.held();
+      const events = eventsOf(await post(body));
+      const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
+      // The job first waits in the queue, and then computes its prompt.
+      for (const expected of silences) {
+        const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
+        while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
+        expect(typesOf(told)).toEqual(expected);
+        expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
+      }
+      gate.open();
+      await running;
+      const all = await rest(events);
+      const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
+      expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
+      expect(typesOf(all)).not.toContain("message_start");
+      // The answer continues the block of the empty deltas, so that no block stays empty.
+      const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
+      expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
+      const end = all.at(-2);
+      if (end?.type !== "message_delta") throw new Error("no counts");
+      expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
+    },
+  );
 
-  test("12: silence within a block, which a delta of that block ends", async () => {
+  test("12: a stream sends empty deltas of the open block while the model is silent", async () => {
     const clock = createFakeClock();
     const gate = createStepGate();
     start({ slots: 1, clock, gate });
@@ -327,8 +330,8 @@ describe("faults of other servers", () => {
   });
 });
 
-describe("the engine is given", () => {
-  test("Anthropic's defaults, or what is asked", async () => {
+describe("the engine gets", () => {
+  test("Anthropic's defaults, or the sampling settings of the request", async () => {
     start();
     await ask(asking("Hi [eog:1]"));
     expect(lastJob()).toMatchObject({ maxTokens: 100, sampling: { temperature: 1, top_p: 1 } });
@@ -338,7 +341,7 @@ describe("the engine is given", () => {
     expect(lastJob().sampling).toMatchObject(fields);
   });
 
-  test("the assistant's last text to continue", async () => {
+  test("the flag to continue the last message, if the message is an assistant's text", async () => {
     start();
     const continues = async (content: unknown): Promise<boolean> => {
       const messages = [
@@ -364,9 +367,9 @@ describe("errors", () => {
     ["a tool without a schema", { tools: [{ name: "weather" }] }, "tools.0.input_schema"],
     ["a tool whose name has a space", { tools: [{ ...tools[0], name: "the weather" }] }, "tools.0.name"],
     ["a schema of the answer", { output_config: { format: wrongFormat } }, "output_config.format.schema"],
-    ["a schema of the answer, as it was called before", { output_format: wrongFormat }, "output_format.schema"],
+    ["a schema of the answer in its older field", { output_format: wrongFormat }, "output_format.schema"],
     [
-      "a tool that is left out",
+      "a choice of a server tool",
       {
         tools: [{ type: "web_search_20250305", name: "web_search" }],
         tool_choice: { type: "tool", name: "web_search" },
@@ -374,7 +377,7 @@ describe("errors", () => {
       "tool_choice",
     ],
     [
-      "a schema that cannot be had",
+      "a schema that no grammar can express",
       {
         tools: [
           { type: "bash_20250124", name: "bash" },
@@ -387,7 +390,7 @@ describe("errors", () => {
       },
       "tools.1.input_schema",
     ],
-  ])("name the field: %s", async (_, more, field) => {
+  ])("have the name of the field: %s", async (_, more, field) => {
     start();
     const response = await post({ ...asking("Hi"), ...more });
     expect(response.status).toBe(400);
@@ -397,7 +400,7 @@ describe("errors", () => {
     expect(response.headers.get("request-id")).toBe(id);
   });
 
-  test("have the text that Claude Code looks for if a prompt is too long, also when tokens are counted", async () => {
+  test("have the text that Claude Code expects if a prompt is too long, also when tokens are counted", async () => {
     start({ contextSize: 64 });
     const response = await post(asking("x".repeat(100)));
     const { error } = AnthropicErrorSchema.parse(await response.json());
@@ -411,7 +414,7 @@ describe("errors", () => {
     expect(AnthropicErrorSchema.parse(await hopeless.json()).error.message).toMatch(/^prompt is too long: /);
   });
 
-  test("tell a client to try again where the model is not loaded yet", async () => {
+  test("ask the client to retry if the model is not loaded yet", async () => {
     start({ loadLater: true });
     const refused = await post(asking("Hi"));
     expect(AnthropicErrorSchema.parse(await refused.json()).error.type).toBe("overloaded_error");
@@ -427,7 +430,7 @@ describe("errors", () => {
     expect(typesOf(told)).not.toContain("message_stop");
   }
 
-  test("are an event that ends the stream after its start", async () => {
+  test("are an event that ends a stream that has started", async () => {
     start();
     await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
   });
@@ -448,7 +451,7 @@ describe("errors", () => {
     expect((await ending).status).toBe(200);
   });
 
-  test("refuse clients without the token in one of the two headers", async () => {
+  test("refuse a client unless one of the two headers has its token", async () => {
     start({ access: { localMode: false, tokens: () => createTokenTable([{ name: "me", token: "secret" }]) } });
     const body = asking("Hi [eog:1]");
     const refused = await post(body, { "x-api-key": "other" });

@@ -1,5 +1,4 @@
-// Shows that nothing of a request remains after its client has left, whenever it leaves: no job, no reader, no place among the client's
-// streams.
+// Shows that a client can leave at any time, and that no job, no reader and no open stream remain afterwards.
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
@@ -23,7 +22,7 @@ afterEach(async () => {
 
 const chat = { messages: [{ role: "user", content: "endless" }] };
 
-/** Delays the worker's commands to its engine, so that submissions wait in the middle of their acceptance. */
+/** Delays the worker's commands to its engine, so that jobs wait while they are being accepted. */
 function holdingLink(expected: number): InlineLink & { arrived: Promise<void>; release(): void } {
   const arrived = deferred<void>();
   let held: (() => void)[] | undefined = [];
@@ -85,7 +84,7 @@ const kinds = [
 ] as const;
 
 describe("a client that leaves while its job is being accepted", () => {
-  it.each(kinds)("ends %s", async (_, path, body) => {
+  it.each(kinds)("causes the end of its job: %s", async (_, path, body) => {
     const link = holdingLink(1);
     worker = createInlineWorker({ slots: 1, link, clock: createFakeClock() });
     const abort = new AbortController();
@@ -99,10 +98,10 @@ describe("a client that leaves while its job is being accepted", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
-  it.each(kinds)("ends %s by closing its connection", async (_, path, body) => {
+  it.each(kinds)("causes the end of its job by closing its connection: %s", async (_, path, body) => {
     const count = 6;
     const link = holdingLink(count);
-    // On a stopped clock no preflight times out on a busy machine.
+    // The clock stands still, so that no preflight times out on a busy machine.
     const clock = createFakeClock();
     const send = await serve({ slots: 2, link, queueCapacity: 16, gate: createStepGate(), clock });
     const accepted = acceptance(count);
@@ -142,7 +141,7 @@ describe("a client that has left before its job is accepted", () => {
 });
 
 describe("a client that leaves with pipelined requests on its connection", () => {
-  it.each(kinds)("ends %s before it has begun", async (_, path, body) => {
+  it.each(kinds)("causes the end of its jobs: %s", async (_, path, body) => {
     const gate = createStepGate();
     const send = await serve({ slots: 3, gate });
     const accepted = acceptance(3);
@@ -160,7 +159,7 @@ describe("a client that leaves with pipelined requests on its connection", () =>
 describe("a connected client that does not read", () => {
   it("loses its connection and its answers", async () => {
     const send = await serve({ slots: 1 }, 50);
-    // More than the buffers of both sockets hold.
+    // Twelve of these answers are larger than the buffers of both sockets.
     const text = "x".repeat(500_000);
     const socket = await send(requestOf("/tokenize", { content: text }).repeat(12));
     await once(socket, "readable");

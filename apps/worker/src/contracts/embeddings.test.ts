@@ -41,14 +41,14 @@ test("base64 has little-endian 32-bit floats", async () => {
   expect(floats).toEqual(expectedFakeVector("a bee").map(Math.fround));
 });
 
-test("a list of tokens is a text, and lists of tokens are several", async () => {
+test("one list of tokens is one text, and several lists are several texts", async () => {
   start();
   const tokens = [[256, 5, 6], [256, 7], [8]];
   expect(await vectorsOf({ input: tokens[0] })).toEqual([expectedFakeVector(tokens[0] ?? [])]);
   expect(await vectorsOf({ input: tokens })).toEqual(tokens.map(expectedFakeVector));
 });
 
-test("a shorter vector is the beginning of the whole one, normalized to length 1", async () => {
+test("a shorter vector is the beginning of the whole vector, normalized to length 1", async () => {
   start();
   const [whole = [], short = []] = [
     ...(await vectorsOf({ input: "a bee" })),

@@ -21,7 +21,7 @@ const textOf = (random: Random): string =>
   random.chance(0.5)
     ? `[say:${encodeURIComponent(random.pick([calling, "Just für 🐝 text STOP here", "<think>on and on</think>ok"]))}]`
     : random.pick(["A bee", "A [unicode] bee", "B [unicode][eog:13]"]);
-/** A prompt of several passes or of one. */
+/** A prompt that needs several passes or a single pass. */
 const promptOf = (random: Random): string => (random.chance(0.3) ? "lorem ipsum ".repeat(60) : "") + textOf(random);
 const messagesOf = (random: Random): object[] => [{ role: "user", content: promptOf(random) }];
 const maybe = (random: Random, body: Body): Body => (random.chance(0.5) ? body : {});
@@ -60,9 +60,9 @@ const dialects: Readonly<Record<string, (random: Random, most: number) => Body>>
 };
 
 interface Cut {
-  /** The engine dies after this many messages with events of jobs. */
+  /** Number of messages with events of jobs after which the engine dies. */
   readonly after: number;
-  /** Whether the last message arrives. */
+  /** Whether the worker still receives the last of these messages. */
   readonly arrives: boolean;
 }
 

@@ -36,7 +36,7 @@ const textOf = (events: readonly StreamEvent[]): string =>
     .map(({ text }) => text)
     .join("");
 
-/** Resolves when this many steps have ended and the next one has begun. */
+/** Resolves when this many steps have ended and the next step has begun. */
 async function step(gate: StepGate, steps: number): Promise<void> {
   for (let done = 0; done < steps; done += 1) {
     await gate.held();
@@ -58,7 +58,7 @@ describe("a stream whose engine dies", () => {
     30,
   );
 
-  test("continues on each next engine without a gap, with one start, one status per death and all tokens counted", async () => {
+  test("continues on each next engine without a gap, with one start event, one status per death and all tokens counted", async () => {
     const clock = createFakeClock();
     const gate = start({ clock });
     const job = await submit(request);
@@ -114,7 +114,7 @@ describe("a stream whose engine dies", () => {
       direct: false,
     });
     const wide = await worker.dispatcher.submit({ ...spec, choices: 2, onDisconnect: "continue" });
-    // From now on no other job passes this one.
+    // From now on no other job overtakes this job.
     clock.advance(10_000);
     const behind = await submit({ prompt: "B" });
     worker.host.refuse();
@@ -175,7 +175,7 @@ describe("a stream whose engine dies", () => {
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
-  test("ends as cancelled or superseded if that was asked before", async () => {
+  test("ends as cancelled if its client cancels it before the next engine starts", async () => {
     const gate = start();
     const job = await submit(request);
     await step(gate, 4);
@@ -259,7 +259,7 @@ describe("an embedding job whose engines die", () => {
 });
 
 describe("a job that kills its engines", () => {
-  /** The engine dies as a process does, and the next one starts at once. */
+  /** Starts a worker whose engine dies like a process, and whose next engine starts at once. */
   function startMortal(): void {
     const die = (): never => {
       worker.kill();
@@ -291,7 +291,7 @@ describe("a job that kills its engines", () => {
     expect(worker.host.deaths).toBe(deaths);
   });
 
-  test("waits for jobs with output, which do not wait for its prompt", async () => {
+  test("waits until jobs that had output produce new output; they do not wait for its prompt", async () => {
     const gate = start();
     const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
     const speaking = await submit({ prompt: "B", max_tokens: 60 });
@@ -305,7 +305,7 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("waits to be alone for a limited time, so that later jobs do not wait for an endless stream", async () => {
+  test("waits a limited time for other jobs to end, so that an endless stream does not block later jobs", async () => {
     const clock = createFakeClock();
     const gate = start({ slots: 4, clock });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });
@@ -337,7 +337,7 @@ describe("a job that kills its engines", () => {
     for (const _ of [1, 2]) replaceEngine();
     const behind = await submit({ prompt: "B [eog:3]" });
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
-    // The dead engines hold at the same gate.
+    // Several steps may be needed, because the dead engines also wait at this gate.
     while (!suspect.state.hasNewOutput) await step(gate, 1);
     expect(behind.state.phase.name).toBe("running");
     gate.open();
@@ -351,7 +351,7 @@ const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|receipt|se
 /** Keep-alive events of the dialects. */
 const nothing = [/^event: keepalive$/, /^\{"type":"keepalive"/, /"(content|response)":"".*"done":false/];
 
-/** The data of a stream's frames, without what may differ. */
+/** The data of a stream's frames, without ids, counters, times and keep-alive events. */
 function dataOf(body: string): string[] {
   const lines = body.split("\n").filter((line) => line !== "" && !line.startsWith(":") && !line.startsWith("id:"));
   const data = lines.map((line) => {

@@ -180,7 +180,13 @@ describe("invalid requests", () => {
     ],
     ["an empty prompt", () => post("/v1/jobs", { prompt: "" }), 400, "invalid_argument", '"prompt"'],
     ["prompt and messages", () => post("/v1/jobs", { prompt: "a", messages: [] }), 400, "invalid_argument", "messages"],
-    ["neither of them", () => post("/v1/jobs", {}), 400, "invalid_argument", "exactly one of prompt and messages"],
+    [
+      "neither prompt nor messages",
+      () => post("/v1/jobs", {}),
+      400,
+      "invalid_argument",
+      "exactly one of prompt and messages",
+    ],
     ["max_tokens 0", () => post("/v1/jobs", { prompt: "a", max_tokens: 0 }), 400, "invalid_argument", '"max_tokens"'],
     [
       "temperature 9",
@@ -196,7 +202,13 @@ describe("invalid requests", () => {
       "invalid_argument",
       '"max_tokens"',
     ],
-    ["five stops", () => post("/v1/jobs", { prompt: "a", stop: [..."abcde"] }), 400, "invalid_argument", '"stop"'],
+    [
+      "five stop strings",
+      () => post("/v1/jobs", { prompt: "a", stop: [..."abcde"] }),
+      400,
+      "invalid_argument",
+      '"stop"',
+    ],
     ["a long prompt", () => post("/v1/jobs", { prompt: "x".repeat(200) }), 400, "invalid_argument", "201"],
     [
       "a broken grammar",
@@ -206,7 +218,7 @@ describe("invalid requests", () => {
       '"grammar"',
     ],
     [
-      "a schema keyword that cannot be had",
+      "a schema keyword that no grammar can express",
       () => post("/v1/jobs", { prompt: "a", json_schema: { type: "array", uniqueItems: true } }),
       400,
       "invalid_argument",
@@ -244,7 +256,7 @@ describe("invalid requests", () => {
     expect((await call("GET", "/v1/jobs/refused")).status).toBe(404);
   });
 
-  it("a taken job_id is a conflict that must not be retried", async () => {
+  it("a job_id in use is a conflict that must not be retried", async () => {
     start();
     await post("/v1/jobs", { prompt: "a [eog:1]", job_id: "j" });
     const response = await post("/v1/jobs", { prompt: "b [eog:1]", job_id: "j" });
@@ -265,7 +277,7 @@ describe("invalid requests", () => {
   it.each([
     ["/v1/inference", { prompt: "a" }],
     ["/v1/chat/completions", { messages: [{ role: "user", content: "a" }], stream: true }],
-  ])("of simultaneous streams on %s, the one beyond the limit gets no job", async (path, body) => {
+  ])("simultaneous streams on %s beyond the limit get no job", async (path, body) => {
     const gate = createStepGate();
     start({ slots: 2, gate, maxStreamsPerClient: 1 });
     const responses = await Promise.all([post(path, body), post(path, body), post(path, body)]);
@@ -274,7 +286,7 @@ describe("invalid requests", () => {
     expect(worker.app.streams.open).toBe(1);
   });
 
-  it("a refused stream does not end the running one of its session, and counts no longer", async () => {
+  it("a refused stream does not end the running stream of its session, and does not count towards the limit", async () => {
     const gate = createStepGate();
     start({ slots: 2, gate, maxStreamsPerClient: 2 });
     const first = await post("/v1/inference", { prompt: "a", job_id: "a", session_id: "s" });
@@ -288,7 +300,7 @@ describe("invalid requests", () => {
 });
 
 describe("network mode", () => {
-  it("answers 401 without a token and with a wrong one, and never shows it in the log", async () => {
+  it("answers 401 to a missing or wrong token, and never logs the wrong token", async () => {
     start({ access: forTwoClients });
     expect(await errorOf(await call("GET", "/v1/info"))).toMatchObject({ status: 401, code: "unauthenticated" });
     const wrong = await call("GET", "/v1/info", { authorization: "Bearer wrong-token-9" });
@@ -313,7 +325,7 @@ describe("network mode", () => {
     ["127.0.0.1.evil.example:8080", 403],
     ["127.evil.example", 403],
     ["10.0.0.1:8080", 403],
-  ])("answers in local mode only to loopback names and addresses: %s gets %i", async (host, status) => {
+  ])("in local mode accepts only loopback names and addresses: %s gets %i", async (host, status) => {
     start();
     expect((await call("GET", "/v1/info", { host })).status).toBe(status);
   });
@@ -421,7 +433,7 @@ describe("the worker's own state", () => {
     expect((await reader?.read())?.done).toBe(true);
   });
 
-  it("is live but not ready while it loads, and says why", async () => {
+  it("is live but not ready while the model loads, with the reason", async () => {
     start({ loadLater: true });
     expect((await call("GET", "/livez")).status).toBe(200);
     const ready = await call("GET", "/readyz");
@@ -429,7 +441,7 @@ describe("the worker's own state", () => {
     expect(await ready.json()).toMatchObject({ ready: false, state: "loading" });
   });
 
-  it("echoes a request id on every kind of answer, or makes one", async () => {
+  it("echoes the request id on every kind of answer, or makes a request id", async () => {
     start();
     for (const [method, path] of [
       ["GET", "/v1/info"],

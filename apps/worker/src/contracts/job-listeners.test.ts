@@ -1,4 +1,4 @@
-// Tests the events that a job's listener gets: listeners send them to another machine.
+// Tests the events that a job's listener gets and sends to another machine.
 import { createStepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
 import type { JobListener, JobSpec } from "@waggle/jobs";
@@ -25,7 +25,7 @@ function submit(prompt: string, listener: JobListener) {
   return worker.dispatcher.submit(spec, listener);
 }
 
-test("a listener gets the engine's events, each death of an engine, and the end once and last", async () => {
+test("a listener gets the engine's events, each death of an engine, and exactly one end, which is last", async () => {
   const gate = createStepGate();
   worker = createInlineWorker({ gate, slots: 1 });
   const { heard, listener } = createRecorder();

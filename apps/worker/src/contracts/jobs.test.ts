@@ -107,7 +107,7 @@ describe("an answer that continues without a reader", () => {
 });
 
 describe("cancelling", () => {
-  it("ends a queued job at once without touching the running one", async () => {
+  it("ends a queued job at once, without affecting the running job", async () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "one [eog:4]" });
     const queued = await submit({ prompt: "two [eog:4]" });
@@ -173,7 +173,7 @@ describe("cancelling", () => {
 });
 
 describe("sessions", () => {
-  it("hand the slot over: stream_end of the old job is logged before stream_start of the new one", async () => {
+  it("hand the slot over: stream_end of the old job is logged before stream_start of the new job", async () => {
     const gate = startGated({ slots: 1 });
     const old = await submit({ prompt: "A", session_id: "s" });
     const bystander = await submit({ prompt: "waits [eog:2]" });
@@ -200,7 +200,7 @@ describe("sessions", () => {
     ]);
   });
 
-  it("let the newest job of a burst answer, and cancel all others", async () => {
+  it("run the newest job of a burst, and cancel all others", async () => {
     const gate = startGated({ slots: 1 });
     const burst: Job[] = [];
     for (const name of ["1", "2", "3", "4", "5"]) {
@@ -220,7 +220,7 @@ describe("sessions", () => {
     expect(worker.dispatcher.waiting).toBe(0);
   });
 
-  it("give the new job the old one's place in the queue", async () => {
+  it("give a new job the place of the job that it supersedes in the queue", async () => {
     const gate = startGated({ slots: 1 });
     await submit({ prompt: "runs [eog:1]" });
     const old = await submit({ prompt: "A", session_id: "s" });
@@ -247,7 +247,7 @@ describe("sessions", () => {
     expect([patient, other].map((job) => stateNameOf(job.state))).toEqual(["finished", "finished"]);
   });
 
-  it("are separate for different clients, even with the same name", async () => {
+  it("of different clients are separate, even with the same name", async () => {
     const gate = startGated({ slots: 2 });
     const a = await submit({ prompt: "A [eog:2]", session_id: "s" }, "alice");
     const b = await submit({ prompt: "B [eog:2]", session_id: "s" }, "bob");
@@ -256,7 +256,7 @@ describe("sessions", () => {
     expect([stateNameOf(a.state), stateNameOf(b.state)]).toEqual(["finished", "finished"]);
   });
 
-  it("are not disturbed by a job that is refused", async () => {
+  it("continue their job when a new job is refused", async () => {
     const gate = startGated({ slots: 1, contextSize: 64 });
     const old = await submit({ prompt: "A [eog:3]", session_id: "s" });
     const refused = submit({ prompt: "x".repeat(100), session_id: "s" });
@@ -266,7 +266,7 @@ describe("sessions", () => {
     expect(stateNameOf(old.state)).toBe("finished");
   });
 
-  it("supersede even when the queue is full, since the new job takes the old one's place", async () => {
+  it("accept a superseding job even when the queue is full, because the new job takes the old job's place", async () => {
     const gate = startGated({ slots: 1, queueCapacity: 1 });
     const running = await submit({ prompt: "A", session_id: "s" });
     await submit({ prompt: "fills the queue [eog:1]" });
@@ -353,7 +353,7 @@ describe("admission", () => {
 });
 
 describe("readers", () => {
-  it("cancel a direct job at once when they leave", async () => {
+  it("cancel an inference at once when they leave", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "long" }, "a", true);
     const reader = open(job);
@@ -364,7 +364,7 @@ describe("readers", () => {
     expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "disconnect" });
   });
 
-  it("may return within the grace period, which begins when the last one has left", async () => {
+  it("may return within the grace period, which begins when the last reader has left", async () => {
     const clock = createFakeClock();
     startGated({ slots: 1, clock });
     const job = await submit({ prompt: "long" });
@@ -382,7 +382,7 @@ describe("readers", () => {
     expect(job.state.phase).toMatchObject({ name: "ending", outcome: { type: "cancelled", by: "disconnect" } });
   });
 
-  it("end the job after a timeout if they never come, unless the job continues without them", async () => {
+  it("that never arrive end the job after a timeout, unless the job continues without readers", async () => {
     const clock = createFakeClock();
     startGated({ slots: 2, clock });
     const unclaimed = await submit({ prompt: "a" });
@@ -481,7 +481,7 @@ describe("an engine that dies", () => {
 });
 
 describe("leaving", () => {
-  it("ends waiting jobs, lets running ones finish, and accepts no new ones", async () => {
+  it("ends waiting jobs, lets running jobs finish, and accepts no new jobs", async () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "A [eog:3]" });
     const waiting = await submit({ prompt: "B" });

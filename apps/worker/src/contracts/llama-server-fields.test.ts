@@ -102,7 +102,7 @@ describe("several answers", () => {
     expect(await several({ n: 3, n_cmpl: 2 })).toHaveLength(2);
   });
 
-  test("are numbered through all prompts", async () => {
+  test("are numbered across all prompts", async () => {
     start({ slots: 4 });
     const answers = await several({ prompt: ["a", "b"], n_cmpl: 2 });
     expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
@@ -154,7 +154,7 @@ describe("truncated", () => {
 });
 
 describe("a streamed piece", () => {
-  /** Duration of each pass. */
+  /** Runs passes one by one, and calls `pass` before each pass ends. */
   async function passes(gate: StepGate, count: number, pass: () => void): Promise<void> {
     for (let i = 0; i < count; i++) {
       await gate.held();
@@ -163,7 +163,7 @@ describe("a streamed piece", () => {
     }
   }
 
-  test("has the prompt's length, and the answer's speed from its second token on", async () => {
+  test("has the prompt's length, and from the second token on the answer's speed", async () => {
     const [clock, gate] = [createFakeClock(), createStepGate()];
     start({ slots: 1, clock, gate });
     const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true };
@@ -179,7 +179,7 @@ describe("a streamed piece", () => {
   });
 });
 
-test("a slot that computes its prompt has a next token and no decoded ones", async () => {
+test("a slot that computes its prompt has a next token and no decoded tokens", async () => {
   const gate = createStepGate();
   start({ slots: 1, gate, fake: { batchSize: 16 } });
   const answer = complete({ prompt: "x".repeat(40), n_predict: 2 });
@@ -206,7 +206,7 @@ describe("seed", () => {
 });
 
 describe("logit_bias", () => {
-  test("in a list a text of digits is text; as a key it is a token", async () => {
+  test("takes a string of digits in a list as text, and a key of digits as a token", async () => {
     start();
     const { tokens } = await answerOf("/tokenize", { content: "5" });
     const [five] = tokens as number[];

@@ -125,7 +125,7 @@ describe("POST /completion", () => {
       expect([prompt_n, cache_n, predicted_n]).toEqual([Number(processed) - Number(cache), cache, 0]);
   });
 
-  test("reports why it stopped", async () => {
+  test("reports why the answer stopped", async () => {
     start();
     const text = "the hive";
     expect(await jsonOf(await post("/completion", { prompt: `${text} [eog:2]` }))).toMatchObject({ stop_type: "eos" });
@@ -159,7 +159,7 @@ describe("POST /completion", () => {
     ]);
   });
 
-  test("each of several prompts has a job, and a retry joins them all", async () => {
+  test("each of several prompts has a job, and a retry joins all these jobs", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k" };
     const ask = async (): Promise<Response> =>
@@ -172,7 +172,7 @@ describe("POST /completion", () => {
     expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(2);
   });
 
-  test("n_cmpl gives a list of answers, each with its seed", async () => {
+  test("n_cmpl returns a list of answers, each with another seed", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 2, n_cmpl: 2, seed: 5 };
     const answers = (await (await post("/completion", body)).json()) as Json[];
@@ -185,7 +185,7 @@ describe("POST /completion", () => {
     expect(frames.filter(({ stop }) => stop === true).map(({ index }) => index)).toEqual([0, 1]);
   });
 
-  test("response_fields are paths, and an empty list selects nothing", async () => {
+  test("response_fields are paths; an empty path selects nothing, and an empty list selects all fields", async () => {
     start();
     const ask = async (fields: string[]): Promise<string> =>
       await (await post("/completion", { prompt: "a bee", n_predict: 1, response_fields: fields, ...greedy })).text();
@@ -229,7 +229,7 @@ describe("POST /completion", () => {
     expect(settings).toMatchObject({ samplers: ["top_k", "top_p"], temperature: 1, min_p: 0, top_k: 40, top_p: 0.95 });
   });
 
-  test("fields of unsupported samplers are refused by name, and accepted when they are off", async () => {
+  test("fields of unsupported samplers are refused by name, unless they turn the sampler off", async () => {
     start();
     const off = { dynatemp_range: 0, typical_p: 1, mirostat: 0, top_n_sigma: -1, lora: [], post_sampling_probs: false };
     await jsonOf(await post("/completion", { prompt: "a", n_predict: 1, ...off }));
@@ -413,8 +413,8 @@ test.each(["/chat/completions/input_tokens", "/v1/chat/completions/input_tokens"
   },
 );
 
-describe("the server about itself", () => {
-  test("metrics have the start of the process in a header, and answers a fingerprint like llama.cpp's", async () => {
+describe("the server's reports about itself", () => {
+  test("metrics have a header with the process's start; answers have a fingerprint like llama.cpp's", async () => {
     start();
     const started = Number((await get("/metrics")).headers.get("process-start-time-unix"));
     expect(started).toBeGreaterThan(1_600_000_000);
@@ -423,14 +423,14 @@ describe("the server about itself", () => {
     expect(answer["system_fingerprint"]).toMatch(/^b/);
   });
 
-  test("props show the model's file without its folder", async () => {
+  test("/props shows the model's file without its folder", async () => {
     start();
     const props = PropsSchema.parse(await jsonOf(await get("/props")));
     expect(props).toMatchObject({ model_path: "waggle-fake", is_sleeping: false });
     expect((await post("/props", {})).status).toBe(501);
   });
 
-  test("health has the fields of llama-server and ours, on both paths", async () => {
+  test("/health has the fields of llama-server and of Waggle, on both paths", async () => {
     start({ loadLater: true });
     const loading = await get("/health");
     expect(loading.status).toBe(503);
@@ -446,7 +446,7 @@ describe("the server about itself", () => {
     }
   });
 
-  test("slots show which are busy, and can answer 503 without a free one", async () => {
+  test("/slots shows which slots are busy, and can answer 503 if no slot is free", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     expect(await (await get("/slots?fail_on_no_slot=1")).json()).toMatchObject([{ id: 0, is_processing: false }]);
@@ -472,7 +472,7 @@ describe("the server about itself", () => {
     }
   });
 
-  test("no client sees another one's prompt, answer or job, also with id_slot", async () => {
+  test("no client sees another client's prompt, answer or job, also with id_slot", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate, access: forTwoClients });
     const body = { prompt: "the secret of the hive", n_predict: 2, id_slot: 0 };

@@ -44,7 +44,7 @@ const CodexCatalogSchema = z.object({
     .length(1),
 });
 
-test("Codex finds its catalog in the same body (fault 7)", async () => {
+test("the list has the catalog that Codex requires (fault 7)", async () => {
   const body = await get("/v1/models?client_version=0.169.0");
   expect(CodexCatalogSchema.parse(body).models[0]).toMatchObject({
     slug: "waggle-fake",
@@ -66,7 +66,7 @@ test("a single model equals its entry in the list", async () => {
 });
 
 test.each(["/v1/models", "/models"])(
-  "at %s a name with slashes is found, encoded or not, and no other",
+  "%s finds a name with slashes, encoded or not, and no unknown name",
   async (path) => {
     const modelRef = "hf:user/repo:Q4_K_M";
     worker = createInlineWorker({ modelRef });

@@ -38,7 +38,7 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
 }
 
-/** A worker whose engines chat as its model files do, and load when the test says so. */
+/** Starts a worker whose engine for `model` has the chat format of the model's file, and loads when the test says so. */
 async function startAs(model: string): Promise<void> {
   const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
   start({ loadLater: [model], fakes: { [model]: { chatFormat } } });
@@ -62,22 +62,25 @@ describe("the first chat with a model", () => {
     ["qwen", "/v1/chat/completions", { messages, tools, stream: true }, "data: [DONE]"],
     ["oss", "/v1/chat/completions", { messages, json_schema: schema, stream: true }, "data: [DONE]"],
     ["oss", "/v1/responses", { input: "hi [eog:5]", reasoning: { effort: "low" }, stream: true }, "response.completed"],
-  ])("%s at %s %j streams before the model is loaded, with the same job as after", async (model, path, body, end) => {
-    await startAs(model);
-    const response = await post(path, { model, ...body });
-    expect(response.status).toBe(200);
-    const engine = await worker.engine(model);
-    expect(engine.commands).toEqual([]);
-    engine.load();
-    expect(await response.text()).toContain(end);
+  ])(
+    "%s at %s %j starts its stream before the model is loaded; its job equals that of a later request",
+    async (model, path, body, end) => {
+      await startAs(model);
+      const response = await post(path, { model, ...body });
+      expect(response.status).toBe(200);
+      const engine = await worker.engine(model);
+      expect(engine.commands).toEqual([]);
+      engine.load();
+      expect(await response.text()).toContain(end);
 
-    const again = await post(path, { model, ...body });
-    expect(await again.text()).toContain(end);
-    const jobs = engine.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-    expect(jobs).toHaveLength(2);
-    const drawn = { jobId: expect.any(String), sampling: expect.anything() };
-    expect(jobs[1]).toEqual({ ...jobs[0], ...drawn });
-  });
+      const again = await post(path, { model, ...body });
+      expect(await again.text()).toContain(end);
+      const jobs = engine.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+      expect(jobs).toHaveLength(2);
+      const drawn = { jobId: expect.any(String), sampling: expect.anything() };
+      expect(jobs[1]).toEqual({ ...jobs[0], ...drawn });
+    },
+  );
 
   test("reports that the model loads", async () => {
     const model = "qwen";
@@ -97,7 +100,7 @@ async function shown(model: string): Promise<readonly string[] | undefined> {
 }
 
 describe("the abilities of the model", () => {
-  test("are shown without loading it, and in the list after that", async () => {
+  test("are shown without loading the model, and then also in the list of models", async () => {
     start();
     expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
     expect(await shown("plain")).toEqual(["completion", "tools"]);
@@ -113,7 +116,7 @@ describe("the abilities of the model", () => {
     ]);
   });
 
-  test("are read once, and again for another file under its name", async () => {
+  test("are read once from the file, and again when the file has changed", async () => {
     write("changing", "Qwen-Qwen3-0.6B");
     start({ models: ["changing", "plain"] });
     expect(await Promise.all([shown("changing"), shown("changing")])).toEqual([
@@ -126,7 +129,7 @@ describe("the abilities of the model", () => {
 });
 
 describe("/apply-template", () => {
-  /** The status and the answer, and the model's state after it. */
+  /** The response's status and body, the model's state afterwards, and the number of engines that were started. */
   async function rendered(model: string, body: Record<string, unknown>): Promise<unknown[]> {
     const response = await post("/apply-template", { model, ...body });
     const { state } = worker.models.find(model).current.host;
@@ -173,8 +176,8 @@ describe("/apply-template", () => {
 describe("a request that the model's file cannot answer", () => {
   test.each([
     ["an invalid file", "noise", {}],
-    ["a file that is not there", "qwen", { folder: "/nonexistent" }],
-  ])("of %s: loads the model, and asks the client to retry", async (_, model, options) => {
+    ["a missing file", "qwen", { folder: "/nonexistent" }],
+  ])("because of %s loads the model, and asks the client to retry", async (_, model, options) => {
     start({ ...options, loadLater: [model] });
     const response = await post("/v1/messages", { model, messages, max_tokens: 20 });
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);

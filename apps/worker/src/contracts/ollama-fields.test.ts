@@ -38,7 +38,7 @@ function lastJob(): GenerateJob {
   return jobs.at(-1) as GenerateJob;
 }
 
-test("chat takes the history that its own answers make, results without an id too", async () => {
+test("chat accepts its own answers as history, and tool results without an id", async () => {
   start();
   const messages = [
     { role: "System", content: "Be kind." },
@@ -69,7 +69,7 @@ test("chat takes the history that its own answers make, results without an id to
   expect(JSON.stringify(lastJob().messages)).toContain(JSON.stringify(called.arguments));
 });
 
-test("a system text replaces the one in the context", async () => {
+test("a system text replaces the system text in the context", async () => {
   start();
   const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
   await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
@@ -80,7 +80,7 @@ test("a system text replaces the one in the context", async () => {
 describe("format", () => {
   const format = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
-  test("json allows any object", async () => {
+  test("json makes the answer any JSON object", async () => {
     start();
     const messages = [{ role: "user", content: "[say:%7B%7D]" }];
     const grammarFor = async (asked: unknown): Promise<string | undefined> => {
@@ -93,7 +93,7 @@ describe("format", () => {
     expect(grammar).not.toBe(await grammarFor({}));
   });
 
-  test("also applies to text before a suffix", async () => {
+  test("also constrains text that is filled in before a suffix", async () => {
     start();
     const body = { ...brief, prompt: "x = ", suffix: "\n" };
     await answerTo("/api/generate", body);
@@ -104,7 +104,7 @@ describe("format", () => {
   });
 });
 
-test.each(["/api/chat", "/api/generate"])("%s has no top_logprobs without logprobs", async (path) => {
+test.each(["/api/chat", "/api/generate"])("%s refuses top_logprobs without logprobs", async (path) => {
   start();
   const body = { ...brief, prompt: "a", messages: [{ role: "user", content: "a" }] };
   const refused = await post(path, { ...body, top_logprobs: 2 });

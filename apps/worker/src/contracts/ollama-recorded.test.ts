@@ -1,5 +1,5 @@
-// Tests the requests of Ollama's clients that no test can run (Zed, Home Assistant, Continue, Open WebUI, VS Code's Copilot), and the
-// fields that they require in answers. Each schema is as strict as the client, after its source.
+// Tests requests recorded from clients of Ollama that cannot run in a test (Zed, Home Assistant, Continue, Open WebUI, VS Code's Copilot),
+// and the fields that these clients require in answers. Each schema is as strict as the client's source.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -194,7 +194,7 @@ describe("Open WebUI", () => {
     for (const number of numbers) expect(number).toMatch(/^\d+$/);
   });
 
-  test("lists models, and when each one is unloaded", async () => {
+  test("lists models, and when each model is unloaded", async () => {
     const listed = z.object({ models: z.array(z.object({ model: z.string(), name: z.string() })) });
     const [first] = listed.parse(await get("/api/tags")).models;
     // Python's datetime.fromisoformat before 3.11 requires an offset and at most microseconds.

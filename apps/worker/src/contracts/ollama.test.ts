@@ -47,7 +47,7 @@ async function errorOf(response: Response): Promise<[number, string]> {
   return [response.status, OllamaErrorSchema.parse(body).error];
 }
 
-/** The lines of a stream, each checked for what no line may have. */
+/** The lines of a stream, each checked with `checkLine`. */
 async function linesOf(response: Response): Promise<Json[]> {
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
   const text = await response.text();
@@ -115,7 +115,7 @@ describe("chat", () => {
     });
   });
 
-  test("has all calls of an answer in one line, each with an index and arguments as an object", async () => {
+  test("has all calls of an answer in one line; each call has an index and an object of arguments", async () => {
     start();
     const asked = chat(say(`<think>Hm.</think>Look:${callOf("Bern")}${callOf("Rome")}`), { tools, options: greedy });
     const request = { ...asked, logprobs: true };
@@ -132,7 +132,7 @@ describe("chat", () => {
     expect(new Set(message?.tool_calls?.map(({ id }) => id)).size).toBe(2);
     expect(messages.map((part) => part.content).join("")).toBe("Look:");
     expect(messages.map((part) => part.thinking ?? "").join("")).toBe("Hm.");
-    // Also of the tokens of calls, which are held back, and of those whose text is in no part.
+    // The logprobs include tokens of calls, which are held back, and tokens whose text is in no part.
     expect(lines.flatMap(({ logprobs = [] }) => logprobs)).toHaveLength((lines.at(-1)?.["eval_count"] as number) - 1);
     const before = lines.findIndex((line) => (line["message"] as Json)["tool_calls"] !== undefined);
     expect(lines.slice(before + 1).map(({ done, done_reason: reason }) => [done, reason])).toEqual([[true, "stop"]]);
@@ -181,7 +181,7 @@ describe("chat", () => {
     expect(lastJob()).not.toHaveProperty("maxTokens");
   });
 
-  test("ignores options about loading, retired and unknown ones", async () => {
+  test("ignores options for loading, retired options and unknown options", async () => {
     start();
     const options = {
       num_ctx: 1_000_000,
@@ -221,12 +221,12 @@ describe("chat", () => {
     expect(message).toContain(`"${field}"`);
   });
 
-  test.each([0, -1, 300, "5m", "1h30m", "1.5h", "0", "-1s"])("takes keep_alive %j", async (keepAlive) => {
+  test.each([0, -1, 300, "5m", "1h30m", "1.5h", "0", "-1s"])("accepts keep_alive %j", async (keepAlive) => {
     start();
     expect((await post("/api/chat", chat("Hi [eog:1]", { keep_alive: keepAlive }))).status).toBe(200);
   });
 
-  test("refuses to think on a model that cannot, with Ollama's message", async () => {
+  test("refuses think for a model that cannot think, with Ollama's message", async () => {
     start();
     const refused = await errorOf(await post("/api/chat", chat("Hi", { think: true })));
     expect(refused).toEqual([400, '"waggle-fake" does not support thinking']);
@@ -252,7 +252,7 @@ describe("chat", () => {
     expect(whole.logprobs?.map(({ token }) => token).join("")).toBe(whole.message.content);
   });
 
-  test("ends with an error line when it is cancelled, or with 499 if collected", async () => {
+  test("ends with an error line when its job is cancelled, or with 499 if collected", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const session = { "x-session-id": "s" };
@@ -354,7 +354,7 @@ describe("generate", () => {
     ["context", { raw: true, context: [1] }],
     ["suffix", { raw: true, suffix: "}" }],
     ["system", { suffix: "}", system: "Be kind." }],
-  ])("refuses %s by name when it is not possible", async (field, more) => {
+  ])("refuses an unsupported field, or two fields that exclude each other: %s", async (field, more) => {
     start();
     const [status, message] = await errorOf(await post("/api/generate", { prompt: "a", ...more }));
     expect([status, message]).toEqual([400, expect.stringContaining(`"${field}"`)]);
@@ -423,7 +423,7 @@ describe("embeddings", () => {
     expect((await errorOf(await post("/api/embed", { input: "a", dimensions: 9 })))[1]).toContain('"dimensions"');
   });
 
-  test("are those of the beginning of a too long text, or an error with Ollama's message", async () => {
+  test("of a too long text are those of its beginning; without truncation there is an error with Ollama's message", async () => {
     start({ contextSize: 16 });
     const input = "x".repeat(50);
     const cut = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input })).json());
@@ -485,7 +485,7 @@ describe("the model", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  test("can be pulled when it is present; another one cannot be pulled offline", async () => {
+  test("can be pulled, because it is present; an absent model cannot be pulled offline", async () => {
     start();
     expect(await linesOf(await post("/api/pull", {}))).toEqual([{ status: "success" }]);
     const whole = await ask("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
@@ -506,7 +506,7 @@ describe("the model", () => {
     expect((await errorOf(await ask(method, path, body)))[0]).toBe(status);
   });
 
-  test("has another name after a copy", async () => {
+  test("has an additional name after a copy", async () => {
     start();
     expect((await ask("POST", "/api/copy", { source: "waggle-fake", destination: "y" })).status).toBe(200);
     expect((await ask("POST", "/api/show", { model: "y" })).status).toBe(200);
@@ -514,7 +514,7 @@ describe("the model", () => {
   });
 
   test.each(["/api/chat", "/api/generate", "/api/show", "/api/embed", "/api/embeddings"])(
-    "of another name is not found at %s",
+    "is not found under an unknown name at %s",
     async (path) => {
       start();
       const more = { messages: [{ role: "user", content: "a" }], prompt: "a", input: "a" };
@@ -535,7 +535,7 @@ describe("an unknown route or model", () => {
   });
 
   test.each(Object.values(ollamaRoutes).map(({ method, path }) => [method.toUpperCase(), path] as const))(
-    "is 405 where the route is %s %s, with the allowed method",
+    "gets a 405 with the allowed method, if the route is %s %s",
     async (method, path) => {
       start();
       const response = await ask(method === "GET" ? "POST" : "PUT", path, {});
@@ -544,7 +544,7 @@ describe("an unknown route or model", () => {
     },
   );
 
-  test("gets Ollama's shape of errors without a token too", async () => {
+  test("gets an error in Ollama's shape without a token too", async () => {
     const tokens = createTokenTable([{ name: "alice", token: "a-token-of-hers" }]);
     start({ access: { localMode: false, tokens: () => tokens } });
     expect((await errorOf(await post("/api/chat", chat("Hi"))))[0]).toBe(401);
@@ -557,7 +557,7 @@ test("any value of a field gets an answer, and never an internal error", async (
   start({ contextSize: 64, slots: 1 });
   const requests = fieldAttacks(ollamaRoutes).flatMap(({ small }) => small);
   const attack = async ({ method, path, headers, body }: HostileRequest): Promise<void> => {
-    // Without this, every request would fail at its model's name.
+    // Adds the model's name, because every request would fail without it.
     const named = body?.().replace(
       /^\{(?=(.))/,
       (_, next: string) => `{"model":"waggle-fake"${next === "}" ? "" : ","}`,
@@ -572,7 +572,7 @@ test("any value of a field gets an answer, and never an internal error", async (
     expect(response.status).not.toBe(500);
     if (response.status >= 400) OllamaErrorSchema.parse(JSON.parse(answer));
   };
-  // A path that ends in dots is another route.
+  // A path with dots may lead outside of Ollama's routes.
   const asked = requests.filter(({ path }) => new URL(path, "http://worker").pathname.startsWith("/api/"));
   await fc.assert(fc.asyncProperty(fc.constantFrom(...asked), attack), { numRuns: 500, endOnFailure: true });
 });

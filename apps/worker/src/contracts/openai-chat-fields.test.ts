@@ -69,7 +69,7 @@ const call = { name: "weather", arguments: '{"city": "Bern"}' };
 describe("functions, the older form of tools", () => {
   const functions = [weather];
 
-  test("are called, collected and streamed, in the fields that their clients read", async () => {
+  test("are called in the field function_call, collected and streamed", async () => {
     start();
     const body = asking(calling, { functions, function_call: "auto" });
     const whole = await choiceOf(body);
@@ -83,7 +83,7 @@ describe("functions, the older form of tools", () => {
     expect(choices.some(({ delta }) => "tool_calls" in delta)).toBe(false);
   });
 
-  test("can have their results in the history", async () => {
+  test("may have calls and results in the history", async () => {
     start();
     const messages = [
       { role: "user", content: "Weather?" },
@@ -104,9 +104,9 @@ describe("functions, the older form of tools", () => {
 
   test.each([
     ["by default", undefined, undefined],
-    ["by a word", "none", "none"],
-    ["by a name", { name: "weather" }, { type: "function", function: { name: "weather" } }],
-  ])("are chosen %s as tools are, one at a time", async (_, choice, toolChoice) => {
+    ["with none", "none", "none"],
+    ["by name", { name: "weather" }, { type: "function", function: { name: "weather" } }],
+  ])("are chosen %s like tools, but one at a time", async (_, choice, toolChoice) => {
     start();
     await choiceOf(asking("Fine", { functions, function_call: choice }));
     const asFunctions = lastJob();
@@ -126,7 +126,7 @@ describe("allowed_tools", () => {
     },
   });
 
-  test("leaves all tools in the prompt, and allows only the named ones", async () => {
+  test("leaves all tools in the prompt, and allows calls of the listed tools only", async () => {
     start();
     expect(await choiceOf(asking(calling, allowing("auto", "weather")))).toMatchObject({ finish_reason: "tool_calls" });
     const { tools: offered = [], answerGrammar } = lastJob();
@@ -138,14 +138,14 @@ describe("allowed_tools", () => {
   test("refuses unknown tools, and keeps the grammar with ignore_eos", async () => {
     start();
     expect((await refusal(asking("", allowing("required", "weather", "nobody")))).message).toContain('"nobody"');
-    // A real engine refuses the two together. Without the grammar it would allow every tool.
+    // A real engine refuses a grammar together with ignore_eos. Without the grammar it would allow every tool.
     await choiceOf(asking("Fine", { ...allowing("auto", "weather"), ignore_eos: true, max_tokens: 8 }));
     expect(lastJob().answerGrammar).toBeDefined();
   });
 });
 
 describe("reasoning", () => {
-  test("comes in one field: the one that the client reads", async () => {
+  test("is in the one field that the client reads", async () => {
     start();
     for (const [agent, name, other] of [
       ["OpenAI/JS 6.1.0", "reasoning_content", "reasoning"],
@@ -161,7 +161,7 @@ describe("reasoning", () => {
     }
   });
 
-  test("is read from either field of the history", async () => {
+  test("is read from both fields of a message in the history", async () => {
     start();
     const history = (more: Json) => [
       { role: "user", content: "Hello" },
@@ -176,10 +176,10 @@ describe("reasoning", () => {
 });
 
 describe("a stream's pieces", () => {
-  test("have finish_reason in each, and a call's id, name and arguments in its first", async () => {
+  test("all have finish_reason; the first piece of a call has its id, name and arguments", async () => {
     start();
     const choices = await streamed(asking(calling, { tools, logprobs: true }));
-    // Also of tokens whose text is in no part.
+    // Tokens whose text is in no part have logprobs too.
     const logprobs = choices.flatMap((choice) => choice.logprobs?.content ?? []);
     expect(logprobs).toHaveLength(Buffer.byteLength(calling));
     expect(choices.slice(0, -1).every((choice) => choice.finish_reason === null)).toBe(true);
@@ -193,12 +193,12 @@ describe("a stream's pieces", () => {
   });
 });
 
-describe("messages in all their forms", () => {
+describe("a message reaches the engine", () => {
   test.each([
-    ["a name", { role: "user", name: "Ann", content: "Hi" }, { role: "user", content: "Hi" }],
-    ["a developer", { role: "developer", content: "Hi" }, { role: "system", content: "Hi" }],
+    ["with a name", { role: "user", name: "Ann", content: "Hi" }, { role: "user", content: "Hi" }],
+    ["of a developer", { role: "developer", content: "Hi" }, { role: "system", content: "Hi" }],
     [
-      "an assistant's parts, a refusal among them",
+      "of an assistant in parts, including a refusal",
       {
         role: "assistant",
         content: [
@@ -214,10 +214,10 @@ describe("messages in all their forms", () => {
         ],
       },
     ],
-    ["a refusal", { role: "assistant", content: null, refusal: "No." }, { role: "assistant", content: "No." }],
-    ["no content", { role: "assistant" }, { role: "assistant", content: "" }],
+    ["with a refusal", { role: "assistant", content: null, refusal: "No." }, { role: "assistant", content: "No." }],
+    ["without content", { role: "assistant" }, { role: "assistant", content: "" }],
     [
-      "a result in parts",
+      "with a tool's result in parts",
       { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
       { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
     ],
@@ -264,7 +264,7 @@ test("fields that do not affect the answer are ignored", async () => {
   expect(message["content"]).toBe("Fine");
 });
 
-describe("what the worker cannot do is refused by name, and says why", () => {
+describe("an unsupported or invalid field is refused by name, with the reason", () => {
   const named = (name: string): Json => ({ type: "function", function: { name } });
   const madeCall = { id: "c", type: "function", function: call };
   const part = (type: string, more: Json): Json => ({

@@ -46,7 +46,7 @@ async function stream(body: Json): Promise<Answer[]> {
   return chunks;
 }
 
-/** Of one choice after the other. */
+/** The text offsets of the first choice, then of the second, and so on. */
 const offsetsOf = (answers: readonly Answer[]): number[] =>
   answers
     .flatMap(({ choices }) => choices)
@@ -60,11 +60,11 @@ function lastJob(): GenerateJob {
 }
 
 describe("text_offset", () => {
-  test("is the start of the character for tokens within a character, collected and streamed", async () => {
+  test("is the start of the character for each token within a character, collected and streamed", async () => {
     start();
     const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0, n: 2 };
     const whole = await complete(body);
-    // The first token is the BOS token that the model adds: it has no text.
+    // The first token is the BOS token, which the model adds and which has no text.
     const offsets = [0, ...[0, 0, 0], ...[1, 1, 1], 2, 4];
     expect(offsetsOf([whole])).toEqual([...offsets, ...offsets]);
     expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));
@@ -92,7 +92,7 @@ describe("several prompts", () => {
     start({ slots: 4, gate });
     const answer = complete({ prompt: ["One [eog:1]", "Two [eog:1]", "Three [eog:1]", "Four [eog:1]"], n: 2 });
     await gate.held();
-    // The last prompt is accepted while the first one is computed.
+    // The last prompt is accepted while the first prompt is computed.
     await expect.poll(() => worker.dispatcher.running === 4).toBe(true);
     expect([worker.dispatcher.running, worker.dispatcher.waiting]).toEqual([4, 0]);
     gate.open();
@@ -111,7 +111,7 @@ describe("several prompts", () => {
   test("have a common limit on the logprobs of their prompts", async () => {
     start();
     const body = { echo: true, max_tokens: 0, logprobs: 20 };
-    // About 63,000 logprobs each, with alternatives.
+    // Each prompt has about 63,000 logprobs, including alternatives.
     const prompts = ["a", "b"].map((letter) => letter.repeat(3_000));
     expect((await post({ ...body, prompt: prompts[0] })).status).toBe(200);
     const refused = await post({ ...body, prompt: prompts });
@@ -131,7 +131,7 @@ test("only the last chunks of a stream have timings", async () => {
   expect(without.at(-1)?.timings).toMatchObject({ predicted_n: 4 });
 });
 
-describe("the job of the engine", () => {
+describe("the job that the engine gets", () => {
   test("has the text of the prompt, without control tokens", async () => {
     start();
     await complete({ prompt: "<|x|>", max_tokens: 1 });
@@ -151,7 +151,7 @@ describe("the job of the engine", () => {
     },
   );
 
-  test("is each parameter, by its name", async () => {
+  test("has each parameter under its name", async () => {
     start();
     const fields = {
       ...{ temperature: 0.9, seed: 4, top_k: 3, top_p: 0.5, min_p: 0.1, logit_bias: { "104": 5 }, ignore_eos: true },
@@ -163,7 +163,7 @@ describe("the job of the engine", () => {
     expect(lastJob().sampling.grammar).toBe('root ::= "yes"');
   });
 
-  test("has a negative seed as one of 32 bits, and one of the worker's own for -1", async () => {
+  test("has a negative seed modulo 2^32, and a random seed for -1", async () => {
     start();
     const seedFor = async (seed: number): Promise<number> => {
       await complete({ prompt: "a", max_tokens: 1, seed });

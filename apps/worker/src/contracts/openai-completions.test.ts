@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
-/** The worker's default. */
+/** The worker's default time limit of a collected answer. */
 const collectTimeoutMs = 240_000;
 
 let worker: InlineWorker;
@@ -97,7 +97,7 @@ describe("several prompts", () => {
     expect(ends.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("get their choices listed by prompt, with n", async () => {
+  test("with n have all choices of the first prompt first, then those of the second", async () => {
     start({ slots: 2 });
     const two = prompts.slice(0, 2);
     const body = { prompt: two, n: 2, temperature: 1, seed: 7 };
@@ -106,12 +106,12 @@ describe("several prompts", () => {
     expect(textsOf(await stream(body))).toEqual(expected);
   });
 
-  test("run as many at a time as there are slots, and no others wait in the queue", async () => {
+  test("run as many at a time as there are slots; the rest do not wait in the queue", async () => {
     const gate = createStepGate();
     start({ slots: 2, queueCapacity: 1, gate });
     const answer = complete({ prompt: prompts });
     await gate.held();
-    // The last prompt is accepted while the first one is computed.
+    // The last prompt is accepted while the first prompt is computed.
     await expect.poll(() => worker.dispatcher.running === 2).toBe(true);
     expect(worker.dispatcher.running).toBe(2);
     expect(worker.dispatcher.waiting).toBe(0);
@@ -127,7 +127,7 @@ describe("several prompts", () => {
     expect(worker.logLines.filter(({ msg }) => msg === "stream_superseded")).toEqual([]);
   });
 
-  test("end together when one of them fails, whole and streamed", async () => {
+  test("end together when one prompt fails, whole and streamed", async () => {
     start({ slots: 2 });
     const failing = ["endless", "fails [fail:2]", "endless too"];
     const whole = await post({ prompt: failing });
@@ -138,7 +138,7 @@ describe("several prompts", () => {
     expect(worker.slots().every(({ state }) => state === "idle")).toBe(true);
   });
 
-  test("end together when one that came later is refused, whole and streamed", async () => {
+  test("end together when a later prompt is refused, whole and streamed", async () => {
     start({ slots: 1, contextSize: 64 });
     const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
     expect((await refusal(body)).message).toContain("context holds 64");
@@ -165,7 +165,7 @@ describe("several prompts", () => {
     expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(1);
   });
 
-  test("have the request's time together, not each its own", async () => {
+  test("have one time limit together", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ slots: 1, gate, clock });
@@ -219,7 +219,7 @@ describe("prompts of tokens", () => {
 });
 
 describe("echo", () => {
-  test("puts the prompt before the answer, collected and streamed, of text and of tokens", async () => {
+  test("puts the prompt, of text or of tokens, before the answer, collected and streamed", async () => {
     start();
     for (const prompt of ["Hello [eog:3]", idsOf("Hello [eog:3]")]) {
       const plain = await complete({ prompt });
@@ -241,7 +241,7 @@ describe("echo", () => {
     expect(textsOf(await stream(body))).toEqual(["One", "Two"]);
   });
 
-  test.each([1, 0])("has the logprobs of the prompt with logprobs (max_tokens %i)", async (maxTokens) => {
+  test.each([1, 0])("returns the prompt's logprobs if the request sets logprobs (max_tokens %i)", async (maxTokens) => {
     start();
     const context = idsOf("Hello");
     const { tokens: continuation, logprobs } = await greedyTokens("Hello", 3);
@@ -275,7 +275,7 @@ describe("echo", () => {
     expect(choices.map(({ logprobs }) => logprobs?.tokens.join(""))).toEqual(["Hello", "Another"]);
   });
 
-  test("has the same logprobs for a repeated request, though a job does not keep them", async () => {
+  test("returns the same logprobs for a repeated request, which runs again because no job keeps logprobs", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k", "content-type": "application/json" };
     const body = { prompt: "Hello", echo: true, max_tokens: 1, logprobs: 1 };
@@ -323,9 +323,9 @@ describe("best_of", () => {
   });
 
   test.each([
-    ["fewer than n", { n: 3, best_of: 2 }],
+    ["less than n", { n: 3, best_of: 2 }],
     ["more than there are slots", { best_of: 9 }],
-    ["of a stream", { best_of: 2, stream: true }],
+    ["in a stream", { best_of: 2, stream: true }],
   ])("is refused by name: %s", async (_, more) => {
     start({ slots: 4 });
     expect((await refusal({ prompt: "Hello [eog:2]", ...more })).param).toBe("best_of");
@@ -341,7 +341,7 @@ describe("suffix", () => {
     expect(choices[0]?.text).toBe(expected);
   });
 
-  test("together with tokens or the prompt's logprobs is refused by name", async () => {
+  test("is refused by name together with a prompt of tokens, or with the prompt's logprobs", async () => {
     start();
     expect((await refusal({ prompt: [1, 2], suffix: "x" })).param).toBe("suffix");
     expect((await refusal({ prompt: "a", suffix: "x", echo: true, logprobs: 1 })).param).toBe("echo");
@@ -351,12 +351,12 @@ describe("suffix", () => {
 describe("an invalid field is refused with the reason", () => {
   test.each([
     ["no prompts", { prompt: [] }, "prompt", /empty/],
-    ["an empty one among others", { prompt: ["a", ""] }, "prompt.1", /empty/],
-    ["no text", { prompt: { text: "a" } }, "prompt", /string or array/],
+    ["an empty prompt among others", { prompt: ["a", ""] }, "prompt.1", /empty/],
+    ["an object as prompt", { prompt: { text: "a" } }, "prompt", /string or array/],
     ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /expected number/],
-    ["too many", { prompt: Array(129).fill("a") }, "prompt", /<=128/],
+    ["too many prompts", { prompt: Array(129).fill("a") }, "prompt", /<=128/],
     ["a negative length", { prompt: "a", max_tokens: -2 }, "max_tokens", />=0/],
-    ["five stops", { prompt: "a", stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],
+    ["five stop strings", { prompt: "a", stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],
   ])("%s", async (_, body, param, message) => {
     start();
     const error = await refusal(body);

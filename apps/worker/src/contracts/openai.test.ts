@@ -102,7 +102,7 @@ describe("chat completions", () => {
     ]);
   });
 
-  it("the usage has the number of cached prompt tokens", async () => {
+  it("report the number of cached prompt tokens in the usage", async () => {
     start({ slots: 1 });
     await post("/v1/chat/completions", chat("You are a bee. Today is Monday. [eog:1]"));
     const again = await post("/v1/chat/completions", chat("You are a bee. Today is Tuesday. [eog:1]"));
@@ -179,7 +179,7 @@ describe("chat completions", () => {
     expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain('"n"');
   });
 
-  it("begins several choices only when all of them have a slot", async () => {
+  it("begins several choices only when every choice has a slot", async () => {
     const gate = createStepGate();
     start({ slots: 2, gate });
     const single = post("/v1/chat/completions", chat("one [eog:3]"));
@@ -211,7 +211,7 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("refuses images by name, in OpenAI's shape, and says not to retry", async () => {
+  it("refuses images by name, in OpenAI's shape, and asks the client not to retry", async () => {
     start();
     const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }];
     const response = await post("/v1/chat/completions", { messages });

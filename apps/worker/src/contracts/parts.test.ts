@@ -1,4 +1,4 @@
-// Contracts about the parts of an answer: both dialects get every part that the engine reads in a model's text, exactly once.
+// Tests the parts of an answer: the native and OpenAI's dialect send each part that the engine reads in a model's text exactly once.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
@@ -33,7 +33,7 @@ async function native(body: object): Promise<{ tokens: TokenEvent[]; end: EndEve
   return { tokens: events.filter((event: StreamEvent): event is TokenEvent => event.type === "token"), end };
 }
 
-/** The joined texts of a part. */
+/** The joined texts of all tokens of a part. */
 function said(tokens: readonly TokenEvent[], part: TokenEvent["part"]): string {
   return tokens.flatMap((token) => (token.part === part ? [token.text] : [])).join("");
 }
@@ -66,7 +66,7 @@ describe("the native dialect", () => {
     ).toHaveLength(end.usage.completion_tokens - 1);
   });
 
-  it("accepts its message and its call's result as history", async () => {
+  it("accepts its own message and the result of a call as history", async () => {
     start();
     const { end } = await native(asking(calling, { tools }));
     const result = { role: "tool", tool_call_id: end.message?.tool_calls?.[0]?.id, content: "sunny [say:Fine]" };
@@ -93,7 +93,7 @@ describe("the native dialect", () => {
     expect(said(tokens, undefined)).toBe("Look:");
   });
 
-  it("sends an unreadable call as content, counts it and logs it", async () => {
+  it("sends an unreadable call as content, and logs the number of such calls", async () => {
     start();
     const odd = '<tool_call>{"name": "nobody", "arguments": {}}</tool_call>';
     const { end } = await native(asking(odd, { tools }));
@@ -174,7 +174,7 @@ describe("OpenAI's dialect", () => {
   ];
 
   it.each(routes)(
-    "%s takes a switch that holds anyway, and refuses by name one that it cannot follow",
+    "%s accepts a switch that has no effect on the model, and refuses by name a switch that the model lacks",
     async (path, body) => {
       start();
       const outcome = async (more: object): Promise<readonly [number, string]> => {

@@ -66,7 +66,7 @@ const work: Readonly<Record<string, object>> = {
   "/api/embed": { input: "a bee" },
 };
 
-test("every route that begins a job limits requests per minute, and reports when it accepts the next one", async () => {
+test("every route that begins a job limits requests per minute, and reports when it accepts the next request", async () => {
   for (const kind of ["generate", "rerank"] as const) {
     start({ requestsPerMinute: 1 }, { fake: { kind }, contextSize: 256 });
     for (const { path, request } of jobRoutes.filter((route) => ranking.has(route.path) === (kind === "rerank"))) {
@@ -146,7 +146,7 @@ test("a cancelled answer's tokens count", async () => {
   expect((await post("/v1/inference", { prompt: "a" }, alice)).status).toBe(429);
 });
 
-test("the number of waiting and running jobs is limited, and a session's next job replaces its last", async () => {
+test("the number of waiting and running jobs is limited; a superseding job takes the place of its session's last job", async () => {
   const gate = createStepGate();
   start({ runningJobs: 2 }, { gate, slots: 1 });
   const first = readEvents(await post("/v1/inference", { prompt: "a [eog:2]", session_id: "s" }, alice));
@@ -165,7 +165,7 @@ test("the number of waiting and running jobs is limited, and a session's next jo
 });
 
 test.each([false, true])(
-  "a request of several prompts is one, and keeps to the running jobs; streamed: %s",
+  "a request of several prompts counts as one request, and never runs more jobs than the limit; streamed: %s",
   async (stream) => {
     const gate = createStepGate();
     start({ runningJobs: 1, requestsPerMinute: 1 }, { slots: 4, gate });
@@ -183,7 +183,7 @@ test.each([false, true])(
   },
 );
 
-test("a request without a job does not count", async () => {
+test("a request that the full queue refuses does not count towards the limit per minute", async () => {
   start({ requestsPerMinute: 1 }, { slots: 1, queueCapacity: 1, gate: createStepGate() });
   for (const job_id of ["x", "y"]) await post("/v1/jobs", { prompt: "b", job_id }, bob);
   expect((await post("/v1/jobs", { prompt: "a" }, alice)).status).toBe(429);
@@ -205,7 +205,7 @@ test("usage is kept when API tokens are reloaded", async () => {
   expect(await usageOfAlice()).toMatchObject({ requests: { accepted: 2, refused: 1 } });
 });
 
-test("a client sees its own usage; a token marked monitor sees all, also in the metrics", async () => {
+test("a client sees its own usage; a client with the monitor right sees the usage of all, also in the metrics", async () => {
   start({});
   await (await post(chatPath, chat("a [eog:1]"), alice)).text();
   await (await post(chatPath, chat("a [eog:4]"), bob)).text();
@@ -242,7 +242,7 @@ test("open metrics need no token and then show no clients; a token is still chec
   expect((await get("/v1/info", {})).status).toBe(401);
 });
 
-test("in local mode there is one client, which sees its usage", async () => {
+test("in local mode there is a single client, which sees its usage", async () => {
   worker = createInlineWorker({ clock });
   const host = { host: "localhost" };
   const stream = readEvents(await post("/v1/inference", { prompt: "a [eog:3]" }, host));

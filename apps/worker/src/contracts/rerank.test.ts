@@ -51,7 +51,7 @@ describe("ranking", () => {
     },
   );
 
-  test("Jina's and Cohere's: the best documents, with their texts, which may be objects", async () => {
+  test("in the format of Jina and Cohere returns the best documents with their texts, which may be objects", async () => {
     start();
     const objects = documents.map((text) => ({ text, id: 7 }));
     const response = await post("/v1/rerank", { query, documents: objects, top_n: 2, return_documents: true });
@@ -66,7 +66,7 @@ describe("ranking", () => {
     expect(all.results[0]).not.toHaveProperty("document");
   });
 
-  test("TEI's: a bare list, with texts and logits on request", async () => {
+  test("in TEI's format returns a bare list, with texts and logits on request", async () => {
     start();
     const bare = await (await post("/rerank", { query, texts: documents })).json();
     expect(bare).toEqual(order.map((index) => ({ index, score: expect.closeTo(scores[index] ?? NaN, 9) })));
@@ -130,7 +130,7 @@ describe("ranking", () => {
 });
 
 describe("scoring", () => {
-  test("one text with many, and pairs of texts, in order", async () => {
+  test("returns the scores of one text with many texts, or of pairs of texts, in order", async () => {
     start();
     const many = await (await post("/v1/score", { model: "m", text_1: query, text_2: documents })).json();
     ScoresSchema.parse(many);
@@ -164,7 +164,7 @@ describe("scoring", () => {
 });
 
 describe("a job that ranks", () => {
-  test("can be cancelled while it is computed, and leaves nothing", async () => {
+  test("can be cancelled during its computation, and leaves no job behind", async () => {
     const computing = deferred<void>();
     const gate = deferred<void>();
     start({
@@ -228,12 +228,12 @@ describe("a model of another kind", () => {
     ["embed", "/v1/chat/completions", { messages: [{ role: "user", content: "a" }] }, "it does not write"],
     ["rerank", "/v1/completions", { prompt: "a" }, "this model ranks texts; it does not write"],
     ["rerank", "/v1/embeddings", { input: "a" }, "Cannot embed: this model ranks texts"],
-  ] as const)("a model to %s refuses %s with the reason", async (kind, path, body, message) => {
+  ] as const)("with the task %s refuses %s with the reason", async (kind, path, body, message) => {
     start({ fake: { kind } });
     expect(await refusal(path, body)).toContain(message);
   });
 
-  test.each(["embed", "rerank", "generate"] as const)("the worker reports that its model is to %s", async (kind) => {
+  test.each(["embed", "rerank", "generate"] as const)("reports its task in the worker's info: %s", async (kind) => {
     start({ fake: { kind } });
     const info = (await (await worker.app.request("/v1/info", { headers: { host: "localhost" } })).json()) as object;
     expect(info).toMatchObject({ kind });

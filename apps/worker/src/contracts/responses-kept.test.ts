@@ -1,4 +1,4 @@
-// Contracts of what is kept of a response: its conversation, its items, and its stream.
+// Tests stored responses of the Responses API: the conversation, the items and the stream of each.
 import { createStepGate } from "@waggle/engine";
 import { requestLimits } from "@waggle/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -30,8 +30,8 @@ function start(options: InlineWorkerOptions = {}): InlineWorker {
 
 const { call, post, whole, streamed, lastPrompt } = responsesClient(() => worker);
 
-describe("what is kept of a response", () => {
-  test("goes before the input of the next one, turn for turn (fault 9)", async () => {
+describe("a stored response", () => {
+  test("and its input come before the input of the next response (fault 9)", async () => {
     start();
     const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
     expect(first["metadata"]).toEqual({ a: "b" });
@@ -44,7 +44,7 @@ describe("what is kept of a response", () => {
     expect(page).toMatchObject({ data: [{ role: "user" }, { role: "assistant" }], has_more: true });
   });
 
-  test("is its client's own: a missing one and another token's are both a 404 (fault 9)", async () => {
+  test("is visible to its client only: other clients get the same 404 as for a missing response (fault 9)", async () => {
     start({ access: forTwoClients });
     const { id, output } = await whole({ input: say("Mine.") }, alice);
     const previous = { input: "Hi", previous_response_id: id };
@@ -59,7 +59,7 @@ describe("what is kept of a response", () => {
     expect(await refusal(post(reference(output[0]?.id), bob))).toMatchObject({ status: 404, param: "input.0.id" });
   });
 
-  test("is the same object again, until it is deleted", async () => {
+  test("equals the object of the answer, until the response is deleted", async () => {
     start();
     const answer = await whole({ input: say(calling), tools: [weather] });
     expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
@@ -68,7 +68,7 @@ describe("what is kept of a response", () => {
     expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
   });
 
-  test("is nothing with store: false", async () => {
+  test("does not exist after a request with store: false", async () => {
     start();
     const answer = await whole({ input: say("Gone."), store: false });
     expect(answer["store"]).toBe(false);
@@ -76,7 +76,7 @@ describe("what is kept of a response", () => {
     expect((await post({ input: "Hi", previous_response_id: answer.id })).status).toBe(404);
   });
 
-  test("is there for an item that a client names instead of sending it", async () => {
+  test("has items that a later request can name instead of sending them", async () => {
     start();
     const { output } = await whole({ input: say("Earlier text.") });
     await whole({
@@ -88,7 +88,7 @@ describe("what is kept of a response", () => {
     expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Earlier text." });
   });
 
-  test("has the ids that its client gave, and an item that is named counts as if it was sent", async () => {
+  test("keeps the item ids of the client; a named item counts towards the body limit like a sent item", async () => {
     start({ maxBodyBytes: 2_000 });
     const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
     const { id } = await whole({ input: [own] });
@@ -103,7 +103,7 @@ describe("what is kept of a response", () => {
     }
   });
 
-  test("is listed as far as it is there, once a response before it is deleted", async () => {
+  test("lists only the items after an earlier response that was deleted, and cannot be continued", async () => {
     start();
     const first = await whole({ input: "a[eog:1]" });
     const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });
@@ -117,7 +117,7 @@ describe("what is kept of a response", () => {
     expect(await refusal(post({ input: "d", previous_response_id: third.id }))).toMatchObject({ status: 404 });
   });
 
-  test("is as long as its items, without the other fields of its requests, and no longer than a request may be", async () => {
+  test("has the length limits of a request, which count its items but not the instructions", async () => {
     start({ maxBodyBytes: 2_000 });
     let id: string | undefined;
     const next = () => {
@@ -137,7 +137,7 @@ describe("what is kept of a response", () => {
     expect(await refusal(post({ previous_response_id: many.id }))).toMatchObject({ message });
   });
 
-  test("of one that failed is its error, and no conversation continues from it", async () => {
+  test("has the error of a job that failed, and no conversation continues from it", async () => {
     start();
     const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
     expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);
@@ -145,7 +145,7 @@ describe("what is kept of a response", () => {
     expect(await next).toMatchObject({ status: 400, param: "previous_response_id" });
   });
 
-  test("streams again from any event on, while it runs and after, with the same numbers and ids", async () => {
+  test("streams again from any event on, during and after its job, with the same numbers and ids", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: say(calling), tools: [weather], stream: true }));
@@ -173,7 +173,7 @@ describe("what is kept of a response", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
-  test("is one response for a request that was sent twice", async () => {
+  test("is shared by a request and its retry", async () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const again = { "idempotency-key": "k" };
     const body = { input: say("Once."), stream: true };
@@ -184,7 +184,7 @@ describe("what is kept of a response", () => {
     expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
   });
 
-  test("does not stream once its first events are gone", async () => {
+  test("does not stream again once the replay buffer has dropped its first events", async () => {
     start({ limits: { replayBufferBytes: 1_024 } });
     const { id } = await whole({ input: say("A few words more than fit.") });
     expect((await call("GET", `/v1/responses/${id}`)).status).toBe(200);

@@ -1,4 +1,4 @@
-// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, and one end on every way there.
+// Tests the Responses API on the fake backend: the order and the ids of events, and that every stream has exactly one end.
 import { createStepGate } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
@@ -72,7 +72,7 @@ describe("a stream", () => {
     expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
   });
 
-  test("reports progress and timings for llama-server's return_progress and timings_per_token, also in its final event", async () => {
+  test("reports progress and timings for llama-server's return_progress and timings_per_token; the final event has timings too", async () => {
     start({ slots: 1 });
     const wanted = { return_progress: true, timings_per_token: true };
     const events = await streamed({ input: "x".repeat(1_500), max_output_tokens: 3, ...wanted });
@@ -86,7 +86,7 @@ describe("a stream", () => {
     const { id, usage } = last(events).response as Answer;
     expect(pieces[0]?.["timings"]).toMatchObject({ prompt_n: (usage as Json)["input_tokens"], cache_n: 0 });
     expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
-    // In another stream of the response each report is a sign of life with the same number.
+    // When the response is streamed again, a keep-alive event replaces each progress event, with the same number.
     const again = await eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
     const numbersOf = (some: readonly Event[]) => some.map(({ sequence_number: number }) => number);
     expect(numbersOf(again)).toEqual(numbersOf(events));
@@ -102,7 +102,7 @@ describe("a stream", () => {
     expect(final.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("is incomplete, with an incomplete last item, when max_output_tokens ends it", async () => {
+  test("ends as incomplete, with an incomplete last item, at max_output_tokens", async () => {
     start();
     const events = await streamed({ input: say(calling), tools: [weather], max_output_tokens: 80 });
     expect(last(events).type).toBe("response.incomplete");
@@ -117,7 +117,7 @@ describe("a stream", () => {
     });
   });
 
-  test("that the model itself ends within a call is incomplete too, and a whole one has the time of its end", async () => {
+  test("is incomplete if the model ends it within a call; a complete answer has completed_at", async () => {
     start();
     const cut = await whole({ input: say(calling.slice(0, -30)), tools: [weather] });
     expect(cut).toMatchObject({ status: "incomplete", completed_at: null });
@@ -125,7 +125,7 @@ describe("a stream", () => {
     expect(Number(done["completed_at"]) - Number(done["created_at"])).toBeOneOf([0, 1]);
   });
 
-  test("that is kept alive begins with response.created", async () => {
+  test("begins with response.created, even if keep-alive events follow before any output", async () => {
     const gate = createStepGate();
     const clock = createFakeClock();
     start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
@@ -143,14 +143,14 @@ describe("a stream", () => {
   });
 });
 
-describe("the one end of a stream (fault 4)", () => {
-  test("is an event after which the connection closes, when the job fails", async () => {
+describe("the end of a stream (fault 4)", () => {
+  test("is response.failed when the job fails", async () => {
     start();
     const events = await streamed({ input: "[fail:3]" });
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("is a failure when engines die one after the other", async () => {
+  test("is response.failed when one engine after the other dies", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }));
@@ -164,7 +164,7 @@ describe("the one end of a stream (fault 4)", () => {
     expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("comes when the job is cancelled", async () => {
+  test("is response.failed when the job is cancelled", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }, { "x-session-id": "s" }));
@@ -180,7 +180,7 @@ describe("the one end of a stream (fault 4)", () => {
     });
   });
 
-  test("is an error for a too long prompt, before or after the start of the stream", async () => {
+  test("is an error if the prompt is too long: a response with status 400, or response.failed in a stream that has started", async () => {
     start({ contextSize: 32 });
     expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
       status: 400,
@@ -194,8 +194,8 @@ describe("the one end of a stream (fault 4)", () => {
   });
 });
 
-describe("the request", () => {
-  test("may have no text and max_output_tokens 1, as clients send it to load the model", async () => {
+describe("a request", () => {
+  test("may have no text and max_output_tokens 1: clients send this to load the model", async () => {
     start();
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
@@ -210,7 +210,7 @@ describe("the request", () => {
     });
   });
 
-  test("a history of items becomes messages as the model wrote them", async () => {
+  test("with a history of items gives the model its earlier messages as it wrote them", async () => {
     start();
     await whole({
       instructions: "Be kind.",
@@ -255,7 +255,7 @@ describe("the request", () => {
     ]);
   });
 
-  test("server tools are ignored, and namespaces and custom tools are converted in both directions (fault 6)", async () => {
+  test("may have server tools, which are ignored, and namespaces and custom tools, which are converted both ways (fault 6)", async () => {
     start();
     const tools = [
       { type: "web_search", external_web_access: false },
@@ -291,7 +291,7 @@ describe("the request", () => {
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
   });
 
-  test("a tool choice must be a known tool, and an invalid schema is named by its index among all tools", async () => {
+  test("must choose a known tool; the error for an invalid schema has the tool's index among all tools", async () => {
     start();
     const strict = { ...weather, name: "odd", strict: true, parameters: { type: "array", uniqueItems: true } };
     const body = { input: "a", tools: [weather, { type: "mcp" }, strict] };
@@ -302,7 +302,7 @@ describe("the request", () => {
     const other = { ...only, tools: [{ type: "function", name: "weather" }] };
     await whole({ ...body, input: "a[eog:1]", tool_choice: other });
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
-    // A tool of a server has no name: one that allows nothing else is offered nothing.
+    // A server tool has no name. If only server tools are allowed, the model gets no tools.
     const server = { ...only, tools: [{ type: "mcp" }] };
     await whole({ ...body, input: "a[eog:1]", tool_choice: server });
     expect(lastPrompt().tools).toBeUndefined();
@@ -317,7 +317,7 @@ describe("the request", () => {
     }
   });
 
-  test("text.format constrains the content to a schema, and included logprobs are sent", async () => {
+  test("can constrain the content to a schema with text.format, and include logprobs", async () => {
     start();
     const format = {
       type: "json_schema",
@@ -368,7 +368,7 @@ describe("the request", () => {
     ],
     ["tool_choice", { tool_choice: "required", tools: [{ type: "web_search" }] }],
     ["content-encoding", {}],
-  ])("%s is refused by name", async (field, more) => {
+  ])("is refused with the name of the unsupported field: %s", async (field, more) => {
     start();
     const headers = field === "content-encoding" ? { "content-encoding": "zstd" } : {};
     const error = await refusal(post({ input: "Hi", ...more }, headers));
@@ -377,13 +377,13 @@ describe("the request", () => {
     expect(error["message"]).not.toContain("Invalid input");
   });
 
-  test("a reasoning effort applies to a model with a switch, and is null in the response of another model", async () => {
+  test("may have a reasoning effort, which is null in the response of a model without a switch for thinking", async () => {
     start();
     const answer = await whole({ input: "Hi[eog:1]", reasoning: { effort: "medium", summary: "auto" } });
     expect(answer["reasoning"]).toEqual({ effort: null, summary: null });
   });
 
-  test("counting the input gives as many tokens as the answer's usage", async () => {
+  test("has as many counted input tokens as its response's usage reports", async () => {
     start();
     const body = { instructions: "Be kind.", input: "Hi[eog:1]", tools: [weather] };
     const counted = (await (await call("POST", "/v1/responses/input_tokens", body)).json()) as Json;
@@ -391,7 +391,7 @@ describe("the request", () => {
     expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
   });
 
-  test("a repeated request has as many tokens, of which all but the last are cached", async () => {
+  test("has as many tokens when it is repeated, of which all but the last are cached", async () => {
     start({ slots: 1 });
     const usage = async () => (await whole({ input: "Hi[eog:1]" }))["usage"] as Json;
     const { input_tokens: tokens } = await usage();
@@ -401,7 +401,7 @@ describe("the request", () => {
     });
   });
 
-  test("a request as Codex sends it", async () => {
+  test("of Codex is answered", async () => {
     start();
     const answer = await whole({
       model: "gpt-5",
@@ -418,7 +418,7 @@ describe("the request", () => {
     expect(answer).toMatchObject({ ...echo, tools: [{ name: "weather" }], temperature: 1, top_p: 1 });
   });
 
-  test("on a path of no route is answered in this dialect", async () => {
+  test("for a path without a route gets an error of this dialect", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
     expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });

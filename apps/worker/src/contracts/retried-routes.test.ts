@@ -45,7 +45,7 @@ test.each(routes.map((route): [string, Route] => [`${route.method.toUpperCase()}
   },
 );
 
-test("the routes with the header include those of every dialect", () => {
+test("routes of every dialect have the header", () => {
   const taking = routes.filter(({ headers = {} }) => "idempotency-key" in headers);
   expect(taking.map(({ path }) => path)).toEqual(
     expect.arrayContaining(["/v1/jobs", "/v1/messages", "/v1/responses", "/api/chat", "/completion", "/v1/rerank"]),

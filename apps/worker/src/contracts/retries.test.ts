@@ -176,7 +176,7 @@ describe("a retry", () => {
     });
   });
 
-  test("may be a different request when the first try was refused", async () => {
+  test("with the same key may be a different request if the first try was refused", async () => {
     await worker.close();
     serve({ slots: 1, queueCapacity: 1 });
     const headers = { "idempotency-key": "k1" };
@@ -198,12 +198,12 @@ describe("a retry", () => {
 describe("two requests are two jobs", () => {
   const counted = (tries: string): Request => ({ headers: { "x-stainless-retry-count": tries } });
   test.each<[why: string, first: Request, second: Request]>([
-    ["where nothing says that one is a retry", {}, {}],
-    ["where both are first tries", counted("0"), counted("0")],
-    ["where their bodies differ", counted("0"), { ...counted("1"), body: { ...chat, seed: 2 } }],
-    ["where their keys differ", { headers: { "idempotency-key": "1" } }, { headers: { "idempotency-key": "2" } }],
+    ["if no header marks a retry", {}, {}],
+    ["if both are first tries", counted("0"), counted("0")],
+    ["if their bodies differ", counted("0"), { ...counted("1"), body: { ...chat, seed: 2 } }],
+    ["if their keys differ", { headers: { "idempotency-key": "1" } }, { headers: { "idempotency-key": "2" } }],
     [
-      "on two routes",
+      "if their routes differ",
       { headers: { "idempotency-key": "1" } },
       { headers: { "idempotency-key": "1" }, path: "/chat/completions" },
     ],
@@ -225,7 +225,7 @@ describe("two requests are two jobs", () => {
     expect(prefills()).toBe(2);
   });
 
-  test("if the setting is 0", async () => {
+  test("if the grace period of retries is 0", async () => {
     await worker.close();
     serve({ limits: { ...testLimits, retryGraceMs: 0 } });
     const headers = { "idempotency-key": "k1" };
@@ -257,20 +257,20 @@ describe("a job whose client has left", () => {
     expect(isCancelling()).toBe(true);
   });
 
-  test("ends at once when it has output and no sign of a retry", async () => {
+  test("ends at once if it has output and no header announces a retry", async () => {
     await leave({}, 2);
     expect(isCancelling()).toBe(true);
   });
 
-  test("ends at once for a client that retries only before the first output", async () => {
+  test("ends at once after output if its client retries only before the first output", async () => {
     await leave({ headers: { "x-stainless-retry-count": "0" } }, 2);
     expect(isCancelling()).toBe(true);
   });
 
   test.each<[client: string, request: Request]>([
-    ["has named it with a key", { headers: { "idempotency-key": "k1" } }],
+    ["has sent an Idempotency-Key", { headers: { "idempotency-key": "k1" } }],
     [
-      "tries again and has received nothing",
+      "announces retries and has received nothing",
       { headers: { "x-stainless-retry-count": "0" }, body: { ...chat, stream: false } },
     ],
   ])("continues for a limited time when its client %s", async (_, request) => {

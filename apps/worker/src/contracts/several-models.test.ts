@@ -33,7 +33,7 @@ async function stream(model: string, more: Record<string, unknown> = {}): Promis
   return readEvents(response);
 }
 
-/** The last event of a change. */
+/** Requests a change, and returns its last event. */
 async function change(path: string, body: unknown): Promise<ModelEvent | undefined> {
   const response = await post(path, body);
   if (response.body === null || !response.ok) throw new Error(`${response.status} ${await response.text()}`);
@@ -57,7 +57,7 @@ const isLoading = (event: StreamEvent): boolean => event.type === "status" && ev
 const textFor = (text: string): string =>
   expectedFakeText({ kind: "text", text }, { temperature: 0, seed: 42, ignore_eos: false }, 100);
 
-/** A complete answer of the file. */
+/** Reads the answer to its end, and checks that the file's engine wrote it completely. */
 async function expectAnswer(reader: StreamReader, file: string, prompt: string): Promise<void> {
   const { events, done, failed } = await reader.rest();
   expect([fileIn(events), textOf(events), done, failed]).toEqual([file, textFor(prompt), true, false]);
@@ -78,7 +78,7 @@ describe("a name", () => {
     ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
   ];
 
-  test.each(routes)("at %s finds its model, also by an alias and in other letter case", async (path, body) => {
+  test.each(routes)("at %s leads to its model; so do an alias and other letter case", async (path, body) => {
     start({ aliases: { bee: ["gpt-4o"] } });
     await change("/v1/models/load", { model: "bee" });
     for (const model of ["bee", "gpt-4o", "BEE:latest"]) {
@@ -89,7 +89,7 @@ describe("a name", () => {
     expect([worker.answered("bee"), worker.answered("ant")]).toEqual([3, 0]);
   });
 
-  test.each(routes)("at %s that is unknown is refused with the names of the known models", async (path, body) => {
+  test.each(routes)("that is unknown is refused at %s, with the names of the known models", async (path, body) => {
     start();
     const response = await post(path, { ...body, model: "wasp" });
     expect(response.status).toBe(404);
@@ -113,7 +113,7 @@ describe("a name", () => {
     }
   });
 
-  test("cannot generate text if it is an embedding model's", async () => {
+  test("of an embedding model leads to that model's vectors", async () => {
     start({ fakes: { bee: { kind: "embed" } } });
     await change("/v1/models/load", { model: "bee" });
     const vectors = await post("/v1/embeddings", { model: "bee", input: ["a", "b"] });
@@ -121,7 +121,7 @@ describe("a name", () => {
     expect(worker.engines("ant")).toBe(0);
   });
 
-  test("can be added, and is then in use", async () => {
+  test("can be added by a copy, and then belongs to that model only", async () => {
     start();
     expect((await post("/api/copy", { source: "bee", destination: "hornet" })).status).toBe(200);
     const reader = await stream("hornet");
@@ -131,8 +131,8 @@ describe("a name", () => {
   });
 });
 
-describe("a model is loaded on demand", () => {
-  test("while its stream reports it, and the idle model is unloaded for it", async () => {
+describe("a model that a job needs", () => {
+  test("loads while the stream reports that, and an idle model is unloaded for it", async () => {
     start({ atOnce: 1, loadLater: ["bee"] });
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const reader = await stream("bee");
@@ -145,7 +145,7 @@ describe("a model is loaded on demand", () => {
     );
   });
 
-  test("after a busy model has finished its stream", async () => {
+  test("loads after a busy model has finished its stream", async () => {
     const gate = createStepGate();
     start({ atOnce: 1, gates: { ant: gate } });
     const first = await stream("ant");
@@ -157,7 +157,7 @@ describe("a model is loaded on demand", () => {
     await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
   });
 
-  test("and unloaded when its last job is over, with an event", async () => {
+  test("is unloaded after the last job, as that job's keep_alive says", async () => {
     start();
     await expectAnswer(await stream("bee", { keep_alive: -1 }), "bee.gguf", "to bee [eog:9]");
     for (let times = 0; times < 2; times += 1) {
@@ -167,7 +167,7 @@ describe("a model is loaded on demand", () => {
     expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
   });
 
-  test("and its failure is reported only to its requests", async () => {
+  test("and cannot be loaded fails only the requests for that model", async () => {
     start({ loadLater: ["bee"] });
     const reader = await stream("bee");
     (await worker.engine("bee")).giveUp("Cannot load model bee: it is broken.");
@@ -197,7 +197,7 @@ describe("an unload", () => {
     expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
   });
 
-  test("is refused for a pinned model, and a model without room next to it gets an error", async () => {
+  test("is refused for a pinned model; a model that does not fit next to it gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
     expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
@@ -236,7 +236,7 @@ describe("a query to a model", () => {
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
   });
 
-  test("keeps the model from being unloaded for another one before the answer", async () => {
+  test("keeps its model loaded until the answer, even if another model needs the memory", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     await change("/v1/models/load", { model: "bee" });
@@ -245,7 +245,7 @@ describe("a query to a model", () => {
     }
   });
 
-  test("gets the reason if the model cannot be loaded, and does not retry the load each time", async () => {
+  test("gets the reason if the model cannot be loaded, and does not cause another try each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
     (await worker.engine("bee")).giveUp("Cannot load model: broken.");
@@ -257,20 +257,23 @@ describe("a query to a model", () => {
   });
 });
 
-test.each(["unload", "delete", "leave"])("a client that waits for a model to load learns the end: %s", async (end) => {
-  start({ loadLater: ["ant", "bee"], atOnce: 1 });
-  const [ant, bee] = [change("/v1/models/load", { model: "ant" }), change("/v1/models/load", { model: "bee" })];
-  await expect.poll(async () => (await status("bee"))?.state).toBe("waiting");
-  if (end === "unload") for (const model of ["ant", "bee"]) await post("/v1/models/unload", { model });
-  if (end === "delete") {
-    for (const entry of [...worker.models.entries()]) {
-      worker.models.remove(entry);
-      void worker.models.retire(entry.current, "removed");
+test.each(["unload", "delete", "leave"])(
+  "a client that waits for a model to load gets an error after: %s",
+  async (end) => {
+    start({ loadLater: ["ant", "bee"], atOnce: 1 });
+    const [ant, bee] = [change("/v1/models/load", { model: "ant" }), change("/v1/models/load", { model: "bee" })];
+    await expect.poll(async () => (await status("bee"))?.state).toBe("waiting");
+    if (end === "unload") for (const model of ["ant", "bee"]) await post("/v1/models/unload", { model });
+    if (end === "delete") {
+      for (const entry of [...worker.models.entries()]) {
+        worker.models.remove(entry);
+        void worker.models.retire(entry.current, "removed");
+      }
     }
-  }
-  if (end === "leave") await worker.close();
-  for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
-});
+    if (end === "leave") await worker.close();
+    for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
+  },
+);
 
 test("a session has one stream, even with several models", async () => {
   const gate = createStepGate();
@@ -326,7 +329,7 @@ describe("a swap", () => {
   test.each<[why: string, reference: string]>([
     ["there is no such file", "wasp.gguf"],
     ["it does not load", "bee"],
-  ])("keeps the old file if it fails since %s", async (_, reference) => {
+  ])("that fails because %s keeps the old file", async (_, reference) => {
     start({ loadLater: ["bee"] });
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const swapped = post("/v1/models/swap", { model: "ant", reference });
@@ -339,7 +342,7 @@ describe("a swap", () => {
     await expect.poll(() => worker.models.hosts().length).toBe(2);
   });
 
-  test("answers waiting jobs in place, with the old file if the new one cannot be loaded", async () => {
+  test("of an unloaded model runs the waiting jobs on the old file if the new file cannot be loaded", async () => {
     start({ loadLater: ["bee"] });
     const swapped = post("/v1/models/swap", { model: "ant", reference: "bee" });
     const bee = await worker.engine("bee");
@@ -359,11 +362,11 @@ describe("a swap", () => {
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
   });
 
-  test("is refused without room for both files, and the old file stays", async () => {
+  test("is refused without memory for both files, and the old file continues to serve", async () => {
     start({ atOnce: 1 });
     await change("/v1/models/load", { model: "ant" });
     const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });
-    const why = "models that stay take all 1 places of --max-loaded-models. With unload_first";
+    const why = "models that stay take all 1 places of --max-loaded-models. Set unload_first";
     expect([response.status, await response.text()]).toEqual([429, expect.stringContaining(why)]);
     expect([(await status("ant"))?.state, worker.engines("bee")]).toEqual(["ready", 0]);
   });
@@ -478,7 +481,7 @@ describe("in network mode", () => {
     ["/api/embeddings", {}],
   ];
   test.each(requests)(
-    "%s %j: a shorter keep_alive is an admin's, and without one the model's setting holds",
+    "%s %j: only an admin can shorten keep_alive; for other clients the model's setting applies",
     async (path, body) => {
       const clock = createFakeClock();
       const access = { localMode: false, tokens: () => tokens };
@@ -506,7 +509,7 @@ describe("in network mode", () => {
     },
   );
 
-  test("a client without the admin right sees no folders, and the log has the path", async () => {
+  test("a client without the admin right sees no folders; only the log has the path", async () => {
     const modelsFolder = mkdtempSync(join(tmpdir(), "several-models-"));
     const access = { localMode: false, tokens: () => tokens };
     start({ access, modelsFolder });

@@ -33,7 +33,7 @@ const everyTurn = [
 describe("random schedules", () => {
   const metrics = createWorkerMetrics();
 
-  // A schedule takes 30 ms on a free core. The limit ends one that hangs, also on a busy machine.
+  // A schedule takes 30 ms on a free core. The limit ends a schedule that hangs, also on a busy machine.
   test(
     `${runs} of them, from seed ${firstSeed} on, break no invariant`,
     { timeout: 300_000 + runs * 1_000 },

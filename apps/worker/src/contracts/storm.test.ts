@@ -34,7 +34,7 @@ it("begins eight requests in a turn", async () => {
   expect(counts.length).toBeLessThan(20);
 });
 
-it("reads large bodies one at a time, and small ones at the same time", async () => {
+it("reads large bodies one at a time, and small bodies at the same time", async () => {
   worker = createInlineWorker();
   const large = JSON.stringify({ content: 5, ignored: "x".repeat(400_000) });
   const [largeOnes, small] = [[large, large, large].map((body) => post("/tokenize", body)), post("/tokenize", "{}")];

@@ -130,7 +130,7 @@ describe("a deadline that the queue cannot meet", () => {
     });
   });
 
-  test("is accepted if it can be met, or if nothing was measured", async () => {
+  test("is accepted if the deadline can be met, or if nothing was measured", async () => {
     await submit({ prompt: prompt("1") });
     await expect(submit({ prompt: prompt("2"), deadline_ms: 1 })).resolves.toBeDefined();
     clock.advance(1);
@@ -139,7 +139,7 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("3"), deadline_ms: 60_000 })).resolves.toBeDefined();
   });
 
-  test("is judged by the job's position in the queue, or that of the job it supersedes", async () => {
+  test("is judged by the queue position of the job, or of the job that it supersedes", async () => {
     await measure();
     await submit({ prompt: prompt("4"), deadline_ms: 900 });
     await submit({ prompt: prompt("5"), session_id: "s" });

@@ -1,4 +1,4 @@
-// Chooses and loads a backend. The real backend is imported only when it is used, so that the fake one runs without native code.
+// Chooses and loads a backend. The real backend is imported only when it is used, so that the fake backend runs without native code.
 import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";

@@ -34,8 +34,8 @@ process.on("uncaughtException", (thrown) => {
   emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
   leaveWith({ type: "broken", message: messageOf(thrown) });
 });
-// A library call whose promise is rejected without a handler is no longer awaited: it has failed already, or does not need the promise. So
-// the engine continues.
+// The engine continues after a rejected promise without a handler. Such a promise comes from a library call that no code awaits: the call has
+// failed already, or nothing depends on its result.
 process.on("unhandledRejection", (reason) => {
   const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
   emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });

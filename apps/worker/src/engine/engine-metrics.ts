@@ -2,7 +2,7 @@
 import type { EngineEvent, GpuMemory } from "@waggle/engine";
 import type { ModelMetrics } from "@waggle/telemetry";
 
-/** Values of the engine's last report. Values that were not reported, and those of an exited process, are 0. */
+/** Values of the engine's last report. Values that were not reported, and values of an exited process, are 0. */
 export interface EngineReadings {
   readonly threads: number;
   /** Utilization of the engine's main thread, 0 to 1. */

@@ -49,7 +49,7 @@ function engineEnv(inherited: Environment): NodeJS.ProcessEnv {
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
     // Without a fixed threshold glibc keeps freed memory at the top of its heap, up to twice the largest block so far: 25 MB here.
     MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),
-    // With a fixed trim threshold glibc no longer adapts this one to common block sizes: blocks of 128 KiB and more would come from the
+    // With a fixed trim threshold glibc no longer adapts this threshold to common block sizes: blocks of 128 KiB and more would come from the
     // system each time, zeroed. Tokenizing a text of 262,144 emoji took 2.7 s instead of 0.7 s, and delayed a stream by 0.5 s instead of
     // 0.1 s.
     MALLOC_MMAP_THRESHOLD_: env["MALLOC_MMAP_THRESHOLD_"] ?? String(2 * 1_048_576),

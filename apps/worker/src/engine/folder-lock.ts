@@ -37,7 +37,7 @@ export async function lockStateOf(folder: string): Promise<"held" | "dropped" | 
     switch ((error as NodeJS.ErrnoException).code) {
       case "ECONNREFUSED":
         return "dropped";
-      // The owner lives: more processes connect at the same time than it has accepted, or it did not answer in time.
+      // The owner lives: its queue of connections is full, or it did not answer in time.
       case "EAGAIN":
       case "ABORT_ERR":
         return "held";

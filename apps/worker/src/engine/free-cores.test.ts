@@ -41,13 +41,13 @@ test("the CPU time of this process counts as free", () => {
   const states: Parameters<typeof freeIn> = [
     [7_000, core({ user: 90_000 }), core({ idle: 100_000 })],
     [8_200, core({ user: 91_000 }), core({ user: 500, idle: 100_500 })],
-    // The process's times are exact, and those of the cores are not.
+    // The process's times are exact, but the times of the cores are not.
     [10_250, core({ user: 92_000 }), core({ user: 1_500, idle: 100_500 })],
   ];
   expect(freeIn(...states)).toEqual([1.7, 2]);
 });
 
-test("there are no free cores without time between two calls, without times, and on a removed core", () => {
+test("no core counts as free without time between two calls, without times, or if the core was removed", () => {
   const busy = [core({ user: 500, idle: 500 }), core({ user: 500, idle: 500 })];
   expect(freeIn([0, ...busy], [0, ...busy], [0, ...busy.slice(1)], [0])).toEqual([0, 0, 0]);
 });

@@ -63,7 +63,7 @@ test("models share a configured folder, and find their snapshots again", async (
   expect(existsSync(share.folder)).toBe(true);
 });
 
-test("a configured folder stays", async () => {
+test("a configured folder is kept when its worker exits", async () => {
   const folder = await chosen({ folder: join(parent, "mine") });
   mkdirSync(folder.path);
   folder.close();
@@ -83,7 +83,7 @@ test("no folder is chosen without snapshots, or without a usable parent", async 
   expect((await chosen({ parents: [join(parent, "missing"), parent] })).path).toContain(parent);
 });
 
-test("the folder of a killed worker is removed, also where another process has its id", async () => {
+test("the folder of a killed worker is removed, even if another process here has its id", async () => {
   const left = join(parent, `waggle-prefixes-${process.ppid}-0123456789ab`);
   mkdirSync(left);
   await lockAndDie(left);
@@ -91,7 +91,7 @@ test("the folder of a killed worker is removed, also where another process has i
   expect(existsSync(left)).toBe(false);
 });
 
-test("the folder of a living worker stays, also where no process has its id", async () => {
+test("the folder of a living worker is kept, even if no process here has its id", async () => {
   const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
   const living = join(parent, `waggle-prefixes-${goneBy}-0123456789ab`);
   mkdirSync(living);

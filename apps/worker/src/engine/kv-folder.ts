@@ -1,4 +1,4 @@
-// Owns the folder of KV snapshots: in memory where the system has a file system for it. It is removed with its worker, or at the next start if the
+// Owns the folder of KV snapshots: in memory if the system has a file system in memory. It is removed with its worker, or at the next start if the
 // worker was killed. The engine owns the contents, and makes the folder again if it vanishes.
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";

@@ -26,7 +26,7 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
     connected: true,
     sent: [] as unknown[],
     send(message: unknown) {
-      // Node serializes the message to JSON at once, and throws the error of that.
+      // Node serializes the message to JSON at once, and throws if that fails.
       this.sent.push(JSON.parse(JSON.stringify(message)));
     },
     kill() {
@@ -109,7 +109,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.supervisor).toMatchObject({ ready: true, starts: 2, deaths: 3 });
   });
 
-  it("is handled alike after an error event, and a process without a pid is never killed", async () => {
+  it("is started again later after an error event, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
     worker.supervisor.start();
     worker.ready();
@@ -136,7 +136,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.calls.at(-1)).toMatch(new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row`));
   });
 
-  it("is tried at once, and after 0.5, 1, 2 and 4 s, before the worker gives up", async () => {
+  it("is started at once, and after 0.5, 1, 2 and 4 s, before the worker gives up", async () => {
     const triesMs: number[] = [];
     const worker = setUp((pid) => {
       if (pid === 1) return createFakeEngine(pid);
@@ -183,7 +183,7 @@ describe("a crash loop", () => {
     expect(worker.calls.at(-1)).toMatch(/^gave up: /);
   });
 
-  it("is not detected when each engine has progressed a job, and the next one starts at once", () => {
+  it("is not detected when a job has progressed in each engine; the next engine starts at once", () => {
     const worker = setUp();
     worker.supervisor.start();
     const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
@@ -252,7 +252,7 @@ describe("a command that cannot be serialized", () => {
   });
 });
 
-describe("an engine that is stopped", () => {
+describe("an engine that hangs", () => {
   it("is killed after a silence and replaced if it was idle", () => {
     const worker = setUp();
     worker.supervisor.start();
@@ -288,13 +288,16 @@ describe("an engine that is stopped", () => {
 it.each([
   [false, ["start", "death: signal", "gave up at first"]],
   [true, ["start", "death: signal", "start"]],
-])("an engine that dies during its first load (file loaded before: %s)", (loadedBefore, calls) => {
-  const worker = setUp(createFakeEngine, { loadedBefore });
-  worker.supervisor.start();
-  worker.die();
-  worker.clock.advance(0);
-  expect(worker.calls.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(calls);
-});
+])(
+  "an engine that dies during its first load is restarted only if its file was loaded before: %s",
+  (loadedBefore, calls) => {
+    const worker = setUp(createFakeEngine, { loadedBefore });
+    worker.supervisor.start();
+    worker.die();
+    worker.clock.advance(0);
+    expect(worker.calls.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(calls);
+  },
+);
 
 it("a stopped supervisor leaves no timer", async () => {
   const worker = setUp();

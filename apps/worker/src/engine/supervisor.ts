@@ -66,7 +66,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   let deaths = 0;
   let deathsInARow = 0;
   let restart: TimerHandle | undefined;
-  /** Reason of the coming death, where it is more precise than the exit status. */
+  /** Reason of the coming death, if the supervisor knows a more precise reason than the exit status. */
   let doom: Death | undefined;
   let gone: (() => void) | undefined;
   let loadTimer: TimerHandle | undefined;

@@ -77,7 +77,7 @@ describe("watchdog of an engine with work", () => {
     expect(hangs).toEqual([[1_000, true]]);
   });
 
-  it("counts from the arrival of work, not from the last step", () => {
+  it("measures from the arrival of work, not from the last step", () => {
     const { clock, hangs, work, watchdog, give } = setUp();
     give();
     work.busy = false;
@@ -110,7 +110,7 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([[5_000, false]]);
   });
 
-  it("allows the timeout of a step if that is longer", () => {
+  it("allows a silence of the step timeout if that is longer", () => {
     const { clock, hangs } = setUp(30_000);
     clock.advance(29_999);
     expect(hangs).toEqual([]);
@@ -138,7 +138,7 @@ describe("watchdog of an idle engine", () => {
 });
 
 describe("watchdog of a worker that was stopped", () => {
-  it.each([4_990, 60_000])("does not count %d ms in which neither process ran", (stoppedMs) => {
+  it.each([4_990, 60_000])("does not count %d ms during which worker and engine were both stopped", (stoppedMs) => {
     const clock = createStoppableClock();
     const { hangs, watchdog } = setUpOn(clock);
     clock.advance(10);

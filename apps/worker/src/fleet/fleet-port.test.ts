@@ -7,7 +7,7 @@ import type { FleetPortOptions } from "./fleet-port.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-it("a query waits as long as the gateway does", async () => {
+it("a query waits as long at the worker as at the gateway", async () => {
   const clock = createFakeClock();
   // The only timer that does not use the fake clock.
   vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {

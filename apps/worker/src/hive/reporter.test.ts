@@ -84,7 +84,7 @@ function heldBy(source: AbortSignal | undefined): number {
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
 describe("the reporter", () => {
-  it("registers, sends a heartbeat at once, and then one each interval", async () => {
+  it("registers, sends a heartbeat at once, and then a heartbeat each interval", async () => {
     await settle();
     expect(calls).toEqual(["register", "heartbeat 0"]);
     await vi.advanceTimersByTimeAsync(29_999);
@@ -111,9 +111,9 @@ describe("the reporter", () => {
     expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1", "register", "heartbeat 1"]);
   });
 
-  it("backs off as for a hive that is down when the hive forgets it every time", async () => {
+  it("backs off when the hive forgets it every time, as if the hive were down", async () => {
     await settle();
-    // A reporter without a pause is stopped in the end; otherwise no other code would run.
+    // Stops a reporter that makes no pauses, because otherwise no other code would run.
     answer.heartbeat = () =>
       calls.length > 1_000 ? Promise.resolve() : Promise.reject(new WaggleError("not_found", "Unknown worker."));
     await vi.advanceTimersByTimeAsync(150_000);
@@ -146,7 +146,7 @@ describe("the reporter", () => {
     expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
   });
 
-  it("sends as many requests to a hive that is down as to one that is up, so that a restarted hive soon gets a heartbeat", async () => {
+  it("sends requests to an unreachable hive as often as heartbeats, so that a restarted hive soon gets a heartbeat", async () => {
     await reporter.leave();
     reporter = start(5_000);
     answer = { register: down, heartbeat: down };

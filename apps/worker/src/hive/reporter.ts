@@ -7,7 +7,7 @@ import type { Logger } from "@waggle/telemetry";
 
 /**
  * Delays before the 1st, 2nd … retry after a failure; a successful heartbeat resets them. No delay is longer than the heartbeat interval (or
- * `leastLongestMs`, if that is longer): a hive that is back must get heartbeats before it treats its workers as lost, and a hive that is up gets
+ * `leastLongestMs`, if that is longer): a restarted hive must get heartbeats before it treats its workers as lost, and a running hive gets
  * heartbeats at this rate anyway.
  */
 const retryDelaysMs = [0, 2_000, 4_000, 8_000, 16_000, 30_000];
@@ -91,7 +91,7 @@ export function startReporter(options: ReporterOptions): Reporter {
   async function onFailure(error: WaggleError): Promise<void> {
     if (error.code === "not_found" && registered) {
       // An unknown worker is no outage: registering again fixes it. But a hive that forgets the worker each time gets retries with the same delays as
-      // one that is down.
+      // a hive that is down.
       registered = false;
       options.onHeartbeat("forgotten");
       log.info({ worker: workerId }, "hive_forgot");

@@ -1,4 +1,4 @@
-// Tests what a worker answers while it starts: its port is open, and other parts are not ready.
+// Tests the answers of a worker that starts: its port is open, but other parts are not ready.
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";

@@ -42,7 +42,7 @@ test("a worker that leaves accepts no connection on either port", async () => {
   await ports.close();
 });
 
-test("without --ollama there is one port", async () => {
+test("without --ollama the worker opens only its main port", async () => {
   const ports = await openPorts(app, configOf(), () => {});
   expect([ports.ollamaUrl, await bodyOf(ports.url)]).toEqual([undefined, "none"]);
   await ports.close();

@@ -11,7 +11,7 @@ export interface Ports extends ListeningServer {
 }
 
 /**
- * @param onOpen receives the URL of the main port as soon as it is open, before Ollama's
+ * @param onOpen receives the URL of the main port as soon as that port is open, before Ollama's port opens
  * @throws PortTakenError, or another error of a port; then both ports are closed
  */
 export async function openPorts(app: App, config: WorkerConfig, onOpen: (url: string) => void): Promise<Ports> {

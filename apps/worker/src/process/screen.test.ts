@@ -60,7 +60,7 @@ describe("the banner", () => {
     expect(more).toContainEqual(["Terminal", "waggle chat --url http://127.0.0.1:7712"]);
   });
 
-  it("counts the models beyond the first ones", () => {
+  it("shows the number of models after the first four", () => {
     const { rows } = bannerOf({ ...facts, models: ["a", "b", "c", "d", "e", "f"] }, local);
     expect(rows).toContainEqual(["Models", "a, b, c, d, 2 more"]);
   });

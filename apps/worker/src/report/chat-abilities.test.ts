@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { chatOf } from "./chat-abilities.ts";
 import type { HostedFile } from "../models/list/model-entry.ts";
 
-test("a chat template's abilities include the warning of why they are incomplete", () => {
+test("incomplete abilities of a chat template include the reason as a warning", () => {
   const warning = "Cannot find out what the chat template takes: it takes more than 10 s.";
   const told = (format: object): unknown => {
     const hosted = { host: { info: { kind: "generate", chatFormat: { ...genericFormat, ...format } } } };

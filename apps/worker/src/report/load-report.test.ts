@@ -54,7 +54,7 @@ test("clients and engines are summed up, and the measurements of this machine fi
   expect(report).not.toHaveProperty("ttft");
 });
 
-test("with too many clients the report names those with the highest use, and never a client without use", () => {
+test("with too many clients the report names the clients with the highest use, and never a client without use", () => {
   const many = Array.from({ length: heartbeatClientsLimit + 5 }, (_, i) => usage(`c${i}`, i));
   const idle = { ...usage("idle", 0, 0), prompt_tokens: 0 };
   const { clients = [] } = reports([idle, ...many]).load()();

@@ -82,7 +82,7 @@ function countsOf(clients: readonly ClientUsage[]): Pick<WorkerLoad, "requests" 
   };
 }
 
-/** The clients with the highest use, highest first; those without use are left out. */
+/** The clients with the highest use, highest first; clients without use are left out. */
 function clientsOf(clients: readonly ClientUsage[]): NonNullable<WorkerLoad["clients"]> {
   const tokensOf = (client: ClientUsage): number => client.prompt_tokens + client.completion_tokens;
   return clients

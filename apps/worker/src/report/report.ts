@@ -36,7 +36,7 @@ export interface Report {
   infoOf(entry: ModelEntry): WorkerInfo;
   health(): Health;
   registration(): Registration;
-  /** Makes the heartbeats for one receiver: rates are since its last heartbeat. */
+  /** Makes the heartbeats for one receiver, with rates since the receiver's last heartbeat. */
   heartbeats(): (seq: number) => Heartbeat;
   /** Sets the gauges that are computed when metrics are read. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
@@ -67,7 +67,7 @@ export function createReport(options: ReportOptions): Report {
     });
   }
 
-  /** Slots of the loaded models; before any model is loaded, the configured slots of one. */
+  /** Slots of the loaded models; before any model is loaded, the configured slots of one model. */
   function slotCounts(): { total: number; busy: number } {
     const loaded = models.hosts().filter((host) => host.info !== undefined && host.state.name !== "unloaded");
     const slots = loaded.reduce((sum, host) => sum + (host.info?.slots ?? 0), 0);

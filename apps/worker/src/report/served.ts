@@ -14,16 +14,16 @@ import type { ModelEntry } from "../models/list/model-entry.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
 
-/** Retry-After of the error that a model cannot be loaded, in seconds. */
+/** Retry-After, in seconds, of the error for a model that cannot be loaded. */
 const retryAfterS = 5;
 
 export interface ServedOptions {
   readonly models: Models;
-  /** For models that are not loaded. */
+  /** Descriptions of models that are not loaded, from their files. */
   readonly descriptions: Descriptions;
   readonly clock: Clock;
   readonly threads: number;
-  /** The worker's facts with those of a model. */
+  /** The facts about the worker and one of its models. */
   readonly infoOf: (entry: ModelEntry) => WorkerInfo;
 }
 
@@ -78,7 +78,7 @@ function createServedModel(
 ): ServedModel {
   const { pool } = models;
 
-  /** From the engine's report if the model was ever loaded, otherwise from its file. */
+  /** The answer format and prompt inputs: from the engine's report if the model was ever loaded, otherwise from its file. */
   async function formatAndPrompts(failed: string): Promise<FormatAndPrompts> {
     const { current } = entry;
     const { host } = current;
@@ -95,7 +95,7 @@ function createServedModel(
     throw notLoaded(failed);
   }
 
-  /** Answers from the model's file as the engine would: no request waits for a model's first load. */
+  /** Answers from the model's file as the engine would, so that no request waits for a model's first load. */
   async function answerByFile(question: EngineQuery, signal: AbortSignal): Promise<EngineQueryResult> {
     if (question.kind !== "render") throw notLoaded("Cannot ask the model");
     const rendered = await descriptions.prompt(entry.current, question, signal);
@@ -107,7 +107,7 @@ function createServedModel(
     throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });
   }
 
-  /** Begins to load the model. Returns the error that it is not loaded yet, or the reason why it cannot be loaded. */
+  /** Begins to load the model. Returns an error: the model is not loaded yet, or cannot be loaded for some reason. */
   function notLoaded(failed: string): WaggleError {
     const { host, source, facts } = entry.current;
     pool.load(host);

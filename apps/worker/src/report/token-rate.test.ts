@@ -2,7 +2,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { createTokenRate } from "./token-rate.ts";
 
-test("the rate is that since the last report, and is repeated in a report right after it", () => {
+test("the rate is measured since the last report, and repeated in a report that follows at once", () => {
   const clock = createFakeClock();
   let tokens = 0;
   const rate = createTokenRate({ count: () => tokens, clock, startedAt: clock.now() });

@@ -1,10 +1,10 @@
 // Computes the tokens per second since the last report to the same receiver.
 import type { Clock } from "@waggle/async";
 
-/** Over less time the rate would jump, so the last value is reported again. */
+/** Least time over which a rate is computed. After less time the rate would jump, so the last value is reported again. */
 const shortestMs = 500;
 
-/** @param count tokens so far; removing a model lowers it, since the model's count goes too */
+/** @param count tokens so far; the number decreases when a model is removed with its count */
 export function createTokenRate(options: {
   readonly count: () => number;
   readonly clock: Pick<Clock, "now">;

@@ -19,7 +19,7 @@ async function told(...hosts: readonly LoadedModel[]): Promise<Readonly<Record<s
   return Object.fromEntries(lines.map((line) => line.split(" ") as [string, string]));
 }
 
-test("waiting and running jobs, and the share of all cells that running jobs fill", async () => {
+test("the gauges show waiting and running jobs, and the share of all cells that running jobs fill", async () => {
   const host = { dispatcher: { running: 1, waiting: 3 }, info, slots: [idle, busy(300, 200)] };
   expect(await told(host)).toEqual({
     'vllm:num_requests_waiting{model_name="m"}': "3",

@@ -5,7 +5,7 @@ export type WorkerEvent =
   /** The port is open, and models begin to load. */
   | "listening"
   | "loaded"
-  /** The engine died; another one is starting. */
+  /** The engine died; another engine is starting. */
   | "engine_lost"
   /** The first load failed, or the engine is in a crash loop. */
   | "gave_up"

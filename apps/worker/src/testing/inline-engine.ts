@@ -11,7 +11,7 @@ export interface InlineLink {
   event(event: EngineEvent, deliver: () => void): void;
 }
 
-/** Commands arrive later, as they do across processes, so that no test depends on an earlier arrival. */
+/** Commands arrive in a later microtask, as between processes, so that no test depends on an arrival within `send`. */
 const promptLink: InlineLink = {
   command: (_, deliver) => queueMicrotask(deliver),
   event: (_, deliver) => deliver(),

@@ -35,7 +35,7 @@ export interface InlineWorkerOptions {
   /** Loads only when the test calls `load`; by default the engine is ready from the start. */
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
-  /** For tests that make thousands of workers: most of a worker's cost is its metrics. */
+  /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
   readonly metrics?: WorkerMetrics;
 }
 

@@ -1,4 +1,4 @@
-// Owns how a test speaks the Responses API with an inline worker, and checks what strict clients insist on.
+// Owns a client of the Responses API for tests with an inline worker, and the checks that strict clients make.
 import { parseSse } from "@waggle/protocol/sse";
 import { expect } from "vitest";
 import type { InlineWorker } from "./inline-worker.ts";
@@ -34,7 +34,7 @@ export interface ResponsesClient {
   post(body: unknown, headers?: Json): Promise<Response>;
   whole(body: unknown, headers?: Json): Promise<Answer>;
   streamed(body: Json): Promise<readonly Event[]>;
-  /** The conversation that the engine got with its latest job. */
+  /** The conversation in the last job that the engine got. */
   lastPrompt(): Prompt;
 }
 
@@ -69,7 +69,7 @@ export async function refusal(response: Response | Promise<Response>): Promise<J
   return { status, ...error };
 }
 
-/** The events of a stream, and whether each frame was named as its event. */
+/** The events of a stream. Checks that the name of each frame is the type of its event. */
 export async function eventsOf(response: Response): Promise<readonly Event[]> {
   const events: Event[] = [];
   for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
@@ -83,7 +83,7 @@ export async function eventsOf(response: Response): Promise<readonly Event[]> {
 export const last = (events: readonly Event[]): Event => events.at(-1) as Event;
 const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
-/** What strict clients insist on. Returns the final object. */
+/** Checks the events as strict clients do, and returns the final response. */
 export function checked(events: readonly Event[]): Answer {
   expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
   const numbered = events.filter(({ type }) => type !== "keepalive");
@@ -98,7 +98,7 @@ export function checked(events: readonly Event[]): Answer {
   }
   const final = last(events).response as Answer;
   const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
-  // The item that was open when it failed is not done.
+  // An item that was open when the response failed has no `done` event.
   const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
   expect(doneItems.map(identity)).toEqual(whole.map(identity));
   expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);

@@ -7,7 +7,7 @@ import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
 
 export interface DraftFiles {
   of(key: string): PendingFiles;
-  /** Moves the files to the draft with another key. */
+  /** Call when a draft has got another key: its files get that key too. */
   move(from: string, to: string): void;
   /** Stops reading files for the draft. */
   forget(key: string): void;

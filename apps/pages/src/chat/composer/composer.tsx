@@ -131,7 +131,7 @@ function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) 
         hidden
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
-          // Otherwise choosing the same file again would fire no event.
+          // Cleared, because otherwise choosing the same file again would fire no event.
           event.currentTarget.value = "";
         }}
       />
@@ -139,14 +139,14 @@ function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) 
   );
 }
 
-/** The files to attach. Word processors add a picture to copied text: only the text is pasted. File managers add a file's name: it is ignored. */
+/** The files to attach. Word processors add a picture to copied text: only the text is pasted. File managers add a file's name, which is ignored. */
 function pastedFiles(clipboard: DataTransfer | null): readonly File[] {
   const files = [...(clipboard?.files ?? [])];
   const hasText = clipboard?.types.includes("text/plain") === true;
   return hasText && files.every(({ type }) => type.startsWith("image/")) ? [] : files;
 }
 
-/** Sets the box's height to that of its text, up to the stylesheet's limit. */
+/** Sets the box's height to the height of its text, up to the stylesheet's limit. */
 export function growToFit(box: HTMLTextAreaElement): void {
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight + 2}px`;

@@ -39,7 +39,7 @@ it("keeps each tab's own draft, and gives a new tab the newest", async () => {
   expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
 });
 
-it("keeps another tab's newer draft when a tab sends its draft", async () => {
+it("keeps another tab's newer draft when this tab sends its draft", async () => {
   const storage = createMemoryStorage();
   const a = await openDrafts(storage, fail, createMemory());
   a.set("new", { text: "from a" });
@@ -60,7 +60,7 @@ it("keeps another tab's newer draft when a tab sends its draft", async () => {
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
-it("removes a draft that is sent before it is stored", async () => {
+it("removes a draft that is sent before the draft is stored", async () => {
   const storage = createMemoryStorage();
   const drafts = await openDrafts(storage, fail, createMemory());
   drafts.set("new", { text: "hello" });

@@ -58,7 +58,7 @@ export async function openDrafts(
 
   async function save(key: string): Promise<void> {
     const change = changeOf(key);
-    // Set before the write ends, so that the next change builds on this one.
+    // Set before the write ends, so that the next change builds on this change.
     put(shared, key, change.after);
     try {
       await storage.changeDraft(change);

@@ -21,7 +21,7 @@ type AnswerPhase = (typeof answerPhases)[number];
 
 export interface Answer extends TreeTurn {
   readonly role: "assistant";
-  /** Id of the answer's job, chosen by the page. Each event of the job's stream carries it. */
+  /** Id of the answer's job, chosen by the page. Each event of the job's stream has this id. */
   readonly jobId: string;
   /** Number of further tries: new connections to the stream, and further jobs for the answer. */
   readonly attempt?: number;
@@ -64,7 +64,7 @@ export interface Answer extends TreeTurn {
   readonly cutShort?: boolean;
   /** The worker's reason for the end. */
   readonly stoppedBy?: EndEvent["stopped_by"];
-  /** Number of earlier messages left out because the context cannot hold them. */
+  /** Number of earlier messages that were left out because the context cannot hold all messages. */
   readonly leftOut?: number;
   readonly problem?: Problem;
 }

@@ -20,12 +20,12 @@ it("counts the earlier tokens of a continued answer once, as part of its prompt"
   expect(contextUse([{ ...begun, promptTokens: 50, tokens: 35, phase: "streaming" }], 100)?.used).toBe(55);
 });
 
-it("is undefined before the first count, and without a known context", () => {
+it("returns undefined before the first count, and without a known context", () => {
   expect(contextUse([user, answer(undefined, 0)], 100)).toBeUndefined();
   expect(contextUse([user, answer(10, 5)], undefined)).toBeUndefined();
 });
 
-it("warns from 80 % on with the consequences, and is never above 100 %", () => {
+it("warns of the consequences from 80 % on, and never shows more than 100 %", () => {
   expect(contextUse([answer(70, 9)], 100)?.warning).toBeUndefined();
   expect(contextUse([answer(70, 10)], 100)?.warning).toMatch(/nearly full.*cut off.*leaves out/);
   const full = contextUse([answer(90, 20)], 100);

@@ -86,7 +86,7 @@ describe("refuses", () => {
   });
 });
 
-it("copies a conversation whose messages differ here, and merges one with the same messages", () => {
+it("copies a conversation whose messages have other content in this browser, and merges a conversation with equal messages", () => {
   expect(withoutClash(conversation, turns)).toBe(conversation);
   expect(withoutClash(conversation, [])).toBe(conversation);
   const copy = withoutClash(conversation, [{ role: "user", id: "q", text: "Another question", sentAt: 1 }]);

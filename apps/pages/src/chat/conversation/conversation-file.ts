@@ -76,8 +76,9 @@ export function fromJson(text: string, name: string): readonly Conversation[] {
 }
 
 /**
- * Returns the conversation to import, whose turns are merged with existing turns; or a copy with a new id, if a message has another content
- * here.
+ * Returns the conversation, so that its turns are merged with the stored turns. Returns a copy with a new id if a message has other content in
+ * this browser.
+ * @param here the stored turns with the same conversation id
  */
 export function withoutClash(conversation: Conversation, here: readonly Turn[]): Conversation {
   const texts = new Map(here.map((turn) => [turn.id, turn]));

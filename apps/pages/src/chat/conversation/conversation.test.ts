@@ -95,12 +95,12 @@ it("requests a job with an id, a session and a token limit that continues withou
   expect(requestFor(limited, newAnswer("2", "job-2", 0), room)).toMatchObject({ max_tokens: 7 });
 });
 
-it("takes its title from its first message", () => {
+it("a conversation takes its title from its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
   expect(titleFor({ text: `${"x".repeat(58)}🐝🐝` })).toBe(`${"x".repeat(58)}…`);
 });
 
-it("is searched in messages, in results of calls, and in names of files", () => {
+it("a conversation is searched in messages, in results of calls, and in names of files", () => {
   const attachments = [{ id: "f", name: "notes.txt", bytes: 1, text: "honey" }];
   const results = [{ callId: "a", name: "get_weather", text: "rain" }];
   expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "Read.", attachments })).toBe("Read.\nnotes.txt");

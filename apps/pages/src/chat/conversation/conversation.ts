@@ -180,7 +180,7 @@ export function requestFor(
     ...settingsInRequest(conversation.settings, chat),
     job_id: answer.jobId,
     session_id: conversation.id,
-    // The worker finishes the answer even without a connection, and keeps it for a while. Stopping is a separate DELETE.
+    // The worker finishes the answer even without a connection, and keeps the answer for a while. To stop it, the page sends a DELETE.
     on_disconnect: "continue",
   };
 }

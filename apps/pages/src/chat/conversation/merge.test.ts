@@ -1,4 +1,4 @@
-// Shows that of two versions the version that is further along stays.
+// Shows that merging keeps the version of a turn that is further along.
 import { expect, it } from "vitest";
 import { broken, continued, newAnswer, revived, stopped } from "./answer.ts";
 import type { Answer } from "./answer.ts";
@@ -15,13 +15,13 @@ const at = (lastIndex: number, more: Partial<Answer> = {}): Answer => ({
 const lost = { code: "unreachable", message: "" } as const;
 const head: Head = { id: "c", updatedAt: 5, title: "t", settings: { system: "", sampling: {} }, chosen: { a: "b" } };
 
-/** Compares the two in both orders, because the order must not matter. */
+/** Compares both versions in both orders, because the order must not matter. */
 function expectFurther(further: Answer, other: Answer): void {
   expect(furtherTurn(further, other)).toBe(further);
   expect(furtherTurn(other, further)).toBe(further);
 }
 
-it("takes the answer with more tokens, or of two equal answers the one that has ended", () => {
+it("takes the answer with more tokens, or with equal tokens the answer that has ended", () => {
   expectFurther(at(7), at(5));
   expectFurther(at(7), broken(at(5), lost));
   expectFurther(at(5, { phase: "done" }), at(5));
@@ -29,7 +29,7 @@ it("takes the answer with more tokens, or of two equal answers the one that has 
   expectFurther(at(5, { phase: "done" }), broken(at(5), lost));
 });
 
-it("takes the answer with more tries, but never one behind a stream's last index", () => {
+it("takes the answer with more tries, but never an answer behind a stream's last index", () => {
   expectFurther(revived(broken(at(5), lost)), broken(at(5), lost));
   expectFurther(at(7), revived(broken(at(5), lost)));
   expectFurther(continued(stopped(at(5)), "job-2", 1), at(9));

@@ -13,7 +13,7 @@ export function furtherTurn(ours: Turn, theirs: Turn): Turn {
 function isFurther(a: Answer, b: Answer): boolean {
   const tries = (a.attempt ?? 0) - (b.attempt ?? 0);
   if (a.jobId !== b.jobId) {
-    // Equal tries: two tabs requested a continuation, and the worker followed one of them.
+    // With equal tries, two tabs requested a continuation, and the worker runs only one of the two jobs.
     return tries === 0 ? lengthOf(a) > lengthOf(b) : tries > 0;
   }
   // A tab that reads this job's stream continues from its last index, which must not go back.

@@ -22,7 +22,7 @@ const tree = [
   turn("e", "b2", 4),
 ];
 
-it("shows the newest branch, or the chosen one with its chosen branches", () => {
+it("shows the newest branch, or the chosen branch with its chosen branches", () => {
   expect(ids(shownPath(tree, {}))).toBe("a b2 e");
   expect(ids(shownPath(tree, { a: "b" }))).toBe("a b c2");
   expect(ids(shownPath(tree, { a: "b", b: "c" }))).toBe("a b c d");
@@ -52,7 +52,7 @@ it("puts a turn whose parent is missing at the beginning, and finds circles", ()
   expect(ids(pathTo([turn("x", "y"), turn("y", "x")], "x"))).toBe("y x");
 });
 
-it("can show every turn of any tree", () => {
+it("every turn of any tree can be shown", () => {
   const trees = fc
     .array(fc.nat(), { maxLength: 30 })
     .map((parents) =>

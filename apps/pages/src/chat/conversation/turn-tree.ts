@@ -9,7 +9,7 @@ export interface TreeTurn {
   readonly sentAt: number;
 }
 
-/** Id of the shown turn among several with the same parent, by the id of that parent; `""` for the beginning. */
+/** For each parent's id, the id of the shown turn among the turns with that parent. The key for the first turns is `""`. */
 export type Chosen = Readonly<Record<string, string>>;
 
 const beginning = "";
@@ -43,7 +43,7 @@ export function shownPath<T extends TreeTurn>(turns: readonly T[], chosen: Chose
   for (let at = beginning; ;) {
     const next = branches.get(at);
     const turn = next?.find(({ id }) => id === chosen[at]) ?? next?.at(-1);
-    // Each turn follows one other turn, so a path from the beginning has no circle.
+    // Each turn has a single parent, so a path from the beginning has no circle.
     if (turn === undefined) return path;
     path.push(turn);
     at = turn.id;

@@ -23,7 +23,7 @@ it("takes the wanted model, even if it is not loaded", () => {
   expect(chosen(all, "s")).toBe("small");
 });
 
-it("otherwise takes the default, then a loaded model, then the first", () => {
+it("without the wanted model takes the default model, then a loaded model, then the first model", () => {
   const loaded: ModelStatus = { ...large, state: "ready" };
   expect(chosen([small, { ...large, default: true }, vectors], "gone")).toBe("large");
   expect(chosen([small, loaded, vectors], "vectors")).toBe("large");

@@ -7,7 +7,7 @@ type Shared = Pick<ModelStatus, "kind" | "architecture" | "quantization" | "para
 
 export interface ModelFacts extends Shared {
   readonly name: string;
-  /** From the model file. */
+  /** The description in the model file. */
   readonly description?: string | undefined;
   /** Whether the fake backend answers, without a model. */
   readonly fake: boolean;

@@ -20,7 +20,7 @@ function suggestionsFor(model: string | undefined): readonly string[] {
 }
 
 export interface WelcomeProps {
-  /** Of the model that answers; undefined before the worker's first answer. */
+  /** The facts about the model that answers; undefined before the worker's first answer. */
   readonly facts: ModelFacts | undefined;
   readonly onSend: (text: string) => void;
 }

@@ -1,4 +1,4 @@
-// Owns the numeric settings: each setting's hint and range. The ranges are those of the request's schema; a test compares the two.
+// Owns the numeric settings: each setting's hint and range. The request's schema has the same ranges; a test compares both.
 import { formatCount } from "../../parts/format.ts";
 
 export interface NumberField {
@@ -150,7 +150,7 @@ export interface FieldGroup {
   readonly names: readonly NumberName[];
 }
 
-/** In the order of the dialog. The thinking budget is with the reasoning switches. */
+/** The groups in the order of the dialog. The thinking budget is in none of them, because the dialog shows it with the reasoning switches. */
 export const fieldGroups: readonly FieldGroup[] = [
   { names: ["temperature", "max_tokens", "top_p", "top_k", "min_p", "seed"] },
   {

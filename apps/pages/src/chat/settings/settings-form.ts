@@ -23,7 +23,7 @@ export interface SettingsForm {
   read(): Settings | undefined;
 }
 
-/** @param settings the saved settings. Another tab may change the saved settings; only fields that the visitor has typed in here override them. */
+/** @param settings the saved settings, which another tab may change. Fields in which the visitor has typed override the saved settings. */
 export function createSettingsForm(settings: ReadonlySignal<Settings>): SettingsForm {
   const saved = computed(() => draftOf(settings.value));
   const typed = signal<Partial<Draft>>({});

@@ -15,7 +15,7 @@ const takes = (name: NumberName, value: number): boolean => shape[name].safePars
 describe.each(numberNames)("%s", (name) => {
   const { min, max, whole, except, fallback } = numberFields[name];
 
-  it("has the limits and the default of a request", () => {
+  it("has the same limits and default as in a request", () => {
     expect([takes(name, min), takes(name, max)]).toEqual([true, true]);
     expect([takes(name, min - 0.01), takes(name, max + 0.01), takes(name, min - 1), takes(name, max + 1)]).toEqual([
       false,
@@ -31,7 +31,7 @@ describe.each(numberNames)("%s", (name) => {
     else expect(byDefault).toBeUndefined();
   });
 
-  it("has a label and a hint, and is in the dialog once", () => {
+  it("has a label and a hint, and is once in the dialog", () => {
     expect(settingLabels[name]).toBeTruthy();
     expect(numberFields[name].hint).toMatch(/^[A-Z].*\.$/);
     const places = fieldGroups.flatMap(({ names }) => names).filter((other) => other === name).length;
@@ -39,7 +39,7 @@ describe.each(numberNames)("%s", (name) => {
   });
 });
 
-it("have all numeric parameters of a request except `keep_alive`", () => {
+it("the settings have all numeric parameters of a request except `keep_alive`", () => {
   const numbers = Object.entries(shape)
     .filter(([, schema]) => [0.5, 1, 2].some((value) => schema.safeParse(value).success))
     .map(([name]) => name);

@@ -124,7 +124,7 @@ function Action({ icon, label, title, onClick }: ActionProps): VNode {
   );
 }
 
-/** @param onDone called with the new name; without a name if it is empty or unchanged, or if the visitor cancels */
+/** @param onDone called with the new name; without a name if the typed name is empty or unchanged, or if the visitor cancels */
 function Renaming({ title, onDone }: { readonly title: string; readonly onDone: (name?: string) => void }): VNode {
   const box = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => box.current?.select(), []);

@@ -44,7 +44,7 @@ it("keeps the settings of a new conversation until its first message", async () 
   expect(conversations.current.value.settings.system).toBe("");
 });
 
-it("keeps the settings over a reload of this tab, until the conversation begins or they are reset", async () => {
+it("keeps the settings of a new conversation over a reload, until the conversation begins or the settings are reset", async () => {
   const tab = createMemory();
   const settings = { system: "a long prompt", sampling: { seed: 1 } };
   const systemAfterReload = async (): Promise<string> => (await open({}, tab)).current.value.settings.system;
@@ -62,7 +62,7 @@ it("keeps the settings over a reload of this tab, until the conversation begins 
   expect(await systemAfterReload()).toBe("");
 });
 
-it("begins with the newest default if no settings were chosen", async () => {
+it("gives a new conversation the newest default settings if no settings were chosen", async () => {
   const conversations = await open();
   const settings = { system: "by default", sampling: {} };
   conversations.saveNewSettings(settings);

@@ -52,7 +52,7 @@ export interface Conversations {
   /** All heads, including deleted ones. */
   everyHead(): readonly Head[];
   unsaved(): readonly Change[];
-  /** Reports another failure of the storage. */
+  /** Reports a failure of the storage that happened elsewhere in the page. */
   report(error: unknown): void;
   /** Stores all changes. */
   flush(): Promise<void>;

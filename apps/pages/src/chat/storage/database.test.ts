@@ -101,7 +101,7 @@ describe.each(Object.entries(places))("%s", (_, open) => {
   });
 });
 
-it("writes nothing if it cannot write everything", async () => {
+it("writes no change if it cannot write all changes", async () => {
   const storage = await openDatabase();
   const unwritable = { ...said("b"), text: (() => undefined) as unknown as string };
   await expect(storage.save([brings("a", [said("a")]), brings("b", [unwritable])])).rejects.toThrow(
@@ -111,7 +111,7 @@ it("writes nothing if it cannot write everything", async () => {
   expect(await storage.loadTurns("a")).toEqual([]);
 });
 
-it("writes the unsaved changes of a closed tab, but never an older change over a newer one", async () => {
+it("writes the unsaved changes of a closed tab, but never an older change over a newer change", async () => {
   const storage = await openDatabase();
   await storage.save([brings("a", [said("said"), at(8)])]);
   await storage.save([changes("a", [], { deletedAt: 7, pinned: true })]);

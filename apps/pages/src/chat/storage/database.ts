@@ -37,7 +37,7 @@ const readBatch = 500;
 export async function openDatabase(): Promise<ConversationStorage> {
   let open: Promise<Database> | undefined = openInTime(() => (open = undefined));
   await open;
-  /** Opens the database again after the browser closed it, which may happen at any time: the visitor cleared it, or the disk failed. */
+  /** Opens the database, again if the browser has closed it. A browser may do so at any time: the visitor clears the data, or the disk fails. */
   const database = async (): Promise<Database> => await (open ??= openInTime(() => (open = undefined)));
 
   async function write(stores: Stores, how: (transaction: Writing) => Promise<unknown>): Promise<void> {

@@ -61,7 +61,7 @@ it("keeps a conversation that an import has restored", async () => {
   expect(conversations.heads.value.map((head) => head.id)).toEqual([id]);
 });
 
-it("can be undone after a reload, for the rest of its time", async () => {
+it("a deletion can be undone after a reload, for the rest of its time", async () => {
   const { id, storage } = await deleted();
   closePage(8_000);
   const again = await open(storage);
@@ -82,7 +82,7 @@ it("can be undone after a reload, for the rest of its time", async () => {
   expect(await storage.loadHeads()).toEqual([]);
 });
 
-it("removes a conversation that was deleted long ago at the start, without an undo", async () => {
+it("at the start, removes a conversation that was deleted long ago, without an undo", async () => {
   const { id, storage } = await deleted();
   closePage(60_000);
   const again = await open(storage);

@@ -92,7 +92,7 @@ export function createLibrary(conversations: Conversations): Library {
       const known = new Set(conversations.everyHead().map(({ id }) => id));
       const changes = brought
         .map((conversation) => changeOf(withoutClash(conversation, here.get(conversation.id) ?? [])))
-        // The title and settings in this browser are newer than those in the file.
+        // The title and settings in this browser are newer than the title and settings in the file.
         .map((change): Change => (known.has(change.id) ? { ...change, head: stays } : change));
       await conversations.bring(changes);
       const fresh = changes.filter(({ id }) => !known.has(id)).length;

@@ -15,7 +15,7 @@ import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
 export interface OpenStorage {
   readonly conversations: Conversations;
   readonly drafts: Drafts;
-  /** Called when the page may close: writes unsaved changes, and keeps them for the next start in case they cannot be written in time. */
+  /** Called when the page may close: writes unsaved changes, and also keeps them for the next start in case there is no time to write. */
   leave(): void;
   /** Called when the page did not close after `leave`. */
   stay(): void;

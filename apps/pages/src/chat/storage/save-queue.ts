@@ -23,7 +23,7 @@ export interface Noted {
 
 export interface SaveQueue {
   readonly trouble: ReadonlySignal<StorageTrouble | undefined>;
-  /** Reports another failure of the storage. */
+  /** Reports a failure of the storage that happened outside this queue. */
   report(error: unknown): undefined;
   /** Adds a change of this conversation to the queue. */
   note(id: string, noted: Noted): void;

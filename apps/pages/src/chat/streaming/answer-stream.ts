@@ -56,7 +56,7 @@ export function createAnswerStream({ api, conversations, isSubmitting, onEnd }: 
     if (wanted !== undefined) followed = follow(wanted.conversation.id, wanted.answer);
   }
 
-  /** Answers of this tab first: another tab that sent a message at the same moment follows the answer to that message. */
+  /** Sorts answers that this tab requested first. If two tabs sent a message at the same moment, each tab follows its own answer. */
   function ownFirst(answers: readonly Answer[]): readonly Answer[] {
     const isOther = ({ jobId }: Answer): number => (conversations.sentElsewhere(jobId) ? 1 : 0);
     return answers.toSorted((a, b) => isOther(a) - isOther(b));
@@ -110,7 +110,7 @@ export function createAnswerStream({ api, conversations, isSubmitting, onEnd }: 
   effect(() => {
     visited.add(conversations.current.value.id);
   });
-  // Includes answers to other tabs: this tab follows such an answer as soon as the worker has its job.
+  // Includes answers that other tabs requested: this tab follows such an answer as soon as the worker has its job.
   const coming = computed(() =>
     liveAnswers(conversations.current.value)
       .map(({ jobId, phase }) => `${jobId} ${phase === "sending"}`)

@@ -12,7 +12,7 @@ import { roomIn, submitJob } from "./submit.ts";
 export interface Asking {
   /** Submits the job of an answer in the conversation. @param coming the answer that is superseded if the worker accepts the job */
   ask(conversation: Conversation, answer: Answer, coming: Answer | undefined): void;
-  /** Whether the job is on its way to the worker, which has no stream for it yet. */
+  /** Whether the job is on its way to the worker, which has no stream for the job yet. */
   isSubmitting(jobId: string): boolean;
   cancel(answer: Answer): Promise<void>;
   /**
@@ -36,7 +36,7 @@ const cancelTries = 3;
 export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
   /** Characters per token by conversation and model, because the ratio also depends on the language and on tools. */
   const charsPerToken = new Map<string, number>();
-  /** Submits in progress by job and not by answer: an answer that is stopped while its job is submitted may get a further job. */
+  /** Submits in progress, by job id and not by answer id: an answer that is stopped during a submit may get a further job. */
   const submitting = new Map<string, Promise<void>>();
   /** The last submit in progress of each conversation. Submits keep their order, because a session's newer job ends the older one. */
   const lastSubmits = new Map<string, Promise<void>>();

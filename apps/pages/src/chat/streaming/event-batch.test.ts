@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers());
 const token = (index: number): StreamEvent => ({ type: "token", stream_id: "job", index, text: "a", t_ms: index });
 const failed: StreamEvent = { type: "error", stream_id: "job", code: "internal", message: "", retryable: false };
 
-it("delivers the first event at once, the following ones in batches, and the last with the rest", () => {
+it("delivers the first event at once, the following events in batches, and the last event with the collected events", () => {
   const batches: number[] = [];
   const batch = createEventBatch((events) => batches.push(events.length));
   for (let i = 0; i < 5; i++) batch.add(token(i));

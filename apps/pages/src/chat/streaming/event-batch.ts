@@ -4,7 +4,7 @@ import type { StreamEvent } from "@waggle/protocol";
 
 /** The eye hardly notices a shorter interval, and a fast model sends a thousand tokens a second. */
 const batchIntervalMs = 40;
-/** After drawing a batch, the page leaves this many times the drawing time for everything else. */
+/** Pause after each batch, as a multiple of the time that drawing the batch took. */
 const restShare = 3;
 const maxRestMs = 500;
 

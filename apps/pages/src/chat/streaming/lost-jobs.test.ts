@@ -28,6 +28,6 @@ it("explains the loss, and how much of the answer arrived", () => {
   expect(words(sent(5, { text: "", phase: "sending" }), 90)).toBe("The message did not reach the worker.");
 });
 
-it("counts from the job that continued the answer", () => {
+it("measures the time since the last job was sent, even if that job continued an older answer", () => {
   expect(words(sent(90, { jobSentAt: now - 5 * minute }), 60)).toMatch(/memory for ended answers/);
 });

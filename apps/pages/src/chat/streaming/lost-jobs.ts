@@ -32,6 +32,6 @@ export function lostJobProblem(answer: Answer, { uptime_ms, answer_window_ms }: 
       ? "The worker was restarted during the answer."
       : askedMs > answer_window_ms
         ? `The worker keeps an answer for ${minutes} ${minutes === 1 ? "minute" : "minutes"} after its end, and that time is over.`
-        : "The worker's memory for ended answers is full, and it dropped this one for newer answers.";
+        : "The worker's memory for ended answers is full, so the worker dropped this answer.";
   return { code: "gone", message: `${why} ${rest}` };
 }

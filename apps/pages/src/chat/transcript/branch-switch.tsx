@@ -48,7 +48,7 @@ function Step({ to, label, icon, onChoose }: StepProps): VNode {
   );
 }
 
-/** Moves the focus to the same button on the other turn, because the pressed button disappears with its turn. */
+/** Moves the focus to the same button on the newly shown turn, because the pressed button disappears with its turn. */
 function focusStep(turnId: string, label: string): void {
   requestAnimationFrame(() => {
     const turn = document.querySelector(`[data-turn="${CSS.escape(turnId)}"]`);

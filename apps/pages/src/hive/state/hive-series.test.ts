@@ -16,7 +16,7 @@ const sample = (agoMs: number, changes: Partial<Sample> = {}): Sample => ({
 });
 const view = (id: string, ...samples: Sample[]) => viewOf(workerOf(id), { samples });
 
-it("has one axis from the first heartbeat, at least a minute and at most the whole span long", () => {
+it("all series have one time axis from the first heartbeat on, at least a minute and at most `spanMs` long", () => {
   const secondsOf = (...agoMs: number[]): number => {
     const { times, busy } = seriesOf([view("a", ...agoMs.map((ago) => sample(ago))), view("b")], now);
     expect([times.at(-1), busy.length]).toEqual([now / 1_000, times.length]);

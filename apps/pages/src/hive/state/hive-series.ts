@@ -38,7 +38,7 @@ interface Reading {
   /** Heartbeats since the previous point, oldest first; or only the last heartbeat, if it is still valid and no other arrived. */
   readonly came: readonly Sample[];
   readonly last: Sample;
-  /** The heartbeat before those in `came`. */
+  /** The last heartbeat before `came`. */
   readonly before: Sample | undefined;
 }
 

@@ -12,7 +12,7 @@ const now = Date.parse(at) - 5_000;
 const happenings = (view: HiveView): string[] => view.timeline.map(({ what }) => what);
 const joined = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [worker] }, now);
 
-it("begins with the hive's list, and computes the difference of the two clocks", () => {
+it("begins with the hive's list, and computes the difference between the hive's and the browser's clock", () => {
   expect(happenings(joined)).toEqual(["joined"]);
   expect(joined.clockOffsetMs).toBe(5_000);
 });
@@ -75,7 +75,7 @@ it("takes a worker's models from its last heartbeat, and removes them if that he
   expect(one.workers.get("bee")?.worker).not.toHaveProperty("models");
 });
 
-it("adds older heartbeats before the known ones, and no heartbeat twice", () => {
+it("adds older heartbeats before the known heartbeats, and no heartbeat twice", () => {
   const seen = applyHiveEvent(joined, { type: "heartbeat", at, heartbeat: heartbeat(1) }, now);
   const filled = addHistory(seen, [heartbeat(0, "2026-11-20T09:59:59.000Z"), heartbeat(1)]);
   expect(filled.workers.get("bee")?.samples.map((sample) => sample.at)).toEqual([

@@ -23,8 +23,8 @@ function Link(props: { readonly worker: HiveWorker; readonly label: string; read
 }
 
 /**
- * Workers and gateways report their addresses themselves. Only a web address becomes a link; a loopback address only if this page has one too,
- * because otherwise the link would lead to the visitor's machine.
+ * Workers and gateways report their addresses themselves. Only a web address becomes a link. A loopback address becomes a link only if
+ * this page has a loopback address too, because otherwise the link would lead to the visitor's machine.
  */
 export function isReachable(url: string, pageHost: string): boolean {
   return /^https?:\/\//i.test(url) && (!isLoopback(new URL(url).hostname) || isLoopback(pageHost));

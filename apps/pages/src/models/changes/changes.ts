@@ -9,9 +9,9 @@ import type { Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 import { followChange } from "./follow-change.ts";
 
-/** A browser opens six connections to a worker. Each change holds one of them, and the page needs some for its status requests. */
+/** A browser opens six connections to a worker. Each change holds a connection, and the page needs some connections for its status requests. */
 export const changesLimit = 3;
-/** An unload waits for the model's last job. */
+/** Time limit until the response to a change begins. It is long, because an unload waits for the model's last job. */
 const changeTimeoutMs = 600_000;
 
 export type ChangeKind = "load" | "unload" | "pin" | "unpin" | "delete" | "swap" | "pull";

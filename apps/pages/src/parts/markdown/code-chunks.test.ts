@@ -74,7 +74,7 @@ it("removes lines that turn out to be the end of the block", async () => {
   ).toBe(lines);
 });
 
-it("has no colours for an unknown language, even if it is called like an object's property", async () => {
+it("code in an unknown language has no colours, even if the language has the name of an object's property", async () => {
   expect(await coloursOf("klingon")).toBeUndefined();
   expect(await coloursOf("constructor")).toBeUndefined();
 });

@@ -23,7 +23,7 @@ export interface Colours {
 }
 
 const chunkLines = 64;
-/** A chunk of long lines is already full with this number of characters. */
+/** Number of characters with which a chunk is full, even if it has fewer lines than `chunkLines`. */
 const chunkChars = 8_192;
 
 export interface Chunk {
@@ -95,7 +95,7 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
         fullChars += end;
         rest = rest.slice(end);
       }
-      // A chunk that has just become full had colours as the last chunk.
+      // A chunk that has just become full already had colours as the last chunk. Colour it at once, so that the colours stay.
       if (full.length === coloured + 1) colourNext();
       return rest === "" ? full.slice() : [...full, last()];
     },

@@ -8,7 +8,7 @@ import { Formula } from "./formula.tsx";
 
 const known = new WeakMap<object, ComponentChild>();
 
-/** The same element for the same object, so that Preact does not compare it again. */
+/** Returns the same element for the same object, so that Preact does not compare the element again. */
 function once<T extends object>(key: T, make: (key: T) => ComponentChild): ComponentChild {
   const before = known.get(key);
   if (before !== undefined) return before;

@@ -13,7 +13,7 @@ const longFrom = 12;
 export interface OpenBlock {
   /** Source of the final items. */
   readonly src: string;
-  /** Text to put before the rest, so that the rest is parsed as in its context. */
+  /** Text that is put before the open items, so that they are parsed as in their context. */
   readonly prefix: string;
   /** Number of items in the prefix. */
   readonly prefixItems: number;

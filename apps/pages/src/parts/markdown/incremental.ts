@@ -69,7 +69,7 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     return readTail();
   }
 
-  /** Parses those final blocks again that may use one of these labels. */
+  /** Parses the final blocks again that may use one of these labels. */
   function relink(labels: readonly string[]): void {
     for (const segment of state.segments) {
       if (!refersTo(segment.src, labels)) continue;

@@ -12,7 +12,7 @@ const untilClosed = /^ {0,3}<(?:script|pre|style|textarea|!|\?)/i;
 export interface Reading {
   /** The blocks; `finish` parses their inline content. */
   readonly tokens: readonly Token[];
-  /** The link definitions of the text, added to the known ones. The first definition of a label counts. */
+  /** The known link definitions and the definitions in the text. The first definition of a label counts. */
   readonly links: Links;
   /** Parses the inline content of the blocks, with these link definitions. */
   finish(links: Links): void;

@@ -1,7 +1,7 @@
 // Owns finding the blocks that use a link definition. A definition counts for the whole text, even for earlier blocks.
 import type { Links } from "marked";
 
-/** Labels that only one of the two defines, or that the two define differently. */
+/** Labels that only `before` or only `after` defines, or that they define differently. */
 export function labelsThatDiffer(before: Links, after: Links): readonly string[] {
   const labels = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...labels].filter((label) => !sameLink(linkOf(before, label), linkOf(after, label)));

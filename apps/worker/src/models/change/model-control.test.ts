@@ -1,4 +1,4 @@
-// Tests concurrent changes of one model: a change begins while another waits for a folder or for jobs.
+// Tests concurrent changes of one model: a change begins while another change waits for a folder or for jobs.
 import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
 import type { ModelChange, ModelControl } from "@waggle/front";
@@ -46,20 +46,17 @@ async function last(change: ModelChange): Promise<ModelEvent> {
 const hostNames = (): string[] => worker.models.hosts().map(({ name }) => name);
 
 describe("a swap and a deletion of one model", () => {
-  test.each(["loaded", "not loaded"])(
-    "at the same time: the second is refused while the model is %s",
-    async (state) => {
-      start();
-      if (state === "loaded") await last(control.load("hornet", undefined));
-      const swapped = control.swap("hornet", "bee.gguf", { unloadFirst: false });
-      await expect(control.remove("hornet")).rejects.toMatchObject({ code: "conflict" });
-      resolveFile({ reference: "bee.gguf", source: "folder" });
-      expect(await last(await swapped)).toMatchObject({ type: "done", model: { name: "hornet", state: "ready" } });
-      await expect.poll(() => entry.leaving.size).toBe(0);
-      expect(hostNames().toSorted()).toEqual(["ant", "bee", "hornet"]);
-      expect(removeFiles).not.toHaveBeenCalled();
-    },
-  );
+  test.each(["loaded", "not loaded"])("at the same time: the deletion is refused if the model is %s", async (state) => {
+    start();
+    if (state === "loaded") await last(control.load("hornet", undefined));
+    const swapped = control.swap("hornet", "bee.gguf", { unloadFirst: false });
+    await expect(control.remove("hornet")).rejects.toMatchObject({ code: "conflict" });
+    resolveFile({ reference: "bee.gguf", source: "folder" });
+    expect(await last(await swapped)).toMatchObject({ type: "done", model: { name: "hornet", state: "ready" } });
+    await expect.poll(() => entry.leaving.size).toBe(0);
+    expect(hostNames().toSorted()).toEqual(["ant", "bee", "hornet"]);
+    expect(removeFiles).not.toHaveBeenCalled();
+  });
 
   test("one after the other: a swap of a deleted model fails with not_found", async () => {
     start();
@@ -70,7 +67,7 @@ describe("a swap and a deletion of one model", () => {
     expect([await removed, removeFiles.mock.calls]).toEqual([7, [["/models/ant.gguf"]]]);
   });
 
-  test("a deletion that waits for jobs keeps a file that another model has meanwhile got", async () => {
+  test("a deletion that waits for jobs keeps the file if another model uses it meanwhile", async () => {
     const gate = createStepGate();
     start({ gates: { ant: gate } });
     await last(control.load("hornet", undefined));
@@ -83,7 +80,7 @@ describe("a swap and a deletion of one model", () => {
     expect([await removed, removeFiles.mock.calls]).toEqual([0, []]);
   });
 
-  test("a failed swap is an error, and the model can be changed again", async () => {
+  test("a failed swap ends with an error, and the model can be changed again", async () => {
     start();
     vi.spyOn(worker.models.pool, "unload").mockRejectedValueOnce(new Error("the engine did not leave"));
     const swapped = control.swap("hornet", "bee.gguf", { unloadFirst: false });

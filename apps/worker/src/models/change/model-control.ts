@@ -93,7 +93,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     if (why === undefined) return;
     throw new WaggleError(
       "resource_exhausted",
-      `Cannot load both files of ${entry.name} at the same time: ${why}. With unload_first the old one leaves before.`,
+      `Cannot load both files of ${entry.name} at the same time: ${why}. Set unload_first to unload the old file first.`,
     );
   }
 
@@ -105,7 +105,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       .finally(then);
   }
 
-  /** Loads the new file while the old one serves. The new file replaces the old one as soon as it is ready. */
+  /** Loads the new file while the old file serves. The new file replaces the old file as soon as the new file is loaded. */
   function swapBeside(entry: ModelEntry, next: HostedFile): ModelChange {
     entry.next = next;
     const old = entry.current;
@@ -128,8 +128,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   }
 
   /**
-   * Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old one if the new one cannot be
-   * loaded.
+   * Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old file if the new file cannot
+   * be loaded.
    */
   function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
     const { current } = entry;
@@ -174,7 +174,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     }
   }
 
-  /** Another model that is served from the file, or will be after a swap. */
+  /** Another model that the file serves now, or will serve after a running swap. */
   function otherOn(path: string, entry: ModelEntry): ModelEntry | undefined {
     return models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
   }
@@ -237,7 +237,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     alias(name, alias) {
       const entry = models.named(name);
-      // Also refuse a name that differs from another model's only in case or a tag: it would get the other model's jobs.
+      // Also refuse a name that differs from another model's name only in case or tag, because jobs for the other model would arrive here.
       if (findNamed(models.entries(), alias) !== undefined)
         throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
       if (entry.aliases.size >= mostAliases) {

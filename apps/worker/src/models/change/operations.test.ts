@@ -52,18 +52,15 @@ test("a download is served under its name, with its size and its kind", async ()
   });
 });
 
-test.each(["ant", "bumble"])(
-  "a name that is taken, such as %s, is refused before anything is asked for",
-  async (name) => {
-    const refused = {
-      type: "error",
-      code: "conflict",
-      message: `Cannot serve the model as ${name}: that name is taken.`,
-    };
-    expect(await pull({ reference: `${url}/story.gguf`, name })).toMatchObject(refused);
-    expect(asked).toEqual([]);
-  },
-);
+test.each(["ant", "bumble"])("a taken name such as %s is refused before the download begins", async (name) => {
+  const refused = {
+    type: "error",
+    code: "conflict",
+    message: `Cannot serve the model as ${name}: that name is taken.`,
+  };
+  expect(await pull({ reference: `${url}/story.gguf`, name })).toMatchObject(refused);
+  expect(asked).toEqual([]);
+});
 
 test("a download can be requested again under its name", async () => {
   const wanted = { reference: `${url}/story.gguf`, name: "tale" };
@@ -81,7 +78,7 @@ test.each([
       second && (await pull(second)),
     ],
   ],
-])("a download that is requested twice %s has both names", async (_, pullAll) => {
+])("a download that is requested %s under two names gets both names", async (_, pullAll) => {
   const reference = `${url}/story.gguf`;
   const done = await pullAll([
     { reference, name: "tale" },

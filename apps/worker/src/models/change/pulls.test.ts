@@ -20,7 +20,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("a client that requests a download just as all others leave is not aborted with them", async () => {
+test("a client that joins a download just as all its other clients leave is not aborted with them", async () => {
   const pulls = createPulls({
     pull: { folder },
     offline: false,

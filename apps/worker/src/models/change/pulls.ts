@@ -106,7 +106,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
   };
 }
 
-/** Requests for a reference under different names do not share a download: the first one downloads the file, and the others wait for it. */
+/** Requests for a reference under different names do not share a download: the first request downloads the file, and the others wait. */
 function keyOf(reference: string, name: string | undefined): string {
   return JSON.stringify([reference, name]);
 }

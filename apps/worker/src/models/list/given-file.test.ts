@@ -26,7 +26,7 @@ describe("a configured model file", () => {
     });
   });
 
-  it("may be unusable if another file is usable or there is a download", async () => {
+  it("may be unusable if another model is a usable file or a download", async () => {
     const missing = join(folder, "missing.gguf");
     await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
     await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
@@ -47,7 +47,7 @@ describe("a configured adapter", () => {
     });
   });
 
-  it("does not keep the worker from starting if it is usable, or another model does not need it", async () => {
+  it("allows the start if it is usable, or if another model needs no adapter", async () => {
     const adapter = join(folder, "adapter.gguf");
     writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 32, rows: 32 }] }, adapter);
     await expect(requireAdapters([[adapter]])).resolves.toBeUndefined();

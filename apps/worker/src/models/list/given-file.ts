@@ -22,7 +22,7 @@ export async function ownName(reference: string): Promise<string> {
 
 /**
  * Checks that at least one model is a download or a usable file. The worker then serves the usable models and reports the problems of the
- * others.
+ * other models.
  * @throws StartError when no file is usable; its message has a sentence for each file
  */
 export async function requireUsable(references: readonly string[]): Promise<void> {
@@ -41,7 +41,7 @@ export async function requireUsable(references: readonly string[]): Promise<void
 }
 
 /**
- * Checks that at least one model can have its adapters. The worker then serves the usable models and reports the problems of the others.
+ * Checks that at least one model can have its adapters. The worker then serves these models and reports the problems of the other models.
  * @param sets the adapters of each model, as paths
  * @throws StartError when no model can have its adapters; its message has a sentence for each unusable adapter
  */
@@ -55,7 +55,7 @@ export async function requireAdapters(sets: readonly (readonly string[])[]): Pro
   throw new StartError(sentences.join(" "), exitCodes.fileUnusable);
 }
 
-/** The problem as the end of a sentence; undefined without one. The engine checks later whether the adapter fits the model. */
+/** The problem as the end of a sentence; undefined without a problem. The engine checks later whether the adapter fits the model. */
 async function adapterProblem(path: string): Promise<string | undefined> {
   try {
     return isLoraAdapter(await readGgufFile(path)) ? undefined : "not a LoRA adapter";

@@ -32,7 +32,7 @@ export interface HostedFile {
   facts: ModelFileFacts | undefined;
   /** Reference of the file that an engine has loaded last. */
   loaded?: string;
-  /** The previous file: the host loads it again if this one cannot be loaded. */
+  /** The previous file, which the host loads again if this file cannot be loaded. */
   former?: Pick<HostedFile, "reference" | "source" | "facts"> | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface ModelEntry {
   readonly keepAliveMs: number;
   current: HostedFile;
   next: HostedFile | undefined;
-  /** Whether a swap is under way: from its request until the other file has loaded or failed. */
+  /** Whether a swap is under way: from its request until the next file has loaded or failed. */
   changing: boolean;
   readonly leaving: Set<HostedFile>;
 }

@@ -65,7 +65,7 @@ export interface Models {
   readonly pool: Pool;
   readonly router: ModelRouter<ModelHost>;
   entries(): readonly ModelEntry[];
-  /** All hosts, also those of files that are being swapped in or out. */
+  /** All hosts, also the hosts of files that are being swapped in or out. */
   hosts(): readonly ModelHost[];
   /** @throws WaggleError not_found, invalid_argument: see ServedModels */
   find(name: string | null | undefined): ModelEntry;
@@ -114,7 +114,7 @@ export function createModels(options: ModelsOptions): Models {
       {
         ...options,
         slots: file.settings.slots,
-        // Job ids of the first host have no number of a model, so that they are short in a worker with one model.
+        // The first host's job ids have no model number, so that job ids are short in a worker with one model.
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
         modelPath: shownReference(file.reference),
@@ -139,7 +139,7 @@ export function createModels(options: ModelsOptions): Models {
           const { former } = hosted;
           if (former === undefined) return false;
           Object.assign(hosted, former, { former: undefined });
-          // In a later turn, when the state is `failed`.
+          // Load in a later turn, when the state is `failed`.
           queueMicrotask(() => pool.loadNow(host));
           return true;
         },
@@ -195,7 +195,7 @@ export function createModels(options: ModelsOptions): Models {
     return found;
   }
 
-  /** Models of flags or the settings file. A single one serves requests with any name. */
+  /** Models of flags or the settings file. A single such model serves requests with any name. */
   const given = options.specs.filter(({ source }) => source === "file" || source === "embedded" || source === "fake");
   options.specs.forEach(add);
   const sole = given.length === 1 ? entries[options.specs.indexOf(given[0] as ModelSpec)] : undefined;

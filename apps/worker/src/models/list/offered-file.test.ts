@@ -19,7 +19,7 @@ test.each([
   ["./b.gguf", "mine/b.gguf"],
   ["new.gguf", "models/new.gguf"],
   ["below/x.gguf", "models/below/x.gguf"],
-])("%s is found", (reference, path) => {
+])("%s is found in a folder", (reference, path) => {
   expect(offered(reference)).toBe(join(root, path));
 });
 

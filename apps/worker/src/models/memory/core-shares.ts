@@ -1,10 +1,10 @@
-// Shares the machine's cores between engines: engines with jobs share them evenly, and a single one gets all. More threads than cores make passes
-// many times slower, since each pass waits at barriers for its slowest thread.
+// Shares the machine's cores between engines: engines with jobs share the cores evenly, and a single engine with jobs gets all cores.
+// More threads than cores make passes many times slower, since each pass waits at barriers for its slowest thread.
 import type { ModelHost } from "../run/model-host-port.ts";
 
 /**
  * Returns a function to call when a job or an engine has started or ended.
- * @param cores that this worker may use
+ * @param cores number of cores that this worker may use
  */
 export function createCoreShares(cores: number, hosts: () => readonly ModelHost[]): () => void {
   return () => {

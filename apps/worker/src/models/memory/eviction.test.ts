@@ -36,7 +36,7 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     {},
     evict("b"),
   ],
-  ["as many models leave as are needed", 200, full, {}, evict("a", "b")],
+  ["as many models leave as necessary", 200, full, {}, evict("a", "b")],
   [
     "an idle model leaves before a busy one that was loaded earlier",
     100,
@@ -52,56 +52,56 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     evict("b"),
   ],
   [
-    "a busy one stays for a while first",
+    "a busy model stays until its minimum time is over",
     100,
     [tenant("a", { busy: true, loadedAt: now - 4_999 }), tenant("b", { busy: true, loadedAt: now - 10 })],
     { models: 2 },
     wait(now + 1),
   ],
   [
-    "a busy one leaves when that while is over",
+    "a busy model leaves when its minimum time is over",
     100,
     [tenant("a", { busy: true, loadedAt: now - 5_000 }), tenant("b", { busy: true, loadedAt: now - 10 })],
     { models: 2 },
     evict("a"),
   ],
   [
-    "no idle model leaves if that is not enough and a busy one has to stay",
+    "no idle model leaves if that is not enough and a busy model must stay",
     300,
     [tenant("a"), tenant("b", { busy: true, loadedAt: now - 1_000 })],
     {},
     wait(now + 4_000),
   ],
   [
-    "a small one that was chosen first stays where a larger one leaves",
+    "a small model that was chosen first stays if a larger model must leave anyway",
     200,
     [tenant("small", { bytes: 50 * mib, usedAt: 1 }), tenant("large", { bytes: 200 * mib, usedAt: 2 })],
     {},
     evict("large"),
   ],
   [
-    "a pinned one stays",
+    "a pinned model stays",
     100,
     [tenant("a", { pinned: true }), tenant("b", { usedAt: now }), tenant("c")],
     {},
     evict("c"),
   ],
   [
-    "a pinned one stays however long it has been here",
+    "a pinned model stays however long ago it was loaded",
     100,
     [tenant("a", { pinned: true, busy: true }), tenant("b", { busy: true, loadedAt: now - 1 })],
     { models: 2 },
     wait(now + 4_999),
   ],
   [
-    "no other model leaves while a sufficient one is leaving",
+    "no other model leaves while a leaving model frees enough memory",
     100,
     [...full.slice(1), tenant("a", { phase: "leaving" })],
     {},
     wait(),
   ],
   [
-    "another model leaves too if the leaving one is not enough",
+    "another model leaves too if a leaving model does not free enough memory",
     200,
     [tenant("a", { phase: "leaving" }), tenant("b"), tenant("c")],
     {},
@@ -117,7 +117,7 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     never("it takes 201 MiB, and pinned models hold 100 MiB of a budget of 300 MiB"),
   ],
   [
-    "pinned models may be as many as the limit allows",
+    "no model loads if the limit of models is full of pinned models",
     1,
     [tenant("a", { pinned: true })],
     { bytes: undefined, models: 1 },
@@ -146,7 +146,7 @@ const tenantsArbitrary = fc
   .array(tenantArbitrary, { maxLength: 5 })
   .map((all) => all.map((one, key): Tenant => ({ key: String(key), ...one })));
 
-test("the evicted models free enough memory, and each of them is needed", () => {
+test("the evicted models free enough memory, and no model leaves without need", () => {
   const property = fc.property(
     tenantsArbitrary,
     fc.nat(320 * mib),

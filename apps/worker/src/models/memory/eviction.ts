@@ -1,4 +1,4 @@
-// Owns the policy by which models share memory: which models may load now, which must leave for them, and which must wait. Pure.
+// Owns the policy by which models share memory: which models may load now, which models must leave, and which must wait. Pure.
 
 /** A model that is in memory, is being loaded, or is being unloaded. */
 export interface Tenant {

@@ -42,7 +42,7 @@ test("a context without a configured length is as long as the budget allows", ()
   expect(plan?.memoryAt(plan.contextSize ?? 0)).toEqual(plan?.memory);
 });
 
-test("a plan for a model that does not fit has the least memory that it needs", () => {
+test("a plan for a model that does not fit has the least memory that the model needs", () => {
   const plan = memoryPlanOf(header, settings(), 10 * mib);
   expect(plan?.contextSize).toBeUndefined();
   expect(plan?.memory.total).toBeGreaterThan(10 * mib);

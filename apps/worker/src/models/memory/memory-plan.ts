@@ -12,7 +12,7 @@ const contextShare = 0.5;
 
 export interface MemoryPlan {
   readonly memory: ModelMemory;
-  /** Tokens per slot, chosen to fit; undefined: as configured, or as the engine finds them to fit. */
+  /** Tokens per slot, chosen to fit the budget; undefined: as configured, or chosen by the engine. */
   readonly contextSize: number | undefined;
   /** Memory needs for a given number of tokens per slot. */
   readonly memoryAt: (contextSize: number) => ModelMemory;

@@ -88,7 +88,7 @@ function actor(name: string, sizeMib = 100): Actor {
     },
     async unload() {
       if (state.name === "unloaded") return;
-      // At first the host has nothing to unload.
+      // A host that has loaded nothing yet has nothing to unload.
       const gone = state.name === "waiting" || state.name === "failed";
       if (state.name !== "unloading") state.apply("unload");
       leaving ??= deferred<void>();
@@ -145,7 +145,7 @@ async function loadNow(...actors: readonly Actor[]): Promise<void> {
   await settle();
 }
 
-test("a model that fits loads at once, and another waits until the least recently used one has left", async () => {
+test("a model that fits loads at once; the next model waits until the least recently used model has left", async () => {
   createTestPool(2);
   const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
   await loadNow(a, b);
@@ -162,7 +162,7 @@ test("a model that fits loads at once, and another waits until the least recentl
   ]);
 });
 
-test("models load in the order of their requests, even if a later one would fit already", async () => {
+test("models load in the order of their requests, even if a later model would fit already", async () => {
   createTestPool(4, 300 * mib);
   const [a, big, small] = [actor("a", 200), actor("big", 200), actor("small", 50)] as const;
   ask(a);
@@ -194,7 +194,7 @@ test("a model whose file must be found is queued when the file is found", async 
   expect(slow.state()).toBe("loading");
 });
 
-test("a busy model is unloaded for another one only after its minimum time", async () => {
+test("a busy model is unloaded for another model only after its minimum time", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -206,7 +206,7 @@ test("a busy model is unloaded for another one only after its minimum time", asy
   clock.advance(1);
   expect([a.state(), b.state()]).toEqual(["unloading", "waiting"]);
   await a.left();
-  // The model's jobs still wait, so it is in the queue behind b.
+  // The jobs of model a still wait, so model a is in the queue behind model b.
   expect([a.state(), b.state()]).toEqual(["waiting", "loading"]);
   b.loaded();
   b.idle();
@@ -231,7 +231,7 @@ test.each<[name: string, usual: number, job: number | undefined, staysMs: number
   ["as configured", 60_000, undefined, 60_000],
   ["for ever", Infinity, undefined, Infinity],
   ["not at all", 0, undefined, 0],
-  ["as its last job asked", 60_000, 5_000, 5_000],
+  ["as long as its last job asked", 60_000, 5_000, 5_000],
   ["for ever, as its last job asked", 60_000, Infinity, Infinity],
   ["not at all, as its last job asked", Infinity, 0, 0],
 ])("a model stays without jobs %s", async (_, usual, job, staysMs) => {
@@ -402,7 +402,7 @@ test("a failed load is not tried again for a query either, until half a minute i
   expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["loading", 2, true]);
 });
 
-test("a model that fails lets the next in the queue load", async () => {
+test("after a model has failed, the next model in the queue loads", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -451,7 +451,7 @@ test("a model that gets a job or a request while it is unloaded loads again", as
   pool.endUse(a.host);
 });
 
-test("work between two loads is done before the second one, after any reason for unloading", async () => {
+test("work between two loads is done before the second load, after any reason for unloading", async () => {
   createTestPool(1);
   const a = actor("a");
   await loadNow(a);
@@ -497,7 +497,7 @@ test("the pool reports the used memory, and whether more would fit", async () =>
   expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
 });
 
-test("a removed model does not load again, and others get its memory", async () => {
+test("a removed model does not load again, and other models get its memory", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a);
@@ -531,7 +531,7 @@ test("a closed pool loads no model and leaves no timer", async () => {
   expect([c.state(), c.loads(), clock.pending]).toEqual(["waiting", 0, 0]);
 });
 
-test("a model whose unload fails is logged, and the pool serves the others", async () => {
+test("a failed unload is logged, and the pool serves the other models", async () => {
   createTestPool(2);
   const [a, b] = [actor("a"), actor("b")];
   a.keepAliveMs = 1_000;

@@ -1,4 +1,4 @@
-// Owns which models are in memory: loads models when there is room, unloads others for them, and unloads models without requests.
+// Owns which models are in memory: loads models when there is memory, and unloads models that have no requests or whose memory others need.
 // `eviction` is the policy, which this file applies. It stops no job: a model is unloaded when its running jobs have ended.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
@@ -8,7 +8,7 @@ import type { ModelHost } from "../run/model-host-port.ts";
 import { admit, shortage } from "./eviction.ts";
 import type { Budget, Tenant } from "./eviction.ts";
 
-/** What is known of a model before it is loaded. */
+/** The known facts about a model before it is loaded. */
 export interface LoadPlan {
   /** Undefined when unknown, as for the fake backend; the model then takes no part of the budget. */
   readonly memory: ModelMemory | undefined;
@@ -51,9 +51,9 @@ export interface Pool {
   endUse(host: ModelHost): void;
   /** Loads the model without a job. A failed load is tried again after 30 s. */
   load(host: ModelHost): void;
-  /** Like `load`, for a request that names the model: a failed load is tried again at once. */
+  /** Loads the model for a request that names it. A failed load is tried again at once. */
   loadNow(host: ModelHost): void;
-  /** Whether the model is to load as soon as there is room: for a job, a query, or a request that names it. */
+  /** Whether the model must load as soon as there is memory: for a job, a query, or a request that names the model. */
   isWanted(host: ModelHost): boolean;
   /** Unloads the model; resolves when its engine has exited. If jobs wait for the model, it is loaded again after `between` has run. */
   unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
@@ -66,7 +66,7 @@ export interface Pool {
   /** Sets the model's memory needs, when they are known for the first time or more exactly. */
   know(host: ModelHost, plan: LoadPlan): void;
   memoryOf(host: ModelHost): ModelMemory | undefined;
-  /** Why `bytes` more do not fit next to `beside` and all pinned models, even if all others leave; undefined if they fit. */
+  /** Why `bytes` more do not fit next to `beside` and all pinned models, even if all other models leave; undefined if they fit. */
   shortage(bytes: number, beside: readonly ModelHost[]): string | undefined;
   /** Stops loading models and clears all timers. */
   close(): void;
@@ -82,7 +82,7 @@ interface Residency {
   preparing: Promise<LoadPlan> | undefined;
   /** Work to do once the engine has exited, before the model is loaded again. */
   readonly between: (() => void)[];
-  /** Why the model is to load: for a job, or for a request that names the model and does not depend on jobs. */
+  /** Why the model must load: for a job, or for a request that names the model and does not depend on jobs. */
   wantedBy: "job" | "name" | undefined;
   /** Number of calls of `use` without `endUse`: jobs that are not yet accepted or refused, and open queries. */
   coming: number;
@@ -215,7 +215,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     }
     if (between !== undefined) held.between.push(between);
     await host.unload();
-    // Several calls may wait here. The first one that continues may load the model again, so it does the work of all.
+    // Several calls may wait here. The first call that continues may load the model again, so it does the work of all calls.
     const changes = held.between.splice(0);
     if (changes.length > 0) held.preparing = undefined;
     for (const change of changes) change();
@@ -280,7 +280,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       held.wantedBy = undefined;
       line.delete(held);
     }
-    // In a later turn, since the caller that changes the state has not finished yet.
+    // Call `advance` in a later turn, because the caller that changes the state has not finished yet.
     if (state === "ready" || state === "failed") queueMicrotask(() => closed || advance());
   }
 

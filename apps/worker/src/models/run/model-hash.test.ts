@@ -35,7 +35,7 @@ async function known(hash: ModelHash): Promise<void> {
   while (hash.sha256 === undefined) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("the hash is that of the file that the last engine loaded", async () => {
+test("the hash belongs to the file that the last engine loaded", async () => {
   const [first, second] = [writeModel("a.gguf"), writeModel("b.gguf")];
   const hash = start(async () => {});
   expect(hash.sha256).toBeUndefined();

@@ -22,7 +22,7 @@ export interface ModelHost {
   readonly engine: EngineHost | undefined;
   /** Info of the last engine that became ready. */
   readonly info: BackendInfo | undefined;
-  /** Last report of the engine; empty before its first report. Job ids are those of the engine. */
+  /** Last report of the engine, with the engine's job ids; empty before the first report. */
   readonly slots: readonly SlotStatus[];
   /** The engine's measurements, for the gauges. */
   readonly readings: EngineReadings;

@@ -148,7 +148,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     dispatcher.onEngineReady();
   }
 
-  /** Counts under the old name move to the new one. */
+  /** Moves the counts from the old name to the new name. */
   function takeName(own: string): void {
     if (own === name) return;
     void metrics.renameModel(name, own);
@@ -249,7 +249,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     load() {
       if (leaving) return;
-      // Set first, so that no reader takes the events of the last load for those of this one.
+      // Set first, so that no reader takes the last load's events for events of this load.
       loading.set({ type: "loading", stage: "loading", progress: 0 });
       state.apply("load", "the model is loading");
       const before = engine;
@@ -269,7 +269,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     refuse() {
       stopLoading();
-      // The supervisor's reason for giving up was reported before, and says more.
+      // The supervisor has already reported why it gave up, which is more precise.
       if (state.name === "failed") return;
       const refuse = engine === undefined ? dispatcher.refuse : dispatcher.drain;
       refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
@@ -277,7 +277,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     abort() {
       stopLoading();
       dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
-      // Clients that still watch the loading get this event, and their streams end as all others do.
+      // Clients that still watch the loading get this event, and then their streams end.
       if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
     },
     async stop() {

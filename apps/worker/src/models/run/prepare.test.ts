@@ -47,7 +47,7 @@ test("facts of a file are dropped if another file has replaced it meanwhile", as
   expect(hosted.facts).toBeUndefined();
 });
 
-test("a missing file is an error that names it", async () => {
+test("a missing file is an error that names the file", async () => {
   await expect(prepareModel(hostedFile("/nowhere/x.gguf"), options())).rejects.toThrow(
     "Cannot load model /nowhere/x.gguf: no such file",
   );

@@ -10,6 +10,6 @@ test.each([
   ["Cannot download https://hub.example/a/b.gguf: 404", "Cannot download https://hub.example/a/b.gguf: 404"],
   ["Cannot load model hf:user/repo:Q4_K_M: 3/4 tries", "Cannot load model hf:user/repo:Q4_K_M: 3/4 tries"],
   ["models/bee.gguf and ./bee.gguf", "models/bee.gguf and ./bee.gguf"],
-])("of %j a client without the admin right reads %j", (message, shown) => {
+])("from %j a client without the admin right gets %j", (message, shown) => {
   expect(withoutFolders(message, ["/srv/my models", "/"])).toBe(shown);
 });

@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 export interface Operator {
   crash(): void;
   load(): void;
-  /** Refuses new jobs and ends those that have not begun: the first half of a drain. */
+  /** Refuses new jobs and ends jobs that have not begun: the first half of a drain. */
   refuse(): void;
   abort(): void;
   /** Whether the engine is loaded. */

@@ -42,7 +42,7 @@ export function isRefusedByModel(request: GenerateRequest, contextSize: number):
   return request.grammar !== undefined || promptTokens(request) >= contextSize;
 }
 
-/** The fake model has a token per byte, and one at the start. */
+/** Number of prompt tokens: the fake model has a token per byte, and a start token. */
 export function promptTokens(request: GenerateRequest): number {
   return Buffer.byteLength(request.prompt ?? "") + 1;
 }

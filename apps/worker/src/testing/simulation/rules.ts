@@ -72,7 +72,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
     const count = (...names: Job["state"]["phase"]["name"][]): number =>
       witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
     const waiting = count("queued", "blocked");
-    // A job that supersedes a running one waits outside of the queue's capacity. There are at most as many as slots.
+    // A job that supersedes a running job waits outside of the queue's capacity. There are at most as many such jobs as slots.
     holds(queue.depth <= queue.capacity + slots, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
     holds(
       queue.depth === count("queued"),

@@ -1,5 +1,5 @@
-// Runs one simulated schedule, and checks what must hold at its end. Everything follows from the seed: time is that of a fake clock, and
-// the order of turns that of the event loop, in which nothing real is awaited.
+// Runs one simulated schedule, and checks what must hold at its end. Everything follows from the seed: a fake clock sets the
+// time, and nothing real is awaited, so that the event loop always runs turns in the same order.
 import { createFakeClock } from "@waggle/testing";
 import type { AdmissionQueue } from "@waggle/queue";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -20,9 +20,9 @@ export interface SimulationReport {
   readonly history: readonly string[];
 }
 
-/** How long answers of jobs without a reader are kept, in ms. All others are forgotten sooner. */
+/** How long answers of jobs without a reader are kept, in ms. All other answers are forgotten sooner. */
 const answerWindowMs = 1_800_000;
-/** Microtasks that are enough for every chain of promises in the worker. */
+/** Number of microtasks that is enough for every chain of promises in the worker. */
 const reactionTicks = 50;
 /** Most turns of the event loop that the end of a schedule may take; with more, something hangs. */
 const mostClosingTurns = 2_000;
@@ -129,7 +129,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     }
   }
 
-  /** Lets the event loop continue: not at all, a little, or for a turn. */
+  /** Lets the event loop run nothing, a few microtasks, or a turn. */
   async function pass(): Promise<void> {
     if (random.chance(promptness)) wire.deliver(1 + random.below(3));
     if (random.chance(0.2)) return;

@@ -1,4 +1,4 @@
-// Owns a client in a simulation that reads a job's stream through one reader after another, and checks the events.
+// Owns a client in a simulation that reads a job's stream through several readers in turn, and checks the events.
 import type { StreamEvent } from "@waggle/protocol";
 import type { Reader } from "@waggle/jobs";
 import type { Witness } from "./witness.ts";
@@ -15,7 +15,7 @@ export interface Visitor {
   readonly eager: boolean;
   setEager(): void;
   leave(): void;
-  /** Opens a reader for the events after the last one read. */
+  /** Opens a reader for the events after the last event that the client has read. */
   resume(): void;
   /** Whether the client has read a terminal event. */
   readonly done: boolean;
@@ -80,7 +80,7 @@ export function createVisitor(options: VisitorOptions): Visitor {
     pulling = true;
     pulledAt = now();
     const result = from.next();
-    // Asking for a batch after the last one closes the reader, as the HTTP side does.
+    // A request for a batch after the last batch closes the reader, as the HTTP side does.
     if (done || behind) detach();
     void result.then(({ done: over, value }) => {
       // A batch that was handed over before the client left may still be on its way.

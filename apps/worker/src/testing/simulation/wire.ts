@@ -1,5 +1,5 @@
 // Owns the channel between the worker and its engine in a simulation: messages are delayed, and passes wait for a release. It reports
-// events that must not occur, and counts passes itself, independent of the engine.
+// events that must not occur, and counts passes independently of the engine.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";

@@ -31,7 +31,7 @@ export interface Witness {
   leftInPrefill: boolean;
   everRead: boolean;
   readonly tokens: readonly TokenEvent[];
-  /** Such as `finished stop`, `cancelled client` or `failed deadline_exceeded`; undefined until the job has ended. */
+  /** The job's outcome, for example `finished stop`, `cancelled client` or `failed deadline_exceeded`; undefined until the job has ended. */
   readonly outcome: string | undefined;
   /** Checks the job's whole stream, at the end of the simulation. */
   conclude(contextSize: number): void;
