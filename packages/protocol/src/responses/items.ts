@@ -82,7 +82,7 @@ const CallOutputItemSchema = z.object({
 
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
 
-/** Items of OpenAI's server tools and internal data. A history may contain such items, but they are not passed to the model. */
+/** Items of OpenAI's server tools and internal data. A history may contain such items, but the model does not get them. */
 const ServerItemSchema = z.object({
   type: z.enum([
     "additional_tools",
