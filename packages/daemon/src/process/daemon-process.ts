@@ -47,7 +47,7 @@ export function startFailed(error: unknown, { program, screen, log }: StartingPr
     return exitCodes.internal;
   }
   const style = createStyle(screen?.colors === true);
-  // For a wrong setting that was found only when the daemon used it, write the refusal as for settings.
+  // A wrong setting that was found only at its use is reported like settings that are refused at the start.
   if (code === exitCodes.badConfiguration) process.stderr.write(refusal(program, [error.message], style));
   else process.stderr.write(complaint(programName(program), error.message, style));
   return code;

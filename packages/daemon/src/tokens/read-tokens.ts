@@ -10,11 +10,11 @@ export const tokenVariable = "WAGGLE_API_TOKEN";
 const variableClient = "default";
 
 export interface TokenSources {
-  /** The text of the variable. */
+  /** The text of the variable with the token. */
   readonly apiToken: string | undefined;
   /** The variable's name; by default WAGGLE_API_TOKEN. */
   readonly apiTokenVariable?: string | undefined;
-  /** The path of the file. */
+  /** The path of the token file. */
   readonly apiTokenFile?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Owns the answers of Anthropic's dialect: messages, the events of a streamed message, token counts and errors. Shapes after
+// Owns the answers of Anthropic's dialect: messages, the events of a streamed message, token counts and errors. The shapes follow
 // Anthropic's API reference (Messages, Streaming Messages, Errors).
 import { z } from "zod";
 

@@ -1,5 +1,5 @@
 // Owns the requests of Anthropic's dialect. Unknown fields are ignored, as are `cache_control`, `metadata`, `betas` and `context_management`.
-// Shapes after Anthropic's API reference (Messages, Count Message tokens).
+// The shapes follow Anthropic's API reference (Messages, Count Message tokens).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";

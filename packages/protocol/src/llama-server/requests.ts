@@ -1,5 +1,5 @@
 // Owns the requests to llama-server's own routes. Unknown fields are ignored; a known field without support is rejected with its name.
-// Shapes after the README of llama.cpp's tools/server.
+// The shapes follow the README of llama.cpp's tools/server.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";

@@ -165,7 +165,7 @@ export const HiveEventSchema = z
       type: z.literal("snapshot"),
       at: z.iso.datetime(),
       workers: z.array(HiveWorkerSchema),
-      fleet: HiveFleetSchema.optional().describe("Absent if the hive watches no fleet."),
+      fleet: HiveFleetSchema.optional().describe("The fleet and its gateways; absent if the hive watches no fleet."),
       faults: z.boolean().optional().describe("Whether the hive was started with --faults, so that faults can be set."),
     }),
     z.object({ type: z.literal("fleet"), at: z.iso.datetime(), fleet: HiveFleetSchema }),

@@ -1,4 +1,4 @@
-// Owns the answers of Ollama's API. Shapes after Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
+// Owns the answers of Ollama's API. The shapes follow Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
 // since Ollama's clients misread such answers.
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. Shapes after Ollama's API
+// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. The shapes follow Ollama's API
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";

@@ -1,4 +1,4 @@
-// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. Shapes after OpenAI's
+// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. The shapes follow OpenAI's
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";

@@ -1,5 +1,5 @@
 // Owns the requests of OpenAI's dialect. Unknown fields are ignored, as OpenAI's clients expect; known fields are checked as strictly as on the
-// native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings).
+// native routes. The shapes follow OpenAI's API reference (chat completions, completions, embeddings).
 import { z } from "zod";
 import { chatShape } from "../fields/chat-options.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";

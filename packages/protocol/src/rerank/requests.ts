@@ -1,4 +1,4 @@
-// Owns the requests that rank documents by a query or score pairs of texts. Shapes after the API references
+// Owns the requests that rank documents by a query or score pairs of texts. The shapes follow the API references
 // of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";

@@ -1,4 +1,4 @@
-// Owns the input items of OpenAI's Responses API: messages, reasoning, calls and their results. Unknown fields are ignored. Shapes after OpenAI's
+// Owns the input items of OpenAI's Responses API: messages, reasoning, calls and their results. Unknown fields are ignored. The shapes follow OpenAI's
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";

@@ -1,5 +1,5 @@
 // Owns the requests and answers of OpenAI's Responses API. Unknown fields are ignored, as OpenAI's clients expect; a known field without support
-// is rejected with its name. Shapes after OpenAI's API reference (Responses).
+// is rejected with its name. The shapes follow OpenAI's API reference (Responses).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";

@@ -1,4 +1,4 @@
-// Owns tools and tool choice of OpenAI's Responses API. Shapes after OpenAI's API reference.
+// Owns tools and tool choice of OpenAI's Responses API. The shapes follow OpenAI's API reference.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
