@@ -1,7 +1,7 @@
 // Owns the closed list of error codes, the HTTP status of each code, and the one body of all errors.
 import { z } from "zod";
 
-/** A kind of error: `type` groups several codes, and `retryable` means that the same request may be sent again. */
+/** Facts about an error code: `type` groups several codes, and `retryable` means that a client may send the request again. */
 export interface ErrorKind {
   /** HTTP status. The status of `slow_consumer` is never sent: this error only ends streams. */
   readonly status: number;
@@ -183,7 +183,7 @@ export interface Failure {
   readonly details?: Record<string, unknown>;
 }
 
-/** The failure to show to a client. Only the message of a WaggleError is shown; other messages stay in the log. */
+/** The failure that a client sees. A client sees only messages of a WaggleError; other messages stay in the log. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, details } = WaggleError.from(thrown);
   return { code, message, ...(details === undefined ? {} : { details }) };

@@ -15,7 +15,7 @@ export const StdoutLineSchema = z.discriminatedUnion("type", [
 ]);
 export type StdoutLine = z.infer<typeof StdoutLineSchema>;
 
-/** After sysexits.h: EX_USAGE, EX_NOINPUT, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL; 128 + the number of the signal that ended the program. */
+/** Exit codes, as in sysexits.h: EX_USAGE, EX_NOINPUT, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL; 128 + the number of the signal that ended the program. */
 export const exitCodes = {
   ok: 0,
   failed: 1,
@@ -41,7 +41,7 @@ export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   abortedByTermination: "terminated (SIGTERM) before the end",
 };
 
-/** @param names the codes that the program uses. @returns their lines for --help */
+/** @param names the codes that the program uses. @returns the lines of --help about these codes */
 export function exitCodeHelp(names: readonly (keyof typeof exitCodes)[]): string {
   return names.map((name) => `  ${String(exitCodes[name]).padEnd(4)} ${exitMeanings[name]}`).join("\n");
 }

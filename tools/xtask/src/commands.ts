@@ -6,15 +6,15 @@ export const commandTable: CommandTable = {
   what: "Runs, checks and packs this repository.",
   commands: {
     "worker:test": {
-      what: "start a hive and a worker, stream one answer, check that it was real, stop all, check that nothing is left",
+      what: "start a hive and a worker, stream one answer, check the stream and a clean shutdown",
       load: async () => (await import("./commands/worker-test.ts")).addWorkerTest,
     },
     dev: {
-      what: "run a hive and workers in one terminal, on request with gateways; Ctrl-C ends all, a second one at once",
+      what: "run a hive, workers and optional gateways in one terminal; Ctrl-C ends them",
       load: async () => (await import("./commands/dev.ts")).addDev,
     },
     check: {
-      what: "types, lint with the import arrows, format, unused code, tidiness, generated documents",
+      what: "check types, lint, import arrows, format, unused code, house rules, generated documents",
       load: async () => (await import("./commands/check.ts")).addCheck,
     },
     docs: {
@@ -22,27 +22,27 @@ export const commandTable: CommandTable = {
       load: async () => (await import("./commands/docs.ts")).addDocs,
     },
     "docs:check": {
-      what: "follow README.md and the quickstarts as they stand: README.md in a new clone, each quickstart in an empty folder",
+      what: "run the commands in README.md (in a new clone) and in the quickstarts (in empty folders)",
       load: async () => (await import("./commands/docs-check.ts")).addDocsCheck,
     },
     "clients:check": {
-      what: "install agents and tools from npm and run them, without a network, against a worker whose model is scripted",
+      what: "run agents and tools from npm offline, against a worker with a scripted model",
       load: async () => (await import("./commands/clients-check.ts")).addClientsCheck,
     },
     pack: {
-      what: "a tarball that npm install -g takes on a machine that never saw the repository; build first",
+      what: "make a tarball for npm install -g; needs a build",
       load: async () => (await import("./commands/pack.ts")).addPack,
     },
     "pack:check": {
-      what: "pack, install that on an empty machine without a network, have it answer, uninstall it, and look what is left",
+      what: "pack, install offline on an empty machine, get an answer, uninstall, look for leftovers",
       load: async () => (await import("./commands/pack.ts")).addPackCheck,
     },
     "engine:build": {
-      what: "compile the engine for this very machine from the source in its package, with OpenMP; offline, a few minutes",
+      what: "compile the engine for this machine with OpenMP; offline, takes a few minutes",
       load: async () => (await import("./commands/engine-build.ts")).addEngineBuild,
     },
     model: {
-      what: "write a made-up model: random weights in the shape of a real one, or a small one that says what you tell it to",
+      what: "write a model for tests: random weights, or a small model with scripted answers",
       load: async () => (await import("./commands/model.ts")).addModel,
     },
   },

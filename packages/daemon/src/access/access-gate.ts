@@ -3,23 +3,23 @@ import { WaggleError } from "@waggle/protocol";
 import type { TokenTable } from "../tokens/token-table.ts";
 
 export interface HostRules {
-  /** Served to this machine alone: loopback names are accepted. */
+  /** Whether the daemon serves only this machine, under its loopback names. */
   readonly localMode: boolean;
-  /** Accepted host names without port, in lower case. If empty: only loopback names in local mode, else any name. */
+  /** Accepted host names, in lower case and without port. An empty list accepts loopback names in local mode, and any name otherwise. */
   readonly allowedHosts: readonly string[];
 }
 
 export interface OriginRules {
-  /** Whole origins, `https://chat.example`. */
+  /** Accepted origins with their scheme, such as `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
-  /** Whether pages of this machine, of any port, are accepted too. */
+  /** Whether pages that this machine serves, on any port, are accepted as well. */
   readonly localPages: boolean;
 }
 
-/** Names and addresses that mean this machine, independent of any name server: any other name may be DNS rebinding. */
+/** Names and addresses that mean this machine without a name server. Any other name may be a DNS rebinding attack. */
 const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
-/** @throws WaggleError forbidden when Host is not a name of the daemon */
+/** @throws WaggleError forbidden when the Host header is not an accepted name */
 export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRules): void {
   if (!localMode && allowedHosts.length === 0) return;
   const host = (headers.get("host") ?? "").toLowerCase();
@@ -32,7 +32,7 @@ export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRul
 }
 
 /**
- * Returns the origin to name in `Access-Control-Allow-Origin`; undefined for a request from the daemon's own origin, or not from a page.
+ * Returns the origin to name in `Access-Control-Allow-Origin`; undefined if the request comes from the daemon's own origin, or from no page.
  * @throws WaggleError forbidden when pages of the origin are not allowed
  */
 export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: OriginRules): string | undefined {
@@ -51,8 +51,8 @@ export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: Or
 
 /**
  * Returns the name of the request's token.
- * @param wrong gets a token that the table does not have
- * @throws WaggleError unauthenticated without a token, or with a wrong one
+ * @param wrong called with a token that is not in the table
+ * @throws WaggleError unauthenticated if the token is missing or wrong
  */
 export function authenticate(headers: Headers, tokens: TokenTable, wrong?: (token: string) => void): string {
   const presented = tokenOf(headers);
@@ -71,13 +71,13 @@ export function tokenOf(headers: Headers): string | undefined {
   return bearer ?? /^\S+$/.exec(headers.get("x-api-key") ?? "")?.[0];
 }
 
-/** Names that browsers always resolve to this machine (RFC 6761), and its loopback addresses; any port. */
+/** Names that browsers always resolve to this machine (RFC 6761), and loopback addresses, with any port. */
 const loopbackPage = /^https?:\/\/(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
 /** Origins of locally installed applications. No web site can have such an origin. */
 const applicationPage = /^(?:app|tauri|vscode-webview|vscode-file):\/\/[a-z0-9._-]{1,255}$/;
 
 /**
- * The opaque origin `null` is not local: any site can have it, in a frame that it has sandboxed, and so can any file.
+ * The opaque origin `null` is not local: any file has this origin, and any web site gets it in a sandboxed frame.
  * @param origin in lower case
  */
 export function isLocalOrigin(origin: string): boolean {

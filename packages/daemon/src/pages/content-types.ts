@@ -7,7 +7,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** Returns undefined for other types of files. */
+/** Returns the content type by the file's extension; undefined for types that pages do not have. */
 export function contentTypeOf(file: string): string | undefined {
   return contentTypes[/\.[a-z]+$/.exec(file)?.[0] ?? ""];
 }

@@ -31,7 +31,7 @@ function get(path: string, headers: Record<string, string> = {}, method = "GET")
   return pages.answer(new Request(`http://localhost${path}`, { headers, method }));
 }
 
-it("names the build command before a build, and finds the build without a restart", async () => {
+it("shows the build command before a build, and serves the build without a restart", async () => {
   const before = await get("/");
   expect(before?.status).toBe(503);
   expect(await before?.text()).toContain("pnpm@12.21.0 build");
@@ -41,7 +41,7 @@ it("names the build command before a build, and finds the build without a restar
   expect(await after?.text()).toContain("chat");
 });
 
-it("serves a page that is fetched again each time, under a policy that allows only its files", async () => {
+it("serves a page with no-cache, and with a policy that allows only its files", async () => {
   await build();
   const page = await get("/");
   expect(page?.headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -89,7 +89,7 @@ it.each(["/assets/none.js", "/assets/notes.txt", "/assets/../../secret.js", "/as
   },
 );
 
-it("owns its pages and files, by GET and HEAD only", () => {
+it("owns only GET and HEAD requests, for its pages and their files", () => {
   expect(pages.owns("GET", "/")).toBe(true);
   expect(pages.owns("HEAD", "/status")).toBe(true);
   expect(pages.owns("GET", "/assets/chat-1a2b.js")).toBe(true);

@@ -7,9 +7,9 @@ import { pageHeaders } from "./page-headers.ts";
 import { unbuiltPage } from "./unbuilt-page.ts";
 
 export interface PagesOptions {
-  /** The folder of the build. It is read at each request, so that a build while the daemon runs is served. */
+  /** The folder of the build. Files are read at each request, so that the daemon serves a new build without a restart. */
   readonly folder: string;
-  /** Path to file: `{ "/": "chat.html" }`. */
+  /** File of each page, by path: `{ "/": "chat.html" }`. */
   readonly routes: Readonly<Record<string, string>>;
 }
 
@@ -17,14 +17,14 @@ export interface Pages {
   /** Whether a request is for a page or one of its files: GET or HEAD, by its path, whether or not the file exists. */
   owns(method: string, path: string): boolean;
   /**
-   * The response to a request for which `owns` is true: the file, compressed as the client accepts it; 304 for the same ETag; for a page
-   * that is not built, 503 and a page with the command that builds it; undefined for any other missing file.
+   * Makes the response to a request for which `owns` is true: the file, compressed as the client accepts, or 304 for the same ETag. If the
+   * page is not built, the status is 503, and the body names the build command. Undefined for any other missing file.
    */
   answer(request: Request): Promise<Response | undefined>;
 }
 
 /**
- * Paths of files that belong to the pages: hashed files in /assets/, and the icon at the top. No name may begin with a dot, so no path can leave the
+ * Paths of files that belong to the pages: hashed files in /assets/, and the icon in the top folder. No name may begin with a dot, so no path can leave the
  * folder.
  */
 const filePath = /^\/(assets\/[A-Za-z0-9_-][A-Za-z0-9._-]*|favicon\.svg)$/;

@@ -7,13 +7,13 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host's name cannot be looked up",
 };
 
-/** @param error from a server's "error" event; for EADDRINUSE, `findPortHolder` finds the other process */
+/** @param error from a server's "error" event; for EADDRINUSE, `findPortHolder` finds the process that uses the port */
 export function listenReason(error: unknown): string {
   const { code = "", message } = error as NodeJS.ErrnoException;
   return reasons[code] ?? message;
 }
 
-/** The port cannot be opened; the message says why. */
+/** The daemon cannot listen on its port. The message has the reason. */
 export class ListenError extends Error {
   override readonly name: string = "ListenError";
 }

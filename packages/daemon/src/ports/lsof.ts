@@ -10,7 +10,7 @@ interface ListeningProcess extends PortHolder {
   readonly ports: readonly number[];
 }
 
-/** Reads lsof's `-F` output: one field a line, named by its first letter (p: process id, c: command, n: address). */
+/** Parses lsof's `-F` output: each line is a field that begins with its letter (p: process id, c: command, n: address). */
 export function parseLsof(text: string): ListeningProcess[] {
   const processes: { pid: number; command: string; ports: number[] }[] = [];
   for (const line of text.split("\n")) {

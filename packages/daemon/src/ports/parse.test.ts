@@ -14,7 +14,7 @@ it("keeps the listening sockets of /proc/net/tcp and tcp6", () => {
   ]);
 });
 
-it("reads lsof's field output, several sockets a process", () => {
+it("reads lsof's field output, with several sockets for each process", () => {
   const text = "p412\ncnode\nf18\nn127.0.0.1:7700\nf19\nn[::1]:7700\np77\ncnginx\nf6\nn*:80\n";
   expect(parseLsof(text)).toEqual([
     { pid: 412, command: "node", ports: [7700, 7700] },

@@ -25,21 +25,21 @@ afterEach(async () => {
 });
 
 describe("findPortHolder", () => {
-  it("names this process, by command line", async () => {
+  it("finds this process, with its command line", async () => {
     const port = await listen("127.0.0.1");
     const holder = await findPortHolder(port);
     expect(holder?.pid).toBe(process.pid);
     expect(holder?.command).not.toBe("");
   });
 
-  it("finds a listener on any IPv4 address, and no process once it is closed", async () => {
+  it("finds a listener on any IPv4 address, and no process once the listener is closed", async () => {
     const port = await listen("0.0.0.0");
     expect((await findPortHolder(port))?.pid).toBe(process.pid);
     await close(servers.pop() as Server);
     expect(await findPortHolder(port)).toBeUndefined();
   });
 
-  it("does not take a client's port for a listener's", async () => {
+  it("does not confuse a client's port with a listener's port", async () => {
     const port = await listen("127.0.0.1");
     const client = connect(port, "127.0.0.1");
     await once(client, "connect");
@@ -54,7 +54,7 @@ describe("findPortHolder", () => {
 });
 
 describe("listPortsOf", () => {
-  it("lists each port once, ascending, over several processes", async () => {
+  it("lists the ports of several processes, each once, in ascending order", async () => {
     const own = [await listen("127.0.0.1"), await listen("127.0.0.1")];
     const script =
       'const s = require("net").createServer().listen(0, "127.0.0.1", () => console.log(s.address().port))';
@@ -75,7 +75,7 @@ describe("listPortsOf", () => {
     expect(await listPortsOf([child.pid as number])).toEqual([]);
   });
 
-  it("is empty for no processes and for processes that do not exist", async () => {
+  it("lists no ports for an empty list and for processes that do not exist", async () => {
     expect(await listPortsOf([])).toEqual([]);
     expect(await listPortsOf([2 ** 30, -1, Number.NaN])).toEqual([]);
   });

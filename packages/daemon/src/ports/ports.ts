@@ -9,8 +9,8 @@ export interface PortHolder {
 }
 
 /**
- * The process that listens on this TCP port, on any address; the lowest process id when several share it. Undefined when
- * no process listens there, or it cannot be found: another user's process hides its sockets. Never throws.
+ * The process that listens on this TCP port, on any address. If several processes share the port, the one with the lowest id. Undefined when
+ * no process listens, or the process cannot be found, since the sockets of another user's process are hidden. Never throws.
  */
 export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   try {
@@ -20,7 +20,7 @@ export async function findPortHolder(port: number): Promise<PortHolder | undefin
   }
 }
 
-/** The TCP ports on which any of these processes listens, ascending, each once. Empty when the ports cannot be found. Never throws. */
+/** The TCP ports on which any of these processes listens, in ascending order, each once. Empty when the ports cannot be found. Never throws. */
 export async function listPortsOf(pids: readonly number[]): Promise<number[]> {
   if (pids.length === 0) return [];
   try {

@@ -41,7 +41,7 @@ export async function procPorts(pids: readonly number[]): Promise<number[]> {
 }
 
 async function listeningSockets(): Promise<ListeningSocket[]> {
-  // A kernel without IPv6 has no tcp6.
+  // A kernel without IPv6 does not have the file tcp6.
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map((path) => textOrNothing(path)));
   return tables.flatMap(parseProcNetTcp);
 }
@@ -54,7 +54,7 @@ async function processIds(): Promise<number[]> {
     .sort((a, b) => a - b);
 }
 
-/** Empty for a process of another user, or one that has just exited. */
+/** Returns the inodes of a process's sockets; none for a process of another user or a process that has just exited. */
 async function socketInodesOf(pid: number): Promise<string[]> {
   const folder = `/proc/${pid}/fd`;
   const fds = await readdir(folder).catch(() => []);

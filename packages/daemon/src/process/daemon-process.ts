@@ -6,7 +6,7 @@ import { complaint, createStyle } from "../terminal/index.ts";
 import type { Screen } from "../settings/terminal-facts.ts";
 import { programName, refusal } from "../settings/read-config.ts";
 
-/** Time from shutdown to a forced exit: a handle that keeps the event loop alive is a bug, and must not keep the process running. */
+/** Time from shutdown to a forced exit. A handle that keeps the event loop alive is a bug, but must not keep the process running. */
 const lastResortMs = 1_000;
 
 /** A daemon cannot start, for a reason that the user can fix. The message is a sentence with the reason. */
@@ -47,7 +47,7 @@ export function startFailed(error: unknown, { program, screen, log }: StartingPr
     return exitCodes.internal;
   }
   const style = createStyle(screen?.colors === true);
-  // A wrong setting that was found only when it was used.
+  // A wrong setting that was found only at its use is reported like settings that are refused at the start.
   if (code === exitCodes.badConfiguration) process.stderr.write(refusal(program, [error.message], style));
   else process.stderr.write(complaint(programName(program), error.message, style));
   return code;

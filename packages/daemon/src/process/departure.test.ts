@@ -37,7 +37,7 @@ function start({
   return { clock, done, told, finish, departure, turn: async () => await new Promise(setImmediate) };
 }
 
-test("a drain waits for running jobs, and closes once however often it is requested", async () => {
+test("a drain waits for running jobs, and closes only once even if it is requested again", async () => {
   const { departure, done, finish, turn } = start();
   departure.drain(130);
   departure.drain(131);
@@ -63,7 +63,7 @@ test.each(["time", "abort"] as const)(
 
 const never = new Promise<void>(() => {});
 
-test("an abort while jobs are handed over takes effect afterwards", async () => {
+test("an abort during the handing over of jobs takes effect afterwards", async () => {
   const { departure, told, turn } = start({ refusing: never });
   departure.drain(130);
   await turn();
@@ -82,7 +82,7 @@ test("handing jobs over has a time limit, after which the drain continues", asyn
   expect(done).toEqual(["refuse", "take down"]);
 });
 
-test("an abort of a drain gives ended streams time to close, and a second abort ends that time", async () => {
+test("an abort of a drain gives ended streams time to close, and a second abort ends this wait", async () => {
   const flushed: boolean[] = [];
   let flushing = (): void => {};
   const whenFlushing = new Promise<void>((resolve) => (flushing = resolve));

@@ -1,4 +1,5 @@
-// Shuts a daemon down: the first request decides between drain and abort, running jobs may finish within a time, and a later abort ends the drain.
+// Shuts a daemon down. The first request decides between drain and abort. In a drain, running jobs may finish within a time limit; a later abort
+// ends the drain.
 import { onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
@@ -7,7 +8,7 @@ import type { Logger } from "@waggle/telemetry";
 /** Time limit for handing over jobs to other workers; all other jobs have the drain's time. */
 const handOverTimeoutMs = 1_000;
 
-/** Resolves to whether the work ended in time; false also after an abort. */
+/** Waits for the work, at most this long. Resolves to whether the work ended; false also after an abort. */
 export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
 
 export interface DepartureOptions {
@@ -15,16 +16,16 @@ export interface DepartureOptions {
   readonly log: Logger;
   /** Time limit of running jobs in a drain. */
   readonly drainTimeoutMs: number;
-  /** Refuses new jobs; called first. Resolves when the jobs that another worker can take have been handed over. */
+  /** Refuses new jobs; called first. Resolves when all jobs that other workers can continue have been handed over. */
   readonly refuse: () => Promise<void> | void;
   /** Resolves when no job is running or waiting. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
-  /** Called when the daemon begins to leave, with the number of running jobs, their time limit, and whether Ctrl-C was the reason. */
+  /** Called when the daemon begins to leave, with the number of running jobs, the time limit of these jobs, and whether Ctrl-C was the reason. */
   readonly onLeaving?:
     | ((facts: { readonly running: number; readonly limitMs: number; readonly interrupted: boolean }) => void)
     | undefined;
-  /** Called once with the number of jobs that end unfinished, after a second request, an abort, or the end of the time. */
+  /** Called once when jobs are ended unfinished (a second request, an abort, or the time limit), with the number of these jobs. */
   readonly onCutting?: ((running: number) => void) | undefined;
   /** Ends the remaining jobs, and closes everything. */
   readonly takeDown: (before: Before) => Promise<void>;

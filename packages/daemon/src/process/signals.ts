@@ -2,18 +2,18 @@
 // listen before the rest of the daemon is loaded.
 import { constants } from "node:os";
 
-/** One Ctrl-C reaches the whole process group, and npx and pnpm forward it once more: a second signal within this time counts as the same Ctrl-C. */
+/** One Ctrl-C reaches the whole process group, and npx and pnpm forward the signal once more. A second signal within this time counts as the same Ctrl-C. */
 const sameSignalMs = 300;
 
 export interface SignalHandlers {
-  /** The first request to leave; `abortCode` is the exit code if leaving is cut short. */
+  /** Called for the first request to leave. `abortCode` is the exit code if the drain is aborted. */
   readonly onDrain: (abortCode: number) => void;
   readonly onAbort: (code: number) => void;
   readonly onReload: () => void;
 }
 
 export interface Signals {
-  /** Sets the handlers once the daemon runs; they get earlier requests at once, and all later ones. */
+  /** Sets the handlers once the daemon runs. Handlers get earlier requests at once, and later requests as they come. */
   connect(handlers: SignalHandlers): void;
 }
 

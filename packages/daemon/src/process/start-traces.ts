@@ -1,11 +1,11 @@
-// Starts traces in a daemon when OpenTelemetry's variables ask for them. The tracing code is imported here, so that daemons without traces do not
-// load it.
+// Starts traces in a daemon when OpenTelemetry's variables request traces. Only then is the tracing code imported, so that daemons without traces
+// do not load that code.
 import type { Clock } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { TraceConfig } from "../settings/trace-variables.ts";
 import type { Traces } from "../traces/index.ts";
 
-/** The last spans reach the collector within this time, or are dropped. */
+/** Time limit for sending the last spans at shutdown; the rest is dropped. */
 const stopLimitMs = 1_000;
 
 export interface RunningTraces {
@@ -18,11 +18,11 @@ export interface StartTracesOptions {
   readonly config: { readonly traces: TraceConfig; readonly version: string };
   readonly log: Logger;
   readonly clock: Clock;
-  /** Counts spans. */
+  /** Called with the number of spans that were sent or dropped. */
   readonly onSpans?: (outcome: "sent" | "dropped", count: number) => void;
 }
 
-/** Undefined when the variables ask for no traces. */
+/** Returns undefined when the variables request no traces. */
 export async function startTraces(options: StartTracesOptions): Promise<RunningTraces | undefined> {
   const { config, log, clock, onSpans = () => {} } = options;
   const { settings, warnings } = config.traces;
@@ -36,7 +36,7 @@ export async function startTraces(options: StartTracesOptions): Promise<RunningT
     onSpans,
     onFailing(reason) {
       if (reason === undefined) log.info("Traces reach the collector again.");
-      else log.warn({ reason }, "Cannot send traces to the collector; they wait, then are dropped.");
+      else log.warn({ reason }, "Cannot send traces to the collector; waiting spans are dropped at a limit.");
     },
   });
   return {

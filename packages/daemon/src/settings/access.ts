@@ -2,25 +2,25 @@
 import { isLoopback } from "./names.ts";
 
 export interface AccessSettings {
-  /** Undefined: not set. */
+  /** Undefined if the setting is not set. */
   readonly localMode: boolean | undefined;
   readonly host: string;
   readonly allowedHosts?: readonly string[] | undefined;
   readonly apiTokenFile?: string | undefined;
 }
 
-/** The sources of tokens, worded for a sentence; undefined without any. @param variable the variable with a token */
+/** Names the sources of tokens for a sentence; undefined without a source. @param variable the variable with a token */
 export function tokenSourceOf(variable: string | undefined, { apiTokenFile }: AccessSettings): string | undefined {
   const sources = [variable, apiTokenFile && "--api-token-file"].filter((source) => source);
   return sources.length === 0 ? undefined : sources.join(" and ");
 }
 
-/** Whether the daemon serves only this machine: as set, else when no token is given. */
+/** Whether the daemon serves only this machine: by the setting, or without the setting if there is no token. */
 export function isLocalMode({ localMode }: AccessSettings, tokenSource: string | undefined): boolean {
   return localMode ?? tokenSource === undefined;
 }
 
-/** The contradiction, in a sentence with the flags and the remedy; undefined without one. */
+/** Describes a contradiction between settings, with the flags and the remedy; undefined without a contradiction. */
 export function accessProblem(settings: AccessSettings, tokenSource: string | undefined): string | undefined {
   const { localMode, host, allowedHosts = [] } = settings;
   if (localMode === true && tokenSource !== undefined) {

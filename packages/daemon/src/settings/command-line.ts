@@ -7,7 +7,7 @@ import { variableOf, type OptionRow, type OptionRows } from "./option-row.ts";
 
 export type CommandLine<K extends string> =
   | { readonly kind: "flags"; readonly flags: ReadonlyMap<K, string> }
-  /** --help, --help-all or --version: print this and exit. */
+  /** For --help, --help-all and --version: print this text and exit. */
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "error"; readonly message: string };
 
@@ -19,9 +19,9 @@ export interface ProgramHelp {
   readonly description: string;
   /** The words after the program's name; by default its options. */
   readonly usage?: string | undefined;
-  /** A setting with a default; the help shows its variable and its name in the file as an example. */
+  /** A setting with a default. As an example, the help shows the setting's variable and name in the file. */
   readonly example: OptionRow;
-  /** Further lines about values. */
+  /** Further lines of the help, about values. */
   readonly notes?: readonly string[];
   readonly examples: readonly string[];
   readonly exitCodes: readonly (keyof typeof exitCodes)[];
@@ -40,7 +40,7 @@ export function parseCommandLine<T extends OptionRows>(
 ): CommandLine<keyof T & string> {
   let printed = "";
   const rows = Object.entries(table) as [keyof T & string, OptionRow][];
-  // Like --help, this flag works even when other arguments are wrong.
+  // Like --help, --help-all works even when other arguments are wrong.
   const listAll = argv.includes(helpAll);
   const options = rows.map(([key, row]) => [key, createOption(row, listAll)] as const);
   const command = createCommand(

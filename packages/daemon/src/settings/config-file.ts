@@ -10,13 +10,13 @@ import { SettingsError } from "./settings-error.ts";
 import type { SettingsFile } from "./settings.ts";
 import { text } from "./values.ts";
 
-/** Enough for the settings of hundreds of models; a longer file is not a settings file. */
+/** Limit for the file's length: enough for the settings of hundreds of models, so a longer file is not a settings file. */
 const maxFileChars = 1_048_576;
 /** At most this many problems of a file are reported. */
 const mostProblems = 20;
 const maxShownChars = 80;
 
-/** The setting that names the file with the other settings. */
+/** The setting that names the settings file. */
 export const fileOptions = {
   configFile: {
     flag: "config",
@@ -27,14 +27,14 @@ export const fileOptions = {
   },
 } as const satisfies OptionRows;
 
-/** @param reasons one for each problem, without a full stop */
+/** @param reasons a reason for each problem, without a full stop */
 export function configFileError(path: string, reasons: readonly string[]): SettingsError {
   return new SettingsError(reasons.slice(0, mostProblems).map((reason) => `Cannot use --config ${path}: ${reason}.`));
 }
 
 export interface SectionContext {
   readonly document: Document;
-  /** The line of the section's name, counted from 1. */
+  /** The line number of the section's name, counted from 1. */
   readonly line: number;
   readonly lineOf: (node: Node) => number;
 }
@@ -56,7 +56,7 @@ export function readConfigFile<T extends OptionRows>(
   const document = parse(path, read, lines);
   const lineOf = (node: Node): number => lines.linePos(node.range?.[0] ?? 0).line;
   const { contents } = document;
-  // A file that contains only comments or `---`.
+  // A file that contains only comments or `---` has no settings.
   const root = isScalar(contents) && contents.value === null ? null : contents;
   if (root !== null && !isMap<Node, Node | null>(root)) {
     throw configFileError(path, [`line ${lineOf(root)}: it must be settings, one \`name: value\` a line`]);

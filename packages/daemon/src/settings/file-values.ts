@@ -4,7 +4,7 @@ import type { Document, Node, Scalar } from "yaml";
 import { booleanValue, type OptionRow } from "./option-row.ts";
 
 export interface FileValue {
-  /** The text that the flag would have. */
+  /** The text that the value would have on the command line. */
   readonly text: string;
   /** Line number, counted from 1. */
   readonly line: number;
@@ -12,7 +12,7 @@ export interface FileValue {
 
 type Text = { readonly text: string } | { readonly problem: string };
 
-/** A list becomes the text of several flags. */
+/** Returns the text of a value. A list becomes the text of a flag that is given several times. */
 export function textOf(node: Node | null, row: OptionRow, document: Document): Text {
   const value = isAlias(node) ? node.resolve(document) : node;
   if (value === undefined || value === null) return { problem: "has no value" };
@@ -33,7 +33,7 @@ export function textOf(node: Node | null, row: OptionRow, document: Document): T
   return { text: texts.join(repeatable) };
 }
 
-/** A number keeps its original text, since the setting's row decides about texts such as 007 and 1e3. */
+/** A number keeps its original text, since the setting's row decides whether texts such as 007 and 1e3 are valid. */
 function scalarText({ value, source }: Scalar, row: OptionRow): Text {
   if (value === null) return { problem: "has no value" };
   if (row.value === undefined) {

@@ -4,7 +4,7 @@ import { baseUrl, bindAddress, hostList, originList } from "./names.ts";
 import type { OptionRow, OptionRows } from "./option-row.ts";
 import { boolean, byteSize, duration, integer, oneOf, share, text, type TextSchema } from "./values.ts";
 
-/** The named limits of jobs and requests: beyond a limit a request gets a typed error, and memory does not grow. */
+/** The named limits of jobs and requests. A request beyond a limit gets a typed error, so that memory does not grow. */
 export const frontLimitOptions = {
   defaultMaxTokens: {
     flag: "default-max-tokens",
@@ -87,7 +87,7 @@ export const frontLimitOptions = {
     flag: "retry-grace",
     value: "duration",
     group: "Limits",
-    help: "time for a disconnected client to send its request again; 0 never joins retries",
+    help: "time for a disconnected client to retry its request; 0: each retry is a new job",
     schema: duration("0s", "1h"),
     default: "10s",
     advanced: true,
@@ -119,8 +119,8 @@ export const frontLimitOptions = {
     default: "64MiB",
     advanced: true,
   },
-  // Background jobs have a separate replay window and memory: a thousand short answers of a script must not displace a job whose reader will come
-  // back.
+  // Background jobs have a separate replay window and memory: a thousand short answers of a script must not displace a job that a reader will
+  // resume.
   answerWindowMs: {
     flag: "answer-window",
     value: "duration",
@@ -229,7 +229,7 @@ interface FrontLimits {
   readonly maxBodiesBytes: number;
 }
 
-/** One sentence for each broken rule between the limits. */
+/** Returns a sentence for each contradiction between limits. */
 export function frontProblems(values: FrontLimits): readonly string[] {
   const { replayBufferBytes, replayTotalBytes, answerTotalBytes, maxBodyBytes, maxBodiesBytes } = values;
   const tooSmall = replayBufferBytes > replayTotalBytes ? "--replay-total" : "--answer-total";
@@ -353,7 +353,7 @@ export const fleetOptions = {
     flag: "nats-creds",
     value: "path",
     group: "Fleet",
-    help: "credentials file for the NATS server, as written by nsc",
+    help: "credentials file for the NATS server, as nsc writes it",
     schema: text(1, 4_096),
   },
   natsInsecure: {

@@ -1,4 +1,4 @@
-// Owns the form of a host, an origin and a URL in a setting. It does no DNS look-ups: whether a host exists shows only when it is used.
+// Owns the form of a host, an origin and a URL in a setting. There are no DNS look-ups, so a missing host is found only when the setting is used.
 import { z } from "zod";
 import { WorkerIdSchema } from "@waggle/protocol";
 import { list, textSchema } from "./values.ts";
@@ -7,7 +7,7 @@ import type { TextSchema } from "./values.ts";
 const maxUrlChars = 2_048;
 const maxHostChars = 253;
 
-/** An address to bind: a name, an IPv4 or an IPv6 address, the last with or without brackets. */
+/** An address to bind: a name, an IPv4 address, or an IPv6 address with or without brackets. */
 export function bindAddress(): TextSchema<string> {
   return textSchema("a host name or an IP address, without a port", (text) => {
     const bare = text.replace(/^\[(.*)\]$/, "$1");
@@ -25,7 +25,7 @@ export function hostList(): TextSchema<readonly string[]> {
   });
 }
 
-/** Origins exactly as a browser sends them: scheme://host, and the port unless it is the scheme's own. */
+/** Origins exactly as a browser sends them: scheme://host, and the port unless it is the scheme's default. */
 export function originList(): TextSchema<readonly string[]> {
   return list("origins, such as https://chat.example.org", (item) => {
     const url = URL.canParse(item) ? new URL(item) : undefined;
@@ -34,8 +34,8 @@ export function originList(): TextSchema<readonly string[]> {
 }
 
 /**
- * An http(s) base URL without a trailing slash. One with a user or a password is refused: secrets do not belong into
- * URLs.
+ * An http(s) base URL without a trailing slash. A URL with a user or a password is refused, since URLs must not contain
+ * secrets.
  */
 export function baseUrl(): TextSchema<string> {
   return textSchema("an http:// or https:// URL without user, query and fragment", (text) => {
@@ -50,7 +50,7 @@ export function workerId(): TextSchema<string> {
   return z.string().pipe(WorkerIdSchema);
 }
 
-/** A text without the user and the password of its URLs. */
+/** Removes the user and the password of all URLs in a text. */
 export function withoutCredentials(text: string): string {
   return text.replace(/\/\/[^@/]*@/g, "//");
 }

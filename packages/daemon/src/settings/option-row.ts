@@ -1,5 +1,5 @@
 // Owns the shape of a setting: its flag, its variable, its values, its default, its help. Help, validation, completions and the tables of the
-// documents come from such rows.
+// documents are made from these rows.
 import type { z } from "zod";
 import type { TextSchema } from "./values.ts";
 
@@ -16,7 +16,7 @@ export const optionGroups = [
   "Fake backend",
 ] as const;
 
-/** How the help shows the value of a switch that is on by default; it needs a value, since a bare flag could not turn it off. */
+/** Name of the value of a switch that is on by default. Such a switch needs a value, since a flag without a value could not turn the switch off. */
 export const booleanValue = "bool";
 
 export interface OptionRow {
@@ -29,21 +29,21 @@ export interface OptionRow {
   readonly schema: TextSchema<unknown>;
   /** The default as text, validated like any other value. */
   readonly default?: string;
-  /** The default in words, when it is not a fixed value. */
+  /** A description of a default that is not a fixed value. */
   readonly defaultText?: string;
   /** The separator of the values, for a setting that may be given several times. */
   readonly repeatable?: "," | "\n";
-  /** Older names of its variable, which are accepted too. */
+  /** Older names of the environment variable, which are still accepted. */
   readonly oldVariables?: readonly string[];
-  /** Only --help-all lists it. */
+  /** Only --help-all lists the setting. */
   readonly advanced?: true;
-  /** For tests: neither --help nor --help-all lists it. */
+  /** A setting for tests: neither --help nor --help-all lists it. */
   readonly hidden?: true;
 }
 
 export type OptionRows = Readonly<Record<string, OptionRow>>;
 
-/** All settings of a table after validation; one without a default may be missing. */
+/** All settings of a table after validation. A setting without a default may be missing. */
 export type OptionValuesOf<T extends OptionRows> = {
   readonly [K in keyof T]: z.output<T[K]["schema"]> | (T[K] extends { default: string } ? never : undefined);
 };

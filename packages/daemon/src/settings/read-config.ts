@@ -40,8 +40,8 @@ export function describeMachine(program: string, manifest: URL): Machine {
 }
 
 /**
- * The default name of a daemon. It contains the port, or the process id for port 0: the real port is not known yet, and two such daemons on a machine
- * need different names.
+ * The default name of a daemon. The name contains the port. For port 0 the real port is not known yet, so the name contains the process id: two daemons on a
+ * machine need different names.
  */
 export function defaultName(kind: string, port: number, { hostname: host, pid }: Machine): string {
   const name = host.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 100) || "host";
@@ -55,11 +55,11 @@ export type ConfigResult<C> =
       readonly code: number;
       readonly stdout?: string;
       readonly stderr?: string;
-      /** The sentences of stderr, without the program's name. */
+      /** The problems as sentences, without the program's name; undefined if there are no problems. */
       readonly problems?: readonly string[];
     };
 
-/** Who may use the program. */
+/** The clients that may use the program. */
 export interface Access extends Pick<TokenSources, "apiToken" | "apiTokenVariable"> {
   readonly localMode: boolean;
   /** The tokens of the variable and of the file; empty only in local mode. */
@@ -69,7 +69,7 @@ export interface Access extends Pick<TokenSources, "apiToken" | "apiTokenVariabl
 export interface ReadValues<V, F> {
   readonly values: V;
   readonly file: F | undefined;
-  /** Undefined for an empty variable. */
+  /** The text of an environment variable; undefined if the variable is empty or missing. */
   readonly variable: (name: string) => string | undefined;
   /**
    * Call once, with the problems of all rules between settings.
@@ -78,28 +78,28 @@ export interface ReadValues<V, F> {
   readonly admit: (problems: readonly string[]) => Access;
 }
 
-/** A table with the settings of every daemon: `fileOptions`, and these rows of `listenOptions` and `accessOptions`. */
+/** A table that has the settings of every daemon: `fileOptions`, and some rows of `listenOptions` and `accessOptions`. */
 type DaemonRows = OptionRows &
   Readonly<Record<"configFile" | "host" | "localMode" | "apiTokenFile" | "allowedHosts" | "allowedOrigins", OptionRow>>;
 
 export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>> {
   readonly table: T;
   readonly help: (program: string) => ProgramHelp;
-  /** The names of the variable with the token; the first one that is set counts. */
+  /** Names of variables that may have the token; the first variable that is set counts. */
   readonly tokenVariables?: readonly string[];
-  /** Rights of the variable's token, in addition to those after the token. */
+  /** Rights of the variable's token, in addition to the rights that the variable lists after the token. */
   readonly tokenRights?: Partial<Pick<TokenRights, "admin" | "monitor">>;
   /** Removes credentials from a refused value before an error shows it. */
   readonly shown?: (text: string) => string;
-  /** Reads a settings file with more than settings; by default the file has only settings. @throws SettingsError */
+  /** Reads a settings file that also has sections other than settings; default: a file with only settings. @throws SettingsError */
   readonly readFile?: (path: string, read: (path: string) => string) => F;
   /** @throws SettingsError */
   readonly complete: (read: ReadValues<OptionValuesOf<T>, F>) => C;
 }
 
 /**
- * Never throws: settings that cannot be used come back as an exit with code 64 and, on stderr, a sentence for each problem that names the flag,
- * and the variable, or the file and its line, when the value came from there.
+ * Never throws. For settings that cannot be used, returns an exit with code 64 and the text for stderr: a sentence for each problem. The sentence
+ * names the flag, and the variable or the file and line if the value came from there.
  */
 export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(
   argv: readonly string[],
@@ -147,12 +147,12 @@ function fileOf<T extends DaemonRows, C, F extends SettingsFile<keyof T & string
   { readText }: Machine,
   { table, readFile = (at, read) => readConfigFile(at, read, table) as F }: ConfigReader<T, C, F>,
 ): F | undefined {
-  // Text that is not a path is reported together with the problems of the other settings.
+  // A path that is not valid is reported later, together with the problems of other settings.
   if (path === undefined || !fileOptions.configFile.schema.safeParse(path).success) return undefined;
   return readFile(path, readText);
 }
 
-/** A line for each problem, as text for stderr; the last one names --help. @param program as a person types it */
+/** Makes the text for stderr: a line for each problem, then a line that names --help. @param program the command as a user types it */
 export function refusal(program: string, problems: readonly string[], style?: Style): string {
   const more = ` (${program} --help says more.)`;
   return problems

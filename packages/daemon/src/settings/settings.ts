@@ -7,7 +7,7 @@ import type { OptionRow, OptionRows } from "./option-row.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The first source that has a setting wins. */
+/** The sources in their order: the first source that has a setting determines its value. */
 export interface SettingSources<K extends string> {
   readonly flags: ReadonlyMap<K, string>;
   readonly env: Environment;
@@ -21,12 +21,12 @@ export interface SettingsFile<K extends string> {
   readonly values: ReadonlyMap<K, FileValue>;
 }
 
-/** How much of a refused value an error shows. */
+/** Number of characters of a refused value that an error shows. */
 const maxShownChars = 80;
 
 interface Given {
   readonly text: string;
-  /** Undefined for a flag. */
+  /** The variable, or the file and line; undefined for a flag. */
   readonly source?: string;
 }
 
@@ -56,7 +56,7 @@ export function variableText(env: Environment, name: string): string | undefined
 }
 
 /**
- * The variable that sets a row: an older name first. An older name such as `WAGGLE_HIVE_PORT` belongs to one program, so it wins over `WAGGLE_PORT`
+ * The variable that sets a row. Older names come first: a name such as `WAGGLE_HIVE_PORT` belongs to one program, and must win over `WAGGLE_PORT`
  * in an environment that a hive shares with a worker.
  */
 function givenVariable(row: OptionRow, env: Environment): Given | undefined {

@@ -18,7 +18,7 @@ export interface LogSettings {
   readonly quietLog: boolean;
 }
 
-/** Settings of the screen when stdout is a terminal; undefined when a program reads JSON lines from stdout. https://no-color.org for the colours. */
+/** Settings of the screen when stdout is a terminal; undefined otherwise, since a program then reads JSON lines. Colours: https://no-color.org. */
 export function screenOf({ stdoutIsTerminal }: TerminalFacts, env: Environment): Screen | undefined {
   return stdoutIsTerminal ? { colors: (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" } : undefined;
 }

@@ -21,7 +21,7 @@ test.each([
   expect(read(variables)).toEqual({ settings: undefined, warnings: [] });
 });
 
-test("an endpoint is enough", () => {
+test("an endpoint alone turns traces on", () => {
   expect(read(endpoint)).toEqual({
     warnings: [],
     settings: {
@@ -51,7 +51,7 @@ test.each([
   expect(read(variables).settings?.url).toBe(url);
 });
 
-test("variables for traces override those for all signals", () => {
+test("variables for traces override variables for all signals", () => {
   const { settings, warnings } = read({
     ...endpoint,
     OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b, x-team=bees",

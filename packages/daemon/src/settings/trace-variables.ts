@@ -1,5 +1,5 @@
-// Reads OpenTelemetry's variables: which traces are recorded and where they are sent. They are often set for many programs at once, so a wrong value
-// is only a warning
+// Reads OpenTelemetry's variables: which traces are recorded and where they are sent. The variables are often set for many programs at once, so a wrong
+// value is only a warning
 // (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 import type { SamplerName, TraceSettings } from "../traces/index.ts";
 
@@ -83,7 +83,7 @@ export function readTraceSettings(
 type Variable = (name: string) => string | undefined;
 type Ignore = (name: string, reason: string) => undefined;
 
-/** The variable for traces is used unchanged; the variable for all signals is the base URL to which a path is added. */
+/** The URL in the variable for traces is used unchanged. The URL in the variable for all signals is a base, to which a path is added. */
 function endpointOf(variable: Variable, ignore: Ignore): string | undefined {
   for (const [name, path] of [
     ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""],
@@ -116,7 +116,7 @@ function samplingOf(variable: Variable, ignore: Ignore): Pick<TraceSettings, "sa
   return { sampler, ratio: 1 };
 }
 
-/** `name=value,name=value`, percent-encoded; undefined for any other text. */
+/** Parses `name=value,name=value`, percent-encoded; undefined for any other text. */
 function pairsOf(text: string): Record<string, string> | undefined {
   const pairs: Record<string, string> = {};
   for (const item of text.split(",")) {

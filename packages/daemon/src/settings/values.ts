@@ -3,7 +3,7 @@ import { KeepAliveSchema, keepAliveMs } from "@waggle/protocol";
 import { z } from "zod";
 
 /**
- * A value's schema: takes the text of a flag, a variable or the file. Its messages complete the sentence "Cannot use --x y: …".
+ * A value's schema. The input is the text of a flag, a variable or the file. Messages complete the sentence "Cannot use --x y: …".
  */
 export type TextSchema<T> = z.ZodType<T, string>;
 
@@ -30,7 +30,7 @@ export function decimal(min: number, max: number): TextSchema<number> {
   );
 }
 
-/** A number above 0 and up to 1. */
+/** A number above 0 and at most 1. */
 export function share(): TextSchema<number> {
   return textSchema("a number above 0 and up to 1", (text) =>
     /^\d?(\.\d{1,6})?$/.test(text) && text !== "" ? within(Number(text), Number.MIN_VALUE, 1) : undefined,
@@ -70,7 +70,7 @@ export function lines<T>(expected: string, parse: (item: string) => T | undefine
   });
 }
 
-/** Milliseconds, in the forms that requests allow; Infinity for negative values and values over 24 days. */
+/** Milliseconds, from the forms of `keep_alive` in requests. Infinity for negative values and values over 24 days. */
 export function keepAlive(): TextSchema<number> {
   return textSchema('a number of seconds, or a duration such as "5m"; -1 for ever', (value) => {
     const number = /^-?\d{1,9}$/.test(value) ? Number(value) : value;

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { complaint, sentence } from "./complaint.ts";
 import { createStyle } from "./style.ts";
 
-it("names the program, and ends like a sentence", () => {
+it("an error line begins with the program's name, and ends like a sentence", () => {
   expect(complaint("waggle", "Cannot load model x.gguf: no such file")).toBe(
     "waggle: Cannot load model x.gguf: no such file.\n",
   );

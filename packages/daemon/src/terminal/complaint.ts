@@ -1,7 +1,7 @@
-// Owns the form of error lines on stderr, the same in every program: the program's name, and a sentence.
+// Owns the form of error lines on stderr in every program: the program's name, then a sentence.
 import type { Style } from "./style.ts";
 
-/** `waggle-worker: Cannot load model x.gguf: no such file.`, with its newline. */
+/** Formats an error as a line: `waggle-worker: Cannot load model x.gguf: no such file.` with a newline. */
 export function complaint(program: string, message: string, style?: Style): string {
   const name = `${program}:`;
   return `${style === undefined ? name : style.red(name)} ${sentence(message)}\n`;
@@ -30,7 +30,7 @@ const fileReasons: Readonly<Record<string, string>> = {
   EISDIR: "a directory, not a file",
 };
 
-/** The reason of a file system error in plain words; for other errors their message. */
+/** Describes a file system error in plain words. For other errors, returns the message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return fileReasons[(error as NodeJS.ErrnoException).code ?? ""] ?? error.message;

@@ -23,7 +23,7 @@ function screenOn(isTTY: boolean): {
   };
 }
 
-it("prints its address, and the lines to paste below an empty line", () => {
+it("prints the daemon's address, and lines to paste after an empty line", () => {
   const { screen, said } = screenOn(true);
   screen.opened({
     title: "Waggle 1.0",
@@ -67,7 +67,7 @@ it("shows the status line again below other output", () => {
   expect(said()).toBe("\r\u001b[2K! A GPU is not used.\n\r\u001b[2KLoading Bee …");
 });
 
-it("names the answers that it waits for, and the effect of a second Ctrl-C", () => {
+it("prints the number of running answers, and the effect of a second Ctrl-C", () => {
   const { screen, said } = screenOn(false);
   screen.leaving({ running: 2, limitMs: 30_000, interrupted: true });
   expect(said()).toBe("Finishing 2 running answers (30 s at most). Ctrl-C again stops now.\n");

@@ -14,16 +14,16 @@ export interface Banner {
   readonly title: string;
   /** Facts with their names, such as the address to open and the mode. The first one is highlighted. */
   readonly rows: readonly (readonly [name: string, value: string])[];
-  /** Lines to paste, below an empty line. */
+  /** Lines to paste, printed after an empty line. */
   readonly more?: readonly (readonly [name: string, value: string])[];
 }
 
 export interface Leaving {
   /** Number of unfinished answers. */
   readonly running: number;
-  /** Time limit for these answers. */
+  /** Time limit for the unfinished answers. */
   readonly limitMs: number;
-  /** Whether Ctrl-C was the reason, so that the user may press it again. */
+  /** Whether Ctrl-C was the reason to stop, so that the user may press Ctrl-C again. */
   readonly interrupted: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface DaemonScreen {
   /** Shows a task in progress, with the seconds since the first call for this task. @param share of the task that is done, 0 to 1 */
   progress(what: string, share?: number): void;
   ready(text: string): void;
-  /** Prints a line that stays. */
+  /** Prints a permanent line, unlike the status line. */
   note(text: string): void;
   /** Clears the status line, because a log line follows on the same terminal. */
   makeRoom(): void;

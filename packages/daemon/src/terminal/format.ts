@@ -2,7 +2,7 @@
 
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
-/** Steps of 1,000, as disks, hubs and the pages count: 1.2 GB, 45.6 MB, 789 B. */
+/** Bytes in units of 1,000, as disks, model hubs and the pages count: 1.2 GB, 45.6 MB, 789 B. */
 export function formatBytes(bytes: number): string {
   // A value that would be rounded up to 1,000 gets the next unit.
   const power = bytes < 999.5 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
@@ -10,7 +10,7 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ""}`;
 }
 
-/** The two largest units: 850 ms, 12 s, 3 min 20 s, 2 h 5 min, 4 d 3 h. */
+/** A duration in its two largest units: 850 ms, 12 s, 3 min 20 s, 2 h 5 min, 4 d 3 h. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
@@ -26,7 +26,7 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
-/** 135 M, 1.2 B: parameters of a model. */
+/** Number of a model's parameters: 135 M, 1.2 B. */
 export function formatCount(count: number): string {
   for (const [size, unit] of [
     [1e12, "T"],
@@ -43,7 +43,7 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
-/** Rounded down, so that 100 % appears only at the end. */
+/** A percentage, rounded down, so that 100 % appears only at the end. */
 export function formatPercent(share: number): string {
   return `${Math.floor(share * 100)} %`;
 }

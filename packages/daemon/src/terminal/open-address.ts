@@ -1,4 +1,4 @@
-// Owns the address that a daemon prints for its user: one that it accepts.
+// Owns the address that a daemon prints for its user. The daemon must accept this address as Host.
 import { hostname, networkInterfaces } from "node:os";
 
 export interface OpenAddress {
@@ -22,8 +22,8 @@ export function addressToOpen({ url, advertiseUrl, names, machine }: OpenAddress
 }
 
 /**
- * The address of this machine for others: its first network address. Its host name is the last resort, since other machines may not know it, and
- * it often means loopback.
+ * The address of this machine for other machines: its first network address. The host name is the last resort, since other machines may not know the name,
+ * and it often means loopback.
  */
 export function machineAddress(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string {
   const outward = Object.values(interfaces)

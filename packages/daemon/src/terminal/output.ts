@@ -1,13 +1,13 @@
 // Owns the facts about an output stream: whether it is a terminal, its width, and its style.
 import { createStyle, type Style } from "./style.ts";
 
-/** Width of a terminal that reports no width, or 0. */
+/** Width of a terminal that reports the width 0, or no width. */
 const defaultColumns = 80;
 
 export interface Output {
   readonly isTerminal: boolean;
   readonly style: Style;
-  /** Read at each access, since a window can be resized. */
+  /** Width of the terminal. Reads the width at each call, since a window can be resized. */
   columns(): number;
   write(text: string): void;
 }

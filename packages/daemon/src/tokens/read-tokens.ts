@@ -1,4 +1,4 @@
-// Owns the sources of a program's API tokens: one variable and one file, at the start and again on SIGHUP.
+// Reads a program's API tokens from one variable and one file, at the start and again on SIGHUP.
 import { TokenFileError, parseToken, parseTokenFile, type ApiToken } from "./token-file.ts";
 import { createTokenTable, type TokenTable } from "./token-table.ts";
 import type { Logger } from "@waggle/telemetry";
@@ -10,22 +10,22 @@ export const tokenVariable = "WAGGLE_API_TOKEN";
 const variableClient = "default";
 
 export interface TokenSources {
-  /** The text of the variable. */
+  /** The text of the variable with the token. */
   readonly apiToken: string | undefined;
   /** The variable's name; by default WAGGLE_API_TOKEN. */
   readonly apiTokenVariable?: string | undefined;
-  /** The path of the file. */
+  /** The path of the token file. */
   readonly apiTokenFile?: string | undefined;
 }
 
 export interface ReadTokensOptions {
-  /** Rights of the variable's token, in addition to those in the variable. */
+  /** Rights of the variable's token, in addition to the rights that the variable lists. */
   readonly rights?: Partial<Pick<ApiToken, "admin" | "monitor">> | undefined;
   readonly read?: (path: string) => string;
 }
 
 /**
- * All tokens; an empty list without a source.
+ * Returns all tokens; an empty list without a variable and a file.
  * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
  */
 export function readTokens(
@@ -42,7 +42,7 @@ export function readTokens(
   return [own, ...fromFile];
 }
 
-/** Returns undefined without a token file, or if the file has an error; the caller then keeps the present tokens. */
+/** Returns undefined if there is no token file, or the file has an error. The caller then keeps the present tokens. */
 export function reloadTokens(sources: TokenSources, log: Logger, options?: ReadTokensOptions): TokenTable | undefined {
   if (sources.apiTokenFile === undefined) return undefined;
   try {

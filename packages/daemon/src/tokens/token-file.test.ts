@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { TokenFileError, maxTokens, parseTokenFile, tokenFingerprint } from "./token-file.ts";
 import { noQuota, noRights } from "./token-rights.ts";
 
-/** Throws when the text is accepted, or refused in another way. */
+/** Returns the error for the text. Throws when the text is accepted, or another error is thrown. */
 function refusal(text: string): TokenFileError {
   try {
     parseTokenFile(text);
@@ -13,7 +13,7 @@ function refusal(text: string): TokenFileError {
   throw new Error("was accepted");
 }
 
-test("names, comments, empty lines and line ends of any kind", () => {
+test("a file may have names, comments, empty lines and line ends of any kind", () => {
   expect(parseTokenFile("\uFEFF# clients\r\nalice: secret-one \r\n\r\n  bob:with:colons\n")).toEqual([
     { name: "alice", token: "secret-one", ...noRights },
     { name: "bob", token: "with:colons", ...noRights },

@@ -20,7 +20,7 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 export class TokenFileError extends SettingsError {
   override readonly name = "TokenFileError";
-  /** Counted from 1; undefined for the whole file. */
+  /** Line number, counted from 1; undefined if the error concerns the whole file. */
   readonly line: number | undefined;
 
   constructor(reason: string, line?: number) {
@@ -30,8 +30,8 @@ export class TokenFileError extends SettingsError {
 }
 
 /**
- * One `name:token` or bare `token` a line, followed by the words of its rights; empty lines and lines that begin with # are
- * ignored. A bare token has no colon; its client is named after the token's fingerprint, so that the name stays when lines move.
+ * Each line has `name:token` or a bare `token`, then the words of the token's rights. Empty lines and lines that begin with # are
+ * ignored. A bare token has no colon; its client's name is the token's fingerprint, so that the name stays when lines move.
  * @throws TokenFileError with the line number
  */
 export function parseTokenFile(text: string): readonly ApiToken[] {

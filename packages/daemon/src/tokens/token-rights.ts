@@ -1,14 +1,14 @@
 // Owns the rights and quotas of an API token (admin, monitor, limits), and parses them from the words after a token.
 
-/** The limits of a client. Undefined: no limit. */
+/** The limits of a client. An undefined field means no limit. */
 export interface Quota {
-  /** Requests for a job in any 60 s. */
+  /** Requests that start a job, in any 60 s. */
   readonly requestsPerMinute: number | undefined;
   /** Prompt and completion tokens in any 60 s, cached ones included. */
   readonly tokensPerMinute: number | undefined;
-  /** The same in any 24 h. */
+  /** Prompt and completion tokens in any 24 h, cached ones included. */
   readonly tokensPerDay: number | undefined;
-  /** Jobs that wait or run at a time. */
+  /** Jobs that wait or run at the same time. */
   readonly runningJobs: number | undefined;
 }
 

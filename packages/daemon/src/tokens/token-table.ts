@@ -14,7 +14,7 @@ export interface TokenTable {
   readonly size: number;
 }
 
-/** @param tokens their missing rights are false, their missing limits are unlimited */
+/** @param tokens a missing right is false, and a missing limit is no limit */
 export function createTokenTable(
   tokens: readonly (Pick<ApiToken, "name" | "token"> & Partial<TokenRights>)[],
 ): TokenTable {

@@ -1,5 +1,5 @@
-// Makes the spans of a job: one for each phase, with the attributes of OpenTelemetry's conventions for generative AI
-// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). They never contain a prompt or an answer. Pure.
+// Makes the spans of a job: a span for each phase, with the attributes of OpenTelemetry's conventions for generative AI
+// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Attributes never contain a prompt or an answer. Pure.
 import { finishReasonOf, reasonOf } from "@waggle/jobs";
 import type { Job, Outcome } from "@waggle/jobs";
 import type { Attributes } from "./span.ts";
@@ -37,7 +37,7 @@ export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Ph
   });
 }
 
-/** Adds a job's attributes to those of the earlier jobs of its request. */
+/** Attributes of a request after this job. Token counts are added to those in `before`, from earlier jobs of the request. */
 export function requestAttributesOf(job: Job, outcome: Outcome, model: string, before: Attributes): Attributes {
   const { counts } = job.state;
   const own: Attributes = { ...inputOf(counts), "gen_ai.usage.output_tokens": counts.completionTokens };

@@ -22,7 +22,7 @@ test.each([
   },
 );
 
-test("a ratio sampler decides by the trace's id, so that all programs decide alike", () => {
+test("a ratio sampler decides by the trace's id, so that all programs record the same traces", () => {
   const sampler = createSampler("traceidratio", 0.25);
   expect([sampler(low, undefined), sampler(high, undefined)]).toEqual([true, false]);
   const taken = Array.from({ length: 4_000 }, newTraceId).filter((id) => sampler(id, undefined)).length;

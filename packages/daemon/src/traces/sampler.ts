@@ -9,7 +9,7 @@ export type Sampler = (traceId: string, parent: TraceParent | undefined) => bool
 /** Number of hex digits of a trace id that are compared with the ratio. The W3C recommends 56 random bits; 52 of them fit a number exactly. */
 const comparedDigits = 13;
 
-/** @param ratio share of traces that a ratio sampler records, 0 to 1. Programs with the same ratio decide alike about a trace */
+/** @param ratio share of traces that a ratio sampler records, 0 to 1. Programs with the same ratio record the same traces */
 export function createSampler(name: SamplerName, ratio: number): Sampler {
   const bound = ratio * 16 ** comparedDigits;
   const root: Sampler = (traceId) => {

@@ -11,7 +11,7 @@ const postLimitMs = 10_000;
 let receiver: OtlpReceiver;
 let clock: FakeClock;
 let told: string[];
-/** Called after each event. */
+/** Called after each line is added to `told`. */
 let onTold = (): void => {};
 
 beforeEach(async () => {
@@ -60,7 +60,7 @@ function spanNamed(name: string, attributes: Span["attributes"] = {}): Span {
   };
 }
 
-/** Resolves after the event with this line. */
+/** Resolves when `told` contains this line. */
 function toTell(line: string): Promise<void> {
   return new Promise((resolve) => {
     onTold = () => {
@@ -70,7 +70,7 @@ function toTell(line: string): Promise<void> {
   });
 }
 
-/** A clock that does not wait between attempts. */
+/** A clock whose timers fire at once, except for the time limit of a post. */
 function impatient(): Clock {
   return {
     now: clock.now,
@@ -126,7 +126,7 @@ test("a full batch is sent at once", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("a batch that a collector rejects is sent again; later spans wait, up to the limit", async () => {
+test("a rejected batch is sent again; later spans wait, up to the limit", async () => {
   receiver.answer(503);
   const exporter = create();
   for (let i = 0; i < 14; i += 1) exporter.add(spanNamed(`s${i}`));
@@ -153,7 +153,7 @@ test.each([
   expect(told).toEqual([expect.stringMatching(reason), "dropped 4"]);
 });
 
-test("a post to a collector that never answers is given up", async () => {
+test("a post to a collector that never answers fails at the time limit", async () => {
   receiver.answer("hang");
   const exporter = create();
   for (const name of ["a", "b", "c", "d"]) exporter.add(spanNamed(name));
@@ -165,7 +165,7 @@ test("a post to a collector that never answers is given up", async () => {
   await toTell("sent 4");
 });
 
-test("a redirect is not followed: the headers are for one host", async () => {
+test("a redirect is not followed, because the headers are for one host", async () => {
   receiver.answer(307);
   const exporter = create();
   exporter.add(spanNamed("a"));
@@ -173,7 +173,7 @@ test("a redirect is not followed: the headers are for one host", async () => {
   expect([receiver.posts.length, told.at(-1)]).toEqual([1, "dropped 1"]);
 });
 
-test("stopping sends the spans that wait, and takes no more", async () => {
+test("stopping sends the waiting spans, and accepts no new spans", async () => {
   const exporter = create();
   exporter.add(spanNamed("last"));
   await exporter.stop(1_000);
@@ -183,7 +183,7 @@ test("stopping sends the spans that wait, and takes no more", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("stopping ends within its limit, whatever the collector does", async () => {
+test("stopping ends within its limit, even if the collector does not answer", async () => {
   receiver.answer("hang");
   const exporter = create();
   for (let i = 0; i < 8; i += 1) exporter.add(spanNamed(`s${i}`));

@@ -1,5 +1,5 @@
 // Sends spans to a collector. Adding a span takes no time and never throws: spans that cannot be sent wait within limits, then are
-// dropped and counted. No request and no stream waits for it.
+// dropped and counted. No request and no stream waits for the exporter.
 import { createBackoff } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { encodeBatch, encodeSpan } from "./span.ts";
@@ -8,7 +8,7 @@ import type { TraceSettings } from "./trace-settings.ts";
 
 export interface SpanExporter {
   add(span: Span): void;
-  /** Sends the waiting spans once, within this time, then drops the rest and stops. */
+  /** Tries once to send the waiting spans, within this time limit. Then drops remaining spans and stops. */
   stop(limitMs: number): Promise<void>;
 }
 
@@ -18,7 +18,7 @@ export interface SpanExporterOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly onSpans: (outcome: "sent" | "dropped", count: number) => void;
-  /** Called with a reason when sending begins to fail, and with undefined when it works again. The reason contains no header values. */
+  /** Called with a reason when sending begins to fail, and with undefined when sending works again. The reason contains no header values. */
   readonly onFailing: (reason: string | undefined) => void;
 }
 
@@ -50,7 +50,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
     timer = undefined;
     sending ??= sendAll().finally(() => {
       sending = undefined;
-      // Spans that were added since the last check.
+      // More spans may have been added since the last check.
       if (waiting.length > 0) flush();
     });
   }
@@ -97,7 +97,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
         method: "POST",
         headers: { ...settings.headers, "content-type": "application/json" },
         body,
-        // Do not follow redirects: the headers may hold secrets for this host only.
+        // Do not follow redirects: the headers may hold secrets that only this host may get.
         redirect: "error",
         signal: aborting.signal,
       });
@@ -132,7 +132,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
   };
 }
 
-/** The message of `fetch` is always "fetch failed"; the reason is in the error's cause. */
+/** Returns the reason of a failed `fetch`. The message is always "fetch failed"; the error's cause has the reason. */
 function causeOf(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
   return cause?.code ?? cause?.message ?? String(error);

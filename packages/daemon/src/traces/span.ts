@@ -1,5 +1,5 @@
 // Owns spans and their encoding for a collector: OTLP's JSON (https://opentelemetry.io/docs/specs/otlp/, "JSON Protobuf Encoding").
-// Written by hand: the official packages for traces over HTTP take 28 MB on disk.
+// We encode spans without a library, because the official packages for traces over HTTP take 28 MB on disk.
 
 export type AttributeValue = string | number | boolean | readonly string[];
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
@@ -38,7 +38,7 @@ export function encodeSpan(span: Span): string {
   });
 }
 
-/** Encodes the body of one post. @param spans output of `encodeSpan` */
+/** Encodes the body of one post. @param spans the results of `encodeSpan` */
 export function encodeBatch(resource: Attributes, version: string, spans: readonly string[]): string {
   const shared = JSON.stringify(encodeAttributes(resource));
   const scope = JSON.stringify({ name: "waggle", version });
@@ -64,7 +64,7 @@ function encodeValue(value: AttributeValue): object {
   }
 }
 
-/** Nanoseconds as text, because they exceed JSON's exact integers. A double holds the time to the microsecond. */
+/** Nanoseconds as text, because they exceed JSON's exact integers. A double is precise to the microsecond. */
 function nanosecondsOf(ms: number): string {
   return `${Math.round(ms * 1_000)}000`;
 }

@@ -4,7 +4,7 @@ import { newSpanId, newTraceId, parseTraceParent } from "./trace-context.ts";
 const trace = "0af7651916cd43dd8448eb211c80319c";
 const span = "b7ad6b7169203331";
 
-test("a header has the trace, the caller's span, and whether the trace is sampled", () => {
+test("a header gives the trace, the caller's span, and whether the trace is sampled", () => {
   expect(parseTraceParent(`00-${trace}-${span}-01`, "a=1")).toEqual({
     traceId: trace,
     spanId: span,
@@ -15,11 +15,11 @@ test("a header has the trace, the caller's span, and whether the trace is sample
   expect(parseTraceParent(`00-${trace}-${span}-ff`)).toMatchObject({ sampled: true });
 });
 
-test("of a later version the first four fields are parsed", () => {
+test("the first four fields are parsed from a header of a later version", () => {
   expect(parseTraceParent(`cc-${trace}-${span}-01-what-comes`)).toMatchObject({ traceId: trace });
 });
 
-test("a state that is too long is not passed on", () => {
+test("a tracestate that is too long is not passed on", () => {
   expect(parseTraceParent(`00-${trace}-${span}-01`, "x".repeat(513))?.state).toBeUndefined();
 });
 

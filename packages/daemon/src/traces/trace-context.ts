@@ -11,12 +11,12 @@ export interface TraceParent {
   readonly state: string | undefined;
 }
 
-/** The specification requires at least 512 to be passed on. */
+/** Longest `tracestate` that is passed on: the specification requires at least 512 characters. */
 const maxStateChars = 512;
 
 /** Returns undefined for a missing or invalid header; the caller then begins a new trace. */
 export function parseTraceParent(header: string | undefined, state?: string): TraceParent | undefined {
-  // Later versions begin with the same four fields, and may add others.
+  // Headers of later versions begin with the same four fields, and may have more fields.
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(header?.trim() ?? "");
   const [, version = "ff", traceId = "", spanId = "", flags = "0", more] = match ?? [];
   if (version === "ff" || (version === "00" && more !== undefined)) return undefined;

@@ -1,4 +1,4 @@
-// Owns the traces of a daemon: a span for each request, and below it one for each phase of the request's jobs.
+// Owns the traces of a daemon: a span for each request, and child spans for the phases of the request's jobs.
 import type { Clock } from "@waggle/async";
 import type { Job, JobObserver } from "@waggle/jobs";
 import { phasesOf, requestAttributesOf } from "./job-spans.ts";
@@ -10,7 +10,7 @@ import type { TraceSettings } from "./trace-settings.ts";
 
 export interface TracedRequest {
   readonly method: string;
-  /** Id of the request in the log. */
+  /** Id of the request, as in the log. */
   readonly requestId?: string;
   readonly traceParent: string | undefined;
   readonly traceState: string | undefined;
@@ -19,11 +19,11 @@ export interface TracedRequest {
 export interface RequestTrace {
   /** Makes the spans of a job children of the request that started the job. */
   adopt(job: Job): void;
-  /** The response is sent, or its client has disconnected. @param route as the reference names it */
+  /** Call when the response is sent, or the client has disconnected. @param route the route's path as in the API reference */
   end(facts: { readonly route: string; readonly status: number; readonly client: string | undefined }): void;
 }
 
-/** Observes all jobs; it ignores those that no sampled request started. */
+/** Observes all jobs, and ignores jobs that no sampled request started. */
 export interface Traces extends JobObserver {
   /** Returns undefined if the trace is not sampled. */
   begin(request: TracedRequest): RequestTrace | undefined;
@@ -42,7 +42,7 @@ interface RequestSpan {
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
   readonly traceState: string | undefined;
-  /** Difference between time of day and the daemon's clock, in milliseconds. All spans of a request use the same one, so that they are consistent. */
+  /** Difference between time of day and the daemon's clock, in milliseconds. All spans of a request use the same difference, so that their times are consistent. */
   readonly offsetMs: number;
   readonly startedAt: number;
   attributes: Attributes;

@@ -9,7 +9,7 @@ const everything: CharRanges = [
   [0xe000, 0x10ffff],
 ];
 
-/** The characters in these ranges, or with `negated` all other characters; always without NUL and surrogates. */
+/** The characters in these ranges, or, if `negated`, all other characters. The result never contains NUL and surrogates. */
 export function charRanges(given: CharRanges, negated: boolean): CharRanges {
   const merged = merge(given);
   return intersect(everything, negated ? complement(merged) : merged);

@@ -22,9 +22,9 @@ export interface RepeatElement {
   readonly rule: Rule;
   readonly min: number;
   readonly max: number;
-  /** Number of completed repetitions; without a maximum, counting stops at `min`. */
+  /** Number of completed repetitions. If there is no maximum, counting stops at `min`. */
   readonly done: number;
-  /** For a started repetition: the element of the grammar. Undefined for the element of the grammar, whose `done` is 0. */
+  /** In a started repetition: the parsed element, from which the repetition began. Undefined in the parsed element, whose `done` is 0. */
   readonly first?: RepeatElement;
   readonly next: Element | undefined;
 }
@@ -63,7 +63,7 @@ const hexDigits: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
 const name = /[A-Za-z0-9-]+/y;
 const comment = /#[^\r\n]*/y;
-/** Two `\s*` must never be adjacent: the expression would try every way to divide a long run of spaces between them. */
+/** No two `\s*` are adjacent: the expression would try every way to divide a long run of spaces between the two. */
 const count = /\{\s*\d+\s*(?:,\s*(?:\d+\s*)?)?\}/y;
 
 type Unlinked = DistributiveOmit<Element, "next">;
@@ -118,7 +118,7 @@ export function parseGbnf(text: string): Grammar {
     if (matches(/::=/y) === undefined) fail('"::=" is missing');
     skipSpace(true);
     const { options } = ruleNamed(ruleName);
-    // The last definition counts, as in llama.cpp.
+    // If a rule is defined twice, the last definition counts, as in llama.cpp.
     options.length = 0;
     for (const option of readOptions(false)) options.push(option);
     if (at < text.length && matches(/\r\n?|\n/y) === undefined) fail("a rule is followed by something else");

@@ -62,7 +62,7 @@ describe("a text", () => {
     }
   });
 
-  test("must be UTF-8: no overlong forms, no surrogates, no code points above U+10FFFF", () => {
+  test("must be valid UTF-8: no overlong forms, no surrogates, no code points above U+10FFFF", () => {
     const matcher = matcherOf("root ::= .*");
     for (const bad of [
       [0xc0, 0x80],

@@ -3,11 +3,11 @@
 import { hasChar, overlaps } from "./char-ranges.ts";
 import type { CharsElement, Element, Grammar, RepeatElement } from "./gbnf.ts";
 
-/** The rest of one reading: the item that comes next, then the items below it on the stack. */
+/** The rest of one reading: the next item, then the items below this item on the stack. */
 interface Stack {
   readonly item: Element | undefined;
   readonly below: Stack | undefined;
-  /** The stacks directly above this one, by their item, so that equal readings share one object. */
+  /** The stacks directly above this stack, by their item, so that equal readings share one object. */
   pushed: Map<Element, Stack> | undefined;
   readonly id: number;
   /** Cached state after the stack's first character. */
@@ -24,16 +24,16 @@ export interface MatcherState {
   readonly complete: boolean;
   /** Cached next states, by character. */
   readonly steps: Map<number, MatcherState | undefined>;
-  /** Cached answers whether an incomplete character can still fit, by its bits so far and its number of missing bytes. */
+  /** Caches whether an incomplete character can still fit, by the character's known bits and number of missing bytes. */
   readonly beginnings: Map<number, boolean>;
 }
 
 /** A position between two bytes of a text. */
 export interface MatcherPosition {
   readonly state: MatcherState;
-  /** The bits so far of an incomplete character. */
+  /** The bits of an incomplete character that are known so far. */
   readonly value: number;
-  /** Missing bytes of that character; 0 between characters. */
+  /** Number of missing bytes of the incomplete character; 0 between characters. */
   readonly missing: number;
 }
 
@@ -44,7 +44,7 @@ export interface Matcher {
   start(): MatcherPosition;
   /** The position after the byte; undefined if no text of the grammar continues with it. @throws AmbiguityError */
   advance(position: MatcherPosition, byte: number): MatcherPosition | undefined;
-  /** The position after a mark: a mark is one character that replaces a token and that no bytes can spell. */
+  /** The position after a mark, as in `advance`. A mark is one character that replaces a token; no bytes can spell a mark. */
   advanceMark(position: MatcherPosition, mark: number): MatcherPosition | undefined;
   /** Number of steps that the matcher may still take; the caller sets it. */
   budget: number;
@@ -54,12 +54,12 @@ export interface Matcher {
   forget(position: MatcherPosition): MatcherPosition;
 }
 
-/** Limit for the ways to continue in one state. A choice among this many strings reaches the limit. */
+/** Limit for the ways to continue in one state. A choice among this many strings has this many ways. */
 const maxLeaves = 8_192;
 /** States with more readings than this are not shared, since building their key would cost more than sharing saves. */
 const maxKeyedLeaves = 64;
 
-/** The characters that replace tokens in grammars of chat answers: Unicode noncharacters, which no text contains. */
+/** The range of marks, the characters that replace tokens in grammars of chat answers: Unicode noncharacters, which no text contains. */
 const marks = { first: 0xfdd0, last: 0xfdef } as const;
 
 /**
@@ -207,7 +207,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
     return (first <= below && overlaps(ranges, first, below)) || (above <= last && overlaps(ranges, above, last));
   }
 
-  /** Accepts the first bytes of a character if any continuation of them fits. */
+  /** Returns the position after the first bytes of a character, if a character that begins with these bytes fits. */
   function begun(state: MatcherState, value: number, missing: number, least: number): MatcherPosition | undefined {
     // The key is unambiguous: characters of two, three and four bytes never have the same bits with the same number of missing bytes.
     const key = value * 4 + missing;

@@ -57,12 +57,12 @@ describe("an answer to messages", () => {
     expect(run.allows(0x91)).toBe(false);
   });
 
-  test("continues after the beginning that is in the prompt", async () => {
+  test("continues after the part of the answer that is in the prompt", async () => {
     expect(allowed(await open(`a${mark}`))).toEqual(["b"]);
     await expect(open("b")).rejects.toThrow(BeginningError);
   });
 
-  test("a client's grammar matches markers by their text", async () => {
+  test("matches markers by their text in a client's grammar", async () => {
     const run = await open();
     run.accept(1);
     expect(allowed(run)).toEqual(["<call>", "<"]);

@@ -6,14 +6,14 @@ import type { Token, VocabularyOrder } from "./vocabulary-order.ts";
 export interface GrammarVocabulary {
   readonly order: VocabularyOrder;
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Tokens that are markers of the chat format, each with its mark. `order` does not contain these tokens. */
+  /** Tokens that are markers of the chat format, each with the mark that replaces the token in grammars. `order` does not contain these tokens. */
   readonly markers: ReadonlyMap<Token, string>;
   readonly isEndOfGeneration: (token: Token) => boolean;
   readonly endTokens: readonly Token[];
 }
 
 export interface GrammarRun {
-  /** Appends the beginning of the answer that is in the prompt, with its markers written as marks. @throws BeginningError, AmbiguityError */
+  /** Appends the part of the answer that is in the prompt; the text has marks in place of markers. @throws BeginningError, AmbiguityError */
   acceptText(text: string): void;
   /** Tokens that the grammar allows now: all of them if they are few, otherwise some of them; empty only if no token is allowed. */
   candidates(): readonly Token[];
@@ -23,22 +23,22 @@ export interface GrammarRun {
   accept(token: Token): void;
 }
 
-/** Steps of the matcher for one token of the text: about 10 ms. */
+/** Limit for the matcher's steps for one token of the text. So many steps take about 10 ms. */
 const stepsPerToken = 500_000;
-/** Steps for one search for candidates among the ordinary tokens, in addition to `stepsPerToken`. */
+/** Limit for the steps of one search for candidates among ordinary tokens, in addition to `stepsPerToken`. */
 const candidateSteps = 100_000;
 const maxCandidates = 256;
 /** Above this number of remembered objects, the matcher forgets the objects that the text no longer needs. */
 const rememberedLimit = 100_000;
 
-/** No text of the grammar begins with the part of the answer that is in the prompt. The message lacks its subject. */
+/** No text of the grammar begins with the part of the answer that is in the prompt. The message lacks its subject, the grammar. */
 export class BeginningError extends Error {}
 
 const encoder = new TextEncoder();
 
 /**
- * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. If it is given, the grammar contains markers as
- *   marks, otherwise as text
+ * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. With `promptMark`, the grammar contains markers
+ *   as marks, otherwise as text
  * @throws AmbiguityError when the grammar can begin in too many ways
  */
 export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary, promptMark?: string): GrammarRun {

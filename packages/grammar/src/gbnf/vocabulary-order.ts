@@ -15,7 +15,7 @@ export interface VocabularyOrder {
 /** Number of tokens that are checked or sorted in one turn of the event loop. */
 export const tokensPerTurn = 8_192;
 
-/** Works in several turns of the event loop, since a large vocabulary takes about 100 ms. */
+/** Sorts the vocabulary in several turns of the event loop, since a large vocabulary takes about 100 ms. */
 export async function createVocabularyOrder(
   size: number,
   bytesOf: (token: Token) => Uint8Array,
@@ -40,7 +40,7 @@ export async function createVocabularyOrder(
     await nextTurn();
   }
 
-  /** The first index after `from` whose token has a different byte at this depth. */
+  /** The first index from `from` on whose token has a byte other than `byte` at this depth; at most `end`. */
   function endOfByte(from: number, end: number, depth: number, byte: number): number {
     let [low, high] = [from, end];
     while (low < high) {

@@ -172,7 +172,7 @@ describe("combinations", () => {
 describe("oneOf together with other keywords", () => {
   const kinds = ["a", "b"].map((kind) => ({ properties: { kind: { const: kind } }, required: ["kind"] }));
 
-  it("fulfils both", () => {
+  it("fulfils the oneOf and the other keywords", () => {
     compileSchema({ type: "object", properties: { x: { type: "null" } }, oneOf: kinds }).expectValid(30);
     compileSchema({ type: "object", anyOf: [{ required: ["x"] }, { required: ["y"] }], oneOf: kinds }).expectValid(30);
   });

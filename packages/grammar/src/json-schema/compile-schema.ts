@@ -20,11 +20,11 @@ import { readStringConstraints } from "./strings/strings.ts";
 import { writtenTypes } from "./types.ts";
 import { alternatives, areContradictory } from "./unions.ts";
 
-/** Compiling one schema counts as this many steps. */
+/** Compiling one schema counts as this many steps of `GrammarLimits.steps`. */
 const stepsPerSchema = 20;
 
 export interface SchemaCompiler extends CompileContext {
-  /** Path of the first schema without a valid value. It is the likely reason if the whole schema has no valid value. */
+  /** Path of the first schema without a valid value. If the whole schema has no valid value, this schema is the likely reason. */
   readonly contradiction: string | undefined;
 }
 
@@ -50,7 +50,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
     if (depth === limits.schemaDepth) throw tooLarge(path, `is more than ${limits.schemaDepth} schemas deep`);
     if (known.size === limits.schemaNodes) throw tooLarge(path, `combines more than ${limits.schemaNodes} schemas`);
     const name = grammar.reserve(ruleName(path, hint), path);
-    // Set before the schema is compiled, since a schema may contain itself.
+    // Store the reference before the schema is compiled, since a schema may contain itself.
     known.set(key, reference(name));
     const expression = compileDeeper(key, conjunction, name);
     if (isNever(expression)) contradiction ??= path;
@@ -81,7 +81,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
     return isDerived(union.owner) ? compileSome(options) : choice(...options.map(compile));
   }
 
-  /** Compiles derived alternatives. Alternatives that cannot be compiled are left out; if no alternative remains, throws their first error. */
+  /** Compiles derived alternatives. Leaves out alternatives that cannot be compiled; throws the first error if no alternative remains. */
   function compileSome(options: readonly (readonly Condition[])[]): Expression {
     let refused: UnsupportedSchemaError | undefined;
     const possible = options.map((option) => {

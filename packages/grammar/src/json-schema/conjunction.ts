@@ -5,10 +5,10 @@ import type { Grammar } from "../rules/grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
 
-/** Costs of visiting a schema, and of one schema in an allOf, anyOf or oneOf, in counted steps. */
+/** Number of counted steps for visiting a schema, and for each schema in an allOf, anyOf or oneOf. */
 const stepsPerSchema = 4;
 const stepsPerOption = 1;
-/** This many characters of a pointer count as one step: pointers are looked up often, and a name in a pointer may be as long as a request body. */
+/** This many characters of a pointer count as one step: the compiler often looks pointers up, and a name in a pointer may be as long as a request body. */
 const charsPerStep = 16;
 
 /** One condition on a value. */

@@ -14,7 +14,8 @@ const root = "root";
 
 export interface GrammarBuilder {
   /**
-   * The JSON texts that are valid for the schema, or the same values in another notation. The same schema object with the same hint is compiled once.
+   * The texts of all values that are valid for the schema, as JSON or in another notation. Calls with the same schema object and hint compile the
+   * schema once.
    * @param hint beginning of the names of the schema's rules
    * @throws UnsupportedSchemaError with a path from the root of this schema
    */

@@ -1,4 +1,4 @@
-// Tests idioms of the schema libraries, in the JSON Schema that they generate: each compiles, and accepts the intended value.
+// Tests idioms of schema libraries: the JSON Schema that the library generates for an idiom compiles, and accepts the intended value.
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { compileSchema } from "../testing/compiled-schema.ts";

@@ -8,8 +8,8 @@ import { createDocument } from "./schema-document.ts";
 const root = "root";
 
 /**
- * The schema as GBNF, llama.cpp's language of grammars. Every text of the grammar is JSON and valid for the schema. Not every valid value has a text:
- * for example, members have their declared order. The same schema gives the same grammar.
+ * The schema as GBNF, llama.cpp's language of grammars. Every text of the grammar is JSON and valid for the schema. The grammar does not accept every
+ * text of a valid value: for example, members must have their declared order. The same schema gives the same grammar.
  * @param schema JSON Schema (2020-12, as parsed from JSON), within one document
  * @throws UnsupportedSchemaError when a grammar cannot guarantee valid texts, when no value is valid, or at a limit
  */

@@ -1,11 +1,11 @@
-// Lists the JSON Schema keywords that apply to a type, that combine schemas, or that are refused.
+// Lists the JSON Schema keywords that apply to a type, combine schemas, or are refused.
 import { formatPatterns } from "./strings/formats.ts";
 import { has, isRecord, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
 export const jsonTypes = ["string", "number", "integer", "boolean", "null", "object", "array"] as const;
 export type JsonType = (typeof jsonTypes)[number];
 
-/** The keywords of each type. A schema without `type` is taken to mean the types that its keywords apply to. */
+/** The keywords of each type. For a schema without `type`, the compiler writes the types to which the schema's keywords apply. */
 export const typeKeywords = {
   string: ["minLength", "maxLength", "pattern", "format", "~notPattern", "~notFormat", "~notTexts"],
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "~notMultipleOf"],
@@ -36,7 +36,7 @@ export function refuseUnsupported(part: SchemaPart): void {
   }
 }
 
-/** Whether the schema's own keywords, without the schemas that it combines, exclude any value. */
+/** Whether the schema's own keywords exclude any value. Combined schemas, such as those of allOf, do not count. */
 export function isConstraining(part: SchemaPart): boolean {
   return constraints.some((keyword) => asksSomething(part, keyword));
 }

@@ -11,7 +11,7 @@ export interface Negation {
   readonly complete: boolean;
 }
 
-/** A schema with more levels or references than this is not negated. */
+/** Limit for the levels and references of a schema that is negated. */
 const deepest = 12;
 
 const whole: Negation = { schema: true, complete: true };
@@ -46,7 +46,7 @@ function allOfThese(items: readonly Negation[]): Negation {
   };
 }
 
-/** Adds the type: a value of another type fulfils the keyword, so its negation allows only values of this type. */
+/** Adds the type. Values of other types fulfil the keyword, so the negation of the keyword allows only values of this type. */
 function only(type: string, schema: Schema): Negation {
   return { schema: derive({ type, ...schema }), complete: true };
 }
@@ -150,7 +150,7 @@ function negateKeyword(
   }
 }
 
-/** Replaces the negated schema by what `make` returns for it; `false` stays `false`. */
+/** Applies `make` to the negated schema; `false` stays `false`. */
 function withNegated({ schema, complete }: Negation, make: (negated: Schema | true) => Schema): Negation {
   return { schema: schema === false ? false : derive(make(schema)), complete };
 }
@@ -204,7 +204,7 @@ function betweenNumbers(numbers: readonly number[]): readonly Schema[] {
   });
 }
 
-/** Requires a member that neither `properties` nor `patternProperties` names and whose value does not fit. */
+/** Requires a member that is not in `properties` or `patternProperties`, and whose value the negation allows. */
 function beyond(schema: Schema, negation: Negation): Negation {
   if (negation.schema !== false && entriesOf(schema["patternProperties"]).length > 0) return unknown;
   const names = entriesOf(schema["properties"]).map(([name]) => name);

@@ -54,7 +54,7 @@ function faultsOf(tool: RecordedTool): readonly string[] {
   }
 }
 
-/** Values of random texts of the schema's grammar; the same values in each run. */
+/** Values of random texts of the schema's grammar. Each run has the same values. */
 function samples(schema: unknown): readonly unknown[] {
   const sample = createSampler(readGbnf(jsonSchemaToGbnf(schema)));
   const random = seededRandom(1);
@@ -77,7 +77,7 @@ function anyCall(tools: readonly RecordedTool[]): unknown {
   return { anyOf: calls };
 }
 
-/** The schema for use at another place: its references point there. */
+/** The schema for use at this place of another schema: references in the schema point to this place. */
 function movedTo(place: string, schema: unknown): unknown {
   const text = JSON.stringify(schema, (key, value: unknown) =>
     key === "$ref" && typeof value === "string" ? value.replace(/^#/, place) : value,

@@ -16,7 +16,7 @@ export interface SchemaDocument {
   derive(from: string, make: () => unknown): string;
 }
 
-/** Limit for the values of the document that are searched for names and for closed objects. */
+/** Limit for the number of values in the document that are searched for names and for closed objects. */
 const mostNamed = 20_000;
 
 export function createDocument(root: unknown): SchemaDocument {
@@ -24,7 +24,7 @@ export function createDocument(root: unknown): SchemaDocument {
   let names: ReadonlyMap<string, string> | undefined;
   let closing: boolean | undefined;
 
-  /** Starts from the longest prefix of the pointer that is already known. */
+  /** Finds the value at the pointer, beginning at the longest known prefix of the pointer. */
   function lookUp(pointer: string): unknown {
     if (found.has(pointer)) return found.get(pointer);
     let known = pointer.lastIndexOf("/");
@@ -72,7 +72,7 @@ export function createDocument(root: unknown): SchemaDocument {
   };
 }
 
-/** Pointers by `$id` (as written, and resolved against the `$id` of the document), and by `#` with the name of an anchor. */
+/** Pointers by `$id` (as written, and resolved against the `$id` of the document), and by anchor (`#` and its name). */
 function namesIn(root: unknown): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   const waiting: { readonly value: unknown; readonly pointer: string }[] = [{ value: root, pointer: "" }];

@@ -19,8 +19,8 @@ export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> 
 }
 
 /**
- * The types that a grammar writes. A schema without `type` is taken to mean the types to which its keywords apply; by the standard, even a
- * string is valid for a schema that only has `properties`.
+ * The types that a grammar writes. For a schema without `type`, these are the types to which the schema's keywords apply. By the standard,
+ * even a string is valid for a schema that only has `properties`.
  */
 export function writtenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
   const named = namedTypes(parts);

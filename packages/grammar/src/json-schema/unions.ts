@@ -9,7 +9,7 @@ import { absentNames, requiredNames } from "./objects/properties.ts";
 import { refuse, type SchemaPart } from "./schema-part.ts";
 import { namedTypes } from "./types.ts";
 
-/** Limit for the options that are negated for one option of a oneOf, since each negation multiplies the number of combinations. */
+/** Limit for the number of options that are negated next to one option of a oneOf: each negation multiplies the number of combinations. */
 const mostOpposites = 10;
 
 /**

@@ -39,7 +39,7 @@ describe("an automaton", () => {
     expect(buildAutomaton(languages, languages.intersection([a, b]), 20)).toEqual([]);
   });
 
-  it("is undefined above its limit of states", () => {
+  it("is undefined above the limit of states", () => {
     expect(buildAutomaton(languages, languages.repeat(a, 10, 10), 11)).toHaveLength(11);
     expect(buildAutomaton(languages, languages.repeat(a, 10, 10), 10)).toBeUndefined();
   });

@@ -17,7 +17,7 @@ export interface State {
 /** Limit of derivatives for one automaton, as an average per state. A state needs a derivative for each class of characters. */
 const derivativesPerState = 100;
 
-/** This many tested character sets count as one step. */
+/** This many tested character sets count as one step of `GrammarLimits.steps`. */
 const setsPerStep = 20;
 
 /**
@@ -51,7 +51,7 @@ export function buildAutomaton(languages: Languages, start: Language, maxStates:
   return withoutDeadEnds(states);
 }
 
-/** An automaton for all texts except these, with a state for each of their prefixes and one state for all other texts. */
+/** An automaton for all texts except the given texts. It has a state for each prefix of a given text, and one state for all other texts. */
 export function allBut(texts: readonly string[]): readonly State[] {
   const nodes: { readonly next: Map<string, number>; isText: boolean }[] = [{ next: new Map(), isText: false }];
   for (const text of texts) {
@@ -150,7 +150,7 @@ function beginningOf(language: Language): readonly Language[] {
   return [...parts, rest];
 }
 
-/** Divides the characters into classes: each set contains a class completely or not at all. */
+/** Divides the characters into classes such that each set contains a class completely or not at all. */
 function charClasses(sets: readonly CharSet[], spend: Languages["spend"]): readonly CharSet[] {
   const borders = new Set([anyChar, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
   const sorted = [...borders].toSorted((a, b) => a - b);

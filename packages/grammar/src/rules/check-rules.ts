@@ -5,7 +5,7 @@ import type { Expression } from "./expression.ts";
 import type { Grammar, Rules } from "./grammar.ts";
 import { canMatch, rulesThatMatch } from "./prune-rules.ts";
 
-/** How a rule may begin: with one of the `rules`, listed as often as they occur, or with one of `terminals` literals and character classes. */
+/** How a rule may begin: with one of the `rules`, each listed as often as it occurs, or with a literal or character class (`terminals` of them). */
 interface Beginnings {
   readonly rules: readonly string[];
   readonly terminals: number;

@@ -7,7 +7,7 @@ export class UnsupportedSchemaError extends Error {
   override readonly name = "UnsupportedSchemaError";
   /** JSON Pointer to the keyword, from the root of the schema. */
   readonly path: string;
-  /** "schema" if no single keyword is the cause; then `path` points to the schema. */
+  /** The keyword that cannot be compiled. If no single keyword is the cause, "schema", and `path` then points to the schema. */
   readonly keyword: string;
 
   /** @param reason the rest of a sentence that begins with the keyword, such as "is not supported" */

@@ -21,7 +21,7 @@ export interface Grammar {
   readonly limits: GrammarLimits;
   /** The notation of values. */
   readonly notation: Notation;
-  /** The same grammar for values in another notation. Shared rules are shared only within one notation. */
+  /** This grammar, for values in another notation. Rules of `shared` are shared only within one notation. */
   in(notation: Notation): Grammar;
   /** Counts steps of work. @throws UnsupportedSchemaError above the limit of steps */
   spend(steps: number): void;
@@ -29,11 +29,11 @@ export interface Grammar {
   reserve(hint: string, path?: string): string;
   /** Defines the rule with a reserved name, and returns a reference to it. @throws UnsupportedSchemaError at the limits of the grammar's size */
   define(name: string, expression: Expression): Expression;
-  /** A reference to the rule for this key. The first call builds the rule. */
+  /** A reference to the rule with this key. The first call with a key builds the rule. */
   shared(key: string, hint: string, build: (name: string) => Expression): Expression;
   /** `item` from `min` to `max` times; counts above llama.cpp's limit are composed of several rules. */
   counted(item: Expression, min: number, max: number, hint: string): Expression;
-  /** Whether the rule matches any finite text. @throws UnsupportedSchemaError if it begins with itself or has too many beginnings */
+  /** Whether the rule matches any finite text. @throws UnsupportedSchemaError if the rule begins with itself or has too many beginnings */
   check(name: string): boolean;
   /**
    * Prints the grammar, beginning with the rule `root`, without unreachable rules and rules that match no text. Undefined when `root` matches no
@@ -44,7 +44,7 @@ export interface Grammar {
 
 export function createGrammar(limits: GrammarLimits): Grammar {
   const rules = new Map<string, Expression>();
-  /** Reserved names, each with the last number that was appended to it to make another name. */
+  /** Reserved names, each with the last number that was appended to make a further name. */
   const names = new Map<string, number>();
   /** Cached results of `baseOf`, by hint: all rules of an automaton's states have the same hint. */
   const bases = new Map<string, string>();
@@ -71,7 +71,7 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     return name;
   }
 
-  /** Cached, since most rules are printed as they were defined. */
+  /** Prints an expression. Caches the text, since most rules are printed as they were defined. */
   function printed(name: string, expression: Expression): string {
     const known = texts.get(name);
     if (known?.expression === expression) return known.text;

@@ -10,7 +10,7 @@ import { isPredictive } from "./predictive.ts";
 /** The spelling of a character of a set. */
 export type CharSpelling = (grammar: Grammar, set: CharSet) => Expression;
 
-/** A language with at most this many simultaneous readings keeps its structure if its automaton needs more than `handyStates`. */
+/** If the automaton of a language needs more than `handyStates`, the language keeps its structure up to this many simultaneous readings. */
 const mostWays = 1_500;
 const handyStates = 150;
 
@@ -19,7 +19,7 @@ export type LanguagePlan =
   | { readonly kind: "written"; readonly language: Language }
   | { readonly kind: "states"; readonly states: readonly State[] };
 
-/** Writes the texts of the language, each character in its spelling. Undefined when that needs too many states. */
+/** Writes the texts of the language, each character in its spelling. Undefined if the language needs too many states. */
 export function languageExpression(
   grammar: Grammar,
   languages: Languages,
@@ -128,7 +128,7 @@ function ruleNames(grammar: Grammar, states: readonly State[], name: string): re
   });
 }
 
-/** How many edges lead to each state; the start has one more. */
+/** The number of edges that lead to each state. For the start, the number is one higher. */
 function countEntries(states: readonly State[]): readonly number[] {
   const entries = states.map((_, number) => Number(number === 0));
   for (const { edges } of states) for (const { to } of edges) entries[to] = (entries[to] ?? 0) + 1;

@@ -18,7 +18,7 @@ type LanguageShape =
   | { readonly kind: "intersection"; readonly items: readonly Language[] }
   | { readonly kind: "complement"; readonly item: Language };
 
-/** This many combined character ranges count as one step. */
+/** This many combined character ranges count as one step of `GrammarLimits.steps`. */
 const rangesPerStep = 8;
 
 export interface Languages {
@@ -34,11 +34,11 @@ export interface Languages {
   set(set: CharSet): Language;
   concat(parts: readonly Language[]): Language;
   union(parts: readonly Language[]): Language;
-  /** `max` may be Infinity. */
+  /** `item` from `min` to `max` times; `max` may be Infinity. */
   repeat(item: Language, min: number, max: number): Language;
   intersection(parts: readonly Language[]): Language;
   complement(item: Language): Language;
-  /** The texts that are in `language` when `char` is put before them. */
+  /** The texts that, with `char` before them, are in `language`. */
   derive(language: Language, char: number): Language;
 }
 
@@ -76,7 +76,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     return row.reduceRight((rest, part) => concatTwo(part, rest), tail);
   }
 
-  /** `head` must not be a concatenation. */
+  /** Concatenates two languages. `head` must not be a concatenation. */
   function concatTwo(head: Language, tail: Language): Language {
     if (head === none || tail === none) return none;
     if (head === empty) return tail;
@@ -195,7 +195,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     }
   }
 
-  /** Uses a loop instead of recursion, since a pattern may be a row of a thousand optional parts. */
+  /** Uses a loop instead of recursion, since a pattern may be a sequence of a thousand optional parts. */
   function deriveConcat(language: Language, char: number): Language {
     const options: Language[] = [];
     let rest = language;
@@ -222,7 +222,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   };
 }
 
-/** The parts of a concatenation, from left to right; any other language is its only part. */
+/** The parts of a concatenation, from left to right. For any other language, the language itself. */
 export function partsOf(language: Language): readonly Language[] {
   const parts: Language[] = [];
   let rest = language;

@@ -2,11 +2,11 @@
 
 /** Limits for one schema. Exceeding a limit throws an UnsupportedSchemaError. */
 export interface GrammarLimits {
-  /** Length of the whole grammar, which is ASCII: characters are bytes. */
+  /** Characters of the whole grammar. The grammar is ASCII, so this is also its number of bytes. */
   readonly grammarChars: number;
   /** Largest value of minItems, maxItems, minLength, maxLength, and of a quantifier in a pattern. */
   readonly repetitions: number;
-  /** Sum of the counts of all repetitions: llama.cpp makes a rule for each single repetition. */
+  /** Sum of the counts of all repetitions, since llama.cpp makes a rule for each single repetition. */
   readonly expandedRepetitions: number;
   /** Levels of nested schemas, also through references. */
   readonly schemaDepth: number;
@@ -16,7 +16,7 @@ export interface GrammarLimits {
   readonly patternChars: number;
   /** States of the automaton for the patterns, formats and length of one string. */
   readonly patternStates: number;
-  /** Steps of work for the whole schema, which take a fraction of a second. Patterns and combinations could need any number of steps. */
+  /** Steps of work for the whole schema. This many steps take a fraction of a second; patterns and combinations could need any number of steps. */
   readonly steps: number;
   /** Number of ways in which a value may begin, since llama.cpp follows all of them at once; also the length of any list in a schema. */
   readonly alternatives: number;

@@ -7,7 +7,7 @@ export interface Notation {
   readonly quotes: readonly [StringQuote, ...StringQuote[]];
   /** Spellings of each word, the preferred spelling first. */
   readonly words: Readonly<Record<"true" | "false" | "null", readonly [string, ...string[]]>>;
-  /** Whether member names without white space and punctuation of the notation are written without quotes. */
+  /** Whether member names that contain no white space and no punctuation of the notation are written without quotes. */
   readonly bareNames: boolean;
   /** Whether members may be sorted by name instead of in the declared order. */
   readonly sortedNames: boolean;
@@ -18,7 +18,7 @@ export interface StringQuote {
   readonly text: string;
   /**
    * Letters that form an escape after a backslash, in addition to the quote, the backslash and `u` with four digits.
-   * Undefined if nothing is escaped: then the text ends at the first quote.
+   * Undefined if the notation has no escapes: the text then ends at the first quote.
    */
   readonly escapes: string | undefined;
 }

@@ -2,7 +2,7 @@
 import { intersectSets, noChar, uniteSets, type CharSet } from "./char-set.ts";
 import { partsOf, type Language } from "./languages.ts";
 
-/** This many compared character ranges count as one step. */
+/** This many compared character ranges count as one step of `GrammarLimits.steps`. */
 const rangesPerStep = 8;
 
 /** Whether the next character always decides how to continue, so that the language needs no automaton. */

@@ -2,9 +2,9 @@
 import { isEmpty, type Expression } from "./expression.ts";
 import { codePoint, type CharRange, type CharSet } from "./char-set.ts";
 
-/** A row of at least this many equal items is printed as one item with a count. */
+/** At least this many equal items in a row are printed as one item with a count. */
 const shortestRun = 3;
-/** Matches literals without characters that need an escape. */
+/** Matches literals in which no character needs an escape. */
 const plainLiteral = /^[ !#-[\]-~]*$/;
 const setTexts = new WeakMap<CharSet, string>();
 
@@ -12,7 +12,7 @@ export function printRule(name: string, expression: Expression): string {
   return `${name} ::= ${printOptions(expression)}\n`;
 }
 
-/** Alternatives without parentheses around them. */
+/** Prints alternatives without parentheses around them. */
 function printOptions(expression: Expression): string {
   if (expression.kind !== "choice") return printSequence(expression);
   return expression.options.map(printSequence).join(" | ");
@@ -56,7 +56,7 @@ function printItem(expression: Expression): string {
   }
 }
 
-/** Cached, since most sets occur in many rules. */
+/** Prints a set of characters. Caches the text, since most sets occur in many rules. */
 function printSet(set: CharSet): string {
   const text = setTexts.get(set) ?? `[${set.map(printRange).join("")}]`;
   setTexts.set(set, text);

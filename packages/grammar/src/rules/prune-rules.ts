@@ -2,12 +2,12 @@
 import { choice, never, reference, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar, Rules } from "./grammar.ts";
 
-/** This many rules count as one step. */
+/** This many rules count as one step of `GrammarLimits.steps`. */
 const rulesPerStep = 10;
 
 /**
- * The rules that `root` reaches and that match some finite text, `root` first. Undefined if `root` matches no finite text, for example for a schema
- * that always requires itself again.
+ * The rules that `root` reaches and that match some finite text, `root` first. Undefined if `root` matches no finite text, for example because a
+ * schema always requires itself again.
  */
 export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]): Rules | undefined {
   const finite = rulesThatMatch(rules, true, spend);
@@ -29,8 +29,8 @@ export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]):
 }
 
 /**
- * The rules that match a finite text with terminals, or without terminals only the empty text. Adds rules to the set until it is stable. Passes
- * alternate in direction, since a chain of rules may need either direction.
+ * The rules that match a finite text if `withTerminals`, otherwise the rules that match the empty text. Adds rules to the set until the set is
+ * stable. The direction of passes alternates, since a chain of rules may need either direction.
  */
 export function rulesThatMatch(rules: Rules, withTerminals: boolean, spend: Grammar["spend"]): ReadonlySet<string> {
   const found = new Set<string>();
@@ -62,7 +62,7 @@ export function canMatch(expression: Expression, rules: ReadonlySet<string>, wit
   }
 }
 
-/** Replaces every reference; removes parts that then match nothing, and the parts that need them. */
+/** Replaces every reference. Then removes parts that match nothing, and parts that need such a part. */
 function replaceReferences(expression: Expression, replace: (rule: string) => Expression): Expression {
   switch (expression.kind) {
     case "reference":

@@ -15,7 +15,8 @@ class TooManyOrders extends Error {}
 /**
  * Returns a function that checks whether the grammar has a text for a value. The grammar determines the order of members: wherever a member may
  * begin, the search tries each member that is not written yet, without white space. The first search skips orders in which a member that was
- * possible becomes impossible. If it finds no text, a second search tries all orders. If that finds no text within its limit, the value is rejected.
+ * possible becomes impossible. If the first search finds no text, a second search tries all orders. If neither finds a text within its limit,
+ * the value is rejected.
  * @param gbnf a grammar of `jsonSchemaToGbnf`
  */
 export function createInstanceMatcher(gbnf: string): (value: unknown) => Verdict {
@@ -90,7 +91,7 @@ function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) =
         return next === undefined ? [] : [{ index, next }];
       });
       const written = begun.map(({ index, next }) => ({ index, places: write(members[index]?.[1], next) }));
-      // A member that leads back to the same position can come first.
+      // If a member leads back to the same position, it can be written first.
       const free = written.find(({ places }) => places.length === 1 && places[0] === place);
       for (const { index, places } of free === undefined ? written : [free]) {
         const others = left.filter((other) => other !== index);

@@ -1,7 +1,8 @@
-// Matches texts against a grammar, for tests. It follows all ways to continue at once. Equal sets of ways are one object, which caches results.
+// Matches texts against a grammar, for tests. The matcher follows all ways to continue at once. Equal sets of ways are one object, which caches
+// results.
 import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
 
-/** Limit for the frames, and the entries in sets of ways, that a matcher remembers of one grammar. */
+/** Limit for the number of frames and entries in sets of ways that a matcher remembers for one grammar. */
 const mostRemembered = 3_000_000;
 
 /** The matcher has reached `mostRemembered`. */
@@ -27,7 +28,7 @@ export interface Ways {
 
 export interface GbnfMatcher {
   readonly start: Ways;
-  /** Undefined if no text of the grammar continues with `text`. */
+  /** The ways to continue after `text`; undefined if no text of the grammar continues with `text`. */
   advance(ways: Ways, text: string): Ways | undefined;
 }
 
@@ -86,7 +87,7 @@ export function createGbnfMatcher(grammar: Gbnf): GbnfMatcher {
     return found;
   }
 
-  /** The frames to which `start` leads and that begin with a character; undefined represents the end of the text. */
+  /** The frames that begin with a character and that can be reached from `start`; undefined represents the end of the text. */
   function open(start: Frame | undefined): ReadonlySet<Frame | undefined> {
     const before = opened.get(start);
     if (before !== undefined) return before;

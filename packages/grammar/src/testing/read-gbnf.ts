@@ -1,4 +1,4 @@
-// Parses GBNF for tests, after the description of the language and independently of the printer, so that tests find errors of the printer.
+// Parses GBNF for tests, by the description of the language and independent of the printer, so that tests find errors of the printer.
 
 export type GbnfItem =
   | { readonly kind: "char"; readonly ranges: readonly (readonly [number, number])[] }

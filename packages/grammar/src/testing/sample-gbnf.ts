@@ -4,7 +4,7 @@ import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
 /** Returns a number in [0, 1). */
 export type Random = () => number;
 
-/** Number of characters, or depth of rules, above which a text counts as long. */
+/** A text counts as long above this number of characters, or this depth of rules. */
 const longWalk = 400;
 
 /** A random number generator that returns the same numbers for the same seed. */

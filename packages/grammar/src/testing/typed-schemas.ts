@@ -8,8 +8,8 @@ export interface TypedSchema {
 }
 
 /**
- * JSON values without numbers that are rejected as fixed values, and without names on which Ajv fails: it calls a value's `valueOf` and `toString` in
- * comparisons.
+ * JSON values without numbers that are rejected as fixed values. Names on which Ajv fails are also left out: in comparisons, Ajv calls a value's
+ * `valueOf` and `toString`.
  */
 const plainJson = fc
   .jsonValue({ maxDepth: 2 })
@@ -192,7 +192,7 @@ function withExtras(object: TypedSchema, extra: TypedSchema): TypedSchema {
   };
 }
 
-/** The members of the second schema get other names than those of the first. */
+/** Combines two object schemas. The members of the second schema get names that the first schema does not have. */
 function allOf(one: readonly Property[], other: readonly Property[]): TypedSchema {
   const renamed = other.map((property) => ({ ...property, name: `second ${property.name}` }));
   return {

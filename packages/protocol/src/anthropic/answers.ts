@@ -1,10 +1,10 @@
-// Owns the answers of Anthropic's dialect: messages, the events of a streamed message, token counts and errors. Shapes after
+// Owns the answers of Anthropic's dialect: messages, the events of a streamed message, token counts and errors. The shapes follow
 // Anthropic's API reference (Messages, Streaming Messages, Errors).
 import { z } from "zod";
 
 const UsageSchema = z
   .object({
-    input_tokens: z.int().nonnegative().describe("Prompt tokens, without cached tokens."),
+    input_tokens: z.int().nonnegative().describe("Number of prompt tokens, without cached tokens."),
     cache_creation_input_tokens: z.literal(0),
     cache_read_input_tokens: z.int().nonnegative(),
     output_tokens: z.int().nonnegative(),
@@ -46,7 +46,7 @@ export const AnthropicAnswerSchema = z
   .meta({ id: "AnthropicAnswer" });
 export type AnthropicAnswer = z.infer<typeof AnthropicAnswerSchema>;
 
-const indexed = { index: z.int().nonnegative().describe("Number of the block, without gaps from 0.") };
+const indexed = { index: z.int().nonnegative().describe("Number of the content block: 0, 1, 2, …") };
 
 /** The body of an error response, and the last event of a failed stream. */
 export const AnthropicErrorSchema = z

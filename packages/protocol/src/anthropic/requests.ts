@@ -1,5 +1,5 @@
-// Owns the requests of Anthropic's dialect. Unknown fields are ignored, also `cache_control`, `metadata`, `betas` and `context_management`.
-// Shapes after Anthropic's API reference (Messages, Count Message tokens).
+// Owns the requests of Anthropic's dialect. Unknown fields are ignored, as are `cache_control`, `metadata`, `betas` and `context_management`.
+// The shapes follow Anthropic's API reference (Messages, Count Message tokens).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
@@ -10,7 +10,7 @@ export const anthropicLimits = {
   /** Blocks in one message, in the system prompt, or in a tool's result. */
   blocks: 1_024,
   stopSequences: 64,
-  /** High, since agents offer the tools of all their MCP servers, and a server may have more than a hundred tools. */
+  /** Tools in one request. Agents offer the tools of all their MCP servers, and a server may have more than a hundred tools. */
   tools: 1_024,
   toolNameChars: 128,
   toolTypeChars: 128,
@@ -28,7 +28,7 @@ const textOr = <T extends z.ZodType>(block: T) =>
     z.array(block).max(anthropicLimits.blocks),
   ]);
 
-/** The error for a block of a type that is not in `types`. */
+/** The error message for a block whose type is not in `types`. */
 const only =
   (types: string) =>
   ({ input }: { readonly input?: unknown }): string => {
@@ -90,7 +90,7 @@ const CustomToolSchema = z.object({
 });
 export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
 
-/** A tool that Anthropic defines; the request has no schema for the tool. */
+/** A tool that Anthropic defines. Requests contain no schema for such a tool. */
 const KnownToolSchema = z.object({
   type: z
     .string()
@@ -126,7 +126,9 @@ const OutputFormatSchema = z.object({
 /** The fields from which the prompt and the answer's format are built. */
 const promptShape = {
   ...thinkingShape,
-  model: nullish(z.string().max(requestLimits.modelChars)).describe("With one model, any name is accepted."),
+  model: nullish(z.string().max(requestLimits.modelChars)).describe(
+    "The model's name or alias. A worker with one model accepts any name.",
+  ),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
   system: nullish(textOr(TextOnlySchema)),
   tools: nullish(
@@ -139,7 +141,9 @@ const promptShape = {
   thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model can switch thinking off."),
   output_config: nullish(
     z.object({
-      effort: nullish(z.string().max(requestLimits.effortChars)).describe("Ignored if the model has no effort levels."),
+      effort: nullish(z.string().max(requestLimits.effortChars)).describe(
+        "How much the model thinks. Ignored if the model has no effort levels.",
+      ),
       format: nullish(OutputFormatSchema),
     }),
   ),

@@ -1,5 +1,5 @@
-// Owns the request fields for answers to messages, except sampling: tools, thinking, and variables of the chat template. Names after OpenAI,
-// llama-server and vLLM.
+// Owns the request fields for answers to messages, except sampling: tools, thinking, and variables of the chat template. The names are those of
+// OpenAI, llama-server and vLLM.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 import { ToolChoiceSchema, ToolsSchema, jsonAtMost } from "./tools.ts";
@@ -13,23 +13,25 @@ export const thinkingShape = {
     .describe(
       "Variables for the model's chat template. A variable that the template does not read is rejected, unless it sets thinking to the model's only mode.",
     ),
-  enable_thinking: z.boolean().nullish().describe("Turns thinking on or off. Rejected if the model cannot do so."),
+  enable_thinking: z.boolean().nullish().describe("Turns thinking on or off. Rejected if the model cannot switch."),
 };
 
-/** In all of these fields, null means absent. */
+/** Fields for answers to messages. In each field, null means absent. */
 export const chatShape = {
   ...thinkingShape,
   tools: ToolsSchema.nullish().describe("Functions that the answer may call."),
-  tool_choice: ToolChoiceSchema.nullish().describe("Default: auto if there are tools."),
+  tool_choice: ToolChoiceSchema.nullish().describe(
+    "Which tool the answer may or must call. Default: auto if the request has tools.",
+  ),
   parallel_tool_calls: z
     .boolean()
     .nullish()
-    .describe("false: at most one call per answer. Default: several calls, if the model supports several."),
+    .describe("false: at most one call per answer. Default: several calls, if the model supports this."),
   reasoning_effort: z
     .string()
     .max(requestLimits.effortChars)
     .nullish()
-    .describe("A level that the model's template supports; none turns thinking off."),
+    .describe("How much the model thinks: a level that the model's template supports. none turns thinking off."),
   thinking_budget_tokens: z
     .int()
     .min(-1)
@@ -38,8 +40,14 @@ export const chatShape = {
     .describe(
       "Maximum number of reasoning tokens; at the limit the reasoning is closed and the answer begins. -1: no limit.",
     ),
-  continue_final_message: z.boolean().nullish().describe("Continue the last message, which must be the assistant's."),
-  add_generation_prompt: z.boolean().nullish().describe("May be false only with continue_final_message."),
+  continue_final_message: z
+    .boolean()
+    .nullish()
+    .describe("Continue the last message, which must be a message of the assistant."),
+  add_generation_prompt: z
+    .boolean()
+    .nullish()
+    .describe("Whether the prompt ends with the start of an answer. May be false only with continue_final_message."),
   repetition_limit: z
     .union([z.literal(0), z.int().min(2).max(requestLimits.repetitions)])
     .nullish()
@@ -51,7 +59,7 @@ export const chatShape = {
 const chatSchema = z.object(chatShape);
 export type ChatOptions = z.infer<typeof chatSchema>;
 
-/** Fields that need messages; without messages they are rejected. */
+/** Fields that are rejected in a request without messages. */
 export const optionsOfMessages = [
   "tools",
   "tool_choice",

@@ -45,7 +45,7 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(body, { deep: [], ...value })).toMatch(message);
   });
 
-  test("the reported problem is from the list schema that fails at the latest element", () => {
+  test("of several list schemas, the problem is from the schema that fails at the latest element", () => {
     const words = z.array(z.string());
     const numbers = z.array(z.number());
     const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });
@@ -54,7 +54,7 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(lists, { list: ["a", "b", "c", "d"] })).toMatch(/"list": Too big/);
   });
 
-  test("the schema's message is used, unless the value nearly matches an alternative", () => {
+  test("the union's own message is used, unless the value nearly matches an alternative", () => {
     const text = z.union([z.string().max(3), z.object({ text: z.string() })], "must be a text, or an object with one");
     expect(refusal(z.array(text), ["a", 7])).toBe('Cannot accept field "1": must be a text, or an object with one.');
     expect(refusal(z.array(text), ["long"])).toMatch(/"0": Too big/);
@@ -73,7 +73,7 @@ describe("the problem of a field with a union schema", () => {
   });
 });
 
-test("at most twenty problems are listed, and field names are cut", () => {
+test("at most twenty problems are listed, and long field names are cut", () => {
   const wide = z.strictObject({});
   const keys = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`.padEnd(5_000, "x"), 1]));
   const { error } = wide.safeParse(keys);

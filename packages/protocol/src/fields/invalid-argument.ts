@@ -9,7 +9,7 @@ const mostProblems = 20;
 /** Maximum number of union alternatives that are examined for one field; schemas have fewer. */
 const mostBranches = 16;
 const fieldChars = 200;
-/** zod's message for a schema that sets no message. */
+/** zod's message for a union schema without a message. */
 const zodsWords = "Invalid input";
 
 export interface Problem {
@@ -42,13 +42,13 @@ function fieldOf(path: readonly PropertyKey[]): string {
 
 type Place = Pick<Issue, "path" | "message">;
 
-/** For a union, zod reports only that all alternatives failed. Finds the alternative closest to the value, and returns its problem. */
+/** For a union, zod reports only that all alternatives failed. Finds the alternative that is closest to the value, and returns the problem of this alternative. */
 function mostSpecific(issue: Issue): Place {
   const inside = issuesInside(issue);
   if (inside.length === 0) return issue;
   const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));
   if (best === undefined) return issue;
-  // A schema's own message is the clearest one, unless the value nearly matches an alternative.
+  // The union schema's own message is the clearest message, unless the value nearly matches an alternative.
   if (nearness(best) <= 2 && issue.message !== zodsWords) return issue;
   if (nearness(best) === 0) return { path: issue.path, message: expectedOneOf(inside) ?? best.message };
   const { path, message } = mostSpecific(best);
@@ -63,8 +63,8 @@ function issuesInside(issue: Issue): Issue[] {
 }
 
 /**
- * How close the value is to this issue's alternative. 0: the type differs. 1: the value is not one of the allowed words. 2: only the tag differs.
- * 3: a nested value has the wrong type. 4: all types are right, and the value violates a limit or a rule.
+ * How close the value is to the alternative of this issue. 0: the value has the wrong type. 1: it is not one of the allowed words. 2: only the tag
+ * is wrong. 3: a nested value has the wrong type. 4: all types are right, but the value violates a limit or a rule.
  */
 function nearness({ code, path }: Issue): number {
   const isType = code === "invalid_type";
@@ -74,14 +74,14 @@ function nearness({ code, path }: Issue): number {
   return isType || isWord || code === "invalid_union" ? 3 : 4;
 }
 
-/** Positive if validation failed later in a list for `a` than for `b`, or deeper. */
+/** Positive if validation failed later in a list, or deeper, for `a` than for `b`. */
 function progress({ path: a }: Issue, { path: b }: Issue): number {
   const at = a.findIndex((step, i) => step !== b[i]);
   const [mine, other] = [a[at], b[at]];
   return typeof mine === "number" && typeof other === "number" ? mine - other : a.length - b.length;
 }
 
-/** Lists the expected types, for a value of another type. */
+/** Lists the expected types, for a value whose type is wrong in every alternative. */
 function expectedOneOf(issues: readonly Issue[]): string | undefined {
   const expected = new Set(issues.flatMap((issue) => (issue.code === "invalid_type" ? [issue.expected] : [])));
   return expected.size < 2 ? undefined : `Invalid input: expected ${[...expected].join(" or ")}`;

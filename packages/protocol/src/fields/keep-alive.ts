@@ -3,7 +3,7 @@
 import { z } from "zod";
 
 const maxChars = 64;
-/** Longer times mean for ever, since timers end at 2^31 - 1 ms (24.8 days). */
+/** Longest time for which a timer can be set (24.8 days). Longer times mean for ever. */
 const longestMs = 2 ** 31 - 1;
 const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 const unitMs: Readonly<Record<string, number>> = {
@@ -34,7 +34,7 @@ export const KeepAliveSchema = z
   );
 export type KeepAlive = z.infer<typeof KeepAliveSchema>;
 
-/** Converts to milliseconds; Infinity if the value is negative or above 2^31 - 1 ms. */
+/** Converts `keep_alive` to milliseconds. Infinity if the value is negative or above 2^31 - 1 ms. */
 export function keepAliveMs(value: KeepAlive): number {
   const ms = typeof value === "number" ? value * 1_000 : durationMs(value);
   return ms < 0 || ms > longestMs ? Infinity : ms;

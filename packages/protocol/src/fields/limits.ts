@@ -1,6 +1,6 @@
 // Owns the limits on requests that all dialects share.
 
-/** Limits of the request schemas. Limits that an operator may want to change are in the worker's configuration instead. */
+/** Fixed limits of the request schemas. Limits that an operator may want to change are settings of the worker instead. */
 export const requestLimits = {
   idChars: 128,
   modelChars: 256,

@@ -1,5 +1,5 @@
 // Owns the requests to llama-server's own routes. Unknown fields are ignored; a known field without support is rejected with its name.
-// Shapes after the README of llama.cpp's tools/server.
+// The shapes follow the README of llama.cpp's tools/server.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
@@ -34,7 +34,7 @@ const flag = z.boolean().nullish();
 const TokenSchema = z.int().nonnegative();
 const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
 
-/** Texts of control tokens become control tokens. */
+/** A prompt. Texts of control tokens, such as `<|im_end|>`, become control tokens. */
 const PromptSchema = z.union(
   [
     z.string(),
@@ -52,11 +52,21 @@ const BiasSchema = z.union([z.number(), z.literal(false)], "must be a number, or
 
 const samplingShape = {
   temperature: z.number().min(0).max(2).nullish(),
-  top_k: z.int().min(-1).max(1_000_000).nullish().describe("-1 and 0 mean off."),
+  top_k: z
+    .int()
+    .min(-1)
+    .max(1_000_000)
+    .nullish()
+    .describe("Number of most probable tokens to sample from. -1 and 0: off."),
   top_p: z.number().min(0).max(1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
   repeat_penalty: z.number().min(0.01).max(10).nullish(),
-  repeat_last_n: z.int().min(-1).max(65_536).nullish().describe("-1 means the whole context."),
+  repeat_last_n: z
+    .int()
+    .min(-1)
+    .max(65_536)
+    .nullish()
+    .describe("Number of last tokens that penalties cover. -1: the whole context."),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   dry_multiplier: z.number().min(0).max(100).nullish(),
@@ -66,7 +76,7 @@ const samplingShape = {
   dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
   xtc_probability: z.number().min(0).max(1).nullish(),
   xtc_threshold: z.number().min(0).max(1).nullish(),
-  seed: WideSeedSchema.nullish().describe("-1 draws a random seed."),
+  seed: WideSeedSchema.nullish().describe("Seed of the random numbers. -1 draws a random seed."),
   ignore_eos: flag,
   logit_bias: z
     .union(
@@ -117,7 +127,9 @@ const TokensWantedSchema = z
 const completionShape = {
   model: z.string().max(requestLimits.modelChars).nullish(),
   ...samplingShape,
-  n_predict: TokensWantedSchema.describe("-1: until the context is full. 0: compute only the prompt."),
+  n_predict: TokensWantedSchema.describe(
+    "Maximum number of tokens. -1: until the context is full. 0: compute only the prompt.",
+  ),
   max_tokens: TokensWantedSchema,
   stop: z
     .union(
@@ -131,16 +143,22 @@ const completionShape = {
   stream: flag,
   n_probs: z.int().min(0).max(llamaServerLimits.probabilities).nullish(),
   n_cmpl: z.int().min(1).max(llamaServerLimits.choices).nullish(),
-  n: z.int().min(1).max(llamaServerLimits.choices).nullish().describe("The same as n_cmpl."),
+  n: z.int().min(1).max(llamaServerLimits.choices).nullish().describe("Number of answers; another name of n_cmpl."),
   n_indent: z.int().min(0).max(llamaServerLimits.indent).nullish(),
   t_max_predict_ms: z
     .int()
     .min(-1)
     .nullish()
     .describe("Time limit in milliseconds, after which the next newline ends the answer."),
-  context_shift: flag.describe("The same as on native routes. llama-server itself has only a command-line flag."),
-  cache_prompt: flag.describe("No effect: cached prefixes are always reused."),
-  id_slot: z.int().min(-1).nullish().describe("No effect: the job gets the slot that has most of the prompt cached."),
+  context_shift: flag.describe(
+    "As on native routes. llama-server itself has only a command-line flag for this setting.",
+  ),
+  cache_prompt: flag.describe("Without effect: cached prefixes are always reused."),
+  id_slot: z
+    .int()
+    .min(-1)
+    .nullish()
+    .describe("Without effect: the job gets the slot that has most of the prompt cached."),
   return_tokens: flag,
   return_progress: flag,
   timings_per_token: flag,
@@ -203,7 +221,7 @@ export const LlamaServerCompletionSchema = z
     generation_settings: loose.describe("The sampling settings that were used."),
     prompt: z.string().optional().describe("The prompt, if the request has the prompt as text."),
     has_new_line: z.boolean(),
-    truncated: z.boolean().describe("Whether the context was full."),
+    truncated: z.boolean().describe("Whether the answer ended because the context was full."),
     stop_type: z.enum(["none", "eos", "limit", "word"]),
     stopping_word: z.string(),
     tokens_cached: z.int().describe("Number of tokens in the slot's KV cache now."),
@@ -215,7 +233,7 @@ export type LlamaServerCompletion = z.infer<typeof LlamaServerCompletionSchema>;
 export const LlamaServerChunkSchema = z
   .object({
     ...answerShape,
-    stop: z.boolean().describe("true in the last chunk, which has all fields of a complete answer."),
+    stop: z.boolean().describe("Whether this is the last chunk, which has all fields of a complete answer."),
     timings: TimingsSchema.optional(),
     prompt_progress: PromptProgressReportSchema.optional().describe(
       "Sent during the prefill, if return_progress is set.",
@@ -250,7 +268,7 @@ export const LlamaServerSlotsSchema = z
       n_ctx: z.int().optional().describe("Context length in tokens; present once the model is loaded."),
       speculative: z.literal(false),
       is_processing: z.boolean(),
-      job_id: z.string().optional().describe("Id of the job, if the job is the client's own."),
+      job_id: z.string().optional().describe("Id of the job; absent for a job of another client."),
       n_prompt_tokens: z.int(),
       next_token: z.array(
         z.object({

@@ -7,7 +7,7 @@ import { ToolsSchema } from "../fields/tools.ts";
 
 export const tokenRouteLimits = {
   tokenizeChars: 524_288,
-  /** With `with_pieces`. Smaller, since the answer has one object for each token. */
+  /** Characters to tokenize with `with_pieces`. This limit is smaller, since the answer has an object for each token. */
   tokenizePiecesChars: 65_536,
   detokenizeTokens: 262_144,
 } as const;
@@ -18,7 +18,7 @@ export const TokenizeRequestSchema = z
   .object({
     model: ModelFieldSchema,
     content: z.string().max(tokenRouteLimits.tokenizeChars),
-    add_special: z.boolean().nullish().describe("Prepend BOS if the model requires it."),
+    add_special: z.boolean().nullish().describe("Prepend the BOS token, if the model requires it."),
     parse_special: z
       .boolean()
       .nullish()

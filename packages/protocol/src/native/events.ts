@@ -23,7 +23,7 @@ export const UsageSchema = z
     cached_tokens: z
       .int()
       .nonnegative()
-      .describe("Prompt tokens that were in the slot's KV cache, so that they were not computed again."),
+      .describe("Prompt tokens that were in the slot's KV cache, and therefore not computed again."),
     differs_at: DiffersAtSchema.optional(),
   })
   .meta({ id: "Usage" });
@@ -32,11 +32,14 @@ export type Usage = z.infer<typeof UsageSchema>;
 /** All durations are in milliseconds. */
 export const TimingsSchema = z
   .object({
-    queue_ms: z.number().nonnegative().describe("From the acceptance of the job until the job got a slot."),
-    prefill_ms: z.number().nonnegative().describe("From the slot to the first token."),
-    decode_ms: z.number().nonnegative().describe("From the first token to the last one."),
-    total_ms: z.number().nonnegative().describe("From the acceptance of the job to its end."),
-    tokens_per_second: z.number().nonnegative().describe("Decoding speed: (completion_tokens - 1) / decode time."),
+    queue_ms: z.number().nonnegative().describe("Time from the acceptance of the job until the job got a slot."),
+    prefill_ms: z.number().nonnegative().describe("Time from getting the slot to the first token."),
+    decode_ms: z.number().nonnegative().describe("Time from the first token to the last token."),
+    total_ms: z.number().nonnegative().describe("Time from the acceptance of the job to the end of the job."),
+    tokens_per_second: z
+      .number()
+      .nonnegative()
+      .describe("Decoding speed in tokens per second: (completion_tokens - 1) / decode time."),
   })
   .meta({ id: "Timings" });
 export type Timings = z.infer<typeof TimingsSchema>;
@@ -49,7 +52,7 @@ export type CancelledBy = z.infer<typeof CancelledBySchema>;
 
 const BytesSchema = z
   .array(z.int().min(0).max(255))
-  .describe("The token's bytes; a token may be only a part of a character.");
+  .describe("The token's bytes in UTF-8; a token may be only a part of a character.");
 
 /** `logprob` is the natural logarithm of the token's probability, before any sampler changes it. */
 const tokenLogprobShape = {
@@ -60,7 +63,9 @@ const tokenLogprobShape = {
 export const LogprobSchema = z
   .object({
     ...tokenLogprobShape,
-    top: z.array(z.object(tokenLogprobShape)).describe("Most probable token first."),
+    top: z
+      .array(z.object(tokenLogprobShape))
+      .describe("The most probable tokens at this position, most probable first."),
   })
   .meta({ id: "Logprob" });
 export type Logprob = z.infer<typeof LogprobSchema>;
@@ -83,7 +88,7 @@ export const QueuedEventSchema = z
 /** Progress of the prompt, with the fields of llama-server's `return_progress` (llama.cpp, tools/server/README.md). */
 export const PromptProgressSchema = z
   .object({
-    total: z.int().positive().describe("All tokens of the prompt."),
+    total: z.int().positive().describe("Number of prompt tokens."),
     cached: z.int().nonnegative().describe("Prompt tokens that were in the KV cache from the start."),
     processed: z.int().nonnegative().describe("Prompt tokens that are in the KV cache now, including the cached ones."),
     time_ms: z.number().nonnegative().describe("Milliseconds since the job got its slot."),
@@ -106,7 +111,7 @@ export const StatusEventSchema = z
   })
   .meta({ id: "StatusEvent" });
 
-/** In events, since a swap of the model changes the file under the same model name. */
+/** Events name the model file, since a swap of the model changes the file under the same model name. */
 const ModelFileSchema = z.string().describe("Name of the model file that computes the answer, without its folder.");
 
 export const StartedEventSchema = z
@@ -137,7 +142,9 @@ export const TokenEventSchema = z
     index: z.int().nonnegative().describe("Number of the token event, without gaps from 0."),
     text: z
       .string()
-      .describe("Whole characters only. Empty at the start of a call, and when the last tokens have no text."),
+      .describe(
+        "Text of the event, in whole characters. Empty at the start of a call, and when the last tokens have no text.",
+      ),
     part: AnswerPartSchema.optional().describe(
       "What the text belongs to: reasoning, the start of a call, or the call's arguments as JSON. Absent for content and for answers to a plain prompt.",
     ),
@@ -157,7 +164,7 @@ export const TokenEventSchema = z
       .array(z.int().nonnegative())
       .optional()
       .describe("Ids of the model tokens in this event; absent if the event only has text that was held back earlier."),
-    n: z.int().min(2).optional().describe("Number of model tokens in this event, if more than one."),
+    n: z.int().min(2).optional().describe("Number of model tokens in this event; absent for one token."),
     choice: z
       .int()
       .nonnegative()
@@ -171,7 +178,7 @@ export const TokenEventSchema = z
 export const AnswerMessageSchema = z
   .object({
     role: z.literal("assistant"),
-    content: z.string().nullable().describe("Null if the answer has only calls."),
+    content: z.string().nullable().describe("The text of the answer; null if the answer has only calls."),
     reasoning_content: z.string().optional().describe("The model's reasoning."),
     tool_calls: z
       .array(
@@ -240,14 +247,16 @@ export const EndEventSchema = z
       .array(
         z.object({
           ...choiceEndShape,
-          text_sha256: Sha256Schema.optional().describe("Hash of this choice's text, as in the receipt."),
+          text_sha256: Sha256Schema.optional().describe(
+            "Hash of this choice's text, computed like the receipt's hash.",
+          ),
         }),
       )
       .optional()
       .describe("End and message of each choice, if the job has several choices."),
     usage: UsageSchema,
     timings: TimingsSchema,
-    receipt: ReceiptSchema.optional().describe("Present if the job generated text."),
+    receipt: ReceiptSchema.optional().describe("Hashes and settings of the answer; present if the job generated text."),
   })
   .meta({ id: "EndEvent" });
 

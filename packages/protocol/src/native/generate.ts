@@ -37,10 +37,20 @@ export const SessionIdSchema = IdSchema;
 
 const samplingShape = {
   temperature: z.number().min(0).max(2).default(0.8).describe("0 always picks the most probable token."),
-  top_k: z.int().min(0).max(1_000_000).default(40).describe("0 means off."),
-  top_p: z.number().min(0).max(1).default(0.95).describe("1 means off."),
-  min_p: z.number().min(0).max(1).default(0.05).describe("0 means off."),
-  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("1 means off."),
+  top_k: z.int().min(0).max(1_000_000).default(40).describe("Number of most probable tokens to sample from. 0: off."),
+  top_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.95)
+    .describe("Sample from the most probable tokens that together reach this probability. 1: off."),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe("Minimum probability, relative to the most probable token. 0: off."),
+  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("Penalty for repeated tokens. 1: off."),
   repeat_last_n: z
     .int()
     .min(0)
@@ -49,15 +59,30 @@ const samplingShape = {
     .describe("Number of last tokens that the repeat, presence and frequency penalties cover."),
   presence_penalty: z.number().min(-2).max(2).default(0),
   frequency_penalty: z.number().min(-2).max(2).default(0),
-  dry_multiplier: z.number().min(0).max(100).default(0).describe("0 means off."),
+  dry_multiplier: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe("Strength of the DRY penalty for repeated sequences. 0: off."),
   dry_base: z.number().min(1).max(100).default(1.75),
   dry_allowed_length: z.int().min(0).max(65_536).default(2),
-  dry_penalty_last_n: z.int().min(-1).max(65_536).default(-1).describe("-1 means the whole context."),
+  dry_penalty_last_n: z
+    .int()
+    .min(-1)
+    .max(65_536)
+    .default(-1)
+    .describe("Number of last tokens that the DRY penalty covers. -1: the whole context."),
   dry_sequence_breakers: z
     .array(z.string().min(1).max(40))
     .max(requestLimits.drySequenceBreakers)
     .default(["\n", ":", '"', "*"]),
-  xtc_probability: z.number().min(0).max(1).default(0).describe("0 means off."),
+  xtc_probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("Probability with which XTC removes the most probable tokens. 0: off."),
   xtc_threshold: z.number().min(0).max(1).default(0.1),
   logit_bias: z
     .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
@@ -66,7 +91,7 @@ const samplingShape = {
     })
     .optional()
     .describe("Bias by token id; -100 bans the token."),
-  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("-1 draws a random seed."),
+  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("Seed of the random numbers. -1 draws a random seed."),
   ignore_eos: z.boolean().default(false),
   grammar: z
     .string()
@@ -85,7 +110,7 @@ export const GenerateRequestSchema = z
       .string()
       .min(1, "must not be empty")
       .optional()
-      .describe("Raw text to continue. Set exactly one of prompt and messages."),
+      .describe("Raw text to continue. A request has either prompt or messages, not both."),
     messages: z
       .array(MessageSchema)
       .min(1, "must not be empty")
@@ -96,9 +121,14 @@ export const GenerateRequestSchema = z
       .string()
       .max(requestLimits.modelChars)
       .optional()
-      .describe("With one model, any name is accepted; with several, give a model's name or alias."),
+      .describe("The model's name or alias. A worker with one model accepts any name."),
     keep_alive: KeepAliveSchema.optional(),
-    max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: until the context is full."),
+    max_tokens: z
+      .int()
+      .min(1)
+      .max(requestLimits.maxTokens)
+      .optional()
+      .describe("Maximum number of generated tokens. Default: until the context is full."),
     context_shift: z
       .boolean()
       .default(false)
@@ -122,7 +152,7 @@ export const GenerateRequestSchema = z
         "JSON schema that the answer must match; excludes grammar. A schema with an unsupported keyword is rejected with the keyword's name.",
       ),
     session_id: IdSchema.optional().describe(
-      "A session has one stream at a time: a new job supersedes the session's old job.",
+      "Id of the job's session. A session has one stream at a time: a new job supersedes the session's old job.",
     ),
     priority: z.int().min(-10).max(10).default(0).describe("Jobs with a higher priority run first."),
     deadline_ms: z

@@ -4,9 +4,9 @@ import { maxModelNameChars, ModelStateSchema } from "./models.ts";
 import { WorkerLoadSchema } from "./worker-load.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
 
-/** Number of missed heartbeats in a row after which a worker is gone. */
+/** Number of consecutive missed heartbeats after which a worker is gone. */
 const missedUntilGone = 3;
-/** Share of the interval by which a heartbeat may be late: workers spread their heartbeats, and networks delay heartbeats. */
+/** A heartbeat may be late by this share of the interval: workers vary the times of heartbeats, and networks delay them. */
 const graceShare = 0.3;
 const leastGraceMs = 500;
 
@@ -17,7 +17,7 @@ export function staleAfterMs(intervalMs: number): number {
   return intervalMs + graceMs(intervalMs);
 }
 
-/** Milliseconds after the last heartbeat until a worker is gone: three heartbeats are missing. With an interval of 5 s, 16.5 s. */
+/** Milliseconds after the last heartbeat until a worker is gone: three heartbeats are missing. For an interval of 5 s, this is 16.5 s. */
 export function goneAfterMs(intervalMs: number): number {
   return missedUntilGone * intervalMs + graceMs(intervalMs);
 }
@@ -43,7 +43,7 @@ function hasCredentials(text: string): boolean {
   return username !== "" || password !== "";
 }
 
-/** A worker with more models omits the rest, since the hive's snapshot contains the lists of all workers. */
+/** Limit for the models in a heartbeat; further models are left out, since the hive's snapshot contains the lists of all workers. */
 export const heartbeatModelsLimit = 32;
 
 export const HiveCommandSchema = z
@@ -86,8 +86,12 @@ export const HeartbeatSchema = z
     worker_id: WorkerIdSchema,
     timestamp: z.iso.datetime(),
     health_status: z.enum(["healthy", "degraded", "unhealthy"]),
-    seq: z.int().nonnegative().describe("Number of the heartbeat since the worker process started, from 0."),
-    tokens_per_second: z.number().nonnegative().optional().describe("Generation speed since the last heartbeat."),
+    seq: z.int().nonnegative().describe("Number of the heartbeat, counted from 0 at the start of the worker process."),
+    tokens_per_second: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe("Generated tokens per second since the last heartbeat."),
     load: WorkerLoadSchema.optional(),
   })
   .meta({ id: "Heartbeat" });
@@ -139,7 +143,7 @@ export const HiveGatewaySchema = z
       .int()
       .nonnegative()
       .optional()
-      .describe("Number of these jobs that wait for a slot; absent if the gateway does not report the number."),
+      .describe("Number of unfinished jobs that wait for a slot; absent if the gateway does not report the number."),
   })
   .meta({ id: "HiveGateway" });
 export type HiveGateway = z.infer<typeof HiveGatewaySchema>;
@@ -149,7 +153,7 @@ export const hiveGatewaysLimit = 100;
 
 export const HiveFleetSchema = z
   .object({
-    connected: z.boolean().describe("Whether NATS answers. Otherwise the data about the fleet is outdated."),
+    connected: z.boolean().describe("Whether NATS answers. If not, the data about the fleet is outdated."),
     gateways: z.array(HiveGatewaySchema).max(hiveGatewaysLimit),
   })
   .meta({ id: "HiveFleet" });
@@ -161,7 +165,7 @@ export const HiveEventSchema = z
       type: z.literal("snapshot"),
       at: z.iso.datetime(),
       workers: z.array(HiveWorkerSchema),
-      fleet: HiveFleetSchema.optional().describe("Absent if the hive watches no fleet."),
+      fleet: HiveFleetSchema.optional().describe("The fleet and its gateways; absent if the hive watches no fleet."),
       faults: z.boolean().optional().describe("Whether the hive was started with --faults, so that faults can be set."),
     }),
     z.object({ type: z.literal("fleet"), at: z.iso.datetime(), fleet: HiveFleetSchema }),
@@ -189,8 +193,8 @@ export type HiveEvent = z.infer<typeof HiveEventSchema>;
 
 /**
  * `PUT /v1/faults`: the fault that a hive with `--faults` applies to workers' requests. `refuse` destroys the connection before reading. `drop` reads
- * the request and sends no answer. `delay` waits `delay_ms` first. `500` answers with an internal error. `forget` empties the registry once, so that
- * each worker's next heartbeat gets 404, and then works normally.
+ * the request and sends no answer. `delay` waits `delay_ms` first. `500` answers with an internal error. `forget` empties the registry once: the next
+ * heartbeat of each worker gets 404, then the hive works normally.
  */
 export const FaultSchema = z
   .strictObject({
@@ -200,7 +204,7 @@ export const FaultSchema = z
       .int()
       .min(1)
       .optional()
-      .describe("Number of requests until the fault ends; default: until the fault is changed."),
+      .describe("Number of requests to which the fault applies. Default: all requests until the fault is changed."),
   })
   .meta({ id: "Fault" });
 export type Fault = z.infer<typeof FaultSchema>;

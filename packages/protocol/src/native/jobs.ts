@@ -27,7 +27,7 @@ export const JobStatusSchema = z
       .nonnegative()
       .optional()
       .describe("Position in the queue; 0 while the job runs, absent after its end."),
-    tokens: z.int().nonnegative().describe("Token events so far."),
+    tokens: z.int().nonnegative().describe("Number of token events so far."),
     finish_reason: FinishReasonSchema.optional(),
     cancelled_by: CancelledBySchema.optional(),
     error: z.object({ code: ErrorCodeSchema, message: z.string() }).optional(),
@@ -50,12 +50,12 @@ export const ListedJobSchema = z
     state: JobStateSchema.extract(["queued", "prefill", "decode"]),
     position: z.int().nonnegative().describe("Position in the model's queue: 1 is next, 0 is running."),
     prompt_tokens: z.int().nonnegative().optional().describe("Tokens of the prompt, once the engine has counted them."),
-    tokens: z.int().nonnegative().describe("Token events so far."),
+    tokens: z.int().nonnegative().describe("Number of token events so far."),
     tokens_per_second: z
       .number()
       .nonnegative()
       .optional()
-      .describe("Speed since the job's first token; present from the second token on."),
+      .describe("Tokens per second since the job's first token; present from the second token on."),
     age_ms: z.number().nonnegative().describe("Milliseconds since the job was accepted."),
     running_ms: z.number().nonnegative().optional().describe("Milliseconds since the job first got a slot."),
   })
@@ -68,7 +68,7 @@ export const JobListSchema = z
     total: z.int().nonnegative().describe("Number of all jobs; the list has at most 500."),
     of: z
       .enum(["all", "own"])
-      .describe("own: the list has only your own jobs, since the API token is marked neither admin nor monitor."),
+      .describe("own: the list has only your own jobs, since the API token has neither the right admin nor monitor."),
   })
   .meta({ id: "JobList" });
 export type JobList = z.infer<typeof JobListSchema>;
@@ -76,7 +76,7 @@ export type JobList = z.infer<typeof JobListSchema>;
 export const SessionCancelledSchema = z
   .object({
     session_id: z.string(),
-    cancelled: z.boolean().describe("Whether there was a job to cancel."),
+    cancelled: z.boolean().describe("Whether the session had a job, which is now cancelled."),
     job_id: z.string().optional(),
   })
   .meta({ id: "SessionCancelled" });

@@ -7,7 +7,7 @@ export const logLinesLimit = 500;
 
 export const LogLineSchema = z
   .object({
-    seq: z.int().nonnegative().describe("Number of the line since the process started, from 0."),
+    seq: z.int().nonnegative().describe("Number of the line, counted from 0 at the start of the process."),
     time: z.iso.datetime(),
     level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]),
     message: z.string(),

@@ -1,4 +1,4 @@
-// Owns the settings with which a model is loaded: flags, messages between the processes, and the worker's info share them.
+// Owns the settings with which a model is loaded. Flags, messages between the processes, and the worker's info share these settings.
 import { z } from "zod";
 
 /** Number types of the KV cache, by llama.cpp's names. The quantized types store 32 numbers with a common scale. */
@@ -17,12 +17,12 @@ export const LoraAdapterSchema = z
   .object({
     id: z.int().nonnegative().describe("The adapter's position among the worker's --lora flags."),
     file: z.string().describe("Name of the adapter's file, without its folder."),
-    scale: z.number().describe("Scale for requests that set no scale; 0: the adapter is off."),
+    scale: z.number().describe("Scale of the adapter for requests that set no scale; at 0, the adapter is off."),
   })
   .meta({ id: "LoraAdapter" });
 export type LoraAdapter = z.infer<typeof LoraAdapterSchema>;
 
-/** Far above any useful scale; the limit only keeps the numbers finite. */
+/** Limit for a scale: far above any useful scale, so it only keeps the numbers finite. */
 export const maxLoraScale = 1_000;
 export const maxLoraAdapters = 64;
 
@@ -50,17 +50,17 @@ export const LoadedSettingsSchema = z
     cache_type_v: CacheTypeSchema,
     flash_attention: z.boolean(),
     gpu_layers: z.int().nonnegative().describe("Number of layers on a GPU."),
-    mmap: z.boolean().describe("Whether the weights are mapped from the file."),
+    mmap: z.boolean().describe("Whether the weights are memory-mapped from the file."),
     mlock: z.boolean().describe("Whether locking the weights in memory was requested."),
     rope: z
       .object({
-        scaling: z.string().describe("none, linear, yarn, or the method that the model's file names."),
+        scaling: z.string().describe("RoPE scaling: none, linear, yarn, or the method that the model's file names."),
         freq_base: z.number().optional(),
         freq_scale: z.number(),
         yarn_orig_ctx: z.int().positive().optional(),
       })
       .optional()
-      .describe("Present if settings changed RoPE."),
+      .describe("Settings of RoPE; present if the worker's settings changed them."),
     lora: z.array(LoraAdapterSchema),
   })
   .meta({ id: "LoadedSettings" });

@@ -5,8 +5,9 @@ import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { ChatAbilitiesSchema, ModelKindSchema } from "./worker.ts";
 
 /**
- * unloaded: on disk. waiting: needs memory that other models hold. downloading, loading: in progress. ready: accepts jobs. unloading: the engine
- * exits. failed: the model could not be loaded, or its engine crashed too often; the next request tries again if a retry may help.
+ * unloaded: the file is on disk. waiting: the model needs memory that other models use. downloading, loading: in progress. ready: the model accepts
+ * jobs. unloading: the engine exits. failed: the model could not be loaded, or its engine crashed too often; the next request loads the model
+ * again if a retry may help.
  */
 export const ModelStateSchema = z.enum([
   "unloaded",
@@ -25,7 +26,7 @@ export type ModelSource = z.infer<typeof ModelSourceSchema>;
 
 export const maxModelNameChars = 256;
 
-/** A model named status could not be requested by its path, since `GET /v1/models/status` is another route. */
+/** Names that no model may have. A model named status could not be requested by path, since `GET /v1/models/status` is another route. */
 export const reservedModelNames: ReadonlySet<string> = new Set(["status"]);
 
 export const ModelNameSchema = z
@@ -41,11 +42,11 @@ const bytes = z.int().nonnegative();
 export const ModelMemorySchema = z
   .object({
     weights: bytes,
-    kv_cache: bytes.describe("KV cache of all slots, with recurrent states."),
+    kv_cache: bytes.describe("KV cache of all slots, including recurrent states."),
     compute: bytes.describe("Buffers of a forward pass, and the logits."),
     process: bytes.describe("Memory of the engine's process itself."),
-    total: bytes.describe("Total that counts against the budget while the model is loaded."),
-    measured: bytes.optional().describe("Resident memory of the engine's process, as of its last report."),
+    total: bytes.describe("Total memory, which counts against the budget while the model is loaded."),
+    measured: bytes.optional().describe("Resident memory of the engine's process, by the engine's last report."),
   })
   .meta({ id: "ModelMemory" });
 export type ModelMemory = z.infer<typeof ModelMemorySchema>;
@@ -65,7 +66,7 @@ export const ModelStatusSchema = z
       .optional()
       .describe("Name of the model's file, without its folder; present once the file is on disk."),
     deletable: z.boolean().describe("true if Waggle downloaded the file."),
-    pinned: z.boolean().describe("Whether the model is loaded from the start, and never unloaded to make room."),
+    pinned: z.boolean().describe("Whether the worker loads the model at its start and never unloads it to make room."),
     default: z.boolean().describe("Whether the model serves requests that name no model."),
     kind: ModelKindSchema.optional(),
     architecture: z.string().optional(),
@@ -83,8 +84,11 @@ export const ModelStatusSchema = z
       .number()
       .nullable()
       .describe("Seconds for which the model stays loaded after its last job; null: for ever."),
-    expires_at: z.iso.datetime().optional().describe("Time at which the model is unloaded, without further requests."),
-    loads: z.int().nonnegative().describe("How often the model was loaded so far."),
+    expires_at: z.iso
+      .datetime()
+      .optional()
+      .describe("Time at which the worker unloads the model if no further request comes."),
+    loads: z.int().nonnegative().describe("How often the model has been loaded."),
     modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     sha256: z.string().nullable().optional().describe("Hash of the model's file; null until it is computed."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model has been loaded."),
@@ -105,7 +109,7 @@ export type ModelStatus = z.infer<typeof ModelStatusSchema>;
 export const ModelBudgetSchema = z
   .object({
     memory: z.object({
-      total: bytes.nullable().describe("null: no budget."),
+      total: bytes.nullable().describe("Memory budget for all models, in bytes; null: no budget."),
       used: bytes.describe("Bytes of the models that are loaded or being loaded."),
     }),
     threads: z.int().positive().describe("Threads that all engines share."),
@@ -145,7 +149,9 @@ export const SwapModelRequestSchema = z
     unload_first: z
       .boolean()
       .default(false)
-      .describe("If memory has no room for both files, unload the old file first. Jobs wait meanwhile."),
+      .describe(
+        "If memory has no room for both files, unload the old file first. Jobs then wait until the new file is loaded.",
+      ),
   })
   .meta({ id: "SwapModelRequest" });
 export type SwapModelRequest = z.infer<typeof SwapModelRequestSchema>;
@@ -184,7 +190,11 @@ export const ModelEventSchema = z
       total_bytes: bytes.optional(),
       bytes_per_second: z.number().nonnegative().optional(),
       eta_ms: z.number().nonnegative().optional(),
-      part: z.int().positive().optional().describe("The part of a split model that is being downloaded, from 1."),
+      part: z
+        .int()
+        .positive()
+        .optional()
+        .describe("Number of the part of a split model that is being downloaded, from 1."),
       parts: z.int().positive().optional(),
     }),
     z.object({ type: z.literal("done"), model: ModelStatusSchema }),

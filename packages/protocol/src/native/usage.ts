@@ -40,7 +40,7 @@ export const ClientUsageSchema = z
       refused: count.describe("Requests rejected for any reason, including an exhausted quota."),
     }),
     jobs: z.object({ finished: count, failed: count, cancelled: count }),
-    running: count.describe("Jobs that are waiting or running now."),
+    running: count.describe("Number of jobs that are waiting or running now."),
     ...tokenShape,
     models: z.record(z.string(), z.object(tokenShape)).describe("Token counts by model."),
     quota: QuotaUseSchema.optional().describe("The client's quota, and its unused part now."),
@@ -50,7 +50,7 @@ export type ClientUsage = z.infer<typeof ClientUsageSchema>;
 
 export const UsageReportSchema = z
   .object({
-    since: z.iso.datetime().describe("Start of the worker, and of all counts."),
+    since: z.iso.datetime().describe("Time of the worker's start, from which all counts begin."),
     clients: z.array(ClientUsageSchema),
   })
   .meta({ id: "UsageReport" });

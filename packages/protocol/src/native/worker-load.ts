@@ -2,7 +2,7 @@
 // contains the last heartbeat of each worker.
 import { z } from "zod";
 
-/** A worker with more clients reports the clients that used the most tokens. */
+/** Limit for the clients in a heartbeat. A worker with more clients reports the clients that used the most tokens. */
 export const heartbeatClientsLimit = 32;
 
 const count = z.int().nonnegative();
@@ -15,7 +15,7 @@ const LatencySchema = z.object({
 
 export const WorkerLoadSchema = z
   .object({
-    started_at: z.iso.datetime().describe("Start of the worker process, and of all counts."),
+    started_at: z.iso.datetime().describe("Time of the worker process's start, from which all counts begin."),
     requests: z
       .object({ accepted: count, refused: count })
       .describe("Requests that ask for a job; in a fleet, the jobs that gateways sent to this worker."),
@@ -28,18 +28,24 @@ export const WorkerLoadSchema = z
     itl: LatencySchema.optional().describe("Inter-token latency since the last heartbeat; absent without tokens."),
     cpu: z.object({
       cores: count.describe("CPU cores of the machine."),
-      busy: z.number().min(0).max(1).describe("Busy share of all cores since the last heartbeat, by all processes."),
+      busy: z
+        .number()
+        .min(0)
+        .max(1)
+        .describe("Share of the time of all cores that all processes used since the last heartbeat."),
     }),
     memory: z.object({
       worker_bytes: count.describe("Resident memory of the worker's process."),
       engine_bytes: count.describe("Resident memory of the worker's engine processes, models included."),
-      free_bytes: count.describe("Memory of the machine that programs can still use."),
+      free_bytes: count.describe("Memory of the machine that is still available."),
       total_bytes: count,
     }),
     gpu: z
       .object({ name: z.string().max(256), used_bytes: count, total_bytes: count })
       .optional()
-      .describe("Sum over the GPUs that the engines use. used_bytes counts all programs. Absent without a GPU."),
+      .describe(
+        "Memory of the GPUs that the engines use, added up. used_bytes counts all programs. Absent without a GPU.",
+      ),
     clients: z
       .array(
         z.object({

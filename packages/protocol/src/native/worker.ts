@@ -22,12 +22,12 @@ export const ChatAbilitiesSchema = z
       ),
     tools: z
       .boolean()
-      .describe("Whether the model has a syntax for calls. Without a syntax, the prompt describes one."),
+      .describe("Whether the model has a syntax for calls. If not, the prompt describes a generic syntax."),
     parallel_tool_calls: z.boolean(),
     thinking: z.enum(["always", "switchable", "never"]),
     switches: z.array(z.string()).describe("Template variables that change how an answer begins."),
     template_variables: z.array(z.string()).describe("Variables that chat_template_kwargs may set."),
-    warning: z.string().optional().describe("Why some abilities of the chat template are unknown."),
+    warning: z.string().optional().describe("Why some abilities of the chat template could not be found."),
   })
   .meta({ id: "ChatAbilities" });
 export type ChatAbilities = z.infer<typeof ChatAbilitiesSchema>;
@@ -58,19 +58,19 @@ export const WorkerInfoSchema = z
         "Hash of the model's file, computed while no job runs; null until then. For a split model, the hash of its concatenated parts.",
       ),
     architecture: z.string().optional().describe("The architecture that the model's file names: llama, qwen3, …"),
-    quantization: z.string().optional().describe("Type of most weights, such as Q4_K_M."),
+    quantization: z.string().optional().describe("Number type of most weights, such as Q4_K_M."),
     description: z.string().optional().describe("general.description of the model's file."),
     model_modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     device: z.string().optional().describe("The device that computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
-    engine_build: z.string().optional().describe("Origin of the engine's binary: prebuilt, or compiled from source."),
+    engine_build: z.string().optional().describe("Origin of the engine's binary: prebuilt or compiled from source."),
     settings: LoadedSettingsSchema.optional().describe("The settings of the loaded model; present once it is loaded."),
     kind: ModelKindSchema.optional().describe("The purpose of the model; present once it is loaded."),
     embedding_size: z
       .int()
       .positive()
       .optional()
-      .describe("Length of the model's vectors, if the model computes vectors."),
+      .describe("Length of the model's embedding vectors, if the model computes embeddings."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model is loaded."),
     infill: z.boolean().optional().describe("Whether the model supports infill of code."),
     prefill_budget: z

@@ -1,15 +1,17 @@
-// Owns the answers of Ollama's API. Shapes after Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
+// Owns the answers of Ollama's API. The shapes follow Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
 // since Ollama's clients misread such answers.
 import { z } from "zod";
 
 const nanoseconds = z.int().nonnegative();
 
-/** `done`, and fields that are present only if `done` is true. */
+/** `done`, and the fields that are present only in an answer with `done: true`. */
 const doneShape = {
   done: z.boolean(),
   done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
-  total_duration: nanoseconds.optional().describe("Nanoseconds, like all durations."),
-  load_duration: nanoseconds.optional().describe("Time until the model was loaded and a slot was free."),
+  total_duration: nanoseconds
+    .optional()
+    .describe("Duration of the request in nanoseconds; all durations are in nanoseconds."),
+  load_duration: nanoseconds.optional().describe("Time until the model was loaded and the job got a slot."),
   prompt_eval_count: z.int().nonnegative().optional().describe("Prompt tokens, including cached ones."),
   prompt_eval_duration: nanoseconds.optional(),
   eval_count: z.int().nonnegative().optional(),
@@ -58,7 +60,9 @@ export const OllamaGenerateAnswerSchema = z
     context: z
       .array(z.int().nonnegative())
       .optional()
-      .describe("The conversation so far, as numbers to send with the next request. The numbers are not tokens."),
+      .describe(
+        "The conversation so far, encoded as numbers, to send with the next request. The numbers are not tokens.",
+      ),
     logprobs: z.array(LogprobSchema).optional(),
     ...doneShape,
   })
@@ -76,7 +80,9 @@ export const OllamaEmbedAnswerSchema = z
   .meta({ id: "OllamaEmbedAnswer" });
 
 export const OllamaEmbeddingsAnswerSchema = z
-  .object({ embedding: z.array(z.number()).describe("Vector, normalized to length 1, unlike in Ollama.") })
+  .object({
+    embedding: z.array(z.number()).describe("The vector, normalized to length 1. Ollama does not normalize here."),
+  })
   .meta({ id: "OllamaEmbeddingsAnswer" });
 
 const DetailsSchema = z.object({
@@ -108,7 +114,9 @@ export const OllamaRunningSchema = z
     models: z.array(
       z.object({
         ...listedShape,
-        expires_at: z.string().describe("Far in the future for a model that is never unloaded."),
+        expires_at: z
+          .string()
+          .describe("Time at which the model is unloaded; far in the future for a model that is never unloaded."),
         size_vram: z.int().nonnegative(),
         context_length: z.int().nonnegative(),
       }),
@@ -124,7 +132,9 @@ export const OllamaShowSchema = z
     parameters: z.string().describe("One line per parameter: the name, then the value."),
     template: z
       .string()
-      .describe("A placeholder that shows which parts of a request the model supports; not the real chat template."),
+      .describe(
+        "A placeholder that shows which parts of a request the model supports, instead of the real chat template.",
+      ),
     details: DetailsSchema,
     model_info: z.record(z.string(), z.union([z.string(), z.number()])),
     capabilities: z.array(z.string()),

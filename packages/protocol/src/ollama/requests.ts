@@ -1,4 +1,4 @@
-// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. Shapes after Ollama's API
+// Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. The shapes follow Ollama's API
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
@@ -21,7 +21,7 @@ export const ollamaLimits = {
   statusChars: 64,
 } as const;
 
-/** Python's and Rust's clients send null for absent fields. */
+/** An optional field. Ollama's clients in Python and Rust send null for absent fields. */
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const modelShape = {
@@ -35,7 +35,9 @@ const ThinkSchema = z
     [z.boolean(), z.enum(["low", "medium", "high", "max"])],
     'must be true, false, "low", "medium", "high" or "max"',
   )
-  .describe("Default: true, if the model can think. No effect on raw prompts and infill.");
+  .describe(
+    "Whether or how much the model thinks. Default: true, if the model can think. No effect on raw prompts and infill.",
+  );
 export type OllamaThink = z.infer<typeof ThinkSchema>;
 
 const FormatSchema = z.union(
@@ -54,13 +56,15 @@ const OptionsSchema = z.object({
   typical_p: nullish(
     z.literal([0, 1], "typical sampling is not supported; only 0 and 1 are accepted, which turn it off"),
   ),
-  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64. -1 means the whole context."),
+  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe(
+    "Number of last tokens that penalties cover. Default: 64. -1: the whole context.",
+  ),
   repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
   presence_penalty: nullish(z.number().min(-2).max(2)),
   frequency_penalty: nullish(z.number().min(-2).max(2)),
   seed: nullish(WideSeedSchema),
   num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
-    "Default: until the context is full; 0 and negative values mean the same.",
+    "Maximum number of tokens. Default, 0 and negative values: until the context is full.",
   ),
   stop: nullish(
     z.union(
@@ -110,14 +114,16 @@ const answerShape = {
   options: nullish(OptionsSchema),
   keep_alive: nullish(KeepAliveSchema),
   logprobs: nullish(z.boolean()),
-  top_logprobs: nullish(z.int().min(0).max(ollamaLimits.topLogprobs)).describe("Needs logprobs."),
+  top_logprobs: nullish(z.int().min(0).max(ollamaLimits.topLogprobs)).describe(
+    "Number of alternatives for each token. Needs logprobs.",
+  ),
 };
 
 export const OllamaChatRequestSchema = z
   .object({
     ...answerShape,
     messages: nullish(z.array(OllamaMessageSchema).max(requestLimits.messages)).describe(
-      "If empty, the request only loads the model.",
+      "The conversation. If empty, the request only loads the model.",
     ),
     tools: nullish(ToolsSchema),
   })
@@ -127,8 +133,8 @@ export type OllamaChatRequest = z.infer<typeof OllamaChatRequestSchema>;
 export const OllamaGenerateRequestSchema = z
   .object({
     ...answerShape,
-    prompt: nullish(z.string()).describe("If empty, the request only loads the model."),
-    suffix: nullish(z.string()).describe("The text after the answer. Needs a model with infill."),
+    prompt: nullish(z.string()).describe("The prompt. If empty, the request only loads the model."),
+    suffix: nullish(z.string()).describe("The text that follows the gap, for infill. Needs a model with infill."),
     system: nullish(z.string()),
     template: nullish(
       z.literal("", "must be empty: the worker uses the model's chat template, or with raw no template"),
@@ -164,7 +170,7 @@ export const OllamaEmbedRequestSchema = z
         inputsMessage,
       ),
     ),
-    truncate: nullish(z.boolean()).describe("Whether the end of a text that is too long is cut off. Default: true."),
+    truncate: nullish(z.boolean()).describe("Whether to cut off the end of a text that is too long. Default: true."),
     dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(
       "Number of leading dimensions to return; the shortened vector is normalized to length 1.",
     ),

@@ -1,4 +1,4 @@
-// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. Shapes after OpenAI's
+// Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. The shapes follow OpenAI's
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
@@ -23,7 +23,7 @@ export type OpenAiUsage = z.infer<typeof UsageFieldsSchema>;
 export const PromptProgressReportSchema = z.object({
   total: z.int().describe("Number of prompt tokens."),
   cache: z.int().describe("Number of prompt tokens that were in the KV cache from the start."),
-  processed: z.int().describe("Number of prompt tokens in the KV cache now, including cache."),
+  processed: z.int().describe("Number of prompt tokens in the KV cache now, including the tokens counted in cache."),
   time_ms: z.number().describe("Milliseconds since the job got its slot."),
 });
 export type PromptProgressReport = z.infer<typeof PromptProgressReportSchema>;
@@ -50,10 +50,13 @@ export type ChatFinishReason = z.infer<typeof ChatFinishReasonSchema>;
 
 const headShape = {
   id: z.string(),
-  created: z.int().describe("Seconds since 1970."),
+  created: z.int().describe("Creation time, in seconds since 1970."),
   model: z.string(),
   system_fingerprint: z.string(),
-  timings: z.record(z.string(), z.number()).optional().describe("An addition to OpenAI's fields, as in llama-server."),
+  timings: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe("A field of llama-server's API, in addition to OpenAI's fields."),
 };
 
 export const ChatCompletionSchema = z
@@ -83,7 +86,7 @@ export const ChatCompletionSchema = z
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletionSchema>;
 
-/** The first chunk of a call has the name. */
+/** A piece of a call. Only the first piece has the name. */
 const CallDeltaSchema = z.object({ name: z.string().optional(), arguments: z.string() });
 
 export const ChatCompletionChunkSchema = z

@@ -7,7 +7,7 @@ export const ModelSchema = z
   .object({
     id: z.string(),
     object: z.literal("model"),
-    type: z.literal("model").describe("A field of Anthropic's API, like display_name and created_at."),
+    type: z.literal("model").describe("A field of Anthropic's API, as are display_name and created_at."),
     display_name: z.string(),
     created: z.int(),
     created_at: z.iso.datetime(),
@@ -20,14 +20,14 @@ export const ModelSchema = z
         size: z.int().optional(),
       })
       .describe("A field of llama-server's API."),
-    state: ModelStateSchema.describe("Waggle's addition to OpenAI's fields, as kind and aliases are."),
+    state: ModelStateSchema.describe("Waggle's addition to OpenAI's fields, as are kind and aliases."),
     status: z
       .object({
         value: z.enum(["unloaded", "loading", "loaded"]),
         failed: z.literal(true).optional(),
         error: z.string().optional(),
       })
-      .describe("The state in llama-server's terms."),
+      .describe("The model's state, in llama-server's terms."),
     kind: ModelKindSchema.optional(),
     aliases: z.array(z.string()).optional(),
     chat: ChatAbilitiesSchema.optional().describe(

@@ -1,5 +1,5 @@
 // Owns the requests of OpenAI's dialect. Unknown fields are ignored, as OpenAI's clients expect; known fields are checked as strictly as on the
-// native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings).
+// native routes. The shapes follow OpenAI's API reference (chat completions, completions, embeddings).
 import { z } from "zod";
 import { chatShape } from "../fields/chat-options.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
@@ -9,8 +9,8 @@ import { WideSeedSchema } from "../fields/seed.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "../fields/tools.ts";
 
 /**
- * Prompts have no limit here: only the engine knows how much text fits into a context. The limits apply to other texts and to parts of
- * prompts. Each limit allows more text than a context of 128 Ki tokens can hold.
+ * Prompts have no limit here: only the engine knows how much text fits into a context. The limits apply to other texts, and to the number of parts of
+ * a prompt. Each limit allows more text than a context of 128 Ki tokens can hold.
  */
 export const openAiLimits = {
   /** Prompts in one completion request. */
@@ -21,7 +21,7 @@ export const openAiLimits = {
   /** Content parts in one message. */
   contentParts: 1_024,
   modalities: 4,
-  /** Characters of a schema's description, which has no effect. */
+  /** Characters of a schema's description. The description has no effect. */
   descriptionChars: 65_536,
   userChars: 1_024,
   embeddingInputs: 2_048,
@@ -33,7 +33,7 @@ export const openAiLimits = {
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-/** For a part that is not text (image, audio, file), the error names the part's type. */
+/** A text part. For any other part (image, audio, file), the error names the part's type. */
 const TextPartSchema = z.object({
   type: z.literal("text", {
     error: ({ input }) =>
@@ -149,8 +149,8 @@ export const ChatCompletionRequestSchema = z
   .object({
     ...completionShape,
     messages: z.array(ChatRequestMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-    max_tokens: nullish(LengthSchema).describe("-1: until the context is full."),
-    max_completion_tokens: nullish(LengthSchema).describe("-1: until the context is full."),
+    max_tokens: nullish(LengthSchema).describe("Maximum number of tokens. -1: until the context is full."),
+    max_completion_tokens: nullish(LengthSchema).describe("Maximum number of tokens. -1: until the context is full."),
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
@@ -201,11 +201,11 @@ export const CompletionRequestSchema = z
       "Number of alternatives for each token. With echo also for the prompt's tokens; then the prompt is computed without the cache.",
     ),
     echo: nullish(z.boolean()).describe("Return the prompt before the answer."),
-    suffix: nullish(z.string()).describe("The text after the answer, for models that were trained on infill."),
+    suffix: nullish(z.string()).describe("The text that follows the answer. Needs a model that was trained on infill."),
     repetition_limit: chatShape.repetition_limit,
     guided_json: z.null("is not supported here; send a grammar, or the schema to /v1/chat/completions").optional(),
     best_of: nullish(z.int().min(1).max(openAiLimits.choices)).describe(
-      "Generate this many answers and return the n most probable ones, by the mean logprob of their tokens.",
+      "Generate this many answers, and return the n answers with the highest mean logprob.",
     ),
   })
   .meta({ id: "CompletionRequest" });

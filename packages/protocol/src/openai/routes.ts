@@ -1,4 +1,4 @@
-// Owns the route table of OpenAI's dialect. All routes are served under `/v1`, and nearly all also without `/v1`, as in llama-server.
+// Owns the route table of OpenAI's dialect. All routes are served under `/v1`. As in llama-server, nearly all are also served without `/v1`.
 import { ChatCompletionChunkSchema, ChatCompletionSchema, CompletionSchema, EmbeddingsSchema } from "./answers.ts";
 import { ModelListSchema, ModelSchema } from "./models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./requests.ts";

@@ -31,7 +31,7 @@ export interface OpenApiOptions {
   readonly groups: readonly RouteGroup[];
 }
 
-/** Routes whose errors have the same shape. */
+/** The routes of a dialect, whose errors have the same shape. */
 export interface RouteGroup {
   readonly tag: string;
   readonly note?: string;
@@ -171,7 +171,7 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
     types[route.streamType ?? "text/event-stream"] = { schema };
-    // Dialects whose routes can also answer with one object have only one kind of stream.
+    // A route that can also answer with one object has only one kind of stream.
     if (route.response === undefined) types["application/x-ndjson"] = { schema };
   }
   if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };

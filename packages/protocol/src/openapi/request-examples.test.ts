@@ -8,7 +8,7 @@ const requests = new Map(
   ),
 );
 
-it("has an example for each request schema, and no other examples", () => {
+it("the table has an example for each request schema, and no other examples", () => {
   expect(Object.keys(requestExamples).toSorted()).toEqual([...requests.keys()].toSorted());
 });
 
@@ -16,7 +16,7 @@ it.each([...requests])("has a valid example: %s", (id, schema) => {
   expect(schema.safeParse(requestExamples[id]).error?.message).toBeUndefined();
 });
 
-it("appears in the OpenAPI document, which also describes each route group", () => {
+it("each example appears in the OpenAPI document, which also describes each route group", () => {
   const { paths, tags } = workerOpenApi("1.0.0") as {
     paths: Record<string, Record<string, { requestBody?: { content: Record<string, { example?: unknown }> } }>>;
     tags: readonly { name: string; description?: string }[];

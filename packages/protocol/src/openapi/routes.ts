@@ -26,13 +26,13 @@ import {
 
 export interface Route {
   readonly method: "get" | "post" | "put" | "delete";
-  /** With `:name` parameters. */
+  /** The path; parameters are written as `:name`. */
   readonly path: string;
   readonly summary: string;
   /** The route needs no token and accepts any Host and Origin, for probes from any machine. */
   readonly open?: true;
   readonly request?: z.ZodType;
-  /** Of a successful response; default: 200. */
+  /** The status of a successful response; default: 200. */
   readonly status?: 201 | 202 | 204;
   readonly response?: z.ZodType;
   /** The schema of the stream's events. The stream is SSE unless `streamType` is set. */
@@ -41,7 +41,7 @@ export interface Route {
   readonly contentType?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Without the codes of the access checks. */
+  /** The error codes of the route, without the codes of the access checks. */
   readonly errors?: readonly ErrorCode[];
 }
 
@@ -79,7 +79,7 @@ export const workerRoutes = {
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },
     headers: {
-      "last-event-id": "The token index to resume after, as EventSource sends it.",
+      "last-event-id": "The token index to resume after. Browsers' EventSource sends this header when it reconnects.",
       accept: "application/x-ndjson for NDJSON.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],

@@ -1,4 +1,4 @@
-// Owns the requests that rank documents by a query or score pairs of texts. Shapes after the API references
+// Owns the requests that rank documents by a query or score pairs of texts. The shapes follow the API references
 // of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
@@ -43,7 +43,7 @@ export const RerankRequestSchema = z
     query: text.min(1, "must not be empty"),
     documents: documents(DocumentSchema).nullish().describe("The documents, as in the APIs of Jina, Cohere and vLLM."),
     texts: documents(text).nullish().describe("TEI's name for `documents`; then the answer is a plain list."),
-    top_n: z.int().min(0).nullish().describe("Number of best documents to return. 0 means all, and is the default."),
+    top_n: z.int().min(0).nullish().describe("Number of best documents to return. Default: 0, which means all."),
     top_k: z.unknown().optional().describe("Rejected: use top_n."),
     return_documents: z
       .boolean()
@@ -53,7 +53,7 @@ export const RerankRequestSchema = z
       .boolean()
       .nullish()
       .describe("A field of TEI's and llama-server's APIs: return the texts too. Default: false."),
-    raw_scores: z.boolean().nullish().describe("Return logits instead of scores from 0 to 1."),
+    raw_scores: z.boolean().nullish().describe("Whether to return logits instead of scores from 0 to 1."),
     truncation_direction: z.enum(["Right", "right"], "only the right end of a text can be cut off").nullish(),
     max_tokens_per_doc: z
       .unknown()
@@ -69,7 +69,9 @@ const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up
 export const ScoreRequestSchema = z
   .object({
     model: z.string().max(requestLimits.modelChars).nullish(),
-    text_1: ScoreTextsSchema.describe("One text for all of text_2, or one text for each text of text_2."),
+    text_1: ScoreTextsSchema.describe(
+      "One text, which is compared with all of text_2, or one text for each text of text_2.",
+    ),
     text_2: ScoreTextsSchema,
     ...truncateShape,
   })
@@ -78,7 +80,7 @@ export type ScoreRequest = z.infer<typeof ScoreRequestSchema>;
 
 const UsageSchema = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
 
-/** The best document is first. */
+/** The answer to a ranking request. The best document is first. */
 export const RankingSchema = z
   .union([
     z.object({
@@ -108,7 +110,7 @@ export const ScoresSchema = z
   .object({
     id: z.string(),
     object: z.literal("list"),
-    created: z.int().describe("Seconds since 1970."),
+    created: z.int().describe("Creation time, in seconds since 1970."),
     model: z.string(),
     data: z.array(z.object({ index: z.int(), object: z.literal("score"), score: z.number() })),
     usage: UsageSchema,

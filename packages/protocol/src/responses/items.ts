@@ -1,4 +1,4 @@
-// Owns the input items of OpenAI's Responses API: messages, reasoning, calls and their results. Unknown fields are ignored. Shapes after OpenAI's
+// Owns the input items of OpenAI's Responses API: messages, reasoning, calls and their results. Unknown fields are ignored. The shapes follow OpenAI's
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
@@ -82,7 +82,7 @@ const CallOutputItemSchema = z.object({
 
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
 
-/** Items of OpenAI's server tools and internal data. A history may contain such items, but they are not passed to the model. */
+/** Items of OpenAI's server tools and internal data. A history may contain such items, but the model does not get them. */
 const ServerItemSchema = z.object({
   type: z.enum([
     "additional_tools",

@@ -1,5 +1,5 @@
 // Owns the requests and answers of OpenAI's Responses API. Unknown fields are ignored, as OpenAI's clients expect; a known field without support
-// is rejected with its name. Shapes after OpenAI's API reference (Responses).
+// is rejected with its name. The shapes follow OpenAI's API reference (Responses).
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
@@ -36,14 +36,14 @@ const MetadataSchema = z
     message: `at most ${responseLimits.metadataPairs} pairs`,
   });
 
-/** The fields from which the prompt is built. Token counts need only these fields. */
+/** The fields from which the prompt is built. A request that counts tokens needs only these fields. */
 const conversationShape = {
   ...thinkingShape,
   model: z.string().max(requestLimits.modelChars).nullish(),
   input: z
     .union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])
     .nullish()
-    .describe("Default: one empty user message, also for an empty list."),
+    .describe("The conversation. If absent or empty: one empty user message."),
   instructions: z.string().nullish(),
   previous_response_id: IdSchema.nullish().describe(
     "The conversation of this response precedes the input. 404 if the response is no longer stored.",
@@ -117,12 +117,12 @@ export const ResponseUsageSchema = z
   .meta({ id: "ResponseUsage" });
 export type ResponseUsage = z.infer<typeof ResponseUsageSchema>;
 
-/** For the documents only; leaves out many optional fields of OpenAI. */
+/** The answer, only for the documents. The schema leaves out many optional fields of OpenAI. */
 export const ResponseSchema = z
   .looseObject({
     id: z.string(),
     object: z.literal("response"),
-    created_at: z.int().describe("Seconds since 1970."),
+    created_at: z.int().describe("Creation time, in seconds since 1970."),
     status: z.enum(["in_progress", "completed", "incomplete", "failed"]),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
     incomplete_details: z.object({ reason: z.string() }).nullable(),
@@ -144,7 +144,7 @@ export const ResponseStreamEventSchema = z
     sequence_number: z
       .int()
       .describe(
-        "Number of the event, from 0 without gaps, keepalive events included. The same in every stream of the response.",
+        "Number of the event: 0, 1, 2, …, with keepalive events counted. An event has the same number in every stream of the response.",
       ),
   })
   .meta({ id: "ResponseStreamEvent" });

@@ -1,4 +1,4 @@
-// Owns tools and tool choice of OpenAI's Responses API. Shapes after OpenAI's API reference.
+// Owns tools and tool choice of OpenAI's Responses API. The shapes follow OpenAI's API reference.
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
@@ -32,12 +32,12 @@ const NamespaceSchema = z.object({
 
 /** Tools that OpenAI's servers run, such as web_search, file_search and mcp. They are not offered to the model. */
 const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
-  description: "Any other type: a tool that OpenAI's servers run. Such tools are ignored.",
+  description: "A tool of any type that is not listed: OpenAI's servers run such tools, and workers ignore them.",
 });
 
 const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace"]);
 
-/** Maps all other tool types to one type, so that a request with a new tool type of OpenAI is not rejected. */
+/** Maps all unknown tool types to the type `server`, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
   const type = (tool as { type?: unknown } | null | undefined)?.type;
   return typeof type === "string" && !clientTools.has(type) ? { type: "server" } : tool;

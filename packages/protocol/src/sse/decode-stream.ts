@@ -1,11 +1,11 @@
-// Owns the reading of streams: turns bytes into an iterable of decoded values, and handles UTF-8, order, errors, and a consumer that stops early.
+// Owns the reading of streams: turns bytes into an iterable of decoded values. Handles UTF-8, order, errors, and consumers that stop early.
 
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 
 /** Passes each decoded value to the `emit` given to `CreateDecoder`. An error thrown by either method ends the stream. */
 export interface Decoder {
   feed(text: string): void;
-  /** Called after the last byte. */
+  /** Called after the last byte, to emit remaining values. */
   end(): void;
 }
 
@@ -19,7 +19,7 @@ export interface Source {
 }
 
 /**
- * Reads only when the consumer requests a value. Leaving the loop cancels the source, and so does an error. The iterator is an explicit object
+ * Reads only when the consumer requests a value. Cancels the source when the consumer leaves the loop, and after an error. The iterator is an object
  * instead of an async generator: the `return()` of a generator waits for the pending read, so a consumer could not leave a silent stream.
  * @param open called for each iteration, before its first read
  */
@@ -44,7 +44,7 @@ export function sourceOf(body: ByteStream): Source {
 }
 
 function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): AsyncIterator<T, undefined> {
-  // The values of one chunk at most: the next chunk is read when all were delivered.
+  // At most the values of one chunk: the next chunk is read when all these values are delivered.
   let ready: T[] = [];
   let position = 0;
   let ended = false;
@@ -58,7 +58,7 @@ function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): Asy
   );
   const utf8 = new TextDecoder();
 
-  /** Cancels the source, ignoring its errors: the consumer needs no more values, or the stream is unusable. */
+  /** Cancels the source when the consumer needs no more values or the stream is unusable. Errors of the source are ignored. */
   function leaveSource(): void {
     ended = true;
     left = true;

@@ -3,13 +3,13 @@
 export interface SseFrame {
   readonly event?: string;
   readonly id?: string;
-  /** May have several lines; the reader receives each line break as "\n". */
+  /** The data, which may have several lines. The reader receives each line break as "\n". */
   readonly data: string;
 }
 
 /**
  * Encodes one frame, including the empty line at its end.
- * @throws TypeError when `event` or `id` has a line break, which would start another field, or `id` a NUL, for which readers drop the id
+ * @throws TypeError when `event` or `id` has a line break, which would start another field, or `id` has a NUL, since readers drop such an id
  */
 export function encodeSse(frame: SseFrame): string {
   let text = "";

@@ -33,7 +33,7 @@ export function createNdjsonDecoder(
   options: { readonly maxLineBytes?: number } = {},
 ): Decoder {
   const { maxLineBytes = defaultMaxLineBytes } = options;
-  // Fragments of the unfinished line, joined once: searching the whole line again after each chunk would take quadratic time.
+  // Fragments of the unfinished line, which are joined at its end: searching the whole line again after each chunk would take quadratic time.
   let fragments: string[] = [];
   let pendingChars = 0;
   let line = 1;

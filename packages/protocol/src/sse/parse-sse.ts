@@ -1,4 +1,4 @@
-// Parses event streams: eventsource-parser, with a size limit, a byte stream as input, and a typed error.
+// Parses event streams with the package eventsource-parser, and adds a size limit, byte streams as input, and a typed error.
 import { createParser } from "eventsource-parser";
 import { decodeStream, sourceOf, type ByteStream, type Decoder } from "./decode-stream.ts";
 import type { SseFrame } from "./encode-sse.ts";
@@ -41,7 +41,7 @@ export interface SseLimits {
 export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseLimits = {}): Decoder {
   const { maxFrameBytes = defaultMaxFrameBytes } = options;
   const parser = createParser({
-    // Limits only the characters buffered between two chunks; `onEvent` checks frames that arrive in one chunk.
+    // This option limits only the characters buffered between two chunks; `onEvent` checks frames that arrive in one chunk.
     maxBufferSize: maxFrameBytes,
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") throw new SseLimitError(maxFrameBytes);

@@ -29,7 +29,7 @@ function run(path: string): unknown {
   return JSON.parse(execFileSync(process.execPath, [join(root, path)], { encoding: "utf8" }));
 }
 
-it("keeps each module's location, in a package and in the workspace", async () => {
+it("keeps the location of each module, for a package and for the workspace", async () => {
   const say = "export const here = (): string => import.meta.url;\n";
   write("apps/toy/src/deep/place.ts", say);
   write("packages/part/src/lib/place.ts", say);
@@ -61,7 +61,7 @@ it("keeps each module's location, in a package and in the workspace", async () =
   expect(run("out/apps/toy/dist/engine/other.js")).toEqual(placesBelow("out", "libraries"));
 });
 
-it("finds an engine's package where it is placed, otherwise where it is installed, and keeps other names", async () => {
+it("finds an engine's package at its path in the build, otherwise where it is installed, and keeps other names", async () => {
   const importAll = `const names = [() => import("@node-llama-cpp/here"), () => import("@node-llama-cpp/elsewhere")];
      const found = await Promise.all(names.map((name) => name().then(({ id }) => id, ({ code }) => code)));
      console.log(JSON.stringify(found));`;
@@ -79,7 +79,7 @@ it("finds an engine's package where it is placed, otherwise where it is installe
   expect(run("out/apps/toy/dist/engine/other.js")).toEqual(["placed", "ERR_MODULE_NOT_FOUND"]);
 });
 
-it("fails when something cannot be resolved", async () => {
+it("fails when an import cannot be resolved", async () => {
   write("apps/toy/src/main.ts", 'import "./nowhere.ts";');
   write("apps/toy/src/engine/other.ts", "");
   await expect(bundleTo("", placeInWorkspace)).rejects.toThrow(/nowhere/);

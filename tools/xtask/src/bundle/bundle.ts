@@ -1,4 +1,4 @@
-// Bundles a program's modules into few files: one for each entry, and one for each module that is imported later.
+// Bundles a program's modules into few files: one for each entry, and one for each dynamically imported module.
 import { realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -8,15 +8,15 @@ import type { PlaceOf } from "./places.ts";
 import type { LibraryEntry, Program } from "./programs.ts";
 
 export interface BundleOptions {
-  /** The repository. */
+  /** The root folder of the repository. */
   readonly root: string;
   /** The root folder of the build. `placeOf` gives the path of each entry's file below it. */
   readonly outFolder: string;
   readonly program: Program;
   readonly placeOf: PlaceOf;
-  /** Written next to each file; for developers. */
+  /** Whether to write a source map next to each file, for developers. */
   readonly sourceMaps?: boolean;
-  /** Bare names that are imported from a path in the build; other names of the engine's packages are unchanged. */
+  /** Paths in the build for bare names of the engine's packages. Names that are not in the map stay unchanged. */
   readonly placed?: ReadonlyMap<string, string>;
 }
 
@@ -25,15 +25,15 @@ const target = "node20.19";
 
 /** The engine's packages hold native code, one package for each kind of machine, so they are not bundled but found at run time. */
 const enginePackages = /^@node-llama-cpp\//;
-/** Native code that clones files. Only a downloader that we do not use would load it. */
+/** Packages that are never loaded: only a downloader that we do not use would load this native code, which clones files. */
 const unused = ["@reflink/*"];
 
-/** Defines `require`: CommonJS modules load Node's modules with it, and ES modules do not have it. */
+/** Defines `require`, which ES modules do not have: bundled CommonJS modules load Node's modules with `require`. */
 const banner =
   'import { createRequire as createRequireOfBundle } from "node:module";\nconst require = createRequireOfBundle(import.meta.url);';
 
 /**
- * Modules may find their own location only by `import.meta.url`; the bundle must keep the location that the module's file has without it.
+ * Modules may find their location only by `import.meta.url`, and the bundle must keep the folder that a module has without bundling.
  * @returns the bundled source files, relative to the repository's root
  * @throws Error when something cannot be resolved
  */
@@ -48,7 +48,7 @@ export async function bundle(options: BundleOptions): Promise<readonly string[]>
 
 interface OutputFolder {
   readonly path: string;
-  /** Source of each file in the folder, by the file's name. */
+  /** Path of the source of each file in the folder, by the file's name. */
   readonly entries: Readonly<Record<string, string>>;
 }
 
@@ -61,7 +61,7 @@ function foldersOf({ root, outFolder, program, placeOf }: BundleOptions): readon
     entries[basename(place, extname(place))] = join(root, program.folder, "src", `${entry}.ts`);
     folders.set(dirname(place), entries);
   }
-  // A library's process is small. It shares no chunk with the program, because that chunk would contain the whole library.
+  // A process of a library is small. It shares no chunk with the program, because a shared chunk would contain the whole library.
   const ofLibraries = (program.libraryEntries ?? []).map((entry) => ({
     path: join(outFolder, entry.folder),
     entries: { [basename(entry.module, ".js")]: libraryModule(root, entry) },
@@ -80,7 +80,7 @@ async function bundleInto({ path, entries }: OutputFolder, options: BundleOption
     outdir: path,
     absWorkingDir: options.root,
     bundle: true,
-    // A module that is imported later is a separate file, so that it is not loaded before.
+    // A dynamically imported module is a separate file, so that the program loads the module only when needed.
     splitting: true,
     chunkNames: "[name]-[hash]",
     platform: "node",
@@ -90,14 +90,14 @@ async function bundleInto({ path, entries }: OutputFolder, options: BundleOption
     sourcemap: options.sourceMaps === true ? "linked" : false,
     legalComments: "none",
     metafile: true,
-    // Errors are thrown.
+    // esbuild throws errors, so it need not print them.
     logLevel: "silent",
     external: unused,
     plugins: [engineFinder(path, options), whereabouts(path, options)],
   });
 }
 
-/** Resolves the names of the engine's packages to paths: the given ones or, within the repository, the installed ones. */
+/** Resolves the names of the engine's packages to the paths in `placed` or, within the repository, to the installed packages. */
 function engineFinder(from: string, { outFolder, placed }: BundleOptions): Plugin {
   return {
     name: "engine-finder",
@@ -138,7 +138,7 @@ function whereabouts(from: string, { root, outFolder, placeOf, program }: Bundle
 
 const loaders: Readonly<Record<string, Loader>> = { ".ts": "ts" };
 
-/** The relative URL of an import. */
+/** The URL of the path, relative to the folder of the bundled file. */
 function urlFrom(folder: string, path: string): string {
   const url = encodeURI(relative(folder, path).split(sep).join("/")).replaceAll(/[?#]/g, encodeURIComponent);
   return url.startsWith(".") ? url : `./${url}`;

@@ -1,4 +1,4 @@
-// Owns the build of a folder: `main.ts apps/worker` bundles its program, or its threads, into its dist/.
+// Owns the build of a folder: `main.ts apps/worker` bundles the program or the threads of apps/worker into apps/worker/dist/.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,6 @@ const program = all.find((one) => one.folder === folder);
 if (program === undefined)
   throw new Error(`Cannot build ${folder}: choose one of ${all.map((one) => one.folder).join(", ")}`);
 
-// Chunks have a hash in their names, so that old ones would not be overwritten.
+// The names of chunks contain a hash, so a build would not overwrite old chunks.
 await rm(join(root, folder, "dist"), { recursive: true, force: true });
 await bundle({ root, outFolder: root, program, placeOf: placeInWorkspace, sourceMaps: true });

@@ -1,4 +1,4 @@
-// Gives the path of a module after a build, relative to the root of the build: the repository itself, or a package to install.
+// Computes the path of a module after a build, relative to the root of the build. The root is the repository, or a package to install.
 import { sep } from "node:path";
 
 /**
@@ -14,9 +14,9 @@ export const placeInWorkspace: PlaceOf = (path) =>
     .join("/")
     .replace(/^((?:apps|packages)\/[^/]+)\/src\/(.+)\.tsx?$/, "$1/dist/$2.js");
 
-/** In a package to install, libraries are in a separate folder, each under its name. */
+/** In a package to install, each library has a folder with its name in `librariesFolder`. */
 export const placeInPackage: PlaceOf = (path) =>
   placeInWorkspace(path).replace(/^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//, `${librariesFolder}/$1/`);
 
-/** Not node_modules: that folder belongs to npm, which leaves it out of tarballs and tidies it up. */
+/** Not node_modules, because npm leaves that folder out of tarballs and removes unknown packages from it. */
 export const librariesFolder = "libraries";

@@ -1,12 +1,12 @@
-// Owns the list of our programs: the modules that are started as a process or as a thread must be separate files.
+// Owns the list of our programs, with the modules that must be separate files because they are started as a process or a thread.
 
 export interface Program {
   readonly name: string;
-  /** Relative to the repository's root. */
+  /** The folder of the program, relative to the repository's root. */
   readonly folder: string;
-  /** Modules that are started by file name, relative to the folder's src/, without extension. */
+  /** Modules that are started by file name: their paths relative to the folder's src/, without extension. */
   readonly entries: readonly string[];
-  /** The command that people start; undefined when only our other programs start this one. */
+  /** The command that people start; undefined when only our other programs start this program. */
   readonly bin?: { readonly command: string; readonly file: string };
   /** Modules of a library that the library starts as processes by file name. */
   readonly libraryEntries?: readonly LibraryEntry[];
@@ -16,9 +16,9 @@ export interface LibraryEntry {
   /** The package that depends on the library, relative to the repository's root. */
   readonly of: string;
   readonly library: string;
-  /** Relative to the folder of the library's main file. */
+  /** The path of the module, relative to the folder of the library's main file. */
   readonly module: string;
-  /** The folder of its build, relative to the root. */
+  /** The folder of the built module, relative to the root of the build. */
   readonly folder: string;
 }
 

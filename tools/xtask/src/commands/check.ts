@@ -11,14 +11,14 @@ interface Check {
   run(root: string): Promise<string>;
 }
 
-/** Ends a tool that hangs. Side by side on two free cores each takes a minute. */
+/** Time limit of a tool, in case it hangs. On two free cores, all tools side by side take a minute. */
 const toolTimeoutMs = 1_200_000;
 
 const checks: readonly Check[] = [
   { name: "types", run: tool("tsc", "--noEmit", "--pretty", "false") },
   // The pages run in a browser, which has other globals than Node.
   { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/pages") },
-  { name: "types of their tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
+  { name: "types of page tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
   { name: "lint and arrows", run: tool("oxlint", "--type-aware") },
   { name: "format", run: tool("oxfmt", "--check") },
   { name: "unused code", run: tool("knip", "--no-progress") },
@@ -37,7 +37,7 @@ async function check(): Promise<void> {
   const root = repositoryPath("");
   const outcomes = checks.map(async ({ name, run }) => {
     const startedAt = performance.now();
-    const problems = await run(root).catch((error: unknown) => `Cannot run it: ${String(error)}`);
+    const problems = await run(root).catch((error: unknown) => `Cannot run this check: ${String(error)}`);
     const seconds = `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;
     const mark = problems === "" ? paint("green", "✓") : paint("red", "✗");
     process.stdout.write(`  ${mark} ${name.padEnd(nameWidth)}${seconds.padStart(7)}\n`);

@@ -24,10 +24,10 @@ const template = "Qwen-Qwen3-0.6B";
 
 export function addClientsCheck(command: Program): void {
   command
-    .option("--only <client...>", `these alone: ${clients.map(({ name }) => name).join(", ")}`)
-    .option("--latest", "their newest versions (default: those that are known to work)")
-    .option("--into <folder>", "install them there and leave them there (default: a temporary folder)")
-    .option("--installed <folder>", "install nothing: they are there from an earlier run with --into")
+    .option("--only <client...>", `test only these clients: ${clients.map(({ name }) => name).join(", ")}`)
+    .option("--latest", "install the newest versions (default: versions known to work)")
+    .option("--into <folder>", "install the clients into this folder and keep it (default: a temporary folder)")
+    .option("--installed <folder>", "use the clients that an earlier run installed with --into")
     .action(clientsCheck);
 }
 
@@ -52,7 +52,7 @@ function clientsCheck(flags: Flags): Promise<void> {
   });
 }
 
-/** Runs the same command again without a network, and takes over its output and exit code. */
+/** Runs this command again without a network, and passes on the output and exit code of that run. */
 async function checkOffline(
   [file, ...args]: readonly [string, ...string[]],
   chosen: readonly Client[],
@@ -61,7 +61,7 @@ async function checkOffline(
 ): Promise<number> {
   const itself = [process.execPath, ...process.execArgv, process.argv[1] as string];
   const flags = ["clients:check", "--installed", folder, "--only", ...chosen.map(({ name }) => name)];
-  // A signal ends the inner command together with all processes that it has started.
+  // A signal ends the inner command and all processes that the command has started.
   const { exitCode } = await execa(file, [...args, ...itself, ...flags], {
     ...{ reject: false, stdio: ["ignore", "inherit", "inherit"], cancelSignal: signal },
   });
@@ -72,8 +72,8 @@ async function checkOffline(
 async function check(chosen: readonly Client[], folder: string, groups: ProcessGroups): Promise<void> {
   say(
     isOffline()
-      ? "No network but loopback."
-      : "The check uses this machine's network, because this system does not permit a namespace without network.",
+      ? "The check runs without a network, except loopback."
+      : "The check uses this machine's network, because this system does not permit a namespace without a network.",
   );
   const source = llamaTemplates().get(template);
   if (source === undefined) throw new Error(`Cannot check clients: llama.cpp has no template ${template}`);

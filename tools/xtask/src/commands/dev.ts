@@ -1,4 +1,4 @@
-// Owns the command dev: a hive and one worker or several side by side in one terminal, with gateways on request, ended by one Ctrl-C.
+// Owns the command dev: runs a hive, workers and optional gateways side by side in one terminal. One Ctrl-C ends all of them.
 import { integerOf, mostPort, startNats } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { painter } from "../lib/report.ts";
@@ -14,20 +14,20 @@ interface Flags {
 }
 
 const gatewaysLimit = 8;
-/** Each worker holds its model in memory, so more than a few need a large machine. */
+/** Limit for the number of workers. Each worker holds its model in memory, so more than a few workers need a large machine. */
 const workersLimit = 32;
 const colours: readonly Neighbour["colour"][] = ["cyan", "green", "magenta", "blue"];
 const nameWidth = 7;
 
 export function addDev(command: Program): void {
   command
-    .option("--workers <n>", `how many, 1 to ${workersLimit}`, "1")
-    .option("--port <n>", "the first worker's port, the others follow; 0 picks free ones", "7711")
-    .option("--hive-port <n>", "the hive's port; 0 picks a free one", "7700")
-    .option("--nats", "with nats-server and gateways: one address for all workers")
-    .option("--gateways <n>", `how many with --nats, 1 to ${gatewaysLimit}`, "1")
-    .option("--gateway-port <n>", "the first gateway's port, the others follow; 0 picks free ones", "7710")
-    .argument("[worker-flags...]", "after --: flags for every worker, such as --model x.gguf --slots 4")
+    .option("--workers <n>", `number of workers, 1 to ${workersLimit}`, "1")
+    .option("--port <n>", "port of the first worker, then consecutive ports; 0 picks free ports", "7711")
+    .option("--hive-port <n>", "port of the hive; 0 picks a free port", "7700")
+    .option("--nats", "start nats-server and gateways too: one address for all workers")
+    .option("--gateways <n>", `number of gateways with --nats, 1 to ${gatewaysLimit}`, "1")
+    .option("--gateway-port <n>", "port of the first gateway, then consecutive ports; 0 picks free ports", "7710")
+    .argument("[worker-flags...]", "flags for every worker, after --, such as --model x.gguf --slots 4")
     .action(dev);
 }
 
@@ -79,14 +79,14 @@ function greet(hive: string, workers: readonly Running[], gateways: readonly Run
   const bold = (text: string): string => painter(process.stdout)("bold", text);
   const line = ({ name, url }: Running, more = ""): string => `  ${name.padEnd(nameWidth)} ${bold(url)}${more}\n`;
   const lines = [
-    line({ name: "hive", url: hive }, "  its page"),
+    line({ name: "hive", url: hive }, "  page with all workers"),
     ...workers.map((worker) => line(worker)),
-    ...gateways.map((gateway) => line(gateway, "  all of them")),
+    ...gateways.map((gateway) => line(gateway, "  address for all workers")),
   ];
   process.stdout.write(`\n${lines.join("")}\n`);
   const [first] = [...gateways, ...workers];
   if (first === undefined) return;
-  process.stdout.write(`  ${first.url}/status shows how it is\n\n`);
+  process.stdout.write(`  ${first.url}/status shows the status\n\n`);
   const body = `'{"prompt": "Once upon a time", "max_tokens": 60}'`;
   process.stdout.write(`  curl -N ${first.url}/v1/inference -H 'content-type: application/json' -d ${body}\n`);
   process.stdout.write(`  curl -N ${hive}/v1/heartbeats/stream\n\n`);

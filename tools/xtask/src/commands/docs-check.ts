@@ -1,4 +1,4 @@
-// Owns the command docs:check: selects the pages and the machine, runs the pages, and sets the exit code.
+// Owns the command docs:check: selects the pages, prepares a new reader's machine, runs the pages, and sets the exit code.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { guarded, namedOf, repositoryPath } from "@waggle/testing/harness";
@@ -26,14 +26,11 @@ export function addDocsCheck(command: Program): void {
   command
     .option(
       "--only <page...>",
-      `these alone: ${pages()
+      `check only these pages: ${pages()
         .map(({ name }) => name)
         .join(", ")}`,
     )
-    .option(
-      "--tarball <file>",
-      `the install for quickstarts where readme is not among the pages (default: the newest in ${packagesFolder})`,
-    )
+    .option("--tarball <file>", `package to install if readme is not checked (default: newest in ${packagesFolder})`)
     .action(docsCheck);
 }
 
@@ -54,7 +51,7 @@ function docsCheck(flags: Flags): Promise<void> {
         repository: repositoryPath("."),
         onLeader: (pid) => void leaders.push(pid),
       });
-      // Runs however this process ends, for example when the reader of its output closes the pipe.
+      // This handler runs at every kind of exit, for example when the reader of the output closes the pipe.
       process.on("exit", () => {
         end();
         newcomer[Symbol.dispose]();

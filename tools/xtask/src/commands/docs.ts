@@ -1,4 +1,4 @@
-// Owns the command docs: writes the generated pages. The command check reports stale ones.
+// Owns the command docs: writes the generated pages. The command check reports stale pages.
 import type { Command } from "commander";
 import { staleDocs } from "../lib/generated-docs.ts";
 

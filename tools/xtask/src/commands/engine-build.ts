@@ -14,15 +14,15 @@ const unavailableCode = 69;
 
 export function addEngineBuild(command: Program): void {
   command
-    .option("--force", "compile even if there is a build already")
-    .option("--remove", "go back to the prebuilt binary; the build is kept and comes back in a second")
+    .option("--force", "compile even if a build exists")
+    .option("--remove", "use the prebuilt engine again; the next engine:build restores the kept build")
     .action(engineBuild);
 }
 
 async function engineBuild(flags: Flags): Promise<void> {
   if (flags.remove) {
     removeEngineBuild();
-    process.stdout.write("Workers use the prebuilt engine from their next start on.\n");
+    process.stdout.write("Workers use the prebuilt engine after their next start.\n");
     return;
   }
   const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
@@ -30,8 +30,8 @@ async function engineBuild(flags: Flags): Promise<void> {
     const built = await buildEngine({
       force: flags.force === true,
       groups,
-      onUnusable: ({ message }) => process.stderr.write(`${message}. That build is removed.\n`),
-      onCompiling: () => process.stderr.write("Compiling llama.cpp, which takes three minutes on two idle cores.\n"),
+      onUnusable: ({ message }) => process.stderr.write(`${message}. Removed this build.\n`),
+      onCompiling: () => process.stderr.write("Compiling llama.cpp. This takes three minutes on two idle cores.\n"),
       onProgress: (share) => showProgress(`${(share * 100).toFixed(0)} % of llama.cpp is compiled`),
       signal,
     }).finally(() => showProgress(""));
@@ -42,7 +42,9 @@ async function engineBuild(flags: Flags): Promise<void> {
 
 function sentence({ how, release, openMp }: EngineBuild): string {
   const what = `llama.cpp ${release} ${openMp ? "with" : "without"} OpenMP`;
-  const news = { found: "is there already", restored: "was restored from an earlier build", built: "is built" }[how];
-  const hint = openMp ? "" : "Without OpenMP it is no faster than the prebuilt one with several threads.\n";
-  return `${what} ${news}. Workers use it from their next start on; /v1/info says engine_build: source.\n${hint}`;
+  const news = { found: "is already installed", restored: "was restored from an earlier build", built: "is built" }[
+    how
+  ];
+  const hint = openMp ? "" : "Without OpenMP, this build is no faster than the prebuilt engine with several threads.\n";
+  return `${what} ${news}. Workers use it after their next start; /v1/info then has engine_build: source.\n${hint}`;
 }

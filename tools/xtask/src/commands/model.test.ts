@@ -1,4 +1,4 @@
-// Tests the command model, and of it script: the file that it writes, what it tells the reader to do with it, and what it refuses.
+// Tests the command `model script`: the written model, the printed instructions, and the refused flags.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,16 +30,16 @@ async function run(...flags: string[]): Promise<void> {
 }
 
 describe("model script", () => {
-  it("writes a model that is silent until it knows where to speak, and says how to find that out", async () => {
+  it("writes a model without answers, explains how to find --at, and then adds the answers to the same file", async () => {
     await run("--say", "<think>x");
     expect(printed).toContain("<|im_end|>  <|endoftext|>  <|im_start|>  <think>  </think>");
     expect(printed).toMatch(/--model .*a\.gguf[^]*usage\.prompt_tokens[^]*--at <that number>/);
     const [silent, { ino }] = [readFileSync(join(folder, "a.gguf")), statSync(join(folder, "a.gguf"))];
     await run("--say", "<think>x", "--at", "9", "--say", "y", "--at", "20");
-    expect(printed).toContain("says it from now on");
+    expect(printed).toContain("gives the answer from now on");
     const spoken = readFileSync(join(folder, "a.gguf"));
     expect(statSync(join(folder, "a.gguf")).ino).toBe(ino);
-    // Of the places' rows, 136 bytes each at the file's end, three say something.
+    // The file ends with a row of 136 bytes for each position. The answers change three of the rows.
     const changed = Array.from({ length: 64 }, (_, place) => [place * 136, (place + 1) * 136] as const)
       .map(([from, to]) =>
         [spoken, silent].map((file) =>

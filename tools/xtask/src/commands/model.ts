@@ -29,21 +29,19 @@ export function addModel(command: Program): void {
   const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
   command
     .command("synth")
-    .description(
-      "a model with random weights in the shape of a real one, in Q8_0: the same computing, no download, no sense",
-    )
+    .description("write a model with random weights in the shape of a real one, for measurements without a download")
     .option("--shape <name>", shapes.map(({ name, like }) => `${name} (${like})`).join(", "), "135m")
-    .option("--out <file>", `the file to write (default: ${folder}/synth-<shape>-q8_0.gguf, which git ignores)`)
+    .option("--out <file>", `file to write (default: ${folder}/synth-<shape>-q8_0.gguf, which git ignores)`)
     .action(synth);
   command
     .command("script")
-    .description("a small model that says what you tell it to, in a model family's own format, with no download")
-    .requiredOption("--template <file>", "the family's chat template, a Jinja file")
-    .option("--tool-template <file>", "its other template, for conversations with tools, where it has one")
-    .option("--say <text>", "what to say, with the family's markers in it; again for a further answer", oneMore)
-    .option("--at <tokens>", "how long the prompt is that is answered so; once for each --say, in order", oneMore)
-    .option("--context <tokens>", "longest prompt with its answer; a byte is a token, and so is a marker", "4096")
-    .option("--out <file>", `the file to write (default: ${scriptOut}, which git ignores)`)
+    .description("write a small model that gives the answers of --say, in the format of a model family")
+    .requiredOption("--template <file>", "chat template of the model family, a Jinja file")
+    .option("--tool-template <file>", "the family's template for conversations with tools, if it has a separate one")
+    .option("--say <text>", "text of an answer, with the family's markers (repeatable)", oneMore)
+    .option("--at <tokens>", "prompt length that gets this answer; one --at for each --say, in order", oneMore)
+    .option("--context <tokens>", "context in tokens, for prompt and answer; each byte or marker is a token", "4096")
+    .option("--out <file>", `file to write (default: ${scriptOut}, which git ignores)`)
     .action(script);
 }
 
@@ -66,7 +64,7 @@ function script(flags: ScriptFlags): void {
   });
   const file = relative(process.cwd(), path);
   process.stdout.write(`${file}  ${(model.bytes / kibibyte).toFixed(0)} KiB\n`);
-  process.stdout.write(`Its markers: ${[...model.markers.keys()].join("  ")}\n\n`);
+  process.stdout.write(`Markers of this format: ${[...model.markers.keys()].join("  ")}\n\n`);
   process.stdout.write(flags.at !== undefined ? placed(file) : unplaced(file));
 }
 
@@ -89,19 +87,19 @@ function answersOf({ say = [], at }: ScriptFlags): Answer[] {
 
 function unplaced(file: string): string {
   return [
-    "It says nothing yet, since it has to know how long the prompt is that it answers:",
+    "The model answers nothing yet. To place an answer, it needs the length of the prompt:",
     `1. Run a worker with it:  npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
     "2. Send the worker your request. The answer is empty, and its usage.prompt_tokens is the prompt's length.",
-    "3. Give this command again, with --say <text> --at <that number>. The worker that runs says it from then on.",
+    "3. Run this command again with --say <text> --at <that number>. The running worker then gives this answer.",
     "",
   ].join("\n");
 }
 
 function placed(file: string): string {
   return [
-    "A worker that runs with this file says it from now on; without one:",
+    "A worker that runs with this file gives the answer from now on. To start a worker:",
     `npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
-    "A prompt of another length gets an empty answer, and usage.prompt_tokens is its length, for --at.",
+    "A prompt of another length gets an empty answer; its usage.prompt_tokens is the value for --at.",
     "",
   ].join("\n");
 }

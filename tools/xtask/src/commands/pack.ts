@@ -18,17 +18,17 @@ const stepWidth = 28;
 
 export function addPack(command: Command): void {
   command
-    .option("--out <folder>", "where to put it", repositoryPath(defaultOut))
+    .option("--out <folder>", "folder for the tarball", repositoryPath(defaultOut))
     .option(
       "--engine <source>",
-      "bundled: the engine for this kind of machine is inside, and an install needs no network; registry: npm fetches the one that fits",
+      "bundled: contains this machine's engine, installs offline; registry: npm installs the engine",
       "bundled",
     )
     .action(async (flags: PackFlags) => void (await pack(flags)));
 }
 
 export function addPackCheck(command: Command): void {
-  command.option("--tarball <file>", "one that is packed already").action(packCheck);
+  command.option("--tarball <file>", "tarball to check (default: pack a new one)").action(packCheck);
 }
 
 async function pack({ out, engine }: PackFlags): Promise<Tarball> {

@@ -30,11 +30,15 @@ const longestTimeoutS = 86_400;
 export function addWorkerTest(command: Program): void {
   command
     .option("--model <path|hf:user/repo:quant>", "the worker's model (default: the embedded one)")
-    .option("--prompt <text>", "what to complete", defaultPrompt)
-    .option("--max-tokens <n>", `tokens to ask for, at least ${leastTokenEvents}: fewer prove nothing`, "256")
-    .option("--timeout <s>", "give up after this long in all, or after half of it without an event", "60")
-    .option("--json", "print one JSON object and nothing else")
-    .option("--keep-logs", "keep the logs of hive and worker, and say where")
+    .option("--prompt <text>", "prompt to complete", defaultPrompt)
+    .option(
+      "--max-tokens <n>",
+      `tokens to request; at least ${leastTokenEvents}, to show that they are streamed`,
+      "256",
+    )
+    .option("--timeout <s>", "time limit of the run in seconds; half of it for silence of the stream", "60")
+    .option("--json", "print only one JSON object")
+    .option("--keep-logs", "keep the logs of hive and worker, and print their folder")
     // For tests of worker:test: another executable instead of the worker.
     .addOption(command.createOption("--worker-command <json>", "").hideHelp())
     .action(workerTest);

@@ -1,4 +1,4 @@
-// Tests the import arrows on imports that keep and that break them.
+// Tests the import arrows with allowed and forbidden imports.
 import { describe, expect, test } from "vitest";
 import { arrowProblems } from "./arrows.ts";
 

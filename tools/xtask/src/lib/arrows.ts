@@ -1,10 +1,10 @@
 // Lists the allowed imports that package.json cannot express: which Waggle code a folder inside a package may import. See docs/architecture.md.
 import { posix } from "node:path";
 
-/** A folder or a file with its allowed imports: entries of packages, and other folders of the same package. */
+/** A folder or a file, and the imports allowed there: entries of packages, and folders of its package. */
 type Arrow = readonly [folder: string, allowed: readonly string[]];
 
-/** The longest matching row applies. Files without a row may import all that their package.json allows. */
+/** The longest matching row applies. Files without a row may import everything that their package.json allows. */
 const arrows: readonly Arrow[] = [
   ["packages/protocol/src/sse", []],
   ["packages/grammar/src/gbnf", []],
@@ -36,7 +36,7 @@ const arrows: readonly Arrow[] = [
   ],
 ];
 
-/** Each of these packages has only one folder that may import it. */
+/** Packages that only one folder may import, each with its folder. */
 const onlyFrom: readonly (readonly [name: string, folder: string])[] = [
   ["node-llama-cpp", "packages/engine-llama/"],
   ["@waggle/engine-llama", "apps/worker/src/engine/"],

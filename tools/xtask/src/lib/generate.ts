@@ -1,4 +1,4 @@
-// Requests the streamed answers of worker:test, prints the first one as it arrives, and checks all of them.
+// Requests the streamed answers of worker:test, prints the first answer as it arrives, and checks all answers.
 import {
   createStreamJudge,
   endingOf,
@@ -20,12 +20,12 @@ export interface Generation {
   readonly silenceMs: number;
 }
 
-/** Most requests to a fast model: their answers together must be long enough to show that they were streamed. */
+/** Limit for the requests to a fast model, whose answers together must be long enough to show that they were streamed. */
 const answersLimit = 50;
 
 /**
- * Streams and prints one answer; if it was short, requests further ones. Problems of any answer become failures of the run.
- * Never rejects, so that an interrupted stream has figures too; the caller checks whether the run was aborted.
+ * Streams and prints one answer. If the answer is short, requests further answers. A problem of any answer becomes a failure of the run.
+ * Never rejects, so that an interrupted stream also has figures. The caller checks whether the run was aborted.
  */
 export async function generate(run: Run, report: Report, generation: Generation): Promise<StreamFigures> {
   report.prompt(generation.body.prompt);

@@ -1,4 +1,4 @@
-// Lists the generated files and blocks under docs/, and finds those that are stale on disk.
+// Lists the generated files and blocks under docs/, and finds stale files on disk.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
@@ -7,7 +7,7 @@ import { commandsTable, errorCodesTable, exitCodesTable, metricsTable, templateL
 import { settingsBlocks } from "./docs/settings-blocks.ts";
 import { memoryTable } from "./models-page/memory-table.ts";
 
-/** The generated blocks of pages that are otherwise written by hand. */
+/** The generated blocks of hand-written pages, by the path of the page. */
 function pageBlocks(): Readonly<Record<string, Blocks>> {
   return {
     "docs/settings.md": settingsBlocks(),
@@ -30,7 +30,7 @@ function generatedDocs(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Returns the paths of missing and stale files. @param write whether to write these files */
+/** Returns the paths of missing and stale files. @param write whether to replace these files with current ones */
 export function staleDocs(write = false): string[] {
   const stale = [...generatedDocs()].filter(([path, text]) => {
     const file = repositoryPath(path);

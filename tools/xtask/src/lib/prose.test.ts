@@ -1,4 +1,4 @@
-// Tests where the list of words applies.
+// Tests in which texts the avoided words are found.
 import { expect, it } from "vitest";
 import { proseProblems } from "./prose.ts";
 

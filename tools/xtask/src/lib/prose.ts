@@ -1,4 +1,4 @@
-// Owns the list of words and turns that our prose avoids. They are searched in Markdown, comments, and string literals with a space.
+// Owns the list of words and phrases that our prose avoids. The search covers Markdown, comments, and string literals with a space.
 
 /** Each row: a pattern, and what to write instead. */
 const avoided: readonly (readonly [pattern: RegExp, instead: string])[] = [

@@ -4,7 +4,7 @@ import type { Spread } from "@waggle/testing/harness";
 import type { WorkerTestResult } from "./worker-test-result.ts";
 
 export interface Report {
-  /** Shows the current action with its seconds until the next line, if the output is a terminal. */
+  /** On a terminal, shows the current action and its seconds until another line is printed. */
   doing(what: string): void;
   /** Removes the line about the current action. */
   rest(): void;
@@ -15,7 +15,7 @@ export interface Report {
   token(text: string): void;
   answerEnded(): void;
   failure(message: string): void;
-  /** Prints lines of a child's log. */
+  /** Prints lines of a daemon's log under a title. */
   log(title: string, lines: readonly string[]): void;
   table(result: WorkerTestResult): void;
 }

@@ -1,4 +1,4 @@
-// Runs several daemons in one terminal: log lines have coloured names, the exit of one ends all, and one Ctrl-C ends them cleanly.
+// Runs several daemons in one terminal: log lines have coloured names, the exit of one daemon ends all, and one Ctrl-C ends all cleanly.
 import {
   createProcessGroups,
   onEnding,
@@ -11,7 +11,7 @@ import {
 } from "@waggle/testing/harness";
 import { painter } from "./report.ts";
 
-/** Slightly longer than the worker's drain. */
+/** Time limit for a daemon's exit, slightly longer than the worker's drain. */
 const leaveLimitMs = 35_000;
 const labelWidth = 8;
 
@@ -27,9 +27,8 @@ export interface Neighbour {
 export type Start = (neighbour: Neighbour) => Promise<string>;
 
 /**
- * Runs the daemons of `startAll` until Ctrl-C or until one of them exits, then ends the others in reverse order, so that workers can
- * deregister at their hive. A second Ctrl-C ends all at once. Never returns: the process exits, with an error code when a daemon exited
- * by itself.
+ * Runs the daemons of `startAll` until Ctrl-C or until one of them exits. Then ends the first daemon last, so that workers can deregister at
+ * their hive. A second Ctrl-C ends all daemons at once. Never returns: the process exits, with an error code if a daemon exited by itself.
  * @throws the error of `startAll`, after the started daemons were killed
  */
 export async function runSideBySide(startAll: (start: Start, groups: ProcessGroups) => Promise<void>): Promise<never> {

@@ -1,4 +1,4 @@
-// Tests the house rules on texts that keep them and texts that break them.
+// Tests the house rules on texts that follow and texts that break the rules.
 import { describe, expect, it } from "vitest";
 import { decisionProblems, fileProblems, folderProblems } from "./tidy.ts";
 

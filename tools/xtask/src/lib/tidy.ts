@@ -8,7 +8,7 @@ import { proseProblems } from "./prose.ts";
 
 /** Endings of file names that do not describe the content. */
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
-/** git's mark of an unresolved conflict. In a string literal no compiler finds it. */
+/** git's mark of an unresolved conflict. Compilers do not find marks within string literals. */
 const conflictMarker = /^(?:<{7}|>{7}) /m;
 
 /** Limit for the source files of a folder, so that a reader can survey it. */
@@ -50,7 +50,7 @@ function proseFiles(root: string): string[] {
   return [...atRoot.map(({ name }) => name), ...proseFolders.flatMap((folder) => filesBelow(root, folder, written))];
 }
 
-/** @param files paths from the root, of source files and their tests */
+/** @param files paths of source files and their tests, relative to the root */
 export function folderProblems(files: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const path of files) {
@@ -72,14 +72,16 @@ export function decisionProblems(files: readonly string[], index: string): strin
 }
 
 export function fileProblems(path: string, source: string): string[] {
-  // An index only re-exports, and a test's name describes it.
+  // An index only re-exports, and the name of a test file describes its content.
   const speaksForItself = path.endsWith("/index.ts") || path.endsWith(".test.ts");
   return [
     ...(speaksForItself || /^(#!.*\n)?\/\/ \S/.test(source)
       ? []
-      : [`${path}: does not open with a comment that says what it owns`]),
-    ...(conflictMarker.test(source) ? [`${path}: a conflict of two branches is left in it`] : []),
-    ...(emptyNames.test(path.slice(path.lastIndexOf("/") + 1)) ? [`${path}: this name says nothing`] : []),
+      : [`${path}: must open with a comment that says what the file owns`]),
+    ...(conflictMarker.test(source) ? [`${path}: has a conflict marker; resolve the conflict`] : []),
+    ...(emptyNames.test(path.slice(path.lastIndexOf("/") + 1))
+      ? [`${path}: the name does not describe the content`]
+      : []),
   ];
 }
 

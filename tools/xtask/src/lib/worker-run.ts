@@ -28,10 +28,10 @@ export interface WorkerTestOptions {
   readonly workerCommand: Command;
   readonly prompt: string;
   readonly maxTokens: number;
-  /** Time limit of the whole run; the stream may be silent for half of it. */
+  /** Time limit of the whole run. The stream may be silent for half of this time. */
   readonly timeoutMs: number;
   readonly onLogLine: (daemon: DaemonName, line: string) => void;
-  /** Aborts when the run has to end at once. */
+  /** Aborts when the run must end at once. */
   readonly interrupted: AbortSignal;
 }
 
@@ -51,7 +51,7 @@ interface Stage {
 }
 
 const heartbeatInterval = "1s";
-/** Time from SIGTERM to exit: for an idle daemon, and for a daemon of a failed run. */
+/** Time limit from SIGTERM to exit: for an idle daemon, and for a daemon of a failed run. */
 const leaveLimitMs = 10_000;
 const failedLeaveLimitMs = 2_000;
 const silenceShare = 0.5;
@@ -168,21 +168,21 @@ async function stopDaemon({ run, report }: Stage, daemon: Daemon): Promise<void>
   const { name } = daemon;
   report.doing(`Stopping the ${name}`);
   const exit = await run.wait(`the ${name} was leaving`, daemon.stop(leaveLimitMs));
-  if (exit === undefined) throw new Error(`The ${name} did not leave within ${leaveLimitMs / 1_000} s of SIGTERM`);
-  if (exit.code !== 0) run.fail(`The ${name} ${wayOut(exit)} after SIGTERM, and 0 was due`);
+  if (exit === undefined) throw new Error(`The ${name} did not exit within ${leaveLimitMs / 1_000} s of SIGTERM`);
+  if (exit.code !== 0) run.fail(`The ${name} ${wayOut(exit)} after SIGTERM instead of exit code 0`);
   else report.step(`The ${name} left`, "exit code 0 after SIGTERM");
 }
 
 /** Ends the daemons, prints the logs of a failed run, and reports and ends leftover processes. */
 async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stage): Promise<Leftovers> {
   if (run.failures.length > 0) {
-    // The logs with warnings or errors; without any, the end of the worker's log.
+    // Print the logs that have warnings or errors. If no log has any, print the end of the last daemon's log.
     const troubled = daemons.filter(({ log }) => log.hasTrouble);
     for (const { name, log } of troubled.length > 0 ? troubled : daemons.slice(-1)) {
       report.log(`The ${name}'s log:`, log.explanation());
     }
     await leftovers.observe(daemons.map(({ pid }) => pid));
-    // The worker stops before its hive, because it deregisters there.
+    // The worker stops before its hive, because the worker deregisters at the hive.
     for (const daemon of daemons.toReversed()) await daemon.stop(failedLeaveLimitMs);
   }
   const left = await leftovers.check();

@@ -10,7 +10,7 @@ import {
   type StreamJudge,
 } from "@waggle/testing/harness";
 
-/** Durations in milliseconds. Figures that need tokens are null or zero when none arrived. */
+/** Durations are in milliseconds. Figures that need tokens are null or zero when no token arrived. */
 export interface WorkerTestResult {
   readonly ok: boolean;
   readonly failures: readonly string[];
@@ -25,7 +25,7 @@ export interface WorkerTestResult {
   readonly heartbeats: number;
   readonly registered: boolean;
   readonly ports_free: boolean;
-  /** Number of processes that were left. */
+  /** Number of processes that still ran after the shutdown. */
   readonly processes_left: number;
   readonly duration_ms: number;
 }

@@ -16,7 +16,7 @@ interface Mode {
   readonly holdsMs?: number;
   /** Delay between two tokens; 20 by default. */
   readonly gapMs?: number;
-  /** The reported time of a token; the true time by default. */
+  /** The reported time of a token, by its index; default: the true time. */
   readonly tMs?: (index: number) => number;
   /** Number of tokens; 30 by default. */
   readonly tokens?: number;
@@ -44,7 +44,7 @@ const modes: Readonly<Record<string, Mode>> = {
   endless: { about: "never stops", tokens: Infinity, tMs: asComputed },
   deaf: { about: "ignores SIGTERM" },
   unclean: { about: "leaves with exit code 3" },
-  orphan: { about: "leaves a process behind, in a group of its own" },
+  orphan: { about: "leaves a process behind, in a separate process group" },
 };
 
 const { values, positionals } = parseArgs({

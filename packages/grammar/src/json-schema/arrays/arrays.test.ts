@@ -56,7 +56,7 @@ describe("arrays", () => {
     expectValid(50);
   });
 
-  it("end before a position that no value can fill", () => {
+  it("end before a position that no value fits", () => {
     const { accepts } = compileSchema({ prefixItems: [{ type: "null" }, false] });
     expect(accepts([null])).toBe(true);
     expect(compileSchema({ prefixItems: [{ type: "null" }, false], items: true }).accepts([null, null])).toBe(false);

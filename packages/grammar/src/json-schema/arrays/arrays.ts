@@ -16,7 +16,7 @@ import { countsOf, has, listOf, refuse, valueOf, type SchemaPart } from "../sche
 import { schemaAt } from "../objects/properties.ts";
 import { countedValues, uniqueList } from "./unique-items.ts";
 
-/** This many schemas count as one step. */
+/** Reading this many schemas of a list counts as one step of `GrammarLimits.steps`. */
 const partsPerStep = 10;
 
 /** In lists of at most this many items, any item may fulfil `contains`; in longer lists, the first item must. */
@@ -77,7 +77,7 @@ function uniqueItems(
   );
 }
 
-/** The items at fixed positions, as many as `max` allows. Ends before a position that no value can fill. */
+/** The items at fixed positions, at most `max`. The list ends before a position that no value fits. */
 function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max: number): readonly Expression[] {
   const items: Expression[] = [];
   const length = Math.min(prefixLength(parts, context), max);
@@ -116,7 +116,7 @@ function itemConditions(part: SchemaPart): readonly Condition[] {
   return has(part, restKeyword(part)) ? [schemaAt(part, restKeyword(part))] : [];
 }
 
-/** The items after the fixed positions; `never` if a fixed position cannot be filled, or if further items are neither declared nor needed. */
+/** The items after the fixed positions; `never` if no value fits a fixed position, or if further items are neither declared nor required. */
 function restItems(context: CompileContext, parts: readonly SchemaPart[], placed: number, min: number): Expression {
   if (placed < prefixLength(parts, context)) return never;
   const isTuple = placed > 0 && !parts.some((part) => has(part, restKeyword(part)));
@@ -126,7 +126,7 @@ function restItems(context: CompileContext, parts: readonly SchemaPart[], placed
 
 /**
  * Writes the fixed positions, then the other items. The standard lets an array end before any fixed position, but schemas usually mean a
- * complete tuple. The array may therefore end early only if `minItems` is given (`isOpen`), and then after that many items.
+ * complete tuple. So the array may end early only if the schema has `minItems` (`isOpen`), and only after `minItems` items.
  */
 function itemList(
   context: CompileContext,

@@ -1,4 +1,4 @@
-// Writes arrays whose items must differ. This needs a list of all possible values, since a grammar cannot compare an item with earlier items.
+// Writes arrays whose items must differ. The compiler needs a list of all possible values, since a grammar cannot compare an item with earlier items.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions, type Condition } from "../conjunction.ts";
 import { fitsKeywords } from "../values/fits-schema.ts";
@@ -13,7 +13,7 @@ import { alternatives } from "../unions.ts";
 
 /** Up to this number of values, the grammar allows every order of the items; beyond it, only the order of the schema. */
 const mostInAnyOrder = 7;
-/** A range of integers is listed value by value up to this many integers. */
+/** Limit for the integers in a range whose values are listed one by one. */
 const mostNumbers = 100;
 
 /** The texts of all values that fulfil the conditions; undefined if the values are too many or cannot be listed. */

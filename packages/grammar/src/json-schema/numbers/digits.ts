@@ -22,8 +22,8 @@ export function integersBetween(low: bigint, high: bigint): Expression {
 }
 
 /**
- * Decimals from `low` to `high`, both included and both counted in units of 10^-`places`; at most that many places after the point,
- * and no exponent.
+ * Decimals from `low` to `high`, both included, where `low` and `high` count units of 10^-`places`. The texts have at most `places` digits after
+ * the point, and no exponent.
  */
 export function decimalsBetween(low: bigint, high: bigint, places: number): Expression {
   return choice(
@@ -54,7 +54,7 @@ function positiveDecimals(low: bigint, high: bigint, places: number): Expression
   );
 }
 
-/** The text after the integer part: its decimal places, padded with zeros, are between `low` and `high`. */
+/** The text after the integer part. The decimal places, padded with zeros, are between `low` and `high`. */
 function fraction(low: string, high: string): Expression {
   if (low === "") return empty;
   const written = sequence(literal("."), places(low, high));
@@ -91,14 +91,14 @@ function isPowerOfTen(value: bigint): boolean {
   return /^10*$/.test(String(value));
 }
 
-/** Digit strings between `low` and `high`, which have the same length. */
+/** Digit strings between `low` and `high`; both bounds have the same length. */
 function sameLength(low: string, high: string): Expression {
   if (low === "") return empty;
   if (isAny(low, high)) return repeat(digit, low.length, low.length);
   return byFirstDigit(low, high, sameLength);
 }
 
-/** Splits the strings between `low` and `high` by their first digit. Only after the lowest and highest first digit is the rest bounded. */
+/** Splits the strings between `low` and `high` by their first digit. The rest of a string is bounded only if its first digit is the lowest or the highest. */
 function byFirstDigit(low: string, high: string, rest: (low: string, high: string) => Expression): Expression {
   const [first, last] = [Number(low[0]), Number(high[0])];
   const [lowRest, highRest] = [low.slice(1), high.slice(1)];

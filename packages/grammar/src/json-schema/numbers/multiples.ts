@@ -1,4 +1,4 @@
-// Writes integers with certain remainders, by an automaton over their digits.
+// Writes integers that have certain remainders, with an automaton over their digits.
 import { charClass, choice, isNever, literal, never, sequence, type Expression } from "../../rules/expression.ts";
 import { charsOf } from "../../rules/char-set.ts";
 import type { Grammar } from "../../rules/grammar.ts";
@@ -33,7 +33,7 @@ function naturals(grammar: Grammar, low: bigint, high: bigint, residues: Residue
   const rules = new Map<string, Expression>();
   if (low > high) return never;
 
-  /** Writes exactly `count` more digits after digits with the remainder `residue`. */
+  /** Writes exactly `count` more digits. The digits before them have the remainder `residue`. */
   function free(count: number, residue: number): Expression {
     if (count === 0) return residues.accepts(residue) ? sequence() : never;
     const key = `${count} ${residue}`;

@@ -20,7 +20,7 @@ export interface NumberConstraints {
   readonly integer: boolean;
   readonly low: Bound | undefined;
   readonly high: Bound | undefined;
-  /** The value must be a multiple of each step, and not of a negated step. */
+  /** The value must be a multiple of each step, but not of a step that is negated. */
   readonly steps: readonly Step[];
 }
 
@@ -30,7 +30,7 @@ interface Step {
   readonly part: SchemaPart;
 }
 
-/** Larger bounds are reduced to this bound, since JSON numbers beyond it lose digits when they are parsed. */
+/** Larger bounds are reduced to this bound, since JSON numbers beyond the bound lose digits when they are parsed. */
 const farthest = Number.MAX_SAFE_INTEGER;
 /** The bound of numbers if the schema has no bound. */
 const usual = 10 ** numberDigits.integer - 1;
@@ -170,7 +170,7 @@ function listedMultiples(first: bigint, last: bigint, step: bigint): Expression 
   return literalChoice(texts);
 }
 
-/** Multiples of a step that divides 1 or is a negative power of ten, so that only the digits after the decimal point decide. */
+/** Multiples of a step that divides 1 or is a negative power of ten. Whether a number is a multiple depends only on the digits after the point. */
 function fractionSteps(grammar: Grammar, constraints: NumberConstraints, one: Step, hint: string): Expression {
   const { low, high, steps } = constraints;
   const { units, places } = stepOf(one.value);
@@ -236,7 +236,7 @@ function divideUp(value: bigint, by: bigint): bigint {
   return value > 0n ? (value + by - 1n) / by : -(-value / by);
 }
 
-/** Drops bounds beyond `usual`, such as those of a 32-bit float: they exclude no usual number, but would leave no decimal places. */
+/** Drops bounds beyond `usual`, such as the range of a 32-bit float. Such bounds exclude no usual number, but would leave no decimal places. */
 function withoutFarBounds({ low, high }: NumberConstraints): Pick<NumberConstraints, "low" | "high"> {
   const isUsual = (low?.value ?? 0) < usual && (high?.value ?? 0) > -usual;
   return {
@@ -245,7 +245,7 @@ function withoutFarBounds({ low, high }: NumberConstraints): Pick<NumberConstrai
   };
 }
 
-/** The number of decimal places at which numbers near a bound still differ after parsing: a double keeps 15 digits. */
+/** The number of decimal places with which different numbers near a bound still differ after parsing, since a double keeps 15 digits. */
 function placesFor(ends: readonly number[]): number {
   const wholeDigits = Math.max(...ends.map((end) => String(floorToPlaces(Math.abs(clamp(end)), 0)).length));
   return Math.max(0, numberDigits.fraction - wholeDigits);

@@ -1,4 +1,4 @@
-// Finds the names that `propertyNames` allows. Names that it lists count as declared.
+// Finds the names that `propertyNames` allows. If `propertyNames` lists names, these names count as declared.
 import type { CompileContext } from "../compile-context.ts";
 import { expandConditions } from "../conjunction.ts";
 import { fixedValueFilter, readFixedValues } from "../values/fixed-values.ts";

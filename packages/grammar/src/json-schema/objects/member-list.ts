@@ -1,4 +1,4 @@
-// Writes the list of members of an object, in their order and within the limits of their number.
+// Writes the members of an object, in their order. Their number is within the limits.
 import { choice, isNever, never, optional, sequence, type Expression } from "../../rules/expression.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { comma } from "../values/json-text.ts";
@@ -18,13 +18,13 @@ interface Row extends Member {
 /** The rest of the list, by the number of members written so far. The last entry also applies to all higher numbers. */
 type ByCount = readonly Expression[];
 
-/** This many entries of the table count as one step. */
+/** This many entries of the table count as one step of `GrammarLimits.steps`. */
 const entriesPerStep = 2;
 
 /**
- * Builds two expressions for each member and each count, from the last member to the first: the list from this member on (`from`), and the
- * same list after another member (`after`). For optional members, `from` becomes a rule, so that the grammar grows with the number of
- * members, not of their subsets. At most one undeclared member counts towards `min`, since undeclared members may have equal names.
+ * Builds two expressions for each member and each count, from the last member to the first: the list from this member on (`from`), and this
+ * list after an earlier member (`after`). For optional members, `from` becomes a rule, so that the grammar grows with the number of
+ * members, not with the number of their subsets. At most one undeclared member counts towards `min`, since undeclared members may have equal names.
  */
 export function memberList(
   grammar: Grammar,

@@ -25,13 +25,13 @@ export interface SchemaValue {
   /** The value in the given notation. */
   value(notation: Notation): Expression;
   /**
-   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds it exactly at the end of the text.
+   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds the marker exactly at the end of the text.
    * `never` if no value has a text of this form.
    * @throws UnsupportedSchemaError for the kind `json`, or if the texts need too many states
    */
   raw(until: string): Expression;
   /**
-   * For values that may be strings or of other types: the other types as JSON, and the strings as `raw` writes them. A text such as `null` or
+   * For values that may be strings or of other types: `others` writes the other types as JSON, and `raw` writes the strings. A text such as `null` or
    * `5` is valid as either type.
    */
   readonly mixed?: { readonly others: Expression; raw(until: string): Expression };
@@ -152,7 +152,7 @@ function refuseCounts({ grammar }: CompileContext, parts: readonly SchemaPart[],
   }
 }
 
-/** Options nested deeper than this are not checked for being strings; they count as JSON. */
+/** The compiler does not check whether more deeply nested options are strings; such options count as JSON. */
 const deepestOption = 8;
 
 function isStringOnly(context: CompileContext, conditions: readonly Condition[], depth: number): boolean {

@@ -20,7 +20,7 @@ const stepsPerChar = 10;
 /** Limit for the kinds of names that patterns distinguish. Each pattern can double the number of kinds. */
 const mostKinds = 48;
 
-/** Names of one kind: the same patterns match all of them. */
+/** Names of one kind: the same patterns match all these names. */
 export interface NameKind {
   readonly name: Expression;
   readonly conditions: readonly Condition[];
@@ -70,7 +70,7 @@ function otherThan(grammar: Grammar, taken: readonly string[], hint: string): Ex
   if (taken.length === 0) return anyName(grammar);
   // A name without quotes cannot be empty.
   const names = [...taken, ...(grammar.notation.bareNames ? [""] : [])].toSorted();
-  // The rule is shared because definitions that extend one another, and branches of one union, often declare the same names.
+  // The rule is shared, because schemas that extend one another and options of a union often declare the same names.
   return grammar.shared(`other than ${JSON.stringify(names)}`, `${hint}-key`, (rule) =>
     spelledNames(grammar, (spell) => stateByState(grammar, allBut(names), rule, spell)),
   );

@@ -47,7 +47,7 @@ describe("objects", () => {
     expect(acceptsText('{,"a":null}')).toBe(false);
   });
 
-  it("have a grammar that grows with the number of members, not of their subsets", () => {
+  it("have a grammar that grows with the number of members, not with the number of their subsets", () => {
     const sizeOf = (count: number): number => {
       const properties = Object.fromEntries(
         Array.from({ length: count }, (_, index) => [`member${index}`, { type: "null" }]),

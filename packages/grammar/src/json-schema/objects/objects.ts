@@ -9,7 +9,7 @@ import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt }
 import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { someMember } from "./some-member.ts";
 
-/** Returns `never` if a required member can have no value. */
+/** Writes an object. Returns `never` if a required member can have no value. */
 export function objectExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const some = parts.find((part) => has(part, "~value"));
   if (some === undefined) return objectOf(context, parts, name);
@@ -59,7 +59,7 @@ function byName(one: Member, other: Member): number {
   return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
-/** A grammar cannot compare names, so several undeclared members may have the same name. Only one of them is certain to count. */
+/** A grammar cannot compare names, so several undeclared members may have the same name. Only one undeclared member is certain to count. */
 function refuseCount(parts: readonly SchemaPart[]): void {
   const part = parts.find((one) => has(one, "minProperties"));
   if (part !== undefined) throw refuse(part, "minProperties", "asks for more than one member that is not declared");

@@ -6,7 +6,7 @@ import { matchesPattern } from "../strings/patterns.ts";
 import { has, isDerived, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import type { SchemaDocument } from "../schema-document.ts";
 
-/** This many names or schemas count as one step. */
+/** This many names or schemas count as one step of `GrammarLimits.steps`. */
 const namesPerStep = 10;
 
 /** Names of declared and required members, in the order in which the grammar writes them: declared members first. */
@@ -61,7 +61,7 @@ export function patternsOf(part: SchemaPart, grammar: Grammar): readonly string[
 
 /**
  * All schemas for members that no part declares by name or pattern; undefined if such members are not allowed. A schema that lists its
- * properties is taken to allow only these, unless it has `additionalProperties`, or the document closes any object explicitly.
+ * properties allows only these properties, unless the schema has `additionalProperties`, or the document closes any object explicitly.
  */
 export function extraConditions(
   parts: readonly SchemaPart[],

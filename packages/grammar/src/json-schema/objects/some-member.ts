@@ -10,7 +10,7 @@ import { stringsLanguage } from "../strings/string-languages.ts";
 /** Writes an object of these parts; with `some`, the object has an undeclared member that fulfils `some`. */
 export type ObjectWriter = (parts: readonly SchemaPart[], some?: SchemaPart) => Expression;
 
-/** The needed member is a declared member with a suitable name, or an undeclared member, which comes before other undeclared members. */
+/** Writes the needed member as a declared member with a suitable name, or as the first undeclared member. */
 export function someMember(
   context: CompileContext,
   parts: readonly SchemaPart[],

@@ -3,7 +3,7 @@
 
 const clock = { hour: "(?:[01]\\d|2[0-3])", minute: "[0-5]\\d" };
 const offset = `(?:Z|[+-]${clock.hour}:${clock.minute})`;
-/** RFC 3339. A leap second is at 23:59:60 UTC; its local times with other offsets are left out. */
+/** Time by RFC 3339. A leap second is at 23:59:60 UTC; the times of a leap second with other offsets are left out. */
 const time = `(?:${clock.hour}:${clock.minute}:${clock.minute}(?:\\.\\d{1,9})?${offset}|23:59:60(?:\\.\\d{1,9})?(?:Z|[+-]00:00))`;
 
 const days31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])";
@@ -21,10 +21,10 @@ const mixedGaps = [1, 2, 3, 4, 5].map((before) => `(?:${group}:){${before}}:(?:$
 const mixed = [`(?:${group}:){6}${ipv4}`, `::(?:${group}:){0,5}${ipv4}`, ...mixedGaps].join("|");
 const ipv6 = `(?:(?:${group}:){7}${group}|(?:${group}:){1,7}:|${gaps.join("|")}|:(?:(?::${group}){1,7}|:)|${mixed})`;
 
-/** RFC 1123: letters, digits and inner hyphens, 63 at most. */
+/** Label by RFC 1123: at most 63 letters, digits and inner hyphens. */
 const label = "[A-Za-z\\d](?:[A-Za-z\\d-]{0,61}[A-Za-z\\d])?";
 const shortLabel = "[A-Za-z\\d](?:[A-Za-z\\d-]{0,28}[A-Za-z\\d])?";
-/** Host names have at most 253 characters, so names with many labels have only short ones. */
+/** Host names have at most 253 characters, so names with many labels have only short labels. */
 const hostname = `(?:${label}(?:\\.${label}){0,2}(?:\\.${shortLabel}){0,2}|${label}(?:\\.${shortLabel}){0,6})`;
 /** RFC 5321, without quoted strings and address literals: 64 characters before the at sign, 189 after it. */
 const atom = "[\\w!#$%&'*+/=?^`{|}~-]";
@@ -79,7 +79,7 @@ const pointer = "(?:\\/(?:[^~\\/]|~[01])*)*";
 const variable = "(?:\\w|%[\\dA-Fa-f]{2})+(?::[1-9]\\d{0,3}|\\*)?";
 const template = `(?:[^\\u0000- "'<>%\\\\^\`{|}\\u007F-\\u009F]|%[\\dA-Fa-f]{2}|\\{[+#./;?&=,!@|]?${variable}(?:,${variable})*\\})*`;
 
-/** ECMAScript with the u flag, groups up to two deep, without lookarounds and backreferences. */
+/** Format `regex`: ECMAScript with the u flag, with groups up to two deep, without lookarounds and backreferences. */
 const escape = "\\\\(?:[dDwWsSfnrtv^$\\\\.*+?()[\\]{}|\\/]|x[\\dA-Fa-f]{2}|u[\\dA-CE-Fa-ce-f][\\dA-Fa-f]{3})";
 const member = "(?:[^\\\\\\]\\-^]|\\\\[dDwWsSfnrtv^$\\\\.*+?()[\\]{}|\\/\\-])";
 const literal = "[^\\\\^$.*+?()[\\]{}|\\/\\n\\r\\u2028\\u2029]";

@@ -80,7 +80,7 @@ function limitRepeat(
   const possible = rows.filter((row) => row !== undefined);
   if (possible.length === 0) return undefined;
   const all = languages.union(possible);
-  // If the item may be a single character, also allow as many of these as fit: few texts need the longer options, such as `%20` in a path.
+  // If the item may be a single character, also allow as many single characters as fit: few texts need longer options, such as `%20` in a path.
   const single = item.kind === "union" ? item.options.find((option) => option.kind === "set") : undefined;
   if (single === undefined || length.max === 1) return all;
   return languages.union([all, languages.repeat(single, min, Math.min(most, max))]);

@@ -10,7 +10,7 @@ export class RegexError extends Error {
   override readonly name = "RegexError";
 }
 
-/** @throws RegexError naming the construct */
+/** @throws RegexError naming the unsupported construct */
 export function parseRegex(source: string, limits: GrammarLimits): RegexSyntax {
   if (source.length > limits.patternChars) throw new RegexError(`is longer than ${limits.patternChars} characters`);
   const reader = createReader(source);
@@ -22,9 +22,9 @@ export function parseRegex(source: string, limits: GrammarLimits): RegexSyntax {
 interface Reader {
   peek(): string | undefined;
   next(): string | undefined;
-  /** Skips `text` if it is next. */
+  /** Skips `text` if the source continues with `text`. Returns whether it does. */
   take(text: string): boolean;
-  /** Skips the match of the sticky expression here. */
+  /** Matches the sticky expression at the current position, and skips the match. */
   match(expression: RegExp): RegExpExecArray | undefined;
 }
 
@@ -178,7 +178,7 @@ function parseEscape(reader: Reader, inClass: boolean): CharSet {
   return singleChar(codePoint(letter));
 }
 
-/** `xHH`, `uHHHH` (and a surrogate pair of two of them) or `u{H…}`. */
+/** Parses `xHH`, `uHHHH`, a surrogate pair of two `uHHHH`, or `u{H…}`. */
 function parseCodedChar(reader: Reader): number | undefined {
   const pair = reader.match(/u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})/y);
   if (pair !== undefined) {

@@ -5,10 +5,10 @@ import { createLanguages, type Language, type Languages } from "../../rules/lang
 import { parseRegex, RegexError } from "./parse-regex.ts";
 import { languageOfRegex } from "./regex-language.ts";
 
-/** This many characters of a pattern or a text count as one step. */
+/** This many characters of a pattern or a text count as one step of `GrammarLimits.steps`. */
 const charsPerStep = 10;
 
-/** A pattern, and its place in the schema. */
+/** A pattern, and the place of the pattern in the schema. */
 export interface PatternRule {
   readonly source: string;
   readonly path: string;

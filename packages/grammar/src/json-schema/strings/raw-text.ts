@@ -7,7 +7,7 @@ import { languageExpression, type CharSpelling } from "../../rules/language-rule
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { constraintsKey, isPlain, languageText, textLanguage, type StringConstraints } from "./strings.ts";
 
-/** Characters that few values contain. A long text must not contain one of these characters of its end marker, and so cannot contain the marker. */
+/** Characters that few values contain. Long texts exclude such a character of the end marker, so that they cannot contain the marker. */
 const rareChars = "<>[]{}|｜";
 
 /** Up to this length, texts may contain all characters, which costs a state for each character. Longer texts have no rare character of the marker. */
@@ -17,13 +17,13 @@ const spellRaw: CharSpelling = (_, set) => charClass(set);
 
 /** Texts that must not occur. */
 export interface TextExceptions {
-  /** Texts that must not occur. If one of them follows the text, a search for it must find it right at the end of the text. */
+  /** Texts that must not occur. If such a text follows as end marker, a search for the marker must find it right at the end of the text. */
   readonly anywhere: readonly string[];
   /** Sequences of texts with which the text must not begin. White space may precede each text of a sequence. */
   readonly first?: readonly (readonly string[])[];
 }
 
-/** Any text without these exceptions; it may be empty. @throws UnsupportedSchemaError if the exceptions need too many states */
+/** Any text without these exceptions, also the empty text. @throws UnsupportedSchemaError if the exceptions need too many states */
 export function textWithout(grammar: Grammar, { anywhere, first = [] }: TextExceptions, hint: string): Expression {
   return grammar.shared(`text without ${JSON.stringify([anywhere, first])}`, hint, (name) => {
     const languages = createLanguages(grammar.spend);
@@ -31,7 +31,7 @@ export function textWithout(grammar: Grammar, { anywhere, first = [] }: TextExce
     const beginnings = first.map((row) =>
       languages.concat([...row.flatMap((text) => [blanks, textLanguage(languages, text)]), languages.all]),
     );
-    // An end marker may follow, and must be found at its position: a text before `>>>` cannot end in `>`.
+    // An end marker may follow, and a search must find the marker there: a text before `>>>` cannot end in `>`.
     const others = anywhere.map((marker) => languages.complement(endingAt(languages, marker)));
     const language = languages.complement(languages.union([...others, ...beginnings]));
     return languageExpression(grammar, languages, language, name, spellRaw) ?? tooManyStates(grammar);

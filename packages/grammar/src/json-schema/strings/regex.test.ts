@@ -138,7 +138,7 @@ describe("patterns", () => {
     });
   });
 
-  it("keep their structure if one character decides", () => {
+  it("keep their structure if the next character decides how to continue", () => {
     const { text } = compileSchema({ type: "string", pattern: '^[A-Z]{3}(?:-\\d+)?"$' });
     expect(text).toContain(String.raw`"\"" [A-Z]{3} ("-" [0-9]+)? "\\\"\""`);
   });

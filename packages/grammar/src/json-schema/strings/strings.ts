@@ -30,12 +30,12 @@ interface StringRule extends PatternRule {
 
 export interface StringConstraints {
   readonly patterns: readonly StringRule[];
-  /** Formats apply only if some text fulfils both them and the patterns: by the standard, formats are annotations. */
+  /** Formats apply only if some text fulfils the formats and the patterns: by the standard, formats are annotations. */
   readonly formats: readonly StringRule[];
   /** Texts that the string must not equal. */
   readonly excluded: readonly string[];
   readonly minLength: number;
-  /** Infinity without a limit. */
+  /** Maximum number of characters; Infinity without a limit. */
   readonly maxLength: number;
 }
 
@@ -74,7 +74,7 @@ export function isPlain({ patterns, formats, excluded }: StringConstraints): boo
   return patterns.length === 0 && formats.length === 0 && excluded.length === 0;
 }
 
-/** Whether a string of an enum fulfils the other keywords of the schema. */
+/** Returns a function that checks whether a string of an enum fulfils the other keywords of the schema. */
 export function stringFilter(grammar: Grammar, constraints: StringConstraints): (text: string) => boolean {
   if (isPlain(constraints) && constraints.minLength === 0 && constraints.maxLength === Infinity) return () => true;
   const languages = createLanguages(grammar.spend);
@@ -97,11 +97,11 @@ export function constrainedLanguage(grammar: Grammar, languages: Languages, cons
 export interface LanguageSpelling {
   readonly name: string;
   readonly spell: CharSpelling;
-  /** @returns the texts that are allowed */
+  /** @returns the language of the allowed texts */
   readonly within?: (languages: Languages) => Language;
 }
 
-/** Writes the strings that fulfil the constraints. Formats are ignored if they contradict the patterns or need too many states with them. */
+/** Writes the strings that fulfil the constraints. Formats are ignored if formats and patterns contradict each other or need too many states. */
 export function languageText(grammar: Grammar, constraints: StringConstraints, spelling: LanguageSpelling): Expression {
   const isMixed = constraints.patterns.some(({ negated }) => !negated) && constraints.formats.length > 0;
   for (const withFormats of isMixed ? [true, false] : [true]) {
@@ -207,7 +207,7 @@ export function textLanguage(languages: Languages, text: string): Language {
   return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
 }
 
-/** Maximum lengths to try, each half of the previous length: each counted character costs a state, and shorter texts are also valid. */
+/** Maximum lengths to try, each half of the previous length. Each counted character costs a state, and shorter texts are also valid. */
 function shorterLengths(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
   const lengths: number[] = [];
   const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);

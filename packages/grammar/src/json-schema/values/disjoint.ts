@@ -8,7 +8,7 @@ import type { SchemaDocument } from "../schema-document.ts";
 import { has, type SchemaPart } from "../schema-part.ts";
 import { commonTypes, namedTypes, typeOfValue, writtenTypes } from "../types.ts";
 
-/** Limit for the depth of a property that distinguishes two objects. */
+/** Limit for the nesting depth of a property that distinguishes two objects. */
 const deepestDiscriminator = 4;
 
 /** Cost limit of one comparison, in counted steps. */

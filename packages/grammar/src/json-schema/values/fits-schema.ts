@@ -9,7 +9,7 @@ import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
 import { alternatives } from "../unions.ts";
 
-/** Checking one value counts as this many steps. */
+/** Checking one value counts as this many steps of `GrammarLimits.steps`. */
 const stepsPerValue = 5;
 
 /** Checks strictly by the standard: values that no keyword restricts are allowed. @throws UnsupportedSchemaError for unsupported keywords */
@@ -32,7 +32,7 @@ function fitsParts(context: CompileContext, value: unknown, parts: readonly Sche
   return fitsKeywords(context, value, parts);
 }
 
-/** Whether an object or an array fulfils the keywords for it. */
+/** Whether an object or an array fulfils the keywords for its type. */
 export function fitsKeywords(context: CompileContext, value: unknown, parts: readonly SchemaPart[]): boolean {
   if (Array.isArray(value)) return fitsArray(context, value, parts);
   return !isRecord(value) || fitsObject(context, value, parts);

@@ -21,12 +21,12 @@ export interface FixedValue {
 /** Fixed values by `equalityKey`. */
 export type FixedValues = ReadonlyMap<string, FixedValue>;
 
-/** This many looked-up values count as one step. */
+/** This many looked-up values count as one step of `GrammarLimits.steps`. */
 export const lookUpsPerStep = 10;
-/** This many characters of a value count as one step. */
+/** This many characters of a value count as one step of `GrammarLimits.steps`. */
 const charsPerStep = 16;
 
-/** The values that all enums and consts of the parts name, in the order of the first; undefined if the parts have no enum and no const. */
+/** The values that all enums and consts of the parts name, in the order of the first enum or const; undefined if the parts have no enum and no const. */
 export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar): FixedValues | undefined {
   const [first, ...others] = parts.flatMap((part) => [
     ...(has(part, "const") ? [knownValues(part, "const", grammar)] : []),
@@ -39,7 +39,7 @@ export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar):
 
 /**
  * Returns a function that checks whether a value fulfils the other keywords of the parts.
- * @param fits checks objects and arrays, if the parts have keywords for them
+ * @param fits checks objects and arrays, if the parts have keywords for objects or arrays
  */
 export function fixedValueFilter(
   grammar: Grammar,

@@ -16,7 +16,7 @@ import type { CharSpelling } from "../../rules/language-rules.ts";
 import type { Notation, StringQuote } from "../../rules/notation.ts";
 
 const controls: CharSet = [[0, 0x1f]];
-/** Characters that need an escape in addition to the quote, with the letter of the escape. */
+/** Characters that need an escape, each with the letter of the escape. The quote is not in this list. */
 const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
   ["\\", "\\"],
   ["\b", "b"],
@@ -34,7 +34,7 @@ function rawChars({ text }: StringQuote): CharSet {
 
 const hexDigit = oneOf("09", "AF", "af");
 
-/** One optional space after a colon or a comma, as models usually write it. More is not allowed, since a model might write it endlessly. */
+/** One optional space after a colon or a comma, which models usually write. More spaces are not allowed, since a model might never stop. */
 export function blank(grammar: Grammar): Expression {
   return grammar.shared("blank", "sp", () => optional(literal(" ")));
 }
@@ -55,7 +55,7 @@ function escapedText(text: string, quote: StringQuote): string {
   return own.replaceAll(/[\uFDD0-\uFDEF]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
 }
 
-/** Whether a search for the marker finds it right after the text. */
+/** Whether a search for the marker finds the marker right after the text. */
 export function endsAtMarker(text: string, until: string): boolean {
   return (text + until).indexOf(until) === text.length && !/[\uFDD0-\uFDEF]/.test(text);
 }
@@ -95,7 +95,7 @@ function nameTexts(name: string, notation: Notation): readonly string[] {
   return isBare ? [name] : stringTexts(name, notation);
 }
 
-/** `"name":` and an optional space. */
+/** Writes the name of a member: `"name":` and an optional space. */
 export function memberName(grammar: Grammar, name: string): Expression {
   const names = nameTexts(name, grammar.notation).map((text) => literal(`${text}:`));
   return sequence(choice(...names), blank(grammar));

@@ -2,7 +2,7 @@
 // prefixes.
 import { choice, empty, literal, sequence, type Expression } from "../../rules/expression.ts";
 
-/** Up to this number of texts, a flat list is used: it is more readable and costs little. */
+/** Up to this number of texts, a flat list is used, because a short list is more readable and costs little. */
 const flatTexts = 16;
 /** Below this depth, the remaining texts are a flat list, since matchers recurse into each branch. */
 const deepestParting = 32;

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 
 export interface RecordedTools {
-  /** Name on npm. */
+  /** Name of the package on npm. */
   readonly package: string;
   readonly version: string;
   /** `agent`: tools of a coding agent; `mcp`: tools of an MCP server. */

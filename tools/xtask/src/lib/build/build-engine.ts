@@ -1,4 +1,4 @@
-// Provides an engine built on this machine: an installed build, a kept copy, or one that is compiled now.
+// Provides an engine built on this machine: an installed build, a kept copy, or a new build.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryPath, type ProcessGroups } from "@waggle/testing/harness";
@@ -36,9 +36,9 @@ export interface EngineBuild {
 }
 
 /**
- * A new node_modules has no build, so a copy is kept in .waggle, by the library's version and the kind of machine. An earlier build with the
- * current patches is tested before it is used, because it may be for another CPU or come from a faulty compiler.
- * @throws ToolchainError when there is nothing to compile with; Error when a patch does not apply, or it does not compile or load
+ * A new node_modules has no build, so .waggle keeps a copy for each version of the library and kind of machine. An earlier build with the
+ * current patches is tested before use, because the build may be for another CPU, or a faulty compiler may have made it.
+ * @throws ToolchainError when build tools are missing; Error when a patch does not apply, or the engine does not compile or load
  */
 export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
   const engine = findEnginePackage();

@@ -34,7 +34,7 @@ describe("checkToolchain", () => {
     }
   }
 
-  it("names all that is missing and how to install it", () => {
+  it("names all missing tools and how to install them", () => {
     install("make", "git");
     expect(() => checkToolchain(folder, "linux")).toThrow(/cmake, a C\+\+ compiler\. .*apt install cmake/);
     expect(() => checkToolchain(folder, "darwin")).toThrow(/brew install cmake/);
@@ -148,7 +148,7 @@ describe("withCompilerFixes", () => {
     expect(env["CXX"]).toBe("g++");
     const include = readFileSync(String(env["NODE_LLAMA_CPP_CMAKE_OPTION_CMAKE_PROJECT_INCLUDE"]), "utf8");
     const header = /-include \\"([^"]+)\\"/.exec(include)?.[1];
-    // A line that continues ends with its backslash, or the macro is cut off.
+    // Each line of the macro but the last must end with a backslash, otherwise the macro is cut off.
     expect(readFileSync(String(header), "utf8")).toMatch(/#define _tile_loadconfig\(config\) +\\\n/);
   });
 });
@@ -186,7 +186,7 @@ describe("tryBuild", () => {
     await expect(tryBuild(library)).rejects.toThrow("Cannot use the engine's build: the library did not load it.");
   });
 
-  /** Makes a library with these results of step and logits; `disposed` runs at the end. */
+  /** Makes a library whose step and logits return these results. `disposed` is code that runs when the library is disposed. */
   const makeWorkingLibrary = (step: string, logits: string, disposed = "", ahead = "7"): string =>
     makeLibrary(`
       const calls = [];
@@ -213,7 +213,7 @@ describe("tryBuild", () => {
       };`);
   const goodLogits = "4, 1.5, 1, 7, 4, 4";
 
-  it("runs a prompt, a token and steps of a small model on it, one by one and in a row", async () => {
+  it("runs a prompt, a token, single steps and consecutive steps of a small model on the build", async () => {
     const all = "96,1,step,step,step,step,ahead,step,ahead";
     const computed = `if (calls.join() !== "${all}") throw new Error("computed " + calls);`;
     const library = makeWorkingLibrary("7, 4, 4, 1.5, 7, 4", goodLogits, computed);
@@ -232,12 +232,12 @@ describe("tryBuild", () => {
     ["computes no numbers", "7, NaN, NaN, NaN, 7, NaN", "NaN, NaN, 1, 7, NaN, NaN"],
   ])("refuses a build whose step %s", async (_, step, logits) => {
     const library = makeWorkingLibrary(step, logits);
-    await expect(tryBuild(library)).rejects.toThrow(/Cannot use the engine's build: [^]*its step gave/);
+    await expect(tryBuild(library)).rejects.toThrow(/Cannot use the engine's build: [^]*the step gave/);
   });
 
   it.each([
-    ["samples something else in a row", "8", /its steps gave 7,7, and in a row 7,8/],
-    ["computes what was not to be taken back as if it were", "", /its steps gave 7,7, and in a row 7,$/m],
+    ["samples another token in consecutive steps", "8", /single steps gave 7,7, and consecutive steps 7,8/],
+    ["returns no token for a step that was not withdrawn", "", /single steps gave 7,7, and consecutive steps 7,$/m],
   ])("refuses a build that %s", async (_, ahead, reason) => {
     const library = makeWorkingLibrary("7, 4, 4, 1.5, 7, 4", goodLogits, "", ahead);
     await expect(tryBuild(library)).rejects.toThrow(reason);
@@ -265,14 +265,14 @@ describe("patches", () => {
     expect(readFileSync(join(copy, "llama/a.cpp"), "utf8")).toBe("new\n");
   });
 
-  it("that do not apply are named in the error, with the library's version", () => {
+  it("are named in the error, with the library's version, if they do not apply", () => {
     const { copy, patches } = makePatched("newer\n");
     expect(() => applyPatches(findPatches(patches), { folder: copy, version: "1.2.3" })).toThrow(
       /^Cannot apply step\.patch to node-llama-cpp 1\.2\.3: [^]*llama\/a\.cpp/,
     );
   });
 
-  it("get another mark when one of them changes", () => {
+  it("get another mark when one of the patches changes", () => {
     const { patches } = makePatched("old\n");
     const { mark } = findPatches(patches);
     expect(mark).toMatch(/^[\da-f]{12}$/);
@@ -281,7 +281,7 @@ describe("patches", () => {
     expect(findPatches(patches).mark).not.toBe(mark);
   });
 
-  it("of this repository apply to the installed library", () => {
+  it("apply to the installed library, if they are those of this repository", () => {
     const engine = findEnginePackage();
     const copy = join(folder, "node-llama-cpp");
     cpSync(join(engine.folder, "llama/addon"), join(copy, "llama/addon"), { recursive: true });

@@ -3,9 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * GCC's `_tile_loadconfig` (amxtileintrin.h, seen in 12.2) tells the optimiser that it reads 8 of its 64 bytes. The rows and columns of the
- * tiles are then never written, and the first `tilezero` on a CPU with AMX is an illegal instruction. Here the optimiser learns that all
- * of it is read.
+ * GCC's `_tile_loadconfig` (amxtileintrin.h, seen in 12.2) tells the optimiser that it reads only 8 bytes of its 64-byte argument. The optimiser
+ * then removes the writes of the tiles' rows and columns, and the first `tilezero` on a CPU with AMX is an illegal instruction. This header
+ * tells the optimiser that all 64 bytes are read.
  */
 const header = `#pragma once
 #if defined(__AMX_TILE__) && defined(__GNUC__) && !defined(__clang__)
@@ -20,8 +20,8 @@ const header = `#pragma once
 `;
 
 /**
- * With AVX512-FP16 llama.cpp's dot products take 128 values at once and the rest one by one (`GGML_F16_STEP`, simd-mappings.h). A head of
- * 64 values, as small models have them, is all rest: its attention takes four times as long as with plain AVX512.
+ * With AVX512-FP16, llama.cpp's dot products compute 128 values at once and remaining values one by one (`GGML_F16_STEP`, simd-mappings.h).
+ * Small models have heads of 64 values, all computed one by one: attention then takes four times as long as with plain AVX512.
  */
 const flag = "-mno-avx512fp16";
 
@@ -37,8 +37,8 @@ endif()
 }
 
 /**
- * The library's build sets the compiler's flags itself, so cmake is given a file to read after each project (CMAKE_PROJECT_INCLUDE).
- * @param folder in which to put two files; they have to stay while something compiles
+ * The library's build sets the compiler's flags itself. So cmake gets a file that it reads after each project (CMAKE_PROJECT_INCLUDE).
+ * @param folder gets two files, which must exist until the build has ended
  * @returns the environment for node-llama-cpp's build
  */
 export function withCompilerFixes(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {

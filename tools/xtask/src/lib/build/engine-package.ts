@@ -24,7 +24,7 @@ export interface EnginePackage {
   readonly release: string;
 }
 
-/** @throws Error when it is not installed */
+/** @throws Error when node-llama-cpp is not installed */
 export function findEnginePackage(): EnginePackage {
   const from = createRequire(repositoryPath("packages/engine-llama/package.json"));
   let folder: string;
@@ -39,8 +39,8 @@ export function findEnginePackage(): EnginePackage {
 }
 
 /**
- * The folder name of the build for this machine's CPU. The library looks for this folder in its own package before it takes the prebuilt
- * binary. No setting makes it look outside of its package.
+ * The folder name of the build for this machine's CPU. The library looks for this folder in its package before it uses the prebuilt
+ * binary. No setting makes the library look outside of its package.
  */
 export function buildName(platform: NodeJS.Platform = process.platform, arch: string = process.arch): string {
   return `${platform === "darwin" ? "mac" : platform}-${arch}`;
@@ -50,13 +50,13 @@ export function buildFolder(packageFolder: string): string {
   return join(packageFolder, "llama/localBuilds", buildName());
 }
 
-/** The library's own mark of a build that was finished. */
+/** The file with which the library marks a finished build. */
 const doneMark = "buildDone.status";
 
 /** Our file with the hash of the patches. */
 const patchesFile = "patches.txt";
 
-/** The files of a build that are kept; the others are the compiler's intermediate files. */
+/** The files of a build that are kept. All other files are intermediate files of the compiler. */
 const buildParts = ["Release", doneMark, patchesFile] as const;
 
 /** Whether the folder has a build with the current patches. */
@@ -74,8 +74,8 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Gives the one finished build next to `to` its name, and writes into it which patches it has. The library adds a hash of cmake's options to
- * the name, and looks for it only when it is started with the same ones.
+ * Renames the one finished build next to `to` to `to`, and writes the mark of the patches into the build. The library names builds with a hash
+ * of cmake's options, and finds such a build only if it is started with the same options.
  * @throws Error when there is no finished build
  */
 export function nameBuild(to: string, { mark }: Pick<Patches, "mark">): void {

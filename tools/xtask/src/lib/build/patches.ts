@@ -12,7 +12,7 @@ export interface Patches {
   readonly mark: string;
 }
 
-/** @param folder with files *.patch, which are applied in the order of their names */
+/** @param folder contains files *.patch, which are applied in the order of their names */
 export function findPatches(folder = repositoryPath("tools/xtask/patches")): Patches {
   const names = readdirSync(folder).filter((name) => name.endsWith(".patch"));
   const paths = names.toSorted().map((name) => join(folder, name));
@@ -22,7 +22,7 @@ export function findPatches(folder = repositoryPath("tools/xtask/patches")): Pat
 }
 
 /**
- * @param engine a copy of the package, which is changed
+ * @param engine a copy of the package; the patches change its files
  * @throws Error naming the patch that does not apply, and the library's version
  */
 export function applyPatches({ paths }: Patches, { folder, version }: Pick<EnginePackage, "folder" | "version">): void {
@@ -37,7 +37,7 @@ export function applyPatches({ paths }: Patches, { folder, version }: Pick<Engin
   }
 }
 
-/** Hides the repository from git: inside one, `git apply` skips files that it takes for those of another folder, and still succeeds. */
+/** Hides the repository from git. Within a repository, `git apply` may skip files because of their folder, and still succeed. */
 function outsideOfRepositories(folder: string): NodeJS.ProcessEnv {
   const rest = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
   return { ...Object.fromEntries(rest), GIT_CEILING_DIRECTORIES: dirname(folder) };

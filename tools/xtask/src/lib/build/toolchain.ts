@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Each tool with its possible commands; one of them is enough. */
+/** Each tool with its possible commands; one installed command is enough. */
 const tools: Readonly<Record<string, readonly string[]>> = {
   cmake: ["cmake"],
   "a C++ compiler": ["c++", "g++", "clang++"],
@@ -16,14 +16,14 @@ const remedies: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "macOS: xcode-select --install, then brew install cmake libomp",
 };
 
-/** A build tool is missing on this machine, so that a second try does not help. */
+/** A build tool is missing on this machine, so a second try does not help. */
 export class ToolchainError extends Error {
   override readonly name = "ToolchainError";
 }
 
 /**
  * @param path the PATH variable
- * @throws ToolchainError naming all that is missing and how to install it
+ * @throws ToolchainError naming all missing tools and how to install them
  */
 export function checkToolchain(path: string, platform: NodeJS.Platform = process.platform): void {
   const remedy = remedies[platform];

@@ -1,4 +1,5 @@
-// Tests a build in a separate process, which a bad build crashes: whether the library loads it, whether it computes, and whether it uses OpenMP.
+// Tests whether the library loads a build, whether the build computes, and whether it uses OpenMP. A faulty build may crash, so the test runs in a
+// separate process.
 import { execFile, type ExecFileException } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import { promisify } from "node:util";
 import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
 
 const trialTimeoutMs = 60_000;
-/** Calls into the OpenMP runtimes of GCC and of LLVM. */
+/** Functions of the OpenMP runtimes of GCC and LLVM. A build that uses OpenMP contains one of the names. */
 const openMpCalls = ["GOMP_parallel", "__kmpc_fork_call"];
 
 /** A quantized model whose dimensions suit every kernel, so that the trial runs the kernels for this CPU. */
@@ -25,7 +26,7 @@ const trialShape: ModelShape = {
 
 /**
  * Computes a prompt in one batch, then a single token: the two kinds of pass. Then runs our step (the patch of node-llama-cpp) on a sequence
- * that the library does not use. Both sample greedily, so both must give the most probable token.
+ * that the library does not use. The step and the logits must give the same token, the most probable one.
  */
 const script = `
 const [library, modelPath] = process.argv.slice(2);
@@ -46,7 +47,7 @@ if (llama.buildType === "localBuild") {
   );
   const [greatest, sum, , token, logit, again] = context._ctx.getLogits(at, 1, Uint32Array.of(step[0]), true);
   const expected = [token, again, greatest, sum, token, logit].join();
-  if (step.join() !== expected || !(sum >= 1)) throw new Error("its step gave " + step.join() + ", its logits " + expected);
+  if (step.join() !== expected || !(sum >= 1)) throw new Error("the step gave " + step.join() + ", the logits " + expected);
   const sampling = [[sampler], Uint32Array.of(1), Uint32Array.of(0)];
   const feed = (from, ...tokens) => {
     context._ctx.initBatch(tokens.length);
@@ -63,7 +64,7 @@ if (llama.buildType === "localBuild") {
   const [second] = await feed(2, first);
   const [[firstAgain], [secondAgain]] = await Promise.all([begin(), goOn()]);
   if (firstAgain !== first || secondAgain !== second) {
-    throw new Error("its steps gave " + [first, second] + ", and in a row " + [firstAgain, secondAgain]);
+    throw new Error("single steps gave " + [first, second] + ", and consecutive steps " + [firstAgain, secondAgain]);
   }
   const last = [begin(), goOn()];
   const isWithdrawn = context._ctx.withdrawSampledStep();
@@ -82,7 +83,7 @@ export class UnusableBuildError extends Error {
   override readonly name = "UnusableBuildError";
 }
 
-/** @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself failed */
+/** @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself fails */
 export async function tryBuild(packageFolder: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
@@ -105,9 +106,9 @@ export async function tryBuild(packageFolder: string): Promise<void> {
   }
 }
 
-/** @param error the error of the trial's process, or one from before its start */
+/** @param error the error of the trial's process, or an error before the process started */
 function explain(error: ExecFileException): Error {
-  if (error.name === "AbortError") return unusable(`it did not compute within ${trialTimeoutMs / 1_000} s`);
+  if (error.name === "AbortError") return unusable(`it did not finish computing within ${trialTimeoutMs / 1_000} s`);
   if (crashes.includes(error.signal ?? "")) return unusable(`it crashed with ${error.signal} on a small model`);
   if (typeof error.code === "number") return unusable(error.stderr?.trim() ?? "");
   return error;
@@ -117,7 +118,7 @@ function unusable(reason: string): UnusableBuildError {
   return new UnusableBuildError(`Cannot use the engine's build: ${reason}`);
 }
 
-/** @param folder of the build */
+/** @param folder the folder of the build */
 export function hasOpenMp(folder: string): boolean {
   const release = join(folder, "Release");
   const binaries = readdirSync(release).filter((name) => /\.(node|so|dylib)$/.test(name));

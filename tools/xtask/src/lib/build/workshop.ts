@@ -1,5 +1,5 @@
-// Makes a copy of node-llama-cpp to build in, so that the installed package stays usable. With a build in place, a worker would wait for the
-// library's lock, and an interrupted build would leave incomplete files where the library looks first.
+// Makes a copy of node-llama-cpp to build in, so that the installed package stays usable. During a build in the installed package, workers would
+// wait for the library's lock, and an interrupted build would leave incomplete files where the library looks first.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { EnginePackage } from "./engine-package.ts";
@@ -12,7 +12,7 @@ export interface Workshop {
   dispose(): void;
 }
 
-/** The dependency with which the package builds itself. */
+/** The dependency that the package's build script runs. */
 const builder = "cmake-js";
 
 /** @param parent the folder for the copy, outside of any package, so that the package's dependencies can be linked next to the copy */
@@ -26,7 +26,7 @@ export function openWorkshop({ folder }: EnginePackage, parent: string): Worksho
   for (const name of readdirSync(siblings)) {
     if (name !== basename(folder)) symlinkSync(realpathSync(join(siblings, name)), join(modules, name));
   }
-  // The copy leaves out node_modules, because the commands in it point to the installed package.
+  // The copy leaves out node_modules, because the commands in that folder refer to the installed package.
   const left = [join(folder, "node_modules"), join(folder, "llama/localBuilds")];
   cpSync(folder, copy, { recursive: true, filter: (path) => !left.includes(path) });
   linkCommand(modules);
@@ -37,7 +37,7 @@ export function openWorkshop({ folder }: EnginePackage, parent: string): Worksho
   };
 }
 
-/** Links the command for the build, which is an npm script. */
+/** Links the command of `builder`, because the build is an npm script that runs this command. */
 function linkCommand(modules: string): void {
   const commands = join(modules, ".bin");
   mkdirSync(commands);

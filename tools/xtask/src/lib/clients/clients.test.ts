@@ -24,7 +24,7 @@ test("each client has an answer for each of its requests, and a version for each
   }
 });
 
-test("an agent with a full window gets long results until it requests a summary, and then the answer", () => {
+test("an agent that compacts gets calls with long results until it requests a summary, and then the answer", () => {
   const agents = clients.filter(({ compacts }) => compacts);
   expect(agents.map(({ name }) => name)).toEqual(["claude-code-compacts", "codex-compacts"]);
   for (const { says } of agents) {

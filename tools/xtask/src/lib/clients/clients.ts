@@ -8,21 +8,21 @@ export interface Client {
   readonly title: string;
   /** The npm packages with their versions; the first one is the client itself. */
   readonly packages: readonly [string, ...string[]];
-  /** Installs only these packages: the optional ones of the first package are large, and the test does not need them. */
+  /** Do not install optional dependencies: those of the first package are large, and the test does not need them. */
   readonly withoutOptional?: true;
   /** The client's program, relative to node_modules/.bin. */
   readonly program: string;
   arguments(place: Place): readonly string[];
   env(place: Place): Readonly<Record<string, string>>;
-  /** Further files of the working folder, next to the file with the word. */
+  /** Further files of the working folder, next to `wordFile`. */
   readonly files?: Readonly<Record<string, string>>;
   /** The model's answer to each of the client's requests. */
   says(word: string): Says;
-  /** The expected requests for answers in order, such as "POST /v1/messages". All but the first have a tool's result. */
+  /** The expected requests for answers in order, such as "POST /v1/messages". All requests after the first have a tool's result. */
   readonly asks: readonly string[];
-  /** The client has to compact its conversation once, with any number of requests. */
+  /** The client must compact its conversation exactly once. It may send any number of requests. */
   readonly compacts?: true;
-  /** Finds the client's last text in its output; it has to be `answerWith(word)`. @throws Error when the output has no text */
+  /** Finds the client's last text in its output. The text must be `answerWith(word)`. @throws Error when the output has no text */
   textIn(output: Output): string;
 }
 
@@ -43,13 +43,13 @@ export interface Output {
   file(name: string): string;
 }
 
-/** In the working folder: no other file has the word, so a client that repeats it has read the file. */
+/** A file of the working folder. Only this file has the word, so a client that repeats the word has read the file. */
 export const wordFile = "word.txt";
 const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
-/** In local mode any token is accepted, and any model name except from Ollama's clients. */
+/** In local mode, the worker accepts any token, and any model name except on Ollama's routes. */
 const token = "waggle";
 const model = "any";
 
@@ -97,14 +97,14 @@ const codex: Client = {
   textIn: ({ stdout }) => stdout.trim(),
 };
 
-/** Context of the worker and window of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
+/** Context length of the worker and of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
 export const agentContextTokens = 65_536;
 const fill = "head -c 9000 /dev/zero | tr '\\0' a";
 /** Recognizes the agents' requests for a summary. */
 export const summaryRequest = /followed by a <summary> block|CONTEXT CHECKPOINT COMPACTION/;
 const summary = `<analysis>\nShort.\n</analysis>\n\n<summary>\nThe user asks: ${question}\n</summary>`;
 
-/** The same agent with the worker's window: long tool results fill it, and the model answers the question after the summary. */
+/** The agent with the worker's context length. Long tool results fill the context; after the agent's summary, the model answers the question. */
 function compacting(
   agent: Client,
   { run, ...changes }: Partial<Client> & { run: (command: string) => Script },
@@ -129,7 +129,7 @@ function compacting(
 
 const claudeCodeCompacts = compacting(claudeCode, {
   run: (command) => call("Bash", { command, description: "Runs a command" }),
-  // Each byte is a token of the model, so with its default first prompt the client would compact at once.
+  // Each byte is a token of the model, so the client would compact at once with its default system prompt.
   arguments: (place) => [...claudeCode.arguments(place), "--system-prompt", "Answer.", "--tools", "Bash"],
   env: (place) => ({
     ...claudeCode.env(place),
@@ -147,7 +147,7 @@ const codexCompacts = compacting(codex, {
   ],
 });
 
-/** One prompt without tools, which the model repeats as its answer. @param provider promptfoo's name of the provider */
+/** One prompt without tools; the model's answer repeats the prompt. @param provider promptfoo's name of the provider */
 function promptfoo(which: string, provider: (place: Place) => string, path: string, thinks: boolean): Client {
   return {
     name: `promptfoo-${which}`,
@@ -175,7 +175,7 @@ function promptfoo(which: string, provider: (place: Place) => string, path: stri
   };
 }
 
-/** The package with the native part of promptfoo's database for this system. */
+/** The package with the native code of promptfoo's database for this system. */
 function libsqlTarget(): string {
   const system = `${process.platform}-${process.arch}`;
   return process.platform === "linux" ? `${system}-gnu` : system;

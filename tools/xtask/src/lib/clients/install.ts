@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import type { Client } from "./clients.ts";
 
-/** Clients need Node 22, this repository 20. */
+/** Some clients need Node 22, but this repository runs on Node 20. */
 const nodePackage = "node@22.23.3";
 const installLimitMs = 600_000;
 
@@ -16,7 +16,7 @@ export interface InstallOptions {
   readonly say: (line: string) => void;
 }
 
-/** @throws Error with npm's message */
+/** @throws Error with npm's message when npm fails */
 export async function installClients(chosen: readonly Client[], options: InstallOptions): Promise<void> {
   const { folder, say } = options;
   await npmInstall([nodePackage], [], join(folder, "node"), process.env, options.signal);
@@ -33,7 +33,7 @@ export async function installClients(chosen: readonly Client[], options: Install
   }
 }
 
-/** Returns the path of the client's program and the installed version. @throws Error when it is not installed */
+/** Returns the path of the client's program and the installed version. @throws Error when the client is not installed */
 export function installed(client: Client, folder: string): { readonly program: string; readonly version: string } {
   const modules = join(folder, folderOf(client), "node_modules");
   const manifest = join(modules, nameOf(client.packages[0]), "package.json");
@@ -42,7 +42,7 @@ export function installed(client: Client, folder: string): { readonly program: s
   return { program: join(modules, ".bin", client.program), version };
 }
 
-/** The PATH variable with the newer Node before all others. */
+/** The PATH variable with the folder of the newer Node first. */
 export function pathOf(folder: string): string {
   return [join(folder, "node/node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
 }
@@ -66,7 +66,7 @@ async function npmInstall(
   signal: AbortSignal,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  // Without a manifest in this folder, npm would look for one in the folders above.
+  // Without a manifest in this folder, npm would use a manifest of a parent folder.
   const manifest = join(folder, "package.json");
   if (!existsSync(manifest)) writeFileSync(manifest, "{}\n");
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];

@@ -1,4 +1,4 @@
-// Runs a command without a network: in a network namespace with only a loopback, if the system permits one.
+// Runs a command without a network: in a network namespace with only a loopback, if the system permits such a namespace.
 import { networkInterfaces } from "node:os";
 import { execa } from "execa";
 
@@ -7,16 +7,16 @@ export function isOffline(interfaces: ReturnType<typeof networkInterfaces> = net
   return Object.values(interfaces).every((addresses = []) => addresses.every(({ internal }) => internal));
 }
 
-/** Enables the loopback, which is down in a new namespace, and then replaces the shell by the command, with the same process id. */
+/** Enables the loopback, which is down in a new namespace, then runs the command with `exec`, so that the process id stays the same. */
 const loopbackUp = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
 
-/** For root, and for a user who may create user namespaces. */
+/** Commands that create a network namespace: the first for root, the second for a user who may create user namespaces. */
 const ways = [
   ["unshare", "--net"],
   ["unshare", "--map-root-user", "--net"],
 ];
 
-/** Returns the words before a command that run it without a network; undefined when the system permits neither way. */
+/** Returns a prefix that makes a command run without a network; undefined when the system permits no network namespace. */
 export async function offlinePrefix(): Promise<readonly [string, ...string[]] | undefined> {
   for (const way of ways) {
     const [file, ...args] = [...way, ...loopbackUp] as [string, ...string[]];

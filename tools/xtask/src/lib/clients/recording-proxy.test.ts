@@ -56,7 +56,7 @@ test("the model is prepared before each request, one at a time, and the request 
   ]);
 });
 
-test("a request without preparation passes, and its call has the reason", async () => {
+test("a request for which preparation fails is passed on, and its call has the reason", async () => {
   const target = await serverThat((_, response) => void response.writeHead(404).end("none"));
   const proxy = await proxyTo(target, () => Promise.reject(new Error("no such route")));
   const answer = await fetch(`${proxy.url}/api/chat`, { method: "POST", body: "{}" });
@@ -64,7 +64,7 @@ test("a request without preparation passes, and its call has the reason", async 
   expect(proxy.calls).toMatchObject([{ what: "POST /api/chat", status: 404, fault: "no such route" }]);
 });
 
-test("a broken stream breaks for the client too", async () => {
+test("if the worker breaks a stream, the proxy breaks it for the client", async () => {
   const target = await serverThat((_, response) => {
     response.writeHead(200).write("half", () => response.destroy());
   });

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { isAnswerPath, messageOf, type Body } from "@waggle/testing/harness";
 
 export interface Call {
-  /** The method and the path without the query, such as "POST /v1/messages". */
+  /** Method and path, without the query, such as "POST /v1/messages". */
   readonly what: string;
   readonly target: string;
   /** The status of the response; 0 without a response. */
@@ -33,14 +33,14 @@ export interface RecordingProxy extends AsyncDisposable {
 export interface RecordingProxyOptions {
   /** The worker's address. */
   readonly target: string;
-  /** Runs before a call for an answer is passed on; one at a time. */
+  /** Called before a request for an answer is passed on; never for two requests at the same time. */
   readonly prepare: (path: string, body: Body) => Promise<void>;
   readonly onCall: (call: Call) => void;
 }
 
 const bodyBytesLimit = 64 * 1_048_576;
 
-/** Starts the proxy on a free loopback port. A call for which the model cannot be prepared is passed on too; the worker rejects or answers it. */
+/** Starts the proxy on a free loopback port. If the model cannot be prepared for a request, the proxy still passes the request on to the worker. */
 export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
   const calls: Call[] = [];
   let turn = Promise.resolve();
@@ -58,7 +58,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
       options.onCall(call);
     };
     if (incoming.method === "POST" && isAnswerPath(path)) {
-      // The model has one answer at a time: the next request waits until this one has been prepared.
+      // The model has one answer at a time, so the next request waits until the model is prepared for this request.
       const prepared = turn.then(() => options.prepare(path, JSON.parse(body.toString()) as Body));
       turn = prepared.catch((error: unknown) => void (fault = messageOf(error)));
       await turn;
@@ -96,7 +96,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Resolves when the answer is over, or when the client has left. @throws Error when the worker does not answer */
+/** Resolves when the answer has ended, or the client has disconnected. @throws Error when the worker does not answer */
 function pass(
   target: URL,
   { method, headers }: IncomingMessage,
@@ -114,7 +114,7 @@ function pass(
     further.once("response", (answer) => {
       onStatus(answer.statusCode ?? 0);
       outgoing.writeHead(answer.statusCode ?? 0, ownHeaders(answer.headers));
-      // After an error the worker cuts its stream off on purpose, so the proxy does the same.
+      // The worker destroys the connection after an error on purpose, so the proxy destroys the client's connection too.
       answer.once("error", () => outgoing.destroy());
       answer.pipe(outgoing);
     });
@@ -122,7 +122,7 @@ function pass(
   });
 }
 
-/** Removes the headers that concern only one connection. */
+/** Removes the headers that apply only to the connection between worker and proxy. */
 function ownHeaders({ connection: _, "keep-alive": __, "transfer-encoding": ___, ...headers }: IncomingHttpHeaders) {
   return headers;
 }

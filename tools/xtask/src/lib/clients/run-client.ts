@@ -1,4 +1,4 @@
-// Runs one client: with a separate working folder and home, and a proxy before the worker. Also finds what the client leaves running.
+// Runs one client with a separate working folder and home, and with a proxy before the worker. Finds processes and ports that the client leaves.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly model: ScriptedModel;
   /** The worker's name for the model. */
   readonly modelName: string;
-  /** Where the clients are installed. */
+  /** The folder in which the clients are installed. */
   readonly folder: string;
   readonly onCall: (call: Call) => void;
   readonly onErrorLine: (line: string) => void;
@@ -35,7 +35,7 @@ export interface RunOptions {
 
 const clientLimitMs = 600_000;
 
-/** @throws Error when it is not installed or cannot be started */
+/** @throws Error when the client is not installed or cannot be started */
 export async function runClient(client: Client, options: RunOptions): Promise<ClientRun> {
   const { groups, worker, model } = options;
   const { program, version } = installed(client, options.folder);

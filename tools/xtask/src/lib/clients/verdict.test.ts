@@ -33,25 +33,25 @@ test("each fault is reported once", () => {
     left: ["Port 7 is still bound"],
   };
   expect(faultsOf(run)).toEqual([
-    "it asked POST /v1/messages, 3 times where POST /v1/messages, 2 times was due",
+    "it sent POST /v1/messages, 3 times instead of POST /v1/messages, 2 times",
     "Cannot count a prompt: no",
-    "POST /v1/messages was answered 503",
-    "its tool's result did not come back",
+    "POST /v1/messages was answered with 503",
+    "its last request did not contain the tool's result",
     "it has no answer: nothing",
     "it did not end",
     "Port 7 is still bound",
   ]);
-  expect(lineOf(run)).toContain("no text, 1.3 s: FAILED: it asked");
+  expect(lineOf(run)).toContain("no text, 1.3 s: FAILED: it sent");
 });
 
-test("an unread answer and a tool that was not run are faults", () => {
+test("a wrong last text and a tool that was not run are faults", () => {
   expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['its text was "The word is Tuesday."']);
-  expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its tool's result did not come back"]);
-  expect(faultsOf({ ...good, calls: [] })).toContain("it asked nothing where POST /v1/messages, 2 times was due");
+  expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its last request did not contain the tool's result"]);
+  expect(faultsOf({ ...good, calls: [] })).toContain("it sent nothing instead of POST /v1/messages, 2 times");
 });
 
-test("a prompt that was computed twice is a fault: its prefix has changed", () => {
-  expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not begin alike"]);
+test("a prompt that was computed twice is a fault, because its prefix has changed", () => {
+  expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not share a prefix"]);
 });
 
 test("a long conversation has to request exactly one summary, with any number of calls", () => {
@@ -61,10 +61,10 @@ test("a long conversation has to request exactly one summary, with any number of
   const run = { ...good, client, calls: [head, first, call, call, summary, last], computedTokens: 9_000 };
   expect(faultsOf(run)).toEqual([]);
   expect(lineOf(run)).toContain("a conversation that is compacted, 6 calls");
-  expect(faultsOf({ ...run, calls: [head, first, last] })).toEqual(["it asked for 0 summaries of its conversation"]);
+  expect(faultsOf({ ...run, calls: [head, first, last] })).toEqual(["it requested 0 summaries of its conversation"]);
 });
 
-test("a call is one line", () => {
+test("a call is formatted as one line", () => {
   expect(callLine(call)).toBe("POST /v1/messages?beta=true, 12 bytes from an agent: 200");
   expect(callLine({ ...call, status: 0 })).toContain(": no answer");
 });

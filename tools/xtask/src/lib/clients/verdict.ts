@@ -13,14 +13,14 @@ export interface ClientRun {
   readonly exit: string;
   /** Prompt tokens of each request for an answer. */
   readonly promptLengths: readonly number[];
-  /** Tokens of these prompts that were computed and not taken from a cache. */
+  /** Prompt tokens that the worker computed, because its cache did not have them. */
   readonly computedTokens: number;
   readonly seconds: number;
   /** Processes and ports that were left after the client's exit. */
   readonly left: readonly string[];
 }
 
-/** The prompts of a conversation share a prefix, which is computed once. At most this multiple of the longest prompt may be computed. */
+/** The prompts of a conversation share a prefix, which the worker computes once. It may compute at most this multiple of the longest prompt. */
 const computedAllowance = 1.1;
 const exitedWell = "left with exit code 0";
 
@@ -34,12 +34,14 @@ export function faultsOf(run: ClientRun): string[] {
   const summaries = calls.filter(({ body }) => summaryRequest.test(body)).length;
   const beganAlike = computedTokens <= Math.max(0, ...promptLengths) * computedAllowance;
   const faults = [
-    ...(asks === due || client.compacts ? [] : [`it asked ${asks} where ${due} was due`]),
-    ...(summaries === 1 || !client.compacts ? [] : [`it asked for ${summaries} summaries of its conversation`]),
+    ...(asks === due || client.compacts ? [] : [`it sent ${asks} instead of ${due}`]),
+    ...(summaries === 1 || !client.compacts ? [] : [`it requested ${summaries} summaries of its conversation`]),
     ...calls.flatMap(({ fault = [] }) => fault),
-    ...failed.map(({ what, status }) => `${what} was answered ${status}`),
-    ...(client.asks.length < 2 || asked.at(-1)?.body.includes(word) ? [] : ["its tool's result did not come back"]),
-    ...(beganAlike || client.compacts ? [] : ["its prompts did not begin alike"]),
+    ...failed.map(({ what, status }) => `${what} was answered with ${status}`),
+    ...(client.asks.length < 2 || asked.at(-1)?.body.includes(word)
+      ? []
+      : ["its last request did not contain the tool's result"]),
+    ...(beganAlike || client.compacts ? [] : ["its prompts did not share a prefix"]),
     ...(text === answerWith(word)
       ? []
       : [text === undefined ? String(textFault) : `its text was ${JSON.stringify(text)}`]),
@@ -55,7 +57,7 @@ function counted(asks: readonly string[]): string {
   return each.join(", ") || "nothing";
 }
 
-/** One line with the client, its output, and whether the run has passed. */
+/** Formats the run as one line: the client, its output, and whether the run has passed. */
 export function lineOf(run: ClientRun): string {
   const { client, version, calls, text, seconds, promptLengths, computedTokens } = run;
   const faults = faultsOf(run);

@@ -1,4 +1,4 @@
-// Generates the tables of docs/settings.md: a row for each flag of worker, gateway and hive.
+// Generates the tables of docs/settings.md: each flag of worker, gateway and hive has a row.
 import { optionGroups, variableOf, type OptionRow, type OptionRows } from "@waggle/daemon";
 import { gatewayOptions } from "@waggle/gateway/settings";
 import { hiveOptions } from "@waggle/mock-hive/settings";
@@ -33,7 +33,7 @@ export function settingsBlocks(): Blocks {
   };
 }
 
-/** Rows for settings that differ from the worker's; the others are only listed by name. */
+/** A table of the settings that differ from the worker's settings. Equal settings are only listed by name. */
 function comparedWith(worker: readonly SettingRow[], table: OptionRows): string {
   const known = new Set(worker.map((row) => JSON.stringify(row)));
   const rows = settingsOf(table);

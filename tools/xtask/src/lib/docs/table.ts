@@ -1,6 +1,6 @@
 // Formats Markdown tables like the formatter: all cells of a column have the same width, so that generated pages pass its check.
 
-/** @param numbers aligns all columns but the first to the right */
+/** @param numbers whether all columns after the first are aligned to the right */
 export function alignedTable(rows: readonly (readonly string[])[], numbers = false): string {
   const cells = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const [headings = [], ...others] = cells;

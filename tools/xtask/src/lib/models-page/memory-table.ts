@@ -1,4 +1,4 @@
-// Generates the table of models against memory in docs/models.md with the code of `waggle fit`, so that both agree.
+// Generates the table of models against memory in docs/models.md with the code of `waggle fit`, so that table and command agree.
 import { createEstimator, engineProcessBytes } from "@waggle/models/memory";
 import { alignedTable } from "../docs/table.ts";
 import { headerOfShape } from "./shape-header.ts";
@@ -33,7 +33,7 @@ function rowOf(shape: KnownShape): string[] {
   ];
 }
 
-/** Formats the longest context of one slot that fits, at most the trained one. */
+/** Formats the longest context that fits for one slot, at most the trained context. */
 function longest(trained: number, fits: (contextSize: number) => boolean): string {
   if (!fits(contextStep)) return "–";
   let [low, high] = [1, trained / contextStep];

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { headerOfShape } from "./shape-header.ts";
 import { knownShapes } from "./shapes.ts";
 
-/** Difference in file size between quantizer versions and publishers. */
+/** Allowed relative difference in file size, since quantizer versions and publishers differ. */
 const tolerance = 0.02;
 const published = knownShapes.filter(({ publishedBytes }) => publishedBytes !== undefined);
 

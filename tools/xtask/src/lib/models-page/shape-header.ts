@@ -1,4 +1,4 @@
-// Makes the GGUF header of a known model shape, with all that memory depends on: the same tensors, of the same types.
+// Makes the GGUF header of a known model shape, with everything that memory depends on: tensors with the names, sizes and types of a real file.
 //
 // The types are those that llama.cpp's quantizer chooses (`llama_tensor_get_type_impl` of its llama-quant.cpp).
 import {
@@ -29,7 +29,7 @@ export function headerOfShape(shape: KnownShape): GgufHeader {
   };
 }
 
-/** Bytes per vocabulary entry in a file: text, type and merges. */
+/** Bytes of a vocabulary entry in a file: its text, type and merges. */
 const bytesPerWord = 38;
 
 function entriesOf(shape: KnownShape): Entry[] {
@@ -106,13 +106,13 @@ function typesOf({ quantization }: KnownShape): Types {
     return { embedding: "Q8_0", output: "Q8_0", usual: "Q8_0", more: "Q8_0", attention: asItIs };
   if (quantization === "Q4_K_M")
     return { embedding: "Q4_K", output: "Q6_K", usual: "Q4_K", more: "Q6_K", attention: asItIs };
-  // gpt-oss has small types only for its experts.
+  // gpt-oss has small types only for the weights of its experts.
   return { embedding: "Q8_0", output: "Q8_0", usual: "MXFP4", more: "MXFP4", attention: () => "Q8_0" };
 }
 
 function tensorOf([name, type, ...shape]: Entry): GgufTensor {
   const known = tensorTypeNamed(type);
-  if (known === undefined) throw new Error(`Cannot work out ${name}: there is no type ${type}`);
+  if (known === undefined) throw new Error(`Cannot make the header of ${name}: unknown tensor type ${type}`);
   const weights = shape.reduce((product, length) => product * length, 1);
   return { name, shape, weights, type, offset: 0, bytes: bytesOfWeights(known, weights) };
 }

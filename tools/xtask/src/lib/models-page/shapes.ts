@@ -1,4 +1,4 @@
-// Lists the shapes of common models, as published in config.json next to the weights, to compute their memory.
+// Lists the shapes of common models, as published in config.json next to the weights, from which the memory of the models is computed.
 
 export interface KnownShape {
   readonly name: string;

@@ -1,4 +1,4 @@
-// Tests a tarball on an empty machine: installs it without a network, runs every command and a worker, uninstalls it, and looks for leftovers.
+// Tests a tarball on an empty machine: installs the tarball without a network, runs every command and a worker, uninstalls, and finds leftovers.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -44,7 +44,7 @@ export async function checkPackage(check: PackageCheck): Promise<readonly string
   const installMs = installing();
   const bytes = bytesIn(machine.prefix);
   onStep("install, no network", `${seconds(installMs)}, ${(bytes / bytesPerMb).toFixed(1)} MB`);
-  if (bytes > mostInstalledBytes) problems.push(`It takes ${bytes} bytes, more than ${mostInstalledBytes}`);
+  if (bytes > mostInstalledBytes) problems.push(`The install takes ${bytes} bytes, more than ${mostInstalledBytes}`);
 
   for (const command of readdirSync(machine.bin).toSorted()) {
     const took = stopwatch();
@@ -93,7 +93,7 @@ async function checkWorker(
   const leaving = stopwatch();
   const exit = await worker.stop(leaveLimitMs);
   onStep("SIGTERM", `exit code ${exit?.code ?? "none"} after ${seconds(leaving())}`);
-  if (exit?.code !== 0) problems.push(`On SIGTERM the worker left with ${JSON.stringify(exit)}`);
+  if (exit?.code !== 0) problems.push(`After SIGTERM the worker exited with ${JSON.stringify(exit)}`);
   return [...problems, ...endLeftovers(await leftovers.check()), ...memoryFoldersOf(worker.pid)];
 }
 
@@ -116,7 +116,7 @@ async function streamed(
     : [`A stream ended with ${last} and the text ${JSON.stringify(text)}`];
 }
 
-/** Uses both threads: one renders the chat template, one compiles the schema. */
+/** Sends a chat with a schema, because this uses both threads: one renders the chat template, the other compiles the schema. */
 async function answeredWithSchema({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {
   const schema = {
     type: "object",
@@ -132,7 +132,9 @@ async function answeredWithSchema({ url }: Worker, signal: AbortSignal): Promise
   const headers = { "content-type": "application/json" };
   const response = await fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body, signal });
   const text = await response.text();
-  return response.ok && /\\"ok\\"/.test(text) ? [] : [`A chat with a schema was answered ${response.status}: ${text}`];
+  return response.ok && /\\"ok\\"/.test(text)
+    ? []
+    : [`A chat with a schema was answered with ${response.status}: ${text}`];
 }
 
 async function servedPages({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {

@@ -6,16 +6,16 @@ import { execa } from "execa";
 
 export interface EmptyMachine extends Disposable {
   readonly env: NodeJS.ProcessEnv;
-  /** The folder of global packages' commands. */
+  /** The folder with the commands of global packages. */
   readonly bin: string;
   readonly prefix: string;
   /** Runs a command and returns its output. @throws Error with the output when the command fails or exceeds the limit */
   run(file: string, args: readonly string[], limitMs: number): Promise<string>;
-  /** All files in home, prefix and temporary folder, except npm's cache. Paths are relative to the machine's root. */
+  /** All files in the home, prefix and temporary folders, except npm's cache. Paths are relative to the machine's root. */
   files(): readonly string[];
 }
 
-/** No server listens there: a request for a package fails at once. */
+/** The address of the registry. No server listens there, so that a request for a package fails at once. */
 const nowhere = "http://127.0.0.1:9/";
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
 const shownChars = 2_000;
@@ -42,7 +42,7 @@ export function createEmptyMachine(): EmptyMachine {
       const options = {
         env,
         extendEnv: false,
-        // No input: a command that reads a pipe must not wait for one.
+        // No input, so that a command that reads stdin does not wait.
         stdin: "ignore",
         cwd: folder("home"),
         all: true,

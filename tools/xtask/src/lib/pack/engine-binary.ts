@@ -28,10 +28,11 @@ export const engineBinaries: readonly EngineBinary[] = [
   { name: "@node-llama-cpp/win-arm64", kind: { os: "win32", cpu: "arm64" } },
 ];
 
-/** @throws Error when no binary is for such a machine */
+/** @throws Error when no package has a binary for this kind of machine */
 export function engineBinaryFor(os: string, cpu: string): EngineBinary {
   const found = engineBinaries.find(({ kind }) => kind.os === os && kind.cpu === cpu);
-  if (found === undefined) throw new Error(`Cannot pack for ${os} on ${cpu}: node-llama-cpp has no binary for it`);
+  if (found === undefined)
+    throw new Error(`Cannot pack for ${os} on ${cpu}: node-llama-cpp has no binary for this platform`);
   return found;
 }
 
@@ -41,7 +42,7 @@ export function enginePackageFolder(): string {
   return dirname(dirname(main));
 }
 
-/** @throws Error when the package is not installed, because it is for another kind of machine */
+/** @throws Error when the package is not installed, as packages for other kinds of machines are not */
 export function engineBinaryFolder(name: string): string {
   try {
     const library = createRequire(pathToFileURL(join(enginePackageFolder(), "package.json")));

@@ -1,4 +1,4 @@
-// Makes the package.json of the tarball: its commands, and the machines that it is for.
+// Makes the package.json of the tarball: the commands of the package, and the machines on which it can be installed.
 import type { Program } from "../../bundle/index.ts";
 import { engineBinaries, type MachineKind } from "./engine-binary.ts";
 

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 export interface Notice {
   readonly name: string;
   readonly version: string;
-  /** As an SPDX expression. */
+  /** The licence as an SPDX expression. */
   readonly license: string;
   /** The text of the licence; empty if the package only names its licence. */
   readonly text: string;
@@ -42,10 +42,10 @@ export function findInstalled(folder: string, name: string): string {
     const candidate = join(at, "node_modules", name);
     if (existsSync(join(candidate, "package.json"))) return realpathSync(candidate);
   }
-  throw new Error(`Cannot tell the licence of ${name}: it is not installed`);
+  throw new Error(`Cannot find the licence of ${name}: the package is not installed`);
 }
 
-/** @throws Error when the package names no licence */
+/** Reads the licence of a package. @throws Error when the package names no licence */
 export function noticeOf(folder: string): Notice {
   const { name, version, license } = manifestOf(folder);
   if (license === undefined) throw new Error(`Cannot pack ${name}: it names no licence`);
@@ -64,7 +64,12 @@ export function llamaCppNotice(bundlePath: string, version: string): Notice {
     const files = git("ls-tree", "-r", "--name-only", "HEAD").split("\n");
     const licences = files.filter((file) => /^(LICENSE|licenses\/.+|vendor\/.*\/LICENSE[^/]*)$/.test(file));
     const texts = licences.map((file) => `(${file})\n\n${git("show", `HEAD:${file}`).trim()}`);
-    return { name: "llama.cpp", version, license: "MIT, and others for parts of it", text: texts.join("\n\n") };
+    return {
+      name: "llama.cpp",
+      version,
+      license: "MIT, and other licences for parts of the code",
+      text: texts.join("\n\n"),
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }

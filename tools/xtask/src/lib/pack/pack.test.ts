@@ -26,7 +26,7 @@ function install(name: string, manifest: object, licence?: string): string {
 }
 
 describe("notices", () => {
-  it("finds the package of each file, at any depth, each once", () => {
+  it("finds the package of each file, at any depth, and lists each package once", () => {
     const files = [
       "node_modules/.pnpm/@a+b@1/node_modules/@a/b/dist/x.js",
       "node_modules/.pnpm/@a+b@1/node_modules/@a/b/y.js",
@@ -47,7 +47,7 @@ describe("notices", () => {
     symlinkSync(join(root, a), join(root, dirname(dirname(b)), "a"));
     expect([...withDependencies(join(root, a))]).toEqual([join(root, a), join(root, b)]);
     expect(() => findInstalled(join(root, a), "absent")).toThrow(
-      "Cannot tell the licence of absent: it is not installed",
+      "Cannot find the licence of absent: the package is not installed",
     );
   });
 

@@ -1,4 +1,4 @@
-// Makes the folder to pack: the bundled programs and threads, and the files that they read, where they look for them.
+// Makes the folder to pack: the bundled programs and threads, and the files that the programs read, at the paths that they expect.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
@@ -27,11 +27,11 @@ interface RootManifest {
 
 /** Data files that node-llama-cpp reads from its package. */
 const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.json", "llama/llama.cpp.info.json"];
-/** Build tools of the pages: their code is not in the built pages, so they need no notice. */
+/** Build tools of the pages. The built pages do not contain code of these tools, so they need no notice. */
 const pageTools = ["vite"];
 const executable = 0o755;
 
-/** Empties the folder first. @throws Error when a part is missing, such as the built pages */
+/** Makes the package in this folder, whose old content is deleted. @throws Error when a part is missing, such as the built pages */
 export async function makePackageTree(folder: string, engine: EngineSource): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -72,7 +72,7 @@ async function bundleAll(outFolder: string, engineBinary: string | undefined): P
   return sources;
 }
 
-/** A program reads its version from its package.json, which also marks its files as ES modules. */
+/** Copies package.json as well: the program reads its version there, and Node needs it to load the files as ES modules. */
 function copyProgramFiles(outFolder: string, { folder, bin }: Program): void {
   const { name, version } = readJson<{ name: string; version: string }>(repositoryPath(`${folder}/package.json`));
   const manifest = { name, version, private: true, type: "module" };
@@ -96,7 +96,7 @@ function allNotices(sources: readonly string[]): readonly Notice[] {
   return [...Array.from(folders, noticeOf), llamaCppNotice(join(llama, "gitRelease.bundle"), tag)];
 }
 
-/** @throws Error that names the command that makes a missing file */
+/** @throws Error for a missing file, with the command that makes it */
 function copy(outFolder: string, path: string): void {
   if (!existsSync(repositoryPath(path))) throw new Error(`Cannot pack ${path}: it is missing; pnpm build makes it`);
   copyFrom(repositoryPath(""), outFolder, path);

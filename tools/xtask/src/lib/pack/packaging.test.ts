@@ -1,4 +1,4 @@
-// Compares the files in packaging/ with the worker: its flags and variables, and the time for a drain.
+// Compares the files in packaging/ with the flags, variables and drain time of the worker.
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -15,7 +15,7 @@ const flags = new Set(settings.map(({ flag }) => flag.split(" ")[0]));
 const variables = new Set([...settings.map(({ variable }) => variable), "WAGGLE_API_TOKEN"]);
 
 it("names existing settings", () => {
-  // The lines with the worker's flags; other lines have flags of other programs.
+  // Only these lines have flags of the worker; other lines have flags of other programs.
   const commandLines = `${unit}\n${manifest}`.match(/^(?:ExecStart=| +args: ).*$/gm)?.join("\n") ?? "";
   const namedFlags = commandLines.match(/--[a-z][a-z-]+/g) ?? [];
   const namedVariables = `${unit}${containerfile}${manifest}`.match(/WAGGLE_[A-Z_]+/g) ?? [];
@@ -28,7 +28,7 @@ it("names existing settings", () => {
 const drainTimeout = settings.find(({ variable }) => variable === "WAGGLE_DRAIN_TIMEOUT")?.default ?? "";
 const drainSeconds = Number(/^`(\d+)s`$/.exec(drainTimeout)?.[1]);
 
-it("gives a drain its time before the process is killed", () => {
+it("allows the time of a drain before the process is killed", () => {
   expect(drainSeconds).toBeGreaterThan(0);
   expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])).toBeGreaterThan(drainSeconds);
   const preStopSeconds = Number(/setTimeout\(\(\) => \{\}, (\d+)000\)/.exec(manifest)?.[1]);

@@ -13,7 +13,7 @@ export interface Tarball {
 
 const packTimeoutMs = 120_000;
 
-/** @throws Error with npm's message */
+/** @throws Error with npm's message when npm fails */
 export async function makeTarball(folder: string, outFolder: string, suffix: string): Promise<Tarball> {
   mkdirSync(outFolder, { recursive: true });
   const flags = ["pack", "--json", "--ignore-scripts", "--pack-destination", outFolder];
@@ -25,7 +25,7 @@ export async function makeTarball(folder: string, outFolder: string, suffix: str
     unpackedSize: number;
     entryCount: number;
   }[];
-  if (packed === undefined) throw new Error(`Cannot pack ${folder}: npm made nothing`);
+  if (packed === undefined) throw new Error(`Cannot pack ${folder}: npm pack made no tarball`);
   const path = join(outFolder, packed.filename.replace(/\.tgz$/, `-${suffix}.tgz`));
   renameSync(join(outFolder, packed.filename), path);
   return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };

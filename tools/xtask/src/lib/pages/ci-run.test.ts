@@ -1,4 +1,4 @@
-// Tests .ci/run with programs that only record how they are called: every stage runs, and one that does not run is a failure.
+// Tests .ci/run with programs that only record how they are called: every stage runs, and a stage that does not run is a failure.
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,7 +22,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs the stages with an `npx` that makes a report of one passed test for each test script but `without`. */
+/** Runs .ci/run with a fake `npx`, which writes a report of one passed test for each test script except `without`. */
 async function runStages(without?: string) {
   const programs = join(folder, "programs");
   mkdirSync(programs);
@@ -56,13 +56,13 @@ it("runs the README's test command, and each test script", async () => {
   expect(all).toMatch(/^\d+ passed, \d failed$/m);
 });
 
-it("fails where the tests of a stage did not run", async () => {
+it("fails when the tests of a stage did not run", async () => {
   const { all, exitCode } = await runStages("test:attacks");
   expect(all).toMatch(/^FAILED test:attacks /m);
   expect(exitCode).toBe(1);
 });
 
-it("fails where the time is over before a stage begins, and names each of those stages", async () => {
+it("fails when the time is over before a stage begins, and names each stage that did not run", async () => {
   const script = join(folder, "checkout/.ci/run");
   writeFileSync(script, read(".ci/run").replace('item "build"', 'deadline_s=0\nitem "build"'));
   const { all, exitCode, calls } = await runStages();

@@ -1,14 +1,14 @@
 // Compares a program's output with the output that a page shows. Pure.
 
-/** A number in the output of `quoted`. */
+/** A number in a pattern from `quoted`, where a point is escaped. */
 const numberPattern = /\d+(?:\\?\.\d+)?/g;
 
-/** In a page, this matches any text; alone on a line, it matches any number of lines. */
+/** In the output that a page shows, this character matches any text. Alone on a line, it matches any number of lines. */
 const anything = "…";
 
 /**
- * The first line of the page that the output does not have, or undefined. Lines of the page have the same order in the output, and others
- * may be between them; runs of blanks count as one.
+ * Returns the first line of the page that the output does not have, or undefined. The output must have the page's lines in order; other lines
+ * may be between them. Several blanks count as one blank.
  * @param anyNumbers whether each number of the page matches any number
  */
 export function missingLine(shown: string, output: string, anyNumbers = false): string | undefined {
@@ -27,7 +27,7 @@ export function missingLine(shown: string, output: string, anyNumbers = false): 
 
 /** Removes colours and other escape sequences. */
 export function plain(output: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  // oxlint-disable-next-line no-control-regex -- escape sequences consist of control characters
   return output.replaceAll(/\u001B(?:\[[\d;?]*[A-Za-z]|\][^\u0007]*\u0007)/g, "").replaceAll("\r", "");
 }
 

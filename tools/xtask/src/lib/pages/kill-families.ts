@@ -1,5 +1,5 @@
-// Kills all processes that readers' terminals have started, synchronously. A process with a terminal is in a separate session,
-// so no signal to a group reaches it, and a daemon survives the end of its terminal.
+// Kills all processes that readers' terminals have started, synchronously. A process with a terminal is in a separate session, so a signal to
+// the terminal's group does not reach the process, and a daemon survives the end of its terminal.
 import { spawnSync } from "node:child_process";
 import { killGroup, killProcess } from "@waggle/testing/harness";
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { headingsOf, linksOf } from "./links.ts";
 
 describe("links", () => {
-  it("are found outside of code, with their headings", () => {
+  it("are found outside of code, with the headings after #", () => {
     const page = "[a](b.md#c-d) and [e](https://f) and [g](#h)\n```sh\necho [i](j)\n```\n![k](l.png)";
     expect(linksOf(page)).toEqual([
       { path: "b.md", heading: "c-d" },
@@ -15,7 +15,7 @@ describe("links", () => {
     ]);
   });
 
-  it("lead to headings as GitHub names them", () => {
+  it("lead to headings by the anchors that GitHub makes", () => {
     const page = "# A `b` & [c](d), e_f\n```sh\n# no heading\n```\n## What was tried?";
     expect([...headingsOf(page)]).toEqual(["a-b--c-e_f", "what-was-tried"]);
   });

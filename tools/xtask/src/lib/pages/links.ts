@@ -1,6 +1,6 @@
-// Parses the links of a page: the files and headings to which they lead. Pure.
+// Finds the files and headings to which the links of a page lead. Pure.
 
-/** A link to a file of this repository: the path as written, and the heading after #. */
+/** A link to a file of this repository: the path as the page writes it, and the heading after #. */
 export interface PageLink {
   readonly path: string;
   readonly heading: string | undefined;

@@ -1,4 +1,4 @@
-// Imitates the machine of a new reader: an empty home, the commands of the system and of an install, no user settings.
+// Imitates the machine of a new reader: an empty home, the commands of the system and of the installed package, no user settings.
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -8,14 +8,14 @@ import { execa } from "execa";
 import type { Place } from "./terminal.ts";
 
 export interface Newcomer extends Disposable {
-  /** Makes the folder to run a page in. @param clone whether it is a clone of the repository's last commit instead of an empty folder */
+  /** Makes the folder in which a page is run. @param clone whether the folder is a clone of the repository's last commit instead of empty */
   place(name: string, clone: boolean): Promise<Place>;
-  /** Where `npm install -g` puts commands. */
+  /** The folder into which `npm install -g` installs commands. */
   readonly bin: string;
   has(command: string): boolean;
   /** Runs a command to prepare the machine. @throws Error with its output */
   prepare(file: string, args: readonly string[]): Promise<void>;
-  /** Puts a made-up model at the path of this reference's download. Disposing removes it. */
+  /** Writes a made-up model to the path to which `waggle pull` would download this reference. Disposing deletes the model. */
   standIn(reference: string): Disposable;
 }
 
@@ -26,10 +26,10 @@ export interface NewcomerOptions {
 
 const prepareLimitMs = 300_000;
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
-/** The settings of npm and pip for their registries on this machine; no other setting is taken over. */
+/** The settings of npm and pip for their registries on this machine; all other settings are dropped. */
 const registrySettings = /^(PIP_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|https?_proxy$|no_proxy$|npm_config_registry$)/i;
 
-/** pip's user settings, which name its package index, are not in the empty home. */
+/** The reader's home is empty, so this variable names pip's settings file of the user, which has the package index. */
 function pipSettings(): NodeJS.ProcessEnv {
   const file = join(homedir(), ".config/pip/pip.conf");
   return existsSync(file) ? { PIP_CONFIG_FILE: file } : {};
@@ -94,14 +94,14 @@ function fileOf(reference: string): string {
   return `hf_${user}_${repo}.${quantization}.gguf`;
 }
 
-/** Agents' first prompts have up to 90,000 bytes, and a byte is a token of such a model. */
+/** Context of the made-up model: agents' first prompts have up to 90,000 bytes, and each byte is a token. */
 const context = 131_072;
 const answer = "Hello from the stand-in. ";
 
-/** The made-up model gives the same words to every prompt, because its output depends only on the position. */
+/** Writes a model that gives the same words to every prompt, because its output depends only on the position. */
 function writeStandIn(path: string): void {
   const template = llamaTemplates().get("Qwen-Qwen3-0.6B");
-  if (template === undefined) throw new Error("Cannot write a stand-in: llama.cpp has no template of Qwen3");
+  if (template === undefined) throw new Error("Cannot make up a model: llama.cpp has no template of Qwen3");
   const script = Array.from({ length: Math.floor(context / (answer.length + 1)) }, (_, index) => ({
     at: 1 + index * (answer.length + 1),
     say: answer,

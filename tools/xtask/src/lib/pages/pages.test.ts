@@ -9,7 +9,7 @@ import { readPage } from "./read-page.ts";
 const page = (...lines: readonly string[]): string => lines.join("\n");
 
 describe("readPage", () => {
-  it("gives the blocks in order with their marks, without blocks that are only shown", () => {
+  it("returns the blocks in order with their marks, without blocks that are only shown", () => {
     const steps = readPage(
       page(
         '<!-- check: page needs="caddy" -->',
@@ -43,8 +43,8 @@ describe("readPage", () => {
     ["a block without a mark", page("```sh", "true", "```"), "Line 1: a block of sh needs a mark"],
     ["a mark without a block", page("<!-- check: run -->", "Text."), "Line 1: no block follows"],
     ["two marks", page("<!-- check: run -->", "<!-- check: run -->", "```sh", "```"), "Line 1: no block follows"],
-    ["an unknown mark", page("<!-- check: walk -->"), "Line 1: <!-- check: walk --> is no mark"],
-    ["an unknown option", page('<!-- check: run wihtin="3" -->'), "Line 1: a mark has no option wihtin"],
+    ["an unknown mark", page("<!-- check: walk -->"), "Line 1: <!-- check: walk --> is not a known mark"],
+    ["an unknown option", page('<!-- check: run wihtin="3" -->'), "Line 1: unknown option wihtin"],
     ["a file without a name", page("<!-- check: file -->", "```js", "```"), 'Line 1: a mark "file" needs name="…"'],
     ["a block without an end", page("```text", "open"), "Line 1: this block has no end"],
   ])("refuses %s", (_, text, message) => {
@@ -53,7 +53,7 @@ describe("readPage", () => {
 });
 
 describe("missingLine", () => {
-  it("finds lines in order, with others between them, ignoring blanks and colours", () => {
+  it("finds lines in order, with other lines between them, ignoring blanks and colours", () => {
     const output = "\u001B[32mone\u001B[0m   1.5 s\r\nother\n  two\n";
     expect(missingLine("one … s\n\n…\ntwo\n", output)).toBeUndefined();
     expect(missingLine("two\none …", output)).toBe("one …");
@@ -70,7 +70,7 @@ describe("descendantsOf", () => {
 
 describe("the pages", () => {
   const quickstarts = readdirSync(repositoryPath("docs/quickstart")).map((name) => `docs/quickstart/${name}`);
-  it.each(["README.md", ...quickstarts])("%s says of every block what becomes of it", (path) => {
+  it.each(["README.md", ...quickstarts])("%s has a mark for every block", (path) => {
     expect(readPage(readFileSync(repositoryPath(path), "utf8")).length).toBeGreaterThan(0);
   });
 });

@@ -1,7 +1,7 @@
 // Parses the steps of a Markdown page for its reader: each fenced block with the mark before it. Pure.
 //
 // A mark is an HTML comment, which readers do not see: `<!-- check: run within="90" -->`. Only blocks of the language `text` may have no
-// mark: they are shown and not run. So no command in a page is left unchecked.
+// mark; these blocks are shown and not run. So every command in a page is checked or skipped explicitly.
 
 export const blockKinds = ["run", "background", "file", "expect", "skip"] as const;
 export type BlockKind = (typeof blockKinds)[number];
@@ -15,7 +15,7 @@ export interface BlockStep {
   readonly options: StepOptions;
 }
 
-/** A step between two blocks. */
+/** A step that is a mark without a block. */
 export interface BareStep {
   /** stop: Ctrl-C in the terminal that was opened last. page: the requirements of the whole page. */
   readonly kind: "stop" | "page";
@@ -26,7 +26,7 @@ export interface BareStep {
 export type Step = BlockStep | BareStep;
 
 export interface StepOptions {
-  /** For a file: its name in the reader's folder. */
+  /** For a block that is a file: the file's name in the reader's folder. */
   readonly name?: string;
   /** For a command in the background: the text to wait for before the next step. */
   readonly until?: string;
@@ -36,13 +36,13 @@ export interface StepOptions {
   readonly within?: string;
   /** Required exit code, 0 by default. */
   readonly exit?: string;
-  /** Commands that the step needs, separated by commas; without them the step is not run. */
+  /** Commands that the step needs, separated by commas. If one is not installed, the step is not run. */
   readonly needs?: string;
   /** For a skipped block: why it cannot be run. */
   readonly why?: string;
-  /** "this=that|these=those": replacements in the block that the made-up model makes necessary; the result names them. */
+  /** "old=new|old=new": replacements in the block, which the made-up model makes necessary. The step's result lists the replacements. */
   readonly instead?: string;
-  /** For expected output: "any" if its numbers match any numbers. */
+  /** For expected output: "any" if each number on the page matches any number. */
   readonly numbers?: string;
   /** For a page: a model reference that a made-up model replaces, because checks download no models. */
   readonly model?: string;
@@ -92,9 +92,9 @@ function markOf(line: string, number: number): Mark | undefined {
   const [, kind = "", written = ""] = markPattern.exec(line.trim()) ?? [];
   const kinds: readonly string[] = [...blockKinds, "stop", "page"];
   if (!kinds.includes(kind))
-    throw new Error(`Line ${number}: ${line.trim()} is no mark: there are ${kinds.join(", ")}`);
+    throw new Error(`Line ${number}: ${line.trim()} is not a known mark; use ${kinds.join(", ")}`);
   const options = Array.from(written.matchAll(/(\w+)="([^"]*)"/g), ([, name = "", value = ""]) => {
-    if (!optionNames.has(name)) throw new Error(`Line ${number}: a mark has no option ${name}`);
+    if (!optionNames.has(name)) throw new Error(`Line ${number}: unknown option ${name}`);
     return [name, value];
   });
   return { kind: kind as Mark["kind"], line: number, options: Object.fromEntries(options) as StepOptions };
@@ -123,7 +123,7 @@ function blockOf(
   return { kind, line, language, text: outdented(text), options };
 }
 
-/** A block within a list is indented. */
+/** Removes the indent that a block within a list has. */
 function outdented(lines: readonly string[]): string {
   const indents = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length);
   const least = Math.min(...indents, 80);

@@ -14,7 +14,7 @@ export interface StepResult {
   readonly line: number;
   readonly what: string;
   readonly outcome: Outcome;
-  /** Why the step failed or was not run, or what was replaced in it. */
+  /** Why the step failed or was not run; for a step that passed, the replacements in its block. */
   readonly reason?: string;
   readonly seconds: number;
 }
@@ -25,14 +25,14 @@ export interface PageRun {
   readonly place: Place;
   readonly signal: AbortSignal;
   readonly onResult: (result: StepResult) => void;
-  /** Called with a difference between this run and a reader's. */
+  /** Called for each way in which this run differs from what a reader would do. */
   readonly onNote: (note: string) => void;
 }
 
 const usualLimitS = 120;
 const leaveLine = 0;
 
-/** Stops at the first failed block, because the following ones depend on it. */
+/** Stops at the first failed block, because later blocks depend on earlier ones. */
 export async function runPage({ text, newcomer, place, signal, onResult, onNote }: PageRun): Promise<void> {
   const leaders: number[] = [];
   const onLeader = (pid: number): void => {
@@ -70,7 +70,7 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
     if (broken === "") onResult(leavingResult(left));
   } finally {
     leaders.forEach(killGroup);
-    // A process with another terminal is in no group of ours, and a worker survives the end of its terminal.
+    // Killing our groups does not reach processes with another terminal, and a worker survives the end of its terminal.
     endLeftovers(await leftovers.check());
     reader.leave();
   }
@@ -91,7 +91,7 @@ function leavingResult(left: readonly string[]): StepResult {
 
 async function leftUnstopped(reader: Reader): Promise<readonly string[]> {
   const open = reader.open();
-  return open === 0 ? [] : [`The page leaves ${open} programs running that it does not say how to stop`];
+  return open === 0 ? [] : [`The page starts ${open} programs that it does not stop`];
 }
 
 interface Reader {
@@ -142,7 +142,7 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
   return {
     async follow(step) {
       if (step.kind === "stop") {
-        if (terminals.length === 0) throw new Error("Nothing runs that could be stopped");
+        if (terminals.length === 0) throw new Error("Cannot stop a program: no program is running");
         const terminal = terminals.pop();
         if (terminal !== undefined) await interrupt(terminal);
       } else if (step.kind === "page") {
@@ -163,7 +163,7 @@ function unableTo({ kind, options }: Step, newcomer: Newcomer): string | undefin
 }
 
 function commandOf({ language, line, text, options }: BlockStep): string {
-  if (language !== "sh") throw new Error(`Line ${line}: only blocks of sh can be run, not ${language}`);
+  if (language !== "sh") throw new Error(`Line ${line}: cannot run a block of ${language}; only sh can be run`);
   const replacements = options.instead?.split("|").map((one) => one.split("=")) ?? [];
   return replacements.reduce((command, [usual = "", that = ""]) => command.replaceAll(usual, that), text);
 }
@@ -194,7 +194,7 @@ function portsIn(text: string): readonly number[] {
 /** @throws Error when one of the ports is in use, because the page's programs need it */
 async function demandFree(ports: readonly number[]): Promise<void> {
   for (const port of ports) {
-    if (await answers(port)) throw new Error(`Port ${port}, which this page uses, is taken on this machine`);
+    if (await answers(port)) throw new Error(`Port ${port}, which this page uses, is already in use`);
   }
 }
 

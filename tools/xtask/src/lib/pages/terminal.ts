@@ -1,4 +1,4 @@
-// Runs one block of a page in bash, to its end or until it has printed a text, and ends it with Ctrl-C.
+// Runs one block of a page in bash, until the block ends or prints a text. Ends a running block with Ctrl-C.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,11 +7,11 @@ import { killGroup, poll, waitFor } from "@waggle/testing/harness";
 import { plain } from "./expected.ts";
 
 export interface Place {
-  /** The environment of the first block; later blocks also get the variables that earlier ones have exported. */
+  /** The environment of the first block. Later blocks also get the variables that earlier blocks have exported. */
   readonly env: NodeJS.ProcessEnv;
   /** The folder in which the first block starts. Each later block starts in the folder in which the block before it ended. */
   readonly folder: string;
-  /** Folder for the state between two blocks; the reader does not see it. */
+  /** Folder for the state that passes from block to block; the reader does not see this folder. */
   readonly stateFolder: string;
   /** Called with the id of every process group that is started. */
   readonly onLeader: (pid: number) => void;
@@ -39,13 +39,13 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   const { env, stateFolder, onLeader } = place;
   const state = (name: string): string => join(stateFolder, name);
   writeFileSync(state("block.sh"), block);
-  // A block in a separate terminal changes nothing in the reader's other terminal.
+  // A block in a separate terminal does not change the folder and variables of the reader's first terminal.
   const keepsState = typed === undefined;
-  // A block stops at its first failed command, as a reader would.
+  // A block stops at its first failed command, because a reader would stop there.
   const outer = [
     ...(keepsState ? [`trap 'export -p >"${state("exports")}"; pwd >"${state("folder")}"' EXIT`] : []),
     existsSync(state("exports")) ? `. "${state("exports")}"` : "true",
-    // A terminal without a window has no width.
+    // Set the size of the terminal: without a window it has none.
     ...(typed === undefined ? [] : ["stty cols 100 rows 40"]),
     "set -e",
     `. "${state("block.sh")}"`,
@@ -94,14 +94,14 @@ export async function untilItSays(terminal: Terminal, text: string, limitMs: num
   await poll(`"${text}"`, () => says() || ended, limitMs).catch((error: unknown) => {
     throw withOutput(error as Error, terminal);
   });
-  if (!says()) throw withOutput(new Error(`It ended without saying "${text}"`), terminal);
+  if (!says()) throw withOutput(new Error(`The block ended without printing "${text}"`), terminal);
   return terminal.output();
 }
 
 /** Presses Ctrl-C. @throws Error when the program does not exit, or exits with an error */
 export async function interrupt(terminal: Terminal): Promise<void> {
   terminal.press(interruptKey);
-  const code = await waitFor("it to leave after Ctrl-C", terminal.exited, leaveLimitMs).catch((error: unknown) => {
+  const code = await waitFor("the exit after Ctrl-C", terminal.exited, leaveLimitMs).catch((error: unknown) => {
     throw withOutput(error as Error, terminal);
   });
   // 130 is the shell's exit code for a program that does not handle SIGINT.
