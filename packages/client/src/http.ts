@@ -25,7 +25,7 @@ export interface Call extends CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   readonly accept?: string;
-  /** Statuses besides 2xx at which the body is a result instead of an error. */
+  /** Statuses other than 2xx for which the body is a result instead of an error. */
   readonly answers?: readonly number[];
   /** Replaces the client's time limit, for calls that are always slow. */
   readonly timeoutMs?: number;
@@ -41,7 +41,7 @@ export type AnyRoute = Pick<Route, "method" | "path">;
 export interface Http {
   json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
   text(route: AnyRoute, call?: Call): Promise<string>;
-  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal: otherwise a request that is too slow goes on. */
+  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal: otherwise a request that is too slow continues. */
   open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 

@@ -153,8 +153,8 @@ describe("a message", () => {
     const block = (...deltas: string[]): string[] => ["content_block_start", ...deltas, "content_block_stop"];
     const [text, input] = [block("text_delta"), block("input_json_delta")];
     const blocks = [...block("thinking_delta", "signature_delta"), ...text, ...input, ...input];
-    const told = kinds.filter((kind, at) => kind !== kinds[at - 1]);
-    expect(told).toEqual(["message_start", ...blocks, "message_delta", "message_stop"]);
+    const received = kinds.filter((kind, at) => kind !== kinds[at - 1]);
+    expect(received).toEqual(["message_start", ...blocks, "message_delta", "message_stop"]);
     const whole = await ask(body);
     expect(whole).toEqual(message);
     expect(new Set((whole["content"] as Json[]).map((each) => each["id"])).size).toBe(3);
@@ -215,14 +215,14 @@ describe("faults of other servers, avoided here", () => {
     ];
     expect((await post({ ...asking(""), system: texts("You are.", "A bee."), messages, tools })).status).toBe(200);
     const called = (id: string) => ({ id, type: "function", function: { name: "weather", arguments: {} } });
-    const told = (text: string): string => `<system>\n${text}\n</system>`;
+    const systemBlock = (text: string): string => `<system>\n${text}\n</system>`;
     expect(lastPrompt()).toEqual([
       { role: "system", content: "You are.\n\nA bee." },
       { role: "user", content: "Go\n\non" },
       { role: "assistant", content: "I look.", reasoning_content: "Hm.", tool_calls: [called("a"), called("b")] },
       { role: "tool", content: "rain", tool_call_id: "a" },
       { role: "tool", content: "Error: no\n\nsun", tool_call_id: "b" },
-      { role: "user", content: `${told("Be brief.")}\n\nNow!\n\n${told("[eog:1]")}` },
+      { role: "user", content: `${systemBlock("Be brief.")}\n\nNow!\n\n${systemBlock("[eog:1]")}` },
     ]);
   });
 
@@ -286,10 +286,10 @@ describe("faults of other servers, avoided here", () => {
       const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
       // The job first waits in the queue, and then computes its prompt.
       for (const expected of silences) {
-        const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
-        while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
-        expect(typesOf(told)).toEqual(expected);
-        expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
+        const received = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
+        while (received.length < expected.length) received.push((await events.next()).value as AnthropicEvent);
+        expect(typesOf(received)).toEqual(expected);
+        expect(received.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
       }
       gate.open();
       await running;

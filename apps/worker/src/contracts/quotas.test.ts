@@ -146,7 +146,7 @@ test("a cancelled answer's tokens count", async () => {
   expect((await post("/v1/inference", { prompt: "a" }, alice)).status).toBe(429);
 });
 
-test("the number of waiting and running jobs is limited; a superseding job takes the place of its session's last job", async () => {
+test("the number of waiting and running jobs is limited; a superseding job replaces its session's last job", async () => {
   const gate = createStepGate();
   start({ runningJobs: 2 }, { gate, slots: 1 });
   const first = readEvents(await post("/v1/inference", { prompt: "a [eog:2]", session_id: "s" }, alice));

@@ -114,7 +114,7 @@ export const textOf = (item: Item | undefined): unknown =>
 export const joined = (events: readonly Event[], type: string): string =>
   events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");
 
-export const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 export const weather = { type: "function", name: "weather", parameters };
 export const calling =
   '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';

@@ -67,7 +67,7 @@ const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 
 /**
  * Prints a GBNF grammar with the start rule `root`. The grammar covers the whole answer, including the beginning that the prompt already contains. A
- * mark in the grammar stands for its token.
+ * mark in the grammar means its token.
  * @throws AnswerGrammarError
  */
 export function answerGrammar(options: AnswerGrammarOptions): string {
