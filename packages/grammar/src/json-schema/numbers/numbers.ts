@@ -176,7 +176,7 @@ function fractionSteps(grammar: Grammar, constraints: NumberConstraints, one: St
   const { units, places } = stepOf(one.value);
   const whole = 10n ** BigInt(places);
   if (steps.length > 1 || one.negated || places > numberDigits.fraction) {
-    throw refuse(one.part, "multipleOf", "is supported for a fraction only where it stands alone");
+    throw refuse(one.part, "multipleOf", "with a fraction cannot be combined with another multipleOf");
   }
   if (units === 1n) return between(grammar, { ...constraints, steps: [] }, places, hint);
   if (whole % units !== 0n || whole / units > mostListed || low !== undefined || high !== undefined) {

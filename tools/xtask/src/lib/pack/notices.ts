@@ -82,7 +82,7 @@ export function noticesText(notices: readonly Notice[]): string {
   const parts = sorted.map(
     ({ name, version, license, text }) => `${line}\n${name} ${version}\nLicence: ${license}\n\n${text}`,
   );
-  return `Waggle contains the following works of others.\n\n${parts.join("\n\n")}\n`;
+  return `Waggle contains the following third-party software.\n\n${parts.join("\n\n")}\n`;
 }
 
 function manifestOf(folder: string): Manifest {
