@@ -176,7 +176,8 @@ function fractionSteps(grammar: Grammar, constraints: NumberConstraints, one: St
   const { units, places } = stepOf(one.value);
   const whole = 10n ** BigInt(places);
   if (steps.length > 1 || one.negated || places > numberDigits.fraction) {
-    throw refuse(one.part, "multipleOf", "with a fraction cannot be combined with another multipleOf");
+    const digits = `at most ${numberDigits.fraction} digits after the point`;
+    throw refuse(one.part, "multipleOf", `is supported for a fraction only by itself, not negated, with ${digits}`);
   }
   if (units === 1n) return between(grammar, { ...constraints, steps: [] }, places, hint);
   if (whole % units !== 0n || whole / units > mostListed || low !== undefined || high !== undefined) {
