@@ -232,7 +232,7 @@ describe("shutting down", () => {
   });
 });
 
-/** Starts a worker that has read its settings and tokens, and waits before it opens its port. */
+/** Starts a worker and stops it after it has read its settings and tokens, before it opens its port. */
 async function startHeld() {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
   const [tokens, held, opened] = ["tokens", "held", "opened"].map((name) => join(folder, name)) as [

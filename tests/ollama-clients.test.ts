@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(killDaemons);
 
-/** The ollama client, whose nth request is answered with the nth of these. */
+/** The ollama client. @param says the model's answers to its requests, in order */
 function client(...says: string[]): Ollama {
   return new Ollama({ host, fetch: worker.fetchSaying(says) });
 }

@@ -32,7 +32,7 @@ function keyboard(): {
 }
 
 describe("the keyboard", () => {
-  it("passes keys on, and replaces a paste by its marker, even if its control sequences arrive in two chunks", () => {
+  it("passes keys on, and shows a placeholder for a paste, even if the control sequences of the paste are split over two chunks", () => {
     const whole = "hi \u001b[200~a\nb\u001b[201~ there\u001b[A";
     for (let cut = 0; cut <= whole.length; cut++) {
       // An Escape at the end of a chunk is a key.

@@ -12,7 +12,7 @@ const everyone = "";
 
 export interface ChartsProps {
   readonly workers: readonly WorkerView[];
-  /** Whether jobs also wait at gateways, which have no history here. */
+  /** Whether jobs also wait at gateways. The charts do not count those, because the hive keeps no history of gateways. */
   readonly fleet: boolean;
   /** The hive's clock, milliseconds since 1970. */
   readonly hiveNow: number;

@@ -494,7 +494,7 @@ describe("leaving", () => {
     expect(outcomeOf(running)).toEqual({ type: "finished", by: "end" });
   });
 
-  it("ends jobs that an engine's death leaves without an engine", async () => {
+  it("ends the jobs of a dead engine if no other engine follows", async () => {
     const gate = startGated({ slots: 2 });
     const silent = await submit({ prompt: "A" });
     await gate.held();

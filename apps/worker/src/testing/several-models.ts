@@ -1,5 +1,5 @@
 // Owns a worker with several models without processes and sockets, for tests: the daemon's composition with an engine in this process for
-// each file. Files are only names here. The text of a stream contains the file's name, which shows which engine answered.
+// each file. The model files do not exist; only their names are used. The text of a stream contains the file's name, which shows which engine answered.
 import { basename, join } from "node:path";
 import { deferred, systemClock } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";

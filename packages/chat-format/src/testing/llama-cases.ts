@@ -1,4 +1,4 @@
-// Owns the answers that llama.cpp's tests expect, recorded as cases, and their comparison with the result of a reader.
+// Owns cases that were recorded from llama.cpp's tests. Compares the answer that each case expects with the result of our reader.
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { AnswerTool } from "../format/answer.ts";

@@ -10,7 +10,7 @@ export const frontLimitOptions = {
     flag: "default-max-tokens",
     value: "tokens",
     group: "Limits",
-    help: "max_tokens of requests without one",
+    help: "max_tokens for requests that do not set it",
     schema: integer(1, 1_048_576),
     defaultText: "to the context's end",
   },

@@ -30,11 +30,10 @@ export interface KvOffload {
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether a job that keeps `keepTokens` of the slot's cache would discard tokens that are worth saving and in no snapshot. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
-  /** Returns false when the transfers of this scheduling point are used up. A failure is logged, and saving pauses. */
+  /** Returns false if this scheduling point allows no more transfers. A failure is logged, and saving pauses. */
   save(slot: Slot): Promise<boolean>;
   /**
-   * Returns undefined when the transfers of this scheduling point are used up, and false when the snapshot was damaged, so
-   * that the slot is empty.
+   * Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty.
    */
   load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
 }

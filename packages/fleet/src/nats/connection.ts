@@ -163,7 +163,7 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     async close() {
       closing = true;
       retry?.cancel();
-      // An attempt to connect that succeeds after this wait closes its connection itself.
+      // If an attempt to connect succeeds after this wait, the attempt closes its connection.
       await waitForLast(opening);
       const left = current;
       current = undefined;

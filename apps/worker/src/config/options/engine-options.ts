@@ -104,7 +104,7 @@ export const fakeOptions = {
     flag: "fake-load-delay",
     value: "ms",
     group: "Fake backend",
-    help: "time of loading; a bare number is in milliseconds",
+    help: "simulated loading time; a bare number is in milliseconds",
     schema: duration("0ms", "1h", "ms"),
     hidden: true,
   },

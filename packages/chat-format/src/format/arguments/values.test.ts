@@ -153,7 +153,7 @@ describe("values", () => {
     expect(json(pythonArguments, `(a=[${word}])`)).toEqual({ a: [word] });
   });
 
-  it("get their types from the schema, its members and its items if they are not quoted", () => {
+  it("get their types from the schema if they are not quoted, also inside of objects and arrays", () => {
     const schema = {
       properties: {
         zip: { type: "string" },

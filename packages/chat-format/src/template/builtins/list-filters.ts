@@ -40,7 +40,7 @@ function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtim
 }
 
 /**
- * Returns a function that gets the values at paths such as "role,name", as a list. A single value is in a list too, because two lists with equal
+ * Returns a function that lists the sort values of an item: for "role,name" those at `role` and `name`. A single value is in a list too, because two lists with equal
  * items can be compared even if the items have no order, such as two `none`.
  */
 function sortKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {

@@ -10,7 +10,7 @@ import { stringsLanguage } from "../strings/string-languages.ts";
 /** Writes an object of these parts; with `some`, the object has an undeclared member that fulfils `some`. */
 export type ObjectWriter = (parts: readonly SchemaPart[], some?: SchemaPart) => Expression;
 
-/** Writes the needed member as a declared member with a suitable name, or as the first undeclared member. */
+/** Writes an object with at least one member of `some`: a declared member whose name is allowed, or the first undeclared member. */
 export function someMember(
   context: CompileContext,
   parts: readonly SchemaPart[],
