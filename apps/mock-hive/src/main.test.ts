@@ -231,7 +231,7 @@ describe("the hive's process", () => {
     const bin = new URL("../bin/waggle-hive.js", import.meta.url).pathname;
     for (const [flag, expected] of [
       ["--version", /^waggle-hive \d+\.\d+\.\d+\n$/],
-      ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    done[^]*\n  69   [^]*\n$/],
+      ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    success[^]*\n  69   [^]*\n$/],
       ["--help", /--heartbeats-kept <n>/],
     ] as const) {
       const child = spawn(process.execPath, [bin, flag], { stdio: ["ignore", "pipe", "inherit"] });

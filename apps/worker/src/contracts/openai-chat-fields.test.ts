@@ -319,7 +319,7 @@ describe("an unsupported or invalid field is refused by name, with the reason", 
       "to continue after calls",
       { continue_final_message: true, messages: [{ role: "assistant", content: "So", tool_calls: [madeCall] }] },
       "continue_final_message",
-      /has calls/,
+      /ends with tool calls/,
     ],
     ["no answer to begin", { add_generation_prompt: false }, "add_generation_prompt", /needs continue_final_message/],
     [

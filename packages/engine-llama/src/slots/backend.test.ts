@@ -310,7 +310,7 @@ describe("the llama backend", () => {
       ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
-      ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar alone decides/],
+      ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /only the grammar decides/],
     ])("with an impossible %s is rejected: %j", async (field, fields, reason) => {
       const refused: unknown = await backend.checkSampling({ ...greedy, ...fields }).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(WaggleError);
