@@ -6,7 +6,7 @@ import type { DescriptionResult, DescriptionTask, Rendered } from "./description
 export interface DescriberLimits {
   /** Time limit for one task, including the start of its thread. */
   readonly timeoutMs: number;
-  /** Most tasks that may wait. */
+  /** Maximum number of waiting tasks. */
   readonly waiting: number;
 }
 

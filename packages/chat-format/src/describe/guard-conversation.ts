@@ -3,7 +3,7 @@ import type { Pace } from "@waggle/async";
 import type { ChatConversation } from "../format/index.ts";
 import type { SpecialText } from "./special-text.ts";
 
-/** @param pace called before each text is searched, with the text's length in characters; a thread with other work pauses here */
+/** @param pace receives each text's length in characters before the text is searched, so that a thread with other work can pause */
 export async function guardConversation(
   { messages, tools, template }: ChatConversation,
   specialText: SpecialText,
@@ -17,7 +17,7 @@ export async function guardConversation(
   };
 }
 
-/** The result copies a value and guards every text in the value, also the keys of objects: keys in tool schemas come from clients. */
+/** Returns a function that copies a value and guards every text in the copy, also the keys of objects: the keys in tool schemas come from clients. */
 function createGuard(specialText: SpecialText, pace: Pace): <T>(value: T) => Promise<T> {
   async function guard(part: unknown): Promise<unknown> {
     if (typeof part === "string") {

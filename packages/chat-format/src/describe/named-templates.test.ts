@@ -1,4 +1,4 @@
-// Tests what each named template writes, against the formats that llama.cpp has under these names.
+// Compares the text that each named template writes with llama.cpp's format of the same name.
 import { createTemplateRenderer } from "../template/index.ts";
 import { afterAll, expect, test } from "vitest";
 import { namedTemplate, templateNames } from "./named-templates.ts";
@@ -82,7 +82,7 @@ test("the expected prompts cover each name except `generic`, which is not a temp
   expect(namedTemplate("generic")).toBeUndefined();
 });
 
-test("a tool's result has separate marks if the format has them", async () => {
+test("a tool's result has separate marks if the format has marks for tools", async () => {
   const tool = { role: "tool", content: "T" };
   expect(await rendered("exaone4", [tool])).toBe("[|tool|]T[|endofturn|]\n[|assistant|]");
   expect(await rendered("phi3", [tool])).toBe("<|tool|>\nT<|end|>\n<|assistant|>\n");

@@ -19,7 +19,7 @@ type Marks = readonly [before: string, after: string];
 
 interface Turns {
   readonly system: Marks;
-  /** Marks of users, and of each role without marks in this record. */
+  /** Marks of user messages. A role without marks in this record gets the same marks. */
   readonly user: Marks;
   readonly assistant: Marks;
   readonly tool?: Marks;

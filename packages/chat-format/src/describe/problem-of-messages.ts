@@ -1,4 +1,4 @@
-// Makes the error message for a client whose messages the model's chat template does not take.
+// Makes the error message for a client if the model's chat template does not take the client's messages.
 import { TemplateInputError } from "../format/index.ts";
 import { TemplateError } from "../template/index.ts";
 

@@ -46,7 +46,7 @@ function looksLikeTurnMarker(text: string): boolean {
 }
 
 function insert(root: Node, text: string): void {
-  // A token of one character cannot be broken in two, and every marker has more characters.
+  // A token of one character cannot be broken in two. Every marker has more than one character.
   if (text.length <= firstLength(text, 0)) return;
   let node = root;
   for (let i = 0; i < text.length; i++) {

@@ -22,7 +22,7 @@ export interface AnswerStart {
   readonly said: string;
 }
 
-/** Longest beginning of an answer that is read from a prompt; a longer beginning is ignored. */
+/** Length limit for the beginning of an answer in a prompt. A longer beginning is ignored. */
 const maxSaidChars = 1_048_576;
 
 /** @param prompt the rendered prompt, with markers as plain text */

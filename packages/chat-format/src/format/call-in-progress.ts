@@ -34,7 +34,7 @@ export function createCallInProgress(tools: readonly AnswerTool[], tell: (part: 
     },
     mayBecomeName: (text) => tools.some(({ name }) => name.startsWith(text)),
     id(text) {
-      // Ignore an id that is a number: it counts the calls of one answer, so the next answer would repeat the id.
+      // Ignore an id that is a number: such ids count the calls of one answer, so the next answer would have the same ids.
       if (/\D/.test(text)) id = text;
     },
     get isNamed() {

@@ -99,7 +99,7 @@ export interface Watch {
   find(text: string, from: number, ended: boolean): Found;
 }
 
-/** Searches for any of these texts; the longest match wins. Takes linear time: each call searches only the length of a marker again. */
+/** Searches for any of these texts; the longest match wins. Takes linear time: a call searches at most a marker's length of text a second time. */
 export function createWatch(texts: readonly string[]): Watch {
   const sorted = [...new Set(texts)].filter((text) => text !== "").toSorted((a, b) => b.length - a.length);
   const pattern = new RegExp(sorted.map(escaped).join("|"), "g");

@@ -8,7 +8,7 @@ export type { TemplateInputs, ThoughtKey } from "./inputs/template-inputs.ts";
 export interface ChatFormat {
   /** "derived", a family's name, or "generic". */
   readonly name: string;
-  /** The items that may begin within an answer; all other text is content. The longest beginning wins, then the first item. */
+  /** The items that may begin within an answer; all other text is content. The longest beginning wins; if beginnings are equal, the first item. */
   readonly answer: readonly AnswerItem[];
   /** Texts that open an assistant's turn in a prompt. The answer begins after the last occurrence of such a text. */
   readonly turnOpens: readonly string[];

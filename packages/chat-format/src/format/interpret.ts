@@ -16,7 +16,7 @@ import { maxShortValueChars, readCallObject, tellArguments } from "./read-object
 import { type Syntax, beginnings } from "./syntax.ts";
 
 export interface ReadContext {
-  /** Whether no marker precedes the object: only its first member shows that it is a call. */
+  /** Whether no marker precedes the object, so that only the object's first member shows that the object is a call. */
   bare: boolean;
   readonly cursor: Cursor;
   readonly call: CallInProgress;
@@ -106,7 +106,7 @@ function* readRepeat(context: ReadContext, item: Syntax, separator: string | und
   }
 }
 
-/** Reads free text. Only white space and a possible beginning of a marker wait for more text. */
+/** Reads free text. Holds back white space and a possible beginning of a marker until more text arrives; passes on other text at once. */
 function* readText(context: ReadContext, part: "content" | "reasoning" | "nothing", until: readonly string[]): Reading {
   const { cursor } = context;
   const watch = createWatch(until);

@@ -40,7 +40,7 @@ describe("markers that are tokens", () => {
     ]);
   });
 
-  it("are 31 at most; more markers stay text", () => {
+  it("are at most 31; further markers stay text", () => {
     const many = { ...format, markers: Array.from({ length: 40 }, (_, i) => `<m${String(i)}>`) };
     const { marks } = withMarks(many, () => true);
     expect(marks).toHaveLength(maxMarks);

@@ -1,5 +1,5 @@
-// Owns the marks: private characters that replace markers which are single tokens of the vocabulary. With marks, the reader works on plain text
-// only, and a marker in ordinary tokens is ordinary text.
+// Owns the marks: if a marker is a single token of the vocabulary, a private character replaces the marker. With marks, the reader works on plain
+// text only. If a model writes a marker in ordinary tokens, the marker is ordinary text.
 import type { AnswerItem, Syntax } from "./syntax.ts";
 import type { ChatFormat, Mark } from "./format.ts";
 
@@ -24,8 +24,8 @@ export function withMarks(format: ChatFormat, isToken: (text: string) => boolean
 }
 
 /**
- * Replaces markers by marks in a text that was tokenized with special tokens, such as a prompt. A marker that U+FDD0 breaks was not tokenized as
- * the marker: it stays text, without U+FDD0.
+ * Replaces markers by marks in a text that was tokenized with special tokens, such as a prompt. If U+FDD0 breaks a marker, the marker was tokenized
+ * as ordinary text: the marker stays text, without U+FDD0.
  */
 export function markText(text: string, marks: readonly Mark[]): string {
   const longestFirst = marks.toSorted((a, b) => b.text.length - a.text.length);

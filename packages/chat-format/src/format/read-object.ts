@@ -6,7 +6,7 @@ import type { ReadContext } from "./interpret.ts";
 import { spellInJson } from "./marks.ts";
 import type { ArgumentsSyntax, CallObject } from "./syntax.ts";
 
-/** Longest arguments before the name: they are kept until the name arrives. */
+/** Length limit for arguments before the name. Such arguments are held back until the name arrives. */
 const maxEarlyArgumentsChars = 262_144;
 /** Longest key of a member, name of a tool, or id. */
 export const maxShortValueChars = 512;

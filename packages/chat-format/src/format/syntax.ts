@@ -16,9 +16,9 @@ export type Syntax =
   | { readonly kind: "optional"; readonly item: Syntax }
   /** One or more items. The reader also accepts items without the separator. */
   | { readonly kind: "repeat"; readonly item: Syntax; readonly separator?: string }
-  /** Free text up to one of the ends in `until`, which is not consumed; without ends, up to the answer's end. The part `nothing` is skipped. */
+  /** Free text up to one of the ends in `until`; the end is not consumed. Without ends: up to the answer's end. The part `nothing` is skipped. */
   | { readonly kind: "text"; readonly part: "content" | "reasoning" | "nothing"; readonly until: readonly string[] }
-  /** A tool's name up to one of the ends in `until`, which is not consumed. With an unknown name, the whole call is content. */
+  /** A tool's name up to one of the ends in `until`; the end is not consumed. With an unknown name, the whole call is content. */
   | { readonly kind: "name"; readonly until: readonly string[] }
   /** A call without a name in the text: it calls the first of `names` that is a tool. Consumes nothing. */
   | { readonly kind: "implied-name"; readonly names: readonly string[] }
@@ -37,7 +37,7 @@ export interface CallObject {
   readonly name: string;
   readonly arguments: string;
   readonly id?: string;
-  /** Key of the member whose object has name and arguments (`{"type": "function", "function": {…}}`). */
+  /** Key of the inner object that has the name and the arguments (`{"type": "function", "function": {…}}`). */
   readonly within?: string;
 }
 
@@ -60,7 +60,7 @@ export interface TaggedArguments {
    * `close` around any value.
    */
   readonly verbatim?: { readonly open: string; readonly close: string; readonly unless: readonly string[] };
-  /** Names have `"` and `&` as XML entities. */
+  /** In names, `"` and `&` are written as XML entities. */
   readonly escapes?: "xml";
   /** Whether a line break on each side of a value belongs to the markers. */
   readonly lines: boolean;

@@ -183,7 +183,7 @@ test("a hundred callers that render at once get their texts", async () => {
   expect(await Promise.all(all)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
 });
 
-test("too many waiting renderings are an error at once", async () => {
+test("a rendering fails at once if too many renderings wait", async () => {
   const renderer = create({ limits: { waiting: 3, waitingPerClient: 2 } });
   const template = await renderer.open({ source: "a", ...texts });
   // The first rendering starts at once.
@@ -211,7 +211,7 @@ test("close rejects waiting and later renderings", async () => {
   await expect(template.render(plain)).rejects.toMatchObject({ reason: "unavailable" });
 });
 
-test("a thread that does not start, or that ends, is an error, and another thread replaces it", async () => {
+test("a thread that does not start or that ends causes an error, and another thread replaces it", async () => {
   const deaths: ((error: Error) => void)[] = [];
   let threads = 0;
   const renderer = create({

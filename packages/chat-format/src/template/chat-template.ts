@@ -144,7 +144,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
   };
 }
 
-/** Whether the conversation has tools, or calls in its history, which the usual template may not show. */
+/** Whether the conversation has tools, or has calls in its history. The usual template might not show such calls. */
 function hasTools({ tools, messages }: TemplateValues): boolean {
   const isOfTools = (message: unknown): boolean =>
     typeof message === "object" && message !== null && ("tool_calls" in message || "tool_call_id" in message);

@@ -44,7 +44,7 @@ function textOf(parts: readonly AnswerPart[], kind: AnswerPart["kind"], index?: 
   return those.map((part) => ("text" in part ? part.text : "")).join("");
 }
 
-/** A line for each template: the correct cases when read at once, and by characters, and all cases. */
+/** A line for each template: how many cases are correct when read at once, how many when read by characters, and how many cases there are. */
 function table(scores: ReadonlyMap<string, Score>): string {
   const rows = [...scores].map(
     ([name, { total, whole, byCharacters }]) => `${name}: ${whole}, ${byCharacters} of ${total}`,

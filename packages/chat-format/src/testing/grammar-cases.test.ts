@@ -24,7 +24,7 @@ beforeAll(async () => {
   ({ formats, trips } = await templateFormats());
 });
 
-/** The rest of the answer that the grammar does not accept; undefined if it accepts the whole answer, with or without an end of the turn. */
+/** The rest of the answer that the grammar does not accept; undefined if the grammar accepts the whole answer, with or without an end of the turn. */
 function refused(each: AnswerCase & Partial<LlamaCase>, way: Way): string | undefined {
   const format = formats.get(each.template)?.[way];
   if (format === undefined) throw new Error(`Cannot write ${each.name}: unknown template`);

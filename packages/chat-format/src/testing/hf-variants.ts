@@ -22,7 +22,7 @@ export interface Variant {
   readonly values: Values;
 }
 
-/** The conversation as a dialect passes it on. */
+/** The conversation in the form in which a dialect passes on conversations. */
 export function chatOf({ values }: Conversation): ChatConversation {
   const { messages, tools, documents: _, add_generation_prompt: __, ...variables } = values;
   return {

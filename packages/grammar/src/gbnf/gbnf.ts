@@ -63,7 +63,7 @@ const hexDigits: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
 const name = /[A-Za-z0-9-]+/y;
 const comment = /#[^\r\n]*/y;
-/** No two `\s*` are adjacent: the expression would try every way to divide a long run of spaces between the two. */
+/** No two `\s*` are adjacent: otherwise, the expression would try every way to divide a long run of spaces between the two. */
 const count = /\{\s*\d+\s*(?:,\s*(?:\d+\s*)?)?\}/y;
 
 type Unlinked = DistributiveOmit<Element, "next">;

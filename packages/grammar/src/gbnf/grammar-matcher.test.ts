@@ -89,7 +89,7 @@ describe("a text", () => {
 });
 
 describe("the work", () => {
-  test("for one more character is constant, however ambiguous a loop is", () => {
+  test("for one more character is constant, also in an ambiguous loop", () => {
     const matcher = matcherOf('root ::= ((("a" | [a])*)* | (.*)*)* "!"');
     let at: MatcherPosition | undefined = follow(matcher, encoder.encode("a".repeat(10)));
     matcher.budget = 1_000;

@@ -34,7 +34,7 @@ describe("an answer to messages", () => {
   };
   const allowed = (run: GrammarRun): string[] => texts.filter((_, token) => run.allows(token));
 
-  test("accepts a marker as its mark, whatever its text is", async () => {
+  test("accepts a marker as its mark, and ignores the marker's text", async () => {
     const run = await open("");
     expect(allowed(run)).toEqual(["a"]);
     run.accept(1);
@@ -44,7 +44,7 @@ describe("an answer to messages", () => {
     expect(allowed(run)).toEqual(["b"]);
   });
 
-  test("allows no bytes that spell a mark or its beginning", async () => {
+  test("allows no bytes that spell a mark or the beginning of a mark", async () => {
     const byte = (token: Token): Uint8Array => Uint8Array.of(token);
     const order = await createVocabularyOrder(256, byte);
     const markers = new Map([[300, mark]]);
@@ -75,7 +75,7 @@ describe("a list of words", () => {
   const others = Array.from({ length: 20_000 }, (_, i) => `${String.fromCodePoint(0x4e00 + (i % 200))}${i}é`);
   const vocabulary = [...others, ...words];
 
-  test("is found in a whole vocabulary of another script", async () => {
+  test("is found in a large vocabulary, most of it in another script", async () => {
     const run = await runOf(`root ::= ${words.map((word) => `"${word}"`).join(" | ")}`, vocabulary);
     const allowed = vocabulary.filter((_, token) => run.allows(token));
     expect(allowed).toEqual(words);

@@ -40,7 +40,7 @@ export async function createVocabularyOrder(
     await nextTurn();
   }
 
-  /** The first index from `from` on whose token has a byte other than `byte` at this depth; at most `end`. */
+  /** Of the indexes from `from` on, the first index of a token without `byte` at this depth; `end` if there is no such token before `end`. */
   function endOfByte(from: number, end: number, depth: number, byte: number): number {
     let [low, high] = [from, end];
     while (low < high) {

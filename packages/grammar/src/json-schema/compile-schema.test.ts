@@ -68,7 +68,7 @@ describe("types and fixed values", () => {
     expect(nested.accepts("a".repeat(100))).toBe(false);
   });
 
-  it("keeps the values that all enums contain, whatever the order of members", () => {
+  it("keeps the values that all enums contain, with their members in any order", () => {
     const { accepts } = compileSchema({ allOf: [{ enum: [1, 2, { a: 1, b: 2 }] }, { enum: [2, 3, { b: 2, a: 1 }] }] });
     expect([2, { a: 1, b: 2 }].every(accepts)).toBe(true);
     expect([1, 3].filter(accepts)).toEqual([]);
@@ -114,7 +114,7 @@ describe("combinations", () => {
     expect(text).not.toContain("string");
   });
 
-  it("joins objects in allOf, and applies each schema's rule for members that it does not declare", () => {
+  it("joins objects in allOf, and applies each schema's rule for members that the schema does not declare", () => {
     const schema = {
       allOf: [
         { type: "object", properties: { a: { type: "integer" } }, required: ["a"] },

@@ -8,7 +8,7 @@ import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
 /** Number of counted steps for visiting a schema, and for each schema in an allOf, anyOf or oneOf. */
 const stepsPerSchema = 4;
 const stepsPerOption = 1;
-/** This many characters of a pointer count as one step: the compiler often looks pointers up, and a name in a pointer may be as long as a request body. */
+/** This many characters of a pointer count as one step: the compiler often looks up pointers, and a pointer may be as long as a request body. */
 const charsPerStep = 16;
 
 /** One condition on a value. */

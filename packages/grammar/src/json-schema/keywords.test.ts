@@ -323,7 +323,7 @@ describe("items", () => {
       expect(invalid.filter(accepts)).toEqual([]);
     });
   };
-  // These rows are tested without Ajv, which supports only draft 2020-12: `items` is not a list there.
+  // These rows are tested without Ajv, because Ajv supports only draft 2020-12, where `items` cannot be a list.
   judged([
     ["a tuple of the older drafts", tuple, [[1, "a"]], [[1], [1, "a", 2], ["a", 1]]],
     [

@@ -125,7 +125,7 @@ function negateKeyword(
       return Array.isArray(value) ? value.map(again) : [unknown];
     case "anyOf":
     case "oneOf":
-      // Values that fit two options of a `oneOf` are left out, since a negated `oneOf` is rarely meant to allow them.
+      // A negated `oneOf` also allows values that fit two of the options. Leave these values out: a schema is rarely meant to allow them.
       return [Array.isArray(value) ? allOfThese(value.map(again)) : unknown];
     case "if":
       return [
@@ -170,7 +170,7 @@ function otherTypes(value: unknown): Negation {
   ]);
 }
 
-/** If one of the values is an object (or an array), all objects (or arrays) are left out, since a grammar cannot exclude a single value. */
+/** All other values. If a value is an object, all objects are left out, since a grammar cannot exclude one object; the same applies to arrays. */
 function otherValues(values: readonly unknown[]): Negation {
   const strings = values.filter((value) => typeof value === "string");
   const numbers = values.filter((value): value is number => typeof value === "number");

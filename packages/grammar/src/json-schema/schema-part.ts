@@ -11,7 +11,7 @@ export interface SchemaPart {
 /** The step of a pointer before a derived schema, which is not part of the given document. No escaped key equals this step. */
 export const derivedStep = "~";
 
-/** Schemas made by the compiler. They may use internal keywords, which begin with `~`, and `properties` does not close their objects. */
+/** Schemas made by the compiler. They may use internal keywords, which begin with `~`. Their `properties` do not forbid other members. */
 const derived = new WeakSet<object>();
 
 export function derive(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -60,7 +60,7 @@ export function countOf(part: SchemaPart, keyword: string, highest: number): num
   return value;
 }
 
-/** The limits of all parts for a number of items, members or characters. A maximum above `highest` is lowered to `highest`; default Infinity. */
+/** The limits of all parts for a number of items, members or characters. A maximum above `highest` becomes `highest`. Without a maximum: Infinity. */
 export function countsOf(
   parts: readonly SchemaPart[],
   least: string,

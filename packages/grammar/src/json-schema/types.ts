@@ -11,7 +11,7 @@ import { has, isDerived, refuse, valueOf, type SchemaPart } from "./schema-part.
 
 const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
 
-/** The types that all parts with a `type` name, in the order of the first of these parts; undefined when no part has a `type`. */
+/** If parts have the keyword `type`: the types that all these parts allow, in the order of the first of these parts; otherwise undefined. */
 export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> | undefined {
   const [first, ...others] = parts.filter((part) => has(part, "type")).map(readTypes);
   if (first === undefined) return undefined;

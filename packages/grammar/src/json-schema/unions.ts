@@ -9,12 +9,12 @@ import { absentNames, requiredNames } from "./objects/properties.ts";
 import { refuse, type SchemaPart } from "./schema-part.ts";
 import { namedTypes } from "./types.ts";
 
-/** Limit for the number of options that are negated next to one option of a oneOf: each negation multiplies the number of combinations. */
+/** Limit for the options of a oneOf that are negated in one alternative: each negation multiplies the number of combinations. */
 const mostOpposites = 10;
 
 /**
  * Splits the first anyOf or oneOf into alternatives, of which one must hold; the other unions remain in each alternative. If a value could
- * fit two schemas of a oneOf, each of the two is combined with the negation of the other.
+ * fit two schemas of a oneOf, the alternative of each schema also requires the negation of the other schema.
  * @throws UnsupportedSchemaError for a oneOf whose schemas cannot be negated
  */
 export function alternatives(

@@ -5,7 +5,7 @@ import type { Expression } from "./expression.ts";
 import type { Grammar, Rules } from "./grammar.ts";
 import { canMatch, rulesThatMatch } from "./prune-rules.ts";
 
-/** How a rule may begin: with one of the `rules`, each listed as often as it occurs, or with a literal or character class (`terminals` of them). */
+/** The possible beginnings of a rule: `rules` lists each rule as often as it occurs; `terminals` is the number of literals and character classes. */
 interface Beginnings {
   readonly rules: readonly string[];
   readonly terminals: number;

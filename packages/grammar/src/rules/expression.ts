@@ -31,7 +31,7 @@ export function charClass(set: CharSet): Expression {
   return set.length === 0 ? never : { kind: "class", set };
 }
 
-/** One ASCII character of the given ranges (two characters) and single characters: `oneOf("09", "_")`. */
+/** One ASCII character. Each argument is a range (its first and last character) or a single character: `oneOf("09", "_")`. */
 export function oneOf(...ranges: readonly string[]): Expression {
   return charClass(
     charSet(ranges.map((range): CharRange => [range.charCodeAt(0), range.charCodeAt(range.length - 1)])),

@@ -10,7 +10,7 @@ import { isPredictive } from "./predictive.ts";
 /** The spelling of a character of a set. */
 export type CharSpelling = (grammar: Grammar, set: CharSet) => Expression;
 
-/** If the automaton of a language needs more than `handyStates`, the language keeps its structure up to this many simultaneous readings. */
+/** If the automaton of a language needs more than `handyStates` and at most this many readings are open at once, the language keeps its structure. */
 const mostWays = 1_500;
 const handyStates = 150;
 

@@ -67,7 +67,7 @@ function printRepeated(item: Expression): string {
   return item.kind === "repeat" ? `(${printItem(item)})` : printItem(item);
 }
 
-/** Whether the expression can be counted directly. A counted group would make the parser repeat the rules within the group as well. */
+/** Whether the expression can have a count directly after it. A counted group would make the parser repeat the rules within the group as well. */
 export function isAtom(expression: Expression): boolean {
   return expression.kind === "literal" || expression.kind === "class" || expression.kind === "reference";
 }

@@ -23,7 +23,7 @@ function nested(
   return schema;
 }
 
-/** Functions that make a schema of about `chars` characters of JSON. A schema whose shape has a limit, such as a number of entries, may be smaller. */
+/** Functions that make a schema of about `chars` characters of JSON. A schema may be smaller if its shape has a limit, such as for entries. */
 export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>> = {
   "many required members": (chars) => ({
     ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" })),

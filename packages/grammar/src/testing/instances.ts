@@ -15,8 +15,8 @@ class TooManyOrders extends Error {}
 /**
  * Returns a function that checks whether the grammar has a text for a value. The grammar determines the order of members: wherever a member may
  * begin, the search tries each member that is not written yet, without white space. The first search skips orders in which a member that was
- * possible becomes impossible. If the first search finds no text, a second search tries all orders. If neither finds a text within its limit,
- * the value is rejected.
+ * possible becomes impossible. If the first search reaches its limit, the result is "undecided". If the first search finds no text, a second
+ * search tries all orders. If the second search finds no text within its limit, the value is rejected.
  * @param gbnf a grammar of `jsonSchemaToGbnf`
  */
 export function createInstanceMatcher(gbnf: string): (value: unknown) => Verdict {

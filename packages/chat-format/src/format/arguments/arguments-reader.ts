@@ -1,4 +1,4 @@
-// Chooses the reader for each syntax of arguments. A new syntax needs a file next to json.ts and a line here.
+// Chooses the reader for each syntax of arguments. A new syntax needs a file next to json.ts and a line in this file.
 import type { Cursor, Reading } from "../cursor.ts";
 import { spellInJson } from "../marks.ts";
 import type { ArgumentsSyntax } from "../syntax.ts";

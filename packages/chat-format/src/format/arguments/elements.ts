@@ -79,14 +79,14 @@ function* readValue(elements: Elements, tag: string, schema: unknown, depth: num
   return yield* readTypedValue(cursor, { close: end, lines: false }, types, target);
 }
 
-/** Whether the next elements are the items of a list: by the schema, or by the elements' tag if the schema does not say. */
+/** Whether the next elements are the items of a list. If the schema allows both lists and objects, or neither, the elements' tag decides. */
 function* listNext({ cursor, open }: Elements, types: JsonTypes, item: string): Reading {
   if (types?.has("array") === true && !types.has("object")) return true;
   if (types?.has("object") === true && !types.has("array")) return false;
   return yield* isNext(cursor, [`${open}${item}>`]);
 }
 
-/** The value of an empty element that is not a string. */
+/** The value of an empty element whose type is known and is not string; undefined for other elements. */
 function emptyValue(types: JsonTypes): string | undefined {
   if (types === undefined || types.has("string")) return undefined;
   if (types.has("array")) return "[]";

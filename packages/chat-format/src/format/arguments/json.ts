@@ -3,7 +3,7 @@
 import { type Cursor, type Reading, takeBlanks } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 
-/** Some models write their arguments as a string that contains JSON. Such a string is kept up to this length until it is complete. */
+/** Some models write their arguments as a string that contains JSON. This much of such a string is kept until the string is complete. */
 const maxQuotedArgumentsChars = 1_048_576;
 
 /** Reads one value; white space before it is dropped. */
@@ -50,7 +50,7 @@ interface Scan {
   /** Returns the position after the value's end; undefined if the value continues. */
   feed(text: string, from: number): number | undefined;
   readonly begun: boolean;
-  /** Whether the value is a number or a word: only the next character shows its end. */
+  /** Whether the value is a number or a word. The end of such a value is known only when the next character arrives. */
   readonly bare: boolean;
 }
 
@@ -76,7 +76,7 @@ function createScan(): Scan {
     }
     if (char === "{" || char === "[") return bare ? at : open();
     if (char === "}" || char === "]") {
-      // This bracket closes the surrounding value: the number or word ended before it.
+      // This bracket closes the surrounding value: the number or word ended before the bracket.
       if (depth === 0) return at;
       depth -= 1;
       return depth === 0 ? at + 1 : undefined;

@@ -4,7 +4,7 @@ import { isMark } from "../marks.ts";
 import type { Quote, ValueArguments } from "../syntax.ts";
 import { escapeAt } from "./escapes.ts";
 
-/** Most characters after a quote that are examined to decide whether the quote ends its text. */
+/** At most this many characters after a quote are examined to decide whether the quote ends its text. */
 const maxAheadChars = 128;
 
 export interface Quoted {

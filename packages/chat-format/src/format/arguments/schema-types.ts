@@ -13,7 +13,7 @@ export interface SchemaTypes {
   item(schema: unknown): unknown;
 }
 
-/** Most nested schemas (`$ref`, `anyOf` and similar) that one call examines. A schema with more nested schemas allows any type. */
+/** Limit for the nested schemas (`$ref`, `anyOf` and similar) that one call examines. A schema with more nested schemas allows any type. */
 export const maxSchemasLookedInto = 256;
 
 const all: readonly JsonType[] = ["string", "number", "integer", "boolean", "null", "object", "array"];

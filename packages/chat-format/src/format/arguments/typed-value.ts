@@ -5,7 +5,7 @@ import type { ArgumentsTarget } from "./arguments-reader.ts";
 import { pythonWords, readLooseJson } from "./loose-json.ts";
 import { type JsonType, type JsonTypes, isAllowed } from "./schema-types.ts";
 
-/** A value that may be a string or another type is kept up to this length until its type is certain; a longer value is a string. */
+/** If a value may be a string or another type, it is held back until its type is certain. A value longer than this is a string. */
 export const maxUndecidedChars = 1_048_576;
 /** Longest number or word. */
 const maxScalarChars = 64;
@@ -131,7 +131,7 @@ export function* takeUntil(cursor: Cursor, close: string): Generator<undefined, 
   const watch = createWatch([close]);
   for (let taken = ""; ;) {
     const found = watch.find(cursor.text, cursor.at, cursor.ended);
-    // The limit cuts at the same position, however the answer was cut into pieces.
+    // The limit cuts at the same position for any division of the answer into pieces.
     const end = Math.min(found.at, cursor.at + maxTagChars + 1 - taken.length);
     taken += cursor.text.slice(cursor.at, end);
     cursor.at = end;

@@ -53,7 +53,7 @@ function written(syntax: ValueArguments, value: unknown): string {
   return `{${members.map(([name, one]) => key(name) + colon + written(syntax, one)).join(separator)}}`;
 }
 
-/** Words that plain objects inherit: a lookup by them must find nothing. */
+/** Names of members that every plain object inherits. A lookup with such a name must find nothing. */
 const inheritedNames = ["constructor", "toString", "__proto__", "hasOwnProperty"];
 
 function writtenArguments(syntax: ValueArguments, values: Readonly<Record<string, unknown>>): string {
@@ -115,7 +115,7 @@ describe.each([
     );
   });
 
-  it("in a random order of tokens cause no exception, and the same result in pieces of any length", () => {
+  it("in a random order of tokens cause no exception, and give the same result in pieces of any length", () => {
     const piece = fc.constantFrom(
       ...["(", ")", "{", "}", "[", "]", ",", ":", "=", "a", "1", "'", '"', '<|"|>', "\\", "\n", " "],
     );

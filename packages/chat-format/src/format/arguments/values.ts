@@ -1,5 +1,5 @@
 // Reads arguments that are written as names and values of a programming language, `(city="Paris", days=3)`, and converts each piece to JSON.
-// A stack holds the open lists and objects, so that a deep value costs no more than a flat one.
+// A stack holds the open lists and objects, so that a deep value costs no more than a flat value.
 import { type Cursor, type Reading, takeBlanks, takeLiteral } from "../cursor.ts";
 import { isMark } from "../marks.ts";
 import type { ValueArguments } from "../syntax.ts";
@@ -42,7 +42,7 @@ export function* readValues(cursor: Cursor, syntax: ValueArguments, target: Argu
   };
   if (!(yield* takeBlanks(cursor)) || !(yield* takeLiteral(cursor, syntax.open)) || !(yield* takeBlanks(cursor)))
     return false;
-  // Templates that get arguments as JSON text put braces around that text, which already has braces.
+  // If a template gets arguments as JSON text, it puts braces around the text, although the text already has braces.
   const isDoubled = syntax.open === "{" && cursor.text.charAt(cursor.at) === "{";
   if (isDoubled) cursor.at += 1;
   target.say("{");
@@ -70,7 +70,7 @@ function* readMember(context: ValuesContext, level: Level): Reading {
   return yield* readValue(context, { schema, level, isNamed: level.kind === "named" && place === undefined });
 }
 
-/** The name for a value that is written without one: the name of the schema's argument at the same position. */
+/** The name for a value that is written without a name: the name of the schema's argument at the same position. */
 function positional({ cursor, target, syntax }: ValuesContext, level: Level): string | undefined {
   if (syntax.open !== "(" || !/["'[{\d-]/.test(cursor.text.charAt(cursor.at))) return undefined;
   return propertyNames(target.schema)[level.count - 1];

@@ -17,7 +17,7 @@ import type { TemplateProbe } from "./template-probe.ts";
 
 export interface Calls {
   readonly items: readonly AnswerItem[];
-  /** Beginnings of calls that also end an open thought. */
+  /** Beginnings of calls. Such a beginning also ends an open thought. */
   readonly endThoughts: readonly string[];
   readonly parallel: boolean;
 }
@@ -93,7 +93,7 @@ function bracketed(text: string): Syntax[] {
   return words(text);
 }
 
-/** The part of the text after the calls that ends the turn, not the calls. */
+/** In the text after the calls: the part that ends the turn, without the part that ends the calls. */
 function turnEnd(after: string, turnClose: string): string {
   const markers = [...turnClose.matchAll(/<[^<>]+>|\[[^[\]]+\]/g)].map(([marker]) => after.indexOf(marker));
   const places = markers.filter((at) => at !== -1);
@@ -153,7 +153,7 @@ function withIds(text: string, follow: readonly string[]): Syntax[] {
   if (before === undefined || after === undefined) return words(text);
   const until = [...literalsIn(after).slice(0, 1), ...(after.trim() === "" ? follow : [])];
   const id: Syntax[] = [...words(before), { kind: "id", until }];
-  // An id is optional only with a marker before it, which shows whether an id follows.
+  // An id is optional only after a marker, because the marker shows whether an id follows.
   return follow.length > 0 && before.trim() !== ""
     ? [optional(sequence(...id)), ...words(after)]
     : [...id, ...words(after)];

@@ -116,7 +116,7 @@ describe("a template's format", () => {
     expect(format.abilities).toMatchObject({ tools: true, parallelCalls: true });
   });
 
-  it("has no end-of-text marker if a template ends only turns with calls", async () => {
+  it("has no end-of-text marker if a template writes the marker only in turns with calls", async () => {
     const source = `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}
       {%- for c in m.tool_calls or [] %}<call>{{ c.function.name }}: {{ c.function.arguments | tojson }}</call>{% endfor %}
       {%- if m.tool_calls %}<|x_eos|>{% endif %}

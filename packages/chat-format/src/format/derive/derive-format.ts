@@ -21,7 +21,7 @@ import { type TemplateProbe, probeTemplate } from "./template-probe.ts";
 
 export interface DeriveOptions {
   readonly render: Render;
-  /** The template's text, by which families are recognised that probing cannot find. */
+  /** The template's text. A family is recognised by this text if probing cannot detect the family's format. */
   readonly source: string;
   /** Returns the milliseconds that the template's renderings have taken so far. Default: the clock's time, so that all elapsed time counts. */
   readonly spentMs?: () => number;
@@ -145,13 +145,13 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
   };
 }
 
-/** Writes calls as text, in the form that the history has if the template cannot show calls. */
+/** Writes calls as text. If the template cannot show calls, the history contains this text instead. */
 function inWords(syntax: Syntax, calls: number): string | undefined {
   const all = needles.names.map((name, index) => ({ name, id: needles.ids[index] ?? "", arguments: callArguments }));
   return spellCalls(syntax, all.slice(0, calls));
 }
 
-/** Reads a template's output. With a family's shorter `turnOpens`, the answer begins within the turn opening that probing found. */
+/** Reads a template's output. If a family has shorter `turnOpens`, the answer begins within the turn opening that probing found. */
 function readAll(format: ChatFormat, text: string, { turnOpens }: TemplateProbe): AnswerPart[] {
   const reader = createReader({
     format,

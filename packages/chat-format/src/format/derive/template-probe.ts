@@ -13,7 +13,7 @@ import type { Attempt, Values } from "../inputs/probe.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
 
 export interface TemplateProbe {
-  /** The texts at the end of a prompt that open the assistant's turn: after a user's message, and, if it is different, after a tool's result. */
+  /** Texts that open the assistant's turn: the text after a user's message, and the text after a tool's result if that text is different. */
   readonly turnOpens: readonly string[];
   /** The different texts that prompts have after the user's message. */
   readonly prompts: readonly string[];
@@ -108,7 +108,7 @@ async function askPrompts(attempt: Attempt): Promise<{ prompts: string[]; switch
   return { prompts: [...new Set(ends)], switches };
 }
 
-/** Finds the first shapes with which the template shows a call's arguments, but not as JSON within a string. */
+/** Finds the first shapes with which the template shows a call's arguments. Arguments as JSON within a string do not count. */
 async function findShapes(attempt: Attempt): Promise<Shapes> {
   for (const objectArguments of [true, false]) {
     for (const emptyContent of ["", null] as const) {
@@ -124,8 +124,8 @@ async function findShapes(attempt: Attempt): Promise<Shapes> {
 const toolResult = needles.thought;
 
 /**
- * The turn openings. The first is the text that prompts have in common before the answer. If prompts after a tool's result do not share this text,
- * their text before the answer is the second.
+ * The turn openings. The first opening is the text that prompts have in common before the answer. If the prompt after a tool's result does not
+ * have this text before the answer, the second opening is the text before the answer in that prompt.
  */
 async function findTurnOpens(attempt: Attempt, shapes: Shapes, open: string): Promise<string[]> {
   const said = assistant({ content: needles.content }, shapes);
@@ -155,7 +155,7 @@ function markersAfterNeedles(text: string): string {
   return at === -1 ? "" : rest.slice(at);
 }
 
-/** The part of the prompt before the thought that the prompt opens, since the thought belongs to the answer. */
+/** The part of the prompt before the first marker of a thought, since thoughts belong to the answer. */
 function beforeThought(prompt: string): string {
   const at = prompt.search(/<[^<>]*think[^<>]*>|\[\/?THINK\]/i);
   return at === -1 ? prompt : prompt.slice(0, at);

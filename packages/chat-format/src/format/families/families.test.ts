@@ -60,7 +60,7 @@ describe("families", () => {
       "<",
       "\\",
     ];
-    // Half of the pieces are markers, so that most texts begin calls and leave some incomplete.
+    // Half of the pieces are markers, so that most texts contain calls, and some of the calls are incomplete.
     const piece = fc.oneof(fc.constantFrom(...format.markers), fc.constantFrom(...words));
     const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 30 });
     fc.assert(

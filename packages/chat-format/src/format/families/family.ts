@@ -3,7 +3,7 @@ import type { AnswerItem } from "../syntax.ts";
 
 export interface Family {
   readonly name: string;
-  /** Whether a template belongs to the family, by texts that no other template contains. */
+  /** Recognises the family's templates by texts that no other template contains. */
   isFamily(template: string): boolean;
   readonly answer: readonly AnswerItem[];
   /** If set, the family's answer items are added after the items that probing found, instead of replacing them. */

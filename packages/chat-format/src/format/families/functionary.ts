@@ -28,7 +28,7 @@ export const functionary32: Family = {
         ),
       ),
     },
-    // Requests without tools skip the item above, and use this one.
+    // Requests without tools skip the item above, and use the item below.
     { at: "anywhere", syntax: sequence(recipient, literal("all\n"), { kind: "text", part: "content", until: [] }) },
   ],
 };

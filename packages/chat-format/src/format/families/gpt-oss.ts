@@ -57,7 +57,7 @@ export const gptOss: Family = {
   answer: [
     channel(to(toTool(), ...toOthers)),
     { at: "start", syntax: to(toToolInRole, ...toOthers) },
-    // Requests without tools skip the items above, and use these.
+    // Requests without tools skip the items above, and use the items below.
     channel(to(...toOthers)),
     { at: "start", syntax: to(...toOthers) },
     { at: "anywhere", connects: true, syntax: sequence(literal("<|start|>"), literal("assistant")) },

@@ -1,4 +1,4 @@
-// Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`, a string with markup or line breaks is in CDATA. Source:
+// Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`. A string with markup or line breaks is in CDATA. Source:
 // the template's instructions to the model.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
 import { literal, markerItem, sequence } from "../syntax.ts";

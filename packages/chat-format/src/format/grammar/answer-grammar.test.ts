@@ -109,7 +109,7 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
     }
   });
 
-  test("content follows its schema, after a thought or without", () => {
+  test("content follows its schema, with or without a thought before the content", () => {
     const format = open(true);
     const schema = {
       type: "object",

@@ -52,14 +52,14 @@ export class AnswerGrammarError extends Error {
   }
 }
 
-/** Most calls in one answer. */
+/** Maximum number of calls in one answer. */
 const maxCalls = 8;
-/** Most thoughts before an answer. */
+/** Maximum number of thoughts before an answer. */
 const mostThoughts = 3;
-/** Most markers without meaning, before an answer and after it. */
+/** Maximum number of markers without meaning before an answer, and also after an answer. */
 const mostSilent = 2;
 /**
- * With more tools, an `auto` grammar has the schemas of strict tools only: the schemas of so many tools seldom fit, and the attempt takes seconds.
+ * With more tools than this, an `auto` grammar has the schemas of strict tools only: more schemas seldom fit, and the attempt takes seconds.
  */
 const mostSchemas = 256;
 /** Length limit of the grammar. Requests may have many tools with large schemas, and the grammar has each schema once. */
@@ -175,7 +175,7 @@ function answerExpression(
   }
 
   const thought = builder.rule("thought", sequence(print(items, "reasoning"), next));
-  // A model that is not known to think could lose required content in an endless thought: forbid thoughts.
+  // If a call or a schema is required, forbid thoughts of a model that is not known to think: its thought might never end.
   const isDue = wanted !== "auto" || content !== undefined;
   const thinks = !isDue || format.abilities.thinking !== "never";
   const rest = builder.rule("rest", sayings(undefined));
@@ -189,13 +189,13 @@ function answerExpression(
   );
 }
 
-/** The markers of complete content at the end of a prompt. An answer begins after them. */
+/** The markers of complete content at the end of a prompt. An answer begins after these markers. */
 function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
   const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
   return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
 }
 
-/** Whether the reader chooses this item for a text with the item's beginning, and not an earlier item. */
+/** Whether the reader chooses this item for a text that begins like the item: false if an earlier item has the same beginning. */
 function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean {
   const [text] = beginnings(syntax) ?? [];
   return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;
@@ -212,7 +212,7 @@ function saysNothing({ syntax, connects }: AnswerItem): boolean {
   return connects !== true && !hasCall(syntax) && !says(syntax, "reasoning") && !says(syntax, "content");
 }
 
-/** The beginnings of an item, each as a row of texts. The first member of a bare object shows that it is a call. */
+/** The beginnings of an item, each as a row of texts. The first member of a bare object shows that the object is a call. */
 function firstRows(syntax: Syntax): string[][] {
   if (syntax.kind !== "object") return (beginnings(syntax) ?? []).map((text) => [text]);
   const members = [syntax.name, syntax.arguments, syntax.id, syntax.within, "type"].filter(

@@ -25,7 +25,7 @@ export const blanks: Expression = optional(
   choice(literal(" "), sequence(repeat(literal("\n"), 1, 2), repeat(oneOf(" ", "\t"), 0, 8))),
 );
 
-/** The facts about a tool from which its calls are printed. */
+/** A tool, with the facts that are needed to print the grammar of the tool's calls. */
 export interface ToolGrammar {
   readonly name: string;
   readonly parameters: unknown;
@@ -78,7 +78,7 @@ export function jsonArguments(builder: GrammarBuilder, { name, parameters, loose
   return hasNoParameters(parameters) ? literal("{}") : builder.schema(parameters, `${name}-arguments`);
 }
 
-/** Whether the tool declares an empty list of parameters, even if its schema allows additional ones. */
+/** Whether the tool declares an empty list of parameters, even if its schema allows additional parameters. */
 function hasNoParameters(parameters: unknown): boolean {
   const { properties, required, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   const declares = typeof properties === "object" && properties !== null && Object.keys(properties).length === 0;
@@ -86,7 +86,7 @@ function hasNoParameters(parameters: unknown): boolean {
   return declares && !requires && isOpen(others);
 }
 
-/** Whether the schema says no more than that the arguments are an object. */
+/** Whether the schema says only that the arguments are an object. */
 function isOpen(parameters: unknown): boolean {
   const { type, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   return (
@@ -209,7 +209,7 @@ function valueType(
   return choice(...words.map((word) => literal(open + word + close)));
 }
 
-/** Whether the text begins with a tag: white space may precede a tag, but no other text. */
+/** Whether the text begins with a tag: the grammar allows white space before a tag, but not before other texts. */
 function beginsTag(text: string): boolean {
   return /^[<[\uFDD1-\uFDEF]/.test(text);
 }
@@ -271,7 +271,7 @@ function elementValue(
   return inOrder(known, blanks);
 }
 
-/** Elements in any order, with any text. Only names in the schema are possible, since a rule must repeat the name in the closing tag. */
+/** Elements in any order, with any text. Only names in the schema are possible: each name needs a rule, which repeats the name in the closing tag. */
 function anyElements(builder: GrammarBuilder, syntax: ElementArguments, { parameters }: ToolGrammar): Expression {
   const names = propertyNames(parameters).filter(isNameable);
   const all = names.map((name) => {

@@ -2,7 +2,7 @@
 import { type Notation, type StringQuote, jsonQuote } from "@waggle/grammar/json-schema";
 import type { ValueArguments } from "../syntax.ts";
 
-/** JSON or Python's notation: the reader takes both for a value between tags, if the value cannot be a string. */
+/** JSON or Python's notation: between tags, the reader accepts both notations if the value cannot be a string. */
 export const looseNotation: Notation = {
   name: "loose",
   quotes: [jsonQuote, { text: "'", escapes: jsonQuote.escapes }],
@@ -14,7 +14,7 @@ export const looseNotation: Notation = {
 /** JSON's escapes without `\/`, which Python does not have. */
 const pythonEscapes = "bfnrt";
 
-/** The notation of a family's values. If the family's quotes have no escapes, other quotes would change the text, and are left out. */
+/** The notation of a family's values. If the family's quotes have no escapes, no other quotes are allowed: they would change the text. */
 export function notationOf(syntax: ValueArguments): Notation {
   const [own, ...others] = syntax.quotes.map(({ text, escapes }): StringQuote => ({
     text,

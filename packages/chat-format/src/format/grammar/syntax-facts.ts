@@ -1,7 +1,7 @@
 // Answers questions about a syntax tree: whether it has thoughts, content, calls, lists of calls or names of tools.
 import { type Syntax, hasCall, hasLeaf } from "../syntax.ts";
 
-/** The part of an answer that an item is printed for. */
+/** A part of an answer. An item is printed separately for each of these parts. */
 export type Saying = "reasoning" | "content" | "call";
 
 /** Whether the syntax has the text of this part, and not only its opening marker. */

@@ -198,7 +198,7 @@ interface CutThought {
   readonly until: readonly string[];
 }
 
-/** The syntax cut after each thought's text, if the reader accepts the thought without the rest of the syntax. */
+/** For each thought: the syntax up to the end of the thought's text, if the reader accepts the thought without the rest of the syntax. */
 function cutThoughts(syntax: Syntax): readonly CutThought[] {
   switch (syntax.kind) {
     case "text":
@@ -223,7 +223,7 @@ function cutThoughts(syntax: Syntax): readonly CutThought[] {
   }
 }
 
-/** Prints the items so that one of its ends (`until`) follows each name or id: by this text, the reader finds the end of the name or id. */
+/** Prints the items. Each name or id must be followed by one of its ends (`until`), because this text shows the reader where the name or id ends. */
 function written(items: readonly Syntax[], inner: (item: Syntax) => Expression): Expression {
   const at = items.findIndex(({ kind }) => kind === "name" || kind === "id");
   const named = items[at];
@@ -263,8 +263,8 @@ function begins(syntax: Syntax, until: readonly string[]): boolean {
 }
 
 /**
- * The items, with the closing markers of thoughts and calls no longer optional: the family writes these markers, though the reader does not need
- * them.
+ * Makes the optional closing markers of thoughts and calls required: the family writes these markers, although the reader does not need the
+ * markers.
  */
 function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
   const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));

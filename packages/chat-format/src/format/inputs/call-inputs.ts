@@ -139,7 +139,7 @@ async function contentTaken(attempt: Attempt, shape: CallShape, { one, answer }:
   const nameAt = one.lastIndexOf(needles.names[0], placeOf(one, callValue));
   const callsOpen = callsOpenOf(one, { from: userEnd, nameAt }, answer);
   const apart = await contentApart(attempt, shape);
-  // The call after a separate message needs the opening of another turn.
+  // If the text is in a separate message, the call must begin with the opening of another turn.
   const opens = commonEnd(one.slice(userEnd, nameAt), apart ?? "");
   if (
     apart !== undefined &&

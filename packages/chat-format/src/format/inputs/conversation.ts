@@ -15,7 +15,7 @@ export type ChatContent = string | readonly { readonly type: "text"; readonly te
 export interface ChatToolCall {
   readonly id: string;
   readonly type: "function";
-  /** `arguments` is a value, or text if the arguments are not JSON or would change as a value. */
+  /** `arguments` is a value. It is a text if the arguments are not JSON, or if parsing the JSON would change the arguments. */
   readonly function: { readonly name: string; readonly arguments: unknown };
 }
 

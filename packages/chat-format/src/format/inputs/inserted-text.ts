@@ -3,7 +3,7 @@
 import { type AnswerItem, beginnings, hasCall } from "../syntax.ts";
 import { type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
 
-/** Marks the name of a call with text before it. Guarded texts never contain this mark, since a guarded text never has two break marks in a row. */
+/** Marks the name of a call that follows text. Guarded texts never contain this mark, since a guarded text never has two break marks in a row. */
 export const insertionMark = "\uFDD0\uFDD0";
 
 /** The texts of all messages that have text before their calls. */

@@ -118,7 +118,7 @@ function membersOf({ arguments: given }: SpelledCall): readonly (readonly [strin
   return isObject(value) ? Object.entries(value) : undefined;
 }
 
-/** Begins the string that replaces a number while its arguments are parsed. A Unicode noncharacter, so that no text contains it. */
+/** While arguments are parsed, strings that begin with this character replace the numbers. No text contains this Unicode noncharacter. */
 const numberMark = "\uFFFF";
 const anyMark = /\uffff|\\uffff/gi;
 const stringOrNumber = /("(?:[^"\\]|\\.)*")|-?\d[\d.eE+-]*/g;

@@ -8,9 +8,9 @@ export type ThoughtKey = "reasoning_content" | "thinking" | "reasoning" | "parts
 export interface TemplateInputs {
   /** The template renders tools. If not, a message explains the tools in words. */
   readonly tools: boolean;
-  /** The values for a tool's missing description and parameters: nothing, "" and {}, or "" and the schema of an empty object. */
+  /** What replaces a tool's missing description and parameters. `nothing`: no text; `empty`: "" and {}; `object`: "" and an empty object's schema. */
   readonly missing: "nothing" | "empty" | "object";
-  /** The template needs a description of every parameter, even if it is empty. */
+  /** The template needs a description of every parameter; the description may be empty. */
   readonly parameterDescriptions: boolean;
   /** The template renders the calls of an assistant's message. */
   readonly calls: boolean;
@@ -20,7 +20,7 @@ export interface TemplateInputs {
   readonly parallelCalls: boolean;
   /** The template takes a call's arguments as an object. If not, it takes the arguments as JSON text. */
   readonly objectArguments: boolean;
-  /** The template takes arguments that are not an object as text. If not, such arguments are put into an object. */
+  /** If arguments are not an object, the template takes them as text. If it does not, such arguments are put into an object. */
   readonly textArguments: boolean;
   /** The value for missing content in a message with calls. */
   readonly emptyContent: "" | "null" | "absent";

@@ -109,7 +109,7 @@ describe("content", () => {
     return texts.map((text, index) => (all[index]?.name === undefined ? text : `${text}|`)).join("");
   }
 
-  test("of empty answers is left out if the template requires it", () => {
+  test("of empty answers is left out if the template does not take empty answers", () => {
     const silent: ChatMessage = { role: "assistant", content: "" };
     expect(messages({}, user, silent, user)).toHaveLength(3);
     expect(messages({ emptyAnswers: false, alternating: true }, user, silent, user)).toHaveLength(1);

@@ -17,7 +17,7 @@ export function toolWords(tools: readonly ChatTool[], syntax: Syntax | undefined
   );
 }
 
-/** Writes calls in the format's syntax, or in the generic syntax if the format's cannot be written. */
+/** Writes calls in the format's syntax. If the calls cannot be written in this syntax, writes them in the generic syntax. */
 function callsIn(syntax: Syntax | undefined, calls: readonly SpelledCall[]): string {
   const own = syntax === undefined ? undefined : spellCalls(syntax, calls);
   return own ?? spellCalls(genericCall, calls) ?? "";

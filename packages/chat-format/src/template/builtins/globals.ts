@@ -34,7 +34,7 @@ export function createGlobals(budget: Budget, now: () => Date): ReadonlyMap<stri
   return new Map(Object.entries(functions).map(([name, call]) => [name, callable(name, call)]));
 }
 
-/** Most characters of a date for each character of its format: `%c` becomes 24 characters. */
+/** A date has at most this many characters for each character of its format: `%c` becomes 24 characters. */
 const maxDateGrowth = 12;
 
 function range({ positional, named }: Arguments): Value {

@@ -40,8 +40,8 @@ function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtim
 }
 
 /**
- * Returns a function that lists the sort values of an item: for "role,name" those at `role` and `name`. A single value is in a list too, because two lists with equal
- * items can be compared even if the items have no order, such as two `none`.
+ * Returns a function that lists the values by which an item is sorted: for "role,name", the values at `role` and `name`. A single value is also put
+ * into a list, because two lists with equal items can be compared even if the items have no order, such as two `none`.
  */
 function sortKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {
   const paths = typeof path === "string" ? path.split(",") : [path];

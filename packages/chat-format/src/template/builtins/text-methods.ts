@@ -24,7 +24,7 @@ function whole(what: string, value: Value | undefined, otherwise: number): numbe
   return Number(value);
 }
 
-/** `text[start:end]`, and its start. Positions count code points. */
+/** The slice `text[start:end]`, and the position where the slice starts. Positions count code points. */
 function section(text: string, start: Value | undefined, end: Value | undefined): readonly [string, number] {
   if (start === undefined && end === undefined) return [text, 0];
   const all = characters(text);

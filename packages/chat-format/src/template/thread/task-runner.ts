@@ -13,11 +13,11 @@ export interface ThreadLimits {
   readonly renderDeadlineMs: number;
   /** Time limit for the start of the thread. Milliseconds. */
   readonly startTimeoutMs: number;
-  /** Most renderings that may wait. */
+  /** Maximum number of waiting renderings. */
   readonly waiting: number;
-  /** Most renderings of one client that may wait. */
+  /** Maximum number of waiting renderings for one client. */
   readonly waitingPerClient: number;
-  /** Most sources that may be opened; the thread keeps them all. */
+  /** Maximum number of opened sources. The thread keeps all of them. */
   readonly sources: number;
   readonly heapMiB: number;
   readonly stackMiB: number;
@@ -49,7 +49,7 @@ export interface TaskRunner {
   /**
    * @param source sent to the thread if the thread does not have the template yet
    * @param client name of the client: waiting tasks take turns by client
-   * @param onSpent receives the time of the rendering in milliseconds, also if it failed
+   * @param onSpent receives the time of the rendering in milliseconds, also if the rendering failed
    * @throws TemplateError of the rendering; limit if it takes too long or too much memory; unavailable
    */
   run(task: RenderTask, source: string, client: string, onSpent?: (ms: number) => void): Promise<string>;

@@ -16,7 +16,7 @@ export function keyOf(value: Value): Key {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null || typeof value !== "object") return value;
   if (!Array.isArray(value)) {
-    // A float with a fraction equals no integer, so that it can be a plain number here.
+    // A float with a fraction equals no integer, so its key can be a plain number.
     if (value.kind === "float") return Number.isInteger(value.value) ? integer(BigInt(value.value)) : value.value;
     if (value.kind === "tuple") throw unsupported("a tuple as a dict's key is not supported");
     if (value.kind === "undefined") return undefinedKey;

@@ -1,7 +1,7 @@
 // Defines a template's values. Like Python's values, they distinguish 1 from 1.0, and lists from tuples.
 import type { Arguments } from "./arguments.ts";
 
-/** A safe integer is a number, a larger one a bigint. A number with a fraction or an exponent is a Float. */
+/** A safe integer is a number, a larger integer is a bigint. A number with a fraction or an exponent is a Float. */
 export type Value =
   | null
   | boolean
@@ -86,7 +86,7 @@ export function undefinedValue(what: string): Undefined {
   return { kind: "undefined", what };
 }
 
-/** The value, including null; an undefined value instead of `undefined`. */
+/** Returns the value, which may be null. Replaces `undefined` with an undefined value of the template. */
 export function valueOr(value: Value | undefined, what: string): Value {
   return value === undefined ? undefinedValue(what) : value;
 }

@@ -18,7 +18,7 @@ const repository = fileURLToPath(new URL("../../../../../", import.meta.url));
 const templateFolder = "models/templates";
 
 /**
- * Returns about 70 sources by file name without `.jinja`, sorted by name. The first call after an install takes a second to unpack them.
+ * Returns about 70 sources by file name without `.jinja`, sorted by name. The first call after an install takes a second to unpack the sources.
  * @throws Error if node-llama-cpp or git is not installed
  */
 export function llamaTemplates(): ReadonlyMap<string, string> {

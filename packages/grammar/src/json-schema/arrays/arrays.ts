@@ -19,7 +19,7 @@ import { countedValues, uniqueList } from "./unique-items.ts";
 /** Reading this many schemas of a list counts as one step of `GrammarLimits.steps`. */
 const partsPerStep = 10;
 
-/** In lists of at most this many items, any item may fulfil `contains`; in longer lists, the first item must. */
+/** In lists of at most this many items, any item may fulfil `contains`; in longer lists, the first item must fulfil `contains`. */
 const mostPlaces = 32;
 
 interface Counts {

@@ -11,7 +11,7 @@ import type { SchemaPart } from "../schema-part.ts";
 import { writtenTypes } from "../types.ts";
 import { alternatives } from "../unions.ts";
 
-/** Up to this number of values, the grammar allows every order of the items; beyond it, only the order of the schema. */
+/** Up to this number of values, the grammar allows every order of the items. With more values, it allows only the order of the schema. */
 const mostInAnyOrder = 7;
 /** Limit for the integers in a range whose values are listed one by one. */
 const mostNumbers = 100;

@@ -98,7 +98,7 @@ function sameLength(low: string, high: string): Expression {
   return byFirstDigit(low, high, sameLength);
 }
 
-/** Splits the strings between `low` and `high` by their first digit. The rest of a string is bounded only if its first digit is the lowest or the highest. */
+/** Splits the strings between `low` and `high` by first digit. The rest of a string is bounded only after the lowest or the highest first digit. */
 function byFirstDigit(low: string, high: string, rest: (low: string, high: string) => Expression): Expression {
   const [first, last] = [Number(low[0]), Number(high[0])];
   const [lowRest, highRest] = [low.slice(1), high.slice(1)];

@@ -51,7 +51,7 @@ export function readNumberConstraints(parts: readonly SchemaPart[], integer: boo
   };
 }
 
-/** Reads a bound. In draft 4, a boolean keyword next to the bound makes it exclusive. */
+/** Reads a bound. In draft 4, a boolean keyword next to the bound makes the bound exclusive. */
 function bound(
   part: SchemaPart,
   keyword: "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum",

@@ -1,4 +1,4 @@
-// Writes the members of an object, in their order. Their number is within the limits.
+// Writes the members of an object in their order. The number of members is within the schema's limits.
 import { choice, isNever, never, optional, sequence, type Expression } from "../../rules/expression.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { comma } from "../values/json-text.ts";

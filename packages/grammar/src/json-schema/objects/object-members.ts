@@ -25,7 +25,7 @@ export interface SchemaValue {
   /** The value in the given notation. */
   value(notation: Notation): Expression;
   /**
-   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds the marker exactly at the end of the text.
+   * For the kind `string`: the text without quotes, up to the end marker `until`. A search for the marker finds it right after the text.
    * `never` if no value has a text of this form.
    * @throws UnsupportedSchemaError for the kind `json`, or if the texts need too many states
    */
@@ -35,7 +35,7 @@ export interface SchemaValue {
    * `5` is valid as either type.
    */
   readonly mixed?: { readonly others: Expression; raw(until: string): Expression };
-  /** The members of an object, or the items of a list with one schema for all items; undefined if the schema is neither of these. */
+  /** The members of an object, or the items of a list with one schema for all items; undefined for other schemas. */
   inner(): InnerValues | undefined;
 }
 

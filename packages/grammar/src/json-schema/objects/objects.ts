@@ -39,7 +39,7 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   if (some !== undefined) {
     if (isNever(extra)) return never;
     const beyond = valueOf(some, "~beyond");
-    // All names in `~beyond` must be declared here, since the undeclared member is only certain to differ from declared names.
+    // All names in `~beyond` must be in `taken`: the name of the undeclared member is certain to differ only from the names in `taken`.
     if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
     const text = extraMember(context, parts, taken, `${name}-some`, some);
     if (isNever(text)) return never;

@@ -1,4 +1,4 @@
-// Writes objects that need at least one member with a certain value. Such schemas are negations of a condition on all members.
+// Writes objects that need at least one member with a certain value. Such schemas result when a condition on all members is negated.
 import { choice, type Expression } from "../../rules/expression.ts";
 import type { CompileContext } from "../compile-context.ts";
 import { createLanguages } from "../../rules/languages.ts";
@@ -10,7 +10,7 @@ import { stringsLanguage } from "../strings/string-languages.ts";
 /** Writes an object of these parts; with `some`, the object has an undeclared member that fulfils `some`. */
 export type ObjectWriter = (parts: readonly SchemaPart[], some?: SchemaPart) => Expression;
 
-/** Writes an object with at least one member of `some`: a declared member whose name is allowed, or the first undeclared member. */
+/** Writes an object in which a member fulfils `some`: a declared member whose name `some` allows, or the first undeclared member. */
 export function someMember(
   context: CompileContext,
   parts: readonly SchemaPart[],

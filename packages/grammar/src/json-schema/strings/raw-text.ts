@@ -7,7 +7,7 @@ import { languageExpression, type CharSpelling } from "../../rules/language-rule
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { constraintsKey, isPlain, languageText, textLanguage, type StringConstraints } from "./strings.ts";
 
-/** Characters that few values contain. Long texts exclude such a character of the end marker, so that they cannot contain the marker. */
+/** Characters that few values contain. If the end marker has such a character, long texts exclude the character and so cannot contain the marker. */
 const rareChars = "<>[]{}|｜";
 
 /** Up to this length, texts may contain all characters, which costs a state for each character. Longer texts have no rare character of the marker. */
@@ -17,7 +17,7 @@ const spellRaw: CharSpelling = (_, set) => charClass(set);
 
 /** Texts that must not occur. */
 export interface TextExceptions {
-  /** Texts that must not occur. If such a text follows as end marker, a search for the marker must find it right at the end of the text. */
+  /** Texts that must not occur. If an end marker follows, its first occurrence must be right after the text. */
   readonly anywhere: readonly string[];
   /** Sequences of texts with which the text must not begin. White space may precede each text of a sequence. */
   readonly first?: readonly (readonly string[])[];
@@ -56,7 +56,7 @@ export function rawString(grammar: Grammar, constraints: StringConstraints, unti
   });
 }
 
-/** The texts after which `until` can be appended such that its first occurrence is right at the end of the text. */
+/** The texts after which `until` can be appended such that the first occurrence of `until` is right after the text. */
 function endingAt(languages: Languages, until: string): Language {
   const starts = Array.from(until, (_, index) => until.slice(0, index)).filter(
     (start) => start !== "" && (start + until).indexOf(until) < start.length,

@@ -14,7 +14,7 @@ export function languageOfRegex(languages: Languages, syntax: RegexSyntax): Lang
   return languages.union([found(true), later]);
 }
 
-/** The rests of texts that begin with `syntax` and continue with `next`. */
+/** The rest of a text that begins with `syntax` and continues with `next`. */
 function restOf(languages: Languages, syntax: RegexSyntax, next: Rest): Rest {
   if (isPlain(syntax)) return plainRest(languages, syntax, next);
   switch (syntax.kind) {

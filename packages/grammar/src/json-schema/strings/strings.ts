@@ -18,7 +18,7 @@ import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
 import { countsOf, listOf, pathOf, textOf, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
-/** If counting the characters of a pattern's texts needs too many states, its repetitions share at most this many characters. */
+/** If counting the characters of a pattern's texts needs too many states, the pattern's repetitions share at most this many characters. */
 const longestShared = 4_096;
 
 /** A pattern or a format that the text must match, or if `negated` must not match. */

@@ -26,7 +26,7 @@ export const lookUpsPerStep = 10;
 /** This many characters of a value count as one step of `GrammarLimits.steps`. */
 const charsPerStep = 16;
 
-/** The values that all enums and consts of the parts name, in the order of the first enum or const; undefined if the parts have no enum and no const. */
+/** The values that every enum and const of the parts allows, in the order of the first; undefined if the parts have no enum and no const. */
 export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar): FixedValues | undefined {
   const [first, ...others] = parts.flatMap((part) => [
     ...(has(part, "const") ? [knownValues(part, "const", grammar)] : []),
