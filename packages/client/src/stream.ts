@@ -18,7 +18,7 @@ export class BrokenStreamError extends Error {
   }
 }
 
-/** What may follow an event: more events, the `[DONE]` line of an SSE stream, or nothing; then further data is ignored. */
+/** What may follow an event: more events, the `[DONE]` line of an SSE stream, or nothing. After "nothing", further data is ignored. */
 export type Sequel = "more" | "done" | "nothing";
 
 export interface StreamShape<T> {

@@ -23,7 +23,8 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * Which limit of `bodyLimits` the JSON exceeds, as the rest of a sentence; undefined within the limits, and possibly for text that is not JSON.
+ * Names the limit of `bodyLimits` that the JSON exceeds, as the end of a sentence. Undefined if the JSON exceeds no limit. If the text is not JSON,
+ * the result has no meaning.
  * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. One pass; the memory is a counter for each level.
  */
 export function shapeProblem(text: string): string | undefined {

@@ -5,7 +5,7 @@ import { isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
 
 export interface BatchOptions {
-  /** All with the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
+  /** All specs have the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
   readonly specs: readonly GenerateSpec[];
   /** Maximum number of jobs that wait or run at the same time. */
   readonly width: number;
@@ -154,7 +154,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
           const latest = endedJob === undefined ? await take() : undefined;
           const events = latest === undefined ? (conclude() ?? []) : eventsOf(latest);
           if (events.some(isTerminal)) close();
-          // Without events this is a ping, unless `merge` dropped the events.
+          // An empty list of events is a ping. But if `merge` dropped the events, there is nothing to return.
           if (events.length > 0 || latest?.events.length === 0) return { done: false, value: events };
         }
       } catch (error) {

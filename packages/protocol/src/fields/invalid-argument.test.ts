@@ -45,7 +45,7 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(body, { deep: [], ...value })).toMatch(message);
   });
 
-  test("of several list schemas, the problem is from the schema that fails at the latest element", () => {
+  test("if several list schemas fail, the problem is from the schema that fails at the latest element", () => {
     const words = z.array(z.string());
     const numbers = z.array(z.number());
     const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });

@@ -1,5 +1,5 @@
 // Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's numbers are tokens, and clients do
-// not read them. These numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
+// not read the numbers. Waggle's numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
 import { ollamaLimits, requestLimits } from "@waggle/protocol";
 import { z } from "zod";
 import { unsupported } from "../../body/fields.ts";
