@@ -14,7 +14,7 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The stdout line to wait for: `listening` when the port is open, `ready` when the model is loaded. */
   readonly until: StdoutLine["type"];
-  /** Time limit until that line. */
+  /** Time limit for the awaited line. */
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
 }

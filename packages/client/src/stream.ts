@@ -1,4 +1,4 @@
-// Opens a stream when it is iterated, validates every event, and aborts the request as soon as the consumer leaves.
+// Opens a stream when its iteration starts, validates every event, and aborts the request as soon as the consumer leaves.
 import { onAbort } from "@waggle/async";
 import { DONE } from "@waggle/protocol";
 import { createNdjsonDecoder, createSseDecoder, decodeStream, sourceOf } from "@waggle/protocol/sse";
@@ -6,7 +6,7 @@ import type { Decoder, Source } from "@waggle/protocol/sse";
 import { validate, type Schema } from "./answer.ts";
 import type { AnyRoute, Call, Http } from "./http.ts";
 
-/** The stream ended early, or contained text that is not an event. The events before that were valid. */
+/** The stream ended early, or contained text that is not an event. The events that were read before are valid. */
 export class BrokenStreamError extends Error {
   override readonly name = "BrokenStreamError";
   /** Index of the last token event that arrived; a resume continues after it. -1 before the first token event. */

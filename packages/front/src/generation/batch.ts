@@ -19,7 +19,7 @@ export interface BatchOptions {
   readonly onEnded?: ((index: number, end: EndEvent) => void) | undefined;
 }
 
-/** Like a job's reader: one terminal event, and an empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
+/** Yields one terminal event, like a job's reader. An empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
 export interface BatchReader extends Pick<Reader, "next" | "close"> {
   /** The first job. */
   readonly job: Job;

@@ -61,12 +61,12 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(z.array(text), [{ text: 7 }])).toMatch(/"0.text": .*expected string/);
   });
 
-  test("an invalid key", () => {
+  test("the error for an invalid key names the path of the key", () => {
     const bias = z.object({ bias: z.record(z.string().regex(/^\d+$/, "keys are token ids"), z.number()) });
     expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');
   });
 
-  test("the request itself has the wrong type", () => {
+  test("if the request itself has the wrong type, the error names no field", () => {
     expect(refusal(z.union([z.string(), z.number()]), [])).toBe(
       "Cannot accept the request: Invalid input: expected string or number.",
     );

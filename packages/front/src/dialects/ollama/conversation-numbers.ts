@@ -14,7 +14,7 @@ export type Turn = z.infer<typeof TurnsSchema>[number];
 const bytesPerNumber = 3;
 const largest = 2 ** (8 * bytesPerNumber) - 1;
 
-/** Undefined if a request could not contain this many numbers or turns. */
+/** Undefined if the conversation has more turns or more numbers than a request may contain. */
 export function conversationNumbers(turns: readonly Turn[]): number[] | undefined {
   const bytes = Buffer.from(JSON.stringify(turns));
   const count = Math.ceil(bytes.length / bytesPerNumber);
