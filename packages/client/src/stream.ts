@@ -28,7 +28,7 @@ export interface StreamShape<T> {
   readonly endless?: boolean;
   readonly ndjson?: boolean | undefined;
   readonly indexOf?: (event: T) => number | undefined;
-  /** The index after which the stream was requested. It counts as the last index until an event arrives. Default: -1. */
+  /** The index after which the stream was requested. Until an event arrives, this index counts as the last index. Default: -1. */
   readonly after?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Owns the headers that isolate a page: the files it may load, the pages that may frame it, the referrer it sends.
+// Owns the headers that isolate a page: the files that the page may load, the pages that may frame the page, and the referrer that the page sends.
 
 /**
  * A page loads files and sends requests only to its origin. Scripts and styles come only from files. Strings never become markup or scripts: the

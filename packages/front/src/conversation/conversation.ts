@@ -13,7 +13,7 @@ import { templateVariables, setsTemplateVariables } from "./thinking.ts";
 export interface Conversation {
   readonly messages: readonly (ChatMessage | Message)[];
   readonly options: ChatOptions;
-  /** The schema that the content must match; `field` is its field in the request. */
+  /** The schema that the content must match; `field` names the request field that has the schema. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
   /** Name of the request field with this tool's schema; default: OpenAI's name. */
   readonly toolField?: ((tool: number) => string) | undefined;

@@ -158,8 +158,8 @@ function closeUnassigned(response: ServerResponse): void {
 }
 
 /**
- * Closes the connection of a client that does not read. The time limit is twice the limit of a job's reader. So the reader of a job ends first, and
- * the client is counted as a slow reader.
+ * Closes the connection of a client that does not read. The time limit is twice the limit of a job's reader. So the job disconnects its
+ * reader first, and counts the client as a slow reader.
  */
 function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
   // This timeout applies until the response is sent. Then Node sets the timeout of an idle connection.
