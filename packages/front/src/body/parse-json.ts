@@ -25,7 +25,7 @@ const backslash = 0x5c;
 /**
  * Names the limit of `bodyLimits` that the JSON exceeds, as the end of a sentence. Undefined if the JSON exceeds no limit. If the text is not JSON,
  * the result has no meaning.
- * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. Reads the text once, and stores only a counter for each level.
+ * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. Reads the text once, and stores only a counter per level.
  */
 export function shapeProblem(text: string): string | undefined {
   const { depth: deepest, values: most, members: widest } = bodyLimits;
